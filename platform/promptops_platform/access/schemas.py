@@ -1,0 +1,46 @@
+"""Who calls, and the bodies of the access routes."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, StringConstraints
+
+from promptops_platform.access.permissions import Role
+from promptops_platform.text import Line, refuse_unprintable
+
+Password = Annotated[str, StringConstraints(max_length=1024), AfterValidator(refuse_unprintable)]
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """The authenticated caller; `session_hash` is None for the static token."""
+
+    username: str
+    role: Role
+    session_hash: str | None = None
+
+
+class LoginRequest(BaseModel):
+    """Either a user name with its password, or a token."""
+
+    username: Line | None = None
+    password: Password | None = None
+    token: Line | None = None
+
+
+class LoginAnswer(BaseModel):
+    ok: Literal[True] = True
+    token: str
+    role: Role
+    username: str
+
+
+class Me(BaseModel):
+    username: str
+    role: Role
+
+
+class Done(BaseModel):
+    """The answer to a deletion, a logout and the like."""
+
+    ok: Literal[True] = True

@@ -1,0 +1,204 @@
+"""Puts the platform together; the one place that knows every room."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from importlib.metadata import version
+
+import structlog
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import WebSocketRoute
+from starlette.types import ASGIApp
+
+from promptops_flows.engine_client import EngineClient
+from promptops_platform import health
+from promptops_platform.access import endpoints as access_endpoints
+from promptops_platform.access.authentication import Authenticator
+from promptops_platform.access.service import AccessService
+from promptops_platform.access.sessions import SessionMirror
+from promptops_platform.audit import endpoints as audit_endpoints
+from promptops_platform.audit.service import AuditTrail
+from promptops_platform.changes import repository as changes_repository
+from promptops_platform.changes.feed import Feed
+from promptops_platform.changes.notifications import Notifications
+from promptops_platform.changes.service import ChangeLog
+from promptops_platform.clock import Clock, SystemClock
+from promptops_platform.data_folder import instance_id
+from promptops_platform.db.schema import migrate
+from promptops_platform.db.unit_of_work import Database
+from promptops_platform.http.error_answers import install_error_answers
+from promptops_platform.http.request_body import RequestBody
+from promptops_platform.http.request_context import RequestContext
+from promptops_platform.ids import new_id
+from promptops_platform.prompts import endpoints as prompts_endpoints
+from promptops_platform.prompts.service import PromptService
+from promptops_platform.realtime import endpoints as realtime_endpoints
+from promptops_platform.realtime.fetch import PATH as FETCH_PATH
+from promptops_platform.realtime.fetch import FetchEndpoint
+from promptops_platform.realtime.hub import Hub
+from promptops_platform.realtime.snapshot import Snapshot
+from promptops_platform.realtime.socket import WatchEndpoint
+from promptops_platform.runs import endpoints as runs_endpoints
+from promptops_platform.runs.executor import RunExecutor
+from promptops_platform.runs.service import RunLog
+from promptops_platform.settings import Settings
+from promptops_platform.workflows import endpoints as workflows_endpoints
+from promptops_platform.workflows.service import WorkflowService
+from promptops_platform.workspaces import endpoints as workspaces_endpoints
+from promptops_platform.workspaces.service import WorkspaceService
+
+log = structlog.get_logger(__name__)
+
+ROUTERS = (
+    health.router,
+    access_endpoints.router,
+    workspaces_endpoints.router,
+    prompts_endpoints.router,
+    workflows_endpoints.router,
+    runs_endpoints.router,
+    audit_endpoints.router,
+    realtime_endpoints.router,
+)
+# What the routes find on `app.state`.
+ROOMS = (
+    "database",
+    "authenticator",
+    "access",
+    "workspaces",
+    "prompts",
+    "workflows",
+    "runs",
+    "executor",
+    "audit",
+    "hub",
+)
+
+
+class Platform:
+    """All parts of one running platform, connected."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self.settings = settings
+        self._prepared = False
+        self.database = Database(settings.sqlalchemy_url)
+        self.feed = Feed(self.database, clock)
+        self.notifications = (
+            None
+            if self.database.engines.is_sqlite
+            else Notifications(settings.sqlalchemy_url, self.feed)
+        )
+        changes = ChangeLog(self.feed, clock)
+        self.audit = AuditTrail(clock)
+        self.sessions = SessionMirror(self.database, clock)
+        self.authenticator = Authenticator(settings.token.get_secret_value(), self.sessions)
+        self.access = AccessService(
+            database=self.database,
+            authenticator=self.authenticator,
+            audit=self.audit,
+            changes=changes,
+            clock=clock,
+            session_lifetime=timedelta(hours=settings.session_hours),
+        )
+        self.workspaces = WorkspaceService(audit=self.audit, changes=changes, clock=clock)
+        self.prompts = PromptService(audit=self.audit, changes=changes, clock=clock)
+        self.workflows = WorkflowService(audit=self.audit, changes=changes, clock=clock)
+        self.runs = RunLog(clock=clock, instance=instance_id(settings.data))
+        self.executor = RunExecutor(
+            database=self.database,
+            engine=EngineClient(settings.engine_socket),
+            runs=self.runs,
+            wait_seconds=settings.engine_wait_seconds,
+        )
+        self.snapshot = Snapshot(self.database, self.prompts, self.workspaces)
+        self.hub = Hub(self.snapshot)
+        self.watch = WatchEndpoint(self.hub, self.authenticator, clock)
+        # In this order: an event goes out when its change can already be fetched.
+        for consumer in (self.sessions, self.snapshot, self.hub):
+            self.feed.add(consumer)
+
+    async def prepare(self) -> None:
+        """Bring the database to this release: schema, first rows, runs that a crash left open.
+
+        Raises SchemaRefused for a database that is not ours. Harmless when repeated.
+        """
+        if self._prepared:
+            return
+        await migrate(self.database.engines)
+        async with self.database.write() as transaction:
+            await changes_repository.ensure_state(transaction.session, new_id())
+            await transaction.session.flush()
+            await self.access.seed(transaction)
+            await self.workspaces.seed(transaction)
+            interrupted = await self.runs.close_orphans(transaction)
+        self._prepared = True
+        if interrupted:
+            log.warning("runs_interrupted", runs=interrupted)
+
+    async def start(self) -> None:
+        """Load what is served and follow the changes."""
+        await self.feed.start()
+        if self.notifications is not None:
+            self.notifications.start()
+
+    async def stop(self) -> None:
+        """Let the runs end, then let go of everything."""
+        await self.executor.drain(self.settings.drain_seconds)
+        if self.notifications is not None:
+            await self.notifications.stop()
+        await self.feed.stop()
+        await self.database.close()
+
+
+def create_app(settings: Settings, *, clock: Clock | None = None) -> ASGIApp:
+    """The platform as an ASGI application; its lifespan migrates, loads, and drains the runs."""
+    return asgi(Platform(settings, clock or SystemClock()))
+
+
+def asgi(platform: Platform) -> ASGIApp:
+    """The layers that a request passes, outermost last."""
+    settings = platform.settings
+    api = _api(platform)
+    fetch = FetchEndpoint(
+        RequestBody(api, limit=settings.max_body_bytes),
+        snapshot=platform.snapshot,
+        authenticator=platform.authenticator,
+    )
+    cors = CORSMiddleware(
+        fetch,
+        allow_origins=settings.origins,
+        allow_methods=["GET", "POST", "PUT", "DELETE"],
+        allow_headers=["*"],
+        expose_headers=["etag", "x-request-id", "retry-after"],
+    )
+    return RequestContext(cors, quiet=_is_fetch)
+
+
+def _is_fetch(path: str) -> bool:
+    return path.startswith(FETCH_PATH)
+
+
+def _api(platform: Platform) -> FastAPI:
+    @asynccontextmanager
+    async def lifespan(_api: FastAPI) -> AsyncIterator[None]:
+        try:
+            await platform.prepare()
+            await platform.start()
+            yield
+        finally:
+            await platform.stop()
+
+    api = FastAPI(
+        title="PromptOps",
+        version=version("promptops"),
+        description="Edit, publish and observe prompts and workflows while programs use them.",
+        lifespan=lifespan,
+        redirect_slashes=False,
+    )
+    for name in ROOMS:
+        setattr(api.state, name, getattr(platform, name))
+    install_error_answers(api)
+    for router in ROUTERS:
+        api.include_router(router)
+    api.router.routes.append(WebSocketRoute("/ws", platform.watch))
+    return api

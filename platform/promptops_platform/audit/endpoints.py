@@ -1,0 +1,32 @@
+"""Routes of the audit trail."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+
+from promptops_platform.access.guard import permits
+from promptops_platform.access.permissions import Permission
+from promptops_platform.audit.schemas import AuditEntry
+from promptops_platform.audit.service import AuditTrail
+from promptops_platform.http.envelope import Page
+from promptops_platform.http.paging import Limit, Offset
+from promptops_platform.http.transactions import Read
+
+router = APIRouter(prefix="/api/audit", tags=["audit"])
+
+
+def _service(request: Request) -> AuditTrail:
+    service: AuditTrail = request.app.state.audit
+    return service
+
+
+@router.get("", dependencies=[permits(Permission.AUDIT_READ)])
+async def list_audit(
+    service: Annotated[AuditTrail, Depends(_service)],
+    transaction: Read,
+    limit: Limit = 50,
+    offset: Offset = 0,
+) -> Page[AuditEntry]:
+    """Who changed what, newest first."""
+    rows, total = await service.page(transaction, limit=limit, offset=offset)
+    return Page(data=[AuditEntry.of(row) for row in rows], total=total)

@@ -1,0 +1,153 @@
+"""Following the change feed: every replica applies the same changes in the same order."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Protocol
+
+import structlog
+
+from promptops_platform.changes import repository
+from promptops_platform.changes.schemas import NumberedChange
+from promptops_platform.clock import Clock
+from promptops_platform.db.unit_of_work import Database
+from promptops_platform.errors import DatabaseUnavailable
+
+log = structlog.get_logger(__name__)
+
+BATCH = 500
+KEEP = timedelta(days=7)
+PRUNE_EVERY = timedelta(hours=1)
+# SQLite has no notifications: another process's change is found by asking.
+SQLITE_POLL_SECONDS = 0.2
+# The safety net beside PostgreSQL's notifications.
+POSTGRES_POLL_SECONDS = 2.0
+RETRY_SECONDS = 0.5
+
+
+class Consumer(Protocol):
+    """Somebody who keeps state in memory and hears of changes. A repeat must do no harm."""
+
+    async def load(self) -> None:
+        """Read the whole state anew; called at the start and when changes were missed."""
+
+    async def apply(self, changes: Sequence[NumberedChange]) -> None:
+        """Bring the state up to these changes."""
+
+
+class Feed:
+    """Reads new changes and hands them to the consumers, in the order they were added."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._consumers: list[Consumer] = []
+        self._woken = asyncio.Event()
+        self._progress = asyncio.Condition()
+        self._task: asyncio.Task[None] | None = None
+        self._next_prune = clock.now()
+        self._poll = SQLITE_POLL_SECONDS if database.engines.is_sqlite else POSTGRES_POLL_SECONDS
+        self.applied = 0
+        self.epoch = ""
+
+    def add(self, consumer: Consumer) -> None:
+        """Add a consumer, before `start`."""
+        self._consumers.append(consumer)
+
+    async def start(self) -> None:
+        """Load the consumers and begin to follow."""
+        await self._load()
+        self._task = asyncio.create_task(self._follow(), name="change-feed")
+
+    async def stop(self) -> None:
+        """Stop following."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    def wake(self) -> None:
+        """Say that there may be new changes."""
+        self._woken.set()
+
+    async def catch_up(self, revision: int, seconds: float) -> bool:
+        """Wait until `revision` is applied here; False when `seconds` were not enough.
+
+        Before `start` there is nothing to wait for: the state will be loaded as it is then.
+        """
+        if self._task is None:
+            return False
+        self.wake()
+        try:
+            async with asyncio.timeout(seconds), self._progress:
+                await self._progress.wait_for(lambda: self.applied >= revision)
+        except TimeoutError:
+            log.warning("feed_lags", revision=revision, applied=self.applied)
+            return False
+        return True
+
+    async def _load(self) -> None:
+        # The revision is read first: what is committed while the state loads comes once more.
+        async with self._database.read() as transaction:
+            revision, epoch = await repository.current(transaction.session)
+        for consumer in self._consumers:
+            await consumer.load()
+        await self._advance(revision, epoch)
+
+    async def _advance(self, revision: int, epoch: str) -> None:
+        async with self._progress:
+            self.applied, self.epoch = revision, epoch
+            self._progress.notify_all()
+
+    async def _follow(self) -> None:
+        while True:
+            try:
+                if not await self._step():
+                    await self._wait()
+            except DatabaseUnavailable:
+                await asyncio.sleep(RETRY_SECONDS)
+            except Exception:
+                log.exception("feed_failed")
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _wait(self) -> None:
+        try:
+            await asyncio.wait_for(self._woken.wait(), self._poll)
+        except TimeoutError:
+            await self._prune()
+
+    async def _step(self) -> bool:
+        """Apply one batch; returns whether there may be more."""
+        self._woken.clear()
+        async with self._database.read() as transaction:
+            revision, epoch = await repository.current(transaction.session)
+            changes = (
+                await repository.after(transaction.session, self.applied, BATCH)
+                if revision != self.applied
+                else []
+            )
+        if epoch != self.epoch or revision < self.applied or self._gap(changes, revision):
+            log.warning("feed_reloaded", applied=self.applied, revision=revision, epoch=epoch)
+            await self._load()
+            return True
+        if not changes:
+            return False
+        for consumer in self._consumers:
+            await consumer.apply(changes)
+        await self._advance(changes[-1].revision, epoch)
+        return self.applied < revision
+
+    def _gap(self, changes: Sequence[NumberedChange], revision: int) -> bool:
+        """Whether changes that were never applied here are already pruned."""
+        if not changes:
+            return revision > self.applied
+        return changes[0].revision != self.applied + 1
+
+    async def _prune(self) -> None:
+        now = self._clock.now()
+        if now < self._next_prune:
+            return
+        self._next_prune = now + PRUNE_EVERY
+        async with self._database.write() as transaction:
+            removed = await repository.prune(transaction.session, now - KEEP)
+        if removed:
+            log.info("feed_pruned", changes=removed)

@@ -1,0 +1,97 @@
+"""SQL of the change feed."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from promptops_platform.changes.schemas import Change, NumberedChange
+from promptops_platform.db.tables import ChangeRow, FeedState
+
+NOTIFY_CHANNEL = "promptops_changes"
+
+
+async def ensure_state(session: AsyncSession, epoch: str) -> None:
+    """Make the counter row of a new database."""
+    if await session.get(FeedState, 1) is None:
+        session.add(FeedState(id=1, revision=0, epoch=epoch))
+
+
+async def current(session: AsyncSession) -> tuple[int, str]:
+    """Revision and epoch as this transaction sees them."""
+    row = await session.execute(select(FeedState.revision, FeedState.epoch))
+    revision, epoch = row.one()
+    return revision, epoch
+
+
+async def append(session: AsyncSession, changes: Sequence[Change], now: datetime) -> int:
+    """Number and write `changes`; returns the last revision.
+
+    The counter row stays locked until the commit, so revisions become visible in their order.
+    """
+    reserved = await session.execute(
+        update(FeedState)
+        .where(FeedState.id == 1)
+        .values(revision=FeedState.revision + len(changes))
+        .returning(FeedState.revision)
+    )
+    last: int = reserved.scalar_one()
+    first = last - len(changes) + 1
+    rows = [
+        {
+            "revision": first + index,
+            "type": str(change.type),
+            "workspace_id": change.workspace_id,
+            "resource_id": change.resource_id,
+            "key": change.key,
+            "env": change.env,
+            "version": change.version,
+            "created_at": now,
+        }
+        for index, change in enumerate(changes)
+    ]
+    await session.execute(insert(ChangeRow), rows)
+    if session.get_bind().dialect.name == "postgresql":
+        await session.execute(text(f"NOTIFY {NOTIFY_CHANNEL}"))
+    return last
+
+
+async def after(session: AsyncSession, revision: int, limit: int) -> list[NumberedChange]:
+    """Changes that follow `revision`, in order."""
+    rows = await session.execute(
+        select(ChangeRow)
+        .where(ChangeRow.revision > revision)
+        .order_by(ChangeRow.revision)
+        .limit(limit)
+    )
+    return [_numbered(row) for row in rows.scalars()]
+
+
+async def prune(session: AsyncSession, before: datetime) -> int:
+    """Delete changes made before a time; returns how many.
+
+    Only a prefix of the feed goes: what remains is gapless even if a clock was set back.
+    """
+    newest_old = await session.scalar(
+        select(func.max(ChangeRow.revision)).where(ChangeRow.created_at < before)
+    )
+    if newest_old is None:
+        return 0
+    removed = await session.scalar(
+        select(func.count()).where(ChangeRow.revision <= newest_old).select_from(ChangeRow)
+    )
+    await session.execute(delete(ChangeRow).where(ChangeRow.revision <= newest_old))
+    return removed or 0
+
+
+def _numbered(row: ChangeRow) -> NumberedChange:
+    change = Change(
+        type=row.type,
+        workspace_id=row.workspace_id,
+        resource_id=row.resource_id,
+        key=row.key,
+        env=row.env,
+        version=row.version,
+    )
+    return NumberedChange(row.revision, change)

@@ -1,0 +1,41 @@
+"""What a change is."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ChangeType(StrEnum):
+    """Types of changes; the first two are what existing clients know."""
+
+    PROMPT_UPDATED = "prompt.updated"
+    PROMPT_PUBLISHED = "prompt.published"
+    PROMPT_DRAFTED = "prompt.drafted"  # an edit that is not served before its publish
+    PROMPT_DELETED = "prompt.deleted"
+    WORKFLOW_SAVED = "workflow.saved"
+    WORKFLOW_DELETED = "workflow.deleted"
+    WORKSPACE_SAVED = "workspace.saved"
+    SESSION_OPENED = "session.opened"
+    SESSION_CLOSED = "session.closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change to a resource; `key`, `env` and `version` are empty where they mean nothing.
+
+    `type` is a ChangeType, or one of a newer release that shares the database.
+    """
+
+    type: str
+    resource_id: str
+    workspace_id: str | None = None
+    key: str = ""
+    env: str = ""
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedChange:
+    """A committed change with its place in the feed."""
+
+    revision: int
+    change: Change

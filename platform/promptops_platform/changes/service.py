@@ -1,0 +1,48 @@
+"""Writing changes: what others must learn of is recorded in the transaction of the change."""
+
+from promptops_platform.changes import repository
+from promptops_platform.changes.feed import Feed
+from promptops_platform.changes.schemas import Change
+from promptops_platform.clock import Clock
+from promptops_platform.db.unit_of_work import Transaction
+
+# Longest time that an answer waits for this replica to have applied its own change.
+APPLY_SECONDS = 2.0
+
+
+class ChangeLog:
+    """Records changes and, after the commit, waits until this replica serves them."""
+
+    def __init__(self, feed: Feed, clock: Clock) -> None:
+        self._feed = feed
+        self._clock = clock
+
+    def record(self, transaction: Transaction, change: Change) -> None:
+        """Write `change` with the commit.
+
+        The counter row is taken by the last statements before the commit, because it stays
+        locked until then and every other writer waits for it.
+        """
+        pending = transaction.notes.get(self)
+        if pending is None:
+            pending = transaction.notes[self] = _Pending(self, transaction)
+        pending.changes.append(change)
+
+    async def _write(self, transaction: Transaction, pending: "_Pending") -> None:
+        await transaction.session.flush()
+        pending.revision = await repository.append(
+            transaction.session, pending.changes, self._clock.now()
+        )
+
+    async def _apply(self, pending: "_Pending") -> None:
+        await self._feed.catch_up(pending.revision, APPLY_SECONDS)
+
+
+class _Pending:
+    """The changes of one transaction."""
+
+    def __init__(self, log: ChangeLog, transaction: Transaction) -> None:
+        self.changes: list[Change] = []
+        self.revision = 0
+        transaction.before_commit(lambda: log._write(transaction, self))
+        transaction.after_commit(lambda: log._apply(self))

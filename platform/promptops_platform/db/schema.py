@@ -1,0 +1,69 @@
+"""Brings a database to this program's schema, or refuses to touch it."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect, text
+
+from promptops_platform.db.engine import Engines
+
+# A table name of our own tells our databases from those of other programs that use Alembic.
+VERSION_TABLE = "promptops_schema"
+MIGRATIONS = Path(__file__).parent / "migrations"
+# Any number, the same in every process that migrates.
+MIGRATION_LOCK = 7_305_818_242
+
+
+class SchemaRefused(Exception):
+    """The database is not ours, or newer than this program. It was not touched."""
+
+
+async def migrate(engines: Engines) -> None:
+    """Upgrade to the newest schema under a lock, in one transaction.
+
+    Raises SchemaRefused for a database that other programs made or a newer release migrated.
+    """
+    async with engines.writer.begin() as connection:
+        if not engines.is_sqlite:
+            await connection.execute(
+                text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK}
+            )
+        await connection.run_sync(_upgrade)
+
+
+def alembic_config(connection: Connection) -> Config:
+    """Alembic's configuration for commands that run on an open connection."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config
+
+
+def _upgrade(connection: Connection) -> None:
+    config = alembic_config(connection)
+    if _needs_upgrade(connection, ScriptDirectory.from_config(config)):
+        command.upgrade(config, "head")
+
+
+def _needs_upgrade(connection: Connection, scripts: ScriptDirectory) -> bool:
+    tables = set(inspect(connection).get_table_names())
+    where = connection.engine.url.render_as_string(hide_password=True)
+    if not tables:
+        return True
+    if VERSION_TABLE not in tables:
+        raise SchemaRefused(
+            f"{where} holds tables that PromptOps did not make ({', '.join(sorted(tables)[:3])}); "
+            "it was left untouched. Name another database, or move this one away."
+        )
+    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+    current = context.get_current_revision()
+    if current is not None and current not in {each.revision for each in scripts.walk_revisions()}:
+        raise SchemaRefused(
+            f"{where} has schema {current}, which this release of PromptOps does not know; "
+            "it was left untouched. Start a newer release."
+        )
+    return current != scripts.get_current_head()

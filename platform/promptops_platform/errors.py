@@ -1,0 +1,98 @@
+"""The errors that callers are told of, one class per situation.
+
+PlatformError
+├── BadRequest          400  a field or value can't be taken
+├── Unauthorized        401  no token, or one that is not valid
+├── Forbidden           403  the role is too low
+├── NotFound            404
+├── Conflict            409  the change collides with what is stored
+├── BodyTooLarge        413
+├── StepFailed          502  a workflow's step failed
+└── Unavailable         503  a part that the request needs can't answer now
+    ├── DatabaseUnavailable
+    └── EngineNotReady
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+
+class PlatformError(Exception):
+    """Base of all errors that become an answer.
+
+    `sentence` goes to the caller as `error`; `code` names the situation for programs; `fields`
+    stand beside both in the body.
+    """
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal"
+
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        fields: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.fields = dict(fields or {})
+        self.headers = dict(headers or {})
+
+    def body(self) -> dict[str, Any]:
+        """The JSON body of the answer."""
+        return {"error": self.sentence, "code": self.code, **self.fields}
+
+
+class BadRequest(PlatformError):
+    status = 400
+    code = "bad_request"
+
+
+class Unauthorized(PlatformError):
+    status = 401
+    code = "unauthorized"
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence, headers={"www-authenticate": "Bearer"})
+
+
+class Forbidden(PlatformError):
+    status = 403
+    code = "forbidden"
+
+
+class NotFound(PlatformError):
+    status = 404
+    code = "not_found"
+
+
+class Conflict(PlatformError):
+    status = 409
+    code = "conflict"
+
+
+class BodyTooLarge(PlatformError):
+    status = 413
+    code = "body_too_large"
+
+
+class StepFailed(PlatformError):
+    status = 502
+    code = "step_failed"
+
+
+class Unavailable(PlatformError):
+    status = 503
+    code = "unavailable"
+
+    def __init__(self, sentence: str, *, retry_after: int = 1) -> None:
+        super().__init__(sentence, headers={"retry-after": str(retry_after)})
+
+
+class DatabaseUnavailable(Unavailable):
+    code = "database_unavailable"
+
+
+class EngineNotReady(Unavailable):
+    code = "engine_not_ready"

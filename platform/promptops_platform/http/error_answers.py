@@ -1,0 +1,78 @@
+"""Turns errors into the contract's answers: a status and a body with the string `error`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from promptops_platform.errors import BadRequest, PlatformError
+
+LONGEST_QUOTE = 80
+# Values of these fields are never repeated in an answer.
+SECRET_FIELDS = frozenset({"password", "token", "api_key"})
+
+
+def install_error_answers(app: FastAPI) -> None:
+    """Register the handlers of every error that a route may raise."""
+
+    @app.exception_handler(PlatformError)
+    async def platform_error(_request: Request, error: PlatformError) -> JSONResponse:
+        return answer(error)
+
+    @app.exception_handler(RequestValidationError)
+    async def validation_error(_request: Request, error: RequestValidationError) -> JSONResponse:
+        return answer(BadRequest("; ".join(sentences(error.errors()))))
+
+    @app.exception_handler(HTTPException)
+    async def http_error(request: Request, error: HTTPException) -> JSONResponse:
+        sentence = _http_sentence(request, error)
+        return JSONResponse(
+            {"error": sentence, "code": f"http_{error.status_code}"},
+            status_code=error.status_code,
+            headers=error.headers,
+        )
+
+
+def answer(error: PlatformError) -> JSONResponse:
+    """The answer to a platform error."""
+    return JSONResponse(error.body(), status_code=error.status, headers=error.headers)
+
+
+def sentences(errors: Sequence[Any]) -> list[str]:
+    """One sentence for each of pydantic's findings, naming field, value and what was expected."""
+    return [_sentence(each) for each in errors[:5]]
+
+
+def _sentence(error: dict[str, Any]) -> str:
+    where = [str(part) for part in error["loc"] if part not in ("body", "query", "path", "header")]
+    if error["type"] == "json_invalid":
+        return f"the body is not valid JSON: {error['ctx']['error']} at character {where[-1]}"
+    if not where:
+        return "the body must be a JSON object; send one with content type application/json"
+    field = ".".join(where)
+    if error["type"] == "missing":
+        return f"{field}: is required; give it a value"
+    said = str(error["msg"]).removeprefix("Value error, ")
+    said = said[:1].lower() + said[1:]
+    if SECRET_FIELDS & set(where):
+        return f"{field}: {said}"
+    return f"{field}: {said} (got {quoted(error.get('input'))})"
+
+
+def quoted(value: object) -> str:
+    """`value` for a sentence, shortened."""
+    text = ascii(value)
+    return text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}…"
+
+
+def _http_sentence(request: Request, error: HTTPException) -> str:
+    if error.status_code == 404:
+        return f"there is no route {request.url.path}"
+    if error.status_code == 405:
+        return f"{request.url.path} does not take {request.method}"
+    if error.status_code == 400:
+        return "the body can't be read as JSON; send UTF-8 JSON"
+    return str(error.detail)

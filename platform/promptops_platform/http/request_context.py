@@ -1,0 +1,101 @@
+"""The outermost layer: a request id, the access log, and the answer to a fault of ours."""
+
+import json
+import re
+import time
+from collections.abc import Callable
+
+import structlog
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from promptops_platform.ids import new_id
+
+log = structlog.get_logger(__name__)
+
+# What a caller may bring as its own id; anything else could forge log lines.
+GIVEN_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+
+
+class RequestContext:
+    """Gives each HTTP request an id, answers it in `x-request-id`, and logs it.
+
+    An exception that nobody else answered becomes a 500 whose body holds that id.
+    """
+
+    def __init__(self, app: ASGIApp, *, quiet: Callable[[str], bool]) -> None:
+        self.app = app
+        self.quiet = quiet
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        exchange = _Exchange(scope, send)
+        scope["request_id"] = exchange.request_id
+        # Paths of the fetch are served thousands of times a second: no log line, no context.
+        if self.quiet(scope["path"]):
+            await self._answer(exchange, receive)
+            return
+        with structlog.contextvars.bound_contextvars(request_id=exchange.request_id):
+            await self._answer(exchange, receive)
+            exchange.log()
+
+    async def _answer(self, exchange: "_Exchange", receive: Receive) -> None:
+        try:
+            await self.app(exchange.scope, receive, exchange.send)
+        except Exception:
+            log.exception("request_failed", request_id=exchange.request_id)
+            if exchange.status is None:
+                await exchange.fail()
+
+
+class _Exchange:
+    """One request and what was answered so far."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self.scope = scope
+        self._send = send
+        self.status: int | None = None
+        self.started = time.perf_counter()
+        self.request_id = _given_id(scope) or new_id()
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            MutableHeaders(scope=message)["x-request-id"] = self.request_id
+        await self._send(message)
+
+    async def fail(self) -> None:
+        body = json.dumps(
+            {
+                "error": "the server failed; its log has the details under this request id",
+                "code": "internal",
+                "request_id": self.request_id,
+            },
+            separators=(",", ":"),
+        ).encode()
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+        ]
+        await self.send({"type": "http.response.start", "status": 500, "headers": headers})
+        await self.send({"type": "http.response.body", "body": body})
+
+    def log(self) -> None:
+        """Without the query string, which may hold a token."""
+        write = log.warning if (self.status or 500) >= 500 else log.info
+        write(
+            "request",
+            method=self.scope["method"],
+            path=self.scope["path"],
+            status=self.status,
+            ms=round((time.perf_counter() - self.started) * 1000, 1),
+        )
+
+
+def _given_id(scope: Scope) -> str | None:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            return value.decode() if GIVEN_ID.fullmatch(value) else None
+    return None

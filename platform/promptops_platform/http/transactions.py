@@ -1,0 +1,25 @@
+"""A route's transaction: it is committed before the answer is sent."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from promptops_platform.db.unit_of_work import Database, Transaction
+
+
+async def _write(request: Request) -> AsyncIterator[Transaction]:
+    database: Database = request.app.state.database
+    async with database.write() as transaction:
+        yield transaction
+
+
+async def _read(request: Request) -> AsyncIterator[Transaction]:
+    database: Database = request.app.state.database
+    async with database.read() as transaction:
+        yield transaction
+
+
+# With the scope "function" the block ends, and commits, after the route and before the answer.
+Write = Annotated[Transaction, Depends(_write, scope="function")]
+Read = Annotated[Transaction, Depends(_read, scope="function")]

@@ -1,0 +1,154 @@
+"""Routes of prompts."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+
+from promptops_platform.access.guard import permits
+from promptops_platform.access.permissions import Permission
+from promptops_platform.access.schemas import Actor, Done
+from promptops_platform.db.tables import PromptRow
+from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.http.envelope import Data
+from promptops_platform.http.transactions import Read, Write
+from promptops_platform.prompts.schemas import (
+    Prompt,
+    PromptCreate,
+    PromptFilter,
+    PromptUpdate,
+    PromptVersion,
+    PublishRequest,
+    RollbackRequest,
+)
+from promptops_platform.prompts.service import PromptService
+from promptops_platform.text import OptionalLine, ResourceId
+from promptops_platform.workspaces.service import WorkspaceService
+
+router = APIRouter(prefix="/api/prompts", tags=["prompts"])
+
+
+def _service(request: Request) -> PromptService:
+    service: PromptService = request.app.state.prompts
+    return service
+
+
+def _workspaces(request: Request) -> WorkspaceService:
+    service: WorkspaceService = request.app.state.workspaces
+    return service
+
+
+Service = Annotated[PromptService, Depends(_service)]
+Workspaces = Annotated[WorkspaceService, Depends(_workspaces)]
+
+
+@router.get("", dependencies=[permits(Permission.PROMPTS_READ)])
+async def list_prompts(
+    service: Service,
+    workspaces: Workspaces,
+    transaction: Read,
+    q: Annotated[OptionalLine, Query(description="Text in key, name or content.")] = None,
+    env: OptionalLine = None,
+    category: OptionalLine = None,
+    tag: OptionalLine = None,
+    workspace: Annotated[OptionalLine, Query(description="Id or slug.")] = None,
+) -> Data[list[Prompt]]:
+    """Prompts, newest change first."""
+    workspace_id = (await workspaces.find(transaction, workspace)).id if workspace else None
+    wanted = PromptFilter(workspace_id, text=q, env=env, category=category, tag=tag)
+    rows = await service.search(transaction, wanted)
+    return Data(data=[Prompt.of(row, published) for row, published in rows])
+
+
+@router.post("")
+async def create_prompt(
+    body: PromptCreate,
+    service: Service,
+    workspaces: Workspaces,
+    transaction: Write,
+    workspace: Annotated[OptionalLine, Query(description="Id or slug.")] = None,
+    actor: Actor = permits(Permission.PROMPTS_WRITE),
+) -> Data[Prompt]:
+    """Make a prompt. It is served from now on, and each edit of it until its first publish."""
+    found = await workspaces.find(transaction, body.workspace_id or body.workspace or workspace)
+    row = await service.create(
+        transaction,
+        actor=actor.username,
+        workspace_id=found.id,
+        key=body.key,
+        fields=_given(body),
+    )
+    return await _answer(service, transaction, row)
+
+
+@router.post("/publish")
+async def publish_prompt(
+    body: PublishRequest,
+    service: Service,
+    transaction: Write,
+    actor: Actor = permits(Permission.PROMPTS_WRITE),
+) -> Data[PromptVersion]:
+    """Publish the working copy: it is served from now on."""
+    version = await service.publish(transaction, body.id, actor=actor.username)
+    return Data(data=PromptVersion.of(version))
+
+
+@router.post("/rollback")
+async def rollback_prompt(
+    body: RollbackRequest,
+    service: Service,
+    transaction: Write,
+    actor: Actor = permits(Permission.PROMPTS_WRITE),
+) -> Data[Prompt]:
+    """Serve an earlier version again, at once."""
+    row = await service.rollback(transaction, body.id, body.version, actor=actor.username)
+    return await _answer(service, transaction, row)
+
+
+@router.get("/{prompt_id}", dependencies=[permits(Permission.PROMPTS_READ)])
+async def get_prompt(prompt_id: ResourceId, service: Service, transaction: Read) -> Data[Prompt]:
+    """A prompt's working copy."""
+    row = await service.get(transaction, prompt_id)
+    return await _answer(service, transaction, row)
+
+
+@router.put("/{prompt_id}")
+async def update_prompt(
+    prompt_id: ResourceId,
+    body: PromptUpdate,
+    service: Service,
+    transaction: Write,
+    actor: Actor = permits(Permission.PROMPTS_WRITE),
+) -> Data[Prompt]:
+    """Edit the working copy; another `env` moves it. The key stays."""
+    row = await service.update(transaction, prompt_id, actor=actor.username, fields=_given(body))
+    return await _answer(service, transaction, row)
+
+
+@router.delete("/{prompt_id}")
+async def delete_prompt(
+    prompt_id: ResourceId,
+    service: Service,
+    transaction: Write,
+    actor: Actor = permits(Permission.PROMPTS_WRITE),
+) -> Done:
+    """Delete a prompt with its versions."""
+    await service.delete(transaction, prompt_id, actor=actor.username)
+    return Done()
+
+
+@router.get("/{prompt_id}/versions", dependencies=[permits(Permission.PROMPTS_READ)])
+async def list_versions(
+    prompt_id: ResourceId, service: Service, transaction: Read
+) -> Data[list[PromptVersion]]:
+    """Published versions, newest first."""
+    rows = await service.versions(transaction, prompt_id)
+    return Data(data=[PromptVersion.of(row) for row in rows])
+
+
+def _given(body: PromptUpdate) -> dict[str, str]:
+    """The fields that were sent with a value."""
+    return body.model_dump(include=set(PromptUpdate.model_fields), exclude_none=True)
+
+
+async def _answer(service: PromptService, transaction: Transaction, row: PromptRow) -> Data[Prompt]:
+    return Data(data=Prompt.of(row, await service.published_label(transaction, row)))

@@ -1,0 +1,132 @@
+"""SQL of prompts and their versions."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from sqlalchemy import Row, Select, delete, func, or_, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from promptops_platform.db.search import LIKE_ESCAPE, containing, literal
+from promptops_platform.db.tables import PromptRow, PromptVersionRow
+from promptops_platform.prompts.schemas import PromptFilter, ServedPrompt, Slot
+
+LOAD_BATCH = 500
+
+# A prompt and the label that is published, which an outer join may leave empty.
+_WithLabel = Select[tuple[PromptRow, Any]]
+
+
+async def get(session: AsyncSession, prompt_id: str, *, lock: bool = False) -> PromptRow | None:
+    """A prompt by id; `lock` holds off other writers of the row until the commit."""
+    return await session.get(PromptRow, prompt_id, with_for_update=lock)
+
+
+async def find(session: AsyncSession, slot: Slot) -> PromptRow | None:
+    """The prompt in a slot."""
+    workspace_id, env, key = slot
+    result: PromptRow | None = await session.scalar(
+        select(PromptRow).where(
+            PromptRow.workspace_id == workspace_id, PromptRow.env == env, PromptRow.key == key
+        )
+    )
+    return result
+
+
+async def search(
+    session: AsyncSession, wanted: PromptFilter
+) -> Sequence[Row[tuple[PromptRow, Any]]]:
+    """Prompts with the label that is published, newest change first."""
+    query: _WithLabel = (
+        select(PromptRow, PromptVersionRow.version)
+        .outerjoin(PromptVersionRow, PromptVersionRow.id == PromptRow.published_id)
+        .order_by(PromptRow.updated_at.desc(), PromptRow.id.desc())
+    )
+    rows = await session.execute(_filtered(query, wanted))
+    return rows.all()
+
+
+async def published_label(session: AsyncSession, row: PromptRow) -> str | None:
+    """The label that is published, None before the first publish."""
+    if row.published_id is None:
+        return None
+    result: str | None = await session.scalar(
+        select(PromptVersionRow.version).where(PromptVersionRow.id == row.published_id)
+    )
+    return result
+
+
+async def versions(session: AsyncSession, prompt_id: str) -> list[PromptVersionRow]:
+    """Versions of a prompt, newest first."""
+    rows = await session.scalars(
+        select(PromptVersionRow)
+        .where(PromptVersionRow.prompt_id == prompt_id)
+        .order_by(PromptVersionRow.created_at.desc(), PromptVersionRow.id.desc())
+    )
+    return list(rows)
+
+
+async def version(session: AsyncSession, prompt_id: str, label: str) -> PromptVersionRow | None:
+    """A version by its label."""
+    result: PromptVersionRow | None = await session.scalar(
+        select(PromptVersionRow).where(
+            PromptVersionRow.prompt_id == prompt_id, PromptVersionRow.version == label
+        )
+    )
+    return result
+
+
+async def labels(session: AsyncSession, prompt_id: str) -> list[str]:
+    """All labels that are published under a prompt."""
+    rows = await session.scalars(
+        select(PromptVersionRow.version).where(PromptVersionRow.prompt_id == prompt_id)
+    )
+    return list(rows)
+
+
+async def remove(session: AsyncSession, prompt_id: str) -> None:
+    """Delete a prompt and, by the foreign key, its versions."""
+    await session.execute(delete(PromptRow).where(PromptRow.id == prompt_id))
+
+
+async def served(session: AsyncSession, slots: Sequence[Slot]) -> list[ServedPrompt]:
+    """What these slots serve; a slot without a prompt is left out."""
+    place = tuple_(PromptRow.workspace_id, PromptRow.env, PromptRow.key)
+    rows = await session.execute(_served_query().where(place.in_(slots)))
+    return [ServedPrompt(*row) for row in rows]
+
+
+async def all_served(session: AsyncSession) -> AsyncIterator[ServedPrompt]:
+    """What every slot serves, in batches, so that the whole is never held twice."""
+    stream = await session.stream(_served_query().execution_options(yield_per=LOAD_BATCH))
+    async for row in stream:
+        yield ServedPrompt(*row)
+
+
+def _served_query() -> Select[tuple[str, str, str, str, str, str, str]]:
+    published = PromptVersionRow
+    return select(
+        PromptRow.workspace_id,
+        PromptRow.id,
+        PromptRow.key,
+        PromptRow.env,
+        func.coalesce(published.version, PromptRow.version),
+        func.coalesce(published.model, PromptRow.model),
+        func.coalesce(published.content, PromptRow.content),
+    ).outerjoin(published, published.id == PromptRow.published_id)
+
+
+def _filtered(query: _WithLabel, wanted: PromptFilter) -> _WithLabel:
+    if wanted.workspace_id is not None:
+        query = query.where(PromptRow.workspace_id == wanted.workspace_id)
+    if wanted.env is not None:
+        query = query.where(PromptRow.env == wanted.env)
+    if wanted.category is not None:
+        query = query.where(PromptRow.category == wanted.category)
+    if wanted.tag is not None:
+        listed = "," + func.replace(func.replace(PromptRow.tags, ", ", ","), " ,", ",") + ","
+        query = query.where(listed.like(f"%,{literal(wanted.tag)},%", escape=LIKE_ESCAPE))
+    if wanted.text is not None:
+        pattern = containing(wanted.text)
+        columns = (PromptRow.key, PromptRow.name, PromptRow.content)
+        query = query.where(or_(*(each.ilike(pattern, escape=LIKE_ESCAPE) for each in columns)))
+    return query

@@ -1,0 +1,134 @@
+"""Prompts on the wire."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+from pydantic import BaseModel, Field
+
+from promptops_platform.db.tables import PromptRow, PromptVersionRow
+from promptops_platform.text import Content, Key, Label, Line, OptionalLabel, OptionalLine
+
+
+class PromptUpdate(BaseModel):
+    """What an edit may change. A field that is absent or null stays as it is; so does an empty
+    `env` or `version`."""
+
+    name: Line | None = None
+    content: Content | None = None
+    version: OptionalLabel = None
+    env: OptionalLabel = None
+    category: Line | None = None
+    tags: Line | None = None
+    model: Line | None = None
+
+
+class PromptCreate(PromptUpdate):
+    """A new prompt. `workspace` takes an id or a slug, and so does `workspace_id`."""
+
+    key: Key
+    workspace: OptionalLine = None
+    workspace_id: OptionalLine = None
+
+
+class PublishRequest(BaseModel):
+    id: Line
+
+
+class RollbackRequest(BaseModel):
+    id: Line
+    version: Label
+
+
+class Prompt(BaseModel):
+    """The working copy; `published_version` is what is served, null before the first publish."""
+
+    id: str
+    workspace_id: str
+    key: str
+    name: str
+    content: str
+    version: str
+    env: str
+    category: str
+    tags: str = Field(description="Comma-separated.")
+    model: str
+    created_at: datetime
+    updated_at: datetime
+    published_version: str | None
+
+    @classmethod
+    def of(cls, row: PromptRow, published_version: str | None) -> Self:
+        return cls(
+            id=row.id,
+            workspace_id=row.workspace_id,
+            key=row.key,
+            name=row.name,
+            content=row.content,
+            version=row.version,
+            env=row.env,
+            category=row.category,
+            tags=row.tags,
+            model=row.model,
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+            published_version=published_version,
+        )
+
+
+class PromptVersion(BaseModel):
+    """A published version; `content_hash` is the SHA-256 of its content and model."""
+
+    id: str
+    prompt_id: str
+    key: str
+    version: str
+    env: str
+    content: str
+    created_at: datetime
+    model: str
+    author: str
+    content_hash: str
+
+    @classmethod
+    def of(cls, row: PromptVersionRow) -> Self:
+        return cls(
+            id=row.id,
+            prompt_id=row.prompt_id,
+            key=row.key,
+            version=row.version,
+            env=row.env,
+            content=row.content,
+            created_at=row.created_at,
+            model=row.model,
+            author=row.author,
+            content_hash=row.content_hash,
+        )
+
+
+# Workspace, environment and key: the place that a fetch asks for.
+Slot = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ServedPrompt:
+    """What a fetch of a slot answers: the published version, before the first publish the draft."""
+
+    workspace_id: str
+    prompt_id: str
+    key: str
+    env: str
+    version: str
+    model: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class PromptFilter:
+    """Filters of a list; None filters nothing."""
+
+    workspace_id: str | None = None
+    text: str | None = None
+    env: str | None = None
+    category: str | None = None
+    tag: str | None = None

@@ -1,0 +1,18 @@
+"""Routes around the live connections."""
+
+from fastapi import APIRouter, Request
+
+from promptops_platform.access.guard import permits
+from promptops_platform.access.permissions import Permission
+from promptops_platform.http.envelope import Data
+from promptops_platform.realtime.hub import Hub
+from promptops_platform.realtime.schemas import LiveClient
+
+router = APIRouter(prefix="/api", tags=["realtime"])
+
+
+@router.get("/clients", dependencies=[permits(Permission.CLIENTS_READ)])
+async def list_clients(request: Request) -> Data[list[LiveClient]]:
+    """Live hot-reload connections of this process, newest first."""
+    hub: Hub = request.app.state.hub
+    return Data(data=[LiveClient.of(client) for client in hub.clients()])

@@ -1,0 +1,82 @@
+"""The fetch of the SDKs: an ASGI endpoint of its own, without query, validation or encoding."""
+
+from functools import lru_cache
+from urllib.parse import parse_qs
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from promptops_platform.access.authentication import Authenticator, bearer_token
+from promptops_platform.access.permissions import Permission
+from promptops_platform.errors import NotFound, PlatformError
+from promptops_platform.http.error_answers import answer, quoted
+from promptops_platform.realtime.snapshot import Entry, Snapshot
+
+PATH = "/api/sdk/prompts/"
+DEFAULT_ENVIRONMENT = "prod"
+
+
+class FetchEndpoint:
+    """Answers `GET /api/sdk/prompts/:key`; everything else goes on to `app`."""
+
+    def __init__(self, app: ASGIApp, *, snapshot: Snapshot, authenticator: Authenticator) -> None:
+        self.app = app
+        self._snapshot = snapshot
+        self._authenticator = authenticator
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if (
+            scope["type"] != "http"
+            or not scope["path"].startswith(PATH)
+            or scope["method"] not in ("GET", "HEAD")
+        ):
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        try:
+            entry = self._find(scope, headers)
+        except PlatformError as error:
+            await answer(error)(scope, receive, send)
+            return
+        await _send(entry, headers, scope["method"], send)
+
+    def _find(self, scope: Scope, headers: Headers) -> Entry:
+        token = bearer_token(headers.get("authorization"))
+        self._authenticator.authorize(token, Permission.PROMPTS_FETCH)
+        key = scope["path"][len(PATH) :]
+        env, workspace = _asked(scope["query_string"])
+        entry = self._snapshot.lookup(workspace, env, key)
+        if entry is None:
+            where = f"environment {quoted(env)}" + (
+                f" of workspace {quoted(workspace)}" if workspace else ""
+            )
+            raise NotFound(f"prompt {quoted(key)} not found in {where}; create it there first")
+        return entry
+
+
+async def _send(entry: Entry, headers: Headers, method: str, send: Send) -> None:
+    unchanged = matches(headers.get("if-none-match"), entry.etag)
+    body = b"" if unchanged or method == "HEAD" else entry.body
+    answered = [(b"etag", entry.etag), (b"cache-control", b"private, no-cache")]
+    if not unchanged:
+        answered.append((b"content-type", b"application/json"))
+        answered.append((b"content-length", str(len(entry.body)).encode()))
+    status = 304 if unchanged else 200
+    await send({"type": "http.response.start", "status": status, "headers": answered})
+    await send({"type": "http.response.body", "body": body})
+
+
+def matches(if_none_match: str | None, etag: bytes) -> bool:
+    """Whether `If-None-Match` names `etag`, by weak comparison (RFC 9110, section 13.1.2)."""
+    if if_none_match is None:
+        return False
+    current = etag.decode()
+    candidates = (each.strip().removeprefix("W/") for each in if_none_match.split(","))
+    return any(each in ("*", current) for each in candidates)
+
+
+@lru_cache(maxsize=1024)
+def _asked(query_string: bytes) -> tuple[str, str | None]:
+    """Environment and workspace of a query; an empty value means not given."""
+    query = parse_qs(query_string.decode("latin-1"))
+    return query.get("env", [DEFAULT_ENVIRONMENT])[0], query.get("workspace", [None])[0]

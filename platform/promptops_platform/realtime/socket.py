@@ -1,0 +1,90 @@
+"""The WebSocket `/ws`, with the courtesies that existing clients need."""
+
+import asyncio
+
+import structlog
+from starlette.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from promptops_platform.access.authentication import Authenticator, bearer_token
+from promptops_platform.access.permissions import Permission
+from promptops_platform.clock import Clock
+from promptops_platform.errors import PlatformError
+from promptops_platform.ids import new_id
+from promptops_platform.realtime.hub import Hub
+from promptops_platform.realtime.watch import Client, Watch
+
+log = structlog.get_logger(__name__)
+
+# One of the existing clients loses what arrives together with the handshake's answer.
+QUIET_AFTER_HANDSHAKE_SECONDS = 0.1
+LONGEST_NAME = 200
+
+
+class WatchEndpoint:
+    """Accepts watchers and feeds them from the hub until they leave."""
+
+    def __init__(self, hub: Hub, authenticator: Authenticator, clock: Clock) -> None:
+        self._hub = hub
+        self._authenticator = authenticator
+        self._clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        websocket = WebSocket(scope, receive, send)
+        query = websocket.query_params
+        token = bearer_token(websocket.headers.get("authorization")) or query.get("token")
+        try:
+            self._authenticator.authorize(token, Permission.PROMPTS_FETCH)
+        except PlatformError as error:
+            await websocket.send_denial_response(
+                JSONResponse(error.body(), status_code=error.status)
+            )
+            return
+        watch = Watch(self._client(websocket), query.get("workspace") or None)
+        # Watching starts before the handshake is answered: nothing falls between the two.
+        self._hub.add(watch)
+        try:
+            await self._serve(websocket, watch)
+        finally:
+            self._hub.remove(watch)
+
+    def _client(self, websocket: WebSocket) -> Client:
+        query = websocket.query_params
+        return Client(
+            id=new_id(),
+            client_type=query.get("client", "")[:LONGEST_NAME],
+            app=query.get("app", "")[:LONGEST_NAME],
+            namespace=(query.get("namespace") or query.get("env") or "")[:LONGEST_NAME],
+            remote_addr=websocket.client.host if websocket.client else "",
+            user_agent=websocket.headers.get("user-agent", "")[:LONGEST_NAME],
+            connected_at=self._clock.now(),
+        )
+
+    async def _serve(self, websocket: WebSocket, watch: Watch) -> None:
+        await websocket.accept()
+        log.info("watch_opened", client=watch.client.id, app=watch.client.app)
+        sending = asyncio.create_task(_send_events(websocket, watch))
+        try:
+            await _read_until_gone(websocket)
+        finally:
+            sending.cancel()
+            await asyncio.wait([sending])
+        log.info("watch_closed", client=watch.client.id, app=watch.client.app)
+
+
+async def _send_events(websocket: WebSocket, watch: Watch) -> None:
+    await asyncio.sleep(QUIET_AFTER_HANDSHAKE_SECONDS)
+    try:
+        while True:
+            await websocket.send_text(await watch.next_message())
+    except WebSocketDisconnect:
+        return
+
+
+async def _read_until_gone(websocket: WebSocket) -> None:
+    """Read and ignore whatever comes: reading is what notices that the client has left."""
+    while True:
+        message = await websocket.receive()
+        if message["type"] == "websocket.disconnect":
+            return

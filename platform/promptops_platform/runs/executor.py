@@ -1,0 +1,130 @@
+"""Takes a run through the engine and keeps the run log up to date on the way."""
+
+import asyncio
+import math
+from dataclasses import dataclass, field
+
+import structlog
+
+from promptops_flows.engine_client import (
+    EngineClient,
+    EngineLost,
+    EngineRefused,
+    EngineUnavailable,
+    RunFinished,
+    RunRequest,
+    StartedRun,
+    StepFinished,
+)
+from promptops_platform.db.unit_of_work import Database
+from promptops_platform.errors import BadRequest, EngineNotReady
+from promptops_platform.runs.service import NewRun, RunLog
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """How a run went; `steps` are those that finished, in the order in which they did."""
+
+    run_id: str
+    flow_run_id: str
+    flow_run_url: str | None
+    end: RunFinished
+    steps: list[StepFinished] = field(default_factory=list)
+
+
+class RunExecutor:
+    """Runs definitions. A run goes on when its caller hangs up."""
+
+    def __init__(
+        self, *, database: Database, engine: EngineClient, runs: RunLog, wait_seconds: float
+    ) -> None:
+        self._database = database
+        self._engine = engine
+        self._runs = runs
+        self._wait_seconds = wait_seconds
+        self._active: set[asyncio.Task[RunOutcome]] = set()
+
+    async def run(self, request: RunRequest, *, workspace_id: str) -> RunOutcome:
+        """Run to the end.
+
+        Raises EngineNotReady, with nothing recorded, when the engine could not take the run within
+        the configured wait.
+        """
+        task = asyncio.create_task(self._run(request, workspace_id), name=f"run-{request.run_id}")
+        self._active.add(task)
+        task.add_done_callback(self._active.discard)
+        return await asyncio.shield(task)
+
+    async def drain(self, seconds: float) -> None:
+        """Wait for the active runs, at most `seconds`."""
+        if self._active:
+            log.info("runs_draining", runs=len(self._active))
+            await asyncio.wait(self._active, timeout=seconds)
+
+    async def _run(self, request: RunRequest, workspace_id: str) -> RunOutcome:
+        started = await self._start(request)
+        try:
+            await self._open(request, workspace_id, started)
+            outcome = await self._follow(request, started)
+            await self._close(outcome)
+            return outcome
+        finally:
+            await started.close()
+
+    async def _start(self, request: RunRequest) -> StartedRun:
+        """Have the run prepared, waiting for an engine that is not ready yet."""
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + self._wait_seconds
+        while True:
+            try:
+                await self._engine.wait_ready(max(0.0, deadline - clock()))
+                return await self._engine.start(request)
+            except EngineRefused as error:
+                raise BadRequest(error.reason) from error
+            except EngineUnavailable as error:
+                if clock() >= deadline:
+                    raise EngineNotReady(
+                        f"the run was not started: {error.reason}; try again",
+                        retry_after=math.ceil(min(self._wait_seconds, 10)),
+                    ) from error
+
+    async def _open(self, request: RunRequest, workspace_id: str, started: StartedRun) -> None:
+        new = NewRun(
+            id=request.run_id,
+            workspace_id=workspace_id,
+            source=request.source,
+            ref_key=request.key,
+            flow_run_id=started.flow_run_id,
+            flow_run_url=started.flow_run_url,
+        )
+        async with self._database.write() as transaction:
+            self._runs.open(transaction, new)
+
+    async def _follow(self, request: RunRequest, started: StartedRun) -> RunOutcome:
+        steps: list[StepFinished] = []
+        end = RunFinished(status="error", error="the run engine ended before the run did")
+        try:
+            await started.go()
+            async for event in started.events():
+                if isinstance(event, StepFinished):
+                    steps.append(event)
+                    async with self._database.write() as transaction:
+                        await self._runs.add_step(transaction, request.run_id, event)
+                elif isinstance(event, RunFinished):
+                    end = event
+        except EngineLost as error:
+            log.warning("run_lost", run=request.run_id, reason=error.reason)
+            end = RunFinished(status="error", error=error.reason)
+        return RunOutcome(
+            run_id=request.run_id,
+            flow_run_id=started.flow_run_id,
+            flow_run_url=started.flow_run_url,
+            end=end,
+            steps=steps,
+        )
+
+    async def _close(self, outcome: RunOutcome) -> None:
+        async with self._database.write() as transaction:
+            await self._runs.close(transaction, outcome.run_id, outcome.end)

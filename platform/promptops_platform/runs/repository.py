@@ -1,0 +1,79 @@
+"""SQL of the run log."""
+
+from sqlalchemy import case, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from promptops_platform.db.tables import RunRow, RunStepRow
+from promptops_platform.runs.schemas import ProviderCount, RunStats
+
+RUNNING = "running"
+
+
+async def get(session: AsyncSession, run_id: str) -> RunRow | None:
+    return await session.get(RunRow, run_id)
+
+
+async def steps(session: AsyncSession, run_id: str) -> list[RunStepRow]:
+    """The finished steps of a run, in their order."""
+    rows = await session.scalars(
+        select(RunStepRow).where(RunStepRow.run_id == run_id).order_by(RunStepRow.position)
+    )
+    return list(rows)
+
+
+async def page(
+    session: AsyncSession, status: str | None, limit: int, offset: int
+) -> tuple[list[RunRow], int]:
+    """Runs, newest first, and how many there are; without a status, the ended ones."""
+    wanted = RunRow.status == status if status else RunRow.status != RUNNING
+    rows = await session.scalars(
+        select(RunRow)
+        .where(wanted)
+        .order_by(RunRow.created_at.desc(), RunRow.id.desc())
+        .limit(limit)
+        .offset(offset)
+    )
+    total = await session.scalar(select(func.count()).select_from(RunRow).where(wanted))
+    return list(rows), total or 0
+
+
+async def orphans(session: AsyncSession, instance: str) -> list[RunRow]:
+    """Runs that this platform was running when it ended."""
+    rows = await session.scalars(
+        select(RunRow).where(RunRow.status == RUNNING, RunRow.instance == instance)
+    )
+    return list(rows)
+
+
+async def stats(session: AsyncSession) -> RunStats:
+    """Totals over the ended runs."""
+    row = await session.execute(
+        select(
+            func.count(),
+            func.coalesce(func.sum(case((RunRow.status == "ok", 1), else_=0)), 0),
+            func.coalesce(func.sum(RunRow.prompt_tokens), 0),
+            func.coalesce(func.sum(RunRow.output_tokens), 0),
+            func.coalesce(func.avg(RunRow.latency_ms), 0),
+        ).where(RunRow.status != RUNNING)
+    )
+    total, ok, prompt_tokens, output_tokens, latency = row.one()
+    return RunStats(
+        total=total,
+        ok=ok,
+        error=total - ok,
+        prompt_tokens=prompt_tokens,
+        output_tokens=output_tokens,
+        avg_latency_ms=round(float(latency), 1),
+        by_provider=await _by_provider(session),
+    )
+
+
+async def _by_provider(session: AsyncSession) -> list[ProviderCount]:
+    count = func.count().label("count")
+    rows = await session.execute(
+        select(RunRow.provider, count)
+        .where(RunRow.status != RUNNING, RunRow.provider != "")
+        .group_by(RunRow.provider)
+        .order_by(count.desc(), RunRow.provider)
+    )
+    return [ProviderCount(provider=provider, count=number) for provider, number in rows]

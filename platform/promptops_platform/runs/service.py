@@ -1,0 +1,139 @@
+"""The run log: what each run did and cost, with its link into Prefect's history."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from promptops_flows.engine_client import RunFinished, StepFinished
+from promptops_platform.clock import Clock
+from promptops_platform.db.tables import RunRow, RunStepRow
+from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.errors import NotFound
+from promptops_platform.runs import repository
+from promptops_platform.runs.schemas import RunStats
+
+INTERRUPTED = "the platform ended during this run; start it again"
+REPLACEMENT = "\ufffd"
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """A run that is about to start."""
+
+    id: str
+    workspace_id: str
+    source: str
+    ref_key: str
+    flow_run_id: str
+    flow_run_url: str | None
+
+
+class RunLog:
+    """Opens, fills and closes entries of the run log."""
+
+    def __init__(self, *, clock: Clock, instance: str) -> None:
+        self._clock = clock
+        self._instance = instance
+
+    def open(self, transaction: Transaction, run: NewRun) -> None:
+        """Record that a run starts now."""
+        transaction.session.add(
+            RunRow(
+                id=run.id,
+                workspace_id=run.workspace_id,
+                source=run.source,
+                ref_key=run.ref_key,
+                provider="",
+                model="",
+                prompt_tokens=0,
+                output_tokens=0,
+                latency_ms=0,
+                status=repository.RUNNING,
+                error="",
+                output="",
+                flow_run_id=run.flow_run_id,
+                flow_run_url=run.flow_run_url,
+                instance=self._instance,
+                created_at=self._clock.now(),
+                finished_at=None,
+            )
+        )
+
+    async def add_step(self, transaction: Transaction, run_id: str, step: StepFinished) -> None:
+        """Record a finished step and add what it used to its run."""
+        run = await self.get(transaction, run_id)
+        usage = step.usage
+        prompt_tokens = usage.prompt_tokens if usage else 0
+        output_tokens = usage.output_tokens if usage else 0
+        run.provider = step.provider or run.provider
+        run.model = step.model or run.model
+        run.prompt_tokens += prompt_tokens
+        run.output_tokens += output_tokens
+        transaction.session.add(
+            RunStepRow(
+                run_id=run_id,
+                position=step.index,
+                name=step.name,
+                type=step.type,
+                state=step.state,
+                started_at=datetime.fromisoformat(step.started_at),
+                duration_ms=step.duration_ms,
+                attempts=step.attempts,
+                provider=step.provider or "",
+                model=step.model or "",
+                prompt_tokens=prompt_tokens,
+                output_tokens=output_tokens,
+                output=None if step.output is None else storable(step.output),
+                error=None if step.error is None else storable(step.error),
+            )
+        )
+
+    async def close(self, transaction: Transaction, run_id: str, end: RunFinished) -> None:
+        """Record how a run ended."""
+        row = await self.get(transaction, run_id)
+        self._close(row, end.status, output=end.output or "", error=end.error or "")
+
+    async def close_orphans(self, transaction: Transaction) -> int:
+        """Close what was running when this platform last ended; returns how many."""
+        rows = await repository.orphans(transaction.session, self._instance)
+        for row in rows:
+            self._close(row, "error", output="", error=INTERRUPTED)
+        return len(rows)
+
+    async def get(self, transaction: Transaction, run_id: str) -> RunRow:
+        """A run; raises NotFound."""
+        row = await repository.get(transaction.session, run_id)
+        if row is None:
+            raise NotFound(f"run {run_id!r} not found; GET /api/runs lists them")
+        return row
+
+    async def steps(self, transaction: Transaction, run_id: str) -> list[RunStepRow]:
+        """The finished steps of a run, in their order."""
+        return await repository.steps(transaction.session, run_id)
+
+    async def page(
+        self, transaction: Transaction, *, status: str | None, limit: int, offset: int
+    ) -> tuple[list[RunRow], int]:
+        """Runs, newest first, and how many there are; without a status, the ended ones."""
+        return await repository.page(transaction.session, status, limit, offset)
+
+    async def stats(self, transaction: Transaction) -> RunStats:
+        """Totals over the ended runs."""
+        return await repository.stats(transaction.session)
+
+    def _close(self, row: RunRow, status: str, *, output: str, error: str) -> None:
+        now = self._clock.now()
+        row.status, row.output, row.error = status, storable(output), storable(error)
+        row.finished_at = now
+        row.latency_ms = max(0, round((now - row.created_at).total_seconds() * 1000))
+
+
+def storable(text: str) -> str:
+    """`text` without what no database takes: models may answer NUL, or half of a character."""
+    clean = text.replace("\0", REPLACEMENT)
+    return (
+        clean.encode("utf-8", errors="replace").decode("utf-8") if _has_surrogate(clean) else clean
+    )
+
+
+def _has_surrogate(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)

@@ -1,0 +1,155 @@
+"""Runs the platform: sockets, signals, children, and the text at the start."""
+
+import asyncio
+import math
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from socket import socket
+
+import uvicorn
+
+from promptops_flows.children import ChildSpec, engine_spec, prefect_server_spec
+from promptops_platform.addresses import ListenAddress, open_sockets
+from promptops_platform.app import Platform, asgi
+from promptops_platform.banner import PrefectAccess, start_text
+from promptops_platform.clock import SystemClock
+from promptops_platform.settings import Settings
+from promptops_platform.supervision.credentials import stored_credentials
+from promptops_platform.supervision.ports import free_port
+from promptops_platform.supervision.supervisor import Supervisor
+
+# An existing client ends its watch when the socket is silent for 10 seconds; others never answer
+# a ping, so a missing pong means nothing.
+PING_SECONDS = 3.0
+LONGEST_WEBSOCKET_MESSAGE = 64 * 1024
+BACKLOG = 2048
+PREFECT_HOST = "127.0.0.1"
+# What a child gets beyond the drain before it is killed.
+KILL_MARGIN_SECONDS = 5.0
+
+
+class StartRefused(Exception):
+    """The platform can't start; the text says why and what to do."""
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to us: uvicorn raises them again at its end, and a graceful stop would
+    exit with the signal's code instead of 0."""
+
+    def __init__(self, config: uvicorn.Config, when_started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._when_started = when_started
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._when_started()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    def stop(self) -> None:
+        """Finish what is running; a second call doesn't wait for it."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+
+async def serve_platform(settings: Settings, *, children: bool) -> None:
+    """Serve until SIGTERM or SIGINT, then let requests and runs end, and stop the children.
+
+    Raises SchemaRefused, or StartRefused when an address can't be bound.
+    """
+    supervisor = Supervisor(settings.data / "logs")
+    platform = Platform(settings, SystemClock())
+    try:
+        specs, prefect = _children(settings) if children else ([], None)
+        await platform.prepare()
+        async with platform.database.read() as transaction:
+            default_passwords = await platform.access.default_passwords(transaction)
+        exposed = settings.uses_default_token or bool(default_passwords)
+        sockets = _open_sockets(settings.listen, loopback_only=exposed)
+        text = start_text(settings, sockets, prefect, default_passwords)
+        await _serve(platform, sockets, lambda: _started(supervisor, specs, settings, text))
+    finally:
+        await platform.stop()
+        await supervisor.stop()
+
+
+def _children(settings: Settings) -> tuple[list[ChildSpec], PrefectAccess]:
+    """What to start beside the platform, and how to reach the Prefect server."""
+    prefect = _prefect_access(settings)
+    engine = engine_spec(
+        socket=settings.engine_socket,
+        data=settings.data,
+        prefect_api_url=prefect.api_url,
+        prefect_auth=prefect.auth,
+        concurrency=settings.engine_concurrency,
+        drain_seconds=settings.drain_seconds,
+    )
+    if prefect.port is None:
+        return [engine], prefect
+    assert prefect.auth is not None
+    server = prefect_server_spec(
+        data=settings.data, host=PREFECT_HOST, port=prefect.port, auth=prefect.auth
+    )
+    return [server, engine], prefect
+
+
+def _prefect_access(settings: Settings) -> PrefectAccess:
+    if settings.prefect_api_url is not None:
+        auth = settings.prefect_api_auth_string
+        given = auth.get_secret_value() if auth else None
+        return PrefectAccess(settings.prefect_api_url, given, port=None)
+    port = free_port(settings.prefect_port, PREFECT_HOST)
+    auth_string = stored_credentials(settings.data / "prefect" / "credentials")
+    return PrefectAccess(f"http://{PREFECT_HOST}:{port}/api", auth_string, port=port)
+
+
+def _started(supervisor: Supervisor, specs: list[ChildSpec], settings: Settings, text: str) -> None:
+    """Requests are answered: say so, and start the children, which are slower and share the CPU."""
+    print(text, flush=True)  # noqa: T201  for the person who started it
+    for spec in specs:
+        supervisor.start(spec, grace=settings.drain_seconds + KILL_MARGIN_SECONDS)
+
+
+def _open_sockets(address: ListenAddress, *, loopback_only: bool) -> list[socket]:
+    try:
+        return open_sockets(address.hosts(loopback_only=loopback_only), address.port)
+    except OSError as error:
+        raise StartRefused(
+            f"can't listen on {address.host or ''}:{address.port} ({error.strerror}); "
+            "set PROMPTOPS_ADDR to a free address"
+        ) from error
+
+
+async def _serve(
+    platform: Platform, sockets: list[socket], when_started: Callable[[], None]
+) -> None:
+    server = _Server(_config(platform), when_started)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, server.stop)
+    await server.serve(sockets=sockets)
+
+
+def _config(platform: Platform) -> uvicorn.Config:
+    settings = platform.settings
+    return uvicorn.Config(
+        asgi(platform),
+        loop="none",
+        http="httptools",
+        ws="websockets-sansio",
+        ws_ping_interval=PING_SECONDS,
+        ws_ping_timeout=None,
+        ws_per_message_deflate=False,
+        ws_max_size=LONGEST_WEBSOCKET_MESSAGE,
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=math.ceil(settings.drain_seconds),
+    )

@@ -1,0 +1,117 @@
+"""Every setting of the platform, read from the environment (docs/settings.md explains each)."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, AliasChoices, Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from promptops_platform.addresses import ListenAddress
+
+DEFAULT_TOKEN = "promptops-dev-token"  # noqa: S105  the SDKs' documented development token
+
+# A Unix socket's path is limited to 108 bytes on Linux and 104 on macOS.
+LONGEST_SOCKET_PATH = 100
+
+
+def _address(value: str) -> str:
+    ListenAddress.parse(value)
+    return value
+
+
+class Settings(BaseSettings):
+    """Settings as read from `PROMPTOPS_*` (and Prefect's own `PREFECT_API_*`) variables."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PROMPTOPS_", env_ignore_empty=True, populate_by_name=True, extra="ignore"
+    )
+
+    addr: Annotated[str, AfterValidator(_address)] = Field(
+        default=":8080", description="Address to listen on, `host:port` or `:port`."
+    )
+    data: Path = Field(default=Path("data"), description="Folder that holds all state.")
+    db: Path | None = Field(
+        default=None, description="SQLite file of the registry; by default in the data folder."
+    )
+    database_url: SecretStr | None = Field(
+        default=None, description="PostgreSQL URL of the registry; replaces the SQLite file."
+    )
+    token: SecretStr = Field(
+        default=SecretStr(DEFAULT_TOKEN), description="Static token; acts as the admin `admin`."
+    )
+    cors_origins: Annotated[str, NoDecode] = Field(
+        default="*", description="Origins that browsers may call from, comma-separated; `*` is any."
+    )
+    max_body_bytes: int = Field(
+        default=4 * 1024 * 1024, ge=1024, description="Longest accepted request body, in bytes."
+    )
+    session_hours: float = Field(
+        default=168.0, gt=0, description="Lifetime of a login session, in hours."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severe level that is logged."
+    )
+    log_format: Literal["auto", "json", "text"] = Field(
+        default="auto", description="`auto` writes text to a terminal and JSON elsewhere."
+    )
+    prefect_port: int = Field(
+        default=4200, ge=1, le=65535, description="Preferred port of the embedded Prefect server."
+    )
+    engine_concurrency: int = Field(
+        default=16, ge=1, description="Runs that the engine executes at once; others wait."
+    )
+    engine_wait_seconds: float = Field(
+        default=30.0, gt=0, description="Longest wait of a run for an engine that is not ready."
+    )
+    drain_seconds: float = Field(
+        default=30.0, ge=0, description="Time that running requests and runs get at a stop."
+    )
+    prefect_api_url: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("PREFECT_API_URL", "prefect_api_url"),
+        description="API of a Prefect server to use instead of the embedded one.",
+    )
+    prefect_api_auth_string: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("PREFECT_API_AUTH_STRING", "prefect_api_auth_string"),
+        description="`user:password` of that Prefect server.",
+    )
+
+    @property
+    def listen(self) -> ListenAddress:
+        """The parsed `addr`."""
+        return ListenAddress.parse(self.addr)
+
+    @property
+    def uses_default_token(self) -> bool:
+        """Whether the static token is the one that everybody knows."""
+        return self.token.get_secret_value() == DEFAULT_TOKEN
+
+    @property
+    def origins(self) -> list[str]:
+        """`cors_origins` as a list."""
+        return [origin.strip() for origin in self.cors_origins.split(",") if origin.strip()]
+
+    @cached_property
+    def sqlalchemy_url(self) -> str:
+        """URL of the registry database in SQLAlchemy's form, with an asynchronous driver."""
+        if self.database_url is None:
+            return f"sqlite+aiosqlite:///{self.db or self.data / 'promptops.db'}"
+        scheme, _, rest = self.database_url.get_secret_value().partition("://")
+        if scheme not in {"postgres", "postgresql", "postgresql+asyncpg"}:
+            raise ValueError(
+                f"PROMPTOPS_DATABASE_URL starts with {scheme}://; give a postgresql:// URL"
+            )
+        return f"postgresql+asyncpg://{rest}"
+
+    @property
+    def engine_socket(self) -> Path:
+        """Unix socket of the run engine."""
+        path = self.data.resolve() / "engine.sock"
+        if len(str(path)) > LONGEST_SOCKET_PATH:
+            raise ValueError(
+                f"the data folder's path {self.data.resolve()} is too long for a Unix socket; "
+                "set PROMPTOPS_DATA to a shorter one"
+            )
+        return path

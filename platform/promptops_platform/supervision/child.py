@@ -1,0 +1,169 @@
+"""One supervised process: spawn, watch, start again, stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+
+from promptops_platform.supervision.backoff import Backoff
+from promptops_platform.supervision.logs import open_log
+
+# A child reads the end of this pipe on its stdin when the parent is gone, however it went.
+_PARENT_PIPE = {"PROMPTOPS_PARENT_PIPE": "1"}
+
+_log = structlog.get_logger(__name__)
+
+
+class ChildSpec(Protocol):
+    """What to run. `env` is set over this process's environment; `log_name` has no suffix."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def argv(self) -> tuple[str, ...]: ...
+    @property
+    def env(self) -> Mapping[str, str]: ...
+    @property
+    def log_name(self) -> str: ...
+
+
+class Phase(StrEnum):
+    STARTING = "starting"
+    RUNNING = "running"
+    BACKING_OFF = "backing_off"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True)
+class ChildState:
+    """A snapshot. `running` says that the process lives, not that it is ready to serve.
+
+    `pid` is set while it lives. `last_exit` is the last exit code, -N for signal N, and None
+    before the first end or when the last start itself failed.
+    """
+
+    name: str
+    phase: Phase
+    pid: int | None
+    restarts: int
+    last_exit: int | None
+
+
+class Child:
+    """Runs `spec` until `stop`, again and again."""
+
+    def __init__(
+        self, spec: ChildSpec, *, log_path: Path, log_limit: int, backoff: Backoff, grace: float
+    ) -> None:
+        self.spec = spec
+        self._log_path = log_path
+        self._log_limit = log_limit
+        self._backoff = backoff
+        self._grace = grace
+        self._phase = Phase.STARTING
+        self._process: asyncio.subprocess.Process | None = None
+        self._restarts = 0
+        self._last_exit: int | None = None
+        self._stopping = asyncio.Event()
+        self._keeper: asyncio.Task[None] | None = None
+
+    def state(self) -> ChildState:
+        pid = self._process.pid if self._process else None
+        return ChildState(self.spec.name, self._phase, pid, self._restarts, self._last_exit)
+
+    def start(self) -> None:
+        self._keeper = asyncio.create_task(self._keep(), name=f"supervise-{self.spec.name}")
+
+    async def stop(self) -> None:
+        """SIGTERM, SIGKILL to the whole process group after the grace. Harmless when repeated."""
+        self._stopping.set()
+        if self._keeper is None:
+            return
+        self._signal(signal.SIGTERM)
+        try:
+            await asyncio.wait_for(asyncio.shield(self._keeper), self._grace)
+        except TimeoutError:
+            _log.warning("child_killed", child=self.spec.name, after_seconds=self._grace)
+        finally:
+            # Also on a cancelled stop: better killed than left over.
+            self._kill_group()
+        await self._keeper
+
+    async def _keep(self) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            self._phase = Phase.STARTING
+            born = time.monotonic()
+            self._last_exit = await self._live_once()
+            if self._stopping.is_set():
+                break
+            failures = 1 if time.monotonic() - born >= self._backoff.stable else failures + 1
+            await self._back_off(failures)
+            self._restarts += not self._stopping.is_set()
+        self._phase = Phase.STOPPED
+
+    async def _live_once(self) -> int | None:
+        try:
+            process = await self._spawn()
+        except OSError as error:
+            _log.error("child_not_started", child=self.spec.name, error=str(error))
+            return None
+        self._process = process
+        self._phase = Phase.RUNNING
+        _log.info("child_started", child=self.spec.name, pid=process.pid)
+        if self._stopping.is_set():
+            # The stop came while the process was being made and found nothing to signal.
+            self._signal(signal.SIGTERM)
+        code = await process.wait()
+        self._kill_group()
+        self._process = None
+        return code
+
+    async def _spawn(self) -> asyncio.subprocess.Process:
+        log = open_log(self._log_path, limit=self._log_limit)
+        try:
+            return await asyncio.create_subprocess_exec(
+                *self.spec.argv,
+                env={**os.environ, **self.spec.env, **_PARENT_PIPE},
+                stdin=asyncio.subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                # Ctrl-C in the terminal goes to the foreground group: the parent only.
+                start_new_session=True,
+            )
+        finally:
+            os.close(log)
+
+    async def _back_off(self, failures: int) -> None:
+        self._phase = Phase.BACKING_OFF
+        pause = self._backoff.seconds(failures)
+        _log.warning(
+            "child_died",
+            child=self.spec.name,
+            exit_code=self._last_exit,
+            again_in_seconds=round(pause, 2),
+            log=str(self._log_path),
+        )
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), pause)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(number)
+
+    def _kill_group(self) -> None:
+        """End what the child itself started: a survivor may hold its port or its files."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)

@@ -1,0 +1,52 @@
+"""The set of child processes of one platform."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from promptops_platform.supervision.backoff import Backoff
+from promptops_platform.supervision.child import Child, ChildSpec, ChildState
+
+_LOG_LIMIT = 10 * 1024 * 1024
+
+
+class Supervisor:
+    """Starts children, starts them again when they die, stops them last in, first out.
+
+    Their output is appended to `logs/<log_name>.log`. Belongs to one event loop.
+    """
+
+    def __init__(
+        self, logs: Path, *, backoff: Backoff | None = None, log_limit: int = _LOG_LIMIT
+    ) -> None:
+        self._logs = logs
+        self._backoff = backoff or Backoff()
+        self._log_limit = log_limit
+        self._children: list[Child] = []
+
+    def start(self, spec: ChildSpec, *, grace: float = 10.0) -> None:
+        """Keep `spec` running from now on; `grace` seconds lie between SIGTERM and SIGKILL.
+
+        Returns at once. Trouble to start it is logged, shows in `states` and is tried again.
+        """
+        child = Child(
+            spec,
+            log_path=self._logs / f"{spec.log_name}.log",
+            log_limit=self._log_limit,
+            backoff=self._backoff,
+            grace=grace,
+        )
+        self._children.append(child)
+        child.start()
+
+    def states(self) -> tuple[ChildState, ...]:
+        """In the order of their start."""
+        return tuple(child.state() for child in self._children)
+
+    async def stop(self) -> None:
+        """Stop all, one after the other, so that the last started can still use the earlier ones.
+
+        Takes at most the sum of the graces. Harmless when repeated.
+        """
+        for child in reversed(self._children):
+            await child.stop()

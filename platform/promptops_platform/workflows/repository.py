@@ -1,0 +1,31 @@
+"""SQL of workflows."""
+
+from sqlalchemy import delete, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from promptops_platform.db.search import LIKE_ESCAPE, containing
+from promptops_platform.db.tables import WorkflowRow
+
+
+async def get(session: AsyncSession, workflow_id: str, *, lock: bool = False) -> WorkflowRow | None:
+    """A workflow by id; `lock` holds off other writers of the row until the commit."""
+    return await session.get(WorkflowRow, workflow_id, with_for_update=lock)
+
+
+async def search(
+    session: AsyncSession, workspace_id: str | None, text: str | None
+) -> list[WorkflowRow]:
+    """Workflows with `text` in key, name or description, newest change first."""
+    query = select(WorkflowRow).order_by(WorkflowRow.updated_at.desc(), WorkflowRow.id.desc())
+    if workspace_id is not None:
+        query = query.where(WorkflowRow.workspace_id == workspace_id)
+    if text is not None:
+        columns = (WorkflowRow.key, WorkflowRow.name, WorkflowRow.description)
+        pattern = containing(text)
+        query = query.where(or_(*(each.ilike(pattern, escape=LIKE_ESCAPE) for each in columns)))
+    return list(await session.scalars(query))
+
+
+async def remove(session: AsyncSession, workflow_id: str) -> None:
+    """Delete a workflow; its runs stay in the log."""
+    await session.execute(delete(WorkflowRow).where(WorkflowRow.id == workflow_id))

@@ -1,0 +1,124 @@
+"""Workflow definitions."""
+
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+
+from promptops_flows.definitions import DefinitionError, parse_steps
+from promptops_platform.audit.service import AuditTrail
+from promptops_platform.changes.schemas import Change, ChangeType
+from promptops_platform.changes.service import ChangeLog
+from promptops_platform.clock import Clock
+from promptops_platform.db.tables import WorkflowRow
+from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.errors import BadRequest, Conflict, NotFound
+from promptops_platform.ids import new_id
+from promptops_platform.workflows import repository
+
+
+class WorkflowService:
+    """Saves and finds definitions. Each change is audited and recorded in the feed."""
+
+    def __init__(self, *, audit: AuditTrail, changes: ChangeLog, clock: Clock) -> None:
+        self._audit = audit
+        self._changes = changes
+        self._clock = clock
+
+    async def search(
+        self, transaction: Transaction, workspace_id: str | None, text: str | None
+    ) -> list[WorkflowRow]:
+        """Workflows, newest change first."""
+        return await repository.search(transaction.session, workspace_id, text)
+
+    async def get(
+        self, transaction: Transaction, workflow_id: str, *, lock: bool = False
+    ) -> WorkflowRow:
+        """A workflow; raises NotFound."""
+        row = await repository.get(transaction.session, workflow_id, lock=lock)
+        if row is None:
+            raise NotFound(f"workflow {workflow_id!r} not found; GET /api/workflows lists them")
+        return row
+
+    async def create(
+        self,
+        transaction: Transaction,
+        *,
+        actor: str,
+        workspace_id: str,
+        key: str,
+        fields: dict[str, Any],
+    ) -> WorkflowRow:
+        """Make a workflow; raises BadRequest for steps that can't run, Conflict for a taken key."""
+        now = self._clock.now()
+        row = WorkflowRow(
+            id=new_id(),
+            workspace_id=workspace_id,
+            key=key,
+            name=fields.get("name", ""),
+            description=fields.get("description", ""),
+            steps=checked_steps(fields.get("steps", [])),
+            version=1,
+            created_at=now,
+            updated_at=now,
+        )
+        transaction.session.add(row)
+        try:
+            await transaction.session.flush()
+        except IntegrityError as error:
+            raise Conflict(
+                f"key: {key!r} is taken by another workflow; choose another key, or edit that one"
+            ) from error
+        self._recorded(transaction, row, actor, "create", ChangeType.WORKFLOW_SAVED)
+        return row
+
+    async def update(
+        self, transaction: Transaction, workflow_id: str, *, actor: str, fields: dict[str, Any]
+    ) -> WorkflowRow:
+        """Edit a workflow; raises NotFound, or BadRequest for steps that can't run."""
+        row = await self.get(transaction, workflow_id, lock=True)
+        steps = checked_steps(fields.get("steps", row.steps))
+        if steps != row.steps:
+            row.steps, row.version = steps, row.version + 1
+        row.name = fields.get("name", row.name)
+        row.description = fields.get("description", row.description)
+        row.updated_at = self._clock.now()
+        self._recorded(transaction, row, actor, "update", ChangeType.WORKFLOW_SAVED)
+        return row
+
+    async def delete(self, transaction: Transaction, workflow_id: str, *, actor: str) -> None:
+        """Delete a workflow; raises NotFound."""
+        row = await self.get(transaction, workflow_id, lock=True)
+        await repository.remove(transaction.session, row.id)
+        self._recorded(transaction, row, actor, "delete", ChangeType.WORKFLOW_DELETED)
+
+    def _recorded(
+        self,
+        transaction: Transaction,
+        row: WorkflowRow,
+        actor: str,
+        action: str,
+        kind: ChangeType,
+    ) -> None:
+        self._changes.record(
+            transaction, Change(kind, row.id, row.workspace_id, row.key, version=str(row.version))
+        )
+        self._audit.record(
+            transaction,
+            actor=actor,
+            action=action,
+            resource="workflow",
+            resource_id=row.id,
+            key=row.key,
+            summary=f"{action} of workflow {row.key}, version {row.version}",
+            workspace_id=row.workspace_id,
+        )
+
+
+def checked_steps(steps: object) -> list[dict[str, Any]]:
+    """`steps` as they were sent, if they can run; raises BadRequest naming step and remedy."""
+    try:
+        parse_steps(steps)
+    except DefinitionError as error:
+        raise BadRequest(str(error)) from error
+    assert isinstance(steps, list)
+    return steps
