@@ -19,7 +19,6 @@ from promptops_platform.access.service import AccessService
 from promptops_platform.access.sessions import SessionMirror
 from promptops_platform.audit import endpoints as audit_endpoints
 from promptops_platform.audit.service import AuditTrail
-from promptops_platform.changes import repository as changes_repository
 from promptops_platform.changes.feed import Feed
 from promptops_platform.changes.notifications import Notifications
 from promptops_platform.changes.service import ChangeLog
@@ -30,7 +29,6 @@ from promptops_platform.db.unit_of_work import Database
 from promptops_platform.http.error_answers import install_error_answers
 from promptops_platform.http.request_body import RequestBody
 from promptops_platform.http.request_context import RequestContext
-from promptops_platform.ids import new_id
 from promptops_platform.prompts import endpoints as prompts_endpoints
 from promptops_platform.prompts.service import PromptService
 from promptops_platform.realtime import endpoints as realtime_endpoints
@@ -88,7 +86,7 @@ class Platform:
             if self.database.engines.is_sqlite
             else Notifications(settings.sqlalchemy_url, self.feed)
         )
-        changes = ChangeLog(self.feed, clock)
+        self.changes = changes = ChangeLog(self.feed, clock)
         self.audit = AuditTrail(clock)
         self.sessions = SessionMirror(self.database, clock)
         self.authenticator = Authenticator(settings.token.get_secret_value(), self.sessions)
@@ -126,8 +124,7 @@ class Platform:
             return
         await migrate(self.database.engines)
         async with self.database.write() as transaction:
-            await changes_repository.ensure_state(transaction.session, new_id())
-            await transaction.session.flush()
+            await self.changes.seed(transaction)
             await self.access.seed(transaction)
             await self.workspaces.seed(transaction)
             interrupted = await self.runs.close_orphans(transaction)

@@ -41,6 +41,12 @@ def configure_logs(level: str, log_format: Literal["auto", "json", "text"]) -> N
 
 
 def _rendering(*, as_text: bool) -> list[structlog.types.Processor]:
+    """Tracebacks come without local variables, which would hold tokens and passwords."""
     if as_text:
-        return [structlog.dev.ConsoleRenderer()]
-    return [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        plain = structlog.dev.plain_traceback
+        return [structlog.dev.ConsoleRenderer(exception_formatter=plain)]
+    transformer = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+    return [
+        structlog.processors.ExceptionRenderer(transformer),
+        structlog.processors.JSONRenderer(),
+    ]

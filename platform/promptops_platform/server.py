@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from socket import socket
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from promptops_flows.children import ChildSpec, engine_spec, prefect_server_spec
 from promptops_platform.addresses import ListenAddress, open_sockets
@@ -26,7 +27,7 @@ LONGEST_WEBSOCKET_MESSAGE = 64 * 1024
 BACKLOG = 2048
 PREFECT_HOST = "127.0.0.1"
 # What a child gets beyond the drain before it is killed.
-KILL_MARGIN_SECONDS = 5.0
+KILL_MARGIN_SECONDS = 25.0
 
 
 class StartRefused(Exception):
@@ -127,17 +128,17 @@ def _open_sockets(address: ListenAddress, *, loopback_only: bool) -> list[socket
 async def _serve(
     platform: Platform, sockets: list[socket], when_started: Callable[[], None]
 ) -> None:
-    server = _Server(_config(platform), when_started)
+    server = _Server(uvicorn_config(asgi(platform), platform.settings), when_started)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.stop)
     await server.serve(sockets=sockets)
 
 
-def _config(platform: Platform) -> uvicorn.Config:
-    settings = platform.settings
+def uvicorn_config(application: ASGIApp, settings: Settings) -> uvicorn.Config:
+    """How uvicorn serves the platform."""
     return uvicorn.Config(
-        asgi(platform),
+        application,
         loop="none",
         http="httptools",
         ws="websockets-sansio",

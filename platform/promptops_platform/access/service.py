@@ -1,6 +1,7 @@
 """Accounts and sessions."""
 
 from datetime import timedelta
+from typing import Protocol
 
 from promptops_platform.access import repository
 from promptops_platform.access.authentication import Authenticator
@@ -8,7 +9,6 @@ from promptops_platform.access.passwords import hash_password, needs_rehash, ver
 from promptops_platform.access.permissions import Role
 from promptops_platform.access.schemas import Actor
 from promptops_platform.access.tokens import new_session_token, token_hash
-from promptops_platform.audit.service import AuditTrail
 from promptops_platform.changes.schemas import Change, ChangeType
 from promptops_platform.changes.service import ChangeLog
 from promptops_platform.clock import Clock
@@ -21,6 +21,23 @@ SEEDED_USER = "admin"
 SEEDED_PASSWORD = "admin"  # noqa: S105  documented, warned of at every start
 
 
+class AuditRecorder(Protocol):
+    """What this room needs of the audit trail, which stands above it."""
+
+    def record(
+        self,
+        transaction: Transaction,
+        *,
+        actor: str,
+        action: str,
+        resource: str,
+        resource_id: str,
+        key: str,
+        summary: str,
+    ) -> None:
+        """Add an entry."""
+
+
 class AccessService:
     """Logs users in and out."""
 
@@ -29,7 +46,7 @@ class AccessService:
         *,
         database: Database,
         authenticator: Authenticator,
-        audit: AuditTrail,
+        audit: AuditRecorder,
         changes: ChangeLog,
         clock: Clock,
         session_lifetime: timedelta,

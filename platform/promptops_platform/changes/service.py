@@ -5,6 +5,7 @@ from promptops_platform.changes.feed import Feed
 from promptops_platform.changes.schemas import Change
 from promptops_platform.clock import Clock
 from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.ids import new_id
 
 # Longest time that an answer waits for this replica to have applied its own change.
 APPLY_SECONDS = 2.0
@@ -16,6 +17,11 @@ class ChangeLog:
     def __init__(self, feed: Feed, clock: Clock) -> None:
         self._feed = feed
         self._clock = clock
+
+    async def seed(self, transaction: Transaction) -> None:
+        """Make the counter row of a new database."""
+        await repository.ensure_state(transaction.session, new_id())
+        await transaction.session.flush()
 
     def record(self, transaction: Transaction, change: Change) -> None:
         """Write `change` with the commit.

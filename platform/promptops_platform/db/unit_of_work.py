@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import asyncpg
 import structlog
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -98,7 +99,8 @@ class database_errors_translated:  # noqa: N801  reads as a statement
 
 def is_unavailable(error: BaseException) -> bool:
     """Whether `error` means that the database is out of reach, locked, full or overloaded."""
-    if isinstance(error, PoolTimeout | OSError):
+    # SQLAlchemy does not wrap asyncpg's own errors when a connection is opened.
+    if isinstance(error, PoolTimeout | OSError | asyncpg.PostgresError | asyncpg.InterfaceError):
         return True
     if not isinstance(error, DBAPIError) or isinstance(error, IntegrityError):
         return False

@@ -53,6 +53,11 @@ class Watch:
             self._waiting.append(change)
         self._filled.set()
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing waits."""
+        return not self._waiting and not self._newest
+
     async def next_message(self) -> str:
         """The next event as it is sent; waits for one."""
         while True:

@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -17,10 +17,14 @@ from promptops_flows.engine_client import (
     StepFinished,
 )
 from promptops_platform.db.unit_of_work import Database
-from promptops_platform.errors import BadRequest, EngineNotReady
+from promptops_platform.errors import BadRequest, DatabaseUnavailable, EngineNotReady
 from promptops_platform.runs.service import NewRun, RunLog
 
 log = structlog.get_logger(__name__)
+
+START_RETRY_SECONDS = 0.2
+CLOSE_RETRY_SECONDS = 2.0
+LOST = RunFinished(status="error", error="the run engine ended before the run did")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,7 @@ class RunExecutor:
         self._runs = runs
         self._wait_seconds = wait_seconds
         self._active: set[asyncio.Task[RunOutcome]] = set()
+        self._closing: set[asyncio.Task[None]] = set()
 
     async def run(self, request: RunRequest, *, workspace_id: str) -> RunOutcome:
         """Run to the end.
@@ -58,17 +63,20 @@ class RunExecutor:
         return await asyncio.shield(task)
 
     async def drain(self, seconds: float) -> None:
-        """Wait for the active runs, at most `seconds`."""
-        if self._active:
-            log.info("runs_draining", runs=len(self._active))
-            await asyncio.wait(self._active, timeout=seconds)
+        """Wait for the active runs and for ends that are not written yet, at most `seconds`."""
+        waiting = {*self._active, *self._closing}
+        if waiting:
+            log.info("runs_draining", runs=len(waiting))
+            _, late = await asyncio.wait(waiting, timeout=seconds)
+            for task in late:
+                task.cancel()
 
     async def _run(self, request: RunRequest, workspace_id: str) -> RunOutcome:
         started = await self._start(request)
         try:
             await self._open(request, workspace_id, started)
-            outcome = await self._follow(request, started)
-            await self._close(outcome)
+            outcome, unwritten = await self._follow(request, started)
+            await self._close(outcome, unwritten)
             return outcome
         finally:
             await started.close()
@@ -89,6 +97,7 @@ class RunExecutor:
                         f"the run was not started: {error.reason}; try again",
                         retry_after=math.ceil(min(self._wait_seconds, 10)),
                     ) from error
+                await asyncio.sleep(START_RETRY_SECONDS)
 
     async def _open(self, request: RunRequest, workspace_id: str, started: StartedRun) -> None:
         new = NewRun(
@@ -102,29 +111,56 @@ class RunExecutor:
         async with self._database.write() as transaction:
             self._runs.open(transaction, new)
 
-    async def _follow(self, request: RunRequest, started: StartedRun) -> RunOutcome:
-        steps: list[StepFinished] = []
-        end = RunFinished(status="error", error="the run engine ended before the run did")
+    async def _follow(
+        self, request: RunRequest, started: StartedRun
+    ) -> tuple[RunOutcome, list[StepFinished]]:
+        """What happened, and the steps that the database did not take when they ended."""
+        outcome = RunOutcome(request.run_id, started.flow_run_id, started.flow_run_url, LOST)
+        unwritten: list[StepFinished] = []
         try:
             await started.go()
             async for event in started.events():
                 if isinstance(event, StepFinished):
-                    steps.append(event)
-                    async with self._database.write() as transaction:
-                        await self._runs.add_step(transaction, request.run_id, event)
+                    outcome.steps.append(event)
+                    if not await self._wrote(request.run_id, event):
+                        unwritten.append(event)
                 elif isinstance(event, RunFinished):
-                    end = event
+                    outcome = replace(outcome, end=event)
         except EngineLost as error:
             log.warning("run_lost", run=request.run_id, reason=error.reason)
-            end = RunFinished(status="error", error=error.reason)
-        return RunOutcome(
-            run_id=request.run_id,
-            flow_run_id=started.flow_run_id,
-            flow_run_url=started.flow_run_url,
-            end=end,
-            steps=steps,
-        )
+            outcome = replace(outcome, end=RunFinished(status="error", error=error.reason))
+        return outcome, unwritten
 
-    async def _close(self, outcome: RunOutcome) -> None:
+    async def _wrote(self, run_id: str, step: StepFinished) -> bool:
+        try:
+            async with self._database.write() as transaction:
+                await self._runs.add_step(transaction, run_id, step)
+        except DatabaseUnavailable:
+            return False
+        return True
+
+    async def _close(self, outcome: RunOutcome, unwritten: list[StepFinished]) -> None:
+        """Record the end. Where the database can't take it, the caller is told so, and the end is
+        tried again until it stands or the platform ends."""
+        try:
+            await self._write_end(outcome, unwritten)
+        except DatabaseUnavailable:
+            retry = asyncio.create_task(self._close_later(outcome, unwritten))
+            self._closing.add(retry)
+            retry.add_done_callback(self._closing.discard)
+            raise
+
+    async def _close_later(self, outcome: RunOutcome, unwritten: list[StepFinished]) -> None:
+        while True:
+            await asyncio.sleep(CLOSE_RETRY_SECONDS)
+            try:
+                await self._write_end(outcome, unwritten)
+            except DatabaseUnavailable:
+                continue
+            return
+
+    async def _write_end(self, outcome: RunOutcome, unwritten: list[StepFinished]) -> None:
         async with self._database.write() as transaction:
+            for step in unwritten:
+                await self._runs.add_step(transaction, outcome.run_id, step)
             await self._runs.close(transaction, outcome.run_id, outcome.end)

@@ -109,7 +109,8 @@ class Child:
                 break
             failures = 1 if time.monotonic() - born >= self._backoff.stable else failures + 1
             await self._back_off(failures)
-            self._restarts += not self._stopping.is_set()
+            if not self._stopping.is_set():
+                self._restarts += 1
         self._phase = Phase.STOPPED
 
     async def _live_once(self) -> int | None:
@@ -165,5 +166,6 @@ class Child:
     def _kill_group(self) -> None:
         """End what the child itself started: a survivor may hold its port or its files."""
         if self._process is not None:
-            with contextlib.suppress(ProcessLookupError):
+            # macOS says "not permitted" about a group of which only a zombie is left.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)

@@ -1,0 +1,63 @@
+# `make up` runs PromptOps, `make test` tests it; both set up what they need in .venv.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/pip --disable-pip-version-check
+SDK := sdk/python/promptops
+
+.DEFAULT_GOAL := help
+.PHONY: help up test test-all lint types bench chaos lock prefect-template clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
+
+up: .venv/.runtime ## Start the platform on :8080 and Prefect on 127.0.0.1:4200
+	@exec $(BIN)/promptops up
+
+test: lint types ## Lint, types, import rules, unit, integration and end-to-end tests
+	$(BIN)/pytest -q
+
+test-all: test bench chaos ## The tests, the benchmarks and the long trials
+
+lint: .venv/.development
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: .venv/.development
+	$(BIN)/mypy
+	$(BIN)/mypy --config-file sdk/python/pyproject.toml $(SDK)
+
+bench: .venv/.development ## Benchmarks, each with its ratio to a baseline of the same run
+	$(BIN)/python -P tests/bench/run.py
+
+chaos: .venv/.development ## Long trials of faults
+	$(BIN)/pytest -q --long tests/chaos
+
+lock: .venv/bin/python ## Resolve the dependencies anew
+	$(PIP) install --quiet uv
+	$(BIN)/uv pip compile --quiet --upgrade $(COMPILE) --extra build -o requirements.lock
+	$(BIN)/uv pip compile --quiet $(COMPILE) --extra build --extra dev -c requirements.lock \
+		-o requirements-dev.lock
+
+prefect-template: .venv/.development ## Make the embedded Prefect server's empty database anew
+	$(BIN)/python -m promptops_flows.prefect_server.template
+
+clean: ## Remove everything that make has made, but no data
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+
+COMPILE := pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --no-strip-extras
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "PromptOps needs Python 3.11 or newer; run make with PYTHON=/path/to/it"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/.runtime: .venv/bin/python requirements.lock pyproject.toml
+	$(PIP) install --quiet --no-deps --require-hashes -r requirements.lock
+	$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/.development: .venv/.runtime requirements-dev.lock
+	$(PIP) install --quiet --no-deps --require-hashes -r requirements-dev.lock
+	@touch $@

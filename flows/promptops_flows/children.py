@@ -1,0 +1,122 @@
+"""How the platform starts its two children: the embedded Prefect server and the run engine.
+
+Specifications only: nothing here imports Prefect or starts a process, so that the platform may
+import it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+PREFECT_SERVER = "prefect"
+ENGINE = "engine"
+
+# The figures behind these stand in docs/decisions/0001-embedded-prefect-store.md.
+_SERVER_TUNING: Mapping[str, str] = {
+    # By default the recorder commits every task run event in a transaction of its own.
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "50",
+    # Whole seconds: Prefect cuts a fraction to 0, and an idle server would spin.
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": "200",
+}
+
+_PRIVACY: Mapping[str, str] = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
+
+
+@dataclass(frozen=True)
+class ChildSpec:
+    """One process to keep running.
+
+    `env` is set over the parent's environment. `log_name` is the log file's name without suffix.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    log_name: str
+
+
+def prefect_home(data: Path) -> Path:
+    """The folder of everything Prefect writes: its database, profiles and copied UI."""
+    return data.resolve() / "prefect"
+
+
+def prefect_server_spec(*, data: Path, host: str, port: int, auth: str) -> ChildSpec:
+    """The embedded Prefect server, API under `http://host:port/api`, UI under `/`.
+
+    `auth` is `user:password`, asked for on every API call; it travels in the environment because
+    other users of the machine can read a process's arguments.
+    """
+    home = prefect_home(data)
+    env = {
+        **_SERVER_TUNING,
+        **_PRIVACY,
+        "PREFECT_HOME": str(home),
+        "PREFECT_PROFILES_PATH": str(home / "profiles.toml"),
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home / 'prefect.db'}",
+        "PREFECT_SERVER_MEMO_STORE_PATH": str(home / "memo_store.toml"),
+        "PREFECT_SERVER_API_HOST": host,
+        "PREFECT_SERVER_API_PORT": str(port),
+        "PREFECT_SERVER_API_AUTH_STRING": auth,
+        "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": _own_origins(host, port),
+        "PREFECT_SERVER_UI_ENABLED": "true",
+        "PREFECT_SERVER_UI_API_URL": f"http://{_in_url(host)}:{port}/api",
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        # Prefect's default is a folder inside the installed package, which may not be writable.
+        "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(home / "ui"),
+        "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+        # Prefect hides each "database is locked" by default; here one would be a defect.
+        "PREFECT_SERVER_LOG_RETRYABLE_ERRORS": "true",
+        "PREFECT_LOGGING_COLORS": "false",
+        "PYTHONUNBUFFERED": "1",
+    }
+    argv = (sys.executable, "-m", "promptops_flows.prefect_server")
+    return ChildSpec(name=PREFECT_SERVER, argv=argv, env=env, log_name=PREFECT_SERVER)
+
+
+def engine_spec(
+    *,
+    socket: Path,
+    data: Path,
+    prefect_api_url: str,
+    prefect_auth: str | None,
+    concurrency: int,
+    drain_seconds: float,
+) -> ChildSpec:
+    """The run engine: takes runs on the Unix socket `socket`, at most `concurrency` at once.
+
+    On SIGTERM it lets running ones finish for up to `drain_seconds`. `prefect_auth` is
+    `user:password` of the Prefect API; with None the parent's own Prefect variables count.
+    """
+    home = prefect_home(data)
+    env = {
+        **_PRIVACY,
+        "PROMPTOPS_ENGINE_SOCKET": str(socket),
+        "PROMPTOPS_ENGINE_CONCURRENCY": str(concurrency),
+        "PROMPTOPS_ENGINE_DRAIN_SECONDS": f"{drain_seconds:g}",
+        "PREFECT_API_URL": prefect_api_url,
+        "PREFECT_HOME": str(home),
+        "PREFECT_PROFILES_PATH": str(home / "profiles.toml"),
+        # Runs are logged by us; shipping each line to Prefect's API costs about 70 ms a run.
+        "PREFECT_LOGGING_TO_API_ENABLED": "false",
+        "PREFECT_LOGGING_LEVEL": "WARNING",
+        "PREFECT_LOGGING_COLORS": "false",
+        "PYTHONUNBUFFERED": "1",
+    }
+    if prefect_auth is not None:
+        env["PREFECT_API_AUTH_STRING"] = prefect_auth
+    argv = (sys.executable, "-m", "promptops_flows.engine")
+    return ChildSpec(name=ENGINE, argv=argv, env=env, log_name=ENGINE)
+
+
+def _own_origins(host: str, port: int) -> str:
+    # Prefect answers any origin by default, which lets every web page of the same browser try.
+    hosts = dict.fromkeys((_in_url(host), "127.0.0.1", "localhost"))
+    return ",".join(f"http://{name}:{port}" for name in hosts)
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

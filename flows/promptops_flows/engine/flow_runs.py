@@ -1,0 +1,186 @@
+"""Runs in Prefect: created ahead, executed in this process, discarded when nobody wants them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import time
+import traceback
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.context import AsyncClientContext
+from prefect.events.worker import EventsWorker
+from prefect.exceptions import ObjectNotFound, PrefectException, PrefectSignal
+from prefect.flow_engine import run_flow_async
+from prefect.states import Crashed, Pending
+from prefect.utilities.urls import url_for
+
+from promptops_flows.definitions import DefinitionError, parse_steps
+from promptops_flows.engine.compiler import CompiledRun, printable
+from promptops_flows.engine.logs import log
+from promptops_flows.engine.prefect_gate import PrefectGate
+from promptops_flows.engine.runs import Emit, RunRefusedError, RunUnavailableError
+from promptops_flows.engine.shown_parameters import shown_parameters
+from promptops_flows.redaction import Redactor
+from promptops_flows.wire import RunFinished, RunRequest
+
+_PREPARE_SECONDS = 20.0
+_DRAIN_EVENTS_SECONDS = 5.0
+_REPORT_PAUSE_SECONDS = 1.0
+# What Prefect's client raises when the server is away, slow, or answers an error.
+_PREFECT_ERRORS = (httpx.HTTPError, PrefectException, OSError, TimeoutError)
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedRun:
+    """A run that Prefect knows as pending; nothing of it has been executed."""
+
+    request: RunRequest
+    compiled: CompiledRun
+    flow_run: FlowRun
+
+    @property
+    def flow_run_id(self) -> str:
+        return str(self.flow_run.id)
+
+    @property
+    def flow_run_url(self) -> str | None:
+        return url_for(self.flow_run)
+
+
+class FlowRuns:
+    """At most `concurrency` runs execute at a time, the others wait their turn."""
+
+    def __init__(self, client: PrefectClient, gate: PrefectGate, concurrency: int) -> None:
+        self._client = client
+        self._gate = gate
+        self._turns = asyncio.Semaphore(concurrency)
+        # Holds the open client, which Prefect finds by context; connections know nothing of it.
+        self._context = contextvars.copy_context()
+        self._late_reports: set[asyncio.Task[None]] = set()
+
+    async def prepare(self, request: RunRequest, emit: Emit) -> PreparedRun:
+        """Raises `RunRefusedError` or `RunUnavailableError`; then nothing is left in Prefect."""
+        try:
+            compiled = CompiledRun(request, parse_steps(request.steps), emit)
+            shown = shown_parameters(request.variables, Redactor([request.api_key]))
+        except (DefinitionError, PrefectException) as error:
+            raise RunRefusedError(str(error)) from error
+        except RecursionError as error:
+            raise RunRefusedError("a variable of the run is nested too deeply") from error
+        try:
+            async with asyncio.timeout(_PREPARE_SECONDS):
+                return PreparedRun(request, compiled, await self._create(request, compiled, shown))
+        except httpx.HTTPStatusError as error:
+            raise _as_refusal(error) from error
+        except _PREFECT_ERRORS as error:
+            self._gate.suspect()
+            raise RunUnavailableError(
+                f"Prefect did not take the run ({type(error).__name__})"
+            ) from error
+
+    async def execute(self, prepared: PreparedRun) -> RunFinished:
+        """Execute to the end. Prefect failing in between does not change how the steps ended."""
+        async with self._turns:
+            began = time.perf_counter()
+            flow = self._run_flow(prepared)
+            note = await asyncio.create_task(flow, context=self._context.copy())
+            result = prepared.compiled.result or RunFinished("error", error=note)
+        milliseconds = round((time.perf_counter() - began) * 1000)
+        log(logging.INFO, "run.finished", **_names(prepared), status=result.status, ms=milliseconds)
+        return result
+
+    async def discard(self, prepared: PreparedRun) -> None:
+        """Remove a run that was never let go."""
+        try:
+            await self._client.delete_flow_run(prepared.flow_run.id)
+        except ObjectNotFound:
+            return  # somebody removed it already
+        except _PREFECT_ERRORS as error:
+            fields = {**_names(prepared), "error": type(error).__name__}
+            log(logging.WARNING, "run.discard_failed", **fields)
+
+    async def _create(
+        self, request: RunRequest, compiled: CompiledRun, shown: dict[str, Any]
+    ) -> FlowRun:
+        return await self._client.create_flow_run(
+            compiled.flow,
+            name=printable(f"{request.key} · {request.run_id[-6:]}"),
+            parameters=shown,
+            tags=_tags(request),
+            state=Pending(),
+        )
+
+    async def _run_flow(self, prepared: PreparedRun) -> str:
+        """Returns why the steps did not come to an end, for the case that they didn't."""
+        compiled = prepared.compiled
+        try:
+            state = await run_flow_async(
+                compiled.flow, flow_run=prepared.flow_run, parameters={}, return_type="state"
+            )
+        # Whatever Prefect raises, and its signals are no Exceptions: how the steps ended stands.
+        except (Exception, PrefectSignal) as error:  # noqa: BLE001
+            note = f"Prefect failed before the run came to its end ({type(error).__name__})"
+            trace = "" if isinstance(error, _PREFECT_ERRORS) else traceback.format_exc()
+            log(logging.WARNING, "run.prefect_failed", **_names(prepared), note=note, trace=trace)
+            self._report_later(prepared, compiled.state or Crashed(message=note))
+            return note
+        assert isinstance(state, State)
+        return f"Prefect ended the run as {state.name} before its steps came to an end"
+
+    def _report_later(self, prepared: PreparedRun, state: State[Any]) -> None:
+        report = asyncio.create_task(self._report(prepared, state))
+        self._late_reports.add(report)
+        report.add_done_callback(self._late_reports.discard)
+
+    async def _report(self, prepared: PreparedRun, state: State[Any]) -> None:
+        """Tell Prefect how a run ended that it still takes for a running one."""
+        while True:
+            await self._gate.opened()
+            try:
+                await self._client.set_flow_run_state(prepared.flow_run.id, state, force=True)
+                log(logging.INFO, "run.reported_late", **_names(prepared), state=state.name)
+            except _PREFECT_ERRORS as error:
+                if isinstance(error, ObjectNotFound):
+                    return
+                self._gate.suspect()
+                await asyncio.sleep(_REPORT_PAUSE_SECONDS)
+            else:
+                return
+
+
+@asynccontextmanager
+async def open_flow_runs(gate: PrefectGate, concurrency: int) -> AsyncIterator[FlowRuns]:
+    """One Prefect client for as long as the engine lives; at the end its events are sent off."""
+    async with AsyncClientContext.get_or_create() as context:
+        yield FlowRuns(context.client, gate, concurrency)
+    await asyncio.to_thread(EventsWorker.drain_all, _DRAIN_EVENTS_SECONDS)
+
+
+def _tags(request: RunRequest) -> list[str]:
+    own = ["promptops", request.source, f"workspace:{request.workspace}"]
+    return list(dict.fromkeys([*own, *(printable(tag) for tag in request.tags)]))
+
+
+def _names(prepared: PreparedRun) -> dict[str, object]:
+    request = prepared.request
+    return {
+        "run_id": request.run_id,
+        "flow_run_id": prepared.flow_run_id,
+        "workspace": request.workspace,
+        "key": request.key,
+    }
+
+
+def _as_refusal(error: httpx.HTTPStatusError) -> Exception:
+    status = error.response.status_code
+    if status in (400, 409, 422):
+        return RunRefusedError(f"Prefect refuses the run (HTTP {status})")
+    return RunUnavailableError(f"Prefect did not take the run (HTTP {status})")

@@ -1,0 +1,42 @@
+"""What the engine's socket needs of whatever executes runs. Known without loading Prefect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
+
+from promptops_flows.wire import RunEvent, RunFinished, RunRequest
+
+Emit = Callable[[RunEvent], None]
+
+
+class RunUnavailableError(Exception):
+    """The run could not be taken now; one sentence."""
+
+
+class RunRefusedError(Exception):
+    """The run can never be taken as it is; one sentence."""
+
+
+class Prepared(Protocol):
+    """A run that Prefect knows as pending; nothing of it has been executed."""
+
+    @property
+    def flow_run_id(self) -> str: ...
+
+    @property
+    def flow_run_url(self) -> str | None: ...
+
+
+PreparedT = TypeVar("PreparedT", bound=Prepared)
+
+
+class Runs(Protocol, Generic[PreparedT]):
+    async def prepare(self, request: RunRequest, emit: Emit) -> PreparedT:
+        """Raises `RunRefusedError` or `RunUnavailableError`; nothing is left in Prefect then."""
+
+    async def execute(self, prepared: PreparedT) -> RunFinished:
+        """Execute to the end; how it ended is in the answer, never an exception."""
+
+    async def discard(self, prepared: PreparedT) -> None:
+        """Remove a run that was never let go."""

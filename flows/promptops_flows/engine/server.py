@@ -1,0 +1,154 @@
+"""The engine's end of the socket: one connection a run, see `wire.py`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from promptops_flows.engine.logs import log
+from promptops_flows.engine.runs import PreparedT, RunRefusedError, Runs, RunUnavailableError
+from promptops_flows.wire import (
+    Go,
+    Message,
+    Ping,
+    Ready,
+    Refused,
+    RunFinished,
+    RunRequest,
+    Started,
+    Unavailable,
+    WireError,
+    decode,
+    encode,
+)
+
+_STOPPING = "the run engine is stopping"
+_STOPPED = "the run engine was stopped before the run came to its end"
+_OUT_OF_TURN = Refused("this message makes no sense at this point")
+_CANCEL_SECONDS = 5.0
+_FLUSH_SECONDS = 30.0
+
+
+class Readiness(Protocol):
+    @property
+    def reason(self) -> str | None:
+        """Why no run can be taken, None when one can."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotReady:
+    reason: str | None
+
+
+class EngineServer:
+    """`runs` is None until Prefect has been loaded; `readiness` may be replaced along with it."""
+
+    def __init__(self) -> None:
+        self.runs: Runs[Any] | None = None
+        self.readiness: Readiness = NotReady("the run engine is starting")
+        self._stopping = False
+        self._sessions: set[asyncio.Task[None]] = set()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection, from its first message to its end."""
+        peer = _Peer(reader, writer)
+        try:
+            while (message := await peer.receive()) is not None:
+                if isinstance(message, RunRequest):
+                    await self._hold(message, peer)
+                    return
+                peer.send(self._status() if isinstance(message, Ping) else _OUT_OF_TURN)
+        except WireError as error:
+            log(logging.WARNING, "connection.unreadable", error=str(error))
+            peer.send(Refused(f"the run engine can't read this message: {error}"))
+        finally:
+            await peer.close()
+
+    async def stop(self, drain_seconds: float) -> None:
+        """Take nothing new, and give the runs under way `drain_seconds` to end by themselves."""
+        self._stopping = True
+        if self._sessions:
+            log(logging.INFO, "engine.draining", runs=len(self._sessions))
+            _, late = await asyncio.wait(self._sessions, timeout=drain_seconds)
+            for session in late:
+                session.cancel()
+            if late:
+                log(logging.WARNING, "engine.cut_off", runs=len(late))
+                await asyncio.wait(late, timeout=_CANCEL_SECONDS)
+
+    async def _hold(self, request: RunRequest, peer: _Peer) -> None:
+        # asyncio forgets the task of a connection whose client hung up; its run must go on.
+        session = asyncio.create_task(self._session(request, peer))
+        self._sessions.add(session)
+        session.add_done_callback(self._sessions.discard)
+        await asyncio.shield(session)
+
+    async def _session(self, request: RunRequest, peer: _Peer) -> None:
+        try:
+            if self.runs is None or self._why_not() is not None:
+                peer.send(self._status())
+                return
+            prepared = await self.runs.prepare(request, peer.send)
+            await self._prepared(self.runs, prepared, peer)
+        except RunRefusedError as error:
+            peer.send(Refused(str(error)))
+        except RunUnavailableError as error:
+            peer.send(Unavailable(str(error)))
+        finally:
+            await peer.close()
+
+    async def _prepared(self, runs: Runs[PreparedT], prepared: PreparedT, peer: _Peer) -> None:
+        try:
+            peer.send(Started(prepared.flow_run_id, prepared.flow_run_url))
+            let_go = isinstance(await peer.receive(), Go)
+        except (WireError, asyncio.CancelledError):
+            await runs.discard(prepared)
+            raise
+        if not let_go:
+            await runs.discard(prepared)
+            return
+        try:
+            peer.send(await runs.execute(prepared))
+        except asyncio.CancelledError:
+            peer.send(RunFinished("error", error=_STOPPED))
+            raise
+
+    def _why_not(self) -> str | None:
+        return _STOPPING if self._stopping else self.readiness.reason
+
+    def _status(self) -> Message:
+        reason = self._why_not()
+        return Ready() if reason is None else Unavailable(reason)
+
+
+class _Peer:
+    """Messages from and to one client, which may hang up at any time."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def receive(self) -> Message | None:
+        """The next message, None when the client is gone; raises `WireError`."""
+        try:
+            return decode(await self._reader.readuntil(b"\n"))
+        except (OSError, asyncio.IncompleteReadError):
+            return None
+        except asyncio.LimitOverrunError as error:
+            raise WireError("a line is too long") from error
+
+    def send(self, message: Message) -> None:
+        """Never waits: a client that reads slowly must not slow its run down."""
+        if not self._writer.is_closing():
+            self._writer.write(encode(message))
+
+    async def close(self) -> None:
+        """Let what was sent reach the client, for as long as a client may reasonably take."""
+        self._writer.close()
+        try:
+            async with asyncio.timeout(_FLUSH_SECONDS):
+                await self._writer.wait_closed()
+        except OSError:  # also the timeout: what is left has no reader
+            self._writer.transport.abort()

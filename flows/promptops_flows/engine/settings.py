@@ -1,0 +1,65 @@
+"""How the run engine is set up: by its environment, as its parent gives it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+# Settled before Prefect is loaded. A variable that is set already wins.
+PREFECT_DEFAULTS: Mapping[str, str] = {
+    "DO_NOT_TRACK": "1",
+    # Without an API URL Prefect would start a server of its own inside this process.
+    "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
+    "PREFECT_LOGGING_TO_API_ENABLED": "false",
+    "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",
+    # The engine asks for the version itself, without failing at start while Prefect is down.
+    "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false",
+}
+
+
+class SettingsError(ValueError):
+    """A variable is missing or wrong; one sentence names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """`concurrency` runs execute at once; `drain_seconds` is what a stop leaves them to end."""
+
+    socket: Path
+    concurrency: int = 16
+    drain_seconds: float = 30.0
+
+
+def read_settings(environment: Mapping[str, str]) -> EngineSettings:
+    """Raises `SettingsError`."""
+    socket = environment.get("PROMPTOPS_ENGINE_SOCKET", "")
+    if not socket:
+        raise SettingsError("PROMPTOPS_ENGINE_SOCKET is not set, give the path of a Unix socket")
+    if not environment.get("PREFECT_API_URL"):
+        raise SettingsError("PREFECT_API_URL is not set, give the URL of Prefect's API")
+    concurrency = _number(environment, "PROMPTOPS_ENGINE_CONCURRENCY", 16.0)
+    if concurrency < 1:
+        raise SettingsError("PROMPTOPS_ENGINE_CONCURRENCY must be at least 1")
+    return EngineSettings(
+        socket=Path(socket),
+        concurrency=int(concurrency),
+        drain_seconds=_number(environment, "PROMPTOPS_ENGINE_DRAIN_SECONDS", 30.0),
+    )
+
+
+def settle_prefect_defaults() -> None:
+    for name, value in PREFECT_DEFAULTS.items():
+        os.environ.setdefault(name, value)
+
+
+def _number(environment: Mapping[str, str], name: str, default: float) -> float:
+    text = environment.get(name, "")
+    try:
+        value = float(text) if text else default
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise SettingsError(f"{name} is {text!r}, give a number that is not negative")
+    return value

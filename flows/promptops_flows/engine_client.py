@@ -1,0 +1,208 @@
+"""The platform's side of the run engine: ask for a run, let it go, follow its events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from promptops_flows.wire import (
+    MAX_LINE_BYTES,
+    Go,
+    Message,
+    Ping,
+    Ready,
+    Refused,
+    RunEvent,
+    RunFinished,
+    RunRequest,
+    Started,
+    StepFinished,
+    StepStarted,
+    Unavailable,
+    WireError,
+    decode,
+    encode,
+)
+
+__all__ = [
+    "EngineClient",
+    "EngineError",
+    "EngineLost",
+    "EngineRefused",
+    "EngineUnavailable",
+    "RunFinished",
+    "RunRequest",
+    "StartedRun",
+    "StepFinished",
+    "StepStarted",
+]
+
+_POLL_SECONDS = 0.1
+_PING_SECONDS = 2.0
+_NOT_RUNNING = "the run engine is not running"
+
+
+class EngineError(Exception):
+    """`reason` is one sentence, without secrets."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class EngineUnavailable(EngineError):
+    """The engine, or the Prefect server behind it, can't take a run now; nothing was executed."""
+
+
+class EngineRefused(EngineError):
+    """The engine will not take this run, now or later; nothing was executed."""
+
+
+class EngineLost(EngineError):
+    """The connection broke while a run was under way; the engine may still be executing it."""
+
+
+class EngineClient:
+    """Opens one connection for each run; safe to use from many tasks at once."""
+
+    def __init__(self, socket: Path, *, start_timeout: float = 30.0) -> None:
+        """`start_timeout` bounds, in seconds, how long the engine may take to prepare a run."""
+        self._socket = socket
+        self._start_timeout = start_timeout
+
+    async def wait_ready(self, timeout: float) -> None:  # noqa: ASYNC109 - reports why it gave up
+        """Return once the engine can take a run; `EngineUnavailable` after `timeout` seconds.
+
+        Asks at least once, also with a timeout of zero.
+        """
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + timeout
+        while True:
+            reason = await self._why_not_ready()
+            if reason is None:
+                return
+            if clock() >= deadline:
+                raise EngineUnavailable(reason)
+            await asyncio.sleep(min(_POLL_SECONDS, max(0.0, deadline - clock())))
+
+    async def start(self, request: RunRequest) -> StartedRun:
+        """Have the run prepared: it has its id in Prefect, and waits for `go`.
+
+        Raises `EngineUnavailable`, or `EngineRefused` when the definition can't run; nothing was
+        executed then.
+        """
+        connection = await self._connect()
+        try:
+            async with asyncio.timeout(self._start_timeout):
+                answer = await connection.ask(request)
+        except TimeoutError:
+            await connection.close()
+            reason = f"the run engine did not prepare the run within {self._start_timeout:g} s"
+            raise EngineUnavailable(reason) from None
+        except EngineLost as error:
+            await connection.close()
+            raise EngineUnavailable(error.reason) from error
+        except WireError as error:
+            await connection.close()
+            raise EngineRefused(f"the run can't be sent to the engine: {error}") from error
+        except BaseException:
+            await connection.close()
+            raise
+        if isinstance(answer, Started):
+            return StartedRun(connection, answer)
+        await connection.close()
+        raise _as_error(answer)
+
+    async def _why_not_ready(self) -> str | None:
+        try:
+            async with asyncio.timeout(_PING_SECONDS):
+                connection = await self._connect()
+                try:
+                    answer = await connection.ask(Ping())
+                finally:
+                    await connection.close()
+        except TimeoutError:
+            return "the run engine does not answer"
+        except (EngineUnavailable, EngineLost) as error:
+            return error.reason
+        return None if isinstance(answer, Ready) else _as_error(answer).reason
+
+    async def _connect(self) -> _Connection:
+        try:
+            reader, writer = await asyncio.open_unix_connection(self._socket, limit=MAX_LINE_BYTES)
+        except OSError as error:
+            raise EngineUnavailable(_NOT_RUNNING) from error
+        return _Connection(reader, writer)
+
+
+class StartedRun:
+    """A prepared run, held by its connection: close it before `go`, and the run is discarded."""
+
+    def __init__(self, connection: _Connection, started: Started) -> None:
+        self._connection = connection
+        self.flow_run_id = started.flow_run_id
+        self.flow_run_url = started.flow_run_url
+
+    async def go(self) -> None:
+        """Let the engine execute; raises `EngineLost` when it is gone (nothing was executed)."""
+        await self._connection.send(Go())
+
+    async def events(self) -> AsyncIterator[RunEvent]:
+        """What happens, as it happens; the last one is `RunFinished`.
+
+        Raises `EngineLost` when the connection breaks before that. Leaving early, or `close`,
+        does not stop the run.
+        """
+        while True:
+            event = await self._connection.receive()
+            if not isinstance(event, StepStarted | StepFinished | RunFinished):
+                raise EngineLost(f"the run engine sent {type(event).__name__} during a run")
+            yield event
+            if isinstance(event, RunFinished):
+                return
+
+    async def close(self) -> None:
+        await self._connection.close()
+
+
+class _Connection:
+    """Messages over one socket; every failure to pass one on is `EngineLost`."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def ask(self, message: Message) -> Message:
+        await self.send(message)
+        return await self.receive()
+
+    async def send(self, message: Message) -> None:
+        try:
+            self._writer.write(encode(message))
+            await self._writer.drain()
+        except OSError as error:
+            raise EngineLost("the run engine closed the connection") from error
+
+    async def receive(self) -> Message:
+        try:
+            return decode(await self._reader.readuntil(b"\n"))
+        except (OSError, asyncio.IncompleteReadError) as error:
+            raise EngineLost("the run engine ended before the run did") from error
+        except (asyncio.LimitOverrunError, WireError) as error:
+            raise EngineLost("the run engine sent a message that can't be read") from error
+
+    async def close(self) -> None:
+        self._writer.close()
+        try:
+            await self._writer.wait_closed()
+        except OSError:
+            return  # already closed by the other end, which is what was wanted
+
+
+def _as_error(answer: Message) -> EngineError:
+    if isinstance(answer, Refused):
+        return EngineRefused(answer.reason)
+    if isinstance(answer, Unavailable):
+        return EngineUnavailable(answer.reason)
+    return EngineUnavailable(f"the run engine answered with {type(answer).__name__}")

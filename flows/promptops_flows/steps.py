@@ -1,0 +1,109 @@
+"""What each type of step does to the text that comes in."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from promptops_flows.definitions import ModelStep, RenderStep, Step, TransformStep
+from promptops_flows.templates import TemplateValueError, render_template
+from promptops_providers.errors import ProviderError
+from promptops_providers.protocol import CompletionRequest, Usage
+from promptops_providers.registry import get_provider
+
+# A template that repeats its input can grow without end; this much fits into memory and messages.
+MAX_TEXT_CHARACTERS = 4_194_304
+
+
+class StepError(Exception):
+    """A step that failed; one sentence, which may still hold a secret of the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepContext:
+    """What all steps of a run share."""
+
+    variables: Mapping[str, Any]
+    api_key: str | None = field(default=None, repr=False)
+    base_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StepOutput:
+    text: str
+    provider: str | None = None
+    model: str | None = None
+    usage: Usage | None = None
+
+
+async def run_step(step: Step, incoming: str, context: StepContext) -> StepOutput:
+    """The step's output for the incoming text; raises `StepError`."""
+    if isinstance(step, ModelStep):
+        return await _complete(step, incoming, context)
+    if isinstance(step, RenderStep):
+        # On a thread: a megabyte of template must not stall the runs beside this one.
+        text = await asyncio.to_thread(_render, step.template, incoming, context.variables)
+        return StepOutput(text)
+    return StepOutput(_transform(step, incoming))
+
+
+async def _complete(step: ModelStep, incoming: str, context: StepContext) -> StepOutput:
+    try:
+        provider = get_provider(step.provider, api_key=context.api_key, base_url=context.base_url)
+        completion = await provider.complete(CompletionRequest.of_text(incoming, step.model))
+    except ProviderError as error:
+        raise StepError(error.sentence) from error
+    return StepOutput(completion.text, provider.name, completion.model, completion.usage)
+
+
+def _render(template: str, incoming: str, variables: Mapping[str, Any]) -> str:
+    given = dict(variables)
+    if given.get("input") is None:
+        given["input"] = incoming
+    try:
+        return render_template(template, _Bounded(given, MAX_TEXT_CHARACTERS - len(template)))
+    except TemplateValueError as error:
+        raise StepError(str(error)) from error
+
+
+def _transform(step: TransformStep, incoming: str) -> str:
+    if step.op == "upper":
+        return incoming.upper()
+    if step.op == "lower":
+        return incoming.lower()
+    return incoming.strip()
+
+
+class _Bounded(Mapping[str, Any]):
+    """Variables that stop a rendering, before it takes the memory, when it is used too much."""
+
+    def __init__(self, variables: Mapping[str, Any], characters: int) -> None:
+        self._variables = variables
+        self._left = characters
+        self._sizes: dict[str, int] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        value = self._variables[name]
+        if name not in self._sizes:
+            self._sizes[name] = len(value if isinstance(value, str) else _about(value))
+        self._left -= self._sizes[name]
+        if self._left < 0:
+            raise StepError(
+                f"the text would be longer than {MAX_TEXT_CHARACTERS:,} characters, "
+                "shorten the template or its variables"
+            )
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._variables)
+
+    def __len__(self) -> int:
+        return len(self._variables)
+
+
+def _about(value: Any) -> str:
+    """A text about as long as the one that the value is rendered to."""
+    return json.dumps(value, ensure_ascii=False, default=str)

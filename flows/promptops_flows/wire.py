@@ -1,0 +1,206 @@
+"""What the platform and the run engine say to each other, one JSON object a line.
+
+One connection carries one run:
+
+    platform → engine        engine → platform
+    Ping                     Ready | Unavailable
+    RunRequest               Started | Unavailable | Refused
+    Go                       StepStarted, StepFinished, ..., RunFinished
+
+`kind` names the message. Non-ASCII text is escaped, so that any Python string survives the way,
+one with lone surrogates included.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints
+
+from promptops_providers.protocol import Usage
+
+# Far above what a run may put into one message; a longer line is not from the other end of us.
+MAX_LINE_BYTES = 256 * 1024 * 1024
+
+
+class WireError(ValueError):
+    """A line that is no message of this protocol; the text never holds the line's values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """A run to prepare. `steps` and `variables` are as stored and as sent, decoded from JSON.
+
+    `api_key` stays in memory: it is no part of the repr, of logs, or of what Prefect stores.
+    `source` says what asked for the run; `version` is the definition's.
+    """
+
+    run_id: str
+    workspace: str
+    key: str
+    name: str
+    version: str
+    steps: list[Any]
+    variables: dict[str, Any]
+    api_key: str | None = field(default=None, repr=False)
+    base_url: str | None = None
+    tags: tuple[str, ...] = ()
+    source: str = "workflow"
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """Nothing was executed; the same request may succeed later."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Nothing was executed, and the same request will be refused again."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    flow_run_id: str
+    flow_run_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StepStarted:
+    """`index` counts from 1; `started_at` is RFC 3339 in UTC."""
+
+    index: int
+    name: str
+    type: str
+    started_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepFinished:
+    """`state` is the name of the task run's state in Prefect; `attempts` counts from 1."""
+
+    index: int
+    name: str
+    type: str
+    state: str
+    started_at: str
+    duration_ms: int
+    attempts: int
+    output: str | None = None
+    error: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished:
+    """The last message of a run; `output` with status ok, `error` with status error."""
+
+    status: Literal["ok", "error"]
+    output: str | None = None
+    error: str | None = None
+
+
+RunEvent = StepStarted | StepFinished | RunFinished
+Message = Ping | RunRequest | Go | Ready | Unavailable | Refused | Started | RunEvent
+
+_KINDS: dict[str, type[Message]] = {
+    "ping": Ping,
+    "run": RunRequest,
+    "go": Go,
+    "ready": Ready,
+    "unavailable": Unavailable,
+    "refused": Refused,
+    "started": Started,
+    "step_started": StepStarted,
+    "step_finished": StepFinished,
+    "run_finished": RunFinished,
+}
+_KIND_OF = {message: kind for kind, message in _KINDS.items()}
+_HINTS = {message: get_type_hints(message) for message in (*_KINDS.values(), Usage)}
+
+
+def encode(message: Message) -> bytes:
+    """The message as one line, newline included; `WireError` when it is nested too deeply."""
+    fields = {item.name: getattr(message, item.name) for item in dataclasses.fields(message)}
+    if isinstance(fields.get("usage"), Usage):
+        fields["usage"] = dataclasses.asdict(fields["usage"])
+    try:
+        line = json.dumps({"kind": _KIND_OF[type(message)], **fields}, separators=(",", ":"))
+    except RecursionError as error:
+        raise WireError("nested too deeply") from error
+    return line.encode("ascii") + b"\n"
+
+
+def decode(line: bytes) -> Message:
+    """The message in one line; raises `WireError` for anything else, or for a wrong field."""
+    try:
+        fields = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise WireError("not a line of JSON") from error
+    if not isinstance(fields, dict):
+        raise WireError("not a JSON object")
+    kind = fields.pop("kind", None)
+    message = _KINDS.get(kind) if isinstance(kind, str) else None
+    if message is None:
+        raise WireError("not a known kind of message")
+    return cast("Message", _build(message, fields))
+
+
+def _build(shape: type[Any], fields: dict[str, Any]) -> object:
+    hints = _HINTS[shape]
+    unknown = fields.keys() - hints.keys()
+    if unknown:
+        raise WireError(f"{shape.__name__} has no field {min(unknown)!r}")
+    values = {
+        name: _value(f"{shape.__name__}.{name}", hints[name], fields[name]) for name in fields
+    }
+    try:
+        return shape(**values)
+    except TypeError as error:
+        raise WireError(f"{shape.__name__} lacks a field") from error
+
+
+def _value(where: str, hint: Any, value: Any) -> Any:
+    for option in _options(hint):
+        if option is Usage and isinstance(value, dict):
+            return _build(Usage, value)
+        if get_origin(option) is tuple and isinstance(value, list):
+            return tuple(_value(where, get_args(option)[0], item) for item in value)
+        if _fits(option, value):
+            return value
+    raise WireError(f"{where} has a wrong type")
+
+
+def _options(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+
+
+def _fits(option: Any, value: Any) -> bool:
+    origin = get_origin(option) or option
+    if origin is Literal:
+        return value in get_args(option)
+    if origin is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return origin in (str, bool, dict, list, NoneType) and isinstance(value, origin)

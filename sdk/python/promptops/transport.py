@@ -1,0 +1,251 @@
+"""TCP and TLS connections that wait no longer than told, and that `close` can interrupt."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import selectors
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from promptops.errors import ClientClosedError, RequestTimeoutError, ServerUnreachableError
+
+T = TypeVar("T")
+
+# poll() knows no highest file descriptor, as select() does, and needs no descriptor, as epoll does.
+_Selector: type[selectors.BaseSelector] = getattr(
+    selectors, "PollSelector", selectors.SelectSelector
+)
+_CONNECTING = {errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EAGAIN}
+
+
+@dataclass(frozen=True)
+class ServerAddress:
+    """Where the server is; `path` is what stands before the paths of PromptOps, mostly nothing."""
+
+    url: str
+    secure: bool
+    host: str
+    port: int
+    path: str
+
+    @classmethod
+    def parse(cls, url: str) -> ServerAddress:
+        """Raises ValueError for anything but http(s)://host[:port][/path]."""
+        parts = urlsplit(url)
+        secure = parts.scheme == "https"
+        plain = not (parts.query or parts.fragment or parts.username is not None)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or not plain:
+            raise ValueError(f"the server's address must look like http://host:8080, not {url!r}")
+        port = parts.port or (443 if secure else 80)
+        return cls(url.rstrip("/"), secure, parts.hostname, port, parts.path.rstrip("/"))
+
+    @property
+    def host_header(self) -> str:
+        """``host:port`` as the header ``Host`` wants it, IPv6 in brackets."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+class Interrupt:
+    """A flag that wakes up every thread which waits in a `Stream`; set once, for good."""
+
+    def __init__(self) -> None:
+        self._waited_on, self._written_to = socket.socketpair()
+        self._set = threading.Event()
+
+    def fileno(self) -> int:
+        """Readable once the flag is set."""
+        return self._waited_on.fileno()
+
+    def set(self) -> None:
+        """Wake up all waiting threads; again is allowed."""
+        if not self._set.is_set():
+            self._set.set()
+            self._written_to.send(b"\0")
+
+    def is_set(self) -> bool:
+        """Whether `set` was called."""
+        return self._set.is_set()
+
+    def wait(self, seconds: float) -> None:
+        """Sleep, but no longer than until the flag is set."""
+        self._set.wait(seconds)
+
+    def close(self) -> None:
+        """Free the descriptors, once no stream waits on them any more."""
+        self._waited_on.close()
+        self._written_to.close()
+
+
+class Stream:
+    """One connection to the server, used by one thread at a time.
+
+    Every operation ends at ``deadline`` (in seconds of ``time.monotonic``) with TimeoutError,
+    and as soon as the interrupt is set with ClientClosedError; other failures are OSErrors.
+    What can be done without waiting is done even if the deadline is past.
+    """
+
+    def __init__(self, interrupt: Interrupt, deadline: float, on_close: Callable[[], None]) -> None:
+        self.deadline = deadline
+        self._interrupt: Interrupt | None = interrupt
+        self._on_close: Callable[[], None] | None = on_close
+        self._socket: socket.socket | None = None
+
+    def connect(self, address: ServerAddress, tls: ssl.SSLContext | None) -> None:
+        """Connect to the first of the host's addresses that answers, then encrypt if `tls`."""
+        failure: OSError = OSError("the host has no address")
+        for family, kind, protocol, _, target in socket.getaddrinfo(
+            address.host, address.port, type=socket.SOCK_STREAM
+        ):
+            try:
+                self._socket = socket.socket(family, kind, protocol)
+                self._socket.setblocking(False)
+                self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self._connect_to(self._socket, target)
+                break
+            except OSError as error:
+                failure = error
+                self._close_socket()
+        else:
+            raise failure
+        if tls is not None:
+            self._encrypt(self._socket, tls, address.host)
+
+    def receive(self, limit: int) -> bytes:
+        """At least one byte and at most `limit`; ``b""`` when the server has closed."""
+        connected = self._connected()
+        return self._when_ready(lambda: connected.recv(limit), selectors.EVENT_READ)
+
+    def send(self, data: bytes) -> None:
+        """Hand all of it to the kernel."""
+        connected = self._connected()
+        rest = memoryview(data)
+        while rest:
+            sent = self._when_ready(lambda: connected.send(rest), selectors.EVENT_WRITE)  # noqa: B023
+            rest = rest[sent:]
+
+    def finish_within(self, seconds: float) -> None:
+        """From now on wait for the server although the client closes, but no longer than this."""
+        self._interrupt = None
+        self.deadline = time.monotonic() + seconds
+
+    def close(self) -> None:
+        """Free the descriptor; again is allowed."""
+        self._close_socket()
+        on_close, self._on_close = self._on_close, None
+        if on_close is not None:
+            on_close()
+
+    def _close_socket(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def _connected(self) -> socket.socket:
+        if self._socket is None:
+            raise OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN))
+        return self._socket
+
+    def _connect_to(self, connecting: socket.socket, target: object) -> None:
+        code = connecting.connect_ex(target)  # type: ignore[arg-type]  # as getaddrinfo gave it
+        if code in _CONNECTING:
+            self._wait(selectors.EVENT_WRITE)
+            code = connecting.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code:
+            raise OSError(code, os.strerror(code))
+
+    def _encrypt(self, connected: socket.socket, tls: ssl.SSLContext, host: str) -> None:
+        encrypted = tls.wrap_socket(connected, server_hostname=host, do_handshake_on_connect=False)
+        self._socket = encrypted
+        self._when_ready(encrypted.do_handshake, selectors.EVENT_READ)
+
+    def _when_ready(self, operation: Callable[[], T], events: int) -> T:
+        while True:
+            try:
+                return operation()
+            except BlockingIOError:  # noqa: PERF203 (it is the loop's purpose)
+                self._wait(events)
+            # TLS may have to read in order to write, and the other way round.
+            except ssl.SSLWantReadError:
+                self._wait(selectors.EVENT_READ)
+            except ssl.SSLWantWriteError:
+                self._wait(selectors.EVENT_WRITE)
+
+    def _wait(self, events: int) -> None:
+        with _Selector() as selector:
+            selector.register(self._connected(), events)
+            if self._interrupt is not None:
+                selector.register(self._interrupt, selectors.EVENT_READ)
+            ready = selector.select(max(self.deadline - time.monotonic(), 0))
+        if any(key.fileobj is self._interrupt for key, _ in ready):
+            raise ClientClosedError
+        if not ready:
+            raise TimeoutError("timed out")
+
+
+class Connector:
+    """Opens streams to one server, until it is closed; safe between threads."""
+
+    def __init__(self, address: ServerAddress, tls: ssl.SSLContext | None = None) -> None:
+        self.address = address
+        self._tls = (tls or ssl.create_default_context()) if address.secure else None
+        self._interrupt = Interrupt()
+        self._lock = threading.Lock()
+        self._open_streams = 0
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._interrupt.is_set()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, but no longer than until the connector is closed."""
+        self._interrupt.wait(seconds)
+
+    def open(self, deadline: float) -> Stream:
+        """A connected stream with this deadline; fails as `Stream` does."""
+        with self._lock:
+            if self.closed:
+                raise ClientClosedError
+            self._open_streams += 1
+        stream = Stream(self._interrupt, deadline, self._stream_closed)
+        try:
+            stream.connect(self.address, self._tls)
+        except BaseException:
+            stream.close()
+            raise
+        return stream
+
+    def close(self) -> None:
+        """Interrupt every stream, which its user then closes; again is allowed."""
+        with self._lock:
+            self._interrupt.set()
+            self._free_when_unused()
+
+    def _stream_closed(self) -> None:
+        with self._lock:
+            self._open_streams -= 1
+            self._free_when_unused()
+
+    def _free_when_unused(self) -> None:
+        if self.closed and not self._open_streams:
+            self._interrupt.close()
+
+    @contextlib.contextmanager
+    def translated_errors(self) -> Iterator[None]:
+        """The border: what the socket library raises leaves as this SDK's errors."""
+        try:
+            yield
+        except TimeoutError as error:
+            raise RequestTimeoutError(f"{self.address.url} did not answer in time") from error
+        except OSError as error:
+            reason = error.strerror or str(error) or type(error).__name__
+            raise ServerUnreachableError(f"can't reach {self.address.url}: {reason}") from error

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from promptops_flows.children import engine_spec, prefect_server_spec
+
+SECRET = "admin:a-secret"
+
+
+def test_the_specifications_do_not_load_prefect() -> None:
+    code = "import sys, promptops_flows.children; sys.exit('prefect' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_server_is_told_where_to_listen_and_whom_to_let_in(tmp_path: Path) -> None:
+    spec = prefect_server_spec(data=tmp_path, host="127.0.0.1", port=4203, auth=SECRET)
+    assert spec.argv == (sys.executable, "-m", "promptops_flows.prefect_server")
+    assert spec.env["PREFECT_SERVER_API_PORT"] == "4203"
+    assert spec.env["PREFECT_SERVER_API_AUTH_STRING"] == SECRET
+    assert spec.env["PREFECT_SERVER_UI_API_URL"] == "http://127.0.0.1:4203/api"
+    assert not any("a-secret" in argument for argument in spec.argv)
+
+
+def test_everything_prefect_writes_lies_in_the_data_folder(tmp_path: Path) -> None:
+    spec = prefect_server_spec(data=tmp_path, host="::1", port=4203, auth=SECRET)
+    assert spec.env["PREFECT_HOME"] == str(tmp_path / "prefect")
+    assert (
+        str(tmp_path / "prefect" / "prefect.db")
+        in (spec.env["PREFECT_SERVER_DATABASE_CONNECTION_URL"])
+    )
+    assert spec.env["PREFECT_SERVER_UI_API_URL"] == "http://[::1]:4203/api"
+
+
+def test_the_engine_gets_its_socket_and_prefects_address(tmp_path: Path) -> None:
+    spec = engine_spec(
+        socket=tmp_path / "engine.sock",
+        data=tmp_path,
+        prefect_api_url="http://127.0.0.1:4200/api",
+        prefect_auth=SECRET,
+        concurrency=8,
+        drain_seconds=30.0,
+    )
+    assert spec.argv == (sys.executable, "-m", "promptops_flows.engine")
+    assert spec.env["PROMPTOPS_ENGINE_SOCKET"] == str(tmp_path / "engine.sock")
+    assert spec.env["PROMPTOPS_ENGINE_CONCURRENCY"] == "8"
+    assert spec.env["PROMPTOPS_ENGINE_DRAIN_SECONDS"] == "30"
+    assert spec.env["PREFECT_API_AUTH_STRING"] == SECRET
+    assert spec.env["PREFECT_LOGGING_TO_API_ENABLED"] == "false"
+
+
+def test_a_foreign_prefect_keeps_the_parents_own_login(tmp_path: Path) -> None:
+    spec = engine_spec(
+        socket=tmp_path / "engine.sock",
+        data=tmp_path,
+        prefect_api_url="https://prefect.example/api",
+        prefect_auth=None,
+        concurrency=8,
+        drain_seconds=0.5,
+    )
+    assert "PREFECT_API_AUTH_STRING" not in spec.env
+    assert spec.env["PROMPTOPS_ENGINE_DRAIN_SECONDS"] == "0.5"

@@ -1,0 +1,153 @@
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from promptops_flows.definitions import (
+    MAX_STEPS,
+    MAX_TEMPLATE_CHARACTERS,
+    DefinitionError,
+    ModelStep,
+    RenderStep,
+    TransformStep,
+    WorkflowDefinition,
+    display_name,
+    parse_steps,
+)
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+NEARLY_STEPS = st.lists(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "name": st.text(max_size=5) | ANYTHING,
+            "type": st.sampled_from(["render", "model", "transform"]) | ANYTHING,
+            "template": st.text(max_size=5) | ANYTHING,
+            "provider": st.sampled_from(["mock", "openai", ""]) | ANYTHING,
+            "model": st.text(max_size=5) | ANYTHING,
+            "op": st.sampled_from(["upper", "lower", "trim"]) | ANYTHING,
+        },
+    )
+    | ANYTHING,
+    max_size=4,
+)
+
+
+def test_reads_the_three_types_of_step() -> None:
+    definition = parse_steps(
+        [
+            {"name": "greet", "type": "render", "template": "Hi {{name}}"},
+            {"name": "call", "type": "model", "provider": "openai", "model": "gpt-x"},
+            {"name": "loud", "type": "transform", "op": "upper"},
+        ]
+    )
+    assert definition.steps == (
+        RenderStep("greet", "Hi {{name}}"),
+        ModelStep("call", "openai", "gpt-x"),
+        TransformStep("loud", "upper"),
+    )
+
+
+def test_accepts_what_existing_consoles_save() -> None:
+    definition = parse_steps(
+        [
+            {"type": "render", "template": "a", "position": {"x": 1}},
+            {"name": None, "type": "model", "provider": "", "model": None},
+            {"name": "", "type": "model"},
+            {"name": "same", "type": "transform", "op": "trim"},
+            {"name": "same", "type": "transform", "op": "lower"},
+            {"name": "empty", "type": "render"},
+        ]
+    )
+    assert [display_name(step) for step in definition.steps] == [
+        "render",
+        "model",
+        "model",
+        "same",
+        "same",
+        "empty",
+    ]
+    assert definition.steps[1] == definition.steps[2] == ModelStep("", "mock", "")
+    assert definition.steps[5] == RenderStep("empty", "")
+
+
+def test_no_steps_are_a_definition() -> None:
+    assert parse_steps([]) == WorkflowDefinition(())
+
+
+@pytest.mark.parametrize(
+    ("raw", "sentence"),
+    [
+        (None, "steps is null, give a list of step objects"),
+        ({}, "steps is an object, give a list of step objects"),
+        ("[]", "steps is the text '[]', give a list of step objects"),
+        (["render"], "step 1 is the text 'render', give an object with name and type"),
+        ([True], "step 1 is true, give an object with name and type"),
+        (
+            [{"type": "render"}, {"name": "x", "type": "email"}],
+            "step 2 (x): type 'email' is unknown, use one of render, model, transform",
+        ),
+        ([{}], "step 1: type is missing, use one of render, model, transform"),
+        ([{"type": 3}], "step 1: type is a number, use one of render, model, transform"),
+        (
+            [{"name": "loud", "type": "transform", "op": "shout"}],
+            "step 1 (loud): op 'shout' is unknown, use one of upper, lower, trim",
+        ),
+        ([{"type": "transform"}], "step 1: op is missing, use one of upper, lower, trim"),
+        (
+            [{"type": "transform", "op": ""}],
+            "step 1: op '' is unknown, use one of upper, lower, trim",
+        ),
+        ([{"type": "render", "template": ["a"]}], "step 1: template is a list, give a string"),
+        ([{"name": 7, "type": "render"}], "step 1: name is a number, give a string"),
+        (
+            [{"type": "model", "provider": "watson"}],
+            "step 1: provider 'watson' is unknown, use one of mock, openai, claude, ollama, gemini",
+        ),
+        ([{"type": "model", "model": {}}], "step 1: model is an object, give a string"),
+        (
+            [{"name": "big", "type": "render", "template": "x" * (MAX_TEMPLATE_CHARACTERS + 1)}],
+            "step 1 (big): template has 262,145 characters, "
+            "at most 262,144 are allowed, shorten it",
+        ),
+        (
+            [{"type": "render"}] * (MAX_STEPS + 1),
+            "steps holds 201 steps, at most 200 are allowed, split the workflow",
+        ),
+        (
+            [{"name": "n" * 201, "type": "render"}],
+            "step 1: name has 201 characters, at most 200 are allowed, shorten it",
+        ),
+        (
+            [{"type": "e\nmail" + "x" * 99}],
+            f"step 1: type 'e\ufffdmail{'x' * 34}…' is unknown, "
+            "use one of render, model, transform",
+        ),
+    ],
+)
+def test_says_what_is_wrong_where_and_what_to_do(raw: object, sentence: str) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        parse_steps(raw)
+    assert str(caught.value) == sentence
+
+
+def test_the_largest_template_is_accepted() -> None:
+    definition = parse_steps([{"type": "render", "template": "x" * MAX_TEMPLATE_CHARACTERS}])
+    assert len(definition.steps) == 1
+
+
+@given(NEARLY_STEPS | ANYTHING)
+def test_anything_is_read_or_refused_in_one_line(raw: Any) -> None:
+    try:
+        read = len(parse_steps(raw).steps)
+    except DefinitionError as error:
+        complaint = str(error)
+    else:
+        complaint = ""
+        assert read == len(raw)
+    assert complaint.isprintable()

@@ -1,0 +1,32 @@
+"""The platform may load parts of flows, and they must not bring Prefect along."""
+
+import subprocess
+import sys
+
+import pytest
+
+FOR_THE_PLATFORM = (
+    "promptops_flows.definitions",
+    "promptops_flows.templates",
+    "promptops_flows.wire",
+    "promptops_flows.engine_client",
+    "promptops_flows.children",
+    "promptops_flows.parent_watch",
+    "promptops_providers.registry",
+)
+HEAVY = ("prefect", "sqlalchemy", "fastapi", "starlette")
+
+
+def loaded_by(modules: tuple[str, ...]) -> set[str]:
+    code = f"import sys, {', '.join(modules)}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return {name.partition(".")[0] for name in done.stdout.split()}
+
+
+def test_what_the_platform_loads_of_flows_does_not_load_prefect() -> None:
+    assert loaded_by(FOR_THE_PLATFORM) & set(HEAVY) == set()
+
+
+@pytest.mark.parametrize("module", ["promptops_flows.engine.server", "promptops_flows.steps"])
+def test_the_engine_listens_before_prefect_is_loaded(module: str) -> None:
+    assert "prefect" not in loaded_by((module, "promptops_flows.engine.__main__"))

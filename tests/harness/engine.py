@@ -1,0 +1,165 @@
+"""A real run engine process for tests, and one for all tests that only need it to be there."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from harness.prefect_server import PrefectServer, end, spawn
+from promptops_flows.children import engine_spec
+from promptops_flows.engine_client import (
+    EngineClient,
+    EngineUnavailable,
+    RunFinished,
+    RunRequest,
+    StartedRun,
+    StepFinished,
+    StepStarted,
+)
+from promptops_flows.wire import RunEvent
+
+READY_SECONDS = 30.0
+T = TypeVar("T")
+
+THREE_STEPS: list[dict[str, Any]] = [
+    {"name": "greet", "type": "render", "template": "Hello {{name}}"},
+    {"name": "call", "type": "model", "provider": "mock"},
+    {"name": "loud", "type": "transform", "op": "upper"},
+]
+
+
+@dataclass(frozen=True)
+class EngineProcess:
+    """`log` is the file of its output."""
+
+    socket: Path
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def client(self) -> EngineClient:
+        return EngineClient(self.socket)
+
+    def exit_code(self, within: float = 20.0) -> int:
+        return self.process.wait(timeout=within)
+
+
+@contextmanager
+def running_engine(
+    api_url: str,
+    auth: str,
+    *,
+    concurrency: int = 16,
+    drain_seconds: float = 20,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[EngineProcess]:
+    # Not pytest's folder: the path of a Unix socket may have about 100 bytes only.
+    folder = Path(tempfile.mkdtemp(prefix="engine-"))
+    socket, log = folder / "run" / "engine.sock", folder / "engine.log"
+    spec = engine_spec(
+        socket=socket,
+        data=folder,
+        prefect_api_url=api_url,
+        prefect_auth=auth,
+        concurrency=concurrency,
+        drain_seconds=drain_seconds,
+    )
+    process = spawn(replace(spec, env={**spec.env, **(environment or {})}), log)
+    try:
+        yield EngineProcess(socket, process, log)
+    finally:
+        end(process)
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def engine(prefect_server: PrefectServer) -> Iterator[EngineProcess]:
+    with running_engine(prefect_server.api_url, prefect_server.auth) as process:
+        yield process
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    flow_run_id: str
+    events: list[RunEvent]
+
+    @property
+    def result(self) -> RunFinished:
+        last = self.events[-1]
+        assert isinstance(last, RunFinished)
+        return last
+
+    @property
+    def steps(self) -> list[StepFinished]:
+        return [event for event in self.events if isinstance(event, StepFinished)]
+
+
+def request(steps: list[Any] | None = None, **fields: Any) -> RunRequest:
+    defaults = {
+        "run_id": "0f3c5d7e9a3f2a1c",
+        "workspace": "default",
+        "key": "greeting",
+        "name": "Greeting",
+        "version": "7",
+        "variables": {"name": "Ada"},
+    }
+    return RunRequest(steps=THREE_STEPS if steps is None else steps, **{**defaults, **fields})
+
+
+@asynccontextmanager
+async def prepared(client: EngineClient, asked: RunRequest) -> AsyncIterator[StartedRun]:
+    """The run, not let go; its connection is closed at the end."""
+    run = await client.start(asked)
+    try:
+        yield run
+    finally:
+        await run.close()
+
+
+@asynccontextmanager
+async def under_way(
+    client: EngineClient, asked: RunRequest
+) -> AsyncIterator[tuple[str, AsyncIterator[RunEvent]]]:
+    """The run's id in Prefect and its events to come, once its first step has begun."""
+    async with prepared(client, asked) as run:
+        await run.go()
+        events = run.events()
+        assert isinstance(await anext(events), StepStarted)
+        yield run.flow_run_id, events
+
+
+async def run_to_end(client: EngineClient, asked: RunRequest) -> RunRecord:
+    async with prepared(client, asked) as run:
+        await run.go()
+        return RunRecord(run.flow_run_id, [event async for event in run.events()])
+
+
+async def unavailable(client: EngineClient, words: str = "", within: float = 30.0) -> str:
+    """Why no run can be taken, once the reason holds `words`."""
+    async with asyncio.timeout(within):
+        while True:
+            try:
+                await client.wait_ready(0)
+            except EngineUnavailable as error:
+                if words in error.reason:
+                    return error.reason
+            await asyncio.sleep(0.02)
+
+
+def eventually(look: Callable[[], T | None], within: float = 15.0) -> T:
+    """What `look` finds, asked until it finds something; Prefect writes task runs with a delay."""
+    deadline = time.monotonic() + within
+    while time.monotonic() < deadline:
+        if found := look():
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"Not seen within {within:.0f} s")

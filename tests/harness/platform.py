@@ -1,0 +1,134 @@
+"""A real platform on a real socket, in the test's own process and loop."""
+
+import asyncio
+import json
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import httpx
+import uvicorn
+from pydantic import SecretStr
+from websockets.asyncio.client import ClientConnection, connect
+
+from harness.postgres import Postgres
+from promptops_platform.addresses import open_sockets
+from promptops_platform.app import Platform, asgi
+from promptops_platform.clock import Clock, SystemClock
+from promptops_platform.ids import new_id
+from promptops_platform.server import uvicorn_config
+from promptops_platform.settings import Settings
+
+DatabaseKind = Literal["sqlite", "postgresql"]
+TOKEN = "test-static-token"
+WAIT_SECONDS = 5.0
+
+
+@dataclass
+class RunningPlatform:
+    """A platform that serves; `http` sends the static token."""
+
+    platform: Platform
+    port: int
+    http: httpx.AsyncClient
+
+    def client(self, token: str | None) -> httpx.AsyncClient:
+        """Another caller; close it, or use it in a `with`."""
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        return httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", headers=headers)
+
+    async def create(self, key: str | None = None, **fields: Any) -> dict[str, Any]:
+        """Make a prompt and answer it."""
+        answer = await self.http.post("/api/prompts", json={"key": key or new_key(), **fields})
+        assert answer.status_code == 200, answer.text
+        created: dict[str, Any] = answer.json()["data"]
+        return created
+
+    async def publish(self, prompt_id: str) -> dict[str, Any]:
+        """Publish the working copy and answer the version."""
+        answer = await self.http.post("/api/prompts/publish", json={"id": prompt_id})
+        assert answer.status_code == 200, answer.text
+        version: dict[str, Any] = answer.json()["data"]
+        return version
+
+    async def fetch(self, key: str, env: str = "prod", **query: str) -> httpx.Response:
+        """What an SDK fetches."""
+        return await self.http.get(f"/api/sdk/prompts/{key}", params={"env": env, **query})
+
+    @asynccontextmanager
+    async def watch(self, **query: str) -> AsyncIterator[ClientConnection]:
+        """A watching client, connected."""
+        params = httpx.QueryParams({"token": TOKEN, **query})
+        async with connect(f"ws://127.0.0.1:{self.port}/ws?{params}") as connection:
+            yield connection
+
+
+def new_key() -> str:
+    """A key that no other test uses."""
+    return f"key-{new_id()}"
+
+
+async def next_event(connection: ClientConnection) -> dict[str, Any]:
+    """The next event; fails when none comes in time."""
+    text = await asyncio.wait_for(connection.recv(), WAIT_SECONDS)
+    event: dict[str, Any] = json.loads(text)
+    return event
+
+
+async def until(condition: Callable[[], bool], seconds: float = WAIT_SECONDS) -> None:
+    """Wait until `condition` holds; fails when it does not in time."""
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+def new_data_folder() -> Path:
+    """A data folder with a path short enough for a Unix socket, which pytest's own is not."""
+    return Path(tempfile.mkdtemp(prefix="promptops-"))
+
+
+async def new_settings(
+    kind: DatabaseKind, postgres: Postgres, data: Path, **changes: Any
+) -> Settings:
+    """Settings of a platform with an empty database of this kind."""
+    url = SecretStr(await postgres.new_database()) if kind == "postgresql" else None
+    given = {"token": SecretStr(TOKEN), "engine_wait_seconds": 0.5, "drain_seconds": 5.0}
+    return Settings(data=data, database_url=url, **{**given, **changes})
+
+
+@asynccontextmanager
+async def running_platform(
+    settings: Settings, clock: Clock | None = None
+) -> AsyncIterator[RunningPlatform]:
+    """Serve on a free port until the block ends."""
+    platform = Platform(settings, clock or SystemClock())
+    sockets = open_sockets(("127.0.0.1",), 0)
+    port = sockets[0].getsockname()[1]
+    server = _Server(uvicorn_config(asgi(platform), settings))
+    serving = asyncio.create_task(server.serve(sockets=sockets))
+    await asyncio.wait(
+        [serving, asyncio.create_task(server.ready.wait())], return_when=asyncio.FIRST_COMPLETED
+    )
+    try:
+        async with httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{port}",
+            headers={"authorization": f"Bearer {TOKEN}"},
+            timeout=30,
+        ) as http:
+            yield RunningPlatform(platform, port, http)
+    finally:
+        server.should_exit = True
+        await serving
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+
+    async def startup(self, sockets: Any = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()

@@ -1,0 +1,311 @@
+"""A server that speaks the SDK's part of the contract, with a hand on every byte of it.
+
+It stands in for the platform where a test needs what a healthy platform never does: answers that
+hang, handshakes that lie, frames in pieces, connections that drop. Nothing here sleeps: tests
+wait on events with a deadline.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import json
+import queue
+import socket
+import ssl
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BufferedIOBase
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+DEADLINE = 10.0
+TEXT, BINARY, CLOSE, PING, PONG = 0x1, 0x2, 0x8, 0x9, 0xA
+
+
+def frame(opcode: int, payload: bytes, *, final: bool = True) -> bytes:
+    """A frame as a server sends it, unmasked."""
+    first = (0x80 if final else 0) | opcode
+    if len(payload) < 126:
+        return struct.pack("!BB", first, len(payload)) + payload
+    if len(payload) < 0x10000:
+        return struct.pack("!BBH", first, 126, len(payload)) + payload
+    return struct.pack("!BBQ", first, 127, len(payload)) + payload
+
+
+def event(key: str, version: str = "v1", kind: str = "prompt.updated") -> dict[str, Any]:
+    """A change as the server tells of it."""
+    return {"type": kind, "id": f"id-{key}", "key": key, "env": "prod", "version": version}
+
+
+class Watcher:
+    """The server's end of one event stream."""
+
+    def __init__(
+        self,
+        connection: socket.socket,
+        received: BufferedIOBase,
+        path: str,
+        headers: dict[str, str],
+    ) -> None:
+        self.path = path
+        self.headers = headers
+        self.ended = threading.Event()
+        self._connection = connection
+        self._received = received
+        connection.settimeout(DEADLINE)
+
+    @property
+    def query(self) -> dict[str, str]:
+        return {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
+
+    def send(self, data: bytes) -> None:
+        self._connection.sendall(data)
+
+    def tell(self, told: dict[str, Any]) -> None:
+        self.send(frame(TEXT, json.dumps(told).encode()))
+
+    def ping(self, payload: bytes = b"") -> None:
+        self.send(frame(PING, payload))
+
+    def receive(self) -> tuple[int, bytes]:
+        """The client's next frame, unmasked; EOFError when it has closed without one."""
+        head = self._exactly(2)
+        assert head[0] & 0x80, "a client's control frame in fragments"
+        assert head[1] & 0x80, "a client's frame without a mask"
+        mask = self._exactly(4)
+        masked = self._exactly(head[1] & 0x7F)
+        return head[0] & 0x0F, bytes(b ^ mask[i % 4] for i, b in enumerate(masked))
+
+    def drop(self) -> None:
+        """Cut the connection without a goodbye."""
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
+        self.ended.set()
+
+    def _exactly(self, count: int) -> bytes:
+        data = self._received.read(count)
+        if len(data) < count:
+            raise EOFError("the client closed")
+        return data
+
+
+@dataclass
+class Hold:
+    """Keeps a prompt's answers back until the test lets them go."""
+
+    arrived: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    released: threading.Event = field(default_factory=threading.Event)
+
+    def wait_for_request(self) -> None:
+        assert self.arrived.acquire(timeout=DEADLINE), "no request came"
+
+    def release(self) -> None:
+        self.released.set()
+
+
+@dataclass
+class Request:
+    """What a client asked for."""
+
+    path: str
+    headers: dict[str, str]
+    connection: int
+
+
+class SdkServer:
+    """Set `prompts`, `statuses` and `holds` by key; take the watchers with `watcher()`."""
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self.prompts: dict[str, dict[str, Any]] = {}
+        self.bodies: dict[str, tuple[int, bytes]] = {}
+        self.holds: dict[str, Hold] = {}
+        self.requests: list[Request] = []
+        self.refuse_watch: tuple[int, bytes] | None = None
+        self.with_handshake = b""
+        self.token = "promptops-dev-token"
+        self._tls = tls
+        self.watchers: list[Watcher] = []
+        self.new_watchers: queue.Queue[Watcher] = queue.Queue()
+        self.connections: set[socket.socket] = set()
+        self.port = 0
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"{'https' if self._tls else 'http'}://localhost:{self.port}"
+
+    def put(self, key: str, content: str, version: str = "v1") -> None:
+        self.prompts[key] = {
+            "key": key,
+            "version": version,
+            "env": "prod",
+            "model": "",
+            "content": content,
+        }
+
+    def watcher(self) -> Watcher:
+        """The next client that connects to the event stream."""
+        return self.new_watchers.get(timeout=DEADLINE)
+
+    def fetches(self, key: str) -> int:
+        return sum(request.path.startswith(f"/api/sdk/prompts/{key}?") for request in self.requests)
+
+    def start(self) -> None:
+        """Listen, on the port of before if there was one."""
+        self._http = _Listener(("127.0.0.1", self.port), _handler(self))
+        self.port = self._http.server_address[1]
+        if self._tls is not None:
+            self._http.socket = self._tls.wrap_socket(
+                self._http.socket, server_side=True, do_handshake_on_connect=False
+            )
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,))
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop as a process that is killed: every connection is cut."""
+        for hold in self.holds.values():
+            hold.release()
+        self._http.shutdown()
+        self._http.socket.close()
+        self.drop_connections()
+        self._thread.join()
+        self._http.server_close()
+
+    def drop_connections(self) -> None:
+        for connection in list(self.connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        for watcher in self.watchers:
+            watcher.drop()
+
+
+class _Listener(ThreadingHTTPServer):
+    # Stopping waits for every handler, so that a test leaves no thread behind.
+    daemon_threads = False
+    allow_reuse_address = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Connections break here on purpose."""
+
+
+def _handler(server: SdkServer) -> type[BaseHTTPRequestHandler]:
+    class Handler(_Handler):
+        harness = server
+
+    return Handler
+
+
+class _Handler(BaseHTTPRequestHandler):
+    harness: SdkServer
+    protocol_version = "HTTP/1.1"
+    # Head and body in one segment, as servers that matter do.
+    wbufsize = -1
+
+    def setup(self) -> None:
+        super().setup()
+        self.harness.connections.add(self.connection)
+
+    def finish(self) -> None:
+        self.harness.connections.discard(self.connection)
+        with contextlib.suppress(OSError):
+            super().finish()
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        if self.path.startswith("/ws"):
+            self._upgrade(headers)
+            return
+        self.harness.requests.append(Request(self.path, headers, self.client_address[1]))
+        key = unquote(urlsplit(self.path).path.rpartition("/")[2])
+        # Decided before the wait, as a server that reads and is then slow to answer.
+        answer = self._answer(key, headers)
+        hold = self.harness.holds.get(key)
+        if hold is not None:
+            hold.arrived.release()
+            hold.released.wait(DEADLINE)
+        self._send(*answer)
+
+    def _answer(self, key: str, headers: dict[str, str]) -> tuple[int, bytes, str | None]:
+        if headers.get("authorization") != f"Bearer {self.harness.token}":
+            return 401, b'{"error":"unauthorized: no or wrong token"}', None
+        if key in self.harness.bodies:
+            return (*self.harness.bodies[key], None)
+        if key not in self.harness.prompts:
+            return 404, json.dumps({"error": f"no prompt {key!r}"}).encode(), None
+        body = json.dumps(self.harness.prompts[key]).encode()
+        etag = f'"{hashlib.sha256(body).hexdigest()}"'
+        if headers.get("if-none-match") == etag:
+            return 304, b"", etag
+        return 200, body, etag
+
+    def _send(self, status: int, body: bytes, etag: str | None = None) -> None:
+        self.send_response(status)
+        if etag:
+            self.send_header("ETag", etag)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+        self.wfile.flush()
+
+    def _upgrade(self, headers: dict[str, str]) -> None:
+        self.close_connection = True
+        if headers.get("authorization") != f"Bearer {self.harness.token}":
+            self._send(401, b'{"error":"unauthorized: no or wrong token"}')
+            return
+        if self.harness.refuse_watch is not None:
+            self._send(*self.harness.refuse_watch)
+            return
+        self.wfile.write(switching_protocols(headers["sec-websocket-key"]))
+        self.wfile.write(self.harness.with_handshake)
+        self.wfile.flush()
+        watcher = Watcher(self.connection, self.rfile, self.path, headers)
+        self.harness.watchers.append(watcher)
+        self.harness.new_watchers.put(watcher)
+        # This thread only keeps the connection open: the test reads and writes it.
+        watcher.ended.wait()
+
+
+def accept_value(key: str) -> str:
+    digest = hashlib.sha1((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest()
+    return base64.b64encode(digest).decode()
+
+
+def switching_protocols(key: str) -> bytes:
+    """The answer to a handshake with this ``Sec-WebSocket-Key``."""
+    lines = [
+        "HTTP/1.1 101 Switching Protocols",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        f"Sec-WebSocket-Accept: {accept_value(key)}",
+    ]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+@contextlib.contextmanager
+def scripted(serve: Callable[[socket.socket], None]) -> Iterator[str]:
+    """A server that hands its one connection to `serve` and closes it; gives its URL."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(DEADLINE)
+
+        def accept() -> None:
+            with contextlib.suppress(OSError):
+                connection, _ = listener.accept()
+                with connection:
+                    connection.settimeout(DEADLINE)
+                    serve(connection)
+
+        thread = threading.Thread(target=accept)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            listener.close()
+            thread.join(DEADLINE)

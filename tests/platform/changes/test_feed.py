@@ -1,0 +1,149 @@
+"""The change feed: gapless, in order, and the same for every process on the database."""
+
+import asyncio
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy import delete, select, update
+
+from harness.platform import (
+    DatabaseKind,
+    RunningPlatform,
+    new_key,
+    new_settings,
+    next_event,
+    running_platform,
+    until,
+)
+from harness.postgres import Postgres
+from promptops_platform.clock import FakeClock
+from promptops_platform.db.tables import ChangeRow, FeedState
+
+WRITER = """
+import asyncio, sys
+from pathlib import Path
+from promptops_platform.app import Platform
+from promptops_platform.clock import SystemClock
+from promptops_platform.settings import Settings
+
+async def main(prompt_id, content):
+    platform = Platform(Settings(), SystemClock())
+    async with platform.database.write() as transaction:
+        await platform.prompts.update(
+            transaction, prompt_id, actor="other", fields={"content": content}
+        )
+    await platform.database.close()
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+async def revisions(platform: RunningPlatform) -> list[int]:
+    async with platform.platform.database.read() as transaction:
+        rows = await transaction.session.scalars(
+            select(ChangeRow.revision).order_by(ChangeRow.revision)
+        )
+        return list(rows)
+
+
+async def test_revisions_have_no_gap_whatever_runs_at_once(platform: RunningPlatform) -> None:
+    prompt = await platform.create()
+    taken = [platform.http.post("/api/prompts", json={"key": prompt["key"]}) for _ in range(10)]
+    made = [platform.create() for _ in range(20)]
+    edits = [
+        platform.http.put(f"/api/prompts/{prompt['id']}", json={"content": str(number)})
+        for number in range(20)
+    ]
+    await asyncio.gather(*taken, *made, *edits)
+    found = await revisions(platform)
+    assert found == list(range(found[0], found[-1] + 1))
+    assert platform.platform.feed.applied == found[-1]
+
+
+async def test_a_change_of_another_process_reaches_the_watchers(
+    database_kind: DatabaseKind, postgres: Postgres, data_folder: Path
+) -> None:
+    settings = await new_settings(database_kind, postgres, data_folder)
+    env = {
+        "PATH": "",
+        "PROMPTOPS_DATA": str(data_folder / "other"),
+        "PROMPTOPS_DB": str(data_folder / "promptops.db"),
+    }
+    if settings.database_url is not None:
+        env["PROMPTOPS_DATABASE_URL"] = settings.database_url.get_secret_value()
+    async with running_platform(settings) as platform:
+        prompt = await platform.create(env="prod", content="old")
+        async with platform.watch(namespace="prod") as watcher:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-c", WRITER, prompt["id"], "new", env=env
+            )
+            assert await process.wait() == 0
+            assert (await next_event(watcher))["id"] == prompt["id"]
+            assert (await platform.fetch(prompt["key"])).json()["content"] == "new"
+
+
+async def test_notifications_make_other_replicas_quick(
+    postgres: Postgres, data_folder: Path
+) -> None:
+    settings = await new_settings("postgresql", postgres, data_folder)
+    async with running_platform(settings) as one, running_platform(settings) as two:
+        two.platform.feed._poll = 3600
+        await two.platform.feed.catch_up(1, 5)
+        async with two.watch(namespace="prod") as watcher:
+            for _ in range(5):
+                prompt = await one.create(env="prod")
+                assert (await next_event(watcher))["id"] == prompt["id"]
+
+
+async def test_polling_is_enough_when_notifications_are_lost(
+    postgres: Postgres, data_folder: Path
+) -> None:
+    settings = await new_settings("postgresql", postgres, data_folder)
+    async with running_platform(settings) as one, running_platform(settings) as two:
+        assert two.platform.notifications is not None
+        await two.platform.notifications.stop()
+        async with two.watch(namespace="prod") as watcher:
+            prompt = await one.create(env="prod")
+            assert (await next_event(watcher))["id"] == prompt["id"]
+
+
+async def test_a_feed_that_was_pruned_too_far_is_loaded_anew(
+    database_kind: DatabaseKind, postgres: Postgres, data_folder: Path
+) -> None:
+    settings = await new_settings(database_kind, postgres, data_folder)
+    async with running_platform(settings) as platform:
+        feed = platform.platform.feed
+        prompt = await platform.create(env="prod", content="old")
+        async with platform.platform.database.write() as transaction:
+            session = transaction.session
+            row = await platform.platform.prompts.get(transaction, prompt["id"])
+            row.content = "new"
+            await session.execute(update(FeedState).values(revision=FeedState.revision + 3))
+            await session.execute(delete(ChangeRow))
+        feed.wake()
+        await until(lambda: feed.applied == 3 + max(1, feed.applied - 3))
+        async with asyncio.timeout(5):
+            while (await platform.fetch(prompt["key"])).json()["content"] != "new":
+                await asyncio.sleep(0.01)
+        await platform.create(new_key())
+
+
+async def test_the_feed_is_pruned_after_seven_days(
+    database_kind: DatabaseKind, postgres: Postgres, data_folder: Path
+) -> None:
+    clock = FakeClock()
+    settings = await new_settings(database_kind, postgres, data_folder)
+    async with running_platform(settings, clock) as platform:
+        platform.platform.feed._poll = 0.05
+        await platform.create()
+        clock.advance(timedelta(days=6))
+        kept = await platform.create(env="prod")
+        newest = platform.platform.feed.applied
+        clock.advance(timedelta(days=1, minutes=1))
+        async with asyncio.timeout(10):
+            while await revisions(platform) != [newest]:
+                await asyncio.sleep(0.02)
+        assert (await platform.fetch(kept["key"])).status_code == 200
+        await platform.create()
+        assert await revisions(platform) == [newest, newest + 1]

@@ -1,0 +1,172 @@
+"""Hot reload over a real WebSocket, with what existing clients rely on."""
+
+import asyncio
+import base64
+import json
+import os
+import time
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from harness.platform import TOKEN, RunningPlatform, new_key, next_event, until
+
+
+async def test_each_change_of_what_is_fetched_is_sent(platform: RunningPlatform) -> None:
+    async with platform.watch(namespace="prod") as watcher:
+        prompt = await platform.create(env="prod", content="one")
+        url = f"/api/prompts/{prompt['id']}"
+        await platform.http.put(url, json={"content": "two"})
+        await platform.publish(prompt["id"])
+        await platform.http.put(url, json={"content": "a draft"})
+        await platform.publish(prompt["id"])
+        back = {"id": prompt["id"], "version": "v1"}
+        await platform.http.post("/api/prompts/rollback", json=back)
+        got = [await next_event(watcher) for _ in range(5)]
+    assert [(each["type"], each["version"]) for each in got] == [
+        ("prompt.updated", "v1"),
+        ("prompt.updated", "v1"),
+        ("prompt.published", "v1"),
+        ("prompt.published", "v2"),
+        ("prompt.updated", "v1"),
+    ]
+    assert list(got[0]) == ["type", "id", "key", "env", "version"]
+    assert {(each["id"], each["key"], each["env"]) for each in got} == {
+        (prompt["id"], prompt["key"], "prod")
+    }
+
+
+async def test_the_change_is_visible_when_its_event_arrives(platform: RunningPlatform) -> None:
+    prompt = await platform.create(env="prod", content="0")
+
+    async def edit() -> None:
+        for number in range(1, 21):
+            await platform.http.put(f"/api/prompts/{prompt['id']}", json={"content": str(number)})
+
+    async with platform.watch(namespace="prod") as watcher:
+        editing = asyncio.create_task(edit())
+        seen = 0
+        while seen < 20:
+            await next_event(watcher)
+            content = int((await platform.fetch(prompt["key"])).json()["content"])
+            assert content >= seen + 1
+            seen += 1
+        await editing
+
+
+async def test_only_the_namespace_is_sent_and_without_one_all(platform: RunningPlatform) -> None:
+    async with (
+        platform.watch(namespace="prod") as prod,
+        platform.watch(env="test") as test,
+        platform.watch() as every,
+    ):
+        for env in ("dev", "test", "prod"):
+            await platform.create(env=env)
+        assert (await next_event(prod))["env"] == "prod"
+        assert (await next_event(test))["env"] == "test"
+        assert [(await next_event(every))["env"] for _ in range(3)] == ["dev", "test", "prod"]
+
+
+async def test_deletions_moves_and_workflows_are_not_sent(platform: RunningPlatform) -> None:
+    prompt = await platform.create(env="prod")
+    async with platform.watch(namespace="prod") as watcher:
+        await platform.http.put(f"/api/prompts/{prompt['id']}", json={"env": "test"})
+        await platform.http.delete(f"/api/prompts/{prompt['id']}")
+        await platform.http.post("/api/workflows", json={"key": new_key(), "steps": []})
+        last = await platform.create(env="prod")
+        assert (await next_event(watcher))["key"] == last["key"]
+
+
+async def test_a_prompt_that_another_workspace_hides_is_not_sent(
+    platform: RunningPlatform,
+) -> None:
+    key = new_key()
+    made = await platform.http.post("/api/workspaces", json={"name": key})
+    workspace = made.json()["data"]["id"]
+    await platform.create(key, env="prod")
+    async with (
+        platform.watch(namespace="prod") as watcher,
+        platform.watch(namespace="prod", workspace=workspace) as member,
+    ):
+        hidden = await platform.create(key, env="prod", workspace=workspace)
+        last = await platform.create(env="prod")
+        assert (await next_event(watcher))["id"] == last["id"]
+        assert (await next_event(member))["id"] == hidden["id"]
+
+
+async def test_a_wrong_token_is_refused_at_the_handshake(platform: RunningPlatform) -> None:
+    for query in ("", "?token=wrong"):
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(f"ws://127.0.0.1:{platform.port}/ws{query}")
+        assert refused.value.response.status_code == 401
+        assert "error" in json.loads(refused.value.response.body or b"")
+
+
+async def test_the_token_may_come_in_the_header(platform: RunningPlatform) -> None:
+    headers = {"authorization": f"Bearer {TOKEN}"}
+    async with connect(
+        f"ws://127.0.0.1:{platform.port}/ws?namespace=prod", additional_headers=headers
+    ) as watcher:
+        prompt = await platform.create(env="prod")
+        assert (await next_event(watcher))["id"] == prompt["id"]
+
+
+async def test_live_clients_are_listed_until_they_leave(platform: RunningPlatform) -> None:
+    async with platform.watch(namespace="prod", client="node", app="shop-7"):
+        clients = (await platform.http.get("/api/clients")).json()["data"]
+        client = clients[0]
+        assert next(iter(client)) == "id"
+        assert (client["client_type"], client["app"]) == ("node", "shop-7")
+        assert (client["namespace"], client["remote_addr"]) == ("prod", "127.0.0.1")
+    await until(lambda: all(each.app != "shop-7" for each in platform.platform.hub.clients()))
+
+
+async def raw_handshake(
+    platform: RunningPlatform,
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """As the oldest clients do it: no library, no pongs."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", platform.port)
+    key = base64.b64encode(os.urandom(16)).decode()
+    writer.write(
+        (
+            f"GET /ws?token={TOKEN}&namespace=prod HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+            f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n"
+            "Sec-WebSocket-Version: 13\r\n\r\n"
+        ).encode()
+    )
+    return reader, writer
+
+
+async def test_nothing_comes_with_the_handshakes_answer(platform: RunningPlatform) -> None:
+    stop = asyncio.Event()
+
+    async def keep_changing() -> None:
+        prompt = await platform.create(env="prod")
+        while not stop.is_set():
+            await platform.http.put(f"/api/prompts/{prompt['id']}", json={"content": "x"})
+
+    changing = asyncio.create_task(keep_changing())
+    for _ in range(10):
+        reader, writer = await raw_handshake(platform)
+        segment = await reader.read(65536)
+        assert segment.endswith(b"\r\n\r\n"), segment
+        assert (await reader.read(65536))[:1] == b"\x81", "the events follow"
+        writer.close()
+    stop.set()
+    await changing
+
+
+async def test_pings_come_and_a_client_that_never_answers_stays(
+    platform: RunningPlatform,
+) -> None:
+    reader, writer = await raw_handshake(platform)
+    await reader.readuntil(b"\r\n\r\n")
+    started = time.monotonic()
+    for _ in range(3):
+        frame = await asyncio.wait_for(reader.readexactly(6), 4)
+        assert frame[0] == 0x89
+    assert time.monotonic() - started > 3
+    prompt = await platform.create(env="prod")
+    assert prompt["key"].encode() in await asyncio.wait_for(reader.read(65536), 5)
+    writer.close()

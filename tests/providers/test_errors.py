@@ -1,0 +1,35 @@
+from promptops_providers import errors
+
+
+def tree(error: type[errors.ProviderError]) -> list[type[errors.ProviderError]]:
+    return [error, *(found for child in error.__subclasses__() for found in tree(child))]
+
+
+def test_every_error_has_a_code_of_its_own() -> None:
+    codes = [error.code for error in tree(errors.ProviderError)]
+    assert len(codes) == len(set(codes))
+
+
+def test_every_error_is_drawn_at_the_top_of_the_file() -> None:
+    drawing = errors.__doc__ or ""
+    missing = [
+        error.__name__ for error in tree(errors.ProviderError) if error.__name__ not in drawing
+    ]
+    assert missing == []
+
+
+def test_what_a_moment_may_cure_is_retryable() -> None:
+    retryable = {error.code for error in tree(errors.ProviderError) if error.retryable}
+    assert retryable == {
+        "rate_limited",
+        "overloaded",
+        "timeout",
+        "malformed_answer",
+        "stream_cut_off",
+    }
+
+
+def test_the_text_is_the_sentence() -> None:
+    error = errors.RateLimitedError("openai", "provider openai: slow down", retry_after=2.5)
+    assert (str(error), error.sentence) == ("provider openai: slow down",) * 2
+    assert error.retry_after == 2.5

@@ -1,0 +1,149 @@
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from promptops_providers.errors import (
+    AuthenticationError,
+    BadRequestError,
+    ContextTooLongError,
+    MalformedAnswerError,
+    OverloadedError,
+    ProviderError,
+    ProviderTimeoutError,
+    RateLimitedError,
+    RefusedError,
+    StreamCutOffError,
+)
+from promptops_providers.mock import MockProvider
+from promptops_providers.protocol import (
+    Completion,
+    CompletionRequest,
+    Message,
+    Provider,
+    StreamEnd,
+    StreamEvent,
+    TextDelta,
+    Usage,
+)
+
+FAILURES = {
+    "mock-fail-authentication-failed": AuthenticationError,
+    "mock-fail-bad_request": BadRequestError,
+    "mock-fail-context-too-long": ContextTooLongError,
+    "mock-fail-refused": RefusedError,
+    "mock-fail-rate-limited": RateLimitedError,
+    "mock-fail-overloaded": OverloadedError,
+    "mock-fail-timeout": ProviderTimeoutError,
+    "mock-fail-malformed-answer": MalformedAnswerError,
+    "mock-fail-stream-cut-off": StreamCutOffError,
+}
+PROVIDER: Provider = MockProvider()
+
+
+async def streamed(request: CompletionRequest) -> tuple[list[str], Completion]:
+    events = [event async for event in PROVIDER.stream(request)]
+    *deltas, end = events
+    assert isinstance(end, StreamEnd)
+    assert all(isinstance(delta, TextDelta) for delta in deltas)
+    return [delta.text for delta in deltas if isinstance(delta, TextDelta)], end.completion
+
+
+async def collect(stream: AsyncIterator[StreamEvent], pieces: list[str]) -> None:
+    async for event in stream:
+        assert isinstance(event, TextDelta)
+        pieces.append(event.text)
+
+
+async def test_answers_with_the_first_line_of_the_prompt() -> None:
+    completion = await PROVIDER.complete(CompletionRequest.of_text("Hello Ada\nmore\n"))
+    assert completion.text == "[mock completion] Hello Ada"
+    assert completion.model == "mock-1"
+    assert completion.stop_reason == "end"
+
+
+@pytest.mark.parametrize("prompt", ["", "\n", "  \nsecond"])
+async def test_an_empty_first_line_leaves_the_fixed_text(prompt: str) -> None:
+    completion = await PROVIDER.complete(CompletionRequest.of_text(prompt))
+    assert completion.text == "[mock completion]"
+
+
+async def test_usage_is_an_estimate_and_says_so() -> None:
+    completion = await PROVIDER.complete(CompletionRequest.of_text("12345"))
+    assert completion.usage == Usage(prompt_tokens=2, output_tokens=6, estimated=True)
+
+
+async def test_answers_the_last_user_message_and_counts_them_all() -> None:
+    messages = (
+        Message("system", "1234"),
+        Message("user", "first"),
+        Message("assistant", "12345678"),
+        Message("user", "second"),
+    )
+    completion = await PROVIDER.complete(CompletionRequest(messages))
+    assert completion.text == "[mock completion] second"
+    assert completion.usage.prompt_tokens == 1 + 2 + 2 + 2
+
+
+async def test_names_the_model_that_was_asked_for() -> None:
+    completion = await PROVIDER.complete(CompletionRequest.of_text("a", "gpt-x"))
+    assert completion.model == "gpt-x"
+
+
+async def test_echo_gives_the_whole_prompt() -> None:
+    completion = await PROVIDER.complete(CompletionRequest.of_text(" a\nb ", "mock-echo"))
+    assert completion.text == " a\nb "
+
+
+async def test_a_stream_is_the_same_answer_in_pieces() -> None:
+    request = CompletionRequest.of_text("a line that is long enough for several pieces")
+    pieces, completion = await streamed(request)
+    assert len(pieces) > 2
+    assert "".join(pieces) == completion.text
+    assert completion == await PROVIDER.complete(request)
+
+
+@pytest.mark.parametrize(("model", "error"), FAILURES.items())
+async def test_fails_as_the_model_name_says(model: str, error: type[ProviderError]) -> None:
+    with pytest.raises(error) as caught:
+        await PROVIDER.complete(CompletionRequest.of_text("a", model))
+    assert type(caught.value) is error
+    assert caught.value.provider == "mock"
+    assert str(caught.value).startswith("provider mock: ")
+
+
+async def test_only_the_rate_limit_says_when_to_come_back() -> None:
+    with pytest.raises(RateLimitedError) as caught:
+        await PROVIDER.complete(CompletionRequest.of_text("a", "mock-fail-rate-limited"))
+    assert caught.value.retry_after == 1.0
+    assert caught.value.retryable
+
+
+async def test_a_stream_that_is_cut_off_gives_its_beginning_first() -> None:
+    pieces: list[str] = []
+    request = CompletionRequest.of_text("some text", "mock-fail-stream-cut-off")
+    with pytest.raises(StreamCutOffError):
+        await collect(PROVIDER.stream(request), pieces)
+    assert "".join(pieces) == "[mock comple"
+
+
+async def test_another_failing_stream_gives_nothing() -> None:
+    request = CompletionRequest.of_text("a", "mock-fail-overloaded")
+    with pytest.raises(OverloadedError):
+        await anext(aiter(PROVIDER.stream(request)))
+
+
+async def test_an_unknown_failure_is_an_ordinary_model_name() -> None:
+    completion = await PROVIDER.complete(CompletionRequest.of_text("a", "mock-fail-whatever"))
+    assert completion.text == "[mock completion] a"
+
+
+async def test_a_slow_model_takes_its_time() -> None:
+    request = CompletionRequest.of_text("a", "mock-slow-60ms")
+    began = time.perf_counter()
+    await PROVIDER.complete(request)
+    in_one = time.perf_counter() - began
+    pieces, _ = await streamed(request)
+    assert in_one >= 0.055
+    assert time.perf_counter() - began - in_one >= 0.055
+    assert "".join(pieces) == "[mock completion] a"

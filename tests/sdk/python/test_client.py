@@ -1,0 +1,303 @@
+"""Fetching: what is asked, what is held, what is raised, what `close` ends."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from harness.sdk_server import DEADLINE, Hold, SdkServer, scripted
+from promptops import (
+    ClientClosedError,
+    ForbiddenError,
+    NotFoundError,
+    PromptOpsClient,
+    PromptOpsError,
+    ProtocolError,
+    RequestTimeoutError,
+    ResponseError,
+    ServerError,
+    ServerUnreachableError,
+    UnauthorizedError,
+)
+
+MakeClient = Callable[..., PromptOpsClient]
+
+
+def test_answers_exactly_what_is_on_the_wire(server: SdkServer, client: PromptOpsClient) -> None:
+    server.put("greeting", "Hello {{who}}!")
+    server.prompts["greeting"]["variant"] = "B"
+    assert client.get_prompt("greeting") == server.prompts["greeting"]
+    assert client.render("greeting", {"who": "Ada"}) == "Hello Ada!"
+    assert client.render("greeting") == "Hello {{who}}!"
+
+
+def test_the_request(server: SdkServer, make_client: MakeClient) -> None:
+    server.token = "other"
+    client = make_client(namespace="a b/ü", token="other")
+    server.put("mein prompt/50% ü?#", "x")
+    with pytest.raises(NotFoundError):
+        client.get_prompt("mein")
+    path = server.requests[0].path
+    assert path == "/api/sdk/prompts/mein?env=a%20b%2F%C3%BC"
+    assert server.requests[0].headers["authorization"] == "Bearer other"
+    assert server.requests[0].headers["host"] == f"localhost:{server.port}"
+    assert "if-none-match" not in server.requests[0].headers
+    with pytest.raises(NotFoundError):
+        client.get_prompt("a/b%?#ü ")
+    assert server.requests[1].path.startswith("/api/sdk/prompts/a%2Fb%25%3F%23%C3%BC%20?env=")
+
+
+def test_holds_what_it_fetched(server: SdkServer, client: PromptOpsClient) -> None:
+    server.put("greeting", "one")
+    first = client.get_prompt("greeting")
+    server.put("greeting", "two")
+    first["content"] = "spoiled by the caller"
+    assert client.get_prompt("greeting")["content"] == "one"
+    assert server.fetches("greeting") == 1
+    assert client.get_prompt("greeting", refresh=True)["content"] == "two"
+    assert client.render("greeting") == "two"
+
+
+def test_a_refresh_asks_whether_it_changed(server: SdkServer, client: PromptOpsClient) -> None:
+    server.put("greeting", "one")
+    client.get_prompt("greeting")
+    assert client.get_prompt("greeting", refresh=True)["content"] == "one"
+    assert server.requests[1].headers["if-none-match"].startswith('"')
+
+
+def test_one_connection_for_many_requests(server: SdkServer, client: PromptOpsClient) -> None:
+    server.put("greeting", "one")
+    for _ in range(5):
+        client.get_prompt("greeting", refresh=True)
+        with pytest.raises(NotFoundError):
+            client.get_prompt("missing")
+    assert len({request.connection for request in server.requests}) == 1
+
+
+def test_a_kept_connection_that_the_server_closed(
+    server: SdkServer, client: PromptOpsClient
+) -> None:
+    server.put("greeting", "one")
+    client.get_prompt("greeting")
+    server.stop()
+    server.start()
+    assert client.get_prompt("greeting", refresh=True)["content"] == "one"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error", "words"),
+    [
+        (400, b'{"error":"bad env"}', ResponseError, "400: bad env"),
+        (401, b'{"error":"unauthorized"}', UnauthorizedError, "401: unauthorized"),
+        (403, b'{"error":"forbidden: requires"}', ForbiddenError, "403: forbidden: requires"),
+        (404, b'{"error":"no prompt"}', NotFoundError, "404: no prompt"),
+        (404, b"<html>", NotFoundError, "404: the server gave no reason"),
+        (404, b'{"error":7}', NotFoundError, "404: the server gave no reason"),
+        (500, b"[]", ServerError, "500"),
+        (503, b'{"error":"the database is locked"}', ServerError, "503: the database is locked"),
+        (302, b"", ResponseError, "302"),
+        (200, b"<html>", ProtocolError, "not JSON"),
+        (200, b"[" * 100_000, ProtocolError, "not JSON"),
+        (200, b"\xff", ProtocolError, "not JSON"),
+        (200, b"[1]", ProtocolError, "'content'"),
+        (200, b'{"content":null}', ProtocolError, "'content'"),
+    ],
+)
+def test_failures_are_typed_and_keep_the_old_copy(
+    server: SdkServer,
+    client: PromptOpsClient,
+    status: int,
+    body: bytes,
+    error: type[PromptOpsError],
+    words: str,
+) -> None:
+    server.put("greeting", "one")
+    client.get_prompt("greeting")
+    server.bodies["greeting"] = (status, body)
+    with pytest.raises(error, match=words) as caught:
+        client.get_prompt("greeting", refresh=True)
+    assert getattr(caught.value, "status", status) == status
+    assert client.get_prompt("greeting")["content"] == "one"
+
+
+def test_an_empty_key(client: PromptOpsClient) -> None:
+    with pytest.raises(ValueError, match="empty"):
+        client.get_prompt("")
+
+
+@pytest.mark.parametrize("token", ["", "a b", "a\r\nX: y", "é"])
+def test_a_token_that_can_not_be_right(token: str) -> None:
+    with pytest.raises(ValueError, match="token"):
+        PromptOpsClient(token=token)
+
+
+def test_no_server() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with (
+        PromptOpsClient(f"http://127.0.0.1:{port}") as client,
+        pytest.raises(ServerUnreachableError, match="Connection refused"),
+    ):
+        client.get_prompt("greeting")
+
+
+def test_a_slow_answer_is_timed_out(server: SdkServer, make_client: MakeClient) -> None:
+    client = make_client(timeout=0.2)
+    server.put("greeting", "one")
+    server.holds["greeting"] = Hold()
+    with pytest.raises(RequestTimeoutError, match="did not answer in time"):
+        client.get_prompt("greeting")
+    server.holds.pop("greeting").release()
+    assert client.get_prompt("greeting")["content"] == "one"
+
+
+def test_a_dripping_answer_is_timed_out() -> None:
+    gone = threading.Event()
+
+    def drip(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+        while not gone.wait(0.02):
+            try:
+                connection.sendall(b" ")
+            except OSError:
+                return
+
+    with scripted(drip) as url, PromptOpsClient(url, timeout=0.3) as client:
+        began = time.monotonic()
+        with pytest.raises(RequestTimeoutError):
+            client.get_prompt("greeting")
+        assert time.monotonic() - began < 5
+        gone.set()
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (b"", ServerUnreachableError),
+        (b"SSH-2.0\r\n", ProtocolError),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", ServerUnreachableError),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", ServerUnreachableError),
+        (b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 200 + b"\r\n", ProtocolError),
+        (b"HTTP/1.1 200 OK\r\n" + b"a" * 70_000 + b"\r\n\r\n", ProtocolError),
+    ],
+)
+def test_garbage_for_an_answer(answer: bytes, error: type[PromptOpsError]) -> None:
+    def serve(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(answer)
+
+    with scripted(serve) as url, PromptOpsClient(url) as client, pytest.raises(error):
+        client.get_prompt("greeting")
+
+
+def test_an_answer_that_ends_with_the_connection() -> None:
+    def serve(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(b'HTTP/1.0 200 OK\r\n\r\n{"content":"one"}')
+
+    with scripted(serve) as url, PromptOpsClient(url) as client:
+        assert client.render("greeting") == "one"
+
+
+def test_threads_that_ask_for_one_key_share_a_request(
+    server: SdkServer, client: PromptOpsClient
+) -> None:
+    server.put("greeting", "one")
+    hold = server.holds["greeting"] = Hold()
+    with ThreadPoolExecutor(8) as threads:
+        first = threads.submit(client.get_prompt, "greeting")
+        hold.wait_for_request()
+        others = [threads.submit(client.get_prompt, "greeting") for _ in range(7)]
+        hold.release()
+        assert all(other.result(DEADLINE) == first.result(DEADLINE) for other in others)
+    assert server.fetches("greeting") == 1
+
+
+def test_a_refresh_is_not_answered_by_a_fetch_that_began_before_it(
+    server: SdkServer, client: PromptOpsClient
+) -> None:
+    server.put("greeting", "one")
+    hold = server.holds["greeting"] = Hold()
+    with ThreadPoolExecutor(8) as threads:
+        first = threads.submit(client.get_prompt, "greeting")
+        hold.wait_for_request()
+        server.put("greeting", "two")
+        refreshes = [threads.submit(client.get_prompt, "greeting", True) for _ in range(7)]
+        hold.release()
+        assert first.result(DEADLINE)["content"] == "one"
+        assert {refresh.result(DEADLINE)["content"] for refresh in refreshes} == {"two"}
+    assert 2 <= server.fetches("greeting") <= 8
+    assert client.render("greeting") == "two"
+
+
+def test_threads_share_a_failure(server: SdkServer, client: PromptOpsClient) -> None:
+    hold = server.holds["missing"] = Hold()
+    with ThreadPoolExecutor(4) as threads:
+        first = threads.submit(client.get_prompt, "missing")
+        hold.wait_for_request()
+        second = threads.submit(client.get_prompt, "missing")
+        hold.release()
+        for asked in (first, second):
+            with pytest.raises(NotFoundError):
+                asked.result(DEADLINE)
+    server.put("missing", "there now")
+    assert client.render("missing") == "there now"
+
+
+def test_many_threads_and_keys(server: SdkServer, client: PromptOpsClient) -> None:
+    for number in range(20):
+        server.put(f"key-{number}", f"content {number}")
+
+    def read(turn: int) -> None:
+        number = turn % 20
+        refresh = turn % 3 == 0
+        assert client.get_prompt(f"key-{number}", refresh)["content"] == f"content {number}"
+
+    with ThreadPoolExecutor(16) as threads:
+        list(threads.map(read, range(400)))
+
+
+def test_close_ends_a_fetch_that_waits(server: SdkServer, client: PromptOpsClient) -> None:
+    server.put("greeting", "one")
+    hold = server.holds["greeting"] = Hold()
+    with ThreadPoolExecutor(1) as threads:
+        fetch = threads.submit(client.get_prompt, "greeting")
+        hold.wait_for_request()
+        client.close()
+        with pytest.raises(ClientClosedError):
+            fetch.result(1)
+
+
+def test_close_ends_a_connect_that_waits() -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        # The kernel's queue for this listener is full with this one: the next connect hangs.
+        with socket.create_connection(listener.getsockname()):
+            client = PromptOpsClient(f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=60)
+            with ThreadPoolExecutor(1) as threads:
+                fetch = threads.submit(client.get_prompt, "greeting")
+                client.close()
+                with pytest.raises(ClientClosedError):
+                    fetch.result(5)
+
+
+def test_after_close_what_is_held_can_be_read(server: SdkServer, client: PromptOpsClient) -> None:
+    server.put("greeting", "one")
+    with client:
+        client.get_prompt("greeting")
+    client.close()
+    assert client.render("greeting") == "one"
+    for fetch in (
+        lambda: client.get_prompt("greeting", refresh=True),
+        lambda: client.get_prompt("other"),
+        client.watch,
+    ):
+        with pytest.raises(ClientClosedError, match="closed"):
+            fetch()

@@ -1,0 +1,469 @@
+"""The watch: what it refetches and tells, and what doesn't end it."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import ssl
+import struct
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.sdk_server import (
+    BINARY,
+    CLOSE,
+    DEADLINE,
+    PONG,
+    TEXT,
+    Hold,
+    SdkServer,
+    Watcher,
+    event,
+    frame,
+)
+from promptops import ClientClosedError, PromptOpsClient, ServerUnreachableError, Update
+from promptops.backoff import Backoff
+from promptops.http import HttpClient
+from promptops.prompts import PromptStore
+from promptops.refetching import Refetching
+from promptops.transport import Connector, ServerAddress
+from promptops.watch import Watch
+from promptops.websocket import WebSocket
+
+MakeClient = Callable[..., PromptOpsClient]
+
+
+class Updates:
+    """An `on_update` to wait on."""
+
+    def __init__(self) -> None:
+        self._told: queue.Queue[Update] = queue.Queue()
+
+    def __call__(self, update: Update) -> None:
+        self._told.put(update)
+
+    def next(self) -> Update:
+        return self._told.get(timeout=DEADLINE)
+
+    def next_content(self) -> tuple[str, str]:
+        update = self.next()
+        return update["key"], update["prompt"]["content"]
+
+    def empty(self) -> bool:
+        return self._told.empty()
+
+
+@pytest.fixture
+def updates() -> Updates:
+    return Updates()
+
+
+def watching(server: SdkServer, client: PromptOpsClient, updates: Updates) -> Watcher:
+    """Start the watch, and wait until it has refreshed all that is held on its new connection."""
+    client.watch(updates)
+    watcher = server.watcher()
+    server.put("sentinel", "")
+    watcher.tell(event("sentinel"))
+    assert updates.next()["key"] == "sentinel"
+    return watcher
+
+
+def test_a_change_reaches_the_program(
+    server: SdkServer, client: PromptOpsClient, updates: Updates
+) -> None:
+    server.put("greeting", "one")
+    client.get_prompt("greeting")
+    watcher = watching(server, client, updates)
+    server.put("greeting", "two", "v2")
+    told = event("greeting", "v2", "prompt.published")
+    watcher.tell(told)
+    assert updates.next() == {
+        "key": "greeting",
+        "prompt": server.prompts["greeting"],
+        "event": told,
+    }
+    assert client.render("greeting") == "two"
+
+
+def test_how_it_connects(server: SdkServer, make_client: MakeClient) -> None:
+    client = make_client(namespace="pröd", app_name="my app&x=1")
+    client.watch()
+    watcher = server.watcher()
+    assert watcher.path.startswith("/ws?")
+    assert watcher.query == {"client": "python", "app": "my app&x=1", "namespace": "pröd"}
+    assert watcher.headers["authorization"] == "Bearer promptops-dev-token"
+    assert "token" not in watcher.path
+
+
+def test_watch_returns_although_no_server_answers(server: SdkServer, updates: Updates) -> None:
+    server.stop()
+    with PromptOpsClient(server.url) as client:
+        client.watch(updates)
+        server.start()
+        watcher = server.watcher()
+        server.put("greeting", "one")
+        watcher.tell(event("greeting"))
+        assert updates.next_content() == ("greeting", "one")
+
+
+def test_a_program_that_has_not_fetched_yet_hears_of_it_and_of_all_that_follows(
+    server: SdkServer, client: PromptOpsClient, updates: Updates
+) -> None:
+    client.watch(updates)
+    watcher = server.watcher()
+    server.put("new", "one")
+    watcher.tell(event("new"))
+    assert updates.next_content() == ("new", "one")
+    assert client.render("new") == "one"
+    assert server.fetches("new") == 1
+    server.put("new", "two")
+    watcher.drop()
+    assert updates.next_content() == ("new", "two")
+
+
+def test_without_listener_only_held_prompts_are_refetched(
+    server: SdkServer, client: PromptOpsClient
+) -> None:
+    server.put("held", "one")
+    server.put("other", "one")
+    client.get_prompt("held")
+    client.watch()
+    watcher = server.watcher()
+    server.put("held", "two")
+    hold = server.holds["held"] = Hold()
+    watcher.tell(event("other"))
+    watcher.tell(event("held"))
+    hold.wait_for_request()
+    hold.release()
+    assert client.get_prompt("held", refresh=True)["content"] == "two"
+    assert server.fetches("other") == 0
+
+
+def test_any_type_of_event_and_nothing_but_events(
+    server: SdkServer, client: PromptOpsClient, updates: Updates
+) -> None:
+    server.put("greeting", "one")
+    client.watch(updates)
+    watcher = server.watcher()
+    for noise in (b"", b"nonsense", b"[1]", b"{}", b'{"key":7}', b'{"key":""}', b"[" * 100_000):
+        watcher.send(frame(TEXT, noise))
+    watcher.send(frame(BINARY, b'{"key":"greeting"}'))
+    watcher.send(frame(PONG, b"unasked"))
+    watcher.tell(event("gone"))
+    watcher.tell({"type": "something.new", "key": "greeting", "more": [1]})
+    assert updates.next()["event"]["type"] == "something.new"
+    assert updates.empty()
+
+
+def test_a_fragmented_event_around_a_ping(
+    server: SdkServer, client: PromptOpsClient, updates: Updates
+) -> None:
+    server.put("greeting", "one")
+    client.watch(updates)
+    watcher = server.watcher()
+    watcher.send(frame(TEXT, b'{"key":"gre', final=False))
+    watcher.ping(b"between")
+    assert watcher.receive() == (PONG, b"between")
+    watcher.send(frame(0, b'eting"}'))
+    assert updates.next_content() == ("greeting", "one")
+
+
+def test_an_event_in_the_segment_of_the_handshake(
+    server: SdkServer, client: PromptOpsClient, updates: Updates
+) -> None:
+    server.put("greeting", "one")
+    server.with_handshake = frame(TEXT, b'{"key":"greeting"}')
+    client.watch(updates)
+    assert updates.next_content() == ("greeting", "one")
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        Watcher.drop,
+        lambda watcher: watcher.send(frame(CLOSE, struct.pack("!H", 1012) + b"restart")),
+        lambda watcher: watcher.send(b"\xff\xff\xff\xff"),
+        lambda watcher: watcher.send(frame(TEXT, b"\xff")),
+    ],
+)
+def test_reconnects_and_tells_what_changed_meanwhile(
+    server: SdkServer, client: PromptOpsClient, updates: Updates, end: Callable[[Watcher], None]
+) -> None:
+    for key in ("changed", "same"):
+        server.put(key, "one")
+        client.get_prompt(key)
+    first = watching(server, client, updates)
+    server.put("changed", "two", "v2")
+    end(first)
+    second = server.watcher()
+    assert updates.next() == {
+        "key": "changed",
+        "prompt": server.prompts["changed"],
+        "event": {
+            "type": "prompt.refreshed",
+            "id": "",
+            "key": "changed",
+            "env": "prod",
+            "version": "v2",
+        },
+    }
+    server.put("same", "three")
+    second.tell(event("same"))
+    assert updates.next_content() == ("same", "three")
+    assert updates.empty()
+
+
+def test_the_server_restarts(server: SdkServer, client: PromptOpsClient, updates: Updates) -> None:
+    server.put("greeting", "one")
+    client.get_prompt("greeting")
+    watching(server, client, updates)
+    server.stop()
+    server.put("greeting", "two")
+    server.start()
+    assert updates.next_content() == ("greeting", "two")
+    assert client.render("greeting") == "two"
+
+
+def test_a_refetch_that_fails_is_tried_again(
+    server: SdkServer, client: PromptOpsClient, updates: Updates
+) -> None:
+    server.put("greeting", "one")
+    client.get_prompt("greeting")
+    watcher = watching(server, client, updates)
+    server.put("greeting", "two")
+    server.bodies["greeting"] = (503, b'{"error":"the database is locked"}')
+    hold = server.holds["greeting"] = Hold()
+    watcher.tell(event("greeting"))
+    hold.wait_for_request()
+    hold.release()
+    assert client.render("greeting") == "one"
+    del server.bodies["greeting"]
+    assert updates.next_content() == ("greeting", "two")
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404])
+def test_a_refetch_that_is_refused_keeps_the_old_copy(
+    server: SdkServer,
+    client: PromptOpsClient,
+    updates: Updates,
+    status: int,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for key in ("greeting", "next"):
+        server.put(key, "one")
+        client.get_prompt(key)
+    watcher = watching(server, client, updates)
+    server.bodies["greeting"] = (status, b'{"error":"no"}')
+    watcher.tell(event("greeting"))
+    watcher.tell(event("next"))
+    assert updates.next_content() == ("next", "one")
+    assert updates.empty()
+    assert client.render("greeting") == "one"
+    assert f"prompt 'greeting' was not refreshed: {status}: no" in caplog.text
+
+
+def test_a_failing_listener_ends_neither_the_watch_nor_the_other_listeners(
+    server: SdkServer,
+    client: PromptOpsClient,
+    updates: Updates,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail(update: Update) -> None:
+        update["prompt"]["content"] = "spoiled"
+        raise RuntimeError("the program's fault")
+
+    server.put("greeting", "one")
+    client.watch(fail)
+    client.watch(updates)
+    watcher = server.watcher()
+    for version in ("one", "two"):
+        server.put("greeting", version)
+        watcher.tell(event("greeting"))
+        assert updates.next_content() == ("greeting", version)
+    assert caplog.text.count("on_update failed for prompt 'greeting'") == 2
+    assert "the program's fault" in caplog.text
+    assert len(server.watchers) == 1
+
+
+def test_many_events_of_one_key_while_it_is_fetched_cost_one_more_fetch(
+    server: SdkServer, client: PromptOpsClient, updates: Updates
+) -> None:
+    server.put("busy", "1")
+    client.watch(updates)
+    watcher = server.watcher()
+    hold = server.holds["busy"] = Hold()
+    watcher.tell(event("busy", "v0"))
+    hold.wait_for_request()
+    server.put("busy", "100")
+    for number in range(1, 101):
+        watcher.tell(event("busy", f"v{number}"))
+    hold.release()
+    assert updates.next_content() == ("busy", "1")
+    last = updates.next()
+    while last["event"]["version"] != "v100":
+        last = updates.next()
+    assert last["prompt"]["content"] == "100"
+    # Not two in all: the kernel may hand over a hundred small messages in a few parts.
+    assert server.fetches("busy") < 20
+
+
+def test_a_listener_may_use_and_close_the_client(
+    server: SdkServer, client: PromptOpsClient
+) -> None:
+    done = threading.Event()
+    seen: list[Any] = []
+
+    def use_and_close(update: Update) -> None:
+        seen.append(client.get_prompt("other", refresh=True)["content"])
+        client.watch()
+        client.close()
+        done.set()
+
+    server.put("greeting", "one")
+    server.put("other", "two")
+    client.watch(use_and_close)
+    server.watcher().tell(event("greeting"))
+    assert done.wait(DEADLINE)
+    assert seen == ["two"]
+
+
+def test_close_says_goodbye_and_leaves_no_thread(
+    server: SdkServer, client: PromptOpsClient
+) -> None:
+    client.watch()
+    watcher = server.watcher()
+    closing = threading.Thread(target=client.close)
+    closing.start()
+    assert watcher.receive() == (CLOSE, struct.pack("!H", 1000))
+    watcher.drop()
+    closing.join(DEADLINE)
+    assert not [t for t in threading.enumerate() if t.name == "promptops-watch"]
+
+
+def test_over_tls(updates: Updates, certificate: tuple[Path, Path]) -> None:
+    key, chain = certificate
+    server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server_side.load_cert_chain(chain, key)
+    server = SdkServer(server_side)
+    trusting = ssl.create_default_context(cafile=str(chain))
+    try:
+        with PromptOpsClient(server.url, ssl_context=trusting) as client:
+            server.put("greeting", "x" * 300_000)
+            assert len(client.render("greeting")) == 300_000
+            watcher = watching(server, client, updates)
+            server.put("greeting", "two")
+            watcher.tell(event("greeting"))
+            assert updates.next_content() == ("greeting", "two")
+            server.drop_connections()
+        with PromptOpsClient(server.url) as untrusting:
+            untrusting.watch()
+            with pytest.raises(ServerUnreachableError, match="certificate verify failed"):
+                untrusting.get_prompt("greeting")
+    finally:
+        server.stop()
+
+
+def test_close_from_many_threads(server: SdkServer, client: PromptOpsClient) -> None:
+    client.watch()
+    server.watcher().drop()
+    threads = [threading.Thread(target=client.close) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(DEADLINE)
+        assert not thread.is_alive()
+
+
+def test_close_while_it_waits_to_reconnect(server: SdkServer) -> None:
+    server.stop()
+    client = PromptOpsClient(server.url)
+    client.watch()
+    client.close()
+    assert not [t for t in threading.enumerate() if t.name == "promptops-watch"]
+    with pytest.raises(ClientClosedError):
+        client.watch()
+    server.start()
+
+
+def test_many_threads_may_start_the_watch(server: SdkServer, client: PromptOpsClient) -> None:
+    threads = [threading.Thread(target=client.watch) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(DEADLINE)
+    assert len([t for t in threading.enumerate() if t.name == "promptops-watch"]) == 1
+    assert server.watcher() is server.watchers[-1]
+    assert len(server.watchers) == 1
+
+
+class _Bench:
+    """A watch with its own patience, which the client doesn't let the program choose."""
+
+    def __init__(self, server: SdkServer, **patience: Any) -> None:
+        self.connector = Connector(ServerAddress.parse(server.url))
+        self.token = server.token
+        self.store = PromptStore(HttpClient(self.connector, server.token), "prod", DEADLINE)
+        self.refetching = Refetching(self.store, "prod")
+        self.watch = Watch(self.connector, self._connect, self.refetching, **patience)
+
+    def _connect(self) -> WebSocket:
+        headers = {"Authorization": f"Bearer {self.token}"}
+        return WebSocket.open(self.connector, "/ws", headers, DEADLINE)
+
+    def close(self) -> None:
+        self.connector.close()
+        self.watch.join(DEADLINE)
+
+
+def test_a_silent_connection_is_dead(server: SdkServer, caplog: pytest.LogCaptureFixture) -> None:
+    bench = _Bench(server, silence=0.2, reconnect_backoff=Backoff(0.01, 0.01))
+    first = server.watcher()
+    second = server.watcher()
+    assert first.receive()[0] == CLOSE
+    assert second is not first
+    bench.close()
+    assert "the server was silent for" in caplog.text
+
+
+def test_pings_keep_a_connection_alive(server: SdkServer) -> None:
+    bench = _Bench(server, silence=1.0, reconnect_backoff=Backoff(0.01, 0.01))
+    watcher = server.watcher()
+    # Longer in all than the silence that is allowed, but never silent for as long.
+    for _ in range(6):
+        watcher.ping()
+        assert watcher.receive() == (PONG, b"")
+        threading.Event().wait(0.2)
+    assert len(server.watchers) == 1
+    bench.close()
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refused_token_is_warned_of_and_tried_again(
+    server: SdkServer, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.refuse_watch = (status, b'{"error":"not with this token"}')
+    with caplog.at_level(logging.WARNING):
+        bench = _Bench(server, refused_backoff=Backoff(0.01, 0.01))
+        bench.watch.wait_until_tried(DEADLINE)
+        server.refuse_watch = None
+        server.watcher()
+        bench.close()
+    assert f"hot reload is refused, trying again in 0 s: {status}: not with this" in caplog.text
+
+
+def test_backoff_grows_to_its_limit_with_full_jitter() -> None:
+    backoff = Backoff(initial=1, longest=8)
+    for ceiling in (1, 2, 4, 8, 8, 8):
+        assert 0 <= backoff.delay() <= ceiling
+    backoff.reset()
+    assert backoff.delay() <= 1
+    patient = Backoff(initial=2, longest=8, shortest=1)
+    assert all(1 <= patient.delay() <= 8 for _ in range(400))
+    several = Backoff(initial=8, longest=8)
+    drawn = [several.delay() for _ in range(400)]
+    assert min(drawn) < 1
+    assert max(drawn) > 7

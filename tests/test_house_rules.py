@@ -1,0 +1,90 @@
+"""Rules of the house that no linter knows."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
+
+from promptops_platform.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+PLATFORM = ROOT / "platform" / "promptops_platform"
+SOURCES = [
+    path
+    for folder in ("providers", "flows", "platform", "sdk/python", "tests")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+]
+
+
+def imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+    return names
+
+
+def test_import_rules(capsys: pytest.CaptureFixture[str]) -> None:
+    status = lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True)
+    assert status == EXIT_STATUS_SUCCESS, capsys.readouterr().out
+
+
+def test_no_file_hides_the_standard_librarys_platform() -> None:
+    for folder in ("platform", "tests/platform"):
+        assert not (ROOT / folder / "__init__.py").exists()
+
+
+def test_a_repository_is_imported_by_its_own_room_only() -> None:
+    checked = 0
+    for path in PLATFORM.rglob("*.py"):
+        room = path.relative_to(PLATFORM).parts[0]
+        for name in imported(path):
+            found = re.match(r"promptops_platform\.(\w+)\.repository", name)
+            if found:
+                checked += 1
+                assert found[1] == room, f"{path} imports {name}"
+    assert checked
+
+
+def test_the_platforms_process_loads_no_prefect() -> None:
+    code = (
+        "import sys, promptops_platform.cli, promptops_platform.server\n"
+        "print([name for name in sys.modules if name.partition('.')[0] == 'prefect'])"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    )
+    assert loaded.stdout.strip() == "[]"
+
+
+def test_every_setting_is_documented_and_no_other() -> None:
+    table = (ROOT / "docs" / "settings.md").read_text()
+    documented = set(re.findall(r"^\| `([A-Z_]+)` \|", table, re.MULTILINE))
+    prefix = Settings.model_config["env_prefix"]
+    known = set()
+    for name, field in Settings.model_fields.items():
+        alias = field.validation_alias
+        choices = getattr(alias, "choices", None)
+        known.add(str(choices[0]) if choices else f"{prefix}{name}".upper())
+        assert field.description, name
+    assert documented == known
+
+
+def test_lock_files_carry_no_download_address() -> None:
+    locks = list(ROOT.glob("requirements*.lock"))
+    assert locks
+    for lock in locks:
+        assert "://" not in lock.read_text(), lock
+
+
+def test_every_command_of_the_readme_exists() -> None:
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    used = set(re.findall(r"\bmake ([\w-]+)", (ROOT / "README.md").read_text()))
+    assert {"up", "test"} <= used <= targets
