@@ -1,0 +1,49 @@
+"""Listen addresses."""
+
+import socket
+
+import pytest
+
+from promptops_platform.addresses import ListenAddress, open_sockets
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        (":8080", None, 8080),
+        ("127.0.0.1:0", "127.0.0.1", 0),
+        ("[::1]:80", "::1", 80),
+        ("localhost:65535", "localhost", 65535),
+    ],
+)
+def test_addresses_are_parsed(text: str, host: str | None, port: int) -> None:
+    assert ListenAddress.parse(text) == ListenAddress(host, port)
+
+
+@pytest.mark.parametrize("text", ["", "8080", "host", ":", ":x", ":-1", ":65536", ":٣"])
+def test_what_is_no_address_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="host:port"):
+        ListenAddress.parse(text)
+
+
+def test_without_a_host_a_default_secret_means_loopback() -> None:
+    address = ListenAddress.parse(":8080")
+    assert address.hosts(loopback_only=True) == ("127.0.0.1", "::1")
+    assert address.hosts(loopback_only=False) == ("0.0.0.0", "::")
+    named = ListenAddress.parse("192.0.2.1:8080")
+    assert named.hosts(loopback_only=True) == ("192.0.2.1",)
+
+
+def test_both_families_share_one_port() -> None:
+    opened = open_sockets(("127.0.0.1", "::1"), 0)
+    assert len({each.getsockname()[1] for each in opened}) == 1
+    for each in opened:
+        each.close()
+
+
+def test_a_taken_port_is_an_error() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(OSError, match="in use"):
+            open_sockets(("127.0.0.1",), taken.getsockname()[1])

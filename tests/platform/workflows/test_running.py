@@ -1,0 +1,215 @@
+"""Running workflows through a real engine and a real Prefect server."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from harness.engine import EngineProcess
+from harness.platform import (
+    DatabaseKind,
+    RunningPlatform,
+    new_data_folder,
+    new_key,
+    new_settings,
+    running_platform,
+)
+from harness.postgres import Postgres
+from harness.prefect_server import PrefectServer
+from promptops_flows.engine_client import EngineClient
+from promptops_platform.runs.executor import RunExecutor
+
+GREET = {"name": "greet", "type": "render", "template": "  Hello {{who}}, {{who}}! "}
+TRIM = {"name": "trim", "type": "transform", "op": "trim"}
+CALL = {"name": "call", "type": "model", "provider": "mock"}
+
+
+@pytest_asyncio.fixture(scope="module")
+async def running(
+    database_kind: DatabaseKind, postgres: Postgres, engine: EngineProcess
+) -> AsyncIterator[RunningPlatform]:
+    """A platform whose engine is the session's."""
+    data = new_data_folder()
+    settings = await new_settings(database_kind, postgres, data, engine_wait_seconds=30)
+    async with running_platform(settings) as platform:
+        use_engine(platform, engine)
+        yield platform
+    shutil.rmtree(data)
+
+
+def use_engine(platform: RunningPlatform, engine: EngineProcess) -> None:
+    executor: RunExecutor = platform.platform.executor
+    executor._engine = EngineClient(engine.socket)
+
+
+async def run(
+    platform: RunningPlatform, steps: list[dict[str, Any]], **body: Any
+) -> httpx.Response:
+    key = new_key()
+    saved = await platform.http.post("/api/workflows", json={"key": key, "steps": steps})
+    workflow = saved.json()["data"]["id"]
+    return await platform.http.post(f"/api/workflows/{workflow}/run", json=body or None)
+
+
+async def detail(platform: RunningPlatform, run_id: str) -> dict[str, Any]:
+    found: dict[str, Any] = (await platform.http.get(f"/api/runs/{run_id}")).json()["data"]
+    return found
+
+
+async def test_a_run_answers_output_and_trace(running: RunningPlatform) -> None:
+    answer = await run(running, [GREET, TRIM, CALL], variables={"who": "Ada"})
+    assert answer.status_code == 200, answer.text
+    result = answer.json()
+    assert result["output"] == "[mock completion] Hello Ada, Ada!"
+    assert list(result)[:2] == ["output", "steps"]
+    assert list(result["steps"][0])[:3] == ["name", "type", "output"]
+    assert [(each["name"], each["type"], each["output"]) for each in result["steps"]] == [
+        ("greet", "render", "  Hello Ada, Ada! "),
+        ("trim", "transform", "Hello Ada, Ada!"),
+        ("call", "model", "[mock completion] Hello Ada, Ada!"),
+    ]
+    for step in result["steps"]:
+        assert (step["state"], step["attempts"]) == ("Completed", 1)
+        assert step["duration"] >= 0
+        assert step["start"].endswith("Z")
+
+
+async def test_the_run_log_has_what_the_answer_had(running: RunningPlatform) -> None:
+    result = (await run(running, [GREET, CALL], variables={"who": "x"})).json()
+    logged = await detail(running, result["run_id"])
+    assert (logged["status"], logged["source"], logged["error"]) == ("ok", "workflow", "")
+    assert (logged["provider"], logged["output"]) == ("mock", result["output"])
+    assert logged["flow_run_id"] == result["flow_run_id"]
+    assert logged["flow_run_url"] == result["flow_run_url"]
+    assert logged["prompt_tokens"] > 0
+    assert logged["output_tokens"] > 0
+    assert [step["output"] for step in logged["steps"]] == [
+        step["output"] for step in result["steps"]
+    ]
+    newest = (await running.http.get("/api/runs?limit=1")).json()
+    assert newest["data"][0]["id"] == result["run_id"]
+    assert list(newest["data"][0])[:11] == [
+        "id",
+        "source",
+        "ref_key",
+        "provider",
+        "model",
+        "prompt_tokens",
+        "output_tokens",
+        "latency_ms",
+        "status",
+        "error",
+        "created_at",
+    ]
+
+
+async def test_prefect_shows_the_run_as_it_was(
+    running: RunningPlatform, prefect_server: PrefectServer
+) -> None:
+    result = (await run(running, [GREET, TRIM], variables={"who": "Ada"})).json()
+    with prefect_server.client() as prefect:
+        flow_run = prefect.get(f"flow_runs/{result['flow_run_id']}").json()
+    assert flow_run["state"]["type"] == "COMPLETED"
+    assert {"promptops", "workflow"} <= set(flow_run["tags"])
+    assert result["flow_run_url"].endswith(result["flow_run_id"])
+
+
+@pytest.mark.parametrize("body", [{}, {"variables": None}, {"variables": {}, "api_key": ""}])
+async def test_variables_may_be_left_out(running: RunningPlatform, body: dict[str, Any]) -> None:
+    result = (await run(running, [TRIM, GREET], **body)).json()
+    assert result["output"] == GREET["template"]
+
+
+async def test_an_empty_workflow_answers_an_empty_text(running: RunningPlatform) -> None:
+    result = (await run(running, [])).json()
+    assert (result["output"], result["steps"]) == ("", [])
+
+
+async def test_a_step_without_a_name_is_answered_without(running: RunningPlatform) -> None:
+    result = (await run(running, [{"type": "render", "template": "x"}, TRIM, TRIM])).json()
+    assert [step["name"] for step in result["steps"]] == ["", "trim", "trim"]
+
+
+async def test_a_failing_step_is_a_502_that_names_it(running: RunningPlatform) -> None:
+    fails = {"name": "call", "type": "model", "model": "mock-fail-refused"}
+    answer = await run(running, [GREET, fails, TRIM], variables={"who": "x"})
+    assert answer.status_code == 502
+    failed = answer.json()
+    assert failed["error"].startswith("step 2 (call): ")
+    assert [step["state"] for step in failed["steps"]] == ["Completed", "Failed"]
+    logged = await detail(running, failed["run_id"])
+    assert (logged["status"], logged["error"]) == ("error", failed["error"])
+    assert logged["steps"][1]["error"]
+    stats = (await running.http.get("/api/runs/stats")).json()
+    assert stats["error"] >= 1
+    assert stats["total"] == stats["ok"] + stats["error"]
+    assert stats["by_provider"][0]["provider"] == "mock"
+
+
+@pytest.mark.parametrize("variables", [[], "x", 5, {"a": "\u0000"}, {"a": {"b": ["\u001b"]}}])
+async def test_bad_variables_are_a_400(running: RunningPlatform, variables: Any) -> None:
+    before = (await running.http.get("/api/runs?limit=1")).json()["total"]
+    answer = await run(running, [GREET], variables=variables)
+    assert answer.status_code == 400
+    assert "variables" in answer.json()["error"]
+    assert (await running.http.get("/api/runs?limit=1")).json()["total"] == before
+
+
+async def test_variables_of_all_json_types_are_rendered(running: RunningPlatform) -> None:
+    template = "{{t}} {{n}} {{f}} {{o}} {{l}} {{z}} {{big}}"
+    variables = {
+        "t": True,
+        "n": 10**21,
+        "f": 1e-7,
+        "o": {"ä": [1, None]},
+        "l": [],
+        "z": None,
+        "big": 2**60,
+    }
+    step = {"name": "r", "type": "render", "template": template}
+    result = (await run(running, [step], variables=variables)).json()
+    assert result["output"] == 'true 1e+21 1e-7 {"ä":[1,null]} [] {{z}} 1152921504606847000'
+
+
+async def test_twenty_runs_at_once_all_succeed(running: RunningPlatform) -> None:
+    runs = [run(running, [GREET, TRIM], variables={"who": str(n)}) for n in range(20)]
+    answers = await asyncio.gather(*runs)
+    assert [answer.json()["output"] for answer in answers] == [
+        f"Hello {n}, {n}!" for n in range(20)
+    ]
+    ids = {answer.json()["run_id"] for answer in answers}
+    assert len(ids) == 20
+
+
+async def test_a_client_that_hangs_up_does_not_kill_its_run(running: RunningPlatform) -> None:
+    slow = {"name": "call", "type": "model", "model": "mock-slow-1000ms"}
+    key = new_key()
+    saved = await running.http.post("/api/workflows", json={"key": key, "steps": [slow]})
+    url = f"/api/workflows/{saved.json()['data']['id']}/run"
+    with pytest.raises(httpx.ReadTimeout):
+        await running.http.post(url, timeout=0.3)
+
+    async def own(status: str) -> list[dict[str, Any]]:
+        listed = (await running.http.get("/api/runs", params={"status": status})).json()["data"]
+        return [each for each in listed if each["ref_key"] == key]
+
+    async with asyncio.timeout(20):
+        while not await own("ok"):
+            await asyncio.sleep(0.02)
+    assert await own("running") == await own("error") == []
+
+
+async def test_without_an_engine_a_run_is_a_503_and_nothing_is_recorded(
+    platform: RunningPlatform,
+) -> None:
+    answer = await run(platform, [GREET])
+    assert answer.status_code == 503
+    assert int(answer.headers["retry-after"]) >= 1
+    assert "engine" in answer.json()["error"]
+    for status in ("", "?status=running"):
+        listed = (await platform.http.get(f"/api/runs{status}")).json()
+        assert (listed["data"], listed["total"]) == ([], 0)
