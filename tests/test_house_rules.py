@@ -64,6 +64,15 @@ def test_the_platforms_process_loads_no_prefect() -> None:
     assert loaded.stdout.strip() == "[]"
 
 
+def test_server_and_sdk_print_values_by_the_same_code() -> None:
+    """Neither may import the other, so the SDK has a copy, and a copy it must stay."""
+    bodies = [
+        (ROOT / folder / "ecmascript.py").read_text().partition('"""\n\n')[2]
+        for folder in ("flows/promptops_flows", "sdk/python/promptops")
+    ]
+    assert bodies[0] == bodies[1] != ""
+
+
 def test_every_setting_is_documented_and_no_other() -> None:
     table = (ROOT / "docs" / "settings.md").read_text()
     documented = set(re.findall(r"^\| `([A-Z_]+)` \|", table, re.MULTILINE))
@@ -85,6 +94,8 @@ def test_lock_files_carry_no_download_address() -> None:
 
 
 def test_every_command_of_the_readme_exists() -> None:
+    readme = (ROOT / "README.md").read_text()
     targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    used = set(re.findall(r"\bmake ([\w-]+)", (ROOT / "README.md").read_text()))
-    assert {"up", "test"} <= used <= targets
+    used = set(re.findall(r"^make ([\w-]+)|`make ([\w-]+)`", readme, re.MULTILINE))
+    named = {either or other for either, other in used}
+    assert {"up", "test"} <= named <= targets

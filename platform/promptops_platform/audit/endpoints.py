@@ -29,4 +29,4 @@ async def list_audit(
 ) -> Page[AuditEntry]:
     """Who changed what, newest first."""
     rows, total = await service.page(transaction, limit=limit, offset=offset)
-    return Page(data=[AuditEntry.of(row) for row in rows], total=total)
+    return Page(data=[AuditEntry.of(row, id=str(row.id)) for row in rows], total=total)

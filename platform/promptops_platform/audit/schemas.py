@@ -1,14 +1,11 @@
 """Audit entries on the wire."""
 
 from datetime import datetime
-from typing import Self
 
-from pydantic import BaseModel
-
-from promptops_platform.db.tables import AuditRow
+from promptops_platform.http.envelope import Resource
 
 
-class AuditEntry(BaseModel):
+class AuditEntry(Resource):
     id: str
     action: str
     resource: str
@@ -18,17 +15,3 @@ class AuditEntry(BaseModel):
     created_at: datetime
     actor: str
     workspace_id: str | None
-
-    @classmethod
-    def of(cls, row: AuditRow) -> Self:
-        return cls(
-            id=str(row.id),
-            action=row.action,
-            resource=row.resource,
-            resource_id=row.resource_id,
-            key=row.key,
-            summary=row.summary,
-            created_at=row.created_at,
-            actor=row.actor,
-            workspace_id=row.workspace_id,
-        )

@@ -1,6 +1,6 @@
 """The shapes that wrap resources on the wire."""
 
-from typing import Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from pydantic import BaseModel
 
@@ -18,3 +18,13 @@ class Page(BaseModel, Generic[T]):
 
     data: list[T]
     total: int
+
+
+class Resource(BaseModel):
+    """A resource, made from its row in the database."""
+
+    @classmethod
+    def of(cls, row: object, **more: Any) -> Self:
+        """The fields are the row's of the same names, but for those that `more` gives."""
+        names = [name for name in cls.model_fields if name not in more]
+        return cls(**{name: getattr(row, name) for name in names}, **more)

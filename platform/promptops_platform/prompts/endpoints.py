@@ -56,7 +56,7 @@ async def list_prompts(
     workspace_id = (await workspaces.find(transaction, workspace)).id if workspace else None
     wanted = PromptFilter(workspace_id, text=q, env=env, category=category, tag=tag)
     rows = await service.search(transaction, wanted)
-    return Data(data=[Prompt.of(row, published) for row, published in rows])
+    return Data(data=[Prompt.of(row, published_version=published) for row, published in rows])
 
 
 @router.post("")
@@ -151,4 +151,5 @@ def _given(body: PromptUpdate) -> dict[str, str]:
 
 
 async def _answer(service: PromptService, transaction: Transaction, row: PromptRow) -> Data[Prompt]:
-    return Data(data=Prompt.of(row, await service.published_label(transaction, row)))
+    published = await service.published_label(transaction, row)
+    return Data(data=Prompt.of(row, published_version=published))

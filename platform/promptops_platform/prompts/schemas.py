@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Self
 
 from pydantic import BaseModel, Field
 
-from promptops_platform.db.tables import PromptRow, PromptVersionRow
+from promptops_platform.http.envelope import Resource
 from promptops_platform.text import Content, Key, Label, Line, OptionalLabel, OptionalLine
 
 
@@ -40,7 +39,7 @@ class RollbackRequest(BaseModel):
     version: Label
 
 
-class Prompt(BaseModel):
+class Prompt(Resource):
     """The working copy; `published_version` is what is served, null before the first publish."""
 
     id: str
@@ -57,26 +56,8 @@ class Prompt(BaseModel):
     updated_at: datetime
     published_version: str | None
 
-    @classmethod
-    def of(cls, row: PromptRow, published_version: str | None) -> Self:
-        return cls(
-            id=row.id,
-            workspace_id=row.workspace_id,
-            key=row.key,
-            name=row.name,
-            content=row.content,
-            version=row.version,
-            env=row.env,
-            category=row.category,
-            tags=row.tags,
-            model=row.model,
-            created_at=row.created_at,
-            updated_at=row.updated_at,
-            published_version=published_version,
-        )
 
-
-class PromptVersion(BaseModel):
+class PromptVersion(Resource):
     """A published version; `content_hash` is the SHA-256 of its content and model."""
 
     id: str
@@ -89,21 +70,6 @@ class PromptVersion(BaseModel):
     model: str
     author: str
     content_hash: str
-
-    @classmethod
-    def of(cls, row: PromptVersionRow) -> Self:
-        return cls(
-            id=row.id,
-            prompt_id=row.prompt_id,
-            key=row.key,
-            version=row.version,
-            env=row.env,
-            content=row.content,
-            created_at=row.created_at,
-            model=row.model,
-            author=row.author,
-            content_hash=row.content_hash,
-        )
 
 
 # Workspace, environment and key: the place that a fetch asks for.

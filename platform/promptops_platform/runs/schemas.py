@@ -6,11 +6,12 @@ from typing import Literal, Self
 from pydantic import BaseModel, Field
 
 from promptops_platform.db.tables import RunRow, RunStepRow
+from promptops_platform.http.envelope import Resource
 
 RunStatus = Literal["running", "ok", "error"]
 
 
-class Run(BaseModel):
+class Run(Resource):
     """An entry of the run log; `latency_ms` is from the start to the end, in milliseconds."""
 
     id: str
@@ -28,12 +29,8 @@ class Run(BaseModel):
     flow_run_id: str | None
     flow_run_url: str | None
 
-    @classmethod
-    def of(cls, row: RunRow) -> Self:
-        return cls(**{name: getattr(row, name) for name in Run.model_fields})
 
-
-class RunStep(BaseModel):
+class RunStep(Resource):
     """A finished step; `duration` is in seconds, `attempts` counts from 1."""
 
     name: str
@@ -49,23 +46,6 @@ class RunStep(BaseModel):
     prompt_tokens: int
     output_tokens: int
 
-    @classmethod
-    def of(cls, row: RunStepRow) -> Self:
-        return cls(
-            name=row.name,
-            type=row.type,
-            output=row.output,
-            state=row.state,
-            start=row.started_at,
-            duration=row.duration_ms / 1000,
-            attempts=row.attempts,
-            error=row.error,
-            provider=row.provider,
-            model=row.model,
-            prompt_tokens=row.prompt_tokens,
-            output_tokens=row.output_tokens,
-        )
-
 
 class RunDetail(Run):
     """A run with what came out and how it went, step by step."""
@@ -75,13 +55,12 @@ class RunDetail(Run):
     steps: list[RunStep]
 
     @classmethod
-    def with_steps(cls, row: RunRow, steps: list[RunStepRow]) -> Self:
-        return cls(
-            **Run.of(row).model_dump(),
-            output=row.output,
-            finished_at=row.finished_at,
-            steps=[RunStep.of(step) for step in steps],
-        )
+    def with_steps(cls, row: RunRow, rows: list[RunStepRow]) -> Self:
+        steps = [
+            RunStep.of(step, start=step.started_at, duration=step.duration_ms / 1000)
+            for step in rows
+        ]
+        return cls.of(row, steps=steps)
 
 
 class ProviderCount(BaseModel):

@@ -6,7 +6,7 @@ from typing import Any, Self
 from pydantic import BaseModel, Field
 
 from promptops_flows.engine_client import StepFinished
-from promptops_platform.db.tables import WorkflowRow
+from promptops_platform.http.envelope import Resource
 from promptops_platform.runs.executor import RunOutcome
 from promptops_platform.text import Content, Json, Key, Line, OptionalLine
 
@@ -29,7 +29,7 @@ class WorkflowCreate(WorkflowUpdate):
     workspace_id: OptionalLine = None
 
 
-class Workflow(BaseModel):
+class Workflow(Resource):
     """A definition; `version` counts how often its steps were saved with a change."""
 
     id: str
@@ -41,10 +41,6 @@ class Workflow(BaseModel):
     created_at: datetime
     updated_at: datetime
     version: int
-
-    @classmethod
-    def of(cls, row: WorkflowRow) -> Self:
-        return cls(**{name: getattr(row, name) for name in cls.model_fields})
 
 
 class RunWorkflow(BaseModel):

@@ -1,11 +1,10 @@
 """Workspaces on the wire."""
 
 from datetime import datetime
-from typing import Self
 
 from pydantic import BaseModel
 
-from promptops_platform.db.tables import WorkspaceRow
+from promptops_platform.http.envelope import Resource
 from promptops_platform.text import Line, OptionalLabel
 
 
@@ -14,12 +13,8 @@ class WorkspaceCreate(BaseModel):
     slug: OptionalLabel = None
 
 
-class Workspace(BaseModel):
+class Workspace(Resource):
     id: str
     name: str
     slug: str
     created_at: datetime
-
-    @classmethod
-    def of(cls, row: WorkspaceRow) -> Self:
-        return cls(id=row.id, name=row.name, slug=row.slug, created_at=row.created_at)

@@ -1,0 +1,160 @@
+"""The processes under load: platforms, the FastAPI baseline, a stock Prefect server."""
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.http_load import HOST, Answer, ask, request
+from promptops_platform.supervision.ports import free_port
+
+TOKEN = "bench-token"
+BIN = Path(sys.executable).parent
+READY_SECONDS = 60.0
+END_SECONDS = 90.0
+POLL_SECONDS = 0.01
+
+
+@dataclass(frozen=True)
+class Server:
+    """A process that answers on `port`; `log` is the file of its output."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    async def ask(self, method: str, path: str, body: Any = None) -> Answer:
+        return await ask(self.port, request(method, path, token=TOKEN, body=body))
+
+    async def create(self, path: str, body: dict[str, Any]) -> str:
+        """Create a resource; its id."""
+        answer = await self.ask("POST", path, body)
+        assert answer.status == 200, answer
+        return str(answer.json()["data"]["id"])
+
+    async def answers(self, path: str, *expected: int) -> None:
+        """Return at the first answer with one of these statuses."""
+        deadline = time.monotonic() + READY_SECONDS
+        while True:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"the server ended:\n{self.log.read_text()[-2000:]}")
+            try:
+                if (await self.ask("GET", path)).status in expected:
+                    return
+            except OSError:
+                pass
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"no answer:\n{self.log.read_text()[-2000:]}")
+            await asyncio.sleep(POLL_SECONDS)
+
+    def children(self) -> dict[str, int]:
+        """Pids of the platform's children by name, as its log tells them."""
+        lines = [json.loads(line) for line in self.log.read_text().splitlines() if line[:1] == "{"]
+        return {
+            line["child"]: line["pid"] for line in lines if line.get("event") == "child_started"
+        }
+
+
+@contextmanager
+def data_folder() -> Iterator[Path]:
+    """A folder with a path short enough for a Unix socket."""
+    folder = Path(tempfile.mkdtemp(prefix="bench-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def platform(command: str, data: Path) -> Iterator[Server]:
+    """`promptops up` or `promptops serve`, just started."""
+    port = free_port(0)
+    env = {
+        "PROMPTOPS_ADDR": f"{HOST}:{port}",
+        "PROMPTOPS_DATA": str(data),
+        "PROMPTOPS_TOKEN": TOKEN,
+        "PROMPTOPS_PREFECT_PORT": str(free_port(0)),
+        "PROMPTOPS_LOG_FORMAT": "json",
+    }
+    with _spawned([str(BIN / "promptops"), command], env, port, data / "bench.log") as server:
+        yield server
+
+
+@asynccontextmanager
+async def running_platform(command: str, data: Path) -> AsyncIterator[Server]:
+    """The same, once it answers."""
+    with platform(command, data) as server:
+        await server.answers("/health", 200)
+        yield server
+
+
+@asynccontextmanager
+async def fastapi_route(folder: Path) -> AsyncIterator[Server]:
+    """The baseline of the fetch, once it answers."""
+    port = free_port(0)
+    argv = [sys.executable, "-P", str(Path(__file__).with_name("fastapi_route.py"))]
+    with _spawned(argv, {"BENCH_PORT": str(port)}, port, folder / "fastapi.log") as server:
+        await server.answers("/health", 200)
+        yield server
+
+
+@asynccontextmanager
+async def stock_prefect(folder: Path) -> AsyncIterator[Server]:
+    """`prefect server start` as installed; only its telemetry is off, nothing leaves the machine."""
+    port = free_port(0)
+    env = {
+        "PREFECT_HOME": str(folder / "server"),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+    }
+    argv = [str(BIN / "prefect"), "server", "start", "--host", HOST, "--port", str(port)]
+    with _spawned(argv, env, port, folder / "prefect.log") as server:
+        await server.answers("/api/health", 200)
+        yield server
+
+
+def environment(changes: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment without settings of a platform or of Prefect."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PROMPTOPS_", "PREFECT_"))
+    }
+    return {**kept, **changes}
+
+
+def resident_mb(pid: int) -> float:
+    """Resident memory of a process, as Linux tells it."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1024
+
+
+@contextmanager
+def _spawned(argv: list[str], env: Mapping[str, str], port: int, log: Path) -> Iterator[Server]:
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            argv, env=environment(env), stdout=output, stderr=output, start_new_session=True
+        )
+    try:
+        yield Server(port, process, log)
+    finally:
+        _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(END_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
