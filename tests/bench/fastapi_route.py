@@ -40,9 +40,7 @@ async def put(key: str, prompt: ServedPrompt) -> None:
     PROMPTS[prompt.env, key] = prompt.model_dump()
 
 
-@app.get(
-    "/api/sdk/prompts/{key}", response_model=ServedPrompt, dependencies=[Depends(authorized)]
-)
+@app.get("/api/sdk/prompts/{key}", response_model=ServedPrompt, dependencies=[Depends(authorized)])
 async def fetch(key: str, env: str = "prod") -> dict[str, str]:
     found = PROMPTS.get((env, key))
     if found is None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from bench.http_load import HOST, complete
+from bench.servers import environment, module
 
 SETTLE_SECONDS = 5.0
 
@@ -32,13 +33,14 @@ async def send_on_schedule(
 ) -> Latencies:
     """Have a process of its own send, and bring its latencies back."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", __file__),
+        *module("bench.open_loop"),
+        env=environment({}),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         limit=16 * 1024 * 1024,
     )
-    asked = {"port": port, "rate": rate, "seconds": seconds}
-    asked["requests"] = [each.decode("latin-1") for each in requests]
+    texts = [each.decode("latin-1") for each in requests]
+    asked = {"port": port, "rate": rate, "seconds": seconds, "requests": texts}
     output, _ = await process.communicate(json.dumps(asked).encode())
     assert process.returncode == 0, "the load process failed"
     return Latencies(**json.loads(output))

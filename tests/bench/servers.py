@@ -20,6 +20,7 @@ from promptops_platform.supervision.ports import free_port
 
 TOKEN = "bench-token"
 BIN = Path(sys.executable).parent
+TESTS = Path(__file__).parent.parent
 READY_SECONDS = 60.0
 END_SECONDS = 90.0
 POLL_SECONDS = 0.01
@@ -102,7 +103,7 @@ async def running_platform(command: str, data: Path) -> AsyncIterator[Server]:
 async def fastapi_route(folder: Path) -> AsyncIterator[Server]:
     """The baseline of the fetch, once it answers."""
     port = free_port(0)
-    argv = [sys.executable, "-P", str(Path(__file__).with_name("fastapi_route.py"))]
+    argv = module("bench.fastapi_route")
     with _spawned(argv, {"BENCH_PORT": str(port)}, port, folder / "fastapi.log") as server:
         await server.answers("/health", 200)
         yield server
@@ -110,7 +111,7 @@ async def fastapi_route(folder: Path) -> AsyncIterator[Server]:
 
 @asynccontextmanager
 async def stock_prefect(folder: Path) -> AsyncIterator[Server]:
-    """`prefect server start` as installed; only its telemetry is off, nothing leaves the machine."""
+    """`prefect server start` as it comes, but without telemetry: nothing leaves the machine."""
     port = free_port(0)
     env = {
         "PREFECT_HOME": str(folder / "server"),
@@ -123,6 +124,11 @@ async def stock_prefect(folder: Path) -> AsyncIterator[Server]:
         yield server
 
 
+def module(name: str) -> list[str]:
+    """How to run a module of these benchmarks; `environment` lets it be found."""
+    return [sys.executable, "-P", "-m", name]
+
+
 def environment(changes: Mapping[str, str]) -> dict[str, str]:
     """This process's environment without settings of a platform or of Prefect."""
     kept = {
@@ -130,7 +136,7 @@ def environment(changes: Mapping[str, str]) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(("PROMPTOPS_", "PREFECT_"))
     }
-    return {**kept, **changes}
+    return {**kept, "PYTHONPATH": str(TESTS), **changes}
 
 
 def resident_mb(pid: int) -> float:

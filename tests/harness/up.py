@@ -6,13 +6,13 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from signal import SIGKILL, SIGTERM, Signals
 from typing import Any
 
 import httpx
@@ -37,9 +37,10 @@ class PromptOps:
     """
 
     def __init__(
-        self, command: str, data: Path, environment: Mapping[str, str], **settings: str
+        self, command: str, data: Path | None, environment: Mapping[str, str], **settings: str
     ) -> None:
-        self.data = data
+        self._owns_data = data is None
+        self.data = data = data or new_data_folder()
         self.port = free_port(0)
         self.url = f"http://127.0.0.1:{self.port}"
         self.token = settings.get("token", DEFAULT_TOKEN)
@@ -118,7 +119,7 @@ class PromptOps:
                 start_new_session=True,
             )
 
-    def signal(self, number: signal.Signals, *, group: bool = False) -> None:
+    def signal(self, number: Signals, *, group: bool = False) -> None:
         """Send a signal to the process, or to its whole group as a terminal does."""
         if group:
             os.killpg(self.pid, number)
@@ -129,7 +130,7 @@ class PromptOps:
         """The exit code; -N for signal N."""
         return self._running.wait(EXIT_SECONDS)
 
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+    def stop(self, number: Signals = SIGTERM) -> int:
         """Send the signal and wait for the end."""
         self.signal(number)
         return self.wait()
@@ -159,7 +160,8 @@ class PromptOps:
 
     def prefect_login(self) -> tuple[str, str]:
         """User and password of its Prefect server."""
-        user, _, password = (self.data / "prefect" / "credentials").read_text().strip().partition(":")
+        path = self.data / "prefect" / "credentials"
+        user, _, password = path.read_text().strip().partition(":")
         return user, password
 
     def prefect(self) -> httpx.Client:
@@ -175,12 +177,13 @@ class PromptOps:
                 self._process.wait(EXIT_SECONDS)
             self._process.kill()
             self._process.wait()
-        for pid in self.processes():
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        self.all_gone()
         shutil.rmtree(self._folder)
-        shutil.rmtree(self.data)
+        if self._owns_data:
+            for pid in self.processes():
+                with suppress(ProcessLookupError):
+                    os.kill(pid, SIGKILL)
+            self.all_gone()
+            shutil.rmtree(self.data)
 
     def report(self) -> str:
         """Everything that it and its children said."""
@@ -210,8 +213,11 @@ def promptops(
     environment: Mapping[str, str] | None = None,
     **settings: str,
 ) -> Iterator[PromptOps]:
-    """A platform on free ports and an empty data folder, not started; gone at the end."""
-    platform = PromptOps(command, data or new_data_folder(), environment or {}, **settings)
+    """A platform on free ports, not started; all of it is gone at the end.
+
+    The data folder is an empty one of its own, unless one is given, which is left as it is.
+    """
+    platform = PromptOps(command, data, environment or {}, **settings)
     try:
         yield platform
     except BaseException:

@@ -67,7 +67,8 @@ def watching_program(url: str, token: str, *keys: str) -> Iterator[WatchingProgr
         output = process.stdout
 
         def read() -> None:
-            program.lines.extend(json.loads(line) for line in output)
+            for line in output:
+                program.lines.append(json.loads(line))
 
         reader = Thread(target=read)
         reader.start()

@@ -1,0 +1,49 @@
+"""The benchmarks: `run.py [--strict] [fetch] [run] [isolation] [memory] [start]`.
+
+Each measures its subject and its baseline in turn within one run, because figures of a shared
+machine compare only then.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from bench import fetch_rate, isolation, memory, run_time, start_up
+from bench.figures import Result
+
+BENCHMARKS: dict[str, Callable[[], Coroutine[Any, Any, Result]]] = {
+    "start": start_up.measure,
+    "fetch": fetch_rate.measure,
+    "run": run_time.measure,
+    "isolation": isolation.measure,
+    "memory": memory.measure,
+}
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser(description="Benchmarks, each with its target.")
+    arguments.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], metavar="NAME")
+    arguments.add_argument("--strict", action="store_true", help="fail when a target is missed")
+    asked = arguments.parse_args()
+    held = [_report(name) for name in asked.names or BENCHMARKS]
+    return 1 if asked.strict and not all(held) else 0
+
+
+def _report(name: str) -> bool:
+    result = uvloop.run(BENCHMARKS[name]())
+    for figure in result.figures:
+        print(figure.line())
+    for line in result.raw:
+        print(f"  {line}")
+    sys.stdout.flush()
+    return all(figure.held for figure in result.figures)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
