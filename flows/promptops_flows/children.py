@@ -13,6 +13,8 @@ from pathlib import Path
 
 PREFECT_SERVER = "prefect"
 ENGINE = "engine"
+# The number of the listening socket that the Prefect server inherits.
+LISTENER_VARIABLE = "PROMPTOPS_PREFECT_LISTENER"
 
 # The figures behind these stand in docs/decisions/0001-embedded-prefect-store.md.
 _SERVER_TUNING: Mapping[str, str] = {
@@ -31,12 +33,14 @@ class ChildSpec:
     """One process to keep running.
 
     `env` is set over the parent's environment. `log_name` is the log file's name without suffix.
+    `fds` are open files of the parent that it inherits under the same numbers.
     """
 
     name: str
     argv: tuple[str, ...]
     env: Mapping[str, str]
     log_name: str
+    fds: tuple[int, ...] = ()
 
 
 def prefect_home(data: Path) -> Path:
@@ -44,8 +48,13 @@ def prefect_home(data: Path) -> Path:
     return data.resolve() / "prefect"
 
 
-def prefect_server_spec(*, data: Path, host: str, port: int, auth: str) -> ChildSpec:
+def prefect_server_spec(
+    *, data: Path, host: str, port: int, auth: str, listener: int | None = None
+) -> ChildSpec:
     """The embedded Prefect server, API under `http://host:port/api`, UI under `/`.
+
+    `listener` is the descriptor of a listening socket of that address, which the server then uses
+    instead of opening its own.
 
     `auth` is `user:password`, asked for on every API call; it travels in the environment because
     other users of the machine can read a process's arguments.
@@ -73,8 +82,15 @@ def prefect_server_spec(*, data: Path, host: str, port: int, auth: str) -> Child
         "PREFECT_LOGGING_COLORS": "false",
         "PYTHONUNBUFFERED": "1",
     }
-    argv = (sys.executable, "-m", "promptops_flows.prefect_server")
-    return ChildSpec(name=PREFECT_SERVER, argv=argv, env=env, log_name=PREFECT_SERVER)
+    if listener is not None:
+        env[LISTENER_VARIABLE] = str(listener)
+    return ChildSpec(
+        name=PREFECT_SERVER,
+        argv=(sys.executable, "-m", "promptops_flows.prefect_server"),
+        env=env,
+        log_name=PREFECT_SERVER,
+        fds=() if listener is None else (listener,),
+    )
 
 
 def engine_spec(

@@ -15,6 +15,7 @@ from promptops_flows.engine_client import EngineClient
 from promptops_platform import health
 from promptops_platform.access import endpoints as access_endpoints
 from promptops_platform.access.authentication import Authenticator
+from promptops_platform.access.gate import Gate
 from promptops_platform.access.service import AccessService
 from promptops_platform.access.sessions import SessionMirror
 from promptops_platform.audit import endpoints as audit_endpoints
@@ -24,7 +25,8 @@ from promptops_platform.changes.notifications import Notifications
 from promptops_platform.changes.service import ChangeLog
 from promptops_platform.clock import Clock, SystemClock
 from promptops_platform.data_folder import instance_id
-from promptops_platform.db.schema import migrate
+from promptops_platform.db.location import PostgresUrl
+from promptops_platform.db.schema import hold_lock, migrate
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.http.error_answers import install_error_answers
 from promptops_platform.http.request_body import RequestBody
@@ -78,18 +80,20 @@ class Platform:
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self.settings = settings
-        self._prepared = False
-        self.database = Database(settings.sqlalchemy_url)
+        self._prepared = self._started = False
+        self.database = Database(settings.registry)
         self.feed = Feed(self.database, clock)
         self.notifications = (
-            None
-            if self.database.engines.is_sqlite
-            else Notifications(settings.sqlalchemy_url, self.feed)
+            Notifications(settings.registry, self.feed)
+            if isinstance(settings.registry, PostgresUrl)
+            else None
         )
         self.changes = changes = ChangeLog(self.feed, clock)
         self.audit = AuditTrail(clock)
         self.sessions = SessionMirror(self.database, clock)
-        self.authenticator = Authenticator(settings.token.get_secret_value(), self.sessions)
+        self.authenticator = Authenticator(
+            settings.token.get_secret_value(), self.sessions, self.feed
+        )
         self.access = AccessService(
             database=self.database,
             authenticator=self.authenticator,
@@ -109,7 +113,7 @@ class Platform:
             wait_seconds=settings.engine_wait_seconds,
         )
         self.snapshot = Snapshot(self.database, self.prompts, self.workspaces)
-        self.hub = Hub(self.snapshot)
+        self.hub = Hub(self.snapshot, self.authenticator)
         self.watch = WatchEndpoint(self.hub, self.authenticator, clock)
         # In this order: an event goes out when its change can already be fetched.
         for consumer in (self.sessions, self.snapshot, self.hub):
@@ -124,6 +128,7 @@ class Platform:
             return
         await migrate(self.database.engines)
         async with self.database.write() as transaction:
+            await hold_lock(self.database.engines, transaction.session)
             await self.changes.seed(transaction)
             await self.access.seed(transaction)
             await self.workspaces.seed(transaction)
@@ -133,14 +138,19 @@ class Platform:
             log.warning("runs_interrupted", runs=interrupted)
 
     async def start(self) -> None:
-        """Load what is served and follow the changes."""
+        """Load what is served and follow the changes. Harmless when repeated."""
+        if self._started:
+            return
+        self._started = True
         await self.feed.start()
+        self.hub.start()
         if self.notifications is not None:
             self.notifications.start()
 
     async def stop(self) -> None:
-        """Let the runs end, then let go of everything."""
+        """Let the runs end, then let go of everything. Harmless when repeated."""
         await self.executor.drain(self.settings.drain_seconds)
+        await self.hub.stop()
         if self.notifications is not None:
             await self.notifications.stop()
         await self.feed.stop()
@@ -157,14 +167,14 @@ def asgi(platform: Platform) -> ASGIApp:
     settings = platform.settings
     api = _api(platform)
     fetch = FetchEndpoint(
-        RequestBody(api, limit=settings.max_body_bytes),
+        Gate(RequestBody(api, limit=settings.max_body_bytes), platform.authenticator),
         snapshot=platform.snapshot,
         authenticator=platform.authenticator,
     )
     cors = CORSMiddleware(
         fetch,
         allow_origins=settings.origins,
-        allow_methods=["GET", "POST", "PUT", "DELETE"],
+        allow_methods=["*"],
         allow_headers=["*"],
         expose_headers=["etag", "x-request-id", "retry-after"],
     )
@@ -191,6 +201,7 @@ def _api(platform: Platform) -> FastAPI:
         description="Edit, publish and observe prompts and workflows while programs use them.",
         lifespan=lifespan,
         redirect_slashes=False,
+        openapi_url=None,
     )
     for name in ROOMS:
         setattr(api.state, name, getattr(platform, name))

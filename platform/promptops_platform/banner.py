@@ -9,11 +9,16 @@ from promptops_platform.settings import DEFAULT_TOKEN, Settings
 
 @dataclass(frozen=True)
 class PrefectAccess:
-    """A Prefect server's API, its `user:password`, and its port where it is a child of ours."""
+    """A Prefect server's API, its `user:password`, and its listener where it is a child of ours."""
 
     api_url: str
     auth: str | None
-    port: int | None
+    listener: socket | None
+
+    @property
+    def port(self) -> int | None:
+        """The port of our own server."""
+        return None if self.listener is None else int(self.listener.getsockname()[1])
 
 
 def start_text(

@@ -10,13 +10,13 @@ from pathlib import Path
 import typer
 import uvloop
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from promptops_flows.children import engine_spec
-from promptops_platform.data_folder import DataFolderInUse, DataFolderLock
-from promptops_platform.db.schema import SchemaRefused, migrate
+from promptops_platform.data_folder import DataFolderInUse, DataFolderLock, DataFolderNotUsable
+from promptops_platform.db.schema import DatabaseNotUsable, SchemaRefused, migrate
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.errors import PlatformError
-from promptops_platform.http.error_answers import sentences
 from promptops_platform.logs import configure_logs
 from promptops_platform.server import StartRefused, serve_platform
 from promptops_platform.settings import Settings
@@ -31,6 +31,8 @@ app = typer.Typer(
 
 REFUSALS = (
     DataFolderInUse,
+    DataFolderNotUsable,
+    DatabaseNotUsable,
     SchemaRefused,
     StartRefused,
     UnreadableCredentialsError,
@@ -42,6 +44,8 @@ REFUSALS = (
 
 def main() -> None:
     """Entry point of the command."""
+    # What lies in the data folder is nobody else's business, whoever made the folder.
+    os.umask(0o077)
     app()
 
 
@@ -63,8 +67,7 @@ def worker() -> None:
     settings = _settings()
     if settings.prefect_api_url is None:
         _refuse("PREFECT_API_URL is not set; name the API of the Prefect server to use")
-    spec = _engine(settings)
-    os.execve(spec[0][0], spec[0], {**os.environ, **spec[1]})  # noqa: S606  our own interpreter
+    _guarded(lambda: _become_engine(settings))
 
 
 @app.command("migrate")
@@ -92,14 +95,14 @@ def _serve(*, children: bool) -> None:
 
 
 async def _migrate(settings: Settings) -> None:
-    database = Database(settings.sqlalchemy_url)
+    database = Database(settings.registry)
     try:
         await migrate(database.engines)
     finally:
         await database.close()
 
 
-def _engine(settings: Settings) -> tuple[tuple[str, ...], dict[str, str]]:
+def _become_engine(settings: Settings) -> None:
     auth = settings.prefect_api_auth_string
     spec = engine_spec(
         socket=settings.engine_socket,
@@ -109,16 +112,24 @@ def _engine(settings: Settings) -> tuple[tuple[str, ...], dict[str, str]]:
         concurrency=settings.engine_concurrency,
         drain_seconds=settings.drain_seconds,
     )
-    return spec.argv, dict(spec.env)
+    os.execve(spec.argv[0], spec.argv, {**os.environ, **spec.env})  # noqa: S606  our own interpreter
 
 
 def _settings() -> Settings:
     try:
         settings = Settings()
     except ValidationError as error:
-        _refuse("; ".join(f"PROMPTOPS_{each}" for each in sentences(error.errors())))
+        _refuse("; ".join(_named_setting(each) for each in error.errors()))
     configure_logs(settings.log_level, settings.log_format)
     return settings
+
+
+def _named_setting(error: ErrorDetails) -> str:
+    """What is wrong with a setting, under the name of its variable; secrets are not repeated."""
+    name = str(error["loc"][0])
+    variable = name if name.isupper() else f"PROMPTOPS_{name.upper()}"
+    said = str(error["msg"]).removeprefix("Value error, ")
+    return f"{variable}: {said[:1].lower()}{said[1:]}"
 
 
 def _guarded(action: Callable[[], None]) -> None:

@@ -15,6 +15,10 @@ class DataFolderInUse(Exception):
     """Another platform runs on the folder; the text names its pid."""
 
 
+class DataFolderNotUsable(Exception):
+    """The folder can't be made or written to."""
+
+
 class DataFolderLock:
     """Held for as long as a platform runs; the system releases it when the process dies."""
 
@@ -23,9 +27,22 @@ class DataFolderLock:
         self._descriptor: int | None = None
 
     def __enter__(self) -> Self:
-        """Raises DataFolderInUse."""
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        """Raises DataFolderInUse, or DataFolderNotUsable."""
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            descriptor = self._open()
+        except OSError as error:
+            raise DataFolderNotUsable(
+                f"can't write to the data folder {self._path.parent} ({error.strerror}); "
+                "set PROMPTOPS_DATA to a folder that this user may write to"
+            ) from error
+        self._take(descriptor)
+        return self
+
+    def _open(self) -> int:
+        return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def _take(self, descriptor: int) -> None:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -38,7 +55,6 @@ class DataFolderLock:
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode())
         self._descriptor = descriptor
-        return self
 
     def __exit__(self, *_error: object) -> None:
         if self._descriptor is not None:

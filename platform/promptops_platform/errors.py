@@ -7,6 +7,7 @@ PlatformError
 ├── NotFound            404
 ├── Conflict            409  the change collides with what is stored
 ├── BodyTooLarge        413
+├── TooManyRequests     429
 ├── StepFailed          502  a workflow's step failed
 └── Unavailable         503  a part that the request needs can't answer now
     ├── DatabaseUnavailable
@@ -75,6 +76,14 @@ class Conflict(PlatformError):
 class BodyTooLarge(PlatformError):
     status = 413
     code = "body_too_large"
+
+
+class TooManyRequests(PlatformError):
+    status = 429
+    code = "too_many_requests"
+
+    def __init__(self, sentence: str, *, retry_after: int) -> None:
+        super().__init__(sentence, headers={"retry-after": str(retry_after)})
 
 
 class StepFailed(PlatformError):

@@ -34,10 +34,9 @@ def configure_logs(level: str, log_format: Literal["auto", "json", "text"]) -> N
     )
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(level.upper())
-    # Its start and stop lines repeat ours, and it would print handshake URLs, which hold tokens.
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    root.setLevel("WARNING")
+    # Libraries below WARNING would print statements with their values, and handshakes' tokens.
+    logging.getLogger("promptops_platform").setLevel(level.upper())
 
 
 def _rendering(*, as_text: bool) -> list[structlog.types.Processor]:

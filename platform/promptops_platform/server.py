@@ -17,7 +17,7 @@ from promptops_platform.banner import PrefectAccess, start_text
 from promptops_platform.clock import SystemClock
 from promptops_platform.settings import Settings
 from promptops_platform.supervision.credentials import stored_credentials
-from promptops_platform.supervision.ports import free_port
+from promptops_platform.supervision.ports import reserve_port
 from promptops_platform.supervision.supervisor import Supervisor
 
 # An existing client ends its watch when the socket is silent for 10 seconds; others never answer
@@ -26,6 +26,8 @@ PING_SECONDS = 3.0
 LONGEST_WEBSOCKET_MESSAGE = 64 * 1024
 BACKLOG = 2048
 PREFECT_HOST = "127.0.0.1"
+# What is left, after the runs were drained, to answer those who asked for them.
+ANSWER_SECONDS = 5.0
 # What a child gets beyond the drain before it is killed.
 KILL_MARGIN_SECONDS = 25.0
 
@@ -67,15 +69,19 @@ async def serve_platform(settings: Settings, *, children: bool) -> None:
     try:
         specs, prefect = _children(settings) if children else ([], None)
         await platform.prepare()
+        # Not left to uvicorn, which would end with a traceback where this has a sentence.
+        await platform.start()
         async with platform.database.read() as transaction:
             default_passwords = await platform.access.default_passwords(transaction)
         exposed = settings.uses_default_token or bool(default_passwords)
         sockets = _open_sockets(settings.listen, loopback_only=exposed)
         text = start_text(settings, sockets, prefect, default_passwords)
-        await _serve(platform, sockets, lambda: _started(supervisor, specs, settings, text))
+        await _serve(
+            platform, supervisor, sockets, lambda: _started(supervisor, specs, settings, text)
+        )
     finally:
-        await platform.stop()
-        await supervisor.stop()
+        # The engine lets its runs end, and their answers are recorded meanwhile.
+        await asyncio.gather(platform.stop(), supervisor.stop())
 
 
 def _children(settings: Settings) -> tuple[list[ChildSpec], PrefectAccess]:
@@ -89,11 +95,14 @@ def _children(settings: Settings) -> tuple[list[ChildSpec], PrefectAccess]:
         concurrency=settings.engine_concurrency,
         drain_seconds=settings.drain_seconds,
     )
-    if prefect.port is None:
+    if prefect.listener is None or prefect.port is None:
         return [engine], prefect
-    assert prefect.auth is not None
     server = prefect_server_spec(
-        data=settings.data, host=PREFECT_HOST, port=prefect.port, auth=prefect.auth
+        data=settings.data,
+        host=PREFECT_HOST,
+        port=prefect.port,
+        auth=prefect.auth or "",
+        listener=prefect.listener.fileno(),
     )
     return [server, engine], prefect
 
@@ -102,10 +111,11 @@ def _prefect_access(settings: Settings) -> PrefectAccess:
     if settings.prefect_api_url is not None:
         auth = settings.prefect_api_auth_string
         given = auth.get_secret_value() if auth else None
-        return PrefectAccess(settings.prefect_api_url, given, port=None)
-    port = free_port(settings.prefect_port, PREFECT_HOST)
+        return PrefectAccess(settings.prefect_api_url, given, listener=None)
+    listener = reserve_port(settings.prefect_port, PREFECT_HOST)
+    port = listener.getsockname()[1]
     auth_string = stored_credentials(settings.data / "prefect" / "credentials")
-    return PrefectAccess(f"http://{PREFECT_HOST}:{port}/api", auth_string, port=port)
+    return PrefectAccess(f"http://{PREFECT_HOST}:{port}/api", auth_string, listener)
 
 
 def _started(supervisor: Supervisor, specs: list[ChildSpec], settings: Settings, text: str) -> None:
@@ -126,13 +136,26 @@ def _open_sockets(address: ListenAddress, *, loopback_only: bool) -> list[socket
 
 
 async def _serve(
-    platform: Platform, sockets: list[socket], when_started: Callable[[], None]
+    platform: Platform,
+    supervisor: Supervisor,
+    sockets: list[socket],
+    when_started: Callable[[], None],
 ) -> None:
     server = _Server(uvicorn_config(asgi(platform), platform.settings), when_started)
     loop = asyncio.get_running_loop()
+    stopping: list[asyncio.Task[None]] = []
+
+    def stop() -> None:
+        server.stop()
+        seconds = 0.0 if server.force_exit else platform.settings.drain_seconds
+        # All parts drain at once, against one bound; runs that take too long still get an answer.
+        stopping.append(loop.create_task(platform.executor.drain(seconds)))
+        stopping.append(loop.create_task(supervisor.stop(now=server.force_exit)))
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, server.stop)
+        loop.add_signal_handler(number, stop)
     await server.serve(sockets=sockets)
+    await asyncio.gather(*stopping)
 
 
 def uvicorn_config(application: ASGIApp, settings: Settings) -> uvicorn.Config:
@@ -152,5 +175,5 @@ def uvicorn_config(application: ASGIApp, settings: Settings) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,
         backlog=BACKLOG,
-        timeout_graceful_shutdown=math.ceil(settings.drain_seconds),
+        timeout_graceful_shutdown=math.ceil(settings.drain_seconds + ANSWER_SECONDS),
     )

@@ -1,6 +1,5 @@
 """Every setting of the platform, read from the environment (docs/settings.md explains each)."""
 
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -8,6 +7,7 @@ from pydantic import AfterValidator, AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from promptops_platform.addresses import ListenAddress
+from promptops_platform.db.location import PostgresUrl, SqliteFile
 
 DEFAULT_TOKEN = "promptops-dev-token"  # noqa: S105  the SDKs' documented development token
 
@@ -17,6 +17,12 @@ LONGEST_SOCKET_PATH = 100
 
 def _address(value: str) -> str:
     ListenAddress.parse(value)
+    return value
+
+
+def _postgres_url(value: SecretStr | None) -> SecretStr | None:
+    if value is not None:
+        PostgresUrl(value.get_secret_value())
     return value
 
 
@@ -34,7 +40,7 @@ class Settings(BaseSettings):
     db: Path | None = Field(
         default=None, description="SQLite file of the registry; by default in the data folder."
     )
-    database_url: SecretStr | None = Field(
+    database_url: Annotated[SecretStr | None, AfterValidator(_postgres_url)] = Field(
         default=None, description="PostgreSQL URL of the registry; replaces the SQLite file."
     )
     token: SecretStr = Field(
@@ -93,17 +99,12 @@ class Settings(BaseSettings):
         """`cors_origins` as a list."""
         return [origin.strip() for origin in self.cors_origins.split(",") if origin.strip()]
 
-    @cached_property
-    def sqlalchemy_url(self) -> str:
-        """URL of the registry database in SQLAlchemy's form, with an asynchronous driver."""
+    @property
+    def registry(self) -> SqliteFile | PostgresUrl:
+        """Where the registry database is."""
         if self.database_url is None:
-            return f"sqlite+aiosqlite:///{self.db or self.data / 'promptops.db'}"
-        scheme, _, rest = self.database_url.get_secret_value().partition("://")
-        if scheme not in {"postgres", "postgresql", "postgresql+asyncpg"}:
-            raise ValueError(
-                f"PROMPTOPS_DATABASE_URL starts with {scheme}://; give a postgresql:// URL"
-            )
-        return f"postgresql+asyncpg://{rest}"
+            return SqliteFile(self.db or self.data / "promptops.db")
+        return PostgresUrl(self.database_url.get_secret_value())
 
     @property
     def engine_socket(self) -> Path:

@@ -2,7 +2,6 @@
 
 import math
 import re
-import unicodedata
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, StringConstraints
@@ -14,25 +13,27 @@ LONGEST_KEY = 200
 LONGEST_LABEL = 64
 LONGEST_LINE = 500
 LONGEST_CONTENT = 262_144
-LINE_BREAKS = "\t\n\r"
+LONGEST_NAME = 200
+DEEPEST_JSON = 100
+# Control characters but tab, LF and CR, and halves of a surrogate pair, which are not text.
+UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
+LINE_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
 def refuse_unprintable(value: str) -> str:
     """Refuse control characters (but tab, LF and CR) and lone surrogates."""
-    for character in value:
-        if character < " " and character not in LINE_BREAKS:
-            raise ValueError(f"holds the control character U+{ord(character):04X}; remove it")
-        if "\ud800" <= character <= "\udfff":
-            raise ValueError(
-                f"holds the lone surrogate U+{ord(character):04X}, which is not text; remove it"
-            )
+    found = UNPRINTABLE.search(value)
+    if found:
+        code = ord(found.group())
+        kind = "control character" if code < 0x20 else "lone surrogate"
+        raise ValueError(f"holds the {kind} U+{code:04X}; remove it")
     return value
 
 
 def _one_line(value: str) -> str:
-    for character in refuse_unprintable(value):
-        if unicodedata.category(character) == "Cc":
-            raise ValueError(f"holds the control character U+{ord(character):04X}; remove it")
+    found = LINE_CONTROL.search(refuse_unprintable(value))
+    if found:
+        raise ValueError(f"holds the control character U+{ord(found.group()):04X}; remove it")
     return value
 
 
@@ -40,30 +41,33 @@ def _key(value: str) -> str:
     found = KEY_REFUSED.search(_one_line(value))
     if found:
         raise ValueError(
-            f"holds {found.group()!r}; a key takes letters, digits and signs like - _ . : but no "
-            "blanks, quotes or any of / \\ % & < > ? #"
+            f"holds {found.group()!r}; use letters, digits and signs like - _ . : but no blanks, "
+            "quotes or any of / \\ % & < > ? #"
         )
     if value in {".", ".."}:
         raise ValueError("can't be a dot or two, which are folders in a URL")
     return value
 
 
-def _label(value: str) -> str:
-    return _key(value)
+def _without_colon(value: str) -> str:
+    if ":" in value:
+        raise ValueError("holds ':', which stands between slug and key; use - instead")
+    return value
 
 
 def _refuse_unprintable_inside(value: Any) -> Any:
     """As `refuse_unprintable`, in every text of a JSON value; also refuses NaN and Infinity."""
-    pending = [value]
+    pending = [(value, 0)]
     while pending:
-        each = pending.pop()
+        each, depth = pending.pop()
+        if depth > DEEPEST_JSON:
+            raise ValueError(f"is nested more than {DEEPEST_JSON} deep; flatten it")
         if isinstance(each, str):
             refuse_unprintable(each)
         elif isinstance(each, dict):
-            pending.extend(each.keys())
-            pending.extend(each.values())
+            pending.extend((inner, depth + 1) for pair in each.items() for inner in pair)
         elif isinstance(each, list):
-            pending.extend(each)
+            pending.extend((inner, depth + 1) for inner in each)
         elif isinstance(each, float) and not math.isfinite(each):
             raise ValueError("holds NaN or Infinity, which is not JSON; send a number or null")
     return value
@@ -75,9 +79,12 @@ def _empty_is_not_given(value: object) -> object:
 
 Key = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_KEY), AfterValidator(_key)]
 Label = Annotated[
-    str, StringConstraints(min_length=1, max_length=LONGEST_LABEL), AfterValidator(_label)
+    str, StringConstraints(min_length=1, max_length=LONGEST_LABEL), AfterValidator(_key)
 ]
 Line = Annotated[str, StringConstraints(max_length=LONGEST_LINE), AfterValidator(_one_line)]
+# Prefect knows no workspaces: a flow of another one is called `slug:key`.
+Slug = Annotated[Label, AfterValidator(_without_colon)]
+Name = Annotated[str, StringConstraints(max_length=LONGEST_NAME), AfterValidator(_one_line)]
 Content = Annotated[
     str, StringConstraints(max_length=LONGEST_CONTENT), AfterValidator(refuse_unprintable)
 ]
@@ -85,6 +92,7 @@ Json = Annotated[Any, AfterValidator(_refuse_unprintable_inside)]
 
 # "Not given" and the empty text are the same to existing clients in these places.
 OptionalLabel = Annotated[Label | None, BeforeValidator(_empty_is_not_given)]
+OptionalSlug = Annotated[Slug | None, BeforeValidator(_empty_is_not_given)]
 OptionalLine = Annotated[Line | None, BeforeValidator(_empty_is_not_given)]
 
 # An id in a path: whatever it is, it is looked up; only what no database takes is refused.

@@ -22,9 +22,11 @@ SETTLE_SECONDS = 5.0
 
 
 class Latencies(NamedTuple):
-    """Milliseconds: from the intended time of sending to the answer, and to the sending itself."""
+    """Milliseconds: from the intended time of sending to the answer, from the sending to the
+    answer, and by how much the sending was late, which is this process waiting for a CPU."""
 
     answered: list[float]
+    served: list[float]
     late: list[float]
 
 
@@ -48,16 +50,18 @@ async def send_on_schedule(
 
 @dataclass
 class Schedule:
-    """The state of one open loop; a request waits where all connections are busy."""
+    """The state of one open loop; where all connections are busy, another is made.
+
+    Idle ones are used in turn: the server closes a connection that is idle for 5 seconds."""
 
     port: int
     rate: float
     seconds: float
     requests: list[bytes]
-    idle: list[socket.socket] = field(default_factory=list)
-    busy: dict[socket.socket, tuple[float, bytes]] = field(default_factory=dict)
+    idle: deque[socket.socket] = field(default_factory=deque)
+    busy: dict[socket.socket, tuple[float, float, bytes]] = field(default_factory=dict)
     due: deque[float] = field(default_factory=deque)
-    result: Latencies = field(default_factory=lambda: Latencies([], []))
+    result: Latencies = field(default_factory=lambda: Latencies([], [], []))
     sent: int = 0
 
     def run(self) -> Latencies:
@@ -73,23 +77,27 @@ class Schedule:
     def _send_what_is_due(self) -> None:
         while self.due and self.due[0] <= (now := time.perf_counter()):
             intended = self.due.popleft()
-            connection = self.idle.pop() if self.idle else _connected(self.port)
+            connection = self.idle.popleft() if self.idle else _connected(self.port)
             connection.sendall(self.requests[self.sent % len(self.requests)])
             self.sent += 1
-            self.busy[connection] = (intended, b"")
+            self.busy[connection] = (intended, now, b"")
             self.result.late.append((now - intended) * 1000)
 
     def _receive(self) -> None:
         wait = max(0.0, self.due[0] - time.perf_counter()) if self.due else 0.1
         readable, _, _ = select.select(list(self.busy), [], [], wait)
         for connection in readable:
-            intended, received = self.busy[connection]
-            received += connection.recv(262144)
+            intended, sent, received = self.busy[connection]
+            arrived = connection.recv(262144)
+            assert arrived, "the server closed a connection before the answer"
+            received += arrived
             answer = complete(received)
             if answer is None:
-                self.busy[connection] = (intended, received)
+                self.busy[connection] = (intended, sent, received)
                 continue
-            self.result.answered.append((time.perf_counter() - intended) * 1000)
+            now = time.perf_counter()
+            self.result.answered.append((now - intended) * 1000)
+            self.result.served.append((now - sent) * 1000)
             assert answer.status == 200, answer
             del self.busy[connection]
             self.idle.append(connection)

@@ -1,7 +1,7 @@
-"""The baseline of a run: three tasks in a flow as Prefect's tutorial writes it.
+"""The baselines of a run: the same three tasks in a plain flow, of coroutines and of functions.
 
-A process of its own with its own Prefect settings: each line of input is a number of runs, each
-line of output lists the seconds that each of them took.
+A process with Prefect settings of its own: `async 8` or `sync 8` on its input runs that flow eight
+times, one after the other; the line that comes back lists the seconds that each run took.
 """
 
 import asyncio
@@ -32,18 +32,49 @@ async def greeting(name: str) -> str:
     return await tidy(await loud(await greet(name)))
 
 
-async def timed() -> float:
-    """Run once; the seconds it took."""
-    started = time.perf_counter()
-    assert await greeting("Ada") == "HELLO ADA"
-    return time.perf_counter() - started
+@task
+def greet_sync(name: str) -> str:
+    return f"  Hello {name}  "
 
 
-async def serve_lines() -> None:
-    """Runs as they are asked for, one after the other."""
-    while line := await asyncio.to_thread(sys.stdin.readline):
-        print(json.dumps([await timed() for _ in range(int(line))]), flush=True)
+@task
+def loud_sync(text: str) -> str:
+    return text.upper()
+
+
+@task
+def tidy_sync(text: str) -> str:
+    return text.strip()
+
+
+@flow
+def greeting_sync(name: str) -> str:
+    return tidy_sync(loud_sync(greet_sync(name)))
+
+
+async def timed_async(times: int) -> list[float]:
+    """The seconds of each run, all on one event loop."""
+    seconds = []
+    for _ in range(times):
+        started = time.perf_counter()
+        assert await greeting("Ada") == "HELLO ADA"
+        seconds.append(time.perf_counter() - started)
+    return seconds
+
+
+def timed_sync(times: int) -> list[float]:
+    """The seconds of each run."""
+    seconds = []
+    for _ in range(times):
+        started = time.perf_counter()
+        assert greeting_sync("Ada") == "HELLO ADA"
+        seconds.append(time.perf_counter() - started)
+    return seconds
 
 
 if __name__ == "__main__":
-    asyncio.run(serve_lines())
+    for line in sys.stdin:
+        kind, number = line.split()
+        asked = int(number)
+        taken = asyncio.run(timed_async(asked)) if kind == "async" else timed_sync(asked)
+        print(json.dumps(taken), flush=True)

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -16,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from bench.http_load import HOST, Answer, ask, request
-from promptops_platform.supervision.ports import free_port
 
 TOKEN = "bench-token"
 BIN = Path(sys.executable).parent
@@ -79,12 +79,12 @@ def data_folder() -> Iterator[Path]:
 @contextmanager
 def platform(command: str, data: Path) -> Iterator[Server]:
     """`promptops up` or `promptops serve`, just started."""
-    port = free_port(0)
+    port = free_port()
     env = {
         "PROMPTOPS_ADDR": f"{HOST}:{port}",
         "PROMPTOPS_DATA": str(data),
         "PROMPTOPS_TOKEN": TOKEN,
-        "PROMPTOPS_PREFECT_PORT": str(free_port(0)),
+        "PROMPTOPS_PREFECT_PORT": str(free_port()),
         "PROMPTOPS_LOG_FORMAT": "json",
     }
     with _spawned([str(BIN / "promptops"), command], env, port, data / "bench.log") as server:
@@ -102,7 +102,7 @@ async def running_platform(command: str, data: Path) -> AsyncIterator[Server]:
 @asynccontextmanager
 async def fastapi_route(folder: Path) -> AsyncIterator[Server]:
     """The baseline of the fetch, once it answers."""
-    port = free_port(0)
+    port = free_port()
     argv = module("bench.fastapi_route")
     with _spawned(argv, {"BENCH_PORT": str(port)}, port, folder / "fastapi.log") as server:
         await server.answers("/health", 200)
@@ -112,7 +112,7 @@ async def fastapi_route(folder: Path) -> AsyncIterator[Server]:
 @asynccontextmanager
 async def stock_prefect(folder: Path) -> AsyncIterator[Server]:
     """`prefect server start` as it comes, but without telemetry: nothing leaves the machine."""
-    port = free_port(0)
+    port = free_port()
     env = {
         "PREFECT_HOME": str(folder / "server"),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -136,7 +136,15 @@ def environment(changes: Mapping[str, str]) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(("PROMPTOPS_", "PREFECT_"))
     }
-    return {**kept, "PYTHONPATH": str(TESTS), **changes}
+    path = os.pathsep.join(filter(None, [str(TESTS), os.environ.get("PYTHONPATH")]))
+    return {**kept, "PYTHONPATH": path, **changes}
+
+
+def free_port() -> int:
+    """A port that nobody listens on at the moment."""
+    with socket.create_server((HOST, 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def resident_mb(pid: int) -> float:

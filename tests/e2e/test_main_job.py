@@ -58,8 +58,7 @@ def prompt(client: httpx.Client) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def program(platform: PromptOps, prompt: dict[str, Any]) -> Iterator[WatchingProgram]:
     with watching_program(platform.url, platform.token, prompt["key"]) as program:
-        eventually(lambda: program.shown(KEY) == ("v1", "Hello Ada"), seconds=CHANGE_SECONDS)
-        eventually(lambda: watchers(platform), seconds=CHANGE_SECONDS)
+        assert program.last(KEY) == ("v1", "Hello Ada")
         yield program
 
 
@@ -73,14 +72,8 @@ def declined(client: httpx.Client) -> dict[str, Any]:
     return created(client, "workflows", key="declined", steps=[STEPS[0], REFUSED, STEPS[2]])
 
 
-def watchers(platform: PromptOps) -> list[dict[str, Any]]:
-    with platform.client() as client:
-        found: list[dict[str, Any]] = client.get("/api/clients").json()["data"]
-        return found
-
-
 def shows(program: WatchingProgram, version: str, text: str, within: float) -> None:
-    eventually(lambda: program.shown(KEY) == (version, text), seconds=within)
+    eventually(lambda: program.last(KEY) == (version, text), seconds=within)
 
 
 def edit(client: httpx.Client, prompt: dict[str, Any], content: str) -> None:
@@ -115,20 +108,21 @@ def test_an_edit_reaches_the_running_program(
     edit(client, prompt, "Good day {{who}}")
     shows(program, "v1", "Good day Ada", CHANGE_SECONDS)
     assert publish(client, prompt) == "v1"
-    eventually(lambda: program.lines[-1]["event"] == "prompt.published", seconds=CHANGE_SECONDS)
+    eventually(lambda: program.shown[-1]["event"] == "prompt.published", seconds=CHANGE_SECONDS)
     edit(client, prompt, "Servus {{ who }}")
     assert publish(client, prompt) == "v2"
     shows(program, "v2", "Servus Ada", CHANGE_SECONDS)
     # The draft between the two was nobody's business.
-    texts = list(dict.fromkeys((line["version"], line["text"]) for line in program.lines))
+    texts = list(dict.fromkeys((line["version"], line["text"]) for line in program.shown))
     assert texts == [("v1", "Hello Ada"), ("v1", "Good day Ada"), ("v2", "Servus Ada")]
     rollback = client.post("/api/prompts/rollback", json={"id": prompt["id"], "version": "v1"})
     assert rollback.status_code == 200
     shows(program, "v1", "Good day Ada", CHANGE_SECONDS)
 
 
-def test_the_program_is_seen_as_a_client(platform: PromptOps, program: WatchingProgram) -> None:
-    (seen,) = watchers(platform)
+def test_the_program_is_seen_as_a_client(client: httpx.Client, program: WatchingProgram) -> None:
+    assert program.is_running()
+    (seen,) = client.get("/api/clients").json()["data"]
     assert (seen["client_type"], seen["app"], seen["namespace"]) == ("python", "greeter", "prod")
 
 
@@ -217,7 +211,7 @@ def test_kill_9_loses_nothing(
 
     platform.kill()
     platform.all_gone()
-    assert not any(is_alive(pid) for pid in children)
+    eventually(lambda: not any(is_alive(pid) for pid in children))
 
     platform.start()
     assert kept() == before

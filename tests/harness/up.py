@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -20,7 +21,6 @@ import httpx
 from harness.platform import new_data_folder
 from harness.processes import eventually, is_alive
 from promptops_platform.settings import DEFAULT_TOKEN
-from promptops_platform.supervision.ports import free_port
 
 COMMAND = Path(sys.executable).with_name("promptops")
 HEALTHY_SECONDS = 60.0
@@ -37,18 +37,22 @@ class PromptOps:
     """
 
     def __init__(
-        self, command: str, data: Path | None, environment: Mapping[str, str], **settings: str
+        self,
+        command: str,
+        settings: Mapping[str, str],
+        data: Path | None,
+        environment: Mapping[str, str],
     ) -> None:
         self._owns_data = data is None
         self.data = data = data or new_data_folder()
-        self.port = free_port(0)
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.token = settings.get("token", DEFAULT_TOKEN)
         self.argv: Sequence[str] = (str(COMMAND), command)
         given = {
             "addr": f"127.0.0.1:{self.port}",
             "data": str(data),
-            "prefect_port": str(free_port(0)),
+            "prefect_port": str(free_port()),
             "log_format": "json",
             **settings,
         }
@@ -88,9 +92,9 @@ class PromptOps:
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """Log entries of one kind, since the last start."""
-        # The last line may still be under way.
+        # The last line may still be under way. Sentences for the operator are no log entries.
         lines = self.log.rpartition("\n")[0].splitlines()
-        entries: list[dict[str, Any]] = [json.loads(line) for line in lines]
+        entries: list[dict[str, Any]] = [json.loads(line) for line in lines if line[:1] == "{"]
         return [entry for entry in entries if entry["event"] == name]
 
     def child(self, name: str) -> int:
@@ -126,9 +130,9 @@ class PromptOps:
         else:
             self._running.send_signal(number)
 
-    def wait(self) -> int:
+    def wait(self, seconds: float = EXIT_SECONDS) -> int:
         """The exit code; -N for signal N."""
-        return self._running.wait(EXIT_SECONDS)
+        return self._running.wait(seconds)
 
     def stop(self, number: Signals = SIGTERM) -> int:
         """Send the signal and wait for the end."""
@@ -208,16 +212,16 @@ class PromptOps:
 @contextmanager
 def promptops(
     command: str = "up",
+    settings: Mapping[str, str] | None = None,
     *,
     data: Path | None = None,
     environment: Mapping[str, str] | None = None,
-    **settings: str,
 ) -> Iterator[PromptOps]:
     """A platform on free ports, not started; all of it is gone at the end.
 
     The data folder is an empty one of its own, unless one is given, which is left as it is.
     """
-    platform = PromptOps(command, data, environment or {}, **settings)
+    platform = PromptOps(command, settings or {}, data, environment or {})
     try:
         yield platform
     except BaseException:
@@ -239,6 +243,13 @@ def created(client: httpx.Client, kind: str, **fields: Any) -> dict[str, Any]:
 def run_workflow(client: httpx.Client, workflow: Mapping[str, Any], **body: Any) -> httpx.Response:
     """Run a workflow over REST and wait for its end."""
     return client.post(f"/api/workflows/{workflow['id']}/run", json=body)
+
+
+def free_port() -> int:
+    """A port on which nothing listens at the moment."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def _clean_environment() -> dict[str, str]:

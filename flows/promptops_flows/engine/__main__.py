@@ -70,6 +70,9 @@ class _Engine(threading.Thread):
         host = await asyncio.to_thread(importlib.import_module, "promptops_flows.engine.host")
         async with host.prefect_behind(server, self._settings.concurrency):
             await self._stop.wait()
+            # Before it closes: from then on the path may be the next engine's, which starts while
+            # this one lets its runs end.
+            self._settings.socket.unlink(missing_ok=True)
             accepting.close()
             await server.stop(self._settings.drain_seconds)
 
@@ -96,7 +99,6 @@ def main() -> int:
     exit_with_parent(settings.drain_seconds + _STOP_SECONDS)
     engine.start()
     engine.ended.wait()
-    settings.socket.unlink(missing_ok=True)
     log(logging.INFO, "engine.stopped", failed=engine.failed)
     return 1 if engine.failed else 0
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from pathlib import Path
 
 import uvicorn
@@ -9,6 +11,7 @@ from prefect.server.api.server import create_app
 from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, get_current_settings
 from sqlalchemy.engine import make_url
 
+from promptops_flows.children import LISTENER_VARIABLE
 from promptops_flows.prefect_server import sqlite_lock, template
 
 # Open event streams of a browser never end by themselves.
@@ -20,7 +23,7 @@ def serve() -> None:
     sqlite_lock.begin_immediate()
     template.install(_database())
     api = get_current_settings().server.api
-    uvicorn.run(
+    config = uvicorn.Config(
         create_app(final=True),
         host=api.host,
         port=api.port,
@@ -30,6 +33,9 @@ def serve() -> None:
         ws_ping_timeout=api.websocket_ping_timeout,
         log_level="warning",
     )
+    listener = os.environ.get(LISTENER_VARIABLE)
+    sockets = [socket.socket(fileno=int(listener))] if listener else None
+    uvicorn.Server(config).run(sockets=sockets)
 
 
 def _database() -> Path:

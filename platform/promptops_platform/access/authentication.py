@@ -1,21 +1,37 @@
 """From a bearer token to the caller."""
 
+import asyncio
 import hmac
+from typing import Protocol
 
 from promptops_platform.access.permissions import NEEDED_ROLE, Permission, Role, allows
 from promptops_platform.access.schemas import Actor
 from promptops_platform.access.sessions import SessionMirror
-from promptops_platform.access.tokens import token_hash
+from promptops_platform.access.tokens import SESSION_PREFIX, token_hash
 from promptops_platform.errors import Forbidden, Unauthorized
+
+# How long a token that is not known here may wait for news from other replicas, and how long
+# no other unknown token makes it ask again.
+NEWS_SECONDS = 0.5
+NEWS_PAUSE_SECONDS = 0.1
+
+
+class News(Protocol):
+    """What brings the sessions up to date: the change feed."""
+
+    async def poll_now(self, seconds: float) -> None:
+        """Apply what other replicas have committed up to now."""
 
 
 class Authenticator:
     """Knows the static token and the open sessions."""
 
-    def __init__(self, static_token: str, sessions: SessionMirror) -> None:
+    def __init__(self, static_token: str, sessions: SessionMirror, news: News) -> None:
         self._static_token = static_token.encode()
         self._static_actor = Actor(username="admin", role=Role.ADMIN)
         self._sessions = sessions
+        self._news = news
+        self._asked_at = float("-inf")
 
     def actor(self, token: str) -> Actor | None:
         """Who holds `token`; None for nobody. Takes no query."""
@@ -27,15 +43,28 @@ class Authenticator:
             return None
         return Actor(session.username, session.role, session_hash=hashed)
 
-    def authorize(self, token: str | None, permission: Permission) -> Actor:
-        """The caller, if it has `permission`; raises Unauthorized or Forbidden."""
+    def is_valid(self, actor: Actor) -> bool:
+        """Whether what `actor` logged in with is still valid."""
+        return actor.session_hash is None or self._sessions.find(actor.session_hash) is not None
+
+    async def authenticate(self, token: str | None) -> Actor:
+        """The caller; raises Unauthorized. A session that another replica opened a moment ago is
+        waited for, shortly."""
         if not token:
             raise Unauthorized("no token; send the header Authorization: Bearer TOKEN")
         actor = self.actor(token)
+        if actor is None and token.startswith(SESSION_PREFIX):
+            await self._ask_for_news()
+            actor = self.actor(token)
         if actor is None:
             raise Unauthorized("the token is not valid, or its session has ended; log in again")
-        require(actor, permission)
         return actor
+
+    async def _ask_for_news(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - self._asked_at >= NEWS_PAUSE_SECONDS:
+            self._asked_at = now
+            await self._news.poll_now(NEWS_SECONDS)
 
 
 def require(actor: Actor, permission: Permission) -> None:

@@ -6,15 +6,16 @@ import hmac
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 
+from promptops_platform.errors import TooManyRequests
+
 ROUNDS = 600_000
 SALT_BYTES = 16
-# A login costs a quarter of a second of CPU: one at a time leaves the other cores to requests.
-_hashing = ThreadPoolExecutor(max_workers=1, thread_name_prefix="password")
+LONGEST_QUEUE = 20
 
 
 async def hash_password(password: str) -> str:
     """`pbkdf2_sha256$rounds$salt$hash`, salt and hash in hex."""
-    return await _off_loop(_hash, password, secrets.token_bytes(SALT_BYTES), ROUNDS)
+    return await _hashing.hash(password, secrets.token_bytes(SALT_BYTES), ROUNDS)
 
 
 async def verify_password(password: str, stored: str | None) -> bool:
@@ -23,7 +24,7 @@ async def verify_password(password: str, stored: str | None) -> bool:
         await hash_password(password)
         return False
     _, rounds, salt, _ = stored.split("$")
-    computed = await _off_loop(_hash, password, bytes.fromhex(salt), int(rounds))
+    computed = await _hashing.hash(password, bytes.fromhex(salt), int(rounds))
     return hmac.compare_digest(computed, stored)
 
 
@@ -32,12 +33,28 @@ def needs_rehash(stored: str) -> bool:
     return int(stored.split("$")[1]) < ROUNDS
 
 
-async def _off_loop(function: object, *arguments: object) -> str:
-    loop = asyncio.get_running_loop()
-    result: str = await loop.run_in_executor(_hashing, function, *arguments)  # type: ignore[arg-type]
-    return result
+class _Hashing:
+    """One thread: a login costs a quarter of a second of CPU, which leaves the rest to requests."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="password")
+        self._waiting = 0
+
+    async def hash(self, password: str, salt: bytes, rounds: int) -> str:
+        """Raises TooManyRequests when too many wait already."""
+        if self._waiting >= LONGEST_QUEUE:
+            raise TooManyRequests("too many logins at once; try again", retry_after=5)
+        self._waiting += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._thread, _hash, password, salt, rounds)
+        finally:
+            self._waiting -= 1
 
 
 def _hash(password: str, salt: bytes, rounds: int) -> str:
     digest = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, rounds)
     return f"pbkdf2_sha256${rounds}${salt.hex()}${digest.hex()}"
+
+
+_hashing = _Hashing()

@@ -47,6 +47,11 @@ NEEDED_ROLE: dict[Permission, Role] = {
 }
 
 
+def known_role(name: str) -> Role:
+    """The role of that name; an unknown one, of a newer release perhaps, counts as the lowest."""
+    return Role(name) if name in set(Role) else Role.VIEWER
+
+
 def allows(role: Role, permission: Permission) -> bool:
     """Whether `role` has `permission`."""
     return RANK[role] >= RANK[NEEDED_ROLE[permission]]

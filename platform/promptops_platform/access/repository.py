@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from promptops_platform.access.permissions import Role
+from promptops_platform.access.permissions import Role, known_role
 from promptops_platform.db.tables import SessionRow, UserRow
 
 
@@ -64,7 +64,7 @@ async def open_sessions(
         query = query.where(SessionRow.id.in_(ids))
     rows = await session.execute(query)
     return [
-        OpenSession(session_id, hashed, name, Role(role), end)
+        OpenSession(session_id, hashed, name, known_role(role), end)
         for session_id, hashed, name, role, end in rows
     ]
 

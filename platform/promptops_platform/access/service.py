@@ -6,7 +6,7 @@ from typing import Protocol
 from promptops_platform.access import repository
 from promptops_platform.access.authentication import Authenticator
 from promptops_platform.access.passwords import hash_password, needs_rehash, verify_password
-from promptops_platform.access.permissions import Role
+from promptops_platform.access.permissions import Role, known_role
 from promptops_platform.access.schemas import Actor
 from promptops_platform.access.tokens import new_session_token, token_hash
 from promptops_platform.changes.schemas import Change, ChangeType
@@ -84,7 +84,7 @@ class AccessService:
             if grown:
                 await repository.set_password_hash(transaction.session, user.id, grown)
             await self._open_session(transaction, user, token)
-        return Actor(user.username, Role(user.role), token_hash(token)), token
+        return Actor(user.username, known_role(user.role), token_hash(token)), token
 
     async def _open_session(self, transaction: Transaction, user: UserRow, token: str) -> None:
         now = self._clock.now()

@@ -1,6 +1,7 @@
 """The sessions in memory, so that no fetch or watch asks the database who calls."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from promptops_platform.access import repository
 from promptops_platform.access.repository import OpenSession
@@ -8,6 +9,7 @@ from promptops_platform.changes.schemas import ChangeType, NumberedChange
 from promptops_platform.clock import Clock
 from promptops_platform.db.unit_of_work import Database
 
+CLEAN_EVERY = timedelta(minutes=1)
 SESSION_CHANGES = frozenset({ChangeType.SESSION_OPENED, ChangeType.SESSION_CLOSED})
 
 
@@ -19,6 +21,7 @@ class SessionMirror:
         self._clock = clock
         self._by_hash: dict[str, OpenSession] = {}
         self._hash_by_id: dict[str, str] = {}
+        self._next_cleaning = clock.now()
 
     def find(self, token_hash: str) -> OpenSession | None:
         """The session with this token, unless it has expired."""
@@ -44,3 +47,14 @@ class SessionMirror:
         for session in sessions:
             self._by_hash[session.token_hash] = session
             self._hash_by_id[session.id] = session.token_hash
+        self._forget_expired()
+
+    def _forget_expired(self) -> None:
+        """Expired rows are deleted without a change in the feed; at most once a minute."""
+        now = self._clock.now()
+        if now < self._next_cleaning:
+            return
+        self._next_cleaning = now + CLEAN_EVERY
+        for session in [each for each in self._by_hash.values() if each.expires_at <= now]:
+            del self._by_hash[session.token_hash]
+            del self._hash_by_id[session.id]

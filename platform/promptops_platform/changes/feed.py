@@ -1,6 +1,7 @@
 """Following the change feed: every replica applies the same changes in the same order."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Protocol
@@ -17,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 BATCH = 500
 KEEP = timedelta(days=7)
-PRUNE_EVERY = timedelta(hours=1)
+PRUNE_EVERY_SECONDS = 3600
 # SQLite has no notifications: another process's change is found by asking.
 SQLITE_POLL_SECONDS = 0.2
 # The safety net beside PostgreSQL's notifications.
@@ -45,7 +46,8 @@ class Feed:
         self._woken = asyncio.Event()
         self._progress = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
-        self._next_prune = clock.now()
+        self._pruning: asyncio.Task[None] | None = None
+        self._polls = 0
         self._poll = SQLITE_POLL_SECONDS if database.engines.is_sqlite else POSTGRES_POLL_SECONDS
         self.applied = 0
         self.epoch = ""
@@ -58,12 +60,27 @@ class Feed:
         """Load the consumers and begin to follow."""
         await self._load()
         self._task = asyncio.create_task(self._follow(), name="change-feed")
+        self._pruning = asyncio.create_task(self._prune_forever(), name="change-feed-pruning")
 
     async def stop(self) -> None:
         """Stop following."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        tasks = [task for task in (self._task, self._pruning) if task is not None]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def poll_now(self, seconds: float) -> None:
+        """Apply what is committed up to now, waiting at most `seconds`."""
+        # The poll that is under way may have looked before this call.
+        wanted = self._polls + 2
+        try:
+            async with asyncio.timeout(seconds), self._progress:
+                while self._polls < wanted:
+                    self.wake()
+                    await self._progress.wait()
+        except TimeoutError:
+            log.warning("feed_lags", applied=self.applied)
 
     def wake(self) -> None:
         """Say that there may be new changes."""
@@ -101,7 +118,9 @@ class Feed:
     async def _follow(self) -> None:
         while True:
             try:
-                if not await self._step():
+                more = await self._step()
+                await self._polled()
+                if not more:
                     await self._wait()
             except DatabaseUnavailable:
                 await asyncio.sleep(RETRY_SECONDS)
@@ -109,11 +128,14 @@ class Feed:
                 log.exception("feed_failed")
                 await asyncio.sleep(RETRY_SECONDS)
 
+    async def _polled(self) -> None:
+        async with self._progress:
+            self._polls += 1
+            self._progress.notify_all()
+
     async def _wait(self) -> None:
-        try:
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._woken.wait(), self._poll)
-        except TimeoutError:
-            await self._prune()
 
     async def _step(self) -> bool:
         """Apply one batch; returns whether there may be more."""
@@ -142,12 +164,18 @@ class Feed:
             return revision > self.applied
         return changes[0].revision != self.applied + 1
 
-    async def _prune(self) -> None:
-        now = self._clock.now()
-        if now < self._next_prune:
-            return
-        self._next_prune = now + PRUNE_EVERY
+    async def _prune_forever(self) -> None:
+        """Apart from the following, which must not wait for the one writer of SQLite."""
+        while True:
+            try:
+                await self.prune()
+            except DatabaseUnavailable:
+                log.warning("feed_not_pruned")
+            await asyncio.sleep(PRUNE_EVERY_SECONDS)
+
+    async def prune(self) -> None:
+        """Delete what is older than any client may still ask for."""
         async with self._database.write() as transaction:
-            removed = await repository.prune(transaction.session, now - KEEP)
+            removed = await repository.prune(transaction.session, self._clock.now() - KEEP)
         if removed:
             log.info("feed_pruned", changes=removed)

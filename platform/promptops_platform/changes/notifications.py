@@ -4,23 +4,23 @@ import asyncio
 
 import asyncpg
 import structlog
-from sqlalchemy.engine import make_url
 
 from promptops_platform.changes.feed import Feed
 from promptops_platform.changes.repository import NOTIFY_CHANNEL
+from promptops_platform.db.engine import connect_postgres
+from promptops_platform.db.location import PostgresUrl
 
 log = structlog.get_logger(__name__)
 
-CONNECT_SECONDS = 5.0
+CLOSE_SECONDS = 5.0
 RECONNECT_SECONDS = 1.0
 
 
 class Notifications:
     """Listens on a connection of its own, and again after that was lost."""
 
-    def __init__(self, sqlalchemy_url: str, feed: Feed) -> None:
-        url = make_url(sqlalchemy_url).set(drivername="postgresql")
-        self._dsn = url.render_as_string(hide_password=False)
+    def __init__(self, location: PostgresUrl, feed: Feed) -> None:
+        self._location = location
         self._feed = feed
         self._task: asyncio.Task[None] | None = None
 
@@ -44,7 +44,7 @@ class Notifications:
             await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _listen_once(self) -> None:
-        connection = await asyncpg.connect(self._dsn, timeout=CONNECT_SECONDS)
+        connection = await connect_postgres(self._location)
         lost = asyncio.Event()
         connection.add_termination_listener(lambda _connection: lost.set())
         try:
@@ -52,4 +52,4 @@ class Notifications:
             self._feed.wake()
             await lost.wait()
         finally:
-            await connection.close(timeout=CONNECT_SECONDS)
+            await connection.close(timeout=CLOSE_SECONDS)

@@ -1,12 +1,14 @@
 """Connections to the registry database: one file for SQLite and PostgreSQL."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import event
-from sqlalchemy.engine import Connection, make_url
+import asyncpg
+from sqlalchemy import URL, event
+from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from promptops_platform.db.location import PostgresUrl, SqliteFile
 
 # Longest wait for the write lock of another process, or for a free connection.
 BUSY_SECONDS = 10
@@ -23,14 +25,15 @@ class Engines:
     no such care, there both names mean one engine.
     """
 
-    def __init__(self, url: str) -> None:
-        self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
-        if self.is_sqlite:
-            Path(make_url(url).database or "").absolute().parent.mkdir(parents=True, exist_ok=True)
-            self.writer = _sqlite(url, size=1, begin="BEGIN IMMEDIATE")
-            self.reader = _sqlite(url, size=SQLITE_READERS, begin="BEGIN")
+    def __init__(self, location: SqliteFile | PostgresUrl) -> None:
+        self.location = location
+        if isinstance(location, SqliteFile):
+            self.is_sqlite = True
+            self.writer = _sqlite(location, size=1, begin="BEGIN IMMEDIATE")
+            self.reader = _sqlite(location, size=SQLITE_READERS, begin="BEGIN")
         else:
-            self.writer = self.reader = _postgres(url)
+            self.is_sqlite = False
+            self.writer = self.reader = _postgres(location)
 
     async def dispose(self) -> None:
         """Close all connections."""
@@ -38,26 +41,34 @@ class Engines:
         await self.writer.dispose()
 
 
-def _postgres(url: str) -> AsyncEngine:
+async def connect_postgres(location: PostgresUrl) -> Any:
+    """A driver's connection; asyncpg reads the URL, so it means what it means to psql."""
+    return await asyncpg.connect(
+        location.url,
+        timeout=BUSY_SECONDS,
+        server_settings={"application_name": "promptops"},
+    )
+
+
+def _postgres(location: PostgresUrl) -> AsyncEngine:
     return create_async_engine(
-        url,
+        "postgresql+asyncpg://",
+        async_creator=lambda: connect_postgres(location),
         pool_size=POSTGRES_CONNECTIONS,
         max_overflow=POSTGRES_CONNECTIONS,
         pool_timeout=BUSY_SECONDS,
         pool_pre_ping=True,
-        connect_args={
-            "timeout": BUSY_SECONDS,
-            "server_settings": {"application_name": "promptops"},
-        },
+        hide_parameters=True,
     )
 
 
-def _sqlite(url: str, *, size: int, begin: str) -> AsyncEngine:
+def _sqlite(location: SqliteFile, *, size: int, begin: str) -> AsyncEngine:
     engine = create_async_engine(
-        url,
+        URL.create("sqlite+aiosqlite", database=str(location.path)),
         pool_size=size,
         max_overflow=0,
         pool_timeout=BUSY_SECONDS,
+        hide_parameters=True,
         # Transactions are begun below, not by the driver's own guesses.
         connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},
     )

@@ -2,13 +2,17 @@
 
 from pathlib import Path
 
+import asyncpg
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from promptops_platform.db.engine import Engines
+from promptops_platform.db.location import SqliteFile
 
 # A table name of our own tells our databases from those of other programs that use Alembic.
 VERSION_TABLE = "promptops_schema"
@@ -21,17 +25,39 @@ class SchemaRefused(Exception):
     """The database is not ours, or newer than this program. It was not touched."""
 
 
+class DatabaseNotUsable(Exception):
+    """The database can't be opened; the text names it, the reason and the setting."""
+
+
 async def migrate(engines: Engines) -> None:
     """Upgrade to the newest schema under a lock, in one transaction.
 
-    Raises SchemaRefused for a database that other programs made or a newer release migrated.
+    Raises SchemaRefused for a database that other programs made or a newer release migrated, and
+    DatabaseNotUsable for one that can't be opened.
     """
-    async with engines.writer.begin() as connection:
-        if not engines.is_sqlite:
-            await connection.execute(
-                text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK}
-            )
-        await connection.run_sync(_upgrade)
+    try:
+        _make_folder(engines)
+        async with engines.writer.begin() as connection:
+            await hold_lock(engines, connection)
+            await connection.run_sync(_upgrade, str(engines.location))
+    except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
+        raise DatabaseNotUsable(
+            f"can't open {engines.location}: {reason.rpartition('>: ')[2]}"
+        ) from error
+
+
+async def hold_lock(engines: Engines, connection: AsyncConnection | AsyncSession) -> None:
+    """Let nobody else migrate or seed until the transaction ends; SQLite's is exclusive anyway."""
+    if not engines.is_sqlite:
+        await connection.execute(
+            text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK}
+        )
+
+
+def _make_folder(engines: Engines) -> None:
+    if isinstance(engines.location, SqliteFile):
+        engines.location.path.absolute().parent.mkdir(parents=True, exist_ok=True)
 
 
 def alembic_config(connection: Connection) -> Config:
@@ -43,15 +69,14 @@ def alembic_config(connection: Connection) -> Config:
     return config
 
 
-def _upgrade(connection: Connection) -> None:
+def _upgrade(connection: Connection, where: str) -> None:
     config = alembic_config(connection)
-    if _needs_upgrade(connection, ScriptDirectory.from_config(config)):
+    if _needs_upgrade(connection, ScriptDirectory.from_config(config), where):
         command.upgrade(config, "head")
 
 
-def _needs_upgrade(connection: Connection, scripts: ScriptDirectory) -> bool:
+def _needs_upgrade(connection: Connection, scripts: ScriptDirectory, where: str) -> bool:
     tables = set(inspect(connection).get_table_names())
-    where = connection.engine.url.render_as_string(hide_password=True)
     if not tables:
         return True
     if VERSION_TABLE not in tables:

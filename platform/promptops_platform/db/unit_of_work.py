@@ -11,13 +11,15 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from promptops_platform.db.engine import Engines
-from promptops_platform.errors import DatabaseUnavailable
+from promptops_platform.db.location import PostgresUrl, SqliteFile
+from promptops_platform.errors import BadRequest, DatabaseUnavailable
 
 log = structlog.get_logger(__name__)
 
 # PostgreSQL's error classes that say "not now": connection, resources, operator intervention,
 # system error, and a serialization failure or deadlock (SQLSTATE appendix of its manual).
 TRANSIENT_SQLSTATES = ("08", "53", "57", "58", "40")
+DATA_SQLSTATE = "22"
 
 
 class Transaction:
@@ -52,8 +54,8 @@ class Transaction:
 class Database:
     """The registry database."""
 
-    def __init__(self, url: str) -> None:
-        self.engines = Engines(url)
+    def __init__(self, location: SqliteFile | PostgresUrl) -> None:
+        self.engines = Engines(location)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Transaction]:
@@ -83,12 +85,15 @@ class Database:
 
 
 class database_errors_translated:  # noqa: N801  reads as a statement
-    """Turns the drivers' "not now" errors into DatabaseUnavailable."""
+    """Turns the drivers' "not now" errors into DatabaseUnavailable, and a value that PostgreSQL
+    can't hold into BadRequest."""
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, DBAPIError) and _sqlstate(error).startswith(DATA_SQLSTATE):
+            raise BadRequest(f"the database can't hold a value ({_reason(error)})") from error
         if error is not None and is_unavailable(error):
             log.warning("database_unavailable", error=str(error).partition("\n")[0])
             raise DatabaseUnavailable(
@@ -104,16 +109,20 @@ def is_unavailable(error: BaseException) -> bool:
         return True
     if not isinstance(error, DBAPIError) or isinstance(error, IntegrityError):
         return False
-    sqlstate = getattr(error.orig, "sqlstate", None)
+    sqlstate = _sqlstate(error)
     if sqlstate:
-        return str(sqlstate).startswith(TRANSIENT_SQLSTATES)
+        return sqlstate.startswith(TRANSIENT_SQLSTATES)
     # asyncpg's own connection errors carry no SQLSTATE; SQLite's OperationalError is locked, full,
     # read-only or an I/O error, never a wrong statement of ours once the tests have passed.
     return isinstance(error, InterfaceError) or type(error).__name__ == "OperationalError"
 
 
+def _sqlstate(error: DBAPIError) -> str:
+    return str(getattr(error.orig, "sqlstate", None) or "")
+
+
 def _reason(error: BaseException) -> str:
     if isinstance(error, PoolTimeout):
-        return "all its connections are busy"
+        return "its connections are all busy, or the database is locked"
     original = getattr(error, "orig", None) or error
     return str(original).partition("\n")[0].rpartition(": ")[2] or type(original).__name__

@@ -35,6 +35,19 @@ def install_error_answers(app: FastAPI) -> None:
             headers=error.headers,
         )
 
+    @app.exception_handler(Exception)
+    async def fault(request: Request, _error: Exception) -> JSONResponse:
+        return JSONResponse(fault_body(request.scope["request_id"]), status_code=500)
+
+
+def fault_body(request_id: str) -> dict[str, str]:
+    """The body of a 500: what went wrong stands in the log only."""
+    return {
+        "error": "the server failed; its log has the details under this request id",
+        "code": "internal",
+        "request_id": request_id,
+    }
+
 
 def answer(error: PlatformError) -> JSONResponse:
     """The answer to a platform error."""

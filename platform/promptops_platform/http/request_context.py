@@ -1,14 +1,17 @@
 """The outermost layer: a request id, the access log, and the answer to a fault of ours."""
 
-import json
+import asyncio
 import re
 import time
 from collections.abc import Callable
 
 import structlog
 from starlette.datastructures import MutableHeaders
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from promptops_platform.errors import PlatformError, Unavailable
+from promptops_platform.http.error_answers import answer, fault_body
 from promptops_platform.ids import new_id
 
 log = structlog.get_logger(__name__)
@@ -31,7 +34,7 @@ class RequestContext:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        exchange = _Exchange(scope, send)
+        exchange = _Exchange(scope, receive, send)
         scope["request_id"] = exchange.request_id
         # Paths of the fetch are served thousands of times a second: no log line, no context.
         if self.quiet(scope["path"]):
@@ -44,6 +47,10 @@ class RequestContext:
     async def _answer(self, exchange: "_Exchange", receive: Receive) -> None:
         try:
             await self.app(exchange.scope, receive, exchange.send)
+        except asyncio.CancelledError:
+            # The server stops and this request has used up its time.
+            if exchange.status is None:
+                await exchange.answer(Unavailable("the server is stopping; try again"))
         except Exception:
             log.exception("request_failed", request_id=exchange.request_id)
             if exchange.status is None:
@@ -53,8 +60,9 @@ class RequestContext:
 class _Exchange:
     """One request and what was answered so far."""
 
-    def __init__(self, scope: Scope, send: Send) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.scope = scope
+        self._receive = receive
         self._send = send
         self.status: int | None = None
         self.started = time.perf_counter()
@@ -66,21 +74,12 @@ class _Exchange:
             MutableHeaders(scope=message)["x-request-id"] = self.request_id
         await self._send(message)
 
+    async def answer(self, error: PlatformError) -> None:
+        await answer(error)(self.scope, self._receive, self.send)
+
     async def fail(self) -> None:
-        body = json.dumps(
-            {
-                "error": "the server failed; its log has the details under this request id",
-                "code": "internal",
-                "request_id": self.request_id,
-            },
-            separators=(",", ":"),
-        ).encode()
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"content-length", str(len(body)).encode()),
-        ]
-        await self.send({"type": "http.response.start", "status": 500, "headers": headers})
-        await self.send({"type": "http.response.body", "body": body})
+        response = JSONResponse(fault_body(self.request_id), status_code=500)
+        await response(self.scope, self._receive, self.send)
 
     def log(self) -> None:
         """Without the query string, which may hold a token."""

@@ -21,17 +21,6 @@ async def get(session: AsyncSession, prompt_id: str, *, lock: bool = False) -> P
     return await session.get(PromptRow, prompt_id, with_for_update=lock)
 
 
-async def find(session: AsyncSession, slot: Slot) -> PromptRow | None:
-    """The prompt in a slot."""
-    workspace_id, env, key = slot
-    result: PromptRow | None = await session.scalar(
-        select(PromptRow).where(
-            PromptRow.workspace_id == workspace_id, PromptRow.env == env, PromptRow.key == key
-        )
-    )
-    return result
-
-
 async def search(
     session: AsyncSession, wanted: PromptFilter
 ) -> Sequence[Row[tuple[PromptRow, Any]]]:
@@ -123,8 +112,10 @@ def _filtered(query: _WithLabel, wanted: PromptFilter) -> _WithLabel:
     if wanted.category is not None:
         query = query.where(PromptRow.category == wanted.category)
     if wanted.tag is not None:
-        listed = "," + func.replace(func.replace(PromptRow.tags, ", ", ","), " ,", ",") + ","
-        query = query.where(listed.like(f"%,{literal(wanted.tag)},%", escape=LIKE_ESCAPE))
+        # Blanks count nowhere, neither around the commas nor inside of a tag.
+        listed = "," + func.replace(PromptRow.tags, " ", "") + ","
+        tag = literal(wanted.tag.replace(" ", ""))
+        query = query.where(listed.like(f"%,{tag},%", escape=LIKE_ESCAPE))
     if wanted.text is not None:
         pattern = containing(wanted.text)
         columns = (PromptRow.key, PromptRow.name, PromptRow.content)

@@ -6,7 +6,7 @@ from datetime import datetime
 from pydantic import BaseModel, Field
 
 from promptops_platform.http.envelope import Resource
-from promptops_platform.text import Content, Key, Label, Line, OptionalLabel, OptionalLine
+from promptops_platform.text import Content, Key, Line, OptionalLabel, OptionalLine
 
 
 class PromptUpdate(BaseModel):
@@ -36,7 +36,7 @@ class PublishRequest(BaseModel):
 
 class RollbackRequest(BaseModel):
     id: Line
-    version: Label
+    version: Line
 
 
 class Prompt(Resource):

@@ -22,7 +22,7 @@ from promptops_platform.prompts.schemas import PromptFilter, ServedPrompt, Slot
 
 FIRST_ENVIRONMENT = "dev"
 FIRST_VERSION = "v1"
-NUMBERED_LABEL = re.compile(r"v([0-9]{1,9})")
+NUMBERED_LABEL = re.compile(r"v([0-9]{1,18})")
 
 
 class PromptService:
@@ -240,4 +240,7 @@ def content_hash(content: str, model: str) -> str:
 def next_label(taken: Sequence[str]) -> str:
     """The `vN` after the highest one that is taken."""
     numbers = [int(found[1]) for label in taken if (found := NUMBERED_LABEL.fullmatch(label))]
-    return f"v{max(numbers, default=0) + 1}"
+    number = max(numbers, default=0) + 1
+    while f"v{number}" in taken:
+        number += 1
+    return f"v{number}"

@@ -6,12 +6,13 @@ from urllib.parse import parse_qs
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from promptops_platform.access.authentication import Authenticator, bearer_token
+from promptops_platform.access.authentication import Authenticator, bearer_token, require
 from promptops_platform.access.permissions import Permission
 from promptops_platform.errors import NotFound, PlatformError
 from promptops_platform.http.error_answers import answer, quoted
 from promptops_platform.realtime.snapshot import Entry, Snapshot
 
+LONGEST_CACHED_QUERY = 256
 PATH = "/api/sdk/prompts/"
 DEFAULT_ENVIRONMENT = "prod"
 
@@ -33,16 +34,17 @@ class FetchEndpoint:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
+        token = bearer_token(headers.get("authorization"))
         try:
-            entry = self._find(scope, headers)
+            actor = await self._authenticator.authenticate(token)
+            require(actor, Permission.PROMPTS_FETCH)
+            entry = self._find(scope)
         except PlatformError as error:
             await answer(error)(scope, receive, send)
             return
         await _send(entry, headers, scope["method"], send)
 
-    def _find(self, scope: Scope, headers: Headers) -> Entry:
-        token = bearer_token(headers.get("authorization"))
-        self._authenticator.authorize(token, Permission.PROMPTS_FETCH)
+    def _find(self, scope: Scope) -> Entry:
         key = scope["path"][len(PATH) :]
         env, workspace = _asked(scope["query_string"])
         entry = self._snapshot.lookup(workspace, env, key)
@@ -75,8 +77,16 @@ def matches(if_none_match: str | None, etag: bytes) -> bool:
     return any(each in ("*", current) for each in candidates)
 
 
-@lru_cache(maxsize=1024)
 def _asked(query_string: bytes) -> tuple[str, str | None]:
+    if len(query_string) > LONGEST_CACHED_QUERY:
+        return _parsed(query_string)
+    return _parsed_and_cached(query_string)
+
+
+def _parsed(query_string: bytes) -> tuple[str, str | None]:
     """Environment and workspace of a query; an empty value means not given."""
-    query = parse_qs(query_string.decode("latin-1"))
+    query = parse_qs(query_string.decode(errors="replace"))
     return query.get("env", [DEFAULT_ENVIRONMENT])[0], query.get("workspace", [None])[0]
+
+
+_parsed_and_cached = lru_cache(maxsize=1024)(_parsed)

@@ -1,22 +1,38 @@
 """The hub: hands each change to the connections that watch it."""
 
+import asyncio
 from collections.abc import Sequence
 
-from promptops_platform.changes.schemas import ChangeType, NumberedChange
-from promptops_platform.realtime.snapshot import Snapshot
+from promptops_platform.access.authentication import Authenticator
+from promptops_platform.changes.schemas import Change, ChangeType, NumberedChange
+from promptops_platform.realtime.snapshot import Entry, Snapshot
 from promptops_platform.realtime.watch import Client, Watch
 
 # What alters an answer that can still be fetched; deletions would end an old client's watch.
 SENT = frozenset({ChangeType.PROMPT_UPDATED, ChangeType.PROMPT_PUBLISHED})
+# A watch ends within a second of its session.
+SWEEP_SECONDS = 0.5
 
 
 class Hub:
     """All watching connections of this process; the last consumer of the change feed, so that an
     event goes out when its change is already visible to a fetch."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, authenticator: Authenticator) -> None:
         self._snapshot = snapshot
+        self._authenticator = authenticator
         self._watches: dict[str, Watch] = {}
+        self._sweeping: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to end the watches whose session has ended."""
+        self._sweeping = asyncio.create_task(self._sweep_forever(), name="watch-sweep")
+
+    async def stop(self) -> None:
+        """Stop that."""
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            await asyncio.wait([self._sweeping])
 
     def add(self, watch: Watch) -> None:
         """Begin to send changes to `watch`."""
@@ -30,20 +46,42 @@ class Hub:
         """Who watches, newest connection first."""
         return [watch.client for watch in reversed(self._watches.values())]
 
+    def concerns(self, watch: Watch, change: Change) -> bool:
+        """Whether the change is of what this watcher would fetch now: not of a prompt that is
+        gone meanwhile, or that another workspace's hides."""
+        served = self._served(watch, change)
+        return served is not None and served.prompt_id == change.resource_id
+
     async def load(self) -> None:
-        """Nothing to load: the hub keeps no state of the registry."""
+        """Tell of what a reload of the snapshot has changed."""
+        for change in self._snapshot.reloaded:
+            self._offer(change)
 
     async def apply(self, changes: Sequence[NumberedChange]) -> None:
         for each in changes:
             if each.change.type in SENT:
-                self._send(each)
+                self._offer(each.change)
+            elif each.change.type == ChangeType.PROMPT_DELETED:
+                self._offer_uncovered(each.change)
 
-    def _send(self, numbered: NumberedChange) -> None:
-        change = numbered.change
+    def _offer(self, change: Change) -> None:
         for watch in self._watches.values():
-            if not watch.wants(change):
-                continue
-            # Only what this watcher would now fetch: not a prompt that another workspace's hides.
-            served = self._snapshot.lookup(watch.workspace, change.env, change.key)
-            if served is not None and served.prompt_id == change.resource_id:
+            if watch.wants(change) and self.concerns(watch, change):
                 watch.put(change)
+
+    def _offer_uncovered(self, deleted: Change) -> None:
+        """A deletion may uncover another workspace's prompt of that name."""
+        for watch in self._watches.values():
+            served = self._served(watch, deleted) if watch.wants(deleted) else None
+            if served is not None:
+                watch.put(served.as_update(deleted.env, deleted.key))
+
+    def _served(self, watch: Watch, change: Change) -> Entry | None:
+        return self._snapshot.lookup(watch.workspace, change.env, change.key)
+
+    async def _sweep_forever(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            for watch in self._watches.values():
+                if not self._authenticator.is_valid(watch.actor):
+                    watch.ended.set()

@@ -5,8 +5,8 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from promptops_platform.changes.schemas import ChangeType, NumberedChange
-from promptops_platform.db.unit_of_work import Database
+from promptops_platform.changes.schemas import Change, ChangeType, NumberedChange
+from promptops_platform.db.unit_of_work import Database, Transaction
 from promptops_platform.prompts.schemas import ServedPrompt, Slot
 from promptops_platform.prompts.service import PromptService
 from promptops_platform.workspaces.service import DEFAULT_WORKSPACE, WorkspaceService
@@ -26,8 +26,15 @@ class Entry(NamedTuple):
 
     workspace_id: str
     prompt_id: str
+    version: str
     body: bytes
     etag: bytes
+
+    def as_update(self, env: str, key: str) -> Change:
+        """The change that tells a watcher of this entry."""
+        return Change(
+            ChangeType.PROMPT_UPDATED, self.prompt_id, self.workspace_id, key, env, self.version
+        )
 
 
 class Snapshot:
@@ -43,6 +50,8 @@ class Snapshot:
         self._entries: dict[tuple[str, str], tuple[Entry, ...]] = {}
         self._ranks: dict[str, int] = {}
         self._ids: dict[str, str] = {}
+        # What the last load changed, for those who watch.
+        self.reloaded: list[Change] = []
 
     def lookup(self, workspace: str | None, env: str, key: str) -> Entry | None:
         """The answer for `key`: of `workspace` (id or slug), else of `default`, else of the
@@ -61,15 +70,22 @@ class Snapshot:
     async def load(self) -> None:
         entries: dict[tuple[str, str], tuple[Entry, ...]] = {}
         async with self._database.read() as transaction:
-            await self._load_workspaces()
+            await self._load_workspaces(transaction)
             async for served in self._prompts.all_served(transaction):
                 name = (served.env, served.key)
                 entries[name] = self._ranked([*entries.get(name, ()), _entry(served)])
+        self.reloaded = [
+            entry.as_update(env, key)
+            for (env, key), found in entries.items()
+            for entry in found
+            if entry not in self._entries.get((env, key), ())
+        ]
         self._entries = entries
 
     async def apply(self, changes: Sequence[NumberedChange]) -> None:
         if any(each.change.type == ChangeType.WORKSPACE_SAVED for each in changes):
-            await self._load_workspaces()
+            async with self._database.read() as transaction:
+                await self._load_workspaces(transaction)
         slots = {_slot(each) for each in changes if each.change.type in PROMPT_CHANGES}
         if not slots:
             return
@@ -91,9 +107,8 @@ class Snapshot:
         else:
             self._entries.pop((env, key), None)
 
-    async def _load_workspaces(self) -> None:
-        async with self._database.read() as transaction:
-            rows = await self._workspaces.every(transaction)
+    async def _load_workspaces(self, transaction: Transaction) -> None:
+        rows = await self._workspaces.every(transaction)
         oldest_first = sorted(rows, key=lambda row: row.id != DEFAULT_WORKSPACE)
         self._ranks = {row.id: rank for rank, row in enumerate(oldest_first)}
         self._ids = {row.slug: row.id for row in rows} | {row.id: row.id for row in rows}
@@ -121,4 +136,4 @@ def _entry(served: ServedPrompt) -> Entry:
         separators=(",", ":"),
     ).encode()
     etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'.encode()
-    return Entry(served.workspace_id, served.prompt_id, body, etag)
+    return Entry(served.workspace_id, served.prompt_id, served.version, body, etag)

@@ -1,25 +1,28 @@
 """The WebSocket `/ws`, with the courtesies that existing clients need."""
 
 import asyncio
+import contextlib
 
 import structlog
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from promptops_platform.access.authentication import Authenticator, bearer_token
+from promptops_platform.access.authentication import Authenticator, bearer_token, require
 from promptops_platform.access.permissions import Permission
 from promptops_platform.clock import Clock
 from promptops_platform.errors import PlatformError
 from promptops_platform.ids import new_id
 from promptops_platform.realtime.hub import Hub
-from promptops_platform.realtime.watch import Client, Watch
+from promptops_platform.realtime.watch import Client, Watch, message
 
 log = structlog.get_logger(__name__)
 
 # One of the existing clients loses what arrives together with the handshake's answer.
 QUIET_AFTER_HANDSHAKE_SECONDS = 0.1
 LONGEST_NAME = 200
+# Of the codes that applications may choose, as 401 is among the statuses.
+SESSION_ENDED = 4401
 
 
 class WatchEndpoint:
@@ -35,13 +38,14 @@ class WatchEndpoint:
         query = websocket.query_params
         token = bearer_token(websocket.headers.get("authorization")) or query.get("token")
         try:
-            self._authenticator.authorize(token, Permission.PROMPTS_FETCH)
+            actor = await self._authenticator.authenticate(token)
+            require(actor, Permission.PROMPTS_FETCH)
         except PlatformError as error:
             await websocket.send_denial_response(
                 JSONResponse(error.body(), status_code=error.status)
             )
             return
-        watch = Watch(self._client(websocket), query.get("workspace") or None)
+        watch = Watch(self._client(websocket), actor, query.get("workspace") or None)
         # Watching starts before the handshake is answered: nothing falls between the two.
         self._hub.add(watch)
         try:
@@ -64,22 +68,29 @@ class WatchEndpoint:
     async def _serve(self, websocket: WebSocket, watch: Watch) -> None:
         await websocket.accept()
         log.info("watch_opened", client=watch.client.id, app=watch.client.app)
-        sending = asyncio.create_task(_send_events(websocket, watch))
+        tasks = [
+            asyncio.create_task(self._send_events(websocket, watch)),
+            asyncio.create_task(_read_until_gone(websocket)),
+            asyncio.create_task(watch.ended.wait()),
+        ]
         try:
-            await _read_until_gone(websocket)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if watch.ended.is_set():
+                await websocket.close(SESSION_ENDED, "the session has ended; log in again")
         finally:
-            sending.cancel()
-            await asyncio.wait([sending])
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
         log.info("watch_closed", client=watch.client.id, app=watch.client.app)
 
-
-async def _send_events(websocket: WebSocket, watch: Watch) -> None:
-    await asyncio.sleep(QUIET_AFTER_HANDSHAKE_SECONDS)
-    try:
-        while True:
-            await websocket.send_text(await watch.next_message())
-    except WebSocketDisconnect:
-        return
+    async def _send_events(self, websocket: WebSocket, watch: Watch) -> None:
+        await asyncio.sleep(QUIET_AFTER_HANDSHAKE_SECONDS)
+        with contextlib.suppress(WebSocketDisconnect):
+            while True:
+                change = await watch.next_change()
+                # It may have waited here, and an old client ends its watch when it can't fetch.
+                if self._hub.concerns(watch, change):
+                    await websocket.send_text(message(change))
 
 
 async def _read_until_gone(websocket: WebSocket) -> None:

@@ -6,6 +6,7 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass
 from datetime import datetime
 
+from promptops_platform.access.schemas import Actor
 from promptops_platform.changes.schemas import Change
 
 # From here on a watcher counts as slow and gets only the newest event of each key.
@@ -32,8 +33,11 @@ class Watch:
     each key instead of being cut, so the queue is bounded by the number of keys.
     """
 
-    def __init__(self, client: Client, workspace: str | None) -> None:
+    def __init__(self, client: Client, actor: Actor, workspace: str | None) -> None:
         self.client = client
+        self.actor = actor
+        # Set when the session has ended with which the connection was opened.
+        self.ended = asyncio.Event()
         self.workspace = workspace
         self._waiting: deque[Change] = deque()
         self._newest: OrderedDict[tuple[str, str], Change] = OrderedDict()
@@ -58,13 +62,13 @@ class Watch:
         """Whether nothing waits."""
         return not self._waiting and not self._newest
 
-    async def next_message(self) -> str:
-        """The next event as it is sent; waits for one."""
+    async def next_change(self) -> Change:
+        """The next event; waits for one."""
         while True:
             if self._waiting:
-                return message(self._waiting.popleft())
+                return self._waiting.popleft()
             if self._newest:
-                return message(self._newest.popitem(last=False)[1])
+                return self._newest.popitem(last=False)[1]
             self._filled.clear()
             await self._filled.wait()
 

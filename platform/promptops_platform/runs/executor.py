@@ -24,7 +24,12 @@ log = structlog.get_logger(__name__)
 
 START_RETRY_SECONDS = 0.2
 CLOSE_RETRY_SECONDS = 2.0
+# What an overdue run gets to record its end.
+CUT_OFF_SECONDS = 3.0
+RETRY_AFTER_STOP_SECONDS = 5
+FAULT = RunFinished(status="error", error="the platform failed to follow the run; see its log")
 LOST = RunFinished(status="error", error="the run engine ended before the run did")
+CUT_OFF = RunFinished(status="error", error="the platform was stopped before the run ended")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,22 +65,39 @@ class RunExecutor:
         task = asyncio.create_task(self._run(request, workspace_id), name=f"run-{request.run_id}")
         self._active.add(task)
         task.add_done_callback(self._active.discard)
-        return await asyncio.shield(task)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if not task.cancelled():
+                raise
+            reason = "the run was not started: the platform is stopping; try again"
+            raise EngineNotReady(reason, retry_after=RETRY_AFTER_STOP_SECONDS) from None
 
     async def drain(self, seconds: float) -> None:
-        """Wait for the active runs and for ends that are not written yet, at most `seconds`."""
+        """Wait for the active runs and for ends that are not written yet, at most `seconds`.
+
+        Runs that take longer are recorded, and answered, as cut off.
+        """
         waiting = {*self._active, *self._closing}
         if waiting:
             log.info("runs_draining", runs=len(waiting))
             _, late = await asyncio.wait(waiting, timeout=seconds)
             for task in late:
                 task.cancel()
+            if late:
+                log.warning("runs_cut_off", runs=len(late))
+                await asyncio.wait(late, timeout=CUT_OFF_SECONDS)
 
     async def _run(self, request: RunRequest, workspace_id: str) -> RunOutcome:
         started = await self._start(request)
         try:
             await self._open(request, workspace_id, started)
-            outcome, unwritten = await self._follow(request, started)
+            try:
+                outcome, unwritten = await self._follow(request, started)
+            except Exception:
+                # A fault of ours: the caller gets a 500, and the log must not say "running".
+                await self._close(_outcome(request, started, FAULT), [])
+                raise
             await self._close(outcome, unwritten)
             return outcome
         finally:
@@ -115,7 +137,7 @@ class RunExecutor:
         self, request: RunRequest, started: StartedRun
     ) -> tuple[RunOutcome, list[StepFinished]]:
         """What happened, and the steps that the database did not take when they ended."""
-        outcome = RunOutcome(request.run_id, started.flow_run_id, started.flow_run_url, LOST)
+        outcome = _outcome(request, started, LOST)
         unwritten: list[StepFinished] = []
         try:
             await started.go()
@@ -126,6 +148,9 @@ class RunExecutor:
                         unwritten.append(event)
                 elif isinstance(event, RunFinished):
                     outcome = replace(outcome, end=event)
+        except asyncio.CancelledError:
+            # Nobody but `drain` cancels a run.
+            outcome = replace(outcome, end=CUT_OFF)
         except EngineLost as error:
             log.warning("run_lost", run=request.run_id, reason=error.reason)
             outcome = replace(outcome, end=RunFinished(status="error", error=error.reason))
@@ -164,3 +189,7 @@ class RunExecutor:
             for step in unwritten:
                 await self._runs.add_step(transaction, outcome.run_id, step)
             await self._runs.close(transaction, outcome.run_id, outcome.end)
+
+
+def _outcome(request: RunRequest, started: StartedRun, end: RunFinished) -> RunOutcome:
+    return RunOutcome(request.run_id, started.flow_run_id, started.flow_run_url, end)

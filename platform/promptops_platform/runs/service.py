@@ -1,5 +1,6 @@
 """The run log: what each run did and cost, with its link into Prefect's history."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,6 +14,7 @@ from promptops_platform.runs.schemas import RunStats
 
 INTERRUPTED = "the platform ended during this run; start it again"
 REPLACEMENT = "\ufffd"
+NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +66,22 @@ class RunLog:
         usage = step.usage
         prompt_tokens = usage.prompt_tokens if usage else 0
         output_tokens = usage.output_tokens if usage else 0
-        run.provider = step.provider or run.provider
-        run.model = step.model or run.model
+        run.provider = storable(step.provider or run.provider)
+        run.model = storable(step.model or run.model)
         run.prompt_tokens += prompt_tokens
         run.output_tokens += output_tokens
         transaction.session.add(
             RunStepRow(
                 run_id=run_id,
                 position=step.index,
-                name=step.name,
+                name=storable(step.name),
                 type=step.type,
                 state=step.state,
                 started_at=datetime.fromisoformat(step.started_at),
                 duration_ms=step.duration_ms,
                 attempts=step.attempts,
-                provider=step.provider or "",
-                model=step.model or "",
+                provider=storable(step.provider or ""),
+                model=storable(step.model or ""),
                 prompt_tokens=prompt_tokens,
                 output_tokens=output_tokens,
                 output=None if step.output is None else storable(step.output),
@@ -129,11 +131,4 @@ class RunLog:
 
 def storable(text: str) -> str:
     """`text` without what no database takes: models may answer NUL, or half of a character."""
-    clean = text.replace("\0", REPLACEMENT)
-    return (
-        clean.encode("utf-8", errors="replace").decode("utf-8") if _has_surrogate(clean) else clean
-    )
-
-
-def _has_surrogate(text: str) -> bool:
-    return any("\ud800" <= character <= "\udfff" for character in text)
+    return NOT_STORABLE.sub(REPLACEMENT, text)

@@ -25,7 +25,8 @@ _log = structlog.get_logger(__name__)
 
 
 class ChildSpec(Protocol):
-    """What to run. `env` is set over this process's environment; `log_name` has no suffix."""
+    """What to run. `env` is set over this process's environment; `log_name` has no suffix;
+    `fds` are open files of this process that the child inherits under the same numbers."""
 
     @property
     def name(self) -> str: ...
@@ -35,6 +36,8 @@ class ChildSpec(Protocol):
     def env(self) -> Mapping[str, str]: ...
     @property
     def log_name(self) -> str: ...
+    @property
+    def fds(self) -> tuple[int, ...]: ...
 
 
 class Phase(StrEnum):
@@ -99,6 +102,13 @@ class Child:
             self._kill_group()
         await self._keeper
 
+    async def kill(self) -> None:
+        """SIGKILL to the whole process group, at once."""
+        self._stopping.set()
+        self._kill_group()
+        if self._keeper is not None:
+            await self._keeper
+
     async def _keep(self) -> None:
         failures = 0
         while not self._stopping.is_set():
@@ -139,6 +149,7 @@ class Child:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=log,
                 stderr=log,
+                pass_fds=self.spec.fds,
                 # Ctrl-C in the terminal goes to the foreground group: the parent only.
                 start_new_session=True,
             )

@@ -1,26 +1,36 @@
-"""A TCP port for a child to listen on."""
+"""A listening socket for a child."""
 
 from __future__ import annotations
 
 import socket
 
 
-def free_port(preferred: int, host: str = "127.0.0.1") -> int:
-    """`preferred` when nothing listens there on `host`, else a port the system calls free.
+def reserve_port(preferred: int, host: str = "127.0.0.1") -> socket.socket:
+    """A socket bound to `preferred` on `host` where that is free, else to a port that is.
 
-    Another process may still take it before the caller does. Raises OSError for a `host` that
-    isn't an address of this machine.
+    Hand it to the child that shall listen, and keep it: so nobody else gets the port before the
+    child listens, or while it is started again. Raises OSError for a `host` that isn't an address
+    of this machine.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for port in (preferred, 0):
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            # As servers do: a port whose last connections linger in TIME_WAIT is free.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError:
-                if port == 0:
-                    raise
-            else:
-                return int(probe.getsockname()[1])
+        reserved = socket.socket(family, socket.SOCK_STREAM)
+        # As servers do: a port whose last connections linger in TIME_WAIT is free.
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            reserved.bind((host, port))
+            # Two may bind one port with SO_REUSEADDR as long as neither listens.
+            reserved.listen()
+        except OSError:
+            reserved.close()
+            if port == 0:
+                raise
+        else:
+            return reserved
     raise AssertionError("unreachable: port 0 is bound or raises")
+
+
+def free_port(preferred: int, host: str = "127.0.0.1") -> int:
+    """`preferred` when nothing listens there on `host`, else a port the system calls free."""
+    with reserve_port(preferred, host) as reserved:
+        return int(reserved.getsockname()[1])

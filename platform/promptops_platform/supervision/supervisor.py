@@ -43,10 +43,11 @@ class Supervisor:
         """In the order of their start."""
         return tuple(child.state() for child in self._children)
 
-    async def stop(self) -> None:
+    async def stop(self, *, now: bool = False) -> None:
         """Stop all, one after the other, so that the last started can still use the earlier ones.
 
-        Takes at most the sum of the graces. Harmless when repeated.
+        Takes at most the sum of the graces; with `now` it kills instead of waiting. Harmless when
+        repeated.
         """
         for child in reversed(self._children):
-            await child.stop()
+            await (child.kill() if now else child.stop())

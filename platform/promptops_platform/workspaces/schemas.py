@@ -5,12 +5,12 @@ from datetime import datetime
 from pydantic import BaseModel
 
 from promptops_platform.http.envelope import Resource
-from promptops_platform.text import Line, OptionalLabel
+from promptops_platform.text import Name, OptionalSlug
 
 
 class WorkspaceCreate(BaseModel):
-    name: Line
-    slug: OptionalLabel = None
+    name: Name
+    slug: OptionalSlug = None
 
 
 class Workspace(Resource):

@@ -18,7 +18,7 @@ from promptops_platform.db.unit_of_work import Database
 @pytest.fixture
 async def database(database_kind: DatabaseKind, postgres: Postgres, data_folder: Path) -> Any:
     settings = await new_settings(database_kind, postgres, data_folder)
-    database = Database(settings.sqlalchemy_url)
+    database = Database(settings.registry)
     yield database
     await database.close()
 

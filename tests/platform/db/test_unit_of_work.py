@@ -108,7 +108,7 @@ async def test_a_lost_postgresql_is_a_503_and_fetches_go_on(
     settings = await new_settings("postgresql", postgres, data_folder)
     async with running_platform(settings) as platform:
         prompt = await platform.create(env="prod", content="kept")
-        async with postgres.unreachable(settings.sqlalchemy_url):
+        async with postgres.unreachable(settings):
             refused = await platform.http.post("/api/prompts", json={"key": "later"})
             assert refused.status_code == 503
             assert (await platform.fetch(prompt["key"])).json()["content"] == "kept"

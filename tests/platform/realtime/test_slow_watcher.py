@@ -4,6 +4,8 @@ import asyncio
 import json
 
 from harness.platform import RunningPlatform
+from promptops_platform.access.permissions import Role
+from promptops_platform.access.schemas import Actor
 from promptops_platform.changes.schemas import Change, ChangeType
 from promptops_platform.clock import FakeClock
 from promptops_platform.realtime.watch import SLOW_AFTER, Client, Watch
@@ -15,14 +17,14 @@ def change(key: str, version: str) -> Change:
 
 def new_watch() -> Watch:
     client = Client("c", "", "", "prod", "", "", FakeClock().now())
-    return Watch(client, None)
+    return Watch(client, Actor("somebody", Role.VIEWER), None)
 
 
 async def drained(watch: Watch) -> list[tuple[str, str]]:
     messages = []
     while not watch.empty:
-        messages.append(json.loads(await watch.next_message()))
-    return [(each["key"], each["version"]) for each in messages]
+        messages.append(await watch.next_change())
+    return [(each.key, each.version) for each in messages]
 
 
 async def test_a_slow_watcher_gets_the_newest_event_of_each_key() -> None:

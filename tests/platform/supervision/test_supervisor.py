@@ -30,6 +30,7 @@ class Program:
     code: str
     name: str = "child"
     env: Mapping[str, str] = field(default_factory=dict)
+    fds: tuple[int, ...] = ()
 
     @property
     def argv(self) -> tuple[str, ...]:
@@ -253,7 +254,7 @@ from promptops_platform.supervision import Supervisor
 class Watching:
     def __init__(self, name):
         self.name = self.log_name = name
-        self.env = {}
+        self.env, self.fds = {}, ()
         self.argv = (sys.executable, "-c", sys.argv[2])
 
 async def main():

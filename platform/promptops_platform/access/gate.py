@@ -1,0 +1,42 @@
+"""The gate before the API: who has no valid token is turned away before the body is read."""
+
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from promptops_platform.access.authentication import Authenticator, bearer_token
+from promptops_platform.errors import PlatformError
+from promptops_platform.http.error_answers import answer
+
+METHODS = "GET, HEAD, POST, PUT, DELETE, OPTIONS"
+PREFIX = "/api/"
+PUBLIC_PATHS = frozenset({"/api/login"})
+
+
+class Gate:
+    """Puts the caller into `scope["actor"]`, for the guards of the routes; None on public paths."""
+
+    def __init__(self, app: ASGIApp, authenticator: Authenticator) -> None:
+        self.app = app
+        self._authenticator = authenticator
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            if scope["method"] == "OPTIONS":
+                await Response(status_code=204, headers={"allow": METHODS})(scope, receive, send)
+                return
+            scope["actor"] = None
+            path = scope["path"]
+            if path.startswith(PREFIX) and path not in PUBLIC_PATHS:
+                try:
+                    scope["actor"] = await self._authenticator.authenticate(_token(scope))
+                except PlatformError as error:
+                    await answer(error)(scope, receive, send)
+                    return
+        await self.app(scope, receive, send)
+
+
+def _token(scope: Scope) -> str | None:
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            return bearer_token(value.decode("latin-1"))
+    return None
