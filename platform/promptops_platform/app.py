@@ -7,7 +7,6 @@ from importlib.metadata import version
 
 import structlog
 from fastapi import FastAPI
-from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp
 
@@ -28,6 +27,7 @@ from promptops_platform.data_folder import instance_id
 from promptops_platform.db.location import PostgresUrl
 from promptops_platform.db.schema import hold_lock, migrate
 from promptops_platform.db.unit_of_work import Database
+from promptops_platform.http.cross_origin import CrossOrigin
 from promptops_platform.http.error_answers import install_error_answers
 from promptops_platform.http.request_body import RequestBody
 from promptops_platform.http.request_context import RequestContext
@@ -171,7 +171,7 @@ def asgi(platform: Platform) -> ASGIApp:
         snapshot=platform.snapshot,
         authenticator=platform.authenticator,
     )
-    cors = CORSMiddleware(
+    cors = CrossOrigin(
         fetch,
         allow_origins=settings.origins,
         allow_methods=["*"],

@@ -1,6 +1,6 @@
 """Identifiers."""
 
-import secrets
+import os
 import time
 
 
@@ -10,7 +10,7 @@ def new_id() -> str:
     Ordered ids keep inserts at the end of the index.
     """
     milliseconds = time.time_ns() // 1_000_000
-    value = (milliseconds & ((1 << 48) - 1)) << 80
-    value |= 0x7 << 76 | secrets.randbits(12) << 64
-    value |= 0b10 << 62 | secrets.randbits(62)
+    value = (milliseconds & ((1 << 48) - 1)) << 80 | int.from_bytes(os.urandom(10))
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0b11 << 62) | 0b10 << 62
     return f"{value:032x}"

@@ -57,7 +57,10 @@ async def hold_lock(engines: Engines, connection: AsyncConnection | AsyncSession
 
 def _make_folder(engines: Engines) -> None:
     if isinstance(engines.location, SqliteFile):
-        engines.location.path.absolute().parent.mkdir(parents=True, exist_ok=True)
+        path = engines.location.path.absolute()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError("it is a folder")
 
 
 def alembic_config(connection: Connection) -> Config:

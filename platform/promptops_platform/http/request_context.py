@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 
 import structlog
-from starlette.datastructures import MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -71,7 +70,7 @@ class _Exchange:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            MutableHeaders(scope=message)["x-request-id"] = self.request_id
+            message.setdefault("headers", []).append((b"x-request-id", self.request_id.encode()))
         await self._send(message)
 
     async def answer(self, error: PlatformError) -> None:

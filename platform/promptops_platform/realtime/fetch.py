@@ -3,7 +3,6 @@
 from functools import lru_cache
 from urllib.parse import parse_qs
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from promptops_platform.access.authentication import Authenticator, bearer_token, require
@@ -15,6 +14,8 @@ from promptops_platform.realtime.snapshot import Entry, Snapshot
 LONGEST_CACHED_QUERY = 256
 PATH = "/api/sdk/prompts/"
 DEFAULT_ENVIRONMENT = "prod"
+CACHE_CONTROL = (b"cache-control", b"private, no-cache")
+JSON_TYPE = (b"content-type", b"application/json")
 
 
 class FetchEndpoint:
@@ -33,16 +34,15 @@ class FetchEndpoint:
         ):
             await self.app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        token = bearer_token(headers.get("authorization"))
+        authorization, if_none_match = _sent(scope)
         try:
-            actor = await self._authenticator.authenticate(token)
+            actor = await self._authenticator.authenticate(bearer_token(authorization))
             require(actor, Permission.PROMPTS_FETCH)
             entry = self._find(scope)
         except PlatformError as error:
             await answer(error)(scope, receive, send)
             return
-        await _send(entry, headers, scope["method"], send)
+        await _send(entry, if_none_match, scope["method"], send)
 
     def _find(self, scope: Scope) -> Entry:
         key = scope["path"][len(PATH) :]
@@ -56,22 +56,35 @@ class FetchEndpoint:
         return entry
 
 
-async def _send(entry: Entry, headers: Headers, method: str, send: Send) -> None:
-    unchanged = matches(headers.get("if-none-match"), entry.etag)
+def _sent(scope: Scope) -> tuple[str | None, str | None]:
+    """The headers `Authorization` and `If-None-Match`."""
+    authorization = if_none_match = None
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            authorization = value.decode("latin-1")
+        elif name == b"if-none-match":
+            if_none_match = value.decode("latin-1")
+    return authorization, if_none_match
+
+
+async def _send(entry: Entry, if_none_match: str | None, method: str, send: Send) -> None:
+    unchanged = if_none_match is not None and matches(if_none_match, entry.etag)
     body = b"" if unchanged or method == "HEAD" else entry.body
-    answered = [(b"etag", entry.etag), (b"cache-control", b"private, no-cache")]
+    headers = [(b"etag", entry.etag), CACHE_CONTROL]
     if not unchanged:
-        answered.append((b"content-type", b"application/json"))
-        answered.append((b"content-length", str(len(entry.body)).encode()))
-    status = 304 if unchanged else 200
-    await send({"type": "http.response.start", "status": status, "headers": answered})
+        headers += (JSON_TYPE, (b"content-length", b"%d" % len(entry.body)))
+    await send(
+        {
+            "type": "http.response.start",
+            "status": 304 if unchanged else 200,
+            "headers": headers,
+        }
+    )
     await send({"type": "http.response.body", "body": body})
 
 
-def matches(if_none_match: str | None, etag: bytes) -> bool:
+def matches(if_none_match: str, etag: bytes) -> bool:
     """Whether `If-None-Match` names `etag`, by weak comparison (RFC 9110, section 13.1.2)."""
-    if if_none_match is None:
-        return False
     current = etag.decode()
     candidates = (each.strip().removeprefix("W/") for each in if_none_match.split(","))
     return any(each in ("*", current) for each in candidates)

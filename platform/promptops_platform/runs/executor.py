@@ -3,6 +3,7 @@
 import asyncio
 import math
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import structlog
 
@@ -55,6 +56,8 @@ class RunExecutor:
         self._wait_seconds = wait_seconds
         self._active: set[asyncio.Task[RunOutcome]] = set()
         self._closing: set[asyncio.Task[None]] = set()
+        self._started: dict[str, StartedRun] = {}
+        self._cut_off = False
 
     async def run(self, request: RunRequest, *, workspace_id: str) -> RunOutcome:
         """Run to the end.
@@ -62,7 +65,7 @@ class RunExecutor:
         Raises EngineNotReady, with nothing recorded, when the engine could not take the run within
         the configured wait.
         """
-        task = asyncio.create_task(self._run(request, workspace_id), name=f"run-{request.run_id}")
+        task = asyncio.create_task(self._run(request, workspace_id), name=request.run_id)
         self._active.add(task)
         task.add_done_callback(self._active.discard)
         try:
@@ -82,14 +85,25 @@ class RunExecutor:
         if waiting:
             log.info("runs_draining", runs=len(waiting))
             _, late = await asyncio.wait(waiting, timeout=seconds)
-            for task in late:
-                task.cancel()
             if late:
-                log.warning("runs_cut_off", runs=len(late))
-                await asyncio.wait(late, timeout=CUT_OFF_SECONDS)
+                await self._cut(late)
+
+    async def _cut(self, late: set[asyncio.Task[Any]]) -> None:
+        """End what is under way; a run that has started learns it as the end of its connection,
+        so that it still records its end, whatever it is at."""
+        log.warning("runs_cut_off", runs=len(late))
+        self._cut_off = True
+        for task in late:
+            started = self._started.get(task.get_name())
+            if started is None:
+                task.cancel()
+            else:
+                await started.close()
+        await asyncio.wait(late, timeout=CUT_OFF_SECONDS)
 
     async def _run(self, request: RunRequest, workspace_id: str) -> RunOutcome:
         started = await self._start(request)
+        self._started[request.run_id] = started
         try:
             await self._open(request, workspace_id, started)
             try:
@@ -101,6 +115,7 @@ class RunExecutor:
             await self._close(outcome, unwritten)
             return outcome
         finally:
+            del self._started[request.run_id]
             await started.close()
 
     async def _start(self, request: RunRequest) -> StartedRun:
@@ -148,18 +163,16 @@ class RunExecutor:
                         unwritten.append(event)
                 elif isinstance(event, RunFinished):
                     outcome = replace(outcome, end=event)
-        except asyncio.CancelledError:
-            # Nobody but `drain` cancels a run.
-            outcome = replace(outcome, end=CUT_OFF)
         except EngineLost as error:
             log.warning("run_lost", run=request.run_id, reason=error.reason)
-            outcome = replace(outcome, end=RunFinished(status="error", error=error.reason))
+            lost = RunFinished(status="error", error=error.reason)
+            outcome = replace(outcome, end=CUT_OFF if self._cut_off else lost)
         return outcome, unwritten
 
     async def _wrote(self, run_id: str, step: StepFinished) -> bool:
         try:
             async with self._database.write() as transaction:
-                await self._runs.add_step(transaction, run_id, step)
+                self._runs.add_step(transaction, run_id, step)
         except DatabaseUnavailable:
             return False
         return True
@@ -187,7 +200,7 @@ class RunExecutor:
     async def _write_end(self, outcome: RunOutcome, unwritten: list[StepFinished]) -> None:
         async with self._database.write() as transaction:
             for step in unwritten:
-                await self._runs.add_step(transaction, outcome.run_id, step)
+                self._runs.add_step(transaction, outcome.run_id, step)
             await self._runs.close(transaction, outcome.run_id, outcome.end)
 
 

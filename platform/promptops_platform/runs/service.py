@@ -60,16 +60,11 @@ class RunLog:
             )
         )
 
-    async def add_step(self, transaction: Transaction, run_id: str, step: StepFinished) -> None:
-        """Record a finished step and add what it used to its run."""
-        run = await self.get(transaction, run_id)
+    def add_step(self, transaction: Transaction, run_id: str, step: StepFinished) -> None:
+        """Record a finished step; what it used is added to its run when that ends."""
         usage = step.usage
         prompt_tokens = usage.prompt_tokens if usage else 0
         output_tokens = usage.output_tokens if usage else 0
-        run.provider = storable(step.provider or run.provider)
-        run.model = storable(step.model or run.model)
-        run.prompt_tokens += prompt_tokens
-        run.output_tokens += output_tokens
         transaction.session.add(
             RunStepRow(
                 run_id=run_id,
@@ -92,13 +87,15 @@ class RunLog:
     async def close(self, transaction: Transaction, run_id: str, end: RunFinished) -> None:
         """Record how a run ended."""
         row = await self.get(transaction, run_id)
-        self._close(row, end.status, output=end.output or "", error=end.error or "")
+        await self._close(
+            transaction, row, end.status, output=end.output or "", error=end.error or ""
+        )
 
     async def close_orphans(self, transaction: Transaction) -> int:
         """Close what was running when this platform last ended; returns how many."""
         rows = await repository.orphans(transaction.session, self._instance)
         for row in rows:
-            self._close(row, "error", output="", error=INTERRUPTED)
+            await self._close(transaction, row, "error", output="", error=INTERRUPTED)
         return len(rows)
 
     async def get(self, transaction: Transaction, run_id: str) -> RunRow:
@@ -122,7 +119,14 @@ class RunLog:
         """Totals over the ended runs."""
         return await repository.stats(transaction.session)
 
-    def _close(self, row: RunRow, status: str, *, output: str, error: str) -> None:
+    async def _close(
+        self, transaction: Transaction, row: RunRow, status: str, *, output: str, error: str
+    ) -> None:
+        for step in await repository.steps(transaction.session, row.id):
+            row.provider = step.provider or row.provider
+            row.model = step.model or row.model
+            row.prompt_tokens += step.prompt_tokens
+            row.output_tokens += step.output_tokens
         now = self._clock.now()
         row.status, row.output, row.error = status, storable(output), storable(error)
         row.finished_at = now

@@ -23,6 +23,8 @@ _PARENT_PIPE = {"PROMPTOPS_PARENT_PIPE": "1"}
 
 _log = structlog.get_logger(__name__)
 
+_NICENESS = 10
+
 
 class ChildSpec(Protocol):
     """What to run. `env` is set over this process's environment; `log_name` has no suffix;
@@ -60,6 +62,18 @@ class ChildState:
     pid: int | None
     restarts: int
     last_exit: int | None
+
+
+def _yield_to_us(pid: int) -> None:
+    """Give the child less CPU than this process, which answers requests, where both want it.
+
+    Linux may schedule each session as one group, and then knows no niceness across them but the
+    group's own (sched(7), "The autogroup feature").
+    """
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, pid, _NICENESS)
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{pid}/autogroup").write_text(str(_NICENESS), encoding="ascii")
 
 
 class Child:
@@ -131,6 +145,7 @@ class Child:
             return None
         self._process = process
         self._phase = Phase.RUNNING
+        _yield_to_us(process.pid)
         _log.info("child_started", child=self.spec.name, pid=process.pid)
         if self._stopping.is_set():
             # The stop came while the process was being made and found nothing to signal.

@@ -111,3 +111,28 @@ async def test_a_session_outlives_a_restart_and_is_known_to_other_replicas(
 async def test_many_logins_at_once_all_work(platform: RunningPlatform) -> None:
     answers = await asyncio.gather(*(login(platform, **ADMIN) for _ in range(5)))
     assert len({answer.json()["token"] for answer in answers}) == 5
+
+
+async def test_a_session_is_known_at_once_to_the_replica_that_is_asked_next(
+    postgres: Postgres, data_folder: Path
+) -> None:
+    settings = await new_settings("postgresql", postgres, data_folder)
+    async with running_platform(settings) as one, running_platform(settings) as two:
+        for _ in range(5):
+            token = (await login(one, **ADMIN)).json()["token"]
+            assert (await me(two, token)).status_code == 200
+
+
+async def test_without_a_token_not_even_the_body_is_read(platform: RunningPlatform) -> None:
+    async with platform.client(None) as nobody:
+        for content in (b"{", b"\xff", b" " * 5_000_000):
+            assert (await nobody.post("/api/prompts", content=content)).status_code == 401
+
+
+async def test_too_many_logins_at_once_are_told_to_wait(platform: RunningPlatform) -> None:
+    tries = [login(platform, username="nobody", password="x") for _ in range(40)]
+    answers = await asyncio.gather(*tries)
+    statuses = {answer.status_code for answer in answers}
+    assert statuses == {401, 429}
+    late = next(answer for answer in answers if answer.status_code == 429)
+    assert int(late.headers["retry-after"]) > 0

@@ -10,11 +10,9 @@ from sqlalchemy import delete, select, update
 from harness.platform import (
     DatabaseKind,
     RunningPlatform,
-    new_key,
     new_settings,
     next_event,
     running_platform,
-    until,
 )
 from harness.postgres import Postgres
 from promptops_platform.clock import FakeClock
@@ -113,20 +111,21 @@ async def test_a_feed_that_was_pruned_too_far_is_loaded_anew(
 ) -> None:
     settings = await new_settings(database_kind, postgres, data_folder)
     async with running_platform(settings) as platform:
-        feed = platform.platform.feed
         prompt = await platform.create(env="prod", content="old")
-        async with platform.platform.database.write() as transaction:
-            session = transaction.session
-            row = await platform.platform.prompts.get(transaction, prompt["id"])
-            row.content = "new"
-            await session.execute(update(FeedState).values(revision=FeedState.revision + 3))
-            await session.execute(delete(ChangeRow))
-        feed.wake()
-        await until(lambda: feed.applied == 3 + max(1, feed.applied - 3))
-        async with asyncio.timeout(5):
-            while (await platform.fetch(prompt["key"])).json()["content"] != "new":
-                await asyncio.sleep(0.01)
-        await platform.create(new_key())
+        await platform.create(env="prod", content="untouched")
+        async with platform.watch(namespace="prod") as watcher:
+            async with platform.platform.database.write() as transaction:
+                row = await platform.platform.prompts.get(transaction, prompt["id"])
+                row.content = "new"
+                await transaction.session.execute(
+                    update(FeedState).values(revision=FeedState.revision + 3)
+                )
+                await transaction.session.execute(delete(ChangeRow))
+            event = await next_event(watcher)
+            assert (event["type"], event["id"]) == ("prompt.updated", prompt["id"])
+            assert (await platform.fetch(prompt["key"])).json()["content"] == "new"
+            last = await platform.create(env="prod")
+            assert (await next_event(watcher))["id"] == last["id"], "and nothing else was told"
 
 
 async def test_the_feed_is_pruned_after_seven_days(

@@ -183,3 +183,37 @@ async def test_no_body_whatsoever_makes_a_5xx(
     assert answer.status_code < 500, answer.text
     if answer.status_code >= 400:
         assert isinstance(answer.json()["error"], str)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"name": "n" * 201}, "name"),
+        ({"name": " "}, "name"),
+        ({"name": "n", "slug": "a:b"}, "slug"),
+        ({"name": "n", "slug": "s" * 65}, "slug"),
+    ],
+)
+async def test_a_bad_workspace_is_a_400(
+    platform: RunningPlatform, body: dict[str, str], said: str
+) -> None:
+    answer = await platform.http.post("/api/workspaces", json=body)
+    assert answer.status_code == 400, answer.text
+    assert said in answer.json()["error"]
+
+
+async def test_steps_nested_too_deeply_are_a_400(platform: RunningPlatform) -> None:
+    deep: Any = "x"
+    for _ in range(300):
+        deep = [deep]
+    steps = [{"type": "render", "template": "", "extra": deep}]
+    body = {"key": new_key(), "steps": steps}
+    answer = await platform.http.post("/api/workflows", json=body)
+    assert answer.status_code == 400
+    assert "deep" in answer.json()["error"]
+
+
+async def test_options_is_answered_without_a_token(platform: RunningPlatform) -> None:
+    async with platform.client(None) as nobody:
+        for path in ("/api/prompts", "/api/login", "/api/sdk/prompts/x", "/health"):
+            assert (await nobody.options(path)).status_code == 204

@@ -205,3 +205,20 @@ async def test_every_change_is_audited(platform: RunningPlatform) -> None:
     assert page["total"] >= len(page["data"])
     paged = (await platform.http.get("/api/audit", params={"limit": "2", "offset": "1"})).json()
     assert [entry["id"] for entry in paged["data"]] == [e["id"] for e in page["data"][1:3]]
+
+
+async def test_labels_of_any_number_can_be_published_again(platform: RunningPlatform) -> None:
+    prompt = await platform.create(version="v999999999999999999")
+    for content in ("one", "two", "three", "four"):
+        await platform.http.put(f"/api/prompts/{prompt['id']}", json={"content": content})
+        await platform.publish(prompt["id"])
+    listed = (await platform.http.get(f"/api/prompts/{prompt['id']}/versions")).json()["data"]
+    assert len({each["version"] for each in listed}) == 4
+
+
+async def test_a_rollback_to_whatever_is_no_version_is_a_404(platform: RunningPlatform) -> None:
+    prompt = await platform.create()
+    for version in ("no such", "v1", "%"):
+        body = {"id": prompt["id"], "version": version}
+        answer = await platform.http.post("/api/prompts/rollback", json=body)
+        assert answer.status_code == 404

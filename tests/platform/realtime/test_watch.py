@@ -8,7 +8,7 @@ import time
 
 import pytest
 from websockets.asyncio.client import connect
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from harness.platform import TOKEN, RunningPlatform, new_key, next_event, until
 
@@ -170,3 +170,41 @@ async def test_pings_come_and_a_client_that_never_answers_stays(
     prompt = await platform.create(env="prod")
     assert prompt["key"].encode() in await asyncio.wait_for(reader.read(65536), 5)
     writer.close()
+
+
+async def test_a_watch_ends_with_its_session(platform: RunningPlatform) -> None:
+    login = {"username": "admin", "password": "admin"}
+    token = (await platform.http.post("/api/login", json=login)).json()["token"]
+    async with platform.watch(token=token) as watcher, platform.watch() as other:
+        async with platform.client(token) as client:
+            await client.post("/api/logout")
+        with pytest.raises(ConnectionClosed) as closed:
+            await asyncio.wait_for(watcher.recv(), 5)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 4401
+        prompt = await platform.create()
+        assert (await next_event(other))["id"] == prompt["id"]
+
+
+async def test_an_event_of_a_prompt_that_is_gone_meanwhile_is_dropped(
+    platform: RunningPlatform,
+) -> None:
+    """Within the quiet time after the handshake, when nothing is sent yet."""
+    async with platform.watch(namespace="prod") as watcher:
+        gone = await platform.create(env="prod")
+        await platform.http.delete(f"/api/prompts/{gone['id']}")
+        last = await platform.create(env="prod")
+        assert (await next_event(watcher))["id"] == last["id"]
+
+
+async def test_a_deletion_that_uncovers_another_workspaces_prompt_is_an_update(
+    platform: RunningPlatform,
+) -> None:
+    key = new_key()
+    made = await platform.http.post("/api/workspaces", json={"name": key})
+    below = await platform.create(key, env="prod", workspace=made.json()["data"]["id"])
+    above = await platform.create(key, env="prod")
+    async with platform.watch(namespace="prod") as watcher:
+        await platform.http.delete(f"/api/prompts/{above['id']}")
+        event = await next_event(watcher)
+    assert (event["type"], event["id"], event["key"]) == ("prompt.updated", below["id"], key)

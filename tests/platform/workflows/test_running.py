@@ -22,6 +22,7 @@ from harness.postgres import Postgres
 from harness.prefect_server import PrefectServer
 from promptops_flows.engine_client import EngineClient
 from promptops_platform.runs.executor import RunExecutor
+from promptops_platform.runs.service import RunLog
 
 GREET = {"name": "greet", "type": "render", "template": "  Hello {{who}}, {{who}}! "}
 TRIM = {"name": "trim", "type": "transform", "op": "trim"}
@@ -213,3 +214,17 @@ async def test_without_an_engine_a_run_is_a_503_and_nothing_is_recorded(
     for status in ("", "?status=running"):
         listed = (await platform.http.get(f"/api/runs{status}")).json()
         assert (listed["data"], listed["total"]) == ([], 0)
+
+
+async def test_a_fault_while_following_a_run_closes_it(
+    running: RunningPlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_arguments: object) -> None:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(RunLog, "add_step", fails)
+    before = (await running.http.get("/api/runs?status=error")).json()["total"]
+    answer = await run(running, [GREET])
+    assert answer.status_code == 500
+    assert (await running.http.get("/api/runs?status=running")).json()["total"] == 0
+    assert (await running.http.get("/api/runs?status=error")).json()["total"] == before + 1

@@ -1,0 +1,15 @@
+"""Cross-origin requests of browsers."""
+
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import Receive, Scope, Send
+
+
+class CrossOrigin(CORSMiddleware):
+    """Starlette's middleware, passed by where no browser asks: it wraps each answer for the header
+    `Vary: Origin`, which costs a tenth of a fetch and which no cache of ours looks at."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and any(name == b"origin" for name, _ in scope["headers"]):
+            await super().__call__(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)

@@ -1,0 +1,120 @@
+"""What can go wrong at a start: one honest sentence and exit code 1."""
+
+import asyncio
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.platform import new_settings
+from harness.postgres import Postgres
+from promptops_platform.app import Platform
+from promptops_platform.clock import SystemClock
+
+
+def promptops(command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    program = "from promptops_platform.cli import main; main()"
+    env = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **environment}
+    return subprocess.run(
+        [sys.executable, "-c", program, command],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def refused(command: str, **environment: str) -> str:
+    done = promptops(command, **environment)
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    sentence = done.stderr.strip()
+    assert len(sentence.splitlines()) == 1, sentence
+    assert sentence.startswith("promptops: ")
+    return sentence
+
+
+async def test_two_platforms_may_start_on_one_empty_database(
+    postgres: Postgres, data_folder: Path
+) -> None:
+    settings = await new_settings("postgresql", postgres, data_folder)
+    platforms = [Platform(settings, SystemClock()) for _ in range(3)]
+    await asyncio.gather(*(platform.prepare() for platform in platforms))
+    for platform in platforms:
+        await platform.stop()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("PROMPTOPS_ADDR", "nowhere"),
+        ("PROMPTOPS_MAX_BODY_BYTES", "many"),
+        ("PROMPTOPS_LOG_LEVEL", "loud"),
+        ("PROMPTOPS_DATABASE_URL", "user:S3CRET@host/name"),
+        ("PROMPTOPS_DATABASE_URL", "mysql://user:S3CRET@host/name"),
+    ],
+)
+def test_a_bad_setting_is_named(data_folder: Path, variable: str, value: str) -> None:
+    said = refused("serve", PROMPTOPS_DATA=str(data_folder), **{variable: value})
+    assert variable in said
+    assert "S3CRET" not in said
+
+
+def test_a_database_out_of_reach_is_named_without_its_password(data_folder: Path) -> None:
+    url = "postgresql://user:S3CRET@127.0.0.1:1/registry?sslmode=prefer"
+    said = refused("serve", PROMPTOPS_DATA=str(data_folder), PROMPTOPS_DATABASE_URL=url)
+    assert "registry at 127.0.0.1:1" in said
+    assert "S3CRET" not in said
+
+
+def test_a_missing_database_is_named(postgres: Postgres, data_folder: Path) -> None:
+    url = f"postgresql://postgres:@/missing?host={postgres.folder}"
+    said = refused("migrate", PROMPTOPS_DATA=str(data_folder), PROMPTOPS_DATABASE_URL=url)
+    assert '"missing" does not exist' in said
+
+
+def test_a_file_that_is_no_database_is_left_alone(data_folder: Path) -> None:
+    file = data_folder / "promptops.db"
+    file.write_text("not a database, but somebody's text" * 50)
+    said = refused("serve", PROMPTOPS_DATA=str(data_folder))
+    assert str(file) in said
+    assert file.read_text().startswith("not a database")
+
+
+def test_a_folder_in_the_databases_place_is_named(data_folder: Path) -> None:
+    (data_folder / "promptops.db").mkdir()
+    assert "promptops.db" in refused("serve", PROMPTOPS_DATA=str(data_folder))
+
+
+def test_another_programs_database_is_refused(data_folder: Path) -> None:
+    with sqlite3.connect(data_folder / "promptops.db") as connection:
+        connection.execute("CREATE TABLE prompts (id INTEGER)")
+    assert "did not make" in refused("serve", PROMPTOPS_DATA=str(data_folder))
+
+
+def test_a_data_folder_that_is_a_file_is_named(data_folder: Path) -> None:
+    file = data_folder / "file"
+    file.touch()
+    assert str(file) in refused("serve", PROMPTOPS_DATA=str(file))
+
+
+def test_a_worker_needs_a_prefect_server(data_folder: Path) -> None:
+    assert "PREFECT_API_URL" in refused("worker", PROMPTOPS_DATA=str(data_folder))
+    long = str(data_folder / ("x" * 100))
+    said = refused("worker", PROMPTOPS_DATA=long, PREFECT_API_URL="http://127.0.0.1:1/api")
+    assert "too long" in said
+
+
+def test_what_is_stored_is_for_its_owner_only(data_folder: Path) -> None:
+    data_folder.chmod(0o755)
+    assert promptops("migrate", PROMPTOPS_DATA=str(data_folder)).returncode == 0
+    for file in data_folder.iterdir():
+        assert file.stat().st_mode & 0o077 == 0, file
+
+
+def test_the_version_is_printed() -> None:
+    assert promptops("version").stdout.startswith("promptops ")
