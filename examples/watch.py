@@ -1,8 +1,4 @@
-"""Prints a greeting, and prints it anew whenever its prompt is changed on the server.
-
-    pip install ./sdk/python
-    python examples/watch.py
-"""
+"""Prints a greeting, and prints it anew whenever its prompt is changed on the server."""
 
 import threading
 
