@@ -16,6 +16,9 @@ ENGINE = "engine"
 # The number of the listening socket that the Prefect server inherits.
 LISTENER_VARIABLE = "PROMPTOPS_PREFECT_LISTENER"
 
+# Of a UUID: its end is random, also in one that begins with the time.
+_ENGINE_ID_CHARACTERS = 12
+
 # The figures behind these stand in docs/decisions/0001-embedded-prefect-store.md.
 _SERVER_TUNING: Mapping[str, str] = {
     # By default the recorder commits every task run event in a transaction of its own.
@@ -96,6 +99,7 @@ def prefect_server_spec(
 def engine_spec(
     *,
     socket: Path,
+    instance: str,
     data: Path,
     prefect_api_url: str,
     prefect_auth: str | None,
@@ -104,6 +108,9 @@ def engine_spec(
 ) -> ChildSpec:
     """The run engine: takes runs on the Unix socket `socket`, at most `concurrency` at once.
 
+    `instance` is the platform's identity, whose end becomes the engine's. The engine tags its runs
+    in Prefect with it, and ends those that were under way when the one before it was killed.
+
     On SIGTERM it lets running ones finish for up to `drain_seconds`. `prefect_auth` is
     `user:password` of the Prefect API; with None the parent's own Prefect variables count.
     """
@@ -111,6 +118,7 @@ def engine_spec(
     env = {
         **_PRIVACY,
         "PROMPTOPS_ENGINE_SOCKET": str(socket),
+        "PROMPTOPS_ENGINE_ID": instance[-_ENGINE_ID_CHARACTERS:],
         "PROMPTOPS_ENGINE_CONCURRENCY": str(concurrency),
         "PROMPTOPS_ENGINE_DRAIN_SECONDS": f"{drain_seconds:g}",
         "PREFECT_API_URL": prefect_api_url,

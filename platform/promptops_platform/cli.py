@@ -13,7 +13,12 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from promptops_flows.children import engine_spec
-from promptops_platform.data_folder import DataFolderInUse, DataFolderLock, DataFolderNotUsable
+from promptops_platform.data_folder import (
+    DataFolderInUse,
+    DataFolderLock,
+    DataFolderNotUsable,
+    instance_id,
+)
 from promptops_platform.db.schema import DatabaseNotUsable, SchemaRefused, migrate
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.errors import PlatformError
@@ -106,6 +111,7 @@ def _become_engine(settings: Settings) -> None:
     auth = settings.prefect_api_auth_string
     spec = engine_spec(
         socket=settings.engine_socket,
+        instance=instance_id(settings.data),
         data=Path(settings.data),
         prefect_api_url=settings.prefect_api_url or "",
         prefect_auth=auth.get_secret_value() if auth else None,

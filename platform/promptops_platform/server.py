@@ -15,6 +15,7 @@ from promptops_platform.addresses import ListenAddress, open_sockets
 from promptops_platform.app import Platform, asgi
 from promptops_platform.banner import PrefectAccess, start_text
 from promptops_platform.clock import SystemClock
+from promptops_platform.data_folder import instance_id
 from promptops_platform.settings import Settings
 from promptops_platform.supervision.credentials import stored_credentials
 from promptops_platform.supervision.ports import reserve_port
@@ -25,6 +26,8 @@ from promptops_platform.supervision.supervisor import Supervisor
 PING_SECONDS = 3.0
 LONGEST_WEBSOCKET_MESSAGE = 64 * 1024
 BACKLOG = 2048
+# Longer than clients keep an idle connection, so that they close it, not we while they send.
+KEEP_ALIVE_SECONDS = 120
 PREFECT_HOST = "127.0.0.1"
 # What is left, after the runs were drained, to answer those who asked for them.
 ANSWER_SECONDS = 5.0
@@ -89,6 +92,7 @@ def _children(settings: Settings) -> tuple[list[ChildSpec], PrefectAccess]:
     prefect = _prefect_access(settings)
     engine = engine_spec(
         socket=settings.engine_socket,
+        instance=instance_id(settings.data),
         data=settings.data,
         prefect_api_url=prefect.api_url,
         prefect_auth=prefect.auth,
@@ -175,5 +179,6 @@ def uvicorn_config(application: ASGIApp, settings: Settings) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,
         backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=math.ceil(settings.drain_seconds + ANSWER_SECONDS),
     )

@@ -170,6 +170,8 @@ def test_a_killed_engine_is_started_again(platform: PromptOps, runs: Runs) -> No
     logged = runs.logged(run["id"])
     assert (logged["status"], logged["error"]) == ("error", ENDED_EARLY)
     assert logged["finished_at"]
+    with platform.prefect() as prefect:
+        eventually(lambda: flow_states(prefect, run["flow_run_id"]) == ["Crashed"], seconds=30)
 
     assert runs.ask(workflow).result().status_code == 200
     assert platform.child("engine") != killed
@@ -395,6 +397,9 @@ def test_a_start_right_after_kill_9_and_an_impatient_ctrl_c(
             eventually(lambda: not is_alive(old), seconds=60)
             answer = runs.ask(quick).result()
             assert answer.status_code == 200, answer.text
+            # The new engine left it to the old one, which let it end.
+            with prefect_server.client() as prefect:
+                assert flow_states(prefect, run["flow_run_id"]) == ["Completed"]
 
             # A second Ctrl-C doesn't wait for what runs, which the first one does for 30 seconds.
             endless = runs.ask(runs.workflow("endless", slow(60_000)))

@@ -36,6 +36,7 @@ def test_everything_prefect_writes_lies_in_the_data_folder(tmp_path: Path) -> No
 def test_the_engine_gets_its_socket_and_prefects_address(tmp_path: Path) -> None:
     spec = engine_spec(
         socket=tmp_path / "engine.sock",
+        instance="019b2c3d4e5f7a8b9c0d1e2f3a4b5c6d",
         data=tmp_path,
         prefect_api_url="http://127.0.0.1:4200/api",
         prefect_auth=SECRET,
@@ -44,6 +45,7 @@ def test_the_engine_gets_its_socket_and_prefects_address(tmp_path: Path) -> None
     )
     assert spec.argv == (sys.executable, "-m", "promptops_flows.engine")
     assert spec.env["PROMPTOPS_ENGINE_SOCKET"] == str(tmp_path / "engine.sock")
+    assert spec.env["PROMPTOPS_ENGINE_ID"] == "1e2f3a4b5c6d"
     assert spec.env["PROMPTOPS_ENGINE_CONCURRENCY"] == "8"
     assert spec.env["PROMPTOPS_ENGINE_DRAIN_SECONDS"] == "30"
     assert spec.env["PREFECT_API_AUTH_STRING"] == SECRET
@@ -53,6 +55,7 @@ def test_the_engine_gets_its_socket_and_prefects_address(tmp_path: Path) -> None
 def test_a_foreign_prefect_keeps_the_parents_own_login(tmp_path: Path) -> None:
     spec = engine_spec(
         socket=tmp_path / "engine.sock",
+        instance="019b2c3d4e5f7a8b9c0d1e2f3a4b5c6d",
         data=tmp_path,
         prefect_api_url="https://prefect.example/api",
         prefect_auth=None,

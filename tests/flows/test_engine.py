@@ -94,7 +94,8 @@ async def test_prefect_shows_flow_run_and_steps_by_their_names(
     run = flow_run(prefect_server, record.flow_run_id)
     assert run["name"] == "greeting · 3f2a1c"
     assert run["flow_version"] == "7"
-    assert run["tags"] == ["promptops", "workflow", "workspace:acme", "team:red"]
+    tag = f"engine:{engine.engine_id}"
+    assert run["tags"] == ["promptops", "workflow", "workspace:acme", tag, "team:red"]
     assert run["parameters"] == {"name": "Ada"}
     assert (run["state_name"], run["state"]["message"]) == ("Completed", "Steps completed: 3")
     with prefect_server.client() as client:
@@ -129,7 +130,7 @@ async def test_a_failed_step_ends_the_run_in_prefect_too(
     sentence = "provider mock: too many requests, try again in 1 second"
     assert record.result == RunFinished("error", error=f"step 2 (call): {sentence}")
     assert [(step.name, step.state) for step in record.steps] == [
-        ("render", "Completed"),
+        ("", "Completed"),
         ("call", "Failed"),
     ]
     failed = record.steps[1]

@@ -192,6 +192,7 @@ async def test_runs_beyond_the_limit_wait_their_turn(prefect_server: PrefectServ
 def test_a_wrong_set_up_ends_it_with_a_sentence(tmp_path: Path, missing: str, words: str) -> None:
     spec = engine_spec(
         socket=tmp_path / "e.sock",
+        instance="an-engine",
         data=tmp_path,
         prefect_api_url="http://127.0.0.1:1/api",
         prefect_auth=None,

@@ -12,7 +12,11 @@ import pytest
 from promptops_flows.engine.settings import EngineSettings, SettingsError, read_settings
 from promptops_flows.engine.socket_file import SocketInUseError, listen_on
 
-NEEDED = {"PROMPTOPS_ENGINE_SOCKET": "/run/x.sock", "PREFECT_API_URL": "http://127.0.0.1:4200/api"}
+NEEDED = {
+    "PROMPTOPS_ENGINE_SOCKET": "/run/x.sock",
+    "PROMPTOPS_ENGINE_ID": "a1b2",
+    "PREFECT_API_URL": "http://127.0.0.1:4200/api",
+}
 
 
 @pytest.fixture
@@ -23,18 +27,19 @@ def path() -> Iterator[Path]:
 
 
 def test_defaults() -> None:
-    assert read_settings(NEEDED) == EngineSettings(Path("/run/x.sock"), 16, 30.0)
+    assert read_settings(NEEDED) == EngineSettings(Path("/run/x.sock"), "a1b2", 16, 30.0)
 
 
 def test_everything_given() -> None:
     given = {"PROMPTOPS_ENGINE_CONCURRENCY": "4", "PROMPTOPS_ENGINE_DRAIN_SECONDS": "1.5"}
-    assert read_settings({**NEEDED, **given}) == EngineSettings(Path("/run/x.sock"), 4, 1.5)
+    assert read_settings({**NEEDED, **given}) == EngineSettings(Path("/run/x.sock"), "a1b2", 4, 1.5)
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
         ("PROMPTOPS_ENGINE_SOCKET", ""),
+        ("PROMPTOPS_ENGINE_ID", ""),
         ("PREFECT_API_URL", ""),
         ("PROMPTOPS_ENGINE_CONCURRENCY", "0"),
         ("PROMPTOPS_ENGINE_CONCURRENCY", "many"),

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
@@ -40,8 +41,9 @@ THREE_STEPS: list[dict[str, Any]] = [
 
 @dataclass(frozen=True)
 class EngineProcess:
-    """`log` is the file of its output."""
+    """`log` is the file of its output, `engine_id` what outlives its restarts."""
 
+    engine_id: str
     socket: Path
     process: subprocess.Popen[bytes]
     log: Path
@@ -61,12 +63,16 @@ def running_engine(
     concurrency: int = 16,
     drain_seconds: float = 20,
     environment: Mapping[str, str] | None = None,
+    predecessor: EngineProcess | None = None,
 ) -> Iterator[EngineProcess]:
+    """With a `predecessor` it takes over its identity and its socket."""
+    engine_id = predecessor.engine_id if predecessor else uuid.uuid4().hex[-12:]
     # Not pytest's folder: the path of a Unix socket may have about 100 bytes only.
-    folder = Path(tempfile.mkdtemp(prefix="engine-"))
+    folder = predecessor.log.parent if predecessor else Path(tempfile.mkdtemp(prefix="engine-"))
     socket, log = folder / "run" / "engine.sock", folder / "engine.log"
     spec = engine_spec(
         socket=socket,
+        instance=engine_id,
         data=folder,
         prefect_api_url=api_url,
         prefect_auth=auth,
@@ -75,10 +81,11 @@ def running_engine(
     )
     process = spawn(replace(spec, env={**spec.env, **(environment or {})}), log)
     try:
-        yield EngineProcess(socket, process, log)
+        yield EngineProcess(engine_id, socket, process, log)
     finally:
         end(process)
-        shutil.rmtree(folder)
+        if predecessor is None:
+            shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")

@@ -68,7 +68,7 @@ class _Engine(threading.Thread):
         log(logging.INFO, "engine.listening", socket=str(self._settings.socket), pid=os.getpid())
         # Loaded while it already listens: that takes seconds, and clients are told so meanwhile.
         host = await asyncio.to_thread(importlib.import_module, "promptops_flows.engine.host")
-        async with host.prefect_behind(server, self._settings.concurrency):
+        async with host.prefect_behind(server, self._settings):
             await self._stop.wait()
             # Before it closes: from then on the path may be the next engine's, which starts while
             # this one lets its runs end.

@@ -24,9 +24,12 @@ from prefect.utilities.urls import url_for
 
 from promptops_flows.definitions import DefinitionError, parse_steps
 from promptops_flows.engine.compiler import CompiledRun, printable
+from promptops_flows.engine.identity import EngineIdentity
+from promptops_flows.engine.left_behind import LeftBehind
 from promptops_flows.engine.logs import log
-from promptops_flows.engine.prefect_gate import PrefectGate
+from promptops_flows.engine.prefect_gate import PREFECT_ERRORS, PrefectGate
 from promptops_flows.engine.runs import Emit, RunRefusedError, RunUnavailableError
+from promptops_flows.engine.settings import EngineSettings
 from promptops_flows.engine.shown_parameters import shown_parameters
 from promptops_flows.redaction import Redactor
 from promptops_flows.wire import RunFinished, RunRequest
@@ -34,8 +37,6 @@ from promptops_flows.wire import RunFinished, RunRequest
 _PREPARE_SECONDS = 20.0
 _DRAIN_EVENTS_SECONDS = 5.0
 _REPORT_PAUSE_SECONDS = 1.0
-# What Prefect's client raises when the server is away, slow, or answers an error.
-_PREFECT_ERRORS = (httpx.HTTPError, PrefectException, OSError, TimeoutError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +59,12 @@ class PreparedRun:
 class FlowRuns:
     """At most `concurrency` runs execute at a time, the others wait their turn."""
 
-    def __init__(self, client: PrefectClient, gate: PrefectGate, concurrency: int) -> None:
+    def __init__(
+        self, client: PrefectClient, gate: PrefectGate, identity: EngineIdentity, concurrency: int
+    ) -> None:
         self._client = client
         self._gate = gate
+        self._identity = identity
         self._turns = asyncio.Semaphore(concurrency)
         # Holds the open client, which Prefect finds by context; connections know nothing of it.
         self._context = contextvars.copy_context()
@@ -80,7 +84,7 @@ class FlowRuns:
                 return PreparedRun(request, compiled, await self._create(request, compiled, shown))
         except httpx.HTTPStatusError as error:
             raise _as_refusal(error) from error
-        except _PREFECT_ERRORS as error:
+        except PREFECT_ERRORS as error:
             self._gate.suspect()
             raise RunUnavailableError(
                 f"Prefect did not take the run ({type(error).__name__})"
@@ -103,7 +107,7 @@ class FlowRuns:
             await self._client.delete_flow_run(prepared.flow_run.id)
         except ObjectNotFound:
             return  # somebody removed it already
-        except _PREFECT_ERRORS as error:
+        except PREFECT_ERRORS as error:
             fields = {**_names(prepared), "error": type(error).__name__}
             log(logging.WARNING, "run.discard_failed", **fields)
 
@@ -114,7 +118,8 @@ class FlowRuns:
             compiled.flow,
             name=printable(f"{request.key} · {request.run_id[-6:]}"),
             parameters=shown,
-            tags=_tags(request),
+            context=self._identity.context,
+            tags=_tags(request, self._identity),
             state=Pending(),
         )
 
@@ -128,7 +133,7 @@ class FlowRuns:
         # Whatever Prefect raises, and its signals are no Exceptions: how the steps ended stands.
         except (Exception, PrefectSignal) as error:  # noqa: BLE001
             note = f"Prefect failed before the run came to its end ({type(error).__name__})"
-            trace = "" if isinstance(error, _PREFECT_ERRORS) else traceback.format_exc()
+            trace = "" if isinstance(error, PREFECT_ERRORS) else traceback.format_exc()
             log(logging.WARNING, "run.prefect_failed", **_names(prepared), note=note, trace=trace)
             self._report_later(prepared, compiled.state or Crashed(message=note))
             return note
@@ -147,7 +152,7 @@ class FlowRuns:
             try:
                 await self._client.set_flow_run_state(prepared.flow_run.id, state, force=True)
                 log(logging.INFO, "run.reported_late", **_names(prepared), state=state.name)
-            except _PREFECT_ERRORS as error:
+            except PREFECT_ERRORS as error:
                 if isinstance(error, ObjectNotFound):
                     return
                 self._gate.suspect()
@@ -157,15 +162,23 @@ class FlowRuns:
 
 
 @asynccontextmanager
-async def open_flow_runs(gate: PrefectGate, concurrency: int) -> AsyncIterator[FlowRuns]:
-    """One Prefect client for as long as the engine lives; at the end its events are sent off."""
+async def open_flow_runs(gate: PrefectGate, settings: EngineSettings) -> AsyncIterator[FlowRuns]:
+    """One Prefect client for as long as the engine lives; at the end its events are sent off.
+
+    Meanwhile the runs that its predecessor left behind are ended.
+    """
+    identity = EngineIdentity(settings.engine_id)
     async with AsyncClientContext.get_or_create() as context:
-        yield FlowRuns(context.client, gate, concurrency)
+        left_behind = LeftBehind(context.client, gate, identity, settings.lock)
+        ending = asyncio.create_task(left_behind.end())
+        yield FlowRuns(context.client, gate, identity, settings.concurrency)
+        ending.cancel()
+        await asyncio.wait([ending])
     await asyncio.to_thread(EventsWorker.drain_all, _DRAIN_EVENTS_SECONDS)
 
 
-def _tags(request: RunRequest) -> list[str]:
-    own = ["promptops", request.source, f"workspace:{request.workspace}"]
+def _tags(request: RunRequest, identity: EngineIdentity) -> list[str]:
+    own = ["promptops", request.source, f"workspace:{request.workspace}", identity.tag]
     return list(dict.fromkeys([*own, *(printable(tag) for tag in request.tags)]))
 
 

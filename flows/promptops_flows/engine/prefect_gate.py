@@ -8,10 +8,13 @@ import logging
 import ssl
 
 import httpx
+from prefect.exceptions import PrefectException
 from prefect.settings import get_current_settings
 
 from promptops_flows.engine.logs import log
 
+# What Prefect's client raises when the server is away, slow, or answers an error.
+PREFECT_ERRORS = (httpx.HTTPError, PrefectException, OSError, TimeoutError)
 _TIMEOUT_SECONDS = 3.0
 _PERIOD_READY = 2.0
 _PERIOD_NOT_READY = 0.25

@@ -25,11 +25,20 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
-    """`concurrency` runs execute at once; `drain_seconds` is what a stop leaves them to end."""
+    """`concurrency` runs execute at once; `drain_seconds` is what a stop leaves them to end.
+
+    `engine_id` outlives restarts: by it an engine knows the runs of its predecessor.
+    """
 
     socket: Path
+    engine_id: str
     concurrency: int = 16
     drain_seconds: float = 30.0
+
+    @property
+    def lock(self) -> Path:
+        """Locked by the engine of that socket; one that is stopping may hold it for a while."""
+        return self.socket.with_suffix(".lock")
 
 
 def read_settings(environment: Mapping[str, str]) -> EngineSettings:
@@ -37,6 +46,9 @@ def read_settings(environment: Mapping[str, str]) -> EngineSettings:
     socket = environment.get("PROMPTOPS_ENGINE_SOCKET", "")
     if not socket:
         raise SettingsError("PROMPTOPS_ENGINE_SOCKET is not set, give the path of a Unix socket")
+    engine_id = environment.get("PROMPTOPS_ENGINE_ID", "")
+    if not engine_id:
+        raise SettingsError("PROMPTOPS_ENGINE_ID is not set, give a name that outlives restarts")
     if not environment.get("PREFECT_API_URL"):
         raise SettingsError("PREFECT_API_URL is not set, give the URL of Prefect's API")
     concurrency = _number(environment, "PROMPTOPS_ENGINE_CONCURRENCY", 16.0)
@@ -44,6 +56,7 @@ def read_settings(environment: Mapping[str, str]) -> EngineSettings:
         raise SettingsError("PROMPTOPS_ENGINE_CONCURRENCY must be at least 1")
     return EngineSettings(
         socket=Path(socket),
+        engine_id=engine_id,
         concurrency=int(concurrency),
         drain_seconds=_number(environment, "PROMPTOPS_ENGINE_DRAIN_SECONDS", 30.0),
     )
