@@ -58,13 +58,10 @@ async def test_the_next_engine_ends_the_runs_of_a_killed_one(prefect_server: Pre
         foreign = await killed_in_a_run(prefect_server, stranger)
         new = stack.enter_context(running_engine(*at, predecessor=old))
         await new.client().wait_ready(30)
-        own, _ = await stack.enter_async_context(under_way(new.client(), request([ENDLESS])))
-        unready = await stack.enter_async_context(prepared(new.client(), request()))
         await until(prefect_server, "Crashed", *left)
         assert {state(prefect_server, each)["message"] for each in left} == {MESSAGE}
-        untouched = [*foreign, own, unready.flow_run_id]
-        assert names(prefect_server, *untouched) == ["Running", "Pending"] * 2
-        kill(new)
+        assert names(prefect_server, *foreign) == ["Running", "Pending"]
+        assert new.process.poll() is None
 
 
 def leave_behind(client: httpx.Client, count: int, engine: EngineProcess) -> list[str]:
@@ -103,7 +100,7 @@ async def test_more_than_a_page_is_ended_once_prefect_is_back(
             assert await asyncio.to_thread(engine.exit_code) == 0
 
 
-async def test_an_engine_that_still_drains_keeps_its_runs(prefect_server: PrefectServer) -> None:
+async def test_engines_that_live_keep_their_runs(prefect_server: PrefectServer) -> None:
     at = prefect_server.api_url, prefect_server.auth
     async with AsyncExitStack() as stack:
         old = stack.enter_context(running_engine(*at))
@@ -119,12 +116,17 @@ async def test_an_engine_that_still_drains_keeps_its_runs(prefect_server: Prefec
         await new.client().wait_ready(30)
         with prefect_server.client() as client:
             (left,) = leave_behind(client, 1, new)
-        await asyncio.sleep(1.5)
+        own, _ = await stack.enter_async_context(under_way(new.client(), request([ENDLESS])))
+        waiting = await stack.enter_async_context(prepared(new.client(), request()))
+        await asyncio.sleep(1)
         assert names(prefect_server, run_id, left) == ["Running", "Running"]
         assert old.process.poll() is None
         assert [event async for event in events][-1] == RunFinished("ok", "[mock completion]")
         await until(prefect_server, "Crashed", left)
         assert names(prefect_server, run_id) == ["Completed"]
+        await asyncio.sleep(0.5)
+        assert names(prefect_server, own, waiting.flow_run_id) == ["Running", "Pending"]
+        kill(new)
 
 
 async def test_a_run_that_ends_after_all_is_shown_so(
