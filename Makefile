@@ -51,7 +51,8 @@ COMPILE := pyproject.toml --universal --python-version 3.11 --generate-hashes \
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "PromptOps needs Python 3.11 or newer; run make with PYTHON=/path/to/it"; exit 1; }
-	$(PYTHON) -m venv .venv
+	@$(PYTHON) -m venv .venv && test -x .venv/bin/pip \
+		|| { rm -rf .venv; echo "Python can't make .venv; install its venv package (Debian: python3-venv)"; exit 1; }
 
 .venv/.runtime: .venv/bin/python requirements.lock pyproject.toml
 	$(PIP) install --quiet --no-deps --require-hashes -r requirements.lock

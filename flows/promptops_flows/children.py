@@ -6,6 +6,7 @@ import it.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -132,6 +133,9 @@ def engine_spec(
     }
     if prefect_auth is not None:
         env["PREFECT_API_AUTH_STRING"] = prefect_auth
+    # A proxy of the surroundings can't reach a server on this machine's loopback.
+    for name in ("NO_PROXY", "no_proxy"):
+        env[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1,localhost,::1")))
     argv = (sys.executable, "-m", "promptops_flows.engine")
     return ChildSpec(name=ENGINE, argv=argv, env=env, log_name=ENGINE)
 

@@ -178,6 +178,9 @@ class _Connection:
         return await self.receive()
 
     async def send(self, message: Message) -> None:
+        # uvloop raises RuntimeError where asyncio passes over a write after the close.
+        if self._writer.is_closing():
+            raise EngineLost("the connection to the run engine is closed")
         try:
             self._writer.write(encode(message))
             await self._writer.drain()

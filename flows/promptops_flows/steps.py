@@ -15,7 +15,9 @@ from promptops_providers.protocol import CompletionRequest, Usage
 from promptops_providers.registry import get_provider
 
 # A template that repeats its input can grow without end; this much fits into memory and messages.
-MAX_TEXT_CHARACTERS = 4_194_304
+MAX_TEXT_CHARACTERS = 1_048_576
+# What all steps of one run may produce together: the trace keeps and answers every output.
+MAX_RUN_CHARACTERS = 8 * MAX_TEXT_CHARACTERS
 
 
 class StepError(Exception):

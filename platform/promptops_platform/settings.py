@@ -53,7 +53,7 @@ class Settings(BaseSettings):
         default=4 * 1024 * 1024, ge=1024, description="Longest accepted request body, in bytes."
     )
     session_hours: float = Field(
-        default=168.0, gt=0, description="Lifetime of a login session, in hours."
+        default=168.0, gt=0, le=87_600, description="Lifetime of a login session, in hours."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe level that is logged."
@@ -68,10 +68,16 @@ class Settings(BaseSettings):
         default=16, ge=1, description="Runs that the engine executes at once; others wait."
     )
     engine_wait_seconds: float = Field(
-        default=30.0, gt=0, description="Longest wait of a run for an engine that is not ready."
+        default=30.0,
+        gt=0,
+        le=3600,
+        description="Longest wait of a run for an engine that is not ready.",
     )
     drain_seconds: float = Field(
-        default=30.0, ge=0, description="Time that running requests and runs get at a stop."
+        default=30.0,
+        ge=0,
+        le=3600,
+        description="Time that running requests and runs get at a stop.",
     )
     prefect_api_url: str | None = Field(
         default=None,

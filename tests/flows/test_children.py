@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from promptops_flows.children import engine_spec, prefect_server_spec
 
 SECRET = "admin:a-secret"
@@ -64,3 +66,19 @@ def test_a_foreign_prefect_keeps_the_parents_own_login(tmp_path: Path) -> None:
     )
     assert "PREFECT_API_AUTH_STRING" not in spec.env
     assert spec.env["PROMPTOPS_ENGINE_DRAIN_SECONDS"] == "0.5"
+
+
+def test_a_proxy_of_the_surroundings_is_passed_by_for_loopback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "example.org")
+    spec = engine_spec(
+        socket=tmp_path / "engine.sock",
+        data=tmp_path,
+        prefect_api_url="http://127.0.0.1:4200/api",
+        prefect_auth=None,
+        instance="i",
+        concurrency=1,
+        drain_seconds=1,
+    )
+    assert spec.env["NO_PROXY"] == "example.org,127.0.0.1,localhost,::1"

@@ -32,7 +32,7 @@ async def test_the_first_step_has_an_empty_input() -> None:
 
 async def test_a_text_that_would_not_end_is_refused_before_it_is_made() -> None:
     half = "x" * (MAX_TEXT_CHARACTERS // 2 + 1)
-    with pytest.raises(StepError, match="longer than 4,194,304 characters, shorten the template"):
+    with pytest.raises(StepError, match="longer than 1,048,576 characters, shorten the template"):
         await render("{{input}}{{input}}", half)
     with pytest.raises(StepError, match="longer than"):
         await render("{{v}}" * 1000, v=["y" * 5_000])

@@ -12,8 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from harness.ports import free_port
 from promptops_flows.children import ChildSpec, prefect_server_spec
-from promptops_platform.supervision.ports import free_port
 
 _READY_SECONDS = 60.0
 
@@ -38,7 +38,7 @@ class PrefectServer:
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
     """The tuned server on a free port with an empty data folder, up and answering."""
     data = tmp_path_factory.mktemp("prefect-server")
-    port, auth = free_port(0), "admin:test-password"
+    port, auth = free_port(), "admin:test-password"
     spec = prefect_server_spec(data=data, host="127.0.0.1", port=port, auth=auth)
     log = data / "prefect.log"
     process = spawn(spec, log)

@@ -56,6 +56,10 @@ async def test_two_platforms_may_start_on_one_empty_database(
         ("PROMPTOPS_LOG_LEVEL", "loud"),
         ("PROMPTOPS_DATABASE_URL", "user:S3CRET@host/name"),
         ("PROMPTOPS_DATABASE_URL", "mysql://user:S3CRET@host/name"),
+        ("PROMPTOPS_DATABASE_URL", "postgresql://user:S3CRET/x@host/name"),
+        ("PROMPTOPS_DATABASE_URL", "postgresql://user:S3CRET[x@host/name"),
+        ("PROMPTOPS_DRAIN_SECONDS", "inf"),
+        ("PROMPTOPS_SESSION_HOURS", "1e300"),
     ],
 )
 def test_a_bad_setting_is_named(data_folder: Path, variable: str, value: str) -> None:

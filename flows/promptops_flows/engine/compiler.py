@@ -25,7 +25,7 @@ from promptops_flows.definitions import ModelStep, Step, WorkflowDefinition, dis
 from promptops_flows.engine.logs import log
 from promptops_flows.engine.runs import Emit
 from promptops_flows.redaction import Redactor
-from promptops_flows.steps import StepContext, StepError, StepOutput, run_step
+from promptops_flows.steps import MAX_RUN_CHARACTERS, StepContext, StepError, StepOutput, run_step
 from promptops_flows.wire import RunFinished, RunRequest, StepFinished, StepStarted
 
 _DEFAULT_WORKSPACE = "default"
@@ -75,7 +75,7 @@ class CompiledRun:
         return workflow
 
     async def _run_steps(self) -> State[Any]:
-        text = ""
+        text, produced = "", 0
         state: State[Any] | None = None
         for index, step in enumerate(self._definition.steps, 1):
             run = _StepRun(index, step, text, self._context, self._redact)
@@ -83,6 +83,12 @@ class CompiledRun:
             if run.output is None:
                 return self._failed(f"step {index} ({run.name}): {run.error}")
             text = run.output.text
+            produced += len(text)
+            if produced > MAX_RUN_CHARACTERS:
+                return self._failed(
+                    f"step {index} ({run.name}): the steps' outputs are longer than "
+                    f"{MAX_RUN_CHARACTERS:,} characters together; shorten them"
+                )
         self.result = RunFinished("ok", output=text)
         # A state of our own making: returning the text would hand it to Prefect.
         return Completed(message=f"Steps completed: {len(self._definition.steps)}")

@@ -13,7 +13,7 @@ from promptops_platform.errors import Forbidden, Unauthorized
 # How long a token that is not known here may wait for news from other replicas, and how long
 # no other unknown token makes it ask again.
 NEWS_SECONDS = 0.5
-NEWS_PAUSE_SECONDS = 0.1
+PAUSE_SECONDS = 0.1
 
 
 class News(Protocol):
@@ -31,7 +31,8 @@ class Authenticator:
         self._static_actor = Actor(username="admin", role=Role.ADMIN)
         self._sessions = sessions
         self._news = news
-        self._asked_at = float("-inf")
+        self._asked_at = 0.0
+        self._asking: asyncio.Task[None] | None = None
 
     def actor(self, token: str) -> Actor | None:
         """Who holds `token`; None for nobody. Takes no query."""
@@ -61,10 +62,12 @@ class Authenticator:
         return actor
 
     async def _ask_for_news(self) -> None:
+        """Requests that come together share one question, and the next must wait a moment."""
         now = asyncio.get_running_loop().time()
-        if now - self._asked_at >= NEWS_PAUSE_SECONDS:
+        if self._asking is None or (self._asking.done() and now - self._asked_at >= PAUSE_SECONDS):
             self._asked_at = now
-            await self._news.poll_now(NEWS_SECONDS)
+            self._asking = asyncio.create_task(self._news.poll_now(NEWS_SECONDS))
+        await asyncio.shield(self._asking)
 
 
 def require(actor: Actor, permission: Permission) -> None:

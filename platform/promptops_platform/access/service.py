@@ -60,10 +60,7 @@ class AccessService:
 
     async def login_with_token(self, token: str) -> Actor:
         """The caller that a token stands for; raises Unauthorized."""
-        actor = self._authenticator.actor(token)
-        if actor is None:
-            raise Unauthorized("the token is not valid; give another one, or a user name")
-        return actor
+        return await self._authenticator.authenticate(token)
 
     async def login(self, username: str | None, password: str | None) -> tuple[Actor, str]:
         """Open a session; returns the caller and the session's token.

@@ -9,7 +9,7 @@ from promptops_platform.access.permissions import Permission
 from promptops_platform.audit.schemas import AuditEntry
 from promptops_platform.audit.service import AuditTrail
 from promptops_platform.http.envelope import Page
-from promptops_platform.http.paging import Limit, Offset
+from promptops_platform.http.paging import DEFAULT_PAGE, Limit, Offset
 from promptops_platform.http.transactions import Read
 
 router = APIRouter(prefix="/api/audit", tags=["audit"])
@@ -24,7 +24,7 @@ def _service(request: Request) -> AuditTrail:
 async def list_audit(
     service: Annotated[AuditTrail, Depends(_service)],
     transaction: Read,
-    limit: Limit = 50,
+    limit: Limit = DEFAULT_PAGE,
     offset: Offset = 0,
 ) -> Page[AuditEntry]:
     """Who changed what, newest first."""

@@ -169,8 +169,8 @@ class Feed:
         while True:
             try:
                 await self.prune()
-            except DatabaseUnavailable:
-                log.warning("feed_not_pruned")
+            except Exception:
+                log.exception("feed_not_pruned")
             await asyncio.sleep(PRUNE_EVERY_SECONDS)
 
     async def prune(self) -> None:

@@ -29,6 +29,11 @@ class PostgresUrl:
     def __post_init__(self) -> None:
         if not self.url.startswith(SCHEMES):
             raise ValueError(f"must begin with {SCHEMES[0]}; give a PostgreSQL URL")
+        try:
+            _ = urlsplit(self.url).port
+        except ValueError:
+            # Its text would hold a part of the password.
+            raise ValueError("is no URL; percent-encode / # ? @ [ ] in its password") from None
 
     def __str__(self) -> str:
         parts = urlsplit(self.url)

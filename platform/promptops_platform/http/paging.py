@@ -6,10 +6,14 @@ from fastapi import Query
 from pydantic import BeforeValidator
 
 LONGEST_PAGE = 200
+DEFAULT_PAGE = 50
 
 
 def _at_most_a_page(value: object) -> object:
-    """A larger limit is cut to the longest page, as existing clients expect."""
+    """A larger limit is cut to the longest page, as existing clients expect; an empty one means
+    not given."""
+    if value == "":
+        return DEFAULT_PAGE
     if isinstance(value, str) and value.isascii() and value.isdigit():
         return min(int(value[:9]), LONGEST_PAGE)
     return value

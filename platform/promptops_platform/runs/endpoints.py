@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from promptops_platform.access.guard import permits
 from promptops_platform.access.permissions import Permission
 from promptops_platform.http.envelope import Data, Page
-from promptops_platform.http.paging import Limit, Offset
+from promptops_platform.http.paging import DEFAULT_PAGE, Limit, Offset
 from promptops_platform.http.transactions import Read
 from promptops_platform.runs.schemas import Run, RunDetail, RunStats, RunStatus
 from promptops_platform.runs.service import RunLog
@@ -28,7 +28,7 @@ Service = Annotated[RunLog, Depends(_service)]
 async def list_runs(
     service: Service,
     transaction: Read,
-    limit: Limit = 50,
+    limit: Limit = DEFAULT_PAGE,
     offset: Offset = 0,
     status: Annotated[
         RunStatus | None, Query(description="Without it, the runs that have ended.")

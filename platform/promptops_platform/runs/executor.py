@@ -28,6 +28,7 @@ CLOSE_RETRY_SECONDS = 2.0
 # What an overdue run gets to record its end.
 CUT_OFF_SECONDS = 3.0
 RETRY_AFTER_STOP_SECONDS = 5
+NOT_STARTED = "the run was not started: the platform is stopping; try again"
 FAULT = RunFinished(status="error", error="the platform failed to follow the run; see its log")
 LOST = RunFinished(status="error", error="the run engine ended before the run did")
 CUT_OFF = RunFinished(status="error", error="the platform was stopped before the run ended")
@@ -58,6 +59,7 @@ class RunExecutor:
         self._closing: set[asyncio.Task[None]] = set()
         self._started: dict[str, StartedRun] = {}
         self._cut_off = False
+        self._stopping = False
 
     async def run(self, request: RunRequest, *, workspace_id: str) -> RunOutcome:
         """Run to the end.
@@ -65,6 +67,8 @@ class RunExecutor:
         Raises EngineNotReady, with nothing recorded, when the engine could not take the run within
         the configured wait.
         """
+        if self._stopping:
+            raise EngineNotReady(NOT_STARTED, retry_after=RETRY_AFTER_STOP_SECONDS)
         task = asyncio.create_task(self._run(request, workspace_id), name=request.run_id)
         self._active.add(task)
         task.add_done_callback(self._active.discard)
@@ -73,14 +77,18 @@ class RunExecutor:
         except asyncio.CancelledError:
             if not task.cancelled():
                 raise
-            reason = "the run was not started: the platform is stopping; try again"
-            raise EngineNotReady(reason, retry_after=RETRY_AFTER_STOP_SECONDS) from None
+            raise EngineNotReady(NOT_STARTED, retry_after=RETRY_AFTER_STOP_SECONDS) from None
 
     async def drain(self, seconds: float) -> None:
         """Wait for the active runs and for ends that are not written yet, at most `seconds`.
 
-        Runs that take longer are recorded, and answered, as cut off.
+        Runs that take longer are recorded, and answered, as cut off. Those that wait for the
+        engine to take them are not waited for: it is stopping as well.
         """
+        self._stopping = True
+        for task in self._active:
+            if task.get_name() not in self._started:
+                task.cancel()
         waiting = {*self._active, *self._closing}
         if waiting:
             log.info("runs_draining", runs=len(waiting))

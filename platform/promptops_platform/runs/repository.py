@@ -2,6 +2,7 @@
 
 from sqlalchemy import case, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import defer
 
 from promptops_platform.db.tables import RunRow, RunStepRow
 from promptops_platform.runs.schemas import ProviderCount, RunStats
@@ -28,6 +29,8 @@ async def page(
     wanted = RunRow.status == status if status else RunRow.status != RUNNING
     rows = await session.scalars(
         select(RunRow)
+        # A list does not answer it, and it may be megabytes.
+        .options(defer(RunRow.output, raiseload=True))
         .where(wanted)
         .order_by(RunRow.created_at.desc(), RunRow.id.desc())
         .limit(limit)

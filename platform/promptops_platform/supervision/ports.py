@@ -28,9 +28,3 @@ def reserve_port(preferred: int, host: str = "127.0.0.1") -> socket.socket:
         else:
             return reserved
     raise AssertionError("unreachable: port 0 is bound or raises")
-
-
-def free_port(preferred: int, host: str = "127.0.0.1") -> int:
-    """`preferred` when nothing listens there on `host`, else a port the system calls free."""
-    with reserve_port(preferred, host) as reserved:
-        return int(reserved.getsockname()[1])

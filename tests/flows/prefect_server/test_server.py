@@ -16,11 +16,11 @@ import httpx
 import pytest
 
 import harness
+from harness.ports import free_port
 from harness.prefect_server import PrefectServer, end, spawn, wait_until_healthy
 from harness.processes import eventually, is_alive
 from promptops_flows.children import prefect_server_spec
 from promptops_flows.prefect_server import template
-from promptops_platform.supervision.ports import free_port
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -129,7 +129,7 @@ time.sleep(600)
 
 
 def test_a_killed_parent_takes_the_server_along(tmp_path: Path) -> None:
-    port = free_port(0)
+    port = free_port()
     env = {**os.environ, "PYTHONPATH": str(Path(harness.__file__).parents[1])}
     argv = [sys.executable, "-c", PARENT, str(tmp_path), str(port)]
     with subprocess.Popen(argv, env=env, stdout=subprocess.PIPE) as parent:
@@ -149,7 +149,7 @@ def is_healthy(port: int) -> bool:
 
 
 def test_an_older_database_is_migrated_and_keeps_its_rows(tmp_path: Path) -> None:
-    port, auth = free_port(0), "admin:pw"
+    port, auth = free_port(), "admin:pw"
     spec = prefect_server_spec(data=tmp_path, host="127.0.0.1", port=port, auth=auth)
     database = tmp_path / "prefect" / "prefect.db"
     template.install(database)

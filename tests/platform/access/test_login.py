@@ -120,7 +120,8 @@ async def test_a_session_is_known_at_once_to_the_replica_that_is_asked_next(
     async with running_platform(settings) as one, running_platform(settings) as two:
         for _ in range(5):
             token = (await login(one, **ADMIN)).json()["token"]
-            assert (await me(two, token)).status_code == 200
+            both = await asyncio.gather(me(two, token), me(two, token))
+            assert [answer.status_code for answer in both] == [200, 200]
 
 
 async def test_without_a_token_not_even_the_body_is_read(platform: RunningPlatform) -> None:

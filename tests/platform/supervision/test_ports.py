@@ -4,22 +4,27 @@ import socket
 
 import pytest
 
-from promptops_platform.supervision.ports import free_port
+from promptops_platform.supervision.ports import reserve_port
+
+
+def port_of(reserved: socket.socket) -> int:
+    return int(reserved.getsockname()[1])
 
 
 def test_a_free_port_is_taken_as_asked() -> None:
-    port = free_port(0)
-    assert free_port(port) == port
+    with reserve_port(0) as first:
+        port = port_of(first)
+    with reserve_port(port) as second:
+        assert port_of(second) == port
 
 
-def test_a_taken_port_is_replaced_by_a_free_one() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        other = free_port(port)
-        assert other != port
-        socket.create_server(("127.0.0.1", other)).close()
+def test_a_reserved_port_is_nobody_elses() -> None:
+    with reserve_port(0) as first, reserve_port(port_of(first)) as second:
+        assert port_of(second) != port_of(first)
+        with pytest.raises(OSError, match="in use"):
+            socket.create_server(("127.0.0.1", port_of(first)), reuse_port=False)
 
 
 def test_a_foreign_host_is_an_error() -> None:
     with pytest.raises(OSError, match="address"):
-        free_port(0, "192.0.2.1")
+        reserve_port(0, "192.0.2.1")

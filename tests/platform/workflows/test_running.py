@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,6 +18,7 @@ from harness.platform import (
     new_key,
     new_settings,
     running_platform,
+    until,
 )
 from harness.postgres import Postgres
 from harness.prefect_server import PrefectServer
@@ -228,3 +230,26 @@ async def test_a_fault_while_following_a_run_closes_it(
     assert answer.status_code == 500
     assert (await running.http.get("/api/runs?status=running")).json()["total"] == 0
     assert (await running.http.get("/api/runs?status=error")).json()["total"] == before + 1
+
+
+async def test_the_outputs_of_a_run_are_bounded_together(running: RunningPlatform) -> None:
+    """Each step stays below its own bound; a workflow of many steps must not fill the memory."""
+    grow = {"name": "grow", "type": "render", "template": "{{x}}"}
+    trims = [{"name": f"trim {number}", "type": "transform", "op": "trim"} for number in range(12)]
+    answer = await run(running, [grow, *trims], variables={"x": "x" * 1_000_000})
+    assert answer.status_code == 502
+    assert answer.json()["error"].startswith("step 9 (trim 7): the steps' outputs are longer than")
+
+
+async def test_a_run_that_waits_for_an_engine_does_not_hold_up_a_stop(
+    postgres: Postgres, data_folder: Path
+) -> None:
+    settings = await new_settings("sqlite", postgres, data_folder, engine_wait_seconds=60)
+    async with running_platform(settings) as platform:
+        waiting = asyncio.create_task(run(platform, [GREET]))
+        await until(lambda: bool(platform.platform.executor._active))
+        await asyncio.wait_for(platform.platform.executor.drain(30), 5)
+        answer = await waiting
+        assert answer.status_code == 503
+        assert "stopping" in answer.json()["error"]
+        assert (await platform.http.get("/api/runs?status=running")).json()["total"] == 0
