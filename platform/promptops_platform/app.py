@@ -14,9 +14,13 @@ from promptops_flows.engine_client import EngineClient
 from promptops_platform import health
 from promptops_platform.access import endpoints as access_endpoints
 from promptops_platform.access.authentication import Authenticator
+from promptops_platform.access.credentials import CredentialMirror
 from promptops_platform.access.gate import Gate
+from promptops_platform.access.grants import Grants
+from promptops_platform.access.keys import KeyService
 from promptops_platform.access.service import AccessService
-from promptops_platform.access.sessions import SessionMirror
+from promptops_platform.access.users import UserService
+from promptops_platform.access.uses import UseLog
 from promptops_platform.audit import endpoints as audit_endpoints
 from promptops_platform.audit.service import AuditTrail
 from promptops_platform.changes.feed import Feed
@@ -26,7 +30,9 @@ from promptops_platform.clock import Clock, SystemClock
 from promptops_platform.data_folder import instance_id
 from promptops_platform.db.location import PostgresUrl
 from promptops_platform.db.schema import hold_lock, migrate
-from promptops_platform.db.unit_of_work import Database
+from promptops_platform.db.unit_of_work import Database, Transaction
+from promptops_platform.errors import StartRefused
+from promptops_platform.http.allowed_hosts import AllowedHosts
 from promptops_platform.http.cross_origin import CrossOrigin
 from promptops_platform.http.error_answers import install_error_answers
 from promptops_platform.http.request_body import RequestBody
@@ -46,6 +52,7 @@ from promptops_platform.settings import Settings
 from promptops_platform.workflows import endpoints as workflows_endpoints
 from promptops_platform.workflows.service import WorkflowService
 from promptops_platform.workspaces import endpoints as workspaces_endpoints
+from promptops_platform.workspaces.environments import EnvironmentService
 from promptops_platform.workspaces.service import WorkspaceService
 
 log = structlog.get_logger(__name__)
@@ -63,8 +70,10 @@ ROUTERS = (
 # What the routes find on `app.state`.
 ROOMS = (
     "database",
-    "authenticator",
+    "grants",
     "access",
+    "users",
+    "keys",
     "workspaces",
     "prompts",
     "workflows",
@@ -89,35 +98,66 @@ class Platform:
             else None
         )
         self.changes = changes = ChangeLog(self.feed, clock)
-        self.audit = AuditTrail(clock)
-        self.sessions = SessionMirror(self.database, clock)
-        self.authenticator = Authenticator(
-            settings.token.get_secret_value(), self.sessions, self.feed
-        )
-        self.access = AccessService(
-            database=self.database,
-            authenticator=self.authenticator,
-            audit=self.audit,
+        self.grants = grants = Grants(self.database)
+        self.audit = audit = AuditTrail(clock, grants)
+        self._compose_access(clock)
+        self.environments = EnvironmentService(grants)
+        self.workspaces = WorkspaceService(
+            grants=grants,
+            environments=self.environments,
+            audit=audit,
             changes=changes,
             clock=clock,
-            session_lifetime=timedelta(hours=settings.session_hours),
         )
-        self.workspaces = WorkspaceService(audit=self.audit, changes=changes, clock=clock)
-        self.prompts = PromptService(audit=self.audit, changes=changes, clock=clock)
-        self.workflows = WorkflowService(audit=self.audit, changes=changes, clock=clock)
-        self.runs = RunLog(clock=clock, instance=instance_id(settings.data))
+        self.prompts = PromptService(
+            grants=grants,
+            environments=self.environments,
+            audit=audit,
+            changes=changes,
+            clock=clock,
+        )
+        self.workflows = WorkflowService(grants=grants, audit=audit, changes=changes, clock=clock)
+        self.runs = RunLog(grants=grants, clock=clock, instance=instance_id(settings.data))
         self.executor = RunExecutor(
             database=self.database,
             engine=EngineClient(settings.engine_socket),
             runs=self.runs,
             wait_seconds=settings.engine_wait_seconds,
         )
-        self.snapshot = Snapshot(self.database, self.prompts, self.workspaces)
-        self.hub = Hub(self.snapshot, self.authenticator)
+        self.snapshot = Snapshot(self.database, self.prompts, grants)
+        self.hub = Hub(self.snapshot, self.authenticator, grants)
         self.watch = WatchEndpoint(self.hub, self.authenticator, clock)
         # In this order: an event goes out when its change can already be fetched.
-        for consumer in (self.sessions, self.snapshot, self.hub):
+        for consumer in (self.credentials, self.grants, self.snapshot, self.hub):
             self.feed.add(consumer)
+
+    def _compose_access(self, clock: Clock) -> None:
+        lifetime = timedelta(hours=self.settings.session_hours)
+        self.credentials = CredentialMirror(self.database, clock)
+        self.authenticator = Authenticator(
+            self.settings.token.get_secret_value(), self.credentials, self.feed
+        )
+        self.access = AccessService(
+            database=self.database,
+            authenticator=self.authenticator,
+            audit=self.audit,
+            changes=self.changes,
+            clock=clock,
+            session_lifetime=lifetime,
+        )
+        self.users = UserService(
+            access=self.access, audit=self.audit, changes=self.changes, clock=clock
+        )
+        self.keys = KeyService(
+            grants=self.grants, audit=self.audit, changes=self.changes, clock=clock
+        )
+        self.uses = UseLog(
+            database=self.database,
+            credentials=self.credentials,
+            access=self.access,
+            keys=self.keys,
+            session_lifetime=lifetime,
+        )
 
     async def prepare(self) -> None:
         """Bring the database to this release: schema, first rows, runs that a crash left open.
@@ -130,12 +170,27 @@ class Platform:
         async with self.database.write() as transaction:
             await hold_lock(self.database.engines, transaction.session)
             await self.changes.seed(transaction)
-            await self.access.seed(transaction)
+            await self._seed_accounts(transaction)
             await self.workspaces.seed(transaction)
             interrupted = await self.runs.close_orphans(transaction)
         self._prepared = True
         if interrupted:
             log.warning("runs_interrupted", runs=interrupted)
+
+    async def _seed_accounts(self, transaction: Transaction) -> None:
+        """Raises StartRefused for default secrets in production."""
+        production = self.settings.env == "production"
+        if production and self.settings.uses_default_token:
+            raise StartRefused(
+                "PROMPTOPS_ENV is production and the static token is the one everybody knows; set "
+                "PROMPTOPS_TOKEN to a secret of your own"
+            )
+        given = self.settings.admin_password
+        await self.access.seed(
+            transaction,
+            password=given.get_secret_value() if given else None,
+            production=production,
+        )
 
     async def start(self) -> None:
         """Load what is served and follow the changes. Harmless when repeated."""
@@ -144,6 +199,7 @@ class Platform:
         self._started = True
         await self.feed.start()
         self.hub.start()
+        self.uses.start()
         if self.notifications is not None:
             self.notifications.start()
 
@@ -151,6 +207,7 @@ class Platform:
         """Let the runs end, then let go of everything. Harmless when repeated."""
         await self.executor.drain(self.settings.drain_seconds)
         await self.hub.stop()
+        await self.uses.stop()
         if self.notifications is not None:
             await self.notifications.stop()
         await self.feed.stop()
@@ -178,7 +235,7 @@ def asgi(platform: Platform) -> ASGIApp:
         allow_headers=["*"],
         expose_headers=["etag", "x-request-id", "retry-after"],
     )
-    return RequestContext(cors, quiet=_is_fetch)
+    return RequestContext(AllowedHosts(cors, settings.hosts), quiet=_is_fetch)
 
 
 def _is_fetch(path: str) -> bool:

@@ -21,9 +21,9 @@ from promptops_platform.data_folder import (
 )
 from promptops_platform.db.schema import DatabaseNotUsable, SchemaRefused, migrate
 from promptops_platform.db.unit_of_work import Database
-from promptops_platform.errors import PlatformError
+from promptops_platform.errors import PlatformError, StartRefused
 from promptops_platform.logs import configure_logs
-from promptops_platform.server import StartRefused, serve_platform
+from promptops_platform.server import serve_platform
 from promptops_platform.settings import Settings
 from promptops_platform.supervision.credentials import UnreadableCredentialsError
 

@@ -18,6 +18,10 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 
+class StartRefused(Exception):
+    """The platform can't start; the text says why and what to do."""
+
+
 class PlatformError(Exception):
     """Base of all errors that become an answer.
 

@@ -16,6 +16,7 @@ from promptops_platform.app import Platform, asgi
 from promptops_platform.banner import PrefectAccess, start_text
 from promptops_platform.clock import SystemClock
 from promptops_platform.data_folder import instance_id
+from promptops_platform.errors import StartRefused
 from promptops_platform.settings import Settings
 from promptops_platform.supervision.credentials import stored_credentials
 from promptops_platform.supervision.ports import reserve_port
@@ -33,10 +34,6 @@ PREFECT_HOST = "127.0.0.1"
 ANSWER_SECONDS = 5.0
 # What a child gets beyond the drain before it is killed.
 KILL_MARGIN_SECONDS = 25.0
-
-
-class StartRefused(Exception):
-    """The platform can't start; the text says why and what to do."""
 
 
 class _Server(uvicorn.Server):
@@ -177,7 +174,9 @@ def uvicorn_config(application: ASGIApp, settings: Settings) -> uvicorn.Config:
         access_log=False,
         log_config=None,
         server_header=False,
-        proxy_headers=False,
+        # Of nobody else a client's address is believed.
+        proxy_headers=bool(settings.proxies),
+        forwarded_allow_ips=settings.proxies,
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=math.ceil(settings.drain_seconds + ANSWER_SECONDS),

@@ -26,6 +26,10 @@ def _postgres_url(value: SecretStr | None) -> SecretStr | None:
     return value
 
 
+def _listed(text: str) -> list[str]:
+    return [each.strip() for each in text.split(",") if each.strip()]
+
+
 class Settings(BaseSettings):
     """Settings as read from `PROMPTOPS_*` (and Prefect's own `PREFECT_API_*`) variables."""
 
@@ -46,8 +50,27 @@ class Settings(BaseSettings):
     token: SecretStr = Field(
         default=SecretStr(DEFAULT_TOKEN), description="Static token; acts as the admin `admin`."
     )
-    cors_origins: Annotated[str, NoDecode] = Field(
-        default="*", description="Origins that browsers may call from, comma-separated; `*` is any."
+    env: Literal["development", "production"] = Field(
+        default="development",
+        description="`production` refuses to start with a default secret.",
+    )
+    admin_password: SecretStr | None = Field(
+        default=None, description="Password of the first account `admin` of a new database."
+    )
+    cors_origins: Annotated[str | None, NoDecode] = Field(
+        default=None,
+        description="Origins that browsers may call from, comma-separated; `*` is any, which is "
+        "the default in development. In production there is none by default.",
+    )
+    allowed_hosts: Annotated[str, NoDecode] = Field(
+        default="*",
+        description="Host names that requests may name, comma-separated; `*.example.org` is any "
+        "below that name.",
+    )
+    trusted_proxies: Annotated[str, NoDecode] = Field(
+        default="",
+        description="Addresses or networks of proxies whose `X-Forwarded-For` and "
+        "`X-Forwarded-Proto` are believed, comma-separated.",
     )
     max_body_bytes: int = Field(
         default=4 * 1024 * 1024, ge=1024, description="Longest accepted request body, in bytes."
@@ -103,7 +126,19 @@ class Settings(BaseSettings):
     @property
     def origins(self) -> list[str]:
         """`cors_origins` as a list."""
-        return [origin.strip() for origin in self.cors_origins.split(",") if origin.strip()]
+        if self.cors_origins is None:
+            return ["*"] if self.env == "development" else []
+        return _listed(self.cors_origins)
+
+    @property
+    def hosts(self) -> list[str]:
+        """`allowed_hosts` as a list, in lower case."""
+        return _listed(self.allowed_hosts.lower())
+
+    @property
+    def proxies(self) -> list[str]:
+        """`trusted_proxies` as a list."""
+        return _listed(self.trusted_proxies)
 
     @property
     def registry(self) -> SqliteFile | PostgresUrl:

@@ -4,11 +4,10 @@ import asyncio
 import hmac
 from typing import Protocol
 
-from promptops_platform.access.permissions import NEEDED_ROLE, Permission, Role, allows
-from promptops_platform.access.schemas import Actor
-from promptops_platform.access.sessions import SessionMirror
-from promptops_platform.access.tokens import SESSION_PREFIX, token_hash
-from promptops_platform.errors import Forbidden, Unauthorized
+from promptops_platform.access.actor import STATIC_TOKEN, Actor
+from promptops_platform.access.credentials import CredentialMirror
+from promptops_platform.access.tokens import KEY_PREFIX, SESSION_PREFIX, token_hash
+from promptops_platform.errors import Unauthorized
 
 # How long a token that is not known here may wait for news from other replicas, and how long
 # no other unknown token makes it ask again.
@@ -17,19 +16,18 @@ PAUSE_SECONDS = 0.1
 
 
 class News(Protocol):
-    """What brings the sessions up to date: the change feed."""
+    """What brings sessions and keys up to date: the change feed."""
 
     async def poll_now(self, seconds: float) -> None:
         """Apply what other replicas have committed up to now."""
 
 
 class Authenticator:
-    """Knows the static token and the open sessions."""
+    """Knows the static token, the open sessions and the API keys."""
 
-    def __init__(self, static_token: str, sessions: SessionMirror, news: News) -> None:
+    def __init__(self, static_token: str, credentials: CredentialMirror, news: News) -> None:
         self._static_token = static_token.encode()
-        self._static_actor = Actor(username="admin", role=Role.ADMIN)
-        self._sessions = sessions
+        self._credentials = credentials
         self._news = news
         self._asked_at = 0.0
         self._asking: asyncio.Task[None] | None = None
@@ -37,28 +35,34 @@ class Authenticator:
     def actor(self, token: str) -> Actor | None:
         """Who holds `token`; None for nobody. Takes no query."""
         if hmac.compare_digest(token.encode(errors="surrogatepass"), self._static_token):
-            return self._static_actor
-        hashed = token_hash(token)
-        session = self._sessions.find(hashed)
-        if session is None:
+            return STATIC_TOKEN
+        credential = self._credentials.find(token_hash(token))
+        if credential is None:
             return None
-        return Actor(session.username, session.role, session_hash=hashed)
+        self._credentials.note_use(credential)
+        return credential.actor
 
     def is_valid(self, actor: Actor) -> bool:
-        """Whether what `actor` logged in with is still valid."""
-        return actor.session_hash is None or self._sessions.find(actor.session_hash) is not None
+        """Whether what `actor` came with is still valid, and still means the same."""
+        if actor.credential is None:
+            return True
+        credential = self._credentials.find(actor.credential)
+        return credential is not None and credential.actor.role == actor.role
 
     async def authenticate(self, token: str | None) -> Actor:
-        """The caller; raises Unauthorized. A session that another replica opened a moment ago is
-        waited for, shortly."""
+        """The caller; raises Unauthorized. A session or key that another replica made a moment ago
+        is waited for, shortly."""
         if not token:
             raise Unauthorized("no token; send the header Authorization: Bearer TOKEN")
         actor = self.actor(token)
-        if actor is None and token.startswith(SESSION_PREFIX):
+        if actor is None and token.startswith((SESSION_PREFIX, KEY_PREFIX)):
             await self._ask_for_news()
             actor = self.actor(token)
         if actor is None:
-            raise Unauthorized("the token is not valid, or its session has ended; log in again")
+            raise Unauthorized(
+                "the token is not valid: its session has ended, or the key was revoked or has "
+                "expired; log in again, or use another key"
+            )
         return actor
 
     async def _ask_for_news(self) -> None:
@@ -68,12 +72,6 @@ class Authenticator:
             self._asked_at = now
             self._asking = asyncio.create_task(self._news.poll_now(NEWS_SECONDS))
         await asyncio.shield(self._asking)
-
-
-def require(actor: Actor, permission: Permission) -> None:
-    """Raises Forbidden, in the words of the wire contract, when the role is too low."""
-    if not allows(actor.role, permission):
-        raise Forbidden(f"forbidden: requires {NEEDED_ROLE[permission]} role")
 
 
 def bearer_token(authorization: str | None) -> str | None:

@@ -1,39 +1,71 @@
-"""Routes of login, logout and the own account."""
+"""Routes of login, logout, the own account, users and API keys."""
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 
+from promptops_platform.access.actor import Actor
+from promptops_platform.access.gate import client_address
 from promptops_platform.access.guard import PUBLIC, permits
-from promptops_platform.access.permissions import Permission
-from promptops_platform.access.schemas import Actor, Done, LoginAnswer, LoginRequest, Me
+from promptops_platform.access.keys import KeyService
+from promptops_platform.access.permissions import Permission, Role
+from promptops_platform.access.schemas import (
+    ApiKey,
+    ApiKeyCreate,
+    Done,
+    LoginAnswer,
+    LoginRequest,
+    Me,
+    NewApiKey,
+    PasswordChange,
+    User,
+    UserCreate,
+    UserUpdate,
+)
 from promptops_platform.access.service import AccessService
-from promptops_platform.http.transactions import Write
+from promptops_platform.access.users import UserService
+from promptops_platform.http.envelope import Data
+from promptops_platform.http.transactions import Read, Write
+from promptops_platform.text import OptionalLine, ResourceId
 
 router = APIRouter(prefix="/api", tags=["access"])
 
 
-def _service(request: Request) -> AccessService:
+def _access(request: Request) -> AccessService:
     service: AccessService = request.app.state.access
     return service
 
 
-Service = Annotated[AccessService, Depends(_service)]
+def _users(request: Request) -> UserService:
+    service: UserService = request.app.state.users
+    return service
+
+
+def _keys(request: Request) -> KeyService:
+    service: KeyService = request.app.state.keys
+    return service
+
+
+Access = Annotated[AccessService, Depends(_access)]
+Users = Annotated[UserService, Depends(_users)]
+Keys = Annotated[KeyService, Depends(_keys)]
 
 
 @router.post("/login", dependencies=[PUBLIC])
-async def login(body: LoginRequest, service: Service) -> LoginAnswer:
+async def login(body: LoginRequest, service: Access, request: Request) -> LoginAnswer:
     """Trade a user name and password, or a token, for a session."""
     if body.token:
         actor = await service.login_with_token(body.token)
-        return LoginAnswer(token=body.token, role=actor.role, username=actor.username)
-    actor, token = await service.login(body.username, body.password)
-    return LoginAnswer(token=token, role=actor.role, username=actor.username)
+        return LoginAnswer(token=body.token, role=actor.role, username=actor.name)
+    actor, token = await service.login(
+        body.username, body.password, address=client_address(request.scope)
+    )
+    return LoginAnswer(token=token, role=actor.role, username=actor.name)
 
 
 @router.post("/logout")
 async def logout(
-    service: Service, transaction: Write, actor: Actor = permits(Permission.OWN_ACCOUNT)
+    service: Access, transaction: Write, actor: Actor = permits(Permission.OWN_ACCOUNT)
 ) -> Done:
     """End the session whose token was sent."""
     await service.logout(transaction, actor)
@@ -43,4 +75,117 @@ async def logout(
 @router.get("/me")
 async def me(actor: Actor = permits(Permission.OWN_ACCOUNT)) -> Me:
     """Who the token belongs to."""
-    return Me(username=actor.username, role=actor.role)
+    return Me(
+        username=actor.name,
+        role=actor.role,
+        workspace_id=actor.workspace_id,
+        environments=sorted(actor.environments),
+    )
+
+
+@router.put("/me/password")
+async def change_own_password(
+    body: PasswordChange, service: Access, actor: Actor = permits(Permission.OWN_ACCOUNT)
+) -> Done:
+    """Change the own password. All of the user's sessions end, this one included."""
+    await service.change_password(actor, body.current_password, body.new_password)
+    return Done()
+
+
+@router.get("/users", dependencies=[permits(Permission.USERS_READ)])
+async def list_users(service: Users, transaction: Read) -> Data[list[User]]:
+    """All accounts, by name."""
+    return Data(data=[User.of(row) for row in await service.every(transaction)])
+
+
+@router.post("/users")
+async def create_user(
+    body: UserCreate,
+    service: Users,
+    transaction: Write,
+    actor: Actor = permits(Permission.USERS_WRITE),
+) -> Data[User]:
+    """Make an account."""
+    row = await service.create(
+        transaction,
+        actor=actor,
+        username=body.username,
+        password=body.password,
+        role=body.role or Role.VIEWER,
+    )
+    return Data(data=User.of(row))
+
+
+@router.put("/users/{user_id}")
+async def update_user(
+    user_id: ResourceId,
+    body: UserUpdate,
+    service: Users,
+    transaction: Write,
+    actor: Actor = permits(Permission.USERS_WRITE),
+) -> Data[User]:
+    """Give an account another password, which ends its sessions, or another role."""
+    row = await service.update(
+        transaction, user_id, actor=actor, password=body.password, role=body.role
+    )
+    return Data(data=User.of(row))
+
+
+@router.delete("/users/{user_id}")
+async def delete_user(
+    user_id: ResourceId,
+    service: Users,
+    transaction: Write,
+    actor: Actor = permits(Permission.USERS_WRITE),
+) -> Done:
+    """Delete an account; its sessions end."""
+    await service.delete(transaction, user_id, actor=actor)
+    return Done()
+
+
+@router.get("/keys")
+async def list_api_keys(
+    service: Keys,
+    transaction: Read,
+    workspace: Annotated[OptionalLine, Query(description="Id or slug.")] = None,
+    prefix: Annotated[OptionalLine, Query(description="How the key begins.")] = None,
+    q: Annotated[OptionalLine, Query(description="Text in the name.")] = None,
+    actor: Actor = permits(Permission.KEYS_READ),
+) -> Data[list[ApiKey]]:
+    """The API keys that the caller may manage, newest first."""
+    rows = await service.search(
+        transaction, actor=actor, workspace=workspace, prefix=prefix, text=q
+    )
+    return Data(data=[ApiKey.of(row) for row in rows])
+
+
+@router.post("/keys")
+async def create_api_key(
+    body: ApiKeyCreate,
+    service: Keys,
+    transaction: Write,
+    actor: Actor = permits(Permission.KEYS_WRITE),
+) -> Data[NewApiKey]:
+    """Make an API key. The answer shows it, this once."""
+    row, key = await service.create(
+        transaction,
+        actor=actor,
+        name=body.name,
+        role=body.role,
+        workspace=body.workspace,
+        environments=body.environments,
+        expires_at=body.expires_at,
+    )
+    return Data(data=NewApiKey.made(row, key))
+
+
+@router.delete("/keys/{key_id}")
+async def revoke_api_key(
+    key_id: ResourceId,
+    service: Keys,
+    transaction: Write,
+    actor: Actor = permits(Permission.KEYS_WRITE),
+) -> Done:
+    """Revoke an API key: it is refused, and its connections end, within a second."""
+    await service.revoke(transaction, key_id, actor=actor)
+    return Done()

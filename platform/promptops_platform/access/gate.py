@@ -1,5 +1,7 @@
 """The gate before the API: who has no valid token is turned away before the body is read."""
 
+from dataclasses import replace
+
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -28,11 +30,20 @@ class Gate:
             path = scope["path"]
             if path.startswith(PREFIX) and path not in PUBLIC_PATHS:
                 try:
-                    scope["actor"] = await self._authenticator.authenticate(_token(scope))
+                    actor = await self._authenticator.authenticate(_token(scope))
                 except PlatformError as error:
                     await answer(error)(scope, receive, send)
                     return
+                scope["actor"] = replace(
+                    actor, address=client_address(scope), request_id=scope["request_id"]
+                )
         await self.app(scope, receive, send)
+
+
+def client_address(scope: Scope) -> str:
+    """The caller's address, as far as it is known."""
+    client = scope.get("client")
+    return str(client[0]) if client else ""
 
 
 def _token(scope: Scope) -> str | None:

@@ -4,13 +4,14 @@ from typing import Any
 
 from fastapi import Depends, Request
 
-from promptops_platform.access.authentication import require
+from promptops_platform.access.actor import Actor
+from promptops_platform.access.grants import Grants
 from promptops_platform.access.permissions import Permission
-from promptops_platform.access.schemas import Actor
 
 
 class Guard:
-    """A dependency that lets only callers with `permission` through, and answers who calls."""
+    """A dependency that lets only callers through who have `permission` somewhere, and answers who
+    calls; whether they have it in the workspace at hand is for the service to ask."""
 
     def __init__(self, permission: Permission) -> None:
         self.permission = permission
@@ -18,7 +19,8 @@ class Guard:
     async def __call__(self, request: Request) -> Actor:
         # The gate has put the caller there; on a public path this fails, and is a fault of ours.
         actor: Actor = request.scope["actor"]
-        require(actor, self.permission)
+        grants: Grants = request.app.state.grants
+        grants.require_somewhere(actor, self.permission)
         return actor
 
 

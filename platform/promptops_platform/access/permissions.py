@@ -4,8 +4,9 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """Roles, each including those before it."""
+    """Roles, each including those before it; `sdk` is the narrow scope of API keys."""
 
+    SDK = "sdk"
     VIEWER = "viewer"
     EDITOR = "editor"
     ADMIN = "admin"
@@ -15,43 +16,81 @@ class Permission(StrEnum):
     """Named by every route that is not public."""
 
     OWN_ACCOUNT = "account:own"
+    USERS_READ = "users:read"
+    USERS_WRITE = "users:write"
+    KEYS_READ = "keys:read"
+    KEYS_WRITE = "keys:write"
     PROMPTS_READ = "prompts:read"
     PROMPTS_WRITE = "prompts:write"
+    PROMPTS_PROTECTED = "prompts:protected"
     PROMPTS_FETCH = "prompts:fetch"
+    ROLLOUTS_READ = "rollouts:read"
+    ROLLOUTS_WRITE = "rollouts:write"
     WORKFLOWS_READ = "workflows:read"
     WORKFLOWS_WRITE = "workflows:write"
     WORKFLOWS_RUN = "workflows:run"
     WORKSPACES_READ = "workspaces:read"
-    WORKSPACES_WRITE = "workspaces:write"
+    WORKSPACES_CREATE = "workspaces:create"
+    WORKSPACES_MANAGE = "workspaces:manage"
+    WORKSPACES_DELETE = "workspaces:delete"
     RUNS_READ = "runs:read"
     AUDIT_READ = "audit:read"
     CLIENTS_READ = "clients:read"
 
 
-RANK = {Role.VIEWER: 0, Role.EDITOR: 1, Role.ADMIN: 2}
+RANK = {role: rank for rank, role in enumerate(Role)}
 
 # The lowest role that has each permission.
 NEEDED_ROLE: dict[Permission, Role] = {
     Permission.OWN_ACCOUNT: Role.VIEWER,
+    Permission.USERS_READ: Role.ADMIN,
+    Permission.USERS_WRITE: Role.ADMIN,
+    Permission.KEYS_READ: Role.ADMIN,
+    Permission.KEYS_WRITE: Role.ADMIN,
     Permission.PROMPTS_READ: Role.VIEWER,
     Permission.PROMPTS_WRITE: Role.EDITOR,
-    Permission.PROMPTS_FETCH: Role.VIEWER,
+    Permission.PROMPTS_PROTECTED: Role.ADMIN,
+    Permission.PROMPTS_FETCH: Role.SDK,
+    Permission.ROLLOUTS_READ: Role.VIEWER,
+    Permission.ROLLOUTS_WRITE: Role.EDITOR,
     Permission.WORKFLOWS_READ: Role.VIEWER,
     Permission.WORKFLOWS_WRITE: Role.EDITOR,
     Permission.WORKFLOWS_RUN: Role.VIEWER,
     Permission.WORKSPACES_READ: Role.VIEWER,
-    Permission.WORKSPACES_WRITE: Role.EDITOR,
+    Permission.WORKSPACES_CREATE: Role.EDITOR,
+    Permission.WORKSPACES_MANAGE: Role.ADMIN,
+    Permission.WORKSPACES_DELETE: Role.ADMIN,
     Permission.RUNS_READ: Role.VIEWER,
     Permission.AUDIT_READ: Role.VIEWER,
     Permission.CLIENTS_READ: Role.VIEWER,
 }
 
+# What concerns no single workspace: a role within one, or a key of one, is not enough.
+GLOBAL = frozenset(
+    {
+        Permission.USERS_READ,
+        Permission.USERS_WRITE,
+        Permission.WORKSPACES_CREATE,
+        Permission.WORKSPACES_DELETE,
+    }
+)
+
 
 def known_role(name: str) -> Role:
-    """The role of that name; an unknown one, of a newer release perhaps, counts as the lowest."""
-    return Role(name) if name in set(Role) else Role.VIEWER
+    """A user's role; an unknown one, of a newer release perhaps, counts as the lowest."""
+    return Role(name) if name in set(Role) - {Role.SDK} else Role.VIEWER
+
+
+def known_key_role(name: str) -> Role:
+    """An API key's role; an unknown one counts as the narrowest."""
+    return Role(name) if name in set(Role) else Role.SDK
 
 
 def allows(role: Role, permission: Permission) -> bool:
     """Whether `role` has `permission`."""
     return RANK[role] >= RANK[NEEDED_ROLE[permission]]
+
+
+def highest(*roles: Role | None) -> Role | None:
+    """The highest of these roles; None where there is none."""
+    return max((role for role in roles if role is not None), key=RANK.__getitem__, default=None)

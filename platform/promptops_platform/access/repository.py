@@ -1,36 +1,65 @@
-"""SQL of users and sessions."""
+"""SQL of users, sessions, API keys, login tries and roles within workspaces."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Select, case, delete, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from promptops_platform.access.permissions import Role, known_role
-from promptops_platform.db.tables import SessionRow, UserRow
+from promptops_platform.access.actor import Actor
+from promptops_platform.access.permissions import Role, known_key_role, known_role
+from promptops_platform.db.search import LIKE_ESCAPE, containing, literal
+from promptops_platform.db.tables import (
+    ApiKeyRow,
+    LoginTryRow,
+    MemberRow,
+    SessionRow,
+    UserRow,
+    WorkspaceRow,
+)
 
 
 @dataclass(frozen=True, slots=True)
-class OpenSession:
-    """A session as it is mirrored in memory."""
+class Credential:
+    """A session or an API key as it is mirrored in memory; `is_session` tells which."""
 
     id: str
     token_hash: str
-    username: str
-    role: Role
-    expires_at: datetime
+    actor: Actor
+    expires_at: datetime | None
+    is_session: bool
 
 
 async def count_users(session: AsyncSession) -> int:
     return await session.scalar(select(func.count()).select_from(UserRow)) or 0
 
 
-async def user_by_name(session: AsyncSession, username: str) -> UserRow | None:
-    result: UserRow | None = await session.scalar(
-        select(UserRow).where(UserRow.username == username)
-    )
+async def users(session: AsyncSession) -> list[UserRow]:
+    """All users, by name."""
+    return list(await session.scalars(select(UserRow).order_by(UserRow.username)))
+
+
+async def user(session: AsyncSession, user_id: str, *, lock: bool = False) -> UserRow | None:
+    return await session.get(UserRow, user_id, with_for_update=lock)
+
+
+async def user_by_name(
+    session: AsyncSession, username: str, *, lock: bool = False
+) -> UserRow | None:
+    query = select(UserRow).where(UserRow.username == username)
+    result: UserRow | None = await session.scalar(query.with_for_update() if lock else query)
     return result
+
+
+async def admins(session: AsyncSession) -> list[str]:
+    """Ids of all admins, locked until the commit, so that two can't remove each other."""
+    rows = await session.scalars(
+        select(UserRow.id).where(UserRow.role == Role.ADMIN).order_by(UserRow.id).with_for_update()
+    )
+    return list(rows)
 
 
 async def default_password_users(session: AsyncSession) -> list[str]:
@@ -45,28 +74,65 @@ async def set_password_hash(session: AsyncSession, user_id: str, password_hash: 
     )
 
 
-async def open_sessions(
-    session: AsyncSession, now: datetime, ids: Sequence[str] | None = None
-) -> list[OpenSession]:
-    """Sessions that are not expired; all, or those of `ids`."""
+async def remove_user(session: AsyncSession, user_id: str) -> None:
+    """Delete a user and, by the foreign keys, the sessions and memberships."""
+    await session.execute(delete(UserRow).where(UserRow.id == user_id))
+
+
+async def credentials(
+    session: AsyncSession,
+    now: datetime,
+    *,
+    ids: Collection[str] | None = None,
+    users: Collection[str] = (),
+) -> list[Credential]:
+    """Sessions and keys that are not expired; all, or those with these ids or of these users."""
+    return [
+        *await _sessions(session, now, ids, users),
+        *await _keys(session, now, ids),
+    ]
+
+
+async def _sessions(
+    session: AsyncSession, now: datetime, ids: Collection[str] | None, users: Collection[str]
+) -> list[Credential]:
     query = (
-        select(
-            SessionRow.id,
-            SessionRow.token_hash,
-            UserRow.username,
-            UserRow.role,
-            SessionRow.expires_at,
-        )
+        select(SessionRow, UserRow.username, UserRow.role)
         .join(UserRow, UserRow.id == SessionRow.user_id)
         .where(SessionRow.expires_at > now)
     )
     if ids is not None:
-        query = query.where(SessionRow.id.in_(ids))
-    rows = await session.execute(query)
+        query = query.where(or_(SessionRow.id.in_(ids), SessionRow.user_id.in_(users)))
     return [
-        OpenSession(session_id, hashed, name, known_role(role), end)
-        for session_id, hashed, name, role, end in rows
+        Credential(
+            id=row.id,
+            token_hash=row.token_hash,
+            actor=Actor(name, known_role(role), row.user_id, row.token_hash),
+            expires_at=row.expires_at,
+            is_session=True,
+        )
+        for row, name, role in await session.execute(query)
     ]
+
+
+async def _keys(
+    session: AsyncSession, now: datetime, ids: Collection[str] | None
+) -> list[Credential]:
+    query = select(ApiKeyRow).where(or_(ApiKeyRow.expires_at.is_(None), ApiKeyRow.expires_at > now))
+    if ids is not None:
+        query = query.where(ApiKeyRow.id.in_(ids))
+    return [_key_credential(row) for row in await session.scalars(query)]
+
+
+def _key_credential(row: ApiKeyRow) -> Credential:
+    actor = Actor(
+        name=f"key {row.name}",
+        role=known_key_role(row.role),
+        credential=row.token_hash,
+        workspace_id=row.workspace_id,
+        environments=frozenset(row.environments),
+    )
+    return Credential(row.id, row.token_hash, actor, row.expires_at, is_session=False)
 
 
 async def session_by_hash(session: AsyncSession, token_hash: str) -> SessionRow | None:
@@ -76,5 +142,118 @@ async def session_by_hash(session: AsyncSession, token_hash: str) -> SessionRow 
     return result
 
 
+async def close_sessions(session: AsyncSession, user_id: str) -> None:
+    """End all sessions of a user."""
+    await session.execute(delete(SessionRow).where(SessionRow.user_id == user_id))
+
+
+async def move_expiry(session: AsyncSession, session_id: str, expires_at: datetime) -> bool:
+    """Let a session live longer; False where it has ended meanwhile."""
+    moved = await session.execute(
+        update(SessionRow)
+        .where(SessionRow.id == session_id, SessionRow.expires_at < expires_at)
+        .values(expires_at=expires_at)
+        .returning(SessionRow.id)
+    )
+    return moved.first() is not None
+
+
 async def delete_expired(session: AsyncSession, now: datetime) -> None:
     await session.execute(delete(SessionRow).where(SessionRow.expires_at <= now))
+
+
+async def api_keys(
+    session: AsyncSession,
+    readable: Collection[str] | None,
+    *,
+    workspace_id: str | None,
+    prefix: str | None,
+    text: str | None,
+) -> list[ApiKeyRow]:
+    """Keys, newest first; `readable` are the workspaces whose keys may be seen, None for all."""
+    query = select(ApiKeyRow).order_by(ApiKeyRow.created_at.desc(), ApiKeyRow.id.desc())
+    if readable is not None:
+        query = query.where(ApiKeyRow.workspace_id.in_(readable))
+    return list(await session.scalars(_filtered_keys(query, workspace_id, prefix, text)))
+
+
+def _filtered_keys(
+    query: Select[tuple[ApiKeyRow]], workspace_id: str | None, prefix: str | None, text: str | None
+) -> Select[tuple[ApiKeyRow]]:
+    if workspace_id is not None:
+        query = query.where(ApiKeyRow.workspace_id == workspace_id)
+    if prefix is not None:
+        query = query.where(ApiKeyRow.prefix.like(f"{literal(prefix)}%", escape=LIKE_ESCAPE))
+    if text is not None:
+        query = query.where(ApiKeyRow.name.ilike(containing(text), escape=LIKE_ESCAPE))
+    return query
+
+
+async def api_key(session: AsyncSession, key_id: str) -> ApiKeyRow | None:
+    return await session.get(ApiKeyRow, key_id)
+
+
+async def note_key_use(session: AsyncSession, key_id: str, at: datetime) -> None:
+    """Another replica may have noted a later use."""
+    await session.execute(
+        update(ApiKeyRow)
+        .where(
+            ApiKeyRow.id == key_id,
+            or_(ApiKeyRow.last_used_at.is_(None), ApiKeyRow.last_used_at < at),
+        )
+        .values(last_used_at=at)
+    )
+
+
+async def count_try(
+    session: AsyncSession, subject: str, now: datetime, window_start: datetime
+) -> tuple[int, datetime]:
+    """Count a login of a subject; returns how many there are in its window, and its start."""
+    table = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    over = LoginTryRow.started_at <= window_start
+    counted = await session.execute(
+        table.insert(LoginTryRow)
+        .values(subject=subject, tries=1, started_at=now)
+        .on_conflict_do_update(
+            index_elements=[LoginTryRow.subject],
+            set_={
+                "tries": case((over, 1), else_=LoginTryRow.tries + 1),
+                "started_at": case((over, now), else_=LoginTryRow.started_at),
+            },
+        )
+        .returning(LoginTryRow.tries, LoginTryRow.started_at)
+    )
+    tries, started_at = counted.one()
+    return tries, started_at
+
+
+async def forget_tries(session: AsyncSession, subject: str) -> None:
+    await session.execute(delete(LoginTryRow).where(LoginTryRow.subject == subject))
+
+
+async def take_back_try(session: AsyncSession, subject: str) -> None:
+    await session.execute(
+        update(LoginTryRow)
+        .where(LoginTryRow.subject == subject, LoginTryRow.tries > 0)
+        .values(tries=LoginTryRow.tries - 1)
+    )
+
+
+async def delete_old_tries(session: AsyncSession, before: datetime) -> None:
+    await session.execute(delete(LoginTryRow).where(LoginTryRow.started_at <= before))
+
+
+async def workspaces(session: AsyncSession) -> list[WorkspaceRow]:
+    """All workspaces, oldest first."""
+    rows = await session.scalars(
+        select(WorkspaceRow).order_by(WorkspaceRow.created_at, WorkspaceRow.id)
+    )
+    return list(rows)
+
+
+async def members(session: AsyncSession) -> dict[tuple[str, str], Role]:
+    """Roles by workspace and user."""
+    rows: Any = await session.execute(
+        select(MemberRow.workspace_id, MemberRow.user_id, MemberRow.role)
+    )
+    return {(workspace_id, user_id): known_role(role) for workspace_id, user_id, role in rows}

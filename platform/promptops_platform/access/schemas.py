@@ -1,23 +1,23 @@
-"""Who calls, and the bodies of the access routes."""
+"""The bodies of the access routes."""
 
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from datetime import datetime
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StringConstraints
 
 from promptops_platform.access.permissions import Role
-from promptops_platform.text import Line, refuse_unprintable
+from promptops_platform.db.tables import ApiKeyRow
+from promptops_platform.http.envelope import Resource
+from promptops_platform.text import Label, Line, Name, OptionalLine, refuse_unprintable
 
-Password = Annotated[str, StringConstraints(max_length=1024), AfterValidator(refuse_unprintable)]
+LONGEST_PASSWORD = 1024
+MOST_ENVIRONMENTS = 50
 
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """The authenticated caller; `session_hash` is None for the static token."""
-
-    username: str
-    role: Role
-    session_hash: str | None = None
+Password = Annotated[
+    str, StringConstraints(max_length=LONGEST_PASSWORD), AfterValidator(refuse_unprintable)
+]
+NewPassword = Annotated[Password, StringConstraints(min_length=1)]
+Username = Annotated[Name, StringConstraints(min_length=1)]
 
 
 class LoginRequest(BaseModel):
@@ -36,8 +36,76 @@ class LoginAnswer(BaseModel):
 
 
 class Me(BaseModel):
+    """The caller; `workspace_id` and `environments` are what an API key is limited to."""
+
     username: str
     role: Role
+    workspace_id: str | None
+    environments: list[str]
+
+
+class PasswordChange(BaseModel):
+    current_password: Password
+    new_password: NewPassword
+
+
+class UserCreate(BaseModel):
+    """A new account. An unknown role becomes `viewer`."""
+
+    username: Username
+    password: NewPassword
+    role: Line | None = None
+
+
+class UserUpdate(BaseModel):
+    """What may be changed; a field that is absent, null or empty stays as it is."""
+
+    password: Password | None = None
+    role: OptionalLine = None
+
+
+class User(Resource):
+    id: str
+    username: str
+    role: Role
+    created_at: datetime
+
+
+class ApiKeyCreate(BaseModel):
+    """A new key. Without a workspace it works in all open ones, without environments in all."""
+
+    name: Annotated[Name, StringConstraints(min_length=1)]
+    role: Role = Field(
+        default=Role.SDK, description="`sdk` may only fetch, watch and report what it has applied."
+    )
+    workspace: OptionalLine = Field(default=None, description="Id or slug.")
+    environments: list[Label] = Field(default=[], max_length=MOST_ENVIRONMENTS)
+    expires_at: AwareDatetime | None = None
+
+
+class ApiKey(Resource):
+    """A key; `prefix` is how it begins. `last_used_at` is written once a minute."""
+
+    id: str
+    name: str
+    prefix: str
+    role: Role
+    workspace_id: str | None
+    environments: list[str]
+    created_by: str
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+
+
+class NewApiKey(ApiKey):
+    """A key that was just made; `key` is shown this once."""
+
+    key: str
+
+    @classmethod
+    def made(cls, row: ApiKeyRow, key: str) -> Self:
+        return cls.of(row, key=key)
 
 
 class Done(BaseModel):

@@ -1,24 +1,26 @@
-"""Accounts and sessions."""
+"""Logins and sessions."""
 
-from datetime import timedelta
-from typing import Protocol
+from datetime import datetime, timedelta
+from typing import Any, Protocol
 
 from promptops_platform.access import repository
+from promptops_platform.access.actor import SYSTEM, Actor
 from promptops_platform.access.authentication import Authenticator
 from promptops_platform.access.passwords import hash_password, needs_rehash, verify_password
 from promptops_platform.access.permissions import Role, known_role
-from promptops_platform.access.schemas import Actor
+from promptops_platform.access.throttle import LoginThrottle
 from promptops_platform.access.tokens import new_session_token, token_hash
 from promptops_platform.changes.schemas import Change, ChangeType
 from promptops_platform.changes.service import ChangeLog
 from promptops_platform.clock import Clock
 from promptops_platform.db.tables import SessionRow, UserRow
 from promptops_platform.db.unit_of_work import Database, Transaction
-from promptops_platform.errors import BadRequest, Unauthorized
+from promptops_platform.errors import BadRequest, StartRefused, Unauthorized
 from promptops_platform.ids import new_id
 
 SEEDED_USER = "admin"
 SEEDED_PASSWORD = "admin"  # noqa: S105  documented, warned of at every start
+WRONG = "wrong user name or password"
 
 
 class AuditRecorder(Protocol):
@@ -28,12 +30,15 @@ class AuditRecorder(Protocol):
         self,
         transaction: Transaction,
         *,
-        actor: str,
+        actor: Actor,
         action: str,
         resource: str,
         resource_id: str,
         key: str,
         summary: str,
+        workspace_id: str | None = None,
+        before: dict[str, Any] | None = None,
+        after: dict[str, Any] | None = None,
     ) -> None:
         """Add an entry."""
 
@@ -56,78 +61,157 @@ class AccessService:
         self._audit = audit
         self._changes = changes
         self._clock = clock
+        self._throttle = LoginThrottle(database, clock)
         self._lifetime = session_lifetime
 
     async def login_with_token(self, token: str) -> Actor:
         """The caller that a token stands for; raises Unauthorized."""
         return await self._authenticator.authenticate(token)
 
-    async def login(self, username: str | None, password: str | None) -> tuple[Actor, str]:
+    async def login(
+        self, username: str | None, password: str | None, *, address: str
+    ) -> tuple[Actor, str]:
         """Open a session; returns the caller and the session's token.
 
         The password is compared outside of any transaction: that takes a quarter of a second.
-        Raises Unauthorized, in the same words and the same time for every wrong pair.
+        Raises Unauthorized, in the same words and the same time for every wrong pair, and
+        TooManyRequests after too many of them.
         """
         if username is None or password is None:
             raise BadRequest("give username and password, or token")
-        async with self._database.read() as transaction:
-            user = await repository.user_by_name(transaction.session, username)
-        if not await verify_password(password, user.password_hash if user else None):
-            raise Unauthorized("wrong user name or password")
-        assert user is not None
+        user = await self._checked(username, password, address)
         grown = await hash_password(password) if needs_rehash(user.password_hash) else None
         token = new_session_token()
         async with self._database.write() as transaction:
+            # It may have been deleted, or got another password, while the old one was compared.
+            current = await repository.user(transaction.session, user.id, lock=True)
+            if current is None or current.password_hash != user.password_hash:
+                raise Unauthorized(WRONG)
             if grown:
-                await repository.set_password_hash(transaction.session, user.id, grown)
-            await self._open_session(transaction, user, token)
-        return Actor(user.username, known_role(user.role), token_hash(token)), token
+                current.password_hash = grown
+            await self._throttle.succeeded(transaction, username, address)
+            await self._open_session(transaction, current.id, token)
+        return Actor(current.username, known_role(current.role), current.id), token
 
-    async def _open_session(self, transaction: Transaction, user: UserRow, token: str) -> None:
+    async def logout(self, transaction: Transaction, actor: Actor) -> None:
+        """End the caller's session; the static token and API keys have none and stay valid."""
+        if actor.credential is None:
+            return
+        row = await repository.session_by_hash(transaction.session, actor.credential)
+        if row is not None:
+            await transaction.session.delete(row)
+            self._changes.record(transaction, Change(ChangeType.SESSION_CLOSED, row.id))
+
+    async def change_password(self, actor: Actor, current: str, new: str) -> None:
+        """Change the caller's own password and end all sessions, this one included.
+
+        Raises BadRequest for callers without a password and for a wrong current one, which counts
+        as a failed login.
+        """
+        if actor.user_id is None:
+            raise BadRequest("this token has no password; log in as a user to change one")
+        user = await self._checked_own(actor, current)
+        hashed = await hash_password(new)
+        async with self._database.write() as transaction:
+            row = await repository.user(transaction.session, user.id, lock=True)
+            if row is None or row.password_hash != user.password_hash:
+                raise BadRequest("the password was changed meanwhile; log in again")
+            await self._throttle.succeeded(transaction, row.username, actor.address)
+            await self.set_password(transaction, row, hashed)
+            self._audited(transaction, actor, row, "changed the own password")
+
+    async def set_password(self, transaction: Transaction, row: UserRow, hashed: str) -> None:
+        """Give a user another password and end all sessions; `hashed` is made by `hash_password`,
+        before the transaction, as it takes long."""
+        row.password_hash = hashed
+        row.has_default_password = False
+        await repository.close_sessions(transaction.session, row.id)
+        self._changes.record(transaction, Change(ChangeType.USER_CHANGED, row.id))
+
+    async def extend(self, transaction: Transaction, session_id: str, used_at: datetime) -> None:
+        """Let a session that was used live on for its whole lifetime from then."""
+        if await repository.move_expiry(transaction.session, session_id, used_at + self._lifetime):
+            self._changes.record(transaction, Change(ChangeType.SESSION_SAVED, session_id))
+
+    async def seed(
+        self, transaction: Transaction, *, password: str | None, production: bool
+    ) -> None:
+        """Make the first account of an empty database; raises StartRefused where it would have
+        the default password in production."""
+        if not await repository.count_users(transaction.session):
+            if production and not password:
+                raise StartRefused(
+                    "PROMPTOPS_ENV is production and there is no account yet; set "
+                    "PROMPTOPS_ADMIN_PASSWORD to the password of the first one"
+                )
+            await self._seed_admin(transaction, password)
+        defaults = await self.default_passwords(transaction)
+        if production and defaults:
+            raise StartRefused(
+                f"PROMPTOPS_ENV is production and the account {defaults[0]!r} still has its "
+                f"default password; run: promptops set-password {defaults[0]}"
+            )
+
+    async def default_passwords(self, transaction: Transaction) -> list[str]:
+        """Names of the accounts that still have their seeded password."""
+        return await repository.default_password_users(transaction.session)
+
+    async def _seed_admin(self, transaction: Transaction, password: str | None) -> None:
+        user = UserRow(
+            id=new_id(),
+            username=SEEDED_USER,
+            password_hash=await hash_password(password or SEEDED_PASSWORD),
+            has_default_password=not password or password == SEEDED_PASSWORD,
+            role=Role.ADMIN,
+            created_at=self._clock.now(),
+        )
+        transaction.session.add(user)
+        self._audited(transaction, SYSTEM, user, "seeded account of a new database", "create")
+
+    async def _checked(self, username: str, password: str, address: str) -> UserRow:
+        """The user with this password."""
+        await self._throttle.count(username, address)
+        async with self._database.read() as transaction:
+            user = await repository.user_by_name(transaction.session, username)
+        if not await verify_password(password, user.password_hash if user else None):
+            raise Unauthorized(WRONG)
+        assert user is not None
+        return user
+
+    async def _checked_own(self, actor: Actor, password: str) -> UserRow:
+        try:
+            return await self._checked(actor.name, password, actor.address)
+        except Unauthorized as error:
+            # Not a 401, on which consoles log out.
+            raise BadRequest("current_password: is wrong") from error
+
+    async def _open_session(self, transaction: Transaction, user_id: str, token: str) -> None:
         now = self._clock.now()
         await repository.delete_expired(transaction.session, now)
         opened = SessionRow(
             id=new_id(),
             token_hash=token_hash(token),
-            user_id=user.id,
+            user_id=user_id,
             created_at=now,
             expires_at=now + self._lifetime,
         )
         transaction.session.add(opened)
-        self._changes.record(transaction, Change(ChangeType.SESSION_OPENED, opened.id))
+        self._changes.record(transaction, Change(ChangeType.SESSION_SAVED, opened.id))
 
-    async def logout(self, transaction: Transaction, actor: Actor) -> None:
-        """End the caller's session; the static token has none and stays valid."""
-        if actor.session_hash is None:
-            return
-        row = await repository.session_by_hash(transaction.session, actor.session_hash)
-        if row is not None:
-            await transaction.session.delete(row)
-            self._changes.record(transaction, Change(ChangeType.SESSION_CLOSED, row.id))
-
-    async def seed(self, transaction: Transaction) -> None:
-        """Make the first account of an empty database."""
-        if await repository.count_users(transaction.session):
-            return
-        user = UserRow(
-            id=new_id(),
-            username=SEEDED_USER,
-            password_hash=await hash_password(SEEDED_PASSWORD),
-            has_default_password=True,
-            role=Role.ADMIN,
-            created_at=self._clock.now(),
-        )
-        transaction.session.add(user)
+    def _audited(
+        self,
+        transaction: Transaction,
+        actor: Actor,
+        user: UserRow,
+        summary: str,
+        action: str = "update",
+    ) -> None:
         self._audit.record(
             transaction,
-            actor="system",
-            action="create",
+            actor=actor,
+            action=action,
             resource="user",
             resource_id=user.id,
             key=user.username,
-            summary="seeded account of a new database",
+            summary=summary,
         )
-
-    async def default_passwords(self, transaction: Transaction) -> list[str]:
-        """Names of the accounts that still have their seeded password."""
-        return await repository.default_password_users(transaction.session)

@@ -1,14 +1,27 @@
-"""Session tokens: random, shown once, stored as a hash."""
+"""Session tokens and API keys: random, shown once, stored as a hash."""
 
 import hashlib
 import secrets
 
 SESSION_PREFIX = "pos_"
+KEY_PREFIX = "pok_"
+# What of a key may be shown and searched: 8 of its 43 random characters.
+SHOWN_CHARACTERS = len(KEY_PREFIX) + 8
 
 
 def new_session_token() -> str:
     """256 random bits."""
     return f"{SESSION_PREFIX}{secrets.token_urlsafe(32)}"
+
+
+def new_api_key() -> str:
+    """256 random bits."""
+    return f"{KEY_PREFIX}{secrets.token_urlsafe(32)}"
+
+
+def shown_prefix(key: str) -> str:
+    """The part of an API key by which people tell it from others."""
+    return key[:SHOWN_CHARACTERS]
 
 
 def token_hash(token: str) -> str:

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 
+from promptops_platform.access.actor import Actor
 from promptops_platform.access.guard import permits
 from promptops_platform.access.permissions import Permission
 from promptops_platform.audit.schemas import AuditEntry
@@ -20,13 +21,14 @@ def _service(request: Request) -> AuditTrail:
     return service
 
 
-@router.get("", dependencies=[permits(Permission.AUDIT_READ)])
+@router.get("")
 async def list_audit(
     service: Annotated[AuditTrail, Depends(_service)],
     transaction: Read,
     limit: Limit = DEFAULT_PAGE,
     offset: Offset = 0,
+    actor: Actor = permits(Permission.AUDIT_READ),
 ) -> Page[AuditEntry]:
     """Who changed what, newest first."""
-    rows, total = await service.page(transaction, limit=limit, offset=offset)
+    rows, total = await service.page(transaction, actor=actor, limit=limit, offset=offset)
     return Page(data=[AuditEntry.of(row, id=str(row.id)) for row in rows], total=total)

@@ -14,8 +14,12 @@ class ChangeType(StrEnum):
     WORKFLOW_SAVED = "workflow.saved"
     WORKFLOW_DELETED = "workflow.deleted"
     WORKSPACE_SAVED = "workspace.saved"
-    SESSION_OPENED = "session.opened"
+    WORKSPACE_DELETED = "workspace.deleted"
+    USER_CHANGED = "user.changed"  # made, edited or deleted
+    SESSION_SAVED = "session.saved"
     SESSION_CLOSED = "session.closed"
+    KEY_SAVED = "key.saved"
+    KEY_REVOKED = "key.revoked"
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,21 @@ class AuditRow(Table):
     resource_id: Mapped[str] = mapped_column(Id)
     key: Mapped[str] = mapped_column(String(200))
     summary: Mapped[str] = mapped_column(Text)
+    address: Mapped[str] = mapped_column(String(64))
+    request_id: Mapped[str] = mapped_column(String(64))
+    before: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    after: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class AuditCountRow(Table):
+    """How many audit entries a workspace has, so that nobody has to count them; the scope is its
+    id, empty for entries of no workspace."""
+
+    __tablename__ = "audit_counts"
+
+    scope: Mapped[str] = mapped_column(Id, primary_key=True)
+    total: Mapped[int] = mapped_column(BigInteger)
 
 
 class UserRow(Table):
@@ -96,7 +110,40 @@ class SessionRow(Table):
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    # Moves on while the session is used.
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+class ApiKeyRow(Table):
+    """A key of an SDK or a script; `prefix` is the part of it that may be shown."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    prefix: Mapped[str] = mapped_column(String(16), index=True)
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    role: Mapped[str] = mapped_column(String(16))
+    # Without one, the key works in all open workspaces.
+    workspace_id: Mapped[str | None] = mapped_column(
+        ForeignKey("workspaces.id", ondelete="CASCADE"), index=True
+    )
+    # Names of environments; an empty list is all of them.
+    environments: Mapped[list[str]] = mapped_column(JSON)
+    created_by: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class LoginTryRow(Table):
+    """Failed logins of an account or an address in the current window."""
+
+    __tablename__ = "login_tries"
+
+    subject: Mapped[str] = mapped_column(String(100), primary_key=True)
+    tries: Mapped[int]
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 
 class WorkspaceRow(Table):
@@ -105,7 +152,36 @@ class WorkspaceRow(Table):
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     name: Mapped[str] = mapped_column(String(200))
     slug: Mapped[str] = mapped_column(String(64), unique=True)
+    visibility: Mapped[str] = mapped_column(String(16))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class MemberRow(Table):
+    """A user's role in one workspace."""
+
+    __tablename__ = "workspace_members"
+
+    workspace_id: Mapped[str] = mapped_column(
+        ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True
+    )
+    user_id: Mapped[str] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    role: Mapped[str] = mapped_column(String(16))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class EnvironmentRow(Table):
+    """An environment of a workspace; `position` orders them, from 0."""
+
+    __tablename__ = "environments"
+
+    workspace_id: Mapped[str] = mapped_column(
+        ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True
+    )
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    position: Mapped[int]
+    protected: Mapped[bool]
 
 
 class PromptRow(Table):
@@ -124,6 +200,13 @@ class PromptRow(Table):
     category: Mapped[str] = mapped_column(Text)
     tags: Mapped[str] = mapped_column(Text)
     model: Mapped[str] = mapped_column(Text)
+    # `text`, or `chat`: then `messages` holds role and content of each, and `content` their texts.
+    kind: Mapped[str] = mapped_column(String(8))
+    messages: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    config: Mapped[dict[str, Any]] = mapped_column(JSON)
+    # Counts the saved changes of the row, for editors who say which one they have seen.
+    revision: Mapped[int]
+    updated_by: Mapped[str] = mapped_column(String(200))
     # A plain id: a foreign key would be circular, and versions are never deleted alone.
     published_id: Mapped[str | None] = mapped_column(Id)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -143,9 +226,51 @@ class PromptVersionRow(Table):
     env: Mapped[str] = mapped_column(String(64))
     content: Mapped[str] = mapped_column(Text)
     model: Mapped[str] = mapped_column(Text)
+    kind: Mapped[str] = mapped_column(String(8))
+    messages: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    config: Mapped[dict[str, Any]] = mapped_column(JSON)
+    note: Mapped[str] = mapped_column(Text)
     content_hash: Mapped[str] = mapped_column(String(64))
     author: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ServedMoveRow(Table):
+    """A move of what a prompt serves: of its published pointer or of its rollout."""
+
+    __tablename__ = "prompt_history"
+
+    id: Mapped[int] = mapped_column(Serial, primary_key=True)
+    prompt_id: Mapped[str] = mapped_column(ForeignKey("prompts.id", ondelete="CASCADE"), index=True)
+    action: Mapped[str] = mapped_column(String(32))
+    env: Mapped[str] = mapped_column(String(64))
+    version: Mapped[str | None] = mapped_column(String(64))
+    previous_version: Mapped[str | None] = mapped_column(String(64))
+    # The rollout's variants from now on; null while there is none.
+    variants: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
+    note: Mapped[str] = mapped_column(Text)
+    actor: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class RolloutRow(Table):
+    """How a prompt's fetches are spread over its versions.
+
+    A variant has `name`, `version` and `weight`, in basis points that add up to 10,000.
+    """
+
+    __tablename__ = "rollouts"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    prompt_id: Mapped[str] = mapped_column(
+        ForeignKey("prompts.id", ondelete="CASCADE"), unique=True
+    )
+    enabled: Mapped[bool]
+    variants: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    # Experiments with different salts assign their subjects independently.
+    salt: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class WorkflowRow(Table):

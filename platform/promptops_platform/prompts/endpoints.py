@@ -4,9 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 
+from promptops_platform.access.actor import Actor
 from promptops_platform.access.guard import permits
 from promptops_platform.access.permissions import Permission
-from promptops_platform.access.schemas import Actor, Done
+from promptops_platform.access.schemas import Done
 from promptops_platform.db.tables import PromptRow
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.http.envelope import Data
@@ -41,7 +42,7 @@ Service = Annotated[PromptService, Depends(_service)]
 Workspaces = Annotated[WorkspaceService, Depends(_workspaces)]
 
 
-@router.get("", dependencies=[permits(Permission.PROMPTS_READ)])
+@router.get("")
 async def list_prompts(
     service: Service,
     workspaces: Workspaces,
@@ -51,11 +52,14 @@ async def list_prompts(
     category: OptionalLine = None,
     tag: OptionalLine = None,
     workspace: Annotated[OptionalLine, Query(description="Id or slug.")] = None,
+    actor: Actor = permits(Permission.PROMPTS_READ),
 ) -> Data[list[Prompt]]:
     """Prompts, newest change first."""
-    workspace_id = (await workspaces.find(transaction, workspace)).id if workspace else None
+    workspace_id = None
+    if workspace:
+        workspace_id = (await workspaces.find(transaction, workspace, actor=actor)).id
     wanted = PromptFilter(workspace_id, text=q, env=env, category=category, tag=tag)
-    rows = await service.search(transaction, wanted)
+    rows = await service.search(transaction, wanted, actor=actor)
     return Data(data=[Prompt.of(row, published_version=published) for row, published in rows])
 
 
@@ -69,10 +73,11 @@ async def create_prompt(
     actor: Actor = permits(Permission.PROMPTS_WRITE),
 ) -> Data[Prompt]:
     """Make a prompt. It is served from now on, and each edit of it until its first publish."""
-    found = await workspaces.find(transaction, body.workspace_id or body.workspace or workspace)
+    named = body.workspace_id or body.workspace or workspace
+    found = await workspaces.find(transaction, named, actor=actor)
     row = await service.create(
         transaction,
-        actor=actor.username,
+        actor=actor,
         workspace_id=found.id,
         key=body.key,
         fields=_given(body),
@@ -88,7 +93,7 @@ async def publish_prompt(
     actor: Actor = permits(Permission.PROMPTS_WRITE),
 ) -> Data[PromptVersion]:
     """Publish the working copy: it is served from now on."""
-    version = await service.publish(transaction, body.id, actor=actor.username)
+    version = await service.publish(transaction, body.id, actor=actor)
     return Data(data=PromptVersion.of(version))
 
 
@@ -100,14 +105,19 @@ async def rollback_prompt(
     actor: Actor = permits(Permission.PROMPTS_WRITE),
 ) -> Data[Prompt]:
     """Serve an earlier version again, at once."""
-    row = await service.rollback(transaction, body.id, body.version, actor=actor.username)
+    row = await service.rollback(transaction, body.id, body.version, actor=actor)
     return await _answer(service, transaction, row)
 
 
-@router.get("/{prompt_id}", dependencies=[permits(Permission.PROMPTS_READ)])
-async def get_prompt(prompt_id: ResourceId, service: Service, transaction: Read) -> Data[Prompt]:
+@router.get("/{prompt_id}")
+async def get_prompt(
+    prompt_id: ResourceId,
+    service: Service,
+    transaction: Read,
+    actor: Actor = permits(Permission.PROMPTS_READ),
+) -> Data[Prompt]:
     """A prompt's working copy."""
-    row = await service.get(transaction, prompt_id)
+    row = await service.get(transaction, prompt_id, actor=actor)
     return await _answer(service, transaction, row)
 
 
@@ -120,7 +130,7 @@ async def update_prompt(
     actor: Actor = permits(Permission.PROMPTS_WRITE),
 ) -> Data[Prompt]:
     """Edit the working copy; another `env` moves it. The key stays."""
-    row = await service.update(transaction, prompt_id, actor=actor.username, fields=_given(body))
+    row = await service.update(transaction, prompt_id, actor=actor, fields=_given(body))
     return await _answer(service, transaction, row)
 
 
@@ -132,16 +142,19 @@ async def delete_prompt(
     actor: Actor = permits(Permission.PROMPTS_WRITE),
 ) -> Done:
     """Delete a prompt with its versions."""
-    await service.delete(transaction, prompt_id, actor=actor.username)
+    await service.delete(transaction, prompt_id, actor=actor)
     return Done()
 
 
-@router.get("/{prompt_id}/versions", dependencies=[permits(Permission.PROMPTS_READ)])
+@router.get("/{prompt_id}/versions")
 async def list_versions(
-    prompt_id: ResourceId, service: Service, transaction: Read
+    prompt_id: ResourceId,
+    service: Service,
+    transaction: Read,
+    actor: Actor = permits(Permission.PROMPTS_READ),
 ) -> Data[list[PromptVersion]]:
     """Published versions, newest first."""
-    rows = await service.versions(transaction, prompt_id)
+    rows = await service.versions(transaction, prompt_id, actor=actor)
     return Data(data=[PromptVersion.of(row) for row in rows])
 
 

@@ -105,6 +105,10 @@ def _served_query() -> Select[tuple[str, str, str, str, str, str, str]]:
 
 
 def _filtered(query: _WithLabel, wanted: PromptFilter) -> _WithLabel:
+    if wanted.readable is not None:
+        query = query.where(PromptRow.workspace_id.in_(wanted.readable))
+    if wanted.environments is not None:
+        query = query.where(PromptRow.env.in_(wanted.environments))
     if wanted.workspace_id is not None:
         query = query.where(PromptRow.workspace_id == wanted.workspace_id)
     if wanted.env is not None:

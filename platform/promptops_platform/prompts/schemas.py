@@ -91,10 +91,13 @@ class ServedPrompt:
 
 @dataclass(frozen=True, slots=True)
 class PromptFilter:
-    """Filters of a list; None filters nothing."""
+    """Filters of a list; None filters nothing. `readable` and `environments` are what exists for
+    the caller."""
 
     workspace_id: str | None = None
     text: str | None = None
     env: str | None = None
     category: str | None = None
     tag: str | None = None
+    readable: frozenset[str] | None = None
+    environments: frozenset[str] | None = None

@@ -4,11 +4,15 @@ import hashlib
 import json
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Row
 from sqlalchemy.exc import IntegrityError
 
+from promptops_platform.access.actor import Actor
+from promptops_platform.access.grants import Grants, require_environment
+from promptops_platform.access.permissions import Permission
 from promptops_platform.audit.service import AuditTrail
 from promptops_platform.changes.schemas import Change, ChangeType
 from promptops_platform.changes.service import ChangeLog
@@ -19,6 +23,7 @@ from promptops_platform.errors import Conflict, NotFound
 from promptops_platform.ids import new_id
 from promptops_platform.prompts import repository
 from promptops_platform.prompts.schemas import PromptFilter, ServedPrompt, Slot
+from promptops_platform.workspaces.environments import EnvironmentService
 
 FIRST_ENVIRONMENT = "dev"
 FIRST_VERSION = "v1"
@@ -28,33 +33,59 @@ NUMBERED_LABEL = re.compile(r"v([0-9]{1,18})")
 class PromptService:
     """What can be done to prompts. Each change is audited and recorded in the feed."""
 
-    def __init__(self, *, audit: AuditTrail, changes: ChangeLog, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        grants: Grants,
+        environments: EnvironmentService,
+        audit: AuditTrail,
+        changes: ChangeLog,
+        clock: Clock,
+    ) -> None:
+        self._grants = grants
+        self._environments = environments
         self._audit = audit
         self._changes = changes
         self._clock = clock
 
     async def search(
-        self, transaction: Transaction, wanted: PromptFilter
+        self, transaction: Transaction, wanted: PromptFilter, *, actor: Actor
     ) -> Sequence[Row[tuple[PromptRow, Any]]]:
-        """Prompts with the label that is published, newest change first."""
-        return await repository.search(transaction.session, wanted)
+        """Prompts with the label that is published, newest change first; of those workspaces and
+        environments that exist for the caller."""
+        seen = replace(
+            wanted,
+            readable=self._grants.readable(actor),
+            environments=actor.environments or None,
+        )
+        return await repository.search(transaction.session, seen)
 
     async def get(
-        self, transaction: Transaction, prompt_id: str, *, lock: bool = False
+        self,
+        transaction: Transaction,
+        prompt_id: str,
+        *,
+        actor: Actor,
+        permission: Permission = Permission.PROMPTS_READ,
+        lock: bool = False,
     ) -> PromptRow:
-        """A prompt; raises NotFound."""
+        """A prompt; raises NotFound, also where it doesn't exist for the caller, and Forbidden."""
         row = await repository.get(transaction.session, prompt_id, lock=lock)
-        if row is None:
+        if row is None or not self._grants.can_read(actor, row.workspace_id):
             raise NotFound(f"prompt {prompt_id!r} not found; GET /api/prompts lists them")
+        require_environment(actor, row.env)
+        self._grants.require(actor, permission, row.workspace_id)
         return row
 
     async def published_label(self, transaction: Transaction, row: PromptRow) -> str | None:
         """The label that is published, None before the first publish."""
         return await repository.published_label(transaction.session, row)
 
-    async def versions(self, transaction: Transaction, prompt_id: str) -> list[PromptVersionRow]:
+    async def versions(
+        self, transaction: Transaction, prompt_id: str, *, actor: Actor
+    ) -> list[PromptVersionRow]:
         """Published versions, newest first; raises NotFound for an unknown prompt."""
-        await self.get(transaction, prompt_id)
+        await self.get(transaction, prompt_id, actor=actor)
         return await repository.versions(transaction.session, prompt_id)
 
     async def served(self, transaction: Transaction, slots: Sequence[Slot]) -> list[ServedPrompt]:
@@ -69,13 +100,16 @@ class PromptService:
         self,
         transaction: Transaction,
         *,
-        actor: str,
+        actor: Actor,
         workspace_id: str,
         key: str,
         fields: Mapping[str, str],
     ) -> PromptRow:
         """Make a prompt; raises Conflict when its key is taken in that environment."""
         now = self._clock.now()
+        self._grants.require(actor, Permission.PROMPTS_WRITE, workspace_id)
+        env = fields.get("env", FIRST_ENVIRONMENT)
+        await self._enter(transaction, workspace_id, env, actor, serving=True)
         row = PromptRow(
             id=new_id(),
             workspace_id=workspace_id,
@@ -83,10 +117,15 @@ class PromptService:
             name=fields.get("name", ""),
             content=fields.get("content", ""),
             version=fields.get("version", FIRST_VERSION),
-            env=fields.get("env", FIRST_ENVIRONMENT),
+            env=env,
             category=fields.get("category", ""),
             tags=fields.get("tags", ""),
             model=fields.get("model", ""),
+            kind="text",
+            messages=[],
+            config={},
+            revision=1,
+            updated_by=actor.name,
             published_id=None,
             created_at=now,
             updated_at=now,
@@ -98,38 +137,43 @@ class PromptService:
         return row
 
     async def update(
-        self, transaction: Transaction, prompt_id: str, *, actor: str, fields: Mapping[str, str]
+        self, transaction: Transaction, prompt_id: str, *, actor: Actor, fields: Mapping[str, str]
     ) -> PromptRow:
         """Edit the working copy; a new `env` moves it. Raises NotFound, or Conflict where the key
         is taken in the new environment."""
-        row = await self.get(transaction, prompt_id, lock=True)
+        row = await self._writable(transaction, prompt_id, actor)
         changed = sorted(name for name, value in fields.items() if getattr(row, name) != value)
-        old_env = row.env
+        old_env, serving = row.env, row.published_id is None or "env" in changed
+        await self._enter(transaction, row.workspace_id, old_env, actor, serving=serving)
+        if "env" in changed:
+            await self._enter(transaction, row.workspace_id, fields["env"], actor, serving=True)
         for name in changed:
             setattr(row, name, fields[name])
-        row.updated_at = self._clock.now()
+        self._touch(row, actor)
         await self._flush(transaction, row.key, row.env)
         await self._record_edit(transaction, row, old_env)
         summary = f"changed {', '.join(changed)}" if changed else "saved unchanged"
         self._audited(transaction, row, actor, "update", summary)
         return row
 
-    async def delete(self, transaction: Transaction, prompt_id: str, *, actor: str) -> None:
+    async def delete(self, transaction: Transaction, prompt_id: str, *, actor: Actor) -> None:
         """Delete a prompt with its versions; raises NotFound."""
-        row = await self.get(transaction, prompt_id, lock=True)
+        row = await self._writable(transaction, prompt_id, actor)
+        await self._enter(transaction, row.workspace_id, row.env, actor, serving=True)
         await repository.remove(transaction.session, row.id)
         self._record(transaction, row, ChangeType.PROMPT_DELETED)
         self._audited(transaction, row, actor, "delete", f"deleted from {row.env}")
 
     async def publish(
-        self, transaction: Transaction, prompt_id: str, *, actor: str
+        self, transaction: Transaction, prompt_id: str, *, actor: Actor
     ) -> PromptVersionRow:
         """Publish the working copy and serve it from now on; raises NotFound.
 
         Under a label that is published with the same content that version is served again; with
         other content the next free `vN` is taken, because a published version never changes.
         """
-        row = await self.get(transaction, prompt_id, lock=True)
+        row = await self._writable(transaction, prompt_id, actor)
+        await self._enter(transaction, row.workspace_id, row.env, actor, serving=True)
         hashed = content_hash(row.content, row.model)
         published = await repository.version(transaction.session, row.id, row.version)
         if published is None or published.content_hash != hashed:
@@ -138,16 +182,17 @@ class PromptService:
                 row.version = next_label(taken)
             published = self._new_version(transaction, row, hashed, actor)
         row.published_id = published.id
-        row.updated_at = self._clock.now()
+        self._touch(row, actor)
         self._record(transaction, row, ChangeType.PROMPT_PUBLISHED)
         self._audited(transaction, row, actor, "publish", f"published {row.version} to {row.env}")
         return published
 
     async def rollback(
-        self, transaction: Transaction, prompt_id: str, label: str, *, actor: str
+        self, transaction: Transaction, prompt_id: str, label: str, *, actor: Actor
     ) -> PromptRow:
         """Serve an earlier version again and make it the working copy; raises NotFound."""
-        row = await self.get(transaction, prompt_id, lock=True)
+        row = await self._writable(transaction, prompt_id, actor)
+        await self._enter(transaction, row.workspace_id, row.env, actor, serving=True)
         target = await repository.version(transaction.session, row.id, label)
         if target is None:
             raise NotFound(
@@ -156,13 +201,13 @@ class PromptService:
             )
         row.content, row.model, row.version = target.content, target.model, target.version
         row.published_id = target.id
-        row.updated_at = self._clock.now()
+        self._touch(row, actor)
         self._record(transaction, row, ChangeType.PROMPT_UPDATED)
         self._audited(transaction, row, actor, "rollback", f"rolled back to {label} in {row.env}")
         return row
 
     def _new_version(
-        self, transaction: Transaction, row: PromptRow, hashed: str, actor: str
+        self, transaction: Transaction, row: PromptRow, hashed: str, actor: Actor
     ) -> PromptVersionRow:
         version = PromptVersionRow(
             id=new_id(),
@@ -172,12 +217,38 @@ class PromptService:
             env=row.env,
             content=row.content,
             model=row.model,
+            kind=row.kind,
+            messages=row.messages,
+            config=row.config,
+            note="",
             content_hash=hashed,
-            author=actor,
+            author=actor.name,
             created_at=self._clock.now(),
         )
         transaction.session.add(version)
         return version
+
+    async def _writable(self, transaction: Transaction, prompt_id: str, actor: Actor) -> PromptRow:
+        """A prompt that the caller may change, locked until the commit."""
+        return await self.get(
+            transaction, prompt_id, actor=actor, permission=Permission.PROMPTS_WRITE, lock=True
+        )
+
+    async def _enter(
+        self,
+        transaction: Transaction,
+        workspace_id: str,
+        env: str,
+        actor: Actor,
+        *,
+        serving: bool,
+    ) -> None:
+        await self._environments.enter(transaction, workspace_id, env, actor=actor, serving=serving)
+
+    def _touch(self, row: PromptRow, actor: Actor) -> None:
+        row.updated_at = self._clock.now()
+        row.updated_by = actor.name
+        row.revision += 1
 
     async def _flush(self, transaction: Transaction, key: str, env: str) -> None:
         try:
@@ -217,7 +288,7 @@ class PromptService:
         self._changes.record(transaction, change)
 
     def _audited(
-        self, transaction: Transaction, row: PromptRow, actor: str, action: str, summary: str
+        self, transaction: Transaction, row: PromptRow, actor: Actor, action: str, summary: str
     ) -> None:
         self._audit.record(
             transaction,

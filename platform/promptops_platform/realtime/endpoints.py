@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, Request
 
+from promptops_platform.access.actor import Actor
 from promptops_platform.access.guard import permits
 from promptops_platform.access.permissions import Permission
 from promptops_platform.http.envelope import Data
@@ -11,8 +12,10 @@ from promptops_platform.realtime.schemas import LiveClient
 router = APIRouter(prefix="/api", tags=["realtime"])
 
 
-@router.get("/clients", dependencies=[permits(Permission.CLIENTS_READ)])
-async def list_clients(request: Request) -> Data[list[LiveClient]]:
+@router.get("/clients")
+async def list_clients(
+    request: Request, actor: Actor = permits(Permission.CLIENTS_READ)
+) -> Data[list[LiveClient]]:
     """Live hot-reload connections of this process, newest first."""
     hub: Hub = request.app.state.hub
-    return Data(data=[LiveClient.of(client) for client in hub.clients()])
+    return Data(data=[LiveClient.of(client) for client in hub.clients(actor)])

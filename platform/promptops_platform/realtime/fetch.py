@@ -5,8 +5,9 @@ from urllib.parse import parse_qs
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from promptops_platform.access.authentication import Authenticator, bearer_token, require
-from promptops_platform.access.permissions import Permission
+from promptops_platform.access.actor import Actor
+from promptops_platform.access.authentication import Authenticator, bearer_token
+from promptops_platform.access.grants import require_environment
 from promptops_platform.errors import NotFound, PlatformError
 from promptops_platform.http.error_answers import answer, quoted
 from promptops_platform.realtime.snapshot import Entry, Snapshot
@@ -37,17 +38,18 @@ class FetchEndpoint:
         authorization, if_none_match = _sent(scope)
         try:
             actor = await self._authenticator.authenticate(bearer_token(authorization))
-            require(actor, Permission.PROMPTS_FETCH)
-            entry = self._find(scope)
+            entry = self._find(scope, actor)
         except PlatformError as error:
             await answer(error)(scope, receive, send)
             return
         await _send(entry, if_none_match, scope["method"], send)
 
-    def _find(self, scope: Scope) -> Entry:
+    def _find(self, scope: Scope, actor: Actor) -> Entry:
+        """Every role may fetch what exists for it (Permission.PROMPTS_FETCH)."""
         key = scope["path"][len(PATH) :]
         env, workspace = _asked(scope["query_string"])
-        entry = self._snapshot.lookup(workspace, env, key)
+        require_environment(actor, env)
+        entry = self._snapshot.lookup(actor, workspace, env, key)
         if entry is None:
             where = f"environment {quoted(env)}" + (
                 f" of workspace {quoted(workspace)}" if workspace else ""

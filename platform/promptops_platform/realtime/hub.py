@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import Sequence
 
+from promptops_platform.access.actor import Actor
 from promptops_platform.access.authentication import Authenticator
+from promptops_platform.access.grants import Grants
 from promptops_platform.changes.schemas import Change, ChangeType, NumberedChange
 from promptops_platform.realtime.snapshot import Entry, Snapshot
 from promptops_platform.realtime.watch import Client, Watch
@@ -18,8 +20,9 @@ class Hub:
     """All watching connections of this process; the last consumer of the change feed, so that an
     event goes out when its change is already visible to a fetch."""
 
-    def __init__(self, snapshot: Snapshot, authenticator: Authenticator) -> None:
+    def __init__(self, snapshot: Snapshot, authenticator: Authenticator, grants: Grants) -> None:
         self._snapshot = snapshot
+        self._grants = grants
         self._authenticator = authenticator
         self._watches: dict[str, Watch] = {}
         self._sweeping: asyncio.Task[None] | None = None
@@ -42,9 +45,17 @@ class Hub:
         """Stop sending to `watch`."""
         self._watches.pop(watch.client.id, None)
 
-    def clients(self) -> list[Client]:
-        """Who watches, newest connection first."""
-        return [watch.client for watch in reversed(self._watches.values())]
+    def clients(self, actor: Actor) -> list[Client]:
+        """Who watches, newest connection first; without those of workspaces that don't exist for
+        the caller."""
+        watches = reversed(self._watches.values())
+        return [watch.client for watch in watches if self._may_see(actor, watch)]
+
+    def _may_see(self, actor: Actor, watch: Watch) -> bool:
+        named = watch.actor.workspace_id or watch.workspace
+        if named is None:
+            return actor.workspace_id is None
+        return self._grants.find(actor, named) is not None
 
     def concerns(self, watch: Watch, change: Change) -> bool:
         """Whether the change is of what this watcher would fetch now: not of a prompt that is
@@ -77,7 +88,7 @@ class Hub:
                 watch.put(served.as_update(deleted.env, deleted.key))
 
     def _served(self, watch: Watch, change: Change) -> Entry | None:
-        return self._snapshot.lookup(watch.workspace, change.env, change.key)
+        return self._snapshot.lookup(watch.actor, watch.workspace, change.env, change.key)
 
     async def _sweep_forever(self) -> None:
         while True:

@@ -5,11 +5,12 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from promptops_platform.access.actor import Actor
+from promptops_platform.access.grants import Grants
 from promptops_platform.changes.schemas import Change, ChangeType, NumberedChange
-from promptops_platform.db.unit_of_work import Database, Transaction
+from promptops_platform.db.unit_of_work import Database
 from promptops_platform.prompts.schemas import ServedPrompt, Slot
 from promptops_platform.prompts.service import PromptService
-from promptops_platform.workspaces.service import DEFAULT_WORKSPACE, WorkspaceService
 
 PROMPT_CHANGES = frozenset(
     {
@@ -40,37 +41,34 @@ class Entry(NamedTuple):
 class Snapshot:
     """Ready answers by environment and key; a consumer of the change feed."""
 
-    def __init__(
-        self, database: Database, prompts: PromptService, workspaces: WorkspaceService
-    ) -> None:
+    def __init__(self, database: Database, prompts: PromptService, grants: Grants) -> None:
         self._database = database
         self._prompts = prompts
-        self._workspaces = workspaces
+        self._grants = grants
         # Mostly one entry a name: several only where workspaces use the same key.
         self._entries: dict[tuple[str, str], tuple[Entry, ...]] = {}
-        self._ranks: dict[str, int] = {}
-        self._ids: dict[str, str] = {}
         # What the last load changed, for those who watch.
         self.reloaded: list[Change] = []
 
-    def lookup(self, workspace: str | None, env: str, key: str) -> Entry | None:
-        """The answer for `key`: of `workspace` (id or slug), else of `default`, else of the
-        oldest workspace that holds it. The workspace of an API key comes in as `workspace`."""
+    def lookup(self, actor: Actor, workspace: str | None, env: str, key: str) -> Entry | None:
+        """The answer for `key`: of the workspace of the caller's API key, else of `workspace` (id
+        or slug), else of `default`, else of the oldest one that exists for the caller and holds
+        it."""
         entries = self._entries.get((env, key))
         if entries is None:
             return None
-        if not workspace:
+        named = actor.workspace_id or workspace
+        if named:
+            wanted = self._grants.find(actor, named)
+            return next((each for each in entries if each.workspace_id == wanted), None)
+        readable = self._grants.readable(actor)
+        if readable is None:
             return entries[0]
-        workspace_id = self._ids.get(workspace)
-        for entry in entries:
-            if entry.workspace_id == workspace_id:
-                return entry
-        return None
+        return next((each for each in entries if each.workspace_id in readable), None)
 
     async def load(self) -> None:
         entries: dict[tuple[str, str], tuple[Entry, ...]] = {}
         async with self._database.read() as transaction:
-            await self._load_workspaces(transaction)
             async for served in self._prompts.all_served(transaction):
                 name = (served.env, served.key)
                 entries[name] = self._ranked([*entries.get(name, ()), _entry(served)])
@@ -83,9 +81,6 @@ class Snapshot:
         self._entries = entries
 
     async def apply(self, changes: Sequence[NumberedChange]) -> None:
-        if any(each.change.type == ChangeType.WORKSPACE_SAVED for each in changes):
-            async with self._database.read() as transaction:
-                await self._load_workspaces(transaction)
         slots = {_slot(each) for each in changes if each.change.type in PROMPT_CHANGES}
         if not slots:
             return
@@ -107,15 +102,10 @@ class Snapshot:
         else:
             self._entries.pop((env, key), None)
 
-    async def _load_workspaces(self, transaction: Transaction) -> None:
-        rows = await self._workspaces.every(transaction)
-        oldest_first = sorted(rows, key=lambda row: row.id != DEFAULT_WORKSPACE)
-        self._ranks = {row.id: rank for rank, row in enumerate(oldest_first)}
-        self._ids = {row.slug: row.id for row in rows} | {row.id: row.id for row in rows}
-
     def _ranked(self, entries: Iterable[Entry]) -> tuple[Entry, ...]:
-        last = len(self._ranks)
-        return tuple(sorted(entries, key=lambda each: self._ranks.get(each.workspace_id, last)))
+        ranks = self._grants.ranks
+        last = len(ranks)
+        return tuple(sorted(entries, key=lambda each: ranks.get(each.workspace_id, last)))
 
 
 def _slot(numbered: NumberedChange) -> Slot:

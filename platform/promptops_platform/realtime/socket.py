@@ -8,8 +8,8 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from promptops_platform.access.authentication import Authenticator, bearer_token, require
-from promptops_platform.access.permissions import Permission
+from promptops_platform.access.authentication import Authenticator, bearer_token
+from promptops_platform.access.grants import require_environment
 from promptops_platform.clock import Clock
 from promptops_platform.errors import PlatformError
 from promptops_platform.ids import new_id
@@ -39,13 +39,15 @@ class WatchEndpoint:
         token = bearer_token(websocket.headers.get("authorization")) or query.get("token")
         try:
             actor = await self._authenticator.authenticate(token)
-            require(actor, Permission.PROMPTS_FETCH)
+            client = self._client(websocket)
+            if client.namespace:
+                require_environment(actor, client.namespace)
         except PlatformError as error:
             await websocket.send_denial_response(
                 JSONResponse(error.body(), status_code=error.status)
             )
             return
-        watch = Watch(self._client(websocket), actor, query.get("workspace") or None)
+        watch = Watch(client, actor, query.get("workspace") or None)
         # Watching starts before the handshake is answered: nothing falls between the two.
         self._hub.add(watch)
         try:
@@ -76,7 +78,9 @@ class WatchEndpoint:
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if watch.ended.is_set():
-                await websocket.close(SESSION_ENDED, "the session has ended; log in again")
+                await websocket.close(
+                    SESSION_ENDED, "the session or API key has ended; log in again"
+                )
         finally:
             for task in tasks:
                 task.cancel()

@@ -6,7 +6,7 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass
 from datetime import datetime
 
-from promptops_platform.access.schemas import Actor
+from promptops_platform.access.actor import Actor
 from promptops_platform.changes.schemas import Change
 
 # From here on a watcher counts as slow and gets only the newest event of each key.
@@ -36,7 +36,7 @@ class Watch:
     def __init__(self, client: Client, actor: Actor, workspace: str | None) -> None:
         self.client = client
         self.actor = actor
-        # Set when the session has ended with which the connection was opened.
+        # Set when the session or key has ended with which the connection was opened.
         self.ended = asyncio.Event()
         self.workspace = workspace
         self._waiting: deque[Change] = deque()
@@ -44,8 +44,11 @@ class Watch:
         self._filled = asyncio.Event()
 
     def wants(self, change: Change) -> bool:
-        """Whether the change happened in the namespace that is watched."""
-        return not self.client.namespace or self.client.namespace == change.env
+        """Whether the change happened in the namespace that is watched; without one, in any that
+        an API key is not kept from."""
+        if self.client.namespace:
+            return self.client.namespace == change.env
+        return self.actor.may_enter(change.env)
 
     def put(self, change: Change) -> None:
         """Queue an event."""

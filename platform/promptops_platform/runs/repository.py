@@ -1,6 +1,8 @@
 """SQL of the run log."""
 
-from sqlalchemy import case, func, select
+from collections.abc import Collection
+
+from sqlalchemy import ColumnElement, case, func, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
@@ -23,10 +25,14 @@ async def steps(session: AsyncSession, run_id: str) -> list[RunStepRow]:
 
 
 async def page(
-    session: AsyncSession, status: str | None, limit: int, offset: int
+    session: AsyncSession,
+    readable: Collection[str] | None,
+    status: str | None,
+    limit: int,
+    offset: int,
 ) -> tuple[list[RunRow], int]:
     """Runs, newest first, and how many there are; without a status, the ended ones."""
-    wanted = RunRow.status == status if status else RunRow.status != RUNNING
+    wanted = (RunRow.status == status if status else RunRow.status != RUNNING) & _in(readable)
     rows = await session.scalars(
         select(RunRow)
         # A list does not answer it, and it may be megabytes.
@@ -48,8 +54,9 @@ async def orphans(session: AsyncSession, instance: str) -> list[RunRow]:
     return list(rows)
 
 
-async def stats(session: AsyncSession) -> RunStats:
-    """Totals over the ended runs."""
+async def stats(session: AsyncSession, readable: Collection[str] | None) -> RunStats:
+    """Totals over the ended runs of these workspaces, None for all."""
+    ended = (RunRow.status != RUNNING) & _in(readable)
     row = await session.execute(
         select(
             func.count(),
@@ -57,7 +64,7 @@ async def stats(session: AsyncSession) -> RunStats:
             func.coalesce(func.sum(RunRow.prompt_tokens), 0),
             func.coalesce(func.sum(RunRow.output_tokens), 0),
             func.coalesce(func.avg(RunRow.latency_ms), 0),
-        ).where(RunRow.status != RUNNING)
+        ).where(ended)
     )
     total, ok, prompt_tokens, output_tokens, latency = row.one()
     return RunStats(
@@ -67,15 +74,19 @@ async def stats(session: AsyncSession) -> RunStats:
         prompt_tokens=prompt_tokens,
         output_tokens=output_tokens,
         avg_latency_ms=round(float(latency), 1),
-        by_provider=await _by_provider(session),
+        by_provider=await _by_provider(session, ended),
     )
 
 
-async def _by_provider(session: AsyncSession) -> list[ProviderCount]:
+def _in(readable: Collection[str] | None) -> ColumnElement[bool]:
+    return true() if readable is None else RunRow.workspace_id.in_(readable)
+
+
+async def _by_provider(session: AsyncSession, ended: ColumnElement[bool]) -> list[ProviderCount]:
     count = func.count().label("count")
     rows = await session.execute(
         select(RunRow.provider, count)
-        .where(RunRow.status != RUNNING, RunRow.provider != "")
+        .where(ended, RunRow.provider != "")
         .group_by(RunRow.provider)
         .order_by(count.desc(), RunRow.provider)
     )

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from promptops_flows.engine_client import RunFinished, StepFinished
+from promptops_platform.access.actor import Actor
+from promptops_platform.access.grants import Grants
 from promptops_platform.clock import Clock
 from promptops_platform.db.tables import RunRow, RunStepRow
 from promptops_platform.db.unit_of_work import Transaction
@@ -32,7 +34,8 @@ class NewRun:
 class RunLog:
     """Opens, fills and closes entries of the run log."""
 
-    def __init__(self, *, clock: Clock, instance: str) -> None:
+    def __init__(self, *, grants: Grants, clock: Clock, instance: str) -> None:
+        self._grants = grants
         self._clock = clock
         self._instance = instance
 
@@ -86,7 +89,8 @@ class RunLog:
 
     async def close(self, transaction: Transaction, run_id: str, end: RunFinished) -> None:
         """Record how a run ended."""
-        row = await self.get(transaction, run_id)
+        row = await repository.get(transaction.session, run_id)
+        assert row is not None, "a run that is under way is never deleted"
         await self._close(
             transaction, row, end.status, output=end.output or "", error=end.error or ""
         )
@@ -98,10 +102,10 @@ class RunLog:
             await self._close(transaction, row, "error", output="", error=INTERRUPTED)
         return len(rows)
 
-    async def get(self, transaction: Transaction, run_id: str) -> RunRow:
-        """A run; raises NotFound."""
+    async def get(self, transaction: Transaction, run_id: str, *, actor: Actor) -> RunRow:
+        """A run; raises NotFound, also where its workspace doesn't exist for the caller."""
         row = await repository.get(transaction.session, run_id)
-        if row is None:
+        if row is None or not self._grants.can_read(actor, row.workspace_id):
             raise NotFound(f"run {run_id!r} not found; GET /api/runs lists them")
         return row
 
@@ -110,14 +114,22 @@ class RunLog:
         return await repository.steps(transaction.session, run_id)
 
     async def page(
-        self, transaction: Transaction, *, status: str | None, limit: int, offset: int
+        self,
+        transaction: Transaction,
+        *,
+        actor: Actor,
+        status: str | None,
+        limit: int,
+        offset: int,
     ) -> tuple[list[RunRow], int]:
-        """Runs, newest first, and how many there are; without a status, the ended ones."""
-        return await repository.page(transaction.session, status, limit, offset)
+        """Runs of the workspaces that exist for the caller, newest first, and how many there are;
+        without a status, the ended ones."""
+        readable = self._grants.readable(actor)
+        return await repository.page(transaction.session, readable, status, limit, offset)
 
-    async def stats(self, transaction: Transaction) -> RunStats:
-        """Totals over the ended runs."""
-        return await repository.stats(transaction.session)
+    async def stats(self, transaction: Transaction, *, actor: Actor) -> RunStats:
+        """Totals over the ended runs of the workspaces that exist for the caller."""
+        return await repository.stats(transaction.session, self._grants.readable(actor))
 
     async def _close(
         self, transaction: Transaction, row: RunRow, status: str, *, output: str, error: str

@@ -5,9 +5,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 
 from promptops_flows.engine_client import RunRequest
+from promptops_platform.access.actor import Actor
 from promptops_platform.access.guard import permits
 from promptops_platform.access.permissions import Permission
-from promptops_platform.access.schemas import Actor, Done
+from promptops_platform.access.schemas import Done
 from promptops_platform.db.tables import WorkflowRow
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.errors import BadRequest, StepFailed
@@ -43,17 +44,20 @@ Service = Annotated[WorkflowService, Depends(_service)]
 Workspaces = Annotated[WorkspaceService, Depends(_workspaces)]
 
 
-@router.get("", dependencies=[permits(Permission.WORKFLOWS_READ)])
+@router.get("")
 async def list_workflows(
     service: Service,
     workspaces: Workspaces,
     transaction: Read,
     q: Annotated[OptionalLine, Query(description="Text in key, name or description.")] = None,
     workspace: Annotated[OptionalLine, Query(description="Id or slug.")] = None,
+    actor: Actor = permits(Permission.WORKFLOWS_READ),
 ) -> Data[list[Workflow]]:
     """Workflows, newest change first."""
-    workspace_id = (await workspaces.find(transaction, workspace)).id if workspace else None
-    rows = await service.search(transaction, workspace_id, q)
+    workspace_id = None
+    if workspace:
+        workspace_id = (await workspaces.find(transaction, workspace, actor=actor)).id
+    rows = await service.search(transaction, workspace_id, q, actor=actor)
     return Data(data=[Workflow.of(row) for row in rows])
 
 
@@ -67,10 +71,11 @@ async def create_workflow(
     actor: Actor = permits(Permission.WORKFLOWS_WRITE),
 ) -> Data[Workflow]:
     """Save a new definition."""
-    found = await workspaces.find(transaction, body.workspace_id or body.workspace or workspace)
+    named = body.workspace_id or body.workspace or workspace
+    found = await workspaces.find(transaction, named, actor=actor)
     row = await service.create(
         transaction,
-        actor=actor.username,
+        actor=actor,
         workspace_id=found.id,
         key=body.key,
         fields=_given(body),
@@ -78,12 +83,15 @@ async def create_workflow(
     return Data(data=Workflow.of(row))
 
 
-@router.get("/{workflow_id}", dependencies=[permits(Permission.WORKFLOWS_READ)])
+@router.get("/{workflow_id}")
 async def get_workflow(
-    workflow_id: ResourceId, service: Service, transaction: Read
+    workflow_id: ResourceId,
+    service: Service,
+    transaction: Read,
+    actor: Actor = permits(Permission.WORKFLOWS_READ),
 ) -> Data[Workflow]:
     """A definition."""
-    return Data(data=Workflow.of(await service.get(transaction, workflow_id)))
+    return Data(data=Workflow.of(await service.get(transaction, workflow_id, actor=actor)))
 
 
 @router.put("/{workflow_id}")
@@ -95,7 +103,7 @@ async def update_workflow(
     actor: Actor = permits(Permission.WORKFLOWS_WRITE),
 ) -> Data[Workflow]:
     """Edit a definition. The key stays."""
-    row = await service.update(transaction, workflow_id, actor=actor.username, fields=_given(body))
+    row = await service.update(transaction, workflow_id, actor=actor, fields=_given(body))
     return Data(data=Workflow.of(row))
 
 
@@ -107,20 +115,25 @@ async def delete_workflow(
     actor: Actor = permits(Permission.WORKFLOWS_WRITE),
 ) -> Done:
     """Delete a definition; its runs stay in the log."""
-    await service.delete(transaction, workflow_id, actor=actor.username)
+    await service.delete(transaction, workflow_id, actor=actor)
     return Done()
 
 
-@router.post("/{workflow_id}/run", dependencies=[permits(Permission.WORKFLOWS_RUN)])
+@router.post("/{workflow_id}/run")
 async def run_workflow(
-    workflow_id: ResourceId, request: Request, body: RunWorkflow | None = None
+    workflow_id: ResourceId,
+    request: Request,
+    body: RunWorkflow | None = None,
+    actor: Actor = permits(Permission.WORKFLOWS_RUN),
 ) -> WorkflowResult:
     """Run a workflow to its end, as a Prefect flow. No transaction is open meanwhile."""
     asked = body or RunWorkflow()
     database: Database = request.app.state.database
     async with database.read() as transaction:
-        workflow = await _service(request).get(transaction, workflow_id)
-        workspace = await _workspaces(request).find(transaction, workflow.workspace_id)
+        workflow = await _service(request).get(
+            transaction, workflow_id, actor=actor, permission=Permission.WORKFLOWS_RUN
+        )
+        workspace = await _workspaces(request).find(transaction, workflow.workspace_id, actor=actor)
     executor: RunExecutor = request.app.state.executor
     outcome = await executor.run(
         _run_request(workflow, workspace.slug, asked), workspace_id=workflow.workspace_id

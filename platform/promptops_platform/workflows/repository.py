@@ -1,5 +1,7 @@
 """SQL of workflows."""
 
+from collections.abc import Collection
+
 from sqlalchemy import delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -13,10 +15,16 @@ async def get(session: AsyncSession, workflow_id: str, *, lock: bool = False) ->
 
 
 async def search(
-    session: AsyncSession, workspace_id: str | None, text: str | None
+    session: AsyncSession,
+    readable: Collection[str] | None,
+    workspace_id: str | None,
+    text: str | None,
 ) -> list[WorkflowRow]:
-    """Workflows with `text` in key, name or description, newest change first."""
+    """Workflows of these workspaces, None for all, with `text` in key, name or description; newest
+    change first."""
     query = select(WorkflowRow).order_by(WorkflowRow.updated_at.desc(), WorkflowRow.id.desc())
+    if readable is not None:
+        query = query.where(WorkflowRow.workspace_id.in_(readable))
     if workspace_id is not None:
         query = query.where(WorkflowRow.workspace_id == workspace_id)
     if text is not None:

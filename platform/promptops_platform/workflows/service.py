@@ -5,6 +5,9 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 
 from promptops_flows.definitions import DefinitionError, parse_steps
+from promptops_platform.access.actor import Actor
+from promptops_platform.access.grants import Grants
+from promptops_platform.access.permissions import Permission
 from promptops_platform.audit.service import AuditTrail
 from promptops_platform.changes.schemas import Change, ChangeType
 from promptops_platform.changes.service import ChangeLog
@@ -19,36 +22,53 @@ from promptops_platform.workflows import repository
 class WorkflowService:
     """Saves and finds definitions. Each change is audited and recorded in the feed."""
 
-    def __init__(self, *, audit: AuditTrail, changes: ChangeLog, clock: Clock) -> None:
+    def __init__(
+        self, *, grants: Grants, audit: AuditTrail, changes: ChangeLog, clock: Clock
+    ) -> None:
+        self._grants = grants
         self._audit = audit
         self._changes = changes
         self._clock = clock
 
     async def search(
-        self, transaction: Transaction, workspace_id: str | None, text: str | None
+        self,
+        transaction: Transaction,
+        workspace_id: str | None,
+        text: str | None,
+        *,
+        actor: Actor,
     ) -> list[WorkflowRow]:
-        """Workflows, newest change first."""
-        return await repository.search(transaction.session, workspace_id, text)
+        """Workflows of the workspaces that exist for the caller, newest change first."""
+        readable = self._grants.readable(actor)
+        return await repository.search(transaction.session, readable, workspace_id, text)
 
     async def get(
-        self, transaction: Transaction, workflow_id: str, *, lock: bool = False
+        self,
+        transaction: Transaction,
+        workflow_id: str,
+        *,
+        actor: Actor,
+        permission: Permission = Permission.WORKFLOWS_READ,
+        lock: bool = False,
     ) -> WorkflowRow:
-        """A workflow; raises NotFound."""
+        """A workflow; raises Forbidden, and NotFound also where it doesn't exist for the caller."""
         row = await repository.get(transaction.session, workflow_id, lock=lock)
-        if row is None:
+        if row is None or not self._grants.can_read(actor, row.workspace_id):
             raise NotFound(f"workflow {workflow_id!r} not found; GET /api/workflows lists them")
+        self._grants.require(actor, permission, row.workspace_id)
         return row
 
     async def create(
         self,
         transaction: Transaction,
         *,
-        actor: str,
+        actor: Actor,
         workspace_id: str,
         key: str,
         fields: dict[str, Any],
     ) -> WorkflowRow:
         """Make a workflow; raises BadRequest for steps that can't run, Conflict for a taken key."""
+        self._grants.require(actor, Permission.WORKFLOWS_WRITE, workspace_id)
         now = self._clock.now()
         row = WorkflowRow(
             id=new_id(),
@@ -68,36 +88,57 @@ class WorkflowService:
             raise Conflict(
                 f"key: {key!r} is taken by another workflow; choose another key, or edit that one"
             ) from error
-        self._recorded(transaction, row, actor, "create", ChangeType.WORKFLOW_SAVED)
+        self._recorded(
+            transaction, row, actor, "create", ChangeType.WORKFLOW_SAVED, after=_shown(row)
+        )
         return row
 
     async def update(
-        self, transaction: Transaction, workflow_id: str, *, actor: str, fields: dict[str, Any]
+        self, transaction: Transaction, workflow_id: str, *, actor: Actor, fields: dict[str, Any]
     ) -> WorkflowRow:
         """Edit a workflow; raises NotFound, or BadRequest for steps that can't run."""
-        row = await self.get(transaction, workflow_id, lock=True)
+        row = await self._writable(transaction, workflow_id, actor)
+        before = _shown(row)
         steps = checked_steps(fields.get("steps", row.steps))
         if steps != row.steps:
             row.steps, row.version = steps, row.version + 1
         row.name = fields.get("name", row.name)
         row.description = fields.get("description", row.description)
         row.updated_at = self._clock.now()
-        self._recorded(transaction, row, actor, "update", ChangeType.WORKFLOW_SAVED)
+        self._recorded(
+            transaction, row, actor, "update", ChangeType.WORKFLOW_SAVED, before, _shown(row)
+        )
         return row
 
-    async def delete(self, transaction: Transaction, workflow_id: str, *, actor: str) -> None:
+    async def delete(self, transaction: Transaction, workflow_id: str, *, actor: Actor) -> None:
         """Delete a workflow; raises NotFound."""
-        row = await self.get(transaction, workflow_id, lock=True)
+        row = await self._writable(transaction, workflow_id, actor)
         await repository.remove(transaction.session, row.id)
-        self._recorded(transaction, row, actor, "delete", ChangeType.WORKFLOW_DELETED)
+        self._recorded(
+            transaction, row, actor, "delete", ChangeType.WORKFLOW_DELETED, before=_shown(row)
+        )
+
+    async def _writable(
+        self, transaction: Transaction, workflow_id: str, actor: Actor
+    ) -> WorkflowRow:
+        """A workflow that the caller may change, locked until the commit."""
+        return await self.get(
+            transaction,
+            workflow_id,
+            actor=actor,
+            permission=Permission.WORKFLOWS_WRITE,
+            lock=True,
+        )
 
     def _recorded(
         self,
         transaction: Transaction,
         row: WorkflowRow,
-        actor: str,
+        actor: Actor,
         action: str,
         kind: ChangeType,
+        before: dict[str, Any] | None = None,
+        after: dict[str, Any] | None = None,
     ) -> None:
         self._changes.record(
             transaction, Change(kind, row.id, row.workspace_id, row.key, version=str(row.version))
@@ -111,7 +152,19 @@ class WorkflowService:
             key=row.key,
             summary=f"{action} of workflow {row.key}, version {row.version}",
             workspace_id=row.workspace_id,
+            before=before,
+            after=after,
         )
+
+
+def _shown(row: WorkflowRow) -> dict[str, Any]:
+    """What the audit trail keeps."""
+    return {
+        "name": row.name,
+        "description": row.description,
+        "steps": row.steps,
+        "version": row.version,
+    }
 
 
 def checked_steps(steps: object) -> list[dict[str, Any]]:

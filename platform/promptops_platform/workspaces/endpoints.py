@@ -4,9 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 
+from promptops_platform.access.actor import Actor
 from promptops_platform.access.guard import permits
 from promptops_platform.access.permissions import Permission
-from promptops_platform.access.schemas import Actor
 from promptops_platform.http.envelope import Data
 from promptops_platform.http.transactions import Read, Write
 from promptops_platform.workspaces.schemas import Workspace, WorkspaceCreate
@@ -23,10 +23,13 @@ def _service(request: Request) -> WorkspaceService:
 Service = Annotated[WorkspaceService, Depends(_service)]
 
 
-@router.get("", dependencies=[permits(Permission.WORKSPACES_READ)])
-async def list_workspaces(service: Service, transaction: Read) -> Data[list[Workspace]]:
-    """All workspaces, oldest first."""
-    return Data(data=[Workspace.of(row) for row in await service.every(transaction)])
+@router.get("")
+async def list_workspaces(
+    service: Service, transaction: Read, actor: Actor = permits(Permission.WORKSPACES_READ)
+) -> Data[list[Workspace]]:
+    """The workspaces that exist for the caller, oldest first."""
+    rows = await service.every(transaction, actor=actor)
+    return Data(data=[Workspace.of(row) for row in rows])
 
 
 @router.post("")
@@ -34,8 +37,10 @@ async def create_workspace(
     body: WorkspaceCreate,
     service: Service,
     transaction: Write,
-    actor: Actor = permits(Permission.WORKSPACES_WRITE),
+    actor: Actor = permits(Permission.WORKSPACES_CREATE),
 ) -> Data[Workspace]:
     """Make a workspace."""
-    row = await service.create(transaction, actor=actor.username, name=body.name, slug=body.slug)
+    row = await service.create(
+        transaction, actor=actor, name=body.name, slug=body.slug, visibility=body.visibility
+    )
     return Data(data=Workspace.of(row))

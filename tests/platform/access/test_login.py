@@ -40,7 +40,12 @@ async def test_the_seeded_account_logs_in_and_out(platform: RunningPlatform) -> 
         "role": "admin",
         "username": "admin",
     }
-    assert (await me(platform, answer["token"])).json() == {"username": "admin", "role": "admin"}
+    assert (await me(platform, answer["token"])).json() == {
+        "username": "admin",
+        "role": "admin",
+        "workspace_id": None,
+        "environments": [],
+    }
     async with platform.client(answer["token"]) as client:
         assert (await client.post("/api/logout")).json() == {"ok": True}
     dead = await me(platform, answer["token"])

@@ -5,7 +5,7 @@ import json
 
 from harness.platform import RunningPlatform
 from promptops_platform.access.permissions import Role
-from promptops_platform.access.schemas import Actor
+from promptops_platform.access.actor import Actor
 from promptops_platform.changes.schemas import Change, ChangeType
 from promptops_platform.clock import FakeClock
 from promptops_platform.realtime.watch import SLOW_AFTER, Client, Watch

@@ -1,0 +1,34 @@
+"""Who calls."""
+
+from dataclasses import dataclass
+
+from promptops_platform.access.permissions import Role
+
+EVERY_ENVIRONMENT: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """An authenticated caller, or the platform itself.
+
+    `name` stands in the audit trail. `role` counts in open workspaces; a key of one workspace has
+    it there only. `credential` is the hash of the session token or key, None for the static token.
+    """
+
+    name: str
+    role: Role
+    user_id: str | None = None
+    credential: str | None = None
+    workspace_id: str | None = None
+    environments: frozenset[str] = EVERY_ENVIRONMENT
+    address: str = ""
+    request_id: str = ""
+
+    def may_enter(self, env: str) -> bool:
+        """Whether the environment is among those that the key is limited to."""
+        return not self.environments or env in self.environments
+
+
+STATIC_TOKEN = Actor("admin", Role.ADMIN)
+SYSTEM = Actor("system", Role.ADMIN)
+COMMAND_LINE = Actor("command line", Role.ADMIN)

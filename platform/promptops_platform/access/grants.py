@@ -1,0 +1,136 @@
+"""Who may do what in which workspace, in memory, so that no request asks the database."""
+
+from collections.abc import Sequence
+
+from promptops_platform.access import repository
+from promptops_platform.access.actor import Actor
+from promptops_platform.access.permissions import (
+    GLOBAL,
+    NEEDED_ROLE,
+    Permission,
+    Role,
+    allows,
+    highest,
+)
+from promptops_platform.changes.schemas import ChangeType, NumberedChange
+from promptops_platform.db.unit_of_work import Database
+from promptops_platform.errors import Forbidden
+
+OPEN = "open"
+DEFAULT_WORKSPACE = "default"
+# What a key that is limited to some environments would use to get around its limits.
+UNLIMITED = GLOBAL | {Permission.WORKSPACES_MANAGE}
+CHANGES = frozenset(
+    {ChangeType.WORKSPACE_SAVED, ChangeType.WORKSPACE_DELETED, ChangeType.USER_CHANGED}
+)
+
+
+class Grants:
+    """Roles within workspaces; a consumer of the change feed.
+
+    In an open workspace everyone has the own role, or a higher one as its member. A restricted
+    workspace exists for its members only, and for admins, who could not manage it otherwise.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._open: frozenset[str] = frozenset()
+        self._restricted: frozenset[str] = frozenset()
+        self._ids: dict[str, str] = {}
+        self._members: dict[tuple[str, str], Role] = {}
+        # Places of the workspaces when one is looked for in all: `default`, then by age.
+        self.ranks: dict[str, int] = {}
+        self._readable: dict[str | None, frozenset[str]] = {}
+
+    async def load(self) -> None:
+        async with self._database.read() as transaction:
+            workspaces = await repository.workspaces(transaction.session)
+            self._members = await repository.members(transaction.session)
+        self._open = frozenset(each.id for each in workspaces if each.visibility == OPEN)
+        self._restricted = frozenset(each.id for each in workspaces) - self._open
+        ids = [each.id for each in workspaces]
+        # An id wins over another workspace's slug.
+        self._ids = {each.slug: each.id for each in workspaces} | {each: each for each in ids}
+        ids.sort(key=lambda each: each != DEFAULT_WORKSPACE)
+        self.ranks = {each: rank for rank, each in enumerate(ids)}
+        self._readable = {}
+
+    async def apply(self, changes: Sequence[NumberedChange]) -> None:
+        if any(each.change.type in CHANGES for each in changes):
+            await self.load()
+
+    def find(self, actor: Actor, name: str) -> str | None:
+        """The id of the workspace with this id or slug, None where it doesn't exist for the
+        caller."""
+        found = self._ids.get(name)
+        return found if found is not None and self.can_read(actor, found) else None
+
+    def role_in(self, actor: Actor, workspace_id: str) -> Role | None:
+        """The caller's role in a workspace; None where it doesn't exist for the caller."""
+        if actor.workspace_id is not None:
+            return actor.role if actor.workspace_id == workspace_id else None
+        if actor.role == Role.ADMIN:
+            return actor.role
+        member = self._members.get((workspace_id, actor.user_id or ""))
+        return highest(actor.role, member) if workspace_id in self._open else member
+
+    def readable(self, actor: Actor) -> frozenset[str] | None:
+        """Ids of the workspaces that exist for the caller; None for all."""
+        if actor.workspace_id is not None:
+            return frozenset({actor.workspace_id})
+        if actor.role == Role.ADMIN or not self._restricted:
+            return None
+        found = self._readable.get(actor.user_id)
+        if found is None:
+            own = {ws for ws in self._restricted if (ws, actor.user_id or "") in self._members}
+            found = self._readable[actor.user_id] = self._open | own
+        return found
+
+    def can_read(self, actor: Actor, workspace_id: str) -> bool:
+        """Whether the workspace exists for the caller."""
+        readable = self.readable(actor)
+        return readable is None or workspace_id in readable
+
+    def require(self, actor: Actor, permission: Permission, workspace_id: str) -> None:
+        """Raises Forbidden, in the words of the wire contract, when the role there is too low."""
+        _refuse_limited(actor, permission)
+        role = self.role_in(actor, workspace_id)
+        if role is None or not allows(role, permission):
+            raise _forbidden(permission)
+
+    def require_global(self, actor: Actor, permission: Permission) -> None:
+        """Raises Forbidden for callers who don't have the permission everywhere."""
+        _refuse_limited(actor, permission)
+        if actor.workspace_id is not None:
+            raise Forbidden("forbidden: an API key of one workspace can't do this")
+        if not allows(actor.role, permission):
+            raise _forbidden(permission)
+
+    def require_somewhere(self, actor: Actor, permission: Permission) -> None:
+        """The guard of a route: raises Forbidden for callers who have the permission in no
+        workspace. In which one they have it is for the service to ask."""
+        if permission in GLOBAL:
+            self.require_global(actor, permission)
+            return
+        _refuse_limited(actor, permission)
+        if allows(actor.role, permission):
+            return
+        roles = (role for (_, user), role in self._members.items() if user == actor.user_id)
+        if not any(allows(role, permission) for role in roles):
+            raise _forbidden(permission)
+
+
+def require_environment(actor: Actor, env: str) -> None:
+    """Raises Forbidden for an API key that is limited to other environments."""
+    if not actor.may_enter(env):
+        allowed = ", ".join(sorted(actor.environments))
+        raise Forbidden(f"forbidden: this API key is limited to the environments {allowed}")
+
+
+def _refuse_limited(actor: Actor, permission: Permission) -> None:
+    if actor.environments and permission in UNLIMITED:
+        raise Forbidden("forbidden: an API key that is limited to environments can't do this")
+
+
+def _forbidden(permission: Permission) -> Forbidden:
+    return Forbidden(f"forbidden: requires {NEEDED_ROLE[permission]} role")

@@ -1,0 +1,172 @@
+"""API keys for SDKs and scripts."""
+
+from datetime import datetime
+from typing import Any
+
+from promptops_platform.access import repository
+from promptops_platform.access.actor import Actor
+from promptops_platform.access.grants import Grants
+from promptops_platform.access.permissions import Permission, Role
+from promptops_platform.access.service import AuditRecorder
+from promptops_platform.access.tokens import new_api_key, shown_prefix, token_hash
+from promptops_platform.changes.schemas import Change, ChangeType
+from promptops_platform.changes.service import ChangeLog
+from promptops_platform.clock import Clock
+from promptops_platform.db.tables import ApiKeyRow
+from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.errors import BadRequest, Forbidden, NotFound
+from promptops_platform.ids import new_id
+
+
+class KeyService:
+    """Makes, lists and revokes keys. Each change is audited and recorded in the feed.
+
+    Keys of a workspace are managed by its admins, keys of none by global admins.
+    """
+
+    def __init__(
+        self, *, grants: Grants, audit: AuditRecorder, changes: ChangeLog, clock: Clock
+    ) -> None:
+        self._grants = grants
+        self._audit = audit
+        self._changes = changes
+        self._clock = clock
+
+    async def search(
+        self,
+        transaction: Transaction,
+        *,
+        actor: Actor,
+        workspace: str | None,
+        prefix: str | None,
+        text: str | None,
+    ) -> list[ApiKeyRow]:
+        """The keys that the caller may manage, newest first; raises NotFound for an unknown
+        workspace."""
+        rows = await repository.api_keys(
+            transaction.session,
+            self._grants.readable(actor),
+            workspace_id=self._workspace(actor, workspace),
+            prefix=None if prefix is None else shown_prefix(prefix),
+            text=text,
+        )
+        return [row for row in rows if self._may_manage(actor, row.workspace_id)]
+
+    async def create(
+        self,
+        transaction: Transaction,
+        *,
+        actor: Actor,
+        name: str,
+        role: Role,
+        workspace: str | None,
+        environments: list[str],
+        expires_at: datetime | None,
+    ) -> tuple[ApiKeyRow, str]:
+        """Make a key; returns it with the secret, which is stored nowhere.
+
+        Raises NotFound for an unknown workspace, Forbidden, and BadRequest for an expiry in the
+        past.
+        """
+        workspace_id = self._workspace(actor, workspace) or actor.workspace_id
+        self._require(actor, workspace_id)
+        _refuse_wider(actor, environments)
+        now = self._clock.now()
+        if expires_at is not None and expires_at <= now:
+            raise BadRequest(f"expires_at: {expires_at.isoformat()} is past; name a later time")
+        key = new_api_key()
+        row = ApiKeyRow(
+            id=new_id(),
+            name=name,
+            prefix=shown_prefix(key),
+            token_hash=token_hash(key),
+            role=role,
+            workspace_id=workspace_id,
+            environments=sorted(set(environments)),
+            created_by=actor.name,
+            created_at=now,
+            expires_at=expires_at,
+            last_used_at=None,
+        )
+        transaction.session.add(row)
+        self._recorded(transaction, actor, row, "create", ChangeType.KEY_SAVED, after=_shown(row))
+        return row, key
+
+    async def revoke(self, transaction: Transaction, key_id: str, *, actor: Actor) -> ApiKeyRow:
+        """Delete a key: it is refused from now on, and its connections end; raises NotFound."""
+        row = await repository.api_key(transaction.session, key_id)
+        if row is None or not self._may_manage(actor, row.workspace_id):
+            raise NotFound(f"API key {key_id!r} not found; GET /api/keys lists them")
+        await transaction.session.delete(row)
+        self._recorded(
+            transaction, actor, row, "revoke", ChangeType.KEY_REVOKED, before=_shown(row)
+        )
+        return row
+
+    async def note_use(self, transaction: Transaction, key_id: str, at: datetime) -> None:
+        """Remember when a key was last used."""
+        await repository.note_key_use(transaction.session, key_id, at)
+
+    def _workspace(self, actor: Actor, name: str | None) -> str | None:
+        if name is None:
+            return None
+        found = self._grants.find(actor, name)
+        if found is None:
+            raise NotFound(f"workspace {name!r} not found; GET /api/workspaces lists them")
+        return found
+
+    def _require(self, actor: Actor, workspace_id: str | None) -> None:
+        if workspace_id is None:
+            self._grants.require_global(actor, Permission.KEYS_WRITE)
+        else:
+            self._grants.require(actor, Permission.KEYS_WRITE, workspace_id)
+
+    def _may_manage(self, actor: Actor, workspace_id: str | None) -> bool:
+        try:
+            self._require(actor, workspace_id)
+        except Forbidden:
+            return False
+        return True
+
+    def _recorded(
+        self,
+        transaction: Transaction,
+        actor: Actor,
+        row: ApiKeyRow,
+        action: str,
+        kind: ChangeType,
+        *,
+        before: dict[str, Any] | None = None,
+        after: dict[str, Any] | None = None,
+    ) -> None:
+        self._changes.record(transaction, Change(kind, row.id, row.workspace_id))
+        self._audit.record(
+            transaction,
+            actor=actor,
+            action=action,
+            resource="api_key",
+            resource_id=row.id,
+            key=row.name,
+            summary=f"{action} of key {row.prefix}… with role {row.role}",
+            workspace_id=row.workspace_id,
+            before=before,
+            after=after,
+        )
+
+
+def _refuse_wider(actor: Actor, environments: list[str]) -> None:
+    """A limited key makes no key with wider limits."""
+    if actor.environments and (not environments or not actor.environments.issuperset(environments)):
+        allowed = ", ".join(sorted(actor.environments))
+        raise Forbidden(f"forbidden: environments must be among {allowed}, as your own key's are")
+
+
+def _shown(row: ApiKeyRow) -> dict[str, Any]:
+    """What the audit trail may hold of a key."""
+    return {
+        "name": row.name,
+        "prefix": row.prefix,
+        "role": row.role,
+        "environments": row.environments,
+        "expires_at": row.expires_at.isoformat() if row.expires_at else None,
+    }

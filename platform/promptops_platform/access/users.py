@@ -1,0 +1,137 @@
+"""The accounts that people log in with."""
+
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+
+from promptops_platform.access import repository
+from promptops_platform.access.actor import Actor
+from promptops_platform.access.passwords import hash_password
+from promptops_platform.access.permissions import Role, known_role
+from promptops_platform.access.service import AccessService, AuditRecorder
+from promptops_platform.changes.schemas import Change, ChangeType
+from promptops_platform.changes.service import ChangeLog
+from promptops_platform.clock import Clock
+from promptops_platform.db.tables import UserRow
+from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.errors import BadRequest, Conflict, NotFound
+from promptops_platform.ids import new_id
+
+
+class UserService:
+    """Makes, edits and deletes accounts. Each change is audited and recorded in the feed."""
+
+    def __init__(
+        self, *, access: AccessService, audit: AuditRecorder, changes: ChangeLog, clock: Clock
+    ) -> None:
+        self._access = access
+        self._audit = audit
+        self._changes = changes
+        self._clock = clock
+
+    async def every(self, transaction: Transaction) -> list[UserRow]:
+        """All accounts, by name."""
+        return await repository.users(transaction.session)
+
+    async def create(
+        self, transaction: Transaction, *, actor: Actor, username: str, password: str, role: str
+    ) -> UserRow:
+        """Make an account; raises BadRequest when the name is taken."""
+        # Before the first statement: it takes long, and SQLite has one writer.
+        hashed = await hash_password(password)
+        row = UserRow(
+            id=new_id(),
+            username=username,
+            password_hash=hashed,
+            has_default_password=False,
+            role=known_role(role),
+            created_at=self._clock.now(),
+        )
+        transaction.session.add(row)
+        try:
+            await transaction.session.flush()
+        except IntegrityError as error:
+            raise BadRequest(f"username: {username!r} is taken; choose another one") from error
+        self._recorded(
+            transaction, actor, row, "create", f"made with role {row.role}", after=_shown(row)
+        )
+        return row
+
+    async def update(
+        self,
+        transaction: Transaction,
+        user_id: str,
+        *,
+        actor: Actor,
+        password: str | None,
+        role: str | None,
+    ) -> UserRow:
+        """Give another password, which ends all sessions, or another role; raises NotFound, and
+        Conflict where no admin would be left."""
+        hashed = await hash_password(password) if password else None
+        row = await self._get(transaction, user_id)
+        before = _shown(row)
+        if role is not None and known_role(role) != row.role:
+            await self._refuse_without_admin(transaction, row)
+            row.role = known_role(role)
+        if hashed:
+            await self._access.set_password(transaction, row, hashed)
+        summary = "changed the password" if hashed else f"role is {row.role}"
+        self._recorded(transaction, actor, row, "update", summary, before, _shown(row))
+        return row
+
+    async def delete(self, transaction: Transaction, user_id: str, *, actor: Actor) -> None:
+        """Delete an account with its sessions; raises NotFound, and Conflict for the last admin."""
+        row = await self._get(transaction, user_id)
+        await self._refuse_without_admin(transaction, row)
+        await repository.remove_user(transaction.session, row.id)
+        self._recorded(transaction, actor, row, "delete", "deleted", before=_shown(row))
+
+    async def set_password(
+        self, transaction: Transaction, username: str, password: str, *, actor: Actor
+    ) -> None:
+        """Give the account of this name another password; raises NotFound."""
+        hashed = await hash_password(password)
+        row = await repository.user_by_name(transaction.session, username, lock=True)
+        if row is None:
+            raise NotFound(f"there is no account {username!r}")
+        await self._access.set_password(transaction, row, hashed)
+        self._recorded(transaction, actor, row, "update", "changed the password")
+
+    async def _get(self, transaction: Transaction, user_id: str) -> UserRow:
+        row = await repository.user(transaction.session, user_id, lock=True)
+        if row is None:
+            raise NotFound(f"user {user_id!r} not found; GET /api/users lists them")
+        return row
+
+    async def _refuse_without_admin(self, transaction: Transaction, row: UserRow) -> None:
+        if row.role == Role.ADMIN and await repository.admins(transaction.session) == [row.id]:
+            raise Conflict(f"{row.username!r} is the last admin; make another one first")
+
+    def _recorded(
+        self,
+        transaction: Transaction,
+        actor: Actor,
+        row: UserRow,
+        action: str,
+        summary: str,
+        before: dict[str, Any] | None = None,
+        after: dict[str, Any] | None = None,
+    ) -> None:
+        self._changes.record(transaction, Change(ChangeType.USER_CHANGED, row.id))
+        self._audit.record(
+            transaction,
+            actor=actor,
+            action=action,
+            resource="user",
+            resource_id=row.id,
+            key=row.username,
+            summary=summary,
+            before=before,
+            after=after,
+        )
+
+
+def _shown(row: UserRow) -> dict[str, Any]:
+    """What the audit trail may hold of an account."""
+    return {"username": row.username, "role": row.role}
