@@ -38,6 +38,7 @@ from promptops_platform.http.error_answers import install_error_answers
 from promptops_platform.http.request_body import RequestBody
 from promptops_platform.http.request_context import RequestContext
 from promptops_platform.prompts import endpoints as prompts_endpoints
+from promptops_platform.prompts.history import ServedHistory
 from promptops_platform.prompts.service import PromptService
 from promptops_platform.realtime import endpoints as realtime_endpoints
 from promptops_platform.realtime.fetch import PATH as FETCH_PATH
@@ -109,9 +110,11 @@ class Platform:
             changes=changes,
             clock=clock,
         )
+        self.history = ServedHistory(clock)
         self.prompts = PromptService(
             grants=grants,
             environments=self.environments,
+            history=self.history,
             audit=audit,
             changes=changes,
             clock=clock,

@@ -7,7 +7,7 @@ from sqlalchemy import Row, Select, delete, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from promptops_platform.db.search import LIKE_ESCAPE, containing, literal
-from promptops_platform.db.tables import PromptRow, PromptVersionRow
+from promptops_platform.db.tables import PromptRow, PromptVersionRow, ServedMoveRow
 from promptops_platform.prompts.schemas import PromptFilter, ServedPrompt, Slot
 
 LOAD_BATCH = 500
@@ -75,6 +75,11 @@ async def labels(session: AsyncSession, prompt_id: str) -> list[str]:
 async def remove(session: AsyncSession, prompt_id: str) -> None:
     """Delete a prompt and, by the foreign key, its versions."""
     await session.execute(delete(PromptRow).where(PromptRow.id == prompt_id))
+
+
+def add_move(session: AsyncSession, row: ServedMoveRow) -> None:
+    """Append to the history of what was served."""
+    session.add(row)
 
 
 async def served(session: AsyncSession, slots: Sequence[Slot]) -> list[ServedPrompt]:

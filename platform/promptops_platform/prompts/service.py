@@ -22,6 +22,7 @@ from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import Conflict, NotFound
 from promptops_platform.ids import new_id
 from promptops_platform.prompts import repository
+from promptops_platform.prompts.history import ServedHistory
 from promptops_platform.prompts.schemas import PromptFilter, ServedPrompt, Slot
 from promptops_platform.workspaces.environments import EnvironmentService
 
@@ -38,12 +39,14 @@ class PromptService:
         *,
         grants: Grants,
         environments: EnvironmentService,
+        history: ServedHistory,
         audit: AuditTrail,
         changes: ChangeLog,
         clock: Clock,
     ) -> None:
         self._grants = grants
         self._environments = environments
+        self._history = history
         self._audit = audit
         self._changes = changes
         self._clock = clock

@@ -15,12 +15,14 @@ from harness.platform import (
     running_platform,
 )
 from harness.postgres import Postgres
+from promptops_platform.access.actor import SYSTEM
 from promptops_platform.clock import FakeClock
 from promptops_platform.db.tables import ChangeRow, FeedState
 
 WRITER = """
 import asyncio, sys
 from pathlib import Path
+from promptops_platform.access.actor import COMMAND_LINE
 from promptops_platform.app import Platform
 from promptops_platform.clock import SystemClock
 from promptops_platform.settings import Settings
@@ -29,7 +31,7 @@ async def main(prompt_id, content):
     platform = Platform(Settings(), SystemClock())
     async with platform.database.write() as transaction:
         await platform.prompts.update(
-            transaction, prompt_id, actor="other", fields={"content": content}
+            transaction, prompt_id, actor=COMMAND_LINE, fields={"content": content}
         )
     await platform.database.close()
 
@@ -115,7 +117,7 @@ async def test_a_feed_that_was_pruned_too_far_is_loaded_anew(
         await platform.create(env="prod", content="untouched")
         async with platform.watch(namespace="prod") as watcher:
             async with platform.platform.database.write() as transaction:
-                row = await platform.platform.prompts.get(transaction, prompt["id"])
+                row = await platform.platform.prompts.get(transaction, prompt["id"], actor=SYSTEM)
                 row.content = "new"
                 await transaction.session.execute(
                     update(FeedState).values(revision=FeedState.revision + 3)

@@ -4,8 +4,8 @@ import asyncio
 import json
 
 from harness.platform import RunningPlatform
-from promptops_platform.access.permissions import Role
 from promptops_platform.access.actor import Actor
+from promptops_platform.access.permissions import Role
 from promptops_platform.changes.schemas import Change, ChangeType
 from promptops_platform.clock import FakeClock
 from promptops_platform.realtime.watch import SLOW_AFTER, Client, Watch

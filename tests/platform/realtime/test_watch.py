@@ -119,7 +119,8 @@ async def test_live_clients_are_listed_until_they_leave(platform: RunningPlatfor
         assert next(iter(client)) == "id"
         assert (client["client_type"], client["app"]) == ("node", "shop-7")
         assert (client["namespace"], client["remote_addr"]) == ("prod", "127.0.0.1")
-    await until(lambda: all(each.app != "shop-7" for each in platform.platform.hub.clients()))
+    hub = platform.platform.hub
+    await until(lambda: all(each.app != "shop-7" for each in hub.clients(SYSTEM)))
 
 
 async def raw_handshake(

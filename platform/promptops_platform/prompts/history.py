@@ -1,0 +1,44 @@
+"""The history of what was served: each move of a published pointer and of a rollout."""
+
+from typing import Any
+
+from promptops_platform.access.actor import Actor
+from promptops_platform.clock import Clock
+from promptops_platform.db.tables import PromptRow, ServedMoveRow
+from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.prompts import repository
+
+
+class ServedHistory:
+    """Written in the transaction of the move; goes with its prompt."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def record(
+        self,
+        transaction: Transaction,
+        prompt: PromptRow,
+        *,
+        actor: Actor,
+        action: str,
+        version: str | None,
+        previous_version: str | None,
+        variants: list[dict[str, Any]] | None = None,
+        note: str = "",
+    ) -> None:
+        """Add a move: what is published now and before, and the variants of a running rollout."""
+        repository.add_move(
+            transaction.session,
+            ServedMoveRow(
+                prompt_id=prompt.id,
+                action=action,
+                env=prompt.env,
+                version=version,
+                previous_version=previous_version,
+                variants=variants,
+                note=note,
+                actor=actor.name,
+                created_at=self._clock.now(),
+            ),
+        )
