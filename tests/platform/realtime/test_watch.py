@@ -11,6 +11,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from harness.platform import TOKEN, RunningPlatform, new_key, next_event, until
+from promptops_platform.access.actor import SYSTEM
 
 
 async def test_each_change_of_what_is_fetched_is_sent(platform: RunningPlatform) -> None:
