@@ -58,7 +58,10 @@ async def login(body: LoginRequest, service: Access, request: Request) -> LoginA
         actor = await service.login_with_token(body.token)
         return LoginAnswer(token=body.token, role=actor.role, username=actor.name)
     actor, token = await service.login(
-        body.username, body.password, address=client_address(request.scope)
+        body.username,
+        body.password,
+        address=client_address(request.scope),
+        request_id=request.scope["request_id"],
     )
     return LoginAnswer(token=token, role=actor.role, username=actor.name)
 

@@ -69,9 +69,10 @@ class AccessService:
         return await self._authenticator.authenticate(token)
 
     async def login(
-        self, username: str | None, password: str | None, *, address: str
+        self, username: str | None, password: str | None, *, address: str, request_id: str
     ) -> tuple[Actor, str]:
-        """Open a session; returns the caller and the session's token.
+        """Open a session; returns the caller and the session's token. It is audited; failed tries
+        are not, which anybody could fill the trail with: they are throttled.
 
         The password is compared outside of any transaction: that takes a quarter of a second.
         Raises Unauthorized, in the same words and the same time for every wrong pair, and
@@ -91,16 +92,26 @@ class AccessService:
                 current.password_hash = grown
             await self._throttle.succeeded(transaction, username, address)
             await self._open_session(transaction, current.id, token)
-        return Actor(current.username, known_role(current.role), current.id), token
+            actor = Actor(
+                current.username,
+                known_role(current.role),
+                current.id,
+                address=address,
+                request_id=request_id,
+            )
+            self._audited(transaction, actor, current, "logged in", "login")
+        return actor, token
 
     async def logout(self, transaction: Transaction, actor: Actor) -> None:
         """End the caller's session; the static token and API keys have none and stay valid."""
         if actor.credential is None:
             return
         row = await repository.session_by_hash(transaction.session, actor.credential)
-        if row is not None:
+        user = await repository.user(transaction.session, actor.user_id or "")
+        if row is not None and user is not None:
             await transaction.session.delete(row)
             self._changes.record(transaction, Change(ChangeType.SESSION_CLOSED, row.id))
+            self._audited(transaction, actor, user, "logged out", "logout")
 
     async def change_password(self, actor: Actor, current: str, new: str) -> None:
         """Change the caller's own password and end all sessions, this one included.

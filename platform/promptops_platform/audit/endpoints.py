@@ -1,17 +1,21 @@
-"""Routes of the audit trail."""
+"""Routes of the audit trail. There is none that changes an entry."""
 
-from typing import Annotated
+from collections.abc import AsyncGenerator
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import StreamingResponse
 
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.guard import permits
 from promptops_platform.access.permissions import Permission
-from promptops_platform.audit.schemas import AuditEntry
+from promptops_platform.audit.export import FORMATS, exported
+from promptops_platform.audit.schemas import AuditEntry, AuditFilter
 from promptops_platform.audit.service import AuditTrail
-from promptops_platform.http.envelope import Page
+from promptops_platform.http.envelope import CappedPage
 from promptops_platform.http.paging import DEFAULT_PAGE, Limit, Offset
 from promptops_platform.http.transactions import Read
+from promptops_platform.text import OptionalLine, OptionalPosition, OptionalTime
 
 router = APIRouter(prefix="/api/audit", tags=["audit"])
 
@@ -21,14 +25,94 @@ def _service(request: Request) -> AuditTrail:
     return service
 
 
+def _filter(
+    actor: Annotated[OptionalLine, Query(description="Who did it.")] = None,
+    action: OptionalLine = None,
+    resource: Annotated[OptionalLine, Query(description="Kind of resource.")] = None,
+    resource_id: OptionalLine = None,
+    key: Annotated[OptionalLine, Query(description="The resource's own name.")] = None,
+    request_id: OptionalLine = None,
+    since: Annotated[OptionalTime, Query(description="Inclusive.")] = None,
+    until: Annotated[OptionalTime, Query(description="Exclusive.")] = None,
+) -> AuditFilter:
+    return AuditFilter(
+        actor, action, resource, resource_id, key, request_id, since=since, until=until
+    )
+
+
+Service = Annotated[AuditTrail, Depends(_service)]
+Filter = Annotated[AuditFilter, Depends(_filter)]
+Workspace = Annotated[OptionalLine, Query(description="Id or slug.")]
+Before = Annotated[
+    OptionalPosition, Query(description="Id of an entry: only those before it, however deep.")
+]
+
+
 @router.get("")
 async def list_audit(
-    service: Annotated[AuditTrail, Depends(_service)],
+    service: Service,
     transaction: Read,
+    wanted: Filter,
+    workspace: Workspace = None,
+    before: Before = None,
     limit: Limit = DEFAULT_PAGE,
     offset: Offset = 0,
-    actor: Actor = permits(Permission.AUDIT_READ),
-) -> Page[AuditEntry]:
+    caller: Actor = permits(Permission.AUDIT_READ),
+) -> CappedPage[AuditEntry]:
     """Who changed what, newest first."""
-    rows, total = await service.page(transaction, actor=actor, limit=limit, offset=offset)
-    return Page(data=[AuditEntry.of(row, id=str(row.id)) for row in rows], total=total)
+    rows, total = await service.page(
+        transaction,
+        wanted,
+        actor=caller,
+        workspace=workspace,
+        limit=limit,
+        offset=offset,
+        before=before,
+    )
+    return CappedPage(
+        data=[AuditEntry.of(row, id=str(row.id)) for row in rows],
+        total=total.number,
+        total_is_at_least=total.is_at_least,
+    )
+
+
+@router.get(
+    "/export",
+    response_class=StreamingResponse,
+    responses={200: {"content": {each.media_type: {} for each in FORMATS.values()}}},
+)
+async def export_audit(
+    service: Service,
+    request: Request,
+    wanted: Filter,
+    workspace: Workspace = None,
+    before: Before = None,
+    form: Annotated[Literal["jsonl", "csv"], Query(alias="format")] = "jsonl",
+    caller: Actor = permits(Permission.AUDIT_READ),
+) -> StreamingResponse:
+    """All entries that the filters leave, newest first, as they stand when it begins.
+
+    Should it fail on the way, the connection is cut; `before` with the last id goes on from there.
+    """
+    lines = exported(
+        service,
+        request.app.state.database,
+        wanted,
+        actor=caller,
+        workspace=workspace,
+        before=before,
+        form=FORMATS[form],
+    )
+    # Its first part is read before the answer begins, so that what is wrong is the status.
+    first = await anext(lines)
+    return StreamingResponse(
+        _all(first, lines),
+        media_type=FORMATS[form].media_type,
+        headers={"content-disposition": f'attachment; filename="audit.{form}"'},
+    )
+
+
+async def _all(first: bytes, others: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    yield first
+    async for each in others:
+        yield each

@@ -1,8 +1,8 @@
-"""SQL of the audit trail."""
+"""SQL of the audit trail: its entries, and how many there are."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,10 +16,15 @@ def add(session: AsyncSession, row: AuditRow) -> None:
     session.add(row)
 
 
-async def add_to_counts(session: AsyncSession, scopes: Mapping[str, int]) -> None:
-    """Count new entries; the rows stay locked until the commit, so they are taken in one order."""
+async def add_to_counts(session: AsyncSession, added: Mapping[str, int]) -> None:
+    """Count new entries by scope; the rows stay locked until the commit.
+
+    Every writer wants them, so all other rows are locked before, and these in one order: else two
+    writers could wait for each other.
+    """
+    await session.flush()
     table = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    for scope, number in sorted(scopes.items()):
+    for scope, number in sorted(added.items()):
         await session.execute(
             table.insert(AuditCountRow)
             .values(scope=scope, total=number)
@@ -30,16 +35,10 @@ async def add_to_counts(session: AsyncSession, scopes: Mapping[str, int]) -> Non
         )
 
 
-async def page(
-    session: AsyncSession, readable: Collection[str] | None, limit: int, offset: int
-) -> tuple[list[AuditRow], int]:
-    """Entries, newest first, and how many there are; of these workspaces and of none, or all."""
-    query = select(AuditRow).order_by(AuditRow.id.desc()).limit(limit).offset(offset)
-    count = select(func.sum(AuditCountRow.total))
-    if readable is not None:
-        query = query.where(
-            or_(AuditRow.workspace_id.is_(None), AuditRow.workspace_id.in_(readable))
-        )
-        count = count.where(AuditCountRow.scope.in_([NO_WORKSPACE, *readable]))
-    rows = await session.scalars(query)
-    return list(rows), int(await session.scalar(count) or 0)
+async def counted(session: AsyncSession, workspaces: Sequence[str | None] | None) -> int:
+    """How many entries these workspaces have; None among them stands for entries of none."""
+    query = select(func.sum(AuditCountRow.total))
+    if workspaces is not None:
+        scopes = [each or NO_WORKSPACE for each in workspaces]
+        query = query.where(AuditCountRow.scope.in_(scopes))
+    return int(await session.scalar(query) or 0)

@@ -2,20 +2,27 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.grants import Grants
-from promptops_platform.audit import repository
+from promptops_platform.audit import repository, search
+from promptops_platform.audit.schemas import AuditFilter
+from promptops_platform.audit.search import Place, Total
+from promptops_platform.audit.snapshots import kept_of
 from promptops_platform.clock import Clock
 from promptops_platform.db.tables import AuditRow
 from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.errors import BadRequest, NotFound
 
-LONGEST_VALUE = 4000
+# An entry may hold tens of kilobytes, and a batch of them is all that an export has in memory.
+EXPORT_BATCH = 200
 
 
 class AuditTrail:
-    """Records who did what."""
+    """Records who did what, and finds it again."""
 
     def __init__(self, clock: Clock, grants: Grants) -> None:
         self._clock = clock
@@ -38,9 +45,9 @@ class AuditTrail:
         """Add an entry; `key` is the resource's own name, `summary` a short sentence.
 
         Of `before` and `after`, JSON objects, the fields that differ are kept, or all where there
-        is only one of them; long texts are cut. They hold no secrets.
+        is only one of them; long values are cut, and what is named like a secret is hidden.
         """
-        kept_before, kept_after = _differing(before, after)
+        kept_before, kept_after = kept_of(before, after)
         repository.add(
             transaction.session,
             AuditRow(
@@ -58,44 +65,78 @@ class AuditTrail:
                 created_at=self._clock.now(),
             ),
         )
-        self._count(transaction, workspace_id or "")
+        self._count(transaction, workspace_id or repository.NO_WORKSPACE)
 
     async def page(
-        self, transaction: Transaction, *, actor: Actor, limit: int, offset: int
-    ) -> tuple[list[AuditRow], int]:
-        """Entries of the workspaces that exist for the caller and of none, newest first, and how
-        many there are in all."""
+        self,
+        transaction: Transaction,
+        wanted: AuditFilter,
+        *,
+        actor: Actor,
+        workspace: str | None,
+        limit: int,
+        offset: int,
+        before: int | None,
+    ) -> tuple[list[AuditRow], Total]:
+        """Entries, newest first, and how many are wanted in all; those before an entry where
+        `before` names one.
+
+        Without a workspace, its id or slug, they are those of all workspaces that exist for the
+        caller, and of none. Raises NotFound for an unknown workspace, BadRequest for an unknown
+        entry.
+        """
+        seen = self._seen(wanted, actor, workspace)
+        rows = await search.entries(
+            transaction.session,
+            seen,
+            limit=limit,
+            offset=offset,
+            before=await self._place(transaction, before),
+        )
+        return rows, await search.total(transaction.session, seen)
+
+    async def batch(
+        self,
+        transaction: Transaction,
+        wanted: AuditFilter,
+        *,
+        actor: Actor,
+        workspace: str | None,
+        before: int | None,
+    ) -> list[AuditRow]:
+        """The next entries of an export, as `page` finds them."""
+        return await search.entries(
+            transaction.session,
+            self._seen(wanted, actor, workspace),
+            limit=EXPORT_BATCH,
+            before=await self._place(transaction, before),
+        )
+
+    def _seen(self, wanted: AuditFilter, actor: Actor, workspace: str | None) -> AuditFilter:
+        """The filter, kept to what exists for the caller."""
+        if workspace is not None:
+            found = self._grants.find(actor, workspace)
+            if found is None:
+                raise NotFound(f"workspace {workspace!r} not found; GET /api/workspaces lists them")
+            return replace(wanted, workspaces=[found])
         readable = self._grants.readable(actor)
-        return await repository.page(transaction.session, readable, limit, offset)
+        if readable is None:
+            return wanted
+        # The key of a workspace knows of nothing else.
+        others = [] if actor.workspace_id is not None else [None]
+        return replace(wanted, workspaces=[*sorted(readable), *others])
+
+    async def _place(self, transaction: Transaction, before: int | None) -> Place | None:
+        if before is None:
+            return None
+        found = await search.place(transaction.session, before)
+        if found is None:
+            raise BadRequest(f"before: there is no entry {before}; send the id of a listed one")
+        return found
 
     def _count(self, transaction: Transaction, scope: str) -> None:
-        counted: Counter[str] | None = transaction.notes.get(self)
-        if counted is None:
-            counted = transaction.notes[self] = Counter()
-            scopes = counted
-            transaction.before_commit(lambda: repository.add_to_counts(transaction.session, scopes))
-        counted[scope] += 1
-
-
-def _differing(
-    before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
-) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
-    if before is None or after is None:
-        return _cut(before), _cut(after)
-    names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
-    return (
-        _cut({name: before.get(name) for name in names}),
-        _cut({name: after.get(name) for name in names}),
-    )
-
-
-def _cut(fields: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    if fields is None:
-        return None
-    return {name: _cut_value(value) for name, value in fields.items()}
-
-
-def _cut_value(value: Any) -> Any:
-    if isinstance(value, str) and len(value) > LONGEST_VALUE:
-        return f"{value[:LONGEST_VALUE]}… ({len(value)} characters)"
-    return value
+        added: Counter[str] | None = transaction.notes.get(self)
+        if added is None:
+            added = transaction.notes[self] = Counter()
+            transaction.before_commit(partial(repository.add_to_counts, transaction.session, added))
+        added[scope] += 1

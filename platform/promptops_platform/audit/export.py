@@ -1,0 +1,94 @@
+"""The audit trail as a file, in parts: JSON lines, or a table for a spreadsheet."""
+
+import csv
+import io
+import json
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import Any, NamedTuple
+
+from promptops_platform.access.actor import Actor
+from promptops_platform.audit.schemas import AuditEntry, AuditFilter
+from promptops_platform.audit.service import AuditTrail
+from promptops_platform.db.unit_of_work import Database
+
+# A spreadsheet takes a cell that begins so for a formula; blanks before it change nothing.
+FORMULA_STARTS = (
+    *"=+-@",
+    "\N{FULLWIDTH EQUALS SIGN}",
+    "\N{FULLWIDTH PLUS SIGN}",
+    "\N{FULLWIDTH HYPHEN-MINUS}",
+    "\N{FULLWIDTH COMMERCIAL AT}",
+)
+COLUMNS = tuple(AuditEntry.model_fields)
+
+
+class Format(NamedTuple):
+    """How a part of the entries becomes text; `head` stands before them."""
+
+    media_type: str
+    head: str
+    write: Callable[[Sequence[AuditEntry]], str]
+
+
+async def exported(
+    trail: AuditTrail,
+    database: Database,
+    wanted: AuditFilter,
+    *,
+    actor: Actor,
+    workspace: str | None,
+    before: int | None,
+    form: Format,
+) -> AsyncGenerator[bytes]:
+    """The file in parts, the first of them never empty of a head.
+
+    Each part has a transaction of its own: a slow reader holds up no other, and what is written
+    meanwhile is newer than all that is still to come. Raises as `AuditTrail.page`.
+    """
+    head, place = form.head, before
+    while True:
+        async with database.read() as transaction:
+            rows = await trail.batch(
+                transaction, wanted, actor=actor, workspace=workspace, before=place
+            )
+        text = form.write([AuditEntry.of(row, id=str(row.id)) for row in rows])
+        yield (head + text).encode()
+        if not rows:
+            return
+        head, place = "", rows[-1].id
+
+
+def _json_lines(entries: Sequence[AuditEntry]) -> str:
+    return "".join(f"{each.model_dump_json()}\n" for each in entries)
+
+
+def _table(entries: Sequence[AuditEntry]) -> str:
+    return _rows([_cells(each) for each in entries])
+
+
+def _rows(rows: Sequence[Sequence[str]]) -> str:
+    written = io.StringIO(newline="")
+    csv.writer(written).writerows(rows)
+    return written.getvalue()
+
+
+def _cells(entry: AuditEntry) -> list[str]:
+    fields = entry.model_dump(mode="json")
+    return [_harmless(_cell(fields[name])) for name in COLUMNS]
+
+
+def _cell(value: Any) -> str:
+    if value is None or isinstance(value, str):
+        return value or ""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _harmless(cell: str) -> str:
+    """The cell with a quote before what would be a formula."""
+    return f"'{cell}" if cell.lstrip().startswith(FORMULA_STARTS) else cell
+
+
+FORMATS = {
+    "jsonl": Format("application/x-ndjson", "", _json_lines),
+    "csv": Format("text/csv; charset=utf-8", _rows([COLUMNS]), _table),
+}

@@ -1,0 +1,109 @@
+"""Pages of the audit trail: the SQL of their filters, places and totals."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Select, func, literal, or_, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from promptops_platform.audit.repository import counted
+from promptops_platform.audit.schemas import AuditFilter
+from promptops_platform.db.search import EXACT_TOTAL, tested
+from promptops_platform.db.tables import AuditRow
+from promptops_platform.db.types import UtcDateTime
+
+# From the filter that leaves fewest entries to the one that leaves most, as a rule.
+MOST_SELECTIVE_FIRST = ("request_id", "resource_id", "key", "actor", "action", "resource")
+
+
+class Place(NamedTuple):
+    """Where an entry stands in the order of the list."""
+
+    created_at: datetime
+    id: int
+
+
+class Total(NamedTuple):
+    """How many entries there are; with `is_at_least` there are more."""
+
+    number: int
+    is_at_least: bool
+
+
+async def place(session: AsyncSession, entry_id: int) -> Place | None:
+    """Where this entry stands; None for none."""
+    query = select(AuditRow.created_at, AuditRow.id).where(AuditRow.id == entry_id)
+    found = (await session.execute(query)).one_or_none()
+    return None if found is None else Place(*found)
+
+
+async def total(session: AsyncSession, wanted: AuditFilter) -> Total:
+    """How many entries are wanted: of a filtered list at most EXACT_TOTAL, which bounds its
+    cost."""
+    kept = await counted(session, wanted.workspaces)
+    if wanted.is_unfiltered:
+        return Total(kept, is_at_least=False)
+    some = _hits(wanted, kept, None).order_by(None).limit(EXACT_TOTAL + 1).subquery()
+    number = await session.scalar(select(func.count()).select_from(some)) or 0
+    return Total(min(number, EXACT_TOTAL), number > EXACT_TOTAL)
+
+
+async def entries(
+    session: AsyncSession,
+    wanted: AuditFilter,
+    *,
+    limit: int,
+    offset: int = 0,
+    before: Place | None = None,
+) -> list[AuditRow]:
+    """A part of the entries that are wanted, newest first; `before` leaves out those up to and
+    with that place, and costs the same wherever it is."""
+    kept = await counted(session, wanted.workspaces)
+    ids = _hits(wanted, kept, before).limit(limit).offset(offset).subquery()
+    rows = await session.scalars(
+        select(AuditRow)
+        .join(ids, ids.c.id == AuditRow.id)
+        .order_by(AuditRow.created_at.desc(), AuditRow.id.desc())
+    )
+    return list(rows)
+
+
+def _hits(wanted: AuditFilter, kept: int, before: Place | None) -> Select[Any]:
+    """Id and time of the entries that are wanted, newest first, from the index of the most
+    selective filter; `kept` is how many entries the workspaces have."""
+    tests: list[ColumnElement[bool]] = []
+    for name in MOST_SELECTIVE_FIRST:
+        value = getattr(wanted, name)
+        if value is not None:
+            column = getattr(AuditRow, name)
+            tests.append((tested(column) if tests else column) == value)
+    by_time: Any = AuditRow.created_at
+    if wanted.workspaces is not None:
+        column = tested(AuditRow.workspace_id)
+        if not tests and len(wanted.workspaces) == 1:
+            column = AuditRow.workspace_id
+        elif not tests and kept <= EXACT_TOTAL:
+            # Few entries in several workspaces: to sort them costs less than to look for them.
+            column, by_time = AuditRow.workspace_id, tested(AuditRow.created_at)
+        tests.append(_in_workspaces(column, wanted.workspaces))
+    if wanted.since is not None:
+        tests.append(by_time >= wanted.since)
+    if wanted.until is not None:
+        tests.append(by_time < wanted.until)
+    if before is not None:
+        at = literal(before.created_at, UtcDateTime())
+        tests.append(tuple_(by_time, AuditRow.id) < tuple_(at, literal(before.id)))
+    return (
+        select(AuditRow.id, AuditRow.created_at)
+        .where(*tests)
+        .order_by(by_time.desc(), AuditRow.id.desc())
+    )
+
+
+def _in_workspaces(column: Any, workspaces: Sequence[str | None]) -> ColumnElement[bool]:
+    tests = [column.is_(None)] if None in workspaces else []
+    named = [each for each in workspaces if each is not None]
+    # One is no list of one: only so is its index known to be in order.
+    tests.append(column == named[0] if len(named) == 1 else column.in_(named))
+    return or_(*(tests if named else tests[:1]))
