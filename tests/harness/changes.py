@@ -1,0 +1,158 @@
+"""A table of all routes that change something, each with a change to make and what it enters."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+from harness.people import PASSWORD, new_session, new_user, sent
+from harness.platform import RunningPlatform, new_key
+
+OTHER_PASSWORD = "another password for tests"
+STEP_SECRET = "sk-of-a-step"
+STEPS = [{"type": "model", "provider": "mock", "api_key": STEP_SECRET}]
+
+
+class Call(NamedTuple):
+    """A request that is about to be sent; without a `token` by the static one, of `admin`."""
+
+    path: str
+    body: dict[str, Any] | None = None
+    token: str | None = None
+    actor: str = "admin"
+    status: int = 200
+
+
+class Row(NamedTuple):
+    """What a route enters, by action, and what prepares a call of it."""
+
+    actions: tuple[str, ...]
+    prepare: Callable[[RunningPlatform], Awaitable[Call]]
+
+
+Route = tuple[str, str]
+ROWS: dict[Route, Row] = {}
+Preparing = Callable[[RunningPlatform], Awaitable[Call]]
+
+
+def row(method: str, path: str, *actions: str) -> Callable[[Preparing], Preparing]:
+    def add(prepare: Preparing) -> Preparing:
+        ROWS[method, path] = Row(actions, prepare)
+        return prepare
+
+    return add
+
+
+@row("POST", "/api/login", "login")
+async def _login(platform: RunningPlatform) -> Call:
+    name = (await new_user(platform, "viewer"))["username"]
+    return Call("/api/login", {"username": name, "password": PASSWORD}, actor=name)
+
+
+@row("POST", "/api/logout", "logout")
+async def _logout(platform: RunningPlatform) -> Call:
+    user = await new_user(platform, "viewer")
+    return Call("/api/logout", None, await new_session(platform, user), user["username"])
+
+
+@row("PUT", "/api/me/password", "update")
+async def _own_password(platform: RunningPlatform) -> Call:
+    user = await new_user(platform, "viewer")
+    body = {"current_password": PASSWORD, "new_password": OTHER_PASSWORD}
+    return Call("/api/me/password", body, await new_session(platform, user), user["username"])
+
+
+@row("POST", "/api/users", "create")
+async def _create_user(_platform: RunningPlatform) -> Call:
+    return Call("/api/users", {"username": new_key(), "password": PASSWORD, "role": "editor"})
+
+
+@row("PUT", "/api/users/{user_id}", "update")
+async def _update_user(platform: RunningPlatform) -> Call:
+    user = await new_user(platform, "viewer")
+    return Call(f"/api/users/{user['id']}", {"password": OTHER_PASSWORD, "role": "editor"})
+
+
+@row("DELETE", "/api/users/{user_id}", "delete")
+async def _delete_user(platform: RunningPlatform) -> Call:
+    return Call(f"/api/users/{(await new_user(platform, 'viewer'))['id']}")
+
+
+@row("POST", "/api/keys", "create")
+async def _create_key(_platform: RunningPlatform) -> Call:
+    return Call("/api/keys", {"name": new_key(), "workspace": "default", "environments": ["dev"]})
+
+
+@row("DELETE", "/api/keys/{key_id}", "revoke")
+async def _revoke_key(platform: RunningPlatform) -> Call:
+    made = sent(await platform.http.post("/api/keys", json={"name": new_key()}))
+    return Call(f"/api/keys/{made['id']}")
+
+
+@row("POST", "/api/workspaces", "create")
+async def _create_workspace(_platform: RunningPlatform) -> Call:
+    return Call("/api/workspaces", {"name": new_key()})
+
+
+@row("POST", "/api/prompts", "create")
+async def _create_prompt(_platform: RunningPlatform) -> Call:
+    return Call("/api/prompts", {"key": new_key(), "content": "one"})
+
+
+@row("PUT", "/api/prompts/{prompt_id}", "update")
+async def _update_prompt(platform: RunningPlatform) -> Call:
+    prompt = await platform.create(content="one")
+    return Call(f"/api/prompts/{prompt['id']}", {"content": "two"})
+
+
+@row("DELETE", "/api/prompts/{prompt_id}", "delete")
+async def _delete_prompt(platform: RunningPlatform) -> Call:
+    return Call(f"/api/prompts/{(await platform.create())['id']}")
+
+
+@row("POST", "/api/prompts/publish", "publish")
+async def _publish(platform: RunningPlatform) -> Call:
+    return Call("/api/prompts/publish", {"id": (await platform.create(content="one"))["id"]})
+
+
+@row("POST", "/api/prompts/rollback", "rollback")
+async def _rollback(platform: RunningPlatform) -> Call:
+    prompt = await twice_published(platform)
+    return Call("/api/prompts/rollback", {"id": prompt["id"], "version": "v1"})
+
+
+@row("POST", "/api/workflows", "create")
+async def _create_workflow(_platform: RunningPlatform) -> Call:
+    return Call("/api/workflows", {"key": new_key(), "steps": STEPS})
+
+
+@row("PUT", "/api/workflows/{workflow_id}", "update")
+async def _update_workflow(platform: RunningPlatform) -> Call:
+    steps = [{"type": "model", "provider": "mock", "api_key": f"{STEP_SECRET}-2"}]
+    return Call(f"/api/workflows/{await workflow(platform)}", {"steps": steps})
+
+
+@row("DELETE", "/api/workflows/{workflow_id}", "delete")
+async def _delete_workflow(platform: RunningPlatform) -> Call:
+    return Call(f"/api/workflows/{await workflow(platform)}")
+
+
+@row("POST", "/api/workflows/{workflow_id}/run")
+async def _run_workflow(platform: RunningPlatform) -> Call:
+    """A run changes nothing that others see; it has a log of its own. Here no engine takes it."""
+    url = f"/api/workflows/{await workflow(platform)}/run"
+    return Call(url, {"api_key": STEP_SECRET}, status=503)
+
+
+async def workflow(platform: RunningPlatform) -> str:
+    """The id of a new workflow."""
+    body = {"key": new_key(), "steps": STEPS}
+    made = sent(await platform.http.post("/api/workflows", json=body))
+    return str(made["id"])
+
+
+async def twice_published(platform: RunningPlatform) -> dict[str, Any]:
+    """A prompt with the versions v1 and v2."""
+    prompt = await platform.create(env="prod", content="one")
+    await platform.publish(prompt["id"])
+    await platform.http.put(f"/api/prompts/{prompt['id']}", json={"content": "two"})
+    await platform.publish(prompt["id"])
+    return prompt

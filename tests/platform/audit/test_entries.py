@@ -1,0 +1,181 @@
+"""What each change enters in the audit trail, and that it does so in its own transaction."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi.routing import APIRoute
+from sqlalchemy import event
+
+from harness.changes import OTHER_PASSWORD, ROWS, STEP_SECRET, Call, Route
+from harness.people import PASSWORD
+from harness.platform import (
+    TOKEN,
+    DatabaseKind,
+    RunningPlatform,
+    new_key,
+    new_settings,
+    running_platform,
+)
+from harness.postgres import Postgres
+from harness.trail import Entry, counts, listed, stored_text
+from promptops_platform.app import ROUTERS
+from promptops_platform.errors import DatabaseUnavailable
+
+READING = {"GET", "HEAD", "OPTIONS"}
+# Which of `before` and `after` an entry has; a login changes nothing.
+SNAPSHOTS = {
+    "create": (False, True),
+    "delete": (True, False),
+    "revoke": (True, False),
+    "login": (False, False),
+    "logout": (False, False),
+}
+
+
+def routes() -> set[Route]:
+    return {
+        (method, route.path)
+        for router in ROUTERS
+        for route in router.routes
+        if isinstance(route, APIRoute)
+        for method in route.methods
+    }
+
+
+async def send(
+    platform: RunningPlatform, route: Route, call: Call, request_id: str
+) -> httpx.Response:
+    async with platform.client(call.token or TOKEN) as client:
+        return await client.request(
+            route[0],
+            call.path,
+            json=call.body,
+            headers={"x-request-id": request_id},
+            timeout=30,
+        )
+
+
+def test_the_table_knows_every_route_that_changes_something() -> None:
+    assert {each for each in routes() if each[0] not in READING} == set(ROWS)
+
+
+@pytest.mark.parametrize("route", ROWS, ids=" ".join)
+async def test_a_change_enters_who_from_where_and_what(
+    platform: RunningPlatform, route: Route
+) -> None:
+    row, request_id = ROWS[route], new_key()
+    call = await row.prepare(platform)
+    answer = await send(platform, route, call, request_id)
+    assert answer.status_code == call.status, answer.text
+    assert answer.headers["x-request-id"] == request_id
+    entries = await listed(platform, request_id=request_id)
+    assert tuple(entry["action"] for entry in entries) == row.actions
+    for entry in entries:
+        assert (entry["actor"], entry["address"]) == (call.actor, "127.0.0.1")
+        assert entry["resource"]
+        assert entry["resource_id"]
+        assert entry["key"]
+        assert entry["summary"]
+        # Of a user's password not even a trace is kept.
+        if (route, entry["action"]) != (("PUT", "/api/me/password"), "update"):
+            assert kept(entry) == SNAPSHOTS.get(entry["action"], (True, True)), entry
+
+
+def kept(entry: Entry) -> tuple[bool, bool]:
+    return bool(entry["before"]), bool(entry["after"])
+
+
+@contextmanager
+def failing_commits(platform: RunningPlatform) -> Iterator[None]:
+    """Every transaction fails with its last statement."""
+
+    def fail(_connection: object) -> None:
+        raise DatabaseUnavailable("the commit fails in this test")
+
+    engine = platform.platform.database.engines.writer.sync_engine
+    event.listen(engine, "commit", fail)
+    try:
+        yield
+    finally:
+        event.remove(engine, "commit", fail)
+
+
+@pytest.mark.parametrize("route", ROWS, ids=" ".join)
+async def test_a_change_that_fails_leaves_neither_entry_nor_count(
+    platform: RunningPlatform, route: Route
+) -> None:
+    row, request_id = ROWS[route], new_key()
+    call = await row.prepare(platform)
+    before = await counts(platform)
+    with failing_commits(platform):
+        answer = await send(platform, route, call, request_id)
+    assert answer.status_code == 503, answer.text
+    assert await listed(platform, request_id=request_id) == []
+    assert await counts(platform) == before
+    again = await send(platform, route, call, request_id)
+    assert again.status_code == call.status, "the change itself was not made either"
+    assert len(await listed(platform, request_id=request_id)) == len(row.actions)
+
+
+async def test_a_refused_change_leaves_nothing(platform: RunningPlatform) -> None:
+    taken = await platform.create(env="prod")
+    other = await platform.create(taken["key"], env="dev")
+    before = await counts(platform)
+    request_id = new_key()
+    for method, path, body, status in (
+        ("POST", "/api/prompts", {"key": taken["key"], "env": "prod"}, 409),
+        ("PUT", f"/api/prompts/{other['id']}", {"env": "prod", "content": "x"}, 409),
+        ("POST", "/api/prompts/rollback", {"id": taken["id"], "version": "v9"}, 404),
+        ("POST", "/api/users", {"username": "admin", "password": "x"}, 400),
+        ("POST", "/api/workspaces", {"name": "x", "slug": "default"}, 409),
+        ("POST", "/api/login", {"username": new_key(), "password": "wrong"}, 401),
+        ("POST", "/api/workflows", {"key": new_key(), "steps": "none"}, 400),
+        ("DELETE", "/api/keys/unknown", None, 404),
+    ):
+        answer = await send(platform, (method, path), Call(path, body), request_id)
+        assert answer.status_code == status, answer.text
+    assert await listed(platform, request_id=request_id) == []
+    assert await counts(platform) == before
+
+
+async def test_trading_a_token_for_itself_is_no_login(platform: RunningPlatform) -> None:
+    request_id = new_key()
+    call = Call("/api/login", {"token": TOKEN})
+    assert (await send(platform, ("POST", "/api/login"), call, request_id)).status_code == 200
+    assert await listed(platform, request_id=request_id) == []
+
+
+async def test_no_secret_ever_stands_in_the_trail(
+    database_kind: DatabaseKind, postgres: Postgres, data_folder: Path
+) -> None:
+    settings = await new_settings(database_kind, postgres, data_folder)
+    secrets = {PASSWORD, OTHER_PASSWORD, STEP_SECRET, TOKEN, "pbkdf2"}
+    async with running_platform(settings) as platform:
+        for route, row in ROWS.items():
+            call = await row.prepare(platform)
+            answer = await send(platform, route, call, new_key())
+            shown = answer.json().get("data") or {}
+            found = {answer.json().get("token"), call.token}
+            if isinstance(shown, dict) and "prefix" in shown:
+                found.add(shown["key"])
+            secrets |= {each for each in found if each}
+        stored = await stored_text(platform)
+    assert len(secrets) >= 8
+    assert "api_key" in stored
+    for secret in secrets:
+        assert secret not in stored
+        assert sha256(secret.encode()).hexdigest() not in stored
+
+
+async def test_entries_are_never_changed_over_the_api(platform: RunningPlatform) -> None:
+    assert {method for method, path in routes() if path.startswith("/api/audit")} == {"GET"}
+    before = (await listed(platform, limit=1))[0]
+    for path in ("/api/audit", f"/api/audit/{before['id']}", "/api/audit/export"):
+        for method in ("POST", "PUT", "PATCH", "DELETE"):
+            answer = await platform.http.request(method, path, json={})
+            assert answer.status_code in (404, 405), (method, path)
+    assert (await listed(platform, limit=1))[0] == before
