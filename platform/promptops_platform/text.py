@@ -4,11 +4,13 @@ import math
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 # Prefect refuses / % & < > in the names of flows, which are made from keys; the others would have
 # to be escaped by hand in a URL or a shell.
 KEY_REFUSED = re.compile(r"""[\s/\\%&<>?#"']""")
+# The same for the API description, with what `_one_line` refuses.
+KEY_PATTERN = r"""^[^\s/\\%&<>?#"'\x00-\x1f\x7f-\x9f]+$"""
 LONGEST_KEY = 200
 LONGEST_LABEL = 64
 LONGEST_LINE = 500
@@ -77,9 +79,17 @@ def _empty_is_not_given(value: object) -> object:
     return None if value == "" else value
 
 
-Key = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_KEY), AfterValidator(_key)]
+Key = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=LONGEST_KEY),
+    Field(json_schema_extra={"pattern": KEY_PATTERN}),
+    AfterValidator(_key),
+]
 Label = Annotated[
-    str, StringConstraints(min_length=1, max_length=LONGEST_LABEL), AfterValidator(_key)
+    str,
+    StringConstraints(min_length=1, max_length=LONGEST_LABEL),
+    Field(json_schema_extra={"pattern": KEY_PATTERN}),
+    AfterValidator(_key),
 ]
 Line = Annotated[str, StringConstraints(max_length=LONGEST_LINE), AfterValidator(_one_line)]
 # Prefect knows no workspaces: a flow of another one is called `slug:key`.

@@ -8,6 +8,8 @@ from promptops_platform.access.guard import PUBLIC, permits
 from promptops_platform.access.permissions import Permission
 from promptops_platform.access.schemas import Actor, Done, LoginAnswer, LoginRequest, Me
 from promptops_platform.access.service import AccessService
+from promptops_platform.errors import TooManyRequests, Unauthorized
+from promptops_platform.http.declared_errors import may_answer
 from promptops_platform.http.transactions import Write
 
 router = APIRouter(prefix="/api", tags=["access"])
@@ -21,7 +23,7 @@ def _service(request: Request) -> AccessService:
 Service = Annotated[AccessService, Depends(_service)]
 
 
-@router.post("/login", dependencies=[PUBLIC])
+@router.post("/login", dependencies=[PUBLIC], responses=may_answer(Unauthorized, TooManyRequests))
 async def login(body: LoginRequest, service: Service) -> LoginAnswer:
     """Trade a user name and password, or a token, for a session."""
     if body.token:

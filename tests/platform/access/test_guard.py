@@ -12,7 +12,13 @@ from promptops_platform.access.permissions import NEEDED_ROLE, Permission, Role
 from promptops_platform.access.schemas import Actor
 from promptops_platform.app import ROUTERS
 
-PUBLIC_ROUTES = {("GET", "/health"), ("POST", "/api/login")}
+PUBLIC_ROUTES = {
+    ("GET", "/health"),
+    ("POST", "/api/login"),
+    ("GET", "/openapi.json"),
+    ("GET", "/docs"),
+    ("GET", "/docs/assets/{name}"),
+}
 
 
 def dependencies(dependant: Dependant) -> Iterator[object]:
