@@ -36,7 +36,11 @@ class WorkflowUpdate(BaseModel):
 
     name: Line | None = None
     description: Content | None = None
-    steps: Json = Field(default=None, description="Steps in their order, each with name and type.")
+    steps: Json = Field(
+        default=None,
+        description="Steps in their order, each with name and type.",
+        json_schema_extra={"type": ["array", "null"], "items": {"type": "object"}},
+    )
 
 
 class WorkflowCreate(WorkflowUpdate):
@@ -80,7 +84,7 @@ class RunWorkflow(BaseModel):
 
     model_config = example(variables={"who": "Ada"})
 
-    variables: Json = None
+    variables: Json = Field(default=None, json_schema_extra={"type": ["object", "null"]})
     api_key: OptionalLine = None
     base_url: OptionalLine = None
 
