@@ -1,5 +1,6 @@
 """Listen addresses."""
 
+import asyncio
 import socket
 
 import pytest
@@ -39,6 +40,23 @@ def test_both_families_share_one_port() -> None:
     assert len({each.getsockname()[1] for each in opened}) == 1
     for each in opened:
         each.close()
+
+
+async def test_accepted_connections_send_at_once() -> None:
+    """Else an answer's body waits 40 ms for the acknowledgement of its head."""
+    opened = open_sockets(("127.0.0.1",), 0)
+    accepted: asyncio.Future[socket.socket] = asyncio.get_running_loop().create_future()
+
+    def accept(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        accepted.set_result(writer.get_extra_info("socket"))
+
+    server = await asyncio.start_server(accept, sock=opened[0])
+    _reader, writer = await asyncio.open_connection(*opened[0].getsockname())
+    try:
+        assert (await accepted).getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    finally:
+        writer.close()
+        server.close()
 
 
 def test_a_taken_port_is_an_error() -> None:
