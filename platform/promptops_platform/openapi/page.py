@@ -3,7 +3,7 @@
 from functools import cache
 from importlib.resources import files
 
-# The page has no inline script or style; Swagger UI's style sheet holds pictures as data: addresses.
+# The page has no inline script or style; pictures in Swagger UI's style sheet are data: addresses.
 CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'",
