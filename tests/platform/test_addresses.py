@@ -45,18 +45,20 @@ def test_both_families_share_one_port() -> None:
 async def test_accepted_connections_send_at_once() -> None:
     """Else an answer's body waits 40 ms for the acknowledgement of its head."""
     opened = open_sockets(("127.0.0.1",), 0)
-    accepted: asyncio.Future[socket.socket] = asyncio.get_running_loop().create_future()
+    no_delay: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
-    def accept(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        accepted.set_result(writer.get_extra_info("socket"))
-
-    server = await asyncio.start_server(accept, sock=opened[0])
-    _reader, writer = await asyncio.open_connection(*opened[0].getsockname())
-    try:
-        assert (await accepted).getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-    finally:
+    async def accept(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = writer.get_extra_info("socket")
+        no_delay.set_result(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
         writer.close()
-        server.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(accept, sock=opened[0]):
+        reader, writer = await asyncio.open_connection(*opened[0].getsockname())
+        assert await reader.read() == b""
+        writer.close()
+        await writer.wait_closed()
+    assert await no_delay
 
 
 def test_a_taken_port_is_an_error() -> None:

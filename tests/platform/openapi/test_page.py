@@ -36,9 +36,9 @@ async def test_the_pages_policy_fits_what_it_holds(platform: RunningPlatform) ->
         part.strip().split(" ", 1) for part in page.headers["content-security-policy"].split(";")
     )
     assert policy["default-src"] == "'none'"
-    assert policy["script-src"] == policy["connect-src"] == "'self'"
+    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
     assert "http" not in page.headers["content-security-policy"]
-    # No inline script or style, which the policy forbids or need not allow.
+    # No inline script or style, which the policy forbids.
     assert re.findall(r"<script(?![^>]*src=)|<style|\bon\w+=", page.text) == []
     assert "://" not in page.text
 
