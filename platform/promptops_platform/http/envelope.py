@@ -20,6 +20,12 @@ class Page(BaseModel, Generic[T]):
     total: int
 
 
+class CappedPage(Page[T]):
+    """A page whose `total` is counted to 10,000; with `total_is_at_least` there are more."""
+
+    total_is_at_least: bool = False
+
+
 class Resource(BaseModel):
     """A resource, made from its row in the database."""
 

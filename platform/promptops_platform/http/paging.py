@@ -25,3 +25,6 @@ Limit = Annotated[
     Query(ge=1, le=LONGEST_PAGE, description=f"At most {LONGEST_PAGE}; more is cut to that."),
 ]
 Offset = Annotated[int, Query(ge=0, le=2**31 - 1)]
+OptionalLimit = Annotated[
+    Limit | None, BeforeValidator(lambda value: None if value == "" else value)
+]

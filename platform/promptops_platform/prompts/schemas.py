@@ -1,5 +1,6 @@
 """Prompts on the wire."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -91,10 +92,11 @@ class ServedPrompt:
 
 @dataclass(frozen=True, slots=True)
 class PromptFilter:
-    """Filters of a list; None filters nothing."""
+    """Filters of a list; None filters nothing. `readable` are the ids of workspaces."""
 
     workspace_id: str | None = None
     text: str | None = None
     env: str | None = None
     category: str | None = None
     tag: str | None = None
+    readable: Sequence[str] | None = None

@@ -4,9 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any
 
-from sqlalchemy import Row
 from sqlalchemy.exc import IntegrityError
 
 from promptops_platform.audit.service import AuditTrail
@@ -17,7 +15,7 @@ from promptops_platform.db.tables import PromptRow, PromptVersionRow
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import Conflict, NotFound
 from promptops_platform.ids import new_id
-from promptops_platform.prompts import repository
+from promptops_platform.prompts import repository, search
 from promptops_platform.prompts.schemas import PromptFilter, ServedPrompt, Slot
 
 FIRST_ENVIRONMENT = "dev"
@@ -34,10 +32,13 @@ class PromptService:
         self._clock = clock
 
     async def search(
-        self, transaction: Transaction, wanted: PromptFilter
-    ) -> Sequence[Row[tuple[PromptRow, Any]]]:
-        """Prompts with the label that is published, newest change first."""
-        return await repository.search(transaction.session, wanted)
+        self, transaction: Transaction, wanted: PromptFilter, *, limit: int | None, offset: int
+    ) -> search.Found:
+        """A part of the prompts that are wanted, or all of them; newest change first."""
+        if limit is None:
+            rows = await search.every(transaction.session, wanted)
+            return search.Found(rows[offset:], len(rows), total_is_at_least=False)
+        return await search.page(transaction.session, wanted, limit=limit, offset=offset)
 
     async def get(
         self, transaction: Transaction, prompt_id: str, *, lock: bool = False
