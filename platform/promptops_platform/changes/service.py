@@ -50,5 +50,5 @@ class _Pending:
     def __init__(self, log: ChangeLog, transaction: Transaction) -> None:
         self.changes: list[Change] = []
         self.revision = 0
-        transaction.before_commit(lambda: log._write(transaction, self))
+        transaction.before_commit(lambda: log._write(transaction, self), last=True)
         transaction.after_commit(lambda: log._apply(self))

@@ -29,11 +29,16 @@ class Transaction:
         self.session = session
         self.notes: dict[object, Any] = {}
         self._before: list[Callable[[], Awaitable[None]]] = []
+        self._last: list[Callable[[], Awaitable[None]]] = []
         self._after: list[Callable[[], Awaitable[None]]] = []
 
-    def before_commit(self, callback: Callable[[], Awaitable[None]]) -> None:
-        """Run `callback` inside the transaction, as its last statements."""
-        self._before.append(callback)
+    def before_commit(self, callback: Callable[[], Awaitable[None]], *, last: bool = False) -> None:
+        """Run `callback` inside the transaction, as its last statements.
+
+        With `last` after all the others: every transaction takes the rows that many write in one
+        order, so that no two of them wait for each other.
+        """
+        (self._last if last else self._before).append(callback)
 
     def after_commit(self, callback: Callable[[], Awaitable[None]]) -> None:
         """Run `callback` once the commit has succeeded."""
@@ -41,7 +46,7 @@ class Transaction:
 
     async def commit(self) -> None:
         """Commit; afterwards the change stands, so a failing callback is logged, not raised."""
-        for callback in self._before:
+        for callback in [*self._before, *self._last]:
             await callback()
         await self.session.commit()
         for callback in self._after:
