@@ -34,6 +34,7 @@ SQLITE = (
     """CREATE VIRTUAL TABLE prompt_trigrams USING fts5(
       text, content='prompt_search', content_rowid='id', detail='none', columnsize=0,
       tokenize='trigram case_sensitive 1')""",
+    "INSERT INTO prompt_trigrams (prompt_trigrams) VALUES ('rebuild')",
     """CREATE TRIGGER prompt_search_added AFTER INSERT ON prompt_search BEGIN
       INSERT INTO prompt_trigrams (rowid, text) VALUES (new.id, new.text);
     END""",
@@ -51,10 +52,11 @@ SQLITE = (
 
 def upgrade() -> None:
     _tables()
+    _fill()
+    # Over what is there at once: one by one it takes many times as long.
     _indexes()
     for statement in SQLITE if op.get_bind().dialect.name == "sqlite" else POSTGRES:
         op.execute(statement)
-    _fill()
 
 
 def _tables() -> None:
