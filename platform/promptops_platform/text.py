@@ -94,6 +94,7 @@ Json = Annotated[Any, AfterValidator(_refuse_unprintable_inside)]
 OptionalLabel = Annotated[Label | None, BeforeValidator(_empty_is_not_given)]
 OptionalSlug = Annotated[Slug | None, BeforeValidator(_empty_is_not_given)]
 OptionalLine = Annotated[Line | None, BeforeValidator(_empty_is_not_given)]
+OptionalName = Annotated[Name | None, BeforeValidator(_empty_is_not_given)]
 
 # An id in a path: whatever it is, it is looked up; only what no database takes is refused.
 ResourceId = Annotated[str, StringConstraints(max_length=LONGEST_KEY), AfterValidator(_one_line)]

@@ -57,6 +57,12 @@ class Prompt(Resource):
     published_version: str | None
 
 
+class RolledBackPrompt(Prompt):
+    """`rollout_ended`: whether a rollout was on, which the rollback has switched off."""
+
+    rollout_ended: bool
+
+
 class PromptVersion(Resource):
     """A published version; `content_hash` is the SHA-256 of its content and model."""
 
@@ -78,7 +84,8 @@ Slot = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class ServedPrompt:
-    """What a fetch of a slot answers: the published version, before the first publish the draft."""
+    """What a fetch of a slot answers: the published version, before the first publish the draft;
+    or a version that a rollout serves there."""
 
     workspace_id: str
     prompt_id: str
@@ -87,6 +94,7 @@ class ServedPrompt:
     version: str
     model: str
     content: str
+    is_published: bool
 
 
 @dataclass(frozen=True, slots=True)
