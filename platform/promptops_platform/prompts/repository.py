@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select, delete, func, or_, select, true, tuple_
+from sqlalchemy import Row, Select, delete, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from promptops_platform.db.search import LIKE_ESCAPE, containing, literal
@@ -109,7 +109,6 @@ async def served_versions(
         published.version,
         published.model,
         published.content,
-        true(),
     ).join(published, published.prompt_id == PromptRow.id)
     place = tuple_(published.prompt_id, published.version)
     found: list[ServedPrompt] = []

@@ -94,7 +94,7 @@ class ServedPrompt:
     version: str
     model: str
     content: str
-    is_published: bool
+    is_published: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from promptops_platform.access.authentication import Authenticator, bearer_token
 from promptops_platform.access.grants import require_environment
 from promptops_platform.errors import BadRequest, NotFound, PlatformError
 from promptops_platform.http.error_answers import answer, quoted
-from promptops_platform.realtime.answers import Answer
+from promptops_platform.realtime.assignment import Answer
 from promptops_platform.realtime.snapshot import Snapshot
 
 LONGEST_CACHED_QUERY = 256

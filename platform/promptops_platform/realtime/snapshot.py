@@ -10,7 +10,7 @@ from promptops_platform.changes.schemas import Change, ChangeType, NumberedChang
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.prompts.schemas import ServedPrompt, Slot
 from promptops_platform.prompts.service import PromptService
-from promptops_platform.realtime.answers import Answer, Spread
+from promptops_platform.realtime.assignment import Answer, Spread
 from promptops_platform.rollouts.schemas import RunningRollout
 from promptops_platform.rollouts.service import RolloutService
 

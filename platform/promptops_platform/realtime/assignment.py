@@ -1,10 +1,11 @@
-"""The ready answers of the fetch, and which of them a subject gets while a rollout is on."""
+"""Ready answers, and which of them a subject gets while a rollout is on."""
 
 import hashlib
 import json
 from typing import Any, NamedTuple, Self
 
 from promptops_platform.prompts.schemas import ServedPrompt
+from promptops_platform.realtime.answer import answer_body
 from promptops_platform.rollouts.bucketing import bucket_of, choice, drawn_bucket, ends_of
 from promptops_platform.rollouts.schemas import RunningRollout
 
@@ -17,15 +18,9 @@ class Answer(NamedTuple):
 
     @classmethod
     def of(cls, served: ServedPrompt, variant: str | None = None) -> Self:
-        """The answer that the wire contract describes."""
-        fields = {
-            "key": served.key,
-            "version": served.version,
-            "env": served.env,
-            "model": served.model,
-            "content": served.content,
-        }
-        return cls.with_etag(_json(fields if variant is None else fields | {"variant": variant}))
+        """What a fetch answers; of a rollout's variant, it names that too."""
+        more = {} if variant is None else {"variant": variant}
+        return cls.with_etag(answer_body(served, **more))
 
     @classmethod
     def with_etag(cls, body: bytes) -> Self:
@@ -33,7 +28,8 @@ class Answer(NamedTuple):
 
     def explained(self, explanation: dict[str, Any]) -> "Answer":
         """This answer with the reason for it."""
-        return Answer.with_etag(self.body[:-1] + b',"explanation":' + _json(explanation) + b"}")
+        added = json.dumps(explanation, ensure_ascii=False, separators=(",", ":")).encode()
+        return Answer.with_etag(self.body[:-1] + b',"explanation":' + added + b"}")
 
 
 class Assignment(NamedTuple):
@@ -80,7 +76,3 @@ class Spread(NamedTuple):
                 "salt": self.salt,
             }
         )
-
-
-def _json(value: dict[str, Any]) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
