@@ -3,7 +3,9 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import cache
 from importlib.metadata import version
+from typing import Any
 
 import structlog
 from fastapi import FastAPI
@@ -37,12 +39,15 @@ from promptops_platform.http.cross_origin import CrossOrigin
 from promptops_platform.http.error_answers import install_error_answers
 from promptops_platform.http.request_body import RequestBody
 from promptops_platform.http.request_context import RequestContext
+from promptops_platform.openapi import endpoints as openapi_endpoints
+from promptops_platform.openapi.schema import describe
 from promptops_platform.prompts import endpoints as prompts_endpoints
 from promptops_platform.prompts.history import ServedHistory
 from promptops_platform.prompts.service import PromptService
 from promptops_platform.realtime import endpoints as realtime_endpoints
 from promptops_platform.realtime.fetch import PATH as FETCH_PATH
 from promptops_platform.realtime.fetch import FetchEndpoint
+from promptops_platform.realtime.fetch_description import FETCH_DESCRIPTION
 from promptops_platform.realtime.hub import Hub
 from promptops_platform.realtime.snapshot import Snapshot
 from promptops_platform.realtime.socket import WatchEndpoint
@@ -72,6 +77,7 @@ ROUTERS = (
     runs_endpoints.router,
     audit_endpoints.router,
     realtime_endpoints.router,
+    openapi_endpoints.router,
 )
 # What the routes find on `app.state`.
 ROOMS = (
@@ -89,6 +95,12 @@ ROOMS = (
     "audit",
     "hub",
 )
+
+
+@cache
+def openapi() -> dict[str, Any]:
+    """The API's OpenAPI document."""
+    return describe(ROUTERS, by_hand=[FETCH_DESCRIPTION])
 
 
 class Platform:
@@ -281,6 +293,7 @@ def _api(platform: Platform) -> FastAPI:
     )
     for name in ROOMS:
         setattr(api.state, name, getattr(platform, name))
+    api.state.openapi = openapi
     install_error_answers(api)
     for router in ROUTERS:
         api.include_router(router)
