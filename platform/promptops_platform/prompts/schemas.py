@@ -6,7 +6,7 @@ from datetime import datetime
 from pydantic import BaseModel, Field
 
 from promptops_platform.http.envelope import Resource
-from promptops_platform.http.examples import example
+from promptops_platform.http.examples import example, example_like
 from promptops_platform.text import Content, Key, Line, OptionalLabel, OptionalLine
 
 
@@ -91,6 +91,8 @@ class Prompt(Resource):
 
 class RolledBackPrompt(Prompt):
     """`rollout_ended`: whether a rollout was on, which the rollback has switched off."""
+
+    model_config = example_like(Prompt, rollout_ended=False)
 
     rollout_ended: bool
 

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from promptops_platform.http.envelope import Resource
+from promptops_platform.http.examples import example
 from promptops_platform.prompts.schemas import ServedPrompt
 from promptops_platform.rollouts.bucketing import BASIS_POINTS
 from promptops_platform.text import LONGEST_LABEL, Label, Name, OptionalName
@@ -19,6 +20,8 @@ AnyVersion = Annotated[Name, StringConstraints(max_length=LONGEST_LABEL)]
 
 class Variant(BaseModel):
     """One version and its share of the fetches, in basis points."""
+
+    model_config = example(name="control", version="v1", weight=9000)
 
     name: Label
     version: AnyVersion
@@ -54,6 +57,23 @@ Variants = Annotated[
 class RolloutUpdate(BaseModel):
     """Either the A/B form or `variants`. A field that is absent or null stays as it is."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"enabled": True, "variant_a": "v1", "variant_b": "v2", "weight_a": 90},
+                {
+                    "enabled": True,
+                    "variants": [
+                        {"name": "control", "version": "v1", "weight": 9000},
+                        {"name": "short", "version": "v2", "weight": 750},
+                        {"name": "long", "version": "v3", "weight": 250},
+                    ],
+                    "salt": "greeting-lengths",
+                },
+            ]
+        }
+    )
+
     enabled: bool | None = None
     variant_a: AnyVersion | None = Field(default=None, description="Version of the first variant.")
     variant_b: AnyVersion | None = Field(default=None, description="Version of the second one.")
@@ -74,6 +94,24 @@ class Rollout(Resource):
     `variant_a`, `variant_b` and `weight_a`, in percent, are the first two variants and the first
     one's share, rounded; `variants` are all of them and exact.
     """
+
+    model_config = example(
+        id="5b6c7d8e9f0a1b2c",
+        key="greeting",
+        env="prod",
+        enabled=True,
+        variant_a="v1",
+        variant_b="v2",
+        weight_a=90,
+        created_at="2026-03-14T09:26:53.589793Z",
+        updated_at="2026-03-14T09:26:53.589793Z",
+        prompt_id="0f3c5d7e9a3f2a1c",
+        variants=[
+            {"name": "A", "version": "v1", "weight": 9000},
+            {"name": "B", "version": "v2", "weight": 1000},
+        ],
+        salt="0192f0c1e2b77a3f8d2c5b6a7e8f9012",
+    )
 
     id: str
     key: str
