@@ -51,6 +51,10 @@ from promptops_platform.realtime.fetch_description import FETCH_DESCRIPTION
 from promptops_platform.realtime.hub import Hub
 from promptops_platform.realtime.snapshot import Snapshot
 from promptops_platform.realtime.socket import WatchEndpoint
+from promptops_platform.rollouts import endpoints as rollouts_endpoints
+from promptops_platform.rollouts.audit import RolloutAudit
+from promptops_platform.rollouts.ending import RolloutEnding
+from promptops_platform.rollouts.service import RolloutService
 from promptops_platform.runs import endpoints as runs_endpoints
 from promptops_platform.runs.executor import RunExecutor
 from promptops_platform.runs.service import RunLog
@@ -68,6 +72,7 @@ ROUTERS = (
     access_endpoints.router,
     workspaces_endpoints.router,
     prompts_endpoints.router,
+    rollouts_endpoints.router,
     workflows_endpoints.router,
     runs_endpoints.router,
     audit_endpoints.router,
@@ -83,6 +88,7 @@ ROOMS = (
     "keys",
     "workspaces",
     "prompts",
+    "rollouts",
     "workflows",
     "runs",
     "executor",
@@ -123,11 +129,21 @@ class Platform:
             clock=clock,
         )
         self.history = ServedHistory(clock)
+        rollout_audit = RolloutAudit(audit)
         self.prompts = PromptService(
             grants=grants,
             environments=self.environments,
             history=self.history,
+            rollouts=RolloutEnding(rollout_audit, clock),
             audit=audit,
+            changes=changes,
+            clock=clock,
+        )
+        self.rollouts = RolloutService(
+            prompts=self.prompts,
+            environments=self.environments,
+            history=self.history,
+            audit=rollout_audit,
             changes=changes,
             clock=clock,
         )
@@ -139,7 +155,7 @@ class Platform:
             runs=self.runs,
             wait_seconds=settings.engine_wait_seconds,
         )
-        self.snapshot = Snapshot(self.database, self.prompts, grants)
+        self.snapshot = Snapshot(self.database, self.prompts, self.rollouts, grants)
         self.hub = Hub(self.snapshot, self.authenticator, grants)
         self.watch = WatchEndpoint(self.hub, self.authenticator, clock)
         # In this order: an event goes out when its change can already be fetched.

@@ -152,6 +152,7 @@ OptionalSlug = Annotated[
 Time = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 OptionalTime = Annotated[Time | None, BeforeValidator(_empty_is_not_given)]
 OptionalLine = Annotated[Line | None, BeforeValidator(_empty_is_not_given)]
+OptionalName = Annotated[Name | None, BeforeValidator(_empty_is_not_given)]
 
 # An id in a path: whatever it is, it is looked up; only what no database takes is refused.
 ResourceId = Annotated[

@@ -21,6 +21,7 @@ from promptops_platform.prompts.schemas import (
     PromptVersion,
     PublishRequest,
     RollbackRequest,
+    RolledBackPrompt,
 )
 from promptops_platform.prompts.service import PromptService
 from promptops_platform.text import OptionalLine, ResourceId
@@ -110,10 +111,11 @@ async def rollback_prompt(
     service: Service,
     transaction: Write,
     actor: Actor = permits(Permission.PROMPTS_WRITE),
-) -> Data[Prompt]:
-    """Serve an earlier version again, at once."""
-    row = await service.rollback(transaction, body.id, body.version, actor=actor)
-    return await _answer(service, transaction, row)
+) -> Data[RolledBackPrompt]:
+    """Serve an earlier version again, at once; ends a running rollout."""
+    row, ended = await service.rollback(transaction, body.id, body.version, actor=actor)
+    label = row.version
+    return Data(data=RolledBackPrompt.of(row, published_version=label, rollout_ended=ended))
 
 
 @router.get("/{prompt_id}")

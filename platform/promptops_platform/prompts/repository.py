@@ -78,7 +78,30 @@ async def all_served(session: AsyncSession) -> AsyncIterator[ServedPrompt]:
         yield ServedPrompt(*row)
 
 
-def _served_query() -> Select[tuple[str, str, str, str, str, str, str]]:
+async def served_versions(
+    session: AsyncSession, wanted: Sequence[tuple[str, str]]
+) -> list[ServedPrompt]:
+    """What these versions serve, each named by prompt and label; unknown ones are left out."""
+    published = PromptVersionRow
+    query = select(
+        PromptRow.workspace_id,
+        PromptRow.id,
+        PromptRow.key,
+        PromptRow.env,
+        published.version,
+        published.model,
+        published.content,
+    ).join(published, published.prompt_id == PromptRow.id)
+    place = tuple_(published.prompt_id, published.version)
+    found: list[ServedPrompt] = []
+    for start in range(0, len(wanted), LOAD_BATCH):
+        batch = wanted[start : start + LOAD_BATCH]
+        rows = await session.execute(query.where(place.in_(batch)))
+        found += (ServedPrompt(*row) for row in rows)
+    return found
+
+
+def _served_query() -> Select[tuple[str, str, str, str, str, str, str, bool]]:
     published = PromptVersionRow
     return select(
         PromptRow.workspace_id,
@@ -88,4 +111,5 @@ def _served_query() -> Select[tuple[str, str, str, str, str, str, str]]:
         func.coalesce(published.version, PromptRow.version),
         func.coalesce(published.model, PromptRow.model),
         func.coalesce(published.content, PromptRow.content),
+        PromptRow.published_id.is_not(None),
     ).outerjoin(published, published.id == PromptRow.published_id)

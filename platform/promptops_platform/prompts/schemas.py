@@ -6,7 +6,7 @@ from datetime import datetime
 from pydantic import BaseModel, Field
 
 from promptops_platform.http.envelope import Resource
-from promptops_platform.http.examples import example
+from promptops_platform.http.examples import example, example_like
 from promptops_platform.text import Content, Key, Line, OptionalLabel, OptionalLine
 
 
@@ -89,6 +89,14 @@ class Prompt(Resource):
     published_version: str | None
 
 
+class RolledBackPrompt(Prompt):
+    """`rollout_ended`: whether a rollout was on, which the rollback has switched off."""
+
+    model_config = example_like(Prompt, rollout_ended=False)
+
+    rollout_ended: bool
+
+
 class PromptVersion(Resource):
     """A published version; `content_hash` is the SHA-256 of its content and model."""
 
@@ -123,7 +131,8 @@ Slot = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class ServedPrompt:
-    """What a fetch of a slot answers: the published version, before the first publish the draft."""
+    """What a fetch of a slot answers: the published version, before the first publish the draft;
+    or a version that a rollout serves there."""
 
     workspace_id: str
     prompt_id: str
@@ -132,6 +141,7 @@ class ServedPrompt:
     version: str
     model: str
     content: str
+    is_published: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from sqlalchemy.exc import IntegrityError
 
@@ -29,6 +30,13 @@ FIRST_VERSION = "v1"
 NUMBERED_LABEL = re.compile(r"v([0-9]{1,18})")
 
 
+class RunningRollouts(Protocol):
+    """What a rollback has to do with rollouts, which stand above."""
+
+    async def end(self, transaction: Transaction, prompt: PromptRow, *, actor: Actor) -> bool:
+        """End the prompt's rollout; whether one was on."""
+
+
 class PromptService:
     """What can be done to prompts. Each change is audited and recorded in the feed."""
 
@@ -38,6 +46,7 @@ class PromptService:
         grants: Grants,
         environments: EnvironmentService,
         history: ServedHistory,
+        rollouts: RunningRollouts,
         audit: AuditTrail,
         changes: ChangeLog,
         clock: Clock,
@@ -45,6 +54,7 @@ class PromptService:
         self._grants = grants
         self._environments = environments
         self._history = history
+        self._rollouts = rollouts
         self._audit = audit
         self._changes = changes
         self._clock = clock
@@ -105,6 +115,12 @@ class PromptService:
     def all_served(self, transaction: Transaction) -> AsyncIterator[ServedPrompt]:
         """What every slot serves."""
         return repository.all_served(transaction.session)
+
+    async def served_versions(
+        self, transaction: Transaction, wanted: Sequence[tuple[str, str]]
+    ) -> list[ServedPrompt]:
+        """What these versions serve, each named by prompt and label; unknown ones are left out."""
+        return await repository.served_versions(transaction.session, wanted)
 
     async def create(
         self,
@@ -199,8 +215,9 @@ class PromptService:
 
     async def rollback(
         self, transaction: Transaction, prompt_id: str, label: str, *, actor: Actor
-    ) -> PromptRow:
-        """Serve an earlier version again and make it the working copy; raises NotFound."""
+    ) -> tuple[PromptRow, bool]:
+        """Serve an earlier version again and make it the working copy; also answers whether that
+        ended a running rollout. Raises NotFound."""
         row = await self._writable(transaction, prompt_id, actor)
         await self._enter(transaction, row.workspace_id, row.env, actor, serving=True)
         target = await repository.version(transaction.session, row.id, label)
@@ -211,10 +228,11 @@ class PromptService:
             )
         row.content, row.model, row.version = target.content, target.model, target.version
         row.published_id = target.id
+        ended = await self._rollouts.end(transaction, row, actor=actor)
         self._touch(row, actor)
         self._record(transaction, row, ChangeType.PROMPT_UPDATED)
         self._audited(transaction, row, actor, "rollback", f"rolled back to {label} in {row.env}")
-        return row
+        return row, ended
 
     def _new_version(
         self, transaction: Transaction, row: PromptRow, hashed: str, actor: Actor

@@ -3,6 +3,7 @@
 from typing import Any
 
 from promptops_platform.access.permissions import Permission
+from promptops_platform.realtime.fetch import LONGEST_SUBJECT
 
 _ETAG = {
     "description": "Names this answer; send it back as If-None-Match.",
@@ -14,13 +15,37 @@ _CACHE_CONTROL = {"required": True, "schema": {"type": "string"}}
 _FETCHED_PROMPT: dict[str, Any] = {
     "type": "object",
     "title": "FetchedPrompt",
-    "description": "What is served: the published version, before the first publish the draft.",
+    "description": (
+        "What is served: the published version, before the first publish the draft, and while a "
+        "rollout is on the version of a variant."
+    ),
     "properties": {
         "key": {"type": "string"},
         "version": {"type": "string"},
         "env": {"type": "string"},
         "model": {"type": "string"},
         "content": {"type": "string"},
+        "variant": {"type": "string", "description": "Its name, while a rollout is on."},
+        "explanation": {
+            "type": "object",
+            "description": "With `explain=true`.",
+            "properties": {
+                "reason": {"type": "string", "enum": ["rollout", "published", "draft"]},
+                "variant": {"type": "string"},
+                "bucket": {
+                    "type": "integer",
+                    "minimum": 0,
+                    "maximum": 9999,
+                    "description": "The place among the variants' ranges, in basis points.",
+                },
+                "subject": {
+                    "type": ["string", "null"],
+                    "description": "Null where the bucket was drawn.",
+                },
+                "salt": {"type": "string"},
+            },
+            "required": ["reason"],
+        },
     },
     "required": ["key", "version", "env", "model", "content"],
     "examples": [
@@ -30,6 +55,7 @@ _FETCHED_PROMPT: dict[str, Any] = {
             "env": "prod",
             "model": "gpt-4o-mini",
             "content": "Good morning, {{who}}!",
+            "variant": "B",
         }
     ],
 }
@@ -62,6 +88,21 @@ _OPERATION: dict[str, Any] = {
             "in": "query",
             "description": "Id or slug.",
             "schema": {"type": "string"},
+        },
+        {
+            "name": "subject",
+            "in": "query",
+            "description": (
+                "Whom a rollout assigns a variant to, the same each time: a user's id, say. "
+                "Without one each fetch draws."
+            ),
+            "schema": {"type": "string", "maxLength": LONGEST_SUBJECT},
+        },
+        {
+            "name": "explain",
+            "in": "query",
+            "description": "Whether the answer says why it is this one.",
+            "schema": {"type": "boolean", "default": False},
         },
         {
             "name": "If-None-Match",
