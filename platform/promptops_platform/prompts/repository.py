@@ -77,6 +77,31 @@ async def remove(session: AsyncSession, prompt_id: str) -> None:
     await session.execute(delete(PromptRow).where(PromptRow.id == prompt_id))
 
 
+async def count(session: AsyncSession, workspace_id: str) -> int:
+    """How many prompts a workspace has."""
+    query = select(func.count()).where(PromptRow.workspace_id == workspace_id)
+    return await session.scalar(query.select_from(PromptRow)) or 0
+
+
+async def clear(
+    session: AsyncSession, workspace_id: str
+) -> Sequence[Row[tuple[str, str, str, str]]]:
+    """Delete the prompts of a workspace; returns id, key, environment and label of each."""
+    gone = await session.execute(
+        delete(PromptRow)
+        .where(PromptRow.workspace_id == workspace_id)
+        .returning(PromptRow.id, PromptRow.key, PromptRow.env, PromptRow.version)
+        .execution_options(synchronize_session=False)
+    )
+    return gone.all()
+
+
+async def used_environments(session: AsyncSession, workspace_id: str) -> set[str]:
+    """Names of the environments in which a workspace has prompts."""
+    query = select(PromptRow.env).where(PromptRow.workspace_id == workspace_id).distinct()
+    return set(await session.scalars(query))
+
+
 def add_move(session: AsyncSession, row: ServedMoveRow) -> None:
     """Append to the history of what was served."""
     session.add(row)
