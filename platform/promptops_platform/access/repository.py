@@ -268,6 +268,13 @@ async def workspaces(session: AsyncSession) -> list[WorkspaceRow]:
     return list(rows)
 
 
+async def hold_workspace(session: AsyncSession, workspace_id: str) -> bool:
+    """Keep a workspace from being deleted before the commit; False where it is gone already."""
+    query = select(WorkspaceRow.id).where(WorkspaceRow.id == workspace_id)
+    held = await session.scalar(query.with_for_update(read=True, key_share=True))
+    return held is not None
+
+
 async def members(session: AsyncSession) -> dict[tuple[str, str], Role]:
     """Roles by workspace and user."""
     rows: Any = await session.execute(
