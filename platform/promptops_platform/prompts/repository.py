@@ -7,7 +7,7 @@ from sqlalchemy import Row, Select, delete, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from promptops_platform.db.search import LIKE_ESCAPE, containing, literal
-from promptops_platform.db.tables import PromptRow, PromptVersionRow, ServedMoveRow
+from promptops_platform.db.tables import PromptRow, PromptVersionRow, ServedMoveRow, WorkspaceRow
 from promptops_platform.prompts.schemas import PromptFilter, ServedPrompt, Slot
 
 LOAD_BATCH = 500
@@ -19,6 +19,16 @@ _WithLabel = Select[tuple[PromptRow, Any]]
 async def get(session: AsyncSession, prompt_id: str, *, lock: bool = False) -> PromptRow | None:
     """A prompt by id; `lock` holds off other writers of the row until the commit."""
     return await session.get(PromptRow, prompt_id, with_for_update=lock)
+
+
+async def hold_workspace_of(session: AsyncSession, prompt_id: str) -> None:
+    """Keep a prompt's workspace from being deleted before the commit."""
+    await session.execute(
+        select(WorkspaceRow.id)
+        .join(PromptRow, PromptRow.workspace_id == WorkspaceRow.id)
+        .where(PromptRow.id == prompt_id)
+        .with_for_update(read=True, key_share=True, of=WorkspaceRow)
+    )
 
 
 async def search(

@@ -1,6 +1,5 @@
 """Deleting a workspace with everything in it."""
 
-from collections import Counter
 from collections.abc import Sequence
 
 from promptops_platform.access.actor import Actor
@@ -47,12 +46,10 @@ class WorkspaceRemoval:
         row = await self._workspaces.find(transaction, name, actor=actor)
         if row.id == DEFAULT_WORKSPACE:
             raise BadRequest("the workspace 'default' can't be deleted; clients without one use it")
-        # First without the workspace's lock: who changes a prompt has locked that, and may need
-        # the workspace next. Then with it, when nothing more can be made here.
-        held = await self._emptied(transaction, row.id, force)
+        # From here on nothing more can be made in it.
         if await repository.lock(transaction.session, row.id, from_new_content=True) is None:
             raise NotFound(f"workspace {name!r} not found; it was deleted meanwhile")
-        held += await self._emptied(transaction, row.id, force)
+        held = await self._emptied(transaction, row.id, force)
         await repository.remove(transaction.session, row.id)
         self._changes.record(
             transaction, Change(ChangeType.WORKSPACE_DELETED, row.id, workspace_id=row.id)
@@ -66,22 +63,22 @@ class WorkspaceRemoval:
             key=row.slug,
             summary=f"deleted workspace {row.name} with {listed(held)}",
             workspace_id=row.id,
-            before={**shown(row), "held": dict(held)},
+            before={**shown(row), "held": held},
         )
 
     async def _emptied(
         self, transaction: Transaction, workspace_id: str, force: bool
-    ) -> Counter[str]:
+    ) -> dict[str, int]:
         """What was there, and has gone."""
-        held: Counter[str] = Counter()
+        held = {}
         for holding in self._holdings:
             act = holding.clear if force else holding.count
-            held[holding.noun] = await act(transaction, workspace_id)
-        held = +held
+            if number := await act(transaction, workspace_id):
+                held[holding.noun] = number
         if held and not force:
             raise Conflict(
                 f"workspace {workspace_id!r} still holds {listed(held)}; delete these first, or "
                 "send ?force=true to delete them with it",
-                fields={"holds": dict(held)},
+                fields={"holds": held},
             )
         return held

@@ -68,7 +68,7 @@ class WorkspaceService:
     async def hold(self, transaction: Transaction, workspace_id: str) -> None:
         """Keep a workspace from being deleted before the commit; raises NotFound where it is gone.
 
-        Who locks rows of the workspace's content as well takes this one first.
+        Who also locks something in it does so afterwards, as a deletion of the workspace does.
         """
         if not await repository.hold(transaction.session, workspace_id):
             raise _gone(workspace_id)
