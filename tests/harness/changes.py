@@ -3,11 +3,12 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
-from harness.people import PASSWORD, new_session, new_user, sent
+from harness.people import PASSWORD, new_session, new_user, new_workspace, sent
 from harness.platform import RunningPlatform, new_key
 
 OTHER_PASSWORD = "another password for tests"
 STEP_SECRET = "sk-of-a-step"
+ROLLOUT = {"enabled": True, "variant_a": "v1", "variant_b": "v2", "weight_a": 20}
 STEPS = [{"type": "model", "provider": "mock", "api_key": STEP_SECRET}]
 
 
@@ -90,6 +91,49 @@ async def _revoke_key(platform: RunningPlatform) -> Call:
 @row("POST", "/api/workspaces", "create")
 async def _create_workspace(_platform: RunningPlatform) -> Call:
     return Call("/api/workspaces", {"name": new_key()})
+
+
+@row("PUT", "/api/workspaces/{workspace_id}", "update")
+async def _update_workspace(platform: RunningPlatform) -> Call:
+    return Call(f"/api/workspaces/{await new_workspace(platform)}", {"name": "Renamed"})
+
+
+@row("DELETE", "/api/workspaces/{workspace_id}", "delete")
+async def _delete_workspace(platform: RunningPlatform) -> Call:
+    return Call(f"/api/workspaces/{await new_workspace(platform)}")
+
+
+@row("PUT", "/api/workspaces/{workspace_id}/members/{user}", "update")
+async def _put_member(platform: RunningPlatform) -> Call:
+    user = await new_user(platform, "viewer")
+    workspace = await new_workspace(platform, viewer=user)
+    return Call(f"/api/workspaces/{workspace}/members/{user['id']}", {"role": "editor"})
+
+
+@row("DELETE", "/api/workspaces/{workspace_id}/members/{user}", "delete")
+async def _remove_member(platform: RunningPlatform) -> Call:
+    user = await new_user(platform, "viewer")
+    workspace = await new_workspace(platform, viewer=user)
+    return Call(f"/api/workspaces/{workspace}/members/{user['id']}")
+
+
+@row("PUT", "/api/workspaces/{workspace_id}/environments", "update")
+async def _replace_environments(platform: RunningPlatform) -> Call:
+    url = f"/api/workspaces/{await new_workspace(platform)}/environments"
+    return Call(url, {"environments": [{"name": "prod", "protected": True}]})
+
+
+@row("PUT", "/api/prompts/{prompt_id}/rollout", "rollout")
+async def _set_rollout(platform: RunningPlatform) -> Call:
+    prompt = await twice_published(platform)
+    return Call(f"/api/prompts/{prompt['id']}/rollout", ROLLOUT)
+
+
+@row("DELETE", "/api/prompts/{prompt_id}/rollout", "rollout")
+async def _delete_rollout(platform: RunningPlatform) -> Call:
+    url = f"/api/prompts/{(await twice_published(platform))['id']}/rollout"
+    sent(await platform.http.put(url, json=ROLLOUT))
+    return Call(url)
 
 
 @row("POST", "/api/prompts", "create")

@@ -7,6 +7,7 @@ import asyncpg
 from sqlalchemy import URL, event
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import PoolResetState
 
 from promptops_platform.db.location import PostgresUrl, SqliteFile
 
@@ -74,6 +75,7 @@ def _sqlite(location: SqliteFile, *, size: int, begin: str) -> AsyncEngine:
     )
     event.listen(engine.sync_engine, "connect", _set_pragmas)
     event.listen(engine.sync_engine, "begin", _begin_with(begin))
+    event.listen(engine.sync_engine, "reset", _end_transaction)
     return engine
 
 
@@ -83,6 +85,13 @@ def _set_pragmas(connection: Any, _record: object) -> None:
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
+
+
+def _end_transaction(connection: Any, _record: object, state: PoolResetState) -> None:
+    """A COMMIT that fails leaves SQLite's transaction open, with its lock; SQLAlchemy takes it for
+    ended and would put the connection back as it is."""
+    if state.asyncio_safe and connection.driver_connection.in_transaction:
+        connection.rollback()
 
 
 def _begin_with(statement: str) -> Callable[[Connection], None]:

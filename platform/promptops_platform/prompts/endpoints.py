@@ -10,7 +10,8 @@ from promptops_platform.access.permissions import Permission
 from promptops_platform.access.schemas import Done
 from promptops_platform.db.tables import PromptRow
 from promptops_platform.db.unit_of_work import Transaction
-from promptops_platform.http.envelope import Data
+from promptops_platform.http.envelope import CappedPage, Data
+from promptops_platform.http.paging import Offset, OptionalLimit
 from promptops_platform.http.transactions import Read, Write
 from promptops_platform.prompts.schemas import (
     Prompt,
@@ -20,6 +21,7 @@ from promptops_platform.prompts.schemas import (
     PromptVersion,
     PublishRequest,
     RollbackRequest,
+    RolledBackPrompt,
 )
 from promptops_platform.prompts.service import PromptService
 from promptops_platform.text import OptionalLine, ResourceId
@@ -52,15 +54,21 @@ async def list_prompts(
     category: OptionalLine = None,
     tag: OptionalLine = None,
     workspace: Annotated[OptionalLine, Query(description="Id or slug.")] = None,
+    limit: OptionalLimit = None,
+    offset: Offset = 0,
     actor: Actor = permits(Permission.PROMPTS_READ),
-) -> Data[list[Prompt]]:
-    """Prompts, newest change first."""
+) -> CappedPage[Prompt]:
+    """Prompts, newest change first; all of them without a `limit`."""
     workspace_id = None
     if workspace:
         workspace_id = (await workspaces.find(transaction, workspace, actor=actor)).id
     wanted = PromptFilter(workspace_id, text=q, env=env, category=category, tag=tag)
-    rows = await service.search(transaction, wanted, actor=actor)
-    return Data(data=[Prompt.of(row, published_version=published) for row, published in rows])
+    found = await service.search(transaction, wanted, actor=actor, limit=limit, offset=offset)
+    return CappedPage(
+        data=[Prompt.of(row, published_version=label) for row, label in found.rows],
+        total=found.total,
+        total_is_at_least=found.total_is_at_least,
+    )
 
 
 @router.post("")
@@ -74,7 +82,7 @@ async def create_prompt(
 ) -> Data[Prompt]:
     """Make a prompt. It is served from now on, and each edit of it until its first publish."""
     named = body.workspace_id or body.workspace or workspace
-    found = await workspaces.find(transaction, named, actor=actor)
+    found = await workspaces.find_for(transaction, named, Permission.PROMPTS_WRITE, actor=actor)
     row = await service.create(
         transaction,
         actor=actor,
@@ -103,10 +111,11 @@ async def rollback_prompt(
     service: Service,
     transaction: Write,
     actor: Actor = permits(Permission.PROMPTS_WRITE),
-) -> Data[Prompt]:
-    """Serve an earlier version again, at once."""
-    row = await service.rollback(transaction, body.id, body.version, actor=actor)
-    return await _answer(service, transaction, row)
+) -> Data[RolledBackPrompt]:
+    """Serve an earlier version again, at once; ends a running rollout."""
+    row, ended = await service.rollback(transaction, body.id, body.version, actor=actor)
+    label = row.version
+    return Data(data=RolledBackPrompt.of(row, published_version=label, rollout_ended=ended))
 
 
 @router.get("/{prompt_id}")

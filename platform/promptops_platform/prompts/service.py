@@ -5,9 +5,8 @@ import json
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Protocol
 
-from sqlalchemy import Row
 from sqlalchemy.exc import IntegrityError
 
 from promptops_platform.access.actor import Actor
@@ -21,7 +20,7 @@ from promptops_platform.db.tables import PromptRow, PromptVersionRow
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import Conflict, NotFound
 from promptops_platform.ids import new_id
-from promptops_platform.prompts import repository
+from promptops_platform.prompts import repository, search
 from promptops_platform.prompts.history import ServedHistory
 from promptops_platform.prompts.schemas import PromptFilter, ServedPrompt, Slot
 from promptops_platform.workspaces.environments import EnvironmentService
@@ -29,6 +28,13 @@ from promptops_platform.workspaces.environments import EnvironmentService
 FIRST_ENVIRONMENT = "dev"
 FIRST_VERSION = "v1"
 NUMBERED_LABEL = re.compile(r"v([0-9]{1,18})")
+
+
+class RunningRollouts(Protocol):
+    """What a rollback has to do with rollouts, which stand above."""
+
+    async def end(self, transaction: Transaction, prompt: PromptRow, *, actor: Actor) -> bool:
+        """End the prompt's rollout; whether one was on."""
 
 
 class PromptService:
@@ -40,6 +46,7 @@ class PromptService:
         grants: Grants,
         environments: EnvironmentService,
         history: ServedHistory,
+        rollouts: RunningRollouts,
         audit: AuditTrail,
         changes: ChangeLog,
         clock: Clock,
@@ -47,21 +54,31 @@ class PromptService:
         self._grants = grants
         self._environments = environments
         self._history = history
+        self._rollouts = rollouts
         self._audit = audit
         self._changes = changes
         self._clock = clock
 
     async def search(
-        self, transaction: Transaction, wanted: PromptFilter, *, actor: Actor
-    ) -> Sequence[Row[tuple[PromptRow, Any]]]:
-        """Prompts with the label that is published, newest change first; of those workspaces and
-        environments that exist for the caller."""
+        self,
+        transaction: Transaction,
+        wanted: PromptFilter,
+        *,
+        actor: Actor,
+        limit: int | None,
+        offset: int,
+    ) -> search.Found:
+        """A part of the prompts that are wanted, or all of them, newest change first; of those
+        workspaces and environments that exist for the caller."""
         seen = replace(
             wanted,
             readable=self._grants.readable(actor),
             environments=actor.environments or None,
         )
-        return await repository.search(transaction.session, seen)
+        if limit is None:
+            rows = await search.every(transaction.session, seen)
+            return search.Found(rows[offset:], len(rows), total_is_at_least=False)
+        return await search.page(transaction.session, seen, limit=limit, offset=offset)
 
     async def get(
         self,
@@ -73,6 +90,9 @@ class PromptService:
         lock: bool = False,
     ) -> PromptRow:
         """A prompt; raises NotFound, also where it doesn't exist for the caller, and Forbidden."""
+        if lock:
+            # In this order, as a deletion of the workspace has it: it may be needed later on.
+            await repository.hold_workspace_of(transaction.session, prompt_id)
         row = await repository.get(transaction.session, prompt_id, lock=lock)
         if row is None or not self._grants.can_read(actor, row.workspace_id):
             raise NotFound(f"prompt {prompt_id!r} not found; GET /api/prompts lists them")
@@ -98,6 +118,12 @@ class PromptService:
     def all_served(self, transaction: Transaction) -> AsyncIterator[ServedPrompt]:
         """What every slot serves."""
         return repository.all_served(transaction.session)
+
+    async def served_versions(
+        self, transaction: Transaction, wanted: Sequence[tuple[str, str]]
+    ) -> list[ServedPrompt]:
+        """What these versions serve, each named by prompt and label; unknown ones are left out."""
+        return await repository.served_versions(transaction.session, wanted)
 
     async def create(
         self,
@@ -192,8 +218,9 @@ class PromptService:
 
     async def rollback(
         self, transaction: Transaction, prompt_id: str, label: str, *, actor: Actor
-    ) -> PromptRow:
-        """Serve an earlier version again and make it the working copy; raises NotFound."""
+    ) -> tuple[PromptRow, bool]:
+        """Serve an earlier version again and make it the working copy; also answers whether that
+        ended a running rollout. Raises NotFound."""
         row = await self._writable(transaction, prompt_id, actor)
         await self._enter(transaction, row.workspace_id, row.env, actor, serving=True)
         target = await repository.version(transaction.session, row.id, label)
@@ -204,10 +231,11 @@ class PromptService:
             )
         row.content, row.model, row.version = target.content, target.model, target.version
         row.published_id = target.id
+        ended = await self._rollouts.end(transaction, row, actor=actor)
         self._touch(row, actor)
         self._record(transaction, row, ChangeType.PROMPT_UPDATED)
         self._audited(transaction, row, actor, "rollback", f"rolled back to {label} in {row.env}")
-        return row
+        return row, ended
 
     def _new_version(
         self, transaction: Transaction, row: PromptRow, hashed: str, actor: Actor

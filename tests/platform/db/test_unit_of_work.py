@@ -5,6 +5,8 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from harness.platform import (
     DatabaseKind,
@@ -15,6 +17,7 @@ from harness.platform import (
 )
 from harness.postgres import Postgres
 from promptops_platform.db import engine as db_engine
+from promptops_platform.db.unit_of_work import Database
 
 
 async def test_fifty_parallel_writers_all_succeed(platform: RunningPlatform) -> None:
@@ -115,3 +118,26 @@ async def test_a_lost_postgresql_is_a_503_and_fetches_go_on(
         again = await platform.http.post("/api/prompts", json={"key": "later"})
         assert again.status_code == 200
         assert (await platform.fetch("later", "dev")).status_code == 200
+
+
+async def test_a_commit_that_fails_leaves_no_transaction_open(
+    database_kind: DatabaseKind, postgres: Postgres, data_folder: Path
+) -> None:
+    """SQLite keeps a transaction whose COMMIT failed, with its lock and what it has written."""
+    settings = await new_settings(database_kind, postgres, data_folder)
+    database = Database(settings.registry)
+    async with database.write() as transaction:
+        for statement in (
+            "CREATE TABLE wanted (id INTEGER PRIMARY KEY)",
+            "CREATE TABLE made (id INTEGER REFERENCES wanted DEFERRABLE INITIALLY DEFERRED)",
+        ):
+            await transaction.session.execute(text(statement))
+    with pytest.raises(IntegrityError):
+        async with database.write() as transaction:
+            await transaction.session.execute(text("INSERT INTO made VALUES (1)"))
+    async with database.write() as transaction:
+        await transaction.session.execute(text("INSERT INTO wanted VALUES (1)"))
+    async with database.read() as transaction:
+        assert await transaction.session.scalar(text("SELECT count(*) FROM wanted")) == 1
+        assert await transaction.session.scalar(text("SELECT count(*) FROM made")) == 0
+    await database.close()

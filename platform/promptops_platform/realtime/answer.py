@@ -1,0 +1,19 @@
+"""The body that a fetch answers."""
+
+import json
+from typing import Any
+
+from promptops_platform.prompts.schemas import ServedPrompt
+
+
+def answer_body(served: ServedPrompt, **more: Any) -> bytes:
+    """The contract's five fields first, then `more` of them."""
+    fields = {
+        "key": served.key,
+        "version": served.version,
+        "env": served.env,
+        "model": served.model,
+        "content": served.content,
+        **more,
+    }
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
