@@ -2,9 +2,17 @@
 
 import math
 import re
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+)
 
 # Prefect refuses / % & < > in the names of flows, which are made from keys; the others would have
 # to be escaped by hand in a URL or a shell.
@@ -73,6 +81,13 @@ def _refuse_unprintable_inside(value: Any) -> Any:
     return value
 
 
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("is out of range; use a year from 2 to 9998") from error
+
+
 def _empty_is_not_given(value: object) -> object:
     return None if value == "" else value
 
@@ -133,6 +148,9 @@ OptionalLabel = Annotated[
 OptionalSlug = Annotated[
     Slug | None, BeforeValidator(_empty_is_not_given), _or_not_given(_NO_KEY + ":")
 ]
+# With a zone: a time without one means another instant on every machine.
+Time = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+OptionalTime = Annotated[Time | None, BeforeValidator(_empty_is_not_given)]
 OptionalLine = Annotated[Line | None, BeforeValidator(_empty_is_not_given)]
 OptionalName = Annotated[Name | None, BeforeValidator(_empty_is_not_given)]
 

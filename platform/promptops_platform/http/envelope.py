@@ -39,6 +39,12 @@ def _type_name(type_: Any) -> str:
     return "Null" if type_ is NoneType else str(type_.__name__)
 
 
+class CappedPage(Page[T]):
+    """A page whose `total` is counted to 10,000; with `total_is_at_least` there are more."""
+
+    total_is_at_least: bool = False
+
+
 class Resource(BaseModel):
     """A resource, made from its row in the database."""
 

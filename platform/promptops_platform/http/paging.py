@@ -26,3 +26,6 @@ Limit = Annotated[
     Query(description=f"At most {LONGEST_PAGE}; more is cut to that."),
 ]
 Offset = Annotated[int, Query(ge=0, le=2**31 - 1)]
+OptionalLimit = Annotated[
+    Limit | None, BeforeValidator(lambda value: None if value == "" else value)
+]

@@ -130,8 +130,12 @@ def errors_by_rule(method: str, operation: Json, document: Json) -> set[int]:
         found.add(400)
     if guarded:
         found |= {401, 403}
-    if _names_a_resource(operation, document):
+    fields = _body_fields(operation, document)
+    if _names_a_resource(operation, fields):
         found.add(404)
+    if any(name.endswith("password") for name in fields):
+        # Hashing takes long, so no more than a few may wait for it.
+        found.add(429)
     if method in WRITING:
         found.add(413)
         if guarded and takes_input:
@@ -139,19 +143,25 @@ def errors_by_rule(method: str, operation: Json, document: Json) -> set[int]:
     return found
 
 
-def _names_a_resource(operation: Json, document: Json) -> bool:
+def _names_a_resource(operation: Json, fields: set[str]) -> bool:
     """Whether the caller says which resource is meant, which then may not exist."""
     parameters = operation.get("parameters", [])
-    names = {each["name"] for each in parameters}
-    for content in operation.get("requestBody", {}).get("content", {}).values():
-        names |= _fields(content["schema"], document)
+    names = {each["name"] for each in parameters} | fields
     return any(each["in"] == "path" for each in parameters) or any(
         name in ("id", "workspace") or name.endswith("_id") for name in names
     )
 
 
+def _body_fields(operation: Json, document: Json) -> set[str]:
+    """The names of the request body's fields."""
+    names: set[str] = set()
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        names |= _fields(content["schema"], document)
+    return names
+
+
 def _fields(schema: Json, document: Json) -> set[str]:
-    """The names of a body's fields, through references and alternatives."""
+    """The names of a schema's fields, through references and alternatives."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         return _fields(document["components"]["schemas"][name], document)

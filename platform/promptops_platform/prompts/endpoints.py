@@ -10,7 +10,8 @@ from promptops_platform.access.permissions import Permission
 from promptops_platform.access.schemas import Done
 from promptops_platform.db.tables import PromptRow
 from promptops_platform.db.unit_of_work import Transaction
-from promptops_platform.http.envelope import Data
+from promptops_platform.http.envelope import CappedPage, Data
+from promptops_platform.http.paging import Offset, OptionalLimit
 from promptops_platform.http.transactions import Read, Write
 from promptops_platform.prompts.schemas import (
     Prompt,
@@ -53,15 +54,21 @@ async def list_prompts(
     category: OptionalLine = None,
     tag: OptionalLine = None,
     workspace: Annotated[OptionalLine, Query(description="Id or slug.")] = None,
+    limit: OptionalLimit = None,
+    offset: Offset = 0,
     actor: Actor = permits(Permission.PROMPTS_READ),
-) -> Data[list[Prompt]]:
-    """Prompts, newest change first."""
+) -> CappedPage[Prompt]:
+    """Prompts, newest change first; all of them without a `limit`."""
     workspace_id = None
     if workspace:
         workspace_id = (await workspaces.find(transaction, workspace, actor=actor)).id
     wanted = PromptFilter(workspace_id, text=q, env=env, category=category, tag=tag)
-    rows = await service.search(transaction, wanted, actor=actor)
-    return Data(data=[Prompt.of(row, published_version=published) for row, published in rows])
+    found = await service.search(transaction, wanted, actor=actor, limit=limit, offset=offset)
+    return CappedPage(
+        data=[Prompt.of(row, published_version=label) for row, label in found.rows],
+        total=found.total,
+        total_is_at_least=found.total_is_at_least,
+    )
 
 
 @router.post("")

@@ -1,37 +1,19 @@
 """SQL of prompts and their versions."""
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
 
-from sqlalchemy import Row, Select, delete, func, or_, select, tuple_
+from sqlalchemy import Select, delete, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from promptops_platform.db.search import LIKE_ESCAPE, containing, literal
 from promptops_platform.db.tables import PromptRow, PromptVersionRow, ServedMoveRow
-from promptops_platform.prompts.schemas import PromptFilter, ServedPrompt, Slot
+from promptops_platform.prompts.schemas import ServedPrompt, Slot
 
 LOAD_BATCH = 500
-
-# A prompt and the label that is published, which an outer join may leave empty.
-_WithLabel = Select[tuple[PromptRow, Any]]
 
 
 async def get(session: AsyncSession, prompt_id: str, *, lock: bool = False) -> PromptRow | None:
     """A prompt by id; `lock` holds off other writers of the row until the commit."""
     return await session.get(PromptRow, prompt_id, with_for_update=lock)
-
-
-async def search(
-    session: AsyncSession, wanted: PromptFilter
-) -> Sequence[Row[tuple[PromptRow, Any]]]:
-    """Prompts with the label that is published, newest change first."""
-    query: _WithLabel = (
-        select(PromptRow, PromptVersionRow.version)
-        .outerjoin(PromptVersionRow, PromptVersionRow.id == PromptRow.published_id)
-        .order_by(PromptRow.updated_at.desc(), PromptRow.id.desc())
-    )
-    rows = await session.execute(_filtered(query, wanted))
-    return rows.all()
 
 
 async def published_label(session: AsyncSession, row: PromptRow) -> str | None:
@@ -131,26 +113,3 @@ def _served_query() -> Select[tuple[str, str, str, str, str, str, str, bool]]:
         func.coalesce(published.content, PromptRow.content),
         PromptRow.published_id.is_not(None),
     ).outerjoin(published, published.id == PromptRow.published_id)
-
-
-def _filtered(query: _WithLabel, wanted: PromptFilter) -> _WithLabel:
-    if wanted.readable is not None:
-        query = query.where(PromptRow.workspace_id.in_(wanted.readable))
-    if wanted.environments is not None:
-        query = query.where(PromptRow.env.in_(wanted.environments))
-    if wanted.workspace_id is not None:
-        query = query.where(PromptRow.workspace_id == wanted.workspace_id)
-    if wanted.env is not None:
-        query = query.where(PromptRow.env == wanted.env)
-    if wanted.category is not None:
-        query = query.where(PromptRow.category == wanted.category)
-    if wanted.tag is not None:
-        # Blanks count nowhere, neither around the commas nor inside of a tag.
-        listed = "," + func.replace(PromptRow.tags, " ", "") + ","
-        tag = literal(wanted.tag.replace(" ", ""))
-        query = query.where(listed.like(f"%,{tag},%", escape=LIKE_ESCAPE))
-    if wanted.text is not None:
-        pattern = containing(wanted.text)
-        columns = (PromptRow.key, PromptRow.name, PromptRow.content)
-        query = query.where(or_(*(each.ilike(pattern, escape=LIKE_ESCAPE) for each in columns)))
-    return query

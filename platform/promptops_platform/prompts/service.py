@@ -5,9 +5,8 @@ import json
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Protocol
 
-from sqlalchemy import Row
 from sqlalchemy.exc import IntegrityError
 
 from promptops_platform.access.actor import Actor
@@ -21,7 +20,7 @@ from promptops_platform.db.tables import PromptRow, PromptVersionRow
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import Conflict, NotFound
 from promptops_platform.ids import new_id
-from promptops_platform.prompts import repository
+from promptops_platform.prompts import repository, search
 from promptops_platform.prompts.history import ServedHistory
 from promptops_platform.prompts.schemas import PromptFilter, ServedPrompt, Slot
 from promptops_platform.workspaces.environments import EnvironmentService
@@ -61,16 +60,25 @@ class PromptService:
         self._clock = clock
 
     async def search(
-        self, transaction: Transaction, wanted: PromptFilter, *, actor: Actor
-    ) -> Sequence[Row[tuple[PromptRow, Any]]]:
-        """Prompts with the label that is published, newest change first; of those workspaces and
-        environments that exist for the caller."""
+        self,
+        transaction: Transaction,
+        wanted: PromptFilter,
+        *,
+        actor: Actor,
+        limit: int | None,
+        offset: int,
+    ) -> search.Found:
+        """A part of the prompts that are wanted, or all of them, newest change first; of those
+        workspaces and environments that exist for the caller."""
         seen = replace(
             wanted,
             readable=self._grants.readable(actor),
             environments=actor.environments or None,
         )
-        return await repository.search(transaction.session, seen)
+        if limit is None:
+            rows = await search.every(transaction.session, seen)
+            return search.Found(rows[offset:], len(rows), total_is_at_least=False)
+        return await search.page(transaction.session, seen, limit=limit, offset=offset)
 
     async def get(
         self,

@@ -18,7 +18,14 @@ OPERATIONS = list(operations(openapi()))
 # Shared by all operations, so that the suite takes no longer with each new one.
 EXAMPLES = 400
 FEWEST_EXAMPLES = 5
-LONGEST_SECONDS = 110
+# "coverage" tries each bound of each field and takes the longest; once is enough, on the database
+# that refuses more: PostgreSQL takes no U+0000, and no number that is too long for its column.
+PHASES = {
+    "sqlite": "examples,fuzzing,stateful",
+    "postgresql": "examples,coverage,fuzzing,stateful",
+}
+# Thirty seconds on an idle machine; this only ends what hangs.
+LONGEST_SECONDS = 300
 CHECKS = (
     "not_a_server_error",
     "status_code_conformance",
@@ -43,7 +50,7 @@ def configuration() -> str:
     )
 
 
-async def schemathesis(port: int, folder: Path) -> tuple[int, str]:
+async def schemathesis(port: int, folder: Path, phases: str) -> tuple[int, str]:
     """Its exit code and what it printed."""
     config = folder / "schemathesis.toml"
     config.write_text(configuration())
@@ -54,6 +61,7 @@ async def schemathesis(port: int, folder: Path) -> tuple[int, str]:
         f"--header=Authorization: Bearer {TOKEN}",
         f"--checks={','.join(CHECKS)}",
         f"--max-examples={max(FEWEST_EXAMPLES, EXAMPLES // len(OPERATIONS))}",
+        f"--phases={phases}",
         "--generation-deterministic",
         "--continue-on-failure",
         "--warnings=off",
@@ -71,6 +79,7 @@ async def schemathesis(port: int, folder: Path) -> tuple[int, str]:
     return process.returncode or 0, printed.decode()
 
 
+@pytest.mark.timeout(LONGEST_SECONDS + 30)
 async def test_nothing_that_is_sent_brings_an_undeclared_answer(
     database_kind: DatabaseKind,
     postgres: Postgres,
@@ -80,7 +89,7 @@ async def test_nothing_that_is_sent_brings_an_undeclared_answer(
     # Its own platform: a deleted workspace or an ended session is nobody else's.
     settings = await new_settings(database_kind, postgres, data_folder, engine_wait_seconds=0.01)
     async with running_platform(settings) as running:
-        exit_code, printed = await schemathesis(running.port, data_folder)
+        exit_code, printed = await schemathesis(running.port, data_folder, PHASES[database_kind])
     # The platform's log of all requests would bury what is said here.
     capsys.readouterr()
     assert f"Tested: {len(OPERATIONS)}" in printed, printed
