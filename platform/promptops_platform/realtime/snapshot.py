@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sys
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -50,7 +51,8 @@ class Snapshot:
         self._entries: dict[tuple[str, str], tuple[Entry, ...]] = {}
         self._ranks: dict[str, int] = {}
         self._ids: dict[str, str] = {}
-        # What the last load changed, for those who watch.
+        self._is_loaded = False
+        # What the last load changed, for those who watch; before the first one nobody does.
         self.reloaded: list[Change] = []
 
     def lookup(self, workspace: str | None, env: str, key: str) -> Entry | None:
@@ -72,15 +74,16 @@ class Snapshot:
         async with self._database.read() as transaction:
             await self._load_workspaces(transaction)
             async for served in self._prompts.all_served(transaction):
-                name = (served.env, served.key)
+                name = (sys.intern(served.env), served.key)
                 entries[name] = self._ranked([*entries.get(name, ()), _entry(served)])
         self.reloaded = [
             entry.as_update(env, key)
             for (env, key), found in entries.items()
             for entry in found
-            if entry not in self._entries.get((env, key), ())
+            if self._is_loaded and entry not in self._entries.get((env, key), ())
         ]
         self._entries = entries
+        self._is_loaded = True
 
     async def apply(self, changes: Sequence[NumberedChange]) -> None:
         if any(each.change.type == ChangeType.WORKSPACE_SAVED for each in changes):
@@ -136,4 +139,6 @@ def _entry(served: ServedPrompt) -> Entry:
         separators=(",", ":"),
     ).encode()
     etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'.encode()
-    return Entry(served.workspace_id, served.prompt_id, served.version, body, etag)
+    # Few values in many entries: each is kept once.
+    workspace_id, version = sys.intern(served.workspace_id), sys.intern(served.version)
+    return Entry(workspace_id, served.prompt_id, version, body, etag)
