@@ -39,6 +39,7 @@ from promptops_platform.http.request_body import RequestBody
 from promptops_platform.http.request_context import RequestContext
 from promptops_platform.prompts import endpoints as prompts_endpoints
 from promptops_platform.prompts.history import ServedHistory
+from promptops_platform.prompts.promotion import Promotion
 from promptops_platform.prompts.service import PromptService
 from promptops_platform.realtime import endpoints as realtime_endpoints
 from promptops_platform.realtime.fetch import PATH as FETCH_PATH
@@ -77,6 +78,7 @@ ROOMS = (
     "keys",
     "workspaces",
     "prompts",
+    "promotion",
     "workflows",
     "runs",
     "executor",
@@ -113,6 +115,14 @@ class Platform:
         self.history = ServedHistory(clock)
         self.prompts = PromptService(
             grants=grants,
+            environments=self.environments,
+            history=self.history,
+            audit=audit,
+            changes=changes,
+            clock=clock,
+        )
+        self.promotion = Promotion(
+            prompts=self.prompts,
             environments=self.environments,
             history=self.history,
             audit=audit,

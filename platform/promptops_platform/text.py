@@ -88,6 +88,7 @@ Name = Annotated[str, StringConstraints(max_length=LONGEST_NAME), AfterValidator
 Content = Annotated[
     str, StringConstraints(max_length=LONGEST_CONTENT), AfterValidator(refuse_unprintable)
 ]
+JsonObject = Annotated[dict[str, Any], AfterValidator(_refuse_unprintable_inside)]
 Json = Annotated[Any, AfterValidator(_refuse_unprintable_inside)]
 
 # "Not given" and the empty text are the same to existing clients in these places.

@@ -1,4 +1,4 @@
-"""Paging of the logs, as the wire contract has it."""
+"""Paging of lists, as the wire contract has it: the logs always, other lists on request."""
 
 from typing import Annotated
 
@@ -25,3 +25,6 @@ Limit = Annotated[
     Query(ge=1, le=LONGEST_PAGE, description=f"At most {LONGEST_PAGE}; more is cut to that."),
 ]
 Offset = Annotated[int, Query(ge=0, le=2**31 - 1)]
+OptionalLimit = Annotated[
+    Limit | None, BeforeValidator(lambda value: None if value == "" else value)
+]

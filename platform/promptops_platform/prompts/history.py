@@ -42,3 +42,9 @@ class ServedHistory:
                 created_at=self._clock.now(),
             ),
         )
+
+    async def page(
+        self, transaction: Transaction, prompt_id: str, *, limit: int, offset: int
+    ) -> tuple[list[ServedMoveRow], int]:
+        """Moves of a prompt, newest first, and how many there are in all."""
+        return await repository.moves(transaction.session, prompt_id, limit=limit, offset=offset)

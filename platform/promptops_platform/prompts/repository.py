@@ -1,10 +1,12 @@
 """SQL of prompts and their versions."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Row, Select, delete, func, or_, select, tuple_
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm.attributes import flag_modified
 
 from promptops_platform.db.search import LIKE_ESCAPE, containing, literal
 from promptops_platform.db.tables import PromptRow, PromptVersionRow, ServedMoveRow
@@ -21,17 +23,50 @@ async def get(session: AsyncSession, prompt_id: str, *, lock: bool = False) -> P
     return await session.get(PromptRow, prompt_id, with_for_update=lock)
 
 
+async def in_slot(session: AsyncSession, slot: Slot) -> PromptRow | None:
+    """The prompt in a place, locked until the commit."""
+    workspace_id, env, key = slot
+    result: PromptRow | None = await session.scalar(
+        select(PromptRow)
+        .where(PromptRow.workspace_id == workspace_id, PromptRow.env == env, PromptRow.key == key)
+        .with_for_update()
+    )
+    return result
+
+
+async def add_unless_taken(session: AsyncSession, values: Mapping[str, Any]) -> bool:
+    """Add a prompt where its slot is free, waiting for others who are about to take it; answers
+    whether it was."""
+    table = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    added = await session.execute(
+        table.insert(PromptRow).values(values).on_conflict_do_nothing().returning(PromptRow.id)
+    )
+    return added.first() is not None
+
+
+def set_columns(row: PromptRow, values: Mapping[str, Any]) -> None:
+    """Change a prompt's columns."""
+    for name, value in values.items():
+        setattr(row, name, value)
+        # Python holds 1 and true for equal, JSON doesn't: without this the change would be lost.
+        flag_modified(row, name)
+
+
 async def search(
-    session: AsyncSession, wanted: PromptFilter
-) -> Sequence[Row[tuple[PromptRow, Any]]]:
-    """Prompts with the label that is published, newest change first."""
+    session: AsyncSession, wanted: PromptFilter, *, limit: int | None, offset: int
+) -> tuple[Sequence[Row[tuple[PromptRow, Any]]], int]:
+    """Prompts with the label that is published, newest change first, and how many there are in
+    all."""
     query: _WithLabel = (
         select(PromptRow, PromptVersionRow.version)
         .outerjoin(PromptVersionRow, PromptVersionRow.id == PromptRow.published_id)
         .order_by(PromptRow.updated_at.desc(), PromptRow.id.desc())
     )
-    rows = await session.execute(_filtered(query, wanted))
-    return rows.all()
+    query = _filtered(query, wanted)
+    rows = (await session.execute(query.limit(limit).offset(offset))).all()
+    if limit is None and not offset:
+        return rows, len(rows)
+    return rows, await _count(session, query.with_only_columns(PromptRow.id))
 
 
 async def published_label(session: AsyncSession, row: PromptRow) -> str | None:
@@ -44,14 +79,17 @@ async def published_label(session: AsyncSession, row: PromptRow) -> str | None:
     return result
 
 
-async def versions(session: AsyncSession, prompt_id: str) -> list[PromptVersionRow]:
-    """Versions of a prompt, newest first."""
-    rows = await session.scalars(
+async def versions(
+    session: AsyncSession, prompt_id: str, *, limit: int | None, offset: int
+) -> tuple[list[PromptVersionRow], int]:
+    """Versions of a prompt, newest first, and how many there are in all."""
+    query = (
         select(PromptVersionRow)
         .where(PromptVersionRow.prompt_id == prompt_id)
         .order_by(PromptVersionRow.created_at.desc(), PromptVersionRow.id.desc())
     )
-    return list(rows)
+    rows = list(await session.scalars(query.limit(limit).offset(offset)))
+    return rows, await _count(session, query.with_only_columns(PromptVersionRow.id))
 
 
 async def version(session: AsyncSession, prompt_id: str, label: str) -> PromptVersionRow | None:
@@ -82,6 +120,19 @@ def add_move(session: AsyncSession, row: ServedMoveRow) -> None:
     session.add(row)
 
 
+async def moves(
+    session: AsyncSession, prompt_id: str, *, limit: int, offset: int
+) -> tuple[list[ServedMoveRow], int]:
+    """The history of what was served, newest first, and how long it is."""
+    query = (
+        select(ServedMoveRow)
+        .where(ServedMoveRow.prompt_id == prompt_id)
+        .order_by(ServedMoveRow.id.desc())
+    )
+    rows = list(await session.scalars(query.limit(limit).offset(offset)))
+    return rows, await _count(session, query.with_only_columns(ServedMoveRow.id))
+
+
 async def served(session: AsyncSession, slots: Sequence[Slot]) -> list[ServedPrompt]:
     """What these slots serve; a slot without a prompt is left out."""
     place = tuple_(PromptRow.workspace_id, PromptRow.env, PromptRow.key)
@@ -96,7 +147,12 @@ async def all_served(session: AsyncSession) -> AsyncIterator[ServedPrompt]:
         yield ServedPrompt(*row)
 
 
-def _served_query() -> Select[tuple[str, str, str, str, str, str, str]]:
+async def _count(session: AsyncSession, query: Select[Any]) -> int:
+    counted = select(func.count()).select_from(query.order_by(None).subquery())
+    return await session.scalar(counted) or 0
+
+
+def _served_query() -> Select[Any]:
     published = PromptVersionRow
     return select(
         PromptRow.workspace_id,
@@ -106,6 +162,9 @@ def _served_query() -> Select[tuple[str, str, str, str, str, str, str]]:
         func.coalesce(published.version, PromptRow.version),
         func.coalesce(published.model, PromptRow.model),
         func.coalesce(published.content, PromptRow.content),
+        func.coalesce(published.kind, PromptRow.kind),
+        func.coalesce(published.messages, PromptRow.messages),
+        func.coalesce(published.config, PromptRow.config),
     ).outerjoin(published, published.id == PromptRow.published_id)
 
 

@@ -1,7 +1,6 @@
 """What every fetch answers, ready in memory."""
 
 import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -11,6 +10,7 @@ from promptops_platform.changes.schemas import Change, ChangeType, NumberedChang
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.prompts.schemas import ServedPrompt, Slot
 from promptops_platform.prompts.service import PromptService
+from promptops_platform.realtime.answer import answer_body
 
 PROMPT_CHANGES = frozenset(
     {
@@ -114,16 +114,6 @@ def _slot(numbered: NumberedChange) -> Slot:
 
 
 def _entry(served: ServedPrompt) -> Entry:
-    body = json.dumps(
-        {
-            "key": served.key,
-            "version": served.version,
-            "env": served.env,
-            "model": served.model,
-            "content": served.content,
-        },
-        ensure_ascii=False,
-        separators=(",", ":"),
-    ).encode()
+    body = answer_body(served)
     etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'.encode()
     return Entry(served.workspace_id, served.prompt_id, served.version, body, etag)
