@@ -136,7 +136,8 @@ class Promotion:
     ) -> None:
         previous = await self._prompts.published_label(transaction, target)
         before = None if added else shown(target, published_version=previous)
-        repository.set_columns(target, copy.body.columns() | {"version": copy.label})
+        label = await self._label(transaction, target, copy)
+        repository.set_columns(target, copy.body.columns() | {"version": label})
         note = f"promoted from {copy.origin}"
         if added:
             self._record_new(transaction, target, actor, note)
@@ -158,6 +159,16 @@ class Promotion:
             before=before,
             after=shown(target, published_version=published),
         )
+
+    async def _label(self, transaction: Transaction, target: PromptRow, copy: _Copy) -> str:
+        """The label that it has there: its own, or where that names something else the one under
+        which it came before, so that promoting twice makes one version."""
+        wanted = copy.body.content_hash()
+        session = transaction.session
+        taken = await repository.version(session, target.id, copy.label)
+        if taken is None or taken.content_hash == wanted:
+            return copy.label
+        return await repository.label_of_content(session, target.id, wanted) or copy.label
 
     def _record_new(
         self, transaction: Transaction, target: PromptRow, actor: Actor, note: str

@@ -102,6 +102,19 @@ async def version(session: AsyncSession, prompt_id: str, label: str) -> PromptVe
     return result
 
 
+async def label_of_content(session: AsyncSession, prompt_id: str, content_hash: str) -> str | None:
+    """The newest label under which this is published."""
+    result: str | None = await session.scalar(
+        select(PromptVersionRow.version)
+        .where(
+            PromptVersionRow.prompt_id == prompt_id, PromptVersionRow.content_hash == content_hash
+        )
+        .order_by(PromptVersionRow.created_at.desc(), PromptVersionRow.id.desc())
+        .limit(1)
+    )
+    return result
+
+
 async def labels(session: AsyncSession, prompt_id: str) -> list[str]:
     """All labels that are published under a prompt."""
     rows = await session.scalars(
