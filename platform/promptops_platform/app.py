@@ -3,7 +3,9 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import cache
 from importlib.metadata import version
+from typing import Any
 
 import structlog
 from fastapi import FastAPI
@@ -37,6 +39,8 @@ from promptops_platform.http.cross_origin import CrossOrigin
 from promptops_platform.http.error_answers import install_error_answers
 from promptops_platform.http.request_body import RequestBody
 from promptops_platform.http.request_context import RequestContext
+from promptops_platform.openapi import endpoints as openapi_endpoints
+from promptops_platform.openapi.schema import describe
 from promptops_platform.prompts import endpoints as prompts_endpoints
 from promptops_platform.prompts.history import ServedHistory
 from promptops_platform.prompts.promotion import Promotion
@@ -44,9 +48,14 @@ from promptops_platform.prompts.service import PromptService
 from promptops_platform.realtime import endpoints as realtime_endpoints
 from promptops_platform.realtime.fetch import PATH as FETCH_PATH
 from promptops_platform.realtime.fetch import FetchEndpoint
+from promptops_platform.realtime.fetch_description import FETCH_DESCRIPTION
 from promptops_platform.realtime.hub import Hub
 from promptops_platform.realtime.snapshot import Snapshot
 from promptops_platform.realtime.socket import WatchEndpoint
+from promptops_platform.rollouts import endpoints as rollouts_endpoints
+from promptops_platform.rollouts.audit import RolloutAudit
+from promptops_platform.rollouts.ending import RolloutEnding
+from promptops_platform.rollouts.service import RolloutService
 from promptops_platform.runs import endpoints as runs_endpoints
 from promptops_platform.runs.executor import RunExecutor
 from promptops_platform.runs.service import RunLog
@@ -64,10 +73,12 @@ ROUTERS = (
     access_endpoints.router,
     workspaces_endpoints.router,
     prompts_endpoints.router,
+    rollouts_endpoints.router,
     workflows_endpoints.router,
     runs_endpoints.router,
     audit_endpoints.router,
     realtime_endpoints.router,
+    openapi_endpoints.router,
 )
 # What the routes find on `app.state`.
 ROOMS = (
@@ -79,12 +90,19 @@ ROOMS = (
     "workspaces",
     "prompts",
     "promotion",
+    "rollouts",
     "workflows",
     "runs",
     "executor",
     "audit",
     "hub",
 )
+
+
+@cache
+def openapi() -> dict[str, Any]:
+    """The API's OpenAPI document."""
+    return describe(ROUTERS, by_hand=[FETCH_DESCRIPTION])
 
 
 class Platform:
@@ -113,10 +131,12 @@ class Platform:
             clock=clock,
         )
         self.history = ServedHistory(clock)
+        rollout_audit = RolloutAudit(audit)
         self.prompts = PromptService(
             grants=grants,
             environments=self.environments,
             history=self.history,
+            rollouts=RolloutEnding(rollout_audit, clock),
             audit=audit,
             changes=changes,
             clock=clock,
@@ -129,6 +149,14 @@ class Platform:
             changes=changes,
             clock=clock,
         )
+        self.rollouts = RolloutService(
+            prompts=self.prompts,
+            environments=self.environments,
+            history=self.history,
+            audit=rollout_audit,
+            changes=changes,
+            clock=clock,
+        )
         self.workflows = WorkflowService(grants=grants, audit=audit, changes=changes, clock=clock)
         self.runs = RunLog(grants=grants, clock=clock, instance=instance_id(settings.data))
         self.executor = RunExecutor(
@@ -137,7 +165,7 @@ class Platform:
             runs=self.runs,
             wait_seconds=settings.engine_wait_seconds,
         )
-        self.snapshot = Snapshot(self.database, self.prompts, grants)
+        self.snapshot = Snapshot(self.database, self.prompts, self.rollouts, grants)
         self.hub = Hub(self.snapshot, self.authenticator, grants)
         self.watch = WatchEndpoint(self.hub, self.authenticator, clock)
         # In this order: an event goes out when its change can already be fetched.
@@ -275,6 +303,7 @@ def _api(platform: Platform) -> FastAPI:
     )
     for name in ROOMS:
         setattr(api.state, name, getattr(platform, name))
+    api.state.openapi = openapi
     install_error_answers(api)
     for router in ROUTERS:
         api.include_router(router)

@@ -10,7 +10,7 @@ from promptops_platform.access.permissions import Permission
 from promptops_platform.access.schemas import Done
 from promptops_platform.db.tables import PromptRow
 from promptops_platform.db.unit_of_work import Transaction
-from promptops_platform.http.envelope import Data, Page
+from promptops_platform.http.envelope import CappedPage, Data, Page
 from promptops_platform.http.paging import DEFAULT_PAGE, Limit, Offset, OptionalLimit
 from promptops_platform.http.transactions import Read, Write
 from promptops_platform.prompts.promotion import Order, Promotion
@@ -25,6 +25,7 @@ from promptops_platform.prompts.schemas import (
     PromptVersion,
     PublishRequest,
     RollbackRequest,
+    RolledBackPrompt,
     ServedMove,
 )
 from promptops_platform.prompts.service import PromptService
@@ -66,15 +67,18 @@ async def list_prompts(
     limit: OptionalLimit = None,
     offset: Offset = 0,
     actor: Actor = permits(Permission.PROMPTS_READ),
-) -> Page[Prompt]:
+) -> CappedPage[Prompt]:
     """Prompts, newest change first; all of them without a `limit`."""
     workspace_id = None
     if workspace:
         workspace_id = (await workspaces.find(transaction, workspace, actor=actor)).id
     wanted = PromptFilter(workspace_id, text=q, env=env, category=category, tag=tag)
-    rows, total = await service.search(transaction, wanted, actor=actor, limit=limit, offset=offset)
-    shown = [Prompt.of(row, published_version=published) for row, published in rows]
-    return Page(data=shown, total=total)
+    found = await service.search(transaction, wanted, actor=actor, limit=limit, offset=offset)
+    return CappedPage(
+        data=[Prompt.of(row, published_version=label) for row, label in found.rows],
+        total=found.total,
+        total_is_at_least=found.total_is_at_least,
+    )
 
 
 @router.post("")
@@ -119,10 +123,12 @@ async def rollback_prompt(
     service: Service,
     transaction: Write,
     actor: Actor = permits(Permission.PROMPTS_WRITE),
-) -> Data[Prompt]:
-    """Serve an earlier version again, at once."""
-    row = await service.rollback(transaction, body.id, body.version, actor=actor)
-    return await _answer(service, transaction, row, response)
+) -> Data[RolledBackPrompt]:
+    """Serve an earlier version again, at once; ends a running rollout."""
+    row, ended = await service.rollback(transaction, body.id, body.version, actor=actor)
+    response.headers["etag"] = etag(row)
+    label = row.version
+    return Data(data=RolledBackPrompt.of(row, published_version=label, rollout_ended=ended))
 
 
 @router.get("/{prompt_id}")

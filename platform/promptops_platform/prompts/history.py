@@ -15,6 +15,20 @@ class ServedHistory:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
+    def begin(
+        self, transaction: Transaction, prompt: PromptRow, *, actor: Actor, note: str = ""
+    ) -> None:
+        """Add the first entry of a new prompt: its working copy is served."""
+        self.record(
+            transaction,
+            prompt,
+            actor=actor,
+            action="create",
+            version=None,
+            previous_version=None,
+            note=note,
+        )
+
     def record(
         self,
         transaction: Transaction,

@@ -1,7 +1,6 @@
 """Promotion: what one environment serves, copied into another in one transaction."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.permissions import Permission
@@ -109,20 +108,21 @@ class Promotion:
     async def _add(self, transaction: Transaction, copy: _Copy, env: str, actor: Actor) -> bool:
         """Make the row; answers whether this did, and not another promotion in the same moment."""
         now = self._clock.now()
-        values: dict[str, Any] = {
-            "id": new_id(),
-            "workspace_id": copy.source.workspace_id,
-            "key": copy.source.key,
-            "env": env,
-            "version": copy.label,
-            "revision": 0,
-            "updated_by": actor.name,
-            "created_at": now,
-            "updated_at": now,
+        row = PromptRow(
+            id=new_id(),
+            workspace_id=copy.source.workspace_id,
+            key=copy.source.key,
+            env=env,
+            version=copy.label,
+            revision=0,
+            updated_by=actor.name,
+            published_id=None,
+            created_at=now,
+            updated_at=now,
             **{name: getattr(copy.source, name) for name in DESCRIPTION},
             **copy.body.columns(),
-        }
-        return await repository.add_unless_taken(transaction.session, values)
+        )
+        return await repository.add_unless_taken(transaction.session, row)
 
     async def _fill(
         self,
@@ -140,7 +140,7 @@ class Promotion:
         repository.set_columns(target, copy.body.columns() | {"version": label})
         note = f"promoted from {copy.origin}"
         if added:
-            self._record_new(transaction, target, actor, note)
+            self._history.begin(transaction, target, actor=actor, note=note)
         if order.publish:
             note = f"{note}: {order.note}" if order.note else note
             await self._prompts.serve(
@@ -169,19 +169,6 @@ class Promotion:
         if taken is None or taken.content_hash == wanted:
             return copy.label
         return await repository.label_of_content(session, target.id, wanted) or copy.label
-
-    def _record_new(
-        self, transaction: Transaction, target: PromptRow, actor: Actor, note: str
-    ) -> None:
-        self._history.record(
-            transaction,
-            target,
-            actor=actor,
-            action="create",
-            version=None,
-            previous_version=None,
-            note=note,
-        )
 
     def _draft(self, transaction: Transaction, target: PromptRow, actor: Actor) -> None:
         self._prompts.touch(target, actor)

@@ -2,9 +2,6 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
-from typing import Any
-
-from sqlalchemy import Row
 
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.grants import Grants, require_environment
@@ -12,7 +9,7 @@ from promptops_platform.access.permissions import Permission
 from promptops_platform.db.tables import PromptRow, PromptVersionRow, ServedMoveRow
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import NotFound
-from promptops_platform.prompts import repository
+from promptops_platform.prompts import repository, search
 from promptops_platform.prompts.body import Body
 from promptops_platform.prompts.diff import DRAFT, compare
 from promptops_platform.prompts.history import ServedHistory
@@ -32,17 +29,20 @@ class PromptReader:
         wanted: PromptFilter,
         *,
         actor: Actor,
-        limit: int | None = None,
-        offset: int = 0,
-    ) -> tuple[Sequence[Row[tuple[PromptRow, Any]]], int]:
-        """Prompts with the label that is published, newest change first, of those workspaces and
-        environments that exist for the caller; and how many there are in all."""
+        limit: int | None,
+        offset: int,
+    ) -> search.Found:
+        """A part of the prompts that are wanted, or all of them, newest change first; of those
+        workspaces and environments that exist for the caller."""
         seen = replace(
             wanted,
             readable=self._grants.readable(actor),
             environments=actor.environments or None,
         )
-        return await repository.search(transaction.session, seen, limit=limit, offset=offset)
+        if limit is None:
+            rows = await search.every(transaction.session, seen)
+            return search.Found(rows[offset:], len(rows), total_is_at_least=False)
+        return await search.page(transaction.session, seen, limit=limit, offset=offset)
 
     async def get(
         self,
@@ -126,6 +126,12 @@ class PromptReader:
     def all_served(self, transaction: Transaction) -> AsyncIterator[ServedPrompt]:
         """What every slot serves."""
         return repository.all_served(transaction.session)
+
+    async def served_versions(
+        self, transaction: Transaction, wanted: Sequence[tuple[str, str]]
+    ) -> list[ServedPrompt]:
+        """What these versions serve, each named by prompt and label; unknown ones are left out."""
+        return await repository.served_versions(transaction.session, wanted)
 
     async def _state(self, transaction: Transaction, row: PromptRow, label: str) -> Body:
         return Body.of(row if label == DRAFT else await self.version(transaction, row, label))

@@ -3,19 +3,15 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select, delete, func, or_, select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Select, delete, func, select, tuple_
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import flag_modified
 
-from promptops_platform.db.search import LIKE_ESCAPE, containing, literal
 from promptops_platform.db.tables import PromptRow, PromptVersionRow, ServedMoveRow
-from promptops_platform.prompts.schemas import PromptFilter, ServedPrompt, Slot
+from promptops_platform.prompts.schemas import ServedPrompt, Slot
 
 LOAD_BATCH = 500
-
-# A prompt and the label that is published, which an outer join may leave empty.
-_WithLabel = Select[tuple[PromptRow, Any]]
 
 
 async def get(session: AsyncSession, prompt_id: str, *, lock: bool = False) -> PromptRow | None:
@@ -34,14 +30,15 @@ async def in_slot(session: AsyncSession, slot: Slot) -> PromptRow | None:
     return result
 
 
-async def add_unless_taken(session: AsyncSession, values: Mapping[str, Any]) -> bool:
+async def add_unless_taken(session: AsyncSession, row: PromptRow) -> bool:
     """Add a prompt where its slot is free, waiting for others who are about to take it; answers
     whether it was."""
-    table = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    added = await session.execute(
-        table.insert(PromptRow).values(values).on_conflict_do_nothing().returning(PromptRow.id)
-    )
-    return added.first() is not None
+    try:
+        async with session.begin_nested():
+            session.add(row)
+    except IntegrityError:
+        return False
+    return True
 
 
 def set_columns(row: PromptRow, values: Mapping[str, Any]) -> None:
@@ -50,23 +47,6 @@ def set_columns(row: PromptRow, values: Mapping[str, Any]) -> None:
         setattr(row, name, value)
         # Python holds 1 and true for equal, JSON doesn't: without this the change would be lost.
         flag_modified(row, name)
-
-
-async def search(
-    session: AsyncSession, wanted: PromptFilter, *, limit: int | None, offset: int
-) -> tuple[Sequence[Row[tuple[PromptRow, Any]]], int]:
-    """Prompts with the label that is published, newest change first, and how many there are in
-    all."""
-    query: _WithLabel = (
-        select(PromptRow, PromptVersionRow.version)
-        .outerjoin(PromptVersionRow, PromptVersionRow.id == PromptRow.published_id)
-        .order_by(PromptRow.updated_at.desc(), PromptRow.id.desc())
-    )
-    query = _filtered(query, wanted)
-    rows = (await session.execute(query.limit(limit).offset(offset))).all()
-    if limit is None and not offset:
-        return rows, len(rows)
-    return rows, await _count(session, query.with_only_columns(PromptRow.id))
 
 
 async def published_label(session: AsyncSession, row: PromptRow) -> str | None:
@@ -160,6 +140,33 @@ async def all_served(session: AsyncSession) -> AsyncIterator[ServedPrompt]:
         yield ServedPrompt(*row)
 
 
+async def served_versions(
+    session: AsyncSession, wanted: Sequence[tuple[str, str]]
+) -> list[ServedPrompt]:
+    """What these versions serve, each named by prompt and label; unknown ones are left out."""
+    published = PromptVersionRow
+    query = select(
+        PromptRow.workspace_id,
+        PromptRow.id,
+        PromptRow.key,
+        PromptRow.env,
+        published.version,
+        published.model,
+        published.content,
+        PromptRow.published_id.is_not(None),
+        published.kind,
+        published.messages,
+        published.config,
+    ).join(published, published.prompt_id == PromptRow.id)
+    place = tuple_(published.prompt_id, published.version)
+    found: list[ServedPrompt] = []
+    for start in range(0, len(wanted), LOAD_BATCH):
+        batch = wanted[start : start + LOAD_BATCH]
+        rows = await session.execute(query.where(place.in_(batch)))
+        found += (ServedPrompt(*row) for row in rows)
+    return found
+
+
 async def _count(session: AsyncSession, query: Select[Any]) -> int:
     counted = select(func.count()).select_from(query.order_by(None).subquery())
     return await session.scalar(counted) or 0
@@ -175,30 +182,8 @@ def _served_query() -> Select[Any]:
         func.coalesce(published.version, PromptRow.version),
         func.coalesce(published.model, PromptRow.model),
         func.coalesce(published.content, PromptRow.content),
+        PromptRow.published_id.is_not(None),
         func.coalesce(published.kind, PromptRow.kind),
         func.coalesce(published.messages, PromptRow.messages),
         func.coalesce(published.config, PromptRow.config),
     ).outerjoin(published, published.id == PromptRow.published_id)
-
-
-def _filtered(query: _WithLabel, wanted: PromptFilter) -> _WithLabel:
-    if wanted.readable is not None:
-        query = query.where(PromptRow.workspace_id.in_(wanted.readable))
-    if wanted.environments is not None:
-        query = query.where(PromptRow.env.in_(wanted.environments))
-    if wanted.workspace_id is not None:
-        query = query.where(PromptRow.workspace_id == wanted.workspace_id)
-    if wanted.env is not None:
-        query = query.where(PromptRow.env == wanted.env)
-    if wanted.category is not None:
-        query = query.where(PromptRow.category == wanted.category)
-    if wanted.tag is not None:
-        # Blanks count nowhere, neither around the commas nor inside of a tag.
-        listed = "," + func.replace(PromptRow.tags, " ", "") + ","
-        tag = literal(wanted.tag.replace(" ", ""))
-        query = query.where(listed.like(f"%,{tag},%", escape=LIKE_ESCAPE))
-    if wanted.text is not None:
-        pattern = containing(wanted.text)
-        columns = (PromptRow.key, PromptRow.name, PromptRow.content)
-        query = query.where(or_(*(each.ilike(pattern, escape=LIKE_ESCAPE) for each in columns)))
-    return query

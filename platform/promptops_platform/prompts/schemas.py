@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from promptops_platform.http.envelope import Resource
+from promptops_platform.http.examples import example, example_like
 from promptops_platform.prompts.body import TEXT, variables_of
 from promptops_platform.text import (
     Content,
@@ -48,7 +49,10 @@ Config = Annotated[JsonObject, AfterValidator(_not_too_long)]
 class Message(BaseModel):
     """One message of a chat prompt."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"role": "user", "content": "Hello {{who}}!"}]},
+    )
 
     role: MessageRole
     content: Content
@@ -57,6 +61,8 @@ class Message(BaseModel):
 class PromptFields(BaseModel):
     """What may be set. A field that is absent or null stays as it is; so does an empty `env` or
     `version`."""
+
+    model_config = example(content="Good morning, {{who}}!")
 
     name: Line | None = None
     content: Content | None = Field(
@@ -94,6 +100,15 @@ class PromptUpdate(PromptFields):
 class PromptCreate(PromptFields):
     """A new prompt. `workspace` takes an id or a slug, and so does `workspace_id`."""
 
+    model_config = example(
+        key="greeting",
+        env="prod",
+        name="Greeting",
+        content="Hello {{who}}!",
+        tags="mail,short",
+        model="gpt-4o-mini",
+    )
+
     key: Key
     workspace: OptionalLine = None
     workspace_id: OptionalLine = None
@@ -102,17 +117,23 @@ class PromptCreate(PromptFields):
 class PublishRequest(BaseModel):
     """`note` says why, and stays with the version."""
 
+    model_config = example(id="0f3c5d7e9a3f2a1c", note="Shorter, after the pilot.")
+
     id: Line
     note: Note | None = None
 
 
 class RollbackRequest(BaseModel):
+    model_config = example(id="0f3c5d7e9a3f2a1c", version="v1")
+
     id: Line
     version: Line
 
 
 class PromoteRequest(BaseModel):
     """Where to; `version` is what is published, before the first publish the working copy."""
+
+    model_config = example(env="prod", publish=True)
 
     env: Label
     publish: bool = False
@@ -130,6 +151,28 @@ class WithBody(Resource):
 
 class Prompt(WithBody):
     """The working copy; `published_version` is what is served, null before the first publish."""
+
+    model_config = example(
+        id="0f3c5d7e9a3f2a1c",
+        workspace_id="default",
+        key="greeting",
+        name="Greeting",
+        content="Hello {{who}}!",
+        version="v2",
+        env="prod",
+        category="mail",
+        tags="mail,short",
+        model="gpt-4o-mini",
+        created_at="2026-03-14T09:26:53.589793Z",
+        updated_at="2026-03-14T09:26:53.589793Z",
+        published_version="v1",
+        kind="text",
+        messages=[],
+        config={"temperature": 0.2},
+        variables=["who"],
+        revision=4,
+        updated_by="ada",
+    )
 
     id: str
     workspace_id: str
@@ -152,8 +195,34 @@ class Prompt(WithBody):
     updated_by: str
 
 
+class RolledBackPrompt(Prompt):
+    """`rollout_ended`: whether a rollout was on, which the rollback has switched off."""
+
+    model_config = example_like(Prompt, rollout_ended=False)
+
+    rollout_ended: bool
+
+
 class PromptVersion(WithBody):
     """A published version; `content_hash` is the SHA-256 of what it serves."""
+
+    model_config = example(
+        id="7a1d2c3b4e5f6071",
+        prompt_id="0f3c5d7e9a3f2a1c",
+        key="greeting",
+        version="v1",
+        env="prod",
+        content="Hello {{who}}!",
+        created_at="2026-03-14T09:26:53.589793Z",
+        model="gpt-4o-mini",
+        author="ada",
+        content_hash="2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824",
+        kind="text",
+        messages=[],
+        config={"temperature": 0.2},
+        variables=["who"],
+        note="Shorter, after the pilot.",
+    )
 
     id: str
     prompt_id: str
@@ -174,6 +243,21 @@ class PromptVersion(WithBody):
 
 class ServedMove(Resource):
     """A move of what a prompt serves; a `version` of null is the working copy."""
+
+    model_config = example(
+        id="17",
+        action="rollout",
+        env="prod",
+        version="v2",
+        previous_version="v2",
+        variants=[
+            {"name": "A", "version": "v1", "weight": 9000},
+            {"name": "B", "version": "v2", "weight": 1000},
+        ],
+        note="",
+        actor="ada",
+        created_at="2026-03-14T09:26:53.589793Z",
+    )
 
     id: str
     action: str = Field(description="create, publish, rollback, promote, move or rollout.")
@@ -204,7 +288,22 @@ class MessageChange(BaseModel):
 class PromptDiff(BaseModel):
     """What differs between two states of a prompt."""
 
-    model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True)
+    model_config = ConfigDict(
+        serialize_by_alias=True,
+        validate_by_name=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "from": "v1",
+                    "to": "draft",
+                    "same": False,
+                    "content": "--- v1\n+++ draft\n@@ -1,1 +1,1 @@\n-Hello!\n+Hello {{who}}!\n",
+                    "fields": [{"name": "model", "before": "", "after": "gpt-4o-mini"}],
+                    "messages": [],
+                }
+            ]
+        },
+    )
 
     from_: str = Field(alias="from", description="A version's label, or `draft`.")
     to: str = Field(description="A version's label, or `draft`.")
@@ -220,7 +319,8 @@ Slot = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class ServedPrompt:
-    """What a fetch of a slot answers: the published version, before the first publish the draft."""
+    """What a fetch of a slot answers: the published version, before the first publish the draft;
+    or a version that a rollout serves there."""
 
     workspace_id: str
     prompt_id: str
@@ -229,6 +329,7 @@ class ServedPrompt:
     version: str
     model: str
     content: str
+    is_published: bool = True
     kind: str = TEXT
     messages: Sequence[Mapping[str, Any]] = ()
     config: Mapping[str, Any] = field(default_factory=dict)

@@ -1,7 +1,7 @@
 """Prompts: the working copy, what is published of it, and the way back."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy.exc import IntegrityError
 
@@ -28,6 +28,18 @@ from promptops_platform.workspaces.environments import EnvironmentService
 FIRST_ENVIRONMENT = "dev"
 
 
+class RunningRollouts(Protocol):
+    """What a change has to do with rollouts, which stand above."""
+
+    async def end(self, transaction: Transaction, prompt: PromptRow, *, actor: Actor) -> bool:
+        """End the prompt's rollout; whether one was on."""
+
+    async def variants(
+        self, transaction: Transaction, prompt: PromptRow
+    ) -> list[dict[str, Any]] | None:
+        """The variants of the prompt's rollout; None where none is on."""
+
+
 class PromptService(PromptReader):
     """What can be done to prompts. Each change is audited and recorded in the feed."""
 
@@ -37,12 +49,14 @@ class PromptService(PromptReader):
         grants: Grants,
         environments: EnvironmentService,
         history: ServedHistory,
+        rollouts: RunningRollouts,
         audit: AuditTrail,
         changes: ChangeLog,
         clock: Clock,
     ) -> None:
         super().__init__(grants, history)
         self._environments = environments
+        self._rollouts = rollouts
         self._recorder = PromptRecorder(audit, changes)
         self._clock = clock
 
@@ -80,7 +94,7 @@ class PromptService(PromptReader):
         transaction.session.add(row)
         await self._flush(transaction, row.key, row.env)
         self._recorder.changed(transaction, row, ChangeType.PROMPT_UPDATED)
-        self._moved(transaction, row, actor, "create", None, None)
+        self._history.begin(transaction, row, actor=actor)
         summary = f"created in {row.env}"
         self._recorder.audited(transaction, row, actor, "create", summary, after=shown(row))
         return row
@@ -115,7 +129,7 @@ class PromptService(PromptReader):
         repository.set_columns(row, changed)
         self.touch(row, actor)
         await self._flush(transaction, row.key, row.env)
-        self._record_edit(transaction, row, actor, old_env, published)
+        await self._record_edit(transaction, row, actor, old_env, published)
         summary = f"changed {', '.join(sorted(changed))}" if changed else "saved unchanged"
         self._recorder.audited(
             transaction, row, actor, "update", summary, before=before, after=shown(row)
@@ -174,34 +188,36 @@ class PromptService(PromptReader):
                 taken = await repository.labels(transaction.session, row.id)
                 row.version = next_label(taken)
             published = self._new_version(transaction, row, body, actor, note)
-        if row.published_id != published.id:
-            self._moved(transaction, row, actor, action, row.version, previous, note)
-        row.published_id = published.id
+        moves, row.published_id = row.published_id != published.id, published.id
         self.touch(row, actor)
+        if moves:
+            await self._moved(transaction, row, actor, action, row.version, previous, note)
         self._recorder.changed(transaction, row, ChangeType.PROMPT_PUBLISHED)
         return published
 
     async def rollback(
         self, transaction: Transaction, prompt_id: str, label: str, *, actor: Actor
-    ) -> PromptRow:
-        """Serve an earlier version again and make it the working copy; raises NotFound."""
+    ) -> tuple[PromptRow, bool]:
+        """Serve an earlier version again and make it the working copy; also answers whether that
+        ended a running rollout. Raises NotFound."""
         row = await self._writable(transaction, prompt_id, actor)
         await self._enter(transaction, row.workspace_id, row.env, actor, serving=True)
         target = await self.version(transaction, row, label)
         previous = await self.published_label(transaction, row)
         before = shown(row, published_version=previous)
+        ended = await self._rollouts.end(transaction, row, actor=actor)
         repository.set_columns(row, Body.of(target).columns() | {"version": target.version})
-        if row.published_id != target.id:
-            self._moved(transaction, row, actor, "rollback", label, previous)
-        row.published_id = target.id
+        moves, row.published_id = row.published_id != target.id, target.id
         self.touch(row, actor)
+        if moves or ended:
+            await self._moved(transaction, row, actor, "rollback", label, previous)
         self._recorder.changed(transaction, row, ChangeType.PROMPT_UPDATED)
         after = shown(row, published_version=label)
         summary = f"rolled back to {label} in {row.env}"
         self._recorder.audited(
             transaction, row, actor, "rollback", summary, before=before, after=after
         )
-        return row
+        return row, ended
 
     def _new_version(
         self, transaction: Transaction, row: PromptRow, body: Body, actor: Actor, note: str
@@ -253,7 +269,7 @@ class PromptService(PromptReader):
                 "environment, or edit that prompt"
             ) from error
 
-    def _record_edit(
+    async def _record_edit(
         self,
         transaction: Transaction,
         row: PromptRow,
@@ -267,12 +283,12 @@ class PromptService(PromptReader):
             return
         if row.env != old_env:
             self._recorder.changed(transaction, row, ChangeType.PROMPT_DELETED, env=old_env)
-            self._moved(
+            await self._moved(
                 transaction, row, actor, "move", published, published, f"moved from {old_env}"
             )
         self._recorder.changed(transaction, row, ChangeType.PROMPT_UPDATED, version=published)
 
-    def _moved(
+    async def _moved(
         self,
         transaction: Transaction,
         row: PromptRow,
@@ -289,5 +305,6 @@ class PromptService(PromptReader):
             action=action,
             version=version,
             previous_version=previous,
+            variants=await self._rollouts.variants(transaction, row),
             note=note,
         )

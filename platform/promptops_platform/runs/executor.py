@@ -24,6 +24,8 @@ from promptops_platform.runs.service import NewRun, RunLog
 log = structlog.get_logger(__name__)
 
 START_RETRY_SECONDS = 0.2
+# For an engine that says only at the end of the wait that it is ready.
+LEAST_START_SECONDS = 2.0
 CLOSE_RETRY_SECONDS = 2.0
 # What an overdue run gets to record its end.
 CUT_OFF_SECONDS = 3.0
@@ -133,7 +135,8 @@ class RunExecutor:
         while True:
             try:
                 await self._engine.wait_ready(max(0.0, deadline - clock()))
-                return await self._engine.start(request)
+                left = max(deadline - clock(), LEAST_START_SECONDS)
+                return await self._engine.start(request, left)
             except EngineRefused as error:
                 raise BadRequest(error.reason) from error
             except EngineUnavailable as error:

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from harness.platform import (
 from harness.postgres import Postgres
 from harness.prefect_server import PrefectServer
 from promptops_flows.engine_client import EngineClient
+from promptops_flows.wire import Ping, Ready, decode, encode
 from promptops_platform.runs.executor import RunExecutor
 from promptops_platform.runs.service import RunLog
 
@@ -239,6 +241,28 @@ async def test_the_outputs_of_a_run_are_bounded_together(running: RunningPlatfor
     answer = await run(running, [grow, *trims], variables={"x": "x" * 1_000_000})
     assert answer.status_code == 502
     assert answer.json()["error"].startswith("step 9 (trim 7): the steps' outputs are longer than")
+
+
+async def test_an_engine_that_stalls_is_waited_for_hardly_longer_than_configured(
+    postgres: Postgres, data_folder: Path
+) -> None:
+    async def stall(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Be ready, and don't answer to a run."""
+        if isinstance(decode(await reader.readline()), Ping):
+            writer.write(encode(Ready()))
+        await reader.read()
+        writer.close()
+
+    settings = await new_settings("sqlite", postgres, data_folder, engine_wait_seconds=0.5)
+    async with (
+        await asyncio.start_unix_server(stall, settings.engine_socket),
+        running_platform(settings) as platform,
+    ):
+        began = time.monotonic()
+        answer = await run(platform, [GREET])
+        assert time.monotonic() - began < 10
+        assert answer.status_code == 503
+        assert "did not prepare the run within" in answer.json()["error"]
 
 
 async def test_a_run_that_waits_for_an_engine_does_not_hold_up_a_stop(
