@@ -239,3 +239,18 @@ async def test_prompts_that_are_edited_meanwhile_do_not_block_it(
     await asyncio.gather(*runs, return_exceptions=True)
     assert {answer.status_code for answer in answers} <= {200, 404}
     assert (await left_behind(platform, workspace)).keys() == KEPT
+
+
+async def test_promotions_meanwhile_are_refused_or_go(platform: RunningPlatform) -> None:
+    for _ in range(4):
+        workspace = await new_workspace(platform)
+        prompts = [await platform.create(workspace=workspace) for _ in range(6)]
+        promotions = [
+            platform.http.post(f"/api/prompts/{prompt['id']}/promote", json={"env": env})
+            for env in ("test", "elsewhere")
+            for prompt in prompts
+        ]
+        deletion = delete(platform, workspace, force=True)
+        answers = await asyncio.gather(*promotions[:5], deletion, *promotions[5:])
+        assert {answer.status_code for answer in answers} <= {200, 404}
+        assert (await left_behind(platform, workspace)).keys() == KEPT
