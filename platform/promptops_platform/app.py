@@ -19,6 +19,7 @@ from promptops_platform.access.authentication import Authenticator
 from promptops_platform.access.credentials import CredentialMirror
 from promptops_platform.access.gate import Gate
 from promptops_platform.access.grants import Grants
+from promptops_platform.access.holding import KeyHolding
 from promptops_platform.access.keys import KeyService
 from promptops_platform.access.service import AccessService
 from promptops_platform.access.users import UserService
@@ -43,6 +44,7 @@ from promptops_platform.openapi import endpoints as openapi_endpoints
 from promptops_platform.openapi.schema import describe
 from promptops_platform.prompts import endpoints as prompts_endpoints
 from promptops_platform.prompts.history import ServedHistory
+from promptops_platform.prompts.holding import PromptHolding
 from promptops_platform.prompts.promotion import Promotion
 from promptops_platform.prompts.service import PromptService
 from promptops_platform.realtime import endpoints as realtime_endpoints
@@ -58,12 +60,17 @@ from promptops_platform.rollouts.ending import RolloutEnding
 from promptops_platform.rollouts.service import RolloutService
 from promptops_platform.runs import endpoints as runs_endpoints
 from promptops_platform.runs.executor import RunExecutor
+from promptops_platform.runs.holding import RunHolding
 from promptops_platform.runs.service import RunLog
 from promptops_platform.settings import Settings
 from promptops_platform.workflows import endpoints as workflows_endpoints
+from promptops_platform.workflows.holding import WorkflowHolding
 from promptops_platform.workflows.service import WorkflowService
 from promptops_platform.workspaces import endpoints as workspaces_endpoints
+from promptops_platform.workspaces.environment_list import EnvironmentList
 from promptops_platform.workspaces.environments import EnvironmentService
+from promptops_platform.workspaces.members import MemberService
+from promptops_platform.workspaces.removal import WorkspaceRemoval
 from promptops_platform.workspaces.service import WorkspaceService
 
 log = structlog.get_logger(__name__)
@@ -88,6 +95,9 @@ ROOMS = (
     "users",
     "keys",
     "workspaces",
+    "workspace_removal",
+    "members",
+    "environment_list",
     "prompts",
     "promotion",
     "rollouts",
@@ -130,6 +140,9 @@ class Platform:
             changes=changes,
             clock=clock,
         )
+        self.members = MemberService(
+            workspaces=self.workspaces, users=self.users, audit=audit, changes=changes, clock=clock
+        )
         self.history = ServedHistory(clock)
         rollout_audit = RolloutAudit(audit)
         self.prompts = PromptService(
@@ -158,13 +171,19 @@ class Platform:
             clock=clock,
         )
         self.workflows = WorkflowService(grants=grants, audit=audit, changes=changes, clock=clock)
-        self.runs = RunLog(grants=grants, clock=clock, instance=instance_id(settings.data))
+        self.runs = RunLog(
+            grants=grants,
+            workspaces=self.workspaces,
+            clock=clock,
+            instance=instance_id(settings.data),
+        )
         self.executor = RunExecutor(
             database=self.database,
             engine=EngineClient(settings.engine_socket),
             runs=self.runs,
             wait_seconds=settings.engine_wait_seconds,
         )
+        self._compose_holdings()
         self.snapshot = Snapshot(self.database, self.prompts, self.rollouts, grants)
         self.hub = Hub(self.snapshot, self.authenticator, grants)
         self.watch = WatchEndpoint(self.hub, self.authenticator, clock)
@@ -198,6 +217,22 @@ class Platform:
             access=self.access,
             keys=self.keys,
             session_lifetime=lifetime,
+        )
+
+    def _compose_holdings(self) -> None:
+        prompts = PromptHolding(self.changes)
+        self.environment_list = EnvironmentList(
+            workspaces=self.workspaces,
+            environments=self.environments,
+            use=prompts,
+            audit=self.audit,
+        )
+        self.workspace_removal = WorkspaceRemoval(
+            workspaces=self.workspaces,
+            holdings=(prompts, WorkflowHolding(self.changes), RunHolding(), KeyHolding()),
+            grants=self.grants,
+            audit=self.audit,
+            changes=self.changes,
         )
 
     async def prepare(self) -> None:

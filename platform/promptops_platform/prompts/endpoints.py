@@ -93,7 +93,7 @@ async def create_prompt(
 ) -> Data[Prompt]:
     """Make a prompt. It is served from now on, and each edit of it until its first publish."""
     named = body.workspace_id or body.workspace or workspace
-    found = await workspaces.find(transaction, named, actor=actor)
+    found = await workspaces.find_for(transaction, named, Permission.PROMPTS_WRITE, actor=actor)
     row = await service.create(
         transaction,
         actor=actor,

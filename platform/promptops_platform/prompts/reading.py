@@ -54,6 +54,9 @@ class PromptReader:
         lock: bool = False,
     ) -> PromptRow:
         """A prompt; raises NotFound, also where it doesn't exist for the caller, and Forbidden."""
+        if lock:
+            # In this order, as a deletion of the workspace has it: it may be needed later on.
+            await repository.hold_workspace_of(transaction.session, prompt_id)
         row = await repository.get(transaction.session, prompt_id, lock=lock)
         if row is None or not self._grants.can_read(actor, row.workspace_id):
             raise NotFound(f"prompt {prompt_id!r} not found; GET /api/prompts lists them")

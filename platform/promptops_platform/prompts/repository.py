@@ -3,12 +3,12 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Select, delete, func, select, tuple_
+from sqlalchemy import Row, Select, delete, func, select, tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import flag_modified
 
-from promptops_platform.db.tables import PromptRow, PromptVersionRow, ServedMoveRow
+from promptops_platform.db.tables import PromptRow, PromptVersionRow, ServedMoveRow, WorkspaceRow
 from promptops_platform.prompts.schemas import ServedPrompt, Slot
 
 LOAD_BATCH = 500
@@ -17,6 +17,16 @@ LOAD_BATCH = 500
 async def get(session: AsyncSession, prompt_id: str, *, lock: bool = False) -> PromptRow | None:
     """A prompt by id; `lock` holds off other writers of the row until the commit."""
     return await session.get(PromptRow, prompt_id, with_for_update=lock)
+
+
+async def hold_workspace_of(session: AsyncSession, prompt_id: str) -> None:
+    """Keep a prompt's workspace from being deleted before the commit."""
+    await session.execute(
+        select(WorkspaceRow.id)
+        .join(PromptRow, PromptRow.workspace_id == WorkspaceRow.id)
+        .where(PromptRow.id == prompt_id)
+        .with_for_update(read=True, key_share=True, of=WorkspaceRow)
+    )
 
 
 async def in_slot(session: AsyncSession, slot: Slot) -> PromptRow | None:
@@ -106,6 +116,31 @@ async def labels(session: AsyncSession, prompt_id: str) -> list[str]:
 async def remove(session: AsyncSession, prompt_id: str) -> None:
     """Delete a prompt and, by the foreign key, its versions."""
     await session.execute(delete(PromptRow).where(PromptRow.id == prompt_id))
+
+
+async def count(session: AsyncSession, workspace_id: str) -> int:
+    """How many prompts a workspace has."""
+    query = select(func.count()).where(PromptRow.workspace_id == workspace_id)
+    return await session.scalar(query.select_from(PromptRow)) or 0
+
+
+async def clear(
+    session: AsyncSession, workspace_id: str
+) -> Sequence[Row[tuple[str, str, str, str]]]:
+    """Delete the prompts of a workspace; returns id, key, environment and label of each."""
+    gone = await session.execute(
+        delete(PromptRow)
+        .where(PromptRow.workspace_id == workspace_id)
+        .returning(PromptRow.id, PromptRow.key, PromptRow.env, PromptRow.version)
+        .execution_options(synchronize_session=False)
+    )
+    return gone.all()
+
+
+async def used_environments(session: AsyncSession, workspace_id: str) -> set[str]:
+    """Names of the environments in which a workspace has prompts."""
+    query = select(PromptRow.env).where(PromptRow.workspace_id == workspace_id).distinct()
+    return set(await session.scalars(query))
 
 
 def add_move(session: AsyncSession, row: ServedMoveRow) -> None:

@@ -157,7 +157,7 @@ class RunExecutor:
             flow_run_url=started.flow_run_url,
         )
         async with self._database.write() as transaction:
-            self._runs.open(transaction, new)
+            await self._runs.open(transaction, new)
 
     async def _follow(
         self, request: RunRequest, started: StartedRun
@@ -183,7 +183,7 @@ class RunExecutor:
     async def _wrote(self, run_id: str, step: StepFinished) -> bool:
         try:
             async with self._database.write() as transaction:
-                self._runs.add_step(transaction, run_id, step)
+                await self._runs.add_step(transaction, run_id, step)
         except DatabaseUnavailable:
             return False
         return True
@@ -211,7 +211,7 @@ class RunExecutor:
     async def _write_end(self, outcome: RunOutcome, unwritten: list[StepFinished]) -> None:
         async with self._database.write() as transaction:
             for step in unwritten:
-                self._runs.add_step(transaction, outcome.run_id, step)
+                await self._runs.add_step(transaction, outcome.run_id, step)
             await self._runs.close(transaction, outcome.run_id, outcome.end)
 
 

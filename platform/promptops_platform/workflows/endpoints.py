@@ -73,7 +73,7 @@ async def create_workflow(
 ) -> Data[Workflow]:
     """Save a new definition."""
     named = body.workspace_id or body.workspace or workspace
-    found = await workspaces.find(transaction, named, actor=actor)
+    found = await workspaces.find_for(transaction, named, Permission.WORKFLOWS_WRITE, actor=actor)
     row = await service.create(
         transaction,
         actor=actor,
