@@ -71,6 +71,9 @@ class Promotion:
         Raises NotFound for an unknown prompt or version, BadRequest for the prompt's own
         environment, Forbidden where the caller may not change the other one.
         """
+        # Before any row in it, as a deletion of the workspace does. The source isn't locked:
+        # promotions in opposite directions would wait for each other.
+        await repository.hold_workspace_of(transaction.session, prompt_id)
         copy = await self._taken(transaction, prompt_id, order, actor)
         slot = (copy.source.workspace_id, order.env, copy.source.key)
         target = await repository.in_slot(transaction.session, slot)

@@ -288,3 +288,18 @@ async def test_a_fetch_serves_what_was_saved(
         assert served["content"] == prompt["content"]
         assert json.dumps(served.get("config", {})) == json.dumps(config)
         await platform.publish(prompt["id"])
+
+
+async def test_a_variant_is_served_with_its_messages(platform: RunningPlatform) -> None:
+    prompt = await platform.create(env="prod", messages=CHAT, config=CONFIG)
+    await platform.publish(prompt["id"])
+    url = f"/api/prompts/{prompt['id']}"
+    await platform.http.put(url, json={"kind": "text", "content": "plain", "config": {}})
+    await platform.publish(prompt["id"])
+    for weight, variant in ((100, "A"), (0, "B")):
+        rollout = {"enabled": True, "variant_a": "v1", "variant_b": "v2", "weight_a": weight}
+        await platform.http.put(f"{url}/rollout", json=rollout)
+        served = (await platform.fetch(prompt["key"])).json()
+        assert served["variant"] == variant
+        assert served.get("messages") == (CHAT if variant == "A" else None)
+        assert served.get("config") == (CONFIG if variant == "A" else None)

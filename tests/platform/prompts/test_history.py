@@ -107,3 +107,24 @@ async def test_the_audit_trail_keeps_what_differs(platform: RunningPlatform) -> 
     ((action, before, after),) = kept(made["id"])
     assert (action, before) == ("promote", None)
     assert (after["env"], after["content"], after["published_version"]) == ("prod", "two", "v1")
+
+
+async def test_a_move_names_the_variants_that_run_on(platform: RunningPlatform) -> None:
+    prompt = await platform.create(content="one")
+    url = f"/api/prompts/{prompt['id']}"
+    await platform.publish(prompt["id"])
+    await platform.http.put(url, json={"content": "two"})
+    await platform.publish(prompt["id"])
+    rollout = {"enabled": True, "variant_a": "v1", "variant_b": "v2", "weight_a": 90}
+    answer = await platform.http.put(f"{url}/rollout", json=rollout)
+    variants = answer.json()["data"]["variants"]
+    await platform.http.put(url, json={"content": "three"})
+    await platform.publish(prompt["id"])
+    back = {"id": prompt["id"], "version": "v3"}
+    await platform.http.post("/api/prompts/rollback", json=back)
+    moves = (await history(platform, prompt["id"], limit="3"))["data"]
+    assert [(each["action"], each["version"], each["variants"]) for each in moves] == [
+        ("rollback", "v3", None),
+        ("publish", "v3", variants),
+        ("rollout", "v2", variants),
+    ]

@@ -177,3 +177,39 @@ async def test_a_viewer_may_not(platform: RunningPlatform) -> None:
     async with platform.client(token) as viewer:
         answer = await promote(platform, source["id"], viewer, env="prod")
     assert answer.status_code == 403
+
+
+async def test_promotions_both_ways_at_once_never_wait_for_each_other(
+    platform: RunningPlatform,
+) -> None:
+    key = new_key()
+    one = await platform.create(key, env="dev", content="one")
+    other = await platform.create(key, env="prod", content="other")
+    orders = [
+        promote(platform, source["id"], env=env, publish=number % 2 == 0)
+        for number in range(6)
+        for source, env in ((one, "prod"), (other, "dev"))
+    ]
+    assert {answer.status_code for answer in await asyncio.gather(*orders)} == {200}
+
+
+async def test_a_workspace_is_deleted_while_prompts_are_promoted_in_it(
+    platform: RunningPlatform,
+) -> None:
+    for _ in range(3):
+        made = await platform.http.post("/api/workspaces", json={"name": new_key()})
+        workspace = made.json()["data"]["id"]
+        sources = [await platform.create(workspace=workspace) for _ in range(3)]
+        targets = [
+            await platform.create(each["key"], workspace=workspace, env="prod") for each in sources
+        ]
+        orders = [
+            promote(platform, source["id"], env=env, publish=True)
+            for env in ("prod", "test", new_key())
+            for source in sources
+        ]
+        deletion = platform.http.delete(f"/api/workspaces/{workspace}?force=true")
+        answers = await asyncio.gather(*orders[:4], deletion, *orders[4:])
+        assert {answer.status_code for answer in answers} <= {200, 404}
+        for prompt in targets:
+            assert (await platform.http.get(f"/api/prompts/{prompt['id']}")).status_code == 404
