@@ -6,7 +6,7 @@ PIP := $(BIN)/pip --disable-pip-version-check
 SDK := sdk/python/promptops
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-all lint types bench chaos lock prefect-template clean
+.PHONY: help up test test-all lint types bench chaos lock openapi openapi-baseline prefect-template clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -38,6 +38,13 @@ lock: .venv/bin/python ## Resolve the dependencies anew
 	$(BIN)/uv pip compile --quiet --upgrade $(COMPILE) --extra build -o requirements.lock
 	$(BIN)/uv pip compile --quiet $(COMPILE) --extra build --extra dev -c requirements.lock \
 		-o requirements-dev.lock
+
+openapi: .venv/.runtime ## Write docs/openapi.json anew
+	$(BIN)/promptops openapi > docs/openapi.json.new
+	mv docs/openapi.json.new docs/openapi.json
+
+openapi-baseline: openapi ## At a release: what later releases may no longer take away
+	cp docs/openapi.json docs/openapi-baseline.json
 
 prefect-template: .venv/.development ## Make the embedded Prefect server's empty database anew
 	$(BIN)/python -m promptops_flows.prefect_server.template

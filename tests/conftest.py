@@ -1,12 +1,17 @@
 """The real servers that several parts of the suite share; each is started once a session."""
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from harness.engine import engine
 from harness.postgres import postgres
 from harness.prefect_server import prefect_server
 
 __all__ = ["engine", "postgres", "prefect_server"]
+
+# A busy machine is slow, which says nothing about the code: no example fails for its time.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

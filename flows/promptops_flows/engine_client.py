@@ -40,6 +40,7 @@ __all__ = [
 
 _POLL_SECONDS = 0.1
 _PING_SECONDS = 2.0
+_START_SECONDS = 30.0
 _NOT_RUNNING = "the run engine is not running"
 
 
@@ -66,10 +67,8 @@ class EngineLost(EngineError):
 class EngineClient:
     """Opens one connection for each run; safe to use from many tasks at once."""
 
-    def __init__(self, socket: Path, *, start_timeout: float = 30.0) -> None:
-        """`start_timeout` bounds, in seconds, how long the engine may take to prepare a run."""
+    def __init__(self, socket: Path) -> None:
         self._socket = socket
-        self._start_timeout = start_timeout
 
     async def wait_ready(self, timeout: float) -> None:  # noqa: ASYNC109 - reports why it gave up
         """Return once the engine can take a run; `EngineUnavailable` after `timeout` seconds.
@@ -86,19 +85,23 @@ class EngineClient:
                 raise EngineUnavailable(reason)
             await asyncio.sleep(min(_POLL_SECONDS, max(0.0, deadline - clock())))
 
-    async def start(self, request: RunRequest) -> StartedRun:
+    async def start(
+        self,
+        request: RunRequest,
+        timeout: float = _START_SECONDS,  # noqa: ASYNC109 - reports why it gave up
+    ) -> StartedRun:
         """Have the run prepared: it has its id in Prefect, and waits for `go`.
 
-        Raises `EngineUnavailable`, or `EngineRefused` when the definition can't run; nothing was
-        executed then.
+        Raises `EngineUnavailable`, also after `timeout` seconds, or `EngineRefused` when the
+        definition can't run; nothing was executed then.
         """
         connection = await self._connect()
         try:
-            async with asyncio.timeout(self._start_timeout):
+            async with asyncio.timeout(timeout):
                 answer = await connection.ask(request)
         except TimeoutError:
             await connection.close()
-            reason = f"the run engine did not prepare the run within {self._start_timeout:g} s"
+            reason = f"the run engine did not prepare the run within {timeout:.2g} s"
             raise EngineUnavailable(reason) from None
         except EngineLost as error:
             await connection.close()

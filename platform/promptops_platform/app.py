@@ -3,7 +3,9 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import cache
 from importlib.metadata import version
+from typing import Any
 
 import structlog
 from fastapi import FastAPI
@@ -17,6 +19,7 @@ from promptops_platform.access.authentication import Authenticator
 from promptops_platform.access.credentials import CredentialMirror
 from promptops_platform.access.gate import Gate
 from promptops_platform.access.grants import Grants
+from promptops_platform.access.holding import KeyHolding
 from promptops_platform.access.keys import KeyService
 from promptops_platform.access.service import AccessService
 from promptops_platform.access.users import UserService
@@ -37,23 +40,37 @@ from promptops_platform.http.cross_origin import CrossOrigin
 from promptops_platform.http.error_answers import install_error_answers
 from promptops_platform.http.request_body import RequestBody
 from promptops_platform.http.request_context import RequestContext
+from promptops_platform.openapi import endpoints as openapi_endpoints
+from promptops_platform.openapi.schema import describe
 from promptops_platform.prompts import endpoints as prompts_endpoints
 from promptops_platform.prompts.history import ServedHistory
+from promptops_platform.prompts.holding import PromptHolding
+from promptops_platform.prompts.promotion import Promotion
 from promptops_platform.prompts.service import PromptService
 from promptops_platform.realtime import endpoints as realtime_endpoints
 from promptops_platform.realtime.fetch import PATH as FETCH_PATH
 from promptops_platform.realtime.fetch import FetchEndpoint
+from promptops_platform.realtime.fetch_description import FETCH_DESCRIPTION
 from promptops_platform.realtime.hub import Hub
 from promptops_platform.realtime.snapshot import Snapshot
 from promptops_platform.realtime.socket import WatchEndpoint
+from promptops_platform.rollouts import endpoints as rollouts_endpoints
+from promptops_platform.rollouts.audit import RolloutAudit
+from promptops_platform.rollouts.ending import RolloutEnding
+from promptops_platform.rollouts.service import RolloutService
 from promptops_platform.runs import endpoints as runs_endpoints
 from promptops_platform.runs.executor import RunExecutor
+from promptops_platform.runs.holding import RunHolding
 from promptops_platform.runs.service import RunLog
 from promptops_platform.settings import Settings
 from promptops_platform.workflows import endpoints as workflows_endpoints
+from promptops_platform.workflows.holding import WorkflowHolding
 from promptops_platform.workflows.service import WorkflowService
 from promptops_platform.workspaces import endpoints as workspaces_endpoints
+from promptops_platform.workspaces.environment_list import EnvironmentList
 from promptops_platform.workspaces.environments import EnvironmentService
+from promptops_platform.workspaces.members import MemberService
+from promptops_platform.workspaces.removal import WorkspaceRemoval
 from promptops_platform.workspaces.service import WorkspaceService
 
 log = structlog.get_logger(__name__)
@@ -63,10 +80,12 @@ ROUTERS = (
     access_endpoints.router,
     workspaces_endpoints.router,
     prompts_endpoints.router,
+    rollouts_endpoints.router,
     workflows_endpoints.router,
     runs_endpoints.router,
     audit_endpoints.router,
     realtime_endpoints.router,
+    openapi_endpoints.router,
 )
 # What the routes find on `app.state`.
 ROOMS = (
@@ -76,13 +95,24 @@ ROOMS = (
     "users",
     "keys",
     "workspaces",
+    "workspace_removal",
+    "members",
+    "environment_list",
     "prompts",
+    "promotion",
+    "rollouts",
     "workflows",
     "runs",
     "executor",
     "audit",
     "hub",
 )
+
+
+@cache
+def openapi() -> dict[str, Any]:
+    """The API's OpenAPI document."""
+    return describe(ROUTERS, by_hand=[FETCH_DESCRIPTION])
 
 
 class Platform:
@@ -110,24 +140,51 @@ class Platform:
             changes=changes,
             clock=clock,
         )
+        self.members = MemberService(
+            workspaces=self.workspaces, users=self.users, audit=audit, changes=changes, clock=clock
+        )
         self.history = ServedHistory(clock)
+        rollout_audit = RolloutAudit(audit)
         self.prompts = PromptService(
             grants=grants,
+            environments=self.environments,
+            history=self.history,
+            rollouts=RolloutEnding(rollout_audit, clock),
+            audit=audit,
+            changes=changes,
+            clock=clock,
+        )
+        self.promotion = Promotion(
+            prompts=self.prompts,
             environments=self.environments,
             history=self.history,
             audit=audit,
             changes=changes,
             clock=clock,
         )
+        self.rollouts = RolloutService(
+            prompts=self.prompts,
+            environments=self.environments,
+            history=self.history,
+            audit=rollout_audit,
+            changes=changes,
+            clock=clock,
+        )
         self.workflows = WorkflowService(grants=grants, audit=audit, changes=changes, clock=clock)
-        self.runs = RunLog(grants=grants, clock=clock, instance=instance_id(settings.data))
+        self.runs = RunLog(
+            grants=grants,
+            workspaces=self.workspaces,
+            clock=clock,
+            instance=instance_id(settings.data),
+        )
         self.executor = RunExecutor(
             database=self.database,
             engine=EngineClient(settings.engine_socket),
             runs=self.runs,
             wait_seconds=settings.engine_wait_seconds,
         )
-        self.snapshot = Snapshot(self.database, self.prompts, grants)
+        self._compose_holdings()
+        self.snapshot = Snapshot(self.database, self.prompts, self.rollouts, grants)
         self.hub = Hub(self.snapshot, self.authenticator, grants)
         self.watch = WatchEndpoint(self.hub, self.authenticator, clock)
         # In this order: an event goes out when its change can already be fetched.
@@ -160,6 +217,22 @@ class Platform:
             access=self.access,
             keys=self.keys,
             session_lifetime=lifetime,
+        )
+
+    def _compose_holdings(self) -> None:
+        prompts = PromptHolding(self.changes)
+        self.environment_list = EnvironmentList(
+            workspaces=self.workspaces,
+            environments=self.environments,
+            use=prompts,
+            audit=self.audit,
+        )
+        self.workspace_removal = WorkspaceRemoval(
+            workspaces=self.workspaces,
+            holdings=(prompts, WorkflowHolding(self.changes), RunHolding(), KeyHolding()),
+            grants=self.grants,
+            audit=self.audit,
+            changes=self.changes,
         )
 
     async def prepare(self) -> None:
@@ -265,6 +338,7 @@ def _api(platform: Platform) -> FastAPI:
     )
     for name in ROOMS:
         setattr(api.state, name, getattr(platform, name))
+    api.state.openapi = openapi
     install_error_answers(api)
     for router in ROUTERS:
         api.include_router(router)

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from promptops_flows.children import engine_spec
+from promptops_platform.app import openapi as openapi_document
 from promptops_platform.data_folder import (
     DataFolderInUse,
     DataFolderLock,
@@ -23,6 +24,7 @@ from promptops_platform.db.schema import DatabaseNotUsable, SchemaRefused, migra
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.errors import PlatformError, StartRefused
 from promptops_platform.logs import configure_logs
+from promptops_platform.openapi.schema import as_text
 from promptops_platform.server import serve_platform
 from promptops_platform.settings import Settings
 from promptops_platform.supervision.credentials import UnreadableCredentialsError
@@ -81,6 +83,12 @@ def migrate_database() -> None:
     settings = _settings()
     _guarded(lambda: asyncio.run(_migrate(settings)))
     typer.echo("The registry database is up to date.")
+
+
+@app.command()
+def openapi() -> None:
+    """Print the API's OpenAPI document, for tools that make clients."""
+    typer.echo(as_text(openapi_document()), nl=False)
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """Where the time comes from, so that tests can set it."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -10,6 +11,9 @@ class Clock(Protocol):
     def now(self) -> datetime:
         """The current time, in UTC and with its zone."""
 
+    async def sleep(self, seconds: float) -> None:
+        """Let this time pass."""
+
 
 class SystemClock:
     """The machine's clock."""
@@ -17,16 +21,28 @@ class SystemClock:
     def now(self) -> datetime:
         return datetime.now(UTC)
 
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
 
 class FakeClock:
     """A clock that stands still until it is moved."""
 
     def __init__(self, start: datetime | None = None) -> None:
         self._now = start or datetime(2026, 1, 1, tzinfo=UTC)
+        self._moved = asyncio.Event()
 
     def now(self) -> datetime:
         return self._now
 
+    async def sleep(self, seconds: float) -> None:
+        """Until the clock was moved that far."""
+        end = self._now + timedelta(seconds=seconds)
+        while self._now < end:
+            await self._moved.wait()
+
     def advance(self, by: timedelta) -> None:
         """Move the clock forward."""
         self._now += by
+        self._moved.set()
+        self._moved = asyncio.Event()

@@ -6,11 +6,14 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from promptops_platform.access.guard import PUBLIC
+from promptops_platform.http.examples import example
 
 router = APIRouter(tags=["health"])
 
 
 class Alive(BaseModel):
+    model_config = example(ok=True)
+
     ok: Literal[True] = True
 
 

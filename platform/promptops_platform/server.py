@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from socket import socket
+from typing import Literal
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -142,7 +143,10 @@ async def _serve(
     sockets: list[socket],
     when_started: Callable[[], None],
 ) -> None:
-    server = _Server(uvicorn_config(asgi(platform), platform.settings), when_started)
+    # `serve_platform` starts and stops the platform. Uvicorn's lifespan would do so as well, and
+    # ends with a traceback when the stop is not waited for.
+    config = uvicorn_config(asgi(platform), platform.settings, lifespan="off")
+    server = _Server(config, when_started)
     loop = asyncio.get_running_loop()
     stopping: list[asyncio.Task[None]] = []
 
@@ -159,8 +163,10 @@ async def _serve(
     await asyncio.gather(*stopping)
 
 
-def uvicorn_config(application: ASGIApp, settings: Settings) -> uvicorn.Config:
-    """How uvicorn serves the platform."""
+def uvicorn_config(
+    application: ASGIApp, settings: Settings, *, lifespan: Literal["on", "off"]
+) -> uvicorn.Config:
+    """How uvicorn serves the platform; with `lifespan` on it starts and stops it, too."""
     return uvicorn.Config(
         application,
         loop="none",
@@ -170,7 +176,7 @@ def uvicorn_config(application: ASGIApp, settings: Settings) -> uvicorn.Config:
         ws_ping_timeout=None,
         ws_per_message_deflate=False,
         ws_max_size=LONGEST_WEBSOCKET_MESSAGE,
-        lifespan="on",
+        lifespan=lifespan,
         access_log=False,
         log_config=None,
         server_header=False,

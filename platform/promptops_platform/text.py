@@ -2,9 +2,17 @@
 
 import math
 import re
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+)
 
 # Prefect refuses / % & < > in the names of flows, which are made from keys; the others would have
 # to be escaped by hand in a URL or a shell.
@@ -73,27 +81,84 @@ def _refuse_unprintable_inside(value: Any) -> Any:
     return value
 
 
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("is out of range; use a year from 2 to 9998") from error
+
+
 def _empty_is_not_given(value: object) -> object:
     return None if value == "" else value
 
 
-Key = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_KEY), AfterValidator(_key)]
-Label = Annotated[
-    str, StringConstraints(min_length=1, max_length=LONGEST_LABEL), AfterValidator(_key)
+def _pattern(refused: str) -> Any:
+    """For the API description, as the validators' searches say nothing there."""
+    return Field(json_schema_extra={"pattern": f"^[^{refused}]*$"})
+
+
+def _or_not_given(refused: str) -> WithJsonSchema:
+    """A label in the API description where null and the empty text mean not given."""
+    label = {"type": "string", "maxLength": LONGEST_LABEL, "pattern": f"^[^{refused}]*$"}
+    return WithJsonSchema({"anyOf": [label, {"type": "null"}]})
+
+
+_NO_LINE = r"\x00-\x1f\x7f-\x9f"
+_NO_KEY = _NO_LINE + r"""\s/\\%&<>?#"'"""
+_NO_CONTENT = r"\x00-\x08\x0b\x0c\x0e-\x1f"
+
+Key = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=LONGEST_KEY),
+    _pattern(_NO_KEY),
+    AfterValidator(_key),
 ]
-Line = Annotated[str, StringConstraints(max_length=LONGEST_LINE), AfterValidator(_one_line)]
+Label = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=LONGEST_LABEL),
+    _pattern(_NO_KEY),
+    AfterValidator(_key),
+]
+Line = Annotated[
+    str,
+    StringConstraints(max_length=LONGEST_LINE),
+    _pattern(_NO_LINE),
+    AfterValidator(_one_line),
+]
 # Prefect knows no workspaces: a flow of another one is called `slug:key`.
 Slug = Annotated[Label, AfterValidator(_without_colon)]
-Name = Annotated[str, StringConstraints(max_length=LONGEST_NAME), AfterValidator(_one_line)]
-Content = Annotated[
-    str, StringConstraints(max_length=LONGEST_CONTENT), AfterValidator(refuse_unprintable)
+Name = Annotated[
+    str,
+    StringConstraints(max_length=LONGEST_NAME),
+    _pattern(_NO_LINE),
+    AfterValidator(_one_line),
 ]
+Content = Annotated[
+    str,
+    StringConstraints(max_length=LONGEST_CONTENT),
+    _pattern(_NO_CONTENT),
+    AfterValidator(refuse_unprintable),
+]
+JsonObject = Annotated[dict[str, Any], AfterValidator(_refuse_unprintable_inside)]
 Json = Annotated[Any, AfterValidator(_refuse_unprintable_inside)]
 
 # "Not given" and the empty text are the same to existing clients in these places.
-OptionalLabel = Annotated[Label | None, BeforeValidator(_empty_is_not_given)]
-OptionalSlug = Annotated[Slug | None, BeforeValidator(_empty_is_not_given)]
+OptionalLabel = Annotated[
+    Label | None, BeforeValidator(_empty_is_not_given), _or_not_given(_NO_KEY)
+]
+OptionalSlug = Annotated[
+    Slug | None, BeforeValidator(_empty_is_not_given), _or_not_given(_NO_KEY + ":")
+]
+# With a zone: a time without one means another instant on every machine.
+Time = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+OptionalTime = Annotated[Time | None, BeforeValidator(_empty_is_not_given)]
 OptionalLine = Annotated[Line | None, BeforeValidator(_empty_is_not_given)]
+OptionalName = Annotated[Name | None, BeforeValidator(_empty_is_not_given)]
 
 # An id in a path: whatever it is, it is looked up; only what no database takes is refused.
-ResourceId = Annotated[str, StringConstraints(max_length=LONGEST_KEY), AfterValidator(_one_line)]
+ResourceId = Annotated[
+    str,
+    StringConstraints(max_length=LONGEST_KEY),
+    _pattern(_NO_LINE),
+    AfterValidator(_one_line),
+]

@@ -77,7 +77,7 @@ def data_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def platform(command: str, data: Path) -> Iterator[Server]:
+def platform(command: str, data: Path, database_url: str | None = None) -> Iterator[Server]:
     """`promptops up` or `promptops serve`, just started."""
     port = free_port()
     env = {
@@ -87,14 +87,18 @@ def platform(command: str, data: Path) -> Iterator[Server]:
         "PROMPTOPS_PREFECT_PORT": str(free_port()),
         "PROMPTOPS_LOG_FORMAT": "json",
     }
+    if database_url is not None:
+        env["PROMPTOPS_DATABASE_URL"] = database_url
     with _spawned([str(BIN / "promptops"), command], env, port, data / "bench.log") as server:
         yield server
 
 
 @asynccontextmanager
-async def running_platform(command: str, data: Path) -> AsyncIterator[Server]:
+async def running_platform(
+    command: str, data: Path, database_url: str | None = None
+) -> AsyncIterator[Server]:
     """The same, once it answers."""
-    with platform(command, data) as server:
+    with platform(command, data, database_url) as server:
         await server.answers("/health", 200)
         yield server
 

@@ -413,3 +413,4 @@ def test_a_start_right_after_kill_9_and_an_impatient_ctrl_c(
             with contextlib.suppress(httpx.TransportError):
                 assert endless.result().status_code == 502
         assert platform.processes() == set()
+        assert "Traceback" not in platform.log

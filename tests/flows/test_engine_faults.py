@@ -1,9 +1,12 @@
 """What the engine does when something around it stops, hangs or comes back."""
 
 import asyncio
+import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -25,6 +28,7 @@ from promptops_flows.engine_client import (
     EngineLost,
     EngineUnavailable,
     RunFinished,
+    StepFinished,
 )
 
 SLOW = {"name": "slow", "type": "model", "model": "mock-slow-1500ms"}
@@ -64,7 +68,7 @@ async def test_an_engine_that_never_answers_is_bounded(tmp_path: Path) -> None:
     server = await asyncio.start_unix_server(silent, path)
     async with server:
         with pytest.raises(EngineUnavailable, match=r"did not prepare the run within 0\.2 s"):
-            await EngineClient(path, start_timeout=0.2).start(request())
+            await EngineClient(path).start(request(), 0.2)
 
 
 async def test_prefect_going_away_is_reported_and_healed(prefect_server: PrefectServer) -> None:
@@ -110,6 +114,61 @@ async def test_prefect_learns_later_how_a_run_ended_while_it_was_away(
             )
             engine.process.terminate()
             assert await asyncio.to_thread(engine.exit_code) == 0
+
+
+@contextmanager
+def frozen(server: PrefectServer) -> Iterator[None]:
+    """Alive and connected, but silent."""
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+
+
+async def test_a_frozen_prefect_does_not_hold_back_how_a_run_ended(
+    prefect_server: PrefectServer,
+) -> None:
+    with running_engine(prefect_server.api_url, prefect_server.auth) as engine:
+        await engine.client().wait_ready(30)
+        async with under_way(engine.client(), request([SLOW])) as (flow_run_id, events):
+            with frozen(prefect_server):
+                async with asyncio.timeout(15):
+                    assert [event async for event in events][-1] == RunFinished("ok", ANSWER)
+        await asyncio.to_thread(
+            eventually, lambda: state_name(prefect_server, flow_run_id) == "Completed"
+        )
+
+
+async def test_a_stop_while_prefect_is_frozen_answers_how_the_run_ended(
+    prefect_server: PrefectServer,
+) -> None:
+    auth = prefect_server.auth
+    with running_engine(prefect_server.api_url, auth, drain_seconds=0.3) as engine:
+        await engine.client().wait_ready(30)
+        async with under_way(engine.client(), request([SLOW])) as (_, events):
+            with frozen(prefect_server):
+                assert isinstance(await anext(events), StepFinished)
+                engine.process.send_signal(signal.SIGTERM)
+                # Not only once the engine has given up on Prefect.
+                async with asyncio.timeout(4):
+                    assert [event async for event in events] == [RunFinished("ok", ANSWER)]
+                assert await asyncio.to_thread(engine.exit_code) == 0
+
+
+async def test_a_stop_while_prefect_is_frozen_answers_a_run_that_is_cut_off(
+    prefect_server: PrefectServer,
+) -> None:
+    auth = prefect_server.auth
+    with running_engine(prefect_server.api_url, auth, drain_seconds=0.3) as engine:
+        await engine.client().wait_ready(30)
+        async with under_way(engine.client(), request([ENDLESS])) as (_, events):
+            with frozen(prefect_server):
+                engine.process.send_signal(signal.SIGTERM)
+                async with asyncio.timeout(15):
+                    (result,) = [event async for event in events]
+        assert isinstance(result, RunFinished)
+        assert result.error == "the run engine was stopped before the run came to its end"
 
 
 async def test_a_wrong_password_is_named(prefect_server: PrefectServer) -> None:

@@ -13,7 +13,7 @@ from harness.platform import RunningPlatform
 from promptops_platform.access.tokens import new_session_token, token_hash
 from promptops_platform.changes.schemas import Change, ChangeType
 from promptops_platform.clock import Clock, SystemClock
-from promptops_platform.db.tables import MemberRow, SessionRow, UserRow
+from promptops_platform.db.tables import SessionRow, UserRow
 from promptops_platform.ids import new_id
 
 PASSWORD = "correct horse"
@@ -63,34 +63,6 @@ async def new_account(
         )
         changes.record(transaction, Change(ChangeType.USER_CHANGED, account.id))
     return account
-
-
-async def new_workspace(
-    platform: RunningPlatform, visibility: str = "restricted", **members: str
-) -> str:
-    """Make a workspace with these members (role by user id) and answer its id."""
-    body = {"name": new_id(), "visibility": visibility}
-    made = await platform.http.post("/api/workspaces", json=body)
-    workspace: str = made.json()["data"]["id"]
-    for user_id, role in members.items():
-        await join(platform, workspace, user_id, role)
-    return workspace
-
-
-async def join(platform: RunningPlatform, workspace: str, user_id: str, role: str) -> None:
-    """Make a user a member."""
-    async with platform.platform.database.write() as transaction:
-        transaction.session.add(
-            MemberRow(
-                workspace_id=workspace,
-                user_id=user_id,
-                role=role,
-                created_at=SystemClock().now(),
-            )
-        )
-        platform.platform.changes.record(
-            transaction, Change(ChangeType.WORKSPACE_SAVED, workspace, workspace)
-        )
 
 
 async def new_api_key(

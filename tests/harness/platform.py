@@ -107,7 +107,7 @@ async def running_platform(
     platform = Platform(settings, clock or SystemClock())
     sockets = open_sockets(("127.0.0.1",), 0)
     port = sockets[0].getsockname()[1]
-    server = _Server(uvicorn_config(asgi(platform), settings))
+    server = _Server(uvicorn_config(asgi(platform), settings, lifespan="on"))
     serving = asyncio.create_task(server.serve(sockets=sockets))
     await asyncio.wait(
         [serving, asyncio.create_task(server.ready.wait())], return_when=asyncio.FIRST_COMPLETED

@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import asyncpg
@@ -47,10 +47,17 @@ class Postgres:
             await connection.close()
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
+@contextmanager
+def running_postgres() -> Iterator[Postgres]:
+    """A server of its own, gone at the end."""
     # Not pytest's folder: under root the server runs as a user who may not look into that.
     folder = Path(tempfile.mkdtemp(prefix="postgres-"))
     with PostgresServer(folder, cleanup_mode="stop"):
         yield Postgres(folder)
     shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    with running_postgres() as server:
+        yield server

@@ -1,5 +1,6 @@
 """Listen addresses."""
 
+import asyncio
 import socket
 
 import pytest
@@ -39,6 +40,25 @@ def test_both_families_share_one_port() -> None:
     assert len({each.getsockname()[1] for each in opened}) == 1
     for each in opened:
         each.close()
+
+
+async def test_accepted_connections_send_at_once() -> None:
+    """Else an answer's body waits 40 ms for the acknowledgement of its head."""
+    opened = open_sockets(("127.0.0.1",), 0)
+    no_delay: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def accept(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = writer.get_extra_info("socket")
+        no_delay.set_result(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(accept, sock=opened[0]):
+        reader, writer = await asyncio.open_connection(*opened[0].getsockname())
+        assert await reader.read() == b""
+        writer.close()
+        await writer.wait_closed()
+    assert await no_delay
 
 
 def test_a_taken_port_is_an_error() -> None:

@@ -6,6 +6,7 @@ parameters or results: Prefect shows those to everyone who may see it.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 import traceback
@@ -48,11 +49,12 @@ class CompiledRun:
     """One run of one definition.
 
     `flow` executes it. `result` is how it ended and `state` how Prefect is to show that; both are
-    None while it has not come to an end.
+    None while it has not come to an end. `ended` is set along with `result`.
     """
 
     def __init__(self, request: RunRequest, definition: WorkflowDefinition, emit: Emit) -> None:
         self.result: RunFinished | None = None
+        self.ended = asyncio.Event()
         self.state: State[Any] | None = None
         self._redact = Redactor([request.api_key])
         self._context = StepContext(request.variables, request.api_key, request.base_url)
@@ -89,13 +91,17 @@ class CompiledRun:
                     f"step {index} ({run.name}): the steps' outputs are longer than "
                     f"{MAX_RUN_CHARACTERS:,} characters together; shorten them"
                 )
-        self.result = RunFinished("ok", output=text)
+        self._end(RunFinished("ok", output=text))
         # A state of our own making: returning the text would hand it to Prefect.
         return Completed(message=f"Steps completed: {len(self._definition.steps)}")
 
     def _failed(self, error: str) -> State[Any]:
-        self.result = RunFinished("error", error=error)
+        self._end(RunFinished("error", error=error))
         return Failed(message=printable(error, _MESSAGE_CHARACTERS))
+
+    def _end(self, result: RunFinished) -> None:
+        self.result = result
+        self.ended.set()
 
 
 class _StepRun:

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 from prefect.client.orchestration import PrefectClient
@@ -34,9 +34,13 @@ from promptops_flows.engine.shown_parameters import shown_parameters
 from promptops_flows.redaction import Redactor
 from promptops_flows.wire import RunFinished, RunRequest
 
+T = TypeVar("T")
+
 _PREPARE_SECONDS = 20.0
 _DRAIN_EVENTS_SECONDS = 5.0
 _REPORT_PAUSE_SECONDS = 1.0
+# What Prefect gets to take the end of a run before the run is answered without it.
+_REPORT_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,8 @@ class FlowRuns:
         self._turns = asyncio.Semaphore(concurrency)
         # Holds the open client, which Prefect finds by context; connections know nothing of it.
         self._context = contextvars.copy_context()
-        self._late_reports: set[asyncio.Task[None]] = set()
+        # Flows that Prefect has not finished with, and ends that it did not take.
+        self._unreported: set[asyncio.Task[Any]] = set()
 
     async def prepare(self, request: RunRequest, emit: Emit) -> PreparedRun:
         """Raises `RunRefusedError` or `RunUnavailableError`; then nothing is left in Prefect."""
@@ -91,12 +96,21 @@ class FlowRuns:
             ) from error
 
     async def execute(self, prepared: PreparedRun) -> RunFinished:
-        """Execute to the end. Prefect failing in between does not change how the steps ended."""
+        """Execute to the end. Prefect failing in between does not change how the steps ended, and
+        Prefect being slow to take their end does not hold it back.
+
+        When cancelled it raises, but where the steps have ended it answers at once.
+        """
         async with self._turns:
             began = time.perf_counter()
-            flow = self._run_flow(prepared)
-            note = await asyncio.create_task(flow, context=self._context.copy())
-            result = prepared.compiled.result or RunFinished("error", error=note)
+            flow = self._keep(
+                asyncio.create_task(self._run_flow(prepared), context=self._context.copy())
+            )
+            await self._end_of(flow, prepared.compiled)
+            result = prepared.compiled.result or RunFinished("error", error=flow.result())
+        if not flow.done():
+            self._gate.suspect()
+            log(logging.WARNING, "run.report_pending", **_names(prepared))
         milliseconds = round((time.perf_counter() - began) * 1000)
         log(logging.INFO, "run.finished", **_names(prepared), status=result.status, ms=milliseconds)
         return result
@@ -110,6 +124,31 @@ class FlowRuns:
         except PREFECT_ERRORS as error:
             fields = {**_names(prepared), "error": type(error).__name__}
             log(logging.WARNING, "run.discard_failed", **fields)
+
+    async def settle(self) -> None:
+        """Give Prefect a moment for the ends that it has not taken yet."""
+        if self._unreported:
+            await asyncio.wait(self._unreported, timeout=_REPORT_SECONDS)
+
+    async def _end_of(self, flow: asyncio.Task[str], compiled: CompiledRun) -> None:
+        """Wait for the flow, but for Prefect's part after the last step only a moment."""
+        ended = asyncio.create_task(compiled.ended.wait())
+        try:
+            await asyncio.wait([flow, ended], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([flow], timeout=_REPORT_SECONDS)
+        except asyncio.CancelledError:
+            if compiled.result is None:
+                flow.cancel()
+                # Prefect is told, which may take as long as Prefect likes.
+                await asyncio.wait([flow], timeout=_REPORT_SECONDS)
+                raise
+        finally:
+            ended.cancel()
+
+    def _keep(self, task: asyncio.Task[T]) -> asyncio.Task[T]:
+        self._unreported.add(task)
+        task.add_done_callback(self._unreported.discard)
+        return task
 
     async def _create(
         self, request: RunRequest, compiled: CompiledRun, shown: dict[str, Any]
@@ -138,12 +177,12 @@ class FlowRuns:
             self._report_later(prepared, compiled.state or Crashed(message=note))
             return note
         assert isinstance(state, State)
+        if compiled.state is not None and _is_another_failure(state, compiled.state):
+            self._report_later(prepared, compiled.state)
         return f"Prefect ended the run as {state.name} before its steps came to an end"
 
     def _report_later(self, prepared: PreparedRun, state: State[Any]) -> None:
-        report = asyncio.create_task(self._report(prepared, state))
-        self._late_reports.add(report)
-        report.add_done_callback(self._late_reports.discard)
+        self._keep(asyncio.create_task(self._report(prepared, state)))
 
     async def _report(self, prepared: PreparedRun, state: State[Any]) -> None:
         """Tell Prefect how a run ended that it still takes for a running one."""
@@ -171,10 +210,18 @@ async def open_flow_runs(gate: PrefectGate, settings: EngineSettings) -> AsyncIt
     async with AsyncClientContext.get_or_create() as context:
         left_behind = LeftBehind(context.client, gate, identity, settings.lock)
         ending = asyncio.create_task(left_behind.end())
-        yield FlowRuns(context.client, gate, identity, settings.concurrency)
+        runs = FlowRuns(context.client, gate, identity, settings.concurrency)
+        yield runs
+        await runs.settle()
         ending.cancel()
         await asyncio.wait([ending])
     await asyncio.to_thread(EventsWorker.drain_all, _DRAIN_EVENTS_SECONDS)
+
+
+def _is_another_failure(shown: State[Any], ours: State[Any]) -> bool:
+    """Whether Prefect shows its own failure to take our state, as if the flow had failed so."""
+    same = (shown.type, shown.message) == (ours.type, ours.message)
+    return (shown.is_failed() or shown.is_crashed()) and not same
 
 
 def _tags(request: RunRequest, identity: EngineIdentity) -> list[str]:

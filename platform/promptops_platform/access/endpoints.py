@@ -24,6 +24,8 @@ from promptops_platform.access.schemas import (
 )
 from promptops_platform.access.service import AccessService
 from promptops_platform.access.users import UserService
+from promptops_platform.errors import TooManyRequests, Unauthorized
+from promptops_platform.http.declared_errors import may_answer
 from promptops_platform.http.envelope import Data
 from promptops_platform.http.transactions import Read, Write
 from promptops_platform.text import OptionalLine, ResourceId
@@ -51,7 +53,7 @@ Users = Annotated[UserService, Depends(_users)]
 Keys = Annotated[KeyService, Depends(_keys)]
 
 
-@router.post("/login", dependencies=[PUBLIC])
+@router.post("/login", dependencies=[PUBLIC], responses=may_answer(Unauthorized, TooManyRequests))
 async def login(body: LoginRequest, service: Access, request: Request) -> LoginAnswer:
     """Trade a user name and password, or a token, for a session."""
     if body.token:

@@ -75,10 +75,11 @@ class Grants:
         return highest(actor.role, member) if workspace_id in self._open else member
 
     def readable(self, actor: Actor) -> frozenset[str] | None:
-        """Ids of the workspaces that exist for the caller; None for all."""
+        """Ids of the workspaces that exist for the caller; None for all, and for what deleted
+        ones have left behind."""
         if actor.workspace_id is not None:
             return frozenset({actor.workspace_id})
-        if actor.role == Role.ADMIN or not self._restricted:
+        if actor.role == Role.ADMIN:
             return None
         found = self._readable.get(actor.user_id)
         if found is None:

@@ -73,6 +73,9 @@ class KeyService:
         self._require(actor, workspace_id)
         _refuse_wider(actor, environments)
         _refuse_longer(actor, expires_at)
+        session = transaction.session
+        if workspace_id and not await repository.hold_workspace(session, workspace_id):
+            raise NotFound(f"workspace {workspace_id!r} not found; it was deleted meanwhile")
         now = self._clock.now()
         if expires_at is not None and expires_at <= now:
             raise BadRequest(f"expires_at: {expires_at.isoformat()} is past; name a later time")

@@ -201,6 +201,23 @@ async def api_key(session: AsyncSession, key_id: str, *, lock: bool = False) -> 
     return await session.get(ApiKeyRow, key_id, with_for_update=lock)
 
 
+async def count_keys(session: AsyncSession, workspace_id: str) -> int:
+    """How many keys are bound to a workspace."""
+    query = select(func.count()).where(ApiKeyRow.workspace_id == workspace_id)
+    return await session.scalar(query.select_from(ApiKeyRow)) or 0
+
+
+async def clear_keys(session: AsyncSession, workspace_id: str) -> int:
+    """Delete the keys that are bound to a workspace; returns how many."""
+    gone = await session.execute(
+        delete(ApiKeyRow)
+        .where(ApiKeyRow.workspace_id == workspace_id)
+        .returning(ApiKeyRow.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(gone.all())
+
+
 async def note_key_uses(session: AsyncSession, uses: Mapping[str, datetime]) -> None:
     """Note when keys were last used, by id; another replica may have noted a later use.
 
@@ -262,6 +279,13 @@ async def workspaces(session: AsyncSession) -> list[WorkspaceRow]:
         select(WorkspaceRow).order_by(WorkspaceRow.created_at, WorkspaceRow.id)
     )
     return list(rows)
+
+
+async def hold_workspace(session: AsyncSession, workspace_id: str) -> bool:
+    """Keep a workspace from being deleted before the commit; False where it is gone already."""
+    query = select(WorkspaceRow.id).where(WorkspaceRow.id == workspace_id)
+    held = await session.scalar(query.with_for_update(read=True, key_share=True))
+    return held is not None
 
 
 async def members(session: AsyncSession) -> dict[tuple[str, str], Role]:

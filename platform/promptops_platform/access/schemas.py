@@ -1,13 +1,14 @@
 """The bodies of the access routes."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StringConstraints
 
 from promptops_platform.access.permissions import Role
 from promptops_platform.db.tables import ApiKeyRow
 from promptops_platform.http.envelope import Resource
+from promptops_platform.http.examples import example
 from promptops_platform.text import Label, Line, Name, OptionalLine, refuse_unprintable
 
 LONGEST_PASSWORD = 1024
@@ -35,12 +36,16 @@ Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 class LoginRequest(BaseModel):
     """Either a user name with its password, or a token."""
 
+    model_config = example(username="ada", password="correct horse")  # noqa: S106  an example
+
     username: Line | None = None
     password: Password | None = None
     token: Line | None = None
 
 
 class LoginAnswer(BaseModel):
+    model_config = example(ok=True, token="pos_8Kq2", role="editor", username="ada")  # noqa: S106
+
     ok: Literal[True] = True
     token: str
     role: Role
@@ -50,6 +55,8 @@ class LoginAnswer(BaseModel):
 class Me(BaseModel):
     """The caller; `workspace_id` and `environments` are what an API key is limited to."""
 
+    model_config = example(username="ada", role="editor", workspace_id="default", environments=[])
+
     username: str
     role: Role
     workspace_id: str | None
@@ -57,12 +64,19 @@ class Me(BaseModel):
 
 
 class PasswordChange(BaseModel):
+    model_config = example(
+        current_password="correct horse",  # noqa: S106
+        new_password="battery staple",  # noqa: S106
+    )
+
     current_password: Password
     new_password: NewPassword
 
 
 class UserCreate(BaseModel):
     """A new account. An unknown role becomes `viewer`."""
+
+    model_config = example(username="ada", password="correct horse", role="editor")  # noqa: S106
 
     username: Username
     password: NewPassword
@@ -72,11 +86,20 @@ class UserCreate(BaseModel):
 class UserUpdate(BaseModel):
     """What may be changed; a field that is absent, null or empty stays as it is."""
 
+    model_config = example(role="admin")
+
     password: Password | None = None
     role: OptionalLine = None
 
 
 class User(Resource):
+    model_config = example(
+        id="0f3c5d7e9a3f2a1c",
+        username="ada",
+        role="editor",
+        created_at="2026-03-14T09:26:53.589793Z",
+    )
+
     id: str
     username: str
     role: Role
@@ -85,6 +108,8 @@ class User(Resource):
 
 class ApiKeyCreate(BaseModel):
     """A new key. Without a workspace it works in all open ones, without environments in all."""
+
+    model_config = example(name="shop", role="sdk", workspace="support", environments=["prod"])
 
     name: Annotated[Name, StringConstraints(min_length=1, max_length=LONGEST_KEY_NAME)]
     role: Role = Field(
@@ -95,8 +120,24 @@ class ApiKeyCreate(BaseModel):
     expires_at: Moment | None = None
 
 
+_KEY: dict[str, Any] = {
+    "id": "0f3c5d7e9a3f2a1c",
+    "name": "shop",
+    "prefix": "pok_Vx3kQ9fA",
+    "role": "sdk",
+    "workspace_id": "default",
+    "environments": ["prod"],
+    "created_by": "ada",
+    "created_at": "2026-03-14T09:26:53.589793Z",
+    "expires_at": "2027-03-14T00:00:00Z",
+    "last_used_at": "2026-03-15T11:02:41.120396Z",
+}
+
+
 class ApiKey(Resource):
     """A key; `prefix` is how it begins. `last_used_at` is written once a minute."""
+
+    model_config = example(**_KEY)
 
     id: str
     name: str
@@ -113,6 +154,8 @@ class ApiKey(Resource):
 class NewApiKey(ApiKey):
     """A key that was just made; `key` is shown this once."""
 
+    model_config = example(**_KEY, key="pok_Vx3kQ9fA0f3c5d7e9a3f2a1cVx3kQ9fA0f3c5d7e9a3")
+
     key: str
 
     @classmethod
@@ -122,5 +165,7 @@ class NewApiKey(ApiKey):
 
 class Done(BaseModel):
     """The answer to a deletion, a logout and the like."""
+
+    model_config = example(ok=True)
 
     ok: Literal[True] = True

@@ -103,6 +103,15 @@ class UserService:
         await self._access.set_password(transaction, row, hashed)
         self._recorded(transaction, actor, row, "update", "changed the password")
 
+    async def find(self, transaction: Transaction, name: str) -> UserRow:
+        """The account with this id or user name, locked until the commit; raises NotFound."""
+        session = transaction.session
+        row = await repository.user(session, name, lock=True)
+        row = row or await repository.user_by_name(session, name, lock=True)
+        if row is None:
+            raise NotFound(f"there is no user with the id or name {name!r}")
+        return row
+
     async def _get(self, transaction: Transaction, user_id: str) -> UserRow:
         row = await repository.user(transaction.session, user_id, lock=True)
         if row is None:

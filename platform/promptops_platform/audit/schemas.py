@@ -1,14 +1,33 @@
 """Audit entries on the wire."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from promptops_platform.http.envelope import Resource
+from promptops_platform.http.examples import example
 
 
 class AuditEntry(Resource):
     """Who changed what: `before` and `after` hold the fields that differ, null where there was no
     before or no after; `request_id` is the one that the answer carried."""
+
+    model_config = example(
+        id="42",
+        action="publish",
+        resource="prompt",
+        resource_id="0f3c5d7e9a3f2a1c",
+        key="greeting",
+        summary="published v2",
+        created_at="2026-03-14T09:26:53.589793Z",
+        actor="ada",
+        workspace_id="default",
+        address="192.0.2.7",
+        request_id="5f2b8c1e9d3a4f60b7c8d9e0f1a2b3c4",
+        before={"published_version": "v1"},
+        after={"published_version": "v2"},
+    )
 
     id: str
     action: str
@@ -23,3 +42,26 @@ class AuditEntry(Resource):
     request_id: str
     before: dict[str, Any] | None
     after: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """Filters of the trail; None filters nothing.
+
+    `workspaces` are ids, None among them for entries that belong to no workspace; `since` is
+    inclusive, `until` is not.
+    """
+
+    actor: str | None = None
+    action: str | None = None
+    resource: str | None = None
+    resource_id: str | None = None
+    key: str | None = None
+    workspaces: Sequence[str | None] | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def is_unfiltered(self) -> bool:
+        """Whether it is kept to nothing but workspaces."""
+        return replace(self, workspaces=None) == AuditFilter()

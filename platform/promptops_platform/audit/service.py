@@ -2,11 +2,14 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.grants import Grants
-from promptops_platform.audit import repository
+from promptops_platform.audit import repository, search
+from promptops_platform.audit.schemas import AuditFilter
 from promptops_platform.clock import Clock
 from promptops_platform.db.tables import AuditRow
 from promptops_platform.db.unit_of_work import Transaction
@@ -58,23 +61,31 @@ class AuditTrail:
                 created_at=self._clock.now(),
             ),
         )
-        self._count(transaction, workspace_id or "")
+        self._count(transaction, workspace_id)
 
     async def page(
-        self, transaction: Transaction, *, actor: Actor, limit: int, offset: int
-    ) -> tuple[list[AuditRow], int]:
-        """Entries of the workspaces that exist for the caller and of none, newest first, and how
-        many there are in all."""
+        self,
+        transaction: Transaction,
+        wanted: AuditFilter,
+        *,
+        actor: Actor,
+        limit: int,
+        offset: int,
+    ) -> search.Entries:
+        """A part of the entries that are wanted, newest first; of the workspaces that exist for
+        the caller, and of none."""
         readable = self._grants.readable(actor)
-        return await repository.page(transaction.session, readable, limit, offset)
+        if readable is not None:
+            wanted = replace(wanted, workspaces=[None, *sorted(readable)])
+        return await search.page(transaction.session, wanted, limit=limit, offset=offset)
 
-    def _count(self, transaction: Transaction, scope: str) -> None:
-        counted: Counter[str] | None = transaction.notes.get(self)
-        if counted is None:
-            counted = transaction.notes[self] = Counter()
-            scopes = counted
-            transaction.before_commit(lambda: repository.add_to_counts(transaction.session, scopes))
-        counted[scope] += 1
+    def _count(self, transaction: Transaction, workspace_id: str | None) -> None:
+        """Count an entry with the commit, whose last statements take the workspaces' totals."""
+        added: Counter[str | None] | None = transaction.notes.get(self)
+        if added is None:
+            added = transaction.notes[self] = Counter()
+            transaction.before_commit(partial(search.count, transaction.session, added))
+        added[workspace_id] += 1
 
 
 def _differing(

@@ -28,6 +28,8 @@ NAMES = {
 Id = String(36)
 # SQLite numbers rows by itself only in a column of the very type INTEGER.
 Serial = BigInteger().with_variant(Integer(), "sqlite")
+# Compared byte by byte, whatever the database's locale; SQLite does so by itself.
+FoldedText = Text().with_variant(Text(collation="C"), "postgresql")
 
 
 class Table(DeclarativeBase):
@@ -65,6 +67,17 @@ class AuditRow(Table):
     """Who changed what, and when."""
 
     __tablename__ = "audit_entries"
+    # Each filter's index is in the order of the page, so that a page never sorts, and ends with
+    # what every page tests.
+    __table_args__ = (
+        Index("ix_audit_entries_newest", "created_at", "id", "workspace_id"),
+        Index("ix_audit_entries_workspace", "workspace_id", "created_at", "id"),
+        Index("ix_audit_entries_actor", "actor", "created_at", "id", "workspace_id"),
+        Index("ix_audit_entries_action", "action", "created_at", "id", "workspace_id"),
+        Index("ix_audit_entries_resource", "resource", "created_at", "id", "workspace_id"),
+        Index("ix_audit_entries_resource_id", "resource_id", "created_at", "id", "workspace_id"),
+        Index("ix_audit_entries_key", "key", "created_at", "id", "workspace_id"),
+    )
 
     id: Mapped[int] = mapped_column(Serial, primary_key=True)
     workspace_id: Mapped[str | None] = mapped_column(Id)
@@ -188,7 +201,14 @@ class PromptRow(Table):
     """The working copy of a prompt in one environment, and what of it is published."""
 
     __tablename__ = "prompts"
-    __table_args__ = (UniqueConstraint("workspace_id", "env", "key"),)
+    # The indexes are in the order of a list, and hold what a list tests as well.
+    __table_args__ = (
+        UniqueConstraint("workspace_id", "env", "key"),
+        Index("ix_prompts_newest", "updated_at", "id", "workspace_id"),
+        Index("ix_prompts_workspace", "workspace_id", "updated_at", "id"),
+        Index("ix_prompts_env", "env", "updated_at", "id", "workspace_id"),
+        Index("ix_prompts_category", "category", "updated_at", "id", "workspace_id", "env"),
+    )
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     workspace_id: Mapped[str] = mapped_column(ForeignKey("workspaces.id"))
@@ -210,7 +230,46 @@ class PromptRow(Table):
     # A plain id: a foreign key would be circular, and versions are never deleted alone.
     published_id: Mapped[str | None] = mapped_column(Id)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    updated_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class PromptSearchRow(Table):
+    """A prompt as search sees it: its folded texts, and what search tests and sorts by.
+
+    A table of its own, so that a publish does not write the texts' index anew and loading a prompt
+    does not load them. `text` holds key, name and content, one a line. Its index is made in the
+    migrations: FTS5 on SQLite, GIN on PostgreSQL.
+    """
+
+    __tablename__ = "prompt_search"
+
+    # SQLite's index names rows by this number; a hidden row number would change with VACUUM.
+    id: Mapped[int] = mapped_column(Serial, primary_key=True)
+    prompt_id: Mapped[str] = mapped_column(
+        ForeignKey("prompts.id", ondelete="CASCADE"), unique=True
+    )
+    workspace_id: Mapped[str] = mapped_column(Id)
+    env: Mapped[str] = mapped_column(String(64))
+    category: Mapped[str] = mapped_column(Text)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    text: Mapped[str] = mapped_column(FoldedText)
+
+
+class PromptTagRow(Table):
+    """A tag of a prompt, folded and without blanks, and what a list by tag tests and sorts by."""
+
+    __tablename__ = "prompt_tags"
+    __table_args__ = (
+        Index("ix_prompt_tags_newest", "tag", "updated_at", "prompt_id", "workspace_id", "env"),
+    )
+
+    prompt_id: Mapped[str] = mapped_column(
+        ForeignKey("prompts.id", ondelete="CASCADE"), primary_key=True
+    )
+    tag: Mapped[str] = mapped_column(Text, primary_key=True)
+    workspace_id: Mapped[str] = mapped_column(Id)
+    env: Mapped[str] = mapped_column(String(64))
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class PromptVersionRow(Table):

@@ -1,6 +1,7 @@
 """The shapes that wrap resources on the wire."""
 
-from typing import Any, Generic, Self, TypeVar
+from types import NoneType, UnionType
+from typing import Any, Generic, Self, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -12,12 +13,36 @@ class Data(BaseModel, Generic[T]):
 
     data: T
 
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        """In the API description: `PromptData`, `PromptListData`, `PromptOrNullData`."""
+        return f"{_type_name(params[0])}Data"
+
 
 class Page(BaseModel, Generic[T]):
     """A part of a list, and how long the whole is."""
 
     data: list[T]
     total: int
+
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        """In the API description: `PromptPage`."""
+        return f"{_type_name(params[0])}Page"
+
+
+def _type_name(type_: Any) -> str:
+    if get_origin(type_) is list:
+        return f"{_type_name(get_args(type_)[0])}List"
+    if get_origin(type_) in (Union, UnionType):
+        return "Or".join(_type_name(each) for each in get_args(type_))
+    return "Null" if type_ is NoneType else str(type_.__name__)
+
+
+class CappedPage(Page[T]):
+    """A page whose `total` is counted to 10,000; with `total_is_at_least` there are more."""
+
+    total_is_at_least: bool = False
 
 
 class Resource(BaseModel):

@@ -68,6 +68,8 @@ def _sentence(error: dict[str, Any]) -> str:
     field = ".".join(where)
     if error["type"] == "missing":
         return f"{field}: is required; give it a value"
+    if error["type"] == "extra_forbidden":
+        return f"{field}: is not known here; leave it out"
     said = str(error["msg"]).removeprefix("Value error, ")
     said = said[:1].lower() + said[1:]
     if SECRET_FIELDS & set(where):

@@ -1,19 +1,17 @@
 """SQL of prompts and their versions."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select, delete, func, or_, select, tuple_
+from sqlalchemy import Row, Select, delete, func, select, tuple_
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm.attributes import flag_modified
 
-from promptops_platform.db.search import LIKE_ESCAPE, containing, literal
-from promptops_platform.db.tables import PromptRow, PromptVersionRow, ServedMoveRow
-from promptops_platform.prompts.schemas import PromptFilter, ServedPrompt, Slot
+from promptops_platform.db.tables import PromptRow, PromptVersionRow, ServedMoveRow, WorkspaceRow
+from promptops_platform.prompts.schemas import ServedPrompt, Slot
 
 LOAD_BATCH = 500
-
-# A prompt and the label that is published, which an outer join may leave empty.
-_WithLabel = Select[tuple[PromptRow, Any]]
 
 
 async def get(session: AsyncSession, prompt_id: str, *, lock: bool = False) -> PromptRow | None:
@@ -21,17 +19,44 @@ async def get(session: AsyncSession, prompt_id: str, *, lock: bool = False) -> P
     return await session.get(PromptRow, prompt_id, with_for_update=lock)
 
 
-async def search(
-    session: AsyncSession, wanted: PromptFilter
-) -> Sequence[Row[tuple[PromptRow, Any]]]:
-    """Prompts with the label that is published, newest change first."""
-    query: _WithLabel = (
-        select(PromptRow, PromptVersionRow.version)
-        .outerjoin(PromptVersionRow, PromptVersionRow.id == PromptRow.published_id)
-        .order_by(PromptRow.updated_at.desc(), PromptRow.id.desc())
+async def hold_workspace_of(session: AsyncSession, prompt_id: str) -> None:
+    """Keep a prompt's workspace from being deleted before the commit."""
+    await session.execute(
+        select(WorkspaceRow.id)
+        .join(PromptRow, PromptRow.workspace_id == WorkspaceRow.id)
+        .where(PromptRow.id == prompt_id)
+        .with_for_update(read=True, key_share=True, of=WorkspaceRow)
     )
-    rows = await session.execute(_filtered(query, wanted))
-    return rows.all()
+
+
+async def in_slot(session: AsyncSession, slot: Slot) -> PromptRow | None:
+    """The prompt in a place, locked until the commit."""
+    workspace_id, env, key = slot
+    result: PromptRow | None = await session.scalar(
+        select(PromptRow)
+        .where(PromptRow.workspace_id == workspace_id, PromptRow.env == env, PromptRow.key == key)
+        .with_for_update()
+    )
+    return result
+
+
+async def add_unless_taken(session: AsyncSession, row: PromptRow) -> bool:
+    """Add a prompt where its slot is free, waiting for others who are about to take it; answers
+    whether it was."""
+    try:
+        async with session.begin_nested():
+            session.add(row)
+    except IntegrityError:
+        return False
+    return True
+
+
+def set_columns(row: PromptRow, values: Mapping[str, Any]) -> None:
+    """Change a prompt's columns."""
+    for name, value in values.items():
+        setattr(row, name, value)
+        # Python holds 1 and true for equal, JSON doesn't: without this the change would be lost.
+        flag_modified(row, name)
 
 
 async def published_label(session: AsyncSession, row: PromptRow) -> str | None:
@@ -44,14 +69,17 @@ async def published_label(session: AsyncSession, row: PromptRow) -> str | None:
     return result
 
 
-async def versions(session: AsyncSession, prompt_id: str) -> list[PromptVersionRow]:
-    """Versions of a prompt, newest first."""
-    rows = await session.scalars(
+async def versions(
+    session: AsyncSession, prompt_id: str, *, limit: int | None, offset: int
+) -> tuple[list[PromptVersionRow], int]:
+    """Versions of a prompt, newest first, and how many there are in all."""
+    query = (
         select(PromptVersionRow)
         .where(PromptVersionRow.prompt_id == prompt_id)
         .order_by(PromptVersionRow.created_at.desc(), PromptVersionRow.id.desc())
     )
-    return list(rows)
+    rows = list(await session.scalars(query.limit(limit).offset(offset)))
+    return rows, await _count(session, query.with_only_columns(PromptVersionRow.id))
 
 
 async def version(session: AsyncSession, prompt_id: str, label: str) -> PromptVersionRow | None:
@@ -60,6 +88,19 @@ async def version(session: AsyncSession, prompt_id: str, label: str) -> PromptVe
         select(PromptVersionRow).where(
             PromptVersionRow.prompt_id == prompt_id, PromptVersionRow.version == label
         )
+    )
+    return result
+
+
+async def label_of_content(session: AsyncSession, prompt_id: str, content_hash: str) -> str | None:
+    """The newest label under which this is published."""
+    result: str | None = await session.scalar(
+        select(PromptVersionRow.version)
+        .where(
+            PromptVersionRow.prompt_id == prompt_id, PromptVersionRow.content_hash == content_hash
+        )
+        .order_by(PromptVersionRow.created_at.desc(), PromptVersionRow.id.desc())
+        .limit(1)
     )
     return result
 
@@ -77,9 +118,47 @@ async def remove(session: AsyncSession, prompt_id: str) -> None:
     await session.execute(delete(PromptRow).where(PromptRow.id == prompt_id))
 
 
+async def count(session: AsyncSession, workspace_id: str) -> int:
+    """How many prompts a workspace has."""
+    query = select(func.count()).where(PromptRow.workspace_id == workspace_id)
+    return await session.scalar(query.select_from(PromptRow)) or 0
+
+
+async def clear(
+    session: AsyncSession, workspace_id: str
+) -> Sequence[Row[tuple[str, str, str, str]]]:
+    """Delete the prompts of a workspace; returns id, key, environment and label of each."""
+    gone = await session.execute(
+        delete(PromptRow)
+        .where(PromptRow.workspace_id == workspace_id)
+        .returning(PromptRow.id, PromptRow.key, PromptRow.env, PromptRow.version)
+        .execution_options(synchronize_session=False)
+    )
+    return gone.all()
+
+
+async def used_environments(session: AsyncSession, workspace_id: str) -> set[str]:
+    """Names of the environments in which a workspace has prompts."""
+    query = select(PromptRow.env).where(PromptRow.workspace_id == workspace_id).distinct()
+    return set(await session.scalars(query))
+
+
 def add_move(session: AsyncSession, row: ServedMoveRow) -> None:
     """Append to the history of what was served."""
     session.add(row)
+
+
+async def moves(
+    session: AsyncSession, prompt_id: str, *, limit: int, offset: int
+) -> tuple[list[ServedMoveRow], int]:
+    """The history of what was served, newest first, and how long it is."""
+    query = (
+        select(ServedMoveRow)
+        .where(ServedMoveRow.prompt_id == prompt_id)
+        .order_by(ServedMoveRow.id.desc())
+    )
+    rows = list(await session.scalars(query.limit(limit).offset(offset)))
+    return rows, await _count(session, query.with_only_columns(ServedMoveRow.id))
 
 
 async def served(session: AsyncSession, slots: Sequence[Slot]) -> list[ServedPrompt]:
@@ -96,7 +175,39 @@ async def all_served(session: AsyncSession) -> AsyncIterator[ServedPrompt]:
         yield ServedPrompt(*row)
 
 
-def _served_query() -> Select[tuple[str, str, str, str, str, str, str]]:
+async def served_versions(
+    session: AsyncSession, wanted: Sequence[tuple[str, str]]
+) -> list[ServedPrompt]:
+    """What these versions serve, each named by prompt and label; unknown ones are left out."""
+    published = PromptVersionRow
+    query = select(
+        PromptRow.workspace_id,
+        PromptRow.id,
+        PromptRow.key,
+        PromptRow.env,
+        published.version,
+        published.model,
+        published.content,
+        PromptRow.published_id.is_not(None),
+        published.kind,
+        published.messages,
+        published.config,
+    ).join(published, published.prompt_id == PromptRow.id)
+    place = tuple_(published.prompt_id, published.version)
+    found: list[ServedPrompt] = []
+    for start in range(0, len(wanted), LOAD_BATCH):
+        batch = wanted[start : start + LOAD_BATCH]
+        rows = await session.execute(query.where(place.in_(batch)))
+        found += (ServedPrompt(*row) for row in rows)
+    return found
+
+
+async def _count(session: AsyncSession, query: Select[Any]) -> int:
+    counted = select(func.count()).select_from(query.order_by(None).subquery())
+    return await session.scalar(counted) or 0
+
+
+def _served_query() -> Select[Any]:
     published = PromptVersionRow
     return select(
         PromptRow.workspace_id,
@@ -106,27 +217,8 @@ def _served_query() -> Select[tuple[str, str, str, str, str, str, str]]:
         func.coalesce(published.version, PromptRow.version),
         func.coalesce(published.model, PromptRow.model),
         func.coalesce(published.content, PromptRow.content),
+        PromptRow.published_id.is_not(None),
+        func.coalesce(published.kind, PromptRow.kind),
+        func.coalesce(published.messages, PromptRow.messages),
+        func.coalesce(published.config, PromptRow.config),
     ).outerjoin(published, published.id == PromptRow.published_id)
-
-
-def _filtered(query: _WithLabel, wanted: PromptFilter) -> _WithLabel:
-    if wanted.readable is not None:
-        query = query.where(PromptRow.workspace_id.in_(wanted.readable))
-    if wanted.environments is not None:
-        query = query.where(PromptRow.env.in_(wanted.environments))
-    if wanted.workspace_id is not None:
-        query = query.where(PromptRow.workspace_id == wanted.workspace_id)
-    if wanted.env is not None:
-        query = query.where(PromptRow.env == wanted.env)
-    if wanted.category is not None:
-        query = query.where(PromptRow.category == wanted.category)
-    if wanted.tag is not None:
-        # Blanks count nowhere, neither around the commas nor inside of a tag.
-        listed = "," + func.replace(PromptRow.tags, " ", "") + ","
-        tag = literal(wanted.tag.replace(" ", ""))
-        query = query.where(listed.like(f"%,{tag},%", escape=LIKE_ESCAPE))
-    if wanted.text is not None:
-        pattern = containing(wanted.text)
-        columns = (PromptRow.key, PromptRow.name, PromptRow.content)
-        query = query.where(or_(*(each.ilike(pattern, escape=LIKE_ESCAPE) for each in columns)))
-    return query

@@ -64,18 +64,21 @@ class Hub:
         return served is not None and served.prompt_id == change.resource_id
 
     async def load(self) -> None:
-        """Tell of what a reload of the snapshot has changed."""
-        for change in self._snapshot.reloaded:
-            self._offer(change)
+        """Tell of what a reload of the snapshot has changed or uncovered."""
+        for change in self._snapshot.take_missed():
+            self._tell(change)
 
     async def apply(self, changes: Sequence[NumberedChange]) -> None:
         # Before the events: who has lost a right since is not told of what it covered.
         self._review()
         for each in changes:
-            if each.change.type in SENT:
-                self._offer(each.change)
-            elif each.change.type == ChangeType.PROMPT_DELETED:
-                self._offer_uncovered(each.change)
+            self._tell(each.change)
+
+    def _tell(self, change: Change) -> None:
+        if change.type in SENT:
+            self._offer(change)
+        elif change.type == ChangeType.PROMPT_DELETED:
+            self._offer_uncovered(change)
 
     def _offer(self, change: Change) -> None:
         for watch in self._watches.values():
@@ -87,7 +90,7 @@ class Hub:
         for watch in self._watches.values():
             served = self._served(watch, deleted) if watch.wants(deleted) else None
             if served is not None:
-                watch.put(served.as_update(deleted.env, deleted.key))
+                watch.put(served.as_change(ChangeType.PROMPT_UPDATED, deleted.env, deleted.key))
 
     def _served(self, watch: Watch, change: Change) -> Entry | None:
         return self._snapshot.lookup(watch.actor, watch.workspace, change.env, change.key)

@@ -1,9 +1,8 @@
 """What every fetch answers, ready in memory."""
 
-import hashlib
-import json
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from sys import intern
+from typing import NamedTuple, Self
 
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.grants import Grants
@@ -11,6 +10,9 @@ from promptops_platform.changes.schemas import Change, ChangeType, NumberedChang
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.prompts.schemas import ServedPrompt, Slot
 from promptops_platform.prompts.service import PromptService
+from promptops_platform.realtime.assignment import Answer, Spread
+from promptops_platform.rollouts.schemas import RunningRollout
+from promptops_platform.rollouts.service import RolloutService
 
 PROMPT_CHANGES = frozenset(
     {
@@ -23,32 +25,63 @@ PROMPT_CHANGES = frozenset(
 
 
 class Entry(NamedTuple):
-    """The ready answer of one slot."""
+    """The ready answer of one slot; `spread` while a rollout is on."""
 
     workspace_id: str
     prompt_id: str
     version: str
-    body: bytes
-    etag: bytes
+    is_published: bool
+    answer: Answer
+    spread: Spread | None
 
-    def as_update(self, env: str, key: str) -> Change:
-        """The change that tells a watcher of this entry."""
-        return Change(
-            ChangeType.PROMPT_UPDATED, self.prompt_id, self.workspace_id, key, env, self.version
+    @classmethod
+    def of(cls, served: ServedPrompt, rollout: RunningRollout | None) -> Self:
+        return cls(
+            # Few different ones for many entries.
+            intern(served.workspace_id),
+            served.prompt_id,
+            intern(served.version),
+            served.is_published,
+            Answer.of(served),
+            Spread.of(rollout) if rollout is not None else None,
         )
+
+    def answer_for(self, subject: str | None) -> Answer:
+        """What a fetch for this subject gets, or one without a subject."""
+        return self.answer if self.spread is None else self.spread.assign(subject).answer
+
+    def explained_for(self, subject: str | None) -> Answer:
+        """As `answer_for`, with the reason in the answer."""
+        if self.spread is not None:
+            return self.spread.explained(subject)
+        return self.answer.explained({"reason": "published" if self.is_published else "draft"})
+
+    def as_change(self, kind: ChangeType, env: str, key: str) -> Change:
+        """The change that tells a watcher of this entry."""
+        return Change(kind, self.prompt_id, self.workspace_id, key, env, self.version)
+
+
+Entries = dict[tuple[str, str], tuple[Entry, ...]]
 
 
 class Snapshot:
     """Ready answers by environment and key; a consumer of the change feed."""
 
-    def __init__(self, database: Database, prompts: PromptService, grants: Grants) -> None:
+    def __init__(
+        self,
+        database: Database,
+        prompts: PromptService,
+        rollouts: RolloutService,
+        grants: Grants,
+    ) -> None:
         self._database = database
         self._prompts = prompts
+        self._rollouts = rollouts
         self._grants = grants
+        self._is_loaded = False
         # Mostly one entry a name: several only where workspaces use the same key.
-        self._entries: dict[tuple[str, str], tuple[Entry, ...]] = {}
-        # What the last load changed, for those who watch.
-        self.reloaded: list[Change] = []
+        self._entries: Entries = {}
+        self._missed: list[Change] = []
 
     def lookup(self, actor: Actor, workspace: str | None, env: str, key: str) -> Entry | None:
         """The answer for `key`: of the workspace of the caller's API key, else of `workspace` (id
@@ -67,18 +100,22 @@ class Snapshot:
         return next((each for each in entries if each.workspace_id in readable), None)
 
     async def load(self) -> None:
-        entries: dict[tuple[str, str], tuple[Entry, ...]] = {}
+        entries: Entries = {}
         async with self._database.read() as transaction:
+            rollouts = await self._rollouts.running(transaction)
             async for served in self._prompts.all_served(transaction):
-                name = (served.env, served.key)
-                entries[name] = self._ranked([*entries.get(name, ()), _entry(served)])
-        self.reloaded = [
-            entry.as_update(env, key)
-            for (env, key), found in entries.items()
-            for entry in found
-            if entry not in self._entries.get((env, key), ())
-        ]
-        self._entries = entries
+                name = (intern(served.env), served.key)
+                entry = Entry.of(served, rollouts.get(served.prompt_id))
+                entries[name] = self._ranked([*entries.get(name, ()), entry])
+        if self._is_loaded:
+            self._missed += _differences(self._entries, entries)
+        self._entries, self._is_loaded = entries, True
+
+    def take_missed(self) -> list[Change]:
+        """What reloads have changed since the last call, as the feed would have told it; nothing
+        of the first load, before which nobody watched."""
+        missed, self._missed = self._missed, []
+        return missed
 
     async def apply(self, changes: Sequence[NumberedChange]) -> None:
         slots = {_slot(each) for each in changes if each.change.type in PROMPT_CHANGES}
@@ -86,17 +123,21 @@ class Snapshot:
             return
         async with self._database.read() as transaction:
             found = await self._prompts.served(transaction, sorted(slots))
-        served = {(each.workspace_id, each.env, each.key): each for each in found}
+            rollouts = await self._rollouts.running(transaction, [each.prompt_id for each in found])
+        entries = {
+            (each.workspace_id, each.env, each.key): Entry.of(each, rollouts.get(each.prompt_id))
+            for each in found
+        }
         for slot in slots:
-            self._replace(slot, served.get(slot))
+            self._replace(slot, entries.get(slot))
 
-    def _replace(self, slot: Slot, served: ServedPrompt | None) -> None:
+    def _replace(self, slot: Slot, entry: Entry | None) -> None:
         workspace_id, env, key = slot
         others = [
             each for each in self._entries.get((env, key), ()) if each.workspace_id != workspace_id
         ]
-        if served is not None:
-            others.append(_entry(served))
+        if entry is not None:
+            others.append(entry)
         if others:
             self._entries[env, key] = self._ranked(others)
         else:
@@ -113,17 +154,14 @@ def _slot(numbered: NumberedChange) -> Slot:
     return (change.workspace_id or "", change.env, change.key)
 
 
-def _entry(served: ServedPrompt) -> Entry:
-    body = json.dumps(
-        {
-            "key": served.key,
-            "version": served.version,
-            "env": served.env,
-            "model": served.model,
-            "content": served.content,
-        },
-        ensure_ascii=False,
-        separators=(",", ":"),
-    ).encode()
-    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'.encode()
-    return Entry(served.workspace_id, served.prompt_id, served.version, body, etag)
+def _differences(old: Entries, new: Entries) -> Iterator[Change]:
+    """Updates of what is new or different, deletions of what is gone."""
+    for (env, key), entries in new.items():
+        for entry in entries:
+            if entry not in old.get((env, key), ()):
+                yield entry.as_change(ChangeType.PROMPT_UPDATED, env, key)
+    for (env, key), entries in old.items():
+        kept = {each.prompt_id for each in new.get((env, key), ())}
+        for entry in entries:
+            if entry.prompt_id not in kept:
+                yield entry.as_change(ChangeType.PROMPT_DELETED, env, key)

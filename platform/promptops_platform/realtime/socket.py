@@ -88,7 +88,7 @@ class WatchEndpoint:
         log.info("watch_closed", client=watch.client.id, app=watch.client.app)
 
     async def _send_events(self, websocket: WebSocket, watch: Watch) -> None:
-        await asyncio.sleep(QUIET_AFTER_HANDSHAKE_SECONDS)
+        await self._clock.sleep(QUIET_AFTER_HANDSHAKE_SECONDS)
         with contextlib.suppress(WebSocketDisconnect):
             while True:
                 change = await watch.next_change()

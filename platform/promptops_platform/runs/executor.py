@@ -24,6 +24,8 @@ from promptops_platform.runs.service import NewRun, RunLog
 log = structlog.get_logger(__name__)
 
 START_RETRY_SECONDS = 0.2
+# For an engine that says only at the end of the wait that it is ready.
+LEAST_START_SECONDS = 2.0
 CLOSE_RETRY_SECONDS = 2.0
 # What an overdue run gets to record its end.
 CUT_OFF_SECONDS = 3.0
@@ -133,7 +135,8 @@ class RunExecutor:
         while True:
             try:
                 await self._engine.wait_ready(max(0.0, deadline - clock()))
-                return await self._engine.start(request)
+                left = max(deadline - clock(), LEAST_START_SECONDS)
+                return await self._engine.start(request, left)
             except EngineRefused as error:
                 raise BadRequest(error.reason) from error
             except EngineUnavailable as error:
@@ -154,7 +157,7 @@ class RunExecutor:
             flow_run_url=started.flow_run_url,
         )
         async with self._database.write() as transaction:
-            self._runs.open(transaction, new)
+            await self._runs.open(transaction, new)
 
     async def _follow(
         self, request: RunRequest, started: StartedRun
@@ -180,7 +183,7 @@ class RunExecutor:
     async def _wrote(self, run_id: str, step: StepFinished) -> bool:
         try:
             async with self._database.write() as transaction:
-                self._runs.add_step(transaction, run_id, step)
+                await self._runs.add_step(transaction, run_id, step)
         except DatabaseUnavailable:
             return False
         return True
@@ -208,7 +211,7 @@ class RunExecutor:
     async def _write_end(self, outcome: RunOutcome, unwritten: list[StepFinished]) -> None:
         async with self._database.write() as transaction:
             for step in unwritten:
-                self._runs.add_step(transaction, outcome.run_id, step)
+                await self._runs.add_step(transaction, outcome.run_id, step)
             await self._runs.close(transaction, outcome.run_id, outcome.end)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import ColumnElement, case, func, select, true
+from sqlalchemy import ColumnElement, case, delete, func, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
@@ -12,8 +12,33 @@ from promptops_platform.runs.schemas import ProviderCount, RunStats
 RUNNING = "running"
 
 
-async def get(session: AsyncSession, run_id: str) -> RunRow | None:
-    return await session.get(RunRow, run_id)
+async def get(session: AsyncSession, run_id: str, *, lock: bool = False) -> RunRow | None:
+    """A run by id; `lock` keeps it from being deleted before the commit."""
+    return await session.get(RunRow, run_id, with_for_update=lock)
+
+
+async def hold(session: AsyncSession, run_id: str) -> bool:
+    """Keep a run from being deleted before the commit; False where it is gone already."""
+    query = select(RunRow.id).where(RunRow.id == run_id)
+    held = await session.scalar(query.with_for_update(read=True, key_share=True))
+    return held is not None
+
+
+async def count(session: AsyncSession, workspace_id: str) -> int:
+    """How many runs a workspace has, those under way included."""
+    query = select(func.count()).where(RunRow.workspace_id == workspace_id)
+    return await session.scalar(query.select_from(RunRow)) or 0
+
+
+async def clear(session: AsyncSession, workspace_id: str) -> int:
+    """Delete the runs of a workspace and, by the foreign key, their steps; returns how many."""
+    gone = await session.execute(
+        delete(RunRow)
+        .where(RunRow.workspace_id == workspace_id)
+        .returning(RunRow.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(gone.all())
 
 
 async def steps(session: AsyncSession, run_id: str) -> list[RunStepRow]:

@@ -1,18 +1,53 @@
 """Runs on the wire."""
 
 from datetime import datetime
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, Field
 
 from promptops_platform.db.tables import RunRow, RunStepRow
 from promptops_platform.http.envelope import Resource
+from promptops_platform.http.examples import example
 
 RunStatus = Literal["running", "ok", "error"]
+
+# Of a run that failed: the description leaves out what is null.
+EXAMPLE_STEP: dict[str, Any] = {
+    "name": "call",
+    "type": "model",
+    "output": "",
+    "state": "Failed",
+    "start": "2026-03-14T09:26:53.589793Z",
+    "duration": 0.012,
+    "attempts": 1,
+    "error": "the provider refused the request",
+    "provider": "mock",
+    "model": "mock-fail-refused",
+    "prompt_tokens": 12,
+    "output_tokens": 0,
+}
+EXAMPLE_RUN: dict[str, Any] = {
+    "id": "5e4f30219b8a7c6d",
+    "source": "workflow",
+    "ref_key": "welcome",
+    "provider": "mock",
+    "model": "mock-fail-refused",
+    "prompt_tokens": 12,
+    "output_tokens": 0,
+    "latency_ms": 56,
+    "status": "error",
+    "error": "step 1 (call): the provider refused the request",
+    "created_at": "2026-03-14T09:26:53.589793Z",
+    "workspace_id": "default",
+    "flow_run_id": "0b9f3a52-4c6e-4f0e-8d2b-0a4c1f6c2f11",
+    "flow_run_url": "http://127.0.0.1:4200/runs/flow-run/0b9f3a52-4c6e-4f0e-8d2b-0a4c1f6c2f11",
+}
 
 
 class Run(Resource):
     """An entry of the run log; `latency_ms` is from the start to the end, in milliseconds."""
+
+    model_config = example(**EXAMPLE_RUN)
 
     id: str
     source: str
@@ -33,6 +68,8 @@ class Run(Resource):
 class RunStep(Resource):
     """A finished step; `duration` is in seconds, `attempts` counts from 1."""
 
+    model_config = example(**EXAMPLE_STEP)
+
     name: str
     type: str
     output: str | None
@@ -50,6 +87,13 @@ class RunStep(Resource):
 class RunDetail(Run):
     """A run with what came out and how it went, step by step."""
 
+    model_config = example(
+        **EXAMPLE_RUN,
+        output="",
+        finished_at="2026-03-14T09:26:53.589793Z",
+        steps=[EXAMPLE_STEP],
+    )
+
     output: str
     finished_at: datetime | None
     steps: list[RunStep]
@@ -64,12 +108,24 @@ class RunDetail(Run):
 
 
 class ProviderCount(BaseModel):
+    model_config = example(provider="mock", count=7)
+
     provider: str
     count: int
 
 
 class RunStats(BaseModel):
     """Totals over the ended runs; the latency is a mean in milliseconds."""
+
+    model_config = example(
+        total=8,
+        ok=7,
+        error=1,
+        prompt_tokens=96,
+        output_tokens=272,
+        avg_latency_ms=61.5,
+        by_provider=[{"provider": "mock", "count": 8}],
+    )
 
     total: int
     ok: int

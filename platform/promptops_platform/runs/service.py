@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
+import structlog
+
 from promptops_flows.engine_client import RunFinished, StepFinished
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.grants import Grants
@@ -13,6 +15,9 @@ from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import NotFound
 from promptops_platform.runs import repository
 from promptops_platform.runs.schemas import RunStats
+from promptops_platform.workspaces.service import WorkspaceService
+
+log = structlog.get_logger(__name__)
 
 INTERRUPTED = "the platform ended during this run; start it again"
 REPLACEMENT = "\ufffd"
@@ -32,15 +37,23 @@ class NewRun:
 
 
 class RunLog:
-    """Opens, fills and closes entries of the run log."""
+    """Opens, fills and closes entries of the run log.
 
-    def __init__(self, *, grants: Grants, clock: Clock, instance: str) -> None:
+    An entry may go with its workspace while its run is under way; what is recorded of that run
+    afterwards is dropped.
+    """
+
+    def __init__(
+        self, *, grants: Grants, workspaces: WorkspaceService, clock: Clock, instance: str
+    ) -> None:
         self._grants = grants
+        self._workspaces = workspaces
         self._clock = clock
         self._instance = instance
 
-    def open(self, transaction: Transaction, run: NewRun) -> None:
-        """Record that a run starts now."""
+    async def open(self, transaction: Transaction, run: NewRun) -> None:
+        """Record that a run starts now; raises NotFound where its workspace is gone."""
+        await self._workspaces.hold(transaction, run.workspace_id)
         transaction.session.add(
             RunRow(
                 id=run.id,
@@ -63,8 +76,11 @@ class RunLog:
             )
         )
 
-    def add_step(self, transaction: Transaction, run_id: str, step: StepFinished) -> None:
+    async def add_step(self, transaction: Transaction, run_id: str, step: StepFinished) -> None:
         """Record a finished step; what it used is added to its run when that ends."""
+        if not await repository.hold(transaction.session, run_id):
+            _log_gone(run_id)
+            return
         usage = step.usage
         prompt_tokens = usage.prompt_tokens if usage else 0
         output_tokens = usage.output_tokens if usage else 0
@@ -89,8 +105,10 @@ class RunLog:
 
     async def close(self, transaction: Transaction, run_id: str, end: RunFinished) -> None:
         """Record how a run ended."""
-        row = await repository.get(transaction.session, run_id)
-        assert row is not None, "a run that is under way is never deleted"
+        row = await repository.get(transaction.session, run_id, lock=True)
+        if row is None:
+            _log_gone(run_id)
+            return
         await self._close(
             transaction, row, end.status, output=end.output or "", error=end.error or ""
         )
@@ -143,6 +161,10 @@ class RunLog:
         row.status, row.output, row.error = status, storable(output), storable(error)
         row.finished_at = now
         row.latency_ms = max(0, round((now - row.created_at).total_seconds() * 1000))
+
+
+def _log_gone(run_id: str) -> None:
+    log.warning("run_not_recorded", run=run_id, reason="its workspace was deleted meanwhile")
 
 
 def storable(text: str) -> str:

@@ -12,6 +12,7 @@ from promptops_platform.access.schemas import Done
 from promptops_platform.db.tables import WorkflowRow
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.errors import BadRequest, StepFailed
+from promptops_platform.http.declared_errors import may_answer
 from promptops_platform.http.envelope import Data
 from promptops_platform.http.transactions import Read, Write
 from promptops_platform.ids import new_id
@@ -72,7 +73,7 @@ async def create_workflow(
 ) -> Data[Workflow]:
     """Save a new definition."""
     named = body.workspace_id or body.workspace or workspace
-    found = await workspaces.find(transaction, named, actor=actor)
+    found = await workspaces.find_for(transaction, named, Permission.WORKFLOWS_WRITE, actor=actor)
     row = await service.create(
         transaction,
         actor=actor,
@@ -119,7 +120,7 @@ async def delete_workflow(
     return Done()
 
 
-@router.post("/{workflow_id}/run")
+@router.post("/{workflow_id}/run", responses=may_answer(StepFailed))
 async def run_workflow(
     workflow_id: ResourceId,
     request: Request,

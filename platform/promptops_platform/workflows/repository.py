@@ -1,8 +1,8 @@
 """SQL of workflows."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import Row, delete, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from promptops_platform.db.search import LIKE_ESCAPE, containing
@@ -37,3 +37,20 @@ async def search(
 async def remove(session: AsyncSession, workflow_id: str) -> None:
     """Delete a workflow; its runs stay in the log."""
     await session.execute(delete(WorkflowRow).where(WorkflowRow.id == workflow_id))
+
+
+async def count(session: AsyncSession, workspace_id: str) -> int:
+    """How many workflows a workspace has."""
+    query = select(func.count()).where(WorkflowRow.workspace_id == workspace_id)
+    return await session.scalar(query.select_from(WorkflowRow)) or 0
+
+
+async def clear(session: AsyncSession, workspace_id: str) -> Sequence[Row[tuple[str, str, int]]]:
+    """Delete the workflows of a workspace; returns id, key and version of each."""
+    gone = await session.execute(
+        delete(WorkflowRow)
+        .where(WorkflowRow.workspace_id == workspace_id)
+        .returning(WorkflowRow.id, WorkflowRow.key, WorkflowRow.version)
+        .execution_options(synchronize_session=False)
+    )
+    return gone.all()

@@ -7,22 +7,46 @@ from pydantic import BaseModel, Field
 
 from promptops_flows.engine_client import StepFinished
 from promptops_platform.http.envelope import Resource
+from promptops_platform.http.examples import example
 from promptops_platform.runs.executor import RunOutcome
 from promptops_platform.text import Content, Json, Key, Line, OptionalLine
 
 Steps = list[dict[str, Any]]
 
+EXAMPLE_STEPS = [
+    {"name": "greet", "type": "render", "template": "Write a welcome for {{who}}."},
+    {"name": "call", "type": "model", "provider": "mock"},
+    {"name": "shout", "type": "transform", "op": "upper"},
+]
+EXAMPLE_TRACE: dict[str, Any] = {
+    "name": "greet",
+    "type": "render",
+    "output": "Write a welcome for Ada.",
+    "state": "Completed",
+    "start": "2026-03-14T09:26:53.589793Z",
+    "duration": 0.012,
+    "attempts": 1,
+}
+
 
 class WorkflowUpdate(BaseModel):
     """What an edit may change; a field that is absent or null stays as it is."""
 
+    model_config = example(name="Welcome", steps=EXAMPLE_STEPS)
+
     name: Line | None = None
     description: Content | None = None
-    steps: Json = Field(default=None, description="Steps in their order, each with name and type.")
+    steps: Json = Field(
+        default=None,
+        description="Steps in their order, each with name and type.",
+        json_schema_extra={"type": ["array", "null"], "items": {"type": "object"}},
+    )
 
 
 class WorkflowCreate(WorkflowUpdate):
     """A new workflow. `workspace` takes an id or a slug, and so does `workspace_id`."""
+
+    model_config = example(key="welcome", name="Welcome", steps=EXAMPLE_STEPS)
 
     key: Key
     workspace: OptionalLine = None
@@ -31,6 +55,18 @@ class WorkflowCreate(WorkflowUpdate):
 
 class Workflow(Resource):
     """A definition; `version` counts how often its steps were saved with a change."""
+
+    model_config = example(
+        id="3b4e5f60717a1d2c",
+        workspace_id="default",
+        key="welcome",
+        name="Welcome",
+        description="",
+        steps=EXAMPLE_STEPS,
+        created_at="2026-03-14T09:26:53.589793Z",
+        updated_at="2026-03-14T09:26:53.589793Z",
+        version=1,
+    )
 
     id: str
     workspace_id: str
@@ -46,13 +82,17 @@ class Workflow(Resource):
 class RunWorkflow(BaseModel):
     """Values for the templates. The key is handed to the provider, and stored nowhere."""
 
-    variables: Json = None
+    model_config = example(variables={"who": "Ada"})
+
+    variables: Json = Field(default=None, json_schema_extra={"type": ["object", "null"]})
     api_key: OptionalLine = None
     base_url: OptionalLine = None
 
 
 class StepTrace(BaseModel):
     """A finished step; `duration` is in seconds, `attempts` counts from 1."""
+
+    model_config = example(**EXAMPLE_TRACE)
 
     name: str
     type: str
@@ -77,6 +117,14 @@ class StepTrace(BaseModel):
 
 class WorkflowResult(BaseModel):
     """What a run brought, with its trace and its place in Prefect."""
+
+    model_config = example(
+        output="HELLO ADA!",
+        steps=[EXAMPLE_TRACE],
+        run_id="5e4f30219b8a7c6d",
+        flow_run_id="0b9f3a52-4c6e-4f0e-8d2b-0a4c1f6c2f11",
+        flow_run_url="http://127.0.0.1:4200/runs/flow-run/0b9f3a52-4c6e-4f0e-8d2b-0a4c1f6c2f11",
+    )
 
     output: str
     steps: list[StepTrace]

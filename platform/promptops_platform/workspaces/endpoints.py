@@ -1,15 +1,29 @@
-"""Routes of workspaces."""
+"""Routes of workspaces, their members and environments."""
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 
 from promptops_platform.access.actor import Actor
+from promptops_platform.access.grants import OPEN
 from promptops_platform.access.guard import permits
-from promptops_platform.access.permissions import Permission
+from promptops_platform.access.permissions import Permission, Role, known_role
+from promptops_platform.access.schemas import Done
 from promptops_platform.http.envelope import Data
 from promptops_platform.http.transactions import Read, Write
-from promptops_platform.workspaces.schemas import Workspace, WorkspaceCreate
+from promptops_platform.text import ResourceId
+from promptops_platform.workspaces.environment_list import EnvironmentList, WantedEnvironment
+from promptops_platform.workspaces.members import MemberService, Membership
+from promptops_platform.workspaces.removal import WorkspaceRemoval
+from promptops_platform.workspaces.schemas import (
+    Environment,
+    EnvironmentsUpdate,
+    Member,
+    MemberUpdate,
+    Workspace,
+    WorkspaceCreate,
+    WorkspaceUpdate,
+)
 from promptops_platform.workspaces.service import WorkspaceService
 
 router = APIRouter(prefix="/api/workspaces", tags=["workspaces"])
@@ -20,7 +34,25 @@ def _service(request: Request) -> WorkspaceService:
     return service
 
 
+def _removal(request: Request) -> WorkspaceRemoval:
+    service: WorkspaceRemoval = request.app.state.workspace_removal
+    return service
+
+
+def _members(request: Request) -> MemberService:
+    service: MemberService = request.app.state.members
+    return service
+
+
+def _environments(request: Request) -> EnvironmentList:
+    service: EnvironmentList = request.app.state.environment_list
+    return service
+
+
 Service = Annotated[WorkspaceService, Depends(_service)]
+Removal = Annotated[WorkspaceRemoval, Depends(_removal)]
+Members = Annotated[MemberService, Depends(_members)]
+Environments = Annotated[EnvironmentList, Depends(_environments)]
 
 
 @router.get("")
@@ -29,7 +61,7 @@ async def list_workspaces(
 ) -> Data[list[Workspace]]:
     """The workspaces that exist for the caller, oldest first."""
     rows = await service.every(transaction, actor=actor)
-    return Data(data=[Workspace.of(row) for row in rows])
+    return Data(data=[Workspace.of(row, role=service.role(row, actor=actor)) for row in rows])
 
 
 @router.post("")
@@ -39,8 +71,124 @@ async def create_workspace(
     transaction: Write,
     actor: Actor = permits(Permission.WORKSPACES_CREATE),
 ) -> Data[Workspace]:
-    """Make a workspace."""
+    """Make a workspace. The maker of a restricted one becomes its first member, as admin."""
     row = await service.create(
         transaction, actor=actor, name=body.name, slug=body.slug, visibility=body.visibility
     )
-    return Data(data=Workspace.of(row))
+    role = actor.role if row.visibility == OPEN else Role.ADMIN
+    return Data(data=Workspace.of(row, role=role))
+
+
+@router.get("/{workspace_id}")
+async def get_workspace(
+    workspace_id: ResourceId,
+    service: Service,
+    transaction: Read,
+    actor: Actor = permits(Permission.WORKSPACES_READ),
+) -> Data[Workspace]:
+    """A workspace, by id or slug."""
+    row = await service.find(transaction, workspace_id, actor=actor)
+    return Data(data=Workspace.of(row, role=service.role(row, actor=actor)))
+
+
+@router.put("/{workspace_id}")
+async def update_workspace(
+    workspace_id: ResourceId,
+    body: WorkspaceUpdate,
+    service: Service,
+    transaction: Write,
+    actor: Actor = permits(Permission.WORKSPACES_MANAGE),
+) -> Data[Workspace]:
+    """Change name, slug or visibility. The workspace `default` keeps its slug and stays open."""
+    row = await service.update(
+        transaction, workspace_id, actor=actor, fields=body.model_dump(exclude_none=True)
+    )
+    return Data(data=Workspace.of(row, role=service.role(row, actor=actor)))
+
+
+@router.delete("/{workspace_id}")
+async def delete_workspace(
+    workspace_id: ResourceId,
+    removal: Removal,
+    transaction: Write,
+    force: Annotated[bool, Query(description="Delete what it still holds as well.")] = False,
+    actor: Actor = permits(Permission.WORKSPACES_DELETE),
+) -> Done:
+    """Delete a workspace. With `force` its prompts, workflows, runs and API keys go with it."""
+    await removal.remove(transaction, workspace_id, actor=actor, force=force)
+    return Done()
+
+
+@router.get("/{workspace_id}/members")
+async def list_members(
+    workspace_id: ResourceId,
+    service: Members,
+    transaction: Read,
+    actor: Actor = permits(Permission.WORKSPACES_READ),
+) -> Data[list[Member]]:
+    """The members of a workspace, by name."""
+    found = await service.every(transaction, workspace_id, actor=actor)
+    return Data(data=[_shown(each) for each in found])
+
+
+@router.put("/{workspace_id}/members/{user}")
+async def put_member(
+    workspace_id: ResourceId,
+    user: ResourceId,
+    body: MemberUpdate,
+    service: Members,
+    transaction: Write,
+    actor: Actor = permits(Permission.WORKSPACES_MANAGE),
+) -> Data[Member]:
+    """Let a user in, by id or name, or give a member another role."""
+    member = await service.put(transaction, workspace_id, user, body.role, actor=actor)
+    return Data(data=_shown(member))
+
+
+@router.delete("/{workspace_id}/members/{user}")
+async def remove_member(
+    workspace_id: ResourceId,
+    user: ResourceId,
+    service: Members,
+    transaction: Write,
+    actor: Actor = permits(Permission.WORKSPACES_MANAGE),
+) -> Done:
+    """End a membership, of a user by id or name."""
+    await service.remove(transaction, workspace_id, user, actor=actor)
+    return Done()
+
+
+@router.get("/{workspace_id}/environments")
+async def list_environments(
+    workspace_id: ResourceId,
+    service: Environments,
+    transaction: Read,
+    actor: Actor = permits(Permission.WORKSPACES_READ),
+) -> Data[list[Environment]]:
+    """The environments of a workspace in their order."""
+    rows = await service.every(transaction, workspace_id, actor=actor)
+    return Data(data=[Environment.of(row) for row in rows])
+
+
+@router.put("/{workspace_id}/environments")
+async def replace_environments(
+    workspace_id: ResourceId,
+    body: EnvironmentsUpdate,
+    service: Environments,
+    transaction: Write,
+    actor: Actor = permits(Permission.WORKSPACES_MANAGE),
+) -> Data[list[Environment]]:
+    """Give a workspace these environments, in this order. One that holds prompts must stay."""
+    wanted = [WantedEnvironment(each.name, each.protected) for each in body.environments]
+    rows = await service.replace(transaction, workspace_id, wanted, actor=actor)
+    return Data(data=[Environment.of(row) for row in rows])
+
+
+def _shown(member: Membership) -> Member:
+    row = member.row
+    return Member(
+        id=row.user_id,
+        username=member.username,
+        role=known_role(row.role),
+        created_at=row.created_at,
+    )

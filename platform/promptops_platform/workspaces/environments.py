@@ -5,6 +5,7 @@ from promptops_platform.access.grants import Grants, require_environment
 from promptops_platform.access.permissions import Permission
 from promptops_platform.db.tables import EnvironmentRow
 from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.errors import NotFound
 from promptops_platform.workspaces import repository
 
 FIRST_ENVIRONMENTS = ("dev", "test", "prod")
@@ -25,9 +26,12 @@ class EnvironmentService:
                 )
             )
 
-    async def every(self, transaction: Transaction, workspace_id: str) -> list[EnvironmentRow]:
-        """The environments in their order."""
-        return await repository.environments(transaction.session, workspace_id)
+    async def every(
+        self, transaction: Transaction, workspace_id: str, *, actor: Actor
+    ) -> list[EnvironmentRow]:
+        """The environments in their order; to a limited API key only its own."""
+        rows = await repository.environments(transaction.session, workspace_id)
+        return [row for row in rows if actor.may_enter(row.name)]
 
     async def enter(
         self,
@@ -38,12 +42,21 @@ class EnvironmentService:
         actor: Actor,
         serving: bool,
     ) -> None:
-        """Make sure that the environment exists and that the caller may change prompts in it.
+        """Make sure that the environment exists, until the commit, and that the caller may change
+        prompts in it.
 
         Raises Forbidden for an API key of other environments and, where the change alters what
-        a protected environment serves (`serving`), for callers who aren't admins.
+        a protected environment serves (`serving`), for callers who aren't admins; NotFound where
+        the workspace is gone meanwhile.
         """
         require_environment(actor, env)
-        protected = await repository.ensure_environment(transaction.session, workspace_id, env)
-        if serving and protected:
+        row = await repository.environment(transaction.session, workspace_id, env)
+        if row is None:
+            await self._append(transaction, workspace_id, env)
+        elif serving and row.protected:
             self._grants.require(actor, Permission.PROMPTS_PROTECTED, workspace_id)
+
+    async def _append(self, transaction: Transaction, workspace_id: str, env: str) -> None:
+        if not await repository.hold(transaction.session, workspace_id):
+            raise NotFound(f"workspace {workspace_id!r} not found; it was deleted meanwhile")
+        await repository.append_environment(transaction.session, workspace_id, env)

@@ -3,25 +3,103 @@
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
+from promptops_platform.access.permissions import Role
 from promptops_platform.http.envelope import Resource
-from promptops_platform.text import Name, OptionalSlug
+from promptops_platform.http.examples import example
+from promptops_platform.text import Label, Name, OptionalSlug
+
+MOST_ENVIRONMENTS = 50
 
 Visibility = Literal["open", "restricted"]
+# The scope `sdk` is for API keys.
+MemberRole = Literal[Role.VIEWER, Role.EDITOR, Role.ADMIN]
 
 
 class WorkspaceCreate(BaseModel):
     """A new workspace; a restricted one has its maker as first member, with role `admin`."""
+
+    model_config = example(name="Support team", slug="support")
 
     name: Name
     slug: OptionalSlug = None
     visibility: Visibility = "open"
 
 
+class WorkspaceUpdate(BaseModel):
+    """What may be changed; a field that is absent or null stays as it is, so does an empty slug."""
+
+    model_config = example(name="Customer support", visibility="restricted")
+
+    name: Name | None = None
+    slug: OptionalSlug = None
+    visibility: Visibility | None = None
+
+
 class Workspace(Resource):
+    """`role` is the caller's own in it."""
+
+    model_config = example(
+        id="1d2c3b4e5f60717a",
+        name="Support team",
+        slug="support",
+        created_at="2026-03-14T09:26:53.589793Z",
+        visibility="open",
+        role="admin",
+    )
+
     id: str
     name: str
     slug: str
     created_at: datetime
     visibility: Visibility
+    role: Role
+
+
+class MemberUpdate(BaseModel):
+    model_config = example(role="editor")
+
+    role: MemberRole
+
+
+class Member(Resource):
+    """A user with a role in one workspace; `id` is the user's, `created_at` the time of the
+    entry."""
+
+    model_config = example(
+        id="0f3c5d7e9a3f2a1c",
+        username="ada",
+        role="editor",
+        created_at="2026-03-14T09:26:53.589793Z",
+    )
+
+    id: str
+    username: str
+    role: Role
+    created_at: datetime
+
+
+class EnvironmentItem(BaseModel):
+    """Without `protected` an environment stays as it is; a new one isn't protected."""
+
+    name: Label
+    protected: bool | None = None
+
+
+class EnvironmentsUpdate(BaseModel):
+    """All environments in their order."""
+
+    model_config = example(environments=[{"name": "dev"}, {"name": "prod", "protected": True}])
+
+    environments: list[EnvironmentItem] = Field(max_length=MOST_ENVIRONMENTS)
+
+
+class Environment(Resource):
+    """`position` counts from 0. What a protected environment serves is changed by admins only."""
+
+    model_config = example(name="prod", position=2, protected=True)
+
+    name: str
+    position: int
+    protected: bool

@@ -1,6 +1,7 @@
 """Workspaces."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
@@ -57,10 +58,39 @@ class WorkspaceService:
     async def find_for(
         self, transaction: Transaction, name: str | None, permission: Permission, *, actor: Actor
     ) -> WorkspaceRow:
-        """As `find`; raises Forbidden where the caller lacks the permission there."""
+        """As `find`, for a change in it: it can't be deleted before the commit. Raises Forbidden
+        where the caller lacks the permission there."""
         row = await self.find(transaction, name, actor=actor)
         self._grants.require(actor, permission, row.id)
+        await self.hold(transaction, row.id)
         return row
+
+    async def hold(self, transaction: Transaction, workspace_id: str) -> None:
+        """Keep a workspace from being deleted before the commit; raises NotFound where it is gone.
+
+        Who also locks something in it does so afterwards, as a deletion of the workspace does.
+        """
+        if not await repository.hold(transaction.session, workspace_id):
+            raise _gone(workspace_id)
+
+    async def locked(
+        self, transaction: Transaction, name: str, permission: Permission, *, actor: Actor
+    ) -> WorkspaceRow:
+        """As `find`, locked until the commit, for a change of the workspace itself; raises
+        Forbidden where the caller lacks the permission there."""
+        found = await self.find(transaction, name, actor=actor)
+        self._grants.require(actor, permission, found.id)
+        row = await repository.lock(transaction.session, found.id)
+        if row is None:
+            raise _gone(name)
+        return row
+
+    def role(self, row: WorkspaceRow, *, actor: Actor) -> Role:
+        """The caller's role there; raises NotFound where it doesn't exist for the caller."""
+        role = self._grants.role_in(actor, row.id)
+        if role is None:
+            raise NotFound(f"workspace {row.id!r} not found; GET /api/workspaces lists them")
+        return role
 
     async def create(
         self,
@@ -71,12 +101,19 @@ class WorkspaceService:
         slug: str | None,
         visibility: str = OPEN,
     ) -> WorkspaceRow:
-        """Make a workspace; raises BadRequest for an empty name, Conflict for a taken slug."""
-        if not name.strip():
-            raise BadRequest("name: is empty; give the workspace a name")
+        """Make a workspace; its maker becomes the first member of a restricted one, as admin.
+
+        Raises BadRequest for an empty name, and for a restricted workspace that its maker could
+        not see; Conflict for a taken slug.
+        """
+        if visibility != OPEN and actor.user_id is None and actor.role != Role.ADMIN:
+            raise BadRequest(
+                "visibility: a restricted workspace is for users, and an API key is none; log in "
+                "to make it, or use a key with role admin"
+            )
         row = WorkspaceRow(
             id=new_id(),
-            name=name.strip(),
+            name=_stripped(name),
             slug=slug or _slug_of(name),
             visibility=visibility,
             created_at=self._clock.now(),
@@ -84,6 +121,29 @@ class WorkspaceService:
         await self._add(transaction, row, actor)
         if visibility != OPEN and actor.user_id is not None:
             repository.add_member(transaction.session, self._member(row.id, actor.user_id))
+        return row
+
+    async def update(
+        self,
+        transaction: Transaction,
+        name: str,
+        *,
+        actor: Actor,
+        fields: Mapping[str, str],
+    ) -> WorkspaceRow:
+        """Change `name`, `slug` or `visibility`; raises NotFound, Forbidden, BadRequest for an
+        empty name and for what `default` must keep, Conflict for a taken slug."""
+        row = await self.locked(transaction, name, Permission.WORKSPACES_MANAGE, actor=actor)
+        before = shown(row)
+        _check_default(row, fields)
+        row.name = _stripped(fields.get("name", row.name))
+        row.slug = fields.get("slug", row.slug)
+        row.visibility = fields.get("visibility", row.visibility)
+        await self._flush(transaction, row)
+        changed = [field for field, value in shown(row).items() if value != before[field]]
+        if changed:
+            summary = f"changed {', '.join(changed)}"
+            self._recorded(transaction, row, actor, "update", summary, before, shown(row))
         return row
 
     async def seed(self, transaction: Transaction) -> None:
@@ -101,14 +161,18 @@ class WorkspaceService:
 
     async def _add(self, transaction: Transaction, row: WorkspaceRow, actor: Actor) -> None:
         transaction.session.add(row)
+        await self._flush(transaction, row)
+        self._environments.seed(transaction, row.id)
+        self._recorded(
+            transaction, row, actor, "create", f"created workspace {row.name}", after=shown(row)
+        )
+
+    async def _flush(self, transaction: Transaction, row: WorkspaceRow) -> None:
+        slug = row.slug
         try:
             await transaction.session.flush()
         except IntegrityError as error:
-            raise Conflict(f"slug: {row.slug!r} is taken; choose another one") from error
-        self._environments.seed(transaction, row.id)
-        self._recorded(
-            transaction, row, actor, "create", f"created workspace {row.name}", after=_shown(row)
-        )
+            raise Conflict(f"slug: {slug!r} is taken; choose another one") from error
 
     def _member(self, workspace_id: str, user_id: str) -> MemberRow:
         return MemberRow(
@@ -125,11 +189,11 @@ class WorkspaceService:
         actor: Actor,
         action: str,
         summary: str,
-        kind: ChangeType = ChangeType.WORKSPACE_SAVED,
         before: dict[str, Any] | None = None,
         after: dict[str, Any] | None = None,
     ) -> None:
-        self._changes.record(transaction, Change(kind, row.id, workspace_id=row.id))
+        changed = Change(ChangeType.WORKSPACE_SAVED, row.id, workspace_id=row.id)
+        self._changes.record(transaction, changed)
         self._audit.record(
             transaction,
             actor=actor,
@@ -144,8 +208,32 @@ class WorkspaceService:
         )
 
 
-def _shown(row: WorkspaceRow) -> dict[str, Any]:
+def shown(row: WorkspaceRow) -> dict[str, Any]:
+    """What the audit trail keeps."""
     return {"name": row.name, "slug": row.slug, "visibility": row.visibility}
+
+
+def _stripped(name: str) -> str:
+    if not name.strip():
+        raise BadRequest("name: is empty; give the workspace a name")
+    return name.strip()
+
+
+def _check_default(row: WorkspaceRow, fields: Mapping[str, str]) -> None:
+    """Clients that name no workspace rely on it, and the flows of another slug have other names."""
+    if row.id != DEFAULT_WORKSPACE:
+        return
+    if fields.get("visibility", OPEN) != OPEN:
+        raise BadRequest(
+            "visibility: the workspace 'default' stays open, clients without a workspace use it; "
+            "make a restricted one beside it"
+        )
+    if fields.get("slug", DEFAULT_WORKSPACE) != DEFAULT_WORKSPACE:
+        raise BadRequest("slug: the workspace 'default' keeps its slug; change its name instead")
+
+
+def _gone(name: str) -> NotFound:
+    return NotFound(f"workspace {name!r} not found; it was deleted meanwhile")
 
 
 def _slug_of(name: str) -> str:

@@ -9,7 +9,13 @@ from promptops_platform.access.guard import PUBLIC, Guard
 from promptops_platform.access.permissions import NEEDED_ROLE, Permission
 from promptops_platform.app import ROUTERS
 
-PUBLIC_ROUTES = {("GET", "/health"), ("POST", "/api/login")}
+PUBLIC_ROUTES = {
+    ("GET", "/health"),
+    ("POST", "/api/login"),
+    ("GET", "/openapi.json"),
+    ("GET", "/docs"),
+    ("GET", "/docs/assets/{name}"),
+}
 
 
 def dependencies(dependant: Dependant) -> Iterator[object]:

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from harness.callers import as_caller, login, me, new_account, new_api_key, new_workspace
+from harness.callers import as_caller, login, me, new_account, new_api_key
+from harness.people import new_workspace
 from harness.platform import (
     DatabaseKind,
     RunningPlatform,
@@ -21,9 +22,8 @@ from harness.platform import (
 )
 from harness.postgres import Postgres
 from promptops_platform.access.permissions import Role
-from promptops_platform.changes.schemas import Change, ChangeType
 from promptops_platform.clock import FakeClock
-from promptops_platform.db.tables import ApiKeyRow, EnvironmentRow, WorkspaceRow
+from promptops_platform.db.tables import ApiKeyRow
 
 FIELDS = [
     "id",
@@ -70,7 +70,7 @@ async def test_a_key_is_shown_once_and_stored_hashed(platform: RunningPlatform) 
 
 
 async def test_keys_are_found_by_how_they_begin_and_by_name(platform: RunningPlatform) -> None:
-    workspace = await new_workspace(platform)
+    workspace = await new_workspace(platform, "restricted")
     one = await new_api_key(platform, name="Nightly batch")
     two = await new_api_key(platform, name="web", workspace=workspace)
     assert await found(platform, prefix=one["prefix"]) == [one["id"]]
@@ -113,7 +113,7 @@ async def test_a_key_has_its_role(platform: RunningPlatform, role: Role) -> None
 
 
 async def test_a_key_of_a_workspace_sees_that_one_only(platform: RunningPlatform) -> None:
-    workspace = await new_workspace(platform)
+    workspace = await new_workspace(platform, "restricted")
     key = await new_api_key(platform, role="admin", workspace=workspace)
     assert key["workspace_id"] == workspace
     other = await platform.create(env="prod")
@@ -133,7 +133,7 @@ async def test_a_key_of_a_workspace_sees_that_one_only(platform: RunningPlatform
 
 
 async def test_a_key_without_a_workspace_sees_the_open_ones(platform: RunningPlatform) -> None:
-    closed = await new_workspace(platform)
+    closed = await new_workspace(platform, "restricted")
     hidden = await platform.create(env="prod", workspace=closed)
     seen = await platform.create(env="prod")
     key = await new_api_key(platform, role="editor")
@@ -247,15 +247,11 @@ async def test_of_two_who_revoke_a_key_one_is_told_that_it_is_gone(
 
 
 async def test_the_keys_of_a_workspace_that_goes_end_with_it(platform: RunningPlatform) -> None:
-    workspace = await new_workspace(platform)
+    workspace = await new_workspace(platform, "restricted")
     key = await new_api_key(platform, role="viewer", workspace=workspace)
     async with platform.watch(token=key["key"]) as watcher:
-        async with platform.platform.database.write() as transaction:
-            gone = (EnvironmentRow.workspace_id == workspace, WorkspaceRow.id == workspace)
-            await transaction.session.execute(delete(EnvironmentRow).where(gone[0]))
-            await transaction.session.execute(delete(WorkspaceRow).where(gone[1]))
-            change = Change(ChangeType.WORKSPACE_DELETED, workspace, workspace)
-            platform.platform.changes.record(transaction, change)
+        deleted = await platform.http.delete(f"/api/workspaces/{workspace}?force=true")
+        assert deleted.status_code == 200
         await ends_within_a_second(watcher)
     assert (await me(platform, key["key"])).status_code == 401
     async with platform.platform.database.read() as transaction:
@@ -265,8 +261,8 @@ async def test_the_keys_of_a_workspace_that_goes_end_with_it(platform: RunningPl
 
 async def test_an_admin_of_a_workspace_manages_its_keys_only(platform: RunningPlatform) -> None:
     account = await new_account(platform, "viewer")
-    own = await new_workspace(platform, **{account.id: "admin"})
-    other = await new_workspace(platform)
+    own = await new_workspace(platform, "restricted", admin={"id": account.id})
+    other = await new_workspace(platform, "restricted")
     foreign = [await new_api_key(platform), await new_api_key(platform, workspace=other)]
     async with as_caller(platform, account.token) as client:
         made = await new_api_key(platform, client, role="admin", workspace=own)
@@ -282,7 +278,7 @@ async def test_an_admin_of_a_workspace_manages_its_keys_only(platform: RunningPl
 
 
 async def test_a_key_makes_no_key_that_may_more_or_longer(platform: RunningPlatform) -> None:
-    workspace = await new_workspace(platform)
+    workspace = await new_workspace(platform, "restricted")
     expiry = datetime.now(UTC) + timedelta(days=1)
     maker = await new_api_key(
         platform,

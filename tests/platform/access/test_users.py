@@ -6,15 +6,8 @@ from pathlib import Path
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from harness.callers import (
-    PASSWORD,
-    as_caller,
-    join,
-    login,
-    me,
-    new_account,
-    new_workspace,
-)
+from harness.callers import PASSWORD, as_caller, login, me, new_account
+from harness.people import new_workspace
 from harness.platform import (
     DatabaseKind,
     RunningPlatform,
@@ -140,7 +133,7 @@ async def test_a_deleted_users_watch_ends_within_a_second(platform: RunningPlatf
 
 async def test_a_demoted_admins_watch_goes_on_with_fewer_rights(platform: RunningPlatform) -> None:
     account = await new_account(platform, "admin")
-    closed = await new_workspace(platform)
+    closed = await new_workspace(platform, "restricted")
     async with platform.watch(token=account.token, namespace="prod") as watcher:
         seen = await platform.create(env="prod", workspace=closed)
         assert (await next_event(watcher))["id"] == seen["id"]
@@ -152,8 +145,7 @@ async def test_a_demoted_admins_watch_goes_on_with_fewer_rights(platform: Runnin
 
 async def test_a_member_who_is_deleted_leaves_the_workspace(platform: RunningPlatform) -> None:
     account = await new_account(platform)
-    closed = await new_workspace(platform)
-    await join(platform, closed, account.id, "admin")
+    closed = await new_workspace(platform, "restricted", admin={"id": account.id})
     grants = platform.platform.grants
     assert (closed, account.id) in grants._members
     await platform.http.delete(f"/api/users/{account.id}")

@@ -1,18 +1,24 @@
 """Migrations, and databases that are not ours to touch."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, bindparam, inspect, select, text
 
 from harness.platform import DatabaseKind, new_settings
 from harness.postgres import Postgres
-from promptops_platform.db.schema import VERSION_TABLE, SchemaRefused, migrate
-from promptops_platform.db.tables import Table
+from promptops_platform.db.schema import VERSION_TABLE, SchemaRefused, alembic_config, migrate
+from promptops_platform.db.search import is_declared
+from promptops_platform.db.tables import AuditCountRow, EnvironmentRow, Table
+from promptops_platform.db.types import UtcDateTime
 from promptops_platform.db.unit_of_work import Database
+from promptops_platform.prompts import search
+from promptops_platform.prompts.schemas import PromptFilter
 
 
 @pytest.fixture
@@ -38,7 +44,11 @@ async def test_an_upgrade_from_empty_equals_the_tables(database: Database) -> No
     await migrate(database.engines)
 
     def differences(connection: Connection) -> list[Any]:
-        options = {"version_table": VERSION_TABLE, "compare_type": True}
+        options = {
+            "version_table": VERSION_TABLE,
+            "compare_type": True,
+            "include_name": is_declared,
+        }
         context = MigrationContext.configure(connection, opts=options)
         return list(compare_metadata(context, Table.metadata))
 
@@ -53,6 +63,39 @@ async def test_a_second_migration_changes_nothing(database: Database) -> None:
     async with database.engines.reader.connect() as connection:
         rows = await connection.execute(text("SELECT revision FROM feed_state"))
         assert rows.scalar_one() == 5
+
+
+async def test_prompts_and_entries_of_an_older_release_are_found_and_counted(
+    database: Database,
+) -> None:
+    async with database.engines.writer.begin() as connection:
+        await connection.run_sync(lambda sync: command.upgrade(alembic_config(sync), "0001"))
+        now = {"now": datetime(2026, 1, 1, tzinfo=UTC)}
+        when = bindparam("now", type_=UtcDateTime())
+        for statement in (
+            "INSERT INTO workspaces VALUES ('w', 'w', 'w', :now)",
+            "INSERT INTO prompts VALUES ('p', 'w', 'Key', 'Name', 'Straße', 'v1', 'staging', 'c',"
+            " ' A b,', 'm', NULL, :now, :now)",
+            "INSERT INTO audit_entries VALUES (1, NULL, 'a', 'a', 'a', 'a', 'a', 'a', :now)",
+            "INSERT INTO audit_entries VALUES (2, 'w', 'a', 'a', 'a', 'a', 'a', 'a', :now)",
+        ):
+            await connection.execute(text(statement).bindparams(when), now)
+    await migrate(database.engines)
+    async with database.read() as transaction:
+        session = transaction.session
+        for wanted in (
+            PromptFilter(text="STRASSE"),
+            PromptFilter(text="ß"),
+            PromptFilter(tag="ab", env="staging"),
+        ):
+            found = await search.page(session, wanted, limit=10, offset=0)
+            assert [row.key for row, _ in found.rows] == ["Key"], wanted
+        totals = await session.execute(select(AuditCountRow.scope, AuditCountRow.total))
+        assert sorted(totals.tuples()) == [("", 1), ("w", 1)]
+        environments = await session.scalars(
+            select(EnvironmentRow.name).order_by(EnvironmentRow.position)
+        )
+        assert list(environments) == ["dev", "test", "prod", "staging"]
 
 
 async def test_another_programs_database_is_refused_untouched(database: Database) -> None:

@@ -171,7 +171,7 @@ PATHS = ("/api/prompts", "/api/prompts/publish", "/api/workflows", "/api/login",
 FIELDS = ("key", "content", "env", "version", "tags", "id", "steps", "name", "slug", "username")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     path=st.sampled_from(PATHS),
     body=st.dictionaries(st.sampled_from(FIELDS), JSON) | JSON,

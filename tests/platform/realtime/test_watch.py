@@ -5,13 +5,26 @@ import base64
 import json
 import os
 import time
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from harness.platform import TOKEN, RunningPlatform, new_key, next_event, until
+from harness.platform import (
+    TOKEN,
+    DatabaseKind,
+    RunningPlatform,
+    new_key,
+    new_settings,
+    next_event,
+    running_platform,
+    until,
+)
+from harness.postgres import Postgres
 from promptops_platform.access.actor import SYSTEM
+from promptops_platform.clock import FakeClock
 
 
 async def test_each_change_of_what_is_fetched_is_sent(platform: RunningPlatform) -> None:
@@ -189,13 +202,20 @@ async def test_a_watch_ends_with_its_session(platform: RunningPlatform) -> None:
 
 
 async def test_an_event_of_a_prompt_that_is_gone_meanwhile_is_dropped(
-    platform: RunningPlatform,
+    database_kind: DatabaseKind, postgres: Postgres, data_folder: Path
 ) -> None:
-    """Within the quiet time after the handshake, when nothing is sent yet."""
-    async with platform.watch(namespace="prod") as watcher:
+    """Within the quiet time after the handshake, when nothing is sent yet; here it lasts until the
+    clock is moved."""
+    clock = FakeClock()
+    settings = await new_settings(database_kind, postgres, data_folder)
+    async with (
+        running_platform(settings, clock) as platform,
+        platform.watch(namespace="prod") as watcher,
+    ):
         gone = await platform.create(env="prod")
         await platform.http.delete(f"/api/prompts/{gone['id']}")
         last = await platform.create(env="prod")
+        clock.advance(timedelta(seconds=1))
         assert (await next_event(watcher))["id"] == last["id"]
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from harness.platform import (
 from harness.postgres import Postgres
 from harness.prefect_server import PrefectServer
 from promptops_flows.engine_client import EngineClient
+from promptops_flows.wire import Ping, Ready, decode, encode
 from promptops_platform.runs.executor import RunExecutor
 from promptops_platform.runs.service import RunLog
 
@@ -241,6 +243,28 @@ async def test_the_outputs_of_a_run_are_bounded_together(running: RunningPlatfor
     assert answer.json()["error"].startswith("step 9 (trim 7): the steps' outputs are longer than")
 
 
+async def test_an_engine_that_stalls_is_waited_for_hardly_longer_than_configured(
+    postgres: Postgres, data_folder: Path
+) -> None:
+    async def stall(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Be ready, and don't answer to a run."""
+        if isinstance(decode(await reader.readline()), Ping):
+            writer.write(encode(Ready()))
+        await reader.read()
+        writer.close()
+
+    settings = await new_settings("sqlite", postgres, data_folder, engine_wait_seconds=0.5)
+    async with (
+        await asyncio.start_unix_server(stall, settings.engine_socket),
+        running_platform(settings) as platform,
+    ):
+        began = time.monotonic()
+        answer = await run(platform, [GREET])
+        assert time.monotonic() - began < 10
+        assert answer.status_code == 503
+        assert "did not prepare the run within" in answer.json()["error"]
+
+
 async def test_a_run_that_waits_for_an_engine_does_not_hold_up_a_stop(
     postgres: Postgres, data_folder: Path
 ) -> None:
@@ -253,3 +277,29 @@ async def test_a_run_that_waits_for_an_engine_does_not_hold_up_a_stop(
         assert answer.status_code == 503
         assert "stopping" in answer.json()["error"]
         assert (await platform.http.get("/api/runs?status=running")).json()["total"] == 0
+
+
+async def test_a_run_whose_workspace_is_deleted_meanwhile_is_answered(
+    running: RunningPlatform,
+) -> None:
+    made = await running.http.post("/api/workspaces", json={"name": new_key()})
+    workspace = made.json()["data"]["id"]
+    slow = {"name": "call", "type": "model", "model": "mock-slow-1000ms"}
+    body = {"key": new_key(), "steps": [slow, TRIM], "workspace": workspace}
+    workflow = (await running.http.post("/api/workflows", json=body)).json()["data"]["id"]
+    answering = asyncio.create_task(running.http.post(f"/api/workflows/{workflow}/run"))
+
+    async def under_way() -> list[str]:
+        listed = (await running.http.get("/api/runs?status=running")).json()["data"]
+        return [each["id"] for each in listed if each["workspace_id"] == workspace]
+
+    async with asyncio.timeout(20):
+        while not await under_way():
+            await asyncio.sleep(0.02)
+    deleted = await running.http.delete(f"/api/workspaces/{workspace}?force=true")
+    assert deleted.status_code == 200, deleted.text
+    answer = await answering
+    assert answer.status_code == 200, answer.text
+    assert [step["state"] for step in answer.json()["steps"]] == ["Completed", "Completed"]
+    gone = await running.http.get(f"/api/runs/{answer.json()['run_id']}")
+    assert gone.status_code == 404

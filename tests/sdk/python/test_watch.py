@@ -66,10 +66,18 @@ def watching(server: SdkServer, client: PromptOpsClient, updates: Updates) -> Wa
     """Start the watch, and wait until it has refreshed all that is held on its new connection."""
     client.watch(updates)
     watcher = server.watcher()
+    wait_until_refreshed(server, watcher, updates)
+    return watcher
+
+
+def wait_until_refreshed(server: SdkServer, watcher: Watcher, updates: Updates) -> None:
+    """Until all that is held was refreshed on this connection, and none of it was news.
+
+    Whatever changes before that may be told twice: by the refresh and by its own event.
+    """
     server.put("sentinel", "")
     watcher.tell(event("sentinel"))
     assert updates.next()["key"] == "sentinel"
-    return watcher
 
 
 def test_a_change_reaches_the_program(
@@ -131,14 +139,17 @@ def test_without_listener_only_held_prompts_are_refetched(
     server.put("held", "one")
     server.put("other", "one")
     client.get_prompt("held")
+    at_first = server.holds["held"] = Hold()
     client.watch()
     watcher = server.watcher()
+    at_first.wait_for_request()
     server.put("held", "two")
-    hold = server.holds["held"] = Hold()
+    asked_by_event = server.holds["held"] = Hold()
     watcher.tell(event("other"))
     watcher.tell(event("held"))
-    hold.wait_for_request()
-    hold.release()
+    at_first.release()
+    asked_by_event.wait_for_request()
+    asked_by_event.release()
     assert client.get_prompt("held", refresh=True)["content"] == "two"
     assert server.fetches("other") == 0
 
@@ -211,9 +222,31 @@ def test_reconnects_and_tells_what_changed_meanwhile(
             "version": "v2",
         },
     }
+    wait_until_refreshed(server, second, updates)
     server.put("same", "three")
     second.tell(event("same"))
     assert updates.next_content() == ("same", "three")
+    assert updates.empty()
+
+
+def test_an_event_is_told_although_the_refresh_told_of_its_change(
+    server: SdkServer, client: PromptOpsClient, updates: Updates
+) -> None:
+    for key in ("first", "second"):
+        server.put(key, "one")
+        client.get_prompt(key)
+    watcher = watching(server, client, updates)
+    hold = server.holds["first"] = Hold()
+    watcher.drop()
+    hold.wait_for_request()
+    # "second" is due as well, and changes between the new connection and its refresh.
+    server.put("second", "two", "v2")
+    hold.release()
+    refreshed = updates.next()
+    assert (refreshed["key"], refreshed["event"]["type"]) == ("second", "prompt.refreshed")
+    told = event("second", "v2")
+    server.watcher().tell(told)
+    assert updates.next() == {"key": "second", "prompt": refreshed["prompt"], "event": told}
     assert updates.empty()
 
 
@@ -430,10 +463,10 @@ def test_a_silent_connection_is_dead(server: SdkServer, caplog: pytest.LogCaptur
 
 
 def test_pings_keep_a_connection_alive(server: SdkServer) -> None:
-    bench = _Bench(server, silence=1.0, reconnect_backoff=Backoff(0.01, 0.01))
+    bench = _Bench(server, silence=2.0, reconnect_backoff=Backoff(0.01, 0.01))
     watcher = server.watcher()
-    # Longer in all than the silence that is allowed, but never silent for as long.
-    for _ in range(6):
+    # Longer in all than the silence that is allowed, but never silent for nearly as long.
+    for _ in range(11):
         watcher.ping()
         assert watcher.receive() == (PONG, b"")
         threading.Event().wait(0.2)

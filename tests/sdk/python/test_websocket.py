@@ -159,7 +159,7 @@ def test_refusals(make_answer: Callable[[str], bytes], error: type[Exception], w
         open_websocket(url)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.binary(max_size=300))
 def test_a_garbage_handshake_is_a_clean_error(garbage: bytes) -> None:
     with (
@@ -297,7 +297,7 @@ def exhaust(websocket: WebSocket) -> None:
         websocket.receive(DEADLINE)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.binary(max_size=500))
 def test_garbage_after_the_handshake_is_a_clean_error(garbage: bytes) -> None:
     def then(connection: socket.socket) -> None:

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from alembic import context
 
 from promptops_platform.db.schema import VERSION_TABLE
+from promptops_platform.db.search import is_declared
 from promptops_platform.db.tables import Table
 from promptops_platform.db.types import UtcDateTime
 
@@ -21,5 +22,6 @@ context.configure(
     render_as_batch=True,
     compare_type=True,
     render_item=render_item,
+    include_name=is_declared,
 )
 context.run_migrations()

@@ -1,0 +1,10 @@
+"""Declares on a route what the rules of the API description can't know of it."""
+
+from typing import Any
+
+from promptops_platform.errors import PlatformError
+
+
+def may_answer(*errors: type[PlatformError]) -> dict[int | str, dict[str, Any]]:
+    """`responses=may_answer(StepFailed)` on a route, beside the errors that go by rule."""
+    return {error.status: {} for error in errors}

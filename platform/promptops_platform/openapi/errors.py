@@ -1,0 +1,171 @@
+"""Which errors an operation may answer, by rule, and what they look like."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from promptops_platform.errors import (
+    BadRequest,
+    BodyTooLarge,
+    Conflict,
+    Forbidden,
+    NotFound,
+    StepFailed,
+    TooManyRequests,
+    Unauthorized,
+    Unavailable,
+)
+from promptops_platform.http.error_answers import fault_body
+
+Json = dict[str, Any]
+
+PERMISSION = "x-permission"
+WRITING = frozenset({"post", "put", "patch", "delete"})
+REQUEST_ID = "5f2b8c1e9d3a4f60b7c8d9e0f1a2b3c4"
+
+SCHEMA: Json = {
+    "type": "object",
+    "title": "Error",
+    "description": "What every error looks like. Further fields may stand beside these two.",
+    "properties": {
+        "error": {
+            "type": "string",
+            "description": "A sentence for people: what was wrong, and what to do.",
+        },
+        "code": {"type": "string", "description": "Names the situation for programs."},
+    },
+    "required": ["error", "code"],
+    "additionalProperties": True,
+    "examples": [NotFound("prompt 'greeting' not found").body()],
+}
+
+
+@dataclass(frozen=True)
+class ErrorAnswer:
+    """An error's entry among the document's responses; `headers` are always sent."""
+
+    name: str
+    description: str
+    example: Json
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def response(self) -> Json:
+        """The response object."""
+        response: Json = {
+            "description": self.description,
+            "content": {
+                "application/json": {
+                    "schema": {"$ref": "#/components/schemas/Error"},
+                    "example": self.example,
+                }
+            },
+        }
+        if self.headers:
+            response["headers"] = {
+                name: {"description": text, "required": True, "schema": {"type": "string"}}
+                for name, text in self.headers.items()
+            }
+        return response
+
+
+RETRY_AFTER = {"Retry-After": "Seconds to wait before the next try."}
+ANSWERS = {
+    400: ErrorAnswer(
+        "BadRequest",
+        "A field or value can't be taken; the sentence names both.",
+        BadRequest("key: is required; give it a value").body(),
+    ),
+    401: ErrorAnswer(
+        "Unauthorized",
+        "No token, or one that is not valid.",
+        Unauthorized("no token; send Authorization: Bearer <token>").body(),
+        {"WWW-Authenticate": "The scheme, `Bearer`."},
+    ),
+    403: ErrorAnswer(
+        "Forbidden",
+        "The caller's role is too low.",
+        Forbidden("forbidden: requires editor role").body(),
+    ),
+    404: ErrorAnswer(
+        "NotFound",
+        "What the request names does not exist, or not for this caller.",
+        NotFound("prompt '0f3c5d7e' not found").body(),
+    ),
+    409: ErrorAnswer(
+        "Conflict",
+        "The change collides with what is stored.",
+        Conflict("key 'greeting' is taken in environment 'prod'; choose another").body(),
+    ),
+    413: ErrorAnswer(
+        "BodyTooLarge",
+        "The request's body is too long.",
+        BodyTooLarge("the request body is larger than 4194304 bytes; send less").body(),
+    ),
+    429: ErrorAnswer(
+        "TooManyRequests",
+        "Too many tries; wait.",
+        TooManyRequests("too many tries; wait 30 seconds", retry_after=30).body(),
+        RETRY_AFTER,
+    ),
+    500: ErrorAnswer("Fault", "A fault of the server's.", fault_body(REQUEST_ID)),
+    502: ErrorAnswer(
+        "StepFailed",
+        "A model provider or a step failed; what was done before stands beside the error.",
+        StepFailed("step 2 (call): the provider refused the request").body(),
+    ),
+    503: ErrorAnswer(
+        "Unavailable",
+        "A part that the request needs can't answer now.",
+        Unavailable("the database can't be reached; try again").body(),
+        RETRY_AFTER,
+    ),
+}
+
+
+def errors_by_rule(method: str, operation: Json, document: Json) -> set[int]:
+    """The statuses of the errors that follow from the operation's shape alone."""
+    found = {500, 503}
+    guarded = PERMISSION in operation
+    takes_input = bool(operation.get("parameters")) or "requestBody" in operation
+    if takes_input:
+        found.add(400)
+    if guarded:
+        found |= {401, 403}
+    fields = _body_fields(operation, document)
+    if _names_a_resource(operation, fields):
+        found.add(404)
+    if any(name.endswith("password") for name in fields):
+        # Hashing takes long, so no more than a few may wait for it.
+        found.add(429)
+    if method in WRITING:
+        found.add(413)
+        if guarded and takes_input:
+            found.add(409)
+    return found
+
+
+def _names_a_resource(operation: Json, fields: set[str]) -> bool:
+    """Whether the caller says which resource is meant, which then may not exist."""
+    parameters = operation.get("parameters", [])
+    names = {each["name"] for each in parameters} | fields
+    return any(each["in"] == "path" for each in parameters) or any(
+        name in ("id", "workspace") or name.endswith("_id") for name in names
+    )
+
+
+def _body_fields(operation: Json, document: Json) -> set[str]:
+    """The names of the request body's fields."""
+    names: set[str] = set()
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        names |= _fields(content["schema"], document)
+    return names
+
+
+def _fields(schema: Json, document: Json) -> set[str]:
+    """The names of a schema's fields, through references and alternatives."""
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return _fields(document["components"]["schemas"][name], document)
+    names = set(schema.get("properties", {}))
+    for alternative in schema.get("anyOf", []):
+        names |= _fields(alternative, document)
+    return names

@@ -1,0 +1,119 @@
+"""Lists of prompts: the SQL of their filters and pages.
+
+A page is found in two steps: the ids, from one index in the order of the list, and then their
+rows. `tested` keeps SQLite on the index that the most selective filter names.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Row, Select, exists, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+
+from promptops_platform.db.search import EXACT_TOTAL, fold, holds, narrowed, tested
+from promptops_platform.db.tables import (
+    PromptRow,
+    PromptSearchRow,
+    PromptTagRow,
+    PromptVersionRow,
+)
+from promptops_platform.prompts.schemas import PromptFilter
+from promptops_platform.prompts.search_index import tags_in
+
+PromptWithLabel = Row[tuple[PromptRow, Any]]
+
+
+class Found(NamedTuple):
+    """Prompts with the label that is published, newest change first, and how many there are in all;
+    with `total_is_at_least` there are more than `total`."""
+
+    rows: Sequence[PromptWithLabel]
+    total: int
+    total_is_at_least: bool
+
+
+async def page(session: AsyncSession, wanted: PromptFilter, *, limit: int, offset: int) -> Found:
+    """A part of the list."""
+    hits = _hits(session, wanted)
+    counted = select(func.count()).select_from(hits.limit(EXACT_TOTAL + 1).subquery())
+    total: int = await session.scalar(counted) or 0
+    if total > EXACT_TOTAL and wanted.text is not None:
+        # To sort that many costs more than to look through the newest.
+        hits = _through_the_newest(wanted)
+    ids = _newest_first(hits).limit(limit).offset(offset).subquery()
+    rows = await session.execute(_with_labels().join(ids, ids.c.id == PromptRow.id))
+    return Found(rows.all(), min(total, EXACT_TOTAL), total > EXACT_TOTAL)
+
+
+async def every(session: AsyncSession, wanted: PromptFilter) -> Sequence[PromptWithLabel]:
+    """The whole list."""
+    ids = _hits(session, wanted).subquery()
+    rows = await session.execute(_with_labels().join(ids, ids.c.id == PromptRow.id))
+    found: Sequence[PromptWithLabel] = rows.all()
+    return found
+
+
+def _with_labels() -> Select[tuple[PromptRow, Any]]:
+    return (
+        select(PromptRow, PromptVersionRow.version)
+        .outerjoin(PromptVersionRow, PromptVersionRow.id == PromptRow.published_id)
+        .order_by(PromptRow.updated_at.desc(), PromptRow.id.desc())
+    )
+
+
+def _newest_first(hits: Select[Any]) -> Select[Any]:
+    prompt_id, updated_at = hits.selected_columns
+    return hits.order_by(updated_at.desc(), prompt_id.desc())
+
+
+def _hits(session: AsyncSession, wanted: PromptFilter) -> Select[Any]:
+    """Id and time of the prompts that are wanted, from the index of the most selective filter."""
+    tags = tags_in(wanted.tag or "")
+    if wanted.text is not None:
+        hits = select(PromptSearchRow.prompt_id.label("id"), PromptSearchRow.updated_at)
+        hits = narrowed(hits, session, fold(wanted.text)).where(*_tests(PromptSearchRow, wanted))
+        return hits.where(*_tagged(PromptSearchRow.prompt_id, tags))
+    if tags and wanted.category is None:
+        hits = select(PromptTagRow.prompt_id.label("id"), PromptTagRow.updated_at)
+        hits = hits.where(PromptTagRow.tag == tags[0], *_tests(PromptTagRow, wanted))
+        return hits.where(*_tagged(PromptTagRow.prompt_id, tags[1:]))
+    hits = select(PromptRow.id, PromptRow.updated_at)
+    return hits.where(*_tests(PromptRow, wanted, driven=True), *_tagged(PromptRow.id, tags))
+
+
+def _through_the_newest(wanted: PromptFilter) -> Select[Any]:
+    """The same prompts by a text that many hold: all prompts, each looked at."""
+    hits = select(PromptRow.id, PromptRow.updated_at)
+    hits = hits.join(PromptSearchRow, PromptSearchRow.prompt_id == PromptRow.id)
+    hits = hits.where(holds(PromptSearchRow.text, fold(wanted.text or "")))
+    return hits.where(
+        *_tests(PromptSearchRow, wanted),
+        *_tagged(PromptRow.id, tags_in(wanted.tag or "")),
+    )
+
+
+def _tests(
+    table: type[Any], wanted: PromptFilter, *, driven: bool = False
+) -> list[ColumnElement[bool]]:
+    """The filters by workspace, environment and category, as far as `table` has them, and what
+    exists for the caller; with `driven`, the first one may use an index."""
+    tests: list[ColumnElement[bool]] = []
+    for name in ("category", "env", "workspace_id"):
+        value = getattr(wanted, name)
+        column = getattr(table, name, None)
+        if value is not None and column is not None:
+            tests.append((tested(column) if tests or not driven else column) == value)
+    if wanted.readable is not None:
+        tests.append(tested(table.workspace_id).in_(wanted.readable))
+    if wanted.environments is not None:
+        tests.append(tested(table.env).in_(wanted.environments))
+    return tests
+
+
+def _tagged(prompt_id: Any, tags: Sequence[str]) -> list[ColumnElement[bool]]:
+    tests: list[ColumnElement[bool]] = []
+    for tag in tags:
+        other = aliased(PromptTagRow)
+        tests.append(exists().where(other.prompt_id == prompt_id, other.tag == tag))
+    return tests

@@ -1,0 +1,78 @@
+"""Ready answers, and which of them a subject gets while a rollout is on."""
+
+import hashlib
+import json
+from typing import Any, NamedTuple, Self
+
+from promptops_platform.prompts.schemas import ServedPrompt
+from promptops_platform.realtime.answer import answer_body
+from promptops_platform.rollouts.bucketing import bucket_of, choice, drawn_bucket, ends_of
+from promptops_platform.rollouts.schemas import RunningRollout
+
+
+class Answer(NamedTuple):
+    """A body and the ETag that names it."""
+
+    body: bytes
+    etag: bytes
+
+    @classmethod
+    def of(cls, served: ServedPrompt, variant: str | None = None) -> Self:
+        """What a fetch answers; of a rollout's variant, it names that too."""
+        more = {} if variant is None else {"variant": variant}
+        return cls.with_etag(answer_body(served, **more))
+
+    @classmethod
+    def with_etag(cls, body: bytes) -> Self:
+        return cls(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"'.encode())
+
+    def explained(self, explanation: dict[str, Any]) -> "Answer":
+        """This answer with the reason for it."""
+        added = json.dumps(explanation, ensure_ascii=False, separators=(",", ":")).encode()
+        return Answer.with_etag(self.body[:-1] + b',"explanation":' + added + b"}")
+
+
+class Assignment(NamedTuple):
+    """The variant that a fetch got, and the bucket that decided it."""
+
+    variant: str
+    bucket: int
+    answer: Answer
+
+
+class Spread(NamedTuple):
+    """The answers of a running rollout's variants, in their order."""
+
+    salt: str
+    ends: tuple[int, ...]
+    names: tuple[str, ...]
+    answers: tuple[Answer, ...]
+
+    @classmethod
+    def of(cls, rollout: RunningRollout) -> Self:
+        variants = rollout.variants
+        return cls(
+            salt=rollout.salt,
+            ends=ends_of(each.weight for each in variants),
+            names=tuple(each.name for each in variants),
+            answers=tuple(Answer.of(each.served, each.name) for each in variants),
+        )
+
+    def assign(self, subject: str | None) -> Assignment:
+        """The same subject gets the same variant; without one the fetch draws."""
+        bucket = drawn_bucket() if subject is None else bucket_of(self.salt, subject)
+        index = choice(self.ends, bucket)
+        return Assignment(self.names[index], bucket, self.answers[index])
+
+    def explained(self, subject: str | None) -> Answer:
+        """As `assign`, with the reason in the answer."""
+        assigned = self.assign(subject)
+        return assigned.answer.explained(
+            {
+                "reason": "rollout",
+                "variant": assigned.variant,
+                "bucket": assigned.bucket,
+                "subject": subject,
+                "salt": self.salt,
+            }
+        )

@@ -1,0 +1,67 @@
+"""The form of existing clients, two versions and a percentage, on top of variants."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from promptops_platform.errors import BadRequest
+from promptops_platform.rollouts.bucketing import BASIS_POINTS
+from promptops_platform.rollouts.schemas import RolloutUpdate
+
+PERCENT = BASIS_POINTS // 100
+FIELDS = ("variant_a", "variant_b", "weight_a")
+EMPTY = (
+    {"name": "A", "version": "", "weight": BASIS_POINTS // 2},
+    {"name": "B", "version": "", "weight": BASIS_POINTS // 2},
+)
+
+StoredVariants = Sequence[Mapping[str, Any]]
+
+
+class AbForm(NamedTuple):
+    """The first two variants; `weight_a` is in percent."""
+
+    variant_a: str
+    variant_b: str
+    weight_a: int
+
+
+def form_of(variants: StoredVariants) -> AbForm:
+    """What the form shows of these variants."""
+    first, second = variants[0], variants[1]
+    rounded = (first["weight"] + PERCENT // 2) // PERCENT
+    return AbForm(first["version"], second["version"], rounded)
+
+
+def variants_after(update: RolloutUpdate, stored: StoredVariants) -> list[dict[str, Any]]:
+    """The variants that a rollout has after `update`; raises BadRequest where form and variants
+    contradict each other, or the form can't say it."""
+    given = update.model_dump(include=set(FIELDS), exclude_none=True)
+    if "weight_a" in given:
+        given["weight_a"] = min(max(given["weight_a"], 0), 100)
+    if update.variants is None:
+        return _with_form(stored, given)
+    variants = [each.model_dump() for each in update.variants]
+    if given.items() - form_of(variants)._asdict().items():
+        raise BadRequest(
+            f"variants and {', '.join(given)} say different things; send only one of them"
+        )
+    return variants
+
+
+def _with_form(stored: StoredVariants, given: Mapping[str, Any]) -> list[dict[str, Any]]:
+    shown = form_of(stored)
+    wanted = shown._replace(**given)
+    if wanted == shown:
+        # Also where the form shows a rounded share: who saves it unchanged changes nothing.
+        return [dict(each) for each in stored]
+    if len(stored) > 2:
+        raise BadRequest(
+            f"{', '.join(given)}: this rollout has {len(stored)} variants, which the A/B form "
+            "can't change; send variants, or delete the rollout first"
+        )
+    first, second = (dict(each) for each in stored)
+    first["version"], second["version"] = wanted.variant_a, wanted.variant_b
+    if wanted.weight_a != shown.weight_a:
+        first["weight"] = wanted.weight_a * PERCENT
+        second["weight"] = BASIS_POINTS - first["weight"]
+    return [first, second]

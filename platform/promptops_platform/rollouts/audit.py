@@ -1,0 +1,66 @@
+"""The audit entries of rollouts."""
+
+from typing import Any
+
+from promptops_platform.access.actor import Actor
+from promptops_platform.audit.service import AuditTrail
+from promptops_platform.db.tables import PromptRow, RolloutRow
+from promptops_platform.db.unit_of_work import Transaction
+
+# What the trail keeps of a rollout; None where there is none.
+Shown = dict[str, Any] | None
+
+
+class RolloutAudit:
+    """Writes them, in the transaction of the change."""
+
+    def __init__(self, audit: AuditTrail) -> None:
+        self._audit = audit
+
+    def record(
+        self,
+        transaction: Transaction,
+        prompt: PromptRow,
+        rollout_id: str,
+        actor: Actor,
+        before: Shown,
+        after: Shown,
+    ) -> None:
+        """Add the entry of a change; `before` and `after` as `shown` gives them."""
+        self._audit.record(
+            transaction,
+            actor=actor,
+            action="rollout",
+            resource="rollout",
+            resource_id=rollout_id,
+            key=prompt.key,
+            summary=f"{_said(before, after)} in {prompt.env}",
+            workspace_id=prompt.workspace_id,
+            before=before,
+            after=after,
+        )
+
+
+def shown(row: RolloutRow | None) -> Shown:
+    """What the trail keeps of a rollout as it is now."""
+    if row is None:
+        return None
+    return {"enabled": row.enabled, "variants": row.variants, "salt": row.salt}
+
+
+def _said(before: Shown, after: Shown) -> str:
+    if after is None:
+        return "removed the rollout"
+    if before == after:
+        return "saved the rollout unchanged"
+    was_on = before is not None and before["enabled"]
+    if was_on and not after["enabled"]:
+        return "ended the rollout"
+    done = "changed" if was_on else "started" if after["enabled"] else "saved"
+    return f"{done} the rollout {_shares(after['variants'])}"
+
+
+def _shares(variants: list[dict[str, Any]]) -> str:
+    """`A v1 90 %, B v2 10 %`"""
+    shares = (f"{each['name']} {each['version']} {each['weight'] / 100:g} %" for each in variants)
+    return ", ".join(shares)

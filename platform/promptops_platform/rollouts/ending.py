@@ -1,0 +1,38 @@
+"""What a change of a prompt has to do with its running rollout."""
+
+from typing import Any
+
+from promptops_platform.access.actor import Actor
+from promptops_platform.clock import Clock
+from promptops_platform.db.tables import PromptRow
+from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.rollouts import repository
+from promptops_platform.rollouts.audit import RolloutAudit, shown
+
+
+class RolloutEnding:
+    """Shows a rollout and switches it off. It knows no prompt service: that stands below, and
+    calls it."""
+
+    def __init__(self, audit: RolloutAudit, clock: Clock) -> None:
+        self._audit = audit
+        self._clock = clock
+
+    async def end(self, transaction: Transaction, prompt: PromptRow, *, actor: Actor) -> bool:
+        """Whether a rollout of `prompt` was on. It stays stored, switched off; telling watchers
+        and history is the caller's, who changes what is served anyway."""
+        row = await repository.of_prompt(transaction.session, prompt.id)
+        if row is None or not row.enabled:
+            return False
+        before = shown(row)
+        row.enabled = False
+        row.updated_at = self._clock.now()
+        self._audit.record(transaction, prompt, row.id, actor, before, shown(row))
+        return True
+
+    async def variants(
+        self, transaction: Transaction, prompt: PromptRow
+    ) -> list[dict[str, Any]] | None:
+        """The variants among which fetches of `prompt` are spread; None where no rollout is on."""
+        row = await repository.of_prompt(transaction.session, prompt.id)
+        return row.variants if row is not None and row.enabled else None

@@ -1,0 +1,144 @@
+"""Rollouts on the wire, and as they are served."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from promptops_platform.http.envelope import Resource
+from promptops_platform.http.examples import example
+from promptops_platform.prompts.schemas import ServedPrompt
+from promptops_platform.rollouts.bucketing import BASIS_POINTS
+from promptops_platform.text import LONGEST_LABEL, Label, Name, OptionalName
+
+FEWEST_VARIANTS, MOST_VARIANTS = 2, 20
+
+# Whatever it is: only a version of an enabled rollout has to exist.
+AnyVersion = Annotated[Name, StringConstraints(max_length=LONGEST_LABEL)]
+
+
+class Variant(BaseModel):
+    """One version and its share of the fetches, in basis points."""
+
+    model_config = example(name="control", version="v1", weight=9000)
+
+    name: Label
+    version: AnyVersion
+    weight: int = Field(ge=0, le=BASIS_POINTS, description="In basis points: 2500 is 25 %.")
+
+
+def _unique(variants: list[Variant]) -> list[Variant]:
+    names = [each.name for each in variants]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"names two variants {twice!r}; give each a name of its own")
+    return variants
+
+
+def _whole(variants: list[Variant]) -> list[Variant]:
+    total = sum(each.weight for each in variants)
+    if total != BASIS_POINTS:
+        raise ValueError(
+            f"the weights add up to {total}; they are basis points and must add up to "
+            f"{BASIS_POINTS}"
+        )
+    return variants
+
+
+Variants = Annotated[
+    list[Variant],
+    Field(min_length=FEWEST_VARIANTS, max_length=MOST_VARIANTS),
+    AfterValidator(_unique),
+    AfterValidator(_whole),
+]
+
+
+class RolloutUpdate(BaseModel):
+    """Either the A/B form or `variants`. A field that is absent or null stays as it is."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"enabled": True, "variant_a": "v1", "variant_b": "v2", "weight_a": 90},
+                {
+                    "enabled": True,
+                    "variants": [
+                        {"name": "control", "version": "v1", "weight": 9000},
+                        {"name": "short", "version": "v2", "weight": 750},
+                        {"name": "long", "version": "v3", "weight": 250},
+                    ],
+                    "salt": "greeting-lengths",
+                },
+            ]
+        }
+    )
+
+    enabled: bool | None = None
+    variant_a: AnyVersion | None = Field(default=None, description="Version of the first variant.")
+    variant_b: AnyVersion | None = Field(default=None, description="Version of the second one.")
+    weight_a: int | None = Field(
+        default=None,
+        description="The first variant's share in percent; cut to 0 or 100 outside of them.",
+    )
+    variants: Variants | None = None
+    salt: OptionalName = Field(
+        default=None,
+        description="Rollouts of the same salt assign alike. A new rollout gets one of its own.",
+    )
+
+
+class Rollout(Resource):
+    """How the fetches of a prompt are spread over its versions.
+
+    `variant_a`, `variant_b` and `weight_a`, in percent, are the first two variants and the first
+    one's share, rounded; `variants` are all of them and exact.
+    """
+
+    model_config = example(
+        id="5b6c7d8e9f0a1b2c",
+        key="greeting",
+        env="prod",
+        enabled=True,
+        variant_a="v1",
+        variant_b="v2",
+        weight_a=90,
+        created_at="2026-03-14T09:26:53.589793Z",
+        updated_at="2026-03-14T09:26:53.589793Z",
+        prompt_id="0f3c5d7e9a3f2a1c",
+        variants=[
+            {"name": "A", "version": "v1", "weight": 9000},
+            {"name": "B", "version": "v2", "weight": 1000},
+        ],
+        salt="0192f0c1e2b77a3f8d2c5b6a7e8f9012",
+    )
+
+    id: str
+    key: str
+    env: str
+    enabled: bool
+    variant_a: str
+    variant_b: str
+    weight_a: int
+    created_at: datetime
+    updated_at: datetime
+    prompt_id: str
+    variants: list[Variant]
+    salt: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunningVariant:
+    """A variant with what it serves."""
+
+    name: str
+    weight: int
+    served: ServedPrompt
+
+
+@dataclass(frozen=True, slots=True)
+class RunningRollout:
+    """An enabled rollout, as the fetches need it."""
+
+    salt: str
+    variants: tuple[RunningVariant, ...]

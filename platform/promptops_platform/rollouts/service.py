@@ -1,0 +1,178 @@
+"""Rollouts: which versions of a prompt its fetches are spread over."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from promptops_platform.access.actor import Actor
+from promptops_platform.access.permissions import Permission
+from promptops_platform.changes.schemas import Change, ChangeType
+from promptops_platform.changes.service import ChangeLog
+from promptops_platform.clock import Clock
+from promptops_platform.db.tables import PromptRow, RolloutRow
+from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.errors import BadRequest
+from promptops_platform.ids import new_id
+from promptops_platform.prompts.history import ServedHistory
+from promptops_platform.prompts.service import PromptService
+from promptops_platform.rollouts import repository
+from promptops_platform.rollouts.ab_form import EMPTY, variants_after
+from promptops_platform.rollouts.audit import RolloutAudit, Shown, shown
+from promptops_platform.rollouts.schemas import RolloutUpdate, RunningRollout, RunningVariant
+from promptops_platform.workspaces.environments import EnvironmentService
+
+
+class RolloutService:
+    """Sets, ends and reads rollouts. Each change is audited; one of what is served is recorded in
+    the feed and in the prompt's history."""
+
+    def __init__(
+        self,
+        *,
+        prompts: PromptService,
+        environments: EnvironmentService,
+        history: ServedHistory,
+        audit: RolloutAudit,
+        changes: ChangeLog,
+        clock: Clock,
+    ) -> None:
+        self._prompts = prompts
+        self._environments = environments
+        self._history = history
+        self._audit = audit
+        self._changes = changes
+        self._clock = clock
+
+    async def get(
+        self, transaction: Transaction, prompt_id: str, *, actor: Actor
+    ) -> tuple[PromptRow, RolloutRow | None]:
+        """A prompt and its rollout, None where none is set; raises NotFound and Forbidden."""
+        prompt = await self._prompts.get(
+            transaction, prompt_id, actor=actor, permission=Permission.ROLLOUTS_READ
+        )
+        return prompt, await repository.of_prompt(transaction.session, prompt.id)
+
+    async def save(
+        self, transaction: Transaction, prompt_id: str, update: RolloutUpdate, *, actor: Actor
+    ) -> tuple[PromptRow, RolloutRow]:
+        """Set or change a prompt's rollout; raises NotFound, Forbidden, and BadRequest for an
+        enabled one with a variant that names no published version."""
+        prompt = await self._writable(transaction, prompt_id, actor)
+        row = await repository.of_prompt(transaction.session, prompt.id)
+        before, now = shown(row), self._clock.now()
+        if row is None:
+            row = _new(prompt, now)
+            repository.add(transaction.session, row)
+        row.variants = variants_after(update, row.variants)
+        row.enabled = row.enabled if update.enabled is None else update.enabled
+        row.salt = update.salt or row.salt
+        row.updated_at = now
+        if row.enabled:
+            await self._check_versions(transaction, prompt, row.variants)
+        await self._recorded(transaction, prompt, row.id, actor, before, shown(row))
+        return prompt, row
+
+    async def remove(self, transaction: Transaction, prompt_id: str, *, actor: Actor) -> None:
+        """Delete a prompt's rollout, if one is set; raises NotFound and Forbidden."""
+        prompt = await self._writable(transaction, prompt_id, actor)
+        row = await repository.of_prompt(transaction.session, prompt.id)
+        if row is None:
+            return
+        await repository.remove(transaction.session, prompt.id)
+        await self._recorded(transaction, prompt, row.id, actor, shown(row), None)
+
+    async def running(
+        self, transaction: Transaction, prompt_ids: Collection[str] | None = None
+    ) -> dict[str, RunningRollout]:
+        """The rollouts that are on, by prompt, with what their variants serve; of these prompts,
+        or of all."""
+        rows = await repository.enabled(transaction.session, prompt_ids)
+        wanted = {(row.prompt_id, each["version"]) for row in rows for each in row.variants}
+        found = await self._prompts.served_versions(transaction, sorted(wanted))
+        served = {(each.prompt_id, each.version): each for each in found}
+        return {
+            row.prompt_id: RunningRollout(
+                row.salt,
+                tuple(
+                    RunningVariant(
+                        each["name"], each["weight"], served[row.prompt_id, each["version"]]
+                    )
+                    for each in row.variants
+                ),
+            )
+            for row in rows
+            # A prompt that is deleted between the two queries takes its versions along.
+            if all((row.prompt_id, each["version"]) in served for each in row.variants)
+        }
+
+    async def _writable(self, transaction: Transaction, prompt_id: str, actor: Actor) -> PromptRow:
+        """A prompt whose rollout the caller may change, locked until the commit."""
+        prompt = await self._prompts.get(
+            transaction, prompt_id, actor=actor, permission=Permission.ROLLOUTS_WRITE, lock=True
+        )
+        await self._environments.enter(
+            transaction, prompt.workspace_id, prompt.env, actor=actor, serving=True
+        )
+        return prompt
+
+    async def _check_versions(
+        self, transaction: Transaction, prompt: PromptRow, variants: list[dict[str, Any]]
+    ) -> None:
+        wanted = [(prompt.id, each["version"]) for each in variants]
+        found = await self._prompts.served_versions(transaction, wanted)
+        published = {each.version for each in found}
+        for each in variants:
+            if each["version"] not in published:
+                raise BadRequest(
+                    f"variant {each['name']!r}: {each['version']!r} is no published version of "
+                    f"prompt {prompt.key!r}, and an enabled rollout serves published ones only; "
+                    f"GET /api/prompts/{prompt.id}/versions lists them"
+                )
+
+    async def _recorded(
+        self,
+        transaction: Transaction,
+        prompt: PromptRow,
+        rollout_id: str,
+        actor: Actor,
+        before: Shown,
+        after: Shown,
+    ) -> None:
+        self._audit.record(transaction, prompt, rollout_id, actor, before, after)
+        if _serving(before) == _serving(after):
+            return
+        label = await self._prompts.published_label(transaction, prompt)
+        self._history.record(
+            transaction,
+            prompt,
+            actor=actor,
+            action="rollout",
+            version=label,
+            previous_version=label,
+            variants=after["variants"] if after and after["enabled"] else None,
+        )
+        change = Change(
+            ChangeType.PROMPT_UPDATED,
+            prompt.id,
+            prompt.workspace_id,
+            prompt.key,
+            prompt.env,
+            label or prompt.version,
+        )
+        self._changes.record(transaction, change)
+
+
+def _new(prompt: PromptRow, now: datetime) -> RolloutRow:
+    return RolloutRow(
+        id=new_id(),
+        prompt_id=prompt.id,
+        enabled=False,
+        variants=list(EMPTY),
+        salt=new_id(),
+        created_at=now,
+    )
+
+
+def _serving(rollout: Shown) -> Shown:
+    """What of a rollout alters a fetch: all of it while it is on, nothing while it is off."""
+    return rollout if rollout and rollout["enabled"] else None

@@ -1,0 +1,19 @@
+"""Runs as what a workspace holds."""
+
+from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.runs import repository
+
+
+class RunHolding:
+    """Runs of a workspace with their steps, also those under way: these go on to their end, which
+    is answered and recorded nowhere."""
+
+    noun = "run"
+
+    async def count(self, transaction: Transaction, workspace_id: str) -> int:
+        """How many the workspace has."""
+        return await repository.count(transaction.session, workspace_id)
+
+    async def clear(self, transaction: Transaction, workspace_id: str) -> int:
+        """Delete all."""
+        return await repository.clear(transaction.session, workspace_id)

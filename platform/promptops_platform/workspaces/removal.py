@@ -1,0 +1,84 @@
+"""Deleting a workspace with everything in it."""
+
+from collections.abc import Sequence
+
+from promptops_platform.access.actor import Actor
+from promptops_platform.access.grants import DEFAULT_WORKSPACE, Grants
+from promptops_platform.access.permissions import Permission
+from promptops_platform.audit.service import AuditTrail
+from promptops_platform.changes.schemas import Change, ChangeType
+from promptops_platform.changes.service import ChangeLog
+from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.errors import BadRequest, Conflict, NotFound
+from promptops_platform.workspaces import repository
+from promptops_platform.workspaces.holdings import Holding, listed
+from promptops_platform.workspaces.service import WorkspaceService, shown
+
+
+class WorkspaceRemoval:
+    """Deletes workspaces. Members and environments go along, and audit entries stay; what
+    `holdings` keep goes only by force."""
+
+    def __init__(
+        self,
+        *,
+        workspaces: WorkspaceService,
+        holdings: Sequence[Holding],
+        grants: Grants,
+        audit: AuditTrail,
+        changes: ChangeLog,
+    ) -> None:
+        self._workspaces = workspaces
+        self._holdings = holdings
+        self._grants = grants
+        self._audit = audit
+        self._changes = changes
+
+    async def remove(
+        self, transaction: Transaction, name: str, *, actor: Actor, force: bool
+    ) -> None:
+        """Delete the workspace with this id or slug.
+
+        Raises Conflict naming what it still holds, unless by `force`; BadRequest for `default`,
+        NotFound and Forbidden.
+        """
+        self._grants.require_global(actor, Permission.WORKSPACES_DELETE)
+        row = await self._workspaces.find(transaction, name, actor=actor)
+        if row.id == DEFAULT_WORKSPACE:
+            raise BadRequest("the workspace 'default' can't be deleted; clients without one use it")
+        # From here on nothing more can be made in it.
+        if await repository.lock(transaction.session, row.id, from_new_content=True) is None:
+            raise NotFound(f"workspace {name!r} not found; it was deleted meanwhile")
+        held = await self._emptied(transaction, row.id, force)
+        await repository.remove(transaction.session, row.id)
+        self._changes.record(
+            transaction, Change(ChangeType.WORKSPACE_DELETED, row.id, workspace_id=row.id)
+        )
+        self._audit.record(
+            transaction,
+            actor=actor,
+            action="delete",
+            resource="workspace",
+            resource_id=row.id,
+            key=row.slug,
+            summary=f"deleted workspace {row.name} with {listed(held)}",
+            workspace_id=row.id,
+            before={**shown(row), "held": held},
+        )
+
+    async def _emptied(
+        self, transaction: Transaction, workspace_id: str, force: bool
+    ) -> dict[str, int]:
+        """What was there, and has gone."""
+        held = {}
+        for holding in self._holdings:
+            act = holding.clear if force else holding.count
+            if number := await act(transaction, workspace_id):
+                held[holding.noun] = number
+        if held and not force:
+            raise Conflict(
+                f"workspace {workspace_id!r} still holds {listed(held)}; delete these first, or "
+                "send ?force=true to delete them with it",
+                fields={"holds": held},
+            )
+        return held

@@ -1,0 +1,259 @@
+"""What an API description lost against an earlier one: where existing callers would break.
+
+Requests may only be taken more widely, answers only be given more narrowly or with more fields.
+Additions are no losses, and neither are new values of an answer's enum: clients must take those.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Json = dict[str, Any]
+
+LOWER_BOUNDS = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties")
+UPPER_BOUNDS = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
+EXACT = ("pattern", "format", "multipleOf")
+
+
+def losses(old: Json, new: Json) -> list[str]:
+    """A sentence for each loss; none means that every caller of `old` gets on with `new`."""
+    comparison = _Comparison(old, new)
+    return [*comparison.document(), *comparison.errors()]
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """Of two documents, from the paths down to the schemas."""
+
+    old: Json
+    new: Json
+
+    def document(self) -> Iterator[str]:
+        for path, item in self.old["paths"].items():
+            for method, operation in item.items():
+                place = f"{method.upper()} {path}"
+                now = self.new["paths"].get(path, {}).get(method)
+                if now is None:
+                    yield f"{place} is gone"
+                else:
+                    yield from self.operation(place, operation, now)
+
+    def operation(self, place: str, old: Json, new: Json) -> Iterator[str]:
+        if old.get("operationId") != new.get("operationId"):
+            yield f"{place} has another operationId"
+        if self._open(self.old, old) and not self._open(self.new, new):
+            yield f"{place} now needs a token"
+        yield from self.parameters(place, old, new)
+        yield from self.request_body(place, old.get("requestBody"), new.get("requestBody"))
+        yield from self.responses(place, old["responses"], new["responses"])
+
+    @staticmethod
+    def _open(document: Json, operation: Json) -> bool:
+        return not operation.get("security", document.get("security"))
+
+    def parameters(self, place: str, old: Json, new: Json) -> Iterator[str]:
+        before = {(each["in"], each["name"]): each for each in old.get("parameters", [])}
+        after = {(each["in"], each["name"]): each for each in new.get("parameters", [])}
+        for key, parameter in before.items():
+            where = f"{place}, {key[0]} parameter {key[1]}"
+            if key not in after:
+                yield f"{where} is gone"
+                continue
+            yield from self.request(where, parameter["schema"], after[key]["schema"])
+        for key, parameter in after.items():
+            was_required = before.get(key, {}).get("required", False)
+            if parameter.get("required") and not was_required:
+                yield f"{place}, {key[0]} parameter {key[1]} is now required"
+
+    def request_body(self, place: str, old: Json | None, new: Json | None) -> Iterator[str]:
+        if new is not None and new.get("required") and not (old or {}).get("required"):
+            yield f"{place} now requires a body"
+        if old is None:
+            return
+        if new is None:
+            yield f"{place} no longer takes a body"
+            return
+        for media_type, content in old["content"].items():
+            if media_type not in new["content"]:
+                yield f"{place} no longer takes {media_type}"
+            else:
+                now = new["content"][media_type]["schema"]
+                yield from self.request(f"{place}, body", content["schema"], now)
+
+    def responses(self, place: str, old: Json, new: Json) -> Iterator[str]:
+        for status, response in old.items():
+            if int(status) >= 400:
+                continue
+            if status not in new:
+                yield f"{place} no longer answers {status}"
+                continue
+            where, now = f"{place}, answer {status}", new[status]
+            for header in response.get("headers", {}):
+                if header not in now.get("headers", {}):
+                    yield f"{where} lost the header {header}"
+            for media_type, content in response.get("content", {}).items():
+                if media_type not in now.get("content", {}):
+                    yield f"{where} is no longer {media_type}"
+                else:
+                    schema = now["content"][media_type]["schema"]
+                    yield from self.answer(where, content["schema"], schema)
+
+    def errors(self) -> Iterator[str]:
+        """All errors look alike, so their schema is compared once."""
+        old, new = (each["components"]["schemas"]["Error"] for each in (self.old, self.new))
+        yield from self.answer("the schema Error", old, new)
+
+    def request(self, where: str, old: Json, new: Json) -> Iterator[str]:
+        """Whatever could be sent must still be taken."""
+        yield from _Schemas(self.old, self.new, "request").compare(where, old, new)
+
+    def answer(self, where: str, old: Json, new: Json) -> Iterator[str]:
+        """Whatever is answered must be what callers were led to expect."""
+        yield from _Schemas(self.old, self.new, "answer").compare(where, old, new)
+
+
+@dataclass(frozen=True)
+class _Schemas:
+    """Of two schemas, in one direction."""
+
+    old: Json
+    new: Json
+    direction: Literal["request", "answer"]
+    # Pairs of references under comparison, for schemas that contain themselves.
+    open: frozenset[tuple[str, str]] = frozenset()
+
+    def compare(self, where: str, old: Json, new: Json) -> Iterator[str]:
+        pair = (old.get("$ref", ""), new.get("$ref", ""))
+        if all(pair) and pair in self.open:
+            return
+        inside = _Schemas(self.old, self.new, self.direction, self.open | {pair})
+        before = list(_alternatives(self.old, old))
+        after = list(_alternatives(self.new, new))
+        if len(before) == len(after) == 1:
+            yield from inside.one(where, before[0], after[0])
+        elif self.direction == "request":
+            yield from inside.each_in_some(where, before, after, "is no longer taken as")
+        else:
+            yield from inside.each_in_some(where, after, before, "may now also be")
+
+    def each_in_some(
+        self, where: str, these: list[Json], those: list[Json], said: str
+    ) -> Iterator[str]:
+        """These alternatives must each be one of those, or a part of one.
+
+        Where only one has the kind of this one, what it says about that is more to the point.
+        """
+        for this in these:
+            alike = [that for that in those if _kinds(this) & _kinds(that)]
+            found = [list(self._in_order(where, this, that)) for that in alike]
+            if len(alike) == 1:
+                yield from found[0]
+            elif not any(each == [] for each in found):
+                yield f"{where} {said} {_named(this)}"
+
+    def _in_order(self, where: str, this: Json, that: Json) -> Iterator[str]:
+        old, new = (this, that) if self.direction == "request" else (that, this)
+        return self.one(where, old, new)
+
+    def one(self, where: str, old: Json, new: Json) -> Iterator[str]:
+        """Of two schemas without alternatives."""
+        narrower = self.direction == "request"
+        wide, narrow = (new, old) if narrower else (old, new)
+        if not _kinds(narrow) <= _kinds(wide):
+            yield f"{where} was {_named(old)} and is now {_named(new)}"
+            return
+        if narrower:
+            yield from _limits(where, old, new)
+        elif old.get("format") != new.get("format"):
+            yield f"{where} was {_named(old)} and is now {_named(new)}"
+        yield from self.fields(where, old, new)
+        if "items" in old and "items" in new:
+            yield from self.compare(f"{where}[]", old["items"], new["items"])
+        elif "items" in (new if narrower else old):
+            yield f"{where} has other items"
+
+    def fields(self, where: str, old: Json, new: Json) -> Iterator[str]:
+        before, after = old.get("properties", {}), new.get("properties", {})
+        for name, schema in before.items():
+            if name not in after:
+                yield f"{where} lost the field {name}"
+            else:
+                yield from self.compare(f"{where}.{name}", schema, after[name])
+        extra, more = old.get("additionalProperties"), new.get("additionalProperties")
+        if isinstance(extra, dict) and isinstance(more, dict):
+            yield from self.compare(f"{where}.*", extra, more)
+        required, still = set(old.get("required", [])), set(new.get("required", []))
+        if self.direction == "request":
+            yield from (f"{where} now requires {each}" for each in sorted(still - required))
+            if extra is not False and more is False:
+                yield f"{where} no longer takes other fields"
+        else:
+            missing = sorted((required - still) & set(after))
+            yield from (f"{where} may now come without {each}" for each in missing)
+
+
+def _alternatives(document: Json, schema: Json) -> Iterator[Json]:
+    """The schemas of which a value must meet one, without references at their top."""
+    if "$ref" in schema:
+        target: Any = document
+        for name in schema["$ref"].removeprefix("#/").split("/"):
+            target = target[name]
+        yield from _alternatives(document, target)
+    elif "allOf" in schema:
+        raise NotImplementedError("allOf is not compared; teach this module what it means")
+    elif found := schema.get("anyOf", schema.get("oneOf")):
+        for each in found:
+            yield from _alternatives(document, each)
+    elif isinstance(schema.get("type"), list):
+        for each in schema["type"]:
+            yield schema | {"type": each}
+    else:
+        yield schema
+
+
+KINDS = frozenset({"null", "boolean", "integer", "fraction", "string", "array", "object"})
+
+
+def _kinds(schema: Json) -> frozenset[str]:
+    """The kinds of JSON values that it may take; a number is an integer or a fraction."""
+    kind = schema.get("type")
+    if kind is None:
+        return KINDS
+    return frozenset({"integer", "fraction"} if kind == "number" else {kind})
+
+
+def _named(schema: Json) -> str:
+    kind = schema.get("type", "anything")
+    return f"{kind} ({schema['format']})" if "format" in schema else str(kind)
+
+
+def _limits(where: str, old: Json, new: Json) -> Iterator[str]:
+    """What could be sent and is not taken any more."""
+    values, now = _values(old), _values(new)
+    if now is not None and values is None:
+        yield f"{where} takes only {_listed(now)} now"
+    elif now is not None and values is not None and values - now:
+        yield f"{where} no longer takes {_listed(values - now)}"
+    for name in LOWER_BOUNDS:
+        if name in new and (name not in old or new[name] > old[name]):
+            yield f"{where}: {name} was {old.get(name, 'free')} and is now {new[name]}"
+    for name in UPPER_BOUNDS:
+        if name in new and (name not in old or new[name] < old[name]):
+            yield f"{where}: {name} was {old.get(name, 'free')} and is now {new[name]}"
+    for name in EXACT:
+        if name in new and old.get(name) != new[name]:
+            yield f"{where}: {name} was {old.get(name, 'free')} and is now {new[name]}"
+
+
+def _values(schema: Json) -> frozenset[str] | None:
+    """The only values that are taken, as JSON; None where there is no such list."""
+    if "const" in schema:
+        return frozenset({json.dumps(schema["const"])})
+    return frozenset(map(json.dumps, schema["enum"])) if "enum" in schema else None
+
+
+def _listed(values: frozenset[str]) -> str:
+    return ", ".join(sorted(values))

@@ -1,0 +1,96 @@
+"""Schemathesis over the whole API: no 5xx, and no answer that the description doesn't declare.
+
+It reads the served document, so a new route is tried without being named here.
+"""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.platform import TOKEN, DatabaseKind, new_settings, running_platform
+from harness.postgres import Postgres
+from promptops_platform.app import openapi
+from promptops_platform.openapi.schema import operations
+
+OPERATIONS = list(operations(openapi()))
+# Shared by all operations, so that the suite takes no longer with each new one.
+EXAMPLES = 400
+FEWEST_EXAMPLES = 5
+# "coverage" tries each bound of each field and takes the longest; once is enough, on the database
+# that refuses more: PostgreSQL takes no U+0000, and no number that is too long for its column.
+PHASES = {
+    "sqlite": "examples,fuzzing,stateful",
+    "postgresql": "examples,coverage,fuzzing,stateful",
+}
+# Thirty seconds on an idle machine; this only ends what hangs.
+LONGEST_SECONDS = 300
+CHECKS = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+    "ignored_auth",
+    "unsupported_method",
+    "use_after_free",
+    "ensure_resource_availability",
+)
+
+
+def configuration() -> str:
+    """What may answer a failed step's 502 also answers 503 here, where no engine runs."""
+    expected = 'expected-statuses = ["2xx", "3xx", "4xx", 502, 503]'
+    return "\n".join(
+        f'[[operations]]\ninclude-operation-id = "{operation["operationId"]}"\n'
+        f"checks.not_a_server_error.{expected}\n"
+        for _path, _method, operation in OPERATIONS
+        if "502" in operation["responses"]
+    )
+
+
+async def schemathesis(port: int, folder: Path, phases: str) -> tuple[int, str]:
+    """Its exit code and what it printed."""
+    config = folder / "schemathesis.toml"
+    config.write_text(configuration())
+    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run"]
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        f"http://127.0.0.1:{port}/openapi.json",
+        f"--header=Authorization: Bearer {TOKEN}",
+        f"--checks={','.join(CHECKS)}",
+        f"--max-examples={max(FEWEST_EXAMPLES, EXAMPLES // len(OPERATIONS))}",
+        f"--phases={phases}",
+        "--generation-deterministic",
+        "--continue-on-failure",
+        "--warnings=off",
+        "--no-color",
+        cwd=folder,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        printed, _ = await asyncio.wait_for(process.communicate(), LONGEST_SECONDS)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return process.returncode or 0, printed.decode()
+
+
+@pytest.mark.timeout(LONGEST_SECONDS + 30)
+async def test_nothing_that_is_sent_brings_an_undeclared_answer(
+    database_kind: DatabaseKind,
+    postgres: Postgres,
+    data_folder: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    # Its own platform: a deleted workspace or an ended session is nobody else's.
+    settings = await new_settings(database_kind, postgres, data_folder, engine_wait_seconds=0.01)
+    async with running_platform(settings) as running:
+        exit_code, printed = await schemathesis(running.port, data_folder, PHASES[database_kind])
+    # The platform's log of all requests would bury what is said here.
+    capsys.readouterr()
+    assert f"Tested: {len(OPERATIONS)}" in printed, printed
+    assert exit_code == 0, printed

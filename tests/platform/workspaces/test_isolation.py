@@ -1,0 +1,391 @@
+"""A restricted workspace exists for its members and admins only, whatever is asked."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from harness.people import (
+    join,
+    logged_in,
+    new_api_key,
+    new_session,
+    new_user,
+    new_workspace,
+    sent,
+)
+from harness.platform import (
+    RunningPlatform,
+    new_key,
+    new_settings,
+    next_event,
+    running_platform,
+    until,
+)
+from harness.postgres import Postgres
+from promptops_flows.engine_client import RunFinished
+from promptops_platform.runs.service import NewRun
+
+
+@dataclass
+class Place:
+    """A restricted workspace with something of each kind, and callers of each kind."""
+
+    platform: RunningPlatform
+    workspace: str
+    slug: str
+    prompt: dict[str, Any]
+    workflow: dict[str, Any]
+    run: str
+    api_key: dict[str, Any]
+    # Who must not know of it, by name.
+    outsiders: dict[str, httpx.AsyncClient]
+    # A global viewer who is editor in it, and a global editor who is viewer in it.
+    writer: httpx.AsyncClient
+    reader: httpx.AsyncClient
+
+    def ids(self) -> set[str]:
+        """What must stand in no answer to an outsider."""
+        secret = {self.workspace, self.slug, self.run, self.api_key["id"]}
+        return secret | {
+            each[name] for each in (self.prompt, self.workflow) for name in ("id", "key")
+        }
+
+
+@pytest_asyncio.fixture(scope="module")
+async def place(platform: RunningPlatform) -> AsyncIterator[Place]:
+    writer, reader = await new_user(platform, "viewer"), await new_user(platform, "editor")
+    workspace = await new_workspace(platform, "restricted", editor=writer, viewer=reader)
+    prompt = await platform.create(env="prod", workspace=workspace, content="secret")
+    await platform.publish(prompt["id"])
+    steps = {"key": new_key(), "steps": [], "workspace": workspace}
+    workflow = sent(await platform.http.post("/api/workflows", json=steps))
+    key = {"name": new_key(), "workspace": workspace}
+    api_key = sent(await platform.http.post("/api/keys", json=key))
+    slug = sent(await platform.http.get(f"/api/workspaces/{workspace}"))["slug"]
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        outsiders = {
+            "viewer": await enter(logged_in(platform, await new_user(platform, "viewer"))),
+            "editor": await enter(logged_in(platform, await new_user(platform, "editor"))),
+            "unbound key": await enter(platform.client(await new_api_key(platform, role="editor"))),
+            "admin key of another workspace": await enter(
+                platform.client(
+                    await new_api_key(
+                        platform, role="admin", workspace=await new_workspace(platform)
+                    )
+                )
+            ),
+        }
+        yield Place(
+            platform,
+            workspace,
+            slug,
+            prompt,
+            workflow,
+            await ended_run(platform, workspace),
+            api_key,
+            outsiders,
+            await enter(logged_in(platform, writer)),
+            await enter(logged_in(platform, reader)),
+        )
+
+
+OUTSIDERS = ("viewer", "editor", "unbound key", "admin key of another workspace")
+
+
+@pytest.fixture(params=OUTSIDERS)
+def outsider(request: pytest.FixtureRequest, place: Place) -> httpx.AsyncClient:
+    return place.outsiders[request.param]
+
+
+async def ended_run(platform: RunningPlatform, workspace: str) -> str:
+    """An entry of the run log."""
+    run = NewRun(
+        id=new_key()[:36],
+        workspace_id=workspace,
+        source="workflow",
+        ref_key="x",
+        flow_run_id="f",
+        flow_run_url=None,
+    )
+    async with platform.platform.database.write() as transaction:
+        await platform.platform.runs.open(transaction, run)
+    async with platform.platform.database.write() as transaction:
+        end = RunFinished(status="ok", output="secret")
+        await platform.platform.runs.close(transaction, run.id, end)
+    return run.id
+
+
+def reads(place: Place) -> list[str]:
+    """Paths that name something in the workspace."""
+    prompt = f"/api/prompts/{place.prompt['id']}"
+    found = [prompt, f"{prompt}/versions", f"/api/workflows/{place.workflow['id']}"]
+    found += [f"/api/runs/{place.run}", f"/api/sdk/prompts/{place.prompt['key']}"]
+    for name in (place.workspace, place.slug):
+        here = f"/api/workspaces/{name}"
+        found += [here, f"{here}/members", f"{here}/environments"]
+        found += [f"/api/prompts?workspace={name}", f"/api/workflows?workspace={name}"]
+        found.append(f"/api/sdk/prompts/{place.prompt['key']}?workspace={name}")
+    return found
+
+
+def writes(place: Place) -> list[tuple[str, str, dict[str, Any]]]:
+    """Method, path and body of changes to it, that an editor there may make."""
+    prompt, workflow = (
+        f"/api/prompts/{place.prompt['id']}",
+        f"/api/workflows/{place.workflow['id']}",
+    )
+    identified = {"id": place.prompt["id"]}
+    found: list[tuple[str, str, dict[str, Any]]] = [
+        ("PUT", prompt, {"content": "x"}),
+        ("POST", "/api/prompts/publish", identified),
+        ("POST", "/api/prompts/rollback", identified | {"version": "v1"}),
+        ("PUT", workflow, {"name": "x"}),
+        ("POST", f"/api/prompts?workspace={place.workspace}", {"key": new_key()}),
+    ]
+    for name in (place.workspace, place.slug):
+        for field in ("workspace", "workspace_id"):
+            found.append(("POST", "/api/prompts", {"key": new_key(), field: name}))
+            found.append(("POST", "/api/workflows", {"key": new_key(), "steps": [], field: name}))
+    return found
+
+
+def removals(place: Place) -> list[tuple[str, str, dict[str, Any]]]:
+    """Changes that would end the tests' own things."""
+    here = f"/api/workspaces/{place.workspace}"
+    return [
+        ("DELETE", f"/api/prompts/{place.prompt['id']}", {}),
+        ("DELETE", f"/api/workflows/{place.workflow['id']}", {}),
+        ("DELETE", f"/api/keys/{place.api_key['id']}", {}),
+        ("DELETE", here, {}),
+        ("PUT", here, {"visibility": "open"}),
+        ("PUT", f"{here}/members/admin", {"role": "viewer"}),
+        ("DELETE", f"{here}/members/admin", {}),
+        ("PUT", f"{here}/environments", {"environments": [{"name": "x"}]}),
+        ("POST", "/api/keys", {"name": "k", "workspace": place.workspace}),
+    ]
+
+
+async def test_no_list_shows_anything_of_it(place: Place, outsider: httpx.AsyncClient) -> None:
+    async with place.platform.watch(workspace=place.workspace, app=place.slug):
+        for path in (
+            "/api/workspaces",
+            "/api/prompts",
+            f"/api/prompts?q={place.prompt['key']}",
+            "/api/workflows",
+            "/api/runs?limit=200",
+            "/api/audit?limit=200",
+            "/api/clients",
+            "/api/keys",
+        ):
+            answer = await outsider.get(path)
+            assert answer.status_code == 200 or path == "/api/keys", answer.text
+            found = [each for each in place.ids() if f'"{each}"' in answer.text]
+            assert not found, path
+
+
+async def test_whatever_names_it_is_not_found(place: Place, outsider: httpx.AsyncClient) -> None:
+    for path in reads(place):
+        answer = await outsider.get(path)
+        assert answer.status_code == 404, path
+        assert "secret" not in answer.text
+    run = await outsider.post(f"/api/workflows/{place.workflow['id']}/run", json={})
+    assert run.status_code == 404
+
+
+async def test_nothing_of_it_can_be_changed(place: Place, outsider: httpx.AsyncClient) -> None:
+    everywhere = "/api/prompts", "/api/workflows"
+    for method, path, body in [*writes(place), *removals(place)]:
+        answer = await outsider.request(method, path, json=body)
+        # The guard's 403 says what the caller lacks everywhere, not what is there.
+        assert answer.status_code in {403, 404}, (method, path, answer.text)
+        if answer.status_code == 403:
+            unknown = path.replace(place.workspace, "x").replace(place.prompt["id"], "x")
+            unknown = unknown.replace(place.workflow["id"], "x").replace(place.api_key["id"], "x")
+            same = await outsider.request(method, unknown, json=body)
+            assert same.status_code == 403 or path in everywhere, (method, path)
+    prompt = sent(await place.platform.http.get(f"/api/prompts/{place.prompt['id']}"))
+    assert prompt["content"] == "secret"
+    editor = place.outsiders["editor"]
+    for method, path, body in writes(place):
+        assert (await editor.request(method, path, json=body)).status_code == 404, (method, path)
+    other = place.outsiders["admin key of another workspace"]
+    for method, path, body in [*writes(place), *removals(place)]:
+        answer = await other.request(method, path, json=body)
+        deleting_workspaces = (method, path) == ("DELETE", f"/api/workspaces/{place.workspace}")
+        assert answer.status_code == (403 if deleting_workspaces else 404), (method, path)
+
+
+async def test_totals_and_statistics_do_not_count_it(
+    place: Place, outsider: httpx.AsyncClient
+) -> None:
+    async def figures(client: httpx.AsyncClient) -> list[Any]:
+        return [
+            (await client.get("/api/audit?limit=1")).json()["total"],
+            (await client.get("/api/runs?limit=1")).json()["total"],
+            (await client.get("/api/runs/stats")).json(),
+        ]
+
+    before, known = await figures(outsider), await figures(place.reader)
+    await place.platform.create(workspace=place.workspace)
+    await ended_run(place.platform, place.workspace)
+    assert await figures(outsider) == before
+    audit, runs, stats = await figures(place.reader)
+    assert (audit, runs, stats["total"]) == (known[0] + 1, known[1] + 1, known[2]["total"] + 1)
+
+
+async def test_a_watch_hears_nothing_of_it(place: Place) -> None:
+    platform = place.platform
+    async with AsyncExitStack() as stack:
+        watches = []
+        for client in place.outsiders.values():
+            token = client.headers["authorization"].removeprefix("Bearer ")
+            for query in ({}, {"workspace": place.workspace}, {"workspace": place.slug}):
+                watch = platform.watch(token=token, namespace="prod", **query)
+                watches.append((query, token, await stack.enter_async_context(watch)))
+        member = await stack.enter_async_context(
+            platform.watch(
+                token=place.reader.headers["authorization"].removeprefix("Bearer "),
+                workspace=place.slug,
+            )
+        )
+        made = await platform.create(env="prod", workspace=place.workspace)
+        assert (await next_event(member))["id"] == made["id"]
+        last = await platform.create(env="prod")
+        for query, token, watch in watches:
+            if not query and token != bound_key(place):
+                assert (await next_event(watch))["id"] == last["id"]
+            else:
+                # Its own workspace, or one that doesn't exist for it: both are silent.
+                with pytest.raises(TimeoutError):
+                    await asyncio.wait_for(watch.recv(), 0.05)
+
+
+def bound_key(place: Place) -> str:
+    header = place.outsiders["admin key of another workspace"].headers["authorization"]
+    return header.removeprefix("Bearer ")
+
+
+async def test_members_have_their_role_there(place: Place) -> None:
+    for client, role in ((place.writer, "editor"), (place.reader, "viewer")):
+        here = sent(await client.get(f"/api/workspaces/{place.workspace}"))
+        assert here["role"] == role
+        for path in reads(place):
+            assert (await client.get(path)).status_code == 200, path
+        run = await client.post(f"/api/workflows/{place.workflow['id']}/run", json={})
+        assert run.status_code == 503, "it would have run, were there an engine"
+        listed = sent(await client.get("/api/prompts"))
+        assert place.prompt["id"] in {each["id"] for each in listed}
+    for method, path, body in writes(place):
+        refused = await place.reader.request(method, path, json=body)
+        assert refused.status_code == 403, (method, path)
+        assert refused.json()["error"] == "forbidden: requires editor role"
+    for method, path, body in removals(place):
+        refused = await place.reader.request(method, path, json=body)
+        assert refused.status_code in {403, 404}, (method, path)
+    prompt = sent(
+        await place.writer.post(
+            "/api/prompts", json={"key": new_key(), "workspace": place.workspace}
+        )
+    )
+    url = f"/api/prompts/{prompt['id']}"
+    assert (await place.writer.put(url, json={"content": "x"})).status_code == 200
+    assert (await place.writer.post("/api/prompts/publish", json={"id": prompt["id"]})).is_success
+    assert (await place.writer.delete(url)).status_code == 200
+    elsewhere = await place.writer.post("/api/prompts", json={"key": new_key()})
+    assert elsewhere.status_code == 403, "in default the writer is a viewer"
+
+
+async def test_the_same_key_is_served_from_what_the_caller_may_see(place: Place) -> None:
+    key = new_key()
+    await place.platform.create(key, env="prod", workspace=place.workspace, content="secret")
+    below = await new_workspace(place.platform)
+    await place.platform.create(key, env="prod", workspace=below, content="for all")
+    contents = [
+        (await client.get(f"/api/sdk/prompts/{key}")).json()["content"]
+        for client in (place.reader, place.outsiders["viewer"], place.outsiders["unbound key"])
+    ]
+    assert contents == ["secret", "for all", "for all"]
+
+
+async def test_a_key_of_it_sees_nothing_else(place: Place) -> None:
+    platform = place.platform
+    open_one = await platform.create(env="prod")
+    async with platform.client(
+        await new_api_key(platform, role="admin", workspace=place.workspace)
+    ) as client:
+        listed = sent(await client.get("/api/workspaces"))
+        assert [each["id"] for each in listed] == [place.workspace]
+        prompts = sent(await client.get("/api/prompts"))
+        assert {each["workspace_id"] for each in prompts} == {place.workspace}
+        for path in (
+            f"/api/prompts/{open_one['id']}",
+            f"/api/sdk/prompts/{open_one['key']}",
+            "/api/workspaces/default",
+            "/api/prompts?workspace=default",
+        ):
+            assert (await client.get(path)).status_code == 404, path
+        named = await client.get(
+            f"/api/sdk/prompts/{place.prompt['key']}", params={"workspace": "default"}
+        )
+        assert named.json()["content"] == "secret", "the key's own workspace wins"
+
+
+async def test_a_member_who_is_put_out_hears_nothing_more(platform: RunningPlatform) -> None:
+    user = await new_user(platform, "viewer")
+    workspace = await new_workspace(platform, "restricted", viewer=user)
+    token = await new_session(platform, user)
+    async with (
+        platform.watch(token=token, workspace=workspace) as named,
+        platform.watch(token=token) as anywhere,
+    ):
+        seen = await platform.create(workspace=workspace)
+        for watch in (named, anywhere):
+            assert (await next_event(watch))["id"] == seen["id"]
+        url = f"/api/workspaces/{workspace}/members/{user['id']}"
+        assert (await platform.http.delete(url)).status_code == 200
+        await platform.create(workspace=workspace)
+        elsewhere = await platform.create()
+        assert (await next_event(anywhere))["id"] == elsewhere["id"]
+        await join(platform, workspace, user, "viewer")
+        back = await platform.create(workspace=workspace)
+        assert (await next_event(named))["id"] == back["id"], "and nothing of the time between"
+
+
+async def test_visibility_takes_effect_on_every_replica(
+    postgres: Postgres, data_folder: Path
+) -> None:
+    settings = await new_settings("postgresql", postgres, data_folder)
+    async with running_platform(settings) as one, running_platform(settings) as two:
+        two.platform.feed._poll = 3600
+        viewer = await new_user(one, "viewer")
+        workspace = await new_workspace(one)
+        prompt = await one.create(env="prod", workspace=workspace)
+        url = f"/api/workspaces/{workspace}"
+        fetch = f"/api/sdk/prompts/{prompt['key']}"
+
+        async def seen() -> list[int]:
+            """On the other replica, by the session that was opened on the first."""
+            feed = two.platform.feed
+            await until(lambda: feed.applied >= one.platform.feed.applied, 1.0)
+            return [(await client.get(path)).status_code for path in (url, fetch)]
+
+        async with two.client(await new_session(one, viewer)) as client:
+            assert await seen() == [200, 200]
+            await one.http.put(url, json={"visibility": "restricted"})
+            assert await seen() == [404, 404]
+            await join(one, workspace, viewer, "viewer")
+            assert await seen() == [200, 200]
+            await one.http.delete(f"{url}/members/{viewer['id']}")
+            assert await seen() == [404, 404]
+            await one.http.put(url, json={"visibility": "open"})
+            assert await seen() == [200, 200]
+            await one.http.delete(f"{url}?force=true")
+            assert await seen() == [404, 404]
