@@ -93,8 +93,6 @@ class Promotion:
     async def _taken(
         self, transaction: Transaction, prompt_id: str, order: Order, actor: Actor
     ) -> _Copy:
-        # Before any other lock, as a deletion of the workspace has it.
-        await repository.hold_workspace_of(transaction.session, prompt_id)
         source = await self._prompts.get(
             transaction, prompt_id, actor=actor, permission=Permission.PROMPTS_WRITE
         )
