@@ -45,6 +45,7 @@ from promptops_platform.openapi.schema import describe
 from promptops_platform.prompts import endpoints as prompts_endpoints
 from promptops_platform.prompts.history import ServedHistory
 from promptops_platform.prompts.holding import PromptHolding
+from promptops_platform.prompts.promotion import Promotion
 from promptops_platform.prompts.service import PromptService
 from promptops_platform.realtime import endpoints as realtime_endpoints
 from promptops_platform.realtime.fetch import PATH as FETCH_PATH
@@ -98,6 +99,7 @@ ROOMS = (
     "members",
     "environment_list",
     "prompts",
+    "promotion",
     "rollouts",
     "workflows",
     "runs",
@@ -148,6 +150,14 @@ class Platform:
             environments=self.environments,
             history=self.history,
             rollouts=RolloutEnding(rollout_audit, clock),
+            audit=audit,
+            changes=changes,
+            clock=clock,
+        )
+        self.promotion = Promotion(
+            prompts=self.prompts,
+            environments=self.environments,
+            history=self.history,
             audit=audit,
             changes=changes,
             clock=clock,

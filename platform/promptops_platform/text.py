@@ -139,6 +139,7 @@ Content = Annotated[
     _pattern(_NO_CONTENT),
     AfterValidator(refuse_unprintable),
 ]
+JsonObject = Annotated[dict[str, Any], AfterValidator(_refuse_unprintable_inside)]
 Json = Annotated[Any, AfterValidator(_refuse_unprintable_inside)]
 
 # "Not given" and the empty text are the same to existing clients in these places.

@@ -1,6 +1,7 @@
 """Who calls."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from promptops_platform.access.permissions import Role
 
@@ -12,7 +13,8 @@ class Actor:
     """An authenticated caller, or the platform itself.
 
     `name` stands in the audit trail. `role` counts in open workspaces; a key of one workspace has
-    it there only. `credential` is the hash of the session token or key, None for the static token.
+    it there only. `credential` is the hash of the session token or key, None for the static token;
+    `expires_at` is an API key's.
     """
 
     name: str
@@ -21,6 +23,7 @@ class Actor:
     credential: str | None = None
     workspace_id: str | None = None
     environments: frozenset[str] = EVERY_ENVIRONMENT
+    expires_at: datetime | None = None
     address: str = ""
     request_id: str = ""
 

@@ -42,12 +42,12 @@ class Authenticator:
         self._credentials.note_use(credential)
         return credential.actor
 
-    def is_valid(self, actor: Actor) -> bool:
-        """Whether what `actor` came with is still valid, and still means the same."""
+    def current(self, actor: Actor) -> Actor | None:
+        """The same caller with the rights of now; None where the session or key has ended."""
         if actor.credential is None:
-            return True
+            return actor
         credential = self._credentials.find(actor.credential)
-        return credential is not None and credential.actor.role == actor.role
+        return None if credential is None else credential.actor
 
     async def authenticate(self, token: str | None) -> Actor:
         """The caller; raises Unauthorized. A session or key that another replica made a moment ago

@@ -1,6 +1,6 @@
 """Sessions and API keys in memory, so that no fetch or watch asks the database who calls."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from promptops_platform.access import repository
@@ -40,13 +40,19 @@ class CredentialMirror:
         """Remember that it was used now; somebody writes it later."""
         self._used[credential.id] = self._clock.now()
 
-    def take_uses(self) -> list[tuple[Credential, datetime]]:
-        """Which were used since the last call, and when."""
+    def take_uses(self) -> dict[str, datetime]:
+        """When sessions and keys were used since the last call, by id."""
         used, self._used = self._used, {}
-        found = (
-            (self._by_hash.get(self._hash_by_id.get(each, "")), at) for each, at in used.items()
-        )
-        return [(credential, at) for credential, at in found if credential is not None]
+        return used
+
+    def give_back_uses(self, used: Mapping[str, datetime]) -> None:
+        """Remember again what could not be written."""
+        self._used = {**used, **self._used}
+
+    def by_id(self, ids: Iterable[str]) -> list[Credential]:
+        """Those of them that are still known."""
+        found = (self._by_hash.get(self._hash_by_id.get(each, "")) for each in ids)
+        return [each for each in found if each is not None]
 
     async def load(self) -> None:
         async with self._database.read() as transaction:

@@ -1,5 +1,6 @@
 """API keys for SDKs and scripts."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -50,7 +51,7 @@ class KeyService:
             prefix=None if prefix is None else shown_prefix(prefix),
             text=text,
         )
-        return [row for row in rows if self._may_manage(actor, row.workspace_id)]
+        return [row for row in rows if self._may_manage(actor, row)]
 
     async def create(
         self,
@@ -65,12 +66,13 @@ class KeyService:
     ) -> tuple[ApiKeyRow, str]:
         """Make a key; returns it with the secret, which is stored nowhere.
 
-        Raises NotFound for an unknown workspace, Forbidden, and BadRequest for an expiry in the
-        past.
+        Raises NotFound for an unknown workspace, BadRequest for an expiry in the past, and
+        Forbidden; a key makes no key that may more than itself, or for longer.
         """
         workspace_id = self._workspace(actor, workspace) or actor.workspace_id
         self._require(actor, workspace_id)
         _refuse_wider(actor, environments)
+        _refuse_longer(actor, expires_at)
         session = transaction.session
         if workspace_id and not await repository.hold_workspace(session, workspace_id):
             raise NotFound(f"workspace {workspace_id!r} not found; it was deleted meanwhile")
@@ -97,8 +99,8 @@ class KeyService:
 
     async def revoke(self, transaction: Transaction, key_id: str, *, actor: Actor) -> ApiKeyRow:
         """Delete a key: it is refused from now on, and its connections end; raises NotFound."""
-        row = await repository.api_key(transaction.session, key_id)
-        if row is None or not self._may_manage(actor, row.workspace_id):
+        row = await repository.api_key(transaction.session, key_id, lock=True)
+        if row is None or not self._may_manage(actor, row):
             raise NotFound(f"API key {key_id!r} not found; GET /api/keys lists them")
         await transaction.session.delete(row)
         self._recorded(
@@ -106,9 +108,10 @@ class KeyService:
         )
         return row
 
-    async def note_use(self, transaction: Transaction, key_id: str, at: datetime) -> None:
-        """Remember when a key was last used."""
-        await repository.note_key_use(transaction.session, key_id, at)
+    async def note_uses(self, transaction: Transaction, uses: Mapping[str, datetime]) -> None:
+        """Remember when keys were last used, by id."""
+        if uses:
+            await repository.note_key_uses(transaction.session, uses)
 
     def _workspace(self, actor: Actor, name: str | None) -> str | None:
         if name is None:
@@ -124,9 +127,10 @@ class KeyService:
         else:
             self._grants.require(actor, Permission.KEYS_WRITE, workspace_id)
 
-    def _may_manage(self, actor: Actor, workspace_id: str | None) -> bool:
+    def _may_manage(self, actor: Actor, row: ApiKeyRow) -> bool:
         try:
-            self._require(actor, workspace_id)
+            self._require(actor, row.workspace_id)
+            _refuse_wider(actor, row.environments)
         except Forbidden:
             return False
         return True
@@ -158,10 +162,17 @@ class KeyService:
 
 
 def _refuse_wider(actor: Actor, environments: list[str]) -> None:
-    """A limited key makes no key with wider limits."""
+    """A key that is limited to environments manages no key with wider limits."""
     if actor.environments and (not environments or not actor.environments.issuperset(environments)):
         allowed = ", ".join(sorted(actor.environments))
         raise Forbidden(f"forbidden: environments must be among {allowed}, as your own key's are")
+
+
+def _refuse_longer(actor: Actor, expires_at: datetime | None) -> None:
+    """A key that expires makes no key that outlives it."""
+    if actor.expires_at is not None and (expires_at is None or expires_at > actor.expires_at):
+        until = actor.expires_at.isoformat()
+        raise Forbidden(f"forbidden: expires_at must be {until} or earlier, as your own key's is")
 
 
 def _shown(row: ApiKeyRow) -> dict[str, Any]:

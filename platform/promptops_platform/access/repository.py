@@ -1,6 +1,6 @@
 """SQL of users, sessions, API keys, login tries and roles within workspaces."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.permissions import Role, known_key_role, known_role
-from promptops_platform.db.search import LIKE_ESCAPE, containing, literal
+from promptops_platform.db.search import LIKE_ESCAPE, containing
 from promptops_platform.db.tables import (
     ApiKeyRow,
     LoginTryRow,
@@ -55,7 +55,11 @@ async def user_by_name(
 
 
 async def admins(session: AsyncSession) -> list[str]:
-    """Ids of all admins, locked until the commit, so that two can't remove each other."""
+    """Ids of all admins, locked until the commit, so that two can't remove each other.
+
+    To be asked before any other user is locked: otherwise two who remove each other would wait
+    for each other.
+    """
     rows = await session.scalars(
         select(UserRow.id).where(UserRow.role == Role.ADMIN).order_by(UserRow.id).with_for_update()
     )
@@ -66,12 +70,6 @@ async def default_password_users(session: AsyncSession) -> list[str]:
     """Names of the accounts whose seeded password was never changed."""
     names = await session.scalars(select(UserRow.username).where(UserRow.has_default_password))
     return list(names)
-
-
-async def set_password_hash(session: AsyncSession, user_id: str, password_hash: str) -> None:
-    await session.execute(
-        update(UserRow).where(UserRow.id == user_id).values(password_hash=password_hash)
-    )
 
 
 async def remove_user(session: AsyncSession, user_id: str) -> None:
@@ -131,6 +129,7 @@ def _key_credential(row: ApiKeyRow) -> Credential:
         credential=row.token_hash,
         workspace_id=row.workspace_id,
         environments=frozenset(row.environments),
+        expires_at=row.expires_at,
     )
     return Credential(row.id, row.token_hash, actor, row.expires_at, is_session=False)
 
@@ -147,19 +146,27 @@ async def close_sessions(session: AsyncSession, user_id: str) -> None:
     await session.execute(delete(SessionRow).where(SessionRow.user_id == user_id))
 
 
-async def move_expiry(session: AsyncSession, session_id: str, expires_at: datetime) -> bool:
-    """Let a session live longer; False where it has ended meanwhile."""
-    moved = await session.execute(
-        update(SessionRow)
-        .where(SessionRow.id == session_id, SessionRow.expires_at < expires_at)
-        .values(expires_at=expires_at)
-        .returning(SessionRow.id)
+async def move_expiries(session: AsyncSession, moved: Mapping[str, datetime]) -> list[str]:
+    """Let sessions live until these times, by id; returns which do so.
+
+    A row that somebody else holds is left out, so that this never waits for one while it holds
+    others: it is being closed, or moved by another replica.
+    """
+    rows = await session.scalars(
+        select(SessionRow).where(SessionRow.id.in_(moved)).with_for_update(skip_locked=True)
     )
-    return moved.first() is not None
+    found = [row for row in rows if row.expires_at < moved[row.id]]
+    for row in found:
+        row.expires_at = moved[row.id]
+    return [row.id for row in found]
 
 
 async def delete_expired(session: AsyncSession, now: datetime) -> None:
-    await session.execute(delete(SessionRow).where(SessionRow.expires_at <= now))
+    """Delete the sessions that have expired, but for those that somebody else holds."""
+    over = select(SessionRow.id).where(SessionRow.expires_at <= now)
+    await session.execute(
+        delete(SessionRow).where(SessionRow.id.in_(over.with_for_update(skip_locked=True)))
+    )
 
 
 async def api_keys(
@@ -183,14 +190,15 @@ def _filtered_keys(
     if workspace_id is not None:
         query = query.where(ApiKeyRow.workspace_id == workspace_id)
     if prefix is not None:
-        query = query.where(ApiKeyRow.prefix.like(f"{literal(prefix)}%", escape=LIKE_ESCAPE))
+        # Not LIKE, which takes no notice of case in SQLite.
+        query = query.where(func.substr(ApiKeyRow.prefix, 1, len(prefix)) == prefix)
     if text is not None:
         query = query.where(ApiKeyRow.name.ilike(containing(text), escape=LIKE_ESCAPE))
     return query
 
 
-async def api_key(session: AsyncSession, key_id: str) -> ApiKeyRow | None:
-    return await session.get(ApiKeyRow, key_id)
+async def api_key(session: AsyncSession, key_id: str, *, lock: bool = False) -> ApiKeyRow | None:
+    return await session.get(ApiKeyRow, key_id, with_for_update=lock)
 
 
 async def count_keys(session: AsyncSession, workspace_id: str) -> int:
@@ -210,16 +218,17 @@ async def clear_keys(session: AsyncSession, workspace_id: str) -> int:
     return len(gone.all())
 
 
-async def note_key_use(session: AsyncSession, key_id: str, at: datetime) -> None:
-    """Another replica may have noted a later use."""
-    await session.execute(
-        update(ApiKeyRow)
-        .where(
-            ApiKeyRow.id == key_id,
-            or_(ApiKeyRow.last_used_at.is_(None), ApiKeyRow.last_used_at < at),
-        )
-        .values(last_used_at=at)
+async def note_key_uses(session: AsyncSession, uses: Mapping[str, datetime]) -> None:
+    """Note when keys were last used, by id; another replica may have noted a later use.
+
+    A row that somebody else holds is left out, as in `move_expiries`.
+    """
+    rows = await session.scalars(
+        select(ApiKeyRow).where(ApiKeyRow.id.in_(uses)).with_for_update(skip_locked=True)
     )
+    for row in rows:
+        if row.last_used_at is None or row.last_used_at < uses[row.id]:
+            row.last_used_at = uses[row.id]
 
 
 async def count_try(
@@ -257,7 +266,11 @@ async def take_back_try(session: AsyncSession, subject: str) -> None:
 
 
 async def delete_old_tries(session: AsyncSession, before: datetime) -> None:
-    await session.execute(delete(LoginTryRow).where(LoginTryRow.started_at <= before))
+    """Delete what no window counts any more, but for rows that somebody else holds."""
+    old = select(LoginTryRow.subject).where(LoginTryRow.started_at <= before)
+    await session.execute(
+        delete(LoginTryRow).where(LoginTryRow.subject.in_(old.with_for_update(skip_locked=True)))
+    )
 
 
 async def workspaces(session: AsyncSession) -> list[WorkspaceRow]:

@@ -1,6 +1,6 @@
 """The bodies of the access routes."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StringConstraints
@@ -13,12 +13,24 @@ from promptops_platform.text import Label, Line, Name, OptionalLine, refuse_unpr
 
 LONGEST_PASSWORD = 1024
 MOST_ENVIRONMENTS = 50
+# With what is put before it, it stands as the author of what the key changes.
+LONGEST_KEY_NAME = 100
 
 Password = Annotated[
     str, StringConstraints(max_length=LONGEST_PASSWORD), AfterValidator(refuse_unprintable)
 ]
 NewPassword = Annotated[Password, StringConstraints(min_length=1)]
 Username = Annotated[Name, StringConstraints(min_length=1)]
+
+
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is no time that a calendar has in UTC; name another one") from None
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 
 class LoginRequest(BaseModel):
@@ -99,13 +111,13 @@ class ApiKeyCreate(BaseModel):
 
     model_config = example(name="shop", role="sdk", workspace="support", environments=["prod"])
 
-    name: Annotated[Name, StringConstraints(min_length=1)]
+    name: Annotated[Name, StringConstraints(min_length=1, max_length=LONGEST_KEY_NAME)]
     role: Role = Field(
         default=Role.SDK, description="`sdk` may only fetch, watch and report what it has applied."
     )
     workspace: OptionalLine = Field(default=None, description="Id or slug.")
     environments: list[Label] = Field(default=[], max_length=MOST_ENVIRONMENTS)
-    expires_at: AwareDatetime | None = None
+    expires_at: Moment | None = None
 
 
 _KEY: dict[str, Any] = {

@@ -1,5 +1,6 @@
 """Logins and sessions."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -15,12 +16,20 @@ from promptops_platform.changes.service import ChangeLog
 from promptops_platform.clock import Clock
 from promptops_platform.db.tables import SessionRow, UserRow
 from promptops_platform.db.unit_of_work import Database, Transaction
-from promptops_platform.errors import BadRequest, StartRefused, Unauthorized
+from promptops_platform.errors import (
+    BadRequest,
+    StartRefused,
+    TooManyRequests,
+    Unauthorized,
+)
 from promptops_platform.ids import new_id
 
 SEEDED_USER = "admin"
 SEEDED_PASSWORD = "admin"  # noqa: S105  documented, warned of at every start
 WRONG = "wrong user name or password"
+# What is stored may change while the password is compared: by another login, which made a longer
+# hash of it, or because there is another password now. The second comparison tells.
+COMPARISONS = 2
 
 
 class AuditRecorder(Protocol):
@@ -80,27 +89,22 @@ class AccessService:
         """
         if username is None or password is None:
             raise BadRequest("give username and password, or token")
-        user = await self._checked(username, password, address)
-        grown = await hash_password(password) if needs_rehash(user.password_hash) else None
-        token = new_session_token()
-        async with self._database.write() as transaction:
-            # It may have been deleted, or got another password, while the old one was compared.
-            current = await repository.user(transaction.session, user.id, lock=True)
-            if current is None or current.password_hash != user.password_hash:
-                raise Unauthorized(WRONG)
-            if grown:
-                current.password_hash = grown
-            await self._throttle.succeeded(transaction, username, address)
-            await self._open_session(transaction, current.id, token)
-            actor = Actor(
-                current.username,
-                known_role(current.role),
-                current.id,
-                address=address,
-                request_id=request_id,
-            )
-            self._audited(transaction, actor, current, "logged in", "login")
-        return actor, token
+        await self._throttle.count(username, address)
+        for _ in range(COMPARISONS):
+            user, grown = await self._compared(username, password, address)
+            async with self._database.write() as transaction:
+                row = await repository.user(transaction.session, user.id, lock=True)
+                if row is not None and row.password_hash == user.password_hash:
+                    row.password_hash = grown or row.password_hash
+                    await self._throttle.succeeded(transaction, username, address)
+                    token = self._open_session(transaction, row.id)
+                    role = known_role(row.role)
+                    actor = Actor(
+                        row.username, role, row.id, address=address, request_id=request_id
+                    )
+                    self._audited(transaction, actor, row, "logged in", "login")
+                    return actor, token
+        raise Unauthorized(WRONG)
 
     async def logout(self, transaction: Transaction, actor: Actor) -> None:
         """End the caller's session; the static token and API keys have none and stay valid."""
@@ -121,7 +125,7 @@ class AccessService:
         """
         if actor.user_id is None:
             raise BadRequest("this token has no password; log in as a user to change one")
-        user = await self._checked_own(actor, current)
+        user = await self._compared_own(actor, current)
         hashed = await hash_password(new)
         async with self._database.write() as transaction:
             row = await repository.user(transaction.session, user.id, lock=True)
@@ -139,10 +143,19 @@ class AccessService:
         await repository.close_sessions(transaction.session, row.id)
         self._changes.record(transaction, Change(ChangeType.USER_CHANGED, row.id))
 
-    async def extend(self, transaction: Transaction, session_id: str, used_at: datetime) -> None:
-        """Let a session that was used live on for its whole lifetime from then."""
-        if await repository.move_expiry(transaction.session, session_id, used_at + self._lifetime):
+    async def extend(self, transaction: Transaction, used: Mapping[str, datetime]) -> None:
+        """Let sessions that were used, by id, live on for their whole lifetime from then."""
+        if not used:
+            return
+        moved = {session_id: at + self._lifetime for session_id, at in used.items()}
+        for session_id in await repository.move_expiries(transaction.session, moved):
             self._changes.record(transaction, Change(ChangeType.SESSION_SAVED, session_id))
+
+    async def clean(self) -> None:
+        """Delete expired sessions and login tries that count no more."""
+        async with self._database.write() as transaction:
+            await repository.delete_expired(transaction.session, self._clock.now())
+            await self._throttle.clean(transaction)
 
     async def seed(
         self, transaction: Transaction, *, password: str | None, production: bool
@@ -154,6 +167,11 @@ class AccessService:
                 raise StartRefused(
                     "PROMPTOPS_ENV is production and there is no account yet; set "
                     "PROMPTOPS_ADMIN_PASSWORD to the password of the first one"
+                )
+            if production and password == SEEDED_PASSWORD:
+                raise StartRefused(
+                    "PROMPTOPS_ENV is production and PROMPTOPS_ADMIN_PASSWORD is the default that "
+                    "everybody knows; set it to a password of your own"
                 )
             await self._seed_admin(transaction, password)
         defaults = await self.default_passwords(transaction)
@@ -179,26 +197,36 @@ class AccessService:
         transaction.session.add(user)
         self._audited(transaction, SYSTEM, user, "seeded account of a new database", "create")
 
-    async def _checked(self, username: str, password: str, address: str) -> UserRow:
-        """The user with this password."""
-        await self._throttle.count(username, address)
+    async def _compared(
+        self, username: str, password: str, address: str
+    ) -> tuple[UserRow, str | None]:
+        """The user with this password, and a longer hash of it where that is due; the try was
+        counted before."""
         async with self._database.read() as transaction:
             user = await repository.user_by_name(transaction.session, username)
-        if not await verify_password(password, user.password_hash if user else None):
-            raise Unauthorized(WRONG)
-        assert user is not None
-        return user
-
-    async def _checked_own(self, actor: Actor, password: str) -> UserRow:
         try:
-            return await self._checked(actor.name, password, actor.address)
+            if not await verify_password(password, user.password_hash if user else None):
+                raise Unauthorized(WRONG)
+            assert user is not None
+            grown = await hash_password(password) if needs_rehash(user.password_hash) else None
+        except TooManyRequests:
+            await self._throttle.take_back(username, address)
+            raise
+        return user, grown
+
+    async def _compared_own(self, actor: Actor, password: str) -> UserRow:
+        await self._throttle.count(actor.name, actor.address)
+        try:
+            user, _ = await self._compared(actor.name, password, actor.address)
         except Unauthorized as error:
             # Not a 401, on which consoles log out.
             raise BadRequest("current_password: is wrong") from error
+        return user
 
-    async def _open_session(self, transaction: Transaction, user_id: str, token: str) -> None:
+    def _open_session(self, transaction: Transaction, user_id: str) -> str:
+        """Returns the session's token."""
         now = self._clock.now()
-        await repository.delete_expired(transaction.session, now)
+        token = new_session_token()
         opened = SessionRow(
             id=new_id(),
             token_hash=token_hash(token),
@@ -208,6 +236,7 @@ class AccessService:
         )
         transaction.session.add(opened)
         self._changes.record(transaction, Change(ChangeType.SESSION_SAVED, opened.id))
+        return token
 
     def _audited(
         self,

@@ -49,6 +49,15 @@ class LoginThrottle:
         await repository.forget_tries(transaction.session, account)
         for subject, _ in others:
             await repository.take_back_try(transaction.session, subject)
+
+    async def take_back(self, username: str, address: str) -> None:
+        """Uncount a try whose password was never compared."""
+        async with self._database.write() as transaction:
+            for subject, _ in _subjects(username, address):
+                await repository.take_back_try(transaction.session, subject)
+
+    async def clean(self, transaction: Transaction) -> None:
+        """Delete what no window counts any more."""
         await repository.delete_old_tries(transaction.session, self._clock.now() - WINDOW)
 
 

@@ -7,7 +7,7 @@ from sqlalchemy.exc import IntegrityError
 from promptops_platform.access import repository
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.passwords import hash_password
-from promptops_platform.access.permissions import Role, known_role
+from promptops_platform.access.permissions import known_role
 from promptops_platform.access.service import AccessService, AuditRecorder
 from promptops_platform.changes.schemas import Change, ChangeType
 from promptops_platform.changes.service import ChangeLog
@@ -69,21 +69,26 @@ class UserService:
         """Give another password, which ends all sessions, or another role; raises NotFound, and
         Conflict where no admin would be left."""
         hashed = await hash_password(password) if password else None
+        admins = await repository.admins(transaction.session) if role is not None else []
         row = await self._get(transaction, user_id)
         before = _shown(row)
+        changed = []
         if role is not None and known_role(role) != row.role:
-            await self._refuse_without_admin(transaction, row)
+            _refuse_last(row, admins)
             row.role = known_role(role)
+            changed.append(f"role is {row.role}")
         if hashed:
             await self._access.set_password(transaction, row, hashed)
-        summary = "changed the password" if hashed else f"role is {row.role}"
+            changed.append("changed the password")
+        summary = ", ".join(changed) or "saved unchanged"
         self._recorded(transaction, actor, row, "update", summary, before, _shown(row))
         return row
 
     async def delete(self, transaction: Transaction, user_id: str, *, actor: Actor) -> None:
         """Delete an account with its sessions; raises NotFound, and Conflict for the last admin."""
+        admins = await repository.admins(transaction.session)
         row = await self._get(transaction, user_id)
-        await self._refuse_without_admin(transaction, row)
+        _refuse_last(row, admins)
         await repository.remove_user(transaction.session, row.id)
         self._recorded(transaction, actor, row, "delete", "deleted", before=_shown(row))
 
@@ -113,10 +118,6 @@ class UserService:
             raise NotFound(f"user {user_id!r} not found; GET /api/users lists them")
         return row
 
-    async def _refuse_without_admin(self, transaction: Transaction, row: UserRow) -> None:
-        if row.role == Role.ADMIN and await repository.admins(transaction.session) == [row.id]:
-            raise Conflict(f"{row.username!r} is the last admin; make another one first")
-
     def _recorded(
         self,
         transaction: Transaction,
@@ -139,6 +140,11 @@ class UserService:
             before=before,
             after=after,
         )
+
+
+def _refuse_last(row: UserRow, admins: list[str]) -> None:
+    if admins == [row.id]:
+        raise Conflict(f"{row.username!r} is the last admin; make another one first")
 
 
 def _shown(row: UserRow) -> dict[str, Any]:

@@ -1,12 +1,13 @@
-"""Writes down, once a minute, which sessions and keys were used."""
+"""Once a minute: writes down which sessions and keys were used, and deletes what has expired."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
 from promptops_platform.access.credentials import CredentialMirror
 from promptops_platform.access.keys import KeyService
+from promptops_platform.access.repository import Credential
 from promptops_platform.access.service import AccessService
 from promptops_platform.db.unit_of_work import Database
 
@@ -50,30 +51,41 @@ class UseLog:
         await self._write_or_log()
 
     async def write(self) -> None:
-        """Write what was used since the last time."""
+        """Write what was used since the last time; what could not be written waits for the next."""
         used = self._credentials.take_uses()
-        due = self._lifetime - self._lifetime / STEPS
-        extended = [
-            (each, at)
-            for each, at in used
-            if each.is_session and each.expires_at is not None and each.expires_at - at < due
-        ]
-        keys = sorted((each.id, at) for each, at in used if not each.is_session)
-        if not extended and not keys:
+        known = self._credentials.by_id(used)
+        keys = {each.id: used[each.id] for each in known if not each.is_session}
+        due = {each.id: used[each.id] for each in known if self._is_due(each, used[each.id])}
+        if not keys and not due:
             return
-        async with self._database.write() as transaction:
-            for key_id, at in keys:
-                await self._keys.note_use(transaction, key_id, at)
-            for each, at in sorted(extended, key=lambda pair: pair[0].id):
-                await self._access.extend(transaction, each.id, at)
+        try:
+            async with self._database.write() as transaction:
+                await self._keys.note_uses(transaction, keys)
+                await self._access.extend(transaction, due)
+        except BaseException:
+            self._credentials.give_back_uses(used)
+            raise
+
+    def _is_due(self, credential: Credential, used_at: datetime) -> bool:
+        """Whether a session's expiry has a step to move."""
+        if not credential.is_session or credential.expires_at is None:
+            return False
+        return credential.expires_at - used_at < self._lifetime - self._lifetime / STEPS
 
     async def _write_forever(self) -> None:
         while True:
             await asyncio.sleep(EVERY_SECONDS)
             await self._write_or_log()
+            await self._clean_or_log()
 
     async def _write_or_log(self) -> None:
         try:
             await self.write()
         except Exception:
             log.exception("uses_not_written")
+
+    async def _clean_or_log(self) -> None:
+        try:
+            await self._access.clean()
+        except Exception:
+            log.exception("expired_not_deleted")

@@ -12,7 +12,7 @@ from promptops_platform.errors import BadRequest, PlatformError
 
 LONGEST_QUOTE = 80
 # Values of these fields are never repeated in an answer.
-SECRET_FIELDS = frozenset({"password", "token", "api_key"})
+SECRET_FIELDS = frozenset({"password", "current_password", "new_password", "token", "api_key"})
 
 
 def install_error_answers(app: FastAPI) -> None:
@@ -68,6 +68,8 @@ def _sentence(error: dict[str, Any]) -> str:
     field = ".".join(where)
     if error["type"] == "missing":
         return f"{field}: is required; give it a value"
+    if error["type"] == "extra_forbidden":
+        return f"{field}: is not known here; leave it out"
     said = str(error["msg"]).removeprefix("Value error, ")
     said = said[:1].lower() + said[1:]
     if SECRET_FIELDS & set(where):

@@ -1,4 +1,4 @@
-"""Paging of the logs, as the wire contract has it."""
+"""Paging of lists, as the wire contract has it: the logs always, other lists on request."""
 
 from typing import Annotated
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.guard import permits
@@ -10,18 +10,23 @@ from promptops_platform.access.permissions import Permission
 from promptops_platform.access.schemas import Done
 from promptops_platform.db.tables import PromptRow
 from promptops_platform.db.unit_of_work import Transaction
-from promptops_platform.http.envelope import CappedPage, Data
-from promptops_platform.http.paging import Offset, OptionalLimit
+from promptops_platform.http.envelope import CappedPage, Data, Page
+from promptops_platform.http.paging import DEFAULT_PAGE, Limit, Offset, OptionalLimit
 from promptops_platform.http.transactions import Read, Write
+from promptops_platform.prompts.promotion import Order, Promotion
+from promptops_platform.prompts.revisions import etag, seen_revisions
 from promptops_platform.prompts.schemas import (
+    PromoteRequest,
     Prompt,
     PromptCreate,
+    PromptDiff,
     PromptFilter,
     PromptUpdate,
     PromptVersion,
     PublishRequest,
     RollbackRequest,
     RolledBackPrompt,
+    ServedMove,
 )
 from promptops_platform.prompts.service import PromptService
 from promptops_platform.text import OptionalLine, ResourceId
@@ -38,6 +43,11 @@ def _service(request: Request) -> PromptService:
 def _workspaces(request: Request) -> WorkspaceService:
     service: WorkspaceService = request.app.state.workspaces
     return service
+
+
+def _promotion(request: Request) -> Promotion:
+    promotion: Promotion = request.app.state.promotion
+    return promotion
 
 
 Service = Annotated[PromptService, Depends(_service)]
@@ -74,6 +84,7 @@ async def list_prompts(
 @router.post("")
 async def create_prompt(
     body: PromptCreate,
+    response: Response,
     service: Service,
     workspaces: Workspaces,
     transaction: Write,
@@ -88,9 +99,9 @@ async def create_prompt(
         actor=actor,
         workspace_id=found.id,
         key=body.key,
-        fields=_given(body),
+        fields=body.given(),
     )
-    return await _answer(service, transaction, row)
+    return await _answer(service, transaction, row, response)
 
 
 @router.post("/publish")
@@ -101,19 +112,21 @@ async def publish_prompt(
     actor: Actor = permits(Permission.PROMPTS_WRITE),
 ) -> Data[PromptVersion]:
     """Publish the working copy: it is served from now on."""
-    version = await service.publish(transaction, body.id, actor=actor)
+    version = await service.publish(transaction, body.id, actor=actor, note=body.note or "")
     return Data(data=PromptVersion.of(version))
 
 
 @router.post("/rollback")
 async def rollback_prompt(
     body: RollbackRequest,
+    response: Response,
     service: Service,
     transaction: Write,
     actor: Actor = permits(Permission.PROMPTS_WRITE),
 ) -> Data[RolledBackPrompt]:
     """Serve an earlier version again, at once; ends a running rollout."""
     row, ended = await service.rollback(transaction, body.id, body.version, actor=actor)
+    response.headers["etag"] = etag(row)
     label = row.version
     return Data(data=RolledBackPrompt.of(row, published_version=label, rollout_ended=ended))
 
@@ -121,26 +134,36 @@ async def rollback_prompt(
 @router.get("/{prompt_id}")
 async def get_prompt(
     prompt_id: ResourceId,
+    response: Response,
     service: Service,
     transaction: Read,
     actor: Actor = permits(Permission.PROMPTS_READ),
 ) -> Data[Prompt]:
-    """A prompt's working copy."""
+    """A prompt's working copy; its etag is the revision."""
     row = await service.get(transaction, prompt_id, actor=actor)
-    return await _answer(service, transaction, row)
+    return await _answer(service, transaction, row, response)
 
 
 @router.put("/{prompt_id}")
 async def update_prompt(
     prompt_id: ResourceId,
     body: PromptUpdate,
+    response: Response,
     service: Service,
     transaction: Write,
+    if_match: Annotated[
+        str | None, Header(description="The etag of the prompt as it was read.")
+    ] = None,
     actor: Actor = permits(Permission.PROMPTS_WRITE),
 ) -> Data[Prompt]:
-    """Edit the working copy; another `env` moves it. The key stays."""
-    row = await service.update(transaction, prompt_id, actor=actor, fields=_given(body))
-    return await _answer(service, transaction, row)
+    """Edit the working copy; another `env` moves it. The key stays.
+
+    With `if-match` or `revision` it is a 409, with both sides, when somebody else was faster;
+    without them the last write wins.
+    """
+    seen = seen_revisions(if_match, body.revision)
+    row = await service.update(transaction, prompt_id, actor=actor, fields=body.given(), seen=seen)
+    return await _answer(service, transaction, row, response)
 
 
 @router.delete("/{prompt_id}")
@@ -160,18 +183,69 @@ async def list_versions(
     prompt_id: ResourceId,
     service: Service,
     transaction: Read,
+    limit: OptionalLimit = None,
+    offset: Offset = 0,
     actor: Actor = permits(Permission.PROMPTS_READ),
-) -> Data[list[PromptVersion]]:
-    """Published versions, newest first."""
-    rows = await service.versions(transaction, prompt_id, actor=actor)
-    return Data(data=[PromptVersion.of(row) for row in rows])
+) -> Page[PromptVersion]:
+    """Published versions, newest first; all of them without a `limit`."""
+    rows, total = await service.versions(
+        transaction, prompt_id, actor=actor, limit=limit, offset=offset
+    )
+    return Page(data=[PromptVersion.of(row) for row in rows], total=total)
 
 
-def _given(body: PromptUpdate) -> dict[str, str]:
-    """The fields that were sent with a value."""
-    return body.model_dump(include=set(PromptUpdate.model_fields), exclude_none=True)
+@router.get("/{prompt_id}/history")
+async def list_moves(
+    prompt_id: ResourceId,
+    service: Service,
+    transaction: Read,
+    limit: Limit = DEFAULT_PAGE,
+    offset: Offset = 0,
+    actor: Actor = permits(Permission.PROMPTS_READ),
+) -> Page[ServedMove]:
+    """What was served since when and by whom, newest first."""
+    rows, total = await service.moves(
+        transaction, prompt_id, actor=actor, limit=limit, offset=offset
+    )
+    return Page(data=[ServedMove.of(row, id=str(row.id)) for row in rows], total=total)
 
 
-async def _answer(service: PromptService, transaction: Transaction, row: PromptRow) -> Data[Prompt]:
+@router.get("/{prompt_id}/diff")
+async def diff_prompt(
+    prompt_id: ResourceId,
+    service: Service,
+    transaction: Read,
+    from_: Annotated[
+        OptionalLine, Query(alias="from", description="A label; what is published without one.")
+    ] = None,
+    to: Annotated[
+        OptionalLine, Query(description="A label, or `draft` for the working copy.")
+    ] = None,
+    actor: Actor = permits(Permission.PROMPTS_READ),
+) -> Data[PromptDiff]:
+    """What differs between two versions; without parameters, what a publish would change."""
+    return Data(data=await service.diff(transaction, prompt_id, actor=actor, from_=from_, to=to))
+
+
+@router.post("/{prompt_id}/promote")
+async def promote_prompt(
+    prompt_id: ResourceId,
+    body: PromoteRequest,
+    response: Response,
+    service: Service,
+    promotion: Annotated[Promotion, Depends(_promotion)],
+    transaction: Write,
+    actor: Actor = permits(Permission.PROMPTS_WRITE),
+) -> Data[Prompt]:
+    """Copy what is published into another environment; answers the prompt there."""
+    order = Order(body.env, body.publish, body.version, body.note or "")
+    row = await promotion.promote(transaction, prompt_id, order, actor=actor)
+    return await _answer(service, transaction, row, response)
+
+
+async def _answer(
+    service: PromptService, transaction: Transaction, row: PromptRow, response: Response
+) -> Data[Prompt]:
+    response.headers["etag"] = etag(row)
     published = await service.published_label(transaction, row)
     return Data(data=Prompt.of(row, published_version=published))

@@ -15,6 +15,20 @@ class ServedHistory:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
+    def begin(
+        self, transaction: Transaction, prompt: PromptRow, *, actor: Actor, note: str = ""
+    ) -> None:
+        """Add the first entry of a new prompt: its working copy is served."""
+        self.record(
+            transaction,
+            prompt,
+            actor=actor,
+            action="create",
+            version=None,
+            previous_version=None,
+            note=note,
+        )
+
     def record(
         self,
         transaction: Transaction,
@@ -42,3 +56,9 @@ class ServedHistory:
                 created_at=self._clock.now(),
             ),
         )
+
+    async def page(
+        self, transaction: Transaction, prompt_id: str, *, limit: int, offset: int
+    ) -> tuple[list[ServedMoveRow], int]:
+        """Moves of a prompt, newest first, and how many there are in all."""
+        return await repository.moves(transaction.session, prompt_id, limit=limit, offset=offset)

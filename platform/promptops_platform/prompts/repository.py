@@ -1,9 +1,12 @@
 """SQL of prompts and their versions."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import Row, Select, delete, func, select, tuple_
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm.attributes import flag_modified
 
 from promptops_platform.db.tables import PromptRow, PromptVersionRow, ServedMoveRow, WorkspaceRow
 from promptops_platform.prompts.schemas import ServedPrompt, Slot
@@ -26,6 +29,36 @@ async def hold_workspace_of(session: AsyncSession, prompt_id: str) -> None:
     )
 
 
+async def in_slot(session: AsyncSession, slot: Slot) -> PromptRow | None:
+    """The prompt in a place, locked until the commit."""
+    workspace_id, env, key = slot
+    result: PromptRow | None = await session.scalar(
+        select(PromptRow)
+        .where(PromptRow.workspace_id == workspace_id, PromptRow.env == env, PromptRow.key == key)
+        .with_for_update()
+    )
+    return result
+
+
+async def add_unless_taken(session: AsyncSession, row: PromptRow) -> bool:
+    """Add a prompt where its slot is free, waiting for others who are about to take it; answers
+    whether it was."""
+    try:
+        async with session.begin_nested():
+            session.add(row)
+    except IntegrityError:
+        return False
+    return True
+
+
+def set_columns(row: PromptRow, values: Mapping[str, Any]) -> None:
+    """Change a prompt's columns."""
+    for name, value in values.items():
+        setattr(row, name, value)
+        # Python holds 1 and true for equal, JSON doesn't: without this the change would be lost.
+        flag_modified(row, name)
+
+
 async def published_label(session: AsyncSession, row: PromptRow) -> str | None:
     """The label that is published, None before the first publish."""
     if row.published_id is None:
@@ -36,14 +69,17 @@ async def published_label(session: AsyncSession, row: PromptRow) -> str | None:
     return result
 
 
-async def versions(session: AsyncSession, prompt_id: str) -> list[PromptVersionRow]:
-    """Versions of a prompt, newest first."""
-    rows = await session.scalars(
+async def versions(
+    session: AsyncSession, prompt_id: str, *, limit: int | None, offset: int
+) -> tuple[list[PromptVersionRow], int]:
+    """Versions of a prompt, newest first, and how many there are in all."""
+    query = (
         select(PromptVersionRow)
         .where(PromptVersionRow.prompt_id == prompt_id)
         .order_by(PromptVersionRow.created_at.desc(), PromptVersionRow.id.desc())
     )
-    return list(rows)
+    rows = list(await session.scalars(query.limit(limit).offset(offset)))
+    return rows, await _count(session, query.with_only_columns(PromptVersionRow.id))
 
 
 async def version(session: AsyncSession, prompt_id: str, label: str) -> PromptVersionRow | None:
@@ -52,6 +88,19 @@ async def version(session: AsyncSession, prompt_id: str, label: str) -> PromptVe
         select(PromptVersionRow).where(
             PromptVersionRow.prompt_id == prompt_id, PromptVersionRow.version == label
         )
+    )
+    return result
+
+
+async def label_of_content(session: AsyncSession, prompt_id: str, content_hash: str) -> str | None:
+    """The newest label under which this is published."""
+    result: str | None = await session.scalar(
+        select(PromptVersionRow.version)
+        .where(
+            PromptVersionRow.prompt_id == prompt_id, PromptVersionRow.content_hash == content_hash
+        )
+        .order_by(PromptVersionRow.created_at.desc(), PromptVersionRow.id.desc())
+        .limit(1)
     )
     return result
 
@@ -99,6 +148,19 @@ def add_move(session: AsyncSession, row: ServedMoveRow) -> None:
     session.add(row)
 
 
+async def moves(
+    session: AsyncSession, prompt_id: str, *, limit: int, offset: int
+) -> tuple[list[ServedMoveRow], int]:
+    """The history of what was served, newest first, and how long it is."""
+    query = (
+        select(ServedMoveRow)
+        .where(ServedMoveRow.prompt_id == prompt_id)
+        .order_by(ServedMoveRow.id.desc())
+    )
+    rows = list(await session.scalars(query.limit(limit).offset(offset)))
+    return rows, await _count(session, query.with_only_columns(ServedMoveRow.id))
+
+
 async def served(session: AsyncSession, slots: Sequence[Slot]) -> list[ServedPrompt]:
     """What these slots serve; a slot without a prompt is left out."""
     place = tuple_(PromptRow.workspace_id, PromptRow.env, PromptRow.key)
@@ -126,6 +188,10 @@ async def served_versions(
         published.version,
         published.model,
         published.content,
+        PromptRow.published_id.is_not(None),
+        published.kind,
+        published.messages,
+        published.config,
     ).join(published, published.prompt_id == PromptRow.id)
     place = tuple_(published.prompt_id, published.version)
     found: list[ServedPrompt] = []
@@ -136,7 +202,12 @@ async def served_versions(
     return found
 
 
-def _served_query() -> Select[tuple[str, str, str, str, str, str, str, bool]]:
+async def _count(session: AsyncSession, query: Select[Any]) -> int:
+    counted = select(func.count()).select_from(query.order_by(None).subquery())
+    return await session.scalar(counted) or 0
+
+
+def _served_query() -> Select[Any]:
     published = PromptVersionRow
     return select(
         PromptRow.workspace_id,
@@ -147,4 +218,7 @@ def _served_query() -> Select[tuple[str, str, str, str, str, str, str, bool]]:
         func.coalesce(published.model, PromptRow.model),
         func.coalesce(published.content, PromptRow.content),
         PromptRow.published_id.is_not(None),
+        func.coalesce(published.kind, PromptRow.kind),
+        func.coalesce(published.messages, PromptRow.messages),
+        func.coalesce(published.config, PromptRow.config),
     ).outerjoin(published, published.id == PromptRow.published_id)

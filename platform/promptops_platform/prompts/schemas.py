@@ -1,31 +1,103 @@
 """Prompts on the wire."""
 
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example, example_like
-from promptops_platform.text import Content, Key, Line, OptionalLabel, OptionalLine
+from promptops_platform.prompts.body import TEXT, variables_of
+from promptops_platform.text import (
+    Content,
+    JsonObject,
+    Key,
+    Label,
+    Line,
+    OptionalLabel,
+    OptionalLine,
+    refuse_unprintable,
+)
+
+MOST_MESSAGES = 200
+LONGEST_CONFIG = 65_536
+LONGEST_NOTE = 2_000
+
+Kind = Literal["text", "chat"]
+# A message of the role `tool` answers a call by its id, which a prompt can't know beforehand.
+MessageRole = Literal["system", "developer", "user", "assistant"]
+Note = Annotated[
+    str, StringConstraints(max_length=LONGEST_NOTE), AfterValidator(refuse_unprintable)
+]
 
 
-class PromptUpdate(BaseModel):
-    """What an edit may change. A field that is absent or null stays as it is; so does an empty
-    `env` or `version`."""
+def _not_too_long(config: dict[str, Any]) -> dict[str, Any]:
+    length = len(json.dumps(config, ensure_ascii=False, separators=(",", ":")))
+    if length > LONGEST_CONFIG:
+        raise ValueError(
+            f"has {length} characters as JSON, at most {LONGEST_CONFIG} are taken; shorten it"
+        )
+    return config
+
+
+Config = Annotated[JsonObject, AfterValidator(_not_too_long)]
+
+
+class Message(BaseModel):
+    """One message of a chat prompt."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"role": "user", "content": "Hello {{who}}!"}]},
+    )
+
+    role: MessageRole
+    content: Content
+
+
+class PromptFields(BaseModel):
+    """What may be set. A field that is absent or null stays as it is; so does an empty `env` or
+    `version`."""
 
     model_config = example(content="Good morning, {{who}}!")
 
     name: Line | None = None
-    content: Content | None = None
+    content: Content | None = Field(
+        default=None, description="Of a chat prompt it is made of the messages; leave it out."
+    )
     version: OptionalLabel = None
     env: OptionalLabel = None
     category: Line | None = None
     tags: Line | None = None
     model: Line | None = None
+    kind: Kind | None = Field(
+        default=None, description="With messages it is `chat`; `text` drops the messages."
+    )
+    messages: Annotated[list[Message], Field(max_length=MOST_MESSAGES)] | None = None
+    config: Config | None = Field(
+        default=None,
+        description="Any JSON object: the model's parameters, a schema as `response_format`.",
+    )
+
+    def given(self) -> dict[str, Any]:
+        """The fields that were sent with a value."""
+        sent = {name: getattr(self, name) for name in PromptFields.model_fields}
+        given = {name: value for name, value in sent.items() if value is not None}
+        if self.messages is not None:
+            given["messages"] = [each.model_dump() for each in self.messages]
+        return given
 
 
-class PromptCreate(PromptUpdate):
+class PromptUpdate(PromptFields):
+    """An edit. With `revision`, it is refused when the prompt is at another one by now."""
+
+    revision: int | None = None
+
+
+class PromptCreate(PromptFields):
     """A new prompt. `workspace` takes an id or a slug, and so does `workspace_id`."""
 
     model_config = example(
@@ -43,9 +115,12 @@ class PromptCreate(PromptUpdate):
 
 
 class PublishRequest(BaseModel):
-    model_config = example(id="0f3c5d7e9a3f2a1c")
+    """`note` says why, and stays with the version."""
+
+    model_config = example(id="0f3c5d7e9a3f2a1c", note="Shorter, after the pilot.")
 
     id: Line
+    note: Note | None = None
 
 
 class RollbackRequest(BaseModel):
@@ -55,7 +130,26 @@ class RollbackRequest(BaseModel):
     version: Line
 
 
-class Prompt(Resource):
+class PromoteRequest(BaseModel):
+    """Where to; `version` is what is published, before the first publish the working copy."""
+
+    model_config = example(env="prod", publish=True)
+
+    env: Label
+    publish: bool = False
+    version: Annotated[OptionalLine, Field(description="A published version's label.")] = None
+    note: Note | None = None
+
+
+class WithBody(Resource):
+    """What a prompt and its versions have in common."""
+
+    @classmethod
+    def of(cls, row: Any, **more: Any) -> Self:
+        return super().of(row, variables=variables_of(row), **more)
+
+
+class Prompt(WithBody):
     """The working copy; `published_version` is what is served, null before the first publish."""
 
     model_config = example(
@@ -72,13 +166,19 @@ class Prompt(Resource):
         created_at="2026-03-14T09:26:53.589793Z",
         updated_at="2026-03-14T09:26:53.589793Z",
         published_version="v1",
+        kind="text",
+        messages=[],
+        config={"temperature": 0.2},
+        variables=["who"],
+        revision=4,
+        updated_by="ada",
     )
 
     id: str
     workspace_id: str
     key: str
     name: str
-    content: str
+    content: str = Field(description="Of a chat prompt, the texts of its messages.")
     version: str
     env: str
     category: str
@@ -87,6 +187,12 @@ class Prompt(Resource):
     created_at: datetime
     updated_at: datetime
     published_version: str | None
+    kind: str
+    messages: list[dict[str, Any]]
+    config: dict[str, Any]
+    variables: list[str] = Field(description="Names of the placeholders, by first appearance.")
+    revision: int = Field(description="Counts the saved changes; the etag, and for `if-match`.")
+    updated_by: str
 
 
 class RolledBackPrompt(Prompt):
@@ -97,8 +203,8 @@ class RolledBackPrompt(Prompt):
     rollout_ended: bool
 
 
-class PromptVersion(Resource):
-    """A published version; `content_hash` is the SHA-256 of its content and model."""
+class PromptVersion(WithBody):
+    """A published version; `content_hash` is the SHA-256 of what it serves."""
 
     model_config = example(
         id="7a1d2c3b4e5f6071",
@@ -111,6 +217,11 @@ class PromptVersion(Resource):
         model="gpt-4o-mini",
         author="ada",
         content_hash="2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824",
+        kind="text",
+        messages=[],
+        config={"temperature": 0.2},
+        variables=["who"],
+        note="Shorter, after the pilot.",
     )
 
     id: str
@@ -123,6 +234,83 @@ class PromptVersion(Resource):
     model: str
     author: str
     content_hash: str
+    kind: str
+    messages: list[dict[str, Any]]
+    config: dict[str, Any]
+    variables: list[str]
+    note: str
+
+
+class ServedMove(Resource):
+    """A move of what a prompt serves; a `version` of null is the working copy."""
+
+    model_config = example(
+        id="17",
+        action="rollout",
+        env="prod",
+        version="v2",
+        previous_version="v2",
+        variants=[
+            {"name": "A", "version": "v1", "weight": 9000},
+            {"name": "B", "version": "v2", "weight": 1000},
+        ],
+        note="",
+        actor="ada",
+        created_at="2026-03-14T09:26:53.589793Z",
+    )
+
+    id: str
+    action: str = Field(description="create, publish, rollback, promote, move or rollout.")
+    env: str
+    version: str | None
+    previous_version: str | None
+    variants: list[dict[str, Any]] | None = Field(description="Of the rollout that then ran.")
+    note: str
+    actor: str
+    created_at: datetime
+
+
+class FieldChange(BaseModel):
+    name: str
+    before: Any
+    after: Any
+
+
+class MessageChange(BaseModel):
+    """A message that differs: null on the side that lacks it; an index counts from 0."""
+
+    before_index: int | None
+    after_index: int | None
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+
+class PromptDiff(BaseModel):
+    """What differs between two states of a prompt."""
+
+    model_config = ConfigDict(
+        serialize_by_alias=True,
+        validate_by_name=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "from": "v1",
+                    "to": "draft",
+                    "same": False,
+                    "content": "--- v1\n+++ draft\n@@ -1,1 +1,1 @@\n-Hello!\n+Hello {{who}}!\n",
+                    "fields": [{"name": "model", "before": "", "after": "gpt-4o-mini"}],
+                    "messages": [],
+                }
+            ]
+        },
+    )
+
+    from_: str = Field(alias="from", description="A version's label, or `draft`.")
+    to: str = Field(description="A version's label, or `draft`.")
+    same: bool
+    content: str = Field(description="Unified diff, empty where nothing differs.")
+    fields: list[FieldChange] = Field(description="Of model, kind and config those that differ.")
+    messages: list[MessageChange]
 
 
 # Workspace, environment and key: the place that a fetch asks for.
@@ -142,6 +330,9 @@ class ServedPrompt:
     model: str
     content: str
     is_published: bool = True
+    kind: str = TEXT
+    messages: Sequence[Mapping[str, Any]] = ()
+    config: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

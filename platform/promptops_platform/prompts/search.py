@@ -74,15 +74,12 @@ def _hits(session: AsyncSession, wanted: PromptFilter) -> Select[Any]:
         hits = select(PromptSearchRow.prompt_id.label("id"), PromptSearchRow.updated_at)
         hits = narrowed(hits, session, fold(wanted.text)).where(*_tests(PromptSearchRow, wanted))
         return hits.where(*_tagged(PromptSearchRow.prompt_id, tags))
-    if tags:
+    if tags and wanted.category is None:
         hits = select(PromptTagRow.prompt_id.label("id"), PromptTagRow.updated_at)
         hits = hits.where(PromptTagRow.tag == tags[0], *_tests(PromptTagRow, wanted))
-        hits = hits.where(*_tagged(PromptTagRow.prompt_id, tags[1:]))
-        if wanted.category is not None:
-            hits = hits.join(PromptRow, PromptRow.id == PromptTagRow.prompt_id)
-            hits = hits.where(tested(PromptRow.category) == wanted.category)
-        return hits
-    return select(PromptRow.id, PromptRow.updated_at).where(*_tests(PromptRow, wanted, driven=True))
+        return hits.where(*_tagged(PromptTagRow.prompt_id, tags[1:]))
+    hits = select(PromptRow.id, PromptRow.updated_at)
+    return hits.where(*_tests(PromptRow, wanted, driven=True), *_tagged(PromptRow.id, tags))
 
 
 def _through_the_newest(wanted: PromptFilter) -> Select[Any]:

@@ -1,43 +1,46 @@
 """Prompts: the working copy, what is published of it, and the way back."""
 
-import hashlib
-import json
-import re
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import replace
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from sqlalchemy.exc import IntegrityError
 
 from promptops_platform.access.actor import Actor
-from promptops_platform.access.grants import Grants, require_environment
+from promptops_platform.access.grants import Grants
 from promptops_platform.access.permissions import Permission
 from promptops_platform.audit.service import AuditTrail
-from promptops_platform.changes.schemas import Change, ChangeType
+from promptops_platform.changes.schemas import ChangeType
 from promptops_platform.changes.service import ChangeLog
 from promptops_platform.clock import Clock
 from promptops_platform.db.tables import PromptRow, PromptVersionRow
 from promptops_platform.db.unit_of_work import Transaction
-from promptops_platform.errors import Conflict, NotFound
+from promptops_platform.errors import Conflict
 from promptops_platform.ids import new_id
-from promptops_platform.prompts import repository, search
+from promptops_platform.prompts import repository
+from promptops_platform.prompts.body import Body, exact
 from promptops_platform.prompts.history import ServedHistory
-from promptops_platform.prompts.schemas import PromptFilter, ServedPrompt, Slot
+from promptops_platform.prompts.labels import FIRST_LABEL, next_label
+from promptops_platform.prompts.reading import PromptReader
+from promptops_platform.prompts.recording import PromptRecorder, shown
+from promptops_platform.prompts.revisions import refuse_outdated
 from promptops_platform.workspaces.environments import EnvironmentService
 
 FIRST_ENVIRONMENT = "dev"
-FIRST_VERSION = "v1"
-NUMBERED_LABEL = re.compile(r"v([0-9]{1,18})")
 
 
 class RunningRollouts(Protocol):
-    """What a rollback has to do with rollouts, which stand above."""
+    """What a change has to do with rollouts, which stand above."""
 
     async def end(self, transaction: Transaction, prompt: PromptRow, *, actor: Actor) -> bool:
         """End the prompt's rollout; whether one was on."""
 
+    async def variants(
+        self, transaction: Transaction, prompt: PromptRow
+    ) -> list[dict[str, Any]] | None:
+        """The variants of the prompt's rollout; None where none is on."""
 
-class PromptService:
+
+class PromptService(PromptReader):
     """What can be done to prompts. Each change is audited and recorded in the feed."""
 
     def __init__(
@@ -51,79 +54,11 @@ class PromptService:
         changes: ChangeLog,
         clock: Clock,
     ) -> None:
-        self._grants = grants
+        super().__init__(grants, history)
         self._environments = environments
-        self._history = history
         self._rollouts = rollouts
-        self._audit = audit
-        self._changes = changes
+        self._recorder = PromptRecorder(audit, changes)
         self._clock = clock
-
-    async def search(
-        self,
-        transaction: Transaction,
-        wanted: PromptFilter,
-        *,
-        actor: Actor,
-        limit: int | None,
-        offset: int,
-    ) -> search.Found:
-        """A part of the prompts that are wanted, or all of them, newest change first; of those
-        workspaces and environments that exist for the caller."""
-        seen = replace(
-            wanted,
-            readable=self._grants.readable(actor),
-            environments=actor.environments or None,
-        )
-        if limit is None:
-            rows = await search.every(transaction.session, seen)
-            return search.Found(rows[offset:], len(rows), total_is_at_least=False)
-        return await search.page(transaction.session, seen, limit=limit, offset=offset)
-
-    async def get(
-        self,
-        transaction: Transaction,
-        prompt_id: str,
-        *,
-        actor: Actor,
-        permission: Permission = Permission.PROMPTS_READ,
-        lock: bool = False,
-    ) -> PromptRow:
-        """A prompt; raises NotFound, also where it doesn't exist for the caller, and Forbidden."""
-        if lock:
-            # In this order, as a deletion of the workspace has it: it may be needed later on.
-            await repository.hold_workspace_of(transaction.session, prompt_id)
-        row = await repository.get(transaction.session, prompt_id, lock=lock)
-        if row is None or not self._grants.can_read(actor, row.workspace_id):
-            raise NotFound(f"prompt {prompt_id!r} not found; GET /api/prompts lists them")
-        require_environment(actor, row.env)
-        self._grants.require(actor, permission, row.workspace_id)
-        return row
-
-    async def published_label(self, transaction: Transaction, row: PromptRow) -> str | None:
-        """The label that is published, None before the first publish."""
-        return await repository.published_label(transaction.session, row)
-
-    async def versions(
-        self, transaction: Transaction, prompt_id: str, *, actor: Actor
-    ) -> list[PromptVersionRow]:
-        """Published versions, newest first; raises NotFound for an unknown prompt."""
-        await self.get(transaction, prompt_id, actor=actor)
-        return await repository.versions(transaction.session, prompt_id)
-
-    async def served(self, transaction: Transaction, slots: Sequence[Slot]) -> list[ServedPrompt]:
-        """What these slots serve; a slot without a prompt is left out."""
-        return await repository.served(transaction.session, slots)
-
-    def all_served(self, transaction: Transaction) -> AsyncIterator[ServedPrompt]:
-        """What every slot serves."""
-        return repository.all_served(transaction.session)
-
-    async def served_versions(
-        self, transaction: Transaction, wanted: Sequence[tuple[str, str]]
-    ) -> list[ServedPrompt]:
-        """What these versions serve, each named by prompt and label; unknown ones are left out."""
-        return await repository.served_versions(transaction.session, wanted)
 
     async def create(
         self,
@@ -132,9 +67,10 @@ class PromptService:
         actor: Actor,
         workspace_id: str,
         key: str,
-        fields: Mapping[str, str],
+        fields: Mapping[str, Any],
     ) -> PromptRow:
-        """Make a prompt; raises Conflict when its key is taken in that environment."""
+        """Make a prompt; raises Conflict when its key is taken in that environment, BadRequest
+        where kind, messages and content disagree."""
         now = self._clock.now()
         self._grants.require(actor, Permission.PROMPTS_WRITE, workspace_id)
         env = fields.get("env", FIRST_ENVIRONMENT)
@@ -144,57 +80,75 @@ class PromptService:
             workspace_id=workspace_id,
             key=key,
             name=fields.get("name", ""),
-            content=fields.get("content", ""),
-            version=fields.get("version", FIRST_VERSION),
+            version=fields.get("version", FIRST_LABEL),
             env=env,
             category=fields.get("category", ""),
             tags=fields.get("tags", ""),
-            model=fields.get("model", ""),
-            kind="text",
-            messages=[],
-            config={},
             revision=1,
             updated_by=actor.name,
             published_id=None,
             created_at=now,
             updated_at=now,
+            **Body().edited(fields).columns(),
         )
         transaction.session.add(row)
         await self._flush(transaction, row.key, row.env)
-        self._record(transaction, row, ChangeType.PROMPT_UPDATED)
-        self._audited(transaction, row, actor, "create", f"created in {row.env}")
+        self._recorder.changed(transaction, row, ChangeType.PROMPT_UPDATED)
+        self._history.begin(transaction, row, actor=actor)
+        summary = f"created in {row.env}"
+        self._recorder.audited(transaction, row, actor, "create", summary, after=shown(row))
         return row
 
     async def update(
-        self, transaction: Transaction, prompt_id: str, *, actor: Actor, fields: Mapping[str, str]
+        self,
+        transaction: Transaction,
+        prompt_id: str,
+        *,
+        actor: Actor,
+        fields: Mapping[str, Any],
+        seen: frozenset[int] | None = None,
     ) -> PromptRow:
-        """Edit the working copy; a new `env` moves it. Raises NotFound, or Conflict where the key
-        is taken in the new environment."""
+        """Edit the working copy; a new `env` moves it.
+
+        Raises NotFound, Conflict where the key is taken in the new environment, BadRequest where
+        kind, messages and content disagree, and EditedMeanwhile when the prompt is at none of the
+        revisions `seen`.
+        """
         row = await self._writable(transaction, prompt_id, actor)
-        changed = sorted(name for name, value in fields.items() if getattr(row, name) != value)
-        old_env, serving = row.env, row.published_id is None or "env" in changed
+        published = await self.published_label(transaction, row)
+        refuse_outdated(row, published, seen, mine=fields)
+        before = shown(row)
+        values = {**fields, **Body.of(row).edited(fields).columns()}
+        changed = {
+            name: each for name, each in values.items() if exact(before[name]) != exact(each)
+        }
+        old_env, serving = row.env, published is None or "env" in changed
         await self._enter(transaction, row.workspace_id, old_env, actor, serving=serving)
         if "env" in changed:
             await self._enter(transaction, row.workspace_id, fields["env"], actor, serving=True)
-        for name in changed:
-            setattr(row, name, fields[name])
-        self._touch(row, actor)
+        repository.set_columns(row, changed)
+        self.touch(row, actor)
         await self._flush(transaction, row.key, row.env)
-        await self._record_edit(transaction, row, old_env)
-        summary = f"changed {', '.join(changed)}" if changed else "saved unchanged"
-        self._audited(transaction, row, actor, "update", summary)
+        await self._record_edit(transaction, row, actor, old_env, published)
+        summary = f"changed {', '.join(sorted(changed))}" if changed else "saved unchanged"
+        self._recorder.audited(
+            transaction, row, actor, "update", summary, before=before, after=shown(row)
+        )
         return row
 
     async def delete(self, transaction: Transaction, prompt_id: str, *, actor: Actor) -> None:
-        """Delete a prompt with its versions; raises NotFound."""
+        """Delete a prompt with its versions and its history; raises NotFound."""
         row = await self._writable(transaction, prompt_id, actor)
         await self._enter(transaction, row.workspace_id, row.env, actor, serving=True)
+        published = await self.published_label(transaction, row)
         await repository.remove(transaction.session, row.id)
-        self._record(transaction, row, ChangeType.PROMPT_DELETED)
-        self._audited(transaction, row, actor, "delete", f"deleted from {row.env}")
+        self._recorder.changed(transaction, row, ChangeType.PROMPT_DELETED)
+        before = shown(row, published_version=published)
+        summary = f"deleted from {row.env}"
+        self._recorder.audited(transaction, row, actor, "delete", summary, before=before)
 
     async def publish(
-        self, transaction: Transaction, prompt_id: str, *, actor: Actor
+        self, transaction: Transaction, prompt_id: str, *, actor: Actor, note: str = ""
     ) -> PromptVersionRow:
         """Publish the working copy and serve it from now on; raises NotFound.
 
@@ -203,17 +157,42 @@ class PromptService:
         """
         row = await self._writable(transaction, prompt_id, actor)
         await self._enter(transaction, row.workspace_id, row.env, actor, serving=True)
-        hashed = content_hash(row.content, row.model)
+        previous = await self.published_label(transaction, row)
+        before = {"version": row.version, "published_version": previous}
+        published = await self.serve(transaction, row, previous, actor=actor, note=note)
+        after = {"version": row.version, "published_version": row.version}
+        summary = f"published {row.version} to {row.env}"
+        self._recorder.audited(
+            transaction, row, actor, "publish", summary, before=before, after=after
+        )
+        return published
+
+    async def serve(
+        self,
+        transaction: Transaction,
+        row: PromptRow,
+        previous: str | None,
+        *,
+        actor: Actor,
+        action: str = "publish",
+        note: str = "",
+    ) -> PromptVersionRow:
+        """Publish the working copy of a locked row instead of the label `previous`.
+
+        Whether the caller may is asked, and the audit entry written, by whoever calls this.
+        """
+        body = Body.of(row)
         published = await repository.version(transaction.session, row.id, row.version)
-        if published is None or published.content_hash != hashed:
+        if published is None or published.content_hash != body.content_hash():
             if published is not None:
                 taken = await repository.labels(transaction.session, row.id)
                 row.version = next_label(taken)
-            published = self._new_version(transaction, row, hashed, actor)
-        row.published_id = published.id
-        self._touch(row, actor)
-        self._record(transaction, row, ChangeType.PROMPT_PUBLISHED)
-        self._audited(transaction, row, actor, "publish", f"published {row.version} to {row.env}")
+            published = self._new_version(transaction, row, body, actor, note)
+        moves, row.published_id = row.published_id != published.id, published.id
+        self.touch(row, actor)
+        if moves:
+            await self._moved(transaction, row, actor, action, row.version, previous, note)
+        self._recorder.changed(transaction, row, ChangeType.PROMPT_PUBLISHED)
         return published
 
     async def rollback(
@@ -223,22 +202,25 @@ class PromptService:
         ended a running rollout. Raises NotFound."""
         row = await self._writable(transaction, prompt_id, actor)
         await self._enter(transaction, row.workspace_id, row.env, actor, serving=True)
-        target = await repository.version(transaction.session, row.id, label)
-        if target is None:
-            raise NotFound(
-                f"version {label!r} of prompt {row.key!r} not found; "
-                f"GET /api/prompts/{row.id}/versions lists them"
-            )
-        row.content, row.model, row.version = target.content, target.model, target.version
-        row.published_id = target.id
+        target = await self.version(transaction, row, label)
+        previous = await self.published_label(transaction, row)
+        before = shown(row, published_version=previous)
         ended = await self._rollouts.end(transaction, row, actor=actor)
-        self._touch(row, actor)
-        self._record(transaction, row, ChangeType.PROMPT_UPDATED)
-        self._audited(transaction, row, actor, "rollback", f"rolled back to {label} in {row.env}")
+        repository.set_columns(row, Body.of(target).columns() | {"version": target.version})
+        moves, row.published_id = row.published_id != target.id, target.id
+        self.touch(row, actor)
+        if moves or ended:
+            await self._moved(transaction, row, actor, "rollback", label, previous)
+        self._recorder.changed(transaction, row, ChangeType.PROMPT_UPDATED)
+        after = shown(row, published_version=label)
+        summary = f"rolled back to {label} in {row.env}"
+        self._recorder.audited(
+            transaction, row, actor, "rollback", summary, before=before, after=after
+        )
         return row, ended
 
     def _new_version(
-        self, transaction: Transaction, row: PromptRow, hashed: str, actor: Actor
+        self, transaction: Transaction, row: PromptRow, body: Body, actor: Actor, note: str
     ) -> PromptVersionRow:
         version = PromptVersionRow(
             id=new_id(),
@@ -246,15 +228,11 @@ class PromptService:
             key=row.key,
             version=row.version,
             env=row.env,
-            content=row.content,
-            model=row.model,
-            kind=row.kind,
-            messages=row.messages,
-            config=row.config,
-            note="",
-            content_hash=hashed,
+            note=note,
+            content_hash=body.content_hash(),
             author=actor.name,
             created_at=self._clock.now(),
+            **body.columns(),
         )
         transaction.session.add(version)
         return version
@@ -276,7 +254,8 @@ class PromptService:
     ) -> None:
         await self._environments.enter(transaction, workspace_id, env, actor=actor, serving=serving)
 
-    def _touch(self, row: PromptRow, actor: Actor) -> None:
+    def touch(self, row: PromptRow, actor: Actor) -> None:
+        """Count a change of a row and say whose it is."""
         row.updated_at = self._clock.now()
         row.updated_by = actor.name
         row.revision += 1
@@ -290,59 +269,42 @@ class PromptService:
                 "environment, or edit that prompt"
             ) from error
 
-    async def _record_edit(self, transaction: Transaction, row: PromptRow, old_env: str) -> None:
-        if row.env != old_env:
-            self._record(transaction, row, ChangeType.PROMPT_DELETED, env=old_env)
-        elif row.published_id is not None:
-            self._record(transaction, row, ChangeType.PROMPT_DRAFTED)
-            return
-        served = await repository.published_label(transaction.session, row) or row.version
-        self._record(transaction, row, ChangeType.PROMPT_UPDATED, version=served)
-
-    def _record(
+    async def _record_edit(
         self,
         transaction: Transaction,
         row: PromptRow,
-        kind: ChangeType,
-        *,
-        env: str | None = None,
-        version: str | None = None,
+        actor: Actor,
+        old_env: str,
+        published: str | None,
     ) -> None:
-        change = Change(
-            type=kind,
-            resource_id=row.id,
-            workspace_id=row.workspace_id,
-            key=row.key,
-            env=env or row.env,
-            version=version or row.version,
-        )
-        self._changes.record(transaction, change)
+        """Tell the feed: an edit of what is published is a draft, and nobody's but the editors'."""
+        if row.env == old_env and published is not None:
+            self._recorder.changed(transaction, row, ChangeType.PROMPT_DRAFTED)
+            return
+        if row.env != old_env:
+            self._recorder.changed(transaction, row, ChangeType.PROMPT_DELETED, env=old_env)
+            await self._moved(
+                transaction, row, actor, "move", published, published, f"moved from {old_env}"
+            )
+        self._recorder.changed(transaction, row, ChangeType.PROMPT_UPDATED, version=published)
 
-    def _audited(
-        self, transaction: Transaction, row: PromptRow, actor: Actor, action: str, summary: str
+    async def _moved(
+        self,
+        transaction: Transaction,
+        row: PromptRow,
+        actor: Actor,
+        action: str,
+        version: str | None,
+        previous: str | None,
+        note: str = "",
     ) -> None:
-        self._audit.record(
+        self._history.record(
             transaction,
+            row,
             actor=actor,
             action=action,
-            resource="prompt",
-            resource_id=row.id,
-            key=row.key,
-            summary=summary,
-            workspace_id=row.workspace_id,
+            version=version,
+            previous_version=previous,
+            variants=await self._rollouts.variants(transaction, row),
+            note=note,
         )
-
-
-def content_hash(content: str, model: str) -> str:
-    """SHA-256, in hex, of what a version serves."""
-    served = json.dumps({"content": content, "model": model}, ensure_ascii=False, sort_keys=True)
-    return hashlib.sha256(served.encode()).hexdigest()
-
-
-def next_label(taken: Sequence[str]) -> str:
-    """The `vN` after the highest one that is taken."""
-    numbers = [int(found[1]) for label in taken if (found := NUMBERED_LABEL.fullmatch(label))]
-    number = max(numbers, default=0) + 1
-    while f"v{number}" in taken:
-        number += 1
-    return f"v{number}"

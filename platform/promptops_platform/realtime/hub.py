@@ -69,6 +69,8 @@ class Hub:
             self._tell(change)
 
     async def apply(self, changes: Sequence[NumberedChange]) -> None:
+        # Before the events: who has lost a right since is not told of what it covered.
+        self._review()
         for each in changes:
             self._tell(each.change)
 
@@ -96,6 +98,13 @@ class Hub:
     async def _sweep_forever(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            for watch in self._watches.values():
-                if not self._authenticator.is_valid(watch.actor):
-                    watch.ended.set()
+            self._review()
+
+    def _review(self) -> None:
+        """End the watches whose session or key has ended; the others have the rights of now."""
+        for watch in self._watches.values():
+            actor = self._authenticator.current(watch.actor)
+            if actor is None:
+                watch.ended.set()
+            else:
+                watch.actor = actor

@@ -1,4 +1,6 @@
-"""What a rollback does to a running rollout."""
+"""What a change of a prompt has to do with its running rollout."""
+
+from typing import Any
 
 from promptops_platform.access.actor import Actor
 from promptops_platform.clock import Clock
@@ -9,7 +11,8 @@ from promptops_platform.rollouts.audit import RolloutAudit, shown
 
 
 class RolloutEnding:
-    """Switches a rollout off. It knows no prompt service, which stands below and calls it."""
+    """Shows a rollout and switches it off. It knows no prompt service: that stands below, and
+    calls it."""
 
     def __init__(self, audit: RolloutAudit, clock: Clock) -> None:
         self._audit = audit
@@ -26,3 +29,10 @@ class RolloutEnding:
         row.updated_at = self._clock.now()
         self._audit.record(transaction, prompt, row.id, actor, before, shown(row))
         return True
+
+    async def variants(
+        self, transaction: Transaction, prompt: PromptRow
+    ) -> list[dict[str, Any]] | None:
+        """The variants among which fetches of `prompt` are spread; None where no rollout is on."""
+        row = await repository.of_prompt(transaction.session, prompt.id)
+        return row.variants if row is not None and row.enabled else None

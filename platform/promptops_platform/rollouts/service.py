@@ -1,6 +1,7 @@
 """Rollouts: which versions of a prompt its fetches are spread over."""
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
 from promptops_platform.access.actor import Actor
@@ -58,14 +59,14 @@ class RolloutService:
         enabled one with a variant that names no published version."""
         prompt = await self._writable(transaction, prompt_id, actor)
         row = await repository.of_prompt(transaction.session, prompt.id)
-        before = shown(row)
+        before, now = shown(row), self._clock.now()
         if row is None:
-            row = self._new(prompt)
+            row = _new(prompt, now)
             repository.add(transaction.session, row)
         row.variants = variants_after(update, row.variants)
         row.enabled = row.enabled if update.enabled is None else update.enabled
         row.salt = update.salt or row.salt
-        row.updated_at = self._clock.now()
+        row.updated_at = now
         if row.enabled:
             await self._check_versions(transaction, prompt, row.variants)
         await self._recorded(transaction, prompt, row.id, actor, before, shown(row))
@@ -114,16 +115,6 @@ class RolloutService:
         )
         return prompt
 
-    def _new(self, prompt: PromptRow) -> RolloutRow:
-        return RolloutRow(
-            id=new_id(),
-            prompt_id=prompt.id,
-            enabled=False,
-            variants=list(EMPTY),
-            salt=new_id(),
-            created_at=self._clock.now(),
-        )
-
     async def _check_versions(
         self, transaction: Transaction, prompt: PromptRow, variants: list[dict[str, Any]]
     ) -> None:
@@ -169,6 +160,17 @@ class RolloutService:
             label or prompt.version,
         )
         self._changes.record(transaction, change)
+
+
+def _new(prompt: PromptRow, now: datetime) -> RolloutRow:
+    return RolloutRow(
+        id=new_id(),
+        prompt_id=prompt.id,
+        enabled=False,
+        variants=list(EMPTY),
+        salt=new_id(),
+        created_at=now,
+    )
 
 
 def _serving(rollout: Shown) -> Shown:

@@ -277,3 +277,29 @@ async def test_a_run_that_waits_for_an_engine_does_not_hold_up_a_stop(
         assert answer.status_code == 503
         assert "stopping" in answer.json()["error"]
         assert (await platform.http.get("/api/runs?status=running")).json()["total"] == 0
+
+
+async def test_a_run_whose_workspace_is_deleted_meanwhile_is_answered(
+    running: RunningPlatform,
+) -> None:
+    made = await running.http.post("/api/workspaces", json={"name": new_key()})
+    workspace = made.json()["data"]["id"]
+    slow = {"name": "call", "type": "model", "model": "mock-slow-1000ms"}
+    body = {"key": new_key(), "steps": [slow, TRIM], "workspace": workspace}
+    workflow = (await running.http.post("/api/workflows", json=body)).json()["data"]["id"]
+    answering = asyncio.create_task(running.http.post(f"/api/workflows/{workflow}/run"))
+
+    async def under_way() -> list[str]:
+        listed = (await running.http.get("/api/runs?status=running")).json()["data"]
+        return [each["id"] for each in listed if each["workspace_id"] == workspace]
+
+    async with asyncio.timeout(20):
+        while not await under_way():
+            await asyncio.sleep(0.02)
+    deleted = await running.http.delete(f"/api/workspaces/{workspace}?force=true")
+    assert deleted.status_code == 200, deleted.text
+    answer = await answering
+    assert answer.status_code == 200, answer.text
+    assert [step["state"] for step in answer.json()["steps"]] == ["Completed", "Completed"]
+    gone = await running.http.get(f"/api/runs/{answer.json()['run_id']}")
+    assert gone.status_code == 404

@@ -127,6 +127,7 @@ def reads(place: Place) -> list[str]:
     """Paths that name something in the workspace."""
     prompt = f"/api/prompts/{place.prompt['id']}"
     found = [prompt, f"{prompt}/versions", f"/api/workflows/{place.workflow['id']}"]
+    found += [f"{prompt}/rollout", f"{prompt}/history", f"{prompt}/diff?from=v1&to=draft"]
     found += [f"/api/runs/{place.run}", f"/api/sdk/prompts/{place.prompt['key']}"]
     for name in (place.workspace, place.slug):
         here = f"/api/workspaces/{name}"
@@ -147,6 +148,9 @@ def writes(place: Place) -> list[tuple[str, str, dict[str, Any]]]:
         ("PUT", prompt, {"content": "x"}),
         ("POST", "/api/prompts/publish", identified),
         ("POST", "/api/prompts/rollback", identified | {"version": "v1"}),
+        ("POST", f"{prompt}/promote", {"env": "test"}),
+        ("PUT", f"{prompt}/rollout", {"enabled": False}),
+        ("DELETE", f"{prompt}/rollout", {}),
         ("PUT", workflow, {"name": "x"}),
         ("POST", f"/api/prompts?workspace={place.workspace}", {"key": new_key()}),
     ]

@@ -1,6 +1,7 @@
 """Deleting a workspace: what holds it back, what goes with it, and what races with it."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,7 +16,15 @@ from harness.people import (
     new_workspace,
     sent,
 )
-from harness.platform import RunningPlatform, new_key, next_event
+from harness.platform import (
+    DatabaseKind,
+    RunningPlatform,
+    new_key,
+    new_settings,
+    next_event,
+    running_platform,
+)
+from harness.postgres import Postgres
 from promptops_flows.engine_client import RunFinished, StepFinished
 from promptops_platform.db.tables import Table
 from promptops_platform.runs.service import NewRun
@@ -162,20 +171,26 @@ async def test_a_run_that_ends_after_its_workspace_is_let_go(platform: RunningPl
         await open_run(platform, workspace)
 
 
-async def test_its_audit_entries_are_for_admins_only(platform: RunningPlatform) -> None:
-    viewer = await new_user(platform, "viewer")
-    workspace = await new_workspace(platform, "restricted", viewer=viewer)
-    await platform.create(workspace=workspace)
-    async with logged_in(platform, viewer) as client:
+async def test_its_audit_entries_are_for_admins_only(
+    database_kind: DatabaseKind, postgres: Postgres, data_folder: Path
+) -> None:
+    """Also where no other workspace is restricted, hence the platform of its own."""
+    settings = await new_settings(database_kind, postgres, data_folder)
+    async with running_platform(settings) as platform:
+        viewer = await new_user(platform, "viewer")
+        workspace = await new_workspace(platform, "restricted", viewer=viewer)
+        await platform.create(workspace=workspace)
 
-        async def seen(caller: httpx.AsyncClient) -> int:
-            page = (await caller.get("/api/audit?limit=200")).json()["data"]
-            return sum(each["workspace_id"] == workspace for each in page)
+        async def seen(caller: httpx.AsyncClient) -> tuple[int, int]:
+            page = (await caller.get("/api/audit?limit=200")).json()
+            own = [each for each in page["data"] if each["workspace_id"] == workspace]
+            return len(own), page["total"] - len(page["data"])
 
-        assert await seen(client) == 3
-        await delete(platform, workspace, force=True)
-        assert await seen(client) == 0
-        assert await seen(platform.http) == 4
+        async with logged_in(platform, viewer) as client:
+            assert await seen(client) == (3, 0)
+            await delete(platform, workspace, force=True)
+            assert await seen(client) == (0, 0)
+            assert await seen(platform.http) == (4, 0)
 
 
 async def test_what_is_made_in_it_meanwhile_is_refused_or_goes(
@@ -224,3 +239,18 @@ async def test_prompts_that_are_edited_meanwhile_do_not_block_it(
     await asyncio.gather(*runs, return_exceptions=True)
     assert {answer.status_code for answer in answers} <= {200, 404}
     assert (await left_behind(platform, workspace)).keys() == KEPT
+
+
+async def test_promotions_meanwhile_are_refused_or_go(platform: RunningPlatform) -> None:
+    for _ in range(4):
+        workspace = await new_workspace(platform)
+        prompts = [await platform.create(workspace=workspace) for _ in range(6)]
+        promotions = [
+            platform.http.post(f"/api/prompts/{prompt['id']}/promote", json={"env": env})
+            for env in ("test", "elsewhere")
+            for prompt in prompts
+        ]
+        deletion = delete(platform, workspace, force=True)
+        answers = await asyncio.gather(*promotions[:5], deletion, *promotions[5:])
+        assert {answer.status_code for answer in answers} <= {200, 404}
+        assert (await left_behind(platform, workspace)).keys() == KEPT

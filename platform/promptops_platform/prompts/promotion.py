@@ -1,0 +1,180 @@
+"""Promotion: what one environment serves, copied into another in one transaction."""
+
+from dataclasses import dataclass
+
+from promptops_platform.access.actor import Actor
+from promptops_platform.access.permissions import Permission
+from promptops_platform.audit.service import AuditTrail
+from promptops_platform.changes.schemas import ChangeType
+from promptops_platform.changes.service import ChangeLog
+from promptops_platform.clock import Clock
+from promptops_platform.db.tables import PromptRow
+from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.errors import BadRequest, Conflict
+from promptops_platform.ids import new_id
+from promptops_platform.prompts import repository
+from promptops_platform.prompts.body import Body
+from promptops_platform.prompts.history import ServedHistory
+from promptops_platform.prompts.recording import PromptRecorder, shown
+from promptops_platform.prompts.service import PromptService
+from promptops_platform.workspaces.environments import EnvironmentService
+
+# What a new row takes over of the other one; an existing row keeps its own.
+DESCRIPTION = ("name", "category", "tags")
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What shall be promoted, and where to."""
+
+    env: str
+    publish: bool
+    version: str | None
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """The state that is taken along."""
+
+    source: PromptRow
+    label: str
+    body: Body
+    origin: str
+
+
+class Promotion:
+    """Takes what is published, or a named version, or before the first publish the working copy."""
+
+    def __init__(
+        self,
+        *,
+        prompts: PromptService,
+        environments: EnvironmentService,
+        history: ServedHistory,
+        audit: AuditTrail,
+        changes: ChangeLog,
+        clock: Clock,
+    ) -> None:
+        self._prompts = prompts
+        self._environments = environments
+        self._history = history
+        self._recorder = PromptRecorder(audit, changes)
+        self._clock = clock
+
+    async def promote(
+        self, transaction: Transaction, prompt_id: str, order: Order, *, actor: Actor
+    ) -> PromptRow:
+        """Copy into the row of another environment, made if absent, and publish it there where
+        `order` says so; answers that row.
+
+        Raises NotFound for an unknown prompt or version, BadRequest for the prompt's own
+        environment, Forbidden where the caller may not change the other one.
+        """
+        # Before any row in it, as a deletion of the workspace does. The source isn't locked:
+        # promotions in opposite directions would wait for each other.
+        await repository.hold_workspace_of(transaction.session, prompt_id)
+        copy = await self._taken(transaction, prompt_id, order, actor)
+        slot = (copy.source.workspace_id, order.env, copy.source.key)
+        target = await repository.in_slot(transaction.session, slot)
+        served = order.publish or target is None or target.published_id is None
+        await self._environments.enter(
+            transaction, copy.source.workspace_id, order.env, actor=actor, serving=served
+        )
+        added = target is None and await self._add(transaction, copy, order.env, actor)
+        target = target or await repository.in_slot(transaction.session, slot)
+        if target is None:
+            raise Conflict(
+                f"env: {copy.source.key!r} was deleted from {order.env!r} in this moment; try again"
+            )
+        await self._fill(transaction, target, copy, order, actor, added=added)
+        return target
+
+    async def _taken(
+        self, transaction: Transaction, prompt_id: str, order: Order, actor: Actor
+    ) -> _Copy:
+        source = await self._prompts.get(
+            transaction, prompt_id, actor=actor, permission=Permission.PROMPTS_WRITE
+        )
+        if source.env == order.env:
+            raise BadRequest(
+                f"env: the prompt is in {order.env!r} already; name another environment, or "
+                "publish it there"
+            )
+        label = order.version or await self._prompts.published_label(transaction, source)
+        if label is None:
+            origin = f"the working copy of {source.env}"
+            return _Copy(source, source.version, Body.of(source), origin)
+        version = await self._prompts.version(transaction, source, label)
+        return _Copy(source, label, Body.of(version), f"{label} of {source.env}")
+
+    async def _add(self, transaction: Transaction, copy: _Copy, env: str, actor: Actor) -> bool:
+        """Make the row; answers whether this did, and not another promotion in the same moment."""
+        now = self._clock.now()
+        row = PromptRow(
+            id=new_id(),
+            workspace_id=copy.source.workspace_id,
+            key=copy.source.key,
+            env=env,
+            version=copy.label,
+            revision=0,
+            updated_by=actor.name,
+            published_id=None,
+            created_at=now,
+            updated_at=now,
+            **{name: getattr(copy.source, name) for name in DESCRIPTION},
+            **copy.body.columns(),
+        )
+        return await repository.add_unless_taken(transaction.session, row)
+
+    async def _fill(
+        self,
+        transaction: Transaction,
+        target: PromptRow,
+        copy: _Copy,
+        order: Order,
+        actor: Actor,
+        *,
+        added: bool,
+    ) -> None:
+        previous = await self._prompts.published_label(transaction, target)
+        before = None if added else shown(target, published_version=previous)
+        label = await self._label(transaction, target, copy)
+        repository.set_columns(target, copy.body.columns() | {"version": label})
+        note = f"promoted from {copy.origin}"
+        if added:
+            self._history.begin(transaction, target, actor=actor, note=note)
+        if order.publish:
+            note = f"{note}: {order.note}" if order.note else note
+            await self._prompts.serve(
+                transaction, target, previous, actor=actor, action="promote", note=note
+            )
+        else:
+            self._draft(transaction, target, actor)
+        published = target.version if order.publish else previous
+        self._recorder.audited(
+            transaction,
+            target,
+            actor,
+            "promote",
+            f"promoted from {copy.origin} to {order.env}"
+            + (f", published as {published}" if order.publish else ""),
+            before=before,
+            after=shown(target, published_version=published),
+        )
+
+    async def _label(self, transaction: Transaction, target: PromptRow, copy: _Copy) -> str:
+        """The label that it has there: its own, or where that names something else the one under
+        which it came before, so that promoting twice makes one version."""
+        wanted = copy.body.content_hash()
+        session = transaction.session
+        taken = await repository.version(session, target.id, copy.label)
+        if taken is None or taken.content_hash == wanted:
+            return copy.label
+        return await repository.label_of_content(session, target.id, wanted) or copy.label
+
+    def _draft(self, transaction: Transaction, target: PromptRow, actor: Actor) -> None:
+        self._prompts.touch(target, actor)
+        served = target.published_id is None
+        kind = ChangeType.PROMPT_UPDATED if served else ChangeType.PROMPT_DRAFTED
+        self._recorder.changed(transaction, target, kind)

@@ -1,0 +1,140 @@
+"""Reading prompts, as far as they exist for the caller."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+
+from promptops_platform.access.actor import Actor
+from promptops_platform.access.grants import Grants, require_environment
+from promptops_platform.access.permissions import Permission
+from promptops_platform.db.tables import PromptRow, PromptVersionRow, ServedMoveRow
+from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.errors import NotFound
+from promptops_platform.prompts import repository, search
+from promptops_platform.prompts.body import Body
+from promptops_platform.prompts.diff import DRAFT, compare
+from promptops_platform.prompts.history import ServedHistory
+from promptops_platform.prompts.schemas import PromptDiff, PromptFilter, ServedPrompt, Slot
+
+
+class PromptReader:
+    """Finds prompts, their versions and their history."""
+
+    def __init__(self, grants: Grants, history: ServedHistory) -> None:
+        self._grants = grants
+        self._history = history
+
+    async def search(
+        self,
+        transaction: Transaction,
+        wanted: PromptFilter,
+        *,
+        actor: Actor,
+        limit: int | None,
+        offset: int,
+    ) -> search.Found:
+        """A part of the prompts that are wanted, or all of them, newest change first; of those
+        workspaces and environments that exist for the caller."""
+        seen = replace(
+            wanted,
+            readable=self._grants.readable(actor),
+            environments=actor.environments or None,
+        )
+        if limit is None:
+            rows = await search.every(transaction.session, seen)
+            return search.Found(rows[offset:], len(rows), total_is_at_least=False)
+        return await search.page(transaction.session, seen, limit=limit, offset=offset)
+
+    async def get(
+        self,
+        transaction: Transaction,
+        prompt_id: str,
+        *,
+        actor: Actor,
+        permission: Permission = Permission.PROMPTS_READ,
+        lock: bool = False,
+    ) -> PromptRow:
+        """A prompt; raises NotFound, also where it doesn't exist for the caller, and Forbidden."""
+        if lock:
+            # In this order, as a deletion of the workspace has it: it may be needed later on.
+            await repository.hold_workspace_of(transaction.session, prompt_id)
+        row = await repository.get(transaction.session, prompt_id, lock=lock)
+        if row is None or not self._grants.can_read(actor, row.workspace_id):
+            raise NotFound(f"prompt {prompt_id!r} not found; GET /api/prompts lists them")
+        require_environment(actor, row.env)
+        self._grants.require(actor, permission, row.workspace_id)
+        return row
+
+    async def published_label(self, transaction: Transaction, row: PromptRow) -> str | None:
+        """The label that is published, None before the first publish."""
+        return await repository.published_label(transaction.session, row)
+
+    async def versions(
+        self,
+        transaction: Transaction,
+        prompt_id: str,
+        *,
+        actor: Actor,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> tuple[list[PromptVersionRow], int]:
+        """Published versions, newest first, and how many; raises NotFound for an unknown prompt."""
+        await self.get(transaction, prompt_id, actor=actor)
+        return await repository.versions(transaction.session, prompt_id, limit=limit, offset=offset)
+
+    async def moves(
+        self, transaction: Transaction, prompt_id: str, *, actor: Actor, limit: int, offset: int
+    ) -> tuple[list[ServedMoveRow], int]:
+        """The history of what was served, newest first, and how long it is; raises NotFound."""
+        await self.get(transaction, prompt_id, actor=actor)
+        return await self._history.page(transaction, prompt_id, limit=limit, offset=offset)
+
+    async def version(
+        self, transaction: Transaction, row: PromptRow, label: str
+    ) -> PromptVersionRow:
+        """A published version of a prompt; raises NotFound."""
+        found = await repository.version(transaction.session, row.id, label)
+        if found is None:
+            raise NotFound(
+                f"version {label!r} of prompt {row.key!r} not found; "
+                f"GET /api/prompts/{row.id}/versions lists them"
+            )
+        return found
+
+    async def diff(
+        self,
+        transaction: Transaction,
+        prompt_id: str,
+        *,
+        actor: Actor,
+        from_: str | None,
+        to: str | None,
+    ) -> PromptDiff:
+        """What differs between two labels, or the working copy as `draft`; without them, what a
+        publish would change. Raises NotFound."""
+        row = await self.get(transaction, prompt_id, actor=actor)
+        before = from_ or await self.published_label(transaction, row)
+        if before is None:
+            raise NotFound(
+                f"from: prompt {row.key!r} has no published version to compare with; publish it "
+                "first"
+            )
+        after = to or DRAFT
+        bodies = [await self._state(transaction, row, label) for label in (before, after)]
+        return compare(*bodies, from_=before, to=after)
+
+    async def served(self, transaction: Transaction, slots: Sequence[Slot]) -> list[ServedPrompt]:
+        """What these slots serve; a slot without a prompt is left out."""
+        return await repository.served(transaction.session, slots)
+
+    def all_served(self, transaction: Transaction) -> AsyncIterator[ServedPrompt]:
+        """What every slot serves."""
+        return repository.all_served(transaction.session)
+
+    async def served_versions(
+        self, transaction: Transaction, wanted: Sequence[tuple[str, str]]
+    ) -> list[ServedPrompt]:
+        """What these versions serve, each named by prompt and label; unknown ones are left out."""
+        return await repository.served_versions(transaction.session, wanted)
+
+    async def _state(self, transaction: Transaction, row: PromptRow, label: str) -> Body:
+        return Body.of(row if label == DRAFT else await self.version(transaction, row, label))
