@@ -253,6 +253,15 @@ class Platform:
         if interrupted:
             log.warning("runs_interrupted", runs=interrupted)
 
+    async def open_registry(self) -> None:
+        """For a command that only writes to the registry, perhaps beside a platform that runs:
+        its schema, and who may do what. Raises SchemaRefused."""
+        await migrate(self.database.engines)
+        async with self.database.write() as transaction:
+            await hold_lock(self.database.engines, transaction.session)
+            await self.changes.seed(transaction)
+        await self.grants.load()
+
     async def _seed_accounts(self, transaction: Transaction) -> None:
         """Raises StartRefused for default secrets in production."""
         production = self.settings.env == "production"

@@ -2,32 +2,22 @@
 
 import asyncio
 import os
-import sys
-from collections.abc import Callable
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
 import typer
 import uvloop
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from promptops_flows.children import engine_spec
 from promptops_platform.app import openapi as openapi_document
-from promptops_platform.data_folder import (
-    DataFolderInUse,
-    DataFolderLock,
-    DataFolderNotUsable,
-    instance_id,
-)
-from promptops_platform.db.schema import DatabaseNotUsable, SchemaRefused, migrate
+from promptops_platform.commands import accounts
+from promptops_platform.commands.frame import guarded, read_settings, refuse
+from promptops_platform.data_folder import DataFolderLock, instance_id
+from promptops_platform.db.schema import migrate
 from promptops_platform.db.unit_of_work import Database
-from promptops_platform.errors import PlatformError, StartRefused
-from promptops_platform.logs import configure_logs
 from promptops_platform.openapi.schema import as_text
 from promptops_platform.server import serve_platform
 from promptops_platform.settings import Settings
-from promptops_platform.supervision.credentials import UnreadableCredentialsError
 
 app = typer.Typer(
     help="PromptOps: prompts, agents and workflows that change while programs run.",
@@ -36,17 +26,8 @@ app = typer.Typer(
     add_completion=False,
 )
 
-REFUSALS = (
-    DataFolderInUse,
-    DataFolderNotUsable,
-    DatabaseNotUsable,
-    SchemaRefused,
-    StartRefused,
-    UnreadableCredentialsError,
-    PlatformError,
-    OSError,
-    ValueError,
-)
+app.add_typer(accounts.keys, name="key")
+app.command("set-password")(accounts.set_password)
 
 
 def main() -> None:
@@ -71,17 +52,17 @@ def serve() -> None:
 @app.command()
 def worker() -> None:
     """Run the engine that executes runs, on the Prefect server at PREFECT_API_URL."""
-    settings = _settings()
+    settings = read_settings()
     if settings.prefect_api_url is None:
-        _refuse("PREFECT_API_URL is not set; name the API of the Prefect server to use")
-    _guarded(lambda: _become_engine(settings))
+        refuse("PREFECT_API_URL is not set; name the API of the Prefect server to use")
+    guarded(lambda: _become_engine(settings))
 
 
 @app.command("migrate")
 def migrate_database() -> None:
     """Bring the registry database to this release's schema."""
-    settings = _settings()
-    _guarded(lambda: asyncio.run(_migrate(settings)))
+    settings = read_settings()
+    guarded(lambda: asyncio.run(_migrate(settings)))
     typer.echo("The registry database is up to date.")
 
 
@@ -98,13 +79,13 @@ def version() -> None:
 
 
 def _serve(*, children: bool) -> None:
-    settings = _settings()
+    settings = read_settings()
 
     def run() -> None:
         with DataFolderLock(settings.data):
             uvloop.run(serve_platform(settings, children=children))
 
-    _guarded(run)
+    guarded(run)
 
 
 async def _migrate(settings: Settings) -> None:
@@ -127,33 +108,3 @@ def _become_engine(settings: Settings) -> None:
         drain_seconds=settings.drain_seconds,
     )
     os.execve(spec.argv[0], spec.argv, {**os.environ, **spec.env})  # noqa: S606  our own interpreter
-
-
-def _settings() -> Settings:
-    try:
-        settings = Settings()
-    except ValidationError as error:
-        _refuse("; ".join(_named_setting(each) for each in error.errors()))
-    configure_logs(settings.log_level, settings.log_format)
-    return settings
-
-
-def _named_setting(error: ErrorDetails) -> str:
-    """What is wrong with a setting, under the name of its variable; secrets are not repeated."""
-    name = str(error["loc"][0])
-    variable = name if name.isupper() else f"PROMPTOPS_{name.upper()}"
-    said = str(error["msg"]).removeprefix("Value error, ")
-    return f"{variable}: {said[:1].lower()}{said[1:]}"
-
-
-def _guarded(action: Callable[[], None]) -> None:
-    """Run `action`; what forbids a start is one sentence for the operator, not a traceback."""
-    try:
-        action()
-    except REFUSALS as error:
-        _refuse(str(error))
-
-
-def _refuse(sentence: str) -> None:
-    typer.echo(f"promptops: {sentence}", err=True)
-    sys.exit(1)

@@ -1,0 +1,176 @@
+"""`promptops key ...` and `promptops set-password`.
+
+They write to the registry database itself, so they need no token and no running platform; one that
+runs learns of it by the change feed.
+"""
+
+import asyncio
+import re
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from promptops_platform.access.actor import COMMAND_LINE
+from promptops_platform.access.permissions import Role
+from promptops_platform.access.schemas import ApiKeyCreate, UserUpdate
+from promptops_platform.app import Platform
+from promptops_platform.clock import SystemClock
+from promptops_platform.commands.frame import guarded, read_settings
+from promptops_platform.db.tables import ApiKeyRow
+from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.errors import BadRequest, NotFound
+
+Action = Callable[[Platform, Transaction], Awaitable[None]]
+
+DURATION = re.compile(r"([1-9][0-9]{0,4})([mhd])")
+UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+
+keys = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
+
+
+@keys.command("create")
+def create_key(
+    name: Annotated[str, typer.Option(help="What the key is for.")],
+    role: Annotated[Role, typer.Option(help="`sdk` may only fetch and watch.")] = Role.SDK,
+    workspace: Annotated[
+        str | None, typer.Option(help="Id or slug; without it, all open ones.")
+    ] = None,
+    env: Annotated[
+        list[str] | None, typer.Option(help="May be repeated; without it, all environments.")
+    ] = None,
+    expires_in: Annotated[str | None, typer.Option(help="Such as 90d, 12h or 30m.")] = None,
+) -> None:
+    """Make a key. It alone goes to the standard output, this once."""
+
+    async def create(platform: Platform, transaction: Transaction) -> None:
+        wanted = ApiKeyCreate(
+            name=name,
+            role=role,
+            workspace=workspace,
+            environments=env or [],
+            expires_at=_expiry(expires_in),
+        )
+        row, key = await platform.keys.create(
+            transaction, actor=COMMAND_LINE, **wanted.model_dump()
+        )
+        transaction.after_commit(lambda: _print_new(row, key))
+
+    _carry_out(create)
+
+
+@keys.command("list")
+def list_keys(
+    prefix: Annotated[str | None, typer.Option(help="How the key begins.")] = None,
+    workspace: Annotated[str | None, typer.Option(help="Id or slug.")] = None,
+) -> None:
+    """List the keys, newest first."""
+
+    async def show(platform: Platform, transaction: Transaction) -> None:
+        rows = await platform.keys.search(
+            transaction, actor=COMMAND_LINE, workspace=workspace, prefix=prefix, text=None
+        )
+        for row in rows:
+            typer.echo("\t".join(_columns(row)))
+
+    _carry_out(show)
+
+
+@keys.command("revoke")
+def revoke_key(
+    key: Annotated[str, typer.Argument(help="How the key begins, or its id.", metavar="KEY")],
+) -> None:
+    """Revoke a key: it is refused, and its connections end, within a second."""
+
+    async def revoke(platform: Platform, transaction: Transaction) -> None:
+        row = await _found(platform, transaction, key)
+        await platform.keys.revoke(transaction, row.id, actor=COMMAND_LINE)
+        typer.echo(f"Revoked {row.prefix}… ({row.name}).", err=True)
+
+    _carry_out(revoke)
+
+
+def set_password(user: Annotated[str, typer.Argument(help="Name of the account.")]) -> None:
+    """Give an account another password, which ends its sessions. It is asked for, or read from the
+    standard input."""
+
+    async def change(platform: Platform, transaction: Transaction) -> None:
+        password = UserUpdate(password=_asked_password()).password
+        if not password:
+            raise BadRequest("the password is empty; give one")
+        await platform.users.set_password(transaction, user, password, actor=COMMAND_LINE)
+        typer.echo(f"Changed the password of {user}; its sessions have ended.", err=True)
+
+    _carry_out(change)
+
+
+def _carry_out(action: Action) -> None:
+    settings = read_settings()
+
+    async def carry_out() -> None:
+        platform = Platform(settings, SystemClock())
+        try:
+            await platform.open_registry()
+            async with platform.database.write() as transaction:
+                await action(platform, transaction)
+        finally:
+            await platform.database.close()
+
+    guarded(lambda: asyncio.run(carry_out()))
+
+
+async def _print_new(row: ApiKeyRow, key: str) -> None:
+    typer.echo(key)
+    typer.echo(
+        f"Made {row.prefix}… ({row.name}), role {row.role}. It is not shown again.", err=True
+    )
+
+
+async def _found(platform: Platform, transaction: Transaction, key: str) -> ApiKeyRow:
+    """The one key that begins so, or has this id."""
+    rows = await platform.keys.search(
+        transaction, actor=COMMAND_LINE, workspace=None, prefix=None, text=None
+    )
+    found = [row for row in rows if row.id == key or row.prefix.startswith(key[: len(row.prefix)])]
+    if not key or not found:
+        raise NotFound(f"no API key begins with {key[:16]!r}; promptops key list shows them")
+    if len(found) > 1:
+        raise BadRequest(
+            f"{len(found)} API keys begin with {key[:16]!r}; give more of it, or an id"
+        )
+    return found[0]
+
+
+def _columns(row: ApiKeyRow) -> list[str]:
+    return [
+        row.id,
+        f"{row.prefix}…",
+        row.name,
+        row.role,
+        f"workspace {row.workspace_id}" if row.workspace_id else "all open workspaces",
+        ",".join(row.environments) or "all environments",
+        f"expires {_shown(row.expires_at)}" if row.expires_at else "never expires",
+        f"last used {_shown(row.last_used_at)}" if row.last_used_at else "never used",
+    ]
+
+
+def _shown(time: datetime) -> str:
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%MZ")
+
+
+def _expiry(given: str | None) -> datetime | None:
+    if given is None:
+        return None
+    found = DURATION.fullmatch(given)
+    if found is None:
+        raise BadRequest(f"--expires-in: {given!r} is no duration; write it like 90d, 12h or 30m")
+    return datetime.now(UTC) + int(found[1]) * UNITS[found[2]]
+
+
+def _asked_password() -> str:
+    """Never an argument, which everybody on the machine could read."""
+    if sys.stdin.isatty():
+        return str(typer.prompt("New password", hide_input=True, confirmation_prompt=True))
+    return sys.stdin.readline().rstrip("\r\n")

@@ -1,0 +1,63 @@
+"""What all commands share: their settings, and one sentence where something fails."""
+
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+import typer
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from promptops_platform.data_folder import DataFolderInUse, DataFolderNotUsable
+from promptops_platform.db.schema import DatabaseNotUsable, SchemaRefused
+from promptops_platform.errors import PlatformError, StartRefused
+from promptops_platform.http.error_answers import sentences
+from promptops_platform.logs import configure_logs
+from promptops_platform.settings import Settings
+from promptops_platform.supervision.credentials import UnreadableCredentialsError
+
+REFUSALS = (
+    DataFolderInUse,
+    DataFolderNotUsable,
+    DatabaseNotUsable,
+    SchemaRefused,
+    StartRefused,
+    UnreadableCredentialsError,
+    PlatformError,
+    OSError,
+    ValueError,
+)
+
+
+def read_settings() -> Settings:
+    """The settings; ends the program for wrong ones."""
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        refuse("; ".join(_named_setting(each) for each in error.errors()))
+    configure_logs(settings.log_level, settings.log_format)
+    return settings
+
+
+def guarded(action: Callable[[], None]) -> None:
+    """Run `action`; what forbids it is one sentence for the operator, not a traceback."""
+    try:
+        action()
+    except ValidationError as error:
+        refuse("; ".join(sentences(error.errors())))
+    except REFUSALS as error:
+        refuse(str(error))
+
+
+def refuse(sentence: str) -> NoReturn:
+    """End the program with a sentence and exit code 1."""
+    typer.echo(f"promptops: {sentence}", err=True)
+    sys.exit(1)
+
+
+def _named_setting(error: ErrorDetails) -> str:
+    """What is wrong with a setting, under the name of its variable; secrets are not repeated."""
+    name = str(error["loc"][0])
+    variable = name if name.isupper() else f"PROMPTOPS_{name.upper()}"
+    said = str(error["msg"]).removeprefix("Value error, ")
+    return f"{variable}: {said[:1].lower()}{said[1:]}"
