@@ -1,0 +1,122 @@
+"""A workspace with callers of every kind and something of each kind in it."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from harness.callers import Account, new_account, new_api_key
+from harness.people import join, new_workspace, sent
+from harness.platform import RunningPlatform, new_key
+
+Maker = Callable[["Place"], Awaitable[str]]
+
+STEPS = [{"name": "greet", "type": "render", "template": "Hello"}]
+# In the names of what a restricted workspace holds, so that a leak is seen.
+CLASSIFIED = "classified"
+MEMBERS = ("viewer", "editor", "admin")
+
+
+class Place:
+    """A workspace, and the token of each caller by the caller's name; None for nobody.
+
+    In an open workspace `viewer`, `editor` and `admin` have these roles everywhere, in a restricted
+    one as its members, being viewers elsewhere. `outsider` is an editor everywhere and admin of
+    another restricted workspace. `sdk` is a key, in a restricted workspace of just that one.
+    """
+
+    def __init__(self, platform: RunningPlatform, visibility: str) -> None:
+        self.platform = platform
+        self.visibility = visibility
+        self.workspace = ""
+        self.tokens: dict[str, str | None] = {"nobody": None}
+        self._accounts: dict[str, Account] = {}
+        self._shared: dict[Maker, str] = {}
+
+    @property
+    def is_open(self) -> bool:
+        return self.visibility == "open"
+
+    async def fill(self) -> None:
+        """Make the workspace and the callers."""
+        for name in MEMBERS:
+            await self._take(name, await self.account(name))
+        outsider = await new_account(self.platform, "editor")
+        await new_workspace(self.platform, "restricted", admin={"id": outsider.id})
+        await self._take("outsider", outsider)
+        self.workspace = await self.new_workspace()
+        bound = {} if self.is_open else {"workspace": self.workspace}
+        self.tokens["sdk"] = (await new_api_key(self.platform, **bound))["key"]
+        revoked = await new_api_key(self.platform, role="admin", **bound)
+        sent(await self.platform.http.delete(f"/api/keys/{revoked['id']}"))
+        self.tokens["revoked"] = revoked["key"]
+
+    async def account(self, caller: str) -> Account:
+        """A new user with the role that this caller has everywhere."""
+        role = "editor" if caller == "outsider" else caller
+        return await new_account(self.platform, role if self.is_open else "viewer")
+
+    async def new_workspace(self) -> str:
+        """Another workspace with the same members."""
+        members = {} if self.is_open else {n: {"id": self._accounts[n].id} for n in MEMBERS}
+        return await new_workspace(self.platform, self.visibility, **members)
+
+    async def shared(self, maker: Maker) -> str:
+        """What `maker` makes, made once for all who don't change it."""
+        if maker not in self._shared:
+            self._shared[maker] = await maker(self)
+        return self._shared[maker]
+
+    async def make(self, path: str, **body: Any) -> dict[str, Any]:
+        """Make something in the workspace, with a key of its own, and answer it."""
+        body = {"key": self.key(), "workspace": self.workspace, **body}
+        made: dict[str, Any] = sent(await self.platform.http.post(path, json=body))
+        return made
+
+    def key(self) -> str:
+        """A key that nothing else has."""
+        return new_key() if self.is_open else f"{CLASSIFIED}-{new_key()}"
+
+    async def _take(self, caller: str, account: Account) -> None:
+        self._accounts[caller] = account
+        self.tokens[caller] = account.token
+
+
+async def prompt(place: Place) -> str:
+    """The id of a published prompt with a rollout."""
+    made = await place.make("/api/prompts", content="one", env="dev")
+    await place.platform.publish(made["id"])
+    url = f"/api/prompts/{made['id']}/rollout"
+    body = {"enabled": False, "variant_a": "v1", "variant_b": "v1", "weight_a": 50}
+    sent(await place.platform.http.put(url, json=body))
+    return str(made["id"])
+
+
+async def served_key(place: Place) -> str:
+    """The key of a prompt in the environment that is fetched without naming one."""
+    return str((await place.make("/api/prompts", content="served", env="prod"))["key"])
+
+
+async def workflow(place: Place) -> str:
+    return str((await place.make("/api/workflows", steps=STEPS))["id"])
+
+
+async def run(place: Place) -> str:
+    """The id of a run that has ended."""
+    url = f"/api/workflows/{await workflow(place)}/run"
+    answer = await place.platform.http.post(url)
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["run_id"])
+
+
+async def user(place: Place) -> str:
+    return (await new_account(place.platform)).id
+
+
+async def member(place: Place) -> str:
+    account = {"id": await user(place)}
+    await join(place.platform, place.workspace, account, "viewer")
+    return account["id"]
+
+
+async def api_key(place: Place) -> str:
+    name = place.key()
+    return str((await new_api_key(place.platform, name=name, workspace=place.workspace))["id"])

@@ -1,0 +1,355 @@
+"""Who may call what: every route, for every kind of caller, in an open and a restricted workspace.
+
+A new route needs a row in TABLE. Where it takes a body or a query, it needs a line in BODIES or
+QUERIES as well, and a parameter of its path that is new a line in PARAMETERS.
+"""
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+import pytest_asyncio
+from fastapi.routing import APIRoute
+from starlette.routing import Route, WebSocketRoute
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from harness import places
+from harness.callers import PASSWORD, new_account
+from harness.engine import EngineProcess
+from harness.people import join
+from harness.places import CLASSIFIED, Place
+from harness.platform import (
+    TOKEN,
+    DatabaseKind,
+    RunningPlatform,
+    new_data_folder,
+    new_key,
+    new_settings,
+    next_event,
+    running_platform,
+)
+from harness.postgres import Postgres
+from promptops_flows.engine_client import EngineClient
+from promptops_platform.app import ROUTERS, asgi
+from promptops_platform.ids import new_id
+from promptops_platform.realtime.fetch import PATH as FETCH_PATH
+
+EVERYWHERE = ("nobody", "revoked")
+IN_PLACE = ("viewer", "editor", "admin", "sdk", "outsider")
+
+# The callers are described at `Place`. `-`: the route is of no workspace.
+TABLE = """
+                                                  nobody      open workspace       restricted one
+                                                     revoked  view edit admn sdk out  view edit admn sdk out
+
+GET    /health                                       200 200 | 200 200 200 200 200 | -
+GET    /docs                                         200 200 | 200 200 200 200 200 | -
+GET    /docs/assets/{name}                           200 200 | 200 200 200 200 200 | -
+GET    /openapi.json                                 200 200 | 200 200 200 200 200 | -
+
+POST   /api/login                                    200 200 | 200 200 200 200 200 | -
+POST   /api/logout                                   401 401 | 200 200 200 403 200 | -
+GET    /api/me                                       401 401 | 200 200 200 403 200 | -
+PUT    /api/me/password                              401 401 | 200 200 200 403 200 | -
+GET    /api/users                                    401 401 | 403 403 200 403 403 | -
+POST   /api/users                                    401 401 | 403 403 200 403 403 | -
+PUT    /api/users/{user_id}                          401 401 | 403 403 200 403 403 | -
+DELETE /api/users/{user_id}                          401 401 | 403 403 200 403 403 | -
+GET    /api/keys                                     401 401 | 403 403 200 403 200 | 403 403 200 403 404
+POST   /api/keys                                     401 401 | 403 403 200 403 403 | 403 403 200 403 404
+DELETE /api/keys/{key_id}                            401 401 | 403 403 200 403 404 | 403 403 200 403 404
+
+GET    /api/workspaces                               401 401 | 200 200 200 403 200 | -
+POST   /api/workspaces                               401 401 | 403 200 200 403 200 | -
+GET    /api/workspaces/{workspace_id}                401 401 | 200 200 200 403 200 | 200 200 200 403 404
+PUT    /api/workspaces/{workspace_id}                401 401 | 403 403 200 403 403 | 403 403 200 403 404
+DELETE /api/workspaces/{workspace_id}                401 401 | 403 403 200 403 403 | 403 403 403 403 403
+GET    /api/workspaces/{workspace_id}/members        401 401 | 200 200 200 403 200 | 200 200 200 403 404
+PUT    /api/workspaces/{workspace_id}/members/{user} 401 401 | 403 403 200 403 403 | 403 403 200 403 404
+DELETE /api/workspaces/{workspace_id}/members/{user} 401 401 | 403 403 200 403 403 | 403 403 200 403 404
+GET    /api/workspaces/{workspace_id}/environments   401 401 | 200 200 200 403 200 | 200 200 200 403 404
+PUT    /api/workspaces/{workspace_id}/environments   401 401 | 403 403 200 403 403 | 403 403 200 403 404
+
+GET    /api/prompts                                  401 401 | 200 200 200 403 200 | 200 200 200 403 404
+POST   /api/prompts                                  401 401 | 403 200 200 403 200 | 403 200 200 403 404
+POST   /api/prompts/publish                          401 401 | 403 200 200 403 200 | 403 200 200 403 404
+POST   /api/prompts/rollback                         401 401 | 403 200 200 403 200 | 403 200 200 403 404
+GET    /api/prompts/{prompt_id}                      401 401 | 200 200 200 403 200 | 200 200 200 403 404
+PUT    /api/prompts/{prompt_id}                      401 401 | 403 200 200 403 200 | 403 200 200 403 404
+DELETE /api/prompts/{prompt_id}                      401 401 | 403 200 200 403 200 | 403 200 200 403 404
+GET    /api/prompts/{prompt_id}/versions             401 401 | 200 200 200 403 200 | 200 200 200 403 404
+GET    /api/prompts/{prompt_id}/history              401 401 | 200 200 200 403 200 | 200 200 200 403 404
+GET    /api/prompts/{prompt_id}/diff                 401 401 | 200 200 200 403 200 | 200 200 200 403 404
+POST   /api/prompts/{prompt_id}/promote              401 401 | 403 200 200 403 200 | 403 200 200 403 404
+GET    /api/prompts/{prompt_id}/rollout              401 401 | 200 200 200 403 200 | 200 200 200 403 404
+PUT    /api/prompts/{prompt_id}/rollout              401 401 | 403 200 200 403 200 | 403 200 200 403 404
+DELETE /api/prompts/{prompt_id}/rollout              401 401 | 403 200 200 403 200 | 403 200 200 403 404
+
+GET    /api/sdk/prompts/{key}                        401 401 | 200 200 200 200 200 | 200 200 200 200 404
+HEAD   /api/sdk/prompts/{key}                        401 401 | 200 200 200 200 200 | 200 200 200 200 404
+WS     /ws                                           401 401 | 101 101 101 101 101 | 101 101 101 101 101
+GET    /api/clients                                  401 401 | 200 200 200 403 200 | -
+
+GET    /api/workflows                                401 401 | 200 200 200 403 200 | 200 200 200 403 404
+POST   /api/workflows                                401 401 | 403 200 200 403 200 | 403 200 200 403 404
+GET    /api/workflows/{workflow_id}                  401 401 | 200 200 200 403 200 | 200 200 200 403 404
+PUT    /api/workflows/{workflow_id}                  401 401 | 403 200 200 403 200 | 403 200 200 403 404
+DELETE /api/workflows/{workflow_id}                  401 401 | 403 200 200 403 200 | 403 200 200 403 404
+POST   /api/workflows/{workflow_id}/run              401 401 | 200 200 200 403 200 | 200 200 200 403 404
+
+GET    /api/runs                                     401 401 | 200 200 200 403 200 | -
+GET    /api/runs/stats                               401 401 | 200 200 200 403 200 | -
+GET    /api/runs/{run_id}                            401 401 | 200 200 200 403 200 | 200 200 200 403 404
+GET    /api/audit                                    401 401 | 200 200 200 403 200 | -
+"""  # noqa: E501  a table
+
+
+async def _workspace(place: Place) -> str:
+    return place.workspace
+
+
+async def _asset(_place: Place) -> str:
+    return "start.js"
+
+
+# What stands for each parameter of a path.
+PARAMETERS: dict[str, places.Maker] = {
+    "name": _asset,
+    "user_id": places.user,
+    "user": places.member,
+    "key_id": places.api_key,
+    "workspace_id": _workspace,
+    "prompt_id": places.prompt,
+    "key": places.served_key,
+    "workflow_id": places.workflow,
+    "run_id": places.run,
+}
+# As PARAMETERS, for routes that delete the whole place.
+OWN_PARAMETERS: dict[tuple[str, str], places.Maker] = {
+    ("DELETE", "/api/workspaces/{workspace_id}"): Place.new_workspace,
+}
+Body = Callable[[Place], Awaitable[dict[str, Any]]]
+
+
+async def _of_prompt(place: Place) -> dict[str, Any]:
+    return {"id": await places.prompt(place), "version": "v1"}
+
+
+async def _in_place(place: Place) -> dict[str, Any]:
+    return {"key": place.key(), "name": "n", "workspace": place.workspace}
+
+
+async def _new_user(_place: Place) -> dict[str, Any]:
+    return {"username": f"user-{new_id()}", "password": PASSWORD}
+
+
+async def _new_workspace(_place: Place) -> dict[str, Any]:
+    return {"name": new_key()}
+
+
+BODIES: dict[tuple[str, str], Body | dict[str, Any]] = {
+    ("POST", "/api/login"): {"token": TOKEN},
+    ("PUT", "/api/me/password"): {"current_password": PASSWORD, "new_password": "new"},
+    ("POST", "/api/users"): _new_user,
+    ("PUT", "/api/users/{user_id}"): {"role": "editor"},
+    ("POST", "/api/keys"): _in_place,
+    ("POST", "/api/workspaces"): _new_workspace,
+    ("PUT", "/api/workspaces/{workspace_id}"): {"name": "Renamed"},
+    ("PUT", "/api/workspaces/{workspace_id}/members/{user}"): {"role": "viewer"},
+    ("PUT", "/api/workspaces/{workspace_id}/environments"): {
+        "environments": [{"name": name} for name in ("dev", "test", "stage", "prod")]
+    },
+    ("POST", "/api/prompts"): _in_place,
+    ("POST", "/api/prompts/publish"): _of_prompt,
+    ("POST", "/api/prompts/rollback"): _of_prompt,
+    ("PUT", "/api/prompts/{prompt_id}"): {"content": "edited"},
+    ("POST", "/api/prompts/{prompt_id}/promote"): {"env": "test"},
+    ("PUT", "/api/prompts/{prompt_id}/rollout"): {"enabled": True},
+    ("POST", "/api/workflows"): _in_place,
+    ("PUT", "/api/workflows/{workflow_id}"): {"name": "edited"},
+}
+# Routes that take the workspace as a parameter.
+QUERIES = {
+    ("GET", "/api/keys"),
+    ("GET", "/api/prompts"),
+    ("GET", "/api/workflows"),
+    ("GET", "/api/sdk/prompts/{key}"),
+    ("HEAD", "/api/sdk/prompts/{key}"),
+    ("WS", "/ws"),
+}
+# Those who call these can't call anything afterwards.
+ENDS_THE_SESSION = {"/api/logout", "/api/me/password"}
+READING = {"GET", "HEAD", "WS"}
+
+
+class Row(NamedTuple):
+    """A route and the expected statuses, by kind of workspace and caller."""
+
+    method: str
+    path: str
+    expected: dict[tuple[str, str], int]
+
+    @property
+    def name(self) -> tuple[str, str]:
+        return (self.method, self.path)
+
+
+def parsed(line: str) -> Row:
+    anywhere, in_open, in_restricted = line.split("|")
+    method, path, *statuses = anywhere.split()
+    expected = {("open", who): int(s) for who, s in zip(EVERYWHERE, statuses, strict=True)}
+    for kind, group in (("open", in_open), ("restricted", in_restricted)):
+        if group.strip() != "-":
+            found = zip(IN_PLACE, group.split(), strict=True)
+            expected |= {(kind, who): int(status) for who, status in found}
+    return Row(method, path, expected)
+
+
+ROWS = [parsed(line) for line in TABLE.splitlines() if "|" in line]
+
+
+def routes(app: Any) -> set[tuple[str, str]]:
+    """All routes, those that stand outside of the routers included."""
+    while hasattr(app, "app"):
+        app = app.app
+    found = {("GET", f"{FETCH_PATH}{{key}}"), ("HEAD", f"{FETCH_PATH}{{key}}")}
+    for route in [*app.routes, *(each for router in ROUTERS for each in router.routes)]:
+        if isinstance(route, WebSocketRoute):
+            found.add(("WS", route.path))
+        elif isinstance(route, APIRoute | Route):
+            found |= {(method, route.path) for method in route.methods or ()}
+        else:
+            # The routers, as they were included.
+            assert getattr(route, "original_router", None) in ROUTERS, f"what is {route}?"
+    return found
+
+
+@pytest_asyncio.fixture(scope="module")
+async def running(
+    database_kind: DatabaseKind, postgres: Postgres, engine: EngineProcess
+) -> AsyncIterator[RunningPlatform]:
+    data = new_data_folder()
+    settings = await new_settings(database_kind, postgres, data, engine_wait_seconds=30)
+    async with running_platform(settings) as platform:
+        platform.platform.executor._engine = EngineClient(engine.socket)
+        yield platform
+
+
+@pytest_asyncio.fixture(scope="module")
+async def world(running: RunningPlatform) -> dict[str, Place]:
+    found = {kind: Place(running, kind) for kind in ("open", "restricted")}
+    for place in found.values():
+        await place.fill()
+    return found
+
+
+def test_the_table_knows_every_route(platform: RunningPlatform) -> None:
+    known = [row.name for row in ROWS]
+    assert len(known) == len(set(known))
+    assert routes(asgi(platform.platform)) == set(known)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[f"{row.method} {row.path}" for row in ROWS])
+async def test_a_route_answers_each_caller_as_the_table_says(
+    world: dict[str, Place], row: Row
+) -> None:
+    got, changed = {}, []
+    for kind, caller in row.expected:
+        place = world[kind]
+        url, body = await asked(place, row, row.expected[kind, caller])
+        token = await token_of(place, row, caller)
+        revision = place.platform.platform.feed.applied
+        got[kind, caller] = status = await call(place.platform, token, row.method, url, body)
+        if status >= 400 and place.platform.platform.feed.applied != revision:
+            changed.append((kind, caller))
+    assert got == row.expected
+    assert not changed, "a refused call changes nothing"
+
+
+async def asked(place: Place, row: Row, expected: int) -> tuple[str, dict[str, Any] | None]:
+    """Address and body of a request that acts on something real: of its own where it may change
+    it."""
+    may_share = row.method in READING or expected >= 400
+    values = {}
+    for name in re.findall(r"{(\w+)}", row.path):
+        maker = OWN_PARAMETERS.get(row.name, PARAMETERS[name])
+        values[name] = await (place.shared(maker) if may_share else maker(place))
+    url = row.path.format(**values)
+    if row.name in QUERIES:
+        url = f"{url}?workspace={place.workspace}"
+    body = BODIES.get(row.name)
+    return url, await body(place) if callable(body) else body
+
+
+async def token_of(place: Place, row: Row, caller: str) -> str | None:
+    if row.path in ENDS_THE_SESSION and caller not in (*EVERYWHERE, "sdk"):
+        return (await new_account(place.platform, "viewer")).token
+    return place.tokens[caller]
+
+
+async def call(
+    platform: RunningPlatform, token: str | None, method: str, url: str, body: Any
+) -> int:
+    if method == "WS":
+        return await handshake(platform, token, url)
+    async with platform.client(token) as client:
+        answer = await client.request(method, url, json=body, timeout=60)
+    if answer.status_code >= 400 and method != "HEAD":
+        assert answer.json()["error"]
+    return answer.status_code
+
+
+async def handshake(platform: RunningPlatform, token: str | None, url: str) -> int:
+    headers = {"authorization": f"Bearer {token}"} if token else {}
+    address = f"ws://127.0.0.1:{platform.port}{url}"
+    try:
+        async with connect(address, additional_headers=headers) as connection:
+            return connection.response.status_code if connection.response else 0
+    except InvalidStatus as refused:
+        return refused.response.status_code
+
+
+LISTS = [row for row in ROWS if row.method == "GET" and "{" not in row.path]
+
+
+@pytest.mark.parametrize("row", LISTS, ids=[row.path for row in LISTS])
+async def test_no_list_holds_anything_of_a_workspace_that_is_closed_to_the_caller(
+    world: dict[str, Place], row: Row
+) -> None:
+    place = world["restricted"]
+    for maker in (places.prompt, places.workflow, places.run, places.api_key, places.served_key):
+        await place.shared(maker)
+    async with (
+        place.platform.watch(
+            token=place.tokens["viewer"] or "", workspace=place.workspace, app=CLASSIFIED
+        ),
+        place.platform.client(place.tokens["outsider"]) as client,
+    ):
+        answer = await client.get(row.path, params={"limit": "200"})
+        assert not leaks(place, answer), f"{row.path} tells of a closed workspace"
+        admin = await place.platform.http.get(row.path, params={"limit": "200"})
+    if row.path not in ("/api/runs/stats", "/api/me", "/api/users"):
+        assert leaks(place, admin) == row.path.startswith("/api/"), "the test sees leaks"
+
+
+def leaks(place: Place, answer: httpx.Response) -> bool:
+    return CLASSIFIED in answer.text or place.workspace in answer.text
+
+
+async def test_a_watch_is_told_of_a_closed_workspace_from_joining_it_on(
+    world: dict[str, Place],
+) -> None:
+    place = world["restricted"]
+    account = await new_account(place.platform, "editor")
+    async with (
+        place.platform.watch(token=account.token, workspace=place.workspace) as named,
+        place.platform.watch(token=account.token) as unnamed,
+    ):
+        await places.served_key(place)
+        await join(place.platform, place.workspace, {"id": account.id}, "viewer")
+        key = await places.served_key(place)
+        for watcher in (named, unnamed):
+            assert (await next_event(watcher))["key"] == key
