@@ -181,15 +181,16 @@ class PromptService(PromptReader):
 
         Whether the caller may is asked, and the audit entry written, by whoever calls this.
         """
-        body = Body.of(row)
-        published = await repository.version(transaction.session, row.id, row.version)
+        body, label = Body.of(row), row.version
+        published = await repository.version(transaction.session, row.id, label)
         if published is None or published.content_hash != body.content_hash():
             if published is not None:
                 taken = await repository.labels(transaction.session, row.id)
                 row.version = next_label(taken)
             published = self._new_version(transaction, row, body, actor, note)
         moves, row.published_id = row.published_id != published.id, published.id
-        self.touch(row, actor)
+        # A publish alone is no edit: what an editor has seen of the working copy is still true.
+        self.touch(row, actor, edited=action != "publish" or row.version != label)
         if moves:
             await self._moved(transaction, row, actor, action, row.version, previous, note)
         self._recorder.changed(transaction, row, ChangeType.PROMPT_PUBLISHED)
@@ -254,11 +255,11 @@ class PromptService(PromptReader):
     ) -> None:
         await self._environments.enter(transaction, workspace_id, env, actor=actor, serving=serving)
 
-    def touch(self, row: PromptRow, actor: Actor) -> None:
-        """Count a change of a row and say whose it is."""
+    def touch(self, row: PromptRow, actor: Actor, *, edited: bool = True) -> None:
+        """Say when and by whom a row was changed, and count the edits of its working copy."""
         row.updated_at = self._clock.now()
         row.updated_by = actor.name
-        row.revision += 1
+        row.revision += edited
 
     async def _flush(self, transaction: Transaction, key: str, env: str) -> None:
         try:
