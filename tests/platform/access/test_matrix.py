@@ -104,6 +104,7 @@ GET    /api/runs                                     401 401 | 200 200 200 403 2
 GET    /api/runs/stats                               401 401 | 200 200 200 403 200 | -
 GET    /api/runs/{run_id}                            401 401 | 200 200 200 403 200 | 200 200 200 403 404
 GET    /api/audit                                    401 401 | 200 200 200 403 200 | -
+GET    /api/audit/export                             401 401 | 200 200 200 403 200 | -
 """  # noqa: E501  a table
 
 
