@@ -119,8 +119,14 @@ class PromptReader:
                 "first"
             )
         after = to or DRAFT
-        bodies = [await self._state(transaction, row, label) for label in (before, after)]
-        return compare(*bodies, from_=before, to=after)
+        # A version may be called `draft` too; what is published is never the working copy.
+        old = (
+            await self._state(transaction, row, from_)
+            if from_
+            else Body.of(await self.version(transaction, row, before))
+        )
+        new = await self._state(transaction, row, after)
+        return compare(old, new, from_=before, to=after)
 
     async def served(self, transaction: Transaction, slots: Sequence[Slot]) -> list[ServedPrompt]:
         """What these slots serve; a slot without a prompt is left out."""

@@ -89,8 +89,20 @@ class Hub:
         """A deletion may uncover another workspace's prompt of that name."""
         for watch in self._watches.values():
             served = self._served(watch, deleted) if watch.wants(deleted) else None
-            if served is not None:
+            if served is not None and self._covered(watch, deleted, served):
                 watch.put(served.as_change(ChangeType.PROMPT_UPDATED, deleted.env, deleted.key))
+
+    def _covered(self, watch: Watch, deleted: Change, served: Entry) -> bool:
+        """Whether the watcher fetched the deleted prompt, and not this one, until now."""
+        if watch.actor.workspace_id or watch.workspace:
+            return False
+        workspace_id, ranks = deleted.workspace_id or "", self._grants.ranks
+        if workspace_id not in ranks:
+            # It is deleted too: whatever it covered, nobody knows any more.
+            return True
+        # A new prompt in the place of the deleted one has an event of its own.
+        above = ranks[workspace_id] < ranks.get(served.workspace_id, len(ranks))
+        return above and self._grants.can_read(watch.actor, workspace_id)
 
     def _served(self, watch: Watch, change: Change) -> Entry | None:
         return self._snapshot.lookup(watch.actor, watch.workspace, change.env, change.key)

@@ -171,3 +171,10 @@ def test_the_changes_of_messages_lead_from_one_to_the_other(
     rebuilt = [placed.get(index) or next(left) for index in range(len(after))]
     assert rebuilt == after
     assert list(left) == []
+
+
+async def test_what_is_published_may_be_labelled_draft(platform: RunningPlatform) -> None:
+    prompt = await platform.create(content="one", version="draft")
+    await platform.publish(prompt["id"])
+    await platform.http.put(f"/api/prompts/{prompt['id']}", json={"content": "two"})
+    assert "-one" in (await diff(platform, prompt["id"]))["content"]

@@ -230,3 +230,25 @@ async def test_a_deletion_that_uncovers_another_workspaces_prompt_is_an_update(
         await platform.http.delete(f"/api/prompts/{above['id']}")
         event = await next_event(watcher)
     assert (event["type"], event["id"], event["key"]) == ("prompt.updated", below["id"], key)
+
+
+async def test_a_deletion_of_what_was_not_fetched_is_no_event(platform: RunningPlatform) -> None:
+    """Neither below, nor beside the workspace that is watched: nothing fetched has changed."""
+    key = new_key()
+    made = await platform.http.post("/api/workspaces", json={"name": key})
+    other = made.json()["data"]["id"]
+    below = await platform.create(key, env="prod", workspace=other)
+    above = await platform.create(key, env="prod")
+    async with (
+        platform.watch(namespace="prod") as watcher,
+        platform.watch(namespace="prod", workspace=other) as beside,
+    ):
+        await platform.http.delete(f"/api/prompts/{above['id']}")
+        assert (await next_event(watcher))["id"] == below["id"]
+        above = await platform.create(key, env="prod")
+        assert (await next_event(watcher))["id"] == above["id"]
+        await platform.http.delete(f"/api/prompts/{below['id']}")
+        last = await platform.create(env="prod")
+        assert (await next_event(watcher))["id"] == last["id"]
+        last = await platform.create(env="prod", workspace=other)
+        assert (await next_event(beside))["id"] == last["id"]
