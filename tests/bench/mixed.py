@@ -1,6 +1,7 @@
 """mixed: reads of 32 clients at once in a large registry, with a login each second among them."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -9,7 +10,7 @@ from random import Random
 
 from bench.figures import Figure, Result, percentile
 from bench.growth import KINDS
-from bench.http_load import Answer, Connection, connections, request
+from bench.http_load import Connection, connections, request
 from bench.servers import TOKEN, Server, resident_mb
 from bench.stores import CATEGORIES, RARE_WORDS, TAGS, filled_platform
 
@@ -61,7 +62,15 @@ async def _under_load(kind: str, platform: Server) -> Result:
         f"p99 {slow:.1f} ms; {len(logins)} logins, slowest {slowest:.0f} ms; "
         f"{started:.0f} MB before"
     )
-    return Result(figures, [line])
+    return Result(figures, [line, *_what_went_wrong(platform, errors)])
+
+
+def _what_went_wrong(platform: Server, errors: int) -> list[str]:
+    if not errors:
+        return []
+    code = platform.process.poll()
+    last = platform.log.read_text().splitlines()[-5:]
+    return [f"the platform ended with {code}" if code is not None else "the platform runs", *last]
 
 
 def _reads(seed: int) -> list[bytes]:
@@ -87,27 +96,39 @@ async def _read(
     for sent in cycle(requests):
         if time.perf_counter() >= end:
             return
-        done.append(await _timed(connection, sent))
+        milliseconds, status = await _timed(connection, sent)
+        done.append((milliseconds, status))
+        if not status:
+            return
 
 
 async def _login_each_second(platform: Server, done: list[tuple[float, int]], end: float) -> None:
+    """Whether or not the one before is answered."""
+    async with asyncio.TaskGroup() as group:
+        while time.perf_counter() < end:
+            group.create_task(_login(platform, done))
+            await asyncio.sleep(1)
+
+
+async def _login(platform: Server, done: list[tuple[float, int]]) -> None:
     login = request("POST", "/api/login", token="", body=LOGIN)
     async with connections(platform.port, 1) as (connection,):
-        while time.perf_counter() < end:
-            milliseconds, status = await _timed(connection, login)
-            done.append((milliseconds, status))
-            await asyncio.sleep(max(0.0, 1 - milliseconds / 1000))
+        done.append(await _timed(connection, login))
 
 
 async def _timed(connection: Connection, sent: bytes) -> tuple[float, int]:
+    """Milliseconds and the status, 0 for a connection that was lost."""
     started = time.perf_counter()
-    answer: Answer = await connection.send(sent)
-    return (time.perf_counter() - started) * 1000, answer.status
+    status = 0
+    with contextlib.suppress(OSError):
+        status = (await connection.send(sent)).status
+    return (time.perf_counter() - started) * 1000, status
 
 
 async def _most_memory(platform: Server, end: float) -> float:
     most = 0.0
     while time.perf_counter() < end:
-        most = max(most, resident_mb(platform.process.pid))
+        if platform.process.poll() is None:
+            most = max(most, resident_mb(platform.process.pid))
         await asyncio.sleep(0.1)
     return most
