@@ -67,7 +67,7 @@ async def admins(session: AsyncSession) -> list[str]:
 
 
 async def default_password_users(session: AsyncSession) -> list[str]:
-    """Names of the accounts whose seeded password was never changed."""
+    """Names of the accounts that have the default password."""
     names = await session.scalars(select(UserRow.username).where(UserRow.has_default_password))
     return list(names)
 

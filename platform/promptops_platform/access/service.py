@@ -132,14 +132,16 @@ class AccessService:
             if row is None or row.password_hash != user.password_hash:
                 raise BadRequest("the password was changed meanwhile; log in again")
             await self._throttle.succeeded(transaction, row.username, actor.address)
-            await self.set_password(transaction, row, hashed)
+            await self.set_password(transaction, row, new, hashed)
             self._audited(transaction, actor, row, "changed the own password")
 
-    async def set_password(self, transaction: Transaction, row: UserRow, hashed: str) -> None:
-        """Give a user another password and end all sessions; `hashed` is made by `hash_password`,
-        before the transaction, as it takes long."""
+    async def set_password(
+        self, transaction: Transaction, row: UserRow, password: str, hashed: str
+    ) -> None:
+        """Give a user another password and end all sessions; `hashed` is made of it by
+        `hash_password`, before the transaction, as it takes long."""
         row.password_hash = hashed
-        row.has_default_password = False
+        row.has_default_password = is_default(row.username, password)
         await repository.close_sessions(transaction.session, row.id)
         self._changes.record(transaction, Change(ChangeType.USER_CHANGED, row.id))
 
@@ -182,7 +184,7 @@ class AccessService:
             )
 
     async def default_passwords(self, transaction: Transaction) -> list[str]:
-        """Names of the accounts that still have their seeded password."""
+        """Names of the accounts that have the password that everybody knows."""
         return await repository.default_password_users(transaction.session)
 
     async def _seed_admin(self, transaction: Transaction, password: str | None) -> None:
@@ -190,7 +192,7 @@ class AccessService:
             id=new_id(),
             username=SEEDED_USER,
             password_hash=await hash_password(password or SEEDED_PASSWORD),
-            has_default_password=not password or password == SEEDED_PASSWORD,
+            has_default_password=is_default(SEEDED_USER, password or SEEDED_PASSWORD),
             role=Role.ADMIN,
             created_at=self._clock.now(),
         )
@@ -255,3 +257,8 @@ class AccessService:
             key=user.username,
             summary=summary,
         )
+
+
+def is_default(username: str, password: str) -> bool:
+    """Whether this is the account, with the password, that everybody knows."""
+    return (username, password) == (SEEDED_USER, SEEDED_PASSWORD)

@@ -8,7 +8,7 @@ from promptops_platform.access import repository
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.passwords import hash_password
 from promptops_platform.access.permissions import known_role
-from promptops_platform.access.service import AccessService, AuditRecorder
+from promptops_platform.access.service import AccessService, AuditRecorder, is_default
 from promptops_platform.changes.schemas import Change, ChangeType
 from promptops_platform.changes.service import ChangeLog
 from promptops_platform.clock import Clock
@@ -43,7 +43,7 @@ class UserService:
             id=new_id(),
             username=username,
             password_hash=hashed,
-            has_default_password=False,
+            has_default_password=is_default(username, password),
             role=known_role(role),
             created_at=self._clock.now(),
         )
@@ -77,8 +77,8 @@ class UserService:
             _refuse_last(row, admins)
             row.role = known_role(role)
             changed.append(f"role is {row.role}")
-        if hashed:
-            await self._access.set_password(transaction, row, hashed)
+        if password and hashed:
+            await self._access.set_password(transaction, row, password, hashed)
             changed.append("changed the password")
         summary = ", ".join(changed) or "saved unchanged"
         self._recorded(transaction, actor, row, "update", summary, before, _shown(row))
@@ -100,7 +100,7 @@ class UserService:
         row = await repository.user_by_name(transaction.session, username, lock=True)
         if row is None:
             raise NotFound(f"there is no account {username!r}")
-        await self._access.set_password(transaction, row, hashed)
+        await self._access.set_password(transaction, row, password, hashed)
         self._recorded(transaction, actor, row, "update", "changed the password")
 
     async def find(self, transaction: Transaction, name: str) -> UserRow:

@@ -159,8 +159,9 @@ async def test_a_key_of_some_environments_is_kept_from_the_others(
             await client.post("/api/prompts", json={"key": new_key(), "env": "prod"}),
             await client.get("/api/users"),
             await client.post("/api/workspaces", json={"name": "x"}),
-            # Its entries hold the texts of all environments.
-            await client.get("/api/audit", params={"resource_id": prod["id"]}),
+            # It tells what prompts were, of every environment.
+            await client.get("/api/audit"),
+            await client.get("/api/audit/export"),
         ):
             assert refused.status_code == 403, refused.url
         listed = (await client.get("/api/prompts")).json()["data"]

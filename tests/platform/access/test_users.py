@@ -207,3 +207,37 @@ async def test_a_change_of_an_account_reaches_the_other_replica(
             await one.http.delete(f"/api/users/{account.id}")
             with pytest.raises(ConnectionClosed):
                 await asyncio.wait_for(watcher.recv(), 1)
+
+
+async def test_the_password_that_everybody_knows_is_noticed_when_it_comes_back(
+    database_kind: DatabaseKind, postgres: Postgres, data_folder: Path
+) -> None:
+    settings = await new_settings(database_kind, postgres, data_folder)
+    async with running_platform(settings) as platform:
+
+        async def defaults() -> list[str]:
+            async with platform.platform.database.read() as transaction:
+                return await platform.platform.access.default_passwords(transaction)
+
+        async def given(password: str) -> list[str]:
+            answer = await platform.http.put(f"/api/users/{seeded}", json={"password": password})
+            assert answer.status_code == 200, answer.text
+            return await defaults()
+
+        seeded = (await platform.http.get("/api/users")).json()["data"][0]["id"]
+        assert await given(PASSWORD) == []
+        assert await given("admin") == ["admin"]
+        assert await given(PASSWORD) == []
+        token = (await login(platform, username="admin", password=PASSWORD)).json()["token"]
+        body = {"current_password": PASSWORD, "new_password": "admin"}
+        async with as_caller(platform, token) as client:
+            assert (await client.put("/api/me/password", json=body)).status_code == 200
+        assert await defaults() == ["admin"]
+        # Another account may be called so.
+        other = await new_account(platform, "admin")
+        assert (await platform.http.delete(f"/api/users/{seeded}")).status_code == 200
+        assert await defaults() == []
+        again = {"username": "admin", "password": "admin"}
+        assert (await platform.http.post("/api/users", json=again)).status_code == 200
+        assert await defaults() == ["admin"]
+        assert (await me(platform, other.token)).status_code == 200
