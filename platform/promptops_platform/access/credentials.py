@@ -74,14 +74,15 @@ class CredentialMirror:
             for each in changes
             if each.change.type == ChangeType.USER_CHANGED
         }
-        ids |= {each.id for each in self._by_hash.values() if each.actor.user_id in users}
         if not ids and not users:
             return
+        # Not asked for by their ids: a user may have more sessions than a statement takes values.
+        of_users = {each.id for each in self._by_hash.values() if each.actor.user_id in users}
         async with self._database.read() as transaction:
             found = await repository.credentials(
                 transaction.session, self._clock.now(), ids=ids, users=users
             )
-        for each in ids:
+        for each in ids | of_users:
             self._by_hash.pop(self._hash_by_id.pop(each, ""), None)
         for credential in found:
             self._by_hash[credential.token_hash] = credential

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 
 from harness.callers import PASSWORD, login, me, new_account, new_api_key
 from harness.platform import (
@@ -18,13 +18,17 @@ from harness.platform import (
 from harness.postgres import Postgres
 from promptops_platform.access import uses
 from promptops_platform.access.tokens import token_hash
-from promptops_platform.clock import FakeClock
+from promptops_platform.changes.schemas import Change, ChangeType
+from promptops_platform.clock import FakeClock, SystemClock
 from promptops_platform.db.tables import ApiKeyRow, SessionRow, UserRow
 from promptops_platform.errors import DatabaseUnavailable
+from promptops_platform.ids import new_id
 
 ADMIN = {"username": "admin", "password": "admin"}
 HOUR = timedelta(hours=1)
 LIFETIME = 2 * HOUR
+# PostgreSQL's protocol counts the values of a statement in 15 bits.
+MORE_THAN_PARAMETERS = 33_000
 
 
 async def expiry(platform: RunningPlatform, token: str) -> datetime:
@@ -182,3 +186,33 @@ async def test_logins_at_once_while_the_hash_grows_all_work(platform: RunningPla
         *(login(platform, username=account.name, password=PASSWORD) for _ in range(4))
     )
     assert [answer.status_code for answer in answers] == [200] * 4
+
+
+async def test_a_user_with_very_many_sessions_is_logged_out_of_all(
+    platform: RunningPlatform,
+) -> None:
+    """A script may log in every second; no statement of either database takes so many values."""
+    account = await new_account(platform)
+    now = SystemClock().now()
+    rows = [
+        {
+            "id": new_id(),
+            "token_hash": token_hash(f"{account.token}{number}"),
+            "user_id": account.id,
+            "created_at": now,
+            "expires_at": now + LIFETIME,
+        }
+        for number in range(MORE_THAN_PARAMETERS)
+    ]
+    parts = platform.platform
+    async with parts.database.write() as transaction:
+        for start in range(0, len(rows), 2000):
+            await transaction.session.execute(insert(SessionRow), rows[start : start + 2000])
+        parts.changes.record(transaction, Change(ChangeType.USER_CHANGED, account.id))
+    last = f"{account.token}{MORE_THAN_PARAMETERS - 1}"
+    assert (await me(platform, last)).status_code == 200
+    answer = await platform.http.put(f"/api/users/{account.id}", json={"password": "another"})
+    assert answer.status_code == 200, answer.text
+    assert (await me(platform, last)).status_code == 401
+    # The feed has not stopped there.
+    assert (await me(platform, (await new_account(platform)).token)).status_code == 200
