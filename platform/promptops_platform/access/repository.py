@@ -141,6 +141,17 @@ async def session_by_hash(session: AsyncSession, token_hash: str) -> SessionRow 
     return result
 
 
+async def sessions_beyond(session: AsyncSession, user_id: str, newest: int) -> list[SessionRow]:
+    """A user's sessions without the `newest` ones."""
+    rows = await session.scalars(
+        select(SessionRow)
+        .where(SessionRow.user_id == user_id)
+        .order_by(SessionRow.created_at.desc(), SessionRow.id.desc())
+        .offset(newest)
+    )
+    return list(rows)
+
+
 async def close_sessions(session: AsyncSession, user_id: str) -> None:
     """End all sessions of a user."""
     await session.execute(delete(SessionRow).where(SessionRow.user_id == user_id))

@@ -27,6 +27,8 @@ from promptops_platform.ids import new_id
 SEEDED_USER = "admin"
 SEEDED_PASSWORD = "admin"  # noqa: S105  documented, warned of at every start
 WRONG = "wrong user name or password"
+# Of one user. A script that logs in for each call would open one a second.
+MOST_SESSIONS = 1000
 # What is stored may change while the password is compared: by another login, which made a longer
 # hash of it, or because there is another password now. The second comparison tells.
 COMPARISONS = 2
@@ -97,6 +99,7 @@ class AccessService:
                 if row is not None and row.password_hash == user.password_hash:
                     row.password_hash = grown or row.password_hash
                     await self._throttle.succeeded(transaction, username, address)
+                    await self._close_oldest(transaction, row.id)
                     token = self._open_session(transaction, row.id)
                     role = known_role(row.role)
                     actor = Actor(
@@ -224,6 +227,13 @@ class AccessService:
             # Not a 401, on which consoles log out.
             raise BadRequest("current_password: is wrong") from error
         return user
+
+    async def _close_oldest(self, transaction: Transaction, user_id: str) -> None:
+        """Make room for one more session: all of them are mirrored in memory."""
+        surplus = await repository.sessions_beyond(transaction.session, user_id, MOST_SESSIONS - 1)
+        for row in surplus:
+            await transaction.session.delete(row)
+            self._changes.record(transaction, Change(ChangeType.SESSION_CLOSED, row.id))
 
     def _open_session(self, transaction: Transaction, user_id: str) -> str:
         """Returns the session's token."""

@@ -24,6 +24,8 @@ SQLITE_POLL_SECONDS = 0.2
 # The safety net beside PostgreSQL's notifications.
 POSTGRES_POLL_SECONDS = 2.0
 RETRY_SECONDS = 0.5
+# A connection that was cut without a word would else hold up revocations until TCP gives up.
+READ_SECONDS = 10.0
 
 
 class Consumer(Protocol):
@@ -49,6 +51,7 @@ class Feed:
         self._pruning: asyncio.Task[None] | None = None
         self._polls = 0
         self._poll = SQLITE_POLL_SECONDS if database.engines.is_sqlite else POSTGRES_POLL_SECONDS
+        self._read_seconds = READ_SECONDS
         self.applied = 0
         self.epoch = ""
 
@@ -122,7 +125,8 @@ class Feed:
                 await self._polled()
                 if not more:
                     await self._wait()
-            except DatabaseUnavailable:
+            except (DatabaseUnavailable, TimeoutError):
+                log.warning("feed_waits_for_the_database", applied=self.applied)
                 await asyncio.sleep(RETRY_SECONDS)
             except Exception:
                 log.exception("feed_failed")
@@ -140,7 +144,7 @@ class Feed:
     async def _step(self) -> bool:
         """Apply one batch; returns whether there may be more."""
         self._woken.clear()
-        async with self._database.read() as transaction:
+        async with asyncio.timeout(self._read_seconds), self._database.read() as transaction:
             revision, epoch = await repository.current(transaction.session)
             changes = (
                 await repository.after(transaction.session, self.applied, BATCH)

@@ -17,6 +17,7 @@ from harness.platform import (
 )
 from harness.postgres import Postgres
 from promptops_platform.access import uses
+from promptops_platform.access.service import MOST_SESSIONS
 from promptops_platform.access.tokens import token_hash
 from promptops_platform.changes.schemas import Change, ChangeType
 from promptops_platform.clock import FakeClock, SystemClock
@@ -216,3 +217,29 @@ async def test_a_user_with_very_many_sessions_is_logged_out_of_all(
     assert (await me(platform, last)).status_code == 401
     # The feed has not stopped there.
     assert (await me(platform, (await new_account(platform)).token)).status_code == 200
+
+
+async def test_of_too_many_sessions_the_oldest_end(platform: RunningPlatform) -> None:
+    account = await new_account(platform)
+    now = SystemClock().now()
+    oldest = f"{account.token}oldest"
+    rows = [
+        {
+            "id": new_id(),
+            "token_hash": token_hash(oldest if number == 0 else f"{account.token}{number}"),
+            "user_id": account.id,
+            "created_at": now - timedelta(minutes=MOST_SESSIONS - number),
+            "expires_at": now + HOUR,
+        }
+        for number in range(MOST_SESSIONS - 1)
+    ]
+    parts = platform.platform
+    async with parts.database.write() as transaction:
+        await transaction.session.execute(insert(SessionRow), rows)
+        parts.changes.record(transaction, Change(ChangeType.USER_CHANGED, account.id))
+    assert (await me(platform, oldest)).status_code == 200
+    answer = await login(platform, username=account.name, password=PASSWORD)
+    assert answer.status_code == 200, answer.text
+    assert (await me(platform, oldest)).status_code == 401
+    for token in (f"{account.token}1", account.token, answer.json()["token"]):
+        assert (await me(platform, token)).status_code == 200

@@ -5,7 +5,8 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select, text, update
+from structlog.testing import capture_logs
 
 from harness.platform import (
     DatabaseKind,
@@ -13,6 +14,7 @@ from harness.platform import (
     new_settings,
     next_event,
     running_platform,
+    until,
 )
 from harness.postgres import Postgres
 from promptops_platform.access.actor import SYSTEM
@@ -146,3 +148,23 @@ async def test_the_feed_is_pruned_after_seven_days(
         assert (await platform.fetch(kept["key"])).status_code == 200
         await platform.create()
         assert await revisions(platform) == [newest, newest + 1]
+
+
+async def test_a_read_that_hangs_is_given_up_and_tried_again(
+    postgres: Postgres, data_folder: Path
+) -> None:
+    """A connection that was cut without a word looks like this."""
+    settings = await new_settings("postgresql", postgres, data_folder)
+    async with running_platform(settings) as platform:
+        platform.platform.feed._read_seconds = 0.1
+        prompt = await platform.create(env="prod", content="old")
+        with capture_logs() as logs:
+            async with platform.platform.database.write() as transaction:
+                await transaction.session.execute(text("LOCK TABLE feed_state"))
+                platform.platform.feed.wake()
+                await until(
+                    lambda: any(each["event"] == "feed_waits_for_the_database" for each in logs)
+                )
+        async with platform.watch(namespace="prod") as watcher:
+            await platform.http.put(f"/api/prompts/{prompt['id']}", json={"content": "new"})
+            assert (await next_event(watcher))["id"] == prompt["id"]
