@@ -87,6 +87,11 @@ class Promotion:
             raise Conflict(
                 f"env: {copy.source.key!r} was deleted from {order.env!r} in this moment; try again"
             )
+        if target.id == prompt_id:
+            raise Conflict(
+                f"env: the prompt itself was moved to {order.env!r} in this moment; publish it "
+                "there, or name another environment"
+            )
         await self._fill(transaction, target, copy, order, actor, added=added)
         return target
 

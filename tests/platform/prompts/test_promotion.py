@@ -213,3 +213,16 @@ async def test_a_workspace_is_deleted_while_prompts_are_promoted_in_it(
         assert {answer.status_code for answer in answers} <= {200, 404}
         for prompt in targets:
             assert (await platform.http.get(f"/api/prompts/{prompt['id']}")).status_code == 404
+
+
+async def test_a_prompt_that_moves_there_meanwhile_is_not_promoted_into_itself(
+    platform: RunningPlatform,
+) -> None:
+    for _ in range(20):
+        source = await platform.create(content="one")
+        move = platform.http.put(f"/api/prompts/{source['id']}", json={"env": "prod"})
+        _, promoted = await asyncio.gather(move, promote(platform, source["id"], env="prod"))
+        if promoted.status_code == 200:
+            assert promoted.json()["data"]["id"] != source["id"]
+        else:
+            assert promoted.status_code in {400, 409}, promoted.text
