@@ -77,9 +77,8 @@ class Promotion:
         copy = await self._taken(transaction, prompt_id, order, actor)
         slot = (copy.source.workspace_id, order.env, copy.source.key)
         target = await repository.in_slot(transaction.session, slot)
-        served = order.publish or target is None or target.published_id is None
         await self._environments.enter(
-            transaction, copy.source.workspace_id, order.env, actor=actor, serving=served
+            transaction, copy.source.workspace_id, order.env, actor=actor, serving=True
         )
         added = target is None and await self._add(transaction, copy, order.env, actor)
         target = target or await repository.in_slot(transaction.session, slot)
