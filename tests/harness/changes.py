@@ -163,6 +163,14 @@ async def _rollback(platform: RunningPlatform) -> Call:
     return Call("/api/prompts/rollback", {"id": prompt["id"], "version": "v1"})
 
 
+@row("POST", "/api/prompts/{prompt_id}/promote", "promote")
+async def _promote(platform: RunningPlatform) -> Call:
+    """Into an environment that has a row of the key already; a new one has nothing before it."""
+    prompt = await platform.create(content="one")
+    await platform.create(prompt["key"], env="test", content="other")
+    return Call(f"/api/prompts/{prompt['id']}/promote", {"env": "test", "publish": True})
+
+
 @row("POST", "/api/workflows", "create")
 async def _create_workflow(_platform: RunningPlatform) -> Call:
     return Call("/api/workflows", {"key": new_key(), "steps": STEPS})

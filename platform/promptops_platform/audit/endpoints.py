@@ -1,7 +1,7 @@
 """Routes of the audit trail. There is none that changes an entry."""
 
 from collections.abc import AsyncGenerator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import StreamingResponse
@@ -9,8 +9,8 @@ from fastapi.responses import StreamingResponse
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.guard import permits
 from promptops_platform.access.permissions import Permission
-from promptops_platform.audit.export import FORMATS, exported
-from promptops_platform.audit.schemas import AuditEntry, AuditFilter
+from promptops_platform.audit.export import FORMATS, Format, exported
+from promptops_platform.audit.schemas import EXAMPLE_ENTRY, AuditEntry, AuditFilter
 from promptops_platform.audit.service import AuditTrail
 from promptops_platform.http.envelope import CappedPage
 from promptops_platform.http.paging import DEFAULT_PAGE, Limit, Offset
@@ -76,10 +76,15 @@ async def list_audit(
     )
 
 
+def _described(form: Format) -> dict[str, Any]:
+    entry = AuditEntry.model_validate(EXAMPLE_ENTRY)
+    return {"schema": {"type": "string", "examples": [form.head + form.write([entry])]}}
+
+
 @router.get(
     "/export",
     response_class=StreamingResponse,
-    responses={200: {"content": {each.media_type: {} for each in FORMATS.values()}}},
+    responses={200: {"content": {each.media_type: _described(each) for each in FORMATS.values()}}},
 )
 async def export_audit(
     service: Service,

@@ -8,26 +8,28 @@ from typing import Any
 from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example
 
+EXAMPLE_ENTRY: dict[str, Any] = {
+    "id": "42",
+    "action": "publish",
+    "resource": "prompt",
+    "resource_id": "0f3c5d7e9a3f2a1c",
+    "key": "greeting",
+    "summary": "published v2",
+    "created_at": "2026-03-14T09:26:53.589793Z",
+    "actor": "ada",
+    "workspace_id": "default",
+    "address": "192.0.2.7",
+    "request_id": "5f2b8c1e9d3a4f60b7c8d9e0f1a2b3c4",
+    "before": {"published_version": "v1"},
+    "after": {"published_version": "v2"},
+}
+
 
 class AuditEntry(Resource):
     """Who changed what: `before` and `after` hold the fields that differ, null where there was no
     before or no after; `request_id` is the one that the answer carried."""
 
-    model_config = example(
-        id="42",
-        action="publish",
-        resource="prompt",
-        resource_id="0f3c5d7e9a3f2a1c",
-        key="greeting",
-        summary="published v2",
-        created_at="2026-03-14T09:26:53.589793Z",
-        actor="ada",
-        workspace_id="default",
-        address="192.0.2.7",
-        request_id="5f2b8c1e9d3a4f60b7c8d9e0f1a2b3c4",
-        before={"published_version": "v1"},
-        after={"published_version": "v2"},
-    )
+    model_config = example(**EXAMPLE_ENTRY)
 
     id: str
     action: str
