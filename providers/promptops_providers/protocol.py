@@ -1,37 +1,72 @@
 """The one protocol behind which every model provider stands.
 
 Messages and answers are plain frozen values, independent of any vendor's wire format; an adapter
-translates both ways. Parts that later grow (tool calls, structured output) are added as fields with
-a default, so that what is written against these types today keeps working.
+translates both ways. Parts that later grow are added as fields with a default, so that what is
+written against these types today keeps working.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
-Role = Literal["system", "user", "assistant"]
-StopReason = Literal["end", "length", "stop_sequence"]
+Role = Literal["system", "developer", "user", "assistant", "tool"]
+StopReason = Literal["end", "length", "stop_sequence", "tool_calls"]
+ToolChoice = Literal["auto", "none", "required"]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call that the model asks for. `arguments` is a JSON object, not yet checked against the
+    tool's schema; `id` is unique within the answer, made up where the vendor gives none."""
+
+    id: str
+    name: str
+    arguments: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
+    """One turn. `tool_calls` stand with role `assistant` only; role `tool` answers the call whose
+    id is `tool_call_id`, with the result as text in `content`.
+
+    `vendor_data` is JSON that a vendor wants back with this turn as it came (signatures of hidden
+    reasoning, for instance), under the provider's name; other providers pass over it.
+    """
+
     role: Role
     content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str = ""
+    vendor_data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """What a model may call; `parameters` is a JSON Schema of type `object`."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class CompletionRequest:
     """One question to a model.
 
-    An empty `model` means the provider's default. `parameters` are passed on under the names that
-    the vendors share (`temperature`, `max_tokens`, `top_p`).
+    An empty `model` means the provider's default. Of `parameters` the shared names `temperature`,
+    `max_tokens`, `top_p`, `stop` (text or list of texts) and `seed` are translated into the
+    vendor's own; any other is passed on as it is. With `output_schema`, a JSON Schema, the answer's
+    text is to be JSON of that form, as far as the vendor can promise it.
     """
 
     messages: tuple[Message, ...]
     model: str = ""
-    parameters: Mapping[str, float | int | str | bool] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice = "auto"
+    output_schema: Mapping[str, Any] | None = None
 
     @classmethod
     def of_text(cls, text: str, model: str = "") -> CompletionRequest:
@@ -41,11 +76,15 @@ class CompletionRequest:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one completion; `estimated` when the vendor reported none and we counted."""
+    """Tokens of one completion; `estimated` when the vendor reported none and we counted.
+
+    `prompt_tokens` includes `cached_tokens`, those that the vendor read from its cache.
+    """
 
     prompt_tokens: int
     output_tokens: int
     estimated: bool
+    cached_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +95,15 @@ class Completion:
     model: str
     usage: Usage
     stop_reason: StopReason
+    provider: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    vendor_data: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_message(self) -> Message:
+        """The answer as the conversation's next turn."""
+        return Message(
+            "assistant", self.text, tool_calls=self.tool_calls, vendor_data=self.vendor_data
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +115,8 @@ class TextDelta:
 
 @dataclass(frozen=True, slots=True)
 class StreamEnd:
-    """The last event of a stream that was not cut off; holds the whole answer once more."""
+    """The last event of a stream that was not cut off; holds the whole answer once more, its tool
+    calls included, which are not streamed in pieces."""
 
     completion: Completion
 
