@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from promptops_flows.bounded_templates import (
+    MAX_TEXT_CHARACTERS,
+    TextTooLongError,
+    render_bounded,
+)
 from promptops_flows.definitions import ModelStep, RenderStep, Step, TransformStep
-from promptops_flows.templates import TemplateValueError, render_template
+from promptops_flows.templates import TemplateValueError
 from promptops_providers.errors import ProviderError
 from promptops_providers.protocol import CompletionRequest, Usage
 from promptops_providers.registry import get_provider
 
-# A template that repeats its input can grow without end; this much fits into memory and messages.
-MAX_TEXT_CHARACTERS = 1_048_576
 # What all steps of one run may produce together: the trace keeps and answers every output.
 MAX_RUN_CHARACTERS = 8 * MAX_TEXT_CHARACTERS
 
@@ -66,8 +68,8 @@ def _render(template: str, incoming: str, variables: Mapping[str, Any]) -> str:
     if given.get("input") is None:
         given["input"] = incoming
     try:
-        return render_template(template, _Bounded(given, MAX_TEXT_CHARACTERS - len(template)))
-    except TemplateValueError as error:
+        return render_bounded(template, given)
+    except (TemplateValueError, TextTooLongError) as error:
         raise StepError(str(error)) from error
 
 
@@ -77,35 +79,3 @@ def _transform(step: TransformStep, incoming: str) -> str:
     if step.op == "lower":
         return incoming.lower()
     return incoming.strip()
-
-
-class _Bounded(Mapping[str, Any]):
-    """Variables that stop a rendering, before it takes the memory, when it is used too much."""
-
-    def __init__(self, variables: Mapping[str, Any], characters: int) -> None:
-        self._variables = variables
-        self._left = characters
-        self._sizes: dict[str, int] = {}
-
-    def __getitem__(self, name: str) -> Any:
-        value = self._variables[name]
-        if name not in self._sizes:
-            self._sizes[name] = len(value if isinstance(value, str) else _about(value))
-        self._left -= self._sizes[name]
-        if self._left < 0:
-            raise StepError(
-                f"the text would be longer than {MAX_TEXT_CHARACTERS:,} characters, "
-                "shorten the template or its variables"
-            )
-        return value
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._variables)
-
-    def __len__(self) -> int:
-        return len(self._variables)
-
-
-def _about(value: Any) -> str:
-    """A text about as long as the one that the value is rendered to."""
-    return json.dumps(value, ensure_ascii=False, default=str)

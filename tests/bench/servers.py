@@ -114,6 +114,26 @@ async def fastapi_route(folder: Path) -> AsyncIterator[Server]:
 
 
 @asynccontextmanager
+async def model_vendor(folder: Path) -> AsyncIterator[Server]:
+    """A vendor of models that answers at once."""
+    port = free_port()
+    argv = module("bench.model_vendor")
+    with _spawned(argv, {"BENCH_PORT": str(port)}, port, folder / "vendor.log") as server:
+        await server.answers("/", 200)
+        yield server
+
+
+@asynccontextmanager
+async def model_route(folder: Path, vendor: int) -> AsyncIterator[Server]:
+    """The baseline of the gateway, once it answers; it asks the vendor on that port."""
+    port = free_port()
+    env = {"BENCH_PORT": str(port), "BENCH_VENDOR": f"http://{HOST}:{vendor}"}
+    with _spawned(module("bench.model_route"), env, port, folder / "route.log") as server:
+        await server.answers("/health", 200)
+        yield server
+
+
+@asynccontextmanager
 async def stock_prefect(folder: Path) -> AsyncIterator[Server]:
     """`prefect server start` as it comes, but without telemetry: nothing leaves the machine."""
     port = free_port()

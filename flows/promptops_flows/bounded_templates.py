@@ -1,0 +1,57 @@
+"""Rendering with a bound on the result: a template that repeats a long variable would fill the
+memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from promptops_flows.templates import render_template
+
+# This much fits into memory and messages.
+MAX_TEXT_CHARACTERS = 1_048_576
+
+
+class TextTooLongError(ValueError):
+    """The rendered text would exceed the bound; one sentence."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"the text would be longer than {MAX_TEXT_CHARACTERS:,} characters, "
+            "shorten the template or its variables"
+        )
+
+
+def render_bounded(template: str, variables: Mapping[str, Any]) -> str:
+    """As `render_template`; raises TextTooLongError before the memory is taken."""
+    return render_template(template, _Bounded(variables, MAX_TEXT_CHARACTERS - len(template)))
+
+
+class _Bounded(Mapping[str, Any]):
+    """Variables that stop a rendering when they are used too much."""
+
+    def __init__(self, variables: Mapping[str, Any], characters: int) -> None:
+        self._variables = variables
+        self._left = characters
+        self._sizes: dict[str, int] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        value = self._variables[name]
+        if name not in self._sizes:
+            self._sizes[name] = len(value if isinstance(value, str) else _about(value))
+        self._left -= self._sizes[name]
+        if self._left < 0:
+            raise TextTooLongError
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._variables)
+
+    def __len__(self) -> int:
+        return len(self._variables)
+
+
+def _about(value: Any) -> str:
+    """A text about as long as the one that the value is rendered to."""
+    return json.dumps(value, ensure_ascii=False, default=str)

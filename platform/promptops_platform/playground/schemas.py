@@ -1,0 +1,113 @@
+"""The playground on the wire."""
+
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from promptops_platform.http.examples import example
+from promptops_platform.prompts.schemas import MOST_MESSAGES, Message
+from promptops_platform.text import Content, Json, JsonObject, OptionalLine
+from promptops_providers.protocol import Completion
+
+MOST_FALLBACKS = 5
+
+
+class ModelChoice(BaseModel):
+    """Another model to ask when the one before it can't answer."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"provider": "claude", "model": ""}]}
+    )
+
+    provider: OptionalLine = None
+    model: OptionalLine = None
+
+
+class PlaygroundRun(BaseModel):
+    """A prompt by `id`, its `content`, or the `messages` of a chat; what is sent here goes before
+    what the prompt has. The key lives in memory for this run only."""
+
+    model_config = example(
+        content="Say hello to {{who}}.", variables={"who": "Ada"}, provider="mock"
+    )
+
+    id: Annotated[OptionalLine, Field(description="A prompt's.")] = None
+    version: Annotated[
+        OptionalLine, Field(description="A published version of it; else the working copy.")
+    ] = None
+    content: Content | None = None
+    messages: Annotated[list[Message], Field(max_length=MOST_MESSAGES)] | None = None
+    variables: Json = Field(default=None, json_schema_extra={"type": ["object", "null"]})
+    provider: Annotated[
+        OptionalLine, Field(description="Default `mock`; a provider or a stored connection.")
+    ] = None
+    model: OptionalLine = None
+    api_key: OptionalLine = None
+    base_url: OptionalLine = None
+    parameters: Annotated[
+        JsonObject | None, Field(description="`temperature`, `max_tokens`, `top_p`, ...")
+    ] = None
+    output_schema: Annotated[
+        JsonObject | None, Field(description="JSON Schema that the answer shall follow.")
+    ] = None
+    fallbacks: Annotated[list[ModelChoice], Field(max_length=MOST_FALLBACKS)] | None = None
+    workspace: Annotated[
+        OptionalLine, Field(description="Id or slug; without a prompt's `id` only.")
+    ] = None
+    stream: Annotated[bool | None, Field(description="Answer with server-sent events.")] = None
+
+
+class ModelAnswer(BaseModel):
+    """Who answered, and what."""
+
+    provider: str
+    model: str
+    output: str
+
+
+class TokenUsage(BaseModel):
+    """Tokens; `estimated` where the vendor reported none. `prompt_tokens` include the cached."""
+
+    prompt_tokens: int
+    output_tokens: int
+    cached_tokens: int
+    estimated: bool
+
+    @classmethod
+    def of(cls, completion: Completion) -> Self:
+        usage = completion.usage
+        return cls(
+            prompt_tokens=usage.prompt_tokens,
+            output_tokens=usage.output_tokens,
+            cached_tokens=usage.cached_tokens,
+            estimated=usage.estimated,
+        )
+
+
+EXAMPLE_ANSWER: dict[str, Any] = {
+    "rendered": "Say hello to Ada.",
+    "result": {
+        "provider": "mock",
+        "model": "mock-1",
+        "output": "[mock completion] Say hello to Ada.",
+    },
+    "messages": [{"role": "user", "content": "Say hello to Ada."}],
+    "usage": {"prompt_tokens": 5, "output_tokens": 9, "cached_tokens": 0, "estimated": True},
+    "stop_reason": "end",
+    "latency_ms": 412,
+    "run_id": "5e4f30219b8a7c6d",
+}
+
+
+class PlaygroundAnswer(BaseModel):
+    """What was asked, `rendered`, and the answer. Of a chat, `rendered` is its messages' texts."""
+
+    model_config = example(**EXAMPLE_ANSWER)
+
+    rendered: str
+    result: ModelAnswer
+    messages: list[dict[str, Any]]
+    usage: TokenUsage
+    stop_reason: str
+    latency_ms: int
+    run_id: str
