@@ -64,9 +64,15 @@ class FlowRuns:
     """At most `concurrency` runs execute at a time, the others wait their turn."""
 
     def __init__(
-        self, client: PrefectClient, gate: PrefectGate, identity: EngineIdentity, concurrency: int
+        self,
+        client: PrefectClient,
+        gate: PrefectGate,
+        identity: EngineIdentity,
+        gateway: ModelGateway,
+        concurrency: int,
     ) -> None:
         self._client = client
+        self._gateway = gateway
         self._gate = gate
         self._identity = identity
         self._turns = asyncio.Semaphore(concurrency)
@@ -78,8 +84,10 @@ class FlowRuns:
     async def prepare(self, request: RunRequest, emit: Emit) -> PreparedRun:
         """Raises `RunRefusedError` or `RunUnavailableError`; then nothing is left in Prefect."""
         try:
-            compiled = CompiledRun(request, parse_steps(request.steps), emit)
-            shown = shown_parameters(request.variables, Redactor([request.api_key]))
+            connections = [each.provider for each in request.connections]
+            definition = parse_steps(request.steps, connections)
+            compiled = CompiledRun(request, definition, emit, self._gateway)
+            shown = shown_parameters(request.variables, Redactor(request.secrets))
         except (DefinitionError, PrefectException) as error:
             raise RunRefusedError(str(error)) from error
         except RecursionError as error:
@@ -210,7 +218,7 @@ async def open_flow_runs(gate: PrefectGate, settings: EngineSettings) -> AsyncIt
     async with AsyncClientContext.get_or_create() as context:
         left_behind = LeftBehind(context.client, gate, identity, settings.lock)
         ending = asyncio.create_task(left_behind.end())
-        runs = FlowRuns(context.client, gate, identity, settings.concurrency)
+        runs = FlowRuns(context.client, gate, identity, gateway, settings.concurrency)
         yield runs
         await runs.settle()
         ending.cancel()
