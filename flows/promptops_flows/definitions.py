@@ -183,10 +183,8 @@ class _Fields:
         for item in value:
             if not isinstance(item, dict):
                 raise self._error(f"{field} holds {_kind(item)}, give a list of objects")
-        return [
-            _Fields(item, f"{self._where}: {field} {number}")
-            for number, item in enumerate(value, 1)
-        ]
+        where = f"{self._where}: {field}"
+        return [_Fields(item, f"{where} {number}") for number, item in enumerate(value, 1)]
 
     def _error(self, complaint: str) -> DefinitionError:
         return DefinitionError(f"{self._where}: {complaint}")

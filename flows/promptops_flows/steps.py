@@ -35,7 +35,7 @@ class StepContext:
     """
 
     variables: Mapping[str, Any]
-    gateway: ModelGateway
+    gateway: ModelGateway = field(repr=False)
     api_key: str | None = field(default=None, repr=False)
     base_url: str | None = None
     connections: Mapping[str, Connection] = field(default_factory=dict)

@@ -79,8 +79,7 @@ from promptops_platform.workspaces.environments import EnvironmentService
 from promptops_platform.workspaces.members import MemberService
 from promptops_platform.workspaces.removal import WorkspaceRemoval
 from promptops_platform.workspaces.service import WorkspaceService
-from promptops_providers.addresses import AddressPolicy
-from promptops_providers.gateway import Gateway
+from promptops_providers.pooled_gateway import Gateway
 
 log = structlog.get_logger(__name__)
 
@@ -240,7 +239,7 @@ class Platform:
         given = settings.secret_key
         keys = parsed_keys(given.get_secret_value()) if given else stored_key(settings.data)
         self.vault = Vault(Sealer(keys))
-        policy = AddressPolicy.of_hosts("", allow_loopback=settings.env == "development")
+        policy = settings.address_policy
         self.gateway = Gateway(policy)
         urls = BaseUrls(policy)
         self.providers = ProviderService(grants=self.grants, vault=self.vault, urls=urls)

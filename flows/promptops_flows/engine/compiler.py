@@ -58,8 +58,8 @@ class CompiledRun:
         self,
         request: RunRequest,
         definition: WorkflowDefinition,
-        emit: Emit,
         gateway: ModelGateway,
+        emit: Emit,
     ) -> None:
         self.result: RunFinished | None = None
         self.ended = asyncio.Event()

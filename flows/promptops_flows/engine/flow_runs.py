@@ -33,6 +33,7 @@ from promptops_flows.engine.settings import EngineSettings
 from promptops_flows.engine.shown_parameters import shown_parameters
 from promptops_flows.redaction import Redactor
 from promptops_flows.wire import RunFinished, RunRequest
+from promptops_providers.gateway import ModelGateway
 
 T = TypeVar("T")
 
@@ -67,13 +68,13 @@ class FlowRuns:
         self,
         client: PrefectClient,
         gate: PrefectGate,
-        identity: EngineIdentity,
         gateway: ModelGateway,
+        identity: EngineIdentity,
         concurrency: int,
     ) -> None:
         self._client = client
-        self._gateway = gateway
         self._gate = gate
+        self._gateway = gateway
         self._identity = identity
         self._turns = asyncio.Semaphore(concurrency)
         # Holds the open client, which Prefect finds by context; connections know nothing of it.
@@ -86,7 +87,7 @@ class FlowRuns:
         try:
             connections = [each.provider for each in request.connections]
             definition = parse_steps(request.steps, connections)
-            compiled = CompiledRun(request, definition, emit, self._gateway)
+            compiled = CompiledRun(request, definition, self._gateway, emit)
             shown = shown_parameters(request.variables, Redactor(request.secrets))
         except (DefinitionError, PrefectException) as error:
             raise RunRefusedError(str(error)) from error
@@ -209,7 +210,9 @@ class FlowRuns:
 
 
 @asynccontextmanager
-async def open_flow_runs(gate: PrefectGate, settings: EngineSettings) -> AsyncIterator[FlowRuns]:
+async def open_flow_runs(
+    gate: PrefectGate, gateway: ModelGateway, settings: EngineSettings
+) -> AsyncIterator[FlowRuns]:
     """One Prefect client for as long as the engine lives; at the end its events are sent off.
 
     Meanwhile the runs that its predecessor left behind are ended.
@@ -218,7 +221,7 @@ async def open_flow_runs(gate: PrefectGate, settings: EngineSettings) -> AsyncIt
     async with AsyncClientContext.get_or_create() as context:
         left_behind = LeftBehind(context.client, gate, identity, settings.lock)
         ending = asyncio.create_task(left_behind.end())
-        runs = FlowRuns(context.client, gate, identity, gateway, settings.concurrency)
+        runs = FlowRuns(context.client, gate, gateway, identity, settings.concurrency)
         yield runs
         await runs.settle()
         ending.cancel()

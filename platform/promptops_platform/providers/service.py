@@ -14,6 +14,7 @@ from promptops_providers.gateway import Credentials, Target
 from promptops_providers.own_credentials import with_own
 from promptops_providers.registry import PROVIDER_NAMES
 
+MOCK = "mock"
 LONGEST_SHOWN = 64
 
 
@@ -51,7 +52,8 @@ class ProviderService:
         Raises BadRequest for an unknown provider and an address that is not allowed,
         SecretUnreadable, and NotFound where the workspace doesn't exist for the caller.
         """
-        if base_url:
+        # The mock provider is at no address.
+        if base_url and wanted and wanted[0][0] != MOCK:
             self._urls.check(base_url)
         stored = await self._stored(transaction, workspace_id, [name for name, _ in wanted], actor)
         targets = [self._target(stored.get(name), name, model) for name, model in wanted]
