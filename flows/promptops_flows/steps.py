@@ -12,11 +12,13 @@ from promptops_flows.bounded_templates import (
     TextTooLongError,
     render_bounded,
 )
-from promptops_flows.definitions import ModelStep, RenderStep, Step, TransformStep
+from promptops_flows.definitions import ModelChoice, ModelStep, RenderStep, Step, TransformStep
 from promptops_flows.templates import TemplateValueError
+from promptops_flows.wire import Connection
 from promptops_providers.errors import ProviderError
+from promptops_providers.gateway import Credentials, ModelGateway, Target
+from promptops_providers.own_credentials import with_own
 from promptops_providers.protocol import CompletionRequest, Usage
-from promptops_providers.registry import get_provider
 
 # What all steps of one run may produce together: the trace keeps and answers every output.
 MAX_RUN_CHARACTERS = 8 * MAX_TEXT_CHARACTERS
@@ -28,11 +30,29 @@ class StepError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StepContext:
-    """What all steps of a run share."""
+    """What all steps of a run share.
+
+    `connections` are stored ones by the name of their provider. The caller's own `api_key` and
+    `base_url` are for the provider that a step names first.
+    """
 
     variables: Mapping[str, Any]
+    gateway: ModelGateway = field(repr=False)
     api_key: str | None = field(default=None, repr=False)
     base_url: str | None = None
+    connections: Mapping[str, Connection] = field(default_factory=dict)
+
+    def targets(self, step: ModelStep) -> list[Target]:
+        """What the step tries, in this order."""
+        first, *others = [self._target(choice) for choice in step.choices]
+        return [with_own(first, self.api_key, self.base_url), *others]
+
+    def _target(self, choice: ModelChoice) -> Target:
+        known = self.connections.get(choice.provider)
+        if known is None:
+            return Target(choice.provider, choice.model, choice.provider)
+        credentials = Credentials(known.api_key, known.base_url)
+        return Target(choice.provider, choice.model or known.model, known.kind, credentials)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +76,12 @@ async def run_step(step: Step, incoming: str, context: StepContext) -> StepOutpu
 
 async def _complete(step: ModelStep, incoming: str, context: StepContext) -> StepOutput:
     try:
-        provider = get_provider(step.provider, api_key=context.api_key, base_url=context.base_url)
-        completion = await provider.complete(CompletionRequest.of_text(incoming, step.model))
+        completion = await context.gateway.complete(
+            CompletionRequest.of_text(incoming), context.targets(step)
+        )
     except ProviderError as error:
         raise StepError(error.sentence) from error
-    return StepOutput(completion.text, provider.name, completion.model, completion.usage)
+    return StepOutput(completion.text, completion.provider, completion.model, completion.usage)
 
 
 def _render(template: str, incoming: str, variables: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ import uvloop
 
 from promptops_flows.children import engine_spec
 from promptops_platform.app import openapi as openapi_document
-from promptops_platform.commands import accounts
+from promptops_platform.commands import accounts, secrets
 from promptops_platform.commands.frame import guarded, read_settings, refuse
 from promptops_platform.data_folder import DataFolderLock, instance_id
 from promptops_platform.db.schema import migrate
@@ -28,6 +28,7 @@ app = typer.Typer(
 
 app.add_typer(accounts.keys, name="key")
 app.command("set-password")(accounts.set_password)
+app.command("rotate-secrets")(secrets.rotate_secrets)
 
 
 def main() -> None:
@@ -106,5 +107,7 @@ def _become_engine(settings: Settings) -> None:
         prefect_auth=auth.get_secret_value() if auth else None,
         concurrency=settings.engine_concurrency,
         drain_seconds=settings.drain_seconds,
+        provider_hosts=settings.provider_hosts,
+        development=settings.env == "development",
     )
     os.execve(spec.argv[0], spec.argv, {**os.environ, **spec.env})  # noqa: S606  our own interpreter

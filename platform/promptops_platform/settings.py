@@ -8,6 +8,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from promptops_platform.addresses import ListenAddress
 from promptops_platform.db.location import PostgresUrl, SqliteFile
+from promptops_platform.sealing import parsed_keys
+from promptops_providers.addresses import AddressPolicy
 
 DEFAULT_TOKEN = "promptops-dev-token"  # noqa: S105  the SDKs' documented development token
 
@@ -20,9 +22,20 @@ def _address(value: str) -> str:
     return value
 
 
+def _host_patterns(value: str) -> str:
+    AddressPolicy.of_hosts(value)
+    return value
+
+
 def _postgres_url(value: SecretStr | None) -> SecretStr | None:
     if value is not None:
         PostgresUrl(value.get_secret_value())
+    return value
+
+
+def _secret_keys(value: SecretStr | None) -> SecretStr | None:
+    if value is not None:
+        parsed_keys(value.get_secret_value())
     return value
 
 
@@ -57,6 +70,11 @@ class Settings(BaseSettings):
     admin_password: SecretStr | None = Field(
         default=None, description="Password of the first account `admin` of a new database."
     )
+    secret_key: Annotated[SecretStr | None, AfterValidator(_secret_keys)] = Field(
+        default=None,
+        description="Encrypts the stored API keys of model providers; several comma-separated: the "
+        "first encrypts, all decrypt. By default a generated one in the data folder.",
+    )
     cors_origins: Annotated[str | None, NoDecode] = Field(
         default=None,
         description="Origins that browsers may call from, comma-separated; `*` is any, which is "
@@ -71,6 +89,11 @@ class Settings(BaseSettings):
         default="",
         description="Addresses or networks of proxies whose `X-Forwarded-For` and "
         "`X-Forwarded-Proto` are believed, comma-separated.",
+    )
+    provider_hosts: Annotated[str, AfterValidator(_host_patterns), NoDecode] = Field(
+        default="",
+        description="Hosts at which models may be called, comma-separated; `*.example.org` is any "
+        "below that name. By default the vendors' own.",
     )
     max_body_bytes: int = Field(
         default=4 * 1024 * 1024, ge=1024, description="Longest accepted request body, in bytes."
@@ -139,6 +162,11 @@ class Settings(BaseSettings):
     def proxies(self) -> list[str]:
         """`trusted_proxies` as a list."""
         return _listed(self.trusted_proxies)
+
+    @property
+    def address_policy(self) -> AddressPolicy:
+        """Where models may be called; loopback in development only."""
+        return AddressPolicy.of_hosts(self.provider_hosts, allow_loopback=self.env == "development")
 
     @property
     def registry(self) -> SqliteFile | PostgresUrl:

@@ -99,6 +99,10 @@ async def workflow(place: Place) -> str:
     return str((await place.make("/api/workflows", steps=STEPS))["id"])
 
 
+async def connection(place: Place) -> str:
+    return str((await place.make("/api/providers", name=place.key(), kind="mock"))["id"])
+
+
 async def run(place: Place) -> str:
     """The id of a run that has ended."""
     url = f"/api/workflows/{await workflow(place)}/run"

@@ -11,6 +11,7 @@ import logging
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,6 +29,7 @@ from promptops_flows.engine.runs import Emit
 from promptops_flows.redaction import Redactor
 from promptops_flows.steps import MAX_RUN_CHARACTERS, StepContext, StepError, StepOutput, run_step
 from promptops_flows.wire import RunFinished, RunRequest, StepFinished, StepStarted
+from promptops_providers.gateway import ModelGateway
 
 _DEFAULT_WORKSPACE = "default"
 _NAME_CHARACTERS = 200
@@ -52,12 +54,24 @@ class CompiledRun:
     None while it has not come to an end. `ended` is set along with `result`.
     """
 
-    def __init__(self, request: RunRequest, definition: WorkflowDefinition, emit: Emit) -> None:
+    def __init__(
+        self,
+        request: RunRequest,
+        definition: WorkflowDefinition,
+        gateway: ModelGateway,
+        emit: Emit,
+    ) -> None:
         self.result: RunFinished | None = None
         self.ended = asyncio.Event()
         self.state: State[Any] | None = None
-        self._redact = Redactor([request.api_key])
-        self._context = StepContext(request.variables, request.api_key, request.base_url)
+        self._redact = Redactor(request.secrets)
+        self._context = StepContext(
+            request.variables,
+            gateway,
+            request.api_key,
+            request.base_url,
+            {each.provider: each for each in request.connections},
+        )
         self._definition = definition
         self._emit = emit
         self.flow: Flow[Any, Any] = Flow(
@@ -148,7 +162,7 @@ class _StepRun:
         async def step() -> State[Any]:
             self._begin_attempt(emit)
             try:
-                self.output = await run_step(self._step, self._incoming, self._context)
+                self.output = self._shown(await run_step(self._step, self._incoming, self._context))
             except StepError as error:
                 self.error = self._redact(str(error))
             # Whatever a step's code raises would be shown by Prefect as it is, secrets included.
@@ -162,6 +176,12 @@ class _StepRun:
             return Failed(message=printable(self.error, _MESSAGE_CHARACTERS))
 
         return step
+
+    def _shown(self, output: StepOutput) -> StepOutput:
+        """Without a key that the provider has repeated: callers may use it, and not read it."""
+        if not isinstance(self._step, ModelStep):
+            return output
+        return replace(output, text=self._redact(output.text))
 
     def _begin_attempt(self, emit: Emit) -> None:
         context = TaskRunContext.get()

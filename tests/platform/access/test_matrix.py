@@ -100,6 +100,13 @@ PUT    /api/workflows/{workflow_id}                  401 401 | 403 200 200 403 2
 DELETE /api/workflows/{workflow_id}                  401 401 | 403 200 200 403 200 | 403 200 200 403 404
 POST   /api/workflows/{workflow_id}/run              401 401 | 200 200 200 403 200 | 200 200 200 403 404
 
+GET    /api/providers                                401 401 | 200 200 200 403 200 | 200 200 200 403 404
+POST   /api/providers                                401 401 | 403 403 200 403 403 | 403 403 200 403 404
+GET    /api/providers/{connection_id}                401 401 | 200 200 200 403 200 | 200 200 200 403 404
+PUT    /api/providers/{connection_id}                401 401 | 403 403 200 403 403 | 403 403 200 403 404
+DELETE /api/providers/{connection_id}                401 401 | 403 403 200 403 403 | 403 403 200 403 404
+POST   /api/providers/{connection_id}/test           401 401 | 403 403 200 403 403 | 403 403 200 403 404
+
 GET    /api/runs                                     401 401 | 200 200 200 403 200 | -
 GET    /api/runs/stats                               401 401 | 200 200 200 403 200 | -
 GET    /api/runs/{run_id}                            401 401 | 200 200 200 403 200 | 200 200 200 403 404
@@ -126,6 +133,7 @@ PARAMETERS: dict[str, places.Maker] = {
     "prompt_id": places.prompt,
     "key": places.served_key,
     "workflow_id": places.workflow,
+    "connection_id": places.connection,
     "run_id": places.run,
 }
 # As PARAMETERS, for routes that delete the whole place.
@@ -141,6 +149,10 @@ async def _of_prompt(place: Place) -> dict[str, Any]:
 
 async def _in_place(place: Place) -> dict[str, Any]:
     return {"key": place.key(), "name": "n", "workspace": place.workspace}
+
+
+async def _new_connection(place: Place) -> dict[str, Any]:
+    return {"name": place.key(), "kind": "mock", "workspace": place.workspace}
 
 
 async def _new_user(_place: Place) -> dict[str, Any]:
@@ -171,12 +183,15 @@ BODIES: dict[tuple[str, str], Body | dict[str, Any]] = {
     ("PUT", "/api/prompts/{prompt_id}/rollout"): {"enabled": True},
     ("POST", "/api/workflows"): _in_place,
     ("PUT", "/api/workflows/{workflow_id}"): {"name": "edited"},
+    ("POST", "/api/providers"): _new_connection,
+    ("PUT", "/api/providers/{connection_id}"): {"model": "edited"},
 }
 # Routes that take the workspace as a parameter.
 QUERIES = {
     ("GET", "/api/keys"),
     ("GET", "/api/prompts"),
     ("GET", "/api/workflows"),
+    ("GET", "/api/providers"),
     ("GET", "/api/sdk/prompts/{key}"),
     ("HEAD", "/api/sdk/prompts/{key}"),
     ("WS", "/ws"),
@@ -321,7 +336,14 @@ async def test_no_list_holds_anything_of_a_workspace_that_is_closed_to_the_calle
     world: dict[str, Place], row: Row
 ) -> None:
     place = world["restricted"]
-    for maker in (places.prompt, places.workflow, places.run, places.api_key, places.served_key):
+    for maker in (
+        places.prompt,
+        places.workflow,
+        places.connection,
+        places.run,
+        places.api_key,
+        places.served_key,
+    ):
         await place.shared(maker)
     async with (
         place.platform.watch(
