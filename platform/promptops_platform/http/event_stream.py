@@ -1,0 +1,74 @@
+"""Answers as server-sent events: https://html.spec.whatwg.org/multipage/server-sent-events.html."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import Any, NamedTuple
+
+from fastapi import Request
+from starlette.responses import StreamingResponse
+
+MEDIA_TYPE = "text/event-stream"
+# Shorter than the time after which proxies take a silent connection for a dead one.
+HEARTBEAT_SECONDS = 15.0
+HEARTBEAT = b": still here\n\n"
+HEADERS = {
+    "cache-control": "no-cache, no-transform",
+    # Read by nginx, which otherwise gathers an answer before it passes it on.
+    "x-accel-buffering": "no",
+}
+
+
+class ServerEvent(NamedTuple):
+    """An event's name, and its data as a JSON value."""
+
+    name: str
+    data: Any
+
+    def encoded(self) -> bytes:
+        """The event on the wire. JSON has no line breaks of its own, so its data is one line."""
+        text = json.dumps(self.data, ensure_ascii=False, separators=(",", ":"))
+        # Half of a surrogate pair has no UTF-8 form.
+        return f"event: {self.name}\ndata: {text}\n\n".encode(errors="replace")
+
+
+def wants_events(request: Request, asked: bool | None) -> bool:
+    """Whether the answer is to be streamed: the body says so, or else the header `Accept`."""
+    if asked is not None:
+        return asked
+    return MEDIA_TYPE in request.headers.get("accept", "")
+
+
+def event_stream(
+    events: AsyncGenerator[ServerEvent, None], *, heartbeat: float = HEARTBEAT_SECONDS
+) -> StreamingResponse:
+    """An answer that sends `events` as they come, and a comment whenever none came for a while.
+
+    When the client hangs up, `events` is closed.
+    """
+    return StreamingResponse(_lines(events, heartbeat), media_type=MEDIA_TYPE, headers=HEADERS)
+
+
+async def _lines(
+    events: AsyncGenerator[ServerEvent, None], heartbeat: float
+) -> AsyncIterator[bytes]:
+    async with aclosing(events):
+        coming = asyncio.ensure_future(anext(events))
+        try:
+            while True:
+                # Not `wait_for`, whose timeout would cancel the generator itself.
+                await asyncio.wait([coming], timeout=heartbeat)
+                if not coming.done():
+                    yield HEARTBEAT
+                    continue
+                try:
+                    event = coming.result()
+                except StopAsyncIteration:
+                    return
+                yield event.encoded()
+                coming = asyncio.ensure_future(anext(events))
+        finally:
+            # A generator can't be closed while somebody waits for its next event.
+            coming.cancel()
+            await asyncio.wait([coming])

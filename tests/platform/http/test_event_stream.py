@@ -1,0 +1,99 @@
+"""Server-sent events over a real socket."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI, Request
+
+from promptops_platform.addresses import open_sockets
+from promptops_platform.http.event_stream import (
+    HEADERS,
+    HEARTBEAT,
+    ServerEvent,
+    event_stream,
+    wants_events,
+)
+
+
+@asynccontextmanager
+async def served(
+    events: AsyncGenerator[ServerEvent, None], heartbeat: float
+) -> AsyncIterator[httpx.Response]:
+    """The answer to a client, not read yet."""
+    app = FastAPI()
+    app.get("/")(lambda: event_stream(events, heartbeat=heartbeat))
+    sockets = open_sockets(("127.0.0.1",), 0)
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
+    serving = asyncio.create_task(server.serve(sockets=sockets))
+    url = f"http://127.0.0.1:{sockets[0].getsockname()[1]}/"
+    try:
+        async with httpx.AsyncClient() as client, client.stream("GET", url) as answer:
+            yield answer
+    finally:
+        server.should_exit = True
+        await serving
+
+
+async def test_events_come_as_they_are_made_and_silence_is_filled() -> None:
+    go_on = asyncio.Event()
+
+    async def events() -> AsyncGenerator[ServerEvent, None]:
+        yield ServerEvent("delta", {"text": "two\nlines\r and ü"})
+        await go_on.wait()
+        yield ServerEvent("end", None)
+
+    async with served(events(), heartbeat=0.02) as answer:
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        assert HEADERS.items() <= dict(answer.headers).items()
+        got = b""
+        async for piece in answer.aiter_raw():
+            got += piece
+            if HEARTBEAT in got:
+                go_on.set()
+    first, *silence, last, rest = got.split(b"\n\n")
+    name, data = first.decode().split("\n")
+    assert name == "event: delta"
+    assert json.loads(data.removeprefix("data: ")) == {"text": "two\nlines\r and ü"}
+    assert set(silence) == {HEARTBEAT.strip()}
+    assert (last, rest) == (b"event: end\ndata: null", b"")
+
+
+async def test_a_client_that_hangs_up_closes_the_events() -> None:
+    closed = asyncio.Event()
+
+    async def events() -> AsyncGenerator[ServerEvent, None]:
+        try:
+            yield ServerEvent("first", 1)
+            await asyncio.Event().wait()
+        finally:
+            closed.set()
+
+    async with served(events(), heartbeat=30) as answer:
+        async for _ in answer.aiter_raw():
+            break
+        await answer.aclose()
+        await asyncio.wait_for(closed.wait(), 5)
+
+
+@pytest.mark.parametrize(
+    ("accept", "asked", "wanted"),
+    [
+        ("*/*", None, False),
+        ("text/event-stream", None, True),
+        ("application/json, text/event-stream;q=0.5", None, True),
+        ("text/event-stream", False, False),
+        ("application/json", True, True),
+    ],
+)
+def test_the_body_decides_before_the_header(accept: str, asked: bool | None, wanted: bool) -> None:
+    scope = {"type": "http", "headers": [(b"accept", accept.encode())]}
+    assert wants_events(Request(scope), asked) is wanted
+
+
+def test_half_a_character_is_sent_as_a_question_mark() -> None:
+    assert ServerEvent("x", "a\ud800").encoded() == b'event: x\ndata: "a?"\n\n'
