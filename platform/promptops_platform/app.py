@@ -42,6 +42,9 @@ from promptops_platform.http.request_body import RequestBody
 from promptops_platform.http.request_context import RequestContext
 from promptops_platform.openapi import endpoints as openapi_endpoints
 from promptops_platform.openapi.schema import describe
+from promptops_platform.playground import endpoints as playground_endpoints
+from promptops_platform.playground.asking import Asker
+from promptops_platform.playground.service import PlaygroundService
 from promptops_platform.prompts import endpoints as prompts_endpoints
 from promptops_platform.prompts.history import ServedHistory
 from promptops_platform.prompts.holding import PromptHolding
@@ -90,6 +93,7 @@ ROUTERS = (
     prompts_endpoints.router,
     rollouts_endpoints.router,
     providers_endpoints.router,
+    playground_endpoints.router,
     workflows_endpoints.router,
     runs_endpoints.router,
     audit_endpoints.router,
@@ -113,6 +117,8 @@ ROOMS = (
     "providers",
     "connections",
     "gateway",
+    "playground",
+    "asker",
     "workflows",
     "runs",
     "executor",
@@ -191,6 +197,15 @@ class Platform:
             workspaces=self.workspaces,
             clock=clock,
             instance=instance_id(settings.data),
+        )
+        self.playground = PlaygroundService(
+            grants=grants,
+            workspaces=self.workspaces,
+            prompts=self.prompts,
+            connections=self.providers,
+        )
+        self.asker = Asker(
+            database=self.database, gateway=self.gateway, runs=self.runs, clock=clock
         )
         self.executor = RunExecutor(
             database=self.database,

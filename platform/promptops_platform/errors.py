@@ -9,6 +9,7 @@ PlatformError
 ├── BodyTooLarge        413
 ├── TooManyRequests     429
 ├── StepFailed          502  a workflow's step failed
+├── ProviderFailed      502  a model provider did not answer as asked
 └── Unavailable         503  a part that the request needs can't answer now
     ├── DatabaseUnavailable
     ├── EngineNotReady
@@ -94,6 +95,24 @@ class TooManyRequests(PlatformError):
 class StepFailed(PlatformError):
     status = 502
     code = "step_failed"
+
+
+class ProviderFailed(PlatformError):
+    """`reason` is the provider error's own code; `retry_after` is in seconds, where it is known."""
+
+    status = 502
+    code = "provider_failed"
+
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        reason: str,
+        retry_after: float | None = None,
+        fields: Mapping[str, Any] | None = None,
+    ) -> None:
+        hint = {} if retry_after is None else {"retry_after": retry_after}
+        super().__init__(sentence, fields={"reason": reason, **hint, **(fields or {})})
 
 
 class Unavailable(PlatformError):

@@ -15,7 +15,17 @@ import uvloop
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from bench import audit_page, fetch_rate, gateway, isolation, memory, mixed, registry, run_time, start_up
+from bench import (
+    audit_page,
+    fetch_rate,
+    gateway,
+    isolation,
+    memory,
+    mixed,
+    registry,
+    run_time,
+    start_up,
+)
 from bench.figures import Result
 
 BENCHMARKS: dict[str, Callable[[], Coroutine[Any, Any, Result]]] = {

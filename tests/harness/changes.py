@@ -217,6 +217,12 @@ async def _run_workflow(platform: RunningPlatform) -> Call:
     return Call(url, {"api_key": STEP_SECRET}, status=503)
 
 
+@row("POST", "/api/playground/run")
+async def _run_playground(_platform: RunningPlatform) -> Call:
+    """As a run of a workflow, it changes nothing that others see."""
+    return Call("/api/playground/run", {"content": "Hello", "api_key": STEP_SECRET})
+
+
 async def workflow(platform: RunningPlatform) -> str:
     """The id of a new workflow."""
     body = {"key": new_key(), "steps": STEPS}

@@ -3,11 +3,11 @@
 import asyncio
 import json
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import httpx
 import uvicorn
@@ -22,6 +22,7 @@ from promptops_platform.ids import new_id
 from promptops_platform.server import uvicorn_config
 from promptops_platform.settings import Settings
 
+T = TypeVar("T")
 DatabaseKind = Literal["sqlite", "postgresql"]
 TOKEN = "test-static-token"
 WAIT_SECONDS = 5.0
@@ -83,6 +84,16 @@ async def until(condition: Callable[[], bool], seconds: float = WAIT_SECONDS) ->
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.005)
+
+
+async def until_found(
+    look: Callable[[], Awaitable[list[T]]], seconds: float = WAIT_SECONDS
+) -> list[T]:
+    """Look until there is something; fails when there is nothing in time."""
+    async with asyncio.timeout(seconds):
+        while not (found := await look()):
+            await asyncio.sleep(0.02)
+        return found
 
 
 def new_data_folder() -> Path:

@@ -26,6 +26,7 @@ class Permission(StrEnum):
     PROMPTS_FETCH = "prompts:fetch"
     ROLLOUTS_READ = "rollouts:read"
     ROLLOUTS_WRITE = "rollouts:write"
+    PLAYGROUND_RUN = "playground:run"
     WORKFLOWS_READ = "workflows:read"
     WORKFLOWS_WRITE = "workflows:write"
     WORKFLOWS_RUN = "workflows:run"
@@ -55,6 +56,7 @@ NEEDED_ROLE: dict[Permission, Role] = {
     Permission.PROMPTS_FETCH: Role.SDK,
     Permission.ROLLOUTS_READ: Role.VIEWER,
     Permission.ROLLOUTS_WRITE: Role.EDITOR,
+    Permission.PLAYGROUND_RUN: Role.VIEWER,
     Permission.WORKFLOWS_READ: Role.VIEWER,
     Permission.WORKFLOWS_WRITE: Role.EDITOR,
     Permission.WORKFLOWS_RUN: Role.VIEWER,

@@ -3,6 +3,7 @@
 from typing import Any
 
 from promptops_platform.access.actor import Actor
+from promptops_platform.access.grants import Grants
 from promptops_platform.access.permissions import Permission
 from promptops_platform.db.tables import PromptRow
 from promptops_platform.db.unit_of_work import Transaction
@@ -27,10 +28,12 @@ class PlaygroundService:
     def __init__(
         self,
         *,
+        grants: Grants,
         workspaces: WorkspaceService,
         prompts: PromptReader,
         connections: ProviderService,
     ) -> None:
+        self._grants = grants
         self._workspaces = workspaces
         self._prompts = prompts
         self._connections = connections
@@ -45,9 +48,8 @@ class PlaygroundService:
         """
         prompt, stored, version = await self._stored(transaction, asked, actor)
         named = prompt.workspace_id if prompt else asked.workspace
-        workspace = await self._workspaces.find_for_reading(
-            transaction, named, Permission.PLAYGROUND_RUN, actor=actor
-        )
+        workspace = await self._workspaces.find(transaction, named, actor=actor)
+        self._grants.require(actor, Permission.PLAYGROUND_RUN, workspace.id)
         body, variables = body_of(asked, stored), variables_of(asked)
         wanted = [(asked.provider or DEFAULT_PROVIDER, asked.model or "")]
         wanted += [(each.provider or "", each.model or "") for each in asked.fallbacks or ()]

@@ -107,6 +107,9 @@ PUT    /api/providers/{connection_id}                401 401 | 403 403 200 403 4
 DELETE /api/providers/{connection_id}                401 401 | 403 403 200 403 403 | 403 403 200 403 404
 POST   /api/providers/{connection_id}/test           401 401 | 403 403 200 403 403 | 403 403 200 403 404
 
+GET    /api/playground/providers                     401 401 | 200 200 200 403 200 | -
+POST   /api/playground/run                           401 401 | 200 200 200 403 200 | 200 200 200 403 404
+
 GET    /api/runs                                     401 401 | 200 200 200 403 200 | -
 GET    /api/runs/stats                               401 401 | 200 200 200 403 200 | -
 GET    /api/runs/{run_id}                            401 401 | 200 200 200 403 200 | 200 200 200 403 404
@@ -155,6 +158,10 @@ async def _new_connection(place: Place) -> dict[str, Any]:
     return {"name": place.key(), "kind": "mock", "workspace": place.workspace}
 
 
+async def _question(place: Place) -> dict[str, Any]:
+    return {"content": "Hello", "workspace": place.workspace}
+
+
 async def _new_user(_place: Place) -> dict[str, Any]:
     return {"username": f"user-{new_id()}", "password": PASSWORD}
 
@@ -181,6 +188,7 @@ BODIES: dict[tuple[str, str], Body | dict[str, Any]] = {
     ("PUT", "/api/prompts/{prompt_id}"): {"content": "edited"},
     ("POST", "/api/prompts/{prompt_id}/promote"): {"env": "test"},
     ("PUT", "/api/prompts/{prompt_id}/rollout"): {"enabled": True},
+    ("POST", "/api/playground/run"): _question,
     ("POST", "/api/workflows"): _in_place,
     ("PUT", "/api/workflows/{workflow_id}"): {"name": "edited"},
     ("POST", "/api/providers"): _new_connection,

@@ -1,0 +1,169 @@
+"""Asks the gateway, and logs the question as a run. No Prefect: it is a conversation, not a job."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from promptops_flows.redaction import Redactor
+from promptops_platform.access.actor import Actor
+from promptops_platform.clock import Clock
+from promptops_platform.db.unit_of_work import Database
+from promptops_platform.errors import BadRequest, PlatformError, ProviderFailed
+from promptops_platform.http.event_stream import ServerEvent
+from promptops_platform.ids import new_id
+from promptops_platform.playground.questions import Question
+from promptops_platform.playground.schemas import ModelAnswer, PlaygroundAnswer, TokenUsage
+from promptops_platform.runs.service import ModelCall, NewRun, RunLog
+from promptops_providers.errors import AddressRefusedError, NotAvailableError, ProviderError
+from promptops_providers.gateway import ModelGateway
+from promptops_providers.protocol import Completion, StreamEnd, TextDelta
+
+HUNG_UP = "the caller hung up before the answer was complete"
+
+
+class Asker:
+    """Asks what a question says. Each one is a run of the log once it has ended."""
+
+    def __init__(
+        self, *, database: Database, gateway: ModelGateway, runs: RunLog, clock: Clock
+    ) -> None:
+        self._database = database
+        self._gateway = gateway
+        self._runs = runs
+        self._clock = clock
+
+    async def answer(self, question: Question, *, actor: Actor) -> PlaygroundAnswer:
+        """The whole answer; raises ProviderFailed, and BadRequest for what no provider was asked
+        for."""
+        run = _Run(question, actor, self._clock)
+        try:
+            completion = await self._gateway.complete(question.request, question.targets)
+        except ProviderError as error:
+            failure = run.failed(error)
+            await self._record(run, failure.sentence)
+            raise failure from error
+        except asyncio.CancelledError:
+            await self._record(run, HUNG_UP)
+            raise
+        run.ended(completion)
+        await self._record(run)
+        return run.answered(completion)
+
+    async def events(
+        self, question: Question, *, actor: Actor
+    ) -> AsyncGenerator[ServerEvent, None]:
+        """The answer piece by piece: `delta` events, then `usage` and `done`, or `error`.
+
+        What fails before the first piece is raised, as by `answer`.
+        """
+        run, failure = _Run(question, actor, self._clock), None
+        try:
+            stream = self._gateway.stream(question.request, question.targets)
+            async with aclosing(stream) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, TextDelta):
+                        run.took(piece.text)
+                        yield ServerEvent("delta", {"text": piece.text})
+                    elif isinstance(piece, StreamEnd):
+                        run.ended(piece.completion)
+        except ProviderError as error:
+            failure = run.failed(error)
+        except BaseException:
+            await self._record(run, HUNG_UP)
+            raise
+        await self._record(run, failure.sentence if failure else None)
+        if failure is not None:
+            if run.first_token_ms is None:
+                raise failure
+            yield ServerEvent("error", failure.body())
+        elif run.completion is not None:
+            answer = run.answered(run.completion)
+            yield ServerEvent("usage", answer.usage.model_dump())
+            yield ServerEvent("done", answer.model_dump(mode="json"))
+
+    async def _record(self, run: "_Run", error: str | None = None) -> None:
+        async with self._database.write() as transaction:
+            await self._runs.record_call(
+                transaction, run.opened, run.call(error), started_at=run.started_at
+            )
+
+
+class _Run:
+    """One question on its way to its answer."""
+
+    def __init__(self, question: Question, actor: Actor, clock: Clock) -> None:
+        first = question.targets[0]
+        self.opened = NewRun(
+            id=new_id(),
+            workspace_id=question.workspace_id,
+            source="playground",
+            ref_key=question.ref_key,
+            user=actor.name,
+            inputs=dict(question.inputs),
+            provider=first.provider,
+            model=first.model,
+        )
+        self.started_at = clock.now()
+        self.completion: Completion | None = None
+        self.first_token_ms: int | None = None
+        self._question = question
+        self._began = time.perf_counter()
+        self._latency_ms = 0
+        self._pieces: list[str] = []
+
+    def took(self, text: str) -> None:
+        """A piece of the answer has come."""
+        if self.first_token_ms is None:
+            self.first_token_ms = self._milliseconds()
+        self._pieces.append(text)
+
+    def ended(self, completion: Completion) -> None:
+        """The answer is complete."""
+        self.completion = completion
+        self._latency_ms = self._milliseconds()
+
+    def failed(self, error: ProviderError) -> PlatformError:
+        """What the caller is told; vendors repeat what they were sent, a wrong key for instance."""
+        keys = [each.credentials.api_key for each in self._question.targets]
+        sentence = Redactor(keys)(error.sentence)
+        fields = {"rendered": self._question.rendered}
+        if isinstance(error, AddressRefusedError | NotAvailableError):
+            return BadRequest(sentence, fields=fields)
+        return ProviderFailed(
+            sentence,
+            reason=error.code,
+            retry_after=error.retry_after,
+            fields=fields | {"run_id": self.opened.id},
+        )
+
+    def call(self, error: str | None) -> ModelCall:
+        """What the run log keeps; of an answer that broke off, as far as it came."""
+        done = self.completion
+        return ModelCall(
+            provider=done.provider if done else self.opened.provider,
+            model=done.model if done else self.opened.model,
+            usage=done.usage if done else None,
+            stop_reason=done.stop_reason if done else None,
+            input=self._question.rendered,
+            output=done.text if done else "".join(self._pieces) or None,
+            error=error,
+            first_token_ms=self.first_token_ms,
+        )
+
+    def answered(self, completion: Completion) -> PlaygroundAnswer:
+        """The contract's answer, and ours beside it."""
+        return PlaygroundAnswer(
+            rendered=self._question.rendered,
+            result=ModelAnswer(
+                provider=completion.provider, model=completion.model, output=completion.text
+            ),
+            messages=self._question.messages,
+            usage=TokenUsage.of(completion),
+            stop_reason=completion.stop_reason,
+            latency_ms=self._latency_ms,
+            run_id=self.opened.id,
+        )
+
+    def _milliseconds(self) -> int:
+        return round((time.perf_counter() - self._began) * 1000)

@@ -1,0 +1,89 @@
+"""Routes of the playground."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import StreamingResponse
+
+from promptops_platform.access.actor import Actor
+from promptops_platform.access.grants import Grants
+from promptops_platform.access.guard import permits
+from promptops_platform.access.permissions import Permission
+from promptops_platform.db.unit_of_work import Database
+from promptops_platform.errors import ProviderFailed
+from promptops_platform.http.declared_errors import may_answer
+from promptops_platform.http.envelope import Data
+from promptops_platform.http.event_stream import ServerEvent, event_stream, wants_events
+from promptops_platform.http.transactions import Read
+from promptops_platform.playground.asking import Asker
+from promptops_platform.playground.schemas import (
+    EXAMPLE_STREAM,
+    PlaygroundAnswer,
+    PlaygroundRun,
+)
+from promptops_platform.playground.service import PlaygroundService
+from promptops_platform.providers.service import ProviderService
+
+router = APIRouter(prefix="/api/playground", tags=["playground"])
+
+STREAMED: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {
+            "text/event-stream": {"schema": {"type": "string", "examples": [EXAMPLE_STREAM]}}
+        }
+    }
+}
+
+
+@router.get("/providers")
+async def playground_providers(
+    request: Request,
+    transaction: Read,
+    actor: Actor = permits(Permission.PLAYGROUND_RUN),
+) -> Data[list[str]]:
+    """What may be given as `provider`: the built-in ones, then the stored connections."""
+    providers: ProviderService = request.app.state.providers
+    grants: Grants = request.app.state.grants
+    return Data(data=await providers.names(transaction, grants.readable(actor)))
+
+
+def _service(request: Request) -> PlaygroundService:
+    service: PlaygroundService = request.app.state.playground
+    return service
+
+
+@router.post(
+    "/run", response_model=PlaygroundAnswer, responses=may_answer(ProviderFailed) | STREAMED
+)
+async def run_playground(
+    body: PlaygroundRun,
+    request: Request,
+    service: Annotated[PlaygroundService, Depends(_service)],
+    actor: Actor = permits(Permission.PLAYGROUND_RUN),
+) -> PlaygroundAnswer | StreamingResponse:
+    """Ask a model, and see what is asked. With `stream`, or `Accept: text/event-stream`, the answer
+    comes in events: `delta` with `text`, then `usage` and `done`; `error` when it breaks off.
+
+    No transaction is open meanwhile.
+    """
+    database: Database = request.app.state.database
+    async with database.read() as transaction:
+        question = await service.question(transaction, body, actor=actor)
+    asker: Asker = request.app.state.asker
+    if not wants_events(request, body.stream):
+        return await asker.answer(question, actor=actor)
+    events = asker.events(question, actor=actor)
+    # The first one before the answer begins, so that what fails until then is the status.
+    first = await anext(events)
+    return event_stream(_all(first, events))
+
+
+async def _all(
+    first: ServerEvent, others: AsyncGenerator[ServerEvent, None]
+) -> AsyncGenerator[ServerEvent, None]:
+    async with aclosing(others):
+        yield first
+        async for each in others:
+            yield each

@@ -1,0 +1,23 @@
+"""Reads server-sent events as they come."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any, NamedTuple
+
+import httpx
+
+
+class SentEvent(NamedTuple):
+    name: str
+    data: Any
+
+
+async def events_of(answer: httpx.Response) -> AsyncIterator[SentEvent]:
+    """The events of an answer that is being streamed; comments are passed over."""
+    name = ""
+    async for line in answer.aiter_lines():
+        field, _, value = line.partition(": ")
+        if field == "event":
+            name = value
+        elif field == "data":
+            yield SentEvent(name, json.loads(value))

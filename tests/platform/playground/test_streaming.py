@@ -1,0 +1,109 @@
+"""The playground's answers in events."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+
+from harness.events import events_of
+from harness.people import sent
+from harness.platform import RunningPlatform, new_key, until_found
+from harness.vendors import CUT, Answer, fake_vendor
+
+CHUNK: dict[str, Any] = {"id": "c-1", "object": "chat.completion.chunk", "model": "tiny-1"}
+
+
+def chunk(text: str, finish: str | None = None) -> dict[str, Any]:
+    choice = {"index": 0, "delta": {"content": text}, "finish_reason": finish}
+    return {**CHUNK, "choices": [choice]}
+
+
+STREAM = Answer.of_events(
+    [
+        chunk("Hel"),
+        chunk("lo"),
+        chunk("", "stop"),
+        {**CHUNK, "choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 2}},
+    ]
+)
+
+
+@asynccontextmanager
+async def streamed(
+    platform: RunningPlatform, base_url: str = "", **body: Any
+) -> AsyncIterator[httpx.Response]:
+    asked = {"content": "Hi", "stream": True, **body}
+    if base_url:
+        asked |= {"provider": "openai-compatible", "model": "tiny", "base_url": base_url}
+    async with platform.http.stream("POST", "/api/playground/run", json=asked) as answer:
+        yield answer
+
+
+async def test_the_first_piece_does_not_wait_for_the_second(platform: RunningPlatform) -> None:
+    answer, hold = STREAM.held_after(1)
+    async with fake_vendor(answer) as vendor, streamed(platform, vendor.url) as got:
+        assert got.headers["content-type"].startswith("text/event-stream")
+        events = events_of(got)
+        first = await anext(events)
+        assert hold.reached.is_set()
+        hold.release()
+        others = [each async for each in events]
+    assert first == ("delta", {"text": "Hel"})
+    assert [each.name for each in others] == ["delta", "usage", "done"]
+    assert others[1].data["output_tokens"] == 2
+    assert others[2].data["result"] == {
+        "provider": "openai-compatible",
+        "model": "tiny-1",
+        "output": "Hello",
+    }
+    entry = sent(await platform.http.get(f"/api/runs/{others[2].data['run_id']}"))
+    assert (entry["status"], entry["output"]) == ("ok", "Hello")
+    assert entry["first_token_ms"] is not None
+
+
+async def test_the_mock_streams(platform: RunningPlatform) -> None:
+    async with streamed(platform, content="a longer text to be streamed") as got:
+        events = [each async for each in events_of(got)]
+    text = "".join(each.data["text"] for each in events if each.name == "delta")
+    assert text == events[-1].data["result"]["output"]
+    assert len(events) > 4
+
+
+async def test_what_fails_before_the_first_piece_is_the_status(platform: RunningPlatform) -> None:
+    async with streamed(platform, model="mock-fail-overloaded") as got:
+        await got.aread()
+    assert got.status_code == 502
+    assert (got.json()["reason"], got.json()["rendered"]) == ("overloaded", "Hi")
+
+
+async def test_what_breaks_off_ends_with_an_error(platform: RunningPlatform) -> None:
+    cut = Answer([*STREAM.parts[:1], CUT], headers=STREAM.headers)
+    async with fake_vendor(cut) as vendor, streamed(platform, vendor.url) as got:
+        events = [each async for each in events_of(got)]
+    assert [each.name for each in events] == ["delta", "error"]
+    assert events[1].data["reason"] == "stream_cut_off"
+    entry = sent(await platform.http.get(f"/api/runs/{events[1].data['run_id']}"))
+    # What had come is kept.
+    assert (entry["status"], entry["output"]) == ("error", "Hel")
+
+
+async def test_who_hangs_up_ends_the_call_and_the_run_says_so(platform: RunningPlatform) -> None:
+    answer, _never = STREAM.held_after(1)
+    key = new_key()
+    prompt = await platform.create(key, content="Hi")
+    async with fake_vendor(answer) as vendor:
+        async with streamed(platform, vendor.url, id=prompt["id"]) as got:
+            await anext(events_of(got))
+            await got.aclose()
+        await vendor.hung_up.wait()
+
+        async def runs() -> list[dict[str, Any]]:
+            found: list[dict[str, Any]] = sent(
+                await platform.http.get("/api/runs", params={"key": key})
+            )
+            return found
+
+        (entry,) = await until_found(runs)
+    assert entry["status"] == "error"
+    assert "hung up" in entry["error"]
