@@ -67,22 +67,38 @@ async def sealed_of(platform: RunningPlatform, connection_id: str) -> str | None
         return row.sealed_key
 
 
-async def rotate(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
+async def promptops(
+    settings: Settings, *arguments: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command on the same database."""
     env = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)}
-    env |= {"PROMPTOPS_DATA": str(settings.data)}
+    env |= {"PROMPTOPS_DATA": str(settings.data), **environment}
     if settings.secret_key is not None:
         env["PROMPTOPS_SECRET_KEY"] = settings.secret_key.get_secret_value()
     if settings.database_url is not None:
         env["PROMPTOPS_DATABASE_URL"] = settings.database_url.get_secret_value()
     return await asyncio.to_thread(
         subprocess.run,
-        [sys.executable, "-c", PROGRAM, "rotate-secrets", *arguments],
+        [sys.executable, "-c", PROGRAM, *arguments],
         env=env,
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
+
+
+async def refused_start(settings: Settings, **environment: str) -> str:
+    done = await promptops(settings, "serve", PROMPTOPS_ADDR="127.0.0.1:0", **environment)
+    assert done.returncode == 1
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert "S3CRET" not in done.stderr
+    return done.stderr
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    """The files as they lie there, a write-ahead log among them perhaps."""
+    return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 async def test_a_key_is_in_no_stored_text_no_answer_and_no_log(
@@ -119,11 +135,10 @@ async def test_a_key_is_in_no_stored_text_no_answer_and_no_log(
     written = capfd.readouterr()
     for each in (*answers, everything, written.out, written.err):
         assert SECRET not in each
-    # The files as they lie there, write-ahead log and all.
-    files = [path for path in data_folder.rglob("*") if path.is_file()]
-    assert KEY_FILE in {path.name for path in files}
-    for path in files:
-        assert SECRET.encode() not in path.read_bytes(), path
+    files = files_in(data_folder)
+    assert KEY_FILE in files
+    for name, content in files.items():
+        assert SECRET.encode() not in content, name
 
 
 @pytest.mark.parametrize("field", ["base_url", "kind"])
@@ -207,7 +222,7 @@ async def test_a_rotation_needs_no_stop(
         await new_connection(platform, api_key=None)
     both = with_keys(settings, NEW, OLD)
     async with running_platform(both) as platform:
-        done = await rotate(both)
+        done = await promptops(both, "rotate-secrets")
         assert (done.returncode, done.stderr) == (0, "Encrypted 3 keys anew.\n")
         assert [await key_of(platform, name) for name in names] == [SECRET] * 3
     async with running_platform(with_keys(settings, NEW)) as platform:
@@ -226,13 +241,13 @@ async def test_a_rotation_without_the_old_key_changes_nothing_unless_told_to_for
     lost, kept = with_keys(settings, NEW), with_keys(settings, OLD)
     async with running_platform(kept) as platform:
         made = await new_connection(platform)
-    refused = await rotate(lost)
+    refused = await promptops(lost, "rotate-secrets")
     assert refused.returncode == 1
     assert refused.stderr.startswith("promptops: nothing was changed: ")
     assert f"{made['name']} (default)" in refused.stderr
     async with running_platform(kept) as platform:
         assert await key_of(platform, made["name"]) == SECRET
-    done = await rotate(lost, "--forget-unreadable")
+    done = await promptops(lost, "rotate-secrets", "--forget-unreadable")
     assert done.returncode == 0, done.stderr
     assert made["name"] in done.stderr
     async with running_platform(lost) as platform:
@@ -250,34 +265,15 @@ async def test_a_lost_or_mangled_key_file_is_said_at_the_start(
     settings = await new_settings("sqlite", postgres, data_folder)
     async with running_platform(settings) as platform:
         await new_connection(platform)
-    before = (data_folder / "promptops.db").read_bytes()
+    before = files_in(data_folder)["promptops.db"]
     spoil(data_folder / KEY_FILE)
-    env = {"PATH": os.environ["PATH"], "PROMPTOPS_DATA": str(data_folder)}
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, "serve"],
-        env={**env, "PROMPTOPS_ADDR": "127.0.0.1:0"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
-    assert "secret.key" in done.stderr
-    assert "S3CRET" not in done.stderr
-    assert (data_folder / "promptops.db").read_bytes() == before
+    assert "secret.key" in await refused_start(settings)
+    assert files_in(data_folder)["promptops.db"] == before
 
 
-def test_a_wrong_setting_is_named_and_not_repeated(data_folder: Path) -> None:
-    env = {"PATH": os.environ["PATH"], "PROMPTOPS_DATA": str(data_folder)}
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, "serve"],
-        env={**env, "PROMPTOPS_SECRET_KEY": "S3CRET"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert done.stderr.startswith("promptops: PROMPTOPS_SECRET_KEY: a key must be 32 bytes")
-    assert "S3CRET" not in done.stderr
+async def test_a_wrong_setting_is_named_and_not_repeated(
+    data_folder: Path, postgres: Postgres
+) -> None:
+    settings = await new_settings("sqlite", postgres, data_folder)
+    said = await refused_start(settings, PROMPTOPS_SECRET_KEY="S3CRET")
+    assert said.startswith("promptops: PROMPTOPS_SECRET_KEY: a key must be 32 bytes")
