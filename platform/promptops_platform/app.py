@@ -61,7 +61,11 @@ from promptops_platform.rollouts.service import RolloutService
 from promptops_platform.runs import endpoints as runs_endpoints
 from promptops_platform.runs.executor import RunExecutor
 from promptops_platform.runs.holding import RunHolding
+from promptops_platform.runs.prices import PriceTable
+from promptops_platform.runs.redaction import TextPolicy
+from promptops_platform.runs.retention import RunRetention
 from promptops_platform.runs.service import RunLog
+from promptops_platform.runs.statistics import RunStatistics
 from promptops_platform.settings import Settings
 from promptops_platform.workflows import endpoints as workflows_endpoints
 from promptops_platform.workflows.holding import WorkflowHolding
@@ -103,6 +107,8 @@ ROOMS = (
     "rollouts",
     "workflows",
     "runs",
+    "run_statistics",
+    "prices",
     "executor",
     "audit",
     "hub",
@@ -171,12 +177,7 @@ class Platform:
             clock=clock,
         )
         self.workflows = WorkflowService(grants=grants, audit=audit, changes=changes, clock=clock)
-        self.runs = RunLog(
-            grants=grants,
-            workspaces=self.workspaces,
-            clock=clock,
-            instance=instance_id(settings.data),
-        )
+        self._compose_runs(clock)
         self.executor = RunExecutor(
             database=self.database,
             engine=EngineClient(settings.engine_socket),
@@ -217,6 +218,27 @@ class Platform:
             access=self.access,
             keys=self.keys,
             session_lifetime=lifetime,
+        )
+
+    def _compose_runs(self, clock: Clock) -> None:
+        settings = self.settings
+        instance = instance_id(settings.data)
+        self.prices = PriceTable.load(settings.prices)
+        self.runs = RunLog(
+            grants=self.grants,
+            workspaces=self.workspaces,
+            prices=self.prices,
+            texts=TextPolicy.of(
+                texts=settings.run_texts,
+                kinds=settings.run_redact,
+                patterns=settings.run_redact_patterns,
+            ),
+            clock=clock,
+            instance=instance,
+        )
+        self.run_statistics = RunStatistics(self.grants, clock)
+        self.run_retention = RunRetention(
+            database=self.database, clock=clock, days=settings.run_days, instance=instance
         )
 
     def _compose_holdings(self) -> None:
@@ -285,6 +307,7 @@ class Platform:
         await self.feed.start()
         self.hub.start()
         self.uses.start()
+        self.run_retention.start()
         if self.notifications is not None:
             self.notifications.start()
 
@@ -293,6 +316,7 @@ class Platform:
         await self.executor.drain(self.settings.drain_seconds)
         await self.hub.stop()
         await self.uses.stop()
+        await self.run_retention.stop()
         if self.notifications is not None:
             await self.notifications.stop()
         await self.feed.stop()

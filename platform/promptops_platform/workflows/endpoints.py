@@ -137,7 +137,9 @@ async def run_workflow(
         workspace = await _workspaces(request).find(transaction, workflow.workspace_id, actor=actor)
     executor: RunExecutor = request.app.state.executor
     outcome = await executor.run(
-        _run_request(workflow, workspace.slug, asked), workspace_id=workflow.workspace_id
+        _run_request(workflow, workspace.slug, asked),
+        workspace_id=workflow.workspace_id,
+        user=actor.name,
     )
     result = WorkflowResult.of(outcome)
     if outcome.end.status == "error":
