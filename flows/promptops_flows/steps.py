@@ -61,6 +61,7 @@ class StepOutput:
     provider: str | None = None
     model: str | None = None
     usage: Usage | None = None
+    stop_reason: str | None = None
 
 
 async def run_step(step: Step, incoming: str, context: StepContext) -> StepOutput:
@@ -81,7 +82,13 @@ async def _complete(step: ModelStep, incoming: str, context: StepContext) -> Ste
         )
     except ProviderError as error:
         raise StepError(error.sentence) from error
-    return StepOutput(completion.text, completion.provider, completion.model, completion.usage)
+    return StepOutput(
+        completion.text,
+        completion.provider,
+        completion.model,
+        completion.usage,
+        completion.stop_reason,
+    )
 
 
 def _render(template: str, incoming: str, variables: Mapping[str, Any]) -> str:

@@ -118,7 +118,8 @@ class StepStarted:
 
 @dataclass(frozen=True, slots=True)
 class StepFinished:
-    """`state` is the name of the task run's state in Prefect; `attempts` counts from 1."""
+    """`state` is the name of the task run's state in Prefect; `attempts` counts from 1. `input` is
+    the text that came in, `stop_reason` why the model ended its answer."""
 
     index: int
     name: str
@@ -132,6 +133,8 @@ class StepFinished:
     provider: str | None = None
     model: str | None = None
     usage: Usage | None = None
+    input: str | None = None
+    stop_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,11 @@ from promptops_platform.rollouts.service import RolloutService
 from promptops_platform.runs import endpoints as runs_endpoints
 from promptops_platform.runs.executor import RunExecutor
 from promptops_platform.runs.holding import RunHolding
+from promptops_platform.runs.prices import PriceTable
+from promptops_platform.runs.redaction import TextPolicy
+from promptops_platform.runs.retention import RunRetention
 from promptops_platform.runs.service import RunLog
+from promptops_platform.runs.statistics import RunStatistics
 from promptops_platform.sealing import Sealer, parsed_keys, stored_key
 from promptops_platform.settings import Settings
 from promptops_platform.workflows import endpoints as workflows_endpoints
@@ -121,6 +125,8 @@ ROOMS = (
     "asker",
     "workflows",
     "runs",
+    "run_statistics",
+    "prices",
     "executor",
     "audit",
     "hub",
@@ -192,12 +198,7 @@ class Platform:
         self.workflows = WorkflowService(
             grants=grants, providers=self.providers, audit=audit, changes=changes, clock=clock
         )
-        self.runs = RunLog(
-            grants=grants,
-            workspaces=self.workspaces,
-            clock=clock,
-            instance=instance_id(settings.data),
-        )
+        self._compose_runs(clock)
         self.playground = PlaygroundService(
             grants=grants,
             workspaces=self.workspaces,
@@ -260,6 +261,27 @@ class Platform:
         self.providers = ProviderService(grants=self.grants, vault=self.vault, urls=urls)
         self.connections = ConnectionService(
             grants=self.grants, vault=self.vault, urls=urls, audit=self.audit, clock=clock
+        )
+
+    def _compose_runs(self, clock: Clock) -> None:
+        settings = self.settings
+        instance = instance_id(settings.data)
+        self.prices = PriceTable.load(settings.prices)
+        self.runs = RunLog(
+            grants=self.grants,
+            workspaces=self.workspaces,
+            prices=self.prices,
+            texts=TextPolicy.of(
+                texts=settings.run_texts,
+                kinds=settings.run_redact,
+                patterns=settings.run_redact_patterns,
+            ),
+            clock=clock,
+            instance=instance,
+        )
+        self.run_statistics = RunStatistics(self.grants, clock)
+        self.run_retention = RunRetention(
+            database=self.database, clock=clock, days=settings.run_days, instance=instance
         )
 
     def _compose_holdings(self) -> None:
@@ -336,6 +358,7 @@ class Platform:
         await self.feed.start()
         self.hub.start()
         self.uses.start()
+        self.run_retention.start()
         if self.notifications is not None:
             self.notifications.start()
 
@@ -344,6 +367,7 @@ class Platform:
         await self.executor.drain(self.settings.drain_seconds)
         await self.hub.stop()
         await self.uses.stop()
+        await self.run_retention.stop()
         if self.notifications is not None:
             await self.notifications.stop()
         await self.feed.stop()

@@ -125,6 +125,29 @@ class Settings(BaseSettings):
         le=3600,
         description="Time that running requests and runs get at a stop.",
     )
+    run_texts: Literal["full", "none"] = Field(
+        default="full",
+        description="`none` keeps no inputs and outputs of runs, only their figures.",
+    )
+    run_redact: str = Field(
+        default="",
+        description="What is blanked out in texts of runs before they are stored, comma-separated: "
+        "`secret`, `email`, `iban`, `card`, `phone`, `ip`.",
+    )
+    run_redact_patterns: str = Field(
+        default="",
+        description="Own patterns (RE2) that are blanked out as well, a JSON list of texts.",
+    )
+    run_days: int = Field(
+        default=0,
+        ge=0,
+        le=36_500,
+        description="Days that runs are kept; 0 keeps them for ever. Statistics stay.",
+    )
+    prices: Path | None = Field(
+        default=None,
+        description="JSON file with the prices of models; replaces the table that ships.",
+    )
     prefect_api_url: str | None = Field(
         default=None,
         validation_alias=AliasChoices("PREFECT_API_URL", "prefect_api_url"),

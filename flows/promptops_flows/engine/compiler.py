@@ -212,4 +212,6 @@ class _StepRun:
             provider=output.provider if output else asked[0],
             model=output.model if output else asked[1],
             usage=output.usage if output else None,
+            input=self._incoming,
+            stop_reason=output.stop_reason if output else None,
         )

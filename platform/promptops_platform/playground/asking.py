@@ -84,9 +84,8 @@ class Asker:
 
     async def _record(self, run: "_Run", error: str | None = None) -> None:
         async with self._database.write() as transaction:
-            await self._runs.record_call(
-                transaction, run.opened, run.call(error), started_at=run.started_at
-            )
+            await self._runs.open(transaction, run.opened)
+            await self._runs.close_call(transaction, run.opened.id, run.call(error))
 
 
 class _Run:
@@ -103,8 +102,8 @@ class _Run:
             inputs=dict(question.inputs),
             provider=first.provider,
             model=first.model,
+            started_at=clock.now(),
         )
-        self.started_at = clock.now()
         self.completion: Completion | None = None
         self.first_token_ms: int | None = None
         self._question = question

@@ -63,15 +63,31 @@ class RunExecutor:
         self._cut_off = False
         self._stopping = False
 
-    async def run(self, request: RunRequest, *, workspace_id: str) -> RunOutcome:
-        """Run to the end.
+    async def run(
+        self,
+        request: RunRequest,
+        *,
+        workspace_id: str,
+        user: str = "",
+        inputs: dict[str, Any] | None = None,
+    ) -> RunOutcome:
+        """Run to the end. The log names `user`, and keeps `inputs`, by default the variables and
+        the definition's version.
 
         Raises EngineNotReady, with nothing recorded, when the engine could not take the run within
         the configured wait.
         """
         if self._stopping:
             raise EngineNotReady(NOT_STARTED, retry_after=RETRY_AFTER_STOP_SECONDS)
-        task = asyncio.create_task(self._run(request, workspace_id), name=request.run_id)
+        new = NewRun(
+            id=request.run_id,
+            workspace_id=workspace_id,
+            source=request.source,
+            ref_key=request.key,
+            user=user,
+            inputs=inputs or {"variables": request.variables, "version": request.version},
+        )
+        task = asyncio.create_task(self._run(request, new), name=request.run_id)
         self._active.add(task)
         task.add_done_callback(self._active.discard)
         try:
@@ -111,11 +127,11 @@ class RunExecutor:
                 await started.close()
         await asyncio.wait(late, timeout=CUT_OFF_SECONDS)
 
-    async def _run(self, request: RunRequest, workspace_id: str) -> RunOutcome:
+    async def _run(self, request: RunRequest, new: NewRun) -> RunOutcome:
         started = await self._start(request)
         self._started[request.run_id] = started
         try:
-            await self._open(request, workspace_id, started)
+            await self._open(new, started)
             try:
                 outcome, unwritten = await self._follow(request, started)
             except Exception:
@@ -147,17 +163,10 @@ class RunExecutor:
                     ) from error
                 await asyncio.sleep(START_RETRY_SECONDS)
 
-    async def _open(self, request: RunRequest, workspace_id: str, started: StartedRun) -> None:
-        new = NewRun(
-            id=request.run_id,
-            workspace_id=workspace_id,
-            source=request.source,
-            ref_key=request.key,
-            flow_run_id=started.flow_run_id,
-            flow_run_url=started.flow_run_url,
-        )
+    async def _open(self, new: NewRun, started: StartedRun) -> None:
+        run = replace(new, flow_run_id=started.flow_run_id, flow_run_url=started.flow_run_url)
         async with self._database.write() as transaction:
-            await self._runs.open(transaction, new)
+            await self._runs.open(transaction, run)
 
     async def _follow(
         self, request: RunRequest, started: StartedRun

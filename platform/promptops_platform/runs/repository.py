@@ -1,15 +1,18 @@
 """SQL of the run log."""
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, case, delete, func, select, true
+from sqlalchemy import delete, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import defer
 
-from promptops_platform.db.tables import RunRow, RunStepRow
-from promptops_platform.runs.schemas import ProviderCount, RunStats
+from promptops_platform.db.run_tables import RunCountRow, RunRollupRow, RunRow, RunStepRow
 
 RUNNING = "running"
+# Indexes are over ended or over running runs: what is compared must stand in the SQL itself.
+UNDER_WAY = RunRow.status == literal_column(f"'{RUNNING}'")
+ENDED = RunRow.status != literal_column(f"'{RUNNING}'")
 
 
 async def get(session: AsyncSession, run_id: str, *, lock: bool = False) -> RunRow | None:
@@ -31,14 +34,43 @@ async def count(session: AsyncSession, workspace_id: str) -> int:
 
 
 async def clear(session: AsyncSession, workspace_id: str) -> int:
-    """Delete the runs of a workspace and, by the foreign key, their steps; returns how many."""
+    """Delete the runs of a workspace and, by the foreign key, their steps, and then what was
+    counted and summed of it; returns how many runs there were."""
     gone = await session.execute(
         delete(RunRow)
         .where(RunRow.workspace_id == workspace_id)
         .returning(RunRow.id)
         .execution_options(synchronize_session=False)
     )
-    return len(gone.all())
+    number = len(gone.all())
+    for table in (RunRollupRow, RunCountRow):
+        await session.execute(
+            delete(table)
+            .where(table.workspace_id == workspace_id)
+            .execution_options(synchronize_session=False)
+        )
+    return number
+
+
+async def prune(session: AsyncSession, before: datetime, most: int) -> Counter[str]:
+    """Delete some of the oldest ended runs that began before a time, leaving out those that
+    another replica deletes; returns how many, by workspace."""
+    oldest = (
+        select(RunRow.id)
+        .where(ENDED, RunRow.created_at < before)
+        .order_by(RunRow.created_at, RunRow.id)
+        .limit(most)
+        .with_for_update(skip_locked=True)
+        # Read once: as a mere subquery PostgreSQL might read on after it has deleted.
+        .cte()
+    )
+    gone = await session.execute(
+        delete(RunRow)
+        .where(RunRow.id.in_(select(oldest.c.id)))
+        .returning(RunRow.workspace_id)
+        .execution_options(synchronize_session=False)
+    )
+    return Counter(gone.scalars())
 
 
 async def steps(session: AsyncSession, run_id: str) -> list[RunStepRow]:
@@ -49,70 +81,15 @@ async def steps(session: AsyncSession, run_id: str) -> list[RunStepRow]:
     return list(rows)
 
 
-async def page(
-    session: AsyncSession,
-    readable: Collection[str] | None,
-    status: str | None,
-    limit: int,
-    offset: int,
-) -> tuple[list[RunRow], int]:
-    """Runs, newest first, and how many there are; without a status, the ended ones."""
-    wanted = (RunRow.status == status if status else RunRow.status != RUNNING) & _in(readable)
-    rows = await session.scalars(
-        select(RunRow)
-        # A list does not answer it, and it may be megabytes.
-        .options(defer(RunRow.output, raiseload=True))
-        .where(wanted)
-        .order_by(RunRow.created_at.desc(), RunRow.id.desc())
-        .limit(limit)
-        .offset(offset)
-    )
-    total = await session.scalar(select(func.count()).select_from(RunRow).where(wanted))
-    return list(rows), total or 0
-
-
 async def orphans(session: AsyncSession, instance: str) -> list[RunRow]:
     """Runs that this platform was running when it ended."""
-    rows = await session.scalars(
-        select(RunRow).where(RunRow.status == RUNNING, RunRow.instance == instance)
-    )
+    rows = await session.scalars(select(RunRow).where(UNDER_WAY, RunRow.instance == instance))
     return list(rows)
 
 
-async def stats(session: AsyncSession, readable: Collection[str] | None) -> RunStats:
-    """Totals over the ended runs of these workspaces, None for all."""
-    ended = (RunRow.status != RUNNING) & _in(readable)
-    row = await session.execute(
-        select(
-            func.count(),
-            func.coalesce(func.sum(case((RunRow.status == "ok", 1), else_=0)), 0),
-            func.coalesce(func.sum(RunRow.prompt_tokens), 0),
-            func.coalesce(func.sum(RunRow.output_tokens), 0),
-            func.coalesce(func.avg(RunRow.latency_ms), 0),
-        ).where(ended)
-    )
-    total, ok, prompt_tokens, output_tokens, latency = row.one()
-    return RunStats(
-        total=total,
-        ok=ok,
-        error=total - ok,
-        prompt_tokens=prompt_tokens,
-        output_tokens=output_tokens,
-        avg_latency_ms=round(float(latency), 1),
-        by_provider=await _by_provider(session, ended),
-    )
-
-
-def _in(readable: Collection[str] | None) -> ColumnElement[bool]:
-    return true() if readable is None else RunRow.workspace_id.in_(readable)
-
-
-async def _by_provider(session: AsyncSession, ended: ColumnElement[bool]) -> list[ProviderCount]:
-    count = func.count().label("count")
-    rows = await session.execute(
-        select(RunRow.provider, count)
-        .where(ended, RunRow.provider != "")
-        .group_by(RunRow.provider)
-        .order_by(count.desc(), RunRow.provider)
-    )
-    return [ProviderCount(provider=provider, count=number) for provider, number in rows]
+async def counted(session: AsyncSession, workspaces: Sequence[str] | None) -> int:
+    """How many ended runs these workspaces have; None for all."""
+    query = select(func.sum(RunCountRow.total))
+    if workspaces is not None:
+        query = query.where(RunCountRow.workspace_id.in_(workspaces))
+    return int(await session.scalar(query) or 0)

@@ -1,8 +1,10 @@
 """The run log: what each run did and cost, with its link into Prefect's history."""
 
-import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
+from zlib import crc32
 
 import structlog
 
@@ -10,30 +12,64 @@ from promptops_flows.engine_client import RunFinished, StepFinished
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.grants import Grants
 from promptops_platform.clock import Clock
-from promptops_platform.db.tables import RunRow, RunStepRow
+from promptops_platform.db.run_tables import RunRow, RunStepRow
 from promptops_platform.db.unit_of_work import Transaction
-from promptops_platform.errors import NotFound
-from promptops_platform.runs import repository
-from promptops_platform.runs.schemas import RunStats
+from promptops_platform.errors import BadRequest, NotFound
+from promptops_platform.runs import repository, search
+from promptops_platform.runs.prices import Charge, PriceTable
+from promptops_platform.runs.redaction import TextPolicy, storable
+from promptops_platform.runs.rollups import LONGEST_MODEL, Additions
+from promptops_platform.runs.search import Place, RunFilter, Total
 from promptops_platform.workspaces.service import WorkspaceService
+from promptops_providers.protocol import Usage
 
 log = structlog.get_logger(__name__)
 
 INTERRUPTED = "the platform ended during this run; start it again"
-REPLACEMENT = "\ufffd"
-NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")
+LONGEST_PROVIDER = 64
+LONGEST_NAME = 200
+LONGEST_REASON = 32
+# Each replica adds to the roll-ups in a shard of its own, so that none waits for another.
+SHARDS = 16
 
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
-    """A run that is about to start."""
+    """A run that is about to start, or did so at `started_at`.
+
+    `user` is the name of who asked for it; `inputs` is JSON: variables, prompt reference and the
+    like. `provider` and `model` are those asked for, as far as that is known. A run that is no
+    flow has no `flow_run_id`.
+    """
 
     id: str
     workspace_id: str
     source: str
     ref_key: str
-    flow_run_id: str
-    flow_run_url: str | None
+    flow_run_id: str | None = None
+    flow_run_url: str | None = None
+    user: str = ""
+    inputs: dict[str, Any] | None = None
+    provider: str = ""
+    model: str = ""
+    started_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCall:
+    """The one model call of a run that is no flow, and how it ended: with an `error` it failed.
+
+    `first_token_ms` is from the start of the run, for an answer that was streamed.
+    """
+
+    provider: str
+    model: str
+    usage: Usage | None = None
+    stop_reason: str | None = None
+    input: str | None = None
+    output: str | None = None
+    error: str | None = None
+    first_token_ms: int | None = None
 
 
 class RunLog:
@@ -44,15 +80,26 @@ class RunLog:
     """
 
     def __init__(
-        self, *, grants: Grants, workspaces: WorkspaceService, clock: Clock, instance: str
+        self,
+        *,
+        grants: Grants,
+        workspaces: WorkspaceService,
+        prices: PriceTable,
+        texts: TextPolicy,
+        clock: Clock,
+        instance: str,
     ) -> None:
         self._grants = grants
         self._workspaces = workspaces
+        self._prices = prices
+        self._texts = texts
         self._clock = clock
         self._instance = instance
+        self._shard = shard_of(instance)
 
     async def open(self, transaction: Transaction, run: NewRun) -> None:
-        """Record that a run starts now; raises NotFound where its workspace is gone."""
+        """Record that a run starts; raises NotFound where its workspace is gone."""
+        inputs = await self._texts.inputs(run.inputs)
         await self._workspaces.hold(transaction, run.workspace_id)
         transaction.session.add(
             RunRow(
@@ -60,10 +107,14 @@ class RunLog:
                 workspace_id=run.workspace_id,
                 source=run.source,
                 ref_key=run.ref_key,
-                provider="",
-                model="",
+                user_name=run.user[:LONGEST_NAME],
+                inputs=inputs,
+                provider=_label(run.provider, LONGEST_PROVIDER),
+                model=_label(run.model, LONGEST_MODEL),
                 prompt_tokens=0,
+                cached_tokens=0,
                 output_tokens=0,
+                usage_estimated=False,
                 latency_ms=0,
                 status=repository.RUNNING,
                 error="",
@@ -71,46 +122,59 @@ class RunLog:
                 flow_run_id=run.flow_run_id,
                 flow_run_url=run.flow_run_url,
                 instance=self._instance,
-                created_at=self._clock.now(),
-                finished_at=None,
+                created_at=run.started_at or self._clock.now(),
             )
         )
 
     async def add_step(self, transaction: Transaction, run_id: str, step: StepFinished) -> None:
         """Record a finished step; what it used is added to its run when that ends."""
+        row = await self._step(run_id, step)
         if not await repository.hold(transaction.session, run_id):
             _log_gone(run_id)
             return
-        usage = step.usage
-        prompt_tokens = usage.prompt_tokens if usage else 0
-        output_tokens = usage.output_tokens if usage else 0
-        transaction.session.add(
-            RunStepRow(
-                run_id=run_id,
-                position=step.index,
-                name=storable(step.name),
-                type=step.type,
-                state=step.state,
-                started_at=datetime.fromisoformat(step.started_at),
-                duration_ms=step.duration_ms,
-                attempts=step.attempts,
-                provider=storable(step.provider or ""),
-                model=storable(step.model or ""),
-                prompt_tokens=prompt_tokens,
-                output_tokens=output_tokens,
-                output=None if step.output is None else storable(step.output),
-                error=None if step.error is None else storable(step.error),
-            )
-        )
+        transaction.session.add(row)
 
     async def close(self, transaction: Transaction, run_id: str, end: RunFinished) -> None:
         """Record how a run ended."""
+        output = await self._texts.text(end.output)
+        error = await self._texts.message(end.error or "")
         row = await repository.get(transaction.session, run_id, lock=True)
         if row is None:
             _log_gone(run_id)
             return
+        await self._close(transaction, row, end.status, output=output or "", error=error)
+
+    async def close_call(self, transaction: Transaction, run_id: str, call: ModelCall) -> None:
+        """Record how a run ended that is one model call; the call becomes its only step."""
+        failed = call.error is not None
+        now = self._clock.now()
+        step = await self._step(
+            run_id,
+            StepFinished(
+                index=1,
+                name="call",
+                type="model",
+                state="Failed" if failed else "Completed",
+                started_at=now.isoformat(),
+                duration_ms=0,
+                attempts=1,
+                **{name: getattr(call, name) for name in CALL_FIELDS},
+            ),
+        )
+        row = await repository.get(transaction.session, run_id, lock=True)
+        if row is None:
+            _log_gone(run_id)
+            return
+        step.started_at, step.duration_ms = row.created_at, _milliseconds(row.created_at, now)
+        row.first_token_ms = call.first_token_ms
+        transaction.session.add(step)
+        await transaction.session.flush()
         await self._close(
-            transaction, row, end.status, output=end.output or "", error=end.error or ""
+            transaction,
+            row,
+            "error" if failed else "ok",
+            output=step.output or "",
+            error=step.error or "",
         )
 
     async def close_orphans(self, transaction: Transaction) -> int:
@@ -134,39 +198,124 @@ class RunLog:
     async def page(
         self,
         transaction: Transaction,
+        wanted: RunFilter,
         *,
         actor: Actor,
-        status: str | None,
+        workspace: str | None,
         limit: int,
         offset: int,
-    ) -> tuple[list[RunRow], int]:
-        """Runs of the workspaces that exist for the caller, newest first, and how many there are;
-        without a status, the ended ones."""
-        readable = self._grants.readable(actor)
-        return await repository.page(transaction.session, readable, status, limit, offset)
+        before: str | None,
+    ) -> tuple[list[RunRow], Total]:
+        """Runs, newest first, and how many are wanted in all; those before a run where `before`
+        names one.
 
-    async def stats(self, transaction: Transaction, *, actor: Actor) -> RunStats:
-        """Totals over the ended runs of the workspaces that exist for the caller."""
-        return await repository.stats(transaction.session, self._grants.readable(actor))
+        Without a workspace, its id or slug, they are those of all workspaces that exist for the
+        caller. Raises NotFound for an unknown workspace, BadRequest for an unknown run.
+        """
+        seen = replace(wanted, workspaces=seen_workspaces(self._grants, actor, workspace))
+        place = await self._place(transaction, before, actor)
+        rows = await search.page(
+            transaction.session, seen, limit=limit, offset=offset, before=place
+        )
+        return rows, await search.total(transaction.session, seen)
+
+    async def _place(
+        self, transaction: Transaction, before: str | None, actor: Actor
+    ) -> Place | None:
+        if before is None:
+            return None
+        row = await repository.get(transaction.session, before)
+        if row is None or not self._grants.can_read(actor, row.workspace_id):
+            raise BadRequest(f"before: there is no run {before!r}; send the id of a listed one")
+        return Place(row.created_at, row.id)
+
+    async def _step(self, run_id: str, step: StepFinished) -> RunStepRow:
+        usage = step.usage or Usage(0, 0, estimated=False)
+        provider = _label(step.provider or "", LONGEST_PROVIDER)
+        model = _label(step.model or "", LONGEST_MODEL)
+        started_at = datetime.fromisoformat(step.started_at)
+        charge = Charge(0, None)
+        if provider:
+            charge = self._prices.charge(provider, model, step.usage, started_at)
+        return RunStepRow(
+            run_id=run_id,
+            position=step.index,
+            name=storable(step.name),
+            type=step.type,
+            state=step.state,
+            started_at=started_at,
+            duration_ms=step.duration_ms,
+            attempts=step.attempts,
+            provider=provider,
+            model=model,
+            prompt_tokens=usage.prompt_tokens,
+            cached_tokens=usage.cached_tokens,
+            output_tokens=usage.output_tokens,
+            usage_estimated=usage.estimated,
+            cost_nanos=charge.nanos,
+            price=charge.price,
+            stop_reason=_label(step.stop_reason or "", LONGEST_REASON) or None,
+            input=await self._texts.text(step.input),
+            output=await self._texts.text(step.output),
+            error=None if step.error is None else await self._texts.message(step.error),
+        )
 
     async def _close(
         self, transaction: Transaction, row: RunRow, status: str, *, output: str, error: str
     ) -> None:
-        for step in await repository.steps(transaction.session, row.id):
-            row.provider = step.provider or row.provider
-            row.model = step.model or row.model
+        steps = await repository.steps(transaction.session, row.id)
+        for step in steps:
+            if step.provider:
+                row.provider, row.model = step.provider, step.model
+                row.stop_reason, row.price_version = step.stop_reason, self._prices.version
             row.prompt_tokens += step.prompt_tokens
+            row.cached_tokens += step.cached_tokens
             row.output_tokens += step.output_tokens
+        costs = [step.cost_nanos for step in steps]
+        row.cost_nanos = None if None in costs else sum(filter(None, costs))
+        row.usage_estimated = any(step.usage_estimated for step in steps)
         now = self._clock.now()
-        row.status, row.output, row.error = status, storable(output), storable(error)
-        row.finished_at = now
-        row.latency_ms = max(0, round((now - row.created_at).total_seconds() * 1000))
+        row.status, row.output, row.error = status, output, error
+        row.finished_at, row.latency_ms = now, _milliseconds(row.created_at, now)
+        self._add_up(transaction, row, steps)
+
+    def _add_up(self, transaction: Transaction, row: RunRow, steps: Sequence[RunStepRow]) -> None:
+        """Add a run to the roll-ups, as the last statements of the transaction that ends it."""
+        additions: Additions | None = transaction.notes.get(self)
+        if additions is None:
+            additions = transaction.notes[self] = added = Additions()
+            transaction.before_commit(lambda: added.write(transaction.session, self._shard))
+        additions.add(row, steps)
+
+
+CALL_FIELDS = ("provider", "model", "usage", "stop_reason", "input", "output", "error")
+
+
+def shard_of(instance: str) -> int:
+    """In which shard a replica counts."""
+    return crc32(instance.encode()) % SHARDS
+
+
+def seen_workspaces(grants: Grants, actor: Actor, workspace: str | None) -> Sequence[str] | None:
+    """Ids of the workspaces that a reading is kept to, None for all; raises NotFound for one that
+    doesn't exist for the caller."""
+    if workspace is not None:
+        found = grants.find(actor, workspace)
+        if found is None:
+            raise NotFound(f"workspace {workspace!r} not found; GET /api/workspaces lists them")
+        return [found]
+    readable = grants.readable(actor)
+    return None if readable is None else sorted(readable)
+
+
+def _label(text: str, longest: int) -> str:
+    """What an index can hold of a provider's or a model's name."""
+    return storable(text)[:longest]
+
+
+def _milliseconds(start: datetime, end: datetime) -> int:
+    return max(0, round((end - start).total_seconds() * 1000))
 
 
 def _log_gone(run_id: str) -> None:
     log.warning("run_not_recorded", run=run_id, reason="its workspace was deleted meanwhile")
-
-
-def storable(text: str) -> str:
-    """`text` without what no database takes: models may answer NUL, or half of a character."""
-    return NOT_STORABLE.sub(REPLACEMENT, text)

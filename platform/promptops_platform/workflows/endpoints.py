@@ -140,6 +140,7 @@ async def run_workflow(
     outcome = await executor.run(
         _run_request(workflow, workspace.slug, asked, connections),
         workspace_id=workflow.workspace_id,
+        user=actor.name,
     )
     result = WorkflowResult.of(outcome)
     if outcome.end.status == "error":

@@ -110,9 +110,10 @@ POST   /api/providers/{connection_id}/test           401 401 | 403 403 200 403 4
 GET    /api/playground/providers                     401 401 | 200 200 200 403 200 | -
 POST   /api/playground/run                           401 401 | 200 200 200 403 200 | 200 200 200 403 404
 
-GET    /api/runs                                     401 401 | 200 200 200 403 200 | -
-GET    /api/runs/stats                               401 401 | 200 200 200 403 200 | -
+GET    /api/runs                                     401 401 | 200 200 200 403 200 | 200 200 200 403 404
+GET    /api/runs/stats                               401 401 | 200 200 200 403 200 | 200 200 200 403 404
 GET    /api/runs/{run_id}                            401 401 | 200 200 200 403 200 | 200 200 200 403 404
+GET    /api/prices                                   401 401 | 200 200 200 403 200 | -
 GET    /api/audit                                    401 401 | 200 200 200 403 200 | -
 GET    /api/audit/export                             401 401 | 200 200 200 403 200 | -
 """  # noqa: E501  a table
@@ -200,6 +201,8 @@ QUERIES = {
     ("GET", "/api/prompts"),
     ("GET", "/api/workflows"),
     ("GET", "/api/providers"),
+    ("GET", "/api/runs"),
+    ("GET", "/api/runs/stats"),
     ("GET", "/api/sdk/prompts/{key}"),
     ("HEAD", "/api/sdk/prompts/{key}"),
     ("WS", "/ws"),
@@ -362,7 +365,7 @@ async def test_no_list_holds_anything_of_a_workspace_that_is_closed_to_the_calle
         answer = await client.get(row.path, params={"limit": "200"})
         assert not leaks(place, answer), f"{row.path} tells of a closed workspace"
         admin = await place.platform.http.get(row.path, params={"limit": "200"})
-    if row.path not in ("/api/runs/stats", "/api/me", "/api/users"):
+    if row.path not in ("/api/runs/stats", "/api/prices", "/api/me", "/api/users"):
         assert leaks(place, admin) == row.path.startswith("/api/"), "the test sees leaks"
 
 
