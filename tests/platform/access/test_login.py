@@ -126,12 +126,15 @@ async def test_wrong_tokens_dont_keep_a_new_key_from_being_known(
 ) -> None:
     """Whatever was asked for a moment before: what others hold that has ended, for instance."""
     settings = await new_settings("postgresql", postgres, data_folder)
-    async with running_platform(settings) as one, running_platform(settings) as two:
-        async with two.client("pok_ended") as other:
-            for _ in range(10):
-                assert (await other.get("/api/me")).status_code == 401
-                key = (await new_api_key(one, role="viewer"))["key"]
-                assert (await me(two, key)).status_code == 200
+    async with (
+        running_platform(settings) as one,
+        running_platform(settings) as two,
+        two.client("pok_ended") as other,
+    ):
+        for _ in range(10):
+            assert (await other.get("/api/me")).status_code == 401
+            key = (await new_api_key(one, role="viewer"))["key"]
+            assert (await me(two, key)).status_code == 200
 
 
 async def test_without_a_token_not_even_the_body_is_read(platform: RunningPlatform) -> None:
