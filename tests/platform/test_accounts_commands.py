@@ -101,9 +101,13 @@ async def test_a_folder_where_no_platform_has_run_is_left_alone(
     settings = await new_settings(database_kind, postgres, data_folder)
     for arguments in (("key", "create", "--name", "shop"), ("key", "list")):
         assert "no PromptOps has run" in await refused(settings, *arguments)
-    assert "promptops.db" not in os.listdir(data_folder)
+    assert not has_registry(data_folder)
     await started_once(settings)
     assert (await promptops(settings, "key", "list")).returncode == 0
+
+
+def has_registry(folder: Path) -> bool:
+    return (folder / "promptops.db").exists()
 
 
 async def started_once(settings: Settings) -> None:
