@@ -31,7 +31,7 @@ from promptops_platform.changes.notifications import Notifications
 from promptops_platform.changes.service import ChangeLog
 from promptops_platform.clock import Clock, SystemClock
 from promptops_platform.data_folder import instance_id
-from promptops_platform.db.location import PostgresUrl
+from promptops_platform.db.location import PostgresUrl, SqliteFile
 from promptops_platform.db.schema import hold_lock, migrate
 from promptops_platform.db.unit_of_work import Database, Transaction
 from promptops_platform.errors import StartRefused
@@ -328,12 +328,22 @@ class Platform:
 
     async def open_registry(self) -> None:
         """For a command that only writes to the registry, perhaps beside a platform that runs:
-        its schema, and who may do what. Raises SchemaRefused."""
+        its schema, and who may do what. Raises SchemaRefused, and StartRefused where no platform
+        has run: in the wrong folder, most likely, which stays as it is."""
+        registry = self.settings.registry
+        never_run = StartRefused(
+            f"no PromptOps has run on {registry} yet; start one first, or name the data folder or "
+            "database of yours (PROMPTOPS_DATA, PROMPTOPS_DATABASE_URL)"
+        )
+        if isinstance(registry, SqliteFile) and not registry.path.exists():
+            raise never_run
         await migrate(self.database.engines)
         async with self.database.write() as transaction:
             await hold_lock(self.database.engines, transaction.session)
             await self.changes.seed(transaction)
         await self.grants.load()
+        if not self.grants.ranks:
+            raise never_run
 
     async def _seed_accounts(self, transaction: Transaction) -> None:
         """Raises StartRefused for default secrets in production."""

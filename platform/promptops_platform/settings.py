@@ -1,5 +1,8 @@
 """Every setting of the platform, read from the environment (docs/settings.md explains each)."""
 
+import ipaddress
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -43,6 +46,50 @@ def _listed(text: str) -> list[str]:
     return [each.strip() for each in text.split(",") if each.strip()]
 
 
+# What matches no request would be found out only by whom it keeps out, or lets in.
+ORIGIN = re.compile(r"\*|https?://(\[[0-9a-fA-F:.]+\]|[^/\s:*?#@]+)(:[0-9]{1,5})?")
+HOST = re.compile(r"\*|\[[0-9a-fA-F:.]+\]|(\*\.)?[^/\s:*?#@\[\]]+")
+
+
+def _origins(value: str | None) -> str | None:
+    _refuse(
+        (each for each in _listed(value or "") if not ORIGIN.fullmatch(each)),
+        "is no origin; write it like https://console.example.org, with its port if it has one and "
+        "nothing behind it, or * for any",
+    )
+    return value
+
+
+def _hosts(value: str) -> str:
+    _refuse(
+        (each for each in _listed(value) if not HOST.fullmatch(each)),
+        "is no host; write a name or an address without scheme and port, *.example.org for any "
+        "below that name, or * for any",
+    )
+    return value
+
+
+def _proxies(value: str) -> str:
+    _refuse(
+        (each for each in _listed(value) if not _is_network(each)),
+        "is no address or network; write it like 10.0.0.7 or 10.0.0.0/8",
+    )
+    return value
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _refuse(wrong: Iterable[str], said: str) -> None:
+    for each in wrong:
+        raise ValueError(f"{each!r} {said}")
+
+
 class Settings(BaseSettings):
     """Settings as read from `PROMPTOPS_*` (and Prefect's own `PREFECT_API_*`) variables."""
 
@@ -75,17 +122,17 @@ class Settings(BaseSettings):
         description="Encrypts the stored API keys of model providers; several comma-separated: the "
         "first encrypts, all decrypt. By default a generated one in the data folder.",
     )
-    cors_origins: Annotated[str | None, NoDecode] = Field(
+    cors_origins: Annotated[str | None, NoDecode, AfterValidator(_origins)] = Field(
         default=None,
         description="Origins that browsers may call from, comma-separated; `*` is any, which is "
         "the default in development. In production there is none by default.",
     )
-    allowed_hosts: Annotated[str, NoDecode] = Field(
+    allowed_hosts: Annotated[str, NoDecode, AfterValidator(_hosts)] = Field(
         default="*",
         description="Host names that requests may name, comma-separated; `*.example.org` is any "
         "below that name.",
     )
-    trusted_proxies: Annotated[str, NoDecode] = Field(
+    trusted_proxies: Annotated[str, NoDecode, AfterValidator(_proxies)] = Field(
         default="",
         description="Addresses or networks of proxies whose `X-Forwarded-For` and "
         "`X-Forwarded-Proto` are believed, comma-separated.",
@@ -178,8 +225,8 @@ class Settings(BaseSettings):
 
     @property
     def hosts(self) -> list[str]:
-        """`allowed_hosts` as a list, in lower case."""
-        return _listed(self.allowed_hosts.lower())
+        """`allowed_hosts` as a list, in lower case, IPv6 addresses without brackets."""
+        return [each.strip("[]") for each in _listed(self.allowed_hosts.lower())]
 
     @property
     def proxies(self) -> list[str]:

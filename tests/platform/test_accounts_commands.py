@@ -11,6 +11,8 @@ from websockets.exceptions import ConnectionClosed
 
 from harness.platform import DatabaseKind, RunningPlatform, new_settings, running_platform
 from harness.postgres import Postgres
+from promptops_platform.app import Platform
+from promptops_platform.clock import SystemClock
 from promptops_platform.settings import Settings
 
 PROGRAM = "from promptops_platform.cli import main; main()"
@@ -92,8 +94,32 @@ async def test_a_password_is_set_and_ends_the_sessions(
         assert (await platform.http.post("/api/login", json=login)).status_code == 200
 
 
+async def test_a_folder_where_no_platform_has_run_is_left_alone(
+    database_kind: DatabaseKind, postgres: Postgres, data_folder: Path
+) -> None:
+    """A key made there would open nothing, and the wrong folder would look like a registry."""
+    settings = await new_settings(database_kind, postgres, data_folder)
+    for arguments in (("key", "create", "--name", "shop"), ("key", "list")):
+        assert "no PromptOps has run" in await refused(settings, *arguments)
+    assert not has_registry(data_folder)
+    await started_once(settings)
+    assert (await promptops(settings, "key", "list")).returncode == 0
+
+
+def has_registry(folder: Path) -> bool:
+    return (folder / "promptops.db").exists()
+
+
+async def started_once(settings: Settings) -> None:
+    """Make the registry as a first start does."""
+    platform = Platform(settings, SystemClock())
+    await platform.prepare()
+    await platform.stop()
+
+
 async def test_what_can_not_be_done_is_one_sentence(data_folder: Path) -> None:
     settings = Settings(data=data_folder)
+    await started_once(settings)
     assert "no account 'ada'" in await refused(settings, "set-password", "ada", typed="x\n")
     assert "empty" in await refused(settings, "set-password", "admin", typed="\n")
     assert "begins with" in await refused(settings, "key", "revoke", "pok_nothing")
@@ -105,6 +131,7 @@ async def test_what_can_not_be_done_is_one_sentence(data_folder: Path) -> None:
 
 async def test_a_beginning_that_two_keys_share_revokes_none(data_folder: Path) -> None:
     settings = Settings(data=data_folder)
+    await started_once(settings)
     for name in ("one", "two"):
         assert (await promptops(settings, "key", "create", "--name", name)).returncode == 0
     assert "2 API keys" in await refused(settings, "key", "revoke", "pok_")

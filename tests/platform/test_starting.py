@@ -60,6 +60,16 @@ async def test_two_platforms_may_start_on_one_empty_database(
         ("PROMPTOPS_DATABASE_URL", "postgresql://user:S3CRET[x@host/name"),
         ("PROMPTOPS_DRAIN_SECONDS", "inf"),
         ("PROMPTOPS_SESSION_HOURS", "1e300"),
+        ("PROMPTOPS_ENV", "prod"),
+        ("PROMPTOPS_TRUSTED_PROXIES", "10.0.0.300"),
+        ("PROMPTOPS_TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("PROMPTOPS_TRUSTED_PROXIES", "*"),
+        ("PROMPTOPS_TRUSTED_PROXIES", "127.0.0.1, proxy.internal"),
+        ("PROMPTOPS_CORS_ORIGINS", "console.example.org"),
+        ("PROMPTOPS_CORS_ORIGINS", "https://console.example.org/"),
+        ("PROMPTOPS_CORS_ORIGINS", "https://*.example.org"),
+        ("PROMPTOPS_ALLOWED_HOSTS", "https://promptops.example.org"),
+        ("PROMPTOPS_ALLOWED_HOSTS", "promptops.example.org:8080"),
     ],
 )
 def test_a_bad_setting_is_named(data_folder: Path, variable: str, value: str) -> None:

@@ -9,10 +9,10 @@ from promptops_platform.access.credentials import CredentialMirror
 from promptops_platform.access.tokens import KEY_PREFIX, SESSION_PREFIX, token_hash
 from promptops_platform.errors import Unauthorized
 
-# How long a token that is not known here may wait for news from other replicas, and how long
-# no other unknown token makes it ask again.
+# How long a token that is not known here may wait for news from other replicas, and how far apart
+# such questions are, whoever sends whatever.
 NEWS_SECONDS = 0.5
-PAUSE_SECONDS = 0.1
+PAUSE_SECONDS = 0.02
 
 
 class News(Protocol):
@@ -31,6 +31,7 @@ class Authenticator:
         self._news = news
         self._asked_at = 0.0
         self._asking: asyncio.Task[None] | None = None
+        self._next: asyncio.Task[None] | None = None
 
     def actor(self, token: str) -> Actor | None:
         """Who holds `token`; None for nobody. Takes no query."""
@@ -66,12 +67,19 @@ class Authenticator:
         return actor
 
     async def _ask_for_news(self) -> None:
-        """Requests that come together share one question, and the next must wait a moment."""
-        now = asyncio.get_running_loop().time()
-        if self._asking is None or (self._asking.done() and now - self._asked_at >= PAUSE_SECONDS):
-            self._asked_at = now
-            self._asking = asyncio.create_task(self._news.poll_now(NEWS_SECONDS))
-        await asyncio.shield(self._asking)
+        """Requests that come together share one question. It begins after all of them: an earlier
+        one may have looked before the session or key was made."""
+        if self._next is None:
+            self._next = asyncio.create_task(self._question(self._asking))
+        await asyncio.shield(self._next)
+
+    async def _question(self, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.wait([before])
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(self._asked_at + PAUSE_SECONDS - loop.time())
+        self._asking, self._next, self._asked_at = self._next, None, loop.time()
+        await self._news.poll_now(NEWS_SECONDS)
 
 
 def bearer_token(authorization: str | None) -> str | None:

@@ -26,6 +26,17 @@ _FETCHED_PROMPT: dict[str, Any] = {
         "model": {"type": "string"},
         "content": {"type": "string"},
         "variant": {"type": "string", "description": "Its name, while a rollout is on."},
+        "kind": {"type": "string", "description": "`chat`; absent from a text prompt."},
+        "messages": {
+            "type": "array",
+            "items": {"$ref": "#/components/schemas/Message"},
+            "description": "Of a chat prompt; `content` is their texts.",
+        },
+        "config": {
+            "type": "object",
+            "additionalProperties": True,
+            "description": "The model's parameters and the like, where there are any.",
+        },
         "explanation": {
             "type": "object",
             "description": "With `explain=true`.",
@@ -56,7 +67,20 @@ _FETCHED_PROMPT: dict[str, Any] = {
             "model": "gpt-4o-mini",
             "content": "Good morning, {{who}}!",
             "variant": "B",
-        }
+        },
+        {
+            "key": "support",
+            "version": "v1",
+            "env": "prod",
+            "model": "gpt-4o-mini",
+            "content": "You help customers.\n\n{{question}}",
+            "kind": "chat",
+            "messages": [
+                {"role": "system", "content": "You help customers."},
+                {"role": "user", "content": "{{question}}"},
+            ],
+            "config": {"temperature": 0.2},
+        },
     ],
 }
 

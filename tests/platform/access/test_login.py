@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from harness.callers import login, me
+from harness.callers import login, me, new_api_key
 from harness.platform import (
     TOKEN,
     DatabaseKind,
@@ -119,6 +119,22 @@ async def test_a_session_is_known_at_once_to_the_replica_that_is_asked_next(
             token = (await login(one, **ADMIN)).json()["token"]
             both = await asyncio.gather(me(two, token), me(two, token))
             assert [answer.status_code for answer in both] == [200, 200]
+
+
+async def test_wrong_tokens_dont_keep_a_new_key_from_being_known(
+    postgres: Postgres, data_folder: Path
+) -> None:
+    """Whatever was asked for a moment before: what others hold that has ended, for instance."""
+    settings = await new_settings("postgresql", postgres, data_folder)
+    async with (
+        running_platform(settings) as one,
+        running_platform(settings) as two,
+        two.client("pok_ended") as other,
+    ):
+        for _ in range(10):
+            assert (await other.get("/api/me")).status_code == 401
+            key = (await new_api_key(one, role="viewer"))["key"]
+            assert (await me(two, key)).status_code == 200
 
 
 async def test_without_a_token_not_even_the_body_is_read(platform: RunningPlatform) -> None:

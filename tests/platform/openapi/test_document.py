@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from jsonschema import Draft202012Validator
 from typer.testing import CliRunner
 
-from harness.platform import RunningPlatform
+from harness.platform import RunningPlatform, new_key
 from promptops_platform.access.guard import PUBLIC
 from promptops_platform.app import openapi
 from promptops_platform.cli import app as cli
@@ -52,6 +52,20 @@ def test_every_operation_says_what_it_needs_and_answers() -> None:
         for status, response in operation["responses"].items():
             is_error = int(status) >= 400
             assert is_error == (response.get("$ref", "").startswith("#/components/responses/"))
+
+
+async def test_all_that_a_fetch_answers_is_described(platform: RunningPlatform) -> None:
+    """It is no route of FastAPI, so only this compares the two."""
+    key, variants = new_key(), [{"name": each, "version": "v1", "weight": 5000} for each in "AB"]
+    messages = [{"role": "user", "content": "{{question}}"}]
+    prompt = await platform.create(key, env="prod", messages=messages, config={"top_p": 1})
+    await platform.publish(prompt["id"])
+    rollout = {"enabled": True, "variants": variants}
+    await platform.http.put(f"/api/prompts/{prompt['id']}/rollout", json=rollout)
+    fetched = (await platform.fetch(key, explain="true")).json()
+    described = openapi()["components"]["schemas"]["FetchedPrompt"]["properties"]
+    assert {*fetched} == {*described}
+    assert {*fetched["explanation"]} == {*described["explanation"]["properties"]}
 
 
 def test_every_tag_is_described() -> None:

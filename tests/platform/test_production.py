@@ -1,0 +1,106 @@
+"""Default secrets: refused in production, and elsewhere for callers on this machine only."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from harness.platform import DatabaseKind, new_settings
+from harness.postgres import Postgres
+from harness.processes import eventually
+from harness.up import promptops
+from promptops_platform.access.actor import COMMAND_LINE
+from promptops_platform.app import Platform
+from promptops_platform.clock import SystemClock
+from promptops_platform.errors import StartRefused
+from promptops_platform.settings import DEFAULT_TOKEN, Settings
+
+OWN = {"token": SecretStr("a token of our own"), "admin_password": SecretStr("of our own, too")}
+
+
+async def prepared(settings: Settings, **changes: Any) -> Platform:
+    """A platform after what a start does before it serves; stop it."""
+    platform = Platform(settings.model_copy(update=changes), SystemClock())
+    try:
+        await platform.prepare()
+    except StartRefused:
+        await platform.stop()
+        raise
+    return platform
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"token": SecretStr(DEFAULT_TOKEN)}, "set PROMPTOPS_TOKEN"),
+        ({"admin_password": None}, "set PROMPTOPS_ADMIN_PASSWORD"),
+        ({"admin_password": SecretStr("admin")}, "PROMPTOPS_ADMIN_PASSWORD is the default"),
+    ],
+)
+async def test_a_default_secret_is_refused_and_leaves_no_account(
+    database_kind: DatabaseKind,
+    postgres: Postgres,
+    data_folder: Path,
+    given: dict[str, Any],
+    said: str,
+) -> None:
+    settings = await new_settings(database_kind, postgres, data_folder, env="production", **OWN)
+    with pytest.raises(StartRefused, match=said):
+        await prepared(settings, **given)
+    platform = await prepared(settings)
+    async with platform.database.read() as transaction:
+        assert await platform.access.default_passwords(transaction) == []
+        assert [row.username for row in await platform.users.every(transaction)] == ["admin"]
+    await platform.stop()
+
+
+async def test_a_database_of_development_is_refused_until_its_password_is_changed(
+    database_kind: DatabaseKind, postgres: Postgres, data_folder: Path
+) -> None:
+    settings = await new_settings(database_kind, postgres, data_folder, token=OWN["token"])
+    await (await prepared(settings)).stop()
+    with pytest.raises(StartRefused, match="promptops set-password admin"):
+        await prepared(settings, env="production", **OWN)
+    platform = await prepared(settings)
+    async with platform.database.write() as transaction:
+        await platform.users.set_password(transaction, "admin", "of our own", actor=COMMAND_LINE)
+    await platform.stop()
+    await (await prepared(settings, env="production")).stop()
+
+
+def test_in_production_no_other_origin_may_call_unless_named() -> None:
+    assert Settings(env="production").origins == []
+    assert Settings(env="production", cors_origins="https://a.example").origins == [
+        "https://a.example"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "hosts"),
+    [
+        ({}, "127.0.0.1"),
+        ({"token": "a token of our own"}, "127.0.0.1"),
+        ({"admin_password": "of our own"}, "127.0.0.1"),
+        ({"token": "a token of our own", "admin_password": "of our own"}, "0.0.0.0"),
+    ],
+)
+def test_while_a_default_secret_is_in_use_only_this_machine_can_connect(
+    settings: dict[str, str], hosts: str
+) -> None:
+    with promptops("serve", {"addr": ":0", **settings}) as platform:
+        platform.launch()
+        eventually(lambda: "Stop with Ctrl-C" in platform.text)
+        found = re.search(r"ready: http://([0-9.]+):", platform.text)
+        assert found is not None
+        assert found[1] == hosts
+        assert platform.stop() == 0
+
+
+def test_a_refused_start_is_one_sentence() -> None:
+    with promptops("serve", {"env": "production"}) as platform:
+        platform.launch()
+        assert platform.wait() == 1
+        assert platform.log.startswith("promptops: PROMPTOPS_ENV is production and the static")
+        assert len(platform.log.strip().splitlines()) == 1
