@@ -78,11 +78,11 @@ class EngineClient:
         clock = asyncio.get_running_loop().time
         deadline = clock() + timeout
         while True:
-            reason = await self._why_not_ready()
-            if reason is None:
+            missing = await self.why_not_ready()
+            if missing is None:
                 return
             if clock() >= deadline:
-                raise EngineUnavailable(reason)
+                raise EngineUnavailable(missing.reason)
             await asyncio.sleep(min(_POLL_SECONDS, max(0.0, deadline - clock())))
 
     async def start(
@@ -117,7 +117,8 @@ class EngineClient:
         await connection.close()
         raise _as_error(answer)
 
-    async def _why_not_ready(self) -> str | None:
+    async def why_not_ready(self) -> Unavailable | None:
+        """What keeps the engine from taking a run, None when it can."""
         try:
             async with asyncio.timeout(_PING_SECONDS):
                 connection = await self._connect()
@@ -126,10 +127,12 @@ class EngineClient:
                 finally:
                     await connection.close()
         except TimeoutError:
-            return "the run engine does not answer"
+            return Unavailable("the run engine does not answer")
         except (EngineUnavailable, EngineLost) as error:
-            return error.reason
-        return None if isinstance(answer, Ready) else _as_error(answer).reason
+            return Unavailable(error.reason)
+        if isinstance(answer, Ready | Unavailable):
+            return None if isinstance(answer, Ready) else answer
+        return Unavailable(_as_error(answer).reason)
 
     async def _connect(self) -> _Connection:
         try:

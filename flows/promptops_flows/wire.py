@@ -39,7 +39,8 @@ class RunRequest:
     """A run to prepare. `steps` and `variables` are as stored and as sent, decoded from JSON.
 
     `api_key` stays in memory: it is no part of the repr, of logs, or of what Prefect stores.
-    `source` says what asked for the run; `version` is the definition's.
+    `source` says what asked for the run; `version` is the definition's. `traceparent` is the
+    caller's span (W3C Trace Context), under which the run is traced.
     """
 
     run_id: str
@@ -53,6 +54,7 @@ class RunRequest:
     base_url: str | None = None
     tags: tuple[str, ...] = ()
     source: str = "workflow"
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +69,10 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """Nothing was executed; the same request may succeed later."""
+    """Nothing was executed; the same request may succeed later. `part` is what lacks."""
 
     reason: str
+    part: Literal["engine", "prefect"] = "engine"
 
 
 @dataclass(frozen=True, slots=True)

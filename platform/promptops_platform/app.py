@@ -13,7 +13,6 @@ from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp
 
 from promptops_flows.engine_client import EngineClient
-from promptops_platform import health
 from promptops_platform.access import endpoints as access_endpoints
 from promptops_platform.access.authentication import Authenticator
 from promptops_platform.access.credentials import CredentialMirror
@@ -40,6 +39,10 @@ from promptops_platform.http.cross_origin import CrossOrigin
 from promptops_platform.http.error_answers import install_error_answers
 from promptops_platform.http.request_body import RequestBody
 from promptops_platform.http.request_context import RequestContext
+from promptops_platform.observability import endpoints as observability_endpoints
+from promptops_platform.observability.metrics import Metrics
+from promptops_platform.observability.readiness import Readiness
+from promptops_platform.observability.readings import Readings
 from promptops_platform.openapi import endpoints as openapi_endpoints
 from promptops_platform.openapi.schema import describe
 from promptops_platform.prompts import endpoints as prompts_endpoints
@@ -76,7 +79,7 @@ from promptops_platform.workspaces.service import WorkspaceService
 log = structlog.get_logger(__name__)
 
 ROUTERS = (
-    health.router,
+    observability_endpoints.router,
     access_endpoints.router,
     workspaces_endpoints.router,
     prompts_endpoints.router,
@@ -106,6 +109,8 @@ ROOMS = (
     "executor",
     "audit",
     "hub",
+    "readiness",
+    "metrics",
 )
 
 
@@ -121,6 +126,7 @@ class Platform:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self.settings = settings
         self._prepared = self._started = False
+        self.metrics = Metrics()
         self.database = Database(settings.registry)
         self.feed = Feed(self.database, clock)
         self.notifications = (
@@ -176,20 +182,23 @@ class Platform:
             workspaces=self.workspaces,
             clock=clock,
             instance=instance_id(settings.data),
+            when_ended=self.metrics.run_ended,
         )
+        engine = EngineClient(settings.engine_socket)
         self.executor = RunExecutor(
             database=self.database,
-            engine=EngineClient(settings.engine_socket),
+            engine=engine,
             runs=self.runs,
             wait_seconds=settings.engine_wait_seconds,
         )
         self._compose_holdings()
         self.snapshot = Snapshot(self.database, self.prompts, self.rollouts, grants)
         self.hub = Hub(self.snapshot, self.authenticator, grants)
-        self.watch = WatchEndpoint(self.hub, self.authenticator, clock)
+        self.watch = WatchEndpoint(self.hub, self.authenticator, clock, when_sent=self.metrics.sent)
         # In this order: an event goes out when its change can already be fetched.
         for consumer in (self.credentials, self.grants, self.snapshot, self.hub):
             self.feed.add(consumer)
+        self._compose_observability(engine)
 
     def _compose_access(self, clock: Clock) -> None:
         lifetime = timedelta(hours=self.settings.session_hours)
@@ -218,6 +227,18 @@ class Platform:
             keys=self.keys,
             session_lifetime=lifetime,
         )
+
+    def _compose_observability(self, engine: EngineClient) -> None:
+        self.readiness = Readiness(database=self.database, feed=self.feed, engine=engine)
+        readings = Readings(
+            readiness=self.readiness,
+            database=self.database,
+            feed=self.feed,
+            snapshot=self.snapshot,
+            hub=self.hub,
+            executor=self.executor,
+        )
+        self.metrics.add(readings)
 
     def _compose_holdings(self) -> None:
         prompts = PromptHolding(self.changes)
@@ -291,6 +312,7 @@ class Platform:
     async def stop(self) -> None:
         """Let the runs end, then let go of everything. Harmless when repeated."""
         await self.executor.drain(self.settings.drain_seconds)
+        await self.readiness.stop()
         await self.hub.stop()
         await self.uses.stop()
         if self.notifications is not None:
@@ -320,7 +342,9 @@ def asgi(platform: Platform) -> ASGIApp:
         allow_headers=["*"],
         expose_headers=["etag", "x-request-id", "retry-after"],
     )
-    return RequestContext(AllowedHosts(cors, settings.hosts), quiet=_is_fetch)
+    return RequestContext(
+        AllowedHosts(cors, settings.hosts), quiet=_is_fetch, answered=platform.metrics.answered
+    )
 
 
 def _is_fetch(path: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from promptops_flows.engine.logs import log
 from promptops_flows.engine.runs import PreparedT, RunRefusedError, Runs, RunUnavailableError
@@ -31,15 +31,23 @@ _CANCEL_SECONDS = 5.0
 _FLUSH_SECONDS = 30.0
 
 
+Part = Literal["engine", "prefect"]
+
+
 class Readiness(Protocol):
     @property
     def reason(self) -> str | None:
         """Why no run can be taken, None when one can."""
 
+    @property
+    def part(self) -> Part:
+        """What that reason is about."""
+
 
 @dataclass(frozen=True, slots=True)
 class NotReady:
     reason: str | None
+    part: Part = "engine"
 
 
 class EngineServer:
@@ -120,7 +128,9 @@ class EngineServer:
 
     def _status(self) -> Message:
         reason = self._why_not()
-        return Ready() if reason is None else Unavailable(reason)
+        if reason is None:
+            return Ready()
+        return Unavailable(reason, "engine" if self._stopping else self.readiness.part)
 
 
 class _Peer:

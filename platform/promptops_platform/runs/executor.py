@@ -63,6 +63,11 @@ class RunExecutor:
         self._cut_off = False
         self._stopping = False
 
+    @property
+    def in_flight(self) -> int:
+        """How many runs have not ended."""
+        return len(self._active)
+
     async def run(self, request: RunRequest, *, workspace_id: str) -> RunOutcome:
         """Run to the end.
 

@@ -1,6 +1,7 @@
 """The run log: what each run did and cost, with its link into Prefect's history."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -44,8 +45,16 @@ class RunLog:
     """
 
     def __init__(
-        self, *, grants: Grants, workspaces: WorkspaceService, clock: Clock, instance: str
+        self,
+        *,
+        grants: Grants,
+        workspaces: WorkspaceService,
+        clock: Clock,
+        instance: str,
+        when_ended: Callable[[RunRow], None],
     ) -> None:
+        """`when_ended` is told of each run whose end is committed."""
+        self._when_ended = when_ended
         self._grants = grants
         self._workspaces = workspaces
         self._clock = clock
@@ -161,6 +170,11 @@ class RunLog:
         row.status, row.output, row.error = status, storable(output), storable(error)
         row.finished_at = now
         row.latency_ms = max(0, round((now - row.created_at).total_seconds() * 1000))
+
+        async def tell() -> None:
+            self._when_ended(row)
+
+        transaction.after_commit(tell)
 
 
 def _log_gone(run_id: str) -> None:
