@@ -1,6 +1,6 @@
 """Puts the platform together; the one place that knows every room."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import cache
@@ -9,10 +9,12 @@ from typing import Any
 
 import structlog
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp
 
 from promptops_flows.engine_client import EngineClient
+from promptops_flows.tracing import open_tracing
 from promptops_platform.access import endpoints as access_endpoints
 from promptops_platform.access.authentication import Authenticator
 from promptops_platform.access.credentials import CredentialMirror
@@ -90,6 +92,7 @@ ROUTERS = (
     realtime_endpoints.router,
     openapi_endpoints.router,
 )
+UNTRACED = frozenset({"/health", "/ready", "/metrics"})
 # What the routes find on `app.state`.
 ROOMS = (
     "database",
@@ -127,6 +130,9 @@ class Platform:
         self.settings = settings
         self._prepared = self._started = False
         self.metrics = Metrics()
+        self.tracing = open_tracing(
+            settings.otel_endpoint, service="promptops", content=settings.trace_content
+        )
         self.database = Database(settings.registry)
         self.feed = Feed(self.database, clock)
         self.notifications = (
@@ -319,6 +325,7 @@ class Platform:
             await self.notifications.stop()
         await self.feed.stop()
         await self.database.close()
+        await self.tracing.close()
 
 
 def create_app(settings: Settings, *, clock: Clock | None = None) -> ASGIApp:
@@ -351,6 +358,24 @@ def _is_fetch(path: str) -> bool:
     return path.startswith(FETCH_PATH)
 
 
+def _telemetry(platform: Platform) -> TelemetryConfig:
+    """A span for each call of the API, but none where nobody has asked for traces."""
+    return {
+        "tracing": platform.tracing.is_on,
+        "tracer_provider": platform.tracing.provider,
+        "exclude": _is_untraced,
+        "operation_spans": False,
+        "metrics": False,
+        "logs": False,
+        "auto_configure": False,
+    }
+
+
+def _is_untraced(scope: MutableMapping[str, Any]) -> bool:
+    """Connections that stay for days, and what machines ask all the time."""
+    return scope["type"] != "http" or scope["path"] in UNTRACED
+
+
 def _api(platform: Platform) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_api: FastAPI) -> AsyncIterator[None]:
@@ -368,6 +393,7 @@ def _api(platform: Platform) -> FastAPI:
         lifespan=lifespan,
         redirect_slashes=False,
         openapi_url=None,
+        telemetry=_telemetry(platform),
     )
     for name in ROOMS:
         setattr(api.state, name, getattr(platform, name))

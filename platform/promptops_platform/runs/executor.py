@@ -17,6 +17,7 @@ from promptops_flows.engine_client import (
     StartedRun,
     StepFinished,
 )
+from promptops_flows.tracing import current_traceparent
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.errors import BadRequest, DatabaseUnavailable, EngineNotReady
 from promptops_platform.runs.service import NewRun, RunLog
@@ -76,6 +77,7 @@ class RunExecutor:
         """
         if self._stopping:
             raise EngineNotReady(NOT_STARTED, retry_after=RETRY_AFTER_STOP_SECONDS)
+        request = replace(request, traceparent=current_traceparent())
         task = asyncio.create_task(self._run(request, workspace_id), name=request.run_id)
         self._active.add(task)
         task.add_done_callback(self._active.discard)
