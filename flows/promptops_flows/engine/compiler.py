@@ -28,6 +28,7 @@ from promptops_flows.engine.runs import Emit
 from promptops_flows.redaction import Redactor
 from promptops_flows.steps import MAX_RUN_CHARACTERS, StepContext, StepError, StepOutput, run_step
 from promptops_flows.wire import RunFinished, RunRequest, StepFinished, StepStarted
+from promptops_providers.gateway import ModelGateway
 
 _DEFAULT_WORKSPACE = "default"
 _NAME_CHARACTERS = 200
@@ -52,12 +53,18 @@ class CompiledRun:
     None while it has not come to an end. `ended` is set along with `result`.
     """
 
-    def __init__(self, request: RunRequest, definition: WorkflowDefinition, emit: Emit) -> None:
+    def __init__(
+        self,
+        request: RunRequest,
+        definition: WorkflowDefinition,
+        gateway: ModelGateway,
+        emit: Emit,
+    ) -> None:
         self.result: RunFinished | None = None
         self.ended = asyncio.Event()
         self.state: State[Any] | None = None
         self._redact = Redactor([request.api_key])
-        self._context = StepContext(request.variables, request.api_key, request.base_url)
+        self._context = StepContext(request.variables, gateway, request.api_key, request.base_url)
         self._definition = definition
         self._emit = emit
         self.flow: Flow[Any, Any] = Flow(

@@ -33,6 +33,7 @@ from promptops_flows.engine.settings import EngineSettings
 from promptops_flows.engine.shown_parameters import shown_parameters
 from promptops_flows.redaction import Redactor
 from promptops_flows.wire import RunFinished, RunRequest
+from promptops_providers.gateway import ModelGateway
 
 T = TypeVar("T")
 
@@ -64,10 +65,16 @@ class FlowRuns:
     """At most `concurrency` runs execute at a time, the others wait their turn."""
 
     def __init__(
-        self, client: PrefectClient, gate: PrefectGate, identity: EngineIdentity, concurrency: int
+        self,
+        client: PrefectClient,
+        gate: PrefectGate,
+        gateway: ModelGateway,
+        identity: EngineIdentity,
+        concurrency: int,
     ) -> None:
         self._client = client
         self._gate = gate
+        self._gateway = gateway
         self._identity = identity
         self._turns = asyncio.Semaphore(concurrency)
         # Holds the open client, which Prefect finds by context; connections know nothing of it.
@@ -78,7 +85,7 @@ class FlowRuns:
     async def prepare(self, request: RunRequest, emit: Emit) -> PreparedRun:
         """Raises `RunRefusedError` or `RunUnavailableError`; then nothing is left in Prefect."""
         try:
-            compiled = CompiledRun(request, parse_steps(request.steps), emit)
+            compiled = CompiledRun(request, parse_steps(request.steps), self._gateway, emit)
             shown = shown_parameters(request.variables, Redactor([request.api_key]))
         except (DefinitionError, PrefectException) as error:
             raise RunRefusedError(str(error)) from error
@@ -201,7 +208,9 @@ class FlowRuns:
 
 
 @asynccontextmanager
-async def open_flow_runs(gate: PrefectGate, settings: EngineSettings) -> AsyncIterator[FlowRuns]:
+async def open_flow_runs(
+    gate: PrefectGate, gateway: ModelGateway, settings: EngineSettings
+) -> AsyncIterator[FlowRuns]:
     """One Prefect client for as long as the engine lives; at the end its events are sent off.
 
     Meanwhile the runs that its predecessor left behind are ended.
@@ -210,7 +219,7 @@ async def open_flow_runs(gate: PrefectGate, settings: EngineSettings) -> AsyncIt
     async with AsyncClientContext.get_or_create() as context:
         left_behind = LeftBehind(context.client, gate, identity, settings.lock)
         ending = asyncio.create_task(left_behind.end())
-        runs = FlowRuns(context.client, gate, identity, settings.concurrency)
+        runs = FlowRuns(context.client, gate, gateway, identity, settings.concurrency)
         yield runs
         await runs.settle()
         ending.cancel()

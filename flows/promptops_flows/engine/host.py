@@ -1,4 +1,5 @@
-"""The Prefect half of the engine: its client, its gate, its runs."""
+"""The half of the engine that takes seconds to load: Prefect's client, its gate, the runs, and
+the model gateway that they share."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from promptops_flows.engine.logs import take_over_prefect_logging
 from promptops_flows.engine.prefect_gate import PrefectGate
 from promptops_flows.engine.server import EngineServer
 from promptops_flows.engine.settings import EngineSettings
+from promptops_providers.pooled_gateway import Gateway
 
 
 @asynccontextmanager
@@ -18,7 +20,10 @@ async def prefect_behind(server: EngineServer, settings: EngineSettings) -> Asyn
     """Inside, the server takes runs whenever Prefect answers."""
     take_over_prefect_logging()
     gate = PrefectGate()
-    async with open_flow_runs(gate, settings) as runs:
+    async with (
+        Gateway(settings.address_policy) as gateway,
+        open_flow_runs(gate, gateway, settings) as runs,
+    ):
         watch = asyncio.create_task(gate.watch())
         server.runs, server.readiness = runs, gate
         yield
