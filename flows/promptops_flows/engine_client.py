@@ -8,6 +8,8 @@ from pathlib import Path
 
 from promptops_flows.wire import (
     MAX_LINE_BYTES,
+    CallsCounted,
+    CountCalls,
     Go,
     Message,
     Ping,
@@ -26,6 +28,7 @@ from promptops_flows.wire import (
 )
 
 __all__ = [
+    "CallsCounted",
     "EngineClient",
     "EngineError",
     "EngineLost",
@@ -40,6 +43,7 @@ __all__ = [
 
 _POLL_SECONDS = 0.1
 _PING_SECONDS = 2.0
+_COUNT_SECONDS = 1.0
 _START_SECONDS = 30.0
 _NOT_RUNNING = "the run engine is not running"
 
@@ -84,6 +88,19 @@ class EngineClient:
             if clock() >= deadline:
                 raise EngineUnavailable(missing.reason)
             await asyncio.sleep(min(_POLL_SECONDS, max(0.0, deadline - clock())))
+
+    async def calls(self) -> CallsCounted | None:
+        """How the engine's calls of models went since its start; None where it does not answer."""
+        try:
+            async with asyncio.timeout(_COUNT_SECONDS):
+                connection = await self._connect()
+                try:
+                    answer = await connection.ask(CountCalls())
+                finally:
+                    await connection.close()
+        except (TimeoutError, EngineUnavailable, EngineLost):
+            return None
+        return answer if isinstance(answer, CallsCounted) else None
 
     async def start(
         self,

@@ -4,6 +4,7 @@ One connection carries one run:
 
     platform → engine        engine → platform
     Ping                     Ready | Unavailable
+    CountCalls               CallsCounted
     RunRequest               Started | Unavailable | Refused
     Go                       StepStarted, StepFinished, ..., RunFinished
 
@@ -32,6 +33,20 @@ class WireError(ValueError):
 @dataclass(frozen=True, slots=True)
 class Ping:
     pass
+
+
+@dataclass(frozen=True, slots=True)
+class CountCalls:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class CallsCounted:
+    """Since the engine's start, as lists `[provider, outcome, count]`: how its calls of models
+    went, and which errors made chains fall back."""
+
+    calls: list[Any]
+    fallbacks: list[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +141,23 @@ class RunFinished:
 
 
 RunEvent = StepStarted | StepFinished | RunFinished
-Message = Ping | RunRequest | Go | Ready | Unavailable | Refused | Started | RunEvent
+Message = (
+    Ping
+    | CountCalls
+    | CallsCounted
+    | RunRequest
+    | Go
+    | Ready
+    | Unavailable
+    | Refused
+    | Started
+    | RunEvent
+)
 
 _KINDS: dict[str, type[Message]] = {
     "ping": Ping,
+    "count_calls": CountCalls,
+    "calls_counted": CallsCounted,
     "run": RunRequest,
     "go": Go,
     "ready": Ready,

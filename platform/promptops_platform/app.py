@@ -13,6 +13,7 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp
 
+from promptops_flows.call_counts import CallCounts
 from promptops_flows.engine_client import EngineClient
 from promptops_flows.tracing import open_tracing
 from promptops_platform.access import endpoints as access_endpoints
@@ -42,6 +43,7 @@ from promptops_platform.http.error_answers import install_error_answers
 from promptops_platform.http.request_body import RequestBody
 from promptops_platform.http.request_context import RequestContext
 from promptops_platform.observability import endpoints as observability_endpoints
+from promptops_platform.observability.gateway_calls import GatewayCalls
 from promptops_platform.observability.metrics import Metrics
 from promptops_platform.observability.readiness import Readiness
 from promptops_platform.observability.readings import Readings
@@ -130,6 +132,7 @@ class Platform:
         self.settings = settings
         self._prepared = self._started = False
         self.metrics = Metrics()
+        self.calls = CallCounts()
         self.tracing = open_tracing(
             settings.otel_endpoint, service="promptops", content=settings.trace_content
         )
@@ -245,6 +248,7 @@ class Platform:
             executor=self.executor,
         )
         self.metrics.add(readings)
+        self.metrics.add(GatewayCalls(self.calls, engine))
 
     def _compose_holdings(self) -> None:
         prompts = PromptHolding(self.changes)
