@@ -59,8 +59,8 @@ class Transaction:
 class Database:
     """The registry database."""
 
-    def __init__(self, location: SqliteFile | PostgresUrl) -> None:
-        self.engines = Engines(location)
+    def __init__(self, location: SqliteFile | PostgresUrl, *, read_only: bool = False) -> None:
+        self.engines = Engines(location, read_only=read_only)
         # How often it could not answer, since the start.
         self.unavailable = 0
 
