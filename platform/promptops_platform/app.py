@@ -247,8 +247,9 @@ class Platform:
             hub=self.hub,
             executor=self.executor,
         )
-        self.metrics.add(readings)
-        self.metrics.add(GatewayCalls(self.calls, engine))
+        self.gateway_calls = GatewayCalls(self.calls, engine)
+        for source in (readings, self.gateway_calls):
+            self.metrics.add(source)
 
     def _compose_holdings(self) -> None:
         prompts = PromptHolding(self.changes)

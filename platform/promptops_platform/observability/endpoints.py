@@ -15,6 +15,7 @@ from promptops_platform.observability.schemas import Alive, Ready
 
 router = APIRouter(tags=["health"])
 
+TEXT = {"type": "string", "examples": ['promptops_up{part="database"} 1.0\n']}
 NO_STORE = {"cache-control": "no-store"}
 
 
@@ -55,7 +56,7 @@ async def ready(
 @router.get(
     "/metrics",
     response_class=Response,
-    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    responses={200: {"content": {"text/plain": {"schema": TEXT}}}},
 )
 async def metrics(request: Request, _actor: Actor = permits(Permission.METRICS_READ)) -> Response:
     """The metrics of this process, in Prometheus's text format."""
