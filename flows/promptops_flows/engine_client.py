@@ -8,7 +8,9 @@ from pathlib import Path
 
 from promptops_flows.wire import (
     MAX_LINE_BYTES,
+    CallsCounted,
     Connection,
+    CountCalls,
     Go,
     Message,
     Ping,
@@ -27,6 +29,7 @@ from promptops_flows.wire import (
 )
 
 __all__ = [
+    "CallsCounted",
     "Connection",
     "EngineClient",
     "EngineError",
@@ -42,6 +45,7 @@ __all__ = [
 
 _POLL_SECONDS = 0.1
 _PING_SECONDS = 2.0
+_COUNT_SECONDS = 1.0
 _START_SECONDS = 30.0
 _NOT_RUNNING = "the run engine is not running"
 
@@ -80,12 +84,25 @@ class EngineClient:
         clock = asyncio.get_running_loop().time
         deadline = clock() + timeout
         while True:
-            reason = await self._why_not_ready()
-            if reason is None:
+            missing = await self.why_not_ready()
+            if missing is None:
                 return
             if clock() >= deadline:
-                raise EngineUnavailable(reason)
+                raise EngineUnavailable(missing.reason)
             await asyncio.sleep(min(_POLL_SECONDS, max(0.0, deadline - clock())))
+
+    async def calls(self) -> CallsCounted | None:
+        """How the engine's calls of models went since its start; None where it does not answer."""
+        try:
+            async with asyncio.timeout(_COUNT_SECONDS):
+                connection = await self._connect()
+                try:
+                    answer = await connection.ask(CountCalls())
+                finally:
+                    await connection.close()
+        except (TimeoutError, EngineUnavailable, EngineLost):
+            return None
+        return answer if isinstance(answer, CallsCounted) else None
 
     async def start(
         self,
@@ -119,7 +136,8 @@ class EngineClient:
         await connection.close()
         raise _as_error(answer)
 
-    async def _why_not_ready(self) -> str | None:
+    async def why_not_ready(self) -> Unavailable | None:
+        """What keeps the engine from taking a run, None when it can."""
         try:
             async with asyncio.timeout(_PING_SECONDS):
                 connection = await self._connect()
@@ -128,10 +146,12 @@ class EngineClient:
                 finally:
                     await connection.close()
         except TimeoutError:
-            return "the run engine does not answer"
+            return Unavailable("the run engine does not answer")
         except (EngineUnavailable, EngineLost) as error:
-            return error.reason
-        return None if isinstance(answer, Ready) else _as_error(answer).reason
+            return Unavailable(error.reason)
+        if isinstance(answer, Ready | Unavailable):
+            return None if isinstance(answer, Ready) else answer
+        return Unavailable(_as_error(answer).reason)
 
     async def _connect(self) -> _Connection:
         try:

@@ -4,6 +4,7 @@ One connection carries one run:
 
     platform → engine        engine → platform
     Ping                     Ready | Unavailable
+    CountCalls               CallsCounted
     RunRequest               Started | Unavailable | Refused
     Go                       StepStarted, StepFinished, ..., RunFinished
 
@@ -47,13 +48,28 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
+class CountCalls:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class CallsCounted:
+    """Since the engine's start, as lists `[provider, outcome, count]`: how its calls of models
+    went, and which errors made chains fall back."""
+
+    calls: list[Any]
+    fallbacks: list[Any]
+
+
+@dataclass(frozen=True, slots=True)
 class RunRequest:
     """A run to prepare. `steps` and `variables` are as stored and as sent, decoded from JSON.
 
     `api_key` stays in memory: it is no part of the repr, of logs, or of what Prefect stores. It and
     `base_url` are the caller's own, for the provider that a step names first; `connections` are
     those that the workspace has stored.
-    `source` says what asked for the run; `version` is the definition's.
+    `source` says what asked for the run; `version` is the definition's. `traceparent` is the
+    caller's span (W3C Trace Context), under which the run is traced.
     """
 
     run_id: str
@@ -68,6 +84,7 @@ class RunRequest:
     tags: tuple[str, ...] = ()
     source: str = "workflow"
     connections: tuple[Connection, ...] = ()
+    traceparent: str | None = None
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -88,9 +105,10 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """Nothing was executed; the same request may succeed later."""
+    """Nothing was executed; the same request may succeed later. `part` is what lacks."""
 
     reason: str
+    part: Literal["engine", "prefect"] = "engine"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +165,23 @@ class RunFinished:
 
 
 RunEvent = StepStarted | StepFinished | RunFinished
-Message = Ping | RunRequest | Go | Ready | Unavailable | Refused | Started | RunEvent
+Message = (
+    Ping
+    | CountCalls
+    | CallsCounted
+    | RunRequest
+    | Go
+    | Ready
+    | Unavailable
+    | Refused
+    | Started
+    | RunEvent
+)
 
 _KINDS: dict[str, type[Message]] = {
     "ping": Ping,
+    "count_calls": CountCalls,
+    "calls_counted": CallsCounted,
     "run": RunRequest,
     "go": Go,
     "ready": Ready,

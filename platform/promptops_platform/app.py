@@ -1,6 +1,6 @@
 """Puts the platform together; the one place that knows every room."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import cache
@@ -9,11 +9,14 @@ from typing import Any
 
 import structlog
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp
 
+from promptops_flows.call_counts import CallCounts
 from promptops_flows.engine_client import EngineClient
-from promptops_platform import health
+from promptops_flows.traced_calls import TracedCalls
+from promptops_flows.tracing import open_tracing
 from promptops_platform.access import endpoints as access_endpoints
 from promptops_platform.access.authentication import Authenticator
 from promptops_platform.access.credentials import CredentialMirror
@@ -40,6 +43,11 @@ from promptops_platform.http.cross_origin import CrossOrigin
 from promptops_platform.http.error_answers import install_error_answers
 from promptops_platform.http.request_body import RequestBody
 from promptops_platform.http.request_context import RequestContext
+from promptops_platform.observability import endpoints as observability_endpoints
+from promptops_platform.observability.gateway_calls import GatewayCalls
+from promptops_platform.observability.metrics import Metrics
+from promptops_platform.observability.readiness import Readiness
+from promptops_platform.observability.readings import Readings
 from promptops_platform.openapi import endpoints as openapi_endpoints
 from promptops_platform.openapi.schema import describe
 from promptops_platform.playground import endpoints as playground_endpoints
@@ -86,12 +94,13 @@ from promptops_platform.workspaces.environments import EnvironmentService
 from promptops_platform.workspaces.members import MemberService
 from promptops_platform.workspaces.removal import WorkspaceRemoval
 from promptops_platform.workspaces.service import WorkspaceService
+from promptops_providers.observation import Observers
 from promptops_providers.pooled_gateway import Gateway
 
 log = structlog.get_logger(__name__)
 
 ROUTERS = (
-    health.router,
+    observability_endpoints.router,
     access_endpoints.router,
     workspaces_endpoints.router,
     prompts_endpoints.router,
@@ -104,6 +113,7 @@ ROUTERS = (
     realtime_endpoints.router,
     openapi_endpoints.router,
 )
+UNTRACED = frozenset({"/health", "/ready", "/metrics"})
 # What the routes find on `app.state`.
 ROOMS = (
     "database",
@@ -130,6 +140,8 @@ ROOMS = (
     "executor",
     "audit",
     "hub",
+    "readiness",
+    "metrics",
 )
 
 
@@ -145,6 +157,11 @@ class Platform:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self.settings = settings
         self._prepared = self._started = False
+        self.metrics = Metrics()
+        self.calls = CallCounts()
+        self.tracing = open_tracing(
+            settings.otel_endpoint, service="promptops", content=settings.trace_content
+        )
         self.database = Database(settings.registry)
         self.feed = Feed(self.database, clock)
         self.notifications = (
@@ -208,19 +225,21 @@ class Platform:
         self.asker = Asker(
             database=self.database, gateway=self.gateway, runs=self.runs, clock=clock
         )
+        engine = EngineClient(settings.engine_socket)
         self.executor = RunExecutor(
             database=self.database,
-            engine=EngineClient(settings.engine_socket),
+            engine=engine,
             runs=self.runs,
             wait_seconds=settings.engine_wait_seconds,
         )
         self._compose_holdings()
         self.snapshot = Snapshot(self.database, self.prompts, self.rollouts, grants)
         self.hub = Hub(self.snapshot, self.authenticator, grants)
-        self.watch = WatchEndpoint(self.hub, self.authenticator, clock)
+        self.watch = WatchEndpoint(self.hub, self.authenticator, clock, when_sent=self.metrics.sent)
         # In this order: an event goes out when its change can already be fetched.
         for consumer in (self.credentials, self.grants, self.snapshot, self.hub):
             self.feed.add(consumer)
+        self._compose_observability(engine)
 
     def _compose_access(self, clock: Clock) -> None:
         lifetime = timedelta(hours=self.settings.session_hours)
@@ -256,7 +275,10 @@ class Platform:
         keys = parsed_keys(given.get_secret_value()) if given else stored_key(settings.data)
         self.vault = Vault(Sealer(keys))
         policy = settings.address_policy
-        self.gateway = Gateway(policy)
+        observer = (
+            Observers(self.calls, TracedCalls(self.tracing)) if self.tracing.is_on else self.calls
+        )
+        self.gateway = Gateway(policy, observer=observer)
         urls = BaseUrls(policy)
         self.providers = ProviderService(grants=self.grants, vault=self.vault, urls=urls)
         self.connections = ConnectionService(
@@ -278,11 +300,26 @@ class Platform:
             ),
             clock=clock,
             instance=instance,
+            when_ended=self.metrics.run_ended,
         )
         self.run_statistics = RunStatistics(self.grants, clock)
         self.run_retention = RunRetention(
             database=self.database, clock=clock, days=settings.run_days, instance=instance
         )
+
+    def _compose_observability(self, engine: EngineClient) -> None:
+        self.readiness = Readiness(database=self.database, feed=self.feed, engine=engine)
+        readings = Readings(
+            readiness=self.readiness,
+            database=self.database,
+            feed=self.feed,
+            snapshot=self.snapshot,
+            hub=self.hub,
+            executor=self.executor,
+        )
+        self.gateway_calls = GatewayCalls(self.calls, engine)
+        for source in (readings, self.gateway_calls):
+            self.metrics.add(source)
 
     def _compose_holdings(self) -> None:
         prompts = PromptHolding(self.changes)
@@ -375,6 +412,7 @@ class Platform:
     async def stop(self) -> None:
         """Let the runs end, then let go of everything. Harmless when repeated."""
         await self.executor.drain(self.settings.drain_seconds)
+        await self.readiness.stop()
         await self.hub.stop()
         await self.uses.stop()
         await self.run_retention.stop()
@@ -383,6 +421,7 @@ class Platform:
         await self.feed.stop()
         await self.gateway.aclose()
         await self.database.close()
+        await self.tracing.close()
 
 
 def create_app(settings: Settings, *, clock: Clock | None = None) -> ASGIApp:
@@ -406,11 +445,31 @@ def asgi(platform: Platform) -> ASGIApp:
         allow_headers=["*"],
         expose_headers=["etag", "x-request-id", "retry-after"],
     )
-    return RequestContext(AllowedHosts(cors, settings.hosts), quiet=_is_fetch)
+    return RequestContext(
+        AllowedHosts(cors, settings.hosts), quiet=_is_fetch, answered=platform.metrics.answered
+    )
 
 
 def _is_fetch(path: str) -> bool:
     return path.startswith(FETCH_PATH)
+
+
+def _telemetry(platform: Platform) -> TelemetryConfig:
+    """A span for each call of the API, but none where nobody has asked for traces."""
+    return {
+        "tracing": platform.tracing.is_on,
+        "tracer_provider": platform.tracing.provider,
+        "exclude": _is_untraced,
+        "operation_spans": False,
+        "metrics": False,
+        "logs": False,
+        "auto_configure": False,
+    }
+
+
+def _is_untraced(scope: MutableMapping[str, Any]) -> bool:
+    """Connections that stay for days, and what machines ask all the time."""
+    return scope["type"] != "http" or scope["path"] in UNTRACED
 
 
 def _api(platform: Platform) -> FastAPI:
@@ -430,6 +489,7 @@ def _api(platform: Platform) -> FastAPI:
         lifespan=lifespan,
         redirect_slashes=False,
         openapi_url=None,
+        telemetry=_telemetry(platform),
     )
     for name in ROOMS:
         setattr(api.state, name, getattr(platform, name))

@@ -13,7 +13,8 @@ PlatformError
 └── Unavailable         503  a part that the request needs can't answer now
     ├── DatabaseUnavailable
     ├── EngineNotReady
-    └── SecretUnreadable
+    ├── SecretUnreadable
+    └── NotReady            this replica should be sent no requests now
 """
 
 from collections.abc import Mapping
@@ -125,6 +126,14 @@ class Unavailable(PlatformError):
 
 class DatabaseUnavailable(Unavailable):
     code = "database_unavailable"
+
+
+class NotReady(Unavailable):
+    code = "not_ready"
+
+    def __init__(self, sentence: str, *, fields: Mapping[str, Any]) -> None:
+        super().__init__(sentence)
+        self.fields = dict(fields)
 
 
 class EngineNotReady(Unavailable):

@@ -42,6 +42,14 @@ def _secret_keys(value: SecretStr | None) -> SecretStr | None:
     return value
 
 
+def _http_url(value: str | None) -> str | None:
+    if value is not None and not value.startswith(("http://", "https://")):
+        raise ValueError(
+            "must begin with http:// or https://; give a collector's OTLP/HTTP address"
+        )
+    return value
+
+
 def _listed(text: str) -> list[str]:
     return [each.strip() for each in text.split(",") if each.strip()]
 
@@ -204,6 +212,16 @@ class Settings(BaseSettings):
         default=None,
         validation_alias=AliasChoices("PREFECT_API_AUTH_STRING", "prefect_api_auth_string"),
         description="`user:password` of that Prefect server.",
+    )
+
+    otel_endpoint: Annotated[str | None, AfterValidator(_http_url)] = Field(
+        default=None,
+        validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_ENDPOINT", "otel_endpoint"),
+        description="Base address of an OTLP/HTTP collector that traces go to; none without it.",
+    )
+    trace_content: bool = Field(
+        default=False,
+        description="Whether traces hold the texts of prompts and answers.",
     )
 
     @property

@@ -14,6 +14,7 @@ from promptops_providers.adapters import adapter_for
 from promptops_providers.addresses import AddressPolicy
 from promptops_providers.errors import ProviderError, ProviderTimeoutError
 from promptops_providers.gateway import Target
+from promptops_providers.observation import UNOBSERVED, CallObserver, observed
 from promptops_providers.protocol import (
     Completion,
     CompletionRequest,
@@ -39,9 +40,11 @@ class Gateway:
         timeouts: Timeouts | None = None,
         *,
         resolve: Resolve | None = None,
+        observer: CallObserver = UNOBSERVED,
     ) -> None:
         self.policy = policy or AddressPolicy()
         self._timeouts = timeouts or Timeouts()
+        self._observer = observer
         self._client = guarded_client(self.policy, self._timeouts, resolve=resolve)
 
     async def __aenter__(self) -> Self:
@@ -65,6 +68,7 @@ class Gateway:
             except ProviderError as error:
                 if not error.falls_back:
                     raise
+                self._observer.fell_back(target, error)
         return await self._complete(request, targets[-1])
 
     async def stream(
@@ -81,32 +85,42 @@ class Gateway:
             except ProviderError as error:
                 if begun or not error.falls_back:
                     raise
+                self._observer.fell_back(target, error)
         async with aclosing(self._stream(request, targets[-1])) as events:
             async for event in events:
                 yield event
 
     async def _complete(self, request: CompletionRequest, target: Target) -> Completion:
-        adapter = adapter_for(target, self._client)
-        waiting = _Waiting(target.provider, self._timeouts, streams=False)
-        async with waiting.limited():
-            completion = await adapter.complete(replace(request, model=target.model))
+        asked = replace(request, model=target.model)
+        with observed(self._observer, asked, target, streams=False) as call:
+            adapter = adapter_for(target, self._client)
+            waiting = _Waiting(target.provider, self._timeouts, streams=False)
+            async with waiting.limited():
+                completion = await adapter.complete(asked)
+            call.answered(completion)
         return replace(completion, provider=target.provider)
 
     async def _stream(
         self, request: CompletionRequest, target: Target
     ) -> AsyncGenerator[StreamEvent, None]:
-        adapter = adapter_for(target, self._client)
-        waiting = _Waiting(target.provider, self._timeouts, streams=True)
-        async with aclosing(adapter.stream(replace(request, model=target.model))) as events:
-            while True:
-                async with waiting.limited():
-                    event = await anext(events, None)
-                if isinstance(event, StreamEnd):
-                    yield StreamEnd(replace(event.completion, provider=target.provider))
-                    return
-                assert isinstance(event, TextDelta), "an adapter's stream ends with StreamEnd"
-                waiting.begun = True
-                yield event
+        asked = replace(request, model=target.model)
+        with observed(self._observer, asked, target, streams=True) as call:
+            adapter = adapter_for(target, self._client)
+            waiting = _Waiting(target.provider, self._timeouts, streams=True)
+            async with aclosing(adapter.stream(asked)) as events:
+                while True:
+                    async with waiting.limited():
+                        event = await anext(events, None)
+                    if isinstance(event, StreamEnd):
+                        break
+                    assert isinstance(event, TextDelta), "an adapter's stream ends with StreamEnd"
+                    if not waiting.begun:
+                        call.first_piece()
+                    waiting.begun = True
+                    yield event
+            # Before it is passed on: who reads it may leave with it.
+            call.answered(event.completion)
+        yield StreamEnd(replace(event.completion, provider=target.provider))
 
 
 class _Waiting:

@@ -65,6 +65,11 @@ class PromptOps:
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
+    def environment(self) -> Mapping[str, str]:
+        """For other commands on the same platform."""
+        return self._environment
+
+    @property
     def pid(self) -> int:
         return self._running.pid
 

@@ -25,9 +25,11 @@ from prefect.tasks import Task
 
 from promptops_flows.definitions import ModelStep, Step, WorkflowDefinition, display_name
 from promptops_flows.engine.logs import log
+from promptops_flows.engine.run_trace import step_span
 from promptops_flows.engine.runs import Emit
 from promptops_flows.redaction import Redactor
 from promptops_flows.steps import MAX_RUN_CHARACTERS, StepContext, StepError, StepOutput, run_step
+from promptops_flows.tracing import fail
 from promptops_flows.wire import RunFinished, RunRequest, StepFinished, StepStarted
 from promptops_providers.gateway import ModelGateway
 
@@ -161,16 +163,10 @@ class _StepRun:
     def _work_function(self, emit: Emit) -> Callable[[], Any]:
         async def step() -> State[Any]:
             self._begin_attempt(emit)
-            try:
-                self.output = self._shown(await run_step(self._step, self._incoming, self._context))
-            except StepError as error:
-                self.error = self._redact(str(error))
-            # Whatever a step's code raises would be shown by Prefect as it is, secrets included.
-            except Exception as error:  # noqa: BLE001
-                self.error = f"internal error ({type(error).__name__}), see the engine's log"
-                self._log_unexpected(error)
-            finally:
-                self._ended_clock = time.perf_counter()
+            with step_span(self._index, self.name, self._step.type, self._attempts) as span:
+                await self._try()
+                if self.error is not None:
+                    fail(span, "step_failed")
             if self.error is None:
                 return Completed()
             return Failed(message=printable(self.error, _MESSAGE_CHARACTERS))
@@ -182,6 +178,18 @@ class _StepRun:
         if not isinstance(self._step, ModelStep):
             return output
         return replace(output, text=self._redact(output.text))
+
+    async def _try(self) -> None:
+        try:
+            self.output = self._shown(await run_step(self._step, self._incoming, self._context))
+        except StepError as error:
+            self.error = self._redact(str(error))
+        # Whatever a step's code raises would be shown by Prefect as it is, secrets included.
+        except Exception as error:  # noqa: BLE001
+            self.error = f"internal error ({type(error).__name__}), see the engine's log"
+            self._log_unexpected(error)
+        finally:
+            self._ended_clock = time.perf_counter()
 
     def _begin_attempt(self, emit: Emit) -> None:
         context = TaskRunContext.get()

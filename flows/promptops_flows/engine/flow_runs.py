@@ -28,10 +28,12 @@ from promptops_flows.engine.identity import EngineIdentity
 from promptops_flows.engine.left_behind import LeftBehind
 from promptops_flows.engine.logs import log
 from promptops_flows.engine.prefect_gate import PREFECT_ERRORS, PrefectGate
+from promptops_flows.engine.run_trace import RunTrace
 from promptops_flows.engine.runs import Emit, RunRefusedError, RunUnavailableError
 from promptops_flows.engine.settings import EngineSettings
 from promptops_flows.engine.shown_parameters import shown_parameters
 from promptops_flows.redaction import Redactor
+from promptops_flows.tracing import Tracing
 from promptops_flows.wire import RunFinished, RunRequest
 from promptops_providers.gateway import ModelGateway
 
@@ -69,9 +71,11 @@ class FlowRuns:
         client: PrefectClient,
         gate: PrefectGate,
         gateway: ModelGateway,
+        tracing: Tracing,
         identity: EngineIdentity,
         concurrency: int,
     ) -> None:
+        self._tracing = tracing
         self._client = client
         self._gate = gate
         self._gateway = gateway
@@ -110,11 +114,20 @@ class FlowRuns:
 
         When cancelled it raises, but where the steps have ended it answers at once.
         """
+        trace = RunTrace(self._tracing, prepared.request, prepared.flow_run_id)
+        result = None
+        try:
+            result = await self._execute(prepared, trace)
+        finally:
+            trace.ended(result)
+        return result
+
+    async def _execute(self, prepared: PreparedRun, trace: RunTrace) -> RunFinished:
         async with self._turns:
+            trace.began()
+            context = trace.enter(self._context.copy())
             began = time.perf_counter()
-            flow = self._keep(
-                asyncio.create_task(self._run_flow(prepared), context=self._context.copy())
-            )
+            flow = self._keep(asyncio.create_task(self._run_flow(prepared), context=context))
             await self._end_of(flow, prepared.compiled)
             result = prepared.compiled.result or RunFinished("error", error=flow.result())
         if not flow.done():
@@ -211,7 +224,7 @@ class FlowRuns:
 
 @asynccontextmanager
 async def open_flow_runs(
-    gate: PrefectGate, gateway: ModelGateway, settings: EngineSettings
+    gate: PrefectGate, gateway: ModelGateway, tracing: Tracing, settings: EngineSettings
 ) -> AsyncIterator[FlowRuns]:
     """One Prefect client for as long as the engine lives; at the end its events are sent off.
 
@@ -221,7 +234,7 @@ async def open_flow_runs(
     async with AsyncClientContext.get_or_create() as context:
         left_behind = LeftBehind(context.client, gate, identity, settings.lock)
         ending = asyncio.create_task(left_behind.end())
-        runs = FlowRuns(context.client, gate, gateway, identity, settings.concurrency)
+        runs = FlowRuns(context.client, gate, gateway, tracing, identity, settings.concurrency)
         yield runs
         await runs.settle()
         ending.cancel()

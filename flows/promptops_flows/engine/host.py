@@ -4,6 +4,7 @@ the model gateway that they share."""
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -12,6 +13,9 @@ from promptops_flows.engine.logs import take_over_prefect_logging
 from promptops_flows.engine.prefect_gate import PrefectGate
 from promptops_flows.engine.server import EngineServer
 from promptops_flows.engine.settings import EngineSettings
+from promptops_flows.traced_calls import TracedCalls
+from promptops_flows.tracing import tracing_of
+from promptops_providers.observation import Observers
 from promptops_providers.pooled_gateway import Gateway
 
 
@@ -20,9 +24,11 @@ async def prefect_behind(server: EngineServer, settings: EngineSettings) -> Asyn
     """Inside, the server takes runs whenever Prefect answers."""
     take_over_prefect_logging()
     gate = PrefectGate()
+    tracing = tracing_of(os.environ, service="promptops-engine")
+    observer = Observers(server.counts, TracedCalls(tracing)) if tracing.is_on else server.counts
     async with (
-        Gateway(settings.address_policy) as gateway,
-        open_flow_runs(gate, gateway, settings) as runs,
+        Gateway(settings.address_policy, observer=observer) as gateway,
+        open_flow_runs(gate, gateway, tracing, settings) as runs,
     ):
         watch = asyncio.create_task(gate.watch())
         server.runs, server.readiness = runs, gate
@@ -30,3 +36,4 @@ async def prefect_behind(server: EngineServer, settings: EngineSettings) -> Asyn
         watch.cancel()
         with suppress(asyncio.CancelledError):
             await watch
+    await tracing.close()

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import logging
 import ssl
+from typing import Literal
 
 import httpx
 from prefect.exceptions import PrefectException
@@ -26,6 +27,7 @@ class PrefectGate:
 
     def __init__(self) -> None:
         self.reason: str | None = "the run engine is starting"
+        self.part: Literal["engine", "prefect"] = "engine"
         self._suspected = asyncio.Event()
         self._ready = asyncio.Event()
 
@@ -48,7 +50,7 @@ class PrefectGate:
         if reason != self.reason:
             event = "prefect.ready" if reason is None else "prefect.unavailable"
             log(logging.INFO if reason is None else logging.WARNING, event, reason=reason)
-        self.reason = reason
+        self.reason, self.part = reason, "prefect"
         if reason is None:
             self._ready.set()
         else:

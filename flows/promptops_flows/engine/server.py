@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
+from promptops_flows.call_counts import CallCounts, listed
 from promptops_flows.engine.logs import log
 from promptops_flows.engine.runs import PreparedT, RunRefusedError, Runs, RunUnavailableError
 from promptops_flows.wire import (
+    CallsCounted,
+    CountCalls,
     Go,
     Message,
     Ping,
@@ -31,15 +34,23 @@ _CANCEL_SECONDS = 5.0
 _FLUSH_SECONDS = 30.0
 
 
+Part = Literal["engine", "prefect"]
+
+
 class Readiness(Protocol):
     @property
     def reason(self) -> str | None:
         """Why no run can be taken, None when one can."""
 
+    @property
+    def part(self) -> Part:
+        """What that reason is about."""
+
 
 @dataclass(frozen=True, slots=True)
 class NotReady:
     reason: str | None
+    part: Part = "engine"
 
 
 class EngineServer:
@@ -48,6 +59,7 @@ class EngineServer:
     def __init__(self) -> None:
         self.runs: Runs[Any] | None = None
         self.readiness: Readiness = NotReady("the run engine is starting")
+        self.counts = CallCounts()
         self._stopping = False
         self._sessions: set[asyncio.Task[None]] = set()
 
@@ -59,7 +71,7 @@ class EngineServer:
                 if isinstance(message, RunRequest):
                     await self._hold(message, peer)
                     return
-                peer.send(self._status() if isinstance(message, Ping) else _OUT_OF_TURN)
+                peer.send(self._answer(message))
         except WireError as error:
             log(logging.WARNING, "connection.unreadable", error=str(error))
             peer.send(Refused(f"the run engine can't read this message: {error}"))
@@ -115,12 +127,19 @@ class EngineServer:
             peer.send(RunFinished("error", error=_STOPPED))
             raise
 
+    def _answer(self, message: Message) -> Message:
+        if isinstance(message, CountCalls):
+            return CallsCounted(listed(self.counts.calls), listed(self.counts.fallbacks))
+        return self._status() if isinstance(message, Ping) else _OUT_OF_TURN
+
     def _why_not(self) -> str | None:
         return _STOPPING if self._stopping else self.readiness.reason
 
     def _status(self) -> Message:
         reason = self._why_not()
-        return Ready() if reason is None else Unavailable(reason)
+        if reason is None:
+            return Ready()
+        return Unavailable(reason, "engine" if self._stopping else self.readiness.part)
 
 
 class _Peer:

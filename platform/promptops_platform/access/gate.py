@@ -12,6 +12,8 @@ from promptops_platform.http.error_answers import answer
 METHODS = "GET, HEAD, POST, PUT, DELETE, OPTIONS"
 PREFIX = "/api/"
 PUBLIC_PATHS = frozenset({"/api/login"})
+# Beside everything below the prefix.
+GUARDED_PATHS = frozenset({"/metrics"})
 
 
 class Gate:
@@ -27,8 +29,7 @@ class Gate:
                 await Response(status_code=204, headers={"allow": METHODS})(scope, receive, send)
                 return
             scope["actor"] = None
-            path = scope["path"]
-            if path.startswith(PREFIX) and path not in PUBLIC_PATHS:
+            if _is_guarded(scope["path"]):
                 try:
                     actor = await self._authenticator.authenticate(_token(scope))
                 except PlatformError as error:
@@ -38,6 +39,10 @@ class Gate:
                     actor, address=client_address(scope), request_id=scope["request_id"]
                 )
         await self.app(scope, receive, send)
+
+
+def _is_guarded(path: str) -> bool:
+    return path in GUARDED_PATHS or (path.startswith(PREFIX) and path not in PUBLIC_PATHS)
 
 
 def client_address(scope: Scope) -> str:

@@ -133,6 +133,12 @@ def require_environment(actor: Actor, env: str) -> None:
         raise Forbidden(f"forbidden: this API key is limited to the environments {allowed}")
 
 
+def require_fetch(actor: Actor) -> None:
+    """Raises Forbidden for the keys that may only read metrics."""
+    if actor.role is Role.METRICS:
+        raise _forbidden(Permission.PROMPTS_FETCH)
+
+
 def _refuse_limited(actor: Actor, permission: Permission) -> None:
     if actor.environments and permission in UNLIMITED:
         raise Forbidden("forbidden: an API key that is limited to environments can't do this")

@@ -71,6 +71,11 @@ class KeyService:
         """
         workspace_id = self._workspace(actor, workspace) or actor.workspace_id
         self._require(actor, workspace_id)
+        if role is Role.METRICS and (workspace_id or environments):
+            raise BadRequest(
+                "role: a key with the role metrics is of no workspace or environment, because the "
+                "metrics are of all; leave both out"
+            )
         _refuse_wider(actor, environments)
         _refuse_longer(actor, expires_at)
         session = transaction.session

@@ -4,8 +4,10 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """Roles, each including those before it; `sdk` is the narrow scope of API keys."""
+    """Roles, each including those before it, but for `metrics`, which nothing includes and which
+    includes nothing. `metrics` and `sdk` are the narrow scopes of API keys."""
 
+    METRICS = "metrics"
     SDK = "sdk"
     VIEWER = "viewer"
     EDITOR = "editor"
@@ -39,6 +41,7 @@ class Permission(StrEnum):
     RUNS_READ = "runs:read"
     AUDIT_READ = "audit:read"
     CLIENTS_READ = "clients:read"
+    METRICS_READ = "metrics:read"
 
 
 RANK = {role: rank for rank, role in enumerate(Role)}
@@ -69,7 +72,14 @@ NEEDED_ROLE: dict[Permission, Role] = {
     Permission.RUNS_READ: Role.VIEWER,
     Permission.AUDIT_READ: Role.VIEWER,
     Permission.CLIENTS_READ: Role.VIEWER,
+    # They are of the whole installation, closed workspaces included.
+    Permission.METRICS_READ: Role.ADMIN,
 }
+
+# What roles may do besides.
+ALSO = frozenset({(Role.METRICS, Permission.METRICS_READ)})
+
+KEYS_ONLY = frozenset({Role.METRICS, Role.SDK})
 
 # What concerns no single workspace: a role within one, or a key of one, is not enough.
 GLOBAL = frozenset(
@@ -78,13 +88,14 @@ GLOBAL = frozenset(
         Permission.USERS_WRITE,
         Permission.WORKSPACES_CREATE,
         Permission.WORKSPACES_DELETE,
+        Permission.METRICS_READ,
     }
 )
 
 
 def known_role(name: str) -> Role:
     """A user's role; an unknown one, of a newer release perhaps, counts as the lowest."""
-    return Role(name) if name in set(Role) - {Role.SDK} else Role.VIEWER
+    return Role(name) if name in set(Role) - KEYS_ONLY else Role.VIEWER
 
 
 def known_key_role(name: str) -> Role:
@@ -94,7 +105,7 @@ def known_key_role(name: str) -> Role:
 
 def allows(role: Role, permission: Permission) -> bool:
     """Whether `role` has `permission`."""
-    return RANK[role] >= RANK[NEEDED_ROLE[permission]]
+    return RANK[role] >= RANK[NEEDED_ROLE[permission]] or (role, permission) in ALSO
 
 
 def highest(*roles: Role | None) -> Role | None:

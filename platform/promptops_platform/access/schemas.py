@@ -113,7 +113,9 @@ class ApiKeyCreate(BaseModel):
 
     name: Annotated[Name, StringConstraints(min_length=1, max_length=LONGEST_KEY_NAME)]
     role: Role = Field(
-        default=Role.SDK, description="`sdk` may only fetch, watch and report what it has applied."
+        default=Role.SDK,
+        description="`sdk` may only fetch, watch and report what it has applied; `metrics` may "
+        "only read `/metrics`, and is of no workspace or environment.",
     )
     workspace: OptionalLine = Field(default=None, description="Id or slug.")
     environments: list[Label] = Field(default=[], max_length=MOST_ENVIRONMENTS)

@@ -186,7 +186,8 @@ class AccessService:
                 f"default password; run: promptops set-password {defaults[0]}"
             )
 
-    async def default_passwords(self, transaction: Transaction) -> list[str]:
+    @staticmethod
+    async def default_passwords(transaction: Transaction) -> list[str]:
         """Names of the accounts that have the password that everybody knows."""
         return await repository.default_password_users(transaction.session)
 

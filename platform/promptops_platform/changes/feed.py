@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import math
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Protocol
@@ -52,8 +54,15 @@ class Feed:
         self._polls = 0
         self._poll = SQLITE_POLL_SECONDS if database.engines.is_sqlite else POSTGRES_POLL_SECONDS
         self._read_seconds = READ_SECONDS
-        self.applied = 0
+        # When everything that was committed then had been applied here.
+        self._current_at = -math.inf
+        self.applied = self.seen = 0
         self.epoch = ""
+
+    @property
+    def seconds_behind(self) -> float:
+        """Since everything that was committed had last been applied here; infinite before that."""
+        return time.monotonic() - self._current_at
 
     def add(self, consumer: Consumer) -> None:
         """Add a consumer, before `start`."""
@@ -106,11 +115,13 @@ class Feed:
         return True
 
     async def _load(self) -> None:
+        read_at = time.monotonic()
         # The revision is read first: what is committed while the state loads comes once more.
         async with self._database.read() as transaction:
             revision, epoch = await repository.current(transaction.session)
         for consumer in self._consumers:
             await consumer.load()
+        self.seen, self._current_at = revision, read_at
         await self._advance(revision, epoch)
 
     async def _advance(self, revision: int, epoch: str) -> None:
@@ -144,6 +155,7 @@ class Feed:
     async def _step(self) -> bool:
         """Apply one batch; returns whether there may be more."""
         self._woken.clear()
+        read_at = time.monotonic()
         async with asyncio.timeout(self._read_seconds), self._database.read() as transaction:
             revision, epoch = await repository.current(transaction.session)
             changes = (
@@ -151,16 +163,19 @@ class Feed:
                 if revision != self.applied
                 else []
             )
+        self.seen = revision
         if epoch != self.epoch or revision < self.applied or self._gap(changes, revision):
             log.warning("feed_reloaded", applied=self.applied, revision=revision, epoch=epoch)
             await self._load()
             return True
-        if not changes:
-            return False
-        for consumer in self._consumers:
+        for consumer in self._consumers if changes else ():
             await consumer.apply(changes)
-        await self._advance(changes[-1].revision, epoch)
-        return self.applied < revision
+        if changes:
+            await self._advance(changes[-1].revision, epoch)
+        if self.applied < revision:
+            return True
+        self._current_at = read_at
+        return False
 
     def _gap(self, changes: Sequence[NumberedChange], revision: int) -> bool:
         """Whether changes that were never applied here are already pruned."""

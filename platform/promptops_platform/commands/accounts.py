@@ -25,7 +25,9 @@ keys = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
 @keys.command("create")
 def create_key(
     name: Annotated[str, typer.Option(help="What the key is for.")],
-    role: Annotated[Role, typer.Option(help="`sdk` may only fetch and watch.")] = Role.SDK,
+    role: Annotated[
+        Role, typer.Option(help="`sdk` may only fetch and watch, `metrics` only read /metrics.")
+    ] = Role.SDK,
     workspace: Annotated[
         str | None, typer.Option(help="Id or slug; without it, all open ones.")
     ] = None,

@@ -34,7 +34,7 @@ def read_settings() -> Settings:
     try:
         settings = Settings()
     except ValidationError as error:
-        refuse("; ".join(_named_setting(each) for each in error.errors()))
+        refuse("; ".join(named_setting(each) for each in error.errors()))
     configure_logs(settings.log_level, settings.log_format)
     return settings
 
@@ -55,7 +55,7 @@ def refuse(sentence: str) -> NoReturn:
     sys.exit(1)
 
 
-def _named_setting(error: ErrorDetails) -> str:
+def named_setting(error: ErrorDetails) -> str:
     """What is wrong with a setting, under the name of its variable; secrets are not repeated."""
     name = str(error["loc"][0])
     variable = name if name.isupper() else f"PROMPTOPS_{name.upper()}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import asyncpg
 from sqlalchemy import URL, event
@@ -23,18 +24,22 @@ class Engines:
     SQLite takes one writer at a time: its pool holds a single connection, so writers of this
     process queue in order instead of racing for the file lock, and each transaction starts as
     `BEGIN IMMEDIATE`, because a deferred one can't wait when it has to upgrade. PostgreSQL needs
-    no such care, there both names mean one engine.
+    no such care, there both names mean one engine. With `read_only` nothing can be written, not
+    even by opening it.
     """
 
-    def __init__(self, location: SqliteFile | PostgresUrl) -> None:
+    def __init__(self, location: SqliteFile | PostgresUrl, *, read_only: bool = False) -> None:
         self.location = location
-        if isinstance(location, SqliteFile):
+        if isinstance(location, SqliteFile) and read_only:
+            self.is_sqlite = True
+            self.writer = self.reader = _sqlite_to_read(location)
+        elif isinstance(location, SqliteFile):
             self.is_sqlite = True
             self.writer = _sqlite(location, size=1, begin="BEGIN IMMEDIATE")
             self.reader = _sqlite(location, size=SQLITE_READERS, begin="BEGIN")
         else:
             self.is_sqlite = False
-            self.writer = self.reader = _postgres(location)
+            self.writer = self.reader = _postgres(location, read_only=read_only)
 
     async def dispose(self) -> None:
         """Close all connections."""
@@ -42,19 +47,20 @@ class Engines:
         await self.writer.dispose()
 
 
-async def connect_postgres(location: PostgresUrl) -> Any:
+async def connect_postgres(location: PostgresUrl, *, read_only: bool = False) -> Any:
     """A driver's connection; asyncpg reads the URL, so it means what it means to psql."""
+    limits = {"default_transaction_read_only": "on"} if read_only else {}
     return await asyncpg.connect(
         location.url,
         timeout=BUSY_SECONDS,
-        server_settings={"application_name": "promptops"},
+        server_settings={"application_name": "promptops", **limits},
     )
 
 
-def _postgres(location: PostgresUrl) -> AsyncEngine:
+def _postgres(location: PostgresUrl, *, read_only: bool) -> AsyncEngine:
     return create_async_engine(
         "postgresql+asyncpg://",
-        async_creator=lambda: connect_postgres(location),
+        async_creator=lambda: connect_postgres(location, read_only=read_only),
         pool_size=POSTGRES_CONNECTIONS,
         max_overflow=POSTGRES_CONNECTIONS,
         pool_timeout=BUSY_SECONDS,
@@ -77,6 +83,21 @@ def _sqlite(location: SqliteFile, *, size: int, begin: str) -> AsyncEngine:
     event.listen(engine.sync_engine, "begin", _begin_with(begin))
     event.listen(engine.sync_engine, "reset", _end_transaction)
     return engine
+
+
+def _sqlite_to_read(location: SqliteFile) -> AsyncEngine:
+    """SQLite makes files beside a database to read it, but where it is told that nobody writes;
+    somebody may, where those files are there already."""
+    path = location.path.absolute()
+    in_use = path.with_name(f"{path.name}-wal").exists()
+    modes = {"mode": "ro", "uri": "true", **({} if in_use else {"immutable": "1"})}
+    database = f"file:{quote(str(path))}"
+    return create_async_engine(
+        URL.create("sqlite+aiosqlite", database=database, query=modes),
+        pool_size=1,
+        pool_timeout=BUSY_SECONDS,
+        hide_parameters=True,
+    )
 
 
 def _set_pragmas(connection: Any, _record: object) -> None:

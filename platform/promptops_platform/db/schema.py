@@ -1,5 +1,6 @@
 """Brings a database to this program's schema, or refuses to touch it."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
@@ -41,10 +42,29 @@ async def migrate(engines: Engines) -> None:
             await hold_lock(engines, connection)
             await connection.run_sync(_upgrade, str(engines.location))
     except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-        reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
-        raise DatabaseNotUsable(
-            f"can't open {engines.location}: {reason.rpartition('>: ')[2]}"
-        ) from error
+        raise _not_usable(engines, error) from error
+
+
+def _not_usable(engines: Engines, error: Exception) -> DatabaseNotUsable:
+    reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
+    return DatabaseNotUsable(f"can't open {engines.location}: {reason.rpartition('>: ')[2]}")
+
+
+@dataclass(frozen=True)
+class SchemaState:
+    """The schema of a database, None where it has none yet, and this program's."""
+
+    current: str | None
+    newest: str
+
+
+async def schema_state(engines: Engines) -> SchemaState:
+    """What `migrate` would find; raises as it does, and changes nothing."""
+    try:
+        async with engines.reader.connect() as connection:
+            return await connection.run_sync(_state, str(engines.location))
+    except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        raise _not_usable(engines, error) from error
 
 
 async def hold_lock(engines: Engines, connection: AsyncConnection | AsyncSession) -> None:
@@ -73,15 +93,18 @@ def alembic_config(connection: Connection) -> Config:
 
 
 def _upgrade(connection: Connection, where: str) -> None:
-    config = alembic_config(connection)
-    if _needs_upgrade(connection, ScriptDirectory.from_config(config), where):
-        command.upgrade(config, "head")
+    state = _state(connection, where)
+    if state.current != state.newest:
+        command.upgrade(alembic_config(connection), "head")
 
 
-def _needs_upgrade(connection: Connection, scripts: ScriptDirectory, where: str) -> bool:
+def _state(connection: Connection, where: str) -> SchemaState:
+    """Raises SchemaRefused."""
+    scripts = ScriptDirectory.from_config(alembic_config(connection))
+    newest = scripts.get_current_head() or ""
     tables = set(inspect(connection).get_table_names())
     if not tables:
-        return True
+        return SchemaState(None, newest)
     if VERSION_TABLE not in tables:
         raise SchemaRefused(
             f"{where} holds tables that PromptOps did not make ({', '.join(sorted(tables)[:3])}); "
@@ -94,4 +117,4 @@ def _needs_upgrade(connection: Connection, scripts: ScriptDirectory, where: str)
             f"{where} has schema {current}, which this release of PromptOps does not know; "
             "it was left untouched. Start a newer release."
         )
-    return current != scripts.get_current_head()
+    return SchemaState(current, newest)

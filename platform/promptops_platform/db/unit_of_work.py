@@ -59,8 +59,10 @@ class Transaction:
 class Database:
     """The registry database."""
 
-    def __init__(self, location: SqliteFile | PostgresUrl) -> None:
-        self.engines = Engines(location)
+    def __init__(self, location: SqliteFile | PostgresUrl, *, read_only: bool = False) -> None:
+        self.engines = Engines(location, read_only=read_only)
+        # How often it could not answer, since the start.
+        self.unavailable = 0
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Transaction]:
@@ -68,7 +70,7 @@ class Database:
 
         Raises DatabaseUnavailable when the database can't answer now.
         """
-        with database_errors_translated():
+        with database_errors_translated(self._count):
             async with AsyncSession(self.engines.writer, expire_on_commit=False) as session:
                 transaction = Transaction(session)
                 yield transaction
@@ -80,9 +82,12 @@ class Database:
 
         Raises DatabaseUnavailable when the database can't answer now.
         """
-        with database_errors_translated():
+        with database_errors_translated(self._count):
             async with AsyncSession(self.engines.reader, expire_on_commit=False) as session:
                 yield Transaction(session)
+
+    def _count(self) -> None:
+        self.unavailable += 1
 
     async def close(self) -> None:
         """Close all connections."""
@@ -91,7 +96,10 @@ class Database:
 
 class database_errors_translated:  # noqa: N801  reads as a statement
     """Turns the drivers' "not now" errors into DatabaseUnavailable, and a value that PostgreSQL
-    can't hold into BadRequest."""
+    can't hold into BadRequest. `when_unavailable` is told of the former."""
+
+    def __init__(self, when_unavailable: Callable[[], None]) -> None:
+        self._when_unavailable = when_unavailable
 
     def __enter__(self) -> None:
         return None
@@ -100,6 +108,7 @@ class database_errors_translated:  # noqa: N801  reads as a statement
         if isinstance(error, DBAPIError) and _sqlstate(error).startswith(DATA_SQLSTATE):
             raise BadRequest(f"the database can't hold a value ({_reason(error)})") from error
         if error is not None and is_unavailable(error):
+            self._when_unavailable()
             log.warning("database_unavailable", error=str(error).partition("\n")[0])
             raise DatabaseUnavailable(
                 f"the database can't take this now ({_reason(error)}); nothing was changed, "

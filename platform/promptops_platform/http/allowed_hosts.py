@@ -11,7 +11,7 @@ from promptops_platform.http.error_answers import quoted
 
 ANY = "*"
 # Asked by load balancers, which name an address.
-UNCHECKED = frozenset({"/health"})
+UNCHECKED = frozenset({"/health", "/ready"})
 
 
 class AllowedHosts:

@@ -18,6 +18,10 @@ log = structlog.get_logger(__name__)
 # What a caller may bring as its own id; anything else could forge log lines.
 GIVEN_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
+# Told of each answer: the request, its status (None where nobody waited for one), and the seconds
+# that it took.
+Answered = Callable[[Scope, int | None, float], None]
+
 
 class RequestContext:
     """Gives each HTTP request an id, answers it in `x-request-id`, and logs it.
@@ -25,9 +29,10 @@ class RequestContext:
     An exception that nobody else answered becomes a 500 whose body holds that id.
     """
 
-    def __init__(self, app: ASGIApp, *, quiet: Callable[[str], bool]) -> None:
+    def __init__(self, app: ASGIApp, *, quiet: Callable[[str], bool], answered: Answered) -> None:
         self.app = app
         self.quiet = quiet
+        self._answered = answered
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -38,10 +43,12 @@ class RequestContext:
         # Paths of the fetch are served thousands of times a second: no log line, no context.
         if self.quiet(scope["path"]):
             await self._answer(exchange, receive)
+            self._answered(scope, exchange.status, exchange.seconds)
             return
         with structlog.contextvars.bound_contextvars(request_id=exchange.request_id):
             await self._answer(exchange, receive)
             exchange.log()
+        self._answered(scope, exchange.status, exchange.seconds)
 
     async def _answer(self, exchange: "_Exchange", receive: Receive) -> None:
         try:
@@ -67,6 +74,11 @@ class _Exchange:
         self.started = time.perf_counter()
         self.request_id = _given_id(scope) or new_id()
 
+    @property
+    def seconds(self) -> float:
+        """Since the request came."""
+        return time.perf_counter() - self.started
+
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
@@ -88,7 +100,7 @@ class _Exchange:
             method=self.scope["method"],
             path=self.scope["path"],
             status=self.status,
-            ms=round((time.perf_counter() - self.started) * 1000, 1),
+            ms=round(self.seconds * 1000, 1),
         )
 
 

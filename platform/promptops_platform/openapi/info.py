@@ -4,9 +4,9 @@ INFO = """\
 Edit, publish and observe prompts and workflows while programs use them.
 
 **Calling.** JSON in and out, UTF-8, whatever content type a request declares. All routes under
-`/api/` but the login take `Authorization: Bearer <token>`: the static token, a session's token
-from a login, or an API key. `x-permission` at an operation names what the caller's role must
-allow. Times are RFC 3339 with zone; ids are opaque texts.
+`/api/` but the login, and `/metrics`, take `Authorization: Bearer <token>`: the static token, a
+session's token from a login, or an API key. `x-permission` at an operation names what the
+caller's role must allow. Times are RFC 3339 with zone; ids are opaque texts.
 
 **Answers.** A resource comes as `{"data": {...}}`, a list as `{"data": [...]}`, a deletion as
 `{"ok": true}`. Clients must ignore fields that they don't know. Every answer carries
@@ -30,7 +30,7 @@ TAGS = {
     "access": "Login, sessions and the own account.",
     "agents": "Prompts with a model, ready to run.",
     "audit": "Who changed what, and when.",
-    "health": "Whether the process is alive.",
+    "health": "Whether the process is alive and ready, and its metrics.",
     "keys": "API keys for SDKs and scripts.",
     "playground": "Trying out a prompt with a model.",
     "prompts": "The registry: working copies, versions, publishing and rollback.",

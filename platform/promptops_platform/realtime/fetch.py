@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.authentication import Authenticator, bearer_token
-from promptops_platform.access.grants import require_environment
+from promptops_platform.access.grants import require_environment, require_fetch
 from promptops_platform.errors import BadRequest, NotFound, PlatformError
 from promptops_platform.http.error_answers import answer, quoted
 from promptops_platform.realtime.assignment import Answer
@@ -58,7 +58,8 @@ class FetchEndpoint:
         await _send(found, if_none_match, scope["method"], send)
 
     def _find(self, scope: Scope, actor: Actor) -> Answer:
-        """Every role may fetch what exists for it (Permission.PROMPTS_FETCH)."""
+        """Every role but `metrics` may fetch what exists for it (Permission.PROMPTS_FETCH)."""
+        require_fetch(actor)
         key = scope["path"][len(PATH) :]
         env, workspace, subject, explain = _asked(scope["query_string"])
         require_environment(actor, env)

@@ -45,6 +45,11 @@ class Hub:
         """Stop sending to `watch`."""
         self._watches.pop(watch.client.id, None)
 
+    @property
+    def watchers(self) -> int:
+        """How many watch."""
+        return len(self._watches)
+
     def clients(self, actor: Actor) -> list[Client]:
         """Who watches, newest connection first; without those of workspaces that don't exist for
         the caller."""

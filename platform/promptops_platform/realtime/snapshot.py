@@ -83,6 +83,10 @@ class Snapshot:
         self._entries: Entries = {}
         self._missed: list[Change] = []
 
+    def __len__(self) -> int:
+        """How many answers are ready."""
+        return sum(map(len, self._entries.values()))
+
     def lookup(self, actor: Actor, workspace: str | None, env: str, key: str) -> Entry | None:
         """The answer for `key`: of the workspace of the caller's API key, else of `workspace` (id
         or slug), else of `default`, else of the oldest one that exists for the caller and holds

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 
 import structlog
 from starlette.responses import JSONResponse
@@ -9,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from promptops_platform.access.authentication import Authenticator, bearer_token
-from promptops_platform.access.grants import require_environment
+from promptops_platform.access.grants import require_environment, require_fetch
 from promptops_platform.clock import Clock
 from promptops_platform.errors import PlatformError
 from promptops_platform.ids import new_id
@@ -28,7 +29,14 @@ SESSION_ENDED = 4401
 class WatchEndpoint:
     """Accepts watchers and feeds them from the hub until they leave."""
 
-    def __init__(self, hub: Hub, authenticator: Authenticator, clock: Clock) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        authenticator: Authenticator,
+        clock: Clock,
+        when_sent: Callable[[], None],
+    ) -> None:
+        self._when_sent = when_sent
         self._hub = hub
         self._authenticator = authenticator
         self._clock = clock
@@ -39,6 +47,7 @@ class WatchEndpoint:
         token = bearer_token(websocket.headers.get("authorization")) or query.get("token")
         try:
             actor = await self._authenticator.authenticate(token)
+            require_fetch(actor)
             client = self._client(websocket)
             if client.namespace:
                 require_environment(actor, client.namespace)
@@ -95,6 +104,7 @@ class WatchEndpoint:
                 # It may have waited here, and an old client ends its watch when it can't fetch.
                 if self._hub.concerns(watch, change):
                     await websocket.send_text(message(change))
+                    self._when_sent()
 
 
 async def _read_until_gone(websocket: WebSocket) -> None:

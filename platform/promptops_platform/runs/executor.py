@@ -17,6 +17,7 @@ from promptops_flows.engine_client import (
     StartedRun,
     StepFinished,
 )
+from promptops_flows.tracing import current_traceparent
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.errors import BadRequest, DatabaseUnavailable, EngineNotReady
 from promptops_platform.runs.service import NewRun, RunLog
@@ -63,6 +64,11 @@ class RunExecutor:
         self._cut_off = False
         self._stopping = False
 
+    @property
+    def in_flight(self) -> int:
+        """How many runs have not ended."""
+        return len(self._active)
+
     async def run(
         self,
         request: RunRequest,
@@ -87,6 +93,7 @@ class RunExecutor:
             user=user,
             inputs=inputs or {"variables": request.variables, "version": request.version},
         )
+        request = replace(request, traceparent=current_traceparent())
         task = asyncio.create_task(self._run(request, new), name=request.run_id)
         self._active.add(task)
         task.add_done_callback(self._active.discard)

@@ -1,6 +1,6 @@
 """The run log: what each run did and cost, with its link into Prefect's history."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -88,7 +88,10 @@ class RunLog:
         texts: TextPolicy,
         clock: Clock,
         instance: str,
+        when_ended: Callable[[RunRow], None],
     ) -> None:
+        """`when_ended` is told of each run whose end is committed."""
+        self._when_ended = when_ended
         self._grants = grants
         self._workspaces = workspaces
         self._prices = prices
@@ -278,6 +281,11 @@ class RunLog:
         row.status, row.output, row.error = status, output, error
         row.finished_at, row.latency_ms = now, _milliseconds(row.created_at, now)
         self._add_up(transaction, row, steps)
+
+        async def tell() -> None:
+            self._when_ended(row)
+
+        transaction.after_commit(tell)
 
     def _add_up(self, transaction: Transaction, row: RunRow, steps: Sequence[RunStepRow]) -> None:
         """Add a run to the roll-ups, as the last statements of the transaction that ends it."""

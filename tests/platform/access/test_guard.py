@@ -11,6 +11,7 @@ from promptops_platform.app import ROUTERS
 
 PUBLIC_ROUTES = {
     ("GET", "/health"),
+    ("GET", "/ready"),
     ("POST", "/api/login"),
     ("GET", "/openapi.json"),
     ("GET", "/docs"),

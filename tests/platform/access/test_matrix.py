@@ -46,6 +46,8 @@ TABLE = """
                                                      revoked  view edit admn sdk out  view edit admn sdk out
 
 GET    /health                                       200 200 | 200 200 200 200 200 | -
+GET    /ready                                        200 200 | 200 200 200 200 200 | -
+GET    /metrics                                      401 401 | 403 403 200 403 403 | -
 GET    /docs                                         200 200 | 200 200 200 200 200 | -
 GET    /docs/assets/{name}                           200 200 | 200 200 200 200 200 | -
 GET    /openapi.json                                 200 200 | 200 200 200 200 200 | -

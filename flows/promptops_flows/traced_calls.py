@@ -1,0 +1,146 @@
+"""Calls of models as spans, by OpenTelemetry's semantic conventions for generative AI (1.41)."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from opentelemetry.trace import Span, SpanKind
+
+from promptops_flows.tracing import Tracing, fail
+from promptops_providers.errors import ProviderError
+from promptops_providers.gateway import Target
+from promptops_providers.protocol import Completion, CompletionRequest, Message, StopReason
+
+_PROVIDERS = {"claude": "anthropic", "gemini": "gcp.gemini"}
+_FINISH: Mapping[StopReason, str] = {
+    "end": "stop",
+    "stop_sequence": "stop",
+    "length": "length",
+    "tool_calls": "tool_calls",
+}
+_NUMBERS = ("temperature", "top_p", "max_tokens", "seed")
+_LONGEST_TEXT = 32_768
+
+
+class TracedCalls:
+    """Observes a gateway: one client span for each call of a target, below the span that is under
+    way. Texts are left out unless the tracing says otherwise, and so are the vendors' words about
+    an error, which may quote them."""
+
+    def __init__(self, tracing: Tracing) -> None:
+        self._tracer = tracing.tracer()
+        self._content = tracing.content
+
+    def begin(self, request: CompletionRequest, target: Target, *, streams: bool) -> _TracedCall:
+        span = self._tracer.start_span(
+            f"chat {request.model}".rstrip(),
+            kind=SpanKind.CLIENT,
+            attributes=_attributes(request, target, streams=streams),
+        )
+        if self._content:
+            span.set_attribute("gen_ai.input.messages", _messages(*request.messages))
+        return _TracedCall(span, content=self._content)
+
+    def fell_back(self, target: Target, error: ProviderError) -> None:
+        """Shown by the failed span beside the next one."""
+
+
+class _TracedCall:
+    def __init__(self, span: Span, *, content: bool) -> None:
+        self._span = span
+        self._content = content
+        self._began = time.perf_counter()
+
+    def first_piece(self) -> None:
+        seconds = time.perf_counter() - self._began
+        self._span.set_attribute("gen_ai.response.time_to_first_chunk", seconds)
+
+    def answered(self, completion: Completion) -> None:
+        usage = completion.usage
+        self._span.set_attributes(
+            {
+                "gen_ai.response.model": completion.model,
+                "gen_ai.response.finish_reasons": [_FINISH[completion.stop_reason]],
+                "gen_ai.usage.input_tokens": usage.prompt_tokens,
+                "gen_ai.usage.output_tokens": usage.output_tokens,
+                "promptops.usage.estimated": usage.estimated,
+            }
+        )
+        if usage.cached_tokens:
+            self._span.set_attribute("gen_ai.usage.cache_read.input_tokens", usage.cached_tokens)
+        if self._content:
+            self._span.set_attribute(
+                "gen_ai.output.messages", _messages(completion.as_message(), completion)
+            )
+        self._span.end()
+
+    def failed(self, error: ProviderError) -> None:
+        fail(self._span, error.code)
+        self._span.end()
+
+    def abandoned(self) -> None:
+        fail(self._span, "abandoned")
+        self._span.end()
+
+
+def _attributes(
+    request: CompletionRequest, target: Target, *, streams: bool
+) -> dict[str, str | bool | int | float | list[str]]:
+    kind = target.kind or target.provider
+    found: dict[str, str | bool | int | float | list[str]] = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": _PROVIDERS.get(kind, kind),
+        "gen_ai.output.type": "text" if request.output_schema is None else "json",
+        "promptops.connection": target.provider,
+    }
+    if request.model:
+        found["gen_ai.request.model"] = request.model
+    if streams:
+        found["gen_ai.request.stream"] = True
+    for name in _NUMBERS:
+        value = request.parameters.get(name)
+        if isinstance(value, int | float):
+            found[f"gen_ai.request.{name}"] = value
+    stop = request.parameters.get("stop")
+    if stop:
+        found["gen_ai.request.stop_sequences"] = [stop] if isinstance(stop, str) else list(stop)
+    return found | _server(target.credentials.base_url)
+
+
+def _server(base_url: str | None) -> dict[str, str | int]:
+    """Where the provider is, where that is not the vendor's own address."""
+    try:
+        parts = urlsplit(base_url or "")
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        return {}
+    return {"server.address": parts.hostname, "server.port": port} if parts.hostname else {}
+
+
+def _messages(*turns: Message | Completion) -> str:
+    """The turns in the conventions' JSON; a completion says why its message, the one before it,
+    ended."""
+    shown: list[dict[str, Any]] = []
+    for turn in turns:
+        if isinstance(turn, Completion):
+            shown[-1]["finish_reason"] = _FINISH[turn.stop_reason]
+        else:
+            shown.append({"role": turn.role, "parts": _parts(turn)})
+    return json.dumps(shown, ensure_ascii=False)
+
+
+def _parts(message: Message) -> list[dict[str, Any]]:
+    text = message.content[:_LONGEST_TEXT]
+    if message.role == "tool":
+        return [{"type": "tool_call_response", "id": message.tool_call_id, "response": text}]
+    parts: list[dict[str, Any]] = [{"type": "text", "content": text}] if text else []
+    for call in message.tool_calls:
+        arguments = dict(call.arguments)
+        parts.append(
+            {"type": "tool_call", "id": call.id, "name": call.name, "arguments": arguments}
+        )
+    return parts

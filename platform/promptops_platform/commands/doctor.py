@@ -1,0 +1,58 @@
+"""`promptops doctor`."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+
+from promptops_platform.commands.frame import named_setting
+from promptops_platform.diagnosis.examination import examine
+from promptops_platform.diagnosis.finding import Finding, problem
+from promptops_platform.diagnosis.shown_settings import shown_settings
+from promptops_platform.logs import configure_logs
+from promptops_platform.settings import Settings
+
+MARKS = {"ok": "ok     ", "warning": "warning", "problem": "PROBLEM"}
+
+
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")] = False,
+) -> None:
+    """Say how everything is, and what to do about what is not fine. Changes nothing; ends with 1
+    where there is a problem."""
+    # What goes wrong is told here, in sentences.
+    configure_logs("error", "text")
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        shown: Mapping[str, str] = {}
+        found = [
+            problem("settings", named_setting(each), "correct the variable; docs/settings.md")
+            for each in error.errors()
+        ]
+    else:
+        shown, found = shown_settings(settings), asyncio.run(examine(settings))
+    healthy = all(each.level != "problem" for each in found)
+    typer.echo(_as_json(shown, found, healthy=healthy) if as_json else _as_text(shown, found))
+    sys.exit(0 if healthy else 1)
+
+
+def _as_json(shown: Mapping[str, str], found: Sequence[Finding], *, healthy: bool) -> str:
+    report = {"ok": healthy, "settings": shown, "findings": [asdict(each) for each in found]}
+    return json.dumps(report, indent=2)
+
+
+def _as_text(shown: Mapping[str, str], found: Sequence[Finding]) -> str:
+    lines = [f"{name}={value}" for name, value in shown.items()]
+    for each in found:
+        lines.append(f"{MARKS[each.level]}  {each.check}: {each.text}")
+        if each.remedy:
+            lines.append(f"{'':9}→ {each.remedy}")
+    counts = [sum(each.level == level for each in found) for level in ("problem", "warning")]
+    lines.append(f"{counts[0]} problems, {counts[1]} warnings")
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""What `promptops doctor` looks at. Nothing here changes anything."""

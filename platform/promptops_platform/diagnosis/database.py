@@ -1,0 +1,92 @@
+"""The registry database, read only: reachable, whose it is, its schema, its default passwords."""
+
+import asyncio
+import time
+from datetime import datetime
+
+from sqlalchemy import text
+
+from promptops_platform.access.service import AccessService
+from promptops_platform.db.location import SqliteFile
+from promptops_platform.db.schema import DatabaseNotUsable, SchemaRefused, schema_state
+from promptops_platform.db.unit_of_work import Database
+from promptops_platform.diagnosis.finding import Finding, Findings, ok, problem, warning
+from promptops_platform.errors import DatabaseUnavailable
+from promptops_platform.settings import Settings
+
+CHECK = "database"
+SECRETS = "secrets"
+CLOCK = "clock"
+ANSWER_SECONDS = 5.0
+MOST_SKEW_SECONDS = 5.0
+
+
+async def look_at_database(settings: Settings) -> Findings:
+    """Never migrates, and never makes the file."""
+    location = settings.registry
+    if isinstance(location, SqliteFile) and not location.path.exists():
+        return [ok(CHECK, f"{location} is not there yet; the first start makes it")]
+    database = Database(location, read_only=True)
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            return await _found(database, settings)
+    except TimeoutError:
+        return [
+            problem(
+                CHECK,
+                f"{location} does not answer within {ANSWER_SECONDS:g} s",
+                "start the database, or correct its address",
+            )
+        ]
+    except SchemaRefused as error:
+        return [problem(CHECK, str(error), "see docs/settings.md for PROMPTOPS_DATABASE_URL")]
+    except (DatabaseNotUsable, DatabaseUnavailable) as error:
+        return [problem(CHECK, str(error), "start the database, or correct its address")]
+    finally:
+        await database.close()
+
+
+async def _found(database: Database, settings: Settings) -> Findings:
+    state = await schema_state(database.engines)
+    where = database.engines.location
+    if state.current is None:
+        return [ok(CHECK, f"{where} is empty; the first start fills it")]
+    if state.current != state.newest:
+        schema = warning(
+            CHECK,
+            f"{where} has schema {state.current}, this release's is {state.newest}",
+            "make a copy of it; the next start, or promptops migrate, brings it up to date",
+        )
+        return [schema]
+    found = [ok(CHECK, f"{where} answers, with this release's schema {state.current}")]
+    async with database.read() as transaction:
+        found += _passwords(settings, await AccessService.default_passwords(transaction))
+        if not database.engines.is_sqlite:
+            answer = await transaction.session.execute(text("SELECT clock_timestamp()"))
+            found.append(_skew(answer.scalar_one()))
+    return found
+
+
+def _passwords(settings: Settings, accounts: list[str]) -> Findings:
+    if not accounts:
+        return [ok(SECRETS, "no account has its default password")]
+    name = accounts[0]
+    level = problem if settings.env == "production" else warning
+    return [
+        level(
+            SECRETS,
+            f"the account {name!r} has the password that everybody knows",
+            f"promptops set-password {name}",
+        )
+    ]
+
+
+def _skew(theirs: datetime) -> Finding:
+    seconds = theirs.timestamp() - time.time()
+    if abs(seconds) <= MOST_SKEW_SECONDS:
+        return ok(CLOCK, "agrees with the database's")
+    return warning(
+        CLOCK,
+        f"differs from the database's by {seconds:+.0f} s, and sessions and keys expire by it",
+        "let both machines follow a time server",
+    )

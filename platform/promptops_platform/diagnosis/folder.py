@@ -1,0 +1,55 @@
+"""The data folder: there, writable, in use, and with space left."""
+
+import os
+import shutil
+from pathlib import Path
+
+from promptops_platform.data_folder import holder
+from promptops_platform.diagnosis.finding import Finding, Findings, ok, problem, warning
+from promptops_platform.settings import Settings
+
+CHECK = "data folder"
+LEAST_SPACE = 100 * 1024**2
+LITTLE_SPACE = 1024**3
+OTHER_FOLDER = "set PROMPTOPS_DATA to a folder that this user may write to"
+
+
+async def look_at_folder(settings: Settings) -> Findings:
+    """The folder itself, the space, and whether a path in it fits a socket's name."""
+    data = settings.data.absolute()
+    found = [_writable(data), _space(data)]
+    try:
+        _ = settings.engine_socket
+    except ValueError as error:
+        found.append(problem(CHECK, f"{error}", "set PROMPTOPS_DATA to a shorter path"))
+    return found
+
+
+def _writable(data: Path) -> Finding:
+    if not data.exists():
+        above = _existing(data)
+        if os.access(above, os.W_OK | os.X_OK):
+            return ok(CHECK, f"{data} is not there yet; the first start makes it")
+        return problem(CHECK, f"{data} is not there, and {above} is not writable", OTHER_FOLDER)
+    if not data.is_dir():
+        return problem(CHECK, f"{data} is no folder", OTHER_FOLDER)
+    if not os.access(data, os.R_OK | os.W_OK | os.X_OK):
+        return problem(CHECK, f"{data} is not writable for this user", OTHER_FOLDER)
+    pid = holder(data)
+    if pid is not None:
+        return ok(CHECK, f"{data} is in use by the PromptOps with pid {pid}")
+    return ok(CHECK, f"{data} is writable, and no platform runs on it")
+
+
+def _space(data: Path) -> Finding:
+    free = shutil.disk_usage(_existing(data)).free
+    text = f"{free / 1024**3:,.1f} GB are free on its disk"
+    more = "make room, or set PROMPTOPS_DATA to a folder on another disk"
+    if free < LEAST_SPACE:
+        return problem(CHECK, text, more)
+    return warning(CHECK, text, more) if free < LITTLE_SPACE else ok(CHECK, text)
+
+
+def _existing(path: Path) -> Path:
+    """The path, or the next folder above it that is there."""
+    return next(each for each in (path, *path.parents) if each.exists())

@@ -1,0 +1,50 @@
+"""Python and the packages: as this release wants them."""
+
+import sys
+from importlib.metadata import PackageNotFoundError, requires, version
+
+from packaging.requirements import Requirement
+
+from promptops_platform.diagnosis.finding import Finding, Findings, ok, problem, warning
+
+CHECK = "installation"
+LEAST_PYTHON = (3, 11)
+AS_LOCKED = "install again: make up, or pip install with requirements.lock"
+# Those that others break where they differ: see pyproject.toml.
+MATTER = frozenset({"prefect", "fastapi"})
+
+
+async def look_at_installation() -> Findings:
+    """One line for Python, one for each package that doesn't fit, or one for all that do."""
+    return [_python(), *(_packages() or [ok(CHECK, _versions())])]
+
+
+def _python() -> Finding:
+    text = f"Python {sys.version.partition(' ')[0]}"
+    if sys.version_info < LEAST_PYTHON:
+        return problem(CHECK, f"{text} is too old", "use Python 3.11 or newer")
+    return ok(CHECK, text)
+
+
+def _versions() -> str:
+    shown = ", ".join(f"{name} {version(name)}" for name in ("promptops", *sorted(MATTER)))
+    return f"{shown}; all packages are of versions that this release takes"
+
+
+def _packages() -> Findings:
+    found = []
+    for line in requires("promptops") or ():
+        wanted = Requirement(line)
+        if wanted.marker is not None and not wanted.marker.evaluate({"extra": ""}):
+            continue
+        try:
+            installed = version(wanted.name)
+        except PackageNotFoundError:
+            text = f"{wanted.name} is not installed"
+        else:
+            if wanted.specifier.contains(installed, prereleases=True):
+                continue
+            text = f"{wanted.name} is {installed}, and must be {wanted.specifier}"
+        level = problem if wanted.name in MATTER else warning
+        found.append(level(CHECK, text, AS_LOCKED))
+    return found

@@ -1,0 +1,64 @@
+"""`/health`, `/ready` and `/metrics`, for whoever runs the platform."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from promptops_platform.access.actor import Actor
+from promptops_platform.access.guard import PUBLIC, permits
+from promptops_platform.access.permissions import Permission
+from promptops_platform.errors import NotReady
+from promptops_platform.observability.metrics import CONTENT_TYPE, Metrics
+from promptops_platform.observability.readiness import Readiness
+from promptops_platform.observability.schemas import Alive, Ready
+
+router = APIRouter(tags=["health"])
+
+TEXT = {"type": "string", "examples": ['promptops_up{part="database"} 1.0\n']}
+NO_STORE = {"cache-control": "no-store"}
+
+
+@router.get("/health", dependencies=[PUBLIC])
+async def health() -> Alive:
+    """Answers as long as the process serves requests."""
+    return Alive()
+
+
+@router.get("/ready", dependencies=[PUBLIC])
+async def ready(
+    request: Request,
+    response: Response,
+    runs: Annotated[
+        bool,
+        Query(description="Whether the run engine and Prefect must be fine as well."),
+    ] = False,
+) -> Ready:
+    """Whether to send requests here: 200 while the database answers and the change feed is
+    followed, else 503 with the same `parts`. What only runs need is told, and counts with
+    `runs=true`. Answers within about a second; what was found is good for one more."""
+    readiness: Readiness = request.app.state.readiness
+    parts = await readiness.parts()
+    found = parts.model_dump()
+    bad = [name for name, part in found.items() if not part["ok"]]
+    needed = {"database", "feed"} | ({"engine", "prefect"} if runs else set())
+    missing = [name for name in bad if name in needed]
+    if missing:
+        why = "; ".join(f"the {name} {found[name]['detail']}" for name in missing)
+        raise NotReady(
+            f"not ready: {why}",
+            fields={"ready": False, "degraded": bad, "parts": found},
+        )
+    response.headers.update(NO_STORE)
+    return Ready(degraded=bad, parts=parts)
+
+
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": TEXT}}}},
+)
+async def metrics(request: Request, _actor: Actor = permits(Permission.METRICS_READ)) -> Response:
+    """The metrics of this process, in Prometheus's text format."""
+    found: Metrics = request.app.state.metrics
+    return Response(await found.exposition(), media_type=CONTENT_TYPE, headers=NO_STORE)

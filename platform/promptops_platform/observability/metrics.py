@@ -1,0 +1,189 @@
+"""What the platform counts, for Prometheus.
+
+Each platform has a registry of its own. No label holds a key, a user or an id, and each has a
+bounded number of values: routes are templates, statuses are classes, and of models and providers
+the first so many are named.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.metrics_core import Metric
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
+from starlette.types import Scope
+
+from promptops_platform.db.run_tables import RunRow
+from promptops_platform.realtime.fetch import PATH as FETCH_PATH
+
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
+FETCHING = frozenset({"GET", "HEAD"})
+FETCH_ROUTE = f"{FETCH_PATH}{{key}}"
+NO_ROUTE = "none"
+OTHER = "other"
+# Names that are given by callers: of each kind so many are told apart.
+MOST_NAMES = 100
+LONGEST_NAME = 100
+OUTCOMES = {
+    200: "served",
+    304: "unchanged",
+    400: "bad_request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+}
+REQUEST_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+RUN_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800)
+
+
+class Source(Protocol):
+    """What is not counted but read, when the metrics are."""
+
+    async def read(self) -> Iterable[Metric]:
+        """The values of now."""
+
+
+class Names:
+    """Tells the first so many names apart; what comes later is `other`."""
+
+    def __init__(self, most: int = MOST_NAMES) -> None:
+        self._most = most
+        self._known: set[str] = set()
+
+    def bounded(self, name: str) -> str:
+        """The label for a name; `none` for an empty one."""
+        short = name[:LONGEST_NAME] or NO_ROUTE
+        if short not in self._known and len(self._known) >= self._most:
+            return OTHER
+        self._known.add(short)
+        return short
+
+
+class _Read(Collector):
+    """Metrics that were read a moment ago."""
+
+    def __init__(self) -> None:
+        self.metrics: list[Metric] = []
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self.metrics
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing: the registry would read them when they are added."""
+        yield from ()
+
+
+class _WithoutBirths(Collector):
+    """A registry without the times at which each series began, which nobody reads and which would
+    be a third of all."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+
+    def collect(self) -> Iterator[Metric]:
+        for metric in self._registry.collect():
+            metric.samples = [each for each in metric.samples if not _is_birth(each.name)]
+            yield metric
+
+
+def _is_birth(name: str) -> bool:
+    return name.endswith("_created")
+
+
+class Metrics:
+    """Counts; belongs to one event loop."""
+
+    def __init__(self) -> None:
+        self._registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        self._requests = Histogram(
+            "promptops_http_request_duration_seconds",
+            "Time from a request to the end of its answer.",
+            ("route", "method", "status"),
+            buckets=REQUEST_SECONDS,
+            registry=registry,
+        )
+        self._fetches = Counter(
+            "promptops_fetches", "Prompts that programs fetched.", ("outcome",), registry=registry
+        )
+        self._events = Counter(
+            "promptops_events_sent", "Changes that were sent to watchers.", registry=registry
+        )
+        of_run = ("source", "status", "provider", "model")
+        self._runs = Histogram(
+            "promptops_run_duration_seconds",
+            "Time from the start of a run to its end.",
+            of_run,
+            buckets=RUN_SECONDS,
+            registry=registry,
+        )
+        self._tokens = Counter(
+            "promptops_run_tokens",
+            "Tokens of ended runs.",
+            ("source", "provider", "model", "direction"),
+            registry=registry,
+        )
+        self._read = _Read()
+        registry.register(self._read)
+        self._sources: list[Source] = []
+        self._names = {kind: Names() for kind in ("source", "provider", "model")}
+        self._answered: dict[tuple[str, str, int | None], tuple[Histogram, Counter | None]] = {}
+
+    def add(self, source: Source) -> None:
+        """Read `source` whenever the metrics are read, from now on."""
+        self._sources.append(source)
+
+    def answered(self, scope: Scope, status: int | None, seconds: float) -> None:
+        """Count a request; fetches come thousands of times a second."""
+        route = scope.get("route")
+        if route is not None:
+            path = route.path_format
+        elif scope["path"].startswith(FETCH_PATH) and scope["method"] in FETCHING:
+            path = FETCH_ROUTE
+        else:
+            path = NO_ROUTE
+        found = self._answered.get((path, scope["method"], status))
+        if found is None:
+            found = self._children(path, scope["method"], status)
+        requests, fetches = found
+        requests.observe(seconds)
+        if fetches is not None:
+            fetches.inc()
+
+    def _children(
+        self, path: str, method: str, status: int | None
+    ) -> tuple[Histogram, Counter | None]:
+        """The counters of such a request, kept for the next one."""
+        known = method if method in METHODS else OTHER
+        status_class = f"{status // 100}xx" if status else NO_ROUTE
+        fetches = None
+        if path == FETCH_ROUTE:
+            fetches = self._fetches.labels(OUTCOMES.get(status or 0, OTHER))
+        found = (self._requests.labels(path, known, status_class), fetches)
+        if known is method:
+            self._answered[path, method, status] = found
+        return found
+
+    def sent(self) -> None:
+        """Count an event that was sent to a watcher."""
+        self._events.inc()
+
+    def run_ended(self, run: RunRow) -> None:
+        """Count a run, as the run log has it."""
+        source = self._names["source"].bounded(run.source)
+        provider = self._names["provider"].bounded(run.provider)
+        model = self._names["model"].bounded(run.model)
+        self._runs.labels(source, run.status, provider, model).observe(run.latency_ms / 1000)
+        for direction, tokens in (("prompt", run.prompt_tokens), ("output", run.output_tokens)):
+            if tokens:
+                self._tokens.labels(source, provider, model, direction).inc(tokens)
+
+    async def exposition(self) -> bytes:
+        """All metrics in the text format."""
+        read = [list(await each.read()) for each in self._sources]
+        # Without an await from here on, so that readers don't mix their values.
+        self._read.metrics = [metric for metrics in read for metric in metrics]
+        return generate_latest(_WithoutBirths(self._registry))

@@ -1,0 +1,110 @@
+"""Whether the parts that the platform stands on answer: asked at most once a second."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from sqlalchemy import text
+
+from promptops_flows.engine_client import EngineClient
+from promptops_platform.changes.feed import Feed
+from promptops_platform.db.unit_of_work import Database
+from promptops_platform.errors import DatabaseUnavailable
+from promptops_platform.observability.schemas import Part, Parts
+
+T = TypeVar("T")
+
+CHECK_SECONDS = 1.0
+# How long what was found is answered to who else asks.
+GOOD_FOR_SECONDS = 1.0
+# Several times what the feed waits between two looks, and a busy machine may be late.
+FEED_LAG_SECONDS = 10.0
+
+DATABASE_UP = Part(ok=True, detail="answers")
+DATABASE_LATE = Part(ok=False, detail=f"did not answer within {CHECK_SECONDS:g} s")
+DATABASE_DOWN = Part(ok=False, detail="can't be used now")
+FEED_UP = Part(ok=True, detail="follows the changes")
+ENGINE_UP = Part(ok=True, detail="answers")
+ENGINE_LATE = Part(ok=False, detail=f"did not answer within {CHECK_SECONDS:g} s")
+ENGINE_DOWN = Part(ok=False, detail="takes no runs now; they wait for it")
+PREFECT_UP = Part(ok=True, detail="answers the run engine")
+PREFECT_DOWN = Part(ok=False, detail="does not answer the run engine; runs wait for it")
+PREFECT_UNKNOWN = Part(ok=False, detail="is not known while the run engine does not answer")
+
+
+class Readiness:
+    """Looks at all parts at once. The sentences hold no address: anybody may read them."""
+
+    def __init__(self, *, database: Database, feed: Feed, engine: EngineClient) -> None:
+        self._database = database
+        self._feed = feed
+        self._engine = engine
+        self._found: Parts | None = None
+        self._found_at = 0.0
+        self._looking: asyncio.Task[Parts] | None = None
+        # Checks that took too long and are not gone yet, by name.
+        self._late: dict[str, asyncio.Task[Any]] = {}
+
+    async def parts(self) -> Parts:
+        """How the parts are, or were a second ago; those who ask together share one look."""
+        clock = asyncio.get_running_loop().time
+        if self._found is not None and clock() - self._found_at < GOOD_FOR_SECONDS:
+            return self._found
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._look(), name="readiness")
+        return await asyncio.shield(self._looking)
+
+    async def stop(self) -> None:
+        """End what is under way. Harmless when repeated."""
+        tasks = {*self._late.values(), *([self._looking] if self._looking else [])}
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=CHECK_SECONDS)
+
+    async def _look(self) -> Parts:
+        database, (engine, prefect) = await asyncio.gather(
+            self._in_time("database", self._check_database, DATABASE_LATE),
+            self._in_time("engine", self._check_engine, (ENGINE_LATE, PREFECT_UNKNOWN)),
+        )
+        found = Parts(database=database, feed=self._check_feed(), engine=engine, prefect=prefect)
+        self._found, self._found_at = found, asyncio.get_running_loop().time()
+        return found
+
+    async def _in_time(self, name: str, check: Callable[[], Coroutine[Any, Any, T]], late: T) -> T:
+        """What the check finds, or `late`. One that hangs is cancelled, which may take a while as
+        well, and no other is begun before it has ended."""
+        if name in self._late:
+            return late
+        task = asyncio.create_task(check(), name=f"readiness-{name}")
+        done, _ = await asyncio.wait([task], timeout=CHECK_SECONDS)
+        if done:
+            return task.result()
+        self._late[name] = task
+        task.add_done_callback(lambda _: self._late.pop(name, None))
+        task.cancel()
+        return late
+
+    async def _check_database(self) -> Part:
+        try:
+            async with self._database.read() as transaction:
+                await transaction.session.execute(text("SELECT 1"))
+        except DatabaseUnavailable:
+            return DATABASE_DOWN
+        return DATABASE_UP
+
+    def _check_feed(self) -> Part:
+        if self._feed.seconds_behind <= FEED_LAG_SECONDS:
+            return FEED_UP
+        return Part(
+            ok=False, detail=f"lags: it was last up to date more than {FEED_LAG_SECONDS:g} s ago"
+        )
+
+    async def _check_engine(self) -> tuple[Part, Part]:
+        """The engine, and Prefect as the engine finds it."""
+        missing = await self._engine.why_not_ready()
+        if missing is None:
+            return ENGINE_UP, PREFECT_UP
+        if missing.part == "prefect":
+            return ENGINE_UP, PREFECT_DOWN
+        return ENGINE_DOWN, PREFECT_UNKNOWN

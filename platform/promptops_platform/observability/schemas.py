@@ -1,0 +1,58 @@
+"""What the routes for operators answer."""
+
+from typing import Literal
+
+from pydantic import BaseModel
+
+from promptops_platform.http.examples import example
+
+
+class Alive(BaseModel):
+    model_config = example(ok=True)
+
+    ok: Literal[True] = True
+
+
+class Part(BaseModel):
+    """One part that the platform stands on; `detail` is a sentence."""
+
+    model_config = example(ok=True, detail="answers")
+
+    ok: bool
+    detail: str
+
+
+class Parts(BaseModel):
+    """`database` and `feed` are what fetches and edits need, `engine` and `prefect` what runs
+    need."""
+
+    model_config = example(
+        database={"ok": True, "detail": "answers"},
+        feed={"ok": True, "detail": "follows the changes"},
+        engine={"ok": True, "detail": "takes runs"},
+        prefect={"ok": True, "detail": "answers the run engine"},
+    )
+
+    database: Part
+    feed: Part
+    engine: Part
+    prefect: Part
+
+
+class Ready(BaseModel):
+    """The parts that were asked for are fine; `degraded` names those that are not."""
+
+    model_config = example(
+        ready=True,
+        degraded=["prefect"],
+        parts={
+            "database": {"ok": True, "detail": "answers"},
+            "feed": {"ok": True, "detail": "follows the changes"},
+            "engine": {"ok": True, "detail": "answers"},
+            "prefect": {"ok": False, "detail": "does not answer the run engine; runs wait for it"},
+        },
+    )
+
+    ready: Literal[True] = True
+    degraded: list[str]
+    parts: Parts

@@ -1,0 +1,189 @@
+"""One trace from the caller's request through platform, engine and gateway."""
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from pydantic import SecretStr
+
+from harness.engine import EngineProcess, running_engine
+from harness.otlp import Collector, otlp_collector
+from harness.platform import TOKEN, RunningPlatform, new_key, running_platform
+from harness.ports import free_port
+from harness.prefect_server import PrefectServer
+from promptops_flows.engine_client import EngineClient
+from promptops_platform.settings import Settings
+
+TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
+CALLER = "00f067aa0ba902b7"
+SECRET = "a-text-that-nobody-may-export"
+SERVER, CLIENT, INTERNAL = 2, 3, 1
+
+
+@pytest.fixture(scope="module")
+def collector() -> Iterator[Collector]:
+    with otlp_collector() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def traced_engine(prefect_server: PrefectServer, collector: Collector) -> Iterator[EngineProcess]:
+    environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "50"}
+    with running_engine(
+        prefect_server.api_url, prefect_server.auth, environment=environment
+    ) as process:
+        yield process
+
+
+@pytest_asyncio.fixture
+async def traced(
+    data_folder: Path, collector: Collector, traced_engine: EngineProcess
+) -> AsyncIterator[RunningPlatform]:
+    settings = Settings(
+        data=data_folder,
+        token=SecretStr(TOKEN),
+        engine_wait_seconds=30,
+        otel_endpoint=collector.url,
+    )
+    async with running_platform(settings) as platform:
+        platform.platform.executor._engine = EngineClient(traced_engine.socket)
+        yield platform
+
+
+async def run(platform: RunningPlatform, *, model: str = "") -> tuple[str, int, dict[str, str]]:
+    """Run a workflow under the caller's span; its key, the status and the answer."""
+    key = new_key()
+    step = {"name": "call", "type": "model", "provider": "mock", "model": model}
+    steps = [{"name": "greet", "type": "render", "template": SECRET}, step]
+    answer = await platform.http.post("/api/workflows", json={"key": key, "steps": steps})
+    workflow = answer.json()["data"]
+    answer = await platform.http.post(
+        f"/api/workflows/{workflow['id']}/run?note={SECRET}",
+        json={},
+        headers={"traceparent": f"00-{TRACE_ID}-{CALLER}-01"},
+    )
+    return key, answer.status_code, answer.json()
+
+
+async def test_a_run_is_one_trace_from_the_caller_to_the_model(
+    traced: RunningPlatform, collector: Collector
+) -> None:
+    key, status, answer = await run(traced)
+    assert status == 200, answer
+    await traced.platform.tracing.close()
+    served = collector.named("POST /api/workflows/{workflow_id}/run", TRACE_ID)
+    ran = collector.named(f"invoke_workflow {key}", TRACE_ID)
+    stepped = collector.one(lambda each: each.name == "step model" and each.parent == ran.span_id)
+    called = collector.one(lambda each: each.name == "chat" and each.parent == stepped.span_id)
+    assert (served.kind, served.parent) == (SERVER, CALLER)
+    assert (ran.kind, ran.parent) == (INTERNAL, served.span_id)
+    assert (served.service, ran.service) == ("promptops", "promptops-engine")
+    assert ran.attributes["promptops.run_id"] == answer["run_id"]
+    assert ran.attributes["prefect.flow_run_id"] == answer["flow_run_id"]
+    assert ran.attributes["gen_ai.workflow.name"] == key
+    assert called.kind == CLIENT
+    assert {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "mock",
+        "gen_ai.response.model": "mock-1",
+        "gen_ai.response.finish_reasons": ["stop"],
+        "promptops.usage.estimated": True,
+    }.items() <= called.attributes.items()
+    assert called.attributes["gen_ai.usage.input_tokens"] > 0
+    assert not any(span.failed for span in (served, ran, stepped, called))
+
+
+async def test_a_failure_is_marked_from_the_model_up(
+    traced: RunningPlatform, collector: Collector
+) -> None:
+    key, status, _answer = await run(traced, model="mock-fail-overloaded")
+    assert status == 502
+    ran = collector.named(f"invoke_workflow {key}")
+    stepped = collector.one(lambda each: each.name == "step model" and each.parent == ran.span_id)
+    called = collector.one(lambda each: each.parent == stepped.span_id)
+    assert called.name == "chat mock-fail-overloaded"
+    assert called.attributes["gen_ai.request.model"] == "mock-fail-overloaded"
+    errors = [span.attributes["error.type"] for span in (called, stepped, ran)]
+    assert errors == ["overloaded", "step_failed", "run_failed"]
+    assert called.failed
+    assert stepped.failed
+    assert ran.failed
+
+
+async def test_no_text_of_a_run_is_exported(traced: RunningPlatform, collector: Collector) -> None:
+    key, _status, _answer = await run(traced)
+    await traced.platform.tracing.close()
+    collector.named(f"invoke_workflow {key}")
+    assert not [body for body in collector.bodies if SECRET.encode() in body]
+    assert not [body for body in collector.bodies if TOKEN.encode() in body]
+
+
+async def test_texts_are_exported_where_a_setting_says_so(
+    data_folder: Path, prefect_server: PrefectServer, collector: Collector
+) -> None:
+    environment = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+        "OTEL_BSP_SCHEDULE_DELAY": "50",
+        "PROMPTOPS_TRACE_CONTENT": "true",
+    }
+    settings = Settings(data=data_folder, token=SecretStr(TOKEN), engine_wait_seconds=30)
+    with running_engine(
+        prefect_server.api_url, prefect_server.auth, environment=environment
+    ) as process:
+        async with running_platform(settings) as platform:
+            platform.platform.executor._engine = EngineClient(process.socket)
+            key, status, _answer = await run(platform)
+    assert status == 200
+    ran = collector.named(f"invoke_workflow {key}")
+    assert ran.parent == "", "the platform traces nothing here, and passes on nothing"
+    called = collector.one(lambda each: each.name == "chat" and each.trace_id == ran.trace_id)
+    assert json.loads(called.attributes["gen_ai.input.messages"]) == [
+        {"role": "user", "parts": [{"type": "text", "content": SECRET}]}
+    ]
+    [said] = json.loads(called.attributes["gen_ai.output.messages"])
+    assert said["role"] == "assistant"
+    assert said["finish_reason"] == "stop"
+
+
+async def test_health_fetches_and_metrics_are_not_traced(
+    traced: RunningPlatform, collector: Collector
+) -> None:
+    collector.spans.clear()
+    for path in ("/health", "/ready", "/metrics", "/api/sdk/prompts/none", "/api/me"):
+        await traced.http.get(path)
+    await traced.platform.tracing.close()
+    served = [span.name for span in collector.spans if span.kind == SERVER]
+    assert served == ["GET /api/me"]
+
+
+@pytest.mark.parametrize("silent", [False, True], ids=["refuses", "never answers"])
+async def test_a_collector_that_is_away_breaks_nothing_and_holds_up_no_stop(
+    data_folder: Path, *, silent: bool
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1] if silent else free_port()
+        away = f"http://127.0.0.1:{port}"
+        settings = Settings(data=data_folder, token=SecretStr(TOKEN), otel_endpoint=away)
+        async with running_platform(settings) as platform:
+            for _ in range(50):
+                assert (await platform.http.get("/api/prompts")).status_code == 200
+            began = time.perf_counter()
+        assert time.perf_counter() - began < 6
+
+
+def test_the_platform_loads_no_exporter_without_an_endpoint() -> None:
+    code = (
+        "import sys, promptops_platform.server\n"
+        "print([name for name in sys.modules if name.startswith('opentelemetry.sdk')"
+        " or name.startswith('opentelemetry.exporter')])"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    )
+    assert loaded.stdout.strip() == "[]"
