@@ -190,12 +190,12 @@ class AddressPolicy:
             return
         if trust is Trust.LOOPBACK:
             if not address.is_loopback:
-                raise ForbiddenAddress(host, f"host {host} is at {address}, which is not loopback")
+                raise ForbiddenAddress(host, f"{_where(host, address)} is not loopback")
         elif not address.is_global:
             raise ForbiddenAddress(
                 host,
-                f"host {host} is at the private address {address}, list it in {self.setting} "
-                "to allow it",
+                f"{_where(host, address)} is not a global address, list the host in "
+                f"{self.setting} to allow it",
             )
 
 
@@ -252,8 +252,12 @@ def _refuse_never_allowed(host: str, address: IPAddress) -> None:
     address = _innermost(address)
     if _is_never_allowed(address):
         raise ForbiddenAddress(
-            host, f"host {host} is at {address}, an address that is never called"
+            host, f"{_where(host, address)} is never called: it is no address of a server"
         )
+
+
+def _where(host: str, address: IPAddress) -> str:
+    return f"host {host}" if host == str(address) else f"host {host}, which is at {address},"
 
 
 def _is_never_allowed(address: IPAddress) -> bool:

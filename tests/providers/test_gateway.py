@@ -99,7 +99,7 @@ async def test_an_unreachable_host(gateway: Gateway, vendor: FakeVendor) -> None
 @pytest.mark.parametrize(
     ("base_url", "words"),
     [
-        ("http://169.254.169.254/v1", "an address that is never called"),
+        ("http://169.254.169.254/v1", "host 169.254.169.254 is never called"),
         ("http://10.1.2.3/v1", "not allowed, list it in PROMPTOPS_PROVIDER_HOSTS to allow it"),
         ("http://user:pass@127.0.0.1/", "must not hold a user name or a password"),
         ("ftp://127.0.0.1/", "must begin with http"),
