@@ -7,8 +7,10 @@ from typing import ClassVar, Protocol
 
 import httpx
 
+from promptops_providers.claude import Claude
 from promptops_providers.errors import NotAvailableError
 from promptops_providers.gateway import Target
+from promptops_providers.gemini import Gemini
 from promptops_providers.mock import MockProvider
 from promptops_providers.ollama import Ollama
 from promptops_providers.openai import OpenAI
@@ -28,6 +30,8 @@ class VendorAdapter(Provider, Protocol):
 
 _VENDORS: Mapping[str, type[VendorAdapter]] = {
     "openai": OpenAI,
+    "claude": Claude,
+    "gemini": Gemini,
     "ollama": Ollama,
     "openai-compatible": ChatCompletions,
 }
