@@ -9,14 +9,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
+
+from promptops_providers.json_values import object_at, text_at
+
+T = TypeVar("T")
 
 _DEEPEST = 50
 _AS_THEY_ARE = ("type", "title", "enum", "const", "default", "required", "$ref")
 _BY_NAME = ("properties", "$defs", "definitions")
 _IN_A_LIST = ("anyOf", "allOf", "oneOf")
 _FORMATS = frozenset(
-    "date-time time date duration email hostname uri ipv4 ipv6 uuid".split()  # noqa: SIM905
+    {
+        "date-time",
+        "time",
+        "date",
+        "duration",
+        "email",
+        "hostname",
+        "uri",
+        "ipv4",
+        "ipv6",
+        "uuid",
+    }
 )
 # These change what fits in a way that no description makes good.
 _NOT_EXPRESSIBLE = (
@@ -56,7 +71,7 @@ def _written(schema: Any, depth: int) -> dict[str, Any]:
     written |= _inner(schema, depth + 1)
     if _is_object(schema):
         written["additionalProperties"] = False
-    if schema.get("format") in _FORMATS:
+    if text_at(schema, "format") in _FORMATS:
         written["format"] = schema["format"]
     if schema.get("minItems") in (0, 1):
         written["minItems"] = schema["minItems"]
@@ -66,16 +81,22 @@ def _written(schema: Any, depth: int) -> dict[str, Any]:
 def _inner(schema: Mapping[str, Any], depth: int) -> dict[str, Any]:
     written: dict[str, Any] = {}
     for keyword in _BY_NAME:
-        if isinstance(schema.get(keyword), Mapping):
-            named = schema[keyword].items()
+        if keyword in schema:
+            named = _checked(schema[keyword], dict).items()
             written[keyword] = {name: _written(inner, depth) for name, inner in named}
     for keyword in _IN_A_LIST:
-        if isinstance(schema.get(keyword), list):
-            listed = [_written(inner, depth) for inner in schema[keyword]]
+        if keyword in schema:
+            listed = [_written(inner, depth) for inner in _checked(schema[keyword], list)]
             written["anyOf" if keyword == "oneOf" else keyword] = listed
     if "items" in schema:
         written["items"] = _written(schema["items"], depth)
     return written
+
+
+def _checked(value: Any, kind: type[T]) -> T:
+    if not isinstance(value, kind):
+        raise _NotExpressible
+    return value
 
 
 def _described(schema: Mapping[str, Any], written: dict[str, Any]) -> dict[str, Any]:
@@ -110,7 +131,7 @@ def _is_recursive(schema: Mapping[str, Any]) -> bool:
     leads_to = {
         f"#/{keyword}/{name}": _references(inner)
         for keyword in ("$defs", "definitions")
-        for name, inner in schema.get(keyword, {}).items()
+        for name, inner in object_at(schema, keyword).items()
     }
     if not all(reference in leads_to for reference in _references(schema)):
         return True
