@@ -43,10 +43,9 @@ def adapter_for(target: Target, client: httpx.AsyncClient) -> Provider:
     if kind == MockProvider.name:
         return MockProvider()
     adapter = _VENDORS.get(kind)
-    if adapter is not None:
-        return adapter(Wire(target.provider, adapter.dialect, target.credentials, client))
-    if kind in PROVIDER_NAMES:
-        sentence = f"provider {kind} is not available in this version, use mock"
-    else:
-        sentence = f"provider {kind!r} is unknown, use one of {', '.join(PROVIDER_NAMES)}"
-    raise NotAvailableError(target.provider, sentence)
+    if adapter is None:
+        raise NotAvailableError(
+            target.provider,
+            f"provider {kind!r} is unknown, use one of {', '.join(PROVIDER_NAMES)}",
+        )
+    return adapter(Wire(target.provider, adapter.dialect, target.credentials, client))

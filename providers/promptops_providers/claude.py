@@ -8,7 +8,7 @@ from contextlib import aclosing
 from typing import Any, ClassVar
 
 from promptops_providers.claude_answer import Answer
-from promptops_providers.claude_request import KIND, body_of
+from promptops_providers.claude_request import KIND, asked_of
 from promptops_providers.default_models import DEFAULT_MODELS
 from promptops_providers.errors import (
     AuthenticationError,
@@ -82,20 +82,20 @@ class Claude:
         return self._wire.provider
 
     async def complete(self, request: CompletionRequest) -> Completion:
-        model = request.model or DEFAULT_MODELS[KIND]
-        message = await self._wire.answer(PATH, body_of(request, model))
+        asked = asked_of(request, request.model or DEFAULT_MODELS[KIND])
+        message = await self._wire.answer(PATH, asked.body)
         if message.get("type") == "error":
             raise self._wire.error_in_stream(message)
         answer = Answer(self._wire)
         answer.take_message(message)
-        return answer.completion(request, model)
+        return answer.completion(request, asked)
 
     async def stream(self, request: CompletionRequest) -> AsyncGenerator[StreamEvent, None]:
-        model = request.model or DEFAULT_MODELS[KIND]
-        asked = {**body_of(request, model), "stream": True}
+        asked = asked_of(request, request.model or DEFAULT_MODELS[KIND])
+        body = {**asked.body, "stream": True}
         answer = Answer(self._wire)
         done = False
-        async with aclosing(self._wire.events(PATH, asked, until=_is_last)) as events:
+        async with aclosing(self._wire.events(PATH, body, until=_is_last)) as events:
             async for sent in events:
                 event = self._wire.json_object(sent.data)
                 if event.get("type") == "error":
@@ -106,7 +106,7 @@ class Claude:
                 done = done or event.get("type") == _LAST
         if not done:
             raise self._wire.cut_off()
-        yield StreamEnd(answer.completion(request, model))
+        yield StreamEnd(answer.completion(request, asked))
 
 
 def _is_last(event: ServerSentEvent) -> bool:

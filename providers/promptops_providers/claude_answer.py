@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from promptops_providers.claude_request import CONTENT, KIND
+from promptops_providers.claude_request import AFTER, CONTENT, KIND, Asked
 from promptops_providers.errors import MalformedAnswerError, RefusedError
 from promptops_providers.estimates import estimated_usage
 from promptops_providers.json_values import count_at, object_at, text_at
@@ -65,7 +65,7 @@ class Answer:
                 self._usage.update({name: value for name, value in usage if value is not None})
         return ""
 
-    def completion(self, request: CompletionRequest, model: str) -> Completion:
+    def completion(self, request: CompletionRequest, asked: Asked) -> Completion:
         stop = text_at(self._message, "stop_reason")
         if not stop:
             raise self.wire.malformed("it has no stop reason")
@@ -80,14 +80,14 @@ class Answer:
         plain = all(block.get("type") in _PLAIN_BLOCKS for block in blocks)
         return Completion(
             text=text,
-            model=text_at(self._message, "model") or model,
+            model=text_at(self._message, "model") or asked.body["model"],
             usage=_usage(self._usage) or estimated_usage(request, text),
             stop_reason=stop_reason,
             tool_calls=read_calls(
                 self.wire,
                 [self._call(block) for block in blocks if block.get("type") == "tool_use"],
             ),
-            vendor_data={} if plain else {KIND: {CONTENT: blocks}},
+            vendor_data={} if plain else {KIND: {CONTENT: blocks, AFTER: asked.digest}},
         )
 
     def _call(self, block: Mapping[str, Any]) -> RawCall:

@@ -10,8 +10,9 @@ import re
 # Thinking counts against the limit too, so it must not be small. Models that write less than this:
 _MAX_TOKENS = 32_000
 _SMALLER_LIMITS = (("claude-3-5-", 8_192), ("claude-3-7-", 32_000), ("claude-3-", 4_096))
-# From Opus 5.5 and Fable 5.1 on, a call of a tool cannot be enforced.
-_TAKES_FORCED_TOOLS = re.compile(
+# The models before Opus 5.5 and Fable 5.1. From these on, a call of a tool cannot be enforced, and
+# thinking is taken back only after the very conversation that it came from.
+_LENIENT = re.compile(
     r"claude-(?:[23]|instant|(?:opus|sonnet|haiku|fable|mythos)-(?:4(?!\d)|5$))", re.ASCII
 )
 # Structured outputs came with the 4.5 models.
@@ -27,9 +28,10 @@ def default_max_tokens(model: str) -> int:
     return _MAX_TOKENS
 
 
-def takes_forced_tools(model: str) -> bool:
-    """Another vendor's model behind the same API is taken to do so."""
-    return not model.startswith("claude-") or _TAKES_FORCED_TOOLS.match(model) is not None
+def is_lenient(model: str) -> bool:
+    """Whether it takes forced tools, and thinking after another conversation. Another vendor's
+    model behind the same API is thought to."""
+    return not model.startswith("claude-") or _LENIENT.match(model) is not None
 
 
 def takes_schemas(model: str) -> bool:

@@ -107,7 +107,7 @@ def _described(schema: Mapping[str, Any], written: dict[str, Any]) -> dict[str, 
     }
     texts = [schema["description"]] if isinstance(schema.get("description"), str) else []
     if lost:
-        texts.append(json.dumps(lost))
+        texts.append(json.dumps(lost, default=str))
     return {**written, "description": " ".join(texts)} if texts else written
 
 
