@@ -11,7 +11,7 @@ from typing import Any
 
 from promptops_providers.claude_request import AFTER, CONTENT, KIND, Asked
 from promptops_providers.errors import MalformedAnswerError, RefusedError
-from promptops_providers.estimates import estimated_usage
+from promptops_providers.estimates import estimated_usage, reported_usage
 from promptops_providers.json_values import count_at, object_at, text_at
 from promptops_providers.protocol import Completion, CompletionRequest, StopReason, Usage
 from promptops_providers.tool_calls import RawCall, read_calls
@@ -137,15 +137,8 @@ class Answer:
 
 
 def _usage(reported: Mapping[str, Any]) -> Usage | None:
-    if "input_tokens" not in reported:
-        return None
     cached = count_at(reported, "cache_read_input_tokens")
-    return Usage(
-        # Which leave out what was read from the cache or written to it.
-        prompt_tokens=count_at(reported, "input_tokens")
-        + cached
-        + count_at(reported, "cache_creation_input_tokens"),
-        output_tokens=count_at(reported, "output_tokens"),
-        estimated=False,
-        cached_tokens=cached,
-    )
+    # The count of the input leaves out what was read from the cache or written to it.
+    prompt = count_at(reported, "input_tokens") + cached
+    prompt += count_at(reported, "cache_creation_input_tokens")
+    return reported_usage(prompt, count_at(reported, "output_tokens"), cached)

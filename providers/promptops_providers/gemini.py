@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from promptops_providers.default_models import DEFAULT_MODELS
 from promptops_providers.errors import BadRequestError, MalformedAnswerError, RefusedError
-from promptops_providers.estimates import estimated_usage
+from promptops_providers.estimates import estimated_usage, reported_usage
 from promptops_providers.gemini_errors import classify, retry_after
 from promptops_providers.gemini_request import KIND, PARTS, body_of
 from promptops_providers.json_values import count_at, object_at, objects_at, text_at
@@ -183,14 +183,10 @@ def _text_of(part: Mapping[str, Any]) -> str:
 
 
 def _usage(reported: Mapping[str, Any]) -> Usage | None:
-    if "promptTokenCount" not in reported:
-        return None
-    return Usage(
-        # Which include what was read from the cache, but not what tools of Google's own put in.
-        prompt_tokens=count_at(reported, "promptTokenCount")
-        + count_at(reported, "toolUsePromptTokenCount"),
-        output_tokens=count_at(reported, "candidatesTokenCount")
-        + count_at(reported, "thoughtsTokenCount"),
-        estimated=False,
-        cached_tokens=count_at(reported, "cachedContentTokenCount"),
+    # The count of the prompt includes what was read from the cache, but not what tools of Google's
+    # own put in; that of the candidates leaves out the thoughts.
+    return reported_usage(
+        count_at(reported, "promptTokenCount") + count_at(reported, "toolUsePromptTokenCount"),
+        count_at(reported, "candidatesTokenCount") + count_at(reported, "thoughtsTokenCount"),
+        count_at(reported, "cachedContentTokenCount"),
     )
