@@ -95,8 +95,7 @@ class HostPattern:
                 f"{text!r} is not a host: give a name, *.name or an IP address (IPv6 in brackets), "
                 "with or without :port"
             )
-        star, _, name = found[1].rpartition("*")
-        if name == "" or star:
+        if found[1] == "*":
             return cls("*", port)
         below = found[1].startswith("*.")
         try:

@@ -15,7 +15,6 @@ from promptops_providers.addresses import AddressPolicy
 from promptops_providers.gateway import Credentials, ModelGateway, Target
 from promptops_providers.pooled_gateway import Gateway
 from promptops_providers.protocol import CompletionRequest, TextDelta
-from promptops_providers.registry import PROVIDER_NAMES
 from promptops_providers.transport import Timeouts
 
 KEY = "sk-very-secret-123456"
@@ -32,11 +31,6 @@ def at(vendor: FakeVendor, name: str = "llm") -> Target:
 
 def failing(code: str) -> Target:
     return Target("mock", f"mock-fail-{code}")
-
-
-def test_the_names_stand_in_the_order_that_clients_know() -> None:
-    assert PROVIDER_NAMES[:5] == ("mock", "openai", "claude", "ollama", "gemini")
-    assert PROVIDER_NAMES[5:] == ("openai-compatible",)
 
 
 async def test_it_is_a_model_gateway_without_settings() -> None:
@@ -94,6 +88,18 @@ async def test_an_unreachable_host(gateway: Gateway, vendor: FakeVendor) -> None
         await gateway.complete(ASKED, [gone])
     assert str(caught.value).startswith("provider gone: host 127.0.0.1 could not be reached (")
     assert (await gateway.complete(ASKED, [gone, at(vendor)])).provider == "llm"
+
+
+async def test_a_name_that_is_not_resolved_in_time() -> None:
+    async def never(host: str, port: int) -> list[str]:
+        await asyncio.Event().wait()
+        return []
+
+    policy = AddressPolicy.of_hosts("llm.test")
+    target = Target("ollama", credentials=Credentials(base_url="http://llm.test"))
+    async with Gateway(policy, Timeouts(connect=0.05), resolve=never) as gateway:
+        with pytest.raises(errors.UnreachableError, match="was not resolved in time"):
+            await gateway.complete(ASKED, [target])
 
 
 @pytest.mark.parametrize(
