@@ -7,8 +7,10 @@ from typing import ClassVar, Protocol
 
 import httpx
 
+from promptops_providers.claude import Claude
 from promptops_providers.errors import NotAvailableError
 from promptops_providers.gateway import Target
+from promptops_providers.gemini import Gemini
 from promptops_providers.mock import MockProvider
 from promptops_providers.ollama import Ollama
 from promptops_providers.openai import OpenAI
@@ -28,6 +30,8 @@ class VendorAdapter(Provider, Protocol):
 
 _VENDORS: Mapping[str, type[VendorAdapter]] = {
     "openai": OpenAI,
+    "claude": Claude,
+    "gemini": Gemini,
     "ollama": Ollama,
     "openai-compatible": ChatCompletions,
 }
@@ -39,10 +43,9 @@ def adapter_for(target: Target, client: httpx.AsyncClient) -> Provider:
     if kind == MockProvider.name:
         return MockProvider()
     adapter = _VENDORS.get(kind)
-    if adapter is not None:
-        return adapter(Wire(target.provider, adapter.dialect, target.credentials, client))
-    if kind in PROVIDER_NAMES:
-        sentence = f"provider {kind} is not available in this version, use mock"
-    else:
-        sentence = f"provider {kind!r} is unknown, use one of {', '.join(PROVIDER_NAMES)}"
-    raise NotAvailableError(target.provider, sentence)
+    if adapter is None:
+        raise NotAvailableError(
+            target.provider,
+            f"provider {kind!r} is unknown, use one of {', '.join(PROVIDER_NAMES)}",
+        )
+    return adapter(Wire(target.provider, adapter.dialect, target.credentials, client))

@@ -5,6 +5,11 @@ from collections.abc import Mapping
 DEFAULT_MODELS: Mapping[str, str] = {
     # "Our go-to model for everyday work", developers.openai.com/api/docs/models, 2026-11
     "openai": "gpt-6.2-sol",
+    # "The best combination of speed and intelligence", platform.claude.com/docs/en/models/overview,
+    # 2026-11
+    "claude": "claude-sonnet-5-5",
+    # The newest stable Flash model, ai.google.dev/gemini-api/docs/models, 2026-11
+    "gemini": "gemini-3.8-flash",
     # The model of the API's own examples, docs/api.md of github.com/ollama/ollama, 2026-11
     "ollama": "llama3.2",
 }

@@ -1,7 +1,7 @@
 """What can go wrong between a step and a model provider.
 
     ProviderError
-    ├── NotAvailableError        the provider has no adapter in this version
+    ├── NotAvailableError        there is no provider of this kind
     ├── AddressRefusedError      the address rules forbid the host that was to be called
     ├── AuthenticationError      the vendor refuses the API key
     ├── BadRequestError          the vendor refuses the request as it stands

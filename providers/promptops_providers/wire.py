@@ -103,7 +103,8 @@ class Wire:
     async def answer(self, path: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """POST the body as JSON; the JSON object that comes back.
 
-        `path` is below the vendor's root and begins with its version, `/v1/...`.
+        `path` is below the vendor's root and begins with its version, `/v1/...`; it may hold a
+        query, which is never the place for a key.
         """
         async with self._response(path, body) as response:
             raw = b"".join([chunk async for chunk in self._chunks(response, MAX_ANSWER_BYTES)])
@@ -263,7 +264,7 @@ class Wire:
     async def _failure(self, response: httpx.Response) -> ProviderError:
         try:
             chunks = [chunk async for chunk in self._chunks(response, _MAX_ERROR_BYTES)]
-            body = self.json_object(b"".join(chunks))
+            body = self.json_object(_unwrapped(b"".join(chunks)))
         except (MalformedAnswerError, StreamCutOffError):
             body = {}
         return self._error_from(response.status_code, body, response.headers)
@@ -301,9 +302,19 @@ async def _read_to_end(chunks: AsyncIterator[bytes]) -> None:
                 pass
 
 
+def _unwrapped(raw: bytes) -> bytes:
+    """The one object of a list, as Gemini may send the error of a stream."""
+    raw = raw.strip()
+    return raw[1:-1] if raw.startswith(b"[") and raw.endswith(b"]") else raw
+
+
 def endpoint(base: str, path: str) -> httpx.URL:
-    """`path` below a root that may already hold the version (`/v1`), or the path's first part."""
+    """`path` below a root that may already hold the version (`/v1`), or the path's first part.
+
+    A query comes from the path only, the root's is dropped.
+    """
     root = httpx.URL(base)
+    path, _, query = path.partition("?")
     have = [part for part in root.path.split("/") if part]
     first, *rest = [part for part in path.split("/") if part]
     if _VERSION.fullmatch(first):
@@ -312,4 +323,4 @@ def endpoint(base: str, path: str) -> httpx.URL:
     elif have and (have[-1] == first or _VERSION.fullmatch(have[-1])):
         have.pop()
     parts = [*have, *([first] if first else []), *rest]
-    return root.copy_with(path="/" + "/".join(parts), query=None, fragment=None)
+    return root.copy_with(path="/" + "/".join(parts), query=query.encode() or None, fragment=None)

@@ -94,6 +94,11 @@ async def test_each_failure_has_its_error(
         ("http://a.b:11434/api", "/api/chat", "http://a.b:11434/api/chat"),
         ("http://a.b:11434/v1", "/api/chat", "http://a.b:11434/api/chat"),
         ("http://a.b/proxy", "/api/chat", "http://a.b/proxy/api/chat"),
+        (
+            "https://a.b/v1beta?key=x",
+            "/v1beta/m:stream?alt=sse",
+            "https://a.b/v1beta/m:stream?alt=sse",
+        ),
     ],
 )
 def test_a_base_url_may_hold_the_version(base: str, path: str, url: str) -> None:

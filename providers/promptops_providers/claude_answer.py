@@ -1,0 +1,144 @@
+"""An answer of Anthropic's Messages API, whole or put together from its stream.
+
+https://platform.claude.com/docs/en/build-with-claude/streaming
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from promptops_providers.claude_request import AFTER, CONTENT, KIND, Asked
+from promptops_providers.errors import MalformedAnswerError, RefusedError
+from promptops_providers.estimates import estimated_usage, reported_usage
+from promptops_providers.json_values import count_at, object_at, text_at
+from promptops_providers.protocol import Completion, CompletionRequest, StopReason, Usage
+from promptops_providers.tool_calls import RawCall, read_calls
+from promptops_providers.wire import Wire
+
+_STOP_REASONS: Mapping[str, StopReason] = {
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "stop_sequence": "stop_sequence",
+    "tool_use": "tool_calls",
+}
+# A delta's type, and the text that it goes on with: of the delta, and of the block.
+_TEXT_DELTAS = {"text_delta": "text", "thinking_delta": "thinking"}
+_PLAIN_BLOCKS = ("text", "tool_use")
+
+
+@dataclass(slots=True)
+class Answer:
+    """What has come so far."""
+
+    wire: Wire
+    _message: dict[str, Any] = field(default_factory=dict)
+    _usage: dict[str, Any] = field(default_factory=dict)
+    _blocks: dict[int, dict[str, Any]] = field(default_factory=dict)
+    _arguments: dict[int, str] = field(default_factory=dict)
+
+    def take_message(self, message: Mapping[str, Any]) -> None:
+        content = message.get("content")
+        if not isinstance(content, list):
+            raise self.wire.malformed("it has no content")
+        self._message.update(message)
+        self._usage.update(object_at(message, "usage"))
+        for index, block in enumerate(content):
+            self._begin_block(index, block)
+
+    def take_event(self, event: Mapping[str, Any]) -> str:
+        """The text that it adds. Events and deltas of types not known are passed over, as the API
+        asks for."""
+        match event.get("type"):
+            case "message_start":
+                self.take_message(object_at(event, "message"))
+            case "content_block_start":
+                self._begin_block(self._index_of(event), event.get("content_block"))
+                return text_at(object_at(event, "content_block"), "text")
+            case "content_block_delta":
+                return self._take_delta(self._index_of(event), object_at(event, "delta"))
+            case "message_delta":
+                self._message.update(object_at(event, "delta"))
+                # Counts are those of the whole so far; one that is missing or null has not changed.
+                usage = object_at(event, "usage").items()
+                self._usage.update({name: value for name, value in usage if value is not None})
+        return ""
+
+    def completion(self, request: CompletionRequest, asked: Asked) -> Completion:
+        stop = text_at(self._message, "stop_reason")
+        if not stop:
+            raise self.wire.malformed("it has no stop reason")
+        if stop == "refusal":
+            details = object_at(self._message, "stop_details")
+            said = text_at(details, "explanation") or text_at(details, "category")
+            raise self.wire.error(RefusedError, vendor_words=said)
+        stop_reason = _STOP_REASONS.get(stop, "end")
+        self._read_arguments(cut_short=stop_reason == "length")
+        blocks = [self._blocks[index] for index in sorted(self._blocks)]
+        text = "".join(text_at(block, "text") for block in blocks if block.get("type") == "text")
+        plain = all(block.get("type") in _PLAIN_BLOCKS for block in blocks)
+        return Completion(
+            text=text,
+            model=text_at(self._message, "model") or asked.body["model"],
+            usage=_usage(self._usage) or estimated_usage(request, text),
+            stop_reason=stop_reason,
+            tool_calls=read_calls(
+                self.wire,
+                [self._call(block) for block in blocks if block.get("type") == "tool_use"],
+            ),
+            vendor_data={} if plain else {KIND: {CONTENT: blocks, AFTER: asked.digest}},
+        )
+
+    def _call(self, block: Mapping[str, Any]) -> RawCall:
+        arguments = block.get("input")
+        if not isinstance(arguments, Mapping):
+            raise self.wire.malformed("a tool call has no object of arguments")
+        return RawCall(text_at(block, "id"), text_at(block, "name"), arguments)
+
+    def _index_of(self, event: Mapping[str, Any]) -> int:
+        index = event.get("index")
+        if not isinstance(index, int):
+            raise self.wire.malformed("a part of it has no index")
+        return index
+
+    def _begin_block(self, index: int, block: Any) -> None:
+        if not isinstance(block, Mapping):
+            raise self.wire.malformed("a part of its content is not an object")
+        self._blocks[index] = dict(block)
+
+    def _take_delta(self, index: int, delta: Mapping[str, Any]) -> str:
+        block, kind = self._blocks.get(index), text_at(delta, "type")
+        if block is None:
+            raise self.wire.malformed("a part of its content goes on that has not begun")
+        if kind in _TEXT_DELTAS:
+            name = _TEXT_DELTAS[kind]
+            block[name] = text_at(block, name) + text_at(delta, name)
+        elif kind == "signature_delta":
+            block["signature"] = text_at(delta, "signature")
+        elif kind == "citations_delta":
+            block["citations"] = [*(block.get("citations") or ()), delta.get("citation")]
+        elif kind == "input_json_delta":
+            begun = self._arguments.get(index, "")
+            self._arguments[index] = begun + text_at(delta, "partial_json")
+        return text_at(delta, "text") if kind == "text_delta" else ""
+
+    def _read_arguments(self, *, cut_short: bool) -> None:
+        """A call in the midst of which the limit was reached is none."""
+        for index, text in self._arguments.items():
+            if not text.strip():
+                continue
+            try:
+                self._blocks[index]["input"] = self.wire.json_object(text)
+            except MalformedAnswerError:
+                if not cut_short:
+                    raise
+                del self._blocks[index]
+
+
+def _usage(reported: Mapping[str, Any]) -> Usage | None:
+    cached = count_at(reported, "cache_read_input_tokens")
+    # The count of the input leaves out what was read from the cache or written to it.
+    prompt = count_at(reported, "input_tokens") + cached
+    prompt += count_at(reported, "cache_creation_input_tokens")
+    return reported_usage(prompt, count_at(reported, "output_tokens"), cached)

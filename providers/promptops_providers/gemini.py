@@ -1,0 +1,192 @@
+"""Gemini by generateContent: https://ai.google.dev/api/generate-content"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from promptops_providers.default_models import DEFAULT_MODELS
+from promptops_providers.errors import BadRequestError, MalformedAnswerError, RefusedError
+from promptops_providers.estimates import estimated_usage, reported_usage
+from promptops_providers.gemini_errors import classify, retry_after
+from promptops_providers.gemini_request import KIND, PARTS, body_of
+from promptops_providers.json_values import count_at, object_at, objects_at, text_at
+from promptops_providers.protocol import (
+    Completion,
+    CompletionRequest,
+    StopReason,
+    StreamEnd,
+    StreamEvent,
+    TextDelta,
+    Usage,
+)
+from promptops_providers.tool_calls import RawCall, read_calls
+from promptops_providers.wire import Dialect, Wire
+
+_MODEL = re.compile(r"(?:(?:models|tunedModels)/)?[\w.@-]+", re.ASCII)
+_STOP_REASONS: Mapping[str, StopReason] = {"STOP": "end", "MAX_TOKENS": "length"}
+_REFUSALS = frozenset(
+    {
+        "SAFETY",
+        "RECITATION",
+        "LANGUAGE",
+        "BLOCKLIST",
+        "PROHIBITED_CONTENT",
+        "SPII",
+        "MODEL_ARMOR",
+        "ESCALATION",
+        "IMAGE_SAFETY",
+        "IMAGE_PROHIBITED_CONTENT",
+        "IMAGE_RECITATION",
+    }
+)
+
+
+def _headers(key: str | None) -> dict[str, str]:
+    return {"x-goog-api-key": key} if key else {}
+
+
+class Gemini:
+    dialect: ClassVar[Dialect] = Dialect(
+        root="https://generativelanguage.googleapis.com",
+        headers=_headers,
+        classify=classify,
+        retry_after=retry_after,
+    )
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    @property
+    def name(self) -> str:
+        return self._wire.provider
+
+    async def complete(self, request: CompletionRequest) -> Completion:
+        model = request.model or DEFAULT_MODELS[KIND]
+        body = await self._wire.answer(self._path(model, "generateContent"), body_of(request))
+        answer = _Answer(self._wire)
+        answer.take(body)
+        return answer.completion(request, model)
+
+    async def stream(self, request: CompletionRequest) -> AsyncGenerator[StreamEvent, None]:
+        model = request.model or DEFAULT_MODELS[KIND]
+        path = self._path(model, "streamGenerateContent?alt=sse")
+        answer = _Answer(self._wire)
+        async with aclosing(self._wire.events(path, body_of(request))) as events:
+            # No event says that it is the last: some send one more after the reason for the end.
+            async for event in events:
+                piece = answer.take(self._wire.json_object(event.data))
+                if piece:
+                    yield TextDelta(piece)
+        if not answer.finish:
+            raise self._wire.cut_off()
+        yield StreamEnd(answer.completion(request, model))
+
+    def _path(self, model: str, method: str) -> str:
+        if not _MODEL.fullmatch(model):
+            raise self._wire.error(BadRequestError, f"{model!r} is no name of a model")
+        named = model if "/" in model else f"models/{model}"
+        return f"/v1beta/{named}:{method}"
+
+
+@dataclass(slots=True)
+class _Answer:
+    """What has come so far: an answer is one chunk, a stream is many."""
+
+    wire: Wire
+    finish: str = ""
+    _finish_message: str = ""
+    _model: str = ""
+    _usage: dict[str, Any] = field(default_factory=dict)
+    _parts: list[dict[str, Any]] = field(default_factory=list)
+
+    def take(self, chunk: Mapping[str, Any]) -> str:
+        """The text that it adds."""
+        if chunk.get("error"):
+            raise self.wire.error_in_stream(chunk)
+        feedback = object_at(chunk, "promptFeedback")
+        if feedback.get("blockReason"):
+            raise self._refused(
+                text_at(feedback, "blockReason"), text_at(feedback, "blockReasonMessage")
+            )
+        self._model = text_at(chunk, "modelVersion") or self._model
+        self._usage.update(object_at(chunk, "usageMetadata"))
+        candidates = objects_at(chunk, "candidates")
+        if not candidates:
+            return ""
+        self.finish = text_at(candidates[0], "finishReason") or self.finish
+        self._finish_message = text_at(candidates[0], "finishMessage") or self._finish_message
+        parts = objects_at(object_at(candidates[0], "content"), "parts")
+        for part in parts:
+            self._keep(part)
+        return "".join(_text_of(part) for part in parts)
+
+    def completion(self, request: CompletionRequest, model: str) -> Completion:
+        if self.finish in _REFUSALS:
+            raise self._refused(self.finish, self._finish_message)
+        if not self.finish:
+            raise self.wire.malformed("it has no candidate that was finished")
+        if self.finish not in _STOP_REASONS:
+            raise self.wire.error(
+                MalformedAnswerError,
+                "the answer cannot be used",
+                _both(self.finish, self._finish_message),
+            )
+        text = "".join(_text_of(part) for part in self._parts)
+        calls = read_calls(
+            self.wire,
+            [self._call(part["functionCall"]) for part in self._parts if "functionCall" in part],
+        )
+        stop_reason = _STOP_REASONS[self.finish]
+        plain = all(
+            len(part) == 1 and ("text" in part or "functionCall" in part) for part in self._parts
+        )
+        return Completion(
+            text=text,
+            model=self._model or model,
+            usage=_usage(self._usage) or estimated_usage(request, text),
+            stop_reason="tool_calls" if calls and stop_reason == "end" else stop_reason,
+            tool_calls=calls,
+            # A signature belongs to its very part.
+            vendor_data={} if plain and not calls else {KIND: {PARTS: self._parts}},
+        )
+
+    def _keep(self, part: Mapping[str, Any]) -> None:
+        """Text that came in pieces becomes one part; one that is signed stays by itself."""
+        last = self._parts[-1] if self._parts else {}
+        is_more = set(part) <= {"text", "thought"} and set(last) == set(part)
+        if is_more and part.get("thought") == last.get("thought"):
+            last["text"] = text_at(last, "text") + text_at(part, "text")
+        elif part and part != {"text": ""}:
+            self._parts.append(dict(part))
+
+    def _call(self, call: Any) -> RawCall:
+        arguments = call.get("args", {}) if isinstance(call, Mapping) else None
+        if not isinstance(arguments, Mapping):
+            raise self.wire.malformed("a function call has no object of arguments")
+        return RawCall(text_at(call, "id"), text_at(call, "name"), arguments)
+
+    def _refused(self, reason: str, message: str) -> RefusedError:
+        return self.wire.error(RefusedError, vendor_words=_both(reason, message))
+
+
+def _both(reason: str, message: str) -> str:
+    return f"{reason}: {message}" if message else reason
+
+
+def _text_of(part: Mapping[str, Any]) -> str:
+    """Of the answer, not of the thoughts that led to it."""
+    return "" if part.get("thought") else text_at(part, "text")
+
+
+def _usage(reported: Mapping[str, Any]) -> Usage | None:
+    # The count of the prompt includes what was read from the cache, but not what tools of Google's
+    # own put in; that of the candidates leaves out the thoughts.
+    return reported_usage(
+        count_at(reported, "promptTokenCount") + count_at(reported, "toolUsePromptTokenCount"),
+        count_at(reported, "candidatesTokenCount") + count_at(reported, "thoughtsTokenCount"),
+        count_at(reported, "cachedContentTokenCount"),
+    )
