@@ -1,5 +1,5 @@
 """The benchmarks: `run.py [--strict] [fetch] [run] [isolation] [memory] [start] [registry]
-[audit_page] [mixed]`.
+[audit_page] [runs] [mixed]`.
 
 Each measures its subject and its baseline in turn within one run, because figures of a shared
 machine compare only then.
@@ -15,7 +15,17 @@ import uvloop
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from bench import audit_page, fetch_rate, isolation, memory, mixed, registry, run_time, start_up
+from bench import (
+    audit_page,
+    fetch_rate,
+    isolation,
+    memory,
+    mixed,
+    registry,
+    run_log,
+    run_time,
+    start_up,
+)
 from bench.figures import Result
 
 BENCHMARKS: dict[str, Callable[[], Coroutine[Any, Any, Result]]] = {
@@ -26,6 +36,7 @@ BENCHMARKS: dict[str, Callable[[], Coroutine[Any, Any, Result]]] = {
     "memory": memory.measure,
     "registry": registry.measure,
     "audit_page": audit_page.measure,
+    "runs": run_log.measure,
     "mixed": mixed.measure,
 }
 
