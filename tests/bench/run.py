@@ -1,5 +1,5 @@
 """The benchmarks: `run.py [--strict] [fetch] [run] [isolation] [memory] [start] [registry]
-[audit_page] [mixed] [gateway]`.
+[audit_page] [runs] [mixed] [gateway]`.
 
 Each measures its subject and its baseline in turn within one run, because figures of a shared
 machine compare only then.
@@ -23,6 +23,7 @@ from bench import (
     memory,
     mixed,
     registry,
+    run_log,
     run_time,
     start_up,
 )
@@ -36,6 +37,7 @@ BENCHMARKS: dict[str, Callable[[], Coroutine[Any, Any, Result]]] = {
     "memory": memory.measure,
     "registry": registry.measure,
     "audit_page": audit_page.measure,
+    "runs": run_log.measure,
     "mixed": mixed.measure,
     "gateway": gateway.measure,
 }

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bench.run_store import fill_runs
 from bench.servers import Server, data_folder, running_platform
 from harness.postgres import running_postgres
 from promptops_platform.app import Platform
@@ -58,19 +59,19 @@ ON CONFLICT (scope) DO UPDATE SET total = audit_counts.total + :entries
 
 @asynccontextmanager
 async def filled_platform(
-    kind: str, *, prompts: int = 0, entries: int = 0
+    kind: str, *, prompts: int = 0, entries: int = 0, runs: int = 0
 ) -> AsyncIterator[Server]:
-    """A platform with that many prompts and audit entries, just started."""
+    """A platform with that many prompts, audit entries and runs, just started."""
     async with AsyncExitStack() as stack:
         data = stack.enter_context(data_folder())
         url = None
         if kind == "postgresql":
             url = await stack.enter_context(running_postgres()).new_database()
-        await _fill(data, url, prompts, entries)
+        await _fill(data, url, prompts, entries, runs)
         yield await stack.enter_async_context(running_platform("serve", data, url))
 
 
-async def _fill(data: Path, url: str | None, prompts: int, entries: int) -> None:
+async def _fill(data: Path, url: str | None, prompts: int, entries: int, runs: int) -> None:
     settings = Settings(data=data, database_url=SecretStr(url) if url else None)
     platform = Platform(settings, SystemClock())
     await platform.prepare()
@@ -82,6 +83,8 @@ async def _fill(data: Path, url: str | None, prompts: int, entries: int) -> None
                     await _insert(transaction.session, batch)
             if entries:
                 await _insert_entries(transaction.session, entries)
+            if runs:
+                await fill_runs(transaction.session, runs)
         await _tidy(platform.database)
     finally:
         await platform.database.close()

@@ -31,4 +31,4 @@ def percentile(histogram: Mapping[int, int], share: float) -> float | None:
 
 def _middle(number: int) -> float:
     """The latency that is as far, in relation, from one end of the bucket as from the other."""
-    return 0.0 if number == NO_TIME else round(2 * GROWTH**number / (GROWTH + 1), 2)
+    return 0.0 if number == NO_TIME else round(2 * GROWTH**number / (GROWTH + 1), 3)

@@ -1,0 +1,181 @@
+"""The table of prices: which one counts, what a call costs, and what a wrong table is told."""
+
+import json
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.platform import RunningPlatform
+from promptops_platform.errors import StartRefused
+from promptops_platform.runs.prices import Price, PriceTable
+from promptops_providers.protocol import Usage
+
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+USAGE = Usage(1_000_000, 1_000_000, estimated=False)
+
+
+def entry(**fields: Any) -> dict[str, Any]:
+    given = {"provider": "p", "model": "m", "input": 1, "output": 2, "valid_from": "2026-01-01"}
+    return {**given, "source": "s", **fields}
+
+
+def table(*entries: dict[str, Any]) -> PriceTable:
+    return PriceTable("v", [Price.model_validate(each) for each in entries])
+
+
+def dollars(prices: PriceTable, model: str = "m", usage: Usage | None = USAGE) -> float | None:
+    nanos = prices.charge("p", model, usage, NOW).nanos
+    return None if nanos is None else nanos / 10**9
+
+
+def test_a_call_costs_by_its_tokens() -> None:
+    prices = table(entry(input=2, cached_input=0.5, output=10))
+    assert dollars(prices) == 12.0
+    assert dollars(prices, usage=Usage(1_000_000, 0, estimated=True, cached_tokens=400_000)) == 1.4
+    assert dollars(table(entry()), usage=Usage(10, 0, estimated=True, cached_tokens=10)) == 1e-05
+    kept = prices.charge("p", "m", USAGE, NOW).price
+    assert kept == {
+        "version": "v",
+        "model": "m",
+        "input": 2.0,
+        "cached_input": 0.5,
+        "output": 10.0,
+        "valid_from": "2026-01-01",
+    }
+
+
+def test_what_is_not_known_is_not_nothing() -> None:
+    prices = table(entry())
+    assert dollars(prices, "another") is None
+    assert dollars(prices, usage=None) is None
+    assert prices.charge("another", "m", USAGE, NOW).nanos is None
+    for provider in ("mock", "ollama"):
+        assert prices.charge(provider, "any", USAGE, NOW).nanos == 0
+        assert prices.charge(provider, "any", None, NOW).nanos == 0
+    own = PriceTable("v", [Price.model_validate(entry(provider="ollama", model="m"))])
+    assert own.charge("ollama", "m", USAGE, NOW).nanos == 3 * 10**9
+    assert own.charge("ollama", "other", USAGE, NOW).nanos is None
+
+
+def test_the_closest_name_counts_and_of_its_prices_the_latest() -> None:
+    prices = table(
+        entry(model="m*", input=1, output=0),
+        entry(model="m-large*", input=2, output=0),
+        entry(model="m-large-1", input=3, output=0),
+        entry(model="m-large-1", input=4, output=0, valid_from="2026-11-25"),
+        entry(model="m-large-1", input=5, output=0, valid_from="2026-11-26"),
+    )
+    assert dollars(prices, "m-small") == 1
+    assert dollars(prices, "m-large-2") == 2
+    assert dollars(prices, "m-large-1") == 4
+    assert prices.charge("p", "m", USAGE, datetime(2025, 12, 31, tzinfo=UTC)).nanos is None
+
+
+def test_long_prompts_may_have_a_price_of_their_own() -> None:
+    prices = table(
+        entry(input=1, output=0), entry(input=3, output=0, min_prompt_tokens=100), entry(model="x")
+    )
+    assert dollars(prices, usage=Usage(99, 0, estimated=False)) == 99e-6
+    assert dollars(prices, usage=Usage(100, 0, estimated=False)) == 300e-6
+    bounded = table(entry(max_prompt_tokens=100), entry(model="m*"))
+    assert dollars(bounded, usage=Usage(100, 0, estimated=False)) == 100e-6
+    assert dollars(bounded, usage=Usage(101, 0, estimated=False)) is None
+
+
+@given(
+    st.integers(0, 10**7),
+    st.integers(0, 10**7),
+    st.integers(0, 10**7),
+    st.decimals(0, 1000, places=6),
+    st.decimals(0, 1000, places=6),
+)
+def test_a_cost_is_rounded_once(
+    prompt: int, cached: int, output: int, price: Decimal, cached_price: Decimal
+) -> None:
+    prices = table(entry(input=price, cached_input=cached_price, output=price))
+    usage = Usage(prompt, output, estimated=False, cached_tokens=min(prompt, cached))
+    read = usage.cached_tokens
+    exact = ((prompt - read + output) * price + read * cached_price) * 1000
+    nanos = prices.charge("p", "m", usage, NOW).nanos
+    assert nanos is not None
+    assert abs(nanos - exact) <= Decimal("0.5")
+
+
+def test_the_table_that_ships_is_sound() -> None:
+    prices = PriceTable.load(None)
+    assert date.fromisoformat(prices.version)
+    seen = set()
+    for each in prices.prices:
+        place = (each.provider, each.model, each.valid_from, each.min_prompt_tokens)
+        assert place not in seen
+        seen.add(place)
+        assert each.cached_input is None or each.cached_input <= each.input
+        assert each.source.startswith("https://") or not each.input
+    for provider, model in (
+        ("openai", "gpt-5-mini-2025-08-07"),
+        ("claude", "claude-sonnet-5-5"),
+        ("gemini", "gemini-2.5-flash"),
+    ):
+        usage = Usage(1000, 1000, estimated=False)
+        nanos = prices.charge(provider, model, usage, NOW).nanos
+        assert nanos is not None
+        assert nanos > 0
+    cached = Usage(1_000_000, 0, estimated=False, cached_tokens=1_000_000)
+    before = prices.charge("claude", "claude-sonnet-5-5", cached, datetime(2026, 10, 6, tzinfo=UTC))
+    assert (before.nanos, prices.charge("claude", "claude-sonnet-5-5", cached, NOW).nanos) == (
+        200_000_000,
+        100_000_000,
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{", "it is not JSON"),
+        ("[]", "the file: "),
+        ('{"version": "1"}', "prices: field required"),
+        (json.dumps({"version": "", "prices": []}), "version: "),
+        (json.dumps({"version": "1", "prices": [entry(input=-1)]}), "prices[0].input: "),
+        (json.dumps({"version": "1", "prices": [entry(inptu=1)]}), "prices[0].inptu: "),
+        (json.dumps({"version": "1", "prices": [entry(valid_from="soon")]}), "valid_from: "),
+        (json.dumps({"version": "1", "prices": [entry(model="a*b")]}), "'*' before its end"),
+        (
+            json.dumps(
+                {"version": "1", "prices": [entry(min_prompt_tokens=2, max_prompt_tokens=1)]}
+            ),
+            "max_prompt_tokens is below",
+        ),
+    ],
+)
+def test_a_wrong_table_is_refused_by_name(tmp_path: Path, content: str, said: str) -> None:
+    file = tmp_path / "prices.json"
+    file.write_text(content)
+    with pytest.raises(StartRefused, match="PROMPTOPS_PRICES") as refused:
+        PriceTable.load(file)
+    assert said in str(refused.value)
+    with pytest.raises(StartRefused, match="can't be read"):
+        PriceTable.load(tmp_path / "missing.json")
+
+
+def test_an_own_table_replaces_the_one_that_ships(tmp_path: Path) -> None:
+    file = tmp_path / "prices.json"
+    file.write_text(json.dumps({"version": "ours", "prices": [entry()]}))
+    prices = PriceTable.load(file)
+    assert (prices.version, [each.provider for each in prices.prices]) == (
+        "ours",
+        ["p", "mock", "ollama"],
+    )
+
+
+async def test_the_table_in_force_can_be_read(platform: RunningPlatform) -> None:
+    answer = (await platform.http.get("/api/prices")).json()["data"]
+    assert answer["version"] == PriceTable.load(None).version
+    assert {"openai", "claude", "gemini", "mock", "ollama"} == {
+        each["provider"] for each in answer["prices"]
+    }
+    assert all(isinstance(each["input"], float) for each in answer["prices"])
