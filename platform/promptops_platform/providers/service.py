@@ -34,6 +34,12 @@ class ProviderService:
         stored = await repository.names(transaction.session, workspaces)
         return [*PROVIDER_NAMES, *(name for name in stored if name not in PROVIDER_NAMES)]
 
+    def check_base_url(self, base_url: str, names: Collection[str]) -> None:
+        """Raises BadRequest where a caller's own address for these providers is not allowed; the
+        mock provider is at none."""
+        if any(name != MOCK for name in names):
+            self._urls.check(base_url)
+
     async def targets(
         self,
         transaction: Transaction,
@@ -52,9 +58,8 @@ class ProviderService:
         Raises BadRequest for an unknown provider and an address that is not allowed,
         SecretUnreadable, and NotFound where the workspace doesn't exist for the caller.
         """
-        # The mock provider is at no address.
-        if base_url and wanted and wanted[0][0] != MOCK:
-            self._urls.check(base_url)
+        if base_url:
+            self.check_base_url(base_url, [name for name, _ in wanted[:1]])
         stored = await self._stored(transaction, workspace_id, [name for name, _ in wanted], actor)
         targets = [self._target(stored.get(name), name, model) for name, model in wanted]
         if targets:

@@ -129,11 +129,16 @@ class WorkflowService:
         )
 
     async def connections(
-        self, transaction: Transaction, row: WorkflowRow, *, actor: Actor
+        self, transaction: Transaction, row: WorkflowRow, *, base_url: str | None, actor: Actor
     ) -> tuple[Connection, ...]:
-        """The workspace's connections that the steps name, for a run; raises BadRequest for a
-        step that can't run any more, and SecretUnreadable."""
+        """The workspace's connections that the steps name, for a run with the caller's `base_url`.
+
+        Raises BadRequest for a step that can't run any more and an address that is not allowed, and
+        SecretUnreadable.
+        """
         definition = await self._parsed(transaction, row.workspace_id, row.steps)
+        if base_url:
+            self._providers.check_base_url(base_url, definition.providers)
         targets = await self._providers.connected(
             transaction, row.workspace_id, definition.providers, actor=actor
         )

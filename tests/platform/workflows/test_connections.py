@@ -79,7 +79,7 @@ async def test_a_definition_names_connections_of_its_workspace_only(
     for wrong in (step(name), step("mock", name)):
         refused = await save(platform, wrong, workspace=elsewhere)
         assert refused.status_code == 400
-        assert f"provider '{name}'" in refused.json()["error"] or "…" in refused.json()["error"]
+        assert f"provider '{name}' is unknown" in refused.json()["error"]
         assert "use one of mock, openai, claude" in refused.json()["error"]
     changed = await platform.http.put(f"/api/workflows/{saved['id']}", json={"steps": [step("x")]})
     assert changed.status_code == 400
@@ -135,6 +135,14 @@ async def test_a_callers_address_does_not_get_the_stored_key(running: RunningPla
         assert (await run(running, asked, base_url=own.url, api_key="sk-mine")).status_code == 200
         assert own.seen.headers["authorization"] == "Bearer sk-mine"
         assert not stored.requests
+
+
+async def test_an_address_that_is_not_allowed_is_refused_before_the_run(
+    platform: RunningPlatform,
+) -> None:
+    refused = await run(platform, step("openai"), base_url="https://evil.example")
+    assert refused.status_code == 400
+    assert refused.json()["error"].startswith("base_url: host evil.example is not allowed")
 
 
 async def test_a_fallback_answers_where_the_first_one_fails(running: RunningPlatform) -> None:
