@@ -56,10 +56,12 @@ async def test_a_chain_is_told_call_by_call() -> None:
 
 async def test_a_stream_is_told_with_its_first_piece() -> None:
     told = Told()
-    async with Gateway(observer=told) as gateway:
-        async with aclosing(gateway.stream(REQUEST, [OVERLOADED, Target("mock")])) as events:
-            async for _event in events:
-                pass
+    async with (
+        Gateway(observer=told) as gateway,
+        aclosing(gateway.stream(REQUEST, [OVERLOADED, Target("mock")])) as events,
+    ):
+        async for _event in events:
+            pass
     assert told.events == [
         "begin mock-fail-overloaded stream",
         "failed: overloaded",
