@@ -446,7 +446,9 @@ def asgi(platform: Platform) -> ASGIApp:
         expose_headers=["etag", "x-request-id", "retry-after"],
     )
     return RequestContext(
-        AllowedHosts(cors, settings.hosts), quiet=_is_fetch, answered=platform.metrics.answered
+        AllowedHosts(cors, settings.hosts),
+        quiet=_is_fetch,
+        answered=platform.metrics.answers.answered,
     )
 
 

@@ -13,29 +13,14 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import Metric
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
-from starlette.types import Scope
 
 from promptops_platform.db.run_tables import RunRow
-from promptops_platform.realtime.fetch import PATH as FETCH_PATH
+from promptops_platform.observability.answer_times import NO_ROUTE, OTHER, AnswerTimes
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
-FETCHING = frozenset({"GET", "HEAD"})
-FETCH_ROUTE = f"{FETCH_PATH}{{key}}"
-NO_ROUTE = "none"
-OTHER = "other"
 # Names that are given by callers: of each kind so many are told apart.
 MOST_NAMES = 100
 LONGEST_NAME = 100
-OUTCOMES = {
-    200: "served",
-    304: "unchanged",
-    400: "bad_request",
-    401: "unauthorized",
-    403: "forbidden",
-    404: "not_found",
-}
-REQUEST_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 RUN_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800)
 
 
@@ -99,16 +84,8 @@ class Metrics:
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
-        self._requests = Histogram(
-            "promptops_http_request_duration_seconds",
-            "Time from a request to the end of its answer.",
-            ("route", "method", "status"),
-            buckets=REQUEST_SECONDS,
-            registry=registry,
-        )
-        self._fetches = Counter(
-            "promptops_fetches", "Prompts that programs fetched.", ("outcome",), registry=registry
-        )
+        self.answers = AnswerTimes()
+        registry.register(self.answers)
         self._events = Counter(
             "promptops_events_sent", "Changes that were sent to watchers.", registry=registry
         )
@@ -130,42 +107,10 @@ class Metrics:
         registry.register(self._read)
         self._sources: list[Source] = []
         self._names = {kind: Names() for kind in ("source", "provider", "model")}
-        self._answered: dict[tuple[str, str, int | None], tuple[Histogram, Counter | None]] = {}
 
     def add(self, source: Source) -> None:
         """Read `source` whenever the metrics are read, from now on."""
         self._sources.append(source)
-
-    def answered(self, scope: Scope, status: int | None, seconds: float) -> None:
-        """Count a request; fetches come thousands of times a second."""
-        route = scope.get("route")
-        if route is not None:
-            path = route.path_format
-        elif scope["path"].startswith(FETCH_PATH) and scope["method"] in FETCHING:
-            path = FETCH_ROUTE
-        else:
-            path = NO_ROUTE
-        found = self._answered.get((path, scope["method"], status))
-        if found is None:
-            found = self._children(path, scope["method"], status)
-        requests, fetches = found
-        requests.observe(seconds)
-        if fetches is not None:
-            fetches.inc()
-
-    def _children(
-        self, path: str, method: str, status: int | None
-    ) -> tuple[Histogram, Counter | None]:
-        """The counters of such a request, kept for the next one."""
-        known = method if method in METHODS else OTHER
-        status_class = f"{status // 100}xx" if status else NO_ROUTE
-        fetches = None
-        if path == FETCH_ROUTE:
-            fetches = self._fetches.labels(OUTCOMES.get(status or 0, OTHER))
-        found = (self._requests.labels(path, known, status_class), fetches)
-        if known is method:
-            self._answered[path, method, status] = found
-        return found
 
     def sent(self) -> None:
         """Count an event that was sent to a watcher."""

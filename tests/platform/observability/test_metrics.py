@@ -252,6 +252,6 @@ async def test_strange_requests_make_no_new_series() -> None:
     metrics = Metrics()
     for number in range(50):
         scope = {"type": "http", "path": f"/{number}", "method": f"M{number}", "headers": []}
-        metrics.answered(scope, 404, 0.1)
+        metrics.answers.answered(scope, 404, 0.1)
     text = (await metrics.exposition()).decode()
     assert text.count(f"{SECONDS}_count{{") == 1
