@@ -60,11 +60,6 @@ class WorkflowDefinition:
     steps: tuple[Step, ...]
 
 
-def display_name(step: Step) -> str:
-    """What a step is called where it must have a name: its own, else its type."""
-    return step.name or step.type
-
-
 def parse_steps(raw: object) -> WorkflowDefinition:
     """Read steps from decoded JSON; raises `DefinitionError` at the first thing that is wrong."""
     if not isinstance(raw, list):

@@ -17,6 +17,7 @@ from promptops_flows.wire import (
     RunFinished,
     RunRequest,
     Started,
+    StepDelta,
     StepFinished,
     StepStarted,
     Unavailable,
@@ -34,6 +35,7 @@ __all__ = [
     "RunFinished",
     "RunRequest",
     "StartedRun",
+    "StepDelta",
     "StepFinished",
     "StepStarted",
 ]
@@ -159,7 +161,7 @@ class StartedRun:
         """
         while True:
             event = await self._connection.receive()
-            if not isinstance(event, StepStarted | StepFinished | RunFinished):
+            if not isinstance(event, RunEvent):
                 raise EngineLost(f"the run engine sent {type(event).__name__} during a run")
             yield event
             if isinstance(event, RunFinished):

@@ -65,8 +65,13 @@ def _render(template: str, incoming: str, variables: Mapping[str, Any]) -> str:
     given = dict(variables)
     if given.get("input") is None:
         given["input"] = incoming
+    return render_bounded(template, given)
+
+
+def render_bounded(template: str, variables: Mapping[str, Any]) -> str:
+    """As `render_template`; raises `StepError` for a text that would grow too long."""
     try:
-        return render_template(template, _Bounded(given, MAX_TEXT_CHARACTERS - len(template)))
+        return render_template(template, _Bounded(variables, MAX_TEXT_CHARACTERS - len(template)))
     except TemplateValueError as error:
         raise StepError(str(error)) from error
 

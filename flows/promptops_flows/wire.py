@@ -5,7 +5,7 @@ One connection carries one run:
     platform → engine        engine → platform
     Ping                     Ready | Unavailable
     RunRequest               Started | Unavailable | Refused
-    Go                       StepStarted, StepFinished, ..., RunFinished
+    Go                       StepStarted, StepDelta, ..., StepFinished, ..., RunFinished
 
 `kind` names the message. Non-ASCII text is escaped, so that any Python string survives the way,
 one with lone surrogates included.
@@ -38,6 +38,9 @@ class Ping:
 class RunRequest:
     """A run to prepare. `steps` and `variables` are as stored and as sent, decoded from JSON.
 
+    With `agent` it is an agent's run, as `agents.read_agent` reads it, and there are no `steps`;
+    with `stream` the text of its models is sent as it comes.
+
     `api_key` stays in memory: it is no part of the repr, of logs, or of what Prefect stores.
     `source` says what asked for the run; `version` is the definition's.
     """
@@ -53,6 +56,9 @@ class RunRequest:
     base_url: str | None = None
     tags: tuple[str, ...] = ()
     source: str = "workflow"
+    # It may hold the secret headers of tools.
+    agent: dict[str, Any] | None = field(default=None, repr=False)
+    stream: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +93,21 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class StepStarted:
-    """`index` counts from 1; `started_at` is RFC 3339 in UTC."""
+    """`index` counts from 1; `started_at` is RFC 3339 in UTC. `input` is a tool's arguments."""
 
     index: int
     name: str
     type: str
     started_at: str
+    input: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StepDelta:
+    """A piece of the text that a model answers in the step `index`, in order."""
+
+    index: int
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +130,18 @@ class StepFinished:
 
 @dataclass(frozen=True, slots=True)
 class RunFinished:
-    """The last message of a run; `output` with status ok, `error` with status error."""
+    """The last message of a run; `output` with status ok, `error` with status error.
+
+    `agent` is what an agent's run brings besides: see `engine.agent_flow`.
+    """
 
     status: Literal["ok", "error"]
     output: str | None = None
     error: str | None = None
+    agent: dict[str, Any] | None = None
 
 
-RunEvent = StepStarted | StepFinished | RunFinished
+RunEvent = StepStarted | StepDelta | StepFinished | RunFinished
 Message = Ping | RunRequest | Go | Ready | Unavailable | Refused | Started | RunEvent
 
 _KINDS: dict[str, type[Message]] = {
@@ -134,6 +153,7 @@ _KINDS: dict[str, type[Message]] = {
     "refused": Refused,
     "started": Started,
     "step_started": StepStarted,
+    "step_delta": StepDelta,
     "step_finished": StepFinished,
     "run_finished": RunFinished,
 }

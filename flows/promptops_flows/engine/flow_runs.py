@@ -22,8 +22,10 @@ from prefect.flow_engine import run_flow_async
 from prefect.states import Crashed, Pending
 from prefect.utilities.urls import url_for
 
-from promptops_flows.definitions import DefinitionError, parse_steps
-from promptops_flows.engine.compiler import CompiledRun, printable
+from promptops_flows.definitions import DefinitionError
+from promptops_flows.engine.compiled_run import CompiledRun
+from promptops_flows.engine.compiler import compile_run
+from promptops_flows.engine.direct_gateway import DirectGateway
 from promptops_flows.engine.identity import EngineIdentity
 from promptops_flows.engine.left_behind import LeftBehind
 from promptops_flows.engine.logs import log
@@ -31,7 +33,7 @@ from promptops_flows.engine.prefect_gate import PREFECT_ERRORS, PrefectGate
 from promptops_flows.engine.runs import Emit, RunRefusedError, RunUnavailableError
 from promptops_flows.engine.settings import EngineSettings
 from promptops_flows.engine.shown_parameters import shown_parameters
-from promptops_flows.redaction import Redactor
+from promptops_flows.engine.step_run import printable
 from promptops_flows.wire import RunFinished, RunRequest
 
 T = TypeVar("T")
@@ -67,6 +69,7 @@ class FlowRuns:
         self, client: PrefectClient, gate: PrefectGate, identity: EngineIdentity, concurrency: int
     ) -> None:
         self._client = client
+        self._tools = httpx.AsyncClient()
         self._gate = gate
         self._identity = identity
         self._turns = asyncio.Semaphore(concurrency)
@@ -78,8 +81,8 @@ class FlowRuns:
     async def prepare(self, request: RunRequest, emit: Emit) -> PreparedRun:
         """Raises `RunRefusedError` or `RunUnavailableError`; then nothing is left in Prefect."""
         try:
-            compiled = CompiledRun(request, parse_steps(request.steps), emit)
-            shown = shown_parameters(request.variables, Redactor([request.api_key]))
+            compiled = compile_run(request, emit, DirectGateway(), self._tools)
+            shown = shown_parameters(request.variables, compiled.redact)
         except (DefinitionError, PrefectException) as error:
             raise RunRefusedError(str(error)) from error
         except RecursionError as error:
