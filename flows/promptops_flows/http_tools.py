@@ -3,68 +3,96 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Self
 
 import httpx
 
 from promptops_flows.agents import HttpTool
 from promptops_flows.json_schemas import findings
 from promptops_flows.tool_urls import ToolUrlError, fill_url, placeholders, value_text
+from promptops_providers.addresses import AddressPolicy, ForbiddenAddress
+from promptops_providers.transport import GuardedTransport, Resolve
 
 # What of a failing answer the model is told.
 _ERROR_CHARACTERS = 2_000
+# Not compressed: a small answer could unpack to a huge one.
+_HEADERS = {
+    "accept": "application/json, text/*;q=0.9, */*;q=0.5",
+    "accept-encoding": "identity",
+    "user-agent": "promptops",
+}
 _QUERY_METHODS = ("GET", "DELETE")
+_TIMEOUTS = {"connect": 5.0, "read": None, "write": None, "pool": 5.0}
 
 
 class ToolError(Exception):
     """A call that brought nothing; the text is for the model, and may hold a secret of the tool."""
 
 
-async def call_tool(client: httpx.AsyncClient, tool: HttpTool, arguments: Mapping[str, Any]) -> str:
+class ToolClient:
+    """A pool of connections for the life of the process, which goes only where the policy allows.
+
+    Not an `httpx.AsyncClient`: that one keeps cookies, and would send those of one workspace's
+    tool along with another's.
+    """
+
+    def __init__(self, policy: AddressPolicy, *, resolve: Resolve | None = None) -> None:
+        self._transport = GuardedTransport(policy, resolve=resolve)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._transport.aclose()
+
+    @asynccontextmanager
+    async def send(self, request: httpx.Request) -> AsyncIterator[httpx.Response]:
+        """The answer, whose body is not read yet; redirects are not followed."""
+        request.extensions = {**request.extensions, "timeout": _TIMEOUTS}
+        response = await self._transport.handle_async_request(request)
+        try:
+            yield response
+        finally:
+            await response.aclose()
+
+
+async def call_tool(client: ToolClient, tool: HttpTool, arguments: Mapping[str, Any]) -> str:
     """The text that the tool answers; raises `ToolError`, before anything was sent where the
     arguments don't fit."""
     # On a thread: the schema and the arguments may be large.
     wrong = await asyncio.to_thread(findings, tool.parameters, dict(arguments))
     if wrong:
         raise ToolError(f"the arguments don't fit the tool's schema: {'; '.join(wrong)}")
-    request = _request(client, tool, arguments)
     try:
-        async with asyncio.timeout(tool.timeout_seconds):
-            return await _answer(client, request, tool)
+        request = _request(tool, arguments)
+        async with asyncio.timeout(tool.timeout_seconds), client.send(request) as response:
+            return await _answer(response, tool)
     except TimeoutError:
         sentence = f"the tool did not answer within {tool.timeout_seconds:g} s"
         raise ToolError(sentence) from None
-    except httpx.HTTPError as error:
+    except (ToolUrlError, ForbiddenAddress) as error:
+        raise ToolError(str(error)) from error
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise ToolError(f"the tool can't be reached ({type(error).__name__})") from error
 
 
-def _request(
-    client: httpx.AsyncClient, tool: HttpTool, arguments: Mapping[str, Any]
-) -> httpx.Request:
-    try:
-        url = fill_url(tool.url, arguments)
-    except ToolUrlError as error:
-        raise ToolError(str(error)) from error
-    rest = {name: arguments[name] for name in arguments.keys() - placeholders(tool.url)}
-    # Not compressed: a small answer could unpack to a huge one.
-    headers = {"accept": "application/json, text/*;q=0.9, */*;q=0.5", **tool.headers}
-    headers["accept-encoding"] = "identity"
+def _request(tool: HttpTool, arguments: Mapping[str, Any]) -> httpx.Request:
+    url = httpx.URL(fill_url(tool.url, arguments))
+    in_url = placeholders(tool.url)
+    rest = {name: value for name, value in sorted(arguments.items()) if name not in in_url}
+    headers = {**_HEADERS, **{name.lower(): value for name, value in tool.headers.items()}}
     if tool.method not in _QUERY_METHODS:
-        return client.build_request(tool.method, url, json=rest, headers=headers)
-    request = client.build_request(tool.method, url, headers=headers)
-    query = {name: value_text(value) for name, value in sorted(rest.items())}
-    if query:
-        request.url = request.url.copy_merge_params(query)
-    return request
+        return httpx.Request(tool.method, url, headers=headers, json=rest)
+    query = {name: value_text(value) for name, value in rest.items()}
+    return httpx.Request(
+        tool.method, url.copy_merge_params(query) if query else url, headers=headers
+    )
 
 
-async def _answer(client: httpx.AsyncClient, request: httpx.Request, tool: HttpTool) -> str:
-    response = await client.send(request, stream=True, follow_redirects=False)
-    try:
-        text = await _bounded_text(response, tool.max_response_bytes)
-    finally:
-        await response.aclose()
+async def _answer(response: httpx.Response, tool: HttpTool) -> str:
+    text = await _bounded_text(response, tool.max_response_bytes)
     if response.is_success:
         return text
     said = f"the tool answered HTTP {response.status_code}"

@@ -11,8 +11,8 @@ from typing import Any
 from promptops_flows.definitions import ModelStep, RenderStep, Step, TransformStep
 from promptops_flows.templates import TemplateValueError, render_template
 from promptops_providers.errors import ProviderError
+from promptops_providers.gateway import Credentials, ModelGateway, Target
 from promptops_providers.protocol import CompletionRequest, Usage
-from promptops_providers.registry import get_provider
 
 # A template that repeats its input can grow without end; this much fits into memory and messages.
 MAX_TEXT_CHARACTERS = 1_048_576
@@ -29,6 +29,7 @@ class StepContext:
     """What all steps of a run share."""
 
     variables: Mapping[str, Any]
+    gateway: ModelGateway = field(repr=False)
     api_key: str | None = field(default=None, repr=False)
     base_url: str | None = None
 
@@ -53,12 +54,13 @@ async def run_step(step: Step, incoming: str, context: StepContext) -> StepOutpu
 
 
 async def _complete(step: ModelStep, incoming: str, context: StepContext) -> StepOutput:
+    credentials = Credentials(context.api_key, context.base_url)
+    target = Target(step.provider, step.model, credentials=credentials)
     try:
-        provider = get_provider(step.provider, api_key=context.api_key, base_url=context.base_url)
-        completion = await provider.complete(CompletionRequest.of_text(incoming, step.model))
+        completion = await context.gateway.complete(CompletionRequest.of_text(incoming), [target])
     except ProviderError as error:
         raise StepError(error.sentence) from error
-    return StepOutput(completion.text, provider.name, completion.model, completion.usage)
+    return StepOutput(completion.text, completion.provider, completion.model, completion.usage)
 
 
 def _render(template: str, incoming: str, variables: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from promptops_platform.addresses import ListenAddress
 from promptops_platform.db.location import PostgresUrl, SqliteFile
+from promptops_providers.addresses import AddressPolicy
 
 DEFAULT_TOKEN = "promptops-dev-token"  # noqa: S105  the SDKs' documented development token
 
@@ -17,6 +18,11 @@ LONGEST_SOCKET_PATH = 100
 
 def _address(value: str) -> str:
     ListenAddress.parse(value)
+    return value
+
+
+def _host_patterns(value: str) -> str:
+    AddressPolicy.of_hosts(value)
     return value
 
 
@@ -71,6 +77,16 @@ class Settings(BaseSettings):
         default="",
         description="Addresses or networks of proxies whose `X-Forwarded-For` and "
         "`X-Forwarded-Proto` are believed, comma-separated.",
+    )
+    provider_hosts: Annotated[str, AfterValidator(_host_patterns), NoDecode] = Field(
+        default="",
+        description="Hosts at which models may be called, comma-separated; `*.example.org` is any "
+        "below that name. By default the vendors' own.",
+    )
+    tool_hosts: Annotated[str, AfterValidator(_host_patterns), NoDecode] = Field(
+        default="",
+        description="Hosts that HTTP tools of agents may call, comma-separated, as in "
+        "`PROMPTOPS_PROVIDER_HOSTS`. By default none, in development loopback.",
     )
     max_body_bytes: int = Field(
         default=4 * 1024 * 1024, ge=1024, description="Longest accepted request body, in bytes."
@@ -139,6 +155,11 @@ class Settings(BaseSettings):
     def proxies(self) -> list[str]:
         """`trusted_proxies` as a list."""
         return _listed(self.trusted_proxies)
+
+    @property
+    def address_policy(self) -> AddressPolicy:
+        """Where models may be called; loopback in development only."""
+        return AddressPolicy.of_hosts(self.provider_hosts, allow_loopback=self.env == "development")
 
     @property
     def registry(self) -> SqliteFile | PostgresUrl:

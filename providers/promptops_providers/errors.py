@@ -2,18 +2,22 @@
 
     ProviderError
     ├── NotAvailableError        the provider has no adapter in this version
+    ├── AddressRefusedError      the address rules forbid the host that was to be called
     ├── AuthenticationError      the vendor refuses the API key
     ├── BadRequestError          the vendor refuses the request as it stands
     │   └── ContextTooLongError  the prompt does not fit into the model's window
     ├── RefusedError             the model declines to answer this content
+    ├── QuotaExceededError       the account's credit or quota is used up
     ├── RateLimitedError         too many requests; `retry_after` when the vendor says it
     ├── OverloadedError          the vendor has no capacity at the moment
+    ├── UnreachableError         no connection to the host came about
     ├── ProviderTimeoutError     no answer within the time allowed
     ├── MalformedAnswerError     the answer is not what the wire format promises
     └── StreamCutOffError        the stream ended before its last event
 
-`code` is for programs and never changes, the text is one sentence for people, and `retryable` says
-whether the same request may succeed a moment later.
+`code` is for programs and never changes, the text is one sentence for people, `retryable` says
+whether the same request may succeed a moment later, and `falls_back` whether another provider may
+succeed with it: then a chain goes on to its next target.
 """
 
 from __future__ import annotations
@@ -26,6 +30,7 @@ class ProviderError(Exception):
 
     code: ClassVar[str] = "provider_error"
     retryable: ClassVar[bool] = False
+    falls_back: ClassVar[bool] = True
 
     def __init__(self, provider: str, sentence: str, *, retry_after: float | None = None) -> None:
         """`retry_after` is in seconds, None when the vendor gave no hint."""
@@ -37,6 +42,12 @@ class ProviderError(Exception):
 
 class NotAvailableError(ProviderError):
     code = "provider_not_available"
+    falls_back = False
+
+
+class AddressRefusedError(ProviderError):
+    code = "address_refused"
+    falls_back = False
 
 
 class AuthenticationError(ProviderError):
@@ -45,14 +56,21 @@ class AuthenticationError(ProviderError):
 
 class BadRequestError(ProviderError):
     code = "bad_request"
+    falls_back = False
 
 
 class ContextTooLongError(BadRequestError):
     code = "context_too_long"
+    falls_back = True
 
 
 class RefusedError(ProviderError):
     code = "refused"
+    falls_back = False
+
+
+class QuotaExceededError(ProviderError):
+    code = "quota_exceeded"
 
 
 class RateLimitedError(ProviderError):
@@ -62,6 +80,11 @@ class RateLimitedError(ProviderError):
 
 class OverloadedError(ProviderError):
     code = "overloaded"
+    retryable = True
+
+
+class UnreachableError(ProviderError):
+    code = "unreachable"
     retryable = True
 
 

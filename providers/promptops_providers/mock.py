@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from promptops_providers.errors import (
     AuthenticationError,
@@ -77,7 +77,7 @@ class MockProvider:
         await asyncio.sleep(_delay_seconds(request.model))
         return _completion_for(request)
 
-    async def stream(self, request: CompletionRequest) -> AsyncIterator[StreamEvent]:
+    async def stream(self, request: CompletionRequest) -> AsyncGenerator[StreamEvent, None]:
         completion = _completion_for(request)
         pieces = _pieces(completion.text)
         failure = _failure_for(request.model)

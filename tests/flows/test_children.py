@@ -52,6 +52,23 @@ def test_the_engine_gets_its_socket_and_prefects_address(tmp_path: Path) -> None
     assert spec.env["PROMPTOPS_ENGINE_DRAIN_SECONDS"] == "30"
     assert spec.env["PREFECT_API_AUTH_STRING"] == SECRET
     assert spec.env["PREFECT_LOGGING_TO_API_ENABLED"] == "false"
+    assert (spec.env["PROMPTOPS_PROVIDER_HOSTS"], spec.env["PROMPTOPS_ENV"]) == ("", "production")
+
+
+def test_the_engine_gets_the_address_rules(tmp_path: Path) -> None:
+    spec = engine_spec(
+        socket=tmp_path / "engine.sock",
+        instance="i",
+        data=tmp_path,
+        prefect_api_url="http://127.0.0.1:4200/api",
+        prefect_auth=None,
+        concurrency=1,
+        drain_seconds=1,
+        provider_hosts="llm.example.org",
+        development=True,
+    )
+    assert spec.env["PROMPTOPS_PROVIDER_HOSTS"] == "llm.example.org"
+    assert spec.env["PROMPTOPS_ENV"] == "development"
 
 
 def test_a_foreign_prefect_keeps_the_parents_own_login(tmp_path: Path) -> None:

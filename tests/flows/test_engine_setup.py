@@ -11,6 +11,7 @@ import pytest
 
 from promptops_flows.engine.settings import EngineSettings, SettingsError, read_settings
 from promptops_flows.engine.socket_file import SocketInUseError, listen_on
+from promptops_providers.addresses import AddressPolicy, HostPattern
 
 NEEDED = {
     "PROMPTOPS_ENGINE_SOCKET": "/run/x.sock",
@@ -27,12 +28,22 @@ def path() -> Iterator[Path]:
 
 
 def test_defaults() -> None:
-    assert read_settings(NEEDED) == EngineSettings(Path("/run/x.sock"), "a1b2", 16, 30.0)
+    assert read_settings(NEEDED) == EngineSettings(
+        Path("/run/x.sock"), "a1b2", 16, 30.0, AddressPolicy(allow_loopback=True)
+    )
 
 
 def test_everything_given() -> None:
-    given = {"PROMPTOPS_ENGINE_CONCURRENCY": "4", "PROMPTOPS_ENGINE_DRAIN_SECONDS": "1.5"}
-    assert read_settings({**NEEDED, **given}) == EngineSettings(Path("/run/x.sock"), "a1b2", 4, 1.5)
+    given = {
+        "PROMPTOPS_ENGINE_CONCURRENCY": "4",
+        "PROMPTOPS_ENGINE_DRAIN_SECONDS": "1.5",
+        "PROMPTOPS_PROVIDER_HOSTS": "*.example.org:8443, llm",
+        "PROMPTOPS_ENV": "production",
+    }
+    hosts = (HostPattern("*.example.org", 8443), HostPattern("llm"))
+    assert read_settings({**NEEDED, **given}) == EngineSettings(
+        Path("/run/x.sock"), "a1b2", 4, 1.5, AddressPolicy(hosts)
+    )
 
 
 @pytest.mark.parametrize(
@@ -45,6 +56,7 @@ def test_everything_given() -> None:
         ("PROMPTOPS_ENGINE_CONCURRENCY", "many"),
         ("PROMPTOPS_ENGINE_DRAIN_SECONDS", "-1"),
         ("PROMPTOPS_ENGINE_DRAIN_SECONDS", "nan"),
+        ("PROMPTOPS_PROVIDER_HOSTS", "http://example.org"),
     ],
 )
 def test_a_wrong_setting_is_named(name: str, value: str) -> None:

@@ -2,11 +2,15 @@ import pytest
 
 from promptops_flows.definitions import ModelStep, RenderStep, TransformStep
 from promptops_flows.steps import MAX_TEXT_CHARACTERS, StepContext, StepError, run_step
+from promptops_providers.pooled_gateway import Gateway
 from promptops_providers.protocol import Usage
+
+# Opens no connection for the mock provider.
+GATEWAY = Gateway()
 
 
 async def render(template: str, incoming: str = "", **variables: object) -> str:
-    output = await run_step(RenderStep("r", template), incoming, StepContext(variables))
+    output = await run_step(RenderStep("r", template), incoming, StepContext(variables, GATEWAY))
     return output.text
 
 
@@ -53,18 +57,20 @@ async def test_a_value_without_json_form_is_a_sentence() -> None:
 )
 async def test_transform(op: str, text: str, expected: str) -> None:
     step = TransformStep("t", op)  # type: ignore[arg-type]
-    assert (await run_step(step, text, StepContext({}))).text == expected
+    assert (await run_step(step, text, StepContext({}, GATEWAY))).text == expected
 
 
 async def test_model_reports_who_answered_and_what_it_took() -> None:
-    output = await run_step(ModelStep("m", "mock", ""), "Hello\nmore", StepContext({}))
+    output = await run_step(ModelStep("m", "mock", ""), "Hello\nmore", StepContext({}, GATEWAY))
     assert output.text == "[mock completion] Hello"
     assert (output.provider, output.model) == ("mock", "mock-1")
     assert output.usage == Usage(3, 6, estimated=True)
 
 
 async def test_a_provider_that_is_not_there_fails_the_step_with_its_sentence() -> None:
-    context = StepContext({}, api_key="sk-secret")
-    with pytest.raises(StepError, match=r"^provider openai is not available in this version") as it:
-        await run_step(ModelStep("m", "openai", "gpt-x"), "a", context)
+    context = StepContext({}, GATEWAY, api_key="sk-secret")
+    with pytest.raises(
+        StepError, match=r"^provider 'watson' is unknown, use one of mock, openai"
+    ) as it:
+        await run_step(ModelStep("m", "watson", "gpt-x"), "a", context)
     assert "sk-secret" not in str(it.value) + repr(context)

@@ -23,6 +23,7 @@ def test_what_a_moment_may_cure_is_retryable() -> None:
     assert retryable == {
         "rate_limited",
         "overloaded",
+        "unreachable",
         "timeout",
         "malformed_answer",
         "stream_cut_off",
@@ -33,3 +34,8 @@ def test_the_text_is_the_sentence() -> None:
     error = errors.RateLimitedError("openai", "provider openai: slow down", retry_after=2.5)
     assert (str(error), error.sentence) == ("provider openai: slow down",) * 2
     assert error.retry_after == 2.5
+
+
+def test_another_provider_is_tried_unless_the_request_is_to_blame() -> None:
+    stays = {error.code for error in tree(errors.ProviderError) if not error.falls_back}
+    assert stays == {"bad_request", "refused", "address_refused", "provider_not_available"}

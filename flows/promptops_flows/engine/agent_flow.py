@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from contextlib import aclosing
 from typing import Any
 
-import httpx
 from prefect.client.schemas.objects import State
 
 from promptops_flows.agents import AgentTask, written_message
 from promptops_flows.engine.compiled_run import CompiledRun, StepFailedError
 from promptops_flows.engine.runs import Emit
 from promptops_flows.engine.step_run import StepPlan
-from promptops_flows.http_tools import ToolError, call_tool
+from promptops_flows.http_tools import ToolClient, ToolError, call_tool
 from promptops_flows.steps import MAX_TEXT_CHARACTERS, StepError, StepOutput, render_bounded
 from promptops_flows.structured import UnfitAnswerError, parse_structured, repair_request
 from promptops_flows.wire import RunFinished, RunRequest, StepDelta
@@ -47,14 +47,14 @@ class AgentRun(CompiledRun):
         task: AgentTask,
         emit: Emit,
         gateway: ModelGateway,
-        tool_client: httpx.AsyncClient,
+        tools: ToolClient,
     ) -> None:
         super().__init__(request, emit, task.secrets)
         self._task = task
         self._variables = request.variables
         self._is_streamed = request.stream
         self._gateway = gateway
-        self._tool_client = tool_client
+        self._tool_client = tools
         self._targets = _targets(request, task)
         self._tools = {tool.name: tool for tool in task.tools}
         self._index = 0
@@ -121,16 +121,17 @@ class AgentRun(CompiledRun):
         if not self._is_streamed:
             return await self._gateway.complete(request, self._targets)
         characters = 0
-        async for event in self._gateway.stream(request, self._targets):
-            if isinstance(event, StreamEnd):
-                return event.completion
-            characters += len(event.text)
-            if characters > MAX_TEXT_CHARACTERS:
-                raise StepError(
-                    f"the answer is longer than {MAX_TEXT_CHARACTERS:,} characters; ask for less, "
-                    "or set max_tokens"
-                )
-            self.emit(StepDelta(index, event.text))
+        async with aclosing(self._gateway.stream(request, self._targets)) as events:
+            async for event in events:
+                if isinstance(event, StreamEnd):
+                    return event.completion
+                characters += len(event.text)
+                if characters > MAX_TEXT_CHARACTERS:
+                    raise StepError(
+                        f"the answer is longer than {MAX_TEXT_CHARACTERS:,} characters; ask for "
+                        "less, or set max_tokens"
+                    )
+                self.emit(StepDelta(index, event.text))
         raise StepError("the model's answer ended without its last event")
 
     def _check_calls(self, completion: Completion, *, is_last: bool) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx
 from prefect.client.schemas.objects import State
 
 from promptops_flows.agents import read_agent
@@ -13,26 +12,33 @@ from promptops_flows.engine.agent_flow import AgentRun
 from promptops_flows.engine.compiled_run import CompiledRun, StepFailedError
 from promptops_flows.engine.runs import Emit
 from promptops_flows.engine.step_run import StepPlan
+from promptops_flows.http_tools import ToolClient
 from promptops_flows.steps import StepContext, run_step
 from promptops_flows.wire import RunFinished, RunRequest
 from promptops_providers.gateway import ModelGateway
 
 
 def compile_run(
-    request: RunRequest, emit: Emit, gateway: ModelGateway, tools: httpx.AsyncClient
+    request: RunRequest, emit: Emit, gateway: ModelGateway, tools: ToolClient
 ) -> CompiledRun:
     """Raises `DefinitionError` for a definition that can't run."""
     if request.agent is not None:
         return AgentRun(request, read_agent(request.agent), emit, gateway, tools)
-    return WorkflowRun(request, parse_steps(request.steps), emit)
+    return WorkflowRun(request, parse_steps(request.steps), gateway, emit)
 
 
 class WorkflowRun(CompiledRun):
     """A workflow: each step's output is the next one's input."""
 
-    def __init__(self, request: RunRequest, definition: WorkflowDefinition, emit: Emit) -> None:
+    def __init__(
+        self,
+        request: RunRequest,
+        definition: WorkflowDefinition,
+        gateway: ModelGateway,
+        emit: Emit,
+    ) -> None:
         super().__init__(request, emit)
-        self._context = StepContext(request.variables, request.api_key, request.base_url)
+        self._context = StepContext(request.variables, gateway, request.api_key, request.base_url)
         self._definition = definition
 
     async def run_steps(self) -> RunFinished:

@@ -25,7 +25,6 @@ from prefect.utilities.urls import url_for
 from promptops_flows.definitions import DefinitionError
 from promptops_flows.engine.compiled_run import CompiledRun
 from promptops_flows.engine.compiler import compile_run
-from promptops_flows.engine.direct_gateway import DirectGateway
 from promptops_flows.engine.identity import EngineIdentity
 from promptops_flows.engine.left_behind import LeftBehind
 from promptops_flows.engine.logs import log
@@ -34,7 +33,9 @@ from promptops_flows.engine.runs import Emit, RunRefusedError, RunUnavailableErr
 from promptops_flows.engine.settings import EngineSettings
 from promptops_flows.engine.shown_parameters import shown_parameters
 from promptops_flows.engine.step_run import printable
+from promptops_flows.http_tools import ToolClient
 from promptops_flows.wire import RunFinished, RunRequest
+from promptops_providers.gateway import ModelGateway
 
 T = TypeVar("T")
 
@@ -66,11 +67,18 @@ class FlowRuns:
     """At most `concurrency` runs execute at a time, the others wait their turn."""
 
     def __init__(
-        self, client: PrefectClient, gate: PrefectGate, identity: EngineIdentity, concurrency: int
+        self,
+        client: PrefectClient,
+        gate: PrefectGate,
+        gateway: ModelGateway,
+        tools: ToolClient,
+        identity: EngineIdentity,
+        concurrency: int,
     ) -> None:
         self._client = client
-        self._tools = httpx.AsyncClient()
         self._gate = gate
+        self._gateway = gateway
+        self._tools = tools
         self._identity = identity
         self._turns = asyncio.Semaphore(concurrency)
         # Holds the open client, which Prefect finds by context; connections know nothing of it.
@@ -81,7 +89,7 @@ class FlowRuns:
     async def prepare(self, request: RunRequest, emit: Emit) -> PreparedRun:
         """Raises `RunRefusedError` or `RunUnavailableError`; then nothing is left in Prefect."""
         try:
-            compiled = compile_run(request, emit, DirectGateway(), self._tools)
+            compiled = compile_run(request, emit, self._gateway, self._tools)
             shown = shown_parameters(request.variables, compiled.redact)
         except (DefinitionError, PrefectException) as error:
             raise RunRefusedError(str(error)) from error
@@ -204,7 +212,9 @@ class FlowRuns:
 
 
 @asynccontextmanager
-async def open_flow_runs(gate: PrefectGate, settings: EngineSettings) -> AsyncIterator[FlowRuns]:
+async def open_flow_runs(
+    gate: PrefectGate, gateway: ModelGateway, tools: ToolClient, settings: EngineSettings
+) -> AsyncIterator[FlowRuns]:
     """One Prefect client for as long as the engine lives; at the end its events are sent off.
 
     Meanwhile the runs that its predecessor left behind are ended.
@@ -213,7 +223,7 @@ async def open_flow_runs(gate: PrefectGate, settings: EngineSettings) -> AsyncIt
     async with AsyncClientContext.get_or_create() as context:
         left_behind = LeftBehind(context.client, gate, identity, settings.lock)
         ending = asyncio.create_task(left_behind.end())
-        runs = FlowRuns(context.client, gate, identity, settings.concurrency)
+        runs = FlowRuns(context.client, gate, gateway, tools, identity, settings.concurrency)
         yield runs
         await runs.settle()
         ending.cancel()

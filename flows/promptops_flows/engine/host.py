@@ -1,4 +1,5 @@
-"""The Prefect half of the engine: its client, its gate, its runs."""
+"""The half of the engine that takes seconds to load: Prefect's client, its gate, the runs, and
+the model gateway and the tools' client that they share."""
 
 from __future__ import annotations
 
@@ -11,6 +12,8 @@ from promptops_flows.engine.logs import take_over_prefect_logging
 from promptops_flows.engine.prefect_gate import PrefectGate
 from promptops_flows.engine.server import EngineServer
 from promptops_flows.engine.settings import EngineSettings
+from promptops_flows.http_tools import ToolClient
+from promptops_providers.pooled_gateway import Gateway
 
 
 @asynccontextmanager
@@ -18,7 +21,11 @@ async def prefect_behind(server: EngineServer, settings: EngineSettings) -> Asyn
     """Inside, the server takes runs whenever Prefect answers."""
     take_over_prefect_logging()
     gate = PrefectGate()
-    async with open_flow_runs(gate, settings) as runs:
+    async with (
+        Gateway(settings.address_policy) as gateway,
+        ToolClient(settings.tool_policy) as tools,
+        open_flow_runs(gate, gateway, tools, settings) as runs,
+    ):
         watch = asyncio.create_task(gate.watch())
         server.runs, server.readiness = runs, gate
         yield

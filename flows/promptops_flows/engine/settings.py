@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from promptops_providers.addresses import HOSTS_SETTING, TOOL_HOSTS_SETTING, AddressPolicy
 
 # Settled before Prefect is loaded. A variable that is set already wins.
 PREFECT_DEFAULTS: Mapping[str, str] = {
@@ -34,6 +36,8 @@ class EngineSettings:
     engine_id: str
     concurrency: int = 16
     drain_seconds: float = 30.0
+    address_policy: AddressPolicy = field(default_factory=AddressPolicy)
+    tool_policy: AddressPolicy = field(default_factory=AddressPolicy.of_tools)
 
     @property
     def lock(self) -> Path:
@@ -59,12 +63,24 @@ def read_settings(environment: Mapping[str, str]) -> EngineSettings:
         engine_id=engine_id,
         concurrency=int(concurrency),
         drain_seconds=_number(environment, "PROMPTOPS_ENGINE_DRAIN_SECONDS", 30.0),
+        address_policy=_policy(environment, HOSTS_SETTING, AddressPolicy.of_hosts),
+        tool_policy=_policy(environment, TOOL_HOSTS_SETTING, AddressPolicy.of_tools),
     )
 
 
 def settle_prefect_defaults() -> None:
     for name, value in PREFECT_DEFAULTS.items():
         os.environ.setdefault(name, value)
+
+
+def _policy(
+    environment: Mapping[str, str], setting: str, policy_of: Callable[..., AddressPolicy]
+) -> AddressPolicy:
+    development = (environment.get("PROMPTOPS_ENV") or "development") == "development"
+    try:
+        return policy_of(environment.get(setting, ""), allow_loopback=development)
+    except ValueError as error:
+        raise SettingsError(f"{setting} is wrong: {error}") from error
 
 
 def _number(environment: Mapping[str, str], name: str, default: float) -> float:

@@ -1,0 +1,139 @@
+"""The gateway that calls vendors: one pooled client for as long as the process lives."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
+from types import TracebackType
+from typing import Self
+
+from promptops_providers.adapters import adapter_for
+from promptops_providers.addresses import AddressPolicy
+from promptops_providers.errors import ProviderError, ProviderTimeoutError
+from promptops_providers.gateway import Target
+from promptops_providers.protocol import (
+    Completion,
+    CompletionRequest,
+    StreamEnd,
+    StreamEvent,
+    TextDelta,
+)
+from promptops_providers.transport import Resolve, Timeouts, guarded_client
+
+
+class Gateway:
+    """Implements `ModelGateway`. It belongs to the event loop on which it is first used.
+
+    A chain goes on to its next target after an error that another provider may not have: see
+    `falls_back` in `errors.py`. It does not after `bad_request`, `refused`, `address_refused` and
+    `provider_not_available`, which are about the request, nor once a piece of a stream was given.
+    Each target gets the whole of the time-outs.
+    """
+
+    def __init__(
+        self,
+        policy: AddressPolicy | None = None,
+        timeouts: Timeouts | None = None,
+        *,
+        resolve: Resolve | None = None,
+    ) -> None:
+        self.policy = policy or AddressPolicy()
+        self._timeouts = timeouts or Timeouts()
+        self._client = guarded_client(self.policy, self._timeouts, resolve=resolve)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+    async def complete(self, request: CompletionRequest, targets: Sequence[Target]) -> Completion:
+        for target in targets[:-1]:
+            try:
+                return await self._complete(request, target)
+            except ProviderError as error:
+                if not error.falls_back:
+                    raise
+        return await self._complete(request, targets[-1])
+
+    async def stream(
+        self, request: CompletionRequest, targets: Sequence[Target]
+    ) -> AsyncGenerator[StreamEvent, None]:
+        for target in targets[:-1]:
+            begun = False
+            try:
+                async with aclosing(self._stream(request, target)) as events:
+                    async for event in events:
+                        begun = True
+                        yield event
+                    return
+            except ProviderError as error:
+                if begun or not error.falls_back:
+                    raise
+        async with aclosing(self._stream(request, targets[-1])) as events:
+            async for event in events:
+                yield event
+
+    async def _complete(self, request: CompletionRequest, target: Target) -> Completion:
+        adapter = adapter_for(target, self._client)
+        waiting = _Waiting(target.provider, self._timeouts, streams=False)
+        async with waiting.limited():
+            completion = await adapter.complete(replace(request, model=target.model))
+        return replace(completion, provider=target.provider)
+
+    async def _stream(
+        self, request: CompletionRequest, target: Target
+    ) -> AsyncGenerator[StreamEvent, None]:
+        adapter = adapter_for(target, self._client)
+        waiting = _Waiting(target.provider, self._timeouts, streams=True)
+        async with aclosing(adapter.stream(replace(request, model=target.model))) as events:
+            while True:
+                async with waiting.limited():
+                    event = await anext(events, None)
+                if isinstance(event, StreamEnd):
+                    yield StreamEnd(replace(event.completion, provider=target.provider))
+                    return
+                assert isinstance(event, TextDelta), "an adapter's stream ends with StreamEnd"
+                waiting.begun = True
+                yield event
+
+
+class _Waiting:
+    """How long a provider may still be waited for; the time of its reader does not count."""
+
+    def __init__(self, provider: str, timeouts: Timeouts, *, streams: bool) -> None:
+        self.begun = not streams
+        self._provider = provider
+        self._timeouts = timeouts
+        self._waited = 0.0
+
+    @asynccontextmanager
+    async def limited(self) -> AsyncIterator[None]:
+        limit = self._timeouts.whole
+        if not self.begun:
+            limit = min(limit, self._timeouts.first_token)
+        began = time.monotonic()
+        clock = asyncio.timeout(limit - self._waited)
+        try:
+            async with clock:
+                yield
+        except TimeoutError as error:
+            if not clock.expired():
+                raise
+            what = "whole answer" if self.begun or limit == self._timeouts.whole else "first token"
+            raise ProviderTimeoutError(
+                self._provider, f"provider {self._provider}: no {what} within {limit:g} seconds"
+            ) from error
+        finally:
+            self._waited += time.monotonic() - began

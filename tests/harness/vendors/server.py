@@ -1,0 +1,216 @@
+"""A small HTTP server that replays scripted answers and remembers what it was asked."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+CUT = object()
+"""In an answer's parts: the connection is reset at this point."""
+
+
+class Hold:
+    """In an answer's parts: nothing more is sent before `release`; `reached` is set then."""
+
+    def __init__(self) -> None:
+        self.reached = asyncio.Event()
+        self._released = asyncio.Event()
+
+    def release(self) -> None:
+        self._released.set()
+
+    async def wait(self) -> None:
+        self.reached.set()
+        await self._released.wait()
+
+
+Part = bytes | Hold | object
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Each part of bytes is one chunk of HTTP's chunked coding. Without `CUT` the body ends well.
+
+    A `raw` answer is its parts alone, without status line and coding, and closes the connection.
+    """
+
+    parts: Sequence[Part] = ()
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    raw: bool = False
+
+    @classmethod
+    def of_json(cls, value: Any, status: int = 200, **headers: str) -> Answer:
+        """Header names are given with underscores for hyphens."""
+        named = {name.replace("_", "-"): text for name, text in headers.items()}
+        return cls(
+            [json.dumps(value).encode()], status, {"content-type": "application/json", **named}
+        )
+
+    @classmethod
+    def of_events(cls, events: Iterable[Any], *, done: str | None = "[DONE]") -> Answer:
+        """Server-sent events: each value as JSON, or with its name as `(name, value)`."""
+        parts = [_event(each) for each in events]
+        if done is not None:
+            parts.append(f"data: {done}\n\n".encode())
+        return cls(parts, headers={"content-type": "text/event-stream"})
+
+    @classmethod
+    def of_lines(cls, values: Iterable[Any]) -> Answer:
+        """One JSON value a line."""
+        parts = [json.dumps(value, ensure_ascii=False).encode() + b"\n" for value in values]
+        return cls(parts, headers={"content-type": "application/x-ndjson"})
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(part for part in self.parts if isinstance(part, bytes))
+
+    def in_portions_of(self, size: int) -> Answer:
+        """The same bytes, cut anew into chunks of `size`."""
+        body = self.body
+        return replace(self, parts=[body[at : at + size] for at in range(0, len(body), size)])
+
+    def cut_after(self, size: int) -> Answer:
+        """The first `size` bytes of the body, then the connection is reset."""
+        return replace(self, parts=[self.body[:size], CUT])
+
+    def ended_after(self, size: int) -> Answer:
+        """The first `size` bytes of the body as if that were all."""
+        return replace(self, parts=[self.body[:size]])
+
+    def held_after(self, count: int) -> tuple[Answer, Hold]:
+        """The first `count` parts, and the others when the hold is released."""
+        hold = Hold()
+        return replace(self, parts=[*self.parts[:count], hold, *self.parts[count:]]), hold
+
+
+@dataclass(frozen=True)
+class SeenRequest:
+    """`headers` have names in lower case."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class FakeVendor:
+    """Answers by its script, in turn; the last answer again and again."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.requests: list[SeenRequest] = []
+        self.connections = 0
+        # Set when a client has hung up, also in the middle of an answer.
+        self.hung_up = asyncio.Event()
+        self._script: deque[Answer] = deque()
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    @property
+    def seen(self) -> SeenRequest:
+        """The last request."""
+        return self.requests[-1]
+
+    def answers(self, *script: Answer) -> None:
+        """Replaces what is left of the script."""
+        self._script = deque(script)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            while (request := await _read(reader)) is not None:
+                self.requests.append(request)
+                if not await self._answer(reader, writer):
+                    break
+        self._tasks.discard(task)
+        self.hung_up.set()
+        writer.close()
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Whether the connection lives on."""
+        answer = self._script.popleft() if len(self._script) > 1 else self._script[0]
+        if not answer.raw:
+            writer.write(_head(answer))
+        for part in answer.parts:
+            if part is CUT:
+                await writer.drain()
+                writer.transport.abort()
+                return False
+            if isinstance(part, Hold):
+                if not await _released(part, reader):
+                    return False
+            elif isinstance(part, bytes) and part:
+                writer.write(part if answer.raw else b"%x\r\n%b\r\n" % (len(part), part))
+                await writer.drain()
+        if not answer.raw:
+            writer.write(b"0\r\n\r\n")
+            await writer.drain()
+        return not answer.raw
+
+
+@asynccontextmanager
+async def fake_vendor(*script: Answer) -> AsyncIterator[FakeVendor]:
+    vendor = FakeVendor()
+    vendor.answers(*script)
+    server = await asyncio.start_server(vendor.serve, "127.0.0.1", 0)
+    vendor.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    try:
+        yield vendor
+    finally:
+        server.close()
+        await vendor.stop()
+        await server.wait_closed()
+
+
+async def _released(hold: Hold, reader: asyncio.StreamReader) -> bool:
+    """False when the client hung up before the release."""
+    gone = asyncio.create_task(reader.read(1))
+    released = asyncio.create_task(hold.wait())
+    done, left = await asyncio.wait([gone, released], return_when=asyncio.FIRST_COMPLETED)
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+    return released in done
+
+
+async def _read(reader: asyncio.StreamReader) -> SeenRequest | None:
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except asyncio.IncompleteReadError:
+        return None
+    first, *lines = head.decode("latin-1").split("\r\n")
+    method, path, _ = first.split(" ")
+    pairs = (line.partition(":") for line in lines if line)
+    headers = {name.lower(): value.strip() for name, _, value in pairs}
+    body = await reader.readexactly(int(headers.get("content-length", "0")))
+    return SeenRequest(method, path, headers, body)
+
+
+def _head(answer: Answer) -> bytes:
+    lines = [f"HTTP/1.1 {answer.status} Scripted", "transfer-encoding: chunked"]
+    lines += [f"{name}: {value}" for name, value in answer.headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+def _event(each: Any) -> bytes:
+    name, value = each if isinstance(each, tuple) else ("", each)
+    prefix = f"event: {name}\n" if name else ""
+    return f"{prefix}data: {json.dumps(value, ensure_ascii=False)}\n\n".encode()

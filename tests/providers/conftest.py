@@ -1,0 +1,19 @@
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+
+from harness.vendors import FakeVendor, fake_vendor
+from promptops_providers.addresses import AddressPolicy
+from promptops_providers.pooled_gateway import Gateway
+
+
+@pytest_asyncio.fixture
+async def vendor() -> AsyncIterator[FakeVendor]:
+    async with fake_vendor() as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def gateway() -> AsyncIterator[Gateway]:
+    async with Gateway(AddressPolicy(allow_loopback=True)) as opened:
+        yield opened
