@@ -32,6 +32,7 @@ __all__ = [
     "EngineLost",
     "EngineRefused",
     "EngineUnavailable",
+    "RunEvent",
     "RunFinished",
     "RunRequest",
     "StartedRun",

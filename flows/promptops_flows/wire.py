@@ -93,7 +93,8 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class StepStarted:
-    """`index` counts from 1; `started_at` is RFC 3339 in UTC. `input` is a tool's arguments."""
+    """`index` counts from 1; `started_at` is RFC 3339 in UTC; `input` is a tool's
+    arguments, as JSON."""
 
     index: int
     name: str
@@ -112,7 +113,8 @@ class StepDelta:
 
 @dataclass(frozen=True, slots=True)
 class StepFinished:
-    """`state` is the name of the task run's state in Prefect; `attempts` counts from 1."""
+    """`state` is the name of the task run's state in Prefect; `attempts` counts from 1; `input` is
+    a tool's arguments, as JSON."""
 
     index: int
     name: str
@@ -126,6 +128,7 @@ class StepFinished:
     provider: str | None = None
     model: str | None = None
     usage: Usage | None = None
+    input: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,4 +139,5 @@ class StepRun:
             provider=output.provider if output else plan.provider,
             model=output.model if output else plan.model,
             usage=output.usage if output else None,
+            input=plan.input,
         )
