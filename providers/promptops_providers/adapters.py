@@ -10,6 +10,9 @@ import httpx
 from promptops_providers.errors import NotAvailableError
 from promptops_providers.gateway import Target
 from promptops_providers.mock import MockProvider
+from promptops_providers.ollama import Ollama
+from promptops_providers.openai import OpenAI
+from promptops_providers.openai_chat import ChatCompletions
 from promptops_providers.protocol import Provider
 from promptops_providers.registry import PROVIDER_NAMES
 from promptops_providers.wire import Dialect, Wire
@@ -23,7 +26,11 @@ class VendorAdapter(Provider, Protocol):
     def __init__(self, wire: Wire) -> None: ...
 
 
-_VENDORS: Mapping[str, type[VendorAdapter]] = {}
+_VENDORS: Mapping[str, type[VendorAdapter]] = {
+    "openai": OpenAI,
+    "ollama": Ollama,
+    "openai-compatible": ChatCompletions,
+}
 
 
 def adapter_for(target: Target, client: httpx.AsyncClient) -> Provider:

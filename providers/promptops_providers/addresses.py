@@ -162,6 +162,8 @@ class AddressPolicy:
             raise ForbiddenAddress(
                 parsed.host, "the address must not hold a user name or a password, give a key"
             )
+        if parsed.port is not None and not 0 < parsed.port < 65536:
+            raise ForbiddenAddress(parsed.host, f"there is no port {parsed.port}, give another")
         host = _canonical(parsed)
         trust = self.trust(host, parsed.port or _default_port(parsed.scheme))
         if trust is Trust.VENDOR and parsed.scheme != "https":

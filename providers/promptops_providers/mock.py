@@ -34,18 +34,17 @@ from promptops_providers.errors import (
     RefusedError,
     StreamCutOffError,
 )
+from promptops_providers.estimates import estimated_usage
 from promptops_providers.protocol import (
     Completion,
     CompletionRequest,
     StreamEnd,
     StreamEvent,
     TextDelta,
-    Usage,
 )
 
 PREFIX = "[mock completion]"
 DEFAULT_MODEL = "mock-1"
-CHARACTERS_PER_TOKEN = 4
 
 _PIECE = 12
 _FAIL = "mock-fail-"
@@ -92,19 +91,13 @@ class MockProvider:
         yield StreamEnd(completion)
 
 
-def estimate_tokens(text: str) -> int:
-    """A rough count for texts whose tokens nobody reported."""
-    return -(-len(text) // CHARACTERS_PER_TOKEN)
-
-
 def _completion_for(request: CompletionRequest) -> Completion:
     prompt = _last_user_message(request)
     text = prompt if request.model == "mock-echo" else _answer(prompt)
-    prompt_tokens = sum(estimate_tokens(message.content) for message in request.messages)
     return Completion(
         text=text,
         model=request.model or DEFAULT_MODEL,
-        usage=Usage(prompt_tokens, estimate_tokens(text), estimated=True),
+        usage=estimated_usage(request, text),
         stop_reason="end",
     )
 

@@ -6,10 +6,11 @@ code, a header, or an exception of the HTTP library.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -38,6 +39,7 @@ from promptops_providers.sse import EventParser, LineSplitter, ServerSentEvent
 
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
 _MAX_ERROR_BYTES = 64 * 1024
+_TAIL_SECONDS = 0.5
 _VERSION = re.compile(r"v\d+\w*", re.ASCII)
 _KEY = re.compile(r"[!-~]+")
 
@@ -58,6 +60,11 @@ def message_of(body: Mapping[str, Any]) -> str:
 def _status_says_it_all(status: int, body: Mapping[str, Any]) -> ErrorClass | None:
     del status, body
     return None
+
+
+def _never(event: object) -> bool:
+    del event
+    return False
 
 
 def _no_hint(body: Mapping[str, Any]) -> float | None:
@@ -103,13 +110,17 @@ class Wire:
         return self.json_object(raw)
 
     async def events(
-        self, path: str, body: Mapping[str, Any]
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        until: Callable[[ServerSentEvent], bool] = _never,
     ) -> AsyncGenerator[ServerSentEvent, None]:
         """POST the body as JSON; the server-sent events of the answer, each as soon as it is whole.
 
-        The stream may end anywhere without an error: whether it was cut off, the adapter must tell
-        by the vendor's last event. Iterate inside `contextlib.aclosing`, because closing this is
-        what closes the connection.
+        The event that `until` tells is the last one; to name it, instead of breaking off, keeps the
+        connection for the next request. The stream may end anywhere without an error: whether it
+        was cut off, the adapter must tell by the vendor's last event. Iterate it inside
+        `contextlib.aclosing`: closing this is what closes the connection.
         """
         parser = EventParser()
         async with self._streamed(path, body) as chunks:
@@ -120,17 +131,26 @@ class Wire:
                     raise self.malformed("its text is not UTF-8") from error
                 for event in events:
                     yield event
+                    if until(event):
+                        await _read_to_end(chunks)
+                        return
 
     async def json_lines(
-        self, path: str, body: Mapping[str, Any]
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        until: Callable[[Mapping[str, Any]], bool] = _never,
     ) -> AsyncGenerator[Mapping[str, Any], None]:
         """As `events`, for an answer of one JSON object a line."""
         splitter = LineSplitter()
         async with self._streamed(path, body) as chunks:
             async for chunk in chunks:
-                for line in splitter.feed(chunk):
-                    if line.strip():
-                        yield self.json_object(line)
+                for line in filter(bytes.strip, splitter.feed(chunk)):
+                    value = self.json_object(line)
+                    yield value
+                    if until(value):
+                        await _read_to_end(chunks)
+                        return
         if splitter.rest.strip():
             # The last line may lack its end, but then it is whole; a part of one is no JSON.
             try:
@@ -271,6 +291,14 @@ class Wire:
             raise self.malformed("it is not HTTP") from error
         except httpx.HTTPError as error:
             raise self.malformed("it is not HTTP as it should be") from error
+
+
+async def _read_to_end(chunks: AsyncIterator[bytes]) -> None:
+    """So that the connection can serve again. The answer is whole: what fails here is no matter."""
+    with suppress(ProviderError, TimeoutError):
+        async with asyncio.timeout(_TAIL_SECONDS):
+            async for _ in chunks:
+                pass
 
 
 def endpoint(base: str, path: str) -> httpx.URL:

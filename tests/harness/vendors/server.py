@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -108,6 +109,7 @@ class FakeVendor:
 
     def __init__(self) -> None:
         self.url = ""
+        self.port = 0
         self.requests: list[SeenRequest] = []
         self.connections = 0
         # Set when a client has hung up, also in the middle of an answer.
@@ -167,11 +169,14 @@ class FakeVendor:
 
 
 @asynccontextmanager
-async def fake_vendor(*script: Answer) -> AsyncIterator[FakeVendor]:
+async def fake_vendor(
+    *script: Answer, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[FakeVendor]:
     vendor = FakeVendor()
     vendor.answers(*script)
-    server = await asyncio.start_server(vendor.serve, "127.0.0.1", 0)
-    vendor.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    server = await asyncio.start_server(vendor.serve, "127.0.0.1", 0, ssl=tls)
+    vendor.port = server.sockets[0].getsockname()[1]
+    vendor.url = f"{'https' if tls else 'http'}://127.0.0.1:{vendor.port}"
     try:
         yield vendor
     finally:

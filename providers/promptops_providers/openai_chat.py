@@ -1,0 +1,250 @@
+"""Chat Completions: OpenAI's earlier wire format, by now the world's.
+
+https://developers.openai.com/api/reference/resources/chat
+Servers differ in what they leave out: usage, ids, the index of a tool call, the last `[DONE]`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from promptops_providers.errors import RefusedError
+from promptops_providers.estimates import estimated_usage
+from promptops_providers.openai_errors import classify
+from promptops_providers.protocol import (
+    Completion,
+    CompletionRequest,
+    Message,
+    StopReason,
+    StreamEnd,
+    StreamEvent,
+    TextDelta,
+    Usage,
+)
+from promptops_providers.sse import ServerSentEvent
+from promptops_providers.strict_schemas import is_strict
+from promptops_providers.tool_calls import RawCall, read_calls
+from promptops_providers.wire import Dialect, Wire
+
+PATH = "/v1/chat/completions"
+_DONE = "[DONE]"
+_STOP_REASONS: Mapping[str, StopReason] = {
+    "length": "length",
+    "tool_calls": "tool_calls",
+    "function_call": "tool_calls",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Flavour:
+    """In what servers differ: the name of the limit, and whether they know the role `developer`."""
+
+    limit: str = "max_tokens"
+    developer: bool = False
+
+
+class ChatCompletions:
+    """Any server that speaks Chat Completions. The base URL must be given, a key need not."""
+
+    dialect: ClassVar[Dialect] = Dialect(root="", needs_key=False, classify=classify)
+    flavour: ClassVar[Flavour] = Flavour()
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    @property
+    def name(self) -> str:
+        return self._wire.provider
+
+    async def complete(self, request: CompletionRequest) -> Completion:
+        body = await self._wire.answer(PATH, _body(request, self.flavour))
+        choice = _first_choice(body)
+        message = choice.get("message") if choice else None
+        if choice is None or not isinstance(message, Mapping):
+            raise self._in_answer(body)
+        answer = _Answer(finish=_text(choice.get("finish_reason")))
+        answer.take(body, {**choice, "delta": message})
+        return answer.completion(self._wire, request)
+
+    async def stream(self, request: CompletionRequest) -> AsyncGenerator[StreamEvent, None]:
+        asked = {
+            **_body(request, self.flavour),
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        answer = _Answer()
+        done = False
+        async with aclosing(self._wire.events(PATH, asked, until=_is_done)) as events:
+            async for event in events:
+                if _is_done(event):
+                    done = True
+                    continue
+                chunk = self._wire.json_object(event.data)
+                if chunk.get("error"):
+                    raise self._wire.error_in_stream(chunk)
+                piece = answer.take(chunk, _first_choice(chunk))
+                if piece:
+                    yield TextDelta(piece)
+        if not (done or answer.finish):
+            raise self._wire.cut_off()
+        yield StreamEnd(answer.completion(self._wire, request))
+
+    def _in_answer(self, body: Mapping[str, Any]) -> Exception:
+        # Some gateways answer an error with status 200.
+        if body.get("error"):
+            return self._wire.error_in_stream(body)
+        return self._wire.malformed("it has no message")
+
+
+@dataclass(slots=True)
+class _Answer:
+    """What has come so far, whole or in pieces."""
+
+    finish: str = ""
+    model: str = ""
+    refusal: str = ""
+    usage: Mapping[str, Any] | None = None
+    pieces: list[str] = field(default_factory=list)
+    calls: list[RawCall] = field(default_factory=list)
+    _by_index: dict[int, RawCall] = field(default_factory=dict)
+
+    def take(self, chunk: Mapping[str, Any], choice: Mapping[str, Any] | None) -> str:
+        """The text in this chunk."""
+        self.model = _text(chunk.get("model")) or self.model
+        if isinstance(chunk.get("usage"), Mapping):
+            self.usage = chunk["usage"]
+        delta = choice.get("delta") if choice else None
+        if choice is None or not isinstance(delta, Mapping):
+            return ""
+        self.finish = _text(choice.get("finish_reason")) or self.finish
+        self.refusal += _text(delta.get("refusal"))
+        for fragment in delta.get("tool_calls") or ():
+            if isinstance(fragment, Mapping):
+                self._take_call(fragment)
+        piece = _text_of_content(delta.get("content"))
+        self.pieces.append(piece)
+        return piece
+
+    def _take_call(self, fragment: Mapping[str, Any]) -> None:
+        function = fragment.get("function")
+        function = function if isinstance(function, Mapping) else {}
+        call = self._call_of(fragment, _text(function.get("name")))
+        call.id = _text(fragment.get("id")) or call.id
+        # A name comes whole, once; servers that repeat it must not double it.
+        call.name = call.name or _text(function.get("name"))
+        arguments = function.get("arguments")
+        if isinstance(arguments, Mapping):
+            call.arguments = arguments
+        elif isinstance(arguments, str) and isinstance(call.arguments, str):
+            call.arguments += arguments
+
+    def _call_of(self, fragment: Mapping[str, Any], name: str) -> RawCall:
+        index = fragment.get("index")
+        if isinstance(index, int) and index in self._by_index:
+            return self._by_index[index]
+        if not isinstance(index, int) and self.calls and not name:
+            return self.calls[-1]
+        call = RawCall()
+        self.calls.append(call)
+        if isinstance(index, int):
+            self._by_index[index] = call
+        return call
+
+    def completion(self, wire: Wire, request: CompletionRequest) -> Completion:
+        text = "".join(self.pieces)
+        if self.refusal or self.finish == "content_filter":
+            raise wire.error(RefusedError, vendor_words=self.refusal)
+        calls = read_calls(wire, self.calls)
+        stop = "tool_calls" if calls else _STOP_REASONS.get(self.finish, "end")
+        return Completion(
+            text=text,
+            model=self.model or request.model,
+            usage=_usage(self.usage) or estimated_usage(request, text),
+            stop_reason=stop,
+            tool_calls=calls,
+        )
+
+
+def _is_done(event: ServerSentEvent) -> bool:
+    return event.data.strip() == _DONE
+
+
+def _body(request: CompletionRequest, flavour: Flavour) -> dict[str, Any]:
+    body: dict[str, Any] = {"messages": [_message(each, flavour) for each in request.messages]}
+    if request.model:
+        body["model"] = request.model
+    for name, value in request.parameters.items():
+        if value is not None:
+            body[flavour.limit if name == "max_tokens" else name] = value
+    if request.tools:
+        body["tools"] = [
+            {
+                "type": "function",
+                "function": {
+                    "name": tool.name,
+                    "description": tool.description,
+                    "parameters": tool.parameters,
+                },
+            }
+            for tool in request.tools
+        ]
+        body["tool_choice"] = request.tool_choice
+    if request.output_schema is not None:
+        body["response_format"] = {
+            "type": "json_schema",
+            "json_schema": {
+                "name": "answer",
+                "schema": request.output_schema,
+                "strict": is_strict(request.output_schema),
+            },
+        }
+    return body
+
+
+def _message(message: Message, flavour: Flavour) -> dict[str, Any]:
+    role = "system" if message.role == "developer" and not flavour.developer else message.role
+    written: dict[str, Any] = {"role": role, "content": message.content}
+    if message.tool_calls:
+        written["tool_calls"] = [
+            {
+                "id": call.id,
+                "type": "function",
+                "function": {"name": call.name, "arguments": json.dumps(dict(call.arguments))},
+            }
+            for call in message.tool_calls
+        ]
+    if role == "tool":
+        written["tool_call_id"] = message.tool_call_id
+    return written
+
+
+def _first_choice(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    choices = body.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices else None
+    return first if isinstance(first, Mapping) else None
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _text_of_content(content: Any) -> str:
+    """The text, also of servers that send a list of parts."""
+    if isinstance(content, list):
+        return "".join(_text(part.get("text")) for part in content if isinstance(part, Mapping))
+    return _text(content)
+
+
+def _usage(reported: Mapping[str, Any] | None) -> Usage | None:
+    if reported is None:
+        return None
+    prompt, output = reported.get("prompt_tokens"), reported.get("completion_tokens")
+    if not isinstance(prompt, int) or not isinstance(output, int):
+        return None
+    details = reported.get("prompt_tokens_details")
+    cached = details.get("cached_tokens") if isinstance(details, Mapping) else 0
+    return Usage(prompt, output, estimated=False, cached_tokens=cached or 0)
