@@ -28,7 +28,12 @@ _TIMEOUTS = {"connect": 5.0, "read": None, "write": None, "pool": 5.0}
 
 
 class ToolError(Exception):
-    """A call that brought nothing; the text is for the model, and may hold a secret of the tool."""
+    """A call that brought nothing. `summary` says so without quoting; the text, for the model, may
+    go on with what was quoted, and hold a secret of the tool."""
+
+    def __init__(self, summary: str, quoted: str = "") -> None:
+        super().__init__(f"{summary}: {quoted}" if quoted else summary)
+        self.summary = summary
 
 
 class ToolClient:
@@ -64,7 +69,7 @@ async def call_tool(client: ToolClient, tool: HttpTool, arguments: Mapping[str, 
     # On a thread: the schema and the arguments may be large.
     wrong = await asyncio.to_thread(findings, tool.parameters, dict(arguments))
     if wrong:
-        raise ToolError(f"the arguments don't fit the tool's schema: {'; '.join(wrong)}")
+        raise ToolError("the arguments don't fit the tool's schema", "; ".join(wrong))
     try:
         request = _request(tool, arguments)
         async with asyncio.timeout(tool.timeout_seconds), client.send(request) as response:
@@ -98,7 +103,7 @@ async def _answer(response: httpx.Response, tool: HttpTool) -> str:
     said = f"the tool answered HTTP {response.status_code}"
     if response.is_redirect:
         raise ToolError(f"{said}, and redirects are not followed")
-    raise ToolError(f"{said}: {text[:_ERROR_CHARACTERS]}" if text else said)
+    raise ToolError(said, text[:_ERROR_CHARACTERS])
 
 
 async def _bounded_text(response: httpx.Response, limit: int) -> str:

@@ -21,7 +21,14 @@ MAX_RUN_CHARACTERS = 8 * MAX_TEXT_CHARACTERS
 
 
 class StepError(Exception):
-    """A step that failed; one sentence, which may still hold a secret of the run."""
+    """A step that failed; one sentence, which may still hold a secret of the run.
+
+    `shown` is what Prefect shows of it: the sentence, unless that quotes from the run's texts.
+    """
+
+    def __init__(self, sentence: str, shown: str | None = None) -> None:
+        super().__init__(sentence)
+        self.shown = sentence if shown is None else shown
 
 
 @dataclass(frozen=True, slots=True)

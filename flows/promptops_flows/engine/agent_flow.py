@@ -180,10 +180,10 @@ class AgentRun(CompiledRun):
         try:
             if tool is None:
                 known = ", ".join(self._tools) or "none"
-                raise ToolError(f"there is no tool {call.name!r}; the tools are: {known}")
+                raise ToolError("there is no such tool", f"{call.name!r}; the tools are: {known}")
             return await call_tool(self._tool_client, tool, call.arguments)
         except ToolError as error:
-            raise StepError(str(error)) from error
+            raise StepError(str(error), shown=error.summary) from error
 
     async def _answered(
         self,
@@ -212,11 +212,9 @@ class AgentRun(CompiledRun):
         try:
             return await _parsed(schema, text)
         except UnfitAnswerError as error:
-            sentence = self.redact(str(error))
-            raise StepFailedError(
-                f"step {self._index} (model): the answer does not fit output_schema, also after "
-                f"one repair: {sentence}"
-            ) from error
+            where = f"step {self._index} (model)"
+            said = f"{where}: the answer does not fit output_schema, also after one repair"
+            raise StepFailedError(f"{said}: {self.redact(str(error))}", shown=said) from error
 
     async def _must(
         self,
@@ -231,7 +229,7 @@ class AgentRun(CompiledRun):
         plan = StepPlan(self._next_index(), name, kind, work, provider=provider, model=model)
         run, state = await self.step(plan, after)
         if run.output is None:
-            raise StepFailedError(run.failure)
+            raise StepFailedError(*run.failure)
         return state
 
     def _next_index(self) -> int:

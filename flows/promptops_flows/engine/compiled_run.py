@@ -30,7 +30,11 @@ def flow_name(workspace: str, key: str) -> str:
 
 
 class StepFailedError(Exception):
-    """A step failed, and the run with it; the text names the step."""
+    """A step failed, and the run with it; the text names the step. `shown` as in `StepError`."""
+
+    def __init__(self, sentence: str, shown: str | None = None) -> None:
+        super().__init__(sentence)
+        self.shown = sentence if shown is None else shown
 
 
 class CompiledRun(ABC):
@@ -87,7 +91,7 @@ class CompiledRun(ABC):
             result = await self.run_steps()
         except StepFailedError as error:
             self._end(RunFinished("error", error=str(error)))
-            return Failed(message=printable(str(error), MESSAGE_CHARACTERS))
+            return Failed(message=printable(error.shown, MESSAGE_CHARACTERS))
         self._end(result)
         # A state of our own making: returning the text would hand it to Prefect.
         return Completed(message=f"Steps completed: {self.steps}")

@@ -47,7 +47,7 @@ class WorkflowRun(CompiledRun):
         for index, step in enumerate(self._definition.steps, 1):
             run, state = await self.step(self._plan(index, step, text), after)
             if run.output is None:
-                raise StepFailedError(run.failure)
+                raise StepFailedError(*run.failure)
             text, after = run.output.text, [state]
         return RunFinished("ok", output=text)
 

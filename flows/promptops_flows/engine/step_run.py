@@ -56,6 +56,7 @@ class StepRun:
     def __init__(self, plan: StepPlan, redact: Redactor) -> None:
         self.output: StepOutput | None = None
         self.error: str | None = None
+        self._shown_error = ""
         self._plan = plan
         self._redact = redact
         self.name = redact(plan.name or plan.type)
@@ -66,9 +67,10 @@ class StepRun:
         self._started_clock = self._ended_clock = 0.0
 
     @property
-    def failure(self) -> str:
-        """The sentence that says which step failed, and why."""
-        return f"step {self._plan.index} ({self.name}): {self.error}"
+    def failure(self) -> tuple[str, str]:
+        """Which step failed, and why: for the caller, and for Prefect."""
+        where = f"step {self._plan.index} ({self.name})"
+        return f"{where}: {self.error}", f"{where}: {self._shown_error or self.error}"
 
     async def execute(self, after: Sequence[State[Any]], emit: Emit) -> State[Any]:
         """Run as a Prefect task, drawn in its graph behind the steps whose states are `after`,
@@ -97,16 +99,17 @@ class StepRun:
             try:
                 self.output = await self._plan.work()
             except StepError as error:
-                self.error = self._redact(str(error))
+                self.error, self._shown_error = self._redact(str(error)), self._redact(error.shown)
             # Whatever a step's code raises would be shown by Prefect as it is, secrets included.
             except Exception as error:  # noqa: BLE001
                 self.error = f"internal error ({type(error).__name__}), see the engine's log"
+                self._shown_error = self.error
                 self._log_unexpected(error)
             finally:
                 self._ended_clock = time.perf_counter()
             if self.error is None:
                 return Completed()
-            return Failed(message=printable(self.error, MESSAGE_CHARACTERS))
+            return Failed(message=printable(self._shown_error, MESSAGE_CHARACTERS))
 
         return step
 

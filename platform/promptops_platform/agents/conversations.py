@@ -22,7 +22,7 @@ from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import Conflict, NotFound
 from promptops_platform.ids import new_id
 from promptops_platform.runs.executor import RunFollower, RunOutcome
-from promptops_platform.runs.service import RunLog, storable
+from promptops_platform.runs.service import RunLog
 from promptops_providers.protocol import Message
 
 
@@ -103,10 +103,10 @@ class ConversationService:
                     position=position,
                     run_id=run_id,
                     role=turn["role"],
-                    content=storable(turn["content"]),
-                    tool_calls=storable_json(turn.get("tool_calls", [])),
-                    tool_call_id=storable(turn.get("tool_call_id", "")),
-                    vendor_data=storable_json(turn.get("vendor_data", {})),
+                    content=turn["content"],
+                    tool_calls=turn.get("tool_calls", []),
+                    tool_call_id=turn.get("tool_call_id", ""),
+                    vendor_data=turn.get("vendor_data", {}),
                     created_at=now,
                 )
             )
@@ -196,17 +196,6 @@ class TakenConversation(RunFollower):
     async def close(self, transaction: Transaction, outcome: RunOutcome) -> None:
         turns = (outcome.end.agent or {}).get("turns", []) if outcome.end.status == "ok" else []
         await self._conversations.end(transaction, self._seen, self._run_id, turns)
-
-
-def storable_json(value: Any) -> Any:
-    """As `storable`, for every text in a JSON value."""
-    if isinstance(value, str):
-        return storable(value)
-    if isinstance(value, list):
-        return [storable_json(each) for each in value]
-    if isinstance(value, dict):
-        return {storable(name): storable_json(each) for name, each in value.items()}
-    return value
 
 
 def _message(row: ConversationMessageRow) -> Message:

@@ -28,11 +28,12 @@ from promptops_platform.workspaces.service import WorkspaceService
 
 router = APIRouter(prefix="/api/agents", tags=["agents"])
 
+EXAMPLE_EVENT = 'event: delta\ndata: {"step":2,"text":"No, it"}\n\n'
 STREAMED: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The answer, or with `stream` the events `start`, `delta`, `tool_call`, "
         "`tool_result`, `usage`, `result` and `error`, whose data is JSON.",
-        "content": {MEDIA_TYPE: {"schema": {"type": "string"}}},
+        "content": {MEDIA_TYPE: {"schema": {"type": "string", "examples": [EXAMPLE_EVENT]}}},
     }
 }
 

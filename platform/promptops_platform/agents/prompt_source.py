@@ -81,7 +81,8 @@ class PromptSource:
         if not versions:
             raise NotFound(
                 f"prompt_ref: agent {agent.key!r} uses version {label!r} of prompt "
-                f"{served.key!r}, which is not found; GET /api/prompts/{served.prompt_id}/versions lists them"
+                f"{served.key!r}, which is not found; GET /api/prompts/{served.prompt_id}/versions "
+                "lists them"
             )
         return _found(versions[0])
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from promptops_flows.agents import written_message
 from promptops_flows.ecmascript import json_text
-from promptops_providers.mock import estimate_tokens
+from promptops_providers.estimates import estimate_tokens
 from promptops_providers.protocol import Message
 
 

@@ -1,6 +1,7 @@
 """Takes a run through the engine and keeps the run log up to date on the way."""
 
 import asyncio
+import dataclasses
 import math
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -20,7 +21,7 @@ from promptops_flows.engine_client import (
 )
 from promptops_platform.db.unit_of_work import Database, Transaction
 from promptops_platform.errors import BadRequest, DatabaseUnavailable, EngineNotReady
-from promptops_platform.runs.service import NewRun, RunLog
+from promptops_platform.runs.service import NewRun, RunLog, storable_json
 
 log = structlog.get_logger(__name__)
 
@@ -199,7 +200,8 @@ class RunExecutor:
         follower.opened(outcome)
         try:
             await started.go()
-            async for event in started.events():
+            async for each in started.events():
+                event = _plain(each)
                 follower.happened(event)
                 if isinstance(event, StepFinished):
                     outcome.steps.append(event)
@@ -258,3 +260,9 @@ class RunExecutor:
 
 def _outcome(request: RunRequest, started: StartedRun, end: RunFinished) -> RunOutcome:
     return RunOutcome(request.run_id, started.flow_run_id, started.flow_run_url, end)
+
+
+def _plain(event: RunEvent) -> RunEvent:
+    """The event with texts that can be stored and sent: a model may answer half a character."""
+    fields = {item.name: getattr(event, item.name) for item in dataclasses.fields(event)}
+    return replace(event, **storable_json(fields))

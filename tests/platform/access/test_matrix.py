@@ -100,6 +100,16 @@ PUT    /api/workflows/{workflow_id}                  401 401 | 403 200 200 403 2
 DELETE /api/workflows/{workflow_id}                  401 401 | 403 200 200 403 200 | 403 200 200 403 404
 POST   /api/workflows/{workflow_id}/run              401 401 | 200 200 200 403 200 | 200 200 200 403 404
 
+GET    /api/agents                                   401 401 | 200 200 200 403 200 | 200 200 200 403 404
+POST   /api/agents                                   401 401 | 403 200 200 403 200 | 403 200 200 403 404
+GET    /api/agents/{agent_id}                        401 401 | 200 200 200 403 200 | 200 200 200 403 404
+PUT    /api/agents/{agent_id}                        401 401 | 403 200 200 403 200 | 403 200 200 403 404
+DELETE /api/agents/{agent_id}                        401 401 | 403 200 200 403 200 | 403 200 200 403 404
+POST   /api/agents/{agent_id}/run                    401 401 | 200 200 200 403 200 | 200 200 200 403 404
+GET    /api/agents/{agent_id}/conversations          401 401 | 200 200 200 403 200 | 200 200 200 403 404
+GET    /api/agents/{agent_id}/conversations/{conversation_id} 401 401 | 200 200 200 403 200 | 200 200 200 403 404
+DELETE /api/agents/{agent_id}/conversations/{conversation_id} 401 401 | 403 200 200 403 200 | 403 200 200 403 404
+
 GET    /api/runs                                     401 401 | 200 200 200 403 200 | -
 GET    /api/runs/stats                               401 401 | 200 200 200 403 200 | -
 GET    /api/runs/{run_id}                            401 401 | 200 200 200 403 200 | 200 200 200 403 404
@@ -126,6 +136,8 @@ PARAMETERS: dict[str, places.Maker] = {
     "prompt_id": places.prompt,
     "key": places.served_key,
     "workflow_id": places.workflow,
+    "agent_id": places.agent,
+    "conversation_id": places.conversation,
     "run_id": places.run,
 }
 # As PARAMETERS, for routes that delete the whole place.
@@ -171,12 +183,15 @@ BODIES: dict[tuple[str, str], Body | dict[str, Any]] = {
     ("PUT", "/api/prompts/{prompt_id}/rollout"): {"enabled": True},
     ("POST", "/api/workflows"): _in_place,
     ("PUT", "/api/workflows/{workflow_id}"): {"name": "edited"},
+    ("POST", "/api/agents"): _in_place,
+    ("PUT", "/api/agents/{agent_id}"): {"name": "edited"},
 }
 # Routes that take the workspace as a parameter.
 QUERIES = {
     ("GET", "/api/keys"),
     ("GET", "/api/prompts"),
     ("GET", "/api/workflows"),
+    ("GET", "/api/agents"),
     ("GET", "/api/sdk/prompts/{key}"),
     ("HEAD", "/api/sdk/prompts/{key}"),
     ("WS", "/ws"),
@@ -321,7 +336,14 @@ async def test_no_list_holds_anything_of_a_workspace_that_is_closed_to_the_calle
     world: dict[str, Place], row: Row
 ) -> None:
     place = world["restricted"]
-    for maker in (places.prompt, places.workflow, places.run, places.api_key, places.served_key):
+    for maker in (
+        places.prompt,
+        places.workflow,
+        places.agent,
+        places.run,
+        places.api_key,
+        places.served_key,
+    ):
         await place.shared(maker)
     async with (
         place.platform.watch(
