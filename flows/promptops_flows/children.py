@@ -111,6 +111,7 @@ def engine_spec(
     concurrency: int,
     drain_seconds: float,
     provider_hosts: str = "",
+    tool_hosts: str = "",
     development: bool = False,
 ) -> ChildSpec:
     """The run engine: takes runs on the Unix socket `socket`, at most `concurrency` at once.
@@ -118,8 +119,8 @@ def engine_spec(
     `instance` is the platform's identity, whose end becomes the engine's. The engine tags its runs
     in Prefect with it, and ends those that were under way when the one before it was killed.
 
-    `provider_hosts` are those that models may be called at, as in `AddressPolicy.of_hosts`; in
-    development loopback is allowed as well.
+    `provider_hosts` are those that models may be called at, `tool_hosts` those of HTTP tools, both
+    as in `AddressPolicy.of_hosts`; in development loopback is allowed as well.
 
     On SIGTERM it lets running ones finish for up to `drain_seconds`. `prefect_auth` is
     `user:password` of the Prefect API; with None the parent's own Prefect variables count.
@@ -133,6 +134,7 @@ def engine_spec(
         "PROMPTOPS_ENGINE_CONCURRENCY": str(concurrency),
         "PROMPTOPS_ENGINE_DRAIN_SECONDS": f"{drain_seconds:g}",
         "PROMPTOPS_PROVIDER_HOSTS": provider_hosts,
+        "PROMPTOPS_TOOL_HOSTS": tool_hosts,
         "PROMPTOPS_ENV": "development" if development else "production",
         "PREFECT_API_URL": prefect_api_url,
         "PREFECT_HOME": str(home),

@@ -86,11 +86,6 @@ class WorkflowDefinition:
         )
 
 
-def display_name(step: Step) -> str:
-    """What a step is called where it must have a name: its own, else its type."""
-    return step.name or step.type
-
-
 def parse_steps(raw: object, connections: Collection[str] = ()) -> WorkflowDefinition:
     """Read steps from decoded JSON; raises `DefinitionError` at the first thing that is wrong.
 

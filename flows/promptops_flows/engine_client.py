@@ -20,6 +20,7 @@ from promptops_flows.wire import (
     RunFinished,
     RunRequest,
     Started,
+    StepDelta,
     StepFinished,
     StepStarted,
     Unavailable,
@@ -36,9 +37,11 @@ __all__ = [
     "EngineLost",
     "EngineRefused",
     "EngineUnavailable",
+    "RunEvent",
     "RunFinished",
     "RunRequest",
     "StartedRun",
+    "StepDelta",
     "StepFinished",
     "StepStarted",
 ]
@@ -181,7 +184,7 @@ class StartedRun:
         """
         while True:
             event = await self._connection.receive()
-            if not isinstance(event, StepStarted | StepFinished | RunFinished):
+            if not isinstance(event, RunEvent):
                 raise EngineLost(f"the run engine sent {type(event).__name__} during a run")
             yield event
             if isinstance(event, RunFinished):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from promptops_flows.bounded_templates import (
 )
 from promptops_flows.definitions import ModelChoice, ModelStep, RenderStep, Step, TransformStep
 from promptops_flows.templates import TemplateValueError
-from promptops_flows.wire import Connection
+from promptops_flows.wire import Connection, RunRequest
 from promptops_providers.errors import ProviderError
 from promptops_providers.gateway import Credentials, ModelGateway, Target
 from promptops_providers.own_credentials import with_own
@@ -25,26 +25,36 @@ MAX_RUN_CHARACTERS = 8 * MAX_TEXT_CHARACTERS
 
 
 class StepError(Exception):
-    """A step that failed; one sentence, which may still hold a secret of the run."""
+    """A step that failed; one sentence, which may still hold a secret of the run.
+
+    `shown` is what Prefect shows of it: the sentence, unless that quotes from the run's texts.
+    """
+
+    def __init__(self, sentence: str, shown: str | None = None) -> None:
+        super().__init__(sentence)
+        self.shown = sentence if shown is None else shown
 
 
 @dataclass(frozen=True, slots=True)
-class StepContext:
-    """What all steps of a run share.
+class Reach:
+    """How a run reaches its providers.
 
     `connections` are stored ones by the name of their provider. The caller's own `api_key` and
     `base_url` are for the provider that a step names first.
     """
 
-    variables: Mapping[str, Any]
-    gateway: ModelGateway = field(repr=False)
     api_key: str | None = field(default=None, repr=False)
     base_url: str | None = None
     connections: Mapping[str, Connection] = field(default_factory=dict)
 
-    def targets(self, step: ModelStep) -> list[Target]:
-        """What the step tries, in this order."""
-        first, *others = [self._target(choice) for choice in step.choices]
+    @classmethod
+    def of(cls, request: RunRequest) -> Reach:
+        connections = {each.provider: each for each in request.connections}
+        return cls(request.api_key, request.base_url, connections)
+
+    def targets(self, choices: Sequence[ModelChoice]) -> list[Target]:
+        """What is tried, in this order."""
+        first, *others = [self._target(choice) for choice in choices]
         return [with_own(first, self.api_key, self.base_url), *others]
 
     def _target(self, choice: ModelChoice) -> Target:
@@ -53,6 +63,15 @@ class StepContext:
             return Target(choice.provider, choice.model, choice.provider)
         credentials = Credentials(known.api_key, known.base_url)
         return Target(choice.provider, choice.model or known.model, known.kind, credentials)
+
+
+@dataclass(frozen=True, slots=True)
+class StepContext:
+    """What all steps of a run share."""
+
+    variables: Mapping[str, Any]
+    gateway: ModelGateway = field(repr=False)
+    reach: Reach = Reach()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +97,7 @@ async def run_step(step: Step, incoming: str, context: StepContext) -> StepOutpu
 async def _complete(step: ModelStep, incoming: str, context: StepContext) -> StepOutput:
     try:
         completion = await context.gateway.complete(
-            CompletionRequest.of_text(incoming), context.targets(step)
+            CompletionRequest.of_text(incoming), context.reach.targets(step.choices)
         )
     except ProviderError as error:
         raise StepError(error.sentence) from error
@@ -95,8 +114,13 @@ def _render(template: str, incoming: str, variables: Mapping[str, Any]) -> str:
     given = dict(variables)
     if given.get("input") is None:
         given["input"] = incoming
+    return rendered(template, given)
+
+
+def rendered(template: str, variables: Mapping[str, Any]) -> str:
+    """The template with the variables; raises `StepError`."""
     try:
-        return render_bounded(template, given)
+        return render_bounded(template, variables)
     except (TemplateValueError, TextTooLongError) as error:
         raise StepError(str(error)) from error
 

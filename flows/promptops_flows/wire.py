@@ -6,7 +6,7 @@ One connection carries one run:
     Ping                     Ready | Unavailable
     CountCalls               CallsCounted
     RunRequest               Started | Unavailable | Refused
-    Go                       StepStarted, StepFinished, ..., RunFinished
+    Go                       StepStarted, StepDelta, ..., StepFinished, ..., RunFinished
 
 `kind` names the message. Non-ASCII text is escaped, so that any Python string survives the way,
 one with lone surrogates included.
@@ -18,8 +18,9 @@ import dataclasses
 import json
 from dataclasses import dataclass, field
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Self, Union, cast, get_args, get_origin, get_type_hints
 
+from promptops_providers.gateway import Target
 from promptops_providers.protocol import Usage
 
 # Far above what a run may put into one message; a longer line is not from the other end of us.
@@ -46,6 +47,14 @@ class Connection:
     base_url: str | None = None
     model: str = ""
 
+    @classmethod
+    def of(cls, target: Target) -> Self:
+        """The connection that resolved to this target."""
+        credentials = target.credentials
+        return cls(
+            target.provider, target.kind, credentials.api_key, credentials.base_url, target.model
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class CountCalls:
@@ -70,6 +79,9 @@ class RunRequest:
     those that the workspace has stored.
     `source` says what asked for the run; `version` is the definition's. `traceparent` is the
     caller's span (W3C Trace Context), under which the run is traced.
+
+    With `agent` it is an agent's run, as `agents.read_agent` reads it, and there are no `steps`;
+    with `stream` the text of its models is sent as it comes.
     """
 
     run_id: str
@@ -85,6 +97,9 @@ class RunRequest:
     source: str = "workflow"
     connections: tuple[Connection, ...] = ()
     traceparent: str | None = None
+    # It may hold the secret headers of tools.
+    agent: dict[str, Any] | None = field(default=None, repr=False)
+    stream: bool = False
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -126,18 +141,29 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class StepStarted:
-    """`index` counts from 1; `started_at` is RFC 3339 in UTC."""
+    """`index` counts from 1; `started_at` is RFC 3339 in UTC; `input` is a tool's
+    arguments, as JSON."""
 
     index: int
     name: str
     type: str
     started_at: str
+    input: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StepDelta:
+    """A piece of the text that a model answers in the step `index`, in order."""
+
+    index: int
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
 class StepFinished:
     """`state` is the name of the task run's state in Prefect; `attempts` counts from 1. `input` is
-    the text that came in, `stop_reason` why the model ended its answer."""
+    the text that came in, of a tool its arguments as JSON; `stop_reason` says why the model ended
+    its answer."""
 
     index: int
     name: str
@@ -157,14 +183,18 @@ class StepFinished:
 
 @dataclass(frozen=True, slots=True)
 class RunFinished:
-    """The last message of a run; `output` with status ok, `error` with status error."""
+    """The last message of a run; `output` with status ok, `error` with status error.
+
+    `agent` is what an agent's run brings besides: see `engine.agent_flow`.
+    """
 
     status: Literal["ok", "error"]
     output: str | None = None
     error: str | None = None
+    agent: dict[str, Any] | None = None
 
 
-RunEvent = StepStarted | StepFinished | RunFinished
+RunEvent = StepStarted | StepDelta | StepFinished | RunFinished
 Message = (
     Ping
     | CountCalls
@@ -189,6 +219,7 @@ _KINDS: dict[str, type[Message]] = {
     "refused": Refused,
     "started": Started,
     "step_started": StepStarted,
+    "step_delta": StepDelta,
     "step_finished": StepFinished,
     "run_finished": RunFinished,
 }

@@ -27,6 +27,13 @@ from promptops_platform.access.keys import KeyService
 from promptops_platform.access.service import AccessService
 from promptops_platform.access.users import UserService
 from promptops_platform.access.uses import UseLog
+from promptops_platform.agents import endpoints as agents_endpoints
+from promptops_platform.agents.conversations import ConversationService
+from promptops_platform.agents.holding import AgentHolding
+from promptops_platform.agents.planning import AgentPlanner
+from promptops_platform.agents.prompt_source import PromptSource
+from promptops_platform.agents.running import AgentRuns
+from promptops_platform.agents.service import AgentService
 from promptops_platform.audit import endpoints as audit_endpoints
 from promptops_platform.audit.service import AuditTrail
 from promptops_platform.changes.feed import Feed
@@ -108,6 +115,7 @@ ROUTERS = (
     providers_endpoints.router,
     playground_endpoints.router,
     workflows_endpoints.router,
+    agents_endpoints.router,
     runs_endpoints.router,
     audit_endpoints.router,
     realtime_endpoints.router,
@@ -134,6 +142,10 @@ ROOMS = (
     "playground",
     "asker",
     "workflows",
+    "agents",
+    "conversations",
+    "agent_planner",
+    "agent_runs",
     "runs",
     "run_statistics",
     "prices",
@@ -232,6 +244,7 @@ class Platform:
             runs=self.runs,
             wait_seconds=settings.engine_wait_seconds,
         )
+        self._compose_agents(clock)
         self._compose_holdings()
         self.snapshot = Snapshot(self.database, self.prompts, self.rollouts, grants)
         self.hub = Hub(self.snapshot, self.authenticator, grants)
@@ -321,6 +334,26 @@ class Platform:
         for source in (readings, self.gateway_calls):
             self.metrics.add(source)
 
+    def _compose_agents(self, clock: Clock) -> None:
+        self.agents = AgentService(
+            grants=self.grants,
+            providers=self.providers,
+            audit=self.audit,
+            changes=self.changes,
+            clock=clock,
+        )
+        self.conversations = ConversationService(
+            agents=self.agents, runs=self.runs, audit=self.audit, clock=clock
+        )
+        self.agent_planner = AgentPlanner(
+            agents=self.agents,
+            prompts=PromptSource(self.prompts, self.rollouts),
+            conversations=self.conversations,
+            providers=self.providers,
+            workspaces=self.workspaces,
+        )
+        self.agent_runs = AgentRuns(executor=self.executor, conversations=self.conversations)
+
     def _compose_holdings(self) -> None:
         prompts = PromptHolding(self.changes)
         self.environment_list = EnvironmentList(
@@ -335,6 +368,7 @@ class Platform:
                 prompts,
                 WorkflowHolding(self.changes),
                 ConnectionHolding(),
+                AgentHolding(self.changes),
                 RunHolding(),
                 KeyHolding(),
             ),

@@ -110,6 +110,7 @@ def _become_engine(settings: Settings) -> None:
         concurrency=settings.engine_concurrency,
         drain_seconds=settings.drain_seconds,
         provider_hosts=settings.provider_hosts,
+        tool_hosts=settings.tool_hosts,
         development=settings.env == "development",
     )
     os.execve(spec.argv[0], spec.argv, {**os.environ, **spec.env})  # noqa: S606  our own interpreter

@@ -97,6 +97,7 @@ def _children(settings: Settings) -> tuple[list[ChildSpec], PrefectAccess]:
         concurrency=settings.engine_concurrency,
         drain_seconds=settings.drain_seconds,
         provider_hosts=settings.provider_hosts,
+        tool_hosts=settings.tool_hosts,
         development=settings.env == "development",
     )
     if prefect.listener is None or prefect.port is None:

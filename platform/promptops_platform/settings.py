@@ -150,6 +150,11 @@ class Settings(BaseSettings):
         description="Hosts at which models may be called, comma-separated; `*.example.org` is any "
         "below that name. By default the vendors' own.",
     )
+    tool_hosts: Annotated[str, AfterValidator(_host_patterns), NoDecode] = Field(
+        default="",
+        description="Hosts that HTTP tools of agents may call, comma-separated, as in "
+        "`PROMPTOPS_PROVIDER_HOSTS`. By default none, in development loopback.",
+    )
     max_body_bytes: int = Field(
         default=4 * 1024 * 1024, ge=1024, description="Longest accepted request body, in bytes."
     )

@@ -8,7 +8,7 @@ judged as well:
 |---|---|
 | listed by the operator | anything but what is never allowed |
 | `localhost`, or a loopback address, where loopback is allowed | loopback |
-| a vendor's own, where the operator lists none | global addresses, by https only |
+| a vendor's own, for models, where the operator lists none | global addresses, by https only |
 | any other, where the list holds `*` | global addresses |
 
 Never allowed are link-local, multicast, reserved and unspecified addresses, and those at which
@@ -22,7 +22,7 @@ import ipaddress
 import re
 import socket
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import httpx
@@ -34,6 +34,7 @@ VENDOR_HOSTS: tuple[str, ...] = (
     "ollama.com",
 )
 HOSTS_SETTING = "PROMPTOPS_PROVIDER_HOSTS"
+TOOL_HOSTS_SETTING = "PROMPTOPS_TOOL_HOSTS"
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -114,7 +115,7 @@ class HostPattern:
 
 @dataclass(frozen=True, slots=True)
 class AddressPolicy:
-    """Without `listed` hosts, the vendors' own are allowed. A list replaces them.
+    """Without `listed` hosts, the `vendors` are allowed. A list replaces them.
 
     `setting` is what refusals name as the place to list a host.
     """
@@ -122,6 +123,15 @@ class AddressPolicy:
     listed: tuple[HostPattern, ...] = ()
     allow_loopback: bool = False
     setting: str = HOSTS_SETTING
+    vendors: tuple[str, ...] = VENDOR_HOSTS
+
+    @classmethod
+    def of_tools(
+        cls, hosts: str | Iterable[str] = "", *, allow_loopback: bool = False
+    ) -> AddressPolicy:
+        """As `of_hosts`, for the HTTP tools of agents, which have no business with vendors."""
+        policy = cls.of_hosts(hosts, allow_loopback=allow_loopback, setting=TOOL_HOSTS_SETTING)
+        return replace(policy, vendors=())
 
     @classmethod
     def of_hosts(
@@ -173,7 +183,7 @@ class AddressPolicy:
             return Trust.LISTED
         if self.allow_loopback and _is_loopback_name(host):
             return Trust.LOOPBACK
-        if not self.listed and host in VENDOR_HOSTS:
+        if not self.listed and host in self.vendors:
             return Trust.VENDOR
         if any(pattern.matches(host, port) for pattern in self.listed):
             return Trust.GLOBAL

@@ -14,7 +14,6 @@ from promptops_flows.definitions import (
     RenderStep,
     TransformStep,
     WorkflowDefinition,
-    display_name,
     parse_steps,
 )
 from promptops_providers.registry import PROVIDER_NAMES
@@ -73,14 +72,6 @@ def test_accepts_what_existing_consoles_save() -> None:
             {"name": "empty", "type": "render"},
         ]
     )
-    assert [display_name(step) for step in definition.steps] == [
-        "render",
-        "model",
-        "model",
-        "same",
-        "same",
-        "empty",
-    ]
     assert definition.steps[1] == definition.steps[2] == ModelStep("", "mock", "")
     assert definition.steps[5] == RenderStep("empty", "")
 

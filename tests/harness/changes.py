@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 from harness.people import PASSWORD, new_session, new_user, new_workspace, sent
 from harness.platform import RunningPlatform, new_key
+from promptops_platform.access.actor import STATIC_TOKEN
+from promptops_platform.ids import new_id
 
 OTHER_PASSWORD = "another password for tests"
 STEP_SECRET = "sk-of-a-step"
@@ -221,6 +223,53 @@ async def _run_workflow(platform: RunningPlatform) -> Call:
 async def _run_playground(_platform: RunningPlatform) -> Call:
     """As a run of a workflow, it changes nothing that others see."""
     return Call("/api/playground/run", {"content": "Hello", "api_key": STEP_SECRET})
+
+
+@row("POST", "/api/agents", "create")
+async def _create_agent(_platform: RunningPlatform) -> Call:
+    return Call("/api/agents", {"key": new_key(), "prompt": "Hello"})
+
+
+@row("PUT", "/api/agents/{agent_id}", "update")
+async def _update_agent(platform: RunningPlatform) -> Call:
+    return Call(f"/api/agents/{await agent(platform)}", {"prompt": "Good morning"})
+
+
+@row("DELETE", "/api/agents/{agent_id}", "delete")
+async def _delete_agent(platform: RunningPlatform) -> Call:
+    return Call(f"/api/agents/{await agent(platform)}")
+
+
+@row("POST", "/api/agents/{agent_id}/run")
+async def _run_agent(platform: RunningPlatform) -> Call:
+    """As with workflows."""
+    url = f"/api/agents/{await agent(platform)}/run"
+    return Call(url, {"api_key": STEP_SECRET}, status=503)
+
+
+@row("DELETE", "/api/agents/{agent_id}/conversations/{conversation_id}", "delete")
+async def _delete_conversation(platform: RunningPlatform) -> Call:
+    found = await agent(platform)
+    await remember(platform, found, "chat-1")
+    return Call(f"/api/agents/{found}/conversations/chat-1")
+
+
+async def agent(platform: RunningPlatform) -> str:
+    """The id of a new agent."""
+    body = {"key": new_key(), "prompt": "Hello"}
+    return str(sent(await platform.http.post("/api/agents", json=body))["id"])
+
+
+async def remember(platform: RunningPlatform, agent_id: str, name: str) -> None:
+    """A conversation with one turn, as a run leaves it behind; no engine runs here."""
+    rooms, run_id = platform.platform, new_id()
+    async with rooms.database.write() as transaction:
+        found = await rooms.agents.get(transaction, agent_id, actor=STATIC_TOKEN)
+        seen = await rooms.conversations.remembered(transaction, found, name)
+        await rooms.conversations.take(transaction, seen, run_id)
+    async with rooms.database.write() as transaction:
+        turns = [{"role": "user", "content": "Hello"}]
+        await rooms.conversations.end(transaction, seen, run_id, turns)
 
 
 async def workflow(platform: RunningPlatform) -> str:

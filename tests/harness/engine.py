@@ -91,7 +91,11 @@ def running_engine(
 
 @pytest.fixture(scope="session")
 def engine(prefect_server: PrefectServer) -> Iterator[EngineProcess]:
-    with running_engine(prefect_server.api_url, prefect_server.auth) as process:
+    # Tools may call the tests' own servers.
+    development = {"PROMPTOPS_ENV": "development"}
+    with running_engine(
+        prefect_server.api_url, prefect_server.auth, environment=development
+    ) as process:
         yield process
 
 

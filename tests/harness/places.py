@@ -12,6 +12,7 @@ Maker = Callable[["Place"], Awaitable[str]]
 STEPS = [{"name": "greet", "type": "render", "template": "Hello"}]
 # In the names of what a restricted workspace holds, so that a leak is seen.
 CLASSIFIED = "classified"
+CONVERSATION = "chat-1"
 MEMBERS = ("viewer", "editor", "admin")
 
 
@@ -101,6 +102,19 @@ async def workflow(place: Place) -> str:
 
 async def connection(place: Place) -> str:
     return str((await place.make("/api/providers", name=place.key(), kind="mock"))["id"])
+
+
+async def agent(place: Place) -> str:
+    """The id of an agent that remembers the conversation CONVERSATION."""
+    made = await place.make("/api/agents", prompt="Hello")
+    url = f"/api/agents/{made['id']}/run"
+    answer = await place.platform.http.post(url, json={"conversation_id": CONVERSATION})
+    assert answer.status_code == 200, answer.text
+    return str(made["id"])
+
+
+async def conversation(_place: Place) -> str:
+    return CONVERSATION
 
 
 async def run(place: Place) -> str:

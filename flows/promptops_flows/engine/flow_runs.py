@@ -22,8 +22,9 @@ from prefect.flow_engine import run_flow_async
 from prefect.states import Crashed, Pending
 from prefect.utilities.urls import url_for
 
-from promptops_flows.definitions import DefinitionError, parse_steps
-from promptops_flows.engine.compiler import CompiledRun, printable
+from promptops_flows.definitions import DefinitionError
+from promptops_flows.engine.compiled_run import CompiledRun
+from promptops_flows.engine.compiler import compile_run
 from promptops_flows.engine.identity import EngineIdentity
 from promptops_flows.engine.left_behind import LeftBehind
 from promptops_flows.engine.logs import log
@@ -32,7 +33,8 @@ from promptops_flows.engine.run_trace import RunTrace
 from promptops_flows.engine.runs import Emit, RunRefusedError, RunUnavailableError
 from promptops_flows.engine.settings import EngineSettings
 from promptops_flows.engine.shown_parameters import shown_parameters
-from promptops_flows.redaction import Redactor
+from promptops_flows.engine.step_run import printable
+from promptops_flows.http_tools import ToolClient
 from promptops_flows.tracing import Tracing
 from promptops_flows.wire import RunFinished, RunRequest
 from promptops_providers.gateway import ModelGateway
@@ -71,6 +73,7 @@ class FlowRuns:
         client: PrefectClient,
         gate: PrefectGate,
         gateway: ModelGateway,
+        tools: ToolClient,
         tracing: Tracing,
         identity: EngineIdentity,
         concurrency: int,
@@ -79,6 +82,7 @@ class FlowRuns:
         self._client = client
         self._gate = gate
         self._gateway = gateway
+        self._tools = tools
         self._identity = identity
         self._turns = asyncio.Semaphore(concurrency)
         # Holds the open client, which Prefect finds by context; connections know nothing of it.
@@ -89,10 +93,8 @@ class FlowRuns:
     async def prepare(self, request: RunRequest, emit: Emit) -> PreparedRun:
         """Raises `RunRefusedError` or `RunUnavailableError`; then nothing is left in Prefect."""
         try:
-            connections = [each.provider for each in request.connections]
-            definition = parse_steps(request.steps, connections)
-            compiled = CompiledRun(request, definition, self._gateway, emit)
-            shown = shown_parameters(request.variables, Redactor(request.secrets))
+            compiled = compile_run(request, emit, self._gateway, self._tools)
+            shown = shown_parameters(request.variables, compiled.redact)
         except (DefinitionError, PrefectException) as error:
             raise RunRefusedError(str(error)) from error
         except RecursionError as error:
@@ -224,7 +226,11 @@ class FlowRuns:
 
 @asynccontextmanager
 async def open_flow_runs(
-    gate: PrefectGate, gateway: ModelGateway, tracing: Tracing, settings: EngineSettings
+    gate: PrefectGate,
+    gateway: ModelGateway,
+    tools: ToolClient,
+    tracing: Tracing,
+    settings: EngineSettings,
 ) -> AsyncIterator[FlowRuns]:
     """One Prefect client for as long as the engine lives; at the end its events are sent off.
 
@@ -234,7 +240,9 @@ async def open_flow_runs(
     async with AsyncClientContext.get_or_create() as context:
         left_behind = LeftBehind(context.client, gate, identity, settings.lock)
         ending = asyncio.create_task(left_behind.end())
-        runs = FlowRuns(context.client, gate, gateway, tracing, identity, settings.concurrency)
+        runs = FlowRuns(
+            context.client, gate, gateway, tools, tracing, identity, settings.concurrency
+        )
         yield runs
         await runs.settle()
         ending.cancel()

@@ -1,5 +1,5 @@
 """The half of the engine that takes seconds to load: Prefect's client, its gate, the runs, and
-the model gateway that they share."""
+the model gateway and the tools' client that they share."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from promptops_flows.engine.logs import take_over_prefect_logging
 from promptops_flows.engine.prefect_gate import PrefectGate
 from promptops_flows.engine.server import EngineServer
 from promptops_flows.engine.settings import EngineSettings
+from promptops_flows.http_tools import ToolClient
 from promptops_flows.traced_calls import TracedCalls
 from promptops_flows.tracing import tracing_of
 from promptops_providers.observation import Observers
@@ -28,7 +29,8 @@ async def prefect_behind(server: EngineServer, settings: EngineSettings) -> Asyn
     observer = Observers(server.counts, TracedCalls(tracing)) if tracing.is_on else server.counts
     async with (
         Gateway(settings.address_policy, observer=observer) as gateway,
-        open_flow_runs(gate, gateway, tracing, settings) as runs,
+        ToolClient(settings.tool_policy) as tools,
+        open_flow_runs(gate, gateway, tools, tracing, settings) as runs,
     ):
         watch = asyncio.create_task(gate.watch())
         server.runs, server.readiness = runs, gate

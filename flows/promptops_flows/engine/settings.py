@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from promptops_providers.addresses import HOSTS_SETTING, AddressPolicy
+from promptops_providers.addresses import HOSTS_SETTING, TOOL_HOSTS_SETTING, AddressPolicy
 
 # Settled before Prefect is loaded. A variable that is set already wins.
 PREFECT_DEFAULTS: Mapping[str, str] = {
@@ -37,6 +37,7 @@ class EngineSettings:
     concurrency: int = 16
     drain_seconds: float = 30.0
     address_policy: AddressPolicy = field(default_factory=AddressPolicy)
+    tool_policy: AddressPolicy = field(default_factory=AddressPolicy.of_tools)
 
     @property
     def lock(self) -> Path:
@@ -62,7 +63,8 @@ def read_settings(environment: Mapping[str, str]) -> EngineSettings:
         engine_id=engine_id,
         concurrency=int(concurrency),
         drain_seconds=_number(environment, "PROMPTOPS_ENGINE_DRAIN_SECONDS", 30.0),
-        address_policy=_address_policy(environment),
+        address_policy=_policy(environment, HOSTS_SETTING, AddressPolicy.of_hosts),
+        tool_policy=_policy(environment, TOOL_HOSTS_SETTING, AddressPolicy.of_tools),
     )
 
 
@@ -71,14 +73,14 @@ def settle_prefect_defaults() -> None:
         os.environ.setdefault(name, value)
 
 
-def _address_policy(environment: Mapping[str, str]) -> AddressPolicy:
+def _policy(
+    environment: Mapping[str, str], setting: str, policy_of: Callable[..., AddressPolicy]
+) -> AddressPolicy:
     development = (environment.get("PROMPTOPS_ENV") or "development") == "development"
     try:
-        return AddressPolicy.of_hosts(
-            environment.get(HOSTS_SETTING, ""), allow_loopback=development
-        )
+        return policy_of(environment.get(setting, ""), allow_loopback=development)
     except ValueError as error:
-        raise SettingsError(f"{HOSTS_SETTING} is wrong: {error}") from error
+        raise SettingsError(f"{setting} is wrong: {error}") from error
 
 
 def _number(environment: Mapping[str, str], name: str, default: float) -> float:

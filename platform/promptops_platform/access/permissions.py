@@ -32,6 +32,9 @@ class Permission(StrEnum):
     WORKFLOWS_READ = "workflows:read"
     WORKFLOWS_WRITE = "workflows:write"
     WORKFLOWS_RUN = "workflows:run"
+    AGENTS_READ = "agents:read"
+    AGENTS_WRITE = "agents:write"
+    AGENTS_RUN = "agents:run"
     WORKSPACES_READ = "workspaces:read"
     WORKSPACES_CREATE = "workspaces:create"
     WORKSPACES_MANAGE = "workspaces:manage"
@@ -63,6 +66,9 @@ NEEDED_ROLE: dict[Permission, Role] = {
     Permission.WORKFLOWS_READ: Role.VIEWER,
     Permission.WORKFLOWS_WRITE: Role.EDITOR,
     Permission.WORKFLOWS_RUN: Role.VIEWER,
+    Permission.AGENTS_READ: Role.VIEWER,
+    Permission.AGENTS_WRITE: Role.EDITOR,
+    Permission.AGENTS_RUN: Role.VIEWER,
     Permission.WORKSPACES_READ: Role.VIEWER,
     Permission.WORKSPACES_CREATE: Role.EDITOR,
     Permission.WORKSPACES_MANAGE: Role.ADMIN,

@@ -13,6 +13,8 @@ class ChangeType(StrEnum):
     PROMPT_DELETED = "prompt.deleted"
     WORKFLOW_SAVED = "workflow.saved"
     WORKFLOW_DELETED = "workflow.deleted"
+    AGENT_SAVED = "agent.saved"
+    AGENT_DELETED = "agent.deleted"
     WORKSPACE_SAVED = "workspace.saved"
     WORKSPACE_DELETED = "workspace.deleted"
     USER_CHANGED = "user.changed"  # made, edited or deleted

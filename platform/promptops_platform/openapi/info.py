@@ -28,7 +28,7 @@ session or the key has ended.
 # By tag. A tag that no route has is left out of the document.
 TAGS = {
     "access": "Login, sessions and the own account.",
-    "agents": "Prompts with a model, ready to run.",
+    "agents": "A prompt with a model, tools and a memory, run as a Prefect flow.",
     "audit": "Who changed what, and when.",
     "health": "Whether the process is alive and ready, and its metrics.",
     "keys": "API keys for SDKs and scripts.",

@@ -13,7 +13,8 @@ from promptops_platform.errors import BadRequest, PlatformError, ProviderFailed
 from promptops_platform.http.event_stream import ServerEvent
 from promptops_platform.ids import new_id
 from promptops_platform.playground.questions import Question
-from promptops_platform.playground.schemas import ModelAnswer, PlaygroundAnswer, TokenUsage
+from promptops_platform.playground.schemas import PlaygroundAnswer
+from promptops_platform.runs.model_answer import ModelAnswer, TokenUsage
 from promptops_platform.runs.service import ModelCall, NewRun, RunLog
 from promptops_providers.errors import AddressRefusedError, NotAvailableError, ProviderError
 from promptops_providers.gateway import ModelGateway
@@ -53,7 +54,7 @@ class Asker:
     async def events(
         self, question: Question, *, actor: Actor
     ) -> AsyncGenerator[ServerEvent, None]:
-        """The answer piece by piece: `delta` events, then `usage` and `done`, or `error`.
+        """The answer piece by piece: `delta` events, then `usage` and `result`, or `error`.
 
         What fails before the first piece is raised, as by `answer`.
         """
@@ -80,7 +81,7 @@ class Asker:
         elif run.completion is not None:
             answer = run.answered(run.completion)
             yield ServerEvent("usage", answer.usage.model_dump())
-            yield ServerEvent("done", answer.model_dump(mode="json"))
+            yield ServerEvent("result", answer.model_dump(mode="json"))
 
     async def _record(self, run: "_Run", error: str | None = None) -> None:
         async with self._database.write() as transaction:
@@ -158,7 +159,7 @@ class _Run:
                 provider=completion.provider, model=completion.model, output=completion.text
             ),
             messages=self._question.messages,
-            usage=TokenUsage.of(completion),
+            usage=TokenUsage.of([completion.usage]),
             stop_reason=completion.stop_reason,
             latency_ms=self._latency_ms,
             run_id=self.opened.id,

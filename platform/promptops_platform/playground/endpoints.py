@@ -64,7 +64,7 @@ async def run_playground(
     actor: Actor = permits(Permission.PLAYGROUND_RUN),
 ) -> PlaygroundAnswer | StreamingResponse:
     """Ask a model, and see what is asked. With `stream`, or `Accept: text/event-stream`, the answer
-    comes in events: `delta` with `text`, then `usage` and `done`; `error` when it breaks off.
+    comes in events: `delta` with `text`, then `usage` and `result`; `error` when it breaks off.
 
     No transaction is open meanwhile.
     """

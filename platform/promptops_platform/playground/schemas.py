@@ -1,13 +1,13 @@
 """The playground on the wire."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from promptops_platform.http.examples import example
 from promptops_platform.prompts.schemas import MOST_MESSAGES, Message
+from promptops_platform.runs.model_answer import ModelAnswer, TokenUsage
 from promptops_platform.text import Content, Json, JsonObject, OptionalLine
-from promptops_providers.protocol import Completion
 
 MOST_FALLBACKS = 5
 
@@ -57,33 +57,6 @@ class PlaygroundRun(BaseModel):
     stream: Annotated[bool | None, Field(description="Answer with server-sent events.")] = None
 
 
-class ModelAnswer(BaseModel):
-    """Who answered, and what."""
-
-    provider: str
-    model: str
-    output: str
-
-
-class TokenUsage(BaseModel):
-    """Tokens; `estimated` where the vendor reported none. `prompt_tokens` include the cached."""
-
-    prompt_tokens: int
-    output_tokens: int
-    cached_tokens: int
-    estimated: bool
-
-    @classmethod
-    def of(cls, completion: Completion) -> Self:
-        usage = completion.usage
-        return cls(
-            prompt_tokens=usage.prompt_tokens,
-            output_tokens=usage.output_tokens,
-            cached_tokens=usage.cached_tokens,
-            estimated=usage.estimated,
-        )
-
-
 EXAMPLE_ANSWER: dict[str, Any] = {
     "rendered": "Say hello to Ada.",
     "result": {
@@ -101,7 +74,7 @@ EXAMPLE_STREAM = (
     'event: delta\ndata: {"text":"[mock completion] Say"}\n\n'
     'event: delta\ndata: {"text":" hello to Ada."}\n\n'
     'event: usage\ndata: {"prompt_tokens":5,"output_tokens":9,"cached_tokens":0,"estimated":true}'
-    '\n\nevent: done\ndata: {"rendered":"Say hello to Ada.", ...}\n\n'
+    '\n\nevent: result\ndata: {"rendered":"Say hello to Ada.", ...}\n\n'
 )
 
 

@@ -9,7 +9,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example
 from promptops_platform.prompts.schemas import ServedPrompt
-from promptops_platform.rollouts.bucketing import BASIS_POINTS
+from promptops_platform.rollouts.bucketing import (
+    BASIS_POINTS,
+    bucket_of,
+    choice,
+    drawn_bucket,
+    ends_of,
+)
 from promptops_platform.text import LONGEST_LABEL, Label, Name, OptionalName
 
 FEWEST_VARIANTS, MOST_VARIANTS = 2, 20
@@ -142,3 +148,8 @@ class RunningRollout:
 
     salt: str
     variants: tuple[RunningVariant, ...]
+
+    def variant_for(self, subject: str | None) -> RunningVariant:
+        """The same subject gets the same variant; without one it is drawn."""
+        bucket = drawn_bucket() if subject is None else bucket_of(self.salt, subject)
+        return self.variants[choice(ends_of(each.weight for each in self.variants), bucket)]

@@ -1,6 +1,7 @@
 """Takes a run through the engine and keeps the run log up to date on the way."""
 
 import asyncio
+import dataclasses
 import math
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,14 +13,16 @@ from promptops_flows.engine_client import (
     EngineLost,
     EngineRefused,
     EngineUnavailable,
+    RunEvent,
     RunFinished,
     RunRequest,
     StartedRun,
     StepFinished,
 )
 from promptops_flows.tracing import current_traceparent
-from promptops_platform.db.unit_of_work import Database
+from promptops_platform.db.unit_of_work import Database, Transaction
 from promptops_platform.errors import BadRequest, DatabaseUnavailable, EngineNotReady
+from promptops_platform.runs.redaction import storable_json
 from promptops_platform.runs.service import NewRun, RunLog
 
 log = structlog.get_logger(__name__)
@@ -46,6 +49,24 @@ class RunOutcome:
     flow_run_url: str | None
     end: RunFinished
     steps: list[StepFinished] = field(default_factory=list)
+
+
+class RunFollower:
+    """What else happens along with a run; this one does nothing."""
+
+    async def open(self, transaction: Transaction) -> None:
+        """Inside the transaction that opens the run, before anything was executed; what it raises
+        refuses the run."""
+
+    def opened(self, outcome: RunOutcome) -> None:
+        """The run goes; of `outcome` only its names are known."""
+
+    def happened(self, event: RunEvent) -> None:
+        """As it happens; the run does not wait."""
+
+    async def close(self, transaction: Transaction, outcome: RunOutcome) -> None:
+        """Inside the transaction that closes the run, before the run itself; may be repeated where
+        that one could not be committed."""
 
 
 class RunExecutor:
@@ -76,9 +97,10 @@ class RunExecutor:
         workspace_id: str,
         user: str = "",
         inputs: dict[str, Any] | None = None,
+        follower: RunFollower | None = None,
     ) -> RunOutcome:
-        """Run to the end. The log names `user`, and keeps `inputs`, by default the variables and
-        the definition's version.
+        """Run to the end, also when the caller is cancelled meanwhile. The log names `user`, and
+        keeps `inputs`, by default the variables and the definition's version.
 
         Raises EngineNotReady, with nothing recorded, when the engine could not take the run within
         the configured wait.
@@ -94,7 +116,8 @@ class RunExecutor:
             inputs=inputs or {"variables": request.variables, "version": request.version},
         )
         request = replace(request, traceparent=current_traceparent())
-        task = asyncio.create_task(self._run(request, new), name=request.run_id)
+        running = self._run(request, new, follower or RunFollower())
+        task = asyncio.create_task(running, name=request.run_id)
         self._active.add(task)
         task.add_done_callback(self._active.discard)
         try:
@@ -134,18 +157,18 @@ class RunExecutor:
                 await started.close()
         await asyncio.wait(late, timeout=CUT_OFF_SECONDS)
 
-    async def _run(self, request: RunRequest, new: NewRun) -> RunOutcome:
+    async def _run(self, request: RunRequest, new: NewRun, follower: RunFollower) -> RunOutcome:
         started = await self._start(request)
         self._started[request.run_id] = started
         try:
-            await self._open(new, started)
+            await self._open(new, started, follower)
             try:
-                outcome, unwritten = await self._follow(request, started)
+                outcome, unwritten = await self._follow(request, started, follower)
             except Exception:
                 # A fault of ours: the caller gets a 500, and the log must not say "running".
-                await self._close(_outcome(request, started, FAULT), [])
+                await self._close(_outcome(request, started, FAULT), [], follower)
                 raise
-            await self._close(outcome, unwritten)
+            await self._close(outcome, unwritten, follower)
             return outcome
         finally:
             del self._started[request.run_id]
@@ -170,20 +193,24 @@ class RunExecutor:
                     ) from error
                 await asyncio.sleep(START_RETRY_SECONDS)
 
-    async def _open(self, new: NewRun, started: StartedRun) -> None:
+    async def _open(self, new: NewRun, started: StartedRun, follower: RunFollower) -> None:
         run = replace(new, flow_run_id=started.flow_run_id, flow_run_url=started.flow_run_url)
         async with self._database.write() as transaction:
             await self._runs.open(transaction, run)
+            await follower.open(transaction)
 
     async def _follow(
-        self, request: RunRequest, started: StartedRun
+        self, request: RunRequest, started: StartedRun, follower: RunFollower
     ) -> tuple[RunOutcome, list[StepFinished]]:
         """What happened, and the steps that the database did not take when they ended."""
         outcome = _outcome(request, started, LOST)
         unwritten: list[StepFinished] = []
+        follower.opened(outcome)
         try:
             await started.go()
-            async for event in started.events():
+            async for each in started.events():
+                event = _plain(each)
+                follower.happened(event)
                 if isinstance(event, StepFinished):
                     outcome.steps.append(event)
                     if not await self._wrote(request.run_id, event):
@@ -204,28 +231,36 @@ class RunExecutor:
             return False
         return True
 
-    async def _close(self, outcome: RunOutcome, unwritten: list[StepFinished]) -> None:
+    async def _close(
+        self, outcome: RunOutcome, unwritten: list[StepFinished], follower: RunFollower
+    ) -> None:
         """Record the end. Where the database can't take it, the caller is told so, and the end is
         tried again until it stands or the platform ends."""
         try:
-            await self._write_end(outcome, unwritten)
+            await self._write_end(outcome, unwritten, follower)
         except DatabaseUnavailable:
-            retry = asyncio.create_task(self._close_later(outcome, unwritten))
+            retry = asyncio.create_task(self._close_later(outcome, unwritten, follower))
             self._closing.add(retry)
             retry.add_done_callback(self._closing.discard)
             raise
 
-    async def _close_later(self, outcome: RunOutcome, unwritten: list[StepFinished]) -> None:
+    async def _close_later(
+        self, outcome: RunOutcome, unwritten: list[StepFinished], follower: RunFollower
+    ) -> None:
         while True:
             await asyncio.sleep(CLOSE_RETRY_SECONDS)
             try:
-                await self._write_end(outcome, unwritten)
+                await self._write_end(outcome, unwritten, follower)
             except DatabaseUnavailable:
                 continue
             return
 
-    async def _write_end(self, outcome: RunOutcome, unwritten: list[StepFinished]) -> None:
+    async def _write_end(
+        self, outcome: RunOutcome, unwritten: list[StepFinished], follower: RunFollower
+    ) -> None:
         async with self._database.write() as transaction:
+            # First, as a deletion of the workspace takes the rows in this order.
+            await follower.close(transaction, outcome)
             for step in unwritten:
                 await self._runs.add_step(transaction, outcome.run_id, step)
             await self._runs.close(transaction, outcome.run_id, outcome.end)
@@ -233,3 +268,9 @@ class RunExecutor:
 
 def _outcome(request: RunRequest, started: StartedRun, end: RunFinished) -> RunOutcome:
     return RunOutcome(request.run_id, started.flow_run_id, started.flow_run_url, end)
+
+
+def _plain(event: RunEvent) -> RunEvent:
+    """The event with texts that can be stored and sent: a model may answer half a character."""
+    fields = {item.name: getattr(event, item.name) for item in dataclasses.fields(event)}
+    return replace(event, **storable_json(fields))

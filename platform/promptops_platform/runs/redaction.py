@@ -111,6 +111,17 @@ def storable(text: str) -> str:
     return NOT_STORABLE.sub(REPLACEMENT, text)
 
 
+def storable_json(value: Any) -> Any:
+    """As `storable`, for every text in a JSON value."""
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, list):
+        return [storable_json(each) for each in value]
+    if isinstance(value, dict):
+        return {storable(name): storable_json(each) for name, each in value.items()}
+    return value
+
+
 def _replacing(instead: str, check: Check | None) -> Callable[[Any], str]:
     def replace(match: Any) -> str:
         found: str = match.group()

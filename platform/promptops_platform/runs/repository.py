@@ -20,6 +20,12 @@ async def get(session: AsyncSession, run_id: str, *, lock: bool = False) -> RunR
     return await session.get(RunRow, run_id, with_for_update=lock)
 
 
+async def is_running(session: AsyncSession, run_id: str) -> bool:
+    """Whether a run is in the log and has not ended."""
+    query = select(RunRow.id).where(RunRow.id == run_id, RunRow.status == RUNNING)
+    return await session.scalar(query) is not None
+
+
 async def hold(session: AsyncSession, run_id: str) -> bool:
     """Keep a run from being deleted before the commit; False where it is gone already."""
     query = select(RunRow.id).where(RunRow.id == run_id)

@@ -187,6 +187,10 @@ class RunLog:
             await self._close(transaction, row, "error", output="", error=INTERRUPTED)
         return len(rows)
 
+    async def is_under_way(self, transaction: Transaction, run_id: str) -> bool:
+        """Whether that run exists and has not ended."""
+        return await repository.is_running(transaction.session, run_id)
+
     async def get(self, transaction: Transaction, run_id: str, *, actor: Actor) -> RunRow:
         """A run; raises NotFound, also where its workspace doesn't exist for the caller."""
         row = await repository.get(transaction.session, run_id)

@@ -5,10 +5,10 @@ from typing import Any, Self
 
 from pydantic import BaseModel, Field
 
-from promptops_flows.engine_client import StepFinished
 from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example
 from promptops_platform.runs.executor import RunOutcome
+from promptops_platform.runs.trace import EXAMPLE_TRACE, StepTrace
 from promptops_platform.text import Content, Json, Key, Line, OptionalLine
 
 Steps = list[dict[str, Any]]
@@ -18,15 +18,6 @@ EXAMPLE_STEPS = [
     {"name": "call", "type": "model", "provider": "mock"},
     {"name": "shout", "type": "transform", "op": "upper"},
 ]
-EXAMPLE_TRACE: dict[str, Any] = {
-    "name": "greet",
-    "type": "render",
-    "output": "Write a welcome for Ada.",
-    "state": "Completed",
-    "start": "2026-03-14T09:26:53.589793Z",
-    "duration": 0.012,
-    "attempts": 1,
-}
 
 
 class WorkflowUpdate(BaseModel):
@@ -87,32 +78,6 @@ class RunWorkflow(BaseModel):
     variables: Json = Field(default=None, json_schema_extra={"type": ["object", "null"]})
     api_key: OptionalLine = None
     base_url: OptionalLine = None
-
-
-class StepTrace(BaseModel):
-    """A finished step; `duration` is in seconds, `attempts` counts from 1."""
-
-    model_config = example(**EXAMPLE_TRACE)
-
-    name: str
-    type: str
-    output: str | None
-    state: str = Field(description="Name of the task run's state in Prefect.")
-    start: datetime
-    duration: float
-    attempts: int
-
-    @classmethod
-    def of(cls, step: StepFinished) -> Self:
-        return cls(
-            name=step.name,
-            type=step.type,
-            output=step.output,
-            state=step.state,
-            start=datetime.fromisoformat(step.started_at),
-            duration=step.duration_ms / 1000,
-            attempts=step.attempts,
-        )
 
 
 class WorkflowResult(BaseModel):

@@ -142,16 +142,7 @@ class WorkflowService:
         targets = await self._providers.connected(
             transaction, row.workspace_id, definition.providers, actor=actor
         )
-        return tuple(
-            Connection(
-                each.provider,
-                each.kind,
-                each.credentials.api_key,
-                each.credentials.base_url,
-                each.model,
-            )
-            for each in targets
-        )
+        return tuple(Connection.of(each) for each in targets)
 
     async def _checked(
         self, transaction: Transaction, workspace_id: str, steps: object

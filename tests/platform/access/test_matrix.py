@@ -112,6 +112,16 @@ POST   /api/providers/{connection_id}/test           401 401 | 403 403 200 403 4
 GET    /api/playground/providers                     401 401 | 200 200 200 403 200 | -
 POST   /api/playground/run                           401 401 | 200 200 200 403 200 | 200 200 200 403 404
 
+GET    /api/agents                                   401 401 | 200 200 200 403 200 | 200 200 200 403 404
+POST   /api/agents                                   401 401 | 403 200 200 403 200 | 403 200 200 403 404
+GET    /api/agents/{agent_id}                        401 401 | 200 200 200 403 200 | 200 200 200 403 404
+PUT    /api/agents/{agent_id}                        401 401 | 403 200 200 403 200 | 403 200 200 403 404
+DELETE /api/agents/{agent_id}                        401 401 | 403 200 200 403 200 | 403 200 200 403 404
+POST   /api/agents/{agent_id}/run                    401 401 | 200 200 200 403 200 | 200 200 200 403 404
+GET    /api/agents/{agent_id}/conversations          401 401 | 200 200 200 403 200 | 200 200 200 403 404
+GET    /api/agents/{agent_id}/conversations/{conversation_id} 401 401 | 200 200 200 403 200 | 200 200 200 403 404
+DELETE /api/agents/{agent_id}/conversations/{conversation_id} 401 401 | 403 200 200 403 200 | 403 200 200 403 404
+
 GET    /api/runs                                     401 401 | 200 200 200 403 200 | 200 200 200 403 404
 GET    /api/runs/stats                               401 401 | 200 200 200 403 200 | 200 200 200 403 404
 GET    /api/runs/{run_id}                            401 401 | 200 200 200 403 200 | 200 200 200 403 404
@@ -140,6 +150,8 @@ PARAMETERS: dict[str, places.Maker] = {
     "key": places.served_key,
     "workflow_id": places.workflow,
     "connection_id": places.connection,
+    "agent_id": places.agent,
+    "conversation_id": places.conversation,
     "run_id": places.run,
 }
 # As PARAMETERS, for routes that delete the whole place.
@@ -196,6 +208,8 @@ BODIES: dict[tuple[str, str], Body | dict[str, Any]] = {
     ("PUT", "/api/workflows/{workflow_id}"): {"name": "edited"},
     ("POST", "/api/providers"): _new_connection,
     ("PUT", "/api/providers/{connection_id}"): {"model": "edited"},
+    ("POST", "/api/agents"): _in_place,
+    ("PUT", "/api/agents/{agent_id}"): {"name": "edited"},
 }
 # Routes that take the workspace as a parameter.
 QUERIES = {
@@ -205,6 +219,7 @@ QUERIES = {
     ("GET", "/api/providers"),
     ("GET", "/api/runs"),
     ("GET", "/api/runs/stats"),
+    ("GET", "/api/agents"),
     ("GET", "/api/sdk/prompts/{key}"),
     ("HEAD", "/api/sdk/prompts/{key}"),
     ("WS", "/ws"),
@@ -353,6 +368,7 @@ async def test_no_list_holds_anything_of_a_workspace_that_is_closed_to_the_calle
         places.prompt,
         places.workflow,
         places.connection,
+        places.agent,
         places.run,
         places.api_key,
         places.served_key,

@@ -50,7 +50,7 @@ async def test_the_first_piece_does_not_wait_for_the_second(platform: RunningPla
         hold.release()
         others = [each async for each in events]
     assert first == ("delta", {"text": "Hel"})
-    assert [each.name for each in others] == ["delta", "usage", "done"]
+    assert [each.name for each in others] == ["delta", "usage", "result"]
     assert others[1].data["output_tokens"] == 2
     assert others[2].data["result"] == {
         "provider": "openai-compatible",

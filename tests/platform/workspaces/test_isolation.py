@@ -11,6 +11,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from harness.changes import remember
 from harness.people import (
     join,
     logged_in,
@@ -42,6 +43,7 @@ class Place:
     slug: str
     prompt: dict[str, Any]
     workflow: dict[str, Any]
+    agent: dict[str, Any]
     run: str
     api_key: dict[str, Any]
     # Who must not know of it, by name.
@@ -54,7 +56,9 @@ class Place:
         """What must stand in no answer to an outsider."""
         secret = {self.workspace, self.slug, self.run, self.api_key["id"]}
         return secret | {
-            each[name] for each in (self.prompt, self.workflow) for name in ("id", "key")
+            each[name]
+            for each in (self.prompt, self.workflow, self.agent)
+            for name in ("id", "key")
         }
 
 
@@ -66,6 +70,9 @@ async def place(platform: RunningPlatform) -> AsyncIterator[Place]:
     await platform.publish(prompt["id"])
     steps = {"key": new_key(), "steps": [], "workspace": workspace}
     workflow = sent(await platform.http.post("/api/workflows", json=steps))
+    fields = {"key": new_key(), "prompt": "secret", "workspace": workspace}
+    agent = sent(await platform.http.post("/api/agents", json=fields))
+    await remember(platform, agent["id"], "chat-1")
     key = {"name": new_key(), "workspace": workspace}
     api_key = sent(await platform.http.post("/api/keys", json=key))
     slug = sent(await platform.http.get(f"/api/workspaces/{workspace}"))["slug"]
@@ -89,6 +96,7 @@ async def place(platform: RunningPlatform) -> AsyncIterator[Place]:
             slug,
             prompt,
             workflow,
+            agent,
             await ended_run(platform, workspace),
             api_key,
             outsiders,
@@ -128,11 +136,14 @@ def reads(place: Place) -> list[str]:
     prompt = f"/api/prompts/{place.prompt['id']}"
     found = [prompt, f"{prompt}/versions", f"/api/workflows/{place.workflow['id']}"]
     found += [f"{prompt}/rollout", f"{prompt}/history", f"{prompt}/diff?from=v1&to=draft"]
+    agent = f"/api/agents/{place.agent['id']}"
+    found += [agent, f"{agent}/conversations", f"{agent}/conversations/chat-1"]
     found += [f"/api/runs/{place.run}", f"/api/sdk/prompts/{place.prompt['key']}"]
     for name in (place.workspace, place.slug):
         here = f"/api/workspaces/{name}"
         found += [here, f"{here}/members", f"{here}/environments"]
         found += [f"/api/prompts?workspace={name}", f"/api/workflows?workspace={name}"]
+        found.append(f"/api/agents?workspace={name}")
         found.append(f"/api/sdk/prompts/{place.prompt['key']}?workspace={name}")
     return found
 
@@ -152,12 +163,14 @@ def writes(place: Place) -> list[tuple[str, str, dict[str, Any]]]:
         ("PUT", f"{prompt}/rollout", {"enabled": False}),
         ("DELETE", f"{prompt}/rollout", {}),
         ("PUT", workflow, {"name": "x"}),
+        ("PUT", f"/api/agents/{place.agent['id']}", {"name": "x"}),
         ("POST", f"/api/prompts?workspace={place.workspace}", {"key": new_key()}),
     ]
     for name in (place.workspace, place.slug):
         for field in ("workspace", "workspace_id"):
             found.append(("POST", "/api/prompts", {"key": new_key(), field: name}))
             found.append(("POST", "/api/workflows", {"key": new_key(), "steps": [], field: name}))
+            found.append(("POST", "/api/agents", {"key": new_key(), field: name}))
     return found
 
 
@@ -167,6 +180,8 @@ def removals(place: Place) -> list[tuple[str, str, dict[str, Any]]]:
     return [
         ("DELETE", f"/api/prompts/{place.prompt['id']}", {}),
         ("DELETE", f"/api/workflows/{place.workflow['id']}", {}),
+        ("DELETE", f"/api/agents/{place.agent['id']}", {}),
+        ("DELETE", f"/api/agents/{place.agent['id']}/conversations/chat-1", {}),
         ("DELETE", f"/api/keys/{place.api_key['id']}", {}),
         ("DELETE", here, {}),
         ("PUT", here, {"visibility": "open"}),
@@ -184,6 +199,7 @@ async def test_no_list_shows_anything_of_it(place: Place, outsider: httpx.AsyncC
             "/api/prompts",
             f"/api/prompts?q={place.prompt['key']}",
             "/api/workflows",
+            "/api/agents",
             "/api/runs?limit=200",
             "/api/audit?limit=200",
             "/api/clients",
@@ -200,19 +216,21 @@ async def test_whatever_names_it_is_not_found(place: Place, outsider: httpx.Asyn
         answer = await outsider.get(path)
         assert answer.status_code == 404, path
         assert "secret" not in answer.text
-    run = await outsider.post(f"/api/workflows/{place.workflow['id']}/run", json={})
-    assert run.status_code == 404
+    for path in (f"/api/workflows/{place.workflow['id']}", f"/api/agents/{place.agent['id']}"):
+        run = await outsider.post(f"{path}/run", json={})
+        assert run.status_code == 404
 
 
 async def test_nothing_of_it_can_be_changed(place: Place, outsider: httpx.AsyncClient) -> None:
-    everywhere = "/api/prompts", "/api/workflows"
+    everywhere = "/api/prompts", "/api/workflows", "/api/agents"
     for method, path, body in [*writes(place), *removals(place)]:
         answer = await outsider.request(method, path, json=body)
         # The guard's 403 says what the caller lacks everywhere, not what is there.
         assert answer.status_code in {403, 404}, (method, path, answer.text)
         if answer.status_code == 403:
             unknown = path.replace(place.workspace, "x").replace(place.prompt["id"], "x")
-            unknown = unknown.replace(place.workflow["id"], "x").replace(place.api_key["id"], "x")
+            for each in (place.workflow, place.agent, place.api_key):
+                unknown = unknown.replace(each["id"], "x")
             same = await outsider.request(method, unknown, json=body)
             assert same.status_code == 403 or path in everywhere, (method, path)
     prompt = sent(await place.platform.http.get(f"/api/prompts/{place.prompt['id']}"))

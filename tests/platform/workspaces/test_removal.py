@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import func, select
 from websockets.exceptions import ConnectionClosed
 
+from harness.changes import remember
 from harness.people import (
     logged_in,
     new_api_key,
@@ -74,6 +75,14 @@ async def new_workflow(platform: RunningPlatform, workspace: str) -> dict[str, A
     return workflow
 
 
+async def new_agent(platform: RunningPlatform, workspace: str) -> dict[str, Any]:
+    """One that remembers something, in its workspace."""
+    body = {"key": new_key(), "prompt": "Hello", "workspace": workspace}
+    agent: dict[str, Any] = sent(await platform.http.post("/api/agents", json=body))
+    await remember(platform, agent["id"], "chat-1")
+    return agent
+
+
 async def delete(platform: RunningPlatform, workspace: str, force: bool = False) -> httpx.Response:
     query = {"force": "true"} if force else {}
     return await platform.http.delete(f"/api/workspaces/{workspace}", params=query)
@@ -107,12 +116,14 @@ async def test_one_that_holds_something_stays_and_says_what(platform: RunningPla
     await platform.create(workspace=workspace)
     await platform.create(workspace=workspace)
     await new_workflow(platform, workspace)
+    await new_agent(platform, workspace)
     await new_api_key(platform, workspace=workspace)
     await open_run(platform, workspace)
     refused = await delete(platform, workspace)
     assert refused.status_code == 409
-    assert "2 prompts, 1 workflow, 1 run and 1 API key" in refused.json()["error"]
-    assert refused.json()["holds"] == {"prompt": 2, "workflow": 1, "run": 1, "API key": 1}
+    assert "2 prompts, 1 workflow, 1 agent, 1 run and 1 API key" in refused.json()["error"]
+    held = {"prompt": 2, "workflow": 1, "agent": 1, "run": 1, "API key": 1}
+    assert refused.json()["holds"] == held
     assert (await platform.http.get(f"/api/workspaces/{workspace}")).status_code == 200
 
 
@@ -122,12 +133,14 @@ async def test_by_force_everything_in_it_goes(platform: RunningPlatform) -> None
     prompt = await platform.create(env="prod", workspace=workspace)
     await platform.publish(prompt["id"])
     workflow = await new_workflow(platform, workspace)
+    agent = await new_agent(platform, workspace)
     run = await open_run(platform, workspace)
     await close_run(platform, run)
     key = await new_api_key(platform, workspace=workspace)
     assert (await delete(platform, workspace, force=True)).status_code == 200
     assert (await left_behind(platform, workspace)).keys() == KEPT
-    for url in (f"prompts/{prompt['id']}", f"workflows/{workflow['id']}", f"runs/{run}"):
+    urls = f"prompts/{prompt['id']}", f"workflows/{workflow['id']}", f"agents/{agent['id']}"
+    for url in (*urls, f"runs/{run}"):
         assert (await platform.http.get(f"/api/{url}")).status_code == 404
     assert (await platform.fetch(prompt["key"])).status_code == 404
     async with platform.client(key) as client:
@@ -135,7 +148,8 @@ async def test_by_force_everything_in_it_goes(platform: RunningPlatform) -> None
     entry = (await platform.http.get("/api/audit?limit=1")).json()["data"][0]
     assert (entry["action"], entry["resource_id"]) == ("delete", workspace)
     assert entry["before"]["visibility"] == "restricted"
-    assert entry["before"]["held"] == {"prompt": 1, "workflow": 1, "run": 1, "API key": 1}
+    held = {"prompt": 1, "workflow": 1, "agent": 1, "run": 1, "API key": 1}
+    assert entry["before"]["held"] == held
 
 
 async def test_the_connections_of_its_keys_end(platform: RunningPlatform) -> None:

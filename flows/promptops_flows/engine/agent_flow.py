@@ -1,0 +1,263 @@
+"""An agent becomes a Prefect flow: `render`, then `model` and `tool: <name>` until it answers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from contextlib import aclosing
+from typing import Any
+
+from prefect.client.schemas.objects import State
+
+from promptops_flows.agents import AgentTask, written_message
+from promptops_flows.bounded_templates import MAX_TEXT_CHARACTERS
+from promptops_flows.engine.compiled_run import CompiledRun, StepFailedError
+from promptops_flows.engine.runs import Emit
+from promptops_flows.engine.step_run import StepPlan
+from promptops_flows.http_tools import ToolClient, ToolError, call_tool
+from promptops_flows.steps import Reach, StepError, StepOutput, rendered
+from promptops_flows.structured import UnfitAnswerError, parse_structured, repair_request
+from promptops_flows.wire import RunFinished, RunRequest, StepDelta
+from promptops_providers.errors import ProviderError
+from promptops_providers.gateway import ModelGateway
+from promptops_providers.protocol import (
+    Completion,
+    CompletionRequest,
+    Message,
+    StreamEnd,
+    ToolCall,
+    ToolChoice,
+)
+
+# What one answer of a model may ask for; each call is a task in Prefect.
+MAX_CALLS_AT_ONCE = 32
+_NAME_CHARACTERS = 64
+_BETWEEN_MESSAGES = "\n\n"
+
+States = Sequence[State[Any]]
+
+
+class AgentRun(CompiledRun):
+    """One run of an agent. `RunFinished.agent` holds `turns`, what the conversation has grown by,
+    `stop_reason`, and `structured` where the agent has an output schema."""
+
+    def __init__(
+        self,
+        request: RunRequest,
+        task: AgentTask,
+        emit: Emit,
+        gateway: ModelGateway,
+        tools: ToolClient,
+    ) -> None:
+        super().__init__(request, emit, task.secrets)
+        self._task = task
+        self._variables = request.variables
+        self._is_streamed = request.stream
+        self._gateway = gateway
+        self._tool_client = tools
+        self._targets = Reach.of(request).targets(task.models)
+        self._tools = {tool.name: tool for tool in task.tools}
+        self._index = 0
+
+    async def run_steps(self) -> RunFinished:
+        rendered, states = await self._render()
+        said = _user_turn(self._task, rendered)
+        messages = [*_before(self._task, rendered), *self._task.history, *said]
+        turns = list(said)
+        for call in range(1, self._task.max_steps + 1):
+            completion, states = await self._ask(messages, states)
+            if not completion.tool_calls:
+                return await self._answered(messages, turns, completion, states)
+            self._check_calls(completion, is_last=call == self._task.max_steps)
+            results, states = await self._call_tools(completion.tool_calls, states)
+            for added in (completion.as_message(), *results):
+                messages.append(added)
+                turns.append(added)
+        raise AssertionError("an agent has at least one model call")
+
+    async def _render(self) -> tuple[list[Message], States]:
+        rendered: list[Message] = []
+
+        async def work() -> StepOutput:
+            # On a thread: a megabyte of template must not stall the runs beside this one.
+            rendered[:] = await asyncio.to_thread(self._rendered)
+            return StepOutput(_BETWEEN_MESSAGES.join(each.content for each in rendered))
+
+        state = await self._must("render", "render", work)
+        return rendered, [state]
+
+    def _rendered(self) -> list[Message]:
+        return [
+            Message(each.role, rendered(each.content, self._variables))
+            for each in self._task.prompt
+        ]
+
+    async def _ask(
+        self, messages: Sequence[Message], after: States, choice: ToolChoice = "auto"
+    ) -> tuple[Completion, States]:
+        answers: list[Completion] = []
+        first, task = self._task.models[0], self._task
+        request = CompletionRequest(
+            messages=tuple(messages),
+            parameters=task.parameters,
+            tools=tuple(tool.as_tool() for tool in task.tools),
+            tool_choice=choice,
+            output_schema=task.output_schema,
+        )
+
+        async def work() -> StepOutput:
+            try:
+                completion = await self._complete(request, self._index)
+            except ProviderError as error:
+                raise StepError(error.sentence) from error
+            answers.append(completion)
+            return StepOutput(
+                completion.text,
+                completion.provider or first.provider,
+                completion.model,
+                completion.usage,
+                completion.stop_reason,
+            )
+
+        state = await self._must("model", "model", work, first.provider, first.model or None, after)
+        return answers[-1], [state]
+
+    async def _complete(self, request: CompletionRequest, index: int) -> Completion:
+        if not self._is_streamed:
+            return await self._gateway.complete(request, self._targets)
+        characters = 0
+        async with aclosing(self._gateway.stream(request, self._targets)) as events:
+            async for event in events:
+                if isinstance(event, StreamEnd):
+                    return event.completion
+                characters += len(event.text)
+                if characters > MAX_TEXT_CHARACTERS:
+                    raise StepError(
+                        f"the answer is longer than {MAX_TEXT_CHARACTERS:,} characters; ask for "
+                        "less, or set max_tokens"
+                    )
+                self.emit(StepDelta(index, event.text))
+        raise StepError("the model's answer ended without its last event")
+
+    def _check_calls(self, completion: Completion, *, is_last: bool) -> None:
+        """The tools of the last call are not run: nobody would read what they answer."""
+        asked = len(completion.tool_calls)
+        if asked > MAX_CALLS_AT_ONCE:
+            raise StepFailedError(
+                f"step {self._index} (model): the model asked for {asked} tool calls at once, at "
+                f"most {MAX_CALLS_AT_ONCE} are run; say in the prompt which are needed"
+            )
+        if is_last:
+            raise StepFailedError(
+                f"step {self._index} (model): the agent has used up its max_steps of "
+                f"{self._task.max_steps} model calls and still asks for tools; raise max_steps, or "
+                "say in the prompt when to stop"
+            )
+
+    async def _call_tools(
+        self, calls: Sequence[ToolCall], after: States
+    ) -> tuple[list[Message], States]:
+        """All at once; a call that fails is told to the model, and ends nothing."""
+        outcomes = await asyncio.gather(
+            *(self._call_tool(call, after) for call in calls), return_exceptions=True
+        )
+        results, states = [], []
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+            results.append(outcome[0])
+            states.append(outcome[1])
+        return results, states
+
+    async def _call_tool(self, call: ToolCall, after: States) -> tuple[Message, State[Any]]:
+        async def work() -> StepOutput:
+            return StepOutput(self.redact(await self._tool_text(call)))
+
+        shown = self.redact(json.dumps(dict(call.arguments), ensure_ascii=False))
+        name = f"tool: {call.name[:_NAME_CHARACTERS]}"
+        plan = StepPlan(self._next_index(), name, "tool", work, input=shown)
+        run, state = await self.step(plan, after)
+        text = run.output.text if run.output else f"error: {run.error}"
+        return Message("tool", text, tool_call_id=call.id), state
+
+    async def _tool_text(self, call: ToolCall) -> str:
+        tool = self._tools.get(call.name)
+        try:
+            if tool is None:
+                known = ", ".join(self._tools) or "none"
+                raise ToolError("there is no such tool", f"{call.name!r}; the tools are: {known}")
+            return await call_tool(self._tool_client, tool, call.arguments)
+        except ToolError as error:
+            raise StepError(str(error), shown=error.summary) from error
+
+    async def _answered(
+        self,
+        messages: Sequence[Message],
+        turns: Sequence[Message],
+        completion: Completion,
+        after: States,
+    ) -> RunFinished:
+        """The end of the run, once the answer fits the output schema, for which it may be asked
+        once more. The conversation keeps the answer that fits, not how it came about."""
+        schema, found = self._task.output_schema, {}
+        if schema is not None:
+            try:
+                found["structured"] = await _parsed(schema, completion.text)
+            except UnfitAnswerError as error:
+                correction = Message("user", repair_request(schema, str(error)))
+                asked = [*messages, completion.as_message(), correction]
+                completion, _ = await self._ask(asked, after, choice="none")
+                found["structured"] = await self._repaired(schema, completion.text)
+        last = Message("assistant", completion.text, vendor_data=completion.vendor_data)
+        found["turns"] = [written_message(each) for each in (*turns, last)]
+        found["stop_reason"] = completion.stop_reason
+        return RunFinished("ok", output=completion.text, agent=found)
+
+    async def _repaired(self, schema: Any, text: str) -> Any:
+        try:
+            return await _parsed(schema, text)
+        except UnfitAnswerError as error:
+            where = f"step {self._index} (model)"
+            said = f"{where}: the answer does not fit output_schema, also after one repair"
+            raise StepFailedError(f"{said}: {self.redact(str(error))}", shown=said) from error
+
+    async def _must(
+        self,
+        name: str,
+        kind: str,
+        work: Any,
+        provider: str | None = None,
+        model: str | None = None,
+        after: States = (),
+    ) -> State[Any]:
+        """Run a step without which there is no going on; raises `StepFailedError`."""
+        plan = StepPlan(self._next_index(), name, kind, work, provider=provider, model=model)
+        run, state = await self.step(plan, after)
+        if run.output is None:
+            raise StepFailedError(*run.failure)
+        return state
+
+    def _next_index(self) -> int:
+        self._index += 1
+        return self._index
+
+
+def _before(task: AgentTask, rendered: Sequence[Message]) -> list[Message]:
+    """What stands before the conversation."""
+    if task.is_chat:
+        return list(rendered)
+    if task.said is None:
+        return []
+    return [Message("system", each.content) for each in rendered if each.content]
+
+
+def _user_turn(task: AgentTask, rendered: Sequence[Message]) -> list[Message]:
+    """What the user says in this run; nothing where a chat prompt says it all."""
+    if task.said is not None:
+        return [Message("user", task.said)]
+    return [] if task.is_chat else list(rendered)
+
+
+async def _parsed(schema: Any, text: str) -> Any:
+    return await asyncio.to_thread(parse_structured, schema, text)

@@ -1,0 +1,118 @@
+"""Calls of HTTP tools: check the arguments, send the request, read a bounded answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Self
+
+import httpx
+
+from promptops_flows.agents import HttpTool
+from promptops_flows.json_schemas import findings
+from promptops_flows.tool_urls import ToolUrlError, fill_url, placeholders, value_text
+from promptops_providers.addresses import AddressPolicy, ForbiddenAddress
+from promptops_providers.transport import GuardedTransport, Resolve
+
+# What of a failing answer the model is told.
+_ERROR_CHARACTERS = 2_000
+# Not compressed: a small answer could unpack to a huge one.
+_HEADERS = {
+    "accept": "application/json, text/*;q=0.9, */*;q=0.5",
+    "accept-encoding": "identity",
+    "user-agent": "promptops",
+}
+_QUERY_METHODS = ("GET", "DELETE")
+_TIMEOUTS = {"connect": 5.0, "read": None, "write": None, "pool": 5.0}
+
+
+class ToolError(Exception):
+    """A call that brought nothing. `summary` says so without quoting; the text, for the model, may
+    go on with what was quoted, and hold a secret of the tool."""
+
+    def __init__(self, summary: str, quoted: str = "") -> None:
+        super().__init__(f"{summary}: {quoted}" if quoted else summary)
+        self.summary = summary
+
+
+class ToolClient:
+    """A pool of connections for the life of the process, which goes only where the policy allows.
+
+    Not an `httpx.AsyncClient`: that one keeps cookies, and would send those of one workspace's
+    tool along with another's.
+    """
+
+    def __init__(self, policy: AddressPolicy, *, resolve: Resolve | None = None) -> None:
+        self._transport = GuardedTransport(policy, resolve=resolve)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._transport.aclose()
+
+    @asynccontextmanager
+    async def send(self, request: httpx.Request) -> AsyncIterator[httpx.Response]:
+        """The answer, whose body is not read yet; redirects are not followed."""
+        request.extensions = {**request.extensions, "timeout": _TIMEOUTS}
+        response = await self._transport.handle_async_request(request)
+        try:
+            yield response
+        finally:
+            await response.aclose()
+
+
+async def call_tool(client: ToolClient, tool: HttpTool, arguments: Mapping[str, Any]) -> str:
+    """The text that the tool answers; raises `ToolError`, before anything was sent where the
+    arguments don't fit."""
+    # On a thread: the schema and the arguments may be large.
+    wrong = await asyncio.to_thread(findings, tool.parameters, dict(arguments))
+    if wrong:
+        raise ToolError("the arguments don't fit the tool's schema", "; ".join(wrong))
+    try:
+        request = _request(tool, arguments)
+        async with asyncio.timeout(tool.timeout_seconds), client.send(request) as response:
+            return await _answer(response, tool)
+    except TimeoutError:
+        sentence = f"the tool did not answer within {tool.timeout_seconds:g} s"
+        raise ToolError(sentence) from None
+    except (ToolUrlError, ForbiddenAddress) as error:
+        raise ToolError(str(error)) from error
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise ToolError(f"the tool can't be reached ({type(error).__name__})") from error
+
+
+def _request(tool: HttpTool, arguments: Mapping[str, Any]) -> httpx.Request:
+    url = httpx.URL(fill_url(tool.url, arguments))
+    in_url = placeholders(tool.url)
+    rest = {name: value for name, value in sorted(arguments.items()) if name not in in_url}
+    headers = {**_HEADERS, **{name.lower(): value for name, value in tool.headers.items()}}
+    if tool.method not in _QUERY_METHODS:
+        return httpx.Request(tool.method, url, headers=headers, json=rest)
+    query = {name: value_text(value) for name, value in rest.items()}
+    return httpx.Request(
+        tool.method, url.copy_merge_params(query) if query else url, headers=headers
+    )
+
+
+async def _answer(response: httpx.Response, tool: HttpTool) -> str:
+    text = await _bounded_text(response, tool.max_response_bytes)
+    if response.is_success:
+        return text
+    said = f"the tool answered HTTP {response.status_code}"
+    if response.is_redirect:
+        raise ToolError(f"{said}, and redirects are not followed")
+    raise ToolError(said, text[:_ERROR_CHARACTERS])
+
+
+async def _bounded_text(response: httpx.Response, limit: int) -> str:
+    if response.headers.get("content-encoding", "identity") != "identity":
+        raise ToolError("the tool answered in a compressed form, which was not asked for")
+    body = b""
+    async for piece in response.aiter_raw():
+        body += piece
+        if len(body) > limit:
+            break
+    text = body[:limit].decode(response.encoding or "utf-8", errors="replace")
+    return text if len(body) <= limit else f"{text}\n[cut off after {limit:,} bytes]"

@@ -1,0 +1,227 @@
+"""What agents remember of conversations.
+
+A run reads the conversation before it starts, takes it in the transaction that opens the run, and
+adds to it in the one that closes it. Where another run came in between, or is under way, it is
+refused: turns of two runs never mix, and no answer is given that missed one. A run that fails or
+breaks off adds nothing.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from promptops_flows.agents import read_message, written_message
+from promptops_platform.access.actor import Actor
+from promptops_platform.access.permissions import Permission
+from promptops_platform.agents import repository
+from promptops_platform.agents.service import AgentService
+from promptops_platform.agents.window import windowed
+from promptops_platform.audit.service import AuditTrail
+from promptops_platform.clock import Clock
+from promptops_platform.db.tables import AgentRow, ConversationMessageRow, ConversationRow
+from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.errors import Conflict, NotFound
+from promptops_platform.ids import new_id
+from promptops_platform.runs.executor import RunFollower, RunOutcome
+from promptops_platform.runs.service import RunLog
+from promptops_providers.protocol import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """A conversation as it stood when it was read; `history` is what the model is to see of it."""
+
+    workspace_id: str
+    agent_id: str
+    name: str
+    # Empty for a new one.
+    id: str
+    messages: int
+    history: list[Message]
+
+
+class ConversationService:
+    """Reads and keeps conversations."""
+
+    def __init__(
+        self, *, agents: AgentService, runs: RunLog, audit: AuditTrail, clock: Clock
+    ) -> None:
+        self._agents = agents
+        self._runs = runs
+        self._audit = audit
+        self._clock = clock
+
+    async def remembered(self, transaction: Transaction, agent: AgentRow, name: str) -> Remembered:
+        """What there is of a conversation, nothing of a new one."""
+        row = await repository.conversation(transaction.session, agent.id, name)
+        rows = (
+            await repository.messages(transaction.session, row.id, newest=agent.window_messages)
+            if row is not None
+            else []
+        )
+        history = windowed(
+            [_message(each) for each in rows],
+            most=agent.window_messages,
+            tokens=agent.window_tokens,
+        )
+        known = (row.id, row.messages) if row is not None else ("", 0)
+        return Remembered(agent.workspace_id, agent.id, name, *known, history)
+
+    async def take(self, transaction: Transaction, seen: Remembered, run_id: str) -> None:
+        """Hold the conversation for a run; raises Conflict where another run has it, or had it
+        since it was read, and NotFound where the agent is gone."""
+        if not await repository.hold(transaction.session, seen.agent_id):
+            raise NotFound(f"agent {seen.agent_id!r} not found; it was deleted meanwhile")
+        row = await repository.conversation(
+            transaction.session, seen.agent_id, seen.name, lock=True
+        )
+        if row is None:
+            row = self._new(seen, run_id)
+            if not await repository.add_unless_taken(transaction.session, row):
+                raise _busy(seen.name)
+        elif _has_moved(row, seen) or await self._runs.is_under_way(transaction, row.run_id):
+            raise _busy(seen.name)
+        row.run_id = run_id
+
+    async def end(
+        self, transaction: Transaction, seen: Remembered, run_id: str, turns: list[dict[str, Any]]
+    ) -> None:
+        """Add what was said in a run; nothing where it failed, or where the conversation was
+        deleted meanwhile."""
+        row = await repository.conversation(
+            transaction.session, seen.agent_id, seen.name, lock=True
+        )
+        if row is None or row.run_id != run_id or await self._has_ended(transaction, row, run_id):
+            return
+        if not turns and row.messages == 0:
+            await repository.forget(transaction.session, row.id)
+            return
+        now = self._clock.now()
+        for position, turn in enumerate(turns, row.messages):
+            transaction.session.add(
+                ConversationMessageRow(
+                    conversation_id=row.id,
+                    position=position,
+                    run_id=run_id,
+                    role=turn["role"],
+                    content=turn["content"],
+                    tool_calls=turn.get("tool_calls", []),
+                    tool_call_id=turn.get("tool_call_id", ""),
+                    vendor_data=turn.get("vendor_data", {}),
+                    created_at=now,
+                )
+            )
+        row.messages += len(turns)
+        row.updated_at = now if turns else row.updated_at
+
+    async def page(
+        self, transaction: Transaction, agent_id: str, *, actor: Actor, limit: int, offset: int
+    ) -> tuple[list[ConversationRow], int]:
+        """Conversations with an agent, the last one first, and how many; raises NotFound."""
+        await self._agents.get(transaction, agent_id, actor=actor)
+        return await repository.conversations(
+            transaction.session, agent_id, limit=limit, offset=offset
+        )
+
+    async def get(
+        self, transaction: Transaction, agent_id: str, name: str, *, actor: Actor, newest: int
+    ) -> tuple[ConversationRow, list[ConversationMessageRow]]:
+        """A conversation and its newest messages, in their order; raises NotFound."""
+        await self._agents.get(transaction, agent_id, actor=actor)
+        row = await self._existing(transaction, agent_id, name)
+        return row, await repository.messages(transaction.session, row.id, newest=newest)
+
+    async def forget(
+        self, transaction: Transaction, agent_id: str, name: str, *, actor: Actor
+    ) -> None:
+        """Delete a conversation; what a run under way is about to add to it is dropped. Raises
+        NotFound and Forbidden."""
+        agent = await self._agents.get(
+            transaction, agent_id, actor=actor, permission=Permission.AGENTS_WRITE
+        )
+        row = await self._existing(transaction, agent_id, name, lock=True)
+        await repository.forget(transaction.session, row.id)
+        self._audit.record(
+            transaction,
+            actor=actor,
+            action="delete",
+            resource="conversation",
+            resource_id=row.id,
+            key=agent.key,
+            summary=f"deleted a conversation of {row.messages} messages with agent {agent.key}",
+            workspace_id=agent.workspace_id,
+            before={"conversation_id": row.name, "messages": row.messages},
+        )
+
+    async def _existing(
+        self, transaction: Transaction, agent_id: str, name: str, *, lock: bool = False
+    ) -> ConversationRow:
+        row = await repository.conversation(transaction.session, agent_id, name, lock=lock)
+        if row is None or row.messages == 0:
+            raise NotFound(
+                f"conversation {name!r} not found; GET /api/agents/{agent_id}/conversations lists "
+                "them"
+            )
+        return row
+
+    async def _has_ended(self, transaction: Transaction, row: ConversationRow, run_id: str) -> bool:
+        """Whether the run's turns are there already, by a commit that seemed to have failed."""
+        last = await repository.messages(transaction.session, row.id, newest=1)
+        return any(each.run_id == run_id for each in last)
+
+    def _new(self, seen: Remembered, run_id: str) -> ConversationRow:
+        now = self._clock.now()
+        return ConversationRow(
+            id=new_id(),
+            workspace_id=seen.workspace_id,
+            agent_id=seen.agent_id,
+            name=seen.name,
+            messages=0,
+            run_id=run_id,
+            created_at=now,
+            updated_at=now,
+        )
+
+
+class TakenConversation(RunFollower):
+    """Lets a run take its conversation along."""
+
+    def __init__(self, conversations: ConversationService, seen: Remembered, run_id: str) -> None:
+        self._conversations = conversations
+        self._seen = seen
+        self._run_id = run_id
+
+    async def open(self, transaction: Transaction) -> None:
+        await self._conversations.take(transaction, self._seen, self._run_id)
+
+    async def close(self, transaction: Transaction, outcome: RunOutcome) -> None:
+        turns = (outcome.end.agent or {}).get("turns", []) if outcome.end.status == "ok" else []
+        await self._conversations.end(transaction, self._seen, self._run_id, turns)
+
+
+def _message(row: ConversationMessageRow) -> Message:
+    return read_message(
+        {
+            "role": row.role,
+            "content": row.content,
+            "tool_calls": row.tool_calls,
+            "tool_call_id": row.tool_call_id,
+            "vendor_data": row.vendor_data,
+        }
+    )
+
+
+def history_of(seen: Remembered | None) -> list[dict[str, Any]]:
+    """The history as a run's request has it."""
+    return [written_message(each) for each in seen.history] if seen is not None else []
+
+
+def _has_moved(row: ConversationRow, seen: Remembered) -> bool:
+    """Whether it is not what was read; an empty one is like a new one."""
+    return row.messages != seen.messages or (row.messages > 0 and row.id != seen.id)
+
+
+def _busy(name: str) -> Conflict:
+    return Conflict(
+        f"conversation_id: another run of conversation {name!r} is under way or has just ended; "
+        "wait for its answer and send this again"
+    )

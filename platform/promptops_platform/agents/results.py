@@ -1,0 +1,151 @@
+"""What a run of an agent answers."""
+
+from typing import Any, Self
+
+from pydantic import BaseModel
+
+from promptops_flows.engine_client import StepFinished
+from promptops_platform.agents.planning import AgentPlan
+from promptops_platform.http.examples import example
+from promptops_platform.runs.executor import RunOutcome
+from promptops_platform.runs.model_answer import ModelAnswer, TokenUsage
+from promptops_platform.runs.trace import StepTrace
+
+MODEL, RENDER = "model", "render"
+EXAMPLE_STEP: dict[str, Any] = {
+    "name": "model",
+    "type": "model",
+    "output": "No, it stays dry.",
+    "state": "Completed",
+    "start": "2026-03-14T09:26:53.589793Z",
+    "duration": 0.412,
+    "attempts": 1,
+    "provider": "mock",
+    "model": "mock-1",
+}
+
+
+EXAMPLE_TRACE: dict[str, Any] = {
+    "steps": [EXAMPLE_STEP],
+    "usage": {"prompt_tokens": 31, "output_tokens": 5, "cached_tokens": 0, "estimated": True},
+    "run_id": "5e4f30219b8a7c6d",
+    "flow_run_id": "0b9f3a52-4c6e-4f0e-8d2b-0a4c1f6c2f11",
+    "flow_run_url": "http://127.0.0.1:4200/runs/flow-run/0b9f3a52-4c6e-4f0e-8d2b-0a4c1f6c2f11",
+    "prompt": {"key": "weather", "env": "prod", "version": "v3", "variant": "A"},
+    "conversation_id": "chat-17",
+}
+
+
+class AgentStep(StepTrace):
+    """A finished step; of a tool with its arguments as JSON. The run goes on after a tool's error,
+    which the model is told."""
+
+    model_config = example(**EXAMPLE_STEP)
+
+    input: str | None = None
+    error: str | None = None
+    provider: str | None = None
+    model: str | None = None
+
+    @classmethod
+    def of(cls, step: StepFinished) -> Self:
+        found = StepTrace.of(step).model_dump()
+        more = {name: getattr(step, name) for name in ("input", "error", "provider", "model")}
+        return cls(**found, **more)
+
+
+class PromptUse(BaseModel):
+    """The version of a prompt that a run used, and the variant when a rollout chose it."""
+
+    model_config = example(key="weather", env="prod", version="v3", variant="A")
+
+    key: str
+    env: str
+    version: str
+    variant: str | None
+
+
+class AgentFailure(BaseModel):
+    """How a run that failed went, beside the error; `rendered` is the prompt with its variables, of
+    a chat the texts of all messages."""
+
+    model_config = example(rendered="Will it rain in Oslo?", **EXAMPLE_TRACE)
+
+    rendered: str
+    steps: list[AgentStep]
+    usage: TokenUsage
+    run_id: str
+    flow_run_id: str
+    flow_run_url: str | None
+    prompt: PromptUse | None
+    conversation_id: str | None
+
+    @classmethod
+    def of(cls, plan: AgentPlan, outcome: RunOutcome) -> Self:
+        return cls(rendered=_rendered(outcome), **_traced(plan, outcome))
+
+
+class AgentResult(BaseModel):
+    """A run's answer, with its trace and its place in Prefect. `structured` is the answer as the
+    JSON value that fits the agent's output schema, null where it has none."""
+
+    model_config = example(
+        rendered="Will it rain in Oslo?",
+        result={"provider": "mock", "model": "mock-1", "output": "No, it stays dry."},
+        stop_reason="end",
+        structured={"rain": False},
+        **EXAMPLE_TRACE,
+    )
+
+    rendered: str
+    result: ModelAnswer
+    stop_reason: str | None
+    structured: Any
+    steps: list[AgentStep]
+    usage: TokenUsage
+    run_id: str
+    flow_run_id: str
+    flow_run_url: str | None
+    prompt: PromptUse | None
+    conversation_id: str | None
+
+    @classmethod
+    def of(cls, plan: AgentPlan, outcome: RunOutcome) -> Self:
+        brought = outcome.end.agent or {}
+        return cls(
+            rendered=_rendered(outcome),
+            result=_answer(plan, outcome),
+            stop_reason=brought.get("stop_reason"),
+            structured=brought.get("structured"),
+            **_traced(plan, outcome),
+        )
+
+
+def _rendered(outcome: RunOutcome) -> str:
+    found = next((step.output for step in outcome.steps if step.type == RENDER), None)
+    return found or ""
+
+
+def _traced(plan: AgentPlan, outcome: RunOutcome) -> dict[str, Any]:
+    steps = sorted(outcome.steps, key=lambda step: step.index)
+    used = plan.prompt
+    return {
+        "steps": [AgentStep.of(step) for step in steps],
+        "usage": TokenUsage.of(step.usage for step in steps),
+        "run_id": outcome.run_id,
+        "flow_run_id": outcome.flow_run_id,
+        "flow_run_url": outcome.flow_run_url,
+        "prompt": PromptUse(key=used.key, env=used.env, version=used.version, variant=used.variant)
+        if used
+        else None,
+        "conversation_id": plan.conversation.name if plan.conversation else None,
+    }
+
+
+def _answer(plan: AgentPlan, outcome: RunOutcome) -> ModelAnswer:
+    last = next((step for step in reversed(outcome.steps) if step.type == MODEL), None)
+    return ModelAnswer(
+        provider=(last.provider if last else None) or plan.provider,
+        model=(last.model if last else None) or plan.model,
+        output=outcome.end.output or "",
+    )

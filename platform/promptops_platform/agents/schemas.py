@@ -1,0 +1,253 @@
+"""Agents on the wire."""
+
+import json
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
+
+from promptops_flows.agents import MAX_MODEL_CALLS
+from promptops_platform.agents.tools import EXAMPLE_PARAMETERS, HttpTool, Schema, Tools
+from promptops_platform.http.envelope import Resource
+from promptops_platform.http.examples import example
+from promptops_platform.text import (
+    Content,
+    Json,
+    JsonObject,
+    Key,
+    Label,
+    Line,
+    Name,
+    OptionalLabel,
+    OptionalLine,
+    OptionalName,
+    refuse_unprintable,
+)
+
+LONGEST_PROVIDER = 64
+LONGEST_MODEL = 200
+LONGEST_PARAMETERS = 16_384
+LONGEST_SAID = 262_144
+MOST_FALLBACKS = 5
+DEFAULT_STEPS = 8
+DEFAULT_WINDOW_MESSAGES = 40
+DEFAULT_WINDOW_TOKENS = 8_000
+# The request to a model is made of the other fields; these would replace what they say.
+OWN_PARAMETERS = ("model", "messages", "stream", "tools", "tool_choice")
+EXAMPLE_TOOL = {
+    "name": "forecast",
+    "description": "The weather forecast of a city.",
+    "parameters": EXAMPLE_PARAMETERS,
+    "method": "GET",
+    "url": "https://weather.example.org/v1/{{city}}",
+}
+
+ProviderName = Annotated[Name, StringConstraints(max_length=LONGEST_PROVIDER)]
+ModelName = Annotated[Name, StringConstraints(max_length=LONGEST_MODEL)]
+
+
+OptionalKey = Annotated[Key | None, BeforeValidator(lambda value: None if value == "" else value)]
+
+
+def _parameters(value: dict[str, Any]) -> dict[str, Any]:
+    length = len(json.dumps(value, ensure_ascii=False))
+    if length > LONGEST_PARAMETERS:
+        raise ValueError(
+            f"has {length} characters as JSON, at most {LONGEST_PARAMETERS} are taken; shorten it"
+        )
+    for name in OWN_PARAMETERS:
+        if name in value:
+            raise ValueError(f"{name!r} is made of the agent's own fields; set it there")
+    for name, fits, wanted in (
+        ("temperature", _is_number, "a number"),
+        ("top_p", _is_number, "a number from 0 to 1"),
+        ("max_tokens", _is_count, "a whole number above 0"),
+        ("seed", _is_whole, "a whole number"),
+        ("stop", _is_texts, "a text or a list of texts"),
+    ):
+        if value.get(name) is not None and not fits(value[name]):
+            raise ValueError(f"{name!r} must be {wanted}")
+    return value
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_count(value: Any) -> bool:
+    return _is_whole(value) and value > 0
+
+
+def _is_number(value: Any) -> bool:
+    return _is_whole(value) or isinstance(value, float)
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, str) or (
+        isinstance(value, list) and all(isinstance(each, str) for each in value)
+    )
+
+
+class PromptReference(BaseModel):
+    """A prompt of the agent's workspace: what its environment serves, or a version of it."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"key": "support", "env": "prod", "version": "v3"}]},
+    )
+
+    key: Key
+    env: Label = "prod"
+    version: OptionalLabel = Field(
+        default=None, description="Without it, what is served, by the rollout while one is on."
+    )
+
+
+class ModelChoice(BaseModel):
+    """A provider and its model; without a model, the provider's default."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"provider": "openai", "model": ""}]}
+    )
+
+    provider: ProviderName
+    model: ModelName = ""
+
+
+class AgentUpdate(BaseModel):
+    """What an edit may change; a field that is absent or null stays as it is. A `prompt` that
+    is not empty and a `prompt_ref` replace each other; `{}` takes the `output_schema` away."""
+
+    model_config = example(prompt="You help customers of {{shop}}.", max_steps=4)
+
+    name: Line | None = None
+    description: Content | None = None
+    prompt: Content | None = None
+    prompt_ref: PromptReference | None = None
+    provider: ProviderName | None = Field(
+        default=None, description="`mock` where none is given, or the empty text."
+    )
+    model: ModelName | None = None
+    fallbacks: Annotated[list[ModelChoice], Field(max_length=MOST_FALLBACKS)] | None = Field(
+        default=None, description="Tried in this order when the provider can't answer."
+    )
+    parameters: Annotated[JsonObject, AfterValidator(_parameters)] | None = Field(
+        default=None,
+        description="`temperature`, `max_tokens`, `top_p`, `stop`, `seed`, and the vendor's own.",
+    )
+    tools: Tools | None = None
+    max_steps: Annotated[int, Field(ge=1, le=MAX_MODEL_CALLS)] | None = Field(
+        default=None, description=f"Most calls of a model in a run; {DEFAULT_STEPS} by default."
+    )
+    output_schema: Schema | None = Field(
+        default=None, description="JSON Schema that the answer must follow."
+    )
+    window_messages: Annotated[int, Field(ge=1, le=1_000)] | None = Field(
+        default=None,
+        description="How many messages of a conversation the model sees; "
+        f"{DEFAULT_WINDOW_MESSAGES} by default.",
+    )
+    window_tokens: Annotated[int, Field(ge=1, le=10_000_000)] | None = Field(
+        default=None,
+        description="How many tokens of them, estimated as a quarter of their characters; "
+        f"{DEFAULT_WINDOW_TOKENS} by default.",
+    )
+
+
+class AgentCreate(AgentUpdate):
+    """A new agent. `workspace` takes an id or a slug, and so does `workspace_id`."""
+
+    model_config = example(
+        key="weather", prompt="Will it rain in {{city}}?", provider="mock", tools=[EXAMPLE_TOOL]
+    )
+
+    key: Key
+    workspace: OptionalLine = None
+    workspace_id: OptionalLine = None
+
+
+class Agent(Resource):
+    """An agent; `version` counts how often its definition was saved with a change."""
+
+    model_config = example(
+        id="6d7e8f90a1b2c3d4",
+        workspace_id="default",
+        key="weather",
+        name="Weather",
+        description="",
+        prompt="",
+        provider="openai",
+        model="",
+        created_at="2026-03-14T09:26:53.589793Z",
+        updated_at="2026-03-14T09:26:53.589793Z",
+        prompt_ref={"key": "weather", "env": "prod", "version": "v3"},
+        fallbacks=[{"provider": "mock", "model": ""}],
+        parameters={"temperature": 0.2},
+        tools=[EXAMPLE_TOOL],
+        max_steps=8,
+        output_schema={"type": "object", "properties": {"rain": {"type": "boolean"}}},
+        window_messages=40,
+        window_tokens=8000,
+        version=1,
+    )
+
+    id: str
+    workspace_id: str
+    key: str
+    name: str
+    description: str
+    prompt: str
+    provider: str
+    model: str
+    created_at: datetime
+    updated_at: datetime
+    prompt_ref: PromptReference | None
+    fallbacks: list[ModelChoice]
+    parameters: dict[str, Any]
+    tools: list[HttpTool]
+    max_steps: int
+    output_schema: dict[str, Any] | None
+    window_messages: int
+    window_tokens: int
+    version: int
+
+
+class RunAgent(BaseModel):
+    """Values for the prompt, and what the user says. The key is handed to the provider, and stored
+    nowhere."""
+
+    model_config = example(
+        variables={"city": "Oslo"}, input="And tomorrow?", conversation_id="chat-17"
+    )
+
+    variables: Json = Field(default=None, json_schema_extra={"type": ["object", "null"]})
+    api_key: OptionalLine = None
+    base_url: OptionalLine = None
+    input: (
+        Annotated[
+            str,
+            StringConstraints(max_length=LONGEST_SAID),
+            AfterValidator(refuse_unprintable),
+        ]
+        | None
+    ) = Field(
+        default=None,
+        description="The user's turn. With it the prompt's text is the system's message.",
+    )
+    conversation_id: OptionalKey = Field(
+        default=None, description="An id of your own: what was said under it is remembered."
+    )
+    subject: OptionalName = Field(
+        default=None, description="Who it is for: the same subject gets a rollout's same variant."
+    )
+    stream: bool | None = Field(
+        default=None,
+        description="Answer with server-sent events. Without it, the header `Accept` decides.",
+    )

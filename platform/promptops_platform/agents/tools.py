@@ -1,0 +1,152 @@
+"""The HTTP tools of an agent on the wire."""
+
+import re
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+
+from promptops_flows.agents import MAX_TOOL_BYTES, MAX_TOOL_SECONDS
+from promptops_flows.json_schemas import SchemaRefusedError, check_schema
+from promptops_flows.tool_urls import MAX_URL_CHARACTERS, ToolUrlError, check_url
+from promptops_platform.text import JsonObject, Line, refuse_unprintable
+
+LONGEST_DESCRIPTION = 4_000
+MOST_TOOLS = 64
+MOST_HEADERS = 20
+LONGEST_HEADER = 2_000
+HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
+HEADER_VALUE = re.compile(r"[\x20-\x7e]*")
+# What belongs to the connection, or is settled by the request itself.
+SETTLED_HEADERS = frozenset(
+    {
+        "accept-encoding",
+        "connection",
+        "content-length",
+        "expect",
+        "host",
+        "keep-alive",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+# Names under which keys travel: everybody who may read the agent could read them.
+TELLING = re.compile(r"auth|token|secret|password|passwd|api-?key|cookie|credential|signature")
+EXAMPLE_PARAMETERS: Any = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}, "days": {"type": "integer", "maximum": 7}},
+    "required": ["city"],
+    "additionalProperties": False,
+}
+
+
+def _schema(value: dict[str, Any]) -> dict[str, Any]:
+    try:
+        check_schema(value)
+    except SchemaRefusedError as error:
+        raise ValueError(str(error)) from error
+    return value
+
+
+def _of_an_object(value: dict[str, Any]) -> dict[str, Any]:
+    if value.get("type") != "object":
+        raise ValueError('must describe an object; give it "type": "object" and properties')
+    return value
+
+
+def _headers(value: dict[str, str]) -> dict[str, str]:
+    for name, text in value.items():
+        if not HEADER_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is no name of a header; use letters, digits and hyphens")
+        if name.lower() in SETTLED_HEADERS:
+            raise ValueError(f"{name!r} is set by the request itself; leave it out")
+        if len(text) > LONGEST_HEADER or not HEADER_VALUE.fullmatch(text):
+            raise ValueError(
+                f"the value of {name!r} must be at most {LONGEST_HEADER} printable ASCII "
+                "characters on one line"
+            )
+    lowered = {name.lower(): text for name, text in value.items()}
+    if len(lowered) < len(value):
+        raise ValueError("names a header twice, in upper and lower case; keep one")
+    return lowered
+
+
+def _untelling(value: dict[str, str]) -> dict[str, str]:
+    for name in value:
+        if TELLING.search(name):
+            raise ValueError(
+                f"{name!r} looks like a secret, and everybody who may read the agent could read it "
+                "here; send no secret in it and name it otherwise, or put it in secret_headers"
+            )
+    return value
+
+
+Schema = Annotated[JsonObject, AfterValidator(_schema)]
+ToolName = Annotated[str, StringConstraints(max_length=64, pattern=r"^[A-Za-z_][A-Za-z0-9_-]*$")]
+Headers = Annotated[dict[str, str], Field(max_length=MOST_HEADERS), AfterValidator(_headers)]
+
+
+class HttpTool(BaseModel):
+    """A request that the model may ask for. Arguments that don't stand in the URL go into the body
+    as JSON, of a GET or DELETE into the query."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "forecast",
+                    "description": "The weather forecast of a city.",
+                    "parameters": EXAMPLE_PARAMETERS,
+                    "method": "GET",
+                    "url": "https://weather.example.org/v1/{{city}}",
+                }
+            ]
+        },
+    )
+
+    name: ToolName
+    description: Annotated[
+        str, StringConstraints(max_length=LONGEST_DESCRIPTION), AfterValidator(refuse_unprintable)
+    ] = ""
+    parameters: Annotated[Schema, AfterValidator(_of_an_object)] = Field(
+        description="JSON Schema of the arguments, of type object."
+    )
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "GET"
+    url: Annotated[Line, StringConstraints(max_length=MAX_URL_CHARACTERS)] = Field(
+        description="With `{{argument}}` in path and query; required arguments only."
+    )
+    headers: Annotated[Headers, AfterValidator(_untelling)] = {}
+    timeout_seconds: float = Field(default=30.0, gt=0, le=MAX_TOOL_SECONDS)
+    max_response_bytes: int = Field(
+        default=65_536, ge=1, le=MAX_TOOL_BYTES, description="What is longer is cut."
+    )
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        try:
+            check_url(self.url, self.parameters)
+        except ToolUrlError as error:
+            raise ValueError(f"url: {error}") from error
+        return self
+
+
+def _unique(tools: list[HttpTool]) -> list[HttpTool]:
+    names = [each.name for each in tools]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"two tools are called {twice!r}; give each a name of its own")
+    return tools
+
+
+Tools = Annotated[list[HttpTool], Field(max_length=MOST_TOOLS), AfterValidator(_unique)]

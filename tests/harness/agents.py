@@ -1,0 +1,51 @@
+"""Agents on a platform whose engine is real."""
+
+import shutil
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest_asyncio
+
+from harness.engine import EngineProcess
+from harness.platform import (
+    DatabaseKind,
+    RunningPlatform,
+    new_data_folder,
+    new_key,
+    new_settings,
+    running_platform,
+)
+from harness.postgres import Postgres
+from promptops_flows.engine_client import EngineClient
+
+
+@pytest_asyncio.fixture(scope="module")
+async def running(
+    database_kind: DatabaseKind, postgres: Postgres, engine: EngineProcess
+) -> AsyncIterator[RunningPlatform]:
+    """A platform whose engine is the session's."""
+    data = new_data_folder()
+    settings = await new_settings(database_kind, postgres, data, engine_wait_seconds=30)
+    async with running_platform(settings) as platform:
+        use_engine(platform, engine)
+        yield platform
+    shutil.rmtree(data)
+
+
+def use_engine(platform: RunningPlatform, engine: EngineProcess) -> None:
+    platform.platform.executor._engine = EngineClient(engine.socket)
+
+
+async def save_agent(platform: RunningPlatform, **fields: Any) -> dict[str, Any]:
+    """A new agent with a key of its own."""
+    answer = await platform.http.post("/api/agents", json={"key": new_key(), **fields})
+    assert answer.status_code == 200, answer.text
+    saved: dict[str, Any] = answer.json()["data"]
+    return saved
+
+
+async def run_agent(
+    platform: RunningPlatform, agent: dict[str, Any], **body: Any
+) -> httpx.Response:
+    return await platform.http.post(f"/api/agents/{agent['id']}/run", json=body)

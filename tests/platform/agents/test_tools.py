@@ -1,0 +1,228 @@
+"""Agents with HTTP tools, against a model and tools on real sockets."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from harness.agent_tools import ToolPlace, calls, says, tool_place
+from harness.agents import run_agent, running, save_agent
+from harness.engine import EngineProcess, eventually
+from harness.platform import RunningPlatform
+from harness.prefect_server import PrefectServer
+from harness.vendors import Answer
+
+__all__ = ["running"]
+
+
+@pytest_asyncio.fixture
+async def place() -> AsyncIterator[ToolPlace]:
+    async with tool_place() as found:
+        yield found
+
+
+async def test_two_tools_are_called_at_once_and_the_model_is_told(
+    running: RunningPlatform, place: ToolPlace, prefect_server: PrefectServer
+) -> None:
+    place.model.answers(
+        calls(
+            ("a", "forecast", '{"city": "Köln/Süd", "days": 2}'),
+            ("b", "order", '{"item": "umbrella", "count": 1}'),
+        ),
+        says("Yes, and an umbrella is on its way."),
+    )
+    place.tools.answers(Answer.of_json({"rain": True}))
+    agent = await save_agent(running, **place.agent())
+    answer = await run_agent(running, agent, **place.run(variables={"city": "Köln"}))
+    assert answer.status_code == 200, answer.text
+    result = answer.json()
+    assert result["result"]["output"] == "Yes, and an umbrella is on its way."
+    assert [(step["name"], step["type"], step["state"]) for step in result["steps"]] == [
+        ("render", "render", "Completed"),
+        ("model", "model", "Completed"),
+        ("tool: forecast", "tool", "Completed"),
+        ("tool: order", "tool", "Completed"),
+        ("model", "model", "Completed"),
+    ]
+    assert json.loads(result["steps"][2]["input"]) == {"city": "Köln/Süd", "days": 2}
+    assert result["steps"][2]["output"] == '{"rain": true}'
+    asked = {request.method: request for request in place.tools.requests}
+    assert asked["GET"].path == "/v1/K%C3%B6ln%2FS%C3%BCd?units=metric&days=2"
+    assert asked["GET"].headers["x-team"] == "red"
+    assert (asked["POST"].path, asked["POST"].json) == ("/orders", {"item": "umbrella", "count": 1})
+    assert [(each["role"], each.get("content")) for each in place.told] == [
+        ("user", "Will it rain in Köln?"),
+        ("assistant", place.told[1].get("content")),
+        ("tool", '{"rain": true}'),
+        ("tool", '{"rain": true}'),
+    ]
+    assert [each["tool_call_id"] for each in place.told[2:]] == ["a", "b"]
+    wanted = {"flow_runs": {"id": {"any_": [result["flow_run_id"]]}}}
+
+    def names() -> list[str] | None:
+        with prefect_server.client() as prefect:
+            found = prefect.post("task_runs/filter", json=wanted).json()
+        done = [each["name"] for each in found if each["state_name"] == "Completed"]
+        return sorted(done) if len(done) == 5 else None
+
+    assert eventually(names) == ["model", "model", "render", "tool: forecast", "tool: order"]
+
+
+@pytest.mark.parametrize(
+    ("call", "answer", "told"),
+    [
+        (
+            ("a", "forecast", '{"days": 9}'),
+            None,
+            "the arguments don't fit the tool's schema: ",
+        ),
+        (
+            ("a", "nothing", "{}"),
+            None,
+            "no such tool: 'nothing'; the tools are: forecast, order",
+        ),
+        (("a", "forecast", '{"city": ".."}'), None, "names another place; give them a value"),
+        (("a", "forecast", '{"city": "x"}'), Answer([b"gone"], 410), "answered HTTP 410: gone"),
+        (
+            ("a", "forecast", '{"city": "x"}'),
+            Answer([], 302, {"location": "http://169.254.169.254/"}),
+            "answered HTTP 302, and redirects are not followed",
+        ),
+        (
+            ("a", "forecast", '{"city": "x"}'),
+            Answer([b"x"], 200, {"content-encoding": "gzip"}),
+            "in a compressed form",
+        ),
+        (("a", "forecast", '{"city": "x"}'), Answer([b"nothing"], raw=True), "can't be reached"),
+    ],
+)
+async def test_an_error_of_a_tool_is_told_to_the_model_and_the_run_goes_on(
+    running: RunningPlatform,
+    place: ToolPlace,
+    call: tuple[str, str, str],
+    answer: Answer | None,
+    told: str,
+) -> None:
+    place.model.answers(calls(call), says("I could not find out."))
+    place.tools.answers(answer or Answer.of_json({}))
+    agent = await save_agent(running, **place.agent())
+    result = (await run_agent(running, agent, **place.run())).json()
+    assert result["result"]["output"] == "I could not find out."
+    step = result["steps"][2]
+    assert (step["name"], step["state"]) == (f"tool: {call[1]}", "Failed")
+    assert told in step["error"]
+    assert place.told[-1]["content"] == f"error: {step['error']}"
+    assert bool(place.tools.requests) == (answer is not None)
+
+
+async def test_a_tool_that_is_slow_or_talks_too_much_is_bounded(
+    running: RunningPlatform, place: ToolPlace
+) -> None:
+    slow, hold = Answer([b"a", b"b"]).held_after(1)
+    place.tools.answers(slow)
+    fields = place.agent()
+    fields["tools"][0]["timeout_seconds"] = 0.3
+    agent = await save_agent(running, **fields)
+    place.model.answers(calls(("a", "forecast", '{"city": "x"}')), says("ok"))
+    result = (await run_agent(running, agent, **place.run())).json()
+    hold.release()
+    assert result["steps"][2]["error"] == "the tool did not answer within 0.3 s"
+
+    fields["tools"][0] |= {"timeout_seconds": 30, "max_response_bytes": 4}
+    await running.http.put(f"/api/agents/{agent['id']}", json={"tools": fields["tools"]})
+    place.tools.answers(Answer([b"abc", b"def"]))
+    place.model.answers(calls(("a", "forecast", '{"city": "x"}')), says("ok"))
+    result = (await run_agent(running, agent, **place.run())).json()
+    assert result["steps"][2]["output"] == "abcd\n[cut off after 4 bytes]"
+
+
+async def test_a_tool_may_not_call_what_is_not_allowed(
+    running: RunningPlatform, place: ToolPlace
+) -> None:
+    fields = place.agent()
+    for url in ("http://169.254.169.254/{{city}}", "https://api.openai.com/{{city}}"):
+        fields["tools"][0]["url"] = url
+        agent = await save_agent(running, **fields)
+        place.model.answers(calls(("a", "forecast", '{"city": "x"}')), says("ok"))
+        result = (await run_agent(running, agent, **place.run())).json()
+        assert "PROMPTOPS_TOOL_HOSTS" in result["steps"][2]["error"]
+
+
+async def test_an_agent_that_never_answers_ends_at_max_steps(
+    running: RunningPlatform, place: ToolPlace
+) -> None:
+    place.model.answers(calls(("a", "forecast", '{"city": "x"}')))
+    place.tools.answers(Answer.of_json({}))
+    agent = await save_agent(running, **place.agent(max_steps=3))
+    answer = await run_agent(running, agent, **place.run())
+    assert answer.status_code == 502
+    failed = answer.json()
+    assert failed["error"] == (
+        "step 6 (model): the agent has used up its max_steps of 3 model calls and still asks for "
+        "tools; raise max_steps, or say in the prompt when to stop"
+    )
+    assert (len(place.model.requests), len(place.tools.requests)) == (3, 2)
+    assert failed["usage"]["prompt_tokens"] == 57
+
+
+SHAPE = {
+    "type": "object",
+    "properties": {"rain": {"type": "boolean"}},
+    "required": ["rain"],
+    "additionalProperties": False,
+}
+
+
+async def test_a_structured_answer_is_repaired_once(
+    running: RunningPlatform, place: ToolPlace
+) -> None:
+    agent = await save_agent(running, **place.agent(output_schema=SHAPE, tools=[]))
+    place.model.answers(says('```json\n{"rain": true}\n```'))
+    result = (await run_agent(running, agent, **place.run())).json()
+    assert (result["structured"], len(place.model.requests)) == ({"rain": True}, 1)
+
+    place.model.answers(says('{"rain": "maybe"}'), says('{"rain": false}'))
+    result = (await run_agent(running, agent, **place.run())).json()
+    assert result["structured"] == {"rain": False}
+    assert result["result"]["output"] == '{"rain": false}'
+    assert [step["name"] for step in result["steps"]] == ["render", "model", "model"]
+    assert "rain: 'maybe' is not of type 'boolean'" in place.told[-1]["content"]
+
+    place.model.answers(says("no"))
+    answer = await run_agent(running, agent, **place.run())
+    assert answer.status_code == 502
+    assert answer.json()["error"].startswith(
+        "step 3 (model): the answer does not fit output_schema, also after one repair: it is not "
+        "JSON"
+    )
+
+
+async def test_nothing_of_a_run_reaches_prefect_or_the_engines_log(
+    running: RunningPlatform,
+    place: ToolPlace,
+    prefect_server: PrefectServer,
+    engine: EngineProcess,
+) -> None:
+    place.model.answers(
+        calls(("a", "forecast", '{"city": "a-private-place"}')), says("a-private-answer")
+    )
+    place.tools.answers(Answer([b"a-private-result sk-of-the-run"], 500))
+    agent = await save_agent(running, **place.agent(prompt="a-private-prompt {{x}}"))
+    body: dict[str, Any] = place.run(variables={"x": "sk-of-the-run"}, input="a-private-turn")
+    result = (await run_agent(running, agent, **body)).json()
+    assert "[redacted]" in result["steps"][2]["error"]
+
+    def ended() -> bool:
+        with prefect_server.client() as prefect:
+            found = prefect.get(f"flow_runs/{result['flow_run_id']}").json()
+        return bool(found["state_name"] == "Completed")
+
+    assert eventually(ended)
+    stored = b"".join(path.read_bytes() for path in prefect_server.data.rglob("prefect.db*"))
+    assert agent["key"].encode() in stored
+    kept = b"sk-of-the-run", b"a-private-prompt", b"a-private-turn", b"a-private-place"
+    for text in (*kept, b"a-private-result", b"a-private-answer"):
+        assert text not in stored
+        assert text not in engine.log.read_bytes()
