@@ -7,6 +7,7 @@ import typer
 from promptops_platform.app import Platform
 from promptops_platform.commands.registry import carry_out
 from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.workspaces.holdings import listed
 
 
 def rotate_secrets(
@@ -18,7 +19,7 @@ def rotate_secrets(
 
     async def rotate(platform: Platform, transaction: Transaction) -> None:
         rotation = await platform.connections.rotate(transaction, forget=forget_unreadable)
-        said = f"Encrypted {rotation.renewed} keys anew"
+        said = f"Encrypted {listed({'key': rotation.renewed})} anew"
         if rotation.unreadable:
             named = ", ".join(row.name for row in rotation.unreadable)
             said += f", and forgot those of {named}"
