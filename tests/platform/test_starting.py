@@ -60,6 +60,11 @@ async def test_two_platforms_may_start_on_one_empty_database(
         ("PROMPTOPS_DATABASE_URL", "postgresql://user:S3CRET[x@host/name"),
         ("PROMPTOPS_DRAIN_SECONDS", "inf"),
         ("PROMPTOPS_SESSION_HOURS", "1e300"),
+        ("PROMPTOPS_RUN_TEXTS", "some"),
+        ("PROMPTOPS_RUN_REDACT", "emails"),
+        ("PROMPTOPS_RUN_REDACT_PATTERNS", "CUST-[0-9]+"),
+        ("PROMPTOPS_RUN_DAYS", "-1"),
+        ("PROMPTOPS_PRICES", "/nowhere/prices.json"),
     ],
 )
 def test_a_bad_setting_is_named(data_folder: Path, variable: str, value: str) -> None:
