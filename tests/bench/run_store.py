@@ -6,9 +6,7 @@ more), eight models of four providers and 97 users; each key keeps to two models
 
 from datetime import UTC, datetime
 from itertools import product
-from typing import Any
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from promptops_platform.db.run_tables import RunRow
@@ -25,7 +23,7 @@ TIMES = {
     "postgresql": "to_timestamp({seconds})",
 }
 RUNS = """
-WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :runs),
+WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {runs}),
 dice AS (
   SELECT n, (CAST(n AS BIGINT) * 7919) % 10007 AS a, (CAST(n AS BIGINT) * 104729) % 10009 AS b
   FROM numbers
@@ -71,7 +69,7 @@ FROM (
   FROM parts GROUP BY 1, 2, 3, 4, 5, 6
 ) AS summed GROUP BY starts_at, source, ref_key, provider, model
 """
-COUNT = "INSERT INTO run_counts (workspace_id, shard, total) VALUES ('default', 0, :runs)"
+COUNT = "INSERT INTO run_counts (workspace_id, shard, total) VALUES ('default', 0, {runs})"
 BY_DIALECT: dict[str, dict[str, str]] = {
     "sqlite": {
         "hour": "strftime('%Y-%m-%d %H:00:00.000000', created_at)",
@@ -104,22 +102,23 @@ async def fill_runs(session: AsyncSession, runs: int) -> None:
     time = TIMES[dialect].format(seconds=f"{end - seconds} + n * {seconds / runs!r}")
     model = f"(key + n % 2) % {len(MODELS)}"
     statement = RUNS.format(
+        runs=runs,
         keys=KEYS,
         time=time,
         source=_choice(f"key % {len(SOURCES)}", SOURCES),
         provider=_choice(f"({model}) / 2", PROVIDERS),
         model=_choice(model, MODELS),
     )
-    await session.execute(_literally(statement), {"runs": runs})
-    await session.execute(_literally(PARTS.format(**own)))
+    await connection.exec_driver_sql(statement)
+    await connection.exec_driver_sql(PARTS.format(**own))
     for (grain, called), span in product(GRAINS.items(), ("hour", "day", "all")):
         start = span if span != "all" else own["all"]
         rollup = ROLLUPS.format(
             grain=grain, span=span, start=start, histogram=own["histogram"], **called
         )
-        await session.execute(_literally(rollup))
-    await session.execute(text("DROP TABLE parts"))
-    await session.execute(text(COUNT), {"runs": runs})
+        await connection.exec_driver_sql(rollup)
+    await connection.exec_driver_sql("DROP TABLE parts")
+    await connection.exec_driver_sql(COUNT.format(runs=runs))
     await _indexes(connection, drop=False)
 
 
@@ -132,13 +131,3 @@ async def _indexes(connection: AsyncConnection, *, drop: bool) -> None:
 def _choice(number: str, names: tuple[str, ...]) -> str:
     cases = " ".join(f"WHEN {each} THEN '{name}'" for each, name in enumerate(names))
     return f"CASE {number} {cases} END"
-
-
-def _literally(statement: str) -> Any:
-    """Colons within quotes are not parameters."""
-    return text(
-        statement.replace(":00", r"\:00")
-        .replace('":', r'"\:')
-        .replace("%H:%M:%f", r"%H\:%M\:%f")
-        .replace("::", r"\:\:")
-    )

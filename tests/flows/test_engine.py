@@ -73,6 +73,8 @@ async def test_a_run_answers_with_its_output_and_trace(engine: EngineProcess) ->
     )
     assert (call.provider, call.model) == ("mock", "mock-1")
     assert call.usage == Usage(3, 7, estimated=True)
+    assert (first.input, call.input, last.input) == ("", first.output, call.output)
+    assert (first.stop_reason, call.stop_reason) == (None, "end")
     assert last.output == record.result.output
     assert {step.state for step in record.steps} == {"Completed"}
     assert {step.attempts for step in record.steps} == {1}

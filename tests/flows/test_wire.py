@@ -54,7 +54,9 @@ MESSAGES = st.one_of(
         error=MAYBE,
         provider=MAYBE,
         model=MAYBE,
-        usage=st.none() | st.builds(Usage, COUNT, COUNT, st.booleans()),
+        usage=st.none() | st.builds(Usage, COUNT, COUNT, st.booleans(), COUNT),
+        input=MAYBE,
+        stop_reason=MAYBE,
     ),
     st.builds(RunFinished, st.sampled_from(["ok", "error"]), MAYBE, MAYBE),
     st.builds(

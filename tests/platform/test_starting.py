@@ -71,6 +71,11 @@ async def test_two_platforms_may_start_on_one_empty_database(
         ("PROMPTOPS_CORS_ORIGINS", "https://*.example.org"),
         ("PROMPTOPS_ALLOWED_HOSTS", "https://promptops.example.org"),
         ("PROMPTOPS_ALLOWED_HOSTS", "promptops.example.org:8080"),
+        ("PROMPTOPS_RUN_TEXTS", "some"),
+        ("PROMPTOPS_RUN_REDACT", "emails"),
+        ("PROMPTOPS_RUN_REDACT_PATTERNS", "CUST-[0-9]+"),
+        ("PROMPTOPS_RUN_DAYS", "-1"),
+        ("PROMPTOPS_PRICES", "/nowhere/prices.json"),
     ],
 )
 def test_a_bad_setting_is_named(data_folder: Path, variable: str, value: str) -> None:

@@ -51,14 +51,19 @@ class Cell(NamedTuple):
 
 @dataclass
 class Figures:
-    """What runs add up to."""
+    """What runs add up to; the histogram's buckets are texts, as JSON has them."""
 
     numbers: Counter[str] = field(default_factory=Counter)
-    latencies: Counter[int] = field(default_factory=Counter)
+    latencies: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: "Figures") -> None:
         self.numbers.update(other.numbers)
         self.latencies.update(other.latencies)
+
+    def take(self, other: "Figures") -> None:
+        """Take away what is a part of these."""
+        self.numbers.subtract(other.numbers)
+        self.latencies.subtract(other.latencies)
 
 
 class Additions:
@@ -133,7 +138,7 @@ def _run_figures(run: RunRow) -> Figures:
         unpriced=int(run.cost_nanos is None),
         latency_ms=run.latency_ms,
     )
-    return Figures(numbers, Counter([bucket(run.latency_ms)]))
+    return Figures(numbers, Counter([str(bucket(run.latency_ms))]))
 
 
 def _cells(run: RunRow, provider: str, model: str) -> Iterator[Cell]:
@@ -149,7 +154,7 @@ def _row(cell: Cell, figures: Figures, shard: int) -> dict[str, Any]:
         **cell._asdict(),
         "shard": shard,
         **{name: figures.numbers[name] for name in NUMBERS},
-        "latencies": {str(each): number for each, number in figures.latencies.items()},
+        "latencies": dict(figures.latencies),
     }
 
 

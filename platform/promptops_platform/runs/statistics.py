@@ -1,13 +1,14 @@
 """Statistics of runs, read from their roll-ups."""
 
 import asyncio
+import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import ColumnElement, Row, Text, cast, func, select, type_coerce
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from promptops_platform.access.actor import Actor
@@ -89,18 +90,17 @@ class RunStatistics:
     ) -> RunStats:
         """Totals and, where it is asked for, a series. Raises NotFound for an unknown workspace,
         BadRequest for a period that is empty or too long for a series."""
-        workspaces = seen_workspaces(self._grants, actor, workspace)
-        period = self._period(wanted)
-        session = transaction.session
-        grain = "model" if wanted.key is None else "full"
-        rows = await _rows(session, grain, wanted, period, workspaces)
-        others = rows
-        if wanted.group_by == "key" and wanted.key is None:
-            alone = wanted.provider is None and wanted.model is None
-            others = await _rows(session, "key" if alone else "full", wanted, period, workspaces)
-        if len(rows) + len(others) > MANY_ROWS:
-            return await asyncio.to_thread(_stats, wanted, period, rows, others)
-        return _stats(wanted, period, rows, others)
+        reading = _Reading(
+            transaction.session,
+            wanted,
+            self._period(wanted),
+            seen_workspaces(self._grants, actor, workspace),
+        )
+        rows = await reading.rows("model" if wanted.key is None else "full")
+        groups = await reading.groups() if wanted.group_by == "key" else None
+        if len(rows) + len(groups or ()) > MANY_ROWS:
+            return await asyncio.to_thread(_stats, reading, rows, groups)
+        return _stats(reading, rows, groups)
 
     def _period(self, wanted: StatsFilter) -> _Period:
         """The period, its ends moved outwards to whole hours or days."""
@@ -127,49 +127,76 @@ class RunStatistics:
         return _Period(span, since, end)
 
 
-async def _rows(
-    session: AsyncSession,
-    grain: str,
-    wanted: StatsFilter,
-    period: _Period,
-    workspaces: Sequence[str] | None,
-) -> Sequence[Sums]:
-    rows = await session.execute(_query(grain, wanted, period, workspaces))
-    return rows.all()
+class _Reading:
+    """What is read for one answer."""
+
+    def __init__(
+        self,
+        session: AsyncSession,
+        wanted: StatsFilter,
+        period: _Period,
+        workspaces: Sequence[str] | None,
+    ) -> None:
+        self.wanted = wanted
+        self.period = period
+        self._session = session
+        self._workspaces = workspaces
+
+    async def rows(self, grain: str, keys: Sequence[str] | None = None) -> Sequence[Sums]:
+        """The roll-ups that are wanted, of these keys only where they are given."""
+        row = RunRollupRow
+        query = select(
+            row.starts_at,
+            row.ref_key.label("key"),
+            row.provider,
+            row.model,
+            type_coerce(cast(row.latencies, Text), Text).label("latencies"),
+            *(getattr(row, name) for name in NUMBERS),
+        ).where(*self._tests(grain, keys))
+        return (await self._session.execute(query)).all()
+
+    async def groups(self) -> Sequence[Sums]:
+        """The roll-ups of the keys with most runs."""
+        wanted, row = self.wanted, RunRollupRow
+        alone = wanted.provider is None and wanted.model is None
+        grain = "key" if alone and wanted.key is None else "full"
+        size = func.sum(row.runs + row.calls)
+        largest = await self._session.scalars(
+            select(row.ref_key)
+            .where(*self._tests(grain))
+            .group_by(row.ref_key)
+            .order_by(size.desc(), row.ref_key)
+            .limit(MOST_GROUPS)
+        )
+        return await self.rows(grain, list(largest))
+
+    def _tests(self, grain: str, keys: Sequence[str] | None = None) -> list[ColumnElement[bool]]:
+        row, wanted, period = RunRollupRow, self.wanted, self.period
+        tests: list[ColumnElement[bool]] = [row.grain == grain, row.span == period.span]
+        # The index of keys leaves fewer rows than that of workspaces or of times.
+        by_key = wanted.key is not None or keys is not None
+        if self._workspaces is not None:
+            column: Any = tested(row.workspace_id) if by_key else row.workspace_id
+            tests.append(column.in_(self._workspaces))
+        if keys is not None:
+            tests.append(row.ref_key.in_(keys))
+        elif wanted.key is not None:
+            tests.append(row.ref_key == wanted.key)
+        for name in ("source", "provider", "model"):
+            value = getattr(wanted, name)
+            if value is not None:
+                tests.append(tested(getattr(row, name)) == value)
+        if period.since is not None:
+            tests.append(row.starts_at >= period.since)
+        if period.until is not None:
+            tests.append(row.starts_at < period.until)
+        return tests
 
 
-def _query(
-    grain: str, wanted: StatsFilter, period: _Period, workspaces: Sequence[str] | None
-) -> Select[Any]:
-    row = RunRollupRow
-    query = select(
-        row.starts_at,
-        row.ref_key.label("key"),
-        row.provider,
-        row.model,
-        *(getattr(row, name) for name in NUMBERS),
-        row.latencies,
-    ).where(row.grain == grain, row.span == period.span)
-    if workspaces is not None:
-        column: Any = row.workspace_id if wanted.key is None else tested(row.workspace_id)
-        query = query.where(column.in_(workspaces))
-    if wanted.key is not None:
-        query = query.where(row.ref_key == wanted.key)
-    for name in ("source", "provider", "model"):
-        value = getattr(wanted, name)
-        if value is not None:
-            query = query.where(tested(getattr(row, name)) == value)
-    if period.since is not None:
-        query = query.where(row.starts_at >= period.since)
-    if period.until is not None:
-        query = query.where(row.starts_at < period.until)
-    return query
-
-
-def _stats(
-    wanted: StatsFilter, period: _Period, rows: Sequence[Sums], others: Sequence[Sums]
-) -> RunStats:
-    figures = _sum(rows)
+def _stats(reading: _Reading, rows: Sequence[Sums], groups: Sequence[Sums] | None) -> RunStats:
+    wanted, period = reading.wanted, reading.period
+    by_time = _by_time(rows)
+    figures = _added(by_time.values())
     number = figures.numbers
     runs = number["runs"]
     return RunStats(
@@ -179,22 +206,34 @@ def _stats(
         since=period.since,
         until=period.until,
         interval=None if period.span == "all" else period.span,
-        series=_series(wanted.group_by, others) if wanted.has_series else [],
+        series=_series(wanted, by_time, rows if groups is None else groups),
     )
 
 
-def _sum(rows: Iterable[Sums]) -> Figures:
+def _by_time(rows: Sequence[Sums]) -> dict[datetime, Figures]:
+    found: defaultdict[datetime, Figures] = defaultdict(Figures)
+    # All histograms at once: to parse each by itself takes most of the time.
+    histograms = json.loads(f"[{','.join(row.latencies for row in rows)}]")
+    for row, histogram in zip(rows, histograms, strict=True):
+        figures = found[row.starts_at]
+        numbers, latencies = figures.numbers, figures.latencies
+        for name, value in zip(NUMBERS, row[-len(NUMBERS) :], strict=True):
+            numbers[name] += value
+        for each, value in histogram.items():
+            latencies[each] += value
+    return found
+
+
+def _added(parts: Iterable[Figures]) -> Figures:
     total = Figures()
-    for row in rows:
-        for name in NUMBERS:
-            total.numbers[name] += getattr(row, name)
-        for each, number in row.latencies.items():
-            total.latencies[int(each)] += number
+    for each in parts:
+        total.add(each)
     return total
 
 
 def _figures(figures: Figures) -> RunFigures:
     number = figures.numbers
+    histogram = {int(each): value for each, value in figures.latencies.items() if value}
     return RunFigures(
         total=number["runs"],
         ok=number["runs"] - number["errors"],
@@ -207,9 +246,9 @@ def _figures(figures: Figures) -> RunFigures:
         cost_usd=number["cost_nanos"] / NANOS_A_DOLLAR,
         cost_unknown=number["unpriced"],
         latency_ms=LatencyPercentiles(
-            p50=percentile(figures.latencies, 0.5),
-            p95=percentile(figures.latencies, 0.95),
-            p99=percentile(figures.latencies, 0.99),
+            p50=percentile(histogram, 0.5),
+            p95=percentile(histogram, 0.95),
+            p99=percentile(histogram, 0.99),
         ),
     )
 
@@ -223,17 +262,22 @@ def _by_provider(rows: Iterable[Sums]) -> list[ProviderCount]:
     return [ProviderCount(provider=provider, count=number) for provider, number in ordered]
 
 
-def _series(group_by: GroupBy | None, rows: Sequence[Sums]) -> list[StatsSeries]:
+def _series(
+    wanted: StatsFilter, by_time: Mapping[datetime, Figures], rows: Sequence[Sums]
+) -> list[StatsSeries]:
     """A series for each of the largest groups, and one for all others together."""
-    if group_by is None:
-        return [StatsSeries(group=None, points=_points(rows))] if rows else []
-    groups = _grouped(rows, lambda row: str(getattr(row, group_by)))
-    ordered = sorted(groups, key=lambda name: (-_size(groups[name]), name))
-    largest, rest = ordered[:MOST_GROUPS], ordered[MOST_GROUPS:]
-    found = [StatsSeries(group=name, points=_points(groups[name])) for name in largest]
-    if rest:
-        others = [row for name in rest for row in groups[name]]
-        found.append(StatsSeries(group=None, points=_points(others)))
+    if not wanted.has_series or not by_time:
+        return []
+    if wanted.group_by is None:
+        return [StatsSeries(group=None, points=_points(by_time))]
+    members: defaultdict[str, list[Sums]] = defaultdict(list)
+    for row in rows:
+        members[getattr(row, wanted.group_by)].append(row)
+    ordered = sorted(members, key=lambda name: (-_size(members[name]), name))
+    largest = {name: _by_time(members[name]) for name in ordered[:MOST_GROUPS]}
+    found = [StatsSeries(group=name, points=_points(each)) for name, each in largest.items()]
+    if others := _points(_without(by_time, largest.values())):
+        found.append(StatsSeries(group=None, points=others))
     return found
 
 
@@ -242,16 +286,19 @@ def _size(rows: Iterable[Sums]) -> int:
     return sum(row.runs + row.calls for row in rows)
 
 
-def _points(rows: Iterable[Sums]) -> list[StatsPoint]:
-    by_time = _grouped(rows, lambda row: row.starts_at)
+def _without(
+    by_time: Mapping[datetime, Figures], groups: Iterable[Mapping[datetime, Figures]]
+) -> dict[datetime, Figures]:
+    """What remains of all when these groups are taken away."""
+    left = {start: _added([figures]) for start, figures in by_time.items()}
+    for group in groups:
+        for start, figures in group.items():
+            left[start].take(figures)
+    return {start: each for start, each in left.items() if any(each.numbers.values())}
+
+
+def _points(by_time: Mapping[datetime, Figures]) -> list[StatsPoint]:
     return [
-        StatsPoint(start=start, **_figures(_sum(by_time[start])).model_dump())
+        StatsPoint(start=start, **_figures(by_time[start]).model_dump())
         for start in sorted(by_time)
     ]
-
-
-def _grouped(rows: Iterable[Sums], group: Callable[[Sums], Any]) -> dict[Any, list[Sums]]:
-    found: defaultdict[Any, list[Sums]] = defaultdict(list)
-    for row in rows:
-        found[group(row)].append(row)
-    return found

@@ -12,6 +12,9 @@ from sqlalchemy import Connection, bindparam, inspect, select, text
 
 from harness.platform import DatabaseKind, new_settings
 from harness.postgres import Postgres
+from promptops_platform.access.actor import STATIC_TOKEN
+from promptops_platform.access.grants import Grants
+from promptops_platform.clock import SystemClock
 from promptops_platform.db.schema import VERSION_TABLE, SchemaRefused, alembic_config, migrate
 from promptops_platform.db.search import is_declared
 from promptops_platform.db.tables import AuditCountRow, EnvironmentRow, Table
@@ -19,6 +22,8 @@ from promptops_platform.db.types import UtcDateTime
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.prompts import search
 from promptops_platform.prompts.schemas import PromptFilter
+from promptops_platform.runs.repository import counted
+from promptops_platform.runs.statistics import RunStatistics, StatsFilter
 
 
 @pytest.fixture
@@ -96,6 +101,53 @@ async def test_prompts_and_entries_of_an_older_release_are_found_and_counted(
             select(EnvironmentRow.name).order_by(EnvironmentRow.position)
         )
         assert list(environments) == ["dev", "test", "prod", "staging"]
+
+
+async def test_runs_of_an_older_release_are_counted_and_summed_up(database: Database) -> None:
+    async with database.engines.writer.begin() as connection:
+        await connection.run_sync(lambda sync: command.upgrade(alembic_config(sync), "0003"))
+        insert = text(
+            "INSERT INTO runs (id, workspace_id, source, ref_key, provider, model, prompt_tokens,"
+            " output_tokens, latency_ms, status, error, output, instance, created_at) VALUES"
+            " (:id, 'w', 'workflow', :key, :provider, :model, :tokens, 2, :latency, :status, '',"
+            " '', 'i', :now)"
+        ).bindparams(bindparam("now", type_=UtcDateTime()))
+        for number in range(6):
+            values = {
+                "id": f"r{number}",
+                "key": "a" if number < 4 else "b",
+                "provider": "mock" if number else "",
+                "model": "m" * (500 if number == 1 else 1) if number else "",
+                "tokens": 10 * number,
+                "latency": 100 * number,
+                "status": ("ok", "error", "ok", "ok", "ok", "running")[number],
+                "now": datetime(2026, 1, 1, number, 30, tzinfo=UTC),
+            }
+            await connection.execute(insert, values)
+    await migrate(database.engines)
+    statistics = RunStatistics(Grants(database), SystemClock())
+    async with database.read() as transaction:
+        assert await counted(transaction.session, ["w"]) == 5
+        for wanted, runs in (
+            (StatsFilter(), (0, 1, 2, 3, 4)),
+            (StatsFilter(key="a"), (0, 1, 2, 3)),
+            (StatsFilter(model="m"), (2, 3, 4)),
+            (StatsFilter(since=datetime(2026, 1, 1, tzinfo=UTC)), (0, 1, 2, 3, 4)),
+            (
+                StatsFilter(
+                    since=datetime(2026, 1, 1, 3, tzinfo=UTC),
+                    until=datetime(2026, 1, 1, 5, tzinfo=UTC),
+                    interval="hour",
+                ),
+                (3, 4),
+            ),
+        ):
+            found = await statistics.read(transaction, wanted, actor=STATIC_TOKEN, workspace=None)
+            assert found.total == len(runs), wanted
+            assert found.prompt_tokens == sum(10 * number for number in runs)
+            assert (found.error, found.cost_unknown) == (int(1 in runs), 0)
+            assert found.avg_latency_ms == sum(100 * number for number in runs) / len(runs)
+            assert found.latency_ms.p99 == pytest.approx(100 * runs[-1], rel=0.05)
 
 
 async def test_another_programs_database_is_refused_untouched(database: Database) -> None:

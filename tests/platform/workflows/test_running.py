@@ -95,6 +95,14 @@ async def test_the_run_log_has_what_the_answer_had(running: RunningPlatform) -> 
     assert [step["output"] for step in logged["steps"]] == [
         step["output"] for step in result["steps"]
     ]
+    assert (logged["user"], logged["inputs"]) == (
+        "admin",
+        {"variables": {"who": "x"}, "version": "1"},
+    )
+    assert [step["input"] for step in logged["steps"]] == ["", result["steps"][0]["output"]]
+    call = logged["steps"][1]
+    assert (call["stop_reason"], call["usage_estimated"], call["cost_usd"]) == ("end", True, 0)
+    assert (logged["usage_estimated"], logged["cost_usd"]) == (True, 0)
     newest = (await running.http.get("/api/runs?limit=1")).json()
     assert newest["data"][0]["id"] == result["run_id"]
     assert list(newest["data"][0])[:11] == [
