@@ -1,6 +1,6 @@
 """Puts the platform together; the one place that knows every room."""
 
-from collections.abc import AsyncIterator, MutableMapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import cache
@@ -9,7 +9,6 @@ from typing import Any
 
 import structlog
 from fastapi import FastAPI
-from fastapi.telemetry import TelemetryConfig
 from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp
 
@@ -55,6 +54,7 @@ from promptops_platform.observability.gateway_calls import GatewayCalls
 from promptops_platform.observability.metrics import Metrics
 from promptops_platform.observability.readiness import Readiness
 from promptops_platform.observability.readings import Readings
+from promptops_platform.observability.server_spans import telemetry
 from promptops_platform.openapi import endpoints as openapi_endpoints
 from promptops_platform.openapi.schema import describe
 from promptops_platform.playground import endpoints as playground_endpoints
@@ -121,7 +121,6 @@ ROUTERS = (
     realtime_endpoints.router,
     openapi_endpoints.router,
 )
-UNTRACED = frozenset({"/health", "/ready", "/metrics"})
 # What the routes find on `app.state`.
 ROOMS = (
     "database",
@@ -490,24 +489,6 @@ def _is_fetch(path: str) -> bool:
     return path.startswith(FETCH_PATH)
 
 
-def _telemetry(platform: Platform) -> TelemetryConfig:
-    """A span for each call of the API, but none where nobody has asked for traces."""
-    return {
-        "tracing": platform.tracing.is_on,
-        "tracer_provider": platform.tracing.provider,
-        "exclude": _is_untraced,
-        "operation_spans": False,
-        "metrics": False,
-        "logs": False,
-        "auto_configure": False,
-    }
-
-
-def _is_untraced(scope: MutableMapping[str, Any]) -> bool:
-    """Connections that stay for days, and what machines ask all the time."""
-    return scope["type"] != "http" or scope["path"] in UNTRACED
-
-
 def _api(platform: Platform) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_api: FastAPI) -> AsyncIterator[None]:
@@ -525,7 +506,7 @@ def _api(platform: Platform) -> FastAPI:
         lifespan=lifespan,
         redirect_slashes=False,
         openapi_url=None,
-        telemetry=_telemetry(platform),
+        telemetry=telemetry(platform.tracing),
     )
     for name in ROOMS:
         setattr(api.state, name, getattr(platform, name))

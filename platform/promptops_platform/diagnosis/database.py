@@ -21,20 +21,20 @@ ANSWER_SECONDS = 5.0
 MOST_SKEW_SECONDS = 5.0
 
 
-async def look_at_database(settings: Settings) -> Findings:
-    """Never migrates, and never makes the file."""
+async def look_at_database(settings: Settings, seconds: float = ANSWER_SECONDS) -> Findings:
+    """Waits for so many seconds at most; never migrates, and never makes the file."""
     location = settings.registry
     if isinstance(location, SqliteFile) and not location.path.exists():
         return [ok(CHECK, f"{location} is not there yet; the first start makes it")]
     database = Database(location, read_only=True)
     try:
-        async with asyncio.timeout(ANSWER_SECONDS):
+        async with asyncio.timeout(seconds):
             return await _found(database, settings)
     except TimeoutError:
         return [
             problem(
                 CHECK,
-                f"{location} does not answer within {ANSWER_SECONDS:g} s",
+                f"{location} does not answer within {seconds:g} s",
                 "start the database, or correct its address",
             )
         ]

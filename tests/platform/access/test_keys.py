@@ -98,8 +98,11 @@ async def test_the_scope_sdk_fetches_and_watches_only(platform: RunningPlatform)
         assert (await next_event(watcher))["key"] == prompt["key"]
 
 
-@pytest.mark.parametrize("role", list(Role))
-async def test_a_key_has_its_role(platform: RunningPlatform, role: Role) -> None:
+@pytest.mark.parametrize(
+    ("role", "allowed"),
+    [(Role.METRICS, 0), (Role.SDK, 0), (Role.VIEWER, 1), (Role.EDITOR, 2), (Role.ADMIN, 3)],
+)
+async def test_a_key_has_its_role(platform: RunningPlatform, role: Role, allowed: int) -> None:
     key = await new_api_key(platform, role=role)
     async with as_caller(platform, key["key"]) as client:
         statuses = [
@@ -107,7 +110,7 @@ async def test_a_key_has_its_role(platform: RunningPlatform, role: Role) -> None
             (await client.post("/api/prompts", json={"key": new_key()})).status_code,
             (await client.get("/api/users")).status_code,
         ]
-    assert statuses.count(200) == list(Role).index(role)
+    assert statuses.count(200) == allowed
     answer = await login(platform, token=key["key"])
     assert answer.json()["role"] == role
 

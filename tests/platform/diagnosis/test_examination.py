@@ -18,7 +18,6 @@ from harness.prefect_server import PrefectServer
 from promptops_platform.data_folder import DataFolderLock
 from promptops_platform.db.schema import VERSION_TABLE, migrate
 from promptops_platform.db.unit_of_work import Database
-from promptops_platform.diagnosis import database as database_looks
 from promptops_platform.diagnosis.database import look_at_database
 from promptops_platform.diagnosis.elsewhere import (
     look_at_models,
@@ -153,13 +152,13 @@ async def test_an_empty_database_is_fine(
 
 @pytest.mark.parametrize("silent", [False, True], ids=["refuses", "never answers"])
 async def test_a_database_that_can_not_be_reached_is_a_problem(
-    data_folder: Path, monkeypatch: pytest.MonkeyPatch, *, silent: bool
+    data_folder: Path, *, silent: bool
 ) -> None:
-    monkeypatch.setattr(database_looks, "ANSWER_SECONDS", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1] if silent else free_port()
         url = SecretStr(f"postgresql://ada:secret-word@127.0.0.1:{port}/registry")
-        found = only(await look_at_database(a_settings(data_folder, database_url=url)))
+        settings = a_settings(data_folder, database_url=url)
+        found = only(await look_at_database(settings, seconds=0.5))
     assert found.level == "problem"
     assert f"127.0.0.1:{port}" in found.text
     assert "secret-word" not in found.text
