@@ -31,6 +31,9 @@ _SERVER_TUNING: Mapping[str, str] = {
 
 _PRIVACY: Mapping[str, str] = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
 
+# What decrypts the stored keys is the platform's alone.
+_WITHHELD: Mapping[str, str] = {"PROMPTOPS_SECRET_KEY": ""}
+
 
 @dataclass(frozen=True)
 class ChildSpec:
@@ -67,6 +70,7 @@ def prefect_server_spec(
     env = {
         **_SERVER_TUNING,
         **_PRIVACY,
+        **_WITHHELD,
         "PREFECT_HOME": str(home),
         "PREFECT_PROFILES_PATH": str(home / "profiles.toml"),
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home / 'prefect.db'}",
@@ -124,6 +128,7 @@ def engine_spec(
     home = prefect_home(data)
     env = {
         **_PRIVACY,
+        **_WITHHELD,
         "PROMPTOPS_ENGINE_SOCKET": str(socket),
         "PROMPTOPS_ENGINE_ID": instance[-_ENGINE_ID_CHARACTERS:],
         "PROMPTOPS_ENGINE_CONCURRENCY": str(concurrency),

@@ -5,7 +5,7 @@ Fields that stand beside the known ones are ignored here and kept by whoever sto
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal, cast
 
@@ -18,6 +18,7 @@ MAX_STEPS = 200
 MAX_TEMPLATE_CHARACTERS = 262_144
 MAX_NAME_CHARACTERS = 200
 MAX_MODEL_CHARACTERS = 200
+MAX_FALLBACKS = 5
 
 _SHOWN_CHARACTERS = 40
 
@@ -34,13 +35,28 @@ class RenderStep:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelStep:
+class ModelChoice:
     """`model` is empty when the provider's default is meant."""
+
+    provider: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStep:
+    """`model` is empty when the provider's default is meant; `fallbacks` are tried in their order
+    when the provider fails."""
 
     name: str
     provider: str
     model: str
     type: Literal["model"] = "model"
+    fallbacks: tuple[ModelChoice, ...] = ()
+
+    @property
+    def choices(self) -> tuple[ModelChoice, ...]:
+        """What is tried, in this order."""
+        return (ModelChoice(self.provider, self.model), *self.fallbacks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,41 +75,69 @@ class WorkflowDefinition:
 
     steps: tuple[Step, ...]
 
+    @property
+    def providers(self) -> frozenset[str]:
+        """The names of all providers that the steps may use."""
+        return frozenset(
+            choice.provider
+            for step in self.steps
+            if isinstance(step, ModelStep)
+            for choice in step.choices
+        )
 
-def parse_steps(raw: object) -> WorkflowDefinition:
-    """Read steps from decoded JSON; raises `DefinitionError` at the first thing that is wrong."""
+
+def parse_steps(raw: object, connections: Collection[str] = ()) -> WorkflowDefinition:
+    """Read steps from decoded JSON; raises `DefinitionError` at the first thing that is wrong.
+
+    A model step's provider is a built-in one or one of `connections`, by name.
+    """
     if not isinstance(raw, list):
         raise DefinitionError(f"steps is {_kind(raw)}, give a list of step objects")
     if len(raw) > MAX_STEPS:
         raise DefinitionError(
             f"steps holds {len(raw)} steps, at most {MAX_STEPS} are allowed, split the workflow"
         )
-    return WorkflowDefinition(tuple(_parse_step(item, at) for at, item in enumerate(raw, 1)))
+    providers = tuple(dict.fromkeys((*PROVIDER_NAMES, *connections)))
+    return WorkflowDefinition(
+        tuple(_parse_step(item, at, providers) for at, item in enumerate(raw, 1))
+    )
 
 
-def _parse_step(item: object, index: int) -> Step:
+def _parse_step(item: object, index: int, providers: tuple[str, ...]) -> Step:
     if not isinstance(item, dict):
         raise DefinitionError(f"step {index} is {_kind(item)}, give an object with name and type")
-    fields = _Fields(cast("Mapping[str, object]", item), index)
+    fields = _Fields.of_step(cast("Mapping[str, object]", item), index)
     kind = fields.choice("type", STEP_TYPES)
     if kind == "render":
         return RenderStep(fields.name, fields.text("template", MAX_TEMPLATE_CHARACTERS))
     if kind == "transform":
         op = fields.choice("op", TRANSFORM_OPS)
         return TransformStep(fields.name, cast("TransformOp", op))
-    provider = fields.choice("provider", PROVIDER_NAMES, default=DEFAULT_PROVIDER)
-    return ModelStep(fields.name, provider, fields.text("model", MAX_MODEL_CHARACTERS))
+    provider = fields.choice("provider", providers, default=DEFAULT_PROVIDER)
+    model = fields.text("model", MAX_MODEL_CHARACTERS)
+    fallbacks = tuple(
+        ModelChoice(each.choice("provider", providers), each.text("model", MAX_MODEL_CHARACTERS))
+        for each in fields.objects("fallbacks", MAX_FALLBACKS)
+    )
+    return ModelStep(fields.name, provider, model, fallbacks=fallbacks)
 
 
 class _Fields:
-    """Typed access to one step's fields, whose complaints name the step."""
+    """Typed access to the fields of a step, or of an object in it; complaints say `where`."""
 
-    def __init__(self, fields: Mapping[str, object], index: int) -> None:
+    def __init__(self, fields: Mapping[str, object], where: str) -> None:
         self._fields = fields
-        self._where = f"step {index}"
-        self.name = self.text("name", MAX_NAME_CHARACTERS).strip()
-        if self.name:
-            self._where = f"step {index} ({_shown(self.name)})"
+        self._where = where
+        self.name = ""
+
+    @classmethod
+    def of_step(cls, fields: Mapping[str, object], index: int) -> _Fields:
+        """The fields of a step, with its `name`."""
+        found = cls(fields, f"step {index}")
+        found.name = found.text("name", MAX_NAME_CHARACTERS).strip()
+        if found.name:
+            found._where = f"step {index} ({_shown(found.name)})"
+        return found
 
     def text(self, field: str, limit: int) -> str:
         """The field's text; empty when it is missing or null."""
@@ -121,6 +165,21 @@ class _Fields:
         if value not in known:
             raise self._error(f"{field} '{_shown(value)}' is unknown, use one of {options}")
         return value
+
+    def objects(self, field: str, limit: int) -> list[_Fields]:
+        """The fields of each object in the list; none when it is missing or null."""
+        value = self._fields.get(field)
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            raise self._error(f"{field} is {_kind(value)}, give a list of objects")
+        if len(value) > limit:
+            raise self._error(f"{field} holds {len(value)} objects, at most {limit} are allowed")
+        for item in value:
+            if not isinstance(item, dict):
+                raise self._error(f"{field} holds {_kind(item)}, give a list of objects")
+        where = f"{self._where}: {field}"
+        return [_Fields(item, f"{where} {number}") for number, item in enumerate(value, 1)]
 
     def _error(self, complaint: str) -> DefinitionError:
         return DefinitionError(f"{self._where}: {complaint}")

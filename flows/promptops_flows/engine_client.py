@@ -8,6 +8,7 @@ from pathlib import Path
 
 from promptops_flows.wire import (
     MAX_LINE_BYTES,
+    Connection,
     Go,
     Message,
     Ping,
@@ -27,6 +28,7 @@ from promptops_flows.wire import (
 )
 
 __all__ = [
+    "Connection",
     "EngineClient",
     "EngineError",
     "EngineLost",

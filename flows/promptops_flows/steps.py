@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from promptops_flows.definitions import ModelStep, RenderStep, Step, TransformStep
+from promptops_flows.definitions import ModelChoice, ModelStep, RenderStep, Step, TransformStep
 from promptops_flows.templates import TemplateValueError, render_template
+from promptops_flows.wire import Connection
 from promptops_providers.errors import ProviderError
 from promptops_providers.gateway import Credentials, ModelGateway, Target
+from promptops_providers.own_credentials import with_own
 from promptops_providers.protocol import CompletionRequest, Usage
 
 # A template that repeats its input can grow without end; this much fits into memory and messages.
@@ -33,12 +35,29 @@ class StepError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StepContext:
-    """What all steps of a run share."""
+    """What all steps of a run share.
+
+    `connections` are stored ones by the name of their provider. The caller's own `api_key` and
+    `base_url` are for the provider that a step names first.
+    """
 
     variables: Mapping[str, Any]
     gateway: ModelGateway = field(repr=False)
     api_key: str | None = field(default=None, repr=False)
     base_url: str | None = None
+    connections: Mapping[str, Connection] = field(default_factory=dict)
+
+    def targets(self, choices: Iterable[ModelChoice]) -> list[Target]:
+        """What a step tries, in this order."""
+        first, *others = [self._target(choice) for choice in choices]
+        return [with_own(first, self.api_key, self.base_url), *others]
+
+    def _target(self, choice: ModelChoice) -> Target:
+        known = self.connections.get(choice.provider)
+        if known is None:
+            return Target(choice.provider, choice.model, choice.provider)
+        credentials = Credentials(known.api_key, known.base_url)
+        return Target(choice.provider, choice.model or known.model, known.kind, credentials)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +80,10 @@ async def run_step(step: Step, incoming: str, context: StepContext) -> StepOutpu
 
 
 async def _complete(step: ModelStep, incoming: str, context: StepContext) -> StepOutput:
-    credentials = Credentials(context.api_key, context.base_url)
-    target = Target(step.provider, step.model, credentials=credentials)
     try:
-        completion = await context.gateway.complete(CompletionRequest.of_text(incoming), [target])
+        completion = await context.gateway.complete(
+            CompletionRequest.of_text(incoming), context.targets(step.choices)
+        )
     except ProviderError as error:
         raise StepError(error.sentence) from error
     return StepOutput(completion.text, completion.provider, completion.model, completion.usage)

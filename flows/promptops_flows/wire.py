@@ -35,13 +35,27 @@ class Ping:
 
 
 @dataclass(frozen=True, slots=True)
+class Connection:
+    """How steps that name this `provider` reach it. `kind` is the gateway's adapter; an empty
+    `model` is that adapter's default. The key stays in memory, as that of `RunRequest`."""
+
+    provider: str
+    kind: str
+    api_key: str | None = field(default=None, repr=False)
+    base_url: str | None = None
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RunRequest:
     """A run to prepare. `steps` and `variables` are as stored and as sent, decoded from JSON.
 
     With `agent` it is an agent's run, as `agents.read_agent` reads it, and there are no `steps`;
     with `stream` the text of its models is sent as it comes.
 
-    `api_key` stays in memory: it is no part of the repr, of logs, or of what Prefect stores.
+    `api_key` stays in memory: it is no part of the repr, of logs, or of what Prefect stores. It and
+    `base_url` are the caller's own, for the provider that a step names first; `connections` are
+    those that the workspace has stored.
     `source` says what asked for the run; `version` is the definition's.
     """
 
@@ -56,9 +70,15 @@ class RunRequest:
     base_url: str | None = None
     tags: tuple[str, ...] = ()
     source: str = "workflow"
-    # It may hold the secret headers of tools.
     agent: dict[str, Any] | None = field(default=None, repr=False)
     stream: bool = False
+    connections: tuple[Connection, ...] = ()
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What nobody may read anywhere."""
+        keys = (self.api_key, *(each.api_key for each in self.connections))
+        return tuple(key for key in keys if key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,16 +181,17 @@ _KINDS: dict[str, type[Message]] = {
     "run_finished": RunFinished,
 }
 _KIND_OF = {message: kind for kind, message in _KINDS.items()}
-_HINTS = {message: get_type_hints(message) for message in (*_KINDS.values(), Usage)}
+# What stands inside of messages.
+_PARTS: tuple[type[Any], ...] = (Usage, Connection)
+_HINTS = {shape: get_type_hints(shape) for shape in (*_KINDS.values(), *_PARTS)}
 
 
 def encode(message: Message) -> bytes:
     """The message as one line, newline included; `WireError` when it is nested too deeply."""
     fields = {item.name: getattr(message, item.name) for item in dataclasses.fields(message)}
-    if isinstance(fields.get("usage"), Usage):
-        fields["usage"] = dataclasses.asdict(fields["usage"])
+    whole = {"kind": _KIND_OF[type(message)], **fields}
     try:
-        line = json.dumps({"kind": _KIND_OF[type(message)], **fields}, separators=(",", ":"))
+        line = json.dumps(whole, separators=(",", ":"), default=dataclasses.asdict)
     except RecursionError as error:
         raise WireError("nested too deeply") from error
     return line.encode("ascii") + b"\n"
@@ -207,8 +228,8 @@ def _build(shape: type[Any], fields: dict[str, Any]) -> object:
 
 def _value(where: str, hint: Any, value: Any) -> Any:
     for option in _options(hint):
-        if option is Usage and isinstance(value, dict):
-            return _build(Usage, value)
+        if option in _PARTS and isinstance(value, dict):
+            return _build(option, value)
         if get_origin(option) is tuple and isinstance(value, list):
             return tuple(_value(where, get_args(option)[0], item) for item in value)
         if _fits(option, value):

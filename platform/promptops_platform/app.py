@@ -54,6 +54,12 @@ from promptops_platform.prompts.history import ServedHistory
 from promptops_platform.prompts.holding import PromptHolding
 from promptops_platform.prompts.promotion import Promotion
 from promptops_platform.prompts.service import PromptService
+from promptops_platform.providers import endpoints as providers_endpoints
+from promptops_platform.providers.addresses import BaseUrls
+from promptops_platform.providers.connections import ConnectionService
+from promptops_platform.providers.holding import ConnectionHolding
+from promptops_platform.providers.service import ProviderService
+from promptops_platform.providers.vault import Vault
 from promptops_platform.realtime import endpoints as realtime_endpoints
 from promptops_platform.realtime.fetch import PATH as FETCH_PATH
 from promptops_platform.realtime.fetch import FetchEndpoint
@@ -69,6 +75,7 @@ from promptops_platform.runs import endpoints as runs_endpoints
 from promptops_platform.runs.executor import RunExecutor
 from promptops_platform.runs.holding import RunHolding
 from promptops_platform.runs.service import RunLog
+from promptops_platform.sealing import Sealer, parsed_keys, stored_key
 from promptops_platform.settings import Settings
 from promptops_platform.workflows import endpoints as workflows_endpoints
 from promptops_platform.workflows.holding import WorkflowHolding
@@ -79,6 +86,7 @@ from promptops_platform.workspaces.environments import EnvironmentService
 from promptops_platform.workspaces.members import MemberService
 from promptops_platform.workspaces.removal import WorkspaceRemoval
 from promptops_platform.workspaces.service import WorkspaceService
+from promptops_providers.pooled_gateway import Gateway
 
 log = structlog.get_logger(__name__)
 
@@ -88,6 +96,7 @@ ROUTERS = (
     workspaces_endpoints.router,
     prompts_endpoints.router,
     rollouts_endpoints.router,
+    providers_endpoints.router,
     workflows_endpoints.router,
     agents_endpoints.router,
     runs_endpoints.router,
@@ -109,6 +118,9 @@ ROOMS = (
     "prompts",
     "promotion",
     "rollouts",
+    "providers",
+    "connections",
+    "gateway",
     "workflows",
     "agents",
     "conversations",
@@ -182,7 +194,10 @@ class Platform:
             changes=changes,
             clock=clock,
         )
-        self.workflows = WorkflowService(grants=grants, audit=audit, changes=changes, clock=clock)
+        self._compose_providers(clock)
+        self.workflows = WorkflowService(
+            grants=grants, providers=self.providers, audit=audit, changes=changes, clock=clock
+        )
         self.runs = RunLog(
             grants=grants,
             workspaces=self.workspaces,
@@ -234,7 +249,11 @@ class Platform:
 
     def _compose_agents(self, clock: Clock) -> None:
         self.agents = AgentService(
-            grants=self.grants, audit=self.audit, changes=self.changes, clock=clock
+            grants=self.grants,
+            providers=self.providers,
+            audit=self.audit,
+            changes=self.changes,
+            clock=clock,
         )
         self.conversations = ConversationService(
             agents=self.agents, runs=self.runs, audit=self.audit, clock=clock
@@ -246,6 +265,19 @@ class Platform:
             workspaces=self.workspaces,
         )
         self.agent_runs = AgentRuns(executor=self.executor, conversations=self.conversations)
+
+    def _compose_providers(self, clock: Clock) -> None:
+        settings = self.settings
+        given = settings.secret_key
+        keys = parsed_keys(given.get_secret_value()) if given else stored_key(settings.data)
+        self.vault = Vault(Sealer(keys))
+        policy = settings.address_policy
+        self.gateway = Gateway(policy)
+        urls = BaseUrls(policy)
+        self.providers = ProviderService(grants=self.grants, vault=self.vault, urls=urls)
+        self.connections = ConnectionService(
+            grants=self.grants, vault=self.vault, urls=urls, audit=self.audit, clock=clock
+        )
 
     def _compose_holdings(self) -> None:
         prompts = PromptHolding(self.changes)
@@ -261,6 +293,7 @@ class Platform:
                 prompts,
                 WorkflowHolding(self.changes),
                 AgentHolding(self.changes),
+                ConnectionHolding(),
                 RunHolding(),
                 KeyHolding(),
             ),
@@ -272,7 +305,8 @@ class Platform:
     async def prepare(self) -> None:
         """Bring the database to this release: schema, first rows, runs that a crash left open.
 
-        Raises SchemaRefused for a database that is not ours. Harmless when repeated.
+        Raises SchemaRefused for a database that is not ours, and StartRefused for secrets that
+        are missing or wrong. Harmless when repeated.
         """
         if self._prepared:
             return
@@ -280,6 +314,7 @@ class Platform:
         async with self.database.write() as transaction:
             await hold_lock(self.database.engines, transaction.session)
             await self.changes.seed(transaction)
+            await self.vault.check(transaction)
             await self._seed_accounts(transaction)
             await self.workspaces.seed(transaction)
             interrupted = await self.runs.close_orphans(transaction)
@@ -330,6 +365,7 @@ class Platform:
         if self.notifications is not None:
             await self.notifications.stop()
         await self.feed.stop()
+        await self.gateway.aclose()
         await self.database.close()
 
 

@@ -11,7 +11,8 @@ PlatformError
 ├── StepFailed          502  a workflow's step failed
 └── Unavailable         503  a part that the request needs can't answer now
     ├── DatabaseUnavailable
-    └── EngineNotReady
+    ├── EngineNotReady
+    └── SecretUnreadable
 """
 
 from collections.abc import Mapping
@@ -109,3 +110,11 @@ class DatabaseUnavailable(Unavailable):
 
 class EngineNotReady(Unavailable):
     code = "engine_not_ready"
+
+
+class SecretUnreadable(Unavailable):
+    code = "secret_unreadable"
+
+    def __init__(self, sentence: str) -> None:
+        # An operator has to act first.
+        super().__init__(sentence, retry_after=60)

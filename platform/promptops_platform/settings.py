@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from promptops_platform.addresses import ListenAddress
 from promptops_platform.db.location import PostgresUrl, SqliteFile
+from promptops_platform.sealing import parsed_keys
 from promptops_providers.addresses import AddressPolicy
 
 DEFAULT_TOKEN = "promptops-dev-token"  # noqa: S105  the SDKs' documented development token
@@ -29,6 +30,12 @@ def _host_patterns(value: str) -> str:
 def _postgres_url(value: SecretStr | None) -> SecretStr | None:
     if value is not None:
         PostgresUrl(value.get_secret_value())
+    return value
+
+
+def _secret_keys(value: SecretStr | None) -> SecretStr | None:
+    if value is not None:
+        parsed_keys(value.get_secret_value())
     return value
 
 
@@ -62,6 +69,11 @@ class Settings(BaseSettings):
     )
     admin_password: SecretStr | None = Field(
         default=None, description="Password of the first account `admin` of a new database."
+    )
+    secret_key: Annotated[SecretStr | None, AfterValidator(_secret_keys)] = Field(
+        default=None,
+        description="Encrypts the stored API keys of model providers; several comma-separated: the "
+        "first encrypts, all decrypt. By default a generated one in the data folder.",
     )
     cors_origins: Annotated[str | None, NoDecode] = Field(
         default=None,

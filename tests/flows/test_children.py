@@ -55,6 +55,21 @@ def test_the_engine_gets_its_socket_and_prefects_address(tmp_path: Path) -> None
     assert (spec.env["PROMPTOPS_PROVIDER_HOSTS"], spec.env["PROMPTOPS_ENV"]) == ("", "production")
 
 
+def test_no_child_gets_the_secret_key(tmp_path: Path) -> None:
+    engine = engine_spec(
+        socket=tmp_path / "engine.sock",
+        instance="i",
+        data=tmp_path,
+        prefect_api_url="http://127.0.0.1:4200/api",
+        prefect_auth=None,
+        concurrency=1,
+        drain_seconds=1,
+    )
+    server = prefect_server_spec(data=tmp_path, host="::1", port=4203, auth=SECRET)
+    for spec in (engine, server):
+        assert spec.env["PROMPTOPS_SECRET_KEY"] == ""
+
+
 def test_the_engine_gets_the_address_rules(tmp_path: Path) -> None:
     spec = engine_spec(
         socket=tmp_path / "engine.sock",

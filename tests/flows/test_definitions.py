@@ -5,15 +5,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptops_flows.definitions import (
+    MAX_FALLBACKS,
     MAX_STEPS,
     MAX_TEMPLATE_CHARACTERS,
     DefinitionError,
+    ModelChoice,
     ModelStep,
     RenderStep,
     TransformStep,
     WorkflowDefinition,
     parse_steps,
 )
+from promptops_providers.registry import PROVIDER_NAMES
 
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -29,6 +32,12 @@ NEARLY_STEPS = st.lists(
             "template": st.text(max_size=5) | ANYTHING,
             "provider": st.sampled_from(["mock", "openai", ""]) | ANYTHING,
             "model": st.text(max_size=5) | ANYTHING,
+            "fallbacks": st.lists(
+                st.fixed_dictionaries({"provider": st.sampled_from(["mock", "x"]) | ANYTHING})
+                | ANYTHING,
+                max_size=3,
+            )
+            | ANYTHING,
             "op": st.sampled_from(["upper", "lower", "trim"]) | ANYTHING,
         },
     )
@@ -98,7 +107,7 @@ def test_no_steps_are_a_definition() -> None:
         ([{"name": 7, "type": "render"}], "step 1: name is a number, give a string"),
         (
             [{"type": "model", "provider": "watson"}],
-            "step 1: provider 'watson' is unknown, use one of mock, openai, claude, ollama, gemini",
+            f"step 1: provider 'watson' is unknown, use one of {', '.join(PROVIDER_NAMES)}",
         ),
         ([{"type": "model", "model": {}}], "step 1: model is an object, give a string"),
         (
@@ -142,3 +151,49 @@ def test_anything_is_read_or_refused_in_one_line(raw: Any) -> None:
         complaint = ""
         assert read == len(raw)
     assert complaint.isprintable()
+
+
+def test_a_provider_may_be_a_connection_that_the_caller_names() -> None:
+    raw = [{"type": "model", "provider": "team-gpt", "fallbacks": [{"provider": "mock"}]}]
+    with pytest.raises(DefinitionError, match="provider 'team-gpt' is unknown, use one of mock, o"):
+        parse_steps(raw)
+    definition = parse_steps(raw, ["team-gpt", "openai"])
+    assert definition.providers == {"team-gpt", "mock"}
+
+
+def test_fallbacks_are_read_in_their_order() -> None:
+    step = {
+        "type": "model",
+        "provider": "openai",
+        "model": "gpt-x",
+        "fallbacks": [{"provider": "claude", "model": "c"}, {"provider": "mock", "model": None}],
+    }
+    definition = parse_steps([step, {"type": "model", "fallbacks": None}])
+    first, second = definition.steps
+    assert isinstance(first, ModelStep)
+    assert first.choices == (
+        ModelChoice("openai", "gpt-x"),
+        ModelChoice("claude", "c"),
+        ModelChoice("mock", ""),
+    )
+    assert isinstance(second, ModelStep)
+    assert second.fallbacks == ()
+    assert definition.providers == {"openai", "claude", "mock"}
+
+
+@pytest.mark.parametrize(
+    ("fallbacks", "complaint"),
+    [
+        ("mock", "fallbacks is the text 'mock', give a list of objects"),
+        (["mock"], "fallbacks holds the text 'mock', give a list of objects"),
+        ([{}], "fallbacks 1: provider is missing, use one of mock"),
+        ([{"provider": "mock"}, {"provider": "x"}], "fallbacks 2: provider 'x' is unknown, use"),
+        ([{"provider": "mock", "model": 5}], "fallbacks 1: model is a number, give a string"),
+        ([{"provider": "mock"}] * (MAX_FALLBACKS + 1), "fallbacks holds 6 objects, at most 5 are"),
+    ],
+)
+def test_says_what_is_wrong_with_a_fallback(fallbacks: object, complaint: str) -> None:
+    step = {"name": "call", "type": "model", "fallbacks": fallbacks}
+    with pytest.raises(DefinitionError) as caught:
+        parse_steps([step])
+    assert str(caught.value).startswith(f"step 1 (call): {complaint}")

@@ -1,7 +1,9 @@
 import pytest
 
-from promptops_flows.definitions import ModelStep, RenderStep, TransformStep
+from promptops_flows.definitions import ModelChoice, ModelStep, RenderStep, TransformStep
 from promptops_flows.steps import MAX_TEXT_CHARACTERS, StepContext, StepError, run_step
+from promptops_flows.wire import Connection
+from promptops_providers.gateway import Credentials, Target
 from promptops_providers.pooled_gateway import Gateway
 from promptops_providers.protocol import Usage
 
@@ -74,3 +76,39 @@ async def test_a_provider_that_is_not_there_fails_the_step_with_its_sentence() -
     ) as it:
         await run_step(ModelStep("m", "watson", "gpt-x"), "a", context)
     assert "sk-secret" not in str(it.value) + repr(context)
+
+
+TEAM = Connection("team", "openai-compatible", "sk-stored", "http://stored", "own-model")
+CHAIN = ModelStep("m", "team", "", fallbacks=(ModelChoice("team", "x"), ModelChoice("mock", "")))
+
+
+def targets(**own: str) -> list[Target]:
+    return StepContext({}, GATEWAY, connections={"team": TEAM}, **own).targets(CHAIN)
+
+
+def test_a_step_is_reached_by_the_connection_of_its_providers_name() -> None:
+    stored = Credentials("sk-stored", "http://stored")
+    assert targets() == [
+        Target("team", "own-model", "openai-compatible", stored),
+        Target("team", "x", "openai-compatible", stored),
+        Target("mock", "", "mock"),
+    ]
+
+
+def test_the_callers_own_key_and_address_are_for_the_first_choice_alone() -> None:
+    first, *others = targets(base_url="http://own")
+    assert first.credentials == Credentials(None, "http://own")
+    assert others == targets()[1:]
+    assert targets(api_key="sk-own")[0].credentials == Credentials("sk-own", "http://stored")
+
+
+async def test_a_fallback_answers_under_its_own_name() -> None:
+    step = ModelStep("m", "mock", "mock-fail-overloaded", fallbacks=(ModelChoice("spare", ""),))
+    context = StepContext({}, GATEWAY, connections={"spare": Connection("spare", "mock")})
+    output = await run_step(step, "Hello", context)
+    assert (output.text, output.provider) == ("[mock completion] Hello", "spare")
+
+
+def test_a_context_shows_no_key() -> None:
+    context = StepContext({}, GATEWAY, api_key="sk-own", connections={"team": TEAM})
+    assert "sk-" not in repr(context)

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptops_flows.wire import (
+    Connection,
     Go,
     Message,
     Ping,
@@ -72,6 +73,9 @@ MESSAGES = st.one_of(
         base_url=MAYBE,
         tags=st.lists(TEXT, max_size=3).map(tuple),
         source=TEXT,
+        connections=st.lists(st.builds(Connection, TEXT, TEXT, MAYBE, MAYBE, TEXT), max_size=2).map(
+            tuple
+        ),
     ),
 )
 
@@ -99,6 +103,8 @@ def test_anything_else_is_a_wire_error(line: bytes) -> None:
         (b'{"kind":"started","flow_run_url":null}', "Started lacks a field"),
         (b'{"kind":"started","flow_run_id":7,"flow_run_url":null}', "Started.flow_run_id has a wr"),
         (b'{"kind":"run_finished","status":"fine"}', "RunFinished.status has a wrong type"),
+        (b'{"kind":"run","connections":[{"api_key":"sk-secret"}]}', "Connection lacks a field"),
+        (b'{"kind":"run","connections":["sk-secret"]}', "RunRequest.connections has a wrong"),
         (b"[" * 200_000, "not a line of JSON"),
     ],
 )
@@ -115,7 +121,11 @@ def test_a_wrong_field_does_not_quote_its_value() -> None:
     assert "sk-secret" not in str(caught.value)
 
 
-def test_the_key_is_not_in_the_repr() -> None:
-    request = RunRequest("r", "w", "k", "n", "1", [], {}, api_key="sk-secret-key")
+def test_no_key_is_in_the_repr() -> None:
+    stored = (Connection("p", "openai", "sk-secret-2"), Connection("q", "ollama"))
+    request = RunRequest(
+        "r", "w", "k", "n", "1", [], {}, api_key="sk-secret-key", connections=stored
+    )
     assert "secret" not in repr(request)
+    assert request.secrets == ("sk-secret-key", "sk-secret-2")
     assert "api_key" in {field.name for field in fields(request)}

@@ -10,6 +10,7 @@ from promptops_platform.ids import new_id
 
 OTHER_PASSWORD = "another password for tests"
 STEP_SECRET = "sk-of-a-step"
+CONNECTION_SECRET = "sk-of-a-connection"
 ROLLOUT = {"enabled": True, "variant_a": "v1", "variant_b": "v2", "weight_a": 20}
 STEPS = [{"type": "model", "provider": "mock", "api_key": STEP_SECRET}]
 
@@ -189,6 +190,28 @@ async def _delete_workflow(platform: RunningPlatform) -> Call:
     return Call(f"/api/workflows/{await workflow(platform)}")
 
 
+@row("POST", "/api/providers", "create")
+async def _create_connection(_platform: RunningPlatform) -> Call:
+    body = {"name": new_key(), "kind": "mock", "api_key": CONNECTION_SECRET}
+    return Call("/api/providers", body)
+
+
+@row("PUT", "/api/providers/{connection_id}", "update")
+async def _update_connection(platform: RunningPlatform) -> Call:
+    body = {"model": "another", "api_key": f"{CONNECTION_SECRET}-2"}
+    return Call(f"/api/providers/{await connection(platform)}", body)
+
+
+@row("DELETE", "/api/providers/{connection_id}", "delete")
+async def _delete_connection(platform: RunningPlatform) -> Call:
+    return Call(f"/api/providers/{await connection(platform)}")
+
+
+@row("POST", "/api/providers/{connection_id}/test", "test")
+async def _test_connection(platform: RunningPlatform) -> Call:
+    return Call(f"/api/providers/{await connection(platform)}/test")
+
+
 @row("POST", "/api/workflows/{workflow_id}/run")
 async def _run_workflow(platform: RunningPlatform) -> Call:
     """A run changes nothing that others see; it has a log of its own. Here no engine takes it."""
@@ -248,6 +271,12 @@ async def workflow(platform: RunningPlatform) -> str:
     body = {"key": new_key(), "steps": STEPS}
     made = sent(await platform.http.post("/api/workflows", json=body))
     return str(made["id"])
+
+
+async def connection(platform: RunningPlatform) -> str:
+    """The id of a new connection with a key."""
+    body = {"name": new_key(), "kind": "mock", "api_key": CONNECTION_SECRET}
+    return str(sent(await platform.http.post("/api/providers", json=body))["id"])
 
 
 async def twice_published(platform: RunningPlatform) -> dict[str, Any]:

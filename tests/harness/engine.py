@@ -78,6 +78,7 @@ def running_engine(
         prefect_auth=auth,
         concurrency=concurrency,
         drain_seconds=drain_seconds,
+        development=True,
     )
     process = spawn(replace(spec, env={**spec.env, **(environment or {})}), log)
     try:

@@ -113,6 +113,10 @@ async def conversation(_place: Place) -> str:
     return CONVERSATION
 
 
+async def connection(place: Place) -> str:
+    return str((await place.make("/api/providers", name=place.key(), kind="mock"))["id"])
+
+
 async def run(place: Place) -> str:
     """The id of a run that has ended."""
     url = f"/api/workflows/{await workflow(place)}/run"

@@ -6,12 +6,13 @@ import asyncio
 import json
 from collections.abc import Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 from prefect.client.schemas.objects import State
 
 from promptops_flows.agents import AgentTask, written_message
-from promptops_flows.engine.compiled_run import CompiledRun, StepFailedError
+from promptops_flows.engine.compiled_run import CompiledRun, StepFailedError, step_context
 from promptops_flows.engine.runs import Emit
 from promptops_flows.engine.step_run import StepPlan
 from promptops_flows.http_tools import ToolClient, ToolError, call_tool
@@ -19,7 +20,7 @@ from promptops_flows.steps import MAX_TEXT_CHARACTERS, StepError, StepOutput, re
 from promptops_flows.structured import UnfitAnswerError, parse_structured, repair_request
 from promptops_flows.wire import RunFinished, RunRequest, StepDelta
 from promptops_providers.errors import ProviderError
-from promptops_providers.gateway import Credentials, ModelGateway, Target
+from promptops_providers.gateway import ModelGateway
 from promptops_providers.protocol import (
     Completion,
     CompletionRequest,
@@ -49,13 +50,13 @@ class AgentRun(CompiledRun):
         gateway: ModelGateway,
         tools: ToolClient,
     ) -> None:
-        super().__init__(request, emit, task.secrets)
+        super().__init__(request, emit)
         self._task = task
         self._variables = request.variables
         self._is_streamed = request.stream
         self._gateway = gateway
         self._tool_client = tools
-        self._targets = _targets(request, task)
+        self._targets = step_context(request, gateway).targets(task.models)
         self._tools = {tool.name: tool for tool in task.tools}
         self._index = 0
 
@@ -107,9 +108,11 @@ class AgentRun(CompiledRun):
 
         async def work() -> StepOutput:
             try:
-                completion = await self._complete(request, self._index)
+                answer = await self._complete(request, self._index)
             except ProviderError as error:
                 raise StepError(error.sentence) from error
+            # Without a key that the provider has repeated: callers may use it, and not read it.
+            completion = replace(answer, text=self.redact(answer.text))
             answers.append(completion)
             provider = completion.provider or first.provider
             return StepOutput(completion.text, provider, completion.model, completion.usage)
@@ -120,10 +123,11 @@ class AgentRun(CompiledRun):
     async def _complete(self, request: CompletionRequest, index: int) -> Completion:
         if not self._is_streamed:
             return await self._gateway.complete(request, self._targets)
-        characters = 0
+        characters, waiting = 0, ""
         async with aclosing(self._gateway.stream(request, self._targets)) as events:
             async for event in events:
                 if isinstance(event, StreamEnd):
+                    self._tell(index, waiting)
                     return event.completion
                 characters += len(event.text)
                 if characters > MAX_TEXT_CHARACTERS:
@@ -131,8 +135,13 @@ class AgentRun(CompiledRun):
                         f"the answer is longer than {MAX_TEXT_CHARACTERS:,} characters; ask for "
                         "less, or set max_tokens"
                     )
-                self.emit(StepDelta(index, event.text))
+                shown, waiting = self.redact.split(waiting + event.text)
+                self._tell(index, shown)
         raise StepError("the model's answer ended without its last event")
+
+    def _tell(self, index: int, text: str) -> None:
+        if text:
+            self.emit(StepDelta(index, text))
 
     def _check_calls(self, completion: Completion, *, is_last: bool) -> None:
         """The tools of the last call are not run: nobody would read what they answer."""
@@ -255,17 +264,3 @@ def _user_turn(task: AgentTask, rendered: Sequence[Message]) -> list[Message]:
 
 async def _parsed(schema: Any, text: str) -> Any:
     return await asyncio.to_thread(parse_structured, schema, text)
-
-
-def _targets(request: RunRequest, task: AgentTask) -> list[Target]:
-    """Key and address of the request are meant for the agent's provider, and shown to no other."""
-    given = Credentials(request.api_key, request.base_url)
-    own = task.models[0].provider
-    return [
-        Target(
-            choice.provider,
-            choice.model,
-            credentials=given if choice.provider == own else Credentials(),
-        )
-        for choice in task.models
-    ]

@@ -19,8 +19,12 @@ from promptops_platform.errors import Forbidden
 OPEN = "open"
 DEFAULT_WORKSPACE = "default"
 # What a key that is limited to some environments would use to get around its limits: the audit
-# trail holds the texts of all of them.
-UNLIMITED = GLOBAL | {Permission.WORKSPACES_MANAGE, Permission.AUDIT_READ}
+# trail holds the texts of all of them, and what runs in all of them uses the connections.
+UNLIMITED = GLOBAL | {
+    Permission.WORKSPACES_MANAGE,
+    Permission.PROVIDERS_WRITE,
+    Permission.AUDIT_READ,
+}
 CHANGES = frozenset(
     {ChangeType.WORKSPACE_SAVED, ChangeType.WORKSPACE_DELETED, ChangeType.USER_CHANGED}
 )

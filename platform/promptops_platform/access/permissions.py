@@ -36,6 +36,8 @@ class Permission(StrEnum):
     WORKSPACES_CREATE = "workspaces:create"
     WORKSPACES_MANAGE = "workspaces:manage"
     WORKSPACES_DELETE = "workspaces:delete"
+    PROVIDERS_READ = "providers:read"
+    PROVIDERS_WRITE = "providers:write"
     RUNS_READ = "runs:read"
     AUDIT_READ = "audit:read"
     CLIENTS_READ = "clients:read"
@@ -66,6 +68,8 @@ NEEDED_ROLE: dict[Permission, Role] = {
     Permission.WORKSPACES_CREATE: Role.EDITOR,
     Permission.WORKSPACES_MANAGE: Role.ADMIN,
     Permission.WORKSPACES_DELETE: Role.ADMIN,
+    Permission.PROVIDERS_READ: Role.VIEWER,
+    Permission.PROVIDERS_WRITE: Role.ADMIN,
     Permission.RUNS_READ: Role.VIEWER,
     Permission.AUDIT_READ: Role.VIEWER,
     Permission.CLIENTS_READ: Role.VIEWER,

@@ -8,7 +8,7 @@ from promptops_platform.access.actor import Actor
 from promptops_platform.access.permissions import Permission
 from promptops_platform.agents.conversations import ConversationService, Remembered, history_of
 from promptops_platform.agents.prompt_source import FoundPrompt, PromptSource, UsedPrompt
-from promptops_platform.agents.service import AgentService, refuse_unknown_provider
+from promptops_platform.agents.service import AgentService
 from promptops_platform.db.tables import AgentRow
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import BadRequest
@@ -66,7 +66,9 @@ class AgentPlanner:
         row = await self._agents.get(
             transaction, agent_id, actor=actor, permission=Permission.AGENTS_RUN
         )
-        refuse_unknown_provider("provider", row.provider)
+        connections = await self._agents.connections(
+            transaction, row, base_url=asked.base_url, actor=actor
+        )
         workspace = await self._workspaces.find(transaction, row.workspace_id, actor=actor)
         prompt = await self._prompts.find(transaction, row, asked.subject, actor=actor)
         conversation = None
@@ -90,6 +92,7 @@ class AgentPlanner:
                 source=SOURCE,
                 agent=_task(row, prompt, conversation, asked.said),
                 stream=asked.stream,
+                connections=connections,
             ),
             workspace_id=row.workspace_id,
             provider=row.provider,
@@ -113,7 +116,6 @@ def _task(
         "output_schema": row.output_schema,
         "history": history_of(conversation),
         "said": said,
-        "secrets": [],
     }
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
+from promptops_flows.engine_client import Connection
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.grants import Grants, require_environment
 from promptops_platform.access.permissions import Permission
@@ -23,7 +24,8 @@ from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import BadRequest, Conflict, NotFound
 from promptops_platform.ids import new_id
 from promptops_platform.prompts.body import exact
-from promptops_providers.registry import DEFAULT_PROVIDER, PROVIDER_NAMES
+from promptops_platform.providers.service import ProviderService
+from promptops_providers.registry import DEFAULT_PROVIDER
 
 # What a new version of the definition is made of, with what a new agent has.
 DEFINITION: dict[str, Any] = {
@@ -46,9 +48,16 @@ class AgentService:
     """Saves and finds agents. Each change is audited and recorded in the feed."""
 
     def __init__(
-        self, *, grants: Grants, audit: AuditTrail, changes: ChangeLog, clock: Clock
+        self,
+        *,
+        grants: Grants,
+        providers: ProviderService,
+        audit: AuditTrail,
+        changes: ChangeLog,
+        clock: Clock,
     ) -> None:
         self._grants = grants
+        self._providers = providers
         self._audit = audit
         self._changes = changes
         self._clock = clock
@@ -94,6 +103,8 @@ class AgentService:
         key."""
         self._grants.require(actor, Permission.AGENTS_WRITE, workspace_id)
         now = self._clock.now()
+        definition = _edited(DEFINITION, fields, actor)
+        await self._check_providers(transaction, workspace_id, definition)
         row = AgentRow(
             id=new_id(),
             workspace_id=workspace_id,
@@ -102,7 +113,7 @@ class AgentService:
             created_at=now,
             updated_at=now,
             **{**TEXTS, **{name: fields[name] for name in TEXTS if name in fields}},
-            **_edited(DEFINITION, fields, actor),
+            **definition,
         )
         transaction.session.add(row)
         try:
@@ -128,6 +139,7 @@ class AgentService:
         old = {name: getattr(row, name) for name in DEFINITION}
         new = _edited(old, fields, actor)
         if exact(new) != exact(old):
+            await self._check_providers(transaction, row.workspace_id, new)
             row.version += 1
         texts = {name: fields[name] for name in TEXTS if name in fields}
         repository.set_columns(row, {**new, **texts})
@@ -144,6 +156,45 @@ class AgentService:
         self._recorded(
             transaction, row, actor, "delete", ChangeType.AGENT_DELETED, before=_shown(row)
         )
+
+    async def connections(
+        self, transaction: Transaction, row: AgentRow, *, base_url: str | None, actor: Actor
+    ) -> tuple[Connection, ...]:
+        """The workspace's connections that the agent names, for a run with the caller's `base_url`.
+
+        Raises BadRequest for a provider that there isn't any more and an address that is not
+        allowed, and SecretUnreadable.
+        """
+        names = [row.provider, *(each["provider"] for each in row.fallbacks)]
+        if base_url:
+            self._providers.check_base_url(base_url, names[:1])
+        targets = await self._providers.connected(transaction, row.workspace_id, names, actor=actor)
+        return tuple(
+            Connection(
+                each.provider,
+                each.kind,
+                each.credentials.api_key,
+                each.credentials.base_url,
+                each.model,
+            )
+            for each in targets
+        )
+
+    async def _check_providers(
+        self, transaction: Transaction, workspace_id: str, definition: Mapping[str, Any]
+    ) -> None:
+        """Raises BadRequest for a provider that there isn't."""
+        known = await self._providers.names(transaction, [workspace_id])
+        named = [("provider", definition["provider"])]
+        named += [
+            (f"fallbacks.{index}.provider", each["provider"])
+            for index, each in enumerate(definition["fallbacks"])
+        ]
+        for field, name in named:
+            if name not in known:
+                raise BadRequest(
+                    f"{field}: provider {name!r} is unknown; use one of {', '.join(known)}"
+                )
 
     async def _writable(self, transaction: Transaction, agent_id: str, actor: Actor) -> AgentRow:
         """An agent that the caller may change, locked until the commit."""
@@ -185,7 +236,7 @@ def _shown(row: AgentRow) -> dict[str, Any]:
 
 def _edited(old: Mapping[str, Any], fields: Mapping[str, Any], actor: Actor) -> dict[str, Any]:
     """The definition after an edit that sent these fields; raises BadRequest where it contradicts
-    itself or names a provider that there isn't, Forbidden for another environment's prompt."""
+    itself, Forbidden for another environment's prompt."""
     new = {name: fields.get(name, value) for name, value in old.items()}
     new["provider"] = new["provider"] or DEFAULT_PROVIDER
     new["output_schema"] = new["output_schema"] or None
@@ -198,15 +249,4 @@ def _edited(old: Mapping[str, Any], fields: Mapping[str, Any], actor: Actor) -> 
         new["prompt"] = ""
     elif fields.get("prompt"):
         new["prompt_ref"] = None
-    refuse_unknown_provider("provider", new["provider"])
-    for index, each in enumerate(new["fallbacks"]):
-        refuse_unknown_provider(f"fallbacks.{index}.provider", each["provider"])
     return new
-
-
-def refuse_unknown_provider(field: str, name: str) -> None:
-    """Raises BadRequest for a provider that there isn't."""
-    if name not in PROVIDER_NAMES:
-        raise BadRequest(
-            f"{field}: provider {name!r} is unknown; use one of {', '.join(PROVIDER_NAMES)}"
-        )

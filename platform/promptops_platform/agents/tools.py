@@ -85,8 +85,9 @@ def _untelling(value: dict[str, str]) -> dict[str, str]:
     for name in value:
         if TELLING.search(name):
             raise ValueError(
-                f"{name!r} looks like a secret, and everybody who may read the agent could read it "
-                "here; send no secret in it and name it otherwise, or put it in secret_headers"
+                f"{name!r} looks like the header of a secret, which everybody who may read the "
+                "agent could read; call a service that needs none, such as a gateway of your own "
+                "that adds it"
             )
     return value
 

@@ -1,13 +1,7 @@
-"""`promptops key ...` and `promptops set-password`.
+"""`promptops key ...` and `promptops set-password`."""
 
-They write to the registry database itself, so they need no token and no running platform; one that
-runs learns of it by the change feed.
-"""
-
-import asyncio
 import re
 import sys
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -17,13 +11,10 @@ from promptops_platform.access.actor import COMMAND_LINE
 from promptops_platform.access.permissions import Role
 from promptops_platform.access.schemas import ApiKeyCreate, UserUpdate
 from promptops_platform.app import Platform
-from promptops_platform.clock import SystemClock
-from promptops_platform.commands.frame import guarded, read_settings
+from promptops_platform.commands.registry import carry_out
 from promptops_platform.db.tables import ApiKeyRow
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import BadRequest, NotFound
-
-Action = Callable[[Platform, Transaction], Awaitable[None]]
 
 DURATION = re.compile(r"([1-9][0-9]{0,4})([mhd])")
 UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
@@ -58,7 +49,7 @@ def create_key(
         )
         transaction.after_commit(lambda: _print_new(row, key))
 
-    _carry_out(create)
+    carry_out(create)
 
 
 @keys.command("list")
@@ -75,7 +66,7 @@ def list_keys(
         for row in rows:
             typer.echo("\t".join(_columns(row)))
 
-    _carry_out(show)
+    carry_out(show)
 
 
 @keys.command("revoke")
@@ -89,7 +80,7 @@ def revoke_key(
         await platform.keys.revoke(transaction, row.id, actor=COMMAND_LINE)
         typer.echo(f"Revoked {row.prefix}… ({row.name}).", err=True)
 
-    _carry_out(revoke)
+    carry_out(revoke)
 
 
 def set_password(user: Annotated[str, typer.Argument(help="Name of the account.")]) -> None:
@@ -103,22 +94,7 @@ def set_password(user: Annotated[str, typer.Argument(help="Name of the account."
         await platform.users.set_password(transaction, user, password, actor=COMMAND_LINE)
         typer.echo(f"Changed the password of {user}; its sessions have ended.", err=True)
 
-    _carry_out(change)
-
-
-def _carry_out(action: Action) -> None:
-    settings = read_settings()
-
-    async def carry_out() -> None:
-        platform = Platform(settings, SystemClock())
-        try:
-            await platform.open_registry()
-            async with platform.database.write() as transaction:
-                await action(platform, transaction)
-        finally:
-            await platform.database.close()
-
-    guarded(lambda: asyncio.run(carry_out()))
+    carry_out(change)
 
 
 async def _print_new(row: ApiKeyRow, key: str) -> None:

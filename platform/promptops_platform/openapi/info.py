@@ -34,6 +34,7 @@ TAGS = {
     "keys": "API keys for SDKs and scripts.",
     "playground": "Trying out a prompt with a model.",
     "prompts": "The registry: working copies, versions, publishing and rollback.",
+    "providers": "How the workspaces reach model providers.",
     "realtime": "What programs fetch, and which of them watch for changes.",
     "rollouts": "Serving several versions of a prompt side by side.",
     "runs": "The log of what was run.",

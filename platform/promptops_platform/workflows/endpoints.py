@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 
-from promptops_flows.engine_client import RunRequest
+from promptops_flows.engine_client import Connection, RunRequest
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.guard import permits
 from promptops_platform.access.permissions import Permission
@@ -135,9 +135,13 @@ async def run_workflow(
             transaction, workflow_id, actor=actor, permission=Permission.WORKFLOWS_RUN
         )
         workspace = await _workspaces(request).find(transaction, workflow.workspace_id, actor=actor)
+        connections = await _service(request).connections(
+            transaction, workflow, base_url=asked.base_url, actor=actor
+        )
     executor: RunExecutor = request.app.state.executor
     outcome = await executor.run(
-        _run_request(workflow, workspace.slug, asked), workspace_id=workflow.workspace_id
+        _run_request(workflow, workspace.slug, asked, connections),
+        workspace_id=workflow.workspace_id,
     )
     result = WorkflowResult.of(outcome)
     if outcome.end.status == "error":
@@ -146,7 +150,9 @@ async def run_workflow(
     return result
 
 
-def _run_request(workflow: WorkflowRow, workspace: str, asked: RunWorkflow) -> RunRequest:
+def _run_request(
+    workflow: WorkflowRow, workspace: str, asked: RunWorkflow, connections: tuple[Connection, ...]
+) -> RunRequest:
     variables = {} if asked.variables is None else asked.variables
     if not isinstance(variables, dict):
         raise BadRequest("variables: must be an object of names and values; send {} for none")
@@ -160,6 +166,7 @@ def _run_request(workflow: WorkflowRow, workspace: str, asked: RunWorkflow) -> R
         variables=variables,
         api_key=asked.api_key,
         base_url=asked.base_url,
+        connections=connections,
     )
 
 

@@ -4,7 +4,8 @@ from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
-from promptops_flows.definitions import DefinitionError, parse_steps
+from promptops_flows.definitions import DefinitionError, WorkflowDefinition, parse_steps
+from promptops_flows.engine_client import Connection
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.grants import Grants
 from promptops_platform.access.permissions import Permission
@@ -16,6 +17,7 @@ from promptops_platform.db.tables import WorkflowRow
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import BadRequest, Conflict, NotFound
 from promptops_platform.ids import new_id
+from promptops_platform.providers.service import ProviderService
 from promptops_platform.workflows import repository
 
 
@@ -23,9 +25,16 @@ class WorkflowService:
     """Saves and finds definitions. Each change is audited and recorded in the feed."""
 
     def __init__(
-        self, *, grants: Grants, audit: AuditTrail, changes: ChangeLog, clock: Clock
+        self,
+        *,
+        grants: Grants,
+        providers: ProviderService,
+        audit: AuditTrail,
+        changes: ChangeLog,
+        clock: Clock,
     ) -> None:
         self._grants = grants
+        self._providers = providers
         self._audit = audit
         self._changes = changes
         self._clock = clock
@@ -70,13 +79,14 @@ class WorkflowService:
         """Make a workflow; raises BadRequest for steps that can't run, Conflict for a taken key."""
         self._grants.require(actor, Permission.WORKFLOWS_WRITE, workspace_id)
         now = self._clock.now()
+        steps = await self._checked(transaction, workspace_id, fields.get("steps", []))
         row = WorkflowRow(
             id=new_id(),
             workspace_id=workspace_id,
             key=key,
             name=fields.get("name", ""),
             description=fields.get("description", ""),
-            steps=checked_steps(fields.get("steps", [])),
+            steps=steps,
             version=1,
             created_at=now,
             updated_at=now,
@@ -99,9 +109,9 @@ class WorkflowService:
         """Edit a workflow; raises NotFound, or BadRequest for steps that can't run."""
         row = await self._writable(transaction, workflow_id, actor)
         before = _shown(row)
-        steps = checked_steps(fields.get("steps", row.steps))
-        if steps != row.steps:
-            row.steps, row.version = steps, row.version + 1
+        if "steps" in fields and fields["steps"] != row.steps:
+            row.steps = await self._checked(transaction, row.workspace_id, fields["steps"])
+            row.version += 1
         row.name = fields.get("name", row.name)
         row.description = fields.get("description", row.description)
         row.updated_at = self._clock.now()
@@ -117,6 +127,48 @@ class WorkflowService:
         self._recorded(
             transaction, row, actor, "delete", ChangeType.WORKFLOW_DELETED, before=_shown(row)
         )
+
+    async def connections(
+        self, transaction: Transaction, row: WorkflowRow, *, base_url: str | None, actor: Actor
+    ) -> tuple[Connection, ...]:
+        """The workspace's connections that the steps name, for a run with the caller's `base_url`.
+
+        Raises BadRequest for a step that can't run any more and an address that is not allowed, and
+        SecretUnreadable.
+        """
+        definition = await self._parsed(transaction, row.workspace_id, row.steps)
+        if base_url:
+            self._providers.check_base_url(base_url, definition.providers)
+        targets = await self._providers.connected(
+            transaction, row.workspace_id, definition.providers, actor=actor
+        )
+        return tuple(
+            Connection(
+                each.provider,
+                each.kind,
+                each.credentials.api_key,
+                each.credentials.base_url,
+                each.model,
+            )
+            for each in targets
+        )
+
+    async def _checked(
+        self, transaction: Transaction, workspace_id: str, steps: object
+    ) -> list[dict[str, Any]]:
+        """`steps` as they were sent, if they can run; raises BadRequest naming step and remedy."""
+        await self._parsed(transaction, workspace_id, steps)
+        assert isinstance(steps, list)
+        return steps
+
+    async def _parsed(
+        self, transaction: Transaction, workspace_id: str, steps: object
+    ) -> WorkflowDefinition:
+        names = await self._providers.names(transaction, [workspace_id])
+        try:
+            return parse_steps(steps, names)
+        except DefinitionError as error:
+            raise BadRequest(str(error)) from error
 
     async def _writable(
         self, transaction: Transaction, workflow_id: str, actor: Actor
@@ -165,13 +217,3 @@ def _shown(row: WorkflowRow) -> dict[str, Any]:
         "steps": row.steps,
         "version": row.version,
     }
-
-
-def checked_steps(steps: object) -> list[dict[str, Any]]:
-    """`steps` as they were sent, if they can run; raises BadRequest naming step and remedy."""
-    try:
-        parse_steps(steps)
-    except DefinitionError as error:
-        raise BadRequest(str(error)) from error
-    assert isinstance(steps, list)
-    return steps

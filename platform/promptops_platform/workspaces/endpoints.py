@@ -114,7 +114,8 @@ async def delete_workspace(
     force: Annotated[bool, Query(description="Delete what it still holds as well.")] = False,
     actor: Actor = permits(Permission.WORKSPACES_DELETE),
 ) -> Done:
-    """Delete a workspace. With `force` its prompts, workflows, runs and API keys go with it."""
+    """Delete a workspace. With `force` what it holds goes with it: prompts, workflows,
+    connections, runs and API keys."""
     await removal.remove(transaction, workspace_id, actor=actor, force=force)
     return Done()
 

@@ -110,6 +110,13 @@ GET    /api/agents/{agent_id}/conversations          401 401 | 200 200 200 403 2
 GET    /api/agents/{agent_id}/conversations/{conversation_id} 401 401 | 200 200 200 403 200 | 200 200 200 403 404
 DELETE /api/agents/{agent_id}/conversations/{conversation_id} 401 401 | 403 200 200 403 200 | 403 200 200 403 404
 
+GET    /api/providers                                401 401 | 200 200 200 403 200 | 200 200 200 403 404
+POST   /api/providers                                401 401 | 403 403 200 403 403 | 403 403 200 403 404
+GET    /api/providers/{connection_id}                401 401 | 200 200 200 403 200 | 200 200 200 403 404
+PUT    /api/providers/{connection_id}                401 401 | 403 403 200 403 403 | 403 403 200 403 404
+DELETE /api/providers/{connection_id}                401 401 | 403 403 200 403 403 | 403 403 200 403 404
+POST   /api/providers/{connection_id}/test           401 401 | 403 403 200 403 403 | 403 403 200 403 404
+
 GET    /api/runs                                     401 401 | 200 200 200 403 200 | -
 GET    /api/runs/stats                               401 401 | 200 200 200 403 200 | -
 GET    /api/runs/{run_id}                            401 401 | 200 200 200 403 200 | 200 200 200 403 404
@@ -138,6 +145,7 @@ PARAMETERS: dict[str, places.Maker] = {
     "workflow_id": places.workflow,
     "agent_id": places.agent,
     "conversation_id": places.conversation,
+    "connection_id": places.connection,
     "run_id": places.run,
 }
 # As PARAMETERS, for routes that delete the whole place.
@@ -153,6 +161,10 @@ async def _of_prompt(place: Place) -> dict[str, Any]:
 
 async def _in_place(place: Place) -> dict[str, Any]:
     return {"key": place.key(), "name": "n", "workspace": place.workspace}
+
+
+async def _new_connection(place: Place) -> dict[str, Any]:
+    return {"name": place.key(), "kind": "mock", "workspace": place.workspace}
 
 
 async def _new_user(_place: Place) -> dict[str, Any]:
@@ -185,6 +197,8 @@ BODIES: dict[tuple[str, str], Body | dict[str, Any]] = {
     ("PUT", "/api/workflows/{workflow_id}"): {"name": "edited"},
     ("POST", "/api/agents"): _in_place,
     ("PUT", "/api/agents/{agent_id}"): {"name": "edited"},
+    ("POST", "/api/providers"): _new_connection,
+    ("PUT", "/api/providers/{connection_id}"): {"model": "edited"},
 }
 # Routes that take the workspace as a parameter.
 QUERIES = {
@@ -192,6 +206,7 @@ QUERIES = {
     ("GET", "/api/prompts"),
     ("GET", "/api/workflows"),
     ("GET", "/api/agents"),
+    ("GET", "/api/providers"),
     ("GET", "/api/sdk/prompts/{key}"),
     ("HEAD", "/api/sdk/prompts/{key}"),
     ("WS", "/ws"),
@@ -340,6 +355,7 @@ async def test_no_list_holds_anything_of_a_workspace_that_is_closed_to_the_calle
         places.prompt,
         places.workflow,
         places.agent,
+        places.connection,
         places.run,
         places.api_key,
         places.served_key,

@@ -10,7 +10,7 @@ import pytest
 from fastapi.routing import APIRoute
 from sqlalchemy import Connection, event, text
 
-from harness.changes import OTHER_PASSWORD, ROWS, STEP_SECRET, Call, Route
+from harness.changes import CONNECTION_SECRET, OTHER_PASSWORD, ROWS, STEP_SECRET, Call, Route
 from harness.people import PASSWORD
 from harness.platform import (
     TOKEN,
@@ -37,6 +37,7 @@ SNAPSHOTS: dict[str | Route, tuple[bool, bool]] = {
     "revoke": (True, False),
     "login": (False, False),
     "logout": (False, False),
+    "test": (False, False),
     # Of a password not even a trace is kept.
     ("PUT", "/api/me/password"): (False, False),
     ("PUT", "/api/prompts/{prompt_id}/rollout"): (False, True),
@@ -147,7 +148,7 @@ async def test_no_secret_ever_stands_in_the_trail(
     database_kind: DatabaseKind, postgres: Postgres, data_folder: Path
 ) -> None:
     settings = await new_settings(database_kind, postgres, data_folder)
-    secrets = {PASSWORD, OTHER_PASSWORD, STEP_SECRET, TOKEN, "pbkdf2"}
+    secrets = {PASSWORD, OTHER_PASSWORD, STEP_SECRET, CONNECTION_SECRET, TOKEN, "pbkdf2"}
     async with running_platform(settings) as platform:
         for route, row in ROWS.items():
             call = await row.prepare(platform)

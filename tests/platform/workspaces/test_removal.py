@@ -43,6 +43,8 @@ STEP = StepFinished(
     attempts=1,
 )
 
+CONNECTION = {"name": "team", "kind": "mock", "api_key": "sk-of-a-connection"}
+
 
 def new_run(workspace: str) -> NewRun:
     return NewRun(
@@ -227,6 +229,10 @@ async def test_what_is_made_in_it_meanwhile_is_refused_or_goes(
         makes += [
             platform.http.post("/api/keys", json={"name": "k", "workspace": workspace})
             for _ in range(3)
+        ]
+        makes += [
+            platform.http.post("/api/providers", json={**CONNECTION, "workspace": workspace})
+            for _ in range(2)
         ]
         deletes = [delete(platform, workspace, force) for _ in range(2)]
         answers = await asyncio.gather(*makes[:7], *deletes, *makes[7:])

@@ -1,0 +1,30 @@
+"""Commands that write to the registry database itself.
+
+They need no token and no running platform; one that runs learns of it by the change feed.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from promptops_platform.app import Platform
+from promptops_platform.clock import SystemClock
+from promptops_platform.commands.frame import guarded, read_settings
+from promptops_platform.db.unit_of_work import Transaction
+
+Action = Callable[[Platform, Transaction], Awaitable[None]]
+
+
+def carry_out(action: Action) -> None:
+    """Run `action` in a transaction of its own; what forbids it is one sentence."""
+    settings = read_settings()
+
+    async def run() -> None:
+        platform = Platform(settings, SystemClock())
+        try:
+            await platform.open_registry()
+            async with platform.database.write() as transaction:
+                await action(platform, transaction)
+        finally:
+            await platform.database.close()
+
+    guarded(lambda: asyncio.run(run()))

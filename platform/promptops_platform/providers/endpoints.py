@@ -1,0 +1,149 @@
+"""Routes of connections to model providers."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+
+from promptops_platform.access.actor import Actor
+from promptops_platform.access.guard import permits
+from promptops_platform.access.permissions import Permission
+from promptops_platform.access.schemas import Done
+from promptops_platform.db.unit_of_work import Database
+from promptops_platform.http.envelope import Data
+from promptops_platform.http.transactions import Read, Write
+from promptops_platform.providers.connections import ConnectionService
+from promptops_platform.providers.schemas import (
+    Connection,
+    ConnectionCreate,
+    ConnectionTest,
+    ConnectionUpdate,
+)
+from promptops_platform.providers.service import ProviderService
+from promptops_platform.providers.trial import try_out
+from promptops_platform.text import OptionalLine, ResourceId
+from promptops_platform.workspaces.service import WorkspaceService
+
+router = APIRouter(prefix="/api/providers", tags=["providers"])
+
+
+def _service(request: Request) -> ConnectionService:
+    service: ConnectionService = request.app.state.connections
+    return service
+
+
+def _workspaces(request: Request) -> WorkspaceService:
+    service: WorkspaceService = request.app.state.workspaces
+    return service
+
+
+Service = Annotated[ConnectionService, Depends(_service)]
+Workspaces = Annotated[WorkspaceService, Depends(_workspaces)]
+
+
+@router.get("")
+async def list_connections(
+    service: Service,
+    workspaces: Workspaces,
+    transaction: Read,
+    q: Annotated[OptionalLine, Query(description="Text in name, kind or model.")] = None,
+    workspace: Annotated[OptionalLine, Query(description="Id or slug.")] = None,
+    actor: Actor = permits(Permission.PROVIDERS_READ),
+) -> Data[list[Connection]]:
+    """Connections, by name."""
+    workspace_id = None
+    if workspace:
+        workspace_id = (await workspaces.find(transaction, workspace, actor=actor)).id
+    rows = await service.search(transaction, workspace_id, q, actor=actor)
+    return Data(
+        data=[Connection.shown(row, hint=service.may_write(row, actor=actor)) for row in rows]
+    )
+
+
+@router.post("")
+async def create_connection(
+    body: ConnectionCreate,
+    service: Service,
+    workspaces: Workspaces,
+    transaction: Write,
+    workspace: Annotated[OptionalLine, Query(description="Id or slug.")] = None,
+    actor: Actor = permits(Permission.PROVIDERS_WRITE),
+) -> Data[Connection]:
+    """Store a connection. Its key is encrypted, and no answer ever shows it."""
+    named = body.workspace_id or body.workspace or workspace
+    found = await workspaces.find_for(transaction, named, Permission.PROVIDERS_WRITE, actor=actor)
+    row = await service.create(
+        transaction,
+        actor=actor,
+        workspace_id=found.id,
+        name=body.name,
+        kind=body.kind,
+        base_url=body.base_url,
+        model=body.model,
+        api_key=body.api_key,
+    )
+    return Data(data=Connection.shown(row, hint=True))
+
+
+@router.get("/{connection_id}")
+async def get_connection(
+    connection_id: ResourceId,
+    service: Service,
+    transaction: Read,
+    actor: Actor = permits(Permission.PROVIDERS_READ),
+) -> Data[Connection]:
+    """A connection."""
+    row = await service.get(transaction, connection_id, actor=actor)
+    return Data(data=Connection.shown(row, hint=service.may_write(row, actor=actor)))
+
+
+@router.put("/{connection_id}")
+async def update_connection(
+    connection_id: ResourceId,
+    body: ConnectionUpdate,
+    service: Service,
+    transaction: Write,
+    actor: Actor = permits(Permission.PROVIDERS_WRITE),
+) -> Data[Connection]:
+    """Edit a connection. Without `api_key` the stored key stays, unless `base_url` or `kind`
+    change: a stored key is not sent to another address."""
+    fields = body.model_dump(include=set(ConnectionUpdate.model_fields), exclude_unset=True)
+    row = await service.update(transaction, connection_id, actor=actor, fields=fields)
+    return Data(data=Connection.shown(row, hint=True))
+
+
+@router.delete("/{connection_id}")
+async def delete_connection(
+    connection_id: ResourceId,
+    service: Service,
+    transaction: Write,
+    actor: Actor = permits(Permission.PROVIDERS_WRITE),
+) -> Done:
+    """Delete a connection with its key."""
+    await service.delete(transaction, connection_id, actor=actor)
+    return Done()
+
+
+@router.post("/{connection_id}/test")
+async def try_connection(
+    connection_id: ResourceId,
+    request: Request,
+    actor: Actor = permits(Permission.PROVIDERS_WRITE),
+) -> Data[ConnectionTest]:
+    """Ask the provider for a few tokens, for at most 20 seconds. That it fails is a result too, and
+    a 200. No transaction is open meanwhile."""
+    database: Database = request.app.state.database
+    service, providers = _service(request), _providers(request)
+    async with database.read() as transaction:
+        row = await service.get(
+            transaction, connection_id, actor=actor, permission=Permission.PROVIDERS_WRITE
+        )
+        target = providers.resolved(row)
+    result = await try_out(request.app.state.gateway, target)
+    async with database.write() as transaction:
+        await service.tested(transaction, row, result.ok, actor=actor)
+    return Data(data=result)
+
+
+def _providers(request: Request) -> ProviderService:
+    service: ProviderService = request.app.state.providers
+    return service

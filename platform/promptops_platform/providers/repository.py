@@ -1,0 +1,112 @@
+"""SQL of connections to model providers, and of the check of their encryption."""
+
+from collections.abc import Collection
+
+from sqlalchemy import delete, func, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from promptops_platform.db.search import LIKE_ESCAPE, containing
+from promptops_platform.db.tables import ConnectionRow, SecretCheckRow
+
+THE_CHECK = 1
+
+
+async def get(
+    session: AsyncSession, connection_id: str, *, lock: bool = False
+) -> ConnectionRow | None:
+    """A connection by id; `lock` holds off other writers of the row until the commit."""
+    return await session.get(ConnectionRow, connection_id, with_for_update=lock)
+
+
+async def search(
+    session: AsyncSession,
+    readable: Collection[str] | None,
+    workspace_id: str | None,
+    text: str | None,
+) -> list[ConnectionRow]:
+    """Connections of these workspaces, None for all, with `text` in name, kind or model; by
+    name."""
+    query = select(ConnectionRow).order_by(ConnectionRow.name, ConnectionRow.id)
+    if readable is not None:
+        query = query.where(ConnectionRow.workspace_id.in_(readable))
+    if workspace_id is not None:
+        query = query.where(ConnectionRow.workspace_id == workspace_id)
+    if text is not None:
+        columns = (ConnectionRow.name, ConnectionRow.kind, ConnectionRow.model)
+        pattern = containing(text)
+        query = query.where(or_(*(each.ilike(pattern, escape=LIKE_ESCAPE) for each in columns)))
+    return list(await session.scalars(query))
+
+
+async def by_names(
+    session: AsyncSession, workspace_id: str, names: Collection[str]
+) -> list[ConnectionRow]:
+    """The connections of a workspace that bear these names."""
+    query = select(ConnectionRow).where(
+        ConnectionRow.workspace_id == workspace_id, ConnectionRow.name.in_(names)
+    )
+    return list(await session.scalars(query))
+
+
+async def names(session: AsyncSession, readable: Collection[str] | None) -> list[str]:
+    """The names of connections in these workspaces, None for all, each once and in order."""
+    query = select(ConnectionRow.name).distinct().order_by(ConnectionRow.name)
+    if readable is not None:
+        query = query.where(ConnectionRow.workspace_id.in_(readable))
+    return list(await session.scalars(query))
+
+
+async def count(session: AsyncSession, workspace_id: str) -> int:
+    """How many connections a workspace has."""
+    query = select(func.count()).where(ConnectionRow.workspace_id == workspace_id)
+    return await session.scalar(query.select_from(ConnectionRow)) or 0
+
+
+async def clear(session: AsyncSession, workspace_id: str) -> int:
+    """Delete the connections of a workspace; returns how many there were."""
+    gone = await session.scalars(
+        delete(ConnectionRow)
+        .where(ConnectionRow.workspace_id == workspace_id)
+        .returning(ConnectionRow.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(gone.all())
+
+
+async def remove(session: AsyncSession, connection_id: str) -> None:
+    """Delete a connection."""
+    await session.execute(delete(ConnectionRow).where(ConnectionRow.id == connection_id))
+
+
+async def with_key(session: AsyncSession) -> list[ConnectionRow]:
+    """The connections of all workspaces that hold a key, locked until the commit."""
+    query = (
+        select(ConnectionRow)
+        .where(ConnectionRow.sealed_key.is_not(None))
+        .order_by(ConnectionRow.id)
+        .with_for_update()
+    )
+    return list(await session.scalars(query))
+
+
+async def any_key(session: AsyncSession) -> bool:
+    """Whether any connection holds a key."""
+    query = select(ConnectionRow.id).where(ConnectionRow.sealed_key.is_not(None)).limit(1)
+    return await session.scalar(query) is not None
+
+
+async def check(session: AsyncSession) -> str | None:
+    """The sealed check, None where nothing has been encrypted yet."""
+    row = await session.get(SecretCheckRow, THE_CHECK)
+    return row.sealed if row else None
+
+
+async def lock_check(session: AsyncSession, first: str) -> SecretCheckRow:
+    """The sealed check, which is `first` where there was none, locked until the commit."""
+    table = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    await session.execute(
+        table.insert(SecretCheckRow).values(id=THE_CHECK, sealed=first).on_conflict_do_nothing()
+    )
+    query = select(SecretCheckRow).with_for_update().execution_options(populate_existing=True)
+    return (await session.scalars(query)).one()

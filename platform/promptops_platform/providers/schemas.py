@@ -1,0 +1,117 @@
+"""Connections on the wire."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+
+from promptops_platform.db.tables import ConnectionRow
+from promptops_platform.http.envelope import Resource
+from promptops_platform.http.examples import example
+from promptops_platform.text import Label, OptionalLine, OptionalName
+
+LONGEST_API_KEY = 4096
+
+Kind = Literal["openai", "claude", "ollama", "gemini", "openai-compatible", "mock"]
+
+
+def _sendable(value: str) -> str:
+    """A key travels in an HTTP header."""
+    stripped = value.strip()
+    if not all("!" <= each <= "~" for each in stripped):
+        raise ValueError("is no API key: it must be printable ASCII without blanks; copy it again")
+    return stripped
+
+
+ApiKeyText = Annotated[
+    str, StringConstraints(max_length=LONGEST_API_KEY), AfterValidator(_sendable)
+]
+
+
+class ConnectionUpdate(BaseModel):
+    """What an edit may change; a field that is absent stays as it is."""
+
+    model_config = example(model="gpt-5-mini", api_key="sk-...")
+
+    name: Label | None = None
+    kind: Kind | None = None
+    base_url: OptionalLine = Field(
+        default=None, description="The provider's root; null or empty for the vendor's own."
+    )
+    model: OptionalName = Field(
+        default=None, description="Used where none is asked for; null or empty for the kind's own."
+    )
+    api_key: ApiKeyText | None = Field(
+        default=None,
+        description="Absent or empty, the stored one stays; null removes it. Must be sent again "
+        "along with another base_url or kind.",
+    )
+
+
+class ConnectionCreate(BaseModel):
+    """A new connection. `workspace` takes an id or a slug, and so does `workspace_id`."""
+
+    model_config = example(name="openai", kind="openai", model="gpt-5-mini", api_key="sk-...")
+
+    name: Label = Field(description="What steps, agents and the playground give as `provider`.")
+    kind: Kind
+    base_url: OptionalLine = Field(
+        default=None, description="The provider's root, before `/v1`; by default the vendor's own."
+    )
+    model: OptionalName = Field(default=None, description="Used where none is asked for.")
+    api_key: ApiKeyText | None = None
+    workspace: OptionalLine = None
+    workspace_id: OptionalLine = None
+
+
+class Connection(Resource):
+    """How a workspace reaches a model provider. The key is never shown; `key_hint` is its end, for
+    admins of the workspace only and where the key is long enough, else empty."""
+
+    model_config = example(
+        id="6c7d8e9f0a1b2c3d",
+        workspace_id="default",
+        name="openai",
+        kind="openai",
+        base_url="",
+        model="gpt-5-mini",
+        has_key=True,
+        key_hint="x9Qf",
+        created_by="ada",
+        created_at="2026-03-14T09:26:53.589793Z",
+        updated_at="2026-03-14T09:26:53.589793Z",
+        last_tested_at="2026-03-14T09:30:02.104401Z",
+        last_test_ok=True,
+    )
+
+    id: str
+    workspace_id: str
+    name: str
+    kind: str
+    base_url: str
+    model: str
+    has_key: bool
+    key_hint: str
+    created_by: str
+    created_at: datetime
+    updated_at: datetime
+    last_tested_at: datetime | None
+    last_test_ok: bool | None
+
+    @classmethod
+    def shown(cls, row: ConnectionRow, *, hint: bool) -> Self:
+        more: dict[str, Any] = {"has_key": row.sealed_key is not None}
+        return cls.of(row, **more, key_hint=row.key_hint if hint else "")
+
+
+class ConnectionTest(BaseModel):
+    """How a test went. Where the provider failed, `ok` is false, `error` says why in a sentence and
+    `code` names the situation for programs."""
+
+    model_config = example(ok=True, model="gpt-5-mini", latency_ms=412, error="", code="")
+
+    ok: bool
+    model: str
+    latency_ms: int
+    error: str = ""
+    code: str = ""

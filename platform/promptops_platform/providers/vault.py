@@ -1,0 +1,114 @@
+"""The keys of connections: encrypted, bound to their rows, and read by one secret key."""
+
+from dataclasses import dataclass
+
+from promptops_platform.db.tables import ConnectionRow
+from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.errors import SecretUnreadable, StartRefused
+from promptops_platform.providers import repository
+from promptops_platform.sealing import Sealer, Unsealable
+
+CHECK_PLACE, CHECK_TEXT = "check", "promptops"
+# The end of a shorter key would tell too much of it.
+SHORTEST_HINTED = 20
+HINT_CHARACTERS = 4
+
+OTHER_KEY = (
+    "the API keys of model providers in this database were encrypted with another secret key; "
+    "set PROMPTOPS_SECRET_KEY to the one of the platform that stored them (its data folder has it "
+    "in secret.key)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """How many keys were encrypted anew, and the connections whose key could not be read."""
+
+    renewed: int
+    unreadable: tuple[ConnectionRow, ...]
+
+
+class Vault:
+    """Encrypts keys and gives them out.
+
+    The database holds a known text that is encrypted as the keys are, the check. It comes with the
+    first key, and from then on a platform with another secret key is refused, as long as there is
+    a key that it would make unreadable.
+    """
+
+    def __init__(self, sealer: Sealer) -> None:
+        self._sealer = sealer
+
+    async def put(self, transaction: Transaction, row: ConnectionRow, key: str | None) -> None:
+        """Have `row` hold this key, or none; raises SecretUnreadable where the database's keys are
+        encrypted with another secret key."""
+        if key is None:
+            row.sealed_key, row.key_hint = None, ""
+            return
+        await self._claim(transaction)
+        row.sealed_key = self._sealer.seal(key, _place(row))
+        row.key_hint = key[-HINT_CHARACTERS:] if len(key) >= SHORTEST_HINTED else ""
+
+    def take(self, row: ConnectionRow) -> str | None:
+        """The key of `row`, None where it has none; raises SecretUnreadable."""
+        if row.sealed_key is None:
+            return None
+        try:
+            return self._sealer.unseal(row.sealed_key, _place(row))
+        except Unsealable as error:
+            raise SecretUnreadable(
+                f"the API key of connection {row.name!r} can't be decrypted: {error}; store the "
+                "key again, or give this platform the secret key of the one that stored it"
+            ) from error
+
+    async def check(self, transaction: Transaction) -> None:
+        """Raises StartRefused where this platform can't read the stored keys."""
+        sealed = await repository.check(transaction.session)
+        if sealed is None or self._reads(sealed):
+            return
+        if await repository.any_key(transaction.session):
+            raise StartRefused(
+                f"{OTHER_KEY}. Nothing was changed. When that key is lost: "
+                "promptops rotate-secrets --forget-unreadable"
+            )
+
+    async def rotate(self, transaction: Transaction, *, forget: bool) -> Rotation:
+        """Encrypt all keys anew, with the first secret key. Those that can't be read are removed
+        where `forget` says so, else nothing is to be committed."""
+        rows = await repository.with_key(transaction.session)
+        unreadable = tuple(row for row in rows if not self._renewed(row))
+        if forget:
+            for row in unreadable:
+                row.sealed_key, row.key_hint = None, ""
+        fresh = self._sealer.seal(CHECK_TEXT, CHECK_PLACE)
+        (await repository.lock_check(transaction.session, fresh)).sealed = fresh
+        return Rotation(len(rows) - len(unreadable), unreadable)
+
+    async def _claim(self, transaction: Transaction) -> None:
+        fresh = self._sealer.seal(CHECK_TEXT, CHECK_PLACE)
+        check = await repository.lock_check(transaction.session, fresh)
+        if self._reads(check.sealed):
+            return
+        if await repository.any_key(transaction.session):
+            raise SecretUnreadable(OTHER_KEY)
+        check.sealed = fresh
+
+    def _reads(self, sealed: str) -> bool:
+        try:
+            return self._sealer.unseal(sealed, CHECK_PLACE) == CHECK_TEXT
+        except Unsealable:
+            return False
+
+    def _renewed(self, row: ConnectionRow) -> bool:
+        try:
+            key = self.take(row)
+        except SecretUnreadable:
+            return False
+        if key is not None:
+            row.sealed_key = self._sealer.seal(key, _place(row))
+        return True
+
+
+def _place(row: ConnectionRow) -> str:
+    """Where the key belongs: this row, and what it is sent to."""
+    return "\n".join(("connection", row.workspace_id, row.id, row.kind, row.base_url))
