@@ -9,7 +9,7 @@ from promptops_platform.access.permissions import Permission
 from promptops_platform.agents.conversations import ConversationService, Remembered, history_of
 from promptops_platform.agents.prompt_source import FoundPrompt, PromptSource, UsedPrompt
 from promptops_platform.agents.service import AgentService
-from promptops_platform.db.tables import AgentRow
+from promptops_platform.db.agent_tables import AgentRow
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import BadRequest
 from promptops_platform.ids import new_id

@@ -19,7 +19,7 @@ from promptops_platform.audit.service import AuditTrail
 from promptops_platform.changes.schemas import Change, ChangeType
 from promptops_platform.changes.service import ChangeLog
 from promptops_platform.clock import Clock
-from promptops_platform.db.tables import AgentRow
+from promptops_platform.db.agent_tables import AgentRow
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import BadRequest, Conflict, NotFound
 from promptops_platform.ids import new_id

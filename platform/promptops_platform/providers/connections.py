@@ -10,7 +10,7 @@ from promptops_platform.access.grants import Grants
 from promptops_platform.access.permissions import Permission
 from promptops_platform.audit.service import AuditTrail
 from promptops_platform.clock import Clock
-from promptops_platform.db.tables import ConnectionRow
+from promptops_platform.db.provider_tables import ConnectionRow
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import BadRequest, Conflict, Forbidden, NotFound, SecretUnreadable
 from promptops_platform.ids import new_id

@@ -6,8 +6,8 @@ from sqlalchemy import delete, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from promptops_platform.db.provider_tables import ConnectionRow, SecretCheckRow
 from promptops_platform.db.search import LIKE_ESCAPE, containing
-from promptops_platform.db.tables import ConnectionRow, SecretCheckRow
 
 THE_CHECK = 1
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
-from promptops_platform.db.tables import ConnectionRow
+from promptops_platform.db.provider_tables import ConnectionRow
 from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example
 from promptops_platform.text import Label, OptionalLine, OptionalName

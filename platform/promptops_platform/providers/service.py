@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.grants import Grants
-from promptops_platform.db.tables import ConnectionRow
+from promptops_platform.db.provider_tables import ConnectionRow
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import BadRequest, NotFound
 from promptops_platform.providers import repository

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from promptops_platform.db.tables import ConnectionRow
+from promptops_platform.db.provider_tables import ConnectionRow
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import SecretUnreadable, StartRefused
 from promptops_platform.providers import repository

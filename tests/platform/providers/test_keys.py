@@ -20,7 +20,8 @@ from harness.postgres import Postgres
 from promptops_platform.access.actor import SYSTEM
 from promptops_platform.app import Platform
 from promptops_platform.clock import SystemClock
-from promptops_platform.db.tables import ConnectionRow, Table
+from promptops_platform.db.provider_tables import ConnectionRow
+from promptops_platform.db.tables import Table
 from promptops_platform.errors import StartRefused
 from promptops_platform.sealing import KEY_FILE
 from promptops_platform.settings import Settings
