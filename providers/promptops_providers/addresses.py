@@ -96,8 +96,7 @@ class HostPattern:
                 f"{text!r} is not a host: give a name, *.name or an IP address (IPv6 in brackets), "
                 "with or without :port"
             )
-        star, _, name = found[1].rpartition("*")
-        if name == "" or star:
+        if found[1] == "*":
             return cls("*", port)
         below = found[1].startswith("*.")
         try:
@@ -165,10 +164,13 @@ class AddressPolicy:
         if parsed.port is not None and not 0 < parsed.port < 65536:
             raise ForbiddenAddress(parsed.host, f"there is no port {parsed.port}, give another")
         host = _canonical(parsed)
+        literal = literal_address(host)
+        # First: nobody should be told to list an address that is never called.
+        if literal is not None:
+            _refuse_never_allowed(host, literal)
         trust = self.trust(host, parsed.port or _default_port(parsed.scheme))
         if trust is Trust.VENDOR and parsed.scheme != "https":
             raise ForbiddenAddress(host, f"host {host} is called by https only")
-        literal = literal_address(host)
         if literal is not None:
             self.check_address(host, literal, trust)
         return parsed
@@ -191,21 +193,18 @@ class AddressPolicy:
 
     def check_address(self, host: str, address: IPAddress, trust: Trust) -> None:
         """Raises `ForbiddenAddress` unless the host may resolve to this address."""
+        _refuse_never_allowed(host, address)
         address = _innermost(address)
-        if _is_never_allowed(address):
-            raise ForbiddenAddress(
-                host, f"host {host} is at {address}, an address that is never called"
-            )
         if trust is Trust.LISTED:
             return
         if trust is Trust.LOOPBACK:
             if not address.is_loopback:
-                raise ForbiddenAddress(host, f"host {host} is at {address}, which is not loopback")
+                raise ForbiddenAddress(host, f"{_where(host, address)} is not loopback")
         elif not address.is_global:
             raise ForbiddenAddress(
                 host,
-                f"host {host} is at the private address {address}, list it in {self.setting} "
-                "to allow it",
+                f"{_where(host, address)} is not a global address, list the host in "
+                f"{self.setting} to allow it",
             )
 
 
@@ -256,6 +255,18 @@ def _innermost(address: IPAddress) -> IPAddress:
     if any(address in network for network in _IPV4_AT_THE_END) and int(address) > 1:
         within = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return within or address
+
+
+def _refuse_never_allowed(host: str, address: IPAddress) -> None:
+    address = _innermost(address)
+    if _is_never_allowed(address):
+        raise ForbiddenAddress(
+            host, f"{_where(host, address)} is never called: it is no address of a server"
+        )
+
+
+def _where(host: str, address: IPAddress) -> str:
+    return f"host {host}" if host == str(address) else f"host {host}, which is at {address},"
 
 
 def _is_never_allowed(address: IPAddress) -> bool:

@@ -39,7 +39,8 @@ class ModelGateway(Protocol):
 
     `targets` are tried in their order, at least one; `request.model` is not looked at. The
     completion's `provider` says which one answered. Raises `ProviderError` and nothing else: that
-    of the last target tried. A stream falls back only before its first piece.
+    of the last target tried. A stream falls back only before its first piece;
+    iterate it inside `contextlib.aclosing`, because closing it is what closes the connection.
     """
 
     async def complete(

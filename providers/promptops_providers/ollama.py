@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from promptops_providers.default_models import DEFAULT_MODELS
 from promptops_providers.errors import ContextTooLongError
-from promptops_providers.estimates import estimated_usage
+from promptops_providers.estimates import estimated_usage, reported_usage
 from promptops_providers.failures import ErrorClass
 from promptops_providers.openai_errors import says_too_long
 from promptops_providers.protocol import (
@@ -19,7 +19,6 @@ from promptops_providers.protocol import (
     StreamEnd,
     StreamEvent,
     TextDelta,
-    Usage,
 )
 from promptops_providers.tool_calls import RawCall, read_calls
 from promptops_providers.wire import Dialect, Wire, message_of
@@ -130,7 +129,8 @@ class Ollama:
         return Completion(
             text=text,
             model=str(last.get("model") or request.model),
-            usage=_usage(last) or estimated_usage(request, text),
+            usage=reported_usage(last.get("prompt_eval_count"), last.get("eval_count"))
+            or estimated_usage(request, text),
             stop_reason="tool_calls" if calls else stop,
             tool_calls=calls,
             vendor_data={self.name: {"thinking": thinking}} if thinking else {},
@@ -160,10 +160,3 @@ def _call(raw: Mapping[str, Any]) -> RawCall:
     return RawCall(
         str(raw.get("id") or ""), str(function.get("name") or ""), function.get("arguments") or {}
     )
-
-
-def _usage(last: Mapping[str, Any]) -> Usage | None:
-    prompt, output = last.get("prompt_eval_count"), last.get("eval_count")
-    if not isinstance(prompt, int) or not isinstance(output, int):
-        return None
-    return Usage(prompt, output, estimated=False)

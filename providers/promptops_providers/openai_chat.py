@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from promptops_providers.errors import RefusedError
-from promptops_providers.estimates import estimated_usage
+from promptops_providers.estimates import estimated_usage, reported_usage
 from promptops_providers.openai_errors import classify
 from promptops_providers.protocol import (
     Completion,
@@ -242,9 +242,6 @@ def _text_of_content(content: Any) -> str:
 def _usage(reported: Mapping[str, Any] | None) -> Usage | None:
     if reported is None:
         return None
-    prompt, output = reported.get("prompt_tokens"), reported.get("completion_tokens")
-    if not isinstance(prompt, int) or not isinstance(output, int):
-        return None
     details = reported.get("prompt_tokens_details")
     cached = details.get("cached_tokens") if isinstance(details, Mapping) else 0
-    return Usage(prompt, output, estimated=False, cached_tokens=cached or 0)
+    return reported_usage(reported.get("prompt_tokens"), reported.get("completion_tokens"), cached)

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 from promptops_providers.default_models import DEFAULT_MODELS
 from promptops_providers.errors import RefusedError
-from promptops_providers.estimates import estimated_usage
+from promptops_providers.estimates import estimated_usage, reported_usage
 from promptops_providers.openai_errors import classify
 from promptops_providers.protocol import (
     Completion,
@@ -185,9 +185,6 @@ def _call(item: Mapping[str, Any]) -> RawCall:
 def _usage(reported: Any) -> Usage | None:
     if not isinstance(reported, Mapping):
         return None
-    prompt, output = reported.get("input_tokens"), reported.get("output_tokens")
-    if not isinstance(prompt, int) or not isinstance(output, int):
-        return None
     details = reported.get("input_tokens_details")
     cached = details.get("cached_tokens") if isinstance(details, Mapping) else 0
-    return Usage(prompt, output, estimated=False, cached_tokens=cached or 0)
+    return reported_usage(reported.get("input_tokens"), reported.get("output_tokens"), cached)

@@ -32,7 +32,6 @@ class LineSplitter:
             return []
         if self._after_cr and chunk.startswith(b"\n"):
             chunk = chunk[1:]
-        self._after_cr = False
         lines = []
         for part in chunk.splitlines(keepends=True):
             line = part.rstrip(b"\r\n")
@@ -40,7 +39,7 @@ class LineSplitter:
             if len(line) < len(part):
                 lines.append(b"".join(self._begun))
                 self._begun.clear()
-                self._after_cr = part.endswith(b"\r")
+        self._after_cr = chunk.endswith(b"\r")
         return lines
 
 

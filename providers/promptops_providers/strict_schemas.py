@@ -10,11 +10,18 @@ _NESTED = ("items", "additionalProperties")
 _NESTED_BY_NAME = ("properties", "$defs", "definitions")
 _NESTED_IN_A_LIST = ("anyOf",)
 # Keywords that strict mode does not know.
-_REFUSED = ("allOf", "oneOf", "not", "if", "then", "else", "dependentRequired", "patternProperties")
+_REFUSED = (
+    *("allOf", "oneOf", "not", "if", "then", "else"),
+    *("dependentRequired", "dependentSchemas", "patternProperties", "propertyNames"),
+    *("minProperties", "maxProperties", "unevaluatedProperties", "unevaluatedItems"),
+    *("contains", "minContains", "maxContains", "uniqueItems", "prefixItems"),
+)
 
 
 def is_strict(schema: Mapping[str, Any], depth: int = 0) -> bool:
-    """Every object in it is closed and requires all of its properties."""
+    """It is an object, and every object in it is closed and requires all of its properties."""
+    if depth == 0 and schema.get("type") != "object":
+        return False
     if depth > _DEEPEST or any(keyword in schema for keyword in _REFUSED):
         return False
     if (schema.get("type") == "object" or "properties" in schema) and not _is_closed(schema):

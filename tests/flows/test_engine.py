@@ -16,6 +16,7 @@ from harness.engine import (
     under_way,
 )
 from harness.prefect_server import PrefectServer
+from harness.vendors import Answer, fake_vendor, openai
 from promptops_flows.engine_client import (
     EngineRefused,
     RunFinished,
@@ -25,6 +26,7 @@ from promptops_flows.engine_client import (
 from promptops_providers.protocol import Usage
 
 SECRET = "sk-1234-very-secret"
+REFUSED_KEY = openai.error(401, f"bad key {SECRET}", "invalid_request_error", "invalid_api_key")
 SLOW = {"name": "slow", "type": "model", "model": "mock-slow-400ms"}
 
 
@@ -147,9 +149,37 @@ async def test_a_failed_step_ends_the_run_in_prefect_too(
 
 async def test_steps_without_a_name_are_called_by_their_type(engine: EngineProcess) -> None:
     await engine.client().wait_ready(30)
-    record = await run_to_end(engine.client(), request([{"type": "model", "provider": "claude"}]))
-    sentence = "provider claude is not available in this version, use mock"
+    record = await run_to_end(engine.client(), request([{"type": "model", "provider": "openai"}]))
+    sentence = "provider openai: no API key is given"
     assert record.result.error == f"step 1 (model): {sentence}"
+
+
+async def test_a_model_is_called_at_the_runs_address_with_its_key(engine: EngineProcess) -> None:
+    await engine.client().wait_ready(30)
+    step = {"type": "model", "provider": "openai", "model": "m-1"}
+    async with fake_vendor(Answer.of_json(openai.chat()), REFUSED_KEY) as vendor:
+        asked = request([step, step], api_key=SECRET, base_url=vendor.url)
+        record = await run_to_end(engine.client(), asked)
+    assert record.steps[0].output == "Grüße, 世界!"
+    assert record.steps[0].usage == Usage(19, 10, estimated=False, cached_tokens=8)
+    assert vendor.seen.headers["authorization"] == f"Bearer {SECRET}"
+    assert vendor.connections == 1
+    assert record.result.error == (
+        "step 2 (model): provider openai: the API key was refused (bad key [redacted])"
+    )
+
+
+async def test_a_model_is_not_called_at_an_address_that_is_not_allowed(
+    engine: EngineProcess,
+) -> None:
+    await engine.client().wait_ready(30)
+    step = {"type": "model", "provider": "ollama"}
+    asked = request([step], base_url="http://169.254.169.254/")
+    record = await run_to_end(engine.client(), asked)
+    assert record.result.error == (
+        "step 1 (model): provider ollama: host 169.254.169.254 is never called: "
+        "it is no address of a server"
+    )
 
 
 async def test_no_secret_and_no_text_of_a_run_reaches_prefect_or_the_log(

@@ -54,6 +54,7 @@ async def test_two_platforms_may_start_on_one_empty_database(
         ("PROMPTOPS_ADDR", "nowhere"),
         ("PROMPTOPS_MAX_BODY_BYTES", "many"),
         ("PROMPTOPS_LOG_LEVEL", "loud"),
+        ("PROMPTOPS_PROVIDER_HOSTS", "http://example.org"),
         ("PROMPTOPS_DATABASE_URL", "user:S3CRET@host/name"),
         ("PROMPTOPS_DATABASE_URL", "mysql://user:S3CRET@host/name"),
         ("PROMPTOPS_DATABASE_URL", "postgresql://user:S3CRET/x@host/name"),

@@ -13,7 +13,7 @@ async def vendor() -> AsyncIterator[FakeVendor]:
         yield running
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(scope="session")
 async def gateway() -> AsyncIterator[Gateway]:
     async with Gateway(AddressPolicy(allow_loopback=True)) as opened:
         yield opened

@@ -1,5 +1,8 @@
+import json
 import time
 from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
 
 import pytest
 
@@ -11,9 +14,11 @@ from promptops_providers.errors import (
     OverloadedError,
     ProviderError,
     ProviderTimeoutError,
+    QuotaExceededError,
     RateLimitedError,
     RefusedError,
     StreamCutOffError,
+    UnreachableError,
 )
 from promptops_providers.mock import MockProvider
 from promptops_providers.protocol import (
@@ -24,6 +29,8 @@ from promptops_providers.protocol import (
     StreamEnd,
     StreamEvent,
     TextDelta,
+    Tool,
+    ToolCall,
     Usage,
 )
 
@@ -32,8 +39,10 @@ FAILURES = {
     "mock-fail-bad_request": BadRequestError,
     "mock-fail-context-too-long": ContextTooLongError,
     "mock-fail-refused": RefusedError,
+    "mock-fail-quota-exceeded": QuotaExceededError,
     "mock-fail-rate-limited": RateLimitedError,
     "mock-fail-overloaded": OverloadedError,
+    "mock-fail-unreachable": UnreachableError,
     "mock-fail-timeout": ProviderTimeoutError,
     "mock-fail-malformed-answer": MalformedAnswerError,
     "mock-fail-stream-cut-off": StreamCutOffError,
@@ -147,3 +156,75 @@ async def test_a_slow_model_takes_its_time() -> None:
     assert in_one >= 0.055
     assert time.perf_counter() - began - in_one >= 0.055
     assert "".join(pieces) == "[mock completion] a"
+
+
+CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+TOOLS = (Tool("weather", "The weather", CITY), Tool("clock", "The time", {"type": "object"}))
+
+
+def asking(model: str, *messages: Message, **more: Any) -> CompletionRequest:
+    return CompletionRequest((Message("user", "Hello"), *messages), model, **more)
+
+
+async def test_calls_one_tool_then_answers_with_its_result() -> None:
+    asked = asking("mock-tool-weather", tools=TOOLS)
+    completion = await PROVIDER.complete(asked)
+    assert completion.stop_reason == "tool_calls"
+    assert completion.tool_calls == (ToolCall("call_1", "weather", {"city": "city"}),)
+    assert (completion.text, (await streamed(asked))[0]) == ("", [])
+    result = Message("tool", "rain", tool_call_id="call_1")
+    turns = (completion.as_message(), result)
+    answer = await PROVIDER.complete(asking("mock-tool-weather", *turns, tools=TOOLS))
+    assert (answer.text, answer.stop_reason) == ("[mock completion] weather: rain", "end")
+    again = asking("mock-tool-weather", *turns, Message("user", "Again"), tools=TOOLS)
+    assert [call.id for call in (await PROVIDER.complete(again)).tool_calls] == ["call_2"]
+
+
+async def test_calls_every_tool_once() -> None:
+    completion = await PROVIDER.complete(asking("mock-tools", tools=TOOLS))
+    assert [call.name for call in completion.tool_calls] == ["weather", "clock"]
+    results = [Message("tool", call.name, tool_call_id=call.id) for call in completion.tool_calls]
+    answer = await PROVIDER.complete(asking("mock-tools", completion.as_message(), *results))
+    assert answer.text == "[mock completion] weather: weather; clock: clock"
+
+
+@pytest.mark.parametrize(
+    "more", [{}, {"tools": TOOLS[1:]}, {"tools": TOOLS, "tool_choice": "none"}]
+)
+async def test_a_tool_that_is_not_given_is_not_called(more: dict[str, Any]) -> None:
+    completion = await PROVIDER.complete(asking("mock-tool-weather", **more))
+    assert (completion.text, completion.tool_calls) == ("[mock completion] Hello", ())
+
+
+async def test_answers_in_the_form_that_is_asked_for() -> None:
+    completion = await PROVIDER.complete(asking("", output_schema=CITY))
+    assert json.loads(completion.text) == {"city": "city"}
+    pieces, end = await streamed(asking("", output_schema=CITY))
+    assert "".join(pieces) == end.text == completion.text
+
+
+async def test_no_json_until_it_is_asked_again() -> None:
+    first = await PROVIDER.complete(asking("mock-invalid-json", output_schema=CITY))
+    assert first.text == "[mock completion] this is no JSON"
+    repair = (first.as_message(), Message("user", "Give valid JSON"))
+    second = await PROVIDER.complete(asking("mock-invalid-json", *repair, output_schema=CITY))
+    assert json.loads(second.text) == {"city": "city"}
+    never = await PROVIDER.complete(asking("mock-never-json", *repair, output_schema=CITY))
+    assert never.text == first.text
+
+
+@pytest.mark.parametrize(("model", "count"), [("mock-chunks-1", 23), ("mock-chunks-23", 1)])
+async def test_streams_as_many_characters_as_are_asked_for(model: str, count: int) -> None:
+    pieces, completion = await streamed(asking(model))
+    assert len(pieces) == count
+    assert "".join(pieces) == completion.text
+
+
+async def test_a_slow_start_comes_before_the_first_piece_only() -> None:
+    began = time.perf_counter()
+    async with aclosing(PROVIDER.stream(asking("mock-slow-start-150ms"))) as events:
+        await anext(events)
+        assert time.perf_counter() - began >= 0.145
+        first = time.perf_counter()
+        assert [event async for event in events]
+        assert time.perf_counter() - first < 0.145

@@ -27,6 +27,16 @@ def test_lines_do_not_depend_on_the_portions(
     assert splitter.rest.decode() == rest
 
 
+def test_a_line_feed_belongs_to_the_carriage_return_right_before_it_only() -> None:
+    splitter = LineSplitter()
+    assert [splitter.feed(portion) for portion in (b"a\r", b"\n", b"b\rc", b"\nd\n")] == [
+        [b"a"],
+        [],
+        [b"b"],
+        [b"c", b"d"],
+    ]
+
+
 @given(
     events=st.lists(st.tuples(st.lists(TEXT, min_size=1, max_size=3), TEXT)),
     end=LINE_ENDS,

@@ -71,7 +71,7 @@ async def test_a_name_that_resolves_to_a_forbidden_address(
 
 
 async def test_a_vendors_host_must_be_at_a_global_address() -> None:
-    with pytest.raises(ForbiddenAddress, match=r"private address 10\.0\.0\.1"):
+    with pytest.raises(ForbiddenAddress, match=r"which is at 10\.0\.0\.1, is not a global address"):
         await fetched(AddressPolicy(), Resolver(["10.0.0.1"]), "https://api.openai.com/v1")
 
 
