@@ -22,14 +22,14 @@ MAX_TOOL_BYTES = 1_048_576
 @dataclass(frozen=True, slots=True)
 class HttpTool:
     """A tool that is a request to `url`, whose `{{argument}}` placeholders are filled from the
-    call's arguments. `headers` may hold secrets."""
+    call's arguments."""
 
     name: str
     description: str
     parameters: Mapping[str, Any]
     method: Method
     url: str
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
     timeout_seconds: float = 30.0
     max_response_bytes: int = 65_536
 
@@ -56,7 +56,6 @@ class AgentTask:
     output_schema: Mapping[str, Any] | None = None
     history: tuple[Message, ...] = ()
     said: str | None = None
-    secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 def read_agent(raw: Mapping[str, Any]) -> AgentTask:
@@ -72,7 +71,6 @@ def read_agent(raw: Mapping[str, Any]) -> AgentTask:
             output_schema=raw["output_schema"],
             history=tuple(read_message(each) for each in raw["history"]),
             said=raw["said"],
-            secrets=tuple(raw["secrets"]),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise DefinitionError(

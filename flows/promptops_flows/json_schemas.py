@@ -18,6 +18,8 @@ from jsonschema.validators import extend
 from pydantic_core import SchemaError as PatternError
 from pydantic_core import SchemaValidator, core_schema
 from referencing import Registry
+from referencing.exceptions import Unresolvable
+from referencing.jsonschema import DRAFT202012
 
 MAX_SCHEMA_CHARACTERS = 65_536
 _SENTENCE_CHARACTERS = 300
@@ -46,6 +48,8 @@ def check_schema(schema: Mapping[str, Any]) -> None:
             raise SchemaRefusedError(
                 f"refers to {value!r}, which is not part of it; refer to its own $defs by #/$defs/…"
             )
+        if name in _REFERENCES and isinstance(value, str):
+            _check_reference(schema, value)
         if name == "pattern" and isinstance(value, str):
             _check_pattern(value)
         if name == "patternProperties":
@@ -82,6 +86,16 @@ def _sentence(error: ValidationError | SchemaError) -> str:
     where = ".".join(str(part) for part in error.path)
     said = f"{where}: {error.message}" if where else error.message
     return said if len(said) <= _SENTENCE_CHARACTERS else f"{said[:_SENTENCE_CHARACTERS]}…"
+
+
+def _check_reference(schema: Mapping[str, Any], reference: str) -> None:
+    resource = DRAFT202012.create_resource(schema)
+    try:
+        Registry().with_resource("", resource).resolver().lookup(reference)
+    except Unresolvable as error:
+        raise SchemaRefusedError(
+            f"refers to {reference!r}, which leads nowhere; define it under $defs"
+        ) from error
 
 
 def _check_pattern(pattern: str) -> None:

@@ -19,7 +19,20 @@ class Redactor:
         # Longest first: a secret may be a part of another one.
         self._forms = sorted(forms, key=len, reverse=True)
 
+    def split(self, text: str) -> tuple[str, str]:
+        """Of a text that goes on: what can be shown, redacted, and the end that may be the
+        beginning of a secret."""
+        text = self(text)
+        held = max((_begun(text, form) for form in self._forms), default=0)
+        return text[: len(text) - held], text[len(text) - held :]
+
     def __call__(self, text: str) -> str:
         for form in self._forms:
             text = text.replace(form, REDACTED)
         return text
+
+
+def _begun(text: str, form: str) -> int:
+    """How many characters at the end of the text are the beginning of the form."""
+    longest = min(len(text), len(form) - 1)
+    return next((size for size in range(longest, 0, -1) if text.endswith(form[:size])), 0)

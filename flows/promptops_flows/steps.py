@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from promptops_flows.bounded_templates import (
 )
 from promptops_flows.definitions import ModelChoice, ModelStep, RenderStep, Step, TransformStep
 from promptops_flows.templates import TemplateValueError
-from promptops_flows.wire import Connection, RunRequest
+from promptops_flows.wire import Connection
 from promptops_providers.errors import ProviderError
 from promptops_providers.gateway import Credentials, ModelGateway, Target
 from promptops_providers.own_credentials import with_own
@@ -36,24 +36,21 @@ class StepError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
-    """How a run reaches its providers.
+class StepContext:
+    """What all steps of a run share.
 
     `connections` are stored ones by the name of their provider. The caller's own `api_key` and
     `base_url` are for the provider that a step names first.
     """
 
+    variables: Mapping[str, Any]
+    gateway: ModelGateway = field(repr=False)
     api_key: str | None = field(default=None, repr=False)
     base_url: str | None = None
     connections: Mapping[str, Connection] = field(default_factory=dict)
 
-    @classmethod
-    def of(cls, request: RunRequest) -> Reach:
-        connections = {each.provider: each for each in request.connections}
-        return cls(request.api_key, request.base_url, connections)
-
-    def targets(self, choices: Sequence[ModelChoice]) -> list[Target]:
-        """What is tried, in this order."""
+    def targets(self, choices: Iterable[ModelChoice]) -> list[Target]:
+        """What a step tries, in this order."""
         first, *others = [self._target(choice) for choice in choices]
         return [with_own(first, self.api_key, self.base_url), *others]
 
@@ -63,15 +60,6 @@ class Reach:
             return Target(choice.provider, choice.model, choice.provider)
         credentials = Credentials(known.api_key, known.base_url)
         return Target(choice.provider, choice.model or known.model, known.kind, credentials)
-
-
-@dataclass(frozen=True, slots=True)
-class StepContext:
-    """What all steps of a run share."""
-
-    variables: Mapping[str, Any]
-    gateway: ModelGateway = field(repr=False)
-    reach: Reach = Reach()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +85,7 @@ async def run_step(step: Step, incoming: str, context: StepContext) -> StepOutpu
 async def _complete(step: ModelStep, incoming: str, context: StepContext) -> StepOutput:
     try:
         completion = await context.gateway.complete(
-            CompletionRequest.of_text(incoming), context.reach.targets(step.choices)
+            CompletionRequest.of_text(incoming), context.targets(step.choices)
         )
     except ProviderError as error:
         raise StepError(error.sentence) from error

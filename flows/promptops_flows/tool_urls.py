@@ -34,7 +34,7 @@ def check_url(template: str, parameters: Mapping[str, Any]) -> None:
     if parts.scheme not in ("http", "https") or not host:
         raise ToolUrlError("must begin with http:// or https:// and a host")
     if parts.username is not None or parts.password is not None:
-        raise ToolUrlError("holds a login, which everybody could read; send it as a secret header")
+        raise ToolUrlError("holds a login, which everybody could read; leave it out")
     if "#" in plain:
         raise ToolUrlError("has a fragment, which is never sent; leave out the # and what follows")
     _check_placeholders(template, parameters)

@@ -97,7 +97,6 @@ class RunRequest:
     source: str = "workflow"
     connections: tuple[Connection, ...] = ()
     traceparent: str | None = None
-    # It may hold the secret headers of tools.
     agent: dict[str, Any] | None = field(default=None, repr=False)
     stream: bool = False
 

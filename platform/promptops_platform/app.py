@@ -348,7 +348,6 @@ class Platform:
             agents=self.agents,
             prompts=PromptSource(self.prompts, self.rollouts),
             conversations=self.conversations,
-            providers=self.providers,
             workspaces=self.workspaces,
         )
         self.agent_runs = AgentRuns(executor=self.executor, conversations=self.conversations)
@@ -366,8 +365,8 @@ class Platform:
             holdings=(
                 prompts,
                 WorkflowHolding(self.changes),
-                ConnectionHolding(),
                 AgentHolding(self.changes),
+                ConnectionHolding(),
                 RunHolding(),
                 KeyHolding(),
             ),

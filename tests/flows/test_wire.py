@@ -15,6 +15,7 @@ from promptops_flows.wire import (
     RunFinished,
     RunRequest,
     Started,
+    StepDelta,
     StepFinished,
     StepStarted,
     Unavailable,
@@ -33,6 +34,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=8,
 )
+OBJECT = st.none() | st.dictionaries(TEXT, JSON, max_size=3)
 MESSAGES = st.one_of(
     st.builds(Ping),
     st.builds(Go),
@@ -40,7 +42,8 @@ MESSAGES = st.one_of(
     st.builds(Unavailable, TEXT),
     st.builds(Refused, TEXT),
     st.builds(Started, TEXT, MAYBE),
-    st.builds(StepStarted, COUNT, TEXT, TEXT, TEXT),
+    st.builds(StepStarted, COUNT, TEXT, TEXT, TEXT, MAYBE),
+    st.builds(StepDelta, COUNT, TEXT),
     st.builds(
         StepFinished,
         index=COUNT,
@@ -58,7 +61,7 @@ MESSAGES = st.one_of(
         input=MAYBE,
         stop_reason=MAYBE,
     ),
-    st.builds(RunFinished, st.sampled_from(["ok", "error"]), MAYBE, MAYBE),
+    st.builds(RunFinished, st.sampled_from(["ok", "error"]), MAYBE, MAYBE, OBJECT),
     st.builds(
         RunRequest,
         run_id=TEXT,

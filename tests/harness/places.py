@@ -100,10 +100,6 @@ async def workflow(place: Place) -> str:
     return str((await place.make("/api/workflows", steps=STEPS))["id"])
 
 
-async def connection(place: Place) -> str:
-    return str((await place.make("/api/providers", name=place.key(), kind="mock"))["id"])
-
-
 async def agent(place: Place) -> str:
     """The id of an agent that remembers the conversation CONVERSATION."""
     made = await place.make("/api/agents", prompt="Hello")
@@ -115,6 +111,10 @@ async def agent(place: Place) -> str:
 
 async def conversation(_place: Place) -> str:
     return CONVERSATION
+
+
+async def connection(place: Place) -> str:
+    return str((await place.make("/api/providers", name=place.key(), kind="mock"))["id"])
 
 
 async def run(place: Place) -> str:

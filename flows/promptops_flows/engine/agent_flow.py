@@ -6,17 +6,18 @@ import asyncio
 import json
 from collections.abc import Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 from prefect.client.schemas.objects import State
 
 from promptops_flows.agents import AgentTask, written_message
 from promptops_flows.bounded_templates import MAX_TEXT_CHARACTERS
-from promptops_flows.engine.compiled_run import CompiledRun, StepFailedError
+from promptops_flows.engine.compiled_run import CompiledRun, StepFailedError, step_context
 from promptops_flows.engine.runs import Emit
 from promptops_flows.engine.step_run import StepPlan
 from promptops_flows.http_tools import ToolClient, ToolError, call_tool
-from promptops_flows.steps import Reach, StepError, StepOutput, rendered
+from promptops_flows.steps import StepError, StepOutput, rendered
 from promptops_flows.structured import UnfitAnswerError, parse_structured, repair_request
 from promptops_flows.wire import RunFinished, RunRequest, StepDelta
 from promptops_providers.errors import ProviderError
@@ -50,13 +51,13 @@ class AgentRun(CompiledRun):
         gateway: ModelGateway,
         tools: ToolClient,
     ) -> None:
-        super().__init__(request, emit, task.secrets)
+        super().__init__(request, emit)
         self._task = task
         self._variables = request.variables
         self._is_streamed = request.stream
         self._gateway = gateway
         self._tool_client = tools
-        self._targets = Reach.of(request).targets(task.models)
+        self._targets = step_context(request, gateway).targets(task.models)
         self._tools = {tool.name: tool for tool in task.tools}
         self._index = 0
 
@@ -108,9 +109,11 @@ class AgentRun(CompiledRun):
 
         async def work() -> StepOutput:
             try:
-                completion = await self._complete(request, self._index)
+                answer = await self._complete(request, self._index)
             except ProviderError as error:
                 raise StepError(error.sentence) from error
+            # Without a key that the provider has repeated: callers may use it, and not read it.
+            completion = replace(answer, text=self.redact(answer.text))
             answers.append(completion)
             return StepOutput(
                 completion.text,
@@ -126,10 +129,11 @@ class AgentRun(CompiledRun):
     async def _complete(self, request: CompletionRequest, index: int) -> Completion:
         if not self._is_streamed:
             return await self._gateway.complete(request, self._targets)
-        characters = 0
+        characters, waiting = 0, ""
         async with aclosing(self._gateway.stream(request, self._targets)) as events:
             async for event in events:
                 if isinstance(event, StreamEnd):
+                    self._tell(index, waiting)
                     return event.completion
                 characters += len(event.text)
                 if characters > MAX_TEXT_CHARACTERS:
@@ -137,8 +141,13 @@ class AgentRun(CompiledRun):
                         f"the answer is longer than {MAX_TEXT_CHARACTERS:,} characters; ask for "
                         "less, or set max_tokens"
                     )
-                self.emit(StepDelta(index, event.text))
+                shown, waiting = self.redact.split(waiting + event.text)
+                self._tell(index, shown)
         raise StepError("the model's answer ended without its last event")
+
+    def _tell(self, index: int, text: str) -> None:
+        if text:
+            self.emit(StepDelta(index, text))
 
     def _check_calls(self, completion: Completion, *, is_last: bool) -> None:
         """The tools of the last call are not run: nobody would read what they answer."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from prefect.client.schemas.objects import State
@@ -18,8 +19,9 @@ from prefect.states import Completed, Failed
 from promptops_flows.engine.runs import Emit
 from promptops_flows.engine.step_run import MESSAGE_CHARACTERS, StepPlan, StepRun, printable
 from promptops_flows.redaction import Redactor
-from promptops_flows.steps import MAX_RUN_CHARACTERS
+from promptops_flows.steps import MAX_RUN_CHARACTERS, StepContext, StepOutput
 from promptops_flows.wire import RunFinished, RunRequest
+from promptops_providers.gateway import ModelGateway
 
 _DEFAULT_WORKSPACE = "default"
 
@@ -27,6 +29,17 @@ _DEFAULT_WORKSPACE = "default"
 def flow_name(workspace: str, key: str) -> str:
     """How the flow of that definition is called in Prefect, which knows no workspaces."""
     return key if workspace == _DEFAULT_WORKSPACE else f"{workspace}:{key}"
+
+
+def step_context(request: RunRequest, gateway: ModelGateway) -> StepContext:
+    """What the steps of that run share."""
+    return StepContext(
+        request.variables,
+        gateway,
+        request.api_key,
+        request.base_url,
+        {each.provider: each for each in request.connections},
+    )
 
 
 class StepFailedError(Exception):
@@ -44,11 +57,11 @@ class CompiledRun(ABC):
     None while it has not come to an end. `ended` is set along with `result`.
     """
 
-    def __init__(self, request: RunRequest, emit: Emit, secrets: Iterable[str] = ()) -> None:
+    def __init__(self, request: RunRequest, emit: Emit) -> None:
         self.result: RunFinished | None = None
         self.ended = asyncio.Event()
         self.state: State[Any] | None = None
-        self.redact = Redactor([*request.secrets, *secrets])
+        self.redact = Redactor(request.secrets)
         self.emit = emit
         self.steps = 0
         self._produced = 0
@@ -64,6 +77,10 @@ class CompiledRun(ABC):
     @abstractmethod
     async def run_steps(self) -> RunFinished:
         """Run all steps; raises `StepFailedError`."""
+
+    def without_secrets(self, output: StepOutput) -> StepOutput:
+        """The output as it may be shown and passed on."""
+        return replace(output, text=self.redact(output.text))
 
     async def step(self, plan: StepPlan, after: Iterable[State[Any]]) -> tuple[StepRun, State[Any]]:
         """Run one step; a failed one is for the caller to judge. Raises `StepFailedError` when the

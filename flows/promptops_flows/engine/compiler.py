@@ -9,11 +9,11 @@ from prefect.client.schemas.objects import State
 from promptops_flows.agents import read_agent
 from promptops_flows.definitions import ModelStep, Step, WorkflowDefinition, parse_steps
 from promptops_flows.engine.agent_flow import AgentRun
-from promptops_flows.engine.compiled_run import CompiledRun, StepFailedError
+from promptops_flows.engine.compiled_run import CompiledRun, StepFailedError, step_context
 from promptops_flows.engine.runs import Emit
 from promptops_flows.engine.step_run import StepPlan
 from promptops_flows.http_tools import ToolClient
-from promptops_flows.steps import Reach, StepContext, run_step
+from promptops_flows.steps import StepOutput, run_step
 from promptops_flows.wire import RunFinished, RunRequest
 from promptops_providers.gateway import ModelGateway
 
@@ -39,7 +39,7 @@ class WorkflowRun(CompiledRun):
         emit: Emit,
     ) -> None:
         super().__init__(request, emit)
-        self._context = StepContext(request.variables, gateway, Reach.of(request))
+        self._context = step_context(request, gateway)
         self._definition = definition
 
     async def run_steps(self) -> RunFinished:
@@ -52,13 +52,18 @@ class WorkflowRun(CompiledRun):
             text, after = run.output.text, [state]
         return RunFinished("ok", output=text)
 
+    async def _work(self, step: Step, incoming: str) -> StepOutput:
+        output = await run_step(step, incoming, self._context)
+        # Without a key that the provider has repeated: callers may use it, and not read it.
+        return self.without_secrets(output) if isinstance(step, ModelStep) else output
+
     def _plan(self, index: int, step: Step, incoming: str) -> StepPlan:
         asked = (step.provider, step.model or None) if isinstance(step, ModelStep) else (None, None)
         return StepPlan(
             index,
             step.name,
             step.type,
-            lambda: run_step(step, incoming, self._context),
+            lambda: self._work(step, incoming),
             provider=asked[0],
             model=asked[1],
             input=incoming,

@@ -6,7 +6,7 @@ import logging
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -111,7 +111,7 @@ class StepRun:
 
     async def _try(self) -> None:
         try:
-            self.output = self._shown(await self._plan.work())
+            self.output = await self._plan.work()
         except StepError as error:
             self.error, self._shown_error = self._redact(str(error)), self._redact(error.shown)
         # Whatever a step's code raises would be shown by Prefect as it is, secrets included.
@@ -121,12 +121,6 @@ class StepRun:
             self._log_unexpected(error)
         finally:
             self._ended_clock = time.perf_counter()
-
-    def _shown(self, output: StepOutput) -> StepOutput:
-        """Without a key that the provider has repeated: callers may use it, and not read it."""
-        if self._plan.provider is None:
-            return output
-        return replace(output, text=self._redact(output.text))
 
     def _begin_attempt(self, emit: Emit) -> None:
         context = TaskRunContext.get()

@@ -5,7 +5,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel
 
-from promptops_platform.db.tables import ConversationMessageRow, ConversationRow
+from promptops_platform.db.agent_tables import ConversationMessageRow, ConversationRow
 from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example, example_like
 

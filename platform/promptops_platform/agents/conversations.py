@@ -17,7 +17,7 @@ from promptops_platform.agents.service import AgentService
 from promptops_platform.agents.window import windowed
 from promptops_platform.audit.service import AuditTrail
 from promptops_platform.clock import Clock
-from promptops_platform.db.tables import AgentRow, ConversationMessageRow, ConversationRow
+from promptops_platform.db.agent_tables import AgentRow, ConversationMessageRow, ConversationRow
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import Conflict, NotFound
 from promptops_platform.ids import new_id

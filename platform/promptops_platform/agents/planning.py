@@ -3,18 +3,17 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from promptops_flows.engine_client import Connection, RunRequest
+from promptops_flows.engine_client import RunRequest
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.permissions import Permission
 from promptops_platform.agents.conversations import ConversationService, Remembered, history_of
 from promptops_platform.agents.prompt_source import FoundPrompt, PromptSource, UsedPrompt
 from promptops_platform.agents.service import AgentService
-from promptops_platform.db.tables import AgentRow
+from promptops_platform.db.agent_tables import AgentRow
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import BadRequest
 from promptops_platform.ids import new_id
 from promptops_platform.prompts.model_settings import output_schema_of, parameters_of
-from promptops_platform.providers.service import ProviderService
 from promptops_platform.workspaces.service import WorkspaceService
 
 SOURCE = "agent"
@@ -56,11 +55,9 @@ class AgentPlanner:
         agents: AgentService,
         prompts: PromptSource,
         conversations: ConversationService,
-        providers: ProviderService,
         workspaces: WorkspaceService,
     ) -> None:
         self._agents = agents
-        self._providers = providers
         self._prompts = prompts
         self._conversations = conversations
         self._workspaces = workspaces
@@ -72,7 +69,9 @@ class AgentPlanner:
         row = await self._agents.get(
             transaction, agent_id, actor=actor, permission=Permission.AGENTS_RUN
         )
-        connections = await self._connections(transaction, row, asked, actor)
+        connections = await self._agents.connections(
+            transaction, row, base_url=asked.base_url, actor=actor
+        )
         workspace = await self._workspaces.find(transaction, row.workspace_id, actor=actor)
         prompt = await self._prompts.find(transaction, row, asked.subject, actor=actor)
         conversation = None
@@ -107,17 +106,6 @@ class AgentPlanner:
             conversation=conversation,
         )
 
-    async def _connections(
-        self, transaction: Transaction, row: AgentRow, asked: AskedRun, actor: Actor
-    ) -> tuple[Connection, ...]:
-        """Stored connections that the agent's models are reached by; raises BadRequest for a
-        provider that is gone, and for an address that is not allowed."""
-        names = {row.provider, *(each["provider"] for each in row.fallbacks)}
-        if asked.base_url:
-            self._providers.check_base_url(asked.base_url, names)
-        found = await self._providers.connected(transaction, row.workspace_id, names, actor=actor)
-        return tuple(Connection.of(each) for each in found)
-
 
 def _task(
     row: AgentRow, prompt: FoundPrompt, conversation: Remembered | None, said: str | None
@@ -133,7 +121,6 @@ def _task(
         "output_schema": row.output_schema or output_schema_of(prompt.config),
         "history": history_of(conversation),
         "said": said,
-        "secrets": [],
     }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from promptops_flows.agents import written_message
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.grants import require_environment
-from promptops_platform.db.tables import AgentRow
+from promptops_platform.db.agent_tables import AgentRow
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import NotFound
 from promptops_platform.prompts.body import CHAT

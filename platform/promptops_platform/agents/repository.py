@@ -8,8 +8,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import flag_modified
 
+from promptops_platform.db.agent_tables import AgentRow, ConversationMessageRow, ConversationRow
 from promptops_platform.db.search import LIKE_ESCAPE, containing
-from promptops_platform.db.tables import AgentRow, ConversationMessageRow, ConversationRow
 
 
 async def get(session: AsyncSession, agent_id: str, *, lock: bool = False) -> AgentRow | None:

@@ -14,9 +14,10 @@ from pydantic import (
 )
 
 from promptops_flows.agents import MAX_MODEL_CALLS
-from promptops_platform.agents.tools import EXAMPLE_PARAMETERS, HttpTool, Schema, Tools
+from promptops_platform.agents.tools import EXAMPLE_PARAMETERS, HttpTool, Tools
 from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example
+from promptops_platform.prompts.model_settings import Schema
 from promptops_platform.text import (
     Content,
     Json,

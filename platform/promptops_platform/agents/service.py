@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
+from promptops_flows.engine_client import Connection
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.grants import Grants, require_environment
 from promptops_platform.access.permissions import Permission
@@ -18,7 +19,7 @@ from promptops_platform.audit.service import AuditTrail
 from promptops_platform.changes.schemas import Change, ChangeType
 from promptops_platform.changes.service import ChangeLog
 from promptops_platform.clock import Clock
-from promptops_platform.db.tables import AgentRow
+from promptops_platform.db.agent_tables import AgentRow
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import BadRequest, Conflict, NotFound
 from promptops_platform.ids import new_id
@@ -103,7 +104,7 @@ class AgentService:
         self._grants.require(actor, Permission.AGENTS_WRITE, workspace_id)
         now = self._clock.now()
         definition = _edited(DEFINITION, fields, actor)
-        await self._refuse_unknown_providers(transaction, workspace_id, definition)
+        await self._check_providers(transaction, workspace_id, definition)
         row = AgentRow(
             id=new_id(),
             workspace_id=workspace_id,
@@ -138,7 +139,7 @@ class AgentService:
         old = {name: getattr(row, name) for name in DEFINITION}
         new = _edited(old, fields, actor)
         if exact(new) != exact(old):
-            await self._refuse_unknown_providers(transaction, row.workspace_id, new)
+            await self._check_providers(transaction, row.workspace_id, new)
             row.version += 1
         texts = {name: fields[name] for name in TEXTS if name in fields}
         repository.set_columns(row, {**new, **texts})
@@ -156,15 +157,31 @@ class AgentService:
             transaction, row, actor, "delete", ChangeType.AGENT_DELETED, before=_shown(row)
         )
 
-    async def _refuse_unknown_providers(
+    async def connections(
+        self, transaction: Transaction, row: AgentRow, *, base_url: str | None, actor: Actor
+    ) -> tuple[Connection, ...]:
+        """The workspace's connections that the agent names, for a run with the caller's `base_url`.
+
+        Raises BadRequest for a provider that there isn't any more and an address that is not
+        allowed, and SecretUnreadable.
+        """
+        names = [row.provider, *(each["provider"] for each in row.fallbacks)]
+        if base_url:
+            self._providers.check_base_url(base_url, names[:1])
+        targets = await self._providers.connected(transaction, row.workspace_id, names, actor=actor)
+        return tuple(Connection.of(each) for each in targets)
+
+    async def _check_providers(
         self, transaction: Transaction, workspace_id: str, definition: Mapping[str, Any]
     ) -> None:
+        """Raises BadRequest for a provider that there isn't."""
         known = await self._providers.names(transaction, [workspace_id])
-        named = {"provider": definition["provider"]} | {
-            f"fallbacks.{index}.provider": each["provider"]
+        named = [("provider", definition["provider"])]
+        named += [
+            (f"fallbacks.{index}.provider", each["provider"])
             for index, each in enumerate(definition["fallbacks"])
-        }
-        for field, name in named.items():
+        ]
+        for field, name in named:
             if name not in known:
                 raise BadRequest(
                     f"{field}: provider {name!r} is unknown; use one of {', '.join(known)}"

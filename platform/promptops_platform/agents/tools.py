@@ -13,9 +13,9 @@ from pydantic import (
 )
 
 from promptops_flows.agents import MAX_TOOL_BYTES, MAX_TOOL_SECONDS
-from promptops_flows.json_schemas import SchemaRefusedError, check_schema
 from promptops_flows.tool_urls import MAX_URL_CHARACTERS, ToolUrlError, check_url
-from promptops_platform.text import JsonObject, Line, refuse_unprintable
+from promptops_platform.prompts.model_settings import Schema
+from promptops_platform.text import Line, refuse_unprintable
 
 LONGEST_DESCRIPTION = 4_000
 MOST_TOOLS = 64
@@ -50,14 +50,6 @@ EXAMPLE_PARAMETERS: Any = {
 }
 
 
-def _schema(value: dict[str, Any]) -> dict[str, Any]:
-    try:
-        check_schema(value)
-    except SchemaRefusedError as error:
-        raise ValueError(str(error)) from error
-    return value
-
-
 def _of_an_object(value: dict[str, Any]) -> dict[str, Any]:
     if value.get("type") != "object":
         raise ValueError('must describe an object; give it "type": "object" and properties')
@@ -85,13 +77,13 @@ def _untelling(value: dict[str, str]) -> dict[str, str]:
     for name in value:
         if TELLING.search(name):
             raise ValueError(
-                f"{name!r} looks like a secret, and everybody who may read the agent could read it "
-                "here; send no secret in it and name it otherwise, or put it in secret_headers"
+                f"{name!r} looks like the header of a secret, which everybody who may read the "
+                "agent could read; call a service that needs none, such as a gateway of your own "
+                "that adds it"
             )
     return value
 
 
-Schema = Annotated[JsonObject, AfterValidator(_schema)]
 ToolName = Annotated[str, StringConstraints(max_length=64, pattern=r"^[A-Za-z_][A-Za-z0-9_-]*$")]
 Headers = Annotated[dict[str, str], Field(max_length=MOST_HEADERS), AfterValidator(_headers)]
 

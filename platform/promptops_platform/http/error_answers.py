@@ -12,7 +12,9 @@ from promptops_platform.errors import BadRequest, PlatformError
 
 LONGEST_QUOTE = 80
 # Values of these fields are never repeated in an answer.
-SECRET_FIELDS = frozenset({"password", "current_password", "new_password", "token", "api_key"})
+SECRET_FIELDS = frozenset(
+    {"password", "current_password", "new_password", "token", "api_key", "headers"}
+)
 
 
 def install_error_answers(app: FastAPI) -> None:

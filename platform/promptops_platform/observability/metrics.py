@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 from promptops_platform.db.run_tables import RunRow
 from promptops_platform.observability.answer_times import NO_ROUTE, OTHER, AnswerTimes
 
+NANOS = 1e9
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 # Names that are given by callers: of each kind so many are told apart.
 MOST_NAMES = 100
@@ -103,6 +104,12 @@ class Metrics:
             ("source", "provider", "model", "direction"),
             registry=registry,
         )
+        self._cost = Counter(
+            "promptops_run_cost_dollars",
+            "Cost of ended runs whose models have a price, in US dollars.",
+            ("source", "provider", "model"),
+            registry=registry,
+        )
         self._read = _Read()
         registry.register(self._read)
         self._sources: list[Source] = []
@@ -125,6 +132,8 @@ class Metrics:
         for direction, tokens in (("prompt", run.prompt_tokens), ("output", run.output_tokens)):
             if tokens:
                 self._tokens.labels(source, provider, model, direction).inc(tokens)
+        if run.cost_nanos:
+            self._cost.labels(source, provider, model).inc(run.cost_nanos / NANOS)
 
     async def exposition(self) -> bytes:
         """All metrics in the text format."""

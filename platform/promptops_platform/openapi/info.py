@@ -1,7 +1,7 @@
 """The words at the beginning of the API description."""
 
 INFO = """\
-Edit, publish and observe prompts and workflows while programs use them.
+Edit, publish and observe prompts, agents and workflows while programs use them.
 
 **Calling.** JSON in and out, UTF-8, whatever content type a request declares. All routes under
 `/api/` but the login, and `/metrics`, take `Authorization: Bearer <token>`: the static token, a

@@ -27,6 +27,8 @@ class RunStream:
         self.started = asyncio.Event()
         self._waiting: deque[ServerEvent | _Text] = deque()
         self._characters = 0
+        # From the first piece that was left out, until the client has fetched some.
+        self._skipping = False
         self._changed = asyncio.Event()
         self._ended = False
 
@@ -66,6 +68,7 @@ class RunStream:
                 if isinstance(waiting, _Text):
                     text = "".join(waiting.parts)
                     self._characters -= len(text)
+                    self._skipping = False
                     yield ServerEvent("delta", {"step": waiting.step, "text": text})
                 else:
                     yield waiting
@@ -80,9 +83,10 @@ class RunStream:
 
     def _add_text(self, piece: StepDelta) -> None:
         last = self._waiting[-1] if self._waiting else None
-        if self._characters + len(piece.text) > MOST_WAITING:
-            if isinstance(last, _Text):
+        if self._skipping or self._characters + len(piece.text) > MOST_WAITING:
+            if not self._skipping:
                 self._put("skipped", {"step": piece.index})
+            self._skipping = True
             return
         self._characters += len(piece.text)
         if isinstance(last, _Text) and last.step == piece.index:

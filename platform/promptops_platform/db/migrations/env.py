@@ -4,7 +4,11 @@ from typing import Any, Literal
 
 from alembic import context
 
-from promptops_platform.db import provider_tables, run_tables  # noqa: F401  declare their tables
+from promptops_platform.db import (  # noqa: F401  declare their tables
+    agent_tables,
+    provider_tables,
+    run_tables,
+)
 from promptops_platform.db.schema import VERSION_TABLE
 from promptops_platform.db.search import is_declared
 from promptops_platform.db.tables import Table
