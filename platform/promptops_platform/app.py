@@ -83,6 +83,7 @@ from promptops_platform.rollouts.audit import RolloutAudit
 from promptops_platform.rollouts.ending import RolloutEnding
 from promptops_platform.rollouts.service import RolloutService
 from promptops_platform.runs import endpoints as runs_endpoints
+from promptops_platform.runs.call_log import CallLog
 from promptops_platform.runs.executor import RunExecutor
 from promptops_platform.runs.holding import RunHolding
 from promptops_platform.runs.prices import PriceTable
@@ -147,6 +148,7 @@ ROOMS = (
     "agent_runs",
     "runs",
     "run_statistics",
+    "call_log",
     "prices",
     "executor",
     "audit",
@@ -228,14 +230,9 @@ class Platform:
         )
         self._compose_runs(clock)
         self.playground = PlaygroundService(
-            grants=grants,
-            workspaces=self.workspaces,
-            prompts=self.prompts,
-            connections=self.providers,
+            grants=grants, prompts=self.prompts, connections=self.providers
         )
-        self.asker = Asker(
-            database=self.database, gateway=self.gateway, runs=self.runs, clock=clock
-        )
+        self.asker = Asker(gateway=self.gateway, calls=self.call_log, clock=clock)
         engine = EngineClient(settings.engine_socket)
         self.executor = RunExecutor(
             database=self.database,
@@ -314,6 +311,7 @@ class Platform:
             instance=instance,
             when_ended=self.metrics.run_ended,
         )
+        self.call_log = CallLog(database=self.database, runs=self.runs)
         self.run_statistics = RunStatistics(self.grants, clock)
         self.run_retention = RunRetention(
             database=self.database, clock=clock, days=settings.run_days, instance=instance
@@ -438,6 +436,7 @@ class Platform:
         self.hub.start()
         self.uses.start()
         self.run_retention.start()
+        self.call_log.start()
         if self.notifications is not None:
             self.notifications.start()
 
@@ -448,6 +447,7 @@ class Platform:
         await self.hub.stop()
         await self.uses.stop()
         await self.run_retention.stop()
+        await self.call_log.stop()
         if self.notifications is not None:
             await self.notifications.stop()
         await self.feed.stop()

@@ -24,9 +24,9 @@ async def open_run(platform: RunningPlatform, run: NewRun) -> None:
         await platform.platform.runs.open(transaction, run)
 
 
-async def close_run(platform: RunningPlatform, run: NewRun, call: ModelCall) -> None:
+async def record(platform: RunningPlatform, run: NewRun, call: ModelCall) -> None:
     async with platform.platform.database.write() as transaction:
-        await platform.platform.runs.close_call(transaction, run.id, call)
+        await platform.platform.runs.record_call(transaction, run, call)
 
 
 async def logged(
@@ -34,8 +34,7 @@ async def logged(
 ) -> str:
     """The id of a run that has ended."""
     run = run or new_run()
-    await open_run(platform, run)
-    await close_run(platform, run, call or model_call())
+    await record(platform, run, call or model_call())
     return run.id
 
 

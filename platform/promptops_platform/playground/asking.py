@@ -8,14 +8,14 @@ from contextlib import aclosing
 from promptops_flows.redaction import Redactor
 from promptops_platform.access.actor import Actor
 from promptops_platform.clock import Clock
-from promptops_platform.db.unit_of_work import Database
 from promptops_platform.errors import BadRequest, PlatformError, ProviderFailed
 from promptops_platform.http.event_stream import ServerEvent
 from promptops_platform.ids import new_id
 from promptops_platform.playground.questions import Question
 from promptops_platform.playground.schemas import PlaygroundAnswer
+from promptops_platform.runs.call_log import CallLog
 from promptops_platform.runs.model_answer import ModelAnswer, TokenUsage
-from promptops_platform.runs.service import ModelCall, NewRun, RunLog
+from promptops_platform.runs.service import ModelCall, NewRun
 from promptops_providers.errors import AddressRefusedError, NotAvailableError, ProviderError
 from promptops_providers.gateway import ModelGateway
 from promptops_providers.protocol import Completion, StreamEnd, TextDelta
@@ -26,12 +26,9 @@ HUNG_UP = "the caller hung up before the answer was complete"
 class Asker:
     """Asks what a question says. Each one is a run of the log once it has ended."""
 
-    def __init__(
-        self, *, database: Database, gateway: ModelGateway, runs: RunLog, clock: Clock
-    ) -> None:
-        self._database = database
+    def __init__(self, *, gateway: ModelGateway, calls: CallLog, clock: Clock) -> None:
         self._gateway = gateway
-        self._runs = runs
+        self._calls = calls
         self._clock = clock
 
     async def answer(self, question: Question, *, actor: Actor) -> PlaygroundAnswer:
@@ -42,13 +39,13 @@ class Asker:
             completion = await self._gateway.complete(question.request, question.targets)
         except ProviderError as error:
             failure = run.failed(error)
-            await self._record(run, failure.sentence)
+            await self._calls.add(run.opened, run.call(failure.sentence))
             raise failure from error
         except asyncio.CancelledError:
-            await self._record(run, HUNG_UP)
+            await self._calls.add(run.opened, run.call(HUNG_UP))
             raise
         run.ended(completion)
-        await self._record(run)
+        await self._calls.add(run.opened, run.call(None))
         return run.answered(completion)
 
     async def events(
@@ -71,9 +68,9 @@ class Asker:
         except ProviderError as error:
             failure = run.failed(error)
         except BaseException:
-            await self._record(run, HUNG_UP)
+            await self._calls.add(run.opened, run.call(HUNG_UP))
             raise
-        await self._record(run, failure.sentence if failure else None)
+        await self._calls.add(run.opened, run.call(failure.sentence if failure else None))
         if failure is not None:
             if run.first_token_ms is None:
                 raise failure
@@ -82,11 +79,6 @@ class Asker:
             answer = run.answered(run.completion)
             yield ServerEvent("usage", answer.usage.model_dump())
             yield ServerEvent("result", answer.model_dump(mode="json"))
-
-    async def _record(self, run: "_Run", error: str | None = None) -> None:
-        async with self._database.write() as transaction:
-            await self._runs.open(transaction, run.opened)
-            await self._runs.close_call(transaction, run.opened.id, run.call(error))
 
 
 class _Run:

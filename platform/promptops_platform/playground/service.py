@@ -3,10 +3,11 @@
 from typing import Any
 
 from promptops_platform.access.actor import Actor
-from promptops_platform.access.grants import Grants
+from promptops_platform.access.grants import DEFAULT_WORKSPACE, Grants
 from promptops_platform.access.permissions import Permission
 from promptops_platform.db.tables import PromptRow
 from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.errors import NotFound
 from promptops_platform.playground.questions import (
     Question,
     body_of,
@@ -18,7 +19,6 @@ from promptops_platform.playground.schemas import PlaygroundRun
 from promptops_platform.prompts.body import Body
 from promptops_platform.prompts.reading import PromptReader
 from promptops_platform.providers.service import ProviderService
-from promptops_platform.workspaces.service import WorkspaceService
 from promptops_providers.registry import DEFAULT_PROVIDER
 
 
@@ -29,12 +29,10 @@ class PlaygroundService:
         self,
         *,
         grants: Grants,
-        workspaces: WorkspaceService,
         prompts: PromptReader,
         connections: ProviderService,
     ) -> None:
         self._grants = grants
-        self._workspaces = workspaces
         self._prompts = prompts
         self._connections = connections
 
@@ -48,14 +46,13 @@ class PlaygroundService:
         """
         prompt, stored, version = await self._stored(transaction, asked, actor)
         named = prompt.workspace_id if prompt else asked.workspace
-        workspace = await self._workspaces.find(transaction, named, actor=actor)
-        self._grants.require(actor, Permission.PLAYGROUND_RUN, workspace.id)
+        workspace_id = self._workspace(named, actor)
         body, variables = body_of(asked, stored), variables_of(asked)
         wanted = [(asked.provider or DEFAULT_PROVIDER, asked.model or "")]
         wanted += [(each.provider or "", each.model or "") for each in asked.fallbacks or ()]
         targets = await self._connections.targets(
             transaction,
-            workspace.id,
+            workspace_id,
             wanted,
             api_key=asked.api_key,
             base_url=asked.base_url,
@@ -66,12 +63,20 @@ class PlaygroundService:
         if prompt is not None:
             inputs["prompt"] = {"id": prompt.id, "env": prompt.env, "version": version}
         return Question(
-            workspace_id=workspace.id,
+            workspace_id=workspace_id,
             ref_key=prompt.key if prompt else "",
             request=request,
             targets=targets,
             inputs=inputs,
         )
+
+    def _workspace(self, named: str | None, actor: Actor) -> str:
+        wanted = named or actor.workspace_id or DEFAULT_WORKSPACE
+        found = self._grants.find(actor, wanted)
+        if found is None:
+            raise NotFound(f"workspace {wanted!r} not found; GET /api/workspaces lists them")
+        self._grants.require(actor, Permission.PLAYGROUND_RUN, found)
+        return found
 
     async def _stored(
         self, transaction: Transaction, asked: PlaygroundRun, actor: Actor

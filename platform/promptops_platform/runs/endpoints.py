@@ -10,6 +10,7 @@ from promptops_platform.access.permissions import Permission
 from promptops_platform.http.envelope import CappedPage, Data
 from promptops_platform.http.paging import DEFAULT_PAGE, Limit, Offset
 from promptops_platform.http.transactions import Read
+from promptops_platform.runs.call_log import CallLog
 from promptops_platform.runs.prices import PriceTable
 from promptops_platform.runs.schemas import Prices, Run, RunDetail, RunStats, RunStatus
 from promptops_platform.runs.search import RunFilter
@@ -17,7 +18,14 @@ from promptops_platform.runs.service import RunLog
 from promptops_platform.runs.statistics import GroupBy, Interval, RunStatistics, StatsFilter
 from promptops_platform.text import OptionalLine, OptionalTime, ResourceId
 
-router = APIRouter(tags=["runs"])
+
+async def _up_to_date(request: Request) -> None:
+    """What was answered has to be found in the log."""
+    calls: CallLog = request.app.state.call_log
+    await calls.written()
+
+
+router = APIRouter(tags=["runs"], dependencies=[Depends(_up_to_date)])
 
 
 def _service(request: Request) -> RunLog:

@@ -102,32 +102,9 @@ class RunLog:
 
     async def open(self, transaction: Transaction, run: NewRun) -> None:
         """Record that a run starts; raises NotFound where its workspace is gone."""
-        inputs = await self._texts.inputs(run.inputs)
+        row = await self._row(run)
         await self._workspaces.hold(transaction, run.workspace_id)
-        transaction.session.add(
-            RunRow(
-                id=run.id,
-                workspace_id=run.workspace_id,
-                source=run.source,
-                ref_key=run.ref_key,
-                user_name=run.user[:LONGEST_NAME],
-                inputs=inputs,
-                provider=_label(run.provider, LONGEST_PROVIDER),
-                model=_label(run.model, LONGEST_MODEL),
-                prompt_tokens=0,
-                cached_tokens=0,
-                output_tokens=0,
-                usage_estimated=False,
-                latency_ms=0,
-                status=repository.RUNNING,
-                error="",
-                output="",
-                flow_run_id=run.flow_run_id,
-                flow_run_url=run.flow_run_url,
-                instance=self._instance,
-                created_at=run.started_at or self._clock.now(),
-            )
-        )
+        transaction.session.add(row)
 
     async def add_step(self, transaction: Transaction, run_id: str, step: StepFinished) -> None:
         """Record a finished step; what it used is added to its run when that ends."""
@@ -147,38 +124,32 @@ class RunLog:
             return
         await self._close(transaction, row, end.status, output=output or "", error=error)
 
-    async def close_call(self, transaction: Transaction, run_id: str, call: ModelCall) -> None:
-        """Record how a run ended that is one model call; the call becomes its only step."""
-        failed = call.error is not None
-        now = self._clock.now()
-        step = await self._step(
-            run_id,
-            StepFinished(
-                index=1,
-                name="call",
-                type="model",
-                state="Failed" if failed else "Completed",
-                started_at=now.isoformat(),
-                duration_ms=0,
-                attempts=1,
-                **{name: getattr(call, name) for name in CALL_FIELDS},
-            ),
-        )
-        row = await repository.get(transaction.session, run_id, lock=True)
-        if row is None:
-            _log_gone(run_id)
-            return
-        step.started_at, step.duration_ms = row.created_at, _milliseconds(row.created_at, now)
+    async def record_call(self, transaction: Transaction, run: NewRun, call: ModelCall) -> None:
+        """Record a run that has ended and is one model call, which becomes its only step."""
+        row, now = await self._row(run), self._clock.now()
         row.first_token_ms = call.first_token_ms
-        transaction.session.add(step)
-        await transaction.session.flush()
-        await self._close(
-            transaction,
-            row,
-            "error" if failed else "ok",
-            output=step.output or "",
-            error=step.error or "",
+        failed = call.error is not None
+        finished = StepFinished(
+            index=1,
+            name="call",
+            type="model",
+            state="Failed" if failed else "Completed",
+            started_at=row.created_at.isoformat(),
+            duration_ms=_milliseconds(row.created_at, now),
+            attempts=1,
+            **{name: getattr(call, name) for name in CALL_FIELDS},
         )
+        step = await self._step(run.id, finished)
+        try:
+            await self._workspaces.hold(transaction, run.workspace_id)
+        except NotFound:
+            _log_gone(run.id)
+            return
+        status = "error" if failed else "ok"
+        self._end(
+            transaction, row, [step], status, output=step.output or "", error=step.error or ""
+        )
+        transaction.session.add_all([row, step])
 
     async def close_orphans(self, transaction: Transaction) -> int:
         """Close what was running when this platform last ended; returns how many."""
@@ -236,6 +207,30 @@ class RunLog:
             raise BadRequest(f"before: there is no run {before!r}; send the id of a listed one")
         return Place(row.created_at, row.id)
 
+    async def _row(self, run: NewRun) -> RunRow:
+        return RunRow(
+            id=run.id,
+            workspace_id=run.workspace_id,
+            source=run.source,
+            ref_key=run.ref_key,
+            user_name=run.user[:LONGEST_NAME],
+            inputs=await self._texts.inputs(run.inputs),
+            provider=_label(run.provider, LONGEST_PROVIDER),
+            model=_label(run.model, LONGEST_MODEL),
+            prompt_tokens=0,
+            cached_tokens=0,
+            output_tokens=0,
+            usage_estimated=False,
+            latency_ms=0,
+            status=repository.RUNNING,
+            error="",
+            output="",
+            flow_run_id=run.flow_run_id,
+            flow_run_url=run.flow_run_url,
+            instance=self._instance,
+            created_at=run.started_at or self._clock.now(),
+        )
+
     async def _step(self, run_id: str, step: StepFinished) -> RunStepRow:
         usage = step.usage or Usage(0, 0, estimated=False)
         provider = _label(step.provider or "", LONGEST_PROVIDER)
@@ -271,6 +266,18 @@ class RunLog:
         self, transaction: Transaction, row: RunRow, status: str, *, output: str, error: str
     ) -> None:
         steps = await repository.steps(transaction.session, row.id)
+        self._end(transaction, row, steps, status, output=output, error=error)
+
+    def _end(
+        self,
+        transaction: Transaction,
+        row: RunRow,
+        steps: Sequence[RunStepRow],
+        status: str,
+        *,
+        output: str,
+        error: str,
+    ) -> None:
         for step in steps:
             if step.provider:
                 row.provider, row.model = step.provider, step.model

@@ -16,7 +16,7 @@ from harness.platform import (
     running_platform,
 )
 from harness.postgres import Postgres
-from harness.runs import close_run, detail, logged, model_call, new_run, open_run
+from harness.runs import detail, logged, model_call, new_run, open_run, record
 from promptops_flows.engine_client import RunFinished, StepFinished
 from promptops_platform.clock import FakeClock
 from promptops_providers.protocol import Usage
@@ -60,15 +60,8 @@ async def test_a_call_is_logged_whole(
             inputs={"variables": {"who": "Ada"}, "prompt": {"key": "greeting", "version": "v1"}},
             provider="openai",
             model="gpt-5-mini",
+            started_at=clock.now(),
         )
-        await open_run(platform, run)
-        under_way = await detail(platform, run.id)
-        assert (under_way["status"], under_way["provider"], under_way["model"]) == (
-            "running",
-            "openai",
-            "gpt-5-mini",
-        )
-        assert (under_way["cost_usd"], under_way["finished_at"]) == (None, None)
         clock.advance(timedelta(milliseconds=1234))
         usage = Usage(1000, 500, estimated=False, cached_tokens=400)
         call = model_call(
@@ -79,7 +72,7 @@ async def test_a_call_is_logged_whole(
             input="Hello Ada",
             first_token_ms=321,
         )
-        await close_run(platform, run, call)
+        await record(platform, run, call)
         found = await detail(platform, run.id)
         assert found["inputs"] == run.inputs
         assert {
@@ -160,9 +153,8 @@ async def test_names_that_no_index_could_hold_are_cut(own: RunningPlatform) -> N
 async def test_a_call_whose_workspace_went_is_let_go(own: RunningPlatform) -> None:
     workspace = await new_workspace(own)
     run = new_run(workspace_id=workspace)
-    await open_run(own, run)
     await own.http.delete(f"/api/workspaces/{workspace}?force=true")
-    await close_run(own, run, model_call())
+    await record(own, run, model_call())
     assert (await own.http.get(f"/api/runs/{run.id}")).status_code == 404
 
 

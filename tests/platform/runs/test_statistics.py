@@ -18,7 +18,7 @@ from harness.platform import (
     running_platform,
 )
 from harness.postgres import Postgres
-from harness.runs import close_run, logged, model_call, new_run, open_run
+from harness.runs import logged, model_call, new_run, open_run, record
 from promptops_flows.engine_client import RunFinished, StepFinished
 from promptops_platform.clock import FakeClock
 from promptops_platform.db.run_tables import RunRollupRow
@@ -36,14 +36,14 @@ async def own(database_kind: DatabaseKind, postgres: Postgres) -> AsyncIterator[
     settings = await new_settings(database_kind, postgres, new_data_folder())
     async with running_platform(settings, clock) as platform:
         for number in range(RUNS):
-            run = new_run(ref_key=f"key-{number % 4}", source=("playground", "agent")[number % 2])
-            await open_run(platform, run)
+            source = ("playground", "agent")[number % 2]
+            run = new_run(ref_key=f"key-{number % 4}", source=source, started_at=clock.now())
             clock.advance(timedelta(milliseconds=100 + 37 * number))
             provider, model = MODELS[number % 3]
             usage = Usage(1000 + number, 10, estimated=number % 5 == 0, cached_tokens=number)
             failed = "no" if number % 6 == 0 else None
             call = model_call(provider=provider, model=model, usage=usage, error=failed)
-            await close_run(platform, run, call)
+            await record(platform, run, call)
             clock.advance(timedelta(minutes=70))
         yield platform
 
@@ -272,10 +272,7 @@ async def test_the_roll_ups_go_with_their_workspace(platform: RunningPlatform) -
 
 async def test_a_workspace_goes_while_its_runs_end(platform: RunningPlatform) -> None:
     workspace = await new_workspace(platform)
-    opened = [new_run(workspace_id=workspace) for _ in range(8)]
-    for run in opened:
-        await open_run(platform, run)
-    ends = [close_run(platform, run, model_call()) for run in opened]
+    ends = [record(platform, new_run(workspace_id=workspace), model_call()) for _ in range(8)]
     deletion = platform.http.delete(f"/api/workspaces/{workspace}?force=true")
     done = await asyncio.gather(*ends[:4], deletion, *ends[4:])
     assert done[4] is not None
