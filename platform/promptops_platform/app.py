@@ -69,6 +69,7 @@ from promptops_platform.providers import endpoints as providers_endpoints
 from promptops_platform.providers.addresses import BaseUrls
 from promptops_platform.providers.connections import ConnectionService
 from promptops_platform.providers.holding import ConnectionHolding
+from promptops_platform.providers.mirror import ConnectionMirror
 from promptops_platform.providers.service import ProviderService
 from promptops_platform.providers.vault import Vault
 from promptops_platform.realtime import endpoints as realtime_endpoints
@@ -246,7 +247,13 @@ class Platform:
         self.hub = Hub(self.snapshot, self.authenticator, grants)
         self.watch = WatchEndpoint(self.hub, self.authenticator, clock, when_sent=self.metrics.sent)
         # In this order: an event goes out when its change can already be fetched.
-        for consumer in (self.credentials, self.grants, self.snapshot, self.hub):
+        for consumer in (
+            self.credentials,
+            self.grants,
+            self.connection_mirror,
+            self.snapshot,
+            self.hub,
+        ):
             self.feed.add(consumer)
         self._compose_observability(engine)
 
@@ -289,9 +296,17 @@ class Platform:
         )
         self.gateway = Gateway(policy, observer=observer)
         urls = BaseUrls(policy)
-        self.providers = ProviderService(grants=self.grants, vault=self.vault, urls=urls)
+        self.connection_mirror = ConnectionMirror(self.database)
+        self.providers = ProviderService(
+            grants=self.grants, mirror=self.connection_mirror, vault=self.vault, urls=urls
+        )
         self.connections = ConnectionService(
-            grants=self.grants, vault=self.vault, urls=urls, audit=self.audit, clock=clock
+            grants=self.grants,
+            vault=self.vault,
+            urls=urls,
+            audit=self.audit,
+            changes=self.changes,
+            clock=clock,
         )
 
     def _compose_runs(self, clock: Clock) -> None:

@@ -69,9 +69,7 @@ class AgentPlanner:
         row = await self._agents.get(
             transaction, agent_id, actor=actor, permission=Permission.AGENTS_RUN
         )
-        connections = await self._agents.connections(
-            transaction, row, base_url=asked.base_url, actor=actor
-        )
+        connections = self._agents.connections(row, base_url=asked.base_url, actor=actor)
         workspace = await self._workspaces.find(transaction, row.workspace_id, actor=actor)
         prompt = await self._prompts.find(transaction, row, asked.subject, actor=actor)
         conversation = None

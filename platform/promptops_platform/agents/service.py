@@ -104,7 +104,7 @@ class AgentService:
         self._grants.require(actor, Permission.AGENTS_WRITE, workspace_id)
         now = self._clock.now()
         definition = _edited(DEFINITION, fields, actor)
-        await self._check_providers(transaction, workspace_id, definition)
+        self._check_providers(workspace_id, definition)
         row = AgentRow(
             id=new_id(),
             workspace_id=workspace_id,
@@ -139,7 +139,7 @@ class AgentService:
         old = {name: getattr(row, name) for name in DEFINITION}
         new = _edited(old, fields, actor)
         if exact(new) != exact(old):
-            await self._check_providers(transaction, row.workspace_id, new)
+            self._check_providers(row.workspace_id, new)
             row.version += 1
         texts = {name: fields[name] for name in TEXTS if name in fields}
         repository.set_columns(row, {**new, **texts})
@@ -157,8 +157,8 @@ class AgentService:
             transaction, row, actor, "delete", ChangeType.AGENT_DELETED, before=_shown(row)
         )
 
-    async def connections(
-        self, transaction: Transaction, row: AgentRow, *, base_url: str | None, actor: Actor
+    def connections(
+        self, row: AgentRow, *, base_url: str | None, actor: Actor
     ) -> tuple[Connection, ...]:
         """The workspace's connections that the agent names, for a run with the caller's `base_url`.
 
@@ -168,14 +168,12 @@ class AgentService:
         names = [row.provider, *(each["provider"] for each in row.fallbacks)]
         if base_url:
             self._providers.check_base_url(base_url, names[:1])
-        targets = await self._providers.connected(transaction, row.workspace_id, names, actor=actor)
+        targets = self._providers.connected(row.workspace_id, names, actor=actor)
         return tuple(Connection.of(each) for each in targets)
 
-    async def _check_providers(
-        self, transaction: Transaction, workspace_id: str, definition: Mapping[str, Any]
-    ) -> None:
+    def _check_providers(self, workspace_id: str, definition: Mapping[str, Any]) -> None:
         """Raises BadRequest for a provider that there isn't."""
-        known = await self._providers.names(transaction, [workspace_id])
+        known = self._providers.names([workspace_id])
         named = [("provider", definition["provider"])]
         named += [
             (f"fallbacks.{index}.provider", each["provider"])

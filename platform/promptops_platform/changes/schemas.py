@@ -15,6 +15,7 @@ class ChangeType(StrEnum):
     WORKFLOW_DELETED = "workflow.deleted"
     AGENT_SAVED = "agent.saved"
     AGENT_DELETED = "agent.deleted"
+    CONNECTION_CHANGED = "connection.changed"  # stored, edited or deleted
     WORKSPACE_SAVED = "workspace.saved"
     WORKSPACE_DELETED = "workspace.deleted"
     USER_CHANGED = "user.changed"  # made, edited or deleted

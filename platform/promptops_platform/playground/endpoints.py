@@ -16,7 +16,6 @@ from promptops_platform.errors import ProviderFailed
 from promptops_platform.http.declared_errors import may_answer
 from promptops_platform.http.envelope import Data
 from promptops_platform.http.event_stream import ServerEvent, event_stream, wants_events
-from promptops_platform.http.transactions import Read
 from promptops_platform.playground.asking import Asker
 from promptops_platform.playground.schemas import (
     EXAMPLE_STREAM,
@@ -40,13 +39,12 @@ STREAMED: dict[int | str, dict[str, Any]] = {
 @router.get("/providers")
 async def playground_providers(
     request: Request,
-    transaction: Read,
     actor: Actor = permits(Permission.PLAYGROUND_RUN),
 ) -> Data[list[str]]:
     """What may be given as `provider`: the built-in ones, then the stored connections."""
     providers: ProviderService = request.app.state.providers
     grants: Grants = request.app.state.grants
-    return Data(data=await providers.names(transaction, grants.readable(actor)))
+    return Data(data=providers.names(grants.readable(actor)))
 
 
 def _service(request: Request) -> PlaygroundService:
@@ -69,8 +67,11 @@ async def run_playground(
     No transaction is open meanwhile.
     """
     database: Database = request.app.state.database
-    async with database.read() as transaction:
-        question = await service.question(transaction, body, actor=actor)
+    stored = None
+    if body.id is not None:
+        async with database.read() as transaction:
+            stored = await service.stored(transaction, body.id, body.version, actor=actor)
+    question = await service.question(body, stored, actor=actor)
     asker: Asker = request.app.state.asker
     if not wants_events(request, body.stream):
         return await asker.answer(question, actor=actor)

@@ -1,5 +1,6 @@
 """Makes a question of what the playground was sent."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from promptops_platform.access.actor import Actor
@@ -22,6 +23,19 @@ from promptops_platform.providers.service import ProviderService
 from promptops_providers.registry import DEFAULT_PROVIDER
 
 
+@dataclass(frozen=True, slots=True)
+class StoredPrompt:
+    """A prompt, and what of it is asked: its working copy where there is no `version`."""
+
+    row: PromptRow
+    body: Body
+    version: str | None = None
+
+    def reference(self) -> dict[str, Any]:
+        """What the run log keeps of it."""
+        return {"id": self.row.id, "env": self.row.env, "version": self.version}
+
+
 class PlaygroundService:
     """Finds prompt, connection and model, and renders."""
 
@@ -36,56 +50,51 @@ class PlaygroundService:
         self._prompts = prompts
         self._connections = connections
 
+    async def stored(
+        self, transaction: Transaction, prompt_id: str, version: str | None, *, actor: Actor
+    ) -> StoredPrompt:
+        """A prompt as it was published under that label, or its working copy; raises NotFound and
+        Forbidden."""
+        row = await self._prompts.get(
+            transaction, prompt_id, actor=actor, permission=Permission.PLAYGROUND_RUN
+        )
+        if version is None:
+            return StoredPrompt(row, Body.of(row))
+        found = await self._prompts.version(transaction, row, version)
+        return StoredPrompt(row, Body.of(found), found.version)
+
     async def question(
-        self, transaction: Transaction, asked: PlaygroundRun, *, actor: Actor
+        self, asked: PlaygroundRun, stored: StoredPrompt | None, *, actor: Actor
     ) -> Question:
         """What is to be asked.
 
-        Raises NotFound for an unknown prompt, version or workspace, BadRequest for what can't be
-        rendered and for an unknown provider.
+        Raises NotFound for an unknown workspace, BadRequest for what can't be rendered and for an
+        unknown provider.
         """
-        prompt, stored, version = await self._stored(transaction, asked, actor)
-        named = prompt.workspace_id if prompt else asked.workspace
-        workspace_id = self._workspace(named, actor)
-        body, variables = body_of(asked, stored), variables_of(asked)
+        workspace_id = stored.row.workspace_id if stored else self._workspace(asked, actor)
+        body, variables = body_of(asked, stored.body if stored else None), variables_of(asked)
         wanted = [(asked.provider or DEFAULT_PROVIDER, asked.model or "")]
         wanted += [(each.provider or "", each.model or "") for each in asked.fallbacks or ()]
-        targets = await self._connections.targets(
-            transaction,
-            workspace_id,
-            wanted,
-            api_key=asked.api_key,
-            base_url=asked.base_url,
-            actor=actor,
+        targets = self._connections.targets(
+            workspace_id, wanted, api_key=asked.api_key, base_url=asked.base_url, actor=actor
         )
         request = completion_request(asked, body, await rendered(body, variables))
-        inputs: dict[str, Any] = {"variables": variables, "parameters": dict(request.parameters)}
-        if prompt is not None:
-            inputs["prompt"] = {"id": prompt.id, "env": prompt.env, "version": version}
         return Question(
             workspace_id=workspace_id,
-            ref_key=prompt.key if prompt else "",
+            ref_key=stored.row.key if stored else "",
             request=request,
             targets=targets,
-            inputs=inputs,
+            inputs={
+                "variables": variables,
+                "parameters": dict(request.parameters),
+                **({"prompt": stored.reference()} if stored else {}),
+            },
         )
 
-    def _workspace(self, named: str | None, actor: Actor) -> str:
-        wanted = named or actor.workspace_id or DEFAULT_WORKSPACE
+    def _workspace(self, asked: PlaygroundRun, actor: Actor) -> str:
+        wanted = asked.workspace or actor.workspace_id or DEFAULT_WORKSPACE
         found = self._grants.find(actor, wanted)
         if found is None:
             raise NotFound(f"workspace {wanted!r} not found; GET /api/workspaces lists them")
         self._grants.require(actor, Permission.PLAYGROUND_RUN, found)
         return found
-
-    async def _stored(
-        self, transaction: Transaction, asked: PlaygroundRun, actor: Actor
-    ) -> tuple[PromptRow | None, Body | None, str | None]:
-        """The prompt that is meant, its text, and the version's label; of none, nothing."""
-        if asked.id is None:
-            return None, None, None
-        row = await self._prompts.get(transaction, asked.id, actor=actor)
-        if asked.version is None:
-            return row, Body.of(row), None
-        version = await self._prompts.version(transaction, row, asked.version)
-        return row, Body.of(version), version.version

@@ -9,6 +9,8 @@ from promptops_platform.access.actor import COMMAND_LINE, Actor
 from promptops_platform.access.grants import Grants
 from promptops_platform.access.permissions import Permission
 from promptops_platform.audit.service import AuditTrail
+from promptops_platform.changes.schemas import Change, ChangeType
+from promptops_platform.changes.service import ChangeLog
 from promptops_platform.clock import Clock
 from promptops_platform.db.provider_tables import ConnectionRow
 from promptops_platform.db.unit_of_work import Transaction
@@ -21,19 +23,27 @@ from promptops_providers.registry import PROVIDER_NAMES
 
 # A kind that has no address of its own.
 ANY_VENDOR = "openai-compatible"
+EVERY_CONNECTION = "*"
 
 
 class ConnectionService:
-    """Keeps connections. Each change is audited, without the key; it needs no place in the change
-    feed, as nobody keeps a connection in memory."""
+    """Keeps connections. Each change is audited, without the key, and recorded in the feed."""
 
     def __init__(
-        self, *, grants: Grants, vault: Vault, urls: BaseUrls, audit: AuditTrail, clock: Clock
+        self,
+        *,
+        grants: Grants,
+        vault: Vault,
+        urls: BaseUrls,
+        audit: AuditTrail,
+        changes: ChangeLog,
+        clock: Clock,
     ) -> None:
         self._grants = grants
         self._vault = vault
         self._urls = urls
         self._audit = audit
+        self._changes = changes
         self._clock = clock
 
     async def search(
@@ -182,6 +192,7 @@ class ConnectionService:
                 f"nothing was changed: the keys of these connections can't be read: {named}; give "
                 "their secret key in PROMPTOPS_SECRET_KEY as well, or say --forget-unreadable"
             )
+        self._changes.record(transaction, connection_changed(EVERY_CONNECTION, None))
         for row in rotation.unreadable:
             before = {**shown(row), "has_key": True}
             said = f"{_said('forgot the key of', row)}, which could not be read"
@@ -223,6 +234,7 @@ class ConnectionService:
         before: dict[str, Any] | None = None,
         after: dict[str, Any] | None = None,
     ) -> None:
+        self._changes.record(transaction, connection_changed(row.id, row.workspace_id))
         self._audit.record(
             transaction,
             actor=actor,
@@ -235,6 +247,11 @@ class ConnectionService:
             before=before,
             after=after,
         )
+
+
+def connection_changed(connection_id: str, workspace_id: str | None) -> Change:
+    """Tells every replica to look at the connections again."""
+    return Change(ChangeType.CONNECTION_CHANGED, connection_id, workspace_id)
 
 
 def shown(row: ConnectionRow) -> dict[str, Any]:

@@ -14,5 +14,5 @@ class ConnectionHolding:
         return await repository.count(transaction.session, workspace_id)
 
     async def clear(self, transaction: Transaction, workspace_id: str) -> int:
-        """Delete all; nobody keeps one in memory."""
+        """Delete all; who keeps them in memory hears of the workspace."""
         return await repository.clear(transaction.session, workspace_id)

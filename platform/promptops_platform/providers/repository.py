@@ -39,24 +39,6 @@ async def search(
     return list(await session.scalars(query))
 
 
-async def by_names(
-    session: AsyncSession, workspace_id: str, names: Collection[str]
-) -> list[ConnectionRow]:
-    """The connections of a workspace that bear these names."""
-    query = select(ConnectionRow).where(
-        ConnectionRow.workspace_id == workspace_id, ConnectionRow.name.in_(names)
-    )
-    return list(await session.scalars(query))
-
-
-async def names(session: AsyncSession, readable: Collection[str] | None) -> list[str]:
-    """The names of connections in these workspaces, None for all, each once and in order."""
-    query = select(ConnectionRow.name).distinct().order_by(ConnectionRow.name)
-    if readable is not None:
-        query = query.where(ConnectionRow.workspace_id.in_(readable))
-    return list(await session.scalars(query))
-
-
 async def count(session: AsyncSession, workspace_id: str) -> int:
     """How many connections a workspace has."""
     query = select(func.count()).where(ConnectionRow.workspace_id == workspace_id)

@@ -5,10 +5,9 @@ from collections.abc import Collection, Sequence
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.grants import Grants
 from promptops_platform.db.provider_tables import ConnectionRow
-from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import BadRequest, NotFound
-from promptops_platform.providers import repository
 from promptops_platform.providers.addresses import BaseUrls
+from promptops_platform.providers.mirror import ConnectionMirror
 from promptops_platform.providers.vault import Vault
 from promptops_providers.gateway import Credentials, Target
 from promptops_providers.own_credentials import with_own
@@ -21,17 +20,18 @@ LONGEST_SHOWN = 64
 class ProviderService:
     """Turns names of providers into targets of the gateway, with the keys that are stored."""
 
-    def __init__(self, *, grants: Grants, vault: Vault, urls: BaseUrls) -> None:
+    def __init__(
+        self, *, grants: Grants, mirror: ConnectionMirror, vault: Vault, urls: BaseUrls
+    ) -> None:
         self._grants = grants
+        self._mirror = mirror
         self._vault = vault
         self._urls = urls
 
-    async def names(
-        self, transaction: Transaction, workspaces: Collection[str] | None
-    ) -> list[str]:
+    def names(self, workspaces: Collection[str] | None) -> list[str]:
         """What may be given as `provider` in these workspaces, None for all: the built-in names,
         then those of connections."""
-        stored = await repository.names(transaction.session, workspaces)
+        stored = self._mirror.names(workspaces)
         return [*PROVIDER_NAMES, *(name for name in stored if name not in PROVIDER_NAMES)]
 
     def check_base_url(self, base_url: str, names: Collection[str]) -> None:
@@ -40,9 +40,8 @@ class ProviderService:
         if any(name != MOCK for name in names):
             self._urls.check(base_url)
 
-    async def targets(
+    def targets(
         self,
-        transaction: Transaction,
         workspace_id: str,
         wanted: Sequence[tuple[str, str]],
         *,
@@ -60,15 +59,14 @@ class ProviderService:
         """
         if base_url:
             self.check_base_url(base_url, [name for name, _ in wanted[:1]])
-        stored = await self._stored(transaction, workspace_id, [name for name, _ in wanted], actor)
+        stored = self._stored(workspace_id, [name for name, _ in wanted], actor)
         targets = [self._target(stored.get(name), name, model) for name, model in wanted]
         if targets:
             targets[0] = with_own(targets[0], api_key, base_url)
         return targets
 
-    async def connected(
+    def connected(
         self,
-        transaction: Transaction,
         workspace_id: str,
         names: Collection[str],
         *,
@@ -76,23 +74,25 @@ class ProviderService:
     ) -> list[Target]:
         """Those of these providers that are connections, each with its default model, its key and
         its address. Raises as `targets`, but passes over names that are none."""
-        stored = await self._stored(transaction, workspace_id, names, actor)
+        stored = self._stored(workspace_id, names, actor)
         return [self._target(stored[name], name, "") for name in sorted(stored)]
 
     def resolved(self, row: ConnectionRow) -> Target:
         """The connection with its default model; raises SecretUnreadable."""
         return self._target(row, row.name, "")
 
-    async def _stored(
-        self, transaction: Transaction, workspace_id: str, names: Collection[str], actor: Actor
+    def _stored(
+        self, workspace_id: str, names: Collection[str], actor: Actor
     ) -> dict[str, ConnectionRow]:
         if not self._grants.can_read(actor, workspace_id):
             raise NotFound(f"workspace {workspace_id!r} not found; GET /api/workspaces lists them")
-        rows = await repository.by_names(transaction.session, workspace_id, set(names))
-        found = {row.name: row for row in rows}
+        found = {}
         for name in names:
-            if name not in found and name not in PROVIDER_NAMES:
-                known = ", ".join(await self.names(transaction, [workspace_id]))
+            row = self._mirror.find(workspace_id, name)
+            if row is not None:
+                found[name] = row
+            elif name not in PROVIDER_NAMES:
+                known = ", ".join(self.names([workspace_id]))
                 raise BadRequest(
                     f"provider: {name[:LONGEST_SHOWN]!r} is unknown in this workspace; use one of "
                     f"{known}"

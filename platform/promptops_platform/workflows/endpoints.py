@@ -135,9 +135,7 @@ async def run_workflow(
             transaction, workflow_id, actor=actor, permission=Permission.WORKFLOWS_RUN
         )
         workspace = await _workspaces(request).find(transaction, workflow.workspace_id, actor=actor)
-        connections = await _service(request).connections(
-            transaction, workflow, base_url=asked.base_url, actor=actor
-        )
+    connections = _service(request).connections(workflow, base_url=asked.base_url, actor=actor)
     executor: RunExecutor = request.app.state.executor
     outcome = await executor.run(
         _run_request(workflow, workspace.slug, asked, connections),

@@ -79,7 +79,7 @@ class WorkflowService:
         """Make a workflow; raises BadRequest for steps that can't run, Conflict for a taken key."""
         self._grants.require(actor, Permission.WORKFLOWS_WRITE, workspace_id)
         now = self._clock.now()
-        steps = await self._checked(transaction, workspace_id, fields.get("steps", []))
+        steps = self._checked(workspace_id, fields.get("steps", []))
         row = WorkflowRow(
             id=new_id(),
             workspace_id=workspace_id,
@@ -110,7 +110,7 @@ class WorkflowService:
         row = await self._writable(transaction, workflow_id, actor)
         before = _shown(row)
         if "steps" in fields and fields["steps"] != row.steps:
-            row.steps = await self._checked(transaction, row.workspace_id, fields["steps"])
+            row.steps = self._checked(row.workspace_id, fields["steps"])
             row.version += 1
         row.name = fields.get("name", row.name)
         row.description = fields.get("description", row.description)
@@ -128,34 +128,28 @@ class WorkflowService:
             transaction, row, actor, "delete", ChangeType.WORKFLOW_DELETED, before=_shown(row)
         )
 
-    async def connections(
-        self, transaction: Transaction, row: WorkflowRow, *, base_url: str | None, actor: Actor
+    def connections(
+        self, row: WorkflowRow, *, base_url: str | None, actor: Actor
     ) -> tuple[Connection, ...]:
         """The workspace's connections that the steps name, for a run with the caller's `base_url`.
 
         Raises BadRequest for a step that can't run any more and an address that is not allowed, and
         SecretUnreadable.
         """
-        definition = await self._parsed(transaction, row.workspace_id, row.steps)
+        definition = self._parsed(row.workspace_id, row.steps)
         if base_url:
             self._providers.check_base_url(base_url, definition.providers)
-        targets = await self._providers.connected(
-            transaction, row.workspace_id, definition.providers, actor=actor
-        )
+        targets = self._providers.connected(row.workspace_id, definition.providers, actor=actor)
         return tuple(Connection.of(each) for each in targets)
 
-    async def _checked(
-        self, transaction: Transaction, workspace_id: str, steps: object
-    ) -> list[dict[str, Any]]:
+    def _checked(self, workspace_id: str, steps: object) -> list[dict[str, Any]]:
         """`steps` as they were sent, if they can run; raises BadRequest naming step and remedy."""
-        await self._parsed(transaction, workspace_id, steps)
+        self._parsed(workspace_id, steps)
         assert isinstance(steps, list)
         return steps
 
-    async def _parsed(
-        self, transaction: Transaction, workspace_id: str, steps: object
-    ) -> WorkflowDefinition:
-        names = await self._providers.names(transaction, [workspace_id])
+    def _parsed(self, workspace_id: str, steps: object) -> WorkflowDefinition:
+        names = self._providers.names([workspace_id])
         try:
             return parse_steps(steps, names)
         except DefinitionError as error:

@@ -46,10 +46,7 @@ async def stored(platform: RunningPlatform) -> str:
 
 async def key_of(platform: RunningPlatform, name: str) -> str | None:
     """The stored key, as a run gets it."""
-    async with platform.platform.database.read() as transaction:
-        (target,) = await platform.platform.providers.targets(
-            transaction, "default", [(name, "")], actor=SYSTEM
-        )
+    (target,) = platform.platform.providers.targets("default", [(name, "")], actor=SYSTEM)
     return target.credentials.api_key
 
 
@@ -59,6 +56,7 @@ async def rewrite(platform: RunningPlatform, connection_id: str, **values: Any) 
         await transaction.session.execute(
             update(ConnectionRow).where(ConnectionRow.id == connection_id).values(values)
         )
+    await platform.platform.connection_mirror.load()
 
 
 async def sealed_of(platform: RunningPlatform, connection_id: str) -> str | None:

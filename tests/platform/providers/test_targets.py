@@ -24,15 +24,11 @@ async def targets(
     actor: Actor = SYSTEM,
     **own: Any,
 ) -> list[Target]:
-    async with platform.platform.database.read() as transaction:
-        return await platform.platform.providers.targets(
-            transaction, workspace, wanted, actor=actor, **own
-        )
+    return platform.platform.providers.targets(workspace, wanted, actor=actor, **own)
 
 
 async def names(platform: RunningPlatform, workspaces: list[str] | None) -> list[str]:
-    async with platform.platform.database.read() as transaction:
-        return await platform.platform.providers.names(transaction, workspaces)
+    return platform.platform.providers.names(workspaces)
 
 
 async def new_ollama(platform: RunningPlatform, **fields: Any) -> str:

@@ -1,0 +1,37 @@
+"""All connections in memory: a model is asked without asking the database first."""
+
+from collections.abc import Collection, Sequence
+
+from promptops_platform.changes.schemas import ChangeType, NumberedChange
+from promptops_platform.db.provider_tables import ConnectionRow
+from promptops_platform.db.unit_of_work import Database
+from promptops_platform.providers import repository
+
+CHANGES = frozenset({ChangeType.CONNECTION_CHANGED, ChangeType.WORKSPACE_DELETED})
+
+
+class ConnectionMirror:
+    """A consumer of the change feed. Keys stay encrypted in it, as they are stored."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._rows: dict[tuple[str, str], ConnectionRow] = {}
+
+    async def load(self) -> None:
+        async with self._database.read() as transaction:
+            rows = await repository.search(transaction.session, None, None, None)
+        self._rows = {(row.workspace_id, row.name): row for row in rows}
+
+    async def apply(self, changes: Sequence[NumberedChange]) -> None:
+        if any(each.change.type in CHANGES for each in changes):
+            await self.load()
+
+    def find(self, workspace_id: str, name: str) -> ConnectionRow | None:
+        """The connection of that name."""
+        return self._rows.get((workspace_id, name))
+
+    def names(self, workspaces: Collection[str] | None) -> list[str]:
+        """The names of connections in these workspaces, None for all, each once and in order."""
+        return sorted(
+            {name for place, name in self._rows if workspaces is None or place in workspaces}
+        )
