@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 from urllib.parse import quote
 
 REDACTED = "[redacted]"
@@ -18,6 +19,16 @@ class Redactor:
         forms = {*known, *(quote(secret, safe="", errors="replace") for secret in known)}
         # Longest first: a secret may be a part of another one.
         self._forms = sorted(forms, key=len, reverse=True)
+
+    def within(self, value: Any) -> Any:
+        """As a call, for every text in a JSON value."""
+        if isinstance(value, str):
+            return self(value)
+        if isinstance(value, list):
+            return [self.within(each) for each in value]
+        if isinstance(value, dict):
+            return {self(name): self.within(each) for name, each in value.items()}
+        return value
 
     def split(self, text: str) -> tuple[str, str]:
         """Of a text that goes on: what can be shown, redacted, and the end that may be the

@@ -80,9 +80,11 @@ def test_the_engine_gets_the_address_rules(tmp_path: Path) -> None:
         concurrency=1,
         drain_seconds=1,
         provider_hosts="llm.example.org",
+        tool_hosts="api.example.org",
         development=True,
     )
     assert spec.env["PROMPTOPS_PROVIDER_HOSTS"] == "llm.example.org"
+    assert spec.env["PROMPTOPS_TOOL_HOSTS"] == "api.example.org"
     assert spec.env["PROMPTOPS_ENV"] == "development"
 
 

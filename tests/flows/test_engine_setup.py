@@ -29,7 +29,12 @@ def path() -> Iterator[Path]:
 
 def test_defaults() -> None:
     assert read_settings(NEEDED) == EngineSettings(
-        Path("/run/x.sock"), "a1b2", 16, 30.0, AddressPolicy(allow_loopback=True)
+        Path("/run/x.sock"),
+        "a1b2",
+        16,
+        30.0,
+        AddressPolicy(allow_loopback=True),
+        AddressPolicy.of_tools(allow_loopback=True),
     )
 
 
@@ -38,11 +43,17 @@ def test_everything_given() -> None:
         "PROMPTOPS_ENGINE_CONCURRENCY": "4",
         "PROMPTOPS_ENGINE_DRAIN_SECONDS": "1.5",
         "PROMPTOPS_PROVIDER_HOSTS": "*.example.org:8443, llm",
+        "PROMPTOPS_TOOL_HOSTS": "api.example.org",
         "PROMPTOPS_ENV": "production",
     }
     hosts = (HostPattern("*.example.org", 8443), HostPattern("llm"))
     assert read_settings({**NEEDED, **given}) == EngineSettings(
-        Path("/run/x.sock"), "a1b2", 4, 1.5, AddressPolicy(hosts)
+        Path("/run/x.sock"),
+        "a1b2",
+        4,
+        1.5,
+        AddressPolicy(hosts),
+        AddressPolicy.of_tools("api.example.org"),
     )
 
 
@@ -57,6 +68,7 @@ def test_everything_given() -> None:
         ("PROMPTOPS_ENGINE_DRAIN_SECONDS", "-1"),
         ("PROMPTOPS_ENGINE_DRAIN_SECONDS", "nan"),
         ("PROMPTOPS_PROVIDER_HOSTS", "http://example.org"),
+        ("PROMPTOPS_TOOL_HOSTS", "http://example.org"),
     ],
 )
 def test_a_wrong_setting_is_named(name: str, value: str) -> None:

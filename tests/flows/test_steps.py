@@ -83,7 +83,7 @@ CHAIN = ModelStep("m", "team", "", fallbacks=(ModelChoice("team", "x"), ModelCho
 
 
 def targets(**own: str) -> list[Target]:
-    return StepContext({}, GATEWAY, connections={"team": TEAM}, **own).targets(CHAIN)
+    return StepContext({}, GATEWAY, connections={"team": TEAM}, **own).targets(CHAIN.choices)
 
 
 def test_a_step_is_reached_by_the_connection_of_its_providers_name() -> None:

@@ -89,6 +89,15 @@ def test_what_a_host_may_resolve_to(addresses: tuple[str, ...], trusts: set[Trus
         assert {trust for trust in Trust if allows(address, trust)} == trusts, address
 
 
+def test_tools_call_no_vendor_and_name_their_own_setting() -> None:
+    assert refusal(AddressPolicy.of_tools(), "https://api.openai.com/") == (
+        "host api.openai.com is not allowed, list it in PROMPTOPS_TOOL_HOSTS to allow it"
+    )
+    listed = AddressPolicy.of_tools("api.example.org", allow_loopback=True)
+    assert listed.check_url("http://api.example.org/x").host == "api.example.org"
+    assert listed.check_url("http://127.0.0.1:9/").port == 9
+
+
 @pytest.mark.parametrize("host", VENDOR_HOSTS)
 def test_the_vendors_own_hosts_are_called_by_https_only(host: str) -> None:
     assert VENDORS.check_url(f"https://{host.upper()}./v1").host == f"{host}."

@@ -112,8 +112,7 @@ class AgentRun(CompiledRun):
                 answer = await self._complete(request, self._index)
             except ProviderError as error:
                 raise StepError(error.sentence) from error
-            # Without a key that the provider has repeated: callers may use it, and not read it.
-            completion = replace(answer, text=self.redact(answer.text))
+            completion = self._without_secrets(answer)
             answers.append(completion)
             return StepOutput(
                 completion.text,
@@ -125,6 +124,14 @@ class AgentRun(CompiledRun):
 
         state = await self._must("model", "model", work, first.provider, first.model or None, after)
         return answers[-1], [state]
+
+    def _without_secrets(self, answer: Completion) -> Completion:
+        """Without a key that the provider has repeated: callers and tools may not read it."""
+        calls = tuple(
+            ToolCall(each.id, each.name, self.redact.within(dict(each.arguments)))
+            for each in answer.tool_calls
+        )
+        return replace(answer, text=self.redact(answer.text), tool_calls=calls)
 
     async def _complete(self, request: CompletionRequest, index: int) -> Completion:
         if not self._is_streamed:
@@ -183,7 +190,7 @@ class AgentRun(CompiledRun):
         async def work() -> StepOutput:
             return StepOutput(self.redact(await self._tool_text(call)))
 
-        shown = self.redact(json.dumps(dict(call.arguments), ensure_ascii=False))
+        shown = json.dumps(dict(call.arguments), ensure_ascii=False)
         name = f"tool: {call.name[:_NAME_CHARACTERS]}"
         plan = StepPlan(self._next_index(), name, "tool", work, input=shown)
         run, state = await self.step(plan, after)

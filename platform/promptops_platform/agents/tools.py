@@ -41,7 +41,9 @@ SETTLED_HEADERS = frozenset(
     }
 )
 # Names under which keys travel: everybody who may read the agent could read them.
-TELLING = re.compile(r"auth|token|secret|password|passwd|api-?key|cookie|credential|signature")
+TELLING = re.compile(
+    r"auth(?!ors?\b)|token|secret|password|passwd|api-?key|cookie|credential|signature"
+)
 EXAMPLE_PARAMETERS: Any = {
     "type": "object",
     "properties": {"city": {"type": "string"}, "days": {"type": "integer", "maximum": 7}},

@@ -146,12 +146,18 @@ async def test_tools_are_kept_as_they_were_sent(platform: RunningPlatform) -> No
         platform,
         tools=[
             {**TOOL, "name": "forecast", "parameters": WEATHER, "url": "https://h/{{city}}"},
-            {**TOOL, "name": "order", "parameters": ORDER, "method": "POST", "headers": {"X": "y"}},
+            {
+                **TOOL,
+                "name": "order",
+                "parameters": ORDER,
+                "method": "POST",
+                "headers": {"X-Author": "y"},
+            },
         ],
     )
     assert [each["parameters"] for each in saved["tools"]] == [WEATHER, ORDER]
     assert list(saved["tools"][0]["parameters"]["properties"]) == ["city", "days"]
-    assert saved["tools"][1]["headers"] == {"x": "y"}
+    assert saved["tools"][1]["headers"] == {"x-author": "y"}
 
 
 async def test_a_key_of_other_environments_cant_use_a_prompt_of_this_one(

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from harness.agent_tools import ToolPlace, calls, says, tool_place
+from harness.agent_tools import PROVIDER, ToolPlace, calls, says, tool_place
 from harness.agents import run_agent, running, save_agent
 from harness.engine import EngineProcess, eventually
-from harness.platform import RunningPlatform
+from harness.people import sent
+from harness.platform import RunningPlatform, new_key
 from harness.prefect_server import PrefectServer
 from harness.vendors import Answer
 
@@ -226,3 +227,29 @@ async def test_nothing_of_a_run_reaches_prefect_or_the_engines_log(
     for text in (*kept, b"a-private-result", b"a-private-answer"):
         assert text not in stored
         assert text not in engine.log.read_bytes()
+
+
+async def test_a_stored_key_is_used_and_read_by_nobody(
+    running: RunningPlatform, place: ToolPlace
+) -> None:
+    name, key = new_key(), "sk-stored-and-secret"
+    connection = {"name": name, "kind": PROVIDER, "base_url": place.model.url, "api_key": key}
+    sent(await running.http.post("/api/providers", json=connection))
+    place.model.answers(calls(("a", "order", json.dumps({"item": key, "count": 1}))), says(key))
+    place.tools.answers(Answer.of_json({"got": key}))
+    agent = await save_agent(running, **place.agent(provider=name, model=""))
+    answer = await run_agent(running, agent, conversation_id="c")
+    assert place.model.seen.headers["authorization"] == f"Bearer {key}"
+    assert place.tools.seen.json["item"] == "[redacted]"
+    url = f"/api/agents/{agent['id']}"
+    result = answer.json()
+    assert result["result"]["provider"] == name
+    assert result["result"]["output"] == "[redacted]"
+    for path in (url, f"{url}/conversations/c", f"/api/runs/{result['run_id']}"):
+        assert key not in (await running.http.get(path)).text
+    assert key not in answer.text
+    gone = await running.http.get("/api/providers", params={"q": name})
+    await running.http.delete(f"/api/providers/{gone.json()['data'][0]['id']}")
+    refused = await run_agent(running, agent)
+    assert refused.status_code == 400
+    assert "unknown in this workspace" in refused.json()["error"]

@@ -83,6 +83,13 @@ async def test_an_unknown_workspace_is_named(platform: RunningPlatform) -> None:
         ("PUT", "/api/workflows/unknown"),
         ("DELETE", "/api/workflows/unknown"),
         ("POST", "/api/workflows/unknown/run"),
+        ("GET", "/api/agents/unknown"),
+        ("PUT", "/api/agents/unknown"),
+        ("DELETE", "/api/agents/unknown"),
+        ("POST", "/api/agents/unknown/run"),
+        ("GET", "/api/agents/unknown/conversations"),
+        ("GET", "/api/agents/unknown/conversations/c"),
+        ("DELETE", "/api/agents/unknown/conversations/c"),
         ("GET", "/api/runs/unknown"),
         ("GET", "/api/unknown"),
     ],
@@ -167,7 +174,14 @@ async def test_a_callers_request_id_is_kept_if_it_is_harmless(platform: RunningP
     assert len(answer.headers["x-request-id"]) == 32
 
 
-PATHS = ("/api/prompts", "/api/prompts/publish", "/api/workflows", "/api/login", "/api/workspaces")
+PATHS = (
+    "/api/prompts",
+    "/api/prompts/publish",
+    "/api/workflows",
+    "/api/agents",
+    "/api/login",
+    "/api/workspaces",
+)
 FIELDS = ("key", "content", "env", "version", "tags", "id", "steps", "name", "slug", "username")
 
 
