@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 
 from promptops_flows.redaction import Redactor
 from promptops_platform.access.actor import Actor
@@ -18,7 +19,7 @@ from promptops_platform.runs.model_answer import ModelAnswer, TokenUsage
 from promptops_platform.runs.service import ModelCall, NewRun
 from promptops_providers.errors import AddressRefusedError, NotAvailableError, ProviderError
 from promptops_providers.gateway import ModelGateway
-from promptops_providers.protocol import Completion, StreamEnd, TextDelta
+from promptops_providers.protocol import Completion, StreamEnd, StreamEvent
 
 HUNG_UP = "the caller hung up before the answer was complete"
 
@@ -46,7 +47,7 @@ class Asker:
             raise
         run.ended(completion)
         await self._calls.add(run.opened, run.call(None))
-        return run.answered(completion)
+        return run.answered()
 
     async def events(
         self, question: Question, *, actor: Actor
@@ -60,11 +61,11 @@ class Asker:
             stream = self._gateway.stream(question.request, question.targets)
             async with aclosing(stream) as pieces:
                 async for piece in pieces:
-                    if isinstance(piece, TextDelta):
-                        run.took(piece.text)
-                        yield ServerEvent("delta", {"text": piece.text})
-                    elif isinstance(piece, StreamEnd):
+                    if isinstance(piece, StreamEnd):
                         run.ended(piece.completion)
+                    text = run.took(piece)
+                    if text:
+                        yield ServerEvent("delta", {"text": text})
         except ProviderError as error:
             failure = run.failed(error)
         except BaseException:
@@ -75,8 +76,8 @@ class Asker:
             if run.first_token_ms is None:
                 raise failure
             yield ServerEvent("error", failure.body())
-        elif run.completion is not None:
-            answer = run.answered(run.completion)
+        else:
+            answer = run.answered()
             yield ServerEvent("usage", answer.usage.model_dump())
             yield ServerEvent("result", answer.model_dump(mode="json"))
 
@@ -86,13 +87,14 @@ class _Run:
 
     def __init__(self, question: Question, actor: Actor, clock: Clock) -> None:
         first = question.targets[0]
+        self._redact = Redactor([each.credentials.api_key for each in question.targets])
         self.opened = NewRun(
             id=new_id(),
             workspace_id=question.workspace_id,
             source="playground",
             ref_key=question.ref_key,
             user=actor.name,
-            inputs=dict(question.inputs),
+            inputs=self._redact.within(dict(question.inputs)),
             provider=first.provider,
             model=first.model,
             started_at=clock.now(),
@@ -103,22 +105,29 @@ class _Run:
         self._began = time.perf_counter()
         self._latency_ms = 0
         self._pieces: list[str] = []
+        # Of the answer, what may be the beginning of a key that the provider repeats.
+        self._held = ""
 
-    def took(self, text: str) -> None:
-        """A piece of the answer has come."""
+    def took(self, piece: StreamEvent) -> str:
+        """What can be shown now that this piece has come: what may be the beginning of a key waits
+        for what follows."""
+        if isinstance(piece, StreamEnd):
+            shown, self._held = self._held, ""
+            return shown
         if self.first_token_ms is None:
             self.first_token_ms = self._milliseconds()
-        self._pieces.append(text)
+        shown, self._held = self._redact.split(self._held + piece.text)
+        self._pieces.append(shown)
+        return shown
 
     def ended(self, completion: Completion) -> None:
         """The answer is complete."""
-        self.completion = completion
+        self.completion = replace(completion, text=self._redact(completion.text))
         self._latency_ms = self._milliseconds()
 
     def failed(self, error: ProviderError) -> PlatformError:
         """What the caller is told; vendors repeat what they were sent, a wrong key for instance."""
-        keys = [each.credentials.api_key for each in self._question.targets]
-        sentence = Redactor(keys)(error.sentence)
+        sentence = self._redact(error.sentence)
         fields = {"rendered": self._question.rendered}
         if isinstance(error, AddressRefusedError | NotAvailableError):
             return BadRequest(sentence, fields=fields)
@@ -137,14 +146,16 @@ class _Run:
             model=done.model if done else self.opened.model,
             usage=done.usage if done else None,
             stop_reason=done.stop_reason if done else None,
-            input=self._question.rendered,
+            input=self._redact(self._question.rendered),
             output=done.text if done else "".join(self._pieces) or None,
             error=error,
             first_token_ms=self.first_token_ms,
         )
 
-    def answered(self, completion: Completion) -> PlaygroundAnswer:
-        """The contract's answer, and ours beside it."""
+    def answered(self) -> PlaygroundAnswer:
+        """The contract's answer, and ours beside it, once the answer is complete."""
+        completion = self.completion
+        assert completion is not None
         return PlaygroundAnswer(
             rendered=self._question.rendered,
             result=ModelAnswer(

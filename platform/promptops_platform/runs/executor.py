@@ -19,6 +19,7 @@ from promptops_flows.engine_client import (
     StartedRun,
     StepFinished,
 )
+from promptops_flows.redaction import Redactor
 from promptops_flows.tracing import current_traceparent
 from promptops_platform.db.unit_of_work import Database, Transaction
 from promptops_platform.errors import BadRequest, DatabaseUnavailable, EngineNotReady
@@ -113,7 +114,9 @@ class RunExecutor:
             source=request.source,
             ref_key=request.key,
             user=user,
-            inputs=inputs or {"variables": request.variables, "version": request.version},
+            inputs=Redactor(request.secrets).within(
+                inputs or {"variables": request.variables, "version": request.version}
+            ),
         )
         request = replace(request, traceparent=current_traceparent())
         running = self._run(request, new, follower or RunFollower())

@@ -143,12 +143,15 @@ async def test_a_tool_may_not_call_what_is_not_allowed(
     running: RunningPlatform, place: ToolPlace
 ) -> None:
     fields = place.agent()
-    for url in ("http://169.254.169.254/{{city}}", "https://api.openai.com/{{city}}"):
+    for url, why in (
+        ("http://169.254.169.254/{{city}}", "host 169.254.169.254 is never called"),
+        ("https://api.openai.com/{{city}}", "PROMPTOPS_TOOL_HOSTS"),
+    ):
         fields["tools"][0]["url"] = url
         agent = await save_agent(running, **fields)
         place.model.answers(calls(("a", "forecast", '{"city": "x"}')), says("ok"))
         result = (await run_agent(running, agent, **place.run())).json()
-        assert "PROMPTOPS_TOOL_HOSTS" in result["steps"][2]["error"]
+        assert why in result["steps"][2]["error"]
 
 
 async def test_an_agent_that_never_answers_ends_at_max_steps(

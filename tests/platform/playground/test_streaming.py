@@ -62,6 +62,20 @@ async def test_the_first_piece_does_not_wait_for_the_second(platform: RunningPla
     assert entry["first_token_ms"] is not None
 
 
+async def test_a_key_that_the_provider_repeats_is_not_shown(platform: RunningPlatform) -> None:
+    key = "sk-of-this-run-only"
+    pieces = [chunk("It is sk-of-"), chunk("this-run-only, or sk-o"), chunk("", "stop")]
+    async with (
+        fake_vendor(Answer.of_events(pieces)) as vendor,
+        streamed(platform, vendor.url, api_key=key, variables={"a": key}) as got,
+    ):
+        events = [each async for each in events_of(got)]
+    text = "".join(each.data["text"] for each in events if each.name == "delta")
+    assert text == events[-1].data["result"]["output"] == "It is [redacted], or sk-o"
+    logged = await platform.http.get(f"/api/runs/{events[-1].data['run_id']}")
+    assert key not in logged.text
+
+
 async def test_the_mock_streams(platform: RunningPlatform) -> None:
     async with streamed(platform, content="a longer text to be streamed") as got:
         events = [each async for each in events_of(got)]

@@ -166,6 +166,7 @@ async def test_a_key_that_cant_be_read_stops_the_run_before_it_starts(
         rows = await running.platform.connections.search(transaction, "default", None, actor=SYSTEM)
         sealed = {row.id: row for row in rows}
         sealed[first["id"]].sealed_key = sealed[second["id"]].sealed_key
+    await running.platform.connection_mirror.load()
     refused = await run(running, step(first["name"]))
     assert refused.status_code == 503
     assert refused.json()["code"] == "secret_unreadable"
