@@ -14,6 +14,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpcore
 import httpx
@@ -66,6 +67,9 @@ def guarded_client(
         timeout=httpx.Timeout(None, connect=timeouts.connect),
         follow_redirects=False,
         trust_env=False,
+        # One for all workspaces: what a server sets in the call of one is not sent along with
+        # another's.
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
     )
 
 

@@ -153,3 +153,12 @@ async def test_tls_goes_by_the_name(
         else:
             with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
                 await fetched(LISTED, Resolver(["127.0.0.1"]), url)
+
+
+async def test_no_cookie_is_kept_for_the_next_call(vendor: FakeVendor) -> None:
+    vendor.answers(Answer.of_json({}, set_cookie="session=of-another-workspace; Path=/"))
+    async with guarded_client(AddressPolicy(allow_loopback=True), Timeouts()) as client:
+        for _ in range(2):
+            assert (await client.get(vendor.url)).headers["set-cookie"]
+    assert len(vendor.requests) == 2
+    assert "cookie" not in vendor.seen.headers
