@@ -1,6 +1,7 @@
 """The real servers that several parts of the suite share; each is started once a session."""
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from harness.engine import engine
@@ -8,6 +9,17 @@ from harness.postgres import postgres
 from harness.prefect_server import prefect_server
 
 __all__ = ["engine", "postgres", "prefect_server"]
+
+# structlog's own default draws a traceback in colours, which takes a second.
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso"),
+        structlog.processors.format_exc_info,
+        structlog.processors.JSONRenderer(),
+    ]
+)
 
 # A busy machine is slow, which says nothing about the code: no example fails for its time.
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])

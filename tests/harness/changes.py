@@ -221,8 +221,9 @@ async def _run_workflow(platform: RunningPlatform) -> Call:
 
 @row("POST", "/api/playground/run")
 async def _run_playground(_platform: RunningPlatform) -> Call:
-    """As a run of a workflow, it changes nothing that others see."""
-    return Call("/api/playground/run", {"content": "Hello", "api_key": STEP_SECRET})
+    """As a run of a workflow, it changes nothing that others see. Here the provider fails."""
+    body = {"content": "Hello", "model": "mock-fail-overloaded", "api_key": STEP_SECRET}
+    return Call("/api/playground/run", body, status=502)
 
 
 @row("POST", "/api/agents", "create")

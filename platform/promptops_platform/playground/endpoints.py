@@ -14,13 +14,13 @@ from promptops_platform.access.permissions import Permission
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.errors import ProviderFailed
 from promptops_platform.http.declared_errors import may_answer
-from promptops_platform.http.envelope import Data
 from promptops_platform.http.event_stream import ServerEvent, event_stream, wants_events
 from promptops_platform.playground.asking import Asker
 from promptops_platform.playground.schemas import (
     EXAMPLE_STREAM,
     PlaygroundAnswer,
     PlaygroundRun,
+    ProviderNames,
 )
 from promptops_platform.playground.service import PlaygroundService
 from promptops_platform.providers.service import ProviderService
@@ -40,11 +40,11 @@ STREAMED: dict[int | str, dict[str, Any]] = {
 async def playground_providers(
     request: Request,
     actor: Actor = permits(Permission.PLAYGROUND_RUN),
-) -> Data[list[str]]:
+) -> ProviderNames:
     """What may be given as `provider`: the built-in ones, then the stored connections."""
     providers: ProviderService = request.app.state.providers
     grants: Grants = request.app.state.grants
-    return Data(data=providers.names(grants.readable(actor)))
+    return ProviderNames(data=providers.names(grants.readable(actor)))
 
 
 def _service(request: Request) -> PlaygroundService:

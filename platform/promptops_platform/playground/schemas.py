@@ -13,6 +13,14 @@ from promptops_platform.text import Content, Json, JsonObject, OptionalLine
 MOST_FALLBACKS = 5
 
 
+class ProviderNames(BaseModel):
+    """The built-in providers in the contract's order, then the stored connections."""
+
+    model_config = example(data=["mock", "openai", "claude", "ollama", "gemini", "team-llm"])
+
+    data: list[str]
+
+
 class ModelChoice(BaseModel):
     """Another model to ask when the one before it can't answer."""
 
