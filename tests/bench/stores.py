@@ -31,6 +31,9 @@ RARE_WORDS = [f"quagga{letter}" for letter in "abcdefgh"]
 TAGS = [f"tag{number}" for number in range(30)]
 CATEGORIES = [f"category{number}" for number in range(20)]
 ENVIRONMENTS = ("dev", "test", "prod")
+# Category and tag of every fifteenth prompt, all of them in `prod`: a page is full in any size.
+COMMON = "common"
+COMMON_EVERY = 15
 START = datetime(2026, 1, 1, tzinfo=UTC)
 COLUMNS = tuple(column.key for column in PromptRow.__mapper__.column_attrs)
 
@@ -117,6 +120,9 @@ def _prompts(number: int) -> Iterator[PromptRow]:
     for n in range(number):
         texts = chance.choices(words, k=40) + ["Assistant {{question}}"] * (n % 2)
         texts += [word for at, word in enumerate(RARE_WORDS) if n % share == at]
+        category, tags = chance.choice(CATEGORIES), chance.sample(TAGS, 2)
+        if n % COMMON_EVERY == COMMON_EVERY - 1:
+            category, tags = COMMON, [COMMON, tags[0]]
         yield PromptRow(
             id=f"{chance.getrandbits(128):032x}",
             workspace_id=DEFAULT_WORKSPACE,
@@ -125,8 +131,8 @@ def _prompts(number: int) -> Iterator[PromptRow]:
             content=" ".join(texts),
             version="v1",
             env=ENVIRONMENTS[n % 3],
-            category=chance.choice(CATEGORIES),
-            tags=", ".join(chance.sample(TAGS, 2)),
+            category=category,
+            tags=", ".join(tags),
             model="m",
             kind="text",
             messages=[],

@@ -102,6 +102,7 @@ class _Run:
         self.completion: Completion | None = None
         self.first_token_ms: int | None = None
         self._question = question
+        self._clock = clock
         self._began = time.perf_counter()
         self._latency_ms = 0
         self._pieces: list[str] = []
@@ -150,6 +151,8 @@ class _Run:
             output=done.text if done else "".join(self._pieces) or None,
             error=error,
             first_token_ms=self.first_token_ms,
+            # It is written a moment later.
+            ended_at=self._clock.now(),
         )
 
     def answered(self) -> PlaygroundAnswer:

@@ -57,7 +57,8 @@ class NewRun:
 
 @dataclass(frozen=True, slots=True)
 class ModelCall:
-    """The one model call of a run that is no flow, and how it ended: with an `error` it failed.
+    """The one model call of a run that is no flow, and how it ended, by default just now: with an
+    `error` it failed.
 
     `first_token_ms` is from the start of the run, for an answer that was streamed.
     """
@@ -70,6 +71,7 @@ class ModelCall:
     output: str | None = None
     error: str | None = None
     first_token_ms: int | None = None
+    ended_at: datetime | None = None
 
 
 class RunLog:
@@ -126,7 +128,7 @@ class RunLog:
 
     async def record_call(self, transaction: Transaction, run: NewRun, call: ModelCall) -> None:
         """Record a run that has ended and is one model call, which becomes its only step."""
-        row, now = await self._row(run), self._clock.now()
+        row, ended_at = await self._row(run), call.ended_at or self._clock.now()
         row.first_token_ms = call.first_token_ms
         failed = call.error is not None
         finished = StepFinished(
@@ -135,7 +137,7 @@ class RunLog:
             type="model",
             state="Failed" if failed else "Completed",
             started_at=row.created_at.isoformat(),
-            duration_ms=_milliseconds(row.created_at, now),
+            duration_ms=_milliseconds(row.created_at, ended_at),
             attempts=1,
             **{name: getattr(call, name) for name in CALL_FIELDS},
         )
@@ -147,7 +149,13 @@ class RunLog:
             return
         status = "error" if failed else "ok"
         self._end(
-            transaction, row, [step], status, output=step.output or "", error=step.error or ""
+            transaction,
+            row,
+            [step],
+            status,
+            output=step.output or "",
+            error=step.error or "",
+            ended_at=ended_at,
         )
         transaction.session.add_all([row, step])
 
@@ -266,7 +274,15 @@ class RunLog:
         self, transaction: Transaction, row: RunRow, status: str, *, output: str, error: str
     ) -> None:
         steps = await repository.steps(transaction.session, row.id)
-        self._end(transaction, row, steps, status, output=output, error=error)
+        self._end(
+            transaction,
+            row,
+            steps,
+            status,
+            output=output,
+            error=error,
+            ended_at=self._clock.now(),
+        )
 
     def _end(
         self,
@@ -277,6 +293,7 @@ class RunLog:
         *,
         output: str,
         error: str,
+        ended_at: datetime,
     ) -> None:
         for step in steps:
             if step.provider:
@@ -288,9 +305,8 @@ class RunLog:
         costs = [step.cost_nanos for step in steps]
         row.cost_nanos = None if None in costs else sum(filter(None, costs))
         row.usage_estimated = any(step.usage_estimated for step in steps)
-        now = self._clock.now()
         row.status, row.output, row.error = status, output, error
-        row.finished_at, row.latency_ms = now, _milliseconds(row.created_at, now)
+        row.finished_at, row.latency_ms = ended_at, _milliseconds(row.created_at, ended_at)
         self._add_up(transaction, row, steps)
 
         async def tell() -> None:

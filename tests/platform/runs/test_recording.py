@@ -71,7 +71,9 @@ async def test_a_call_is_logged_whole(
             stop_reason="end",
             input="Hello Ada",
             first_token_ms=321,
+            ended_at=clock.now(),
         )
+        clock.advance(timedelta(milliseconds=50))
         await record(platform, run, call)
         found = await detail(platform, run.id)
         assert found["inputs"] == run.inputs
