@@ -40,6 +40,7 @@ from promptops_platform.http.cross_origin import CrossOrigin
 from promptops_platform.http.error_answers import install_error_answers
 from promptops_platform.http.request_body import RequestBody
 from promptops_platform.http.request_context import RequestContext
+from promptops_platform.ids import new_id
 from promptops_platform.openapi import endpoints as openapi_endpoints
 from promptops_platform.openapi.schema import describe
 from promptops_platform.prompts import endpoints as prompts_endpoints
@@ -48,12 +49,17 @@ from promptops_platform.prompts.holding import PromptHolding
 from promptops_platform.prompts.promotion import Promotion
 from promptops_platform.prompts.service import PromptService
 from promptops_platform.realtime import endpoints as realtime_endpoints
+from promptops_platform.realtime.environments import EnvironmentAnswers
 from promptops_platform.realtime.fetch import PATH as FETCH_PATH
 from promptops_platform.realtime.fetch import FetchEndpoint
 from promptops_platform.realtime.fetch_description import FETCH_DESCRIPTION
 from promptops_platform.realtime.hub import Hub
+from promptops_platform.realtime.live_clients import LiveClients
+from promptops_platform.realtime.missed import Resumption
+from promptops_platform.realtime.reports import Reports
 from promptops_platform.realtime.snapshot import Snapshot
 from promptops_platform.realtime.socket import WatchEndpoint
+from promptops_platform.realtime.view import Sight
 from promptops_platform.rollouts import endpoints as rollouts_endpoints
 from promptops_platform.rollouts.audit import RolloutAudit
 from promptops_platform.rollouts.ending import RolloutEnding
@@ -105,7 +111,9 @@ ROOMS = (
     "runs",
     "executor",
     "audit",
-    "hub",
+    "live_clients",
+    "feed",
+    "environment_answers",
 )
 
 
@@ -185,11 +193,25 @@ class Platform:
         )
         self._compose_holdings()
         self.snapshot = Snapshot(self.database, self.prompts, self.rollouts, grants)
-        self.hub = Hub(self.snapshot, self.authenticator, grants)
-        self.watch = WatchEndpoint(self.hub, self.authenticator, clock)
-        # In this order: an event goes out when its change can already be fetched.
-        for consumer in (self.credentials, self.grants, self.snapshot, self.hub):
+        self._compose_realtime(clock)
+
+    def _compose_realtime(self, clock: Clock) -> None:
+        sight = Sight(self.snapshot, self.grants)
+        self.environment_answers = EnvironmentAnswers(self.snapshot, self.grants, self.feed)
+        self.hub = Hub(self.snapshot, self.authenticator, sight)
+        self.reports = Reports(clock)
+        self.replica = new_id()
+        self.live_clients = LiveClients(self.hub, self.grants, clock, self.replica)
+        self.watch = WatchEndpoint(
+            self.hub,
+            resumption=Resumption(self.feed, self.hub, sight),
+            reports=self.reports,
+            authenticator=self.authenticator,
+            clock=clock,
+        )
+        for consumer in (self.credentials, self.grants, self.snapshot):
             self.feed.add(consumer)
+        self.feed.announce_to(self.hub)
 
     def _compose_access(self, clock: Clock) -> None:
         lifetime = timedelta(hours=self.settings.session_hours)
@@ -312,13 +334,20 @@ def asgi(platform: Platform) -> ASGIApp:
         Gate(RequestBody(api, limit=settings.max_body_bytes), platform.authenticator),
         snapshot=platform.snapshot,
         authenticator=platform.authenticator,
+        feed=platform.feed,
     )
     cors = CrossOrigin(
         fetch,
         allow_origins=settings.origins,
         allow_methods=["*"],
         allow_headers=["*"],
-        expose_headers=["etag", "x-request-id", "retry-after"],
+        expose_headers=[
+            "etag",
+            "x-request-id",
+            "retry-after",
+            "x-promptops-revision",
+            "x-promptops-epoch",
+        ],
     )
     return RequestContext(AllowedHosts(cors, settings.hosts), quiet=_is_fetch)
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from promptops_platform.access.permissions import Permission
-from promptops_platform.realtime.fetch import LONGEST_SUBJECT
+from promptops_platform.realtime.query import LONGEST_SUBJECT
 
 _ETAG = {
     "description": "Names this answer; send it back as If-None-Match.",

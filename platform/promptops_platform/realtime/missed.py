@@ -1,0 +1,75 @@
+"""What a client that resumes has missed."""
+
+import asyncio
+
+from promptops_platform.changes.feed import Feed
+from promptops_platform.realtime import messages
+from promptops_platform.realtime.hub import Hub
+from promptops_platform.realtime.view import Sight
+from promptops_platform.realtime.watch import Follower
+
+# After a restart all clients come at once: so many read the feed at a time.
+READS_AT_ONCE = 2
+# A client that is told what it missed must have read a part of it in this time.
+DRAIN_SECONDS = 10.0
+# Such a part waits in memory for a client that does not read.
+BATCH = 200
+# How long a client that is ahead of this replica waits for it.
+AHEAD_SECONDS = 2.0
+
+
+class Resumption:
+    """Takes a follower from its `since` to the present, without gap, repeat or disorder."""
+
+    def __init__(self, feed: Feed, hub: Hub, sight: Sight) -> None:
+        self._feed = feed
+        self._hub = hub
+        self._sight = sight
+        self._reading = asyncio.Semaphore(READS_AT_ONCE)
+
+    def greet(self, follower: Follower, epoch: str | None) -> bool:
+        """Say hello; whether something is left to `tell`."""
+        hub, since = self._hub, follower.position
+        revision = max(hub.revision, since)
+        follower.send(messages.hello(hub.epoch, revision, hub.heartbeat_seconds))
+        if (epoch or "") != hub.epoch:
+            hub.resync(follower)
+            return False
+        follower.applied = since
+        return since != hub.revision or not hub.go_live(follower)
+
+    async def tell(self, follower: Follower) -> None:
+        """Tell what was missed, and leave the rest to the hub; raises DatabaseUnavailable."""
+        since = follower.position
+        if since > self._hub.revision and not await self._exists(since):
+            self._hub.resync(follower)
+        while not self._hub.go_live(follower) and await self._tell_batch(follower):
+            pass
+
+    async def _exists(self, since: int) -> bool:
+        """Whether there is such a revision: another replica may be ahead of this one."""
+        return (
+            await self._feed.reached(since, AHEAD_SECONDS)
+            # It can't know, or is late: everything committed was not applied here since then.
+            or self._feed.seconds_behind > AHEAD_SECONDS
+        )
+
+    async def _tell_batch(self, follower: Follower) -> bool:
+        """Whether there may be more to tell."""
+        async with self._reading:
+            changes = await self._feed.missed(follower.position, self._hub.revision, BATCH)
+        if follower.is_live:
+            # Meanwhile what it may see has changed.
+            return False
+        if changes is None:
+            self._hub.resync(follower)
+            return False
+        for each in changes:
+            shown = self._sight.shown(follower.view, each.change)
+            if shown is not None:
+                follower.send(messages.numbered_event(each.revision, shown))
+        follower.position = changes[-1].revision
+        if not await follower.connection.drained(DRAIN_SECONDS):
+            follower.cut()
+            return False
+        return True
