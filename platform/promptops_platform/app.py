@@ -28,6 +28,7 @@ from promptops_platform.audit import endpoints as audit_endpoints
 from promptops_platform.audit.service import AuditTrail
 from promptops_platform.changes.feed import Feed
 from promptops_platform.changes.notifications import Notifications
+from promptops_platform.changes.replicas import Replicas
 from promptops_platform.changes.service import ChangeLog
 from promptops_platform.clock import Clock, SystemClock
 from promptops_platform.data_folder import instance_id
@@ -40,7 +41,6 @@ from promptops_platform.http.cross_origin import CrossOrigin
 from promptops_platform.http.error_answers import install_error_answers
 from promptops_platform.http.request_body import RequestBody
 from promptops_platform.http.request_context import RequestContext
-from promptops_platform.ids import new_id
 from promptops_platform.openapi import endpoints as openapi_endpoints
 from promptops_platform.openapi.schema import describe
 from promptops_platform.prompts import endpoints as prompts_endpoints
@@ -56,6 +56,7 @@ from promptops_platform.realtime.fetch_description import FETCH_DESCRIPTION
 from promptops_platform.realtime.hub import Hub
 from promptops_platform.realtime.live_clients import LiveClients
 from promptops_platform.realtime.missed import Resumption
+from promptops_platform.realtime.presence import Presence
 from promptops_platform.realtime.reports import Reports
 from promptops_platform.realtime.snapshot import Snapshot
 from promptops_platform.realtime.socket import WatchEndpoint
@@ -112,6 +113,7 @@ ROOMS = (
     "executor",
     "audit",
     "live_clients",
+    "changes",
     "feed",
     "environment_answers",
 )
@@ -131,8 +133,9 @@ class Platform:
         self._prepared = self._started = False
         self.database = Database(settings.registry)
         self.feed = Feed(self.database, clock)
+        self.replicas = Replicas(self.database, self.feed)
         self.notifications = (
-            Notifications(settings.registry, self.feed)
+            Notifications(settings.registry, self.feed, self.replicas)
             if isinstance(settings.registry, PostgresUrl)
             else None
         )
@@ -198,10 +201,19 @@ class Platform:
     def _compose_realtime(self, clock: Clock) -> None:
         sight = Sight(self.snapshot, self.grants)
         self.environment_answers = EnvironmentAnswers(self.snapshot, self.grants, self.feed)
-        self.hub = Hub(self.snapshot, self.authenticator, sight)
+        self.hub = Hub(self.snapshot, self.authenticator, sight, self.replicas)
         self.reports = Reports(clock)
-        self.replica = new_id()
-        self.live_clients = LiveClients(self.hub, self.grants, clock, self.replica)
+        self.presence = Presence(self.database, self.replicas, self.hub, sight)
+        self.live_clients = LiveClients(
+            database=self.database,
+            grants=self.grants,
+            snapshot=self.snapshot,
+            replicas=self.replicas,
+            hub=self.hub,
+            presence=self.presence,
+            reports=self.reports,
+            clock=clock,
+        )
         self.watch = WatchEndpoint(
             self.hub,
             resumption=Resumption(self.feed, self.hub, sight),
@@ -211,6 +223,7 @@ class Platform:
         )
         for consumer in (self.credentials, self.grants, self.snapshot):
             self.feed.add(consumer)
+        self.feed.announce_to(self.replicas)
         self.feed.announce_to(self.hub)
 
     def _compose_access(self, clock: Clock) -> None:
@@ -305,7 +318,9 @@ class Platform:
             return
         self._started = True
         await self.feed.start()
+        await self.replicas.start()
         self.hub.start()
+        self.presence.start()
         self.uses.start()
         if self.notifications is not None:
             self.notifications.start()
@@ -313,8 +328,10 @@ class Platform:
     async def stop(self) -> None:
         """Let the runs end, then let go of everything. Harmless when repeated."""
         await self.executor.drain(self.settings.drain_seconds)
+        await self.presence.stop()
         await self.hub.stop()
         await self.uses.stop()
+        await self.replicas.stop()
         if self.notifications is not None:
             await self.notifications.stop()
         await self.feed.stop()

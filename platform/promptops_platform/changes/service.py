@@ -34,6 +34,11 @@ class ChangeLog:
             pending = transaction.notes[self] = _Pending(self, transaction)
         pending.changes.append(change)
 
+    def revision_of(self, transaction: Transaction) -> int:
+        """The revision of the last change of a transaction that is committed."""
+        pending: _Pending = transaction.notes[self]
+        return pending.revision
+
     async def _write(self, transaction: Transaction, pending: "_Pending") -> None:
         await transaction.session.flush()
         pending.revision = await repository.append(

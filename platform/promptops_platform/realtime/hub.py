@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 import structlog
 
 from promptops_platform.access.authentication import Authenticator
+from promptops_platform.changes.replicas import Replicas
 from promptops_platform.changes.schemas import Change, NumberedChange
 from promptops_platform.realtime import messages
 from promptops_platform.realtime.beats import Wheel
+from promptops_platform.realtime.replica_order import ReplicaOrder
 from promptops_platform.realtime.snapshot import Snapshot
 from promptops_platform.realtime.view import Scope, Sight, View
 from promptops_platform.realtime.watch import Follower, Watch
@@ -47,16 +49,21 @@ class Hub:
     """All watching connections of this process. It announces what the feed's consumers have
     applied, so that an event goes out when its change is already visible to a fetch."""
 
-    def __init__(self, snapshot: Snapshot, authenticator: Authenticator, sight: Sight) -> None:
+    def __init__(
+        self, snapshot: Snapshot, authenticator: Authenticator, sight: Sight, replicas: Replicas
+    ) -> None:
         self._snapshot = snapshot
         self._sight = sight
         self._authenticator = authenticator
+        self._order = ReplicaOrder(replicas, self._deliver)
         self._crowds: dict[View, Crowd] = {}
         self._pings: Wheel[Watch] = Wheel(round(PING_SECONDS / TICK_SECONDS))
         self._heartbeats: Wheel[Follower] = Wheel(round(HEARTBEAT_EVERY / TICK_SECONDS))
+        # Ids of those that are new or say something new of themselves.
+        self._changed: set[str] = set()
         self._ticking: asyncio.Task[None] | None = None
         # Nobody changes crowds while these are told something: they would miss it.
-        self._is_telling = False
+        self._telling = 0
         self.heartbeat_seconds = HEARTBEAT_SECONDS
         self.epoch = ""
         # Up to where changes are being told, and up to where everybody has been told.
@@ -65,12 +72,14 @@ class Hub:
     def start(self) -> None:
         """Begin to send signs of life, and to end the watches whose session has ended."""
         self._ticking = asyncio.create_task(self._tick_forever(), name="watch-ticks")
+        self._order.start()
 
     async def stop(self) -> None:
         """Stop that."""
         if self._ticking is not None:
             self._ticking.cancel()
             await asyncio.wait([self._ticking])
+        await self._order.stop()
 
     def add(self, watch: Watch | Follower) -> None:
         """Begin to send to it; a follower is told what it has missed before it is live."""
@@ -83,6 +92,7 @@ class Hub:
     def remove(self, watch: Watch | Follower) -> None:
         """Stop sending to it."""
         self._leave(watch)
+        self._changed.discard(watch.client.id)
         if isinstance(watch, Watch):
             self._pings.remove(watch)
         else:
@@ -92,6 +102,15 @@ class Hub:
         """All that watch."""
         for crowd in self._crowds.values():
             yield from crowd
+
+    def note_change(self, watch: Watch | Follower) -> None:
+        """It has said something new of itself."""
+        self._changed.add(watch.client.id)
+
+    def take_changed(self) -> set[str]:
+        """Ids of the connections that are new or have changed since the last call."""
+        changed, self._changed = self._changed, set()
+        return changed
 
     def flush(self, watch: Watch) -> None:
         """Send what waits for it: what is gone meanwhile can't be fetched any more."""
@@ -107,6 +126,7 @@ class Hub:
         """Have it fetch anew whatever it holds, and tell it what happens from now on."""
         follower.position, follower.is_live = self.revision, True
         follower.applied = None
+        self.note_change(follower)
         follower.send(messages.resync(self.epoch, self.revision))
 
     async def reloaded(self, revision: int, epoch: str) -> None:
@@ -123,15 +143,23 @@ class Hub:
         self.revision = changes[-1].revision
         # Before the events: who has lost a right since is not told of what it covered.
         self._review()
-        self._is_telling = True
+        self._telling += 1
         try:
             for each in changes:
                 await self._tell_followers(each)
             self.told = self.revision
+        finally:
+            self._telling -= 1
+        await self._order.submit(changes)
+
+    async def _deliver(self, changes: Sequence[NumberedChange]) -> None:
+        """Tell those who can't ask for a revision, once every replica serves it."""
+        self._telling += 1
+        try:
             for each in changes:
                 await self._tell_watches(each.change)
         finally:
-            self._is_telling = False
+            self._telling -= 1
 
     async def _tell_followers(self, numbered: NumberedChange) -> None:
         encoded: dict[Change, bytes] = {}
@@ -174,7 +202,7 @@ class Hub:
             await asyncio.sleep(TICK_SECONDS)
             ticks += 1
             try:
-                if ticks % SWEEP_TICKS == 0 and not self._is_telling:
+                if ticks % SWEEP_TICKS == 0 and not self._telling:
                     self._review()
                 self._beat()
             except Exception:
@@ -218,6 +246,7 @@ class Hub:
                     self._join(watch)
 
     def _join(self, watch: Watch | Follower) -> None:
+        self.note_change(watch)
         crowd = self._crowds.get(watch.view)
         if crowd is None:
             crowd = self._crowds[watch.view] = Crowd(self._sight.scope(watch.view))

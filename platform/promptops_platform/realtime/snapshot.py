@@ -108,6 +108,11 @@ class Snapshot:
             return next((each for each in entries if each.workspace_id == wanted), None)
         return _first(entries, self._grants.readable(actor))
 
+    def first(self, env: str, key: str, readable: frozenset[str] | None) -> Entry | None:
+        """The answer for `key` to who may read these workspaces; None is all."""
+        entries = self._entries.get((env, key))
+        return None if entries is None else _first(entries, readable)
+
     def environment(self, env: str, readable: frozenset[str] | None) -> list[tuple[str, Entry]]:
         """What a fetch answers for each key, by key, to who may read these workspaces; None is
         all."""

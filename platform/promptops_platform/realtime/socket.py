@@ -65,7 +65,7 @@ class WatchEndpoint:
                 JSONResponse(error.body(), status_code=error.status)
             )
             return
-        view = View(actor, query.get("workspace") or None, client.namespace)
+        view = View(actor, _name(query.get("workspace")) or None, client.namespace)
         connection: WatchConnection = scope["extensions"][EXTENSION]
         watch: Watch | Follower
         if since is None:
@@ -122,6 +122,7 @@ class WatchEndpoint:
         try:
             while (text := await _next(websocket)) is not None:
                 self._reports.hear(follower, _decoded(text))
+                self._hub.note_change(follower)
         finally:
             if telling is not None:
                 telling.cancel()

@@ -51,6 +51,13 @@ class Sight:
             return ("one", self._grants.find(view.actor, view.named))
         return ("readable", self._grants.readable(view.actor))
 
+    def readable(self, view: View) -> frozenset[str] | None:
+        """The workspaces whose prompts it may fetch; None for all."""
+        if not view.named:
+            return self._grants.readable(view.actor)
+        found = self._grants.find(view.actor, view.named)
+        return frozenset(() if found is None else (found,))
+
     def concerns(self, view: View, change: Change) -> bool:
         """Whether the change is of what would be fetched now: not of a prompt that is gone
         meanwhile, or that another workspace's hides."""
