@@ -1,6 +1,7 @@
 """What a client that resumes has missed."""
 
 import asyncio
+import time
 
 from promptops_platform.changes.feed import Feed
 from promptops_platform.realtime import messages
@@ -47,12 +48,12 @@ class Resumption:
             pass
 
     async def _exists(self, since: int) -> bool:
-        """Whether there is such a revision: another replica may be ahead of this one."""
-        return (
-            await self._feed.reached(since, AHEAD_SECONDS)
-            # It can't know, or is late: everything committed was not applied here since then.
-            or self._feed.seconds_behind > AHEAD_SECONDS
-        )
+        """Whether there is such a revision: another replica may be ahead of this one. A replica
+        that is late, or can't reach the database, does not know, and believes it."""
+        asked_at = time.monotonic()
+        await self._feed.poll_now(AHEAD_SECONDS)
+        is_current = self._feed.seconds_behind <= time.monotonic() - asked_at
+        return self._feed.applied >= since or not is_current
 
     async def _tell_batch(self, follower: Follower) -> bool:
         """Whether there may be more to tell."""

@@ -56,11 +56,14 @@ async def edit(platform: RunningPlatform, prompt: dict[str, Any], **fields: Any)
 async def closed(connection: ClientConnection) -> int:
     """The code with which the server closes."""
     with pytest.raises(ConnectionClosed) as ended:
-        async with asyncio.timeout(15):
-            while True:
-                await connection.recv()
+        await asyncio.wait_for(_read(connection), 15)
     assert ended.value.rcvd is not None
     return ended.value.rcvd.code
+
+
+async def _read(connection: ClientConnection) -> None:
+    while True:
+        await connection.recv()
 
 
 async def test_what_was_missed_comes_first_then_what_happens(platform: RunningPlatform) -> None:
@@ -201,15 +204,14 @@ async def test_a_heartbeat_says_that_everything_was_sent(
     database_kind: DatabaseKind, postgres: Postgres, data_folder: Path
 ) -> None:
     settings = await new_settings(database_kind, postgres, data_folder)
-    async with running_platform(settings) as platform:
-        async with following(platform) as follower:
-            await platform.create(env="test")
-            revision = platform.platform.feed.applied
-            async with asyncio.timeout(follower.hello["heartbeat_seconds"]):
-                heartbeat = json.loads(await follower.connection.recv())
-            assert heartbeat["type"] == "heartbeat"
-            assert heartbeat["revision"] <= revision
-            assert list(heartbeat) == ["type", "revision"]
+    async with running_platform(settings) as platform, following(platform) as follower:
+        await platform.create(env="test")
+        revision = platform.platform.feed.applied
+        async with asyncio.timeout(follower.hello["heartbeat_seconds"]):
+            heartbeat = json.loads(await follower.connection.recv())
+        assert heartbeat["type"] == "heartbeat"
+        assert heartbeat["revision"] <= revision
+        assert list(heartbeat) == ["type", "revision"]
 
 
 async def test_a_watch_ends_with_its_key(platform: RunningPlatform) -> None:
