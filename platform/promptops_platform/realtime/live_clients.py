@@ -1,6 +1,7 @@
 """Who watches, on all replicas, and who of them has applied a change."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Iterable
 from datetime import datetime
@@ -69,21 +70,17 @@ class LiveClients:
         who report nothing are not waited for."""
         end = time.monotonic() + seconds
         while True:
+            # Before they are looked at: no report falls between the two.
+            news = self._reports.news
             rows = await self._holders(published)
             if not any(_is_behind(each, published.revision) for each in rows):
                 break
             if (left := end - time.monotonic()) <= 0:
                 break
-            await self._news(left)
+            with contextlib.suppress(TimeoutError):
+                most = LOOK_SECONDS if self._replicas.others else left
+                await asyncio.wait_for(news.wait(), min(left, most))
         return self._counted(rows, published.revision, actor)
-
-    async def _news(self, seconds: float) -> None:
-        if self._replicas.others:
-            seconds = min(seconds, LOOK_SECONDS)
-        try:
-            await asyncio.wait_for(self._reports.news(), seconds)
-        except TimeoutError:
-            return
 
     async def _holders(self, published: Published) -> list[Row]:
         """Those who watch the environment, hold the key, and fetch this prompt under it."""

@@ -23,7 +23,8 @@ class Reports:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._known: OrderedDict[frozenset[str], frozenset[str]] = OrderedDict()
-        self._news = asyncio.Event()
+        # Set, and replaced, with the next report of an applied revision.
+        self.news = asyncio.Event()
 
     def hear(self, follower: Follower, message: dict[str, Any]) -> None:
         """Take a report; what is none, or of a kind that is not known, is passed over."""
@@ -33,17 +34,13 @@ class Reports:
         elif kind == "holding":
             self._holding(follower, message.get("keys"))
 
-    async def news(self) -> None:
-        """Wait for the next report of an applied revision."""
-        await self._news.wait()
-
     def _applied(self, follower: Follower, revision: object) -> None:
         if type(revision) is not int or not 0 <= revision <= LARGEST_REVISION:
             return
         follower.applied = max(revision, follower.applied or 0)
         follower.reported_at = self._clock.now()
-        self._news.set()
-        self._news = asyncio.Event()
+        self.news.set()
+        self.news = asyncio.Event()
 
     def _holding(self, follower: Follower, keys: object) -> None:
         if not isinstance(keys, list) or not all(

@@ -160,10 +160,11 @@ async def test_a_publish_waits_for_the_clients_of_all_replicas(
 
 
 async def everywhere(replicas: list[RunningPlatform]) -> None:
-    """Wait until each has applied what the first one has."""
+    """Wait until each has applied, and told, what the first one has."""
     revision = replicas[0].platform.feed.applied
     for each in replicas:
         assert await each.platform.feed.catch_up(revision, 5)
+        await until(lambda each=each: not each.platform.hub._order._held)
 
 
 async def stop_following(replica: RunningPlatform) -> None:

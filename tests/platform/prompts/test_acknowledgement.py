@@ -24,9 +24,10 @@ def test_milliseconds_and_seconds_mean_the_same(milliseconds: int) -> None:
 @given(st.text() | st.from_regex(r"-?\d*[.,]?\d*(ms|s|m)?", fullmatch=True))
 def test_what_is_no_time_up_to_thirty_seconds_is_refused(text: str) -> None:
     try:
-        assert 0 <= wait_seconds(text) <= LONGEST_WAIT_SECONDS
-    except BadRequest as error:
-        assert "wait" in error.sentence
+        seconds = wait_seconds(text)
+    except BadRequest:
+        return
+    assert 0 <= seconds <= LONGEST_WAIT_SECONDS
 
 
 @pytest.mark.parametrize("wait", ["5", "31s", "30001ms", "-1s", "1m", "inf"])

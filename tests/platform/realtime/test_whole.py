@@ -209,7 +209,7 @@ async def test_a_large_snapshot_comes_whole(
     """Of many chunks, read by somebody who is slower than the server."""
     settings = await new_settings(database_kind, postgres, data_folder)
     async with running_platform(settings) as platform:
-        text = "x" * 400_000
+        text = "x" * 250_000
         prompts = [await platform.create(env="prod", content=text) for _ in range(12)]
         assert sent_keys(await snapshot(platform)) == sorted(each["key"] for each in prompts)
         sent(await platform.http.put(f"/api/prompts/{prompts[0]['id']}", json={"content": "y"}))
