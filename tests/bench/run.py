@@ -1,5 +1,5 @@
 """The benchmarks: `run.py [--strict] [fetch] [run] [isolation] [memory] [start] [registry]
-[audit_page] [mixed]`.
+[audit_page] [mixed] [unchanged] [delivery] [idle]`.
 
 Each measures its subject and its baseline in turn within one run, because figures of a shared
 machine compare only then.
@@ -15,7 +15,17 @@ import uvloop
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from bench import audit_page, fetch_rate, isolation, memory, mixed, registry, run_time, start_up
+from bench import (
+    audit_page,
+    delivery,
+    fetch_rate,
+    isolation,
+    memory,
+    mixed,
+    registry,
+    run_time,
+    start_up,
+)
 from bench.figures import Result
 
 BENCHMARKS: dict[str, Callable[[], Coroutine[Any, Any, Result]]] = {
@@ -27,6 +37,9 @@ BENCHMARKS: dict[str, Callable[[], Coroutine[Any, Any, Result]]] = {
     "registry": registry.measure,
     "audit_page": audit_page.measure,
     "mixed": mixed.measure,
+    "unchanged": fetch_rate.unchanged,
+    "delivery": delivery.delivery,
+    "idle": delivery.idle,
 }
 
 
