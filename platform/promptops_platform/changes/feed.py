@@ -68,6 +68,8 @@ class Feed:
         self._read_seconds = READ_SECONDS
         # When everything that was committed then had been applied here.
         self._current_at = -math.inf
+        # Changes that this process has committed, by revision: they need not be read again.
+        self._own: dict[int, NumberedChange] = {}
         self.applied = self.seen = 0
         self.epoch = ""
 
@@ -109,6 +111,11 @@ class Feed:
                     await self._progress.wait()
         except TimeoutError:
             log.warning("feed_lags", applied=self.applied)
+
+    def hand_over(self, changes: Sequence[NumberedChange]) -> None:
+        """Changes that were committed here just now."""
+        if self._task is not None:
+            self._own |= {each.revision: each for each in changes}
 
     def wake(self) -> None:
         """Say that there may be new changes."""
@@ -181,6 +188,9 @@ class Feed:
     async def _step(self) -> bool:
         """Apply one batch; returns whether there may be more."""
         self._woken.clear()
+        if own := self._take_own():
+            await self._apply(own, self.epoch)
+            return True
         read_at = time.monotonic()
         async with asyncio.timeout(self._read_seconds), self._database.read() as transaction:
             revision, epoch = await repository.current(transaction.session)
@@ -194,16 +204,28 @@ class Feed:
             log.warning("feed_reloaded", applied=self.applied, revision=revision, epoch=epoch)
             await self._load()
             return True
-        for consumer in self._consumers if changes else ():
-            await consumer.apply(changes)
         if changes:
-            await self._advance(changes[-1].revision, epoch)
-            for announcer in self._announcers:
-                await announcer.applied(changes)
+            await self._apply(changes, epoch)
         if self.applied < revision:
             return True
         self._current_at = read_at
         return False
+
+    def _take_own(self) -> list[NumberedChange]:
+        """Own changes that are next in the feed; others may have come in between."""
+        found: list[NumberedChange] = []
+        while (each := self._own.pop(self.applied + len(found) + 1, None)) is not None:
+            found.append(each)
+        if not found and self._own:
+            self._own = {name: each for name, each in self._own.items() if name > self.applied}
+        return found
+
+    async def _apply(self, changes: Sequence[NumberedChange], epoch: str) -> None:
+        for consumer in self._consumers:
+            await consumer.apply(changes)
+        await self._advance(changes[-1].revision, epoch)
+        for announcer in self._announcers:
+            await announcer.applied(changes)
 
     def _gap(self, changes: Sequence[NumberedChange], revision: int) -> bool:
         """Whether changes that were never applied here are already pruned."""

@@ -2,7 +2,7 @@
 
 from promptops_platform.changes import repository
 from promptops_platform.changes.feed import Feed
-from promptops_platform.changes.schemas import Change
+from promptops_platform.changes.schemas import Change, NumberedChange
 from promptops_platform.clock import Clock
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.ids import new_id
@@ -46,6 +46,10 @@ class ChangeLog:
         )
 
     async def _apply(self, pending: "_Pending") -> None:
+        first = pending.revision - len(pending.changes) + 1
+        self._feed.hand_over(
+            [NumberedChange(first + index, each) for index, each in enumerate(pending.changes)]
+        )
         await self._feed.catch_up(pending.revision, APPLY_SECONDS)
 
 

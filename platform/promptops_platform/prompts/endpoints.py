@@ -132,14 +132,13 @@ async def publish_prompt(
     changes: ChangeLog = request.app.state.changes
     async with database.write() as transaction:
         version = await service.publish(transaction, body.id, actor=actor, note=body.note or "")
+        if seconds is None:
+            return Publication(data=PromptVersion.of(version))
         row = await service.get(transaction, body.id, actor=actor)
-    data = PromptVersion.of(version)
-    if seconds is None:
-        return Publication(data=data)
     published = Published(row.id, row.env, row.key, changes.revision_of(transaction))
     clients: Acknowledgements = request.app.state.live_clients
     found = await clients.acknowledged(published, seconds, actor=actor)
-    return Publication(data=data, **dict(found))
+    return Publication(data=PromptVersion.of(version), **dict(found))
 
 
 @router.post("/rollback")
