@@ -49,18 +49,11 @@ from promptops_platform.prompts.holding import PromptHolding
 from promptops_platform.prompts.promotion import Promotion
 from promptops_platform.prompts.service import PromptService
 from promptops_platform.realtime import endpoints as realtime_endpoints
-from promptops_platform.realtime.environments import EnvironmentAnswers
+from promptops_platform.realtime.composition import Realtime
 from promptops_platform.realtime.fetch import PATH as FETCH_PATH
 from promptops_platform.realtime.fetch import FetchEndpoint
 from promptops_platform.realtime.fetch_description import FETCH_DESCRIPTION
-from promptops_platform.realtime.hub import Hub
-from promptops_platform.realtime.live_clients import LiveClients
-from promptops_platform.realtime.missed import Resumption
-from promptops_platform.realtime.presence import Presence
-from promptops_platform.realtime.reports import Reports
 from promptops_platform.realtime.snapshot import Snapshot
-from promptops_platform.realtime.socket import WatchEndpoint
-from promptops_platform.realtime.view import Sight
 from promptops_platform.rollouts import endpoints as rollouts_endpoints
 from promptops_platform.rollouts.audit import RolloutAudit
 from promptops_platform.rollouts.ending import RolloutEnding
@@ -199,32 +192,23 @@ class Platform:
         self._compose_realtime(clock)
 
     def _compose_realtime(self, clock: Clock) -> None:
-        sight = Sight(self.snapshot, self.grants)
-        self.environment_answers = EnvironmentAnswers(self.snapshot, self.grants, self.feed)
-        self.hub = Hub(self.snapshot, self.authenticator, sight, self.replicas)
-        self.reports = Reports(clock)
-        self.presence = Presence(self.database, self.replicas, self.hub, sight)
-        self.live_clients = LiveClients(
+        self.realtime = Realtime(
             database=self.database,
-            grants=self.grants,
-            snapshot=self.snapshot,
+            feed=self.feed,
             replicas=self.replicas,
-            hub=self.hub,
-            presence=self.presence,
-            reports=self.reports,
-            clock=clock,
-        )
-        self.watch = WatchEndpoint(
-            self.hub,
-            resumption=Resumption(self.feed, self.hub, sight),
-            reports=self.reports,
+            snapshot=self.snapshot,
             authenticator=self.authenticator,
+            grants=self.grants,
             clock=clock,
         )
+        self.hub = self.realtime.hub
+        self.live_clients = self.realtime.live_clients
+        self.environment_answers = self.realtime.environment_answers
         for consumer in (self.credentials, self.grants, self.snapshot):
             self.feed.add(consumer)
-        self.feed.announce_to(self.replicas)
-        self.feed.announce_to(self.hub)
+        # After the consumers: an event goes out when its change can already be fetched.
+        for announcer in (self.replicas, self.hub):
+            self.feed.announce_to(announcer)
 
     def _compose_access(self, clock: Clock) -> None:
         lifetime = timedelta(hours=self.settings.session_hours)
@@ -319,8 +303,7 @@ class Platform:
         self._started = True
         await self.feed.start()
         await self.replicas.start()
-        self.hub.start()
-        self.presence.start()
+        self.realtime.start()
         self.uses.start()
         if self.notifications is not None:
             self.notifications.start()
@@ -328,8 +311,7 @@ class Platform:
     async def stop(self) -> None:
         """Let the runs end, then let go of everything. Harmless when repeated."""
         await self.executor.drain(self.settings.drain_seconds)
-        await self.presence.stop()
-        await self.hub.stop()
+        await self.realtime.stop()
         await self.uses.stop()
         await self.replicas.stop()
         if self.notifications is not None:
@@ -397,5 +379,5 @@ def _api(platform: Platform) -> FastAPI:
     install_error_answers(api)
     for router in ROUTERS:
         api.include_router(router)
-    api.router.routes.append(WebSocketRoute("/ws", platform.watch))
+    api.router.routes.append(WebSocketRoute("/ws", platform.realtime.watch))
     return api

@@ -147,6 +147,7 @@ class Feed:
 
     async def _load(self) -> None:
         read_at = time.monotonic()
+        self._own.clear()
         # The revision is read first: what is committed while the state loads comes once more.
         async with self._database.read() as transaction:
             revision, epoch = await repository.current(transaction.session)

@@ -103,6 +103,10 @@ class Hub:
         for crowd in self._crowds.values():
             yield from crowd
 
+    def crowds(self) -> list[tuple[View, Crowd]]:
+        """The same by what they see."""
+        return list(self._crowds.items())
+
     def note_change(self, watch: Watch | Follower) -> None:
         """It has said something new of itself."""
         self._changed.add(watch.client.id)

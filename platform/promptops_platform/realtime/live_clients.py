@@ -5,7 +5,9 @@ import contextlib
 import time
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel
 
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.grants import Grants
@@ -19,10 +21,12 @@ from promptops_platform.realtime.presence import Presence
 from promptops_platform.realtime.reports import EVERY_KEY, Reports
 from promptops_platform.realtime.schemas import LiveClient
 from promptops_platform.realtime.snapshot import Snapshot
+from promptops_platform.realtime.view import Sight
 from promptops_platform.realtime.watch import Follower, Watch
 
 # How often the other replicas' table is looked at by somebody who waits; they write every second.
 LOOK_SECONDS = 0.5
+GATHER_SECONDS = 0.05
 MOST_NAMED = 100
 
 Row = dict[str, Any]
@@ -39,6 +43,7 @@ class LiveClients:
         snapshot: Snapshot,
         replicas: Replicas,
         hub: Hub,
+        sight: Sight,
         presence: Presence,
         reports: Reports,
         clock: Clock,
@@ -48,6 +53,7 @@ class LiveClients:
         self._snapshot = snapshot
         self._replicas = replicas
         self._hub = hub
+        self._sight = sight
         self._presence = presence
         self._reports = reports
         self._clock = clock
@@ -72,49 +78,58 @@ class LiveClients:
         while True:
             # Before they are looked at: no report falls between the two.
             news = self._reports.news
-            rows = await self._holders(published)
-            if not any(_is_behind(each, published.revision) for each in rows):
-                break
-            if (left := end - time.monotonic()) <= 0:
+            holders = await self._holders(published)
+            behind = [each for each in holders if each.is_behind(published.revision)]
+            if not behind or (left := end - time.monotonic()) <= 0:
                 break
             with contextlib.suppress(TimeoutError):
                 most = LOOK_SECONDS if self._replicas.others else left
                 await asyncio.wait_for(news.wait(), min(left, most))
-        return self._counted(rows, published.revision, actor)
-
-    async def _holders(self, published: Published) -> list[Row]:
-        """Those who watch the environment, hold the key, and fetch this prompt under it."""
-        env, key = published.env, published.key
-        own = (each for each in self._hub.connections() if _may_hold(each, env, key))
-        rows = [self._presence.row(each) for each in own]
-        if others := self._replicas.others:
-            async with self._database.read() as transaction:
-                found = await repository.holders(transaction.session, others, env, key, EVERY_KEY)
-            rows += [each._asdict() for each in found]
-        return [each for each in rows if self._fetches(each, published)]
-
-    def _fetches(self, row: Row, published: Published) -> bool:
-        readable = row["readable"]
-        found = self._snapshot.first(
-            published.env, published.key, None if readable is None else frozenset(readable)
-        )
-        return found is not None and found.prompt_id == published.prompt_id
-
-    def _counted(self, rows: list[Row], revision: int, actor: Actor) -> Acknowledged:
-        silent = [each for each in rows if _is_silent(each)]
-        behind = [each for each in rows if _is_behind(each, revision)]
+            # Many report at once: they are looked at together.
+            await asyncio.sleep(min(left, GATHER_SECONDS))
+        silent = [each for each in holders if each.is_silent]
         return Acknowledged(
-            acknowledged=len(rows) - len(silent) - len(behind),
-            connected=len(rows),
+            acknowledged=len(holders) - len(silent) - len(behind),
+            connected=len(holders),
             behind=self._named(behind, actor),
             silent=self._named(silent, actor),
         )
 
-    def _named(self, rows: Iterable[Row], actor: Actor) -> list[HoldingClient]:
-        seen = [each for each in rows if self._may_see(actor, each)]
-        names = HoldingClient.model_fields
-        shown = [{**each, "replica": each["replica_id"]} for each in seen[:MOST_NAMED]]
-        return [HoldingClient(**{name: each[name] for name in names}) for each in shown]
+    async def _holders(self, published: Published) -> list["_Holder"]:
+        """Those who watch the environment, hold the key, and fetch this prompt under it."""
+        env, key = published.env, published.key
+        found: list[_Holder] = []
+        for view, crowd in self._hub.crowds():
+            if view.wants(env) and self._fetches(published, self._sight.readable(view)):
+                found += (_Holder(True, None, each) for each in crowd.watches)
+                found += (
+                    _Holder(False, each.applied, each)
+                    for each in crowd.followers
+                    if key in each.keys or EVERY_KEY in each.keys
+                )
+        if others := self._replicas.others:
+            async with self._database.read() as transaction:
+                rows = await repository.holders(transaction.session, others, env, key, EVERY_KEY)
+            for row in rows:
+                readable = None if row.readable is None else frozenset(row.readable)
+                if self._fetches(published, readable):
+                    found.append(_Holder(row.key_count is None, row.revision, row._asdict()))
+        return found
+
+    def _fetches(self, published: Published, readable: frozenset[str] | None) -> bool:
+        found = self._snapshot.first(published.env, published.key, readable)
+        return found is not None and found.prompt_id == published.prompt_id
+
+    def _named(self, holders: Iterable["_Holder"], actor: Actor) -> list[HoldingClient]:
+        """As far as they exist for the caller."""
+        seen: list[HoldingClient] = []
+        for each in holders:
+            row = each.source if isinstance(each.source, dict) else self._presence.row(each.source)
+            if self._may_see(actor, row):
+                seen.append(HoldingClient(**_fields(row, HoldingClient), replica=row["replica_id"]))
+            if len(seen) == MOST_NAMED:
+                break
+        return seen
 
     def _may_see(self, actor: Actor, row: Row) -> bool:
         if row["workspace"] is None:
@@ -130,22 +145,24 @@ class LiveClients:
             else max(0.0, round((now - reported_at).total_seconds(), 3)),
             "keys": row["key_count"],
             "replica": row["replica_id"],
-            "silent": _is_silent(row),
+            "silent": row["key_count"] is None,
         }
-        rest = {name: row[name] for name in LiveClient.model_fields if name not in more}
-        return LiveClient(**rest, **more)
+        return LiveClient(**_fields(row, LiveClient, *more), **more)
 
 
-def _may_hold(watch: Watch | Follower, env: str, key: str) -> bool:
-    if not watch.view.wants(env):
-        return False
-    return isinstance(watch, Watch) or key in watch.keys or EVERY_KEY in watch.keys
+class _Holder(NamedTuple):
+    """A client that holds a prompt, of this replica or the row of another one's."""
+
+    is_silent: bool
+    revision: int | None
+    source: Watch | Follower | Row
+
+    def is_behind(self, revision: int) -> bool:
+        """One that fetches everything anew has applied nothing yet."""
+        return not self.is_silent and (self.revision is None or self.revision < revision)
 
 
-def _is_silent(row: Row) -> bool:
-    return row["key_count"] is None
-
-
-def _is_behind(row: Row, revision: int) -> bool:
-    """A client that fetches anew has applied nothing yet."""
-    return not _is_silent(row) and (row["revision"] is None or row["revision"] < revision)
+def _fields(row: Row, model: type[BaseModel], *without: str) -> Row:
+    """What a schema takes from a row under the same names."""
+    names = model.model_fields.keys() - {"replica", *without}
+    return {name: row[name] for name in names}

@@ -4,13 +4,12 @@ import asyncio
 import time
 
 from promptops_platform.changes.feed import Feed
+from promptops_platform.changes.schemas import NumberedChange
 from promptops_platform.realtime import messages
 from promptops_platform.realtime.hub import Hub
 from promptops_platform.realtime.view import Sight
 from promptops_platform.realtime.watch import Follower
 
-# After a restart all clients come at once: so many read the feed at a time.
-READS_AT_ONCE = 2
 # A client that is told what it missed must have read a part of it in this time.
 DRAIN_SECONDS = 10.0
 # Such a part waits in memory for a client that does not read.
@@ -26,7 +25,8 @@ class Resumption:
         self._feed = feed
         self._hub = hub
         self._sight = sight
-        self._reading = asyncio.Semaphore(READS_AT_ONCE)
+        # After a restart all clients come at once.
+        self._reads: dict[tuple[int, int], asyncio.Task[list[NumberedChange] | None]] = {}
 
     def greet(self, follower: Follower, epoch: str | None) -> bool:
         """Say hello; whether something is left to `tell`."""
@@ -55,10 +55,18 @@ class Resumption:
         is_current = self._feed.seconds_behind <= time.monotonic() - asked_at
         return self._feed.applied >= since or not is_current
 
+    async def _read(self, position: int, until: int) -> list[NumberedChange] | None:
+        """A batch of the feed; those who left off at the same place share one reading."""
+        task = self._reads.get((position, until))
+        if task is None:
+            task = asyncio.create_task(self._feed.missed(position, until, BATCH))
+            self._reads[position, until] = task
+            task.add_done_callback(lambda _done: self._reads.pop((position, until)))
+        return await asyncio.shield(task)
+
     async def _tell_batch(self, follower: Follower) -> bool:
         """Whether there may be more to tell."""
-        async with self._reading:
-            changes = await self._feed.missed(follower.position, self._hub.revision, BATCH)
+        changes = await self._read(follower.position, self._hub.revision)
         if follower.is_live:
             # Meanwhile what it may see has changed.
             return False

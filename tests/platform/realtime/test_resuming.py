@@ -5,16 +5,18 @@ import json
 import random
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from sqlalchemy import delete, select, update
-from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Frame, Opcode
 
 from harness.followers import following
 from harness.people import join, new_api_key, new_session, new_user, new_workspace, sent
 from harness.platform import (
+    TOKEN,
     DatabaseKind,
     RunningPlatform,
     new_key,
@@ -219,6 +221,18 @@ async def test_a_watch_ends_with_its_key(platform: RunningPlatform) -> None:
     async with following(platform, token=made["key"]) as follower:
         await platform.http.delete(f"/api/keys/{made['id']}")
         assert await closed(follower.connection) == 4401
+
+
+async def test_a_server_that_stops_says_so(
+    database_kind: DatabaseKind, postgres: Postgres, data_folder: Path
+) -> None:
+    settings = await new_settings(database_kind, postgres, data_folder)
+    async with running_platform(settings) as platform:
+        query = {"token": TOKEN, "namespace": "prod", "since": "0"}
+        watcher = await connect(
+            f"ws://127.0.0.1:{platform.port}/ws?{urlencode(query)}", compression=None
+        )
+    assert await closed(watcher) == 1012
 
 
 async def test_who_may_see_more_or_less_fetches_anew(platform: RunningPlatform) -> None:
