@@ -1,6 +1,7 @@
 """The processes that serve from one PostgreSQL: who lives, and how far each of them is."""
 
 import asyncio
+import math
 import time
 from collections.abc import Sequence
 from datetime import timedelta
@@ -37,6 +38,8 @@ class Replicas:
 
     def __init__(self, database: Database, feed: Feed) -> None:
         self.id = new_id()
+        # Counts up whenever the others may have forgotten what this one has told.
+        self.registrations = 0
         self.is_shared = not database.engines.is_sqlite
         self._database = database
         self._feed = feed
@@ -44,6 +47,7 @@ class Replicas:
         self._news = asyncio.Event()
         # Set when this replica has something to tell, which is the newest it knows.
         self.progress = asyncio.Event()
+        self._registered_at = -math.inf
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -149,6 +153,9 @@ class Replicas:
             if any(age > FORGOTTEN_AFTER.total_seconds() for *_, age in found):
                 await repository.remove_gone(session, FORGOTTEN_AFTER)
         now = time.monotonic()
+        if now - self._registered_at > FORGOTTEN_AFTER.total_seconds() / 2:
+            self.registrations += 1
+        self._registered_at = now
         for name, epoch, revision, age in found:
             if name != self.id:
                 self._note(name, epoch, revision, now - age)

@@ -63,7 +63,7 @@ class Hub:
         self._changed: set[str] = set()
         self._ticking: asyncio.Task[None] | None = None
         # Nobody changes crowds while these are told something: they would miss it.
-        self._telling = 0
+        self._telling = asyncio.Lock()
         self.heartbeat_seconds = HEARTBEAT_SECONDS
         self.epoch = ""
         # Up to where changes are being told, and up to where everybody has been told.
@@ -134,36 +134,31 @@ class Hub:
         follower.send(messages.resync(self.epoch, self.revision))
 
     async def reloaded(self, revision: int, epoch: str) -> None:
-        self._review()
-        self.revision = self.told = revision
-        self.epoch = epoch
-        for watch in list(self.connections()):
-            if isinstance(watch, Follower):
-                self.resync(watch)
-        for change in self._snapshot.take_missed():
-            await self._tell_watches(change)
+        async with self._telling:
+            self.revision = self.told = revision
+            self.epoch = epoch
+            self._review()
+            for watch in list(self.connections()):
+                if isinstance(watch, Follower):
+                    self.resync(watch)
+            for change in self._snapshot.take_missed():
+                await self._tell_watches(change)
 
     async def applied(self, changes: Sequence[NumberedChange]) -> None:
-        self.revision = changes[-1].revision
-        # Before the events: who has lost a right since is not told of what it covered.
-        self._review()
-        self._telling += 1
-        try:
+        async with self._telling:
+            self.revision = changes[-1].revision
+            # Before the events: who has lost a right since is not told of what it covered.
+            self._review()
             for each in changes:
                 await self._tell_followers(each)
             self.told = self.revision
-        finally:
-            self._telling -= 1
         await self._order.submit(changes)
 
     async def _deliver(self, changes: Sequence[NumberedChange]) -> None:
         """Tell those who can't ask for a revision, once every replica serves it."""
-        self._telling += 1
-        try:
+        async with self._telling:
             for each in changes:
                 await self._tell_watches(each.change)
-        finally:
-            self._telling -= 1
 
     async def _tell_followers(self, numbered: NumberedChange) -> None:
         encoded: dict[Change, bytes] = {}
@@ -206,7 +201,7 @@ class Hub:
             await asyncio.sleep(TICK_SECONDS)
             ticks += 1
             try:
-                if ticks % SWEEP_TICKS == 0 and not self._telling:
+                if ticks % SWEEP_TICKS == 0 and not self._telling.locked():
                     self._review()
                 self._beat()
             except Exception:

@@ -29,7 +29,8 @@ class Presence:
         self._replicas = replicas
         self._hub = hub
         self._sight = sight
-        self._is_shared = False
+        # The registration under which the others know them; None while they don't.
+        self._shared_under: int | None = None
         self._written: set[str] = set()
         self._task: asyncio.Task[None] | None = None
 
@@ -75,29 +76,25 @@ class Presence:
     async def write(self) -> None:
         """Write what has changed since the last time."""
         if not self._replicas.others:
-            self._is_shared = False
+            self._shared_under = None
             return
-        changed = self._hub.take_changed()
+        registration, changed = self._replicas.registrations, self._hub.take_changed()
         connected = {each.client.id: each for each in self._hub.connections()}
-        if not self._is_shared:
+        is_first = self._shared_under != registration
+        if is_first:
             changed = set(connected)
         gone = self._written - connected.keys()
         rows = [self.row(connected[each]) for each in changed if each in connected]
-        if not (rows or gone) and self._is_shared:
+        if not (rows or gone or is_first):
             return
-        try:
-            async with self._database.write() as transaction:
-                if self._is_shared:
-                    await repository.remove(transaction.session, sorted(gone))
-                else:
-                    await repository.clear(transaction.session, self._replicas.id)
-                await repository.save(transaction.session, rows)
-        except BaseException:
-            # What was to be written is not known any more: next time all of it.
-            self._is_shared = False
-            raise
-        self._is_shared = True
-        self._written = set(connected)
+        # Should it fail, what was to be written is not known any more: next time all of it.
+        self._shared_under = None
+        async with self._database.write() as transaction:
+            if is_first:
+                await repository.clear(transaction.session, self._replicas.id)
+            await repository.remove(transaction.session, sorted(gone))
+            await repository.save(transaction.session, rows)
+        self._shared_under, self._written = registration, set(connected)
 
     async def _write_forever(self) -> None:
         while True:
