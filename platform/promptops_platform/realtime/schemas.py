@@ -48,6 +48,20 @@ class LiveClient(Resource):
     silent: bool = Field(description="Whether it reports nothing, as clients of old.")
 
 
+def _variant(version: str) -> dict[str, Any]:
+    return {
+        "name": f"with {version}",
+        "weight": 5000,
+        "version": version,
+        "model": "gpt-4o-mini",
+        "content": "Good morning, {{who}}!",
+        "kind": "text",
+        "messages": [],
+        "config": {},
+        "variables": ["who"],
+    }
+
+
 class WholeVariant(BaseModel):
     name: str
     weight: int = Field(description="In basis points.")
@@ -96,7 +110,7 @@ class EnvironmentSnapshot(BaseModel):
                 "messages": [],
                 "config": {},
                 "variables": ["who"],
-                "rollout": None,
+                "rollout": {"salt": "greeting", "variants": [_variant("v1"), _variant("v2")]},
             }
         ],
     )
