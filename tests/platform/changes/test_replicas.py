@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.followers import following
+from harness.followers import follow_at_random, following, told
 from harness.people import sent
 from harness.platform import (
     RunningPlatform,
@@ -64,6 +64,33 @@ async def test_the_fetch_that_follows_an_event_is_never_older_at_another_replica
                 assert int(answer.json()["content"]) >= number
                 assert int(answer.headers["x-promptops-revision"]) >= event["revision"]
         await editing
+
+
+async def test_nothing_is_lost_repeated_or_out_of_order_between_replicas(
+    replicas: list[RunningPlatform],
+) -> None:
+    """All of them write, and the watchers go from one to another."""
+    one = replicas[0]
+    feed, done = one.platform.feed, asyncio.Event()
+    start = feed.applied
+
+    async def change(replica: RunningPlatform) -> None:
+        prompt = await replica.create(env="prod")
+        for number in range(15):
+            url = f"/api/prompts/{prompt['id']}"
+            sent(await replica.http.put(url, json={"content": str(number)}))
+            await replica.publish(prompt["id"])
+
+    watching = [
+        asyncio.create_task(follow_at_random(replicas, start, feed.epoch, done, seed))
+        for seed in range(5)
+    ]
+    await asyncio.gather(*map(change, replicas))
+    done.set()
+    expected = [each["revision"] for each in await told(one, start)]
+    assert len(expected) >= 3 * 16
+    for seen in await asyncio.gather(*watching):
+        assert seen == expected
 
 
 async def test_an_event_waits_for_a_replica_that_is_late_but_not_for_long(

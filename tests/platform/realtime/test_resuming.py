@@ -2,18 +2,17 @@
 
 import asyncio
 import json
-import random
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, update
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Frame, Opcode
 
-from harness.followers import following
+from harness.followers import follow_at_random, following, told
 from harness.people import join, new_api_key, new_session, new_user, new_workspace, sent
 from harness.platform import (
     TOKEN,
@@ -26,29 +25,6 @@ from harness.platform import (
 from harness.postgres import Postgres
 from promptops_platform.db.tables import ChangeRow, FeedState
 from promptops_platform.realtime.watch import MOST_UNREAD
-
-TOLD = ("prompt.updated", "prompt.published", "prompt.deleted")
-
-
-async def told(platform: RunningPlatform, after: int, env: str = "prod") -> list[dict[str, Any]]:
-    """What a watcher of the environment must have been told since then, from the feed's table."""
-    async with platform.platform.database.read() as transaction:
-        rows = await transaction.session.scalars(
-            select(ChangeRow)
-            .where(ChangeRow.revision > after, ChangeRow.env == env, ChangeRow.type.in_(TOLD))
-            .order_by(ChangeRow.revision)
-        )
-        return [
-            {
-                "type": row.type,
-                "id": row.resource_id,
-                "key": row.key,
-                "env": row.env,
-                "version": row.version,
-                "revision": row.revision,
-            }
-            for row in rows
-        ]
 
 
 async def edit(platform: RunningPlatform, prompt: dict[str, Any], **fields: Any) -> None:
@@ -104,25 +80,10 @@ async def test_nothing_is_lost_repeated_or_out_of_order(platform: RunningPlatfor
             if turn % 4 == number:
                 await platform.create(env="test")
 
-    async def watch(seed: int) -> list[int]:
-        chance, seen, since = random.Random(seed), [], start
-        while not done.is_set():
-            async with following(platform, since, epoch=epoch) as follower:
-                for _ in range(chance.randint(0, 7)):
-                    try:
-                        async with asyncio.timeout(chance.random() / 4):
-                            since = (await follower.next())["revision"]
-                    except TimeoutError:
-                        break
-                    seen.append(since)
-        last = (await told(platform, start))[-1]["revision"]
-        async with following(platform, since, epoch=epoch) as follower:
-            while since < last:
-                since = (await follower.next())["revision"]
-                seen.append(since)
-        return seen
-
-    watching = [asyncio.create_task(watch(seed)) for seed in range(5)]
+    watching = [
+        asyncio.create_task(follow_at_random([platform], start, epoch, done, seed))
+        for seed in range(5)
+    ]
     await asyncio.gather(*(change(each, number) for number, each in enumerate(prompts)))
     done.set()
     expected = [each["revision"] for each in await told(platform, start)]
