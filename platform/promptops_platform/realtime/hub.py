@@ -23,7 +23,7 @@ TICK_SECONDS = 0.25
 # An existing client ends its watch when the socket is silent for 10 seconds; others never answer
 # a ping, so a missing pong means nothing.
 PING_SECONDS = 3.0
-HEARTBEAT_SECONDS = 10.0
+HEARTBEAT_SECONDS = 10
 # A busy loop ticks late: the signs of life come more often than promised.
 HEARTBEAT_EVERY = 8.0
 # So many are written to before other requests get their turn.

@@ -20,7 +20,7 @@ def numbered_event(revision: int, change: Change) -> bytes:
     return _frame({**_fields(change), "revision": revision})
 
 
-def hello(epoch: str, revision: int, heartbeat_seconds: float) -> bytes:
+def hello(epoch: str, revision: int, heartbeat_seconds: int) -> bytes:
     """The first message to a client that resumes."""
     return _frame(
         {
