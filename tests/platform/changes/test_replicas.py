@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.asyncio.client import connect
 
 from harness.followers import follow_at_random, following, told
 from harness.people import sent
 from harness.platform import (
+    TOKEN,
     RunningPlatform,
     new_key,
     new_settings,
@@ -20,6 +22,7 @@ from harness.platform import (
     until,
 )
 from harness.postgres import Postgres
+from harness.up import promptops
 from promptops_platform.changes.replicas import GONE_SECONDS
 
 
@@ -122,6 +125,27 @@ async def test_a_replica_that_is_gone_is_not_waited_for(
         prompt = await one.create(env="prod")
         assert (await next_event(old))["id"] == prompt["id"]
         assert known.everyone_has(revision + 1)
+
+
+async def test_a_replica_that_is_killed_holds_nothing_up_and_its_clients_vanish(
+    postgres: Postgres, data_folder: Path
+) -> None:
+    settings = await new_settings("postgresql", postgres, data_folder)
+    assert settings.database_url is not None
+    shared = {"database_url": settings.database_url.get_secret_value(), "token": TOKEN}
+    async with running_platform(settings) as one:
+        with promptops("serve", shared) as other:
+            await asyncio.to_thread(other.start)
+            await until(lambda: len(one.platform.replicas.others) == 1)
+            address = f"ws://127.0.0.1:{other.port}/ws?token={TOKEN}&app=doomed"
+            async with one.watch(namespace="prod") as old, connect(address):
+                await shown(one, "doomed")
+                other.kill()
+                prompt = await one.create(env="prod")
+                assert (await next_event(old))["id"] == prompt["id"]
+                await until(lambda: one.platform.replicas.others == [], GONE_SECONDS + 5)
+                apps = [each["app"] for each in sent(await one.http.get("/api/clients"))]
+                assert apps == [""]
 
 
 async def test_a_replica_that_stops_is_forgotten_at_once(
