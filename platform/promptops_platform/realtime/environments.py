@@ -94,7 +94,7 @@ class EnvironmentAnswers:
 
     async def _build(self, audience: Audience, generation: tuple[int, int]) -> Prompts:
         env, readable = audience
-        found = self._snapshot.environment(env, readable)
+        found = await asyncio.to_thread(self._snapshot.environment, env, readable)
         chunks: list[bytes] = []
         digest = hashlib.sha256()
         part = bytearray(b"[")

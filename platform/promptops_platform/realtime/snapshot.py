@@ -115,10 +115,10 @@ class Snapshot:
 
     def environment(self, env: str, readable: frozenset[str] | None) -> list[tuple[str, Entry]]:
         """What a fetch answers for each key, by key, to who may read these workspaces; None is
-        all."""
+        all. It takes long for many, and may run in a thread."""
         found = (
             (key, _first(entries, readable))
-            for (each, key), entries in self._entries.items()
+            for (each, key), entries in list(self._entries.items())
             if each == env
         )
         return sorted(((key, entry) for key, entry in found if entry is not None), key=_key)
