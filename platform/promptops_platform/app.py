@@ -37,6 +37,7 @@ from promptops_platform.audit import endpoints as audit_endpoints
 from promptops_platform.audit.service import AuditTrail
 from promptops_platform.changes.feed import Feed
 from promptops_platform.changes.notifications import Notifications
+from promptops_platform.changes.replicas import Replicas
 from promptops_platform.changes.service import ChangeLog
 from promptops_platform.clock import Clock, SystemClock
 from promptops_platform.data_folder import instance_id
@@ -73,12 +74,11 @@ from promptops_platform.providers.mirror import ConnectionMirror
 from promptops_platform.providers.service import ProviderService
 from promptops_platform.providers.vault import Vault
 from promptops_platform.realtime import endpoints as realtime_endpoints
+from promptops_platform.realtime.composition import Realtime
 from promptops_platform.realtime.fetch import PATH as FETCH_PATH
 from promptops_platform.realtime.fetch import FetchEndpoint
 from promptops_platform.realtime.fetch_description import FETCH_DESCRIPTION
-from promptops_platform.realtime.hub import Hub
 from promptops_platform.realtime.snapshot import Snapshot
-from promptops_platform.realtime.socket import WatchEndpoint
 from promptops_platform.rollouts import endpoints as rollouts_endpoints
 from promptops_platform.rollouts.audit import RolloutAudit
 from promptops_platform.rollouts.ending import RolloutEnding
@@ -156,6 +156,10 @@ ROOMS = (
     "hub",
     "readiness",
     "metrics",
+    "live_clients",
+    "changes",
+    "feed",
+    "environment_answers",
 )
 
 
@@ -178,8 +182,9 @@ class Platform:
         )
         self.database = Database(settings.registry)
         self.feed = Feed(self.database, clock)
+        self.replicas = Replicas(self.database, self.feed)
         self.notifications = (
-            Notifications(settings.registry, self.feed)
+            Notifications(settings.registry, self.feed, self.replicas)
             if isinstance(settings.registry, PostgresUrl)
             else None
         )
@@ -244,18 +249,28 @@ class Platform:
         self._compose_agents(clock)
         self._compose_holdings()
         self.snapshot = Snapshot(self.database, self.prompts, self.rollouts, grants)
-        self.hub = Hub(self.snapshot, self.authenticator, grants)
-        self.watch = WatchEndpoint(self.hub, self.authenticator, clock, when_sent=self.metrics.sent)
-        # In this order: an event goes out when its change can already be fetched.
-        for consumer in (
-            self.credentials,
-            self.grants,
-            self.connection_mirror,
-            self.snapshot,
-            self.hub,
-        ):
-            self.feed.add(consumer)
+        self._compose_realtime(clock)
         self._compose_observability(engine)
+
+    def _compose_realtime(self, clock: Clock) -> None:
+        self.realtime = Realtime(
+            database=self.database,
+            feed=self.feed,
+            replicas=self.replicas,
+            snapshot=self.snapshot,
+            authenticator=self.authenticator,
+            grants=self.grants,
+            clock=clock,
+            when_sent=self.metrics.sent,
+        )
+        self.hub = self.realtime.hub
+        self.live_clients = self.realtime.live_clients
+        self.environment_answers = self.realtime.environment_answers
+        for consumer in (self.credentials, self.grants, self.connection_mirror, self.snapshot):
+            self.feed.add(consumer)
+        # After the consumers: an event goes out when its change can already be fetched.
+        for announcer in (self.replicas, self.hub):
+            self.feed.announce_to(announcer)
 
     def _compose_access(self, clock: Clock) -> None:
         lifetime = timedelta(hours=self.settings.session_hours)
@@ -448,7 +463,8 @@ class Platform:
             return
         self._started = True
         await self.feed.start()
-        self.hub.start()
+        await self.replicas.start()
+        self.realtime.start()
         self.uses.start()
         self.run_retention.start()
         self.call_log.start()
@@ -459,8 +475,9 @@ class Platform:
         """Let the runs end, then let go of everything. Harmless when repeated."""
         await self.executor.drain(self.settings.drain_seconds)
         await self.readiness.stop()
-        await self.hub.stop()
+        await self.realtime.stop()
         await self.uses.stop()
+        await self.replicas.stop()
         await self.run_retention.stop()
         await self.call_log.stop()
         if self.notifications is not None:
@@ -484,13 +501,20 @@ def asgi(platform: Platform) -> ASGIApp:
         Gate(RequestBody(api, limit=settings.max_body_bytes), platform.authenticator),
         snapshot=platform.snapshot,
         authenticator=platform.authenticator,
+        feed=platform.feed,
     )
     cors = CrossOrigin(
         fetch,
         allow_origins=settings.origins,
         allow_methods=["*"],
         allow_headers=["*"],
-        expose_headers=["etag", "x-request-id", "retry-after"],
+        expose_headers=[
+            "etag",
+            "x-request-id",
+            "retry-after",
+            "x-promptops-revision",
+            "x-promptops-epoch",
+        ],
     )
     return RequestContext(
         AllowedHosts(cors, settings.hosts),
@@ -528,5 +552,5 @@ def _api(platform: Platform) -> FastAPI:
     install_error_answers(api)
     for router in ROUTERS:
         api.include_router(router)
-    api.router.routes.append(WebSocketRoute("/ws", platform.watch))
+    api.router.routes.append(WebSocketRoute("/ws", platform.realtime.watch))
     return api

@@ -18,14 +18,12 @@ from promptops_platform.banner import PrefectAccess, start_text
 from promptops_platform.clock import SystemClock
 from promptops_platform.data_folder import instance_id
 from promptops_platform.errors import StartRefused
+from promptops_platform.realtime.connection import WatchConnection
 from promptops_platform.settings import Settings
 from promptops_platform.supervision.credentials import stored_credentials
 from promptops_platform.supervision.ports import reserve_port
 from promptops_platform.supervision.supervisor import Supervisor
 
-# An existing client ends its watch when the socket is silent for 10 seconds; others never answer
-# a ping, so a missing pong means nothing.
-PING_SECONDS = 3.0
 LONGEST_WEBSOCKET_MESSAGE = 64 * 1024
 BACKLOG = 2048
 # Longer than clients keep an idle connection, so that they close it, not we while they send.
@@ -174,9 +172,9 @@ def uvicorn_config(
         application,
         loop="none",
         http="httptools",
-        ws="websockets-sansio",
-        ws_ping_interval=PING_SECONDS,
-        ws_ping_timeout=None,
+        ws=WatchConnection,
+        # The hub sends them: a timer for each connection would cost more than the watching.
+        ws_ping_interval=None,
         ws_per_message_deflate=False,
         ws_max_size=LONGEST_WEBSOCKET_MESSAGE,
         lifespan=lifespan,

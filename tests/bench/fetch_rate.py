@@ -1,5 +1,7 @@
-"""fetch: answers a second, against the same answer through an ordinary FastAPI route."""
+"""fetch: answers a second, against the same answer through an ordinary FastAPI route; unchanged:
+with `If-None-Match`, against the plain fetch."""
 
+import hashlib
 from statistics import median
 
 from bench.figures import Figure, Result, listed, median_ratio
@@ -25,6 +27,33 @@ async def measure() -> Result:
     mine, theirs = rates[subject][1:], rates[baseline][1:]
     figure = Figure("fetch", median_ratio(mine, theirs), "≥", 3)
     return Result([figure], [_raw("platform", mine), _raw("FastAPI route", theirs)])
+
+
+async def unchanged() -> Result:
+    """A client that holds the prompt is answered as fast as one that does not."""
+    with data_folder() as data:
+        async with running_platform("serve", data) as platform:
+            plain, conditional = [], []
+            for key in await _create(platform):
+                path = f"/api/sdk/prompts/{key}"
+                body = (await platform.ask("GET", path)).body
+                etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+                plain.append(request("GET", path, token=TOKEN))
+                conditional.append(request("GET", path, token=TOKEN, if_none_match=etag))
+            mine, theirs = [], []
+            for _ in range(ROUNDS + 1):
+                mine.append(await rate(platform.port, conditional, seconds=SECONDS, expected=304))
+                theirs.append(await rate(platform.port, plain, seconds=SECONDS))
+    mine, theirs = mine[1:], theirs[1:]
+    figure = Figure("fetch unchanged", median_ratio(mine, theirs), "≥", 0.95)
+    return Result([figure], [_raw("If-None-Match", mine), _raw("plain", theirs)])
+
+
+async def _create(platform: Server) -> list[str]:
+    keys = [f"key-{n}" for n in range(KEYS)]
+    for key in keys:
+        await platform.create("/api/prompts", {"key": key, "env": "prod", "content": CONTENT})
+    return keys
 
 
 async def _fill(subject: Server, baseline: Server) -> None:

@@ -21,7 +21,9 @@ class Answer(NamedTuple):
         return json.loads(self.body)
 
 
-def request(method: str, path: str, *, token: str, body: Any = None) -> bytes:
+def request(
+    method: str, path: str, *, token: str, body: Any = None, if_none_match: str | None = None
+) -> bytes:
     """A request as it goes over the wire, made once and sent often."""
     content = b"" if body is None else json.dumps(body).encode()
     lines = [
@@ -30,6 +32,8 @@ def request(method: str, path: str, *, token: str, body: Any = None) -> bytes:
         f"Authorization: Bearer {token}",
         "Accept: application/json",
     ]
+    if if_none_match is not None:
+        lines.append(f"If-None-Match: {if_none_match}")
     if body is not None:
         lines += ["Content-Type: application/json", f"Content-Length: {len(content)}"]
     return "\r\n".join([*lines, "", ""]).encode() + content
@@ -40,6 +44,8 @@ def complete(received: bytes) -> Answer | None:
     head, found, body = received.partition(END_OF_HEAD)
     if not found:
         return None
+    if head[9:12] == b"304":
+        return Answer(304, b"")
     start = head.lower().find(b"content-length:")
     if start < 0:
         raise ValueError(f"an answer without a length: {head[:200]!r}")
@@ -114,13 +120,17 @@ async def each_once(port: int, requests: Sequence[bytes], *, number: int) -> Non
             group.create_task(_send_all(connection, left))
 
 
-async def rate(port: int, requests: Sequence[bytes], *, seconds: float, number: int = 16) -> float:
+async def rate(
+    port: int, requests: Sequence[bytes], *, seconds: float, number: int = 16, expected: int = 200
+) -> float:
     """Answers a second, with `number` requests always on their way."""
     clock = asyncio.get_running_loop().time
     async with connections(port, number) as made:
         started = clock()
         end = started + seconds
-        counts = await asyncio.gather(*(_count(each, cycle(requests), end) for each in made))
+        counts = await asyncio.gather(
+            *(_count(each, cycle(requests), end, expected) for each in made)
+        )
         return sum(counts) / (clock() - started)
 
 
@@ -129,14 +139,16 @@ async def _send_all(connection: Connection, left: Iterator[bytes]) -> None:
         _accept(await connection.send(sent))
 
 
-async def _count(connection: Connection, requests: Iterator[bytes], end: float) -> int:
+async def _count(
+    connection: Connection, requests: Iterator[bytes], end: float, expected: int
+) -> int:
     clock = asyncio.get_running_loop().time
     answered = 0
     while clock() < end:
-        _accept(await connection.send(next(requests)))
+        _accept(await connection.send(next(requests)), expected)
         answered += 1
     return answered
 
 
-def _accept(answer: Answer) -> None:
-    assert answer.status == 200, f"{answer.status}: {answer.body[:300]!r}"
+def _accept(answer: Answer, expected: int = 200) -> None:
+    assert answer.status == expected, f"{answer.status}: {answer.body[:300]!r}"

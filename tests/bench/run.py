@@ -1,5 +1,5 @@
 """The benchmarks: `run.py [--strict] [fetch] [run] [isolation] [memory] [start] [registry]
-[audit_page] [runs] [mixed] [gateway]`.
+[audit_page] [runs] [mixed] [gateway] [unchanged] [delivery] [idle]`.
 
 Each measures its subject and its baseline in turn within one run, because figures of a shared
 machine compare only then.
@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from bench import (
     audit_page,
+    delivery,
     fetch_rate,
     gateway,
     isolation,
@@ -40,6 +41,9 @@ BENCHMARKS: dict[str, Callable[[], Coroutine[Any, Any, Result]]] = {
     "runs": run_log.measure,
     "mixed": mixed.measure,
     "gateway": gateway.measure,
+    "unchanged": fetch_rate.unchanged,
+    "delivery": delivery.delivery,
+    "idle": delivery.idle,
 }
 
 

@@ -134,6 +134,17 @@ async def model_route(folder: Path, vendor: int) -> AsyncIterator[Server]:
 
 
 @asynccontextmanager
+async def broadcast_server(folder: Path) -> AsyncIterator[Server]:
+    """The baseline of the delivery, once it listens."""
+    port = free_port()
+    argv = module("bench.broadcast")
+    with _spawned(argv, {"BENCH_PORT": str(port)}, port, folder / "broadcast.log") as server:
+        # To plain HTTP it says that it wants an upgrade.
+        await server.answers("/", 426)
+        yield server
+
+
+@asynccontextmanager
 async def stock_prefect(folder: Path) -> AsyncIterator[Server]:
     """`prefect server start` as it comes, but without telemetry: nothing leaves the machine."""
     port = free_port()

@@ -66,7 +66,9 @@ class RunningPlatform:
     async def watch(self, **query: str) -> AsyncIterator[ClientConnection]:
         """A watching client, connected."""
         params = httpx.QueryParams({"token": TOKEN, **query})
-        async with connect(f"ws://127.0.0.1:{self.port}/ws?{params}") as connection:
+        # Without pings of its own: a test may keep it from reading for long.
+        address = f"ws://127.0.0.1:{self.port}/ws?{params}"
+        async with connect(address, ping_interval=None) as connection:
             yield connection
 
 

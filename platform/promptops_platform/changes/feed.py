@@ -40,13 +40,25 @@ class Consumer(Protocol):
         """Bring the state up to these changes."""
 
 
+class Announcer(Protocol):
+    """Somebody who tells others, once all consumers are as far."""
+
+    async def reloaded(self, revision: int, epoch: str) -> None:
+        """The state was read anew and is of this revision; what led there is not known."""
+
+    async def applied(self, changes: Sequence[NumberedChange]) -> None:
+        """These changes are in force here."""
+
+
 class Feed:
-    """Reads new changes and hands them to the consumers, in the order they were added."""
+    """Reads new changes and hands them to the consumers, in the order they were added, then to the
+    announcers."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
         self._consumers: list[Consumer] = []
+        self._announcers: list[Announcer] = []
         self._woken = asyncio.Event()
         self._progress = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
@@ -56,6 +68,8 @@ class Feed:
         self._read_seconds = READ_SECONDS
         # When everything that was committed then had been applied here.
         self._current_at = -math.inf
+        # Changes that this process has committed, by revision: they need not be read again.
+        self._own: dict[int, NumberedChange] = {}
         self.applied = self.seen = 0
         self.epoch = ""
 
@@ -67,6 +81,10 @@ class Feed:
     def add(self, consumer: Consumer) -> None:
         """Add a consumer, before `start`."""
         self._consumers.append(consumer)
+
+    def announce_to(self, announcer: Announcer) -> None:
+        """Add an announcer, before `start`."""
+        self._announcers.append(announcer)
 
     async def start(self) -> None:
         """Load the consumers and begin to follow."""
@@ -94,6 +112,11 @@ class Feed:
         except TimeoutError:
             log.warning("feed_lags", applied=self.applied)
 
+    def hand_over(self, changes: Sequence[NumberedChange]) -> None:
+        """Changes that were committed here just now."""
+        if self._task is not None:
+            self._own |= {each.revision: each for each in changes}
+
     def wake(self) -> None:
         """Say that there may be new changes."""
         self._woken.set()
@@ -105,17 +128,26 @@ class Feed:
         """
         if self._task is None:
             return False
+        if not await self.reached(revision, seconds):
+            log.warning("feed_lags", revision=revision, applied=self.applied)
+            return False
+        return True
+
+    async def reached(self, revision: int, seconds: float) -> bool:
+        """As `catch_up`, for a revision that somebody else named: it may not even exist."""
+        if self.applied >= revision:
+            return True
         self.wake()
         try:
             async with asyncio.timeout(seconds), self._progress:
                 await self._progress.wait_for(lambda: self.applied >= revision)
         except TimeoutError:
-            log.warning("feed_lags", revision=revision, applied=self.applied)
             return False
         return True
 
     async def _load(self) -> None:
         read_at = time.monotonic()
+        self._own.clear()
         # The revision is read first: what is committed while the state loads comes once more.
         async with self._database.read() as transaction:
             revision, epoch = await repository.current(transaction.session)
@@ -123,6 +155,8 @@ class Feed:
             await consumer.load()
         self.seen, self._current_at = revision, read_at
         await self._advance(revision, epoch)
+        for announcer in self._announcers:
+            await announcer.reloaded(revision, epoch)
 
     async def _advance(self, revision: int, epoch: str) -> None:
         async with self._progress:
@@ -155,6 +189,9 @@ class Feed:
     async def _step(self) -> bool:
         """Apply one batch; returns whether there may be more."""
         self._woken.clear()
+        if own := self._take_own():
+            await self._apply(own, self.epoch)
+            return True
         read_at = time.monotonic()
         async with asyncio.timeout(self._read_seconds), self._database.read() as transaction:
             revision, epoch = await repository.current(transaction.session)
@@ -168,14 +205,28 @@ class Feed:
             log.warning("feed_reloaded", applied=self.applied, revision=revision, epoch=epoch)
             await self._load()
             return True
-        for consumer in self._consumers if changes else ():
-            await consumer.apply(changes)
         if changes:
-            await self._advance(changes[-1].revision, epoch)
+            await self._apply(changes, epoch)
         if self.applied < revision:
             return True
         self._current_at = read_at
         return False
+
+    def _take_own(self) -> list[NumberedChange]:
+        """Own changes that are next in the feed; others may have come in between."""
+        found: list[NumberedChange] = []
+        while (each := self._own.pop(self.applied + len(found) + 1, None)) is not None:
+            found.append(each)
+        if not found and self._own:
+            self._own = {name: each for name, each in self._own.items() if name > self.applied}
+        return found
+
+    async def _apply(self, changes: Sequence[NumberedChange], epoch: str) -> None:
+        for consumer in self._consumers:
+            await consumer.apply(changes)
+        await self._advance(changes[-1].revision, epoch)
+        for announcer in self._announcers:
+            await announcer.applied(changes)
 
     def _gap(self, changes: Sequence[NumberedChange], revision: int) -> bool:
         """Whether changes that were never applied here are already pruned."""
@@ -191,6 +242,15 @@ class Feed:
             except Exception:
                 log.exception("feed_not_pruned")
             await asyncio.sleep(PRUNE_EVERY_SECONDS)
+
+    async def missed(self, revision: int, until: int, limit: int) -> list[NumberedChange] | None:
+        """The changes that follow `revision`, up to `until`, in order and at most `limit`; None
+        where they are already pruned. Raises DatabaseUnavailable."""
+        async with self._database.read() as transaction:
+            found = await repository.after(transaction.session, revision, limit)
+        if not found or found[0].revision != revision + 1:
+            return None
+        return [each for each in found if each.revision <= until]
 
     async def prune(self) -> None:
         """Delete what is older than any client may still ask for."""

@@ -1,12 +1,15 @@
-"""PostgreSQL's LISTEN: wakes the feed when another replica has committed a change."""
+"""PostgreSQL's LISTEN and NOTIFY: wakes the feed when another replica has committed a change, and
+tells the others how far this one is."""
 
 import asyncio
+from typing import Any
 
 import asyncpg
 import structlog
 
 from promptops_platform.changes.feed import Feed
-from promptops_platform.changes.repository import NOTIFY_CHANNEL
+from promptops_platform.changes.replicas import Replicas
+from promptops_platform.changes.repository import NOTIFY_CHANNEL, REPLICA_CHANNEL
 from promptops_platform.db.engine import connect_postgres
 from promptops_platform.db.location import PostgresUrl
 
@@ -14,14 +17,17 @@ log = structlog.get_logger(__name__)
 
 CLOSE_SECONDS = 5.0
 RECONNECT_SECONDS = 1.0
+# A connection that was cut without a word is noticed by a notification that does not get through.
+SEND_SECONDS = 3.0
 
 
 class Notifications:
     """Listens on a connection of its own, and again after that was lost."""
 
-    def __init__(self, location: PostgresUrl, feed: Feed) -> None:
+    def __init__(self, location: PostgresUrl, feed: Feed, replicas: Replicas) -> None:
         self._location = location
         self._feed = feed
+        self._replicas = replicas
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -45,11 +51,24 @@ class Notifications:
 
     async def _listen_once(self) -> None:
         connection = await connect_postgres(self._location)
-        lost = asyncio.Event()
-        connection.add_termination_listener(lambda _connection: lost.set())
+        progress = self._replicas.progress
+        # Wakes the loop below, which then fails on the connection.
+        connection.add_termination_listener(lambda _connection: progress.set())
         try:
             await connection.add_listener(NOTIFY_CHANNEL, lambda *_payload: self._feed.wake())
+            await connection.add_listener(
+                REPLICA_CHANNEL, lambda *payload: self._replicas.hear(payload[-1])
+            )
             self._feed.wake()
-            await lost.wait()
+            while True:
+                await progress.wait()
+                progress.clear()
+                await self._tell(connection)
         finally:
             await connection.close(timeout=CLOSE_SECONDS)
+
+    async def _tell(self, connection: Any) -> None:
+        payload = self._replicas.payload()
+        await connection.execute(
+            "SELECT pg_notify($1, $2)", REPLICA_CHANNEL, payload, timeout=SEND_SECONDS
+        )

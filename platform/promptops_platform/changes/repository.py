@@ -1,15 +1,18 @@
 """SQL of the change feed."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy import Float, cast, delete, func, insert, select, text, update
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from promptops_platform.changes.schemas import Change, NumberedChange
+from promptops_platform.db.replica_tables import ReplicaRow
 from promptops_platform.db.tables import ChangeRow, FeedState
 
 NOTIFY_CHANNEL = "promptops_changes"
+REPLICA_CHANNEL = "promptops_replicas"
 
 
 async def ensure_state(session: AsyncSession, epoch: str) -> None:
@@ -95,3 +98,38 @@ def _numbered(row: ChangeRow) -> NumberedChange:
         version=row.version,
     )
     return NumberedChange(row.revision, change)
+
+
+async def register(session: AsyncSession, replica: str, epoch: str, revision: int) -> None:
+    """Say that a replica lives and how far it is; the others hear of it at the commit."""
+    row = {"id": replica, "epoch": epoch, "revision": revision, "seen_at": func.now()}
+    statement = postgresql.insert(ReplicaRow).values(row)
+    await session.execute(statement.on_conflict_do_update(index_elements=[ReplicaRow.id], set_=row))
+    await session.execute(
+        select(func.pg_notify(REPLICA_CHANNEL, replica_news(replica, epoch, revision)))
+    )
+
+
+async def replicas(session: AsyncSession) -> list[tuple[str, str, int, float]]:
+    """Id, epoch and revision of each replica, and the seconds since it was seen last."""
+    age = func.extract("epoch", func.now() - ReplicaRow.seen_at)
+    rows = await session.execute(
+        select(ReplicaRow.id, ReplicaRow.epoch, ReplicaRow.revision, cast(age, Float))
+    )
+    return [(each[0], each[1], each[2], each[3]) for each in rows]
+
+
+async def unregister(session: AsyncSession, replica: str) -> None:
+    """Forget a replica that stops, with what it told; the others hear of it at the commit."""
+    await session.execute(delete(ReplicaRow).where(ReplicaRow.id == replica))
+    await session.execute(select(func.pg_notify(REPLICA_CHANNEL, replica)))
+
+
+async def remove_gone(session: AsyncSession, after: timedelta) -> None:
+    """Forget the replicas that were not seen for so long, with what they told."""
+    await session.execute(delete(ReplicaRow).where(ReplicaRow.seen_at < func.now() - after))
+
+
+def replica_news(replica: str, epoch: str, revision: int) -> str:
+    """The payload of a replica's notification; its id alone when it stops."""
+    return f"{replica} {epoch} {revision}"

@@ -2,7 +2,7 @@
 
 from promptops_platform.changes import repository
 from promptops_platform.changes.feed import Feed
-from promptops_platform.changes.schemas import Change
+from promptops_platform.changes.schemas import Change, NumberedChange
 from promptops_platform.clock import Clock
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.ids import new_id
@@ -34,6 +34,11 @@ class ChangeLog:
             pending = transaction.notes[self] = _Pending(self, transaction)
         pending.changes.append(change)
 
+    def revision_of(self, transaction: Transaction) -> int:
+        """The revision of the last change of a transaction that is committed."""
+        pending: _Pending = transaction.notes[self]
+        return pending.revision
+
     async def _write(self, transaction: Transaction, pending: "_Pending") -> None:
         await transaction.session.flush()
         pending.revision = await repository.append(
@@ -41,6 +46,10 @@ class ChangeLog:
         )
 
     async def _apply(self, pending: "_Pending") -> None:
+        first = pending.revision - len(pending.changes) + 1
+        self._feed.hand_over(
+            [NumberedChange(first + index, each) for index, each in enumerate(pending.changes)]
+        )
         await self._feed.catch_up(pending.revision, APPLY_SECONDS)
 
 

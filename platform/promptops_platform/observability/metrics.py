@@ -119,9 +119,9 @@ class Metrics:
         """Read `source` whenever the metrics are read, from now on."""
         self._sources.append(source)
 
-    def sent(self) -> None:
-        """Count an event that was sent to a watcher."""
-        self._events.inc()
+    def sent(self, events: int) -> None:
+        """Count events that were sent to watchers."""
+        self._events.inc(events)
 
     def run_ended(self, run: RunRow) -> None:
         """Count a run, as the run log has it."""

@@ -18,13 +18,18 @@ Message = Mapping[str, Any]
 
 
 class HasBody(Protocol):
-    """A row of a working copy or of a version."""
+    """A row of a working copy or of a version, or what one serves."""
 
-    content: Any
-    model: Any
-    kind: Any
-    messages: Any
-    config: Any
+    @property
+    def content(self) -> Any: ...
+    @property
+    def model(self) -> Any: ...
+    @property
+    def kind(self) -> Any: ...
+    @property
+    def messages(self) -> Any: ...
+    @property
+    def config(self) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)

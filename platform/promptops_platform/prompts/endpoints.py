@@ -8,11 +8,18 @@ from promptops_platform.access.actor import Actor
 from promptops_platform.access.guard import permits
 from promptops_platform.access.permissions import Permission
 from promptops_platform.access.schemas import Done
+from promptops_platform.changes.service import ChangeLog
 from promptops_platform.db.tables import PromptRow
-from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.db.unit_of_work import Database, Transaction
 from promptops_platform.http.envelope import CappedPage, Data, Page
 from promptops_platform.http.paging import DEFAULT_PAGE, Limit, Offset, OptionalLimit
 from promptops_platform.http.transactions import Read, Write
+from promptops_platform.prompts.acknowledgement import (
+    Acknowledgements,
+    Publication,
+    Published,
+    wait_seconds,
+)
 from promptops_platform.prompts.promotion import Order, Promotion
 from promptops_platform.prompts.revisions import etag, seen_revisions
 from promptops_platform.prompts.schemas import (
@@ -104,16 +111,34 @@ async def create_prompt(
     return await _answer(service, transaction, row, response)
 
 
-@router.post("/publish")
+@router.post("/publish", response_model_exclude_unset=True)
 async def publish_prompt(
     body: PublishRequest,
+    request: Request,
     service: Service,
-    transaction: Write,
+    wait: Annotated[
+        OptionalLine,
+        Query(description="How long to wait for the programs that use it: `5s`, `500ms`."),
+    ] = None,
     actor: Actor = permits(Permission.PROMPTS_WRITE),
-) -> Data[PromptVersion]:
-    """Publish the working copy: it is served from now on."""
-    version = await service.publish(transaction, body.id, actor=actor, note=body.note or "")
-    return Data(data=PromptVersion.of(version))
+) -> Publication:
+    """Publish the working copy: it is served from now on.
+
+    With `wait`, at most 30 seconds, it answers once the programs that hold the prompt have applied
+    it, or the time is over, and says which have. No transaction is open meanwhile.
+    """
+    seconds = None if wait is None else wait_seconds(wait)
+    database: Database = request.app.state.database
+    changes: ChangeLog = request.app.state.changes
+    async with database.write() as transaction:
+        version = await service.publish(transaction, body.id, actor=actor, note=body.note or "")
+        if seconds is None:
+            return Publication(data=PromptVersion.of(version))
+        row = await service.get(transaction, body.id, actor=actor)
+    published = Published(row.id, row.env, row.key, changes.revision_of(transaction))
+    clients: Acknowledgements = request.app.state.live_clients
+    found = await clients.acknowledged(published, seconds, actor=actor)
+    return Publication(data=PromptVersion.of(version), **dict(found))
 
 
 @router.post("/rollback")

@@ -1,9 +1,9 @@
-"""The body that a fetch answers."""
+"""The bodies that a fetch answers."""
 
 import json
 from typing import Any
 
-from promptops_platform.prompts.body import CHAT
+from promptops_platform.prompts.body import CHAT, variables_of
 from promptops_platform.prompts.schemas import ServedPrompt
 
 
@@ -21,4 +21,36 @@ def answer_body(served: ServedPrompt, **more: Any) -> bytes:
         fields |= {"kind": served.kind, "messages": served.messages}
     if served.config:
         fields["config"] = served.config
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
+    return encoded(fields)
+
+
+def rest_of_whole(served: ServedPrompt) -> bytes:
+    """The members that the whole of a prompt has beyond `answer_body`, each after its comma; the
+    text, which is long, is kept once."""
+    fields: dict[str, Any] = {}
+    if served.kind != CHAT:
+        fields |= {"kind": served.kind, "messages": []}
+    if not served.config:
+        fields["config"] = {}
+    fields["variables"] = variables_of(served)
+    return b"," + encoded(fields)[1:-1]
+
+
+def variant_object(name: str, weight: int, served: ServedPrompt) -> dict[str, Any]:
+    """A variant of a rollout, in the whole of its prompt; `weight` in basis points."""
+    return {
+        "name": name,
+        "weight": weight,
+        "version": served.version,
+        "model": served.model,
+        "content": served.content,
+        "kind": served.kind,
+        "messages": served.messages if served.kind == CHAT else [],
+        "config": served.config,
+        "variables": variables_of(served),
+    }
+
+
+def encoded(value: Any) -> bytes:
+    """Compact JSON."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

@@ -1,11 +1,10 @@
 """Ready answers, and which of them a subject gets while a rollout is on."""
 
 import hashlib
-import json
 from typing import Any, NamedTuple, Self
 
 from promptops_platform.prompts.schemas import ServedPrompt
-from promptops_platform.realtime.answer import answer_body
+from promptops_platform.realtime.answer import answer_body, encoded, variant_object
 from promptops_platform.rollouts.bucketing import bucket_of, choice, drawn_bucket, ends_of
 from promptops_platform.rollouts.schemas import RunningRollout
 
@@ -28,8 +27,7 @@ class Answer(NamedTuple):
 
     def explained(self, explanation: dict[str, Any]) -> "Answer":
         """This answer with the reason for it."""
-        added = json.dumps(explanation, ensure_ascii=False, separators=(",", ":")).encode()
-        return Answer.with_etag(self.body[:-1] + b',"explanation":' + added + b"}")
+        return Answer.with_etag(self.body[:-1] + b',"explanation":' + encoded(explanation) + b"}")
 
 
 class Assignment(NamedTuple):
@@ -47,6 +45,8 @@ class Spread(NamedTuple):
     ends: tuple[int, ...]
     names: tuple[str, ...]
     answers: tuple[Answer, ...]
+    # All of it, for those who assign by themselves.
+    whole: bytes
 
     @classmethod
     def of(cls, rollout: RunningRollout) -> Self:
@@ -56,6 +56,14 @@ class Spread(NamedTuple):
             ends=ends_of(each.weight for each in variants),
             names=tuple(each.name for each in variants),
             answers=tuple(Answer.of(each.served, each.name) for each in variants),
+            whole=encoded(
+                {
+                    "salt": rollout.salt,
+                    "variants": [
+                        variant_object(each.name, each.weight, each.served) for each in variants
+                    ],
+                }
+            ),
         )
 
     def assign(self, subject: str | None) -> Assignment:

@@ -1,44 +1,33 @@
 """The fetch of the SDKs: an ASGI endpoint of its own, without query, validation or encoding."""
 
-from functools import lru_cache
-from typing import NamedTuple
-from urllib.parse import parse_qs
-
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.authentication import Authenticator, bearer_token
 from promptops_platform.access.grants import require_environment, require_fetch
-from promptops_platform.errors import BadRequest, NotFound, PlatformError
+from promptops_platform.changes.feed import Feed
+from promptops_platform.errors import NotFound, PlatformError
 from promptops_platform.http.error_answers import answer, quoted
 from promptops_platform.realtime.assignment import Answer
+from promptops_platform.realtime.query import Query, asked
+from promptops_platform.realtime.revision import Headers, reach, revision_headers
 from promptops_platform.realtime.snapshot import Snapshot
 
-LONGEST_CACHED_QUERY = 256
-LONGEST_SUBJECT = 500
 PATH = "/api/sdk/prompts/"
-DEFAULT_ENVIRONMENT = "prod"
 CACHE_CONTROL = (b"cache-control", b"private, no-cache")
 JSON_TYPE = (b"content-type", b"application/json")
-SWITCH = {"true": True, "1": True, "false": False, "0": False}
-
-
-class Query(NamedTuple):
-    """What a fetch asks for; an empty value means not given."""
-
-    env: str
-    workspace: str | None
-    subject: str | None
-    explain: bool
 
 
 class FetchEndpoint:
     """Answers `GET /api/sdk/prompts/:key`; everything else goes on to `app`."""
 
-    def __init__(self, app: ASGIApp, *, snapshot: Snapshot, authenticator: Authenticator) -> None:
+    def __init__(
+        self, app: ASGIApp, *, snapshot: Snapshot, authenticator: Authenticator, feed: Feed
+    ) -> None:
         self.app = app
         self._snapshot = snapshot
         self._authenticator = authenticator
+        self._feed = feed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if (
@@ -49,27 +38,37 @@ class FetchEndpoint:
             await self.app(scope, receive, send)
             return
         authorization, if_none_match = _sent(scope)
+        headers: Headers = ()
         try:
             actor = await self._authenticator.authenticate(bearer_token(authorization))
-            found = self._find(scope, actor)
+            query = asked(scope["query_string"])
+            if query.min_revision:
+                await reach(self._feed, query.min_revision, query.epoch)
+            if query.full:
+                # Before the answer is looked up: it is of this revision, or of a later one.
+                headers = revision_headers(self._feed)
+            found = self._find(scope, actor, query)
         except PlatformError as error:
             await answer(error)(scope, receive, send)
             return
-        await _send(found, if_none_match, scope["method"], send)
+        await _send(found, if_none_match, scope["method"], headers, send)
 
-    def _find(self, scope: Scope, actor: Actor) -> Answer:
+    def _find(self, scope: Scope, actor: Actor, query: Query) -> Answer:
         """Every role but `metrics` may fetch what exists for it (Permission.PROMPTS_FETCH)."""
         require_fetch(actor)
         key = scope["path"][len(PATH) :]
-        env, workspace, subject, explain = _asked(scope["query_string"])
-        require_environment(actor, env)
-        entry = self._snapshot.lookup(actor, workspace, env, key)
+        require_environment(actor, query.env)
+        entry = self._snapshot.lookup(actor, query.workspace, query.env, key)
         if entry is None:
-            where = f"environment {quoted(env)}" + (
-                f" of workspace {quoted(workspace)}" if workspace else ""
+            where = f"environment {quoted(query.env)}" + (
+                f" of workspace {quoted(query.workspace)}" if query.workspace else ""
             )
             raise NotFound(f"prompt {quoted(key)} not found in {where}; create it there first")
-        return entry.explained_for(subject) if explain else entry.answer_for(subject)
+        if query.full:
+            return Answer.with_etag(entry.whole)
+        return (
+            entry.explained_for(query.subject) if query.explain else entry.answer_for(query.subject)
+        )
 
 
 def _sent(scope: Scope) -> tuple[str | None, str | None]:
@@ -83,10 +82,12 @@ def _sent(scope: Scope) -> tuple[str | None, str | None]:
     return authorization, if_none_match
 
 
-async def _send(found: Answer, if_none_match: str | None, method: str, send: Send) -> None:
+async def _send(
+    found: Answer, if_none_match: str | None, method: str, more: Headers, send: Send
+) -> None:
     unchanged = if_none_match is not None and matches(if_none_match, found.etag)
     body = b"" if unchanged or method == "HEAD" else found.body
-    headers = [(b"etag", found.etag), CACHE_CONTROL]
+    headers = [(b"etag", found.etag), CACHE_CONTROL, *more]
     if not unchanged:
         headers += (JSON_TYPE, (b"content-length", b"%d" % len(found.body)))
     await send(
@@ -101,31 +102,6 @@ async def _send(found: Answer, if_none_match: str | None, method: str, send: Sen
 
 def matches(if_none_match: str, etag: bytes) -> bool:
     """Whether `If-None-Match` names `etag`, by weak comparison (RFC 9110, section 13.1.2)."""
-    current = etag.decode()
+    current = etag.decode().removeprefix("W/")
     candidates = (each.strip().removeprefix("W/") for each in if_none_match.split(","))
     return any(each in ("*", current) for each in candidates)
-
-
-def _asked(query_string: bytes) -> Query:
-    # There are many subjects: each in the cache would drive out what is worth to be there.
-    if len(query_string) > LONGEST_CACHED_QUERY or b"subject" in query_string:
-        return _parsed(query_string)
-    return _parsed_and_cached(query_string)
-
-
-def _parsed(query_string: bytes) -> Query:
-    """Raises BadRequest for a subject that is too long, or an `explain` that is no yes or no."""
-    given = parse_qs(query_string.decode(errors="replace"))
-    first = {name: values[0] for name, values in given.items()}
-    subject = first.get("subject")
-    if subject is not None and len(subject) > LONGEST_SUBJECT:
-        raise BadRequest(
-            f"subject: has {len(subject)} characters, and may have {LONGEST_SUBJECT}; send an id"
-        )
-    explain = SWITCH.get(first.get("explain", "false").lower())
-    if explain is None:
-        raise BadRequest(f"explain: must be true or false (got {quoted(first['explain'])})")
-    return Query(first.get("env", DEFAULT_ENVIRONMENT), first.get("workspace"), subject, explain)
-
-
-_parsed_and_cached = lru_cache(maxsize=1024)(_parsed)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from promptops_platform.access.permissions import Permission
-from promptops_platform.realtime.fetch import LONGEST_SUBJECT
+from promptops_platform.realtime.query import LARGEST_REVISION, LONGEST_SUBJECT
 
 _ETAG = {
     "description": "Names this answer; send it back as If-None-Match.",
@@ -11,6 +11,21 @@ _ETAG = {
     "schema": {"type": "string"},
 }
 _CACHE_CONTROL = {"required": True, "schema": {"type": "string"}}
+
+_REVISION = {
+    "description": "With `full=true`: the revision that the answer is of, or a later one.",
+    "schema": {"type": "integer"},
+}
+_EPOCH = {
+    "description": "With `full=true`: the epoch of that revision.",
+    "schema": {"type": "string"},
+}
+_HEADERS = {
+    "ETag": _ETAG,
+    "Cache-Control": _CACHE_CONTROL,
+    "X-PromptOps-Revision": _REVISION,
+    "X-PromptOps-Epoch": _EPOCH,
+}
 
 _FETCHED_PROMPT: dict[str, Any] = {
     "type": "object",
@@ -26,7 +41,11 @@ _FETCHED_PROMPT: dict[str, Any] = {
         "model": {"type": "string"},
         "content": {"type": "string"},
         "variant": {"type": "string", "description": "Its name, while a rollout is on."},
-        "kind": {"type": "string", "description": "`chat`; absent from a text prompt."},
+        "kind": {
+            "type": "string",
+            "enum": ["text", "chat"],
+            "description": "Of a chat, and with `full=true`; so are the fields below.",
+        },
         "messages": {
             "type": "array",
             "items": {"$ref": "#/components/schemas/Message"},
@@ -36,6 +55,15 @@ _FETCHED_PROMPT: dict[str, Any] = {
             "type": "object",
             "additionalProperties": True,
             "description": "The model's parameters and the like, where there are any.",
+        },
+        "variables": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "With `full=true`.",
+        },
+        "rollout": {
+            "anyOf": [{"$ref": "#/components/schemas/WholeRollout"}, {"type": "null"}],
+            "description": "With `full=true`: all variants, for a client that assigns by itself.",
         },
         "explanation": {
             "type": "object",
@@ -129,6 +157,30 @@ _OPERATION: dict[str, Any] = {
             "schema": {"type": "boolean", "default": False},
         },
         {
+            "name": "full",
+            "in": "query",
+            "description": (
+                "Whether the answer is the whole prompt with its rollout, rather than one variant; "
+                "without `subject` and `explain`."
+            ),
+            "schema": {"type": "boolean", "default": False},
+        },
+        {
+            "name": "min_revision",
+            "in": "query",
+            "description": (
+                "The answer is of this revision or a later one: it is waited for, at most 2 "
+                "seconds."
+            ),
+            "schema": {"type": "integer", "minimum": 0, "maximum": LARGEST_REVISION, "default": 0},
+        },
+        {
+            "name": "epoch",
+            "in": "query",
+            "description": "That of `min_revision`, which says nothing in another one.",
+            "schema": {"type": "string"},
+        },
+        {
             "name": "If-None-Match",
             "in": "header",
             "description": "The ETag of the answer that the caller holds.",
@@ -138,14 +190,14 @@ _OPERATION: dict[str, Any] = {
     "responses": {
         "200": {
             "description": "The prompt.",
-            "headers": {"ETag": _ETAG, "Cache-Control": _CACHE_CONTROL},
+            "headers": _HEADERS,
             "content": {
                 "application/json": {"schema": {"$ref": "#/components/schemas/FetchedPrompt"}}
             },
         },
         "304": {
             "description": "It is still what the caller holds.",
-            "headers": {"ETag": _ETAG, "Cache-Control": _CACHE_CONTROL},
+            "headers": _HEADERS,
         },
     },
 }

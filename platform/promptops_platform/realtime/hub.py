@@ -1,127 +1,278 @@
 """The hub: hands each change to the connections that watch it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from promptops_platform.access.actor import Actor
+import structlog
+
 from promptops_platform.access.authentication import Authenticator
-from promptops_platform.access.grants import Grants
-from promptops_platform.changes.schemas import Change, ChangeType, NumberedChange
-from promptops_platform.realtime.snapshot import Entry, Snapshot
-from promptops_platform.realtime.watch import Client, Watch
+from promptops_platform.changes.replicas import Replicas
+from promptops_platform.changes.schemas import Change, NumberedChange
+from promptops_platform.realtime import messages
+from promptops_platform.realtime.beats import Wheel
+from promptops_platform.realtime.replica_order import ReplicaOrder
+from promptops_platform.realtime.snapshot import Snapshot
+from promptops_platform.realtime.view import Scope, Sight, View
+from promptops_platform.realtime.watch import Follower, Watch
 
-# What alters an answer that can still be fetched; deletions would end an old client's watch.
-SENT = frozenset({ChangeType.PROMPT_UPDATED, ChangeType.PROMPT_PUBLISHED})
+log = structlog.get_logger(__name__)
+
 # A watch ends within a second of its session.
-SWEEP_SECONDS = 0.5
+SWEEP_TICKS = 2
+TICK_SECONDS = 0.25
+# An existing client ends its watch when the socket is silent for 10 seconds; others never answer
+# a ping, so a missing pong means nothing.
+PING_SECONDS = 3.0
+HEARTBEAT_SECONDS = 10
+# A busy loop ticks late: the signs of life come more often than promised.
+HEARTBEAT_EVERY = 8.0
+# So many are written to before other requests get their turn.
+WRITES_AT_ONCE = 250
+# Of the codes that applications may choose, as 401 is among the statuses.
+SESSION_ENDED = 4401
+
+
+class Crowd:
+    """Connections with one view: what they may see is decided once for all of them."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+        self.watches: set[Watch] = set()
+        self.followers: set[Follower] = set()
+
+    def __iter__(self) -> Iterator[Watch | Follower]:
+        yield from self.watches
+        yield from self.followers
 
 
 class Hub:
-    """All watching connections of this process; the last consumer of the change feed, so that an
-    event goes out when its change is already visible to a fetch."""
+    """All watching connections of this process. It announces what the feed's consumers have
+    applied, so that an event goes out when its change is already visible to a fetch."""
 
-    def __init__(self, snapshot: Snapshot, authenticator: Authenticator, grants: Grants) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        authenticator: Authenticator,
+        sight: Sight,
+        replicas: Replicas,
+        when_sent: Callable[[int], None],
+    ) -> None:
+        """`when_sent` is told how many events were handed to connections."""
+        self._when_sent = when_sent
         self._snapshot = snapshot
-        self._grants = grants
+        self._sight = sight
         self._authenticator = authenticator
-        self._watches: dict[str, Watch] = {}
-        self._sweeping: asyncio.Task[None] | None = None
+        self._order = ReplicaOrder(replicas, self._deliver)
+        self._crowds: dict[View, Crowd] = {}
+        self._pings: Wheel[Watch] = Wheel(round(PING_SECONDS / TICK_SECONDS))
+        self._heartbeats: Wheel[Follower] = Wheel(round(HEARTBEAT_EVERY / TICK_SECONDS))
+        # Ids of those that are new or say something new of themselves.
+        self._changed: set[str] = set()
+        self._ticking: asyncio.Task[None] | None = None
+        # Nobody changes crowds while these are told something: they would miss it.
+        self._telling = asyncio.Lock()
+        self.heartbeat_seconds = HEARTBEAT_SECONDS
+        self.epoch = ""
+        # Up to where changes are being told, and up to where everybody has been told.
+        self.revision = self.told = 0
 
     def start(self) -> None:
-        """Begin to end the watches whose session has ended."""
-        self._sweeping = asyncio.create_task(self._sweep_forever(), name="watch-sweep")
+        """Begin to send signs of life, and to end the watches whose session has ended."""
+        self._ticking = asyncio.create_task(self._tick_forever(), name="watch-ticks")
+        self._order.start()
 
     async def stop(self) -> None:
         """Stop that."""
-        if self._sweeping is not None:
-            self._sweeping.cancel()
-            await asyncio.wait([self._sweeping])
+        if self._ticking is not None:
+            self._ticking.cancel()
+            await asyncio.wait([self._ticking])
+        await self._order.stop()
 
-    def add(self, watch: Watch) -> None:
-        """Begin to send changes to `watch`."""
-        self._watches[watch.client.id] = watch
+    def add(self, watch: Watch | Follower) -> None:
+        """Begin to send to it; a follower is told what it has missed before it is live."""
+        self._join(watch)
+        if isinstance(watch, Watch):
+            self._pings.add(watch)
+        else:
+            self._heartbeats.add(watch)
 
-    def remove(self, watch: Watch) -> None:
-        """Stop sending to `watch`."""
-        self._watches.pop(watch.client.id, None)
+    def remove(self, watch: Watch | Follower) -> None:
+        """Stop sending to it."""
+        self._leave(watch)
+        self._changed.discard(watch.client.id)
+        if isinstance(watch, Watch):
+            self._pings.remove(watch)
+        else:
+            self._heartbeats.remove(watch)
 
     @property
     def watchers(self) -> int:
         """How many watch."""
-        return len(self._watches)
+        return sum(len(crowd.watches) + len(crowd.followers) for crowd in self._crowds.values())
 
-    def clients(self, actor: Actor) -> list[Client]:
-        """Who watches, newest connection first; without those of workspaces that don't exist for
-        the caller."""
-        watches = reversed(self._watches.values())
-        return [watch.client for watch in watches if self._may_see(actor, watch)]
+    def connections(self) -> Iterator[Watch | Follower]:
+        """All that watch."""
+        for crowd in self._crowds.values():
+            yield from crowd
 
-    def _may_see(self, actor: Actor, watch: Watch) -> bool:
-        named = watch.actor.workspace_id or watch.workspace
-        if named is None:
-            return actor.workspace_id is None
-        return self._grants.find(actor, named) is not None
+    def crowds(self) -> list[tuple[View, Crowd]]:
+        """The same by what they see."""
+        return list(self._crowds.items())
 
-    def concerns(self, watch: Watch, change: Change) -> bool:
-        """Whether the change is of what this watcher would fetch now: not of a prompt that is
-        gone meanwhile, or that another workspace's hides."""
-        served = self._served(watch, change)
-        return served is not None and served.prompt_id == change.resource_id
+    def note_change(self, watch: Watch | Follower) -> None:
+        """It has said something new of itself."""
+        self._changed.add(watch.client.id)
 
-    async def load(self) -> None:
-        """Tell of what a reload of the snapshot has changed or uncovered."""
-        for change in self._snapshot.take_missed():
-            self._tell(change)
+    def take_changed(self) -> set[str]:
+        """Ids of the connections that are new or have changed since the last call."""
+        changed, self._changed = self._changed, set()
+        return changed
 
-    async def apply(self, changes: Sequence[NumberedChange]) -> None:
-        # Before the events: who has lost a right since is not told of what it covered.
-        self._review()
-        for each in changes:
-            self._tell(each.change)
+    def flush(self, watch: Watch) -> None:
+        """Send what waits for it: what is gone meanwhile can't be fetched any more."""
+        watch.flush(lambda change: self._sight.concerns(watch.view, change))
 
-    def _tell(self, change: Change) -> None:
-        if change.type in SENT:
-            self._offer(change)
-        elif change.type == ChangeType.PROMPT_DELETED:
-            self._offer_uncovered(change)
+    def go_live(self, follower: Follower) -> bool:
+        """Whether it has been told everything up to now, and is told what happens from now on."""
+        if not follower.is_live and follower.position >= self.revision:
+            follower.is_live = True
+        return follower.is_live
 
-    def _offer(self, change: Change) -> None:
-        for watch in self._watches.values():
-            if watch.wants(change) and self.concerns(watch, change):
-                watch.put(change)
+    def resync(self, follower: Follower) -> None:
+        """Have it fetch anew whatever it holds, and tell it what happens from now on."""
+        follower.position, follower.is_live = self.revision, True
+        follower.applied = None
+        self.note_change(follower)
+        follower.send(messages.resync(self.epoch, self.revision))
 
-    def _offer_uncovered(self, deleted: Change) -> None:
-        """A deletion may uncover another workspace's prompt of that name."""
-        for watch in self._watches.values():
-            served = self._served(watch, deleted) if watch.wants(deleted) else None
-            if served is not None and self._covered(watch, deleted, served):
-                watch.put(served.as_change(ChangeType.PROMPT_UPDATED, deleted.env, deleted.key))
-
-    def _covered(self, watch: Watch, deleted: Change, served: Entry) -> bool:
-        """Whether the watcher fetched the deleted prompt, and not this one, until now."""
-        if watch.actor.workspace_id or watch.workspace:
-            return False
-        workspace_id, ranks = deleted.workspace_id or "", self._grants.ranks
-        if workspace_id not in ranks:
-            # It is deleted too: whatever it covered, nobody knows any more.
-            return True
-        # A new prompt in the place of the deleted one has an event of its own.
-        above = ranks[workspace_id] < ranks.get(served.workspace_id, len(ranks))
-        return above and self._grants.can_read(watch.actor, workspace_id)
-
-    def _served(self, watch: Watch, change: Change) -> Entry | None:
-        return self._snapshot.lookup(watch.actor, watch.workspace, change.env, change.key)
-
-    async def _sweep_forever(self) -> None:
-        while True:
-            await asyncio.sleep(SWEEP_SECONDS)
+    async def reloaded(self, revision: int, epoch: str) -> None:
+        async with self._telling:
+            self.revision = self.told = revision
+            self.epoch = epoch
             self._review()
+            for watch in list(self.connections()):
+                if isinstance(watch, Follower):
+                    self.resync(watch)
+            for change in self._snapshot.take_missed():
+                await self._tell_watches(change)
+
+    async def applied(self, changes: Sequence[NumberedChange]) -> None:
+        async with self._telling:
+            self.revision = changes[-1].revision
+            # Before the events: who has lost a right since is not told of what it covered.
+            self._review()
+            for each in changes:
+                await self._tell_followers(each)
+            self.told = self.revision
+        await self._order.submit(changes)
+
+    async def _deliver(self, changes: Sequence[NumberedChange]) -> None:
+        """Tell those who can't ask for a revision, once every replica serves it."""
+        async with self._telling:
+            for each in changes:
+                await self._tell_watches(each.change)
+
+    async def _tell_followers(self, numbered: NumberedChange) -> None:
+        encoded: dict[Change, bytes] = {}
+        written = 0
+        for view, crowd in list(self._crowds.items()):
+            shown = self._sight.shown(view, numbered.change) if crowd.followers else None
+            if shown is None:
+                continue
+            frame = encoded.get(shown)
+            if frame is None:
+                frame = encoded[shown] = messages.numbered_event(numbered.revision, shown)
+            for follower in list(crowd.followers):
+                if not follower.is_live or follower.position >= numbered.revision:
+                    continue
+                follower.position = numbered.revision
+                follower.send(frame)
+                written += 1
+                if written % WRITES_AT_ONCE == 0:
+                    await asyncio.sleep(0)
+        self._when_sent(written)
+
+    async def _tell_watches(self, change: Change) -> None:
+        encoded: dict[Change, bytes] = {}
+        written = 0
+        for view, crowd in list(self._crowds.items()):
+            shown = self._sight.fetchable(view, change) if crowd.watches else None
+            if shown is None:
+                continue
+            frame = encoded.get(shown)
+            if frame is None:
+                frame = encoded[shown] = messages.event(shown)
+            for watch in list(crowd.watches):
+                watch.send(shown, frame)
+                written += 1
+                if written % WRITES_AT_ONCE == 0:
+                    await asyncio.sleep(0)
+        self._when_sent(written)
+
+    async def _tick_forever(self) -> None:
+        ticks = 0
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            ticks += 1
+            try:
+                if ticks % SWEEP_TICKS == 0 and not self._telling.locked():
+                    self._review()
+                self._beat()
+            except Exception:
+                log.exception("watch_tick_failed")
+
+    def _beat(self) -> None:
+        for watch in self._pings.turn():
+            watch.ping()
+        frame = messages.heartbeat(self.told)
+        for follower in self._heartbeats.turn():
+            if follower.is_stuck():
+                follower.cut()
+            elif follower.is_live and follower.position <= self.told:
+                follower.send(frame)
+            else:
+                follower.send(messages.heartbeat(follower.position))
 
     def _review(self) -> None:
-        """End the watches whose session or key has ended; the others have the rights of now."""
-        for watch in self._watches.values():
-            actor = self._authenticator.current(watch.actor)
-            if actor is None:
-                watch.ended.set()
-            else:
-                watch.actor = actor
+        """End the watches whose session or key has ended; the others have the rights of now, and
+        who follows and sees other workspaces than before fetches anew."""
+        for view, crowd in list(self._crowds.items()):
+            actor = self._authenticator.current(view.actor)
+            now = view if actor is view.actor else None
+            if now is None and actor is not None:
+                now = View(actor, view.workspace, view.namespace)
+            scope = None if now is None else self._sight.scope(now)
+            if now is None or scope is None:
+                for watch in list(crowd):
+                    watch.connection.end(
+                        SESSION_ENDED, "the session or API key has ended; log in again"
+                    )
+                continue
+            if scope != crowd.scope:
+                crowd.scope = scope
+                for follower in crowd.followers:
+                    self.resync(follower)
+            if now != view:
+                for watch in list(crowd):
+                    self._leave(watch)
+                    watch.view = now
+                    self._join(watch)
+
+    def _join(self, watch: Watch | Follower) -> None:
+        self.note_change(watch)
+        crowd = self._crowds.get(watch.view)
+        if crowd is None:
+            crowd = self._crowds[watch.view] = Crowd(self._sight.scope(watch.view))
+        if isinstance(watch, Watch):
+            crowd.watches.add(watch)
+        else:
+            crowd.followers.add(watch)
+
+    def _leave(self, watch: Watch | Follower) -> None:
+        crowd = self._crowds.get(watch.view)
+        if crowd is None:
+            return
+        crowd.watches.discard(watch)
+        crowd.followers.discard(watch)
+        if not crowd.watches and not crowd.followers:
+            del self._crowds[watch.view]

@@ -10,6 +10,7 @@ from promptops_platform.changes.schemas import Change, ChangeType, NumberedChang
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.prompts.schemas import ServedPrompt, Slot
 from promptops_platform.prompts.service import PromptService
+from promptops_platform.realtime.answer import rest_of_whole
 from promptops_platform.realtime.assignment import Answer, Spread
 from promptops_platform.rollouts.schemas import RunningRollout
 from promptops_platform.rollouts.service import RolloutService
@@ -33,6 +34,8 @@ class Entry(NamedTuple):
     is_published: bool
     answer: Answer
     spread: Spread | None
+    # What the whole of it has beyond the answer.
+    rest: bytes
 
     @classmethod
     def of(cls, served: ServedPrompt, rollout: RunningRollout | None) -> Self:
@@ -44,7 +47,14 @@ class Entry(NamedTuple):
             served.is_published,
             Answer.of(served),
             Spread.of(rollout) if rollout is not None else None,
+            rest_of_whole(served),
         )
+
+    @property
+    def whole(self) -> bytes:
+        """All that is known of the prompt, its rollout included."""
+        rollout = b"null" if self.spread is None else self.spread.whole
+        return b"".join((self.answer.body[:-1], self.rest, b',"rollout":', rollout, b"}"))
 
     def answer_for(self, subject: str | None) -> Answer:
         """What a fetch for this subject gets, or one without a subject."""
@@ -82,6 +92,8 @@ class Snapshot:
         # Mostly one entry a name: several only where workspaces use the same key.
         self._entries: Entries = {}
         self._missed: list[Change] = []
+        self._loads = 0
+        self._replaced: dict[str, int] = {}
 
     def __len__(self) -> int:
         """How many answers are ready."""
@@ -98,10 +110,26 @@ class Snapshot:
         if named:
             wanted = self._grants.find(actor, named)
             return next((each for each in entries if each.workspace_id == wanted), None)
-        readable = self._grants.readable(actor)
-        if readable is None:
-            return entries[0]
-        return next((each for each in entries if each.workspace_id in readable), None)
+        return _first(entries, self._grants.readable(actor))
+
+    def first(self, env: str, key: str, readable: frozenset[str] | None) -> Entry | None:
+        """The answer for `key` to who may read these workspaces; None is all."""
+        entries = self._entries.get((env, key))
+        return None if entries is None else _first(entries, readable)
+
+    def environment(self, env: str, readable: frozenset[str] | None) -> list[tuple[str, Entry]]:
+        """What a fetch answers for each key, by key, to who may read these workspaces; None is
+        all. It takes long for many, and may run in a thread."""
+        found = (
+            (key, _first(entries, readable))
+            for (each, key), entries in list(self._entries.items())
+            if each == env
+        )
+        return sorted(((key, entry) for key, entry in found if entry is not None), key=_key)
+
+    def generation(self, env: str) -> tuple[int, int]:
+        """Differs whenever an answer of this environment has changed."""
+        return (self._loads, self._replaced.get(env, 0))
 
     async def load(self) -> None:
         entries: Entries = {}
@@ -114,6 +142,7 @@ class Snapshot:
         if self._is_loaded:
             self._missed += _differences(self._entries, entries)
         self._entries, self._is_loaded = entries, True
+        self._loads += 1
 
     def take_missed(self) -> list[Change]:
         """What reloads have changed since the last call, as the feed would have told it; nothing
@@ -137,6 +166,7 @@ class Snapshot:
 
     def _replace(self, slot: Slot, entry: Entry | None) -> None:
         workspace_id, env, key = slot
+        self._replaced[env] = self._replaced.get(env, 0) + 1
         others = [
             each for each in self._entries.get((env, key), ()) if each.workspace_id != workspace_id
         ]
@@ -151,6 +181,16 @@ class Snapshot:
         ranks = self._grants.ranks
         last = len(ranks)
         return tuple(sorted(entries, key=lambda each: ranks.get(each.workspace_id, last)))
+
+
+def _first(entries: tuple[Entry, ...], readable: frozenset[str] | None) -> Entry | None:
+    if readable is None:
+        return entries[0]
+    return next((each for each in entries if each.workspace_id in readable), None)
+
+
+def _key(named: tuple[str, Entry]) -> str:
+    return named[0]
 
 
 def _slot(numbered: NumberedChange) -> Slot:

@@ -1,16 +1,21 @@
-"""One watching connection: what it is sent, and in which order."""
+"""One watching connection: who it is, and what waits for it."""
 
-import asyncio
-import json
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from promptops_platform.access.actor import Actor
 from promptops_platform.changes.schemas import Change
+from promptops_platform.realtime import messages
+from promptops_platform.realtime.connection import WatchConnection
+from promptops_platform.realtime.view import View
 
-# From here on a watcher counts as slow and gets only the newest event of each key.
+# From here on an existing client counts as slow and gets only the newest event of each key.
 SLOW_AFTER = 256
+# A client that resumes is cut off when it leaves that much unread: it resumes.
+MOST_UNREAD = 256 * 1024
+TOO_SLOW = 4408
+NO_KEYS: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,68 +29,117 @@ class Client:
     remote_addr: str
     user_agent: str
     connected_at: datetime
+    version: str = ""
 
 
-class Watch:
-    """The events that wait for one connection.
+class Backlog:
+    """Events that wait for an existing client.
 
-    Each event is queued as it comes; a connection that can't keep up gets the newest event of
-    each key instead of being cut, so the queue is bounded by the number of keys.
+    One that can't keep up gets the newest event of each key instead of being cut, so the backlog
+    is bounded by the number of keys.
     """
 
-    def __init__(self, client: Client, actor: Actor, workspace: str | None) -> None:
-        self.client = client
-        self.actor = actor
-        # Set when the session or key has ended with which the connection was opened.
-        self.ended = asyncio.Event()
-        self.workspace = workspace
+    def __init__(self) -> None:
         self._waiting: deque[Change] = deque()
         self._newest: OrderedDict[tuple[str, str], Change] = OrderedDict()
-        self._filled = asyncio.Event()
-
-    def wants(self, change: Change) -> bool:
-        """Whether the change happened in the namespace that is watched; without one, in any that
-        an API key is not kept from."""
-        if self.client.namespace:
-            return self.client.namespace == change.env
-        return self.actor.may_enter(change.env)
 
     def put(self, change: Change) -> None:
-        """Queue an event."""
         if self._newest or len(self._waiting) >= SLOW_AFTER:
             place = (change.env, change.key)
             self._newest.pop(place, None)
             self._newest[place] = change
         else:
             self._waiting.append(change)
-        self._filled.set()
 
-    @property
-    def empty(self) -> bool:
-        """Whether nothing waits."""
-        return not self._waiting and not self._newest
+    def __bool__(self) -> bool:
+        return bool(self._waiting or self._newest)
 
-    async def next_change(self) -> Change:
-        """The next event; waits for one."""
-        while True:
-            if self._waiting:
-                return self._waiting.popleft()
-            if self._newest:
-                return self._newest.popitem(last=False)[1]
-            self._filled.clear()
-            await self._filled.wait()
+    def take(self) -> Change:
+        """The next event; there must be one."""
+        return self._waiting.popleft() if self._waiting else self._newest.popitem(last=False)[1]
 
 
-def message(change: Change) -> str:
-    """An event as the wire contract has it."""
-    return json.dumps(
-        {
-            "type": change.type,
-            "id": change.resource_id,
-            "key": change.key,
-            "env": change.env,
-            "version": change.version,
-        },
-        ensure_ascii=False,
-        separators=(",", ":"),
+class Watch:
+    """The connection of an existing client, which says nothing of revisions."""
+
+    __slots__ = ("_backlog", "_is_open", "client", "connection", "view")
+
+    def __init__(self, client: Client, view: View, connection: WatchConnection) -> None:
+        self.client = client
+        self.view = view
+        self.connection = connection
+        self._is_open = False
+        self._backlog: Backlog | None = None
+
+    def open(self) -> None:
+        """The quiet time after the handshake is over."""
+        self._is_open = True
+
+    def send(self, change: Change, frame: bytes) -> None:
+        """Send an event, or keep it until the client has read."""
+        if self._is_open and not self._backlog and not self.connection.is_paused:
+            self.connection.write(frame)
+            return
+        if self._backlog is None:
+            self._backlog = Backlog()
+        self._backlog.put(change)
+
+    def flush(self, still: Callable[[Change], bool]) -> None:
+        """Send what waits, as far as it is `still` true and the client reads."""
+        while self._is_open and self._backlog and not self.connection.is_paused:
+            change = self._backlog.take()
+            if still(change):
+                self.connection.write(messages.event(change))
+
+    def ping(self) -> None:
+        if self._is_open and not self.connection.is_paused:
+            self.connection.write(messages.PING)
+
+
+class Follower:
+    """The connection of a client that resumes: what it was sent, and what it says of itself.
+
+    `position` is a revision up to which nothing is to be sent any more. Until `is_live` it is told
+    what it has missed, and the hub passes it over.
+    """
+
+    __slots__ = (
+        "_was_paused",
+        "applied",
+        "client",
+        "connection",
+        "is_live",
+        "keys",
+        "position",
+        "reported_at",
+        "view",
     )
+
+    def __init__(
+        self, client: Client, view: View, connection: WatchConnection, position: int
+    ) -> None:
+        self.client = client
+        self.view = view
+        self.connection = connection
+        self.position = position
+        self.is_live = False
+        # What it has reported: the revision that it has applied, when, and the keys that it holds.
+        self.applied: int | None = None
+        self.reported_at: datetime | None = None
+        self.keys = NO_KEYS
+        self._was_paused = False
+
+    def is_stuck(self) -> bool:
+        """Whether it did not read enough since this was asked last, a period ago."""
+        was, self._was_paused = self._was_paused, self.connection.is_paused
+        return was and self._was_paused
+
+    def send(self, frame: bytes) -> None:
+        """Send a frame, or cut the client off because it does not read."""
+        if self.connection.is_paused and self.connection.unread > MOST_UNREAD:
+            self.cut()
+        else:
+            self.connection.write(frame)
+
+    def cut(self) -> None:
+        self.connection.end(TOO_SLOW, "too slow to read; connect again with since")

@@ -92,6 +92,7 @@ DELETE /api/prompts/{prompt_id}/rollout              401 401 | 403 200 200 403 2
 
 GET    /api/sdk/prompts/{key}                        401 401 | 200 200 200 200 200 | 200 200 200 200 404
 HEAD   /api/sdk/prompts/{key}                        401 401 | 200 200 200 200 200 | 200 200 200 200 404
+GET    /api/sdk/snapshot                             401 401 | 200 200 200 200 200 | 200 200 200 200 404
 WS     /ws                                           401 401 | 101 101 101 101 101 | 101 101 101 101 101
 GET    /api/clients                                  401 401 | 200 200 200 403 200 | -
 
@@ -222,6 +223,7 @@ QUERIES = {
     ("GET", "/api/agents"),
     ("GET", "/api/sdk/prompts/{key}"),
     ("HEAD", "/api/sdk/prompts/{key}"),
+    ("GET", "/api/sdk/snapshot"),
     ("WS", "/ws"),
 }
 # Those who call these can't call anything afterwards.

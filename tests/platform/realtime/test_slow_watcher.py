@@ -4,48 +4,40 @@ import asyncio
 import json
 
 from harness.platform import RunningPlatform
-from promptops_platform.access.actor import Actor
-from promptops_platform.access.permissions import Role
 from promptops_platform.changes.schemas import Change, ChangeType
-from promptops_platform.clock import FakeClock
-from promptops_platform.realtime.watch import SLOW_AFTER, Client, Watch
+from promptops_platform.realtime.watch import SLOW_AFTER, Backlog
 
 
 def change(key: str, version: str) -> Change:
     return Change(ChangeType.PROMPT_UPDATED, "id", "default", key, "prod", version)
 
 
-def new_watch() -> Watch:
-    client = Client("c", "", "", "prod", "", "", FakeClock().now())
-    return Watch(client, Actor("somebody", Role.VIEWER), None)
+def drained(backlog: Backlog) -> list[tuple[str, str]]:
+    changes = []
+    while backlog:
+        changes.append(backlog.take())
+    return [(each.key, each.version) for each in changes]
 
 
-async def drained(watch: Watch) -> list[tuple[str, str]]:
-    messages = []
-    while not watch.empty:
-        messages.append(await watch.next_change())
-    return [(each.key, each.version) for each in messages]
-
-
-async def test_a_slow_watcher_gets_the_newest_event_of_each_key() -> None:
-    watch = new_watch()
+def test_a_slow_watcher_gets_the_newest_event_of_each_key() -> None:
+    backlog = Backlog()
     for number in range(SLOW_AFTER):
-        watch.put(change("first", str(number)))
+        backlog.put(change("first", str(number)))
     for number in range(10_000):
-        watch.put(change(f"key-{number % 3}", str(number)))
-    got = await drained(watch)
+        backlog.put(change(f"key-{number % 3}", str(number)))
+    got = drained(backlog)
     assert got[:SLOW_AFTER] == [("first", str(number)) for number in range(SLOW_AFTER)]
     assert got[SLOW_AFTER:] == [("key-1", "9997"), ("key-2", "9998"), ("key-0", "9999")]
 
 
-async def test_a_watcher_that_caught_up_gets_each_event_again() -> None:
-    watch = new_watch()
+def test_a_watcher_that_caught_up_gets_each_event_again() -> None:
+    backlog = Backlog()
     for number in range(SLOW_AFTER + 5):
-        watch.put(change("a", str(number)))
-    await drained(watch)
-    watch.put(change("a", "x"))
-    watch.put(change("a", "y"))
-    assert await drained(watch) == [("a", "x"), ("a", "y")]
+        backlog.put(change("a", str(number)))
+    drained(backlog)
+    backlog.put(change("a", "x"))
+    backlog.put(change("a", "y"))
+    assert drained(backlog) == [("a", "x"), ("a", "y")]
 
 
 async def test_a_watcher_that_does_not_read_holds_up_nobody(platform: RunningPlatform) -> None:

@@ -23,7 +23,6 @@ from harness.platform import (
     until,
 )
 from harness.postgres import Postgres
-from promptops_platform.access.actor import SYSTEM
 from promptops_platform.clock import FakeClock
 
 
@@ -134,7 +133,7 @@ async def test_live_clients_are_listed_until_they_leave(platform: RunningPlatfor
         assert (client["client_type"], client["app"]) == ("node", "shop-7")
         assert (client["namespace"], client["remote_addr"]) == ("prod", "127.0.0.1")
     hub = platform.platform.hub
-    await until(lambda: all(each.app != "shop-7" for each in hub.clients(SYSTEM)))
+    await until(lambda: all(each.client.app != "shop-7" for each in hub.connections()))
 
 
 async def raw_handshake(

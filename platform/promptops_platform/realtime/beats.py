@@ -1,0 +1,31 @@
+"""A sign of life for every connection in turn, without a timer for each."""
+
+from collections.abc import Iterable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Wheel(Generic[T]):
+    """Spreads its members over the ticks of a period, so that no tick has them all."""
+
+    def __init__(self, ticks: int) -> None:
+        self._slots: list[set[T]] = [set() for _ in range(ticks)]
+        self._places: dict[T, int] = {}
+        self._next_place = self._now = 0
+
+    def add(self, member: T) -> None:
+        """Its turn comes once in each period from now on."""
+        self._places[member] = self._next_place
+        self._slots[self._next_place].add(member)
+        self._next_place = (self._next_place + 1) % len(self._slots)
+
+    def remove(self, member: T) -> None:
+        place = self._places.pop(member, None)
+        if place is not None:
+            self._slots[place].discard(member)
+
+    def turn(self) -> Iterable[T]:
+        """The members whose turn it is at this tick."""
+        self._now = (self._now + 1) % len(self._slots)
+        return tuple(self._slots[self._now])

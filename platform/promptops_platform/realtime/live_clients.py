@@ -1,0 +1,168 @@
+"""Who watches, on all replicas, and who of them has applied a change."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel
+
+from promptops_platform.access.actor import Actor
+from promptops_platform.access.grants import Grants
+from promptops_platform.changes.replicas import Replicas
+from promptops_platform.clock import Clock
+from promptops_platform.db.unit_of_work import Database
+from promptops_platform.prompts.acknowledgement import Acknowledged, HoldingClient, Published
+from promptops_platform.realtime import repository
+from promptops_platform.realtime.hub import Hub
+from promptops_platform.realtime.presence import Presence
+from promptops_platform.realtime.reports import EVERY_KEY, Reports
+from promptops_platform.realtime.schemas import LiveClient
+from promptops_platform.realtime.snapshot import Snapshot
+from promptops_platform.realtime.view import Sight
+from promptops_platform.realtime.watch import Follower, Watch
+
+# How often the other replicas' table is looked at by somebody who waits; they write every second.
+LOOK_SECONDS = 0.5
+GATHER_SECONDS = 0.05
+MOST_NAMED = 100
+
+Row = dict[str, Any]
+
+
+class LiveClients:
+    """Those of this replica as they are now, those of the others as they said last."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        grants: Grants,
+        snapshot: Snapshot,
+        replicas: Replicas,
+        hub: Hub,
+        sight: Sight,
+        presence: Presence,
+        reports: Reports,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._grants = grants
+        self._snapshot = snapshot
+        self._replicas = replicas
+        self._hub = hub
+        self._sight = sight
+        self._presence = presence
+        self._reports = reports
+        self._clock = clock
+
+    async def listed(self, actor: Actor) -> list[LiveClient]:
+        """Newest connection first; without those of workspaces that don't exist for the caller."""
+        rows = [self._presence.row(each) for each in self._hub.connections()]
+        if others := self._replicas.others:
+            async with self._database.read() as transaction:
+                found = await repository.of_replicas(transaction.session, others)
+            rows += [each._asdict() for each in found]
+        rows.sort(key=lambda each: each["connected_at"], reverse=True)
+        now = self._clock.now()
+        return [self._shown(each, now) for each in rows if self._may_see(actor, each)]
+
+    async def acknowledged(
+        self, published: Published, seconds: float, *, actor: Actor
+    ) -> Acknowledged:
+        """Wait until those who hold the prompt have applied its publish, at most so long. Those
+        who report nothing are not waited for."""
+        end = time.monotonic() + seconds
+        while True:
+            # Before they are looked at: no report falls between the two.
+            news = self._reports.news
+            holders = await self._holders(published)
+            behind = [each for each in holders if each.is_behind(published.revision)]
+            if not behind or (left := end - time.monotonic()) <= 0:
+                break
+            with contextlib.suppress(TimeoutError):
+                most = LOOK_SECONDS if self._replicas.others else left
+                await asyncio.wait_for(news.wait(), min(left, most))
+            # Many report at once: they are looked at together.
+            await asyncio.sleep(min(left, GATHER_SECONDS))
+        silent = [each for each in holders if each.is_silent]
+        return Acknowledged(
+            acknowledged=len(holders) - len(silent) - len(behind),
+            connected=len(holders),
+            behind=self._named(behind, actor),
+            silent=self._named(silent, actor),
+        )
+
+    async def _holders(self, published: Published) -> list["_Holder"]:
+        """Those who watch the environment, hold the key, and fetch this prompt under it."""
+        env, key = published.env, published.key
+        found: list[_Holder] = []
+        for view, crowd in self._hub.crowds():
+            if view.wants(env) and self._fetches(published, self._sight.readable(view)):
+                found += (_Holder(True, None, each) for each in crowd.watches)
+                found += (
+                    _Holder(False, each.applied, each)
+                    for each in crowd.followers
+                    if key in each.keys or EVERY_KEY in each.keys
+                )
+        if others := self._replicas.others:
+            async with self._database.read() as transaction:
+                rows = await repository.holders(transaction.session, others, env, key, EVERY_KEY)
+            for row in rows:
+                readable = None if row.readable is None else frozenset(row.readable)
+                if self._fetches(published, readable):
+                    found.append(_Holder(row.key_count is None, row.revision, row._asdict()))
+        return found
+
+    def _fetches(self, published: Published, readable: frozenset[str] | None) -> bool:
+        found = self._snapshot.first(published.env, published.key, readable)
+        return found is not None and found.prompt_id == published.prompt_id
+
+    def _named(self, holders: Iterable["_Holder"], actor: Actor) -> list[HoldingClient]:
+        """As far as they exist for the caller."""
+        seen: list[HoldingClient] = []
+        for each in holders:
+            row = each.source if isinstance(each.source, dict) else self._presence.row(each.source)
+            if self._may_see(actor, row):
+                seen.append(HoldingClient(**_fields(row, HoldingClient), replica=row["replica_id"]))
+            if len(seen) == MOST_NAMED:
+                break
+        return seen
+
+    def _may_see(self, actor: Actor, row: Row) -> bool:
+        if row["workspace"] is None:
+            return actor.workspace_id is None
+        return self._grants.find(actor, row["workspace"]) is not None
+
+    def _shown(self, row: Row, now: datetime) -> LiveClient:
+        revision, reported_at = row["revision"], row["reported_at"]
+        more = {
+            "lag_revisions": None if revision is None else max(0, self._hub.told - revision),
+            "lag_seconds": None
+            if reported_at is None
+            else max(0.0, round((now - reported_at).total_seconds(), 3)),
+            "keys": row["key_count"],
+            "replica": row["replica_id"],
+            "silent": row["key_count"] is None,
+        }
+        return LiveClient(**_fields(row, LiveClient, *more), **more)
+
+
+class _Holder(NamedTuple):
+    """A client that holds a prompt, of this replica or the row of another one's."""
+
+    is_silent: bool
+    revision: int | None
+    source: Watch | Follower | Row
+
+    def is_behind(self, revision: int) -> bool:
+        """One that fetches everything anew has applied nothing yet."""
+        return not self.is_silent and (self.revision is None or self.revision < revision)
+
+
+def _fields(row: Row, model: type[BaseModel], *without: str) -> Row:
+    """What a schema takes from a row under the same names."""
+    names = model.model_fields.keys() - {"replica", *without}
+    return {name: row[name] for name in names}

@@ -1,0 +1,59 @@
+"""The order between replicas, for clients that can't ask for a revision."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+
+import structlog
+
+from promptops_platform.changes.replicas import Replicas
+from promptops_platform.changes.schemas import NumberedChange
+
+log = structlog.get_logger(__name__)
+
+# So long an event waits for a replica that lives and does not get on.
+LONGEST_WAIT_SECONDS = 1.0
+
+Deliver = Callable[[Sequence[NumberedChange]], Awaitable[None]]
+
+
+class ReplicaOrder:
+    """Holds changes back until every replica serves them: whichever answers the fetch that follows
+    an event, it is not with an older state."""
+
+    def __init__(self, replicas: Replicas, deliver: Deliver) -> None:
+        self._replicas = replicas
+        self._deliver = deliver
+        self._held: deque[tuple[Sequence[NumberedChange], float]] = deque()
+        self._filled = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._release_forever(), name="replica-order")
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def submit(self, changes: Sequence[NumberedChange]) -> None:
+        """Deliver them at once where nobody is to be waited for."""
+        if not self._held and not self._replicas.others:
+            await self._deliver(changes)
+            return
+        self._held.append((changes, time.monotonic() + LONGEST_WAIT_SECONDS))
+        self._filled.set()
+
+    async def _release_forever(self) -> None:
+        while True:
+            await self._filled.wait()
+            while self._held:
+                changes, deadline = self._held[0]
+                await self._replicas.wait_for(changes[-1].revision, deadline - time.monotonic())
+                try:
+                    await self._deliver(changes)
+                except Exception:
+                    log.exception("events_not_delivered")
+                self._held.popleft()
+            self._filled.clear()

@@ -1,0 +1,60 @@
+"""SQL of the live connections that replicas tell each other of; PostgreSQL only."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row, Select, cast, delete, or_, select
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from promptops_platform.db.replica_tables import LiveClientRow
+
+ROWS_AT_ONCE = 500
+
+
+async def clear(session: AsyncSession, replica: str) -> None:
+    """Delete all that a replica has told."""
+    await session.execute(delete(LiveClientRow).where(LiveClientRow.replica_id == replica))
+
+
+async def remove(session: AsyncSession, ids: Sequence[str]) -> None:
+    """Delete connections that have ended."""
+    for start in range(0, len(ids), ROWS_AT_ONCE):
+        batch = ids[start : start + ROWS_AT_ONCE]
+        await session.execute(delete(LiveClientRow).where(LiveClientRow.id.in_(batch)))
+
+
+async def save(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
+    """Write connections, new ones and changed ones."""
+    statement = postgresql.insert(LiveClientRow)
+    changing = ("workspace", "environments", "readable", "keys", "key_count", "revision")
+    statement = statement.on_conflict_do_update(
+        index_elements=[LiveClientRow.id],
+        set_={name: statement.excluded[name] for name in (*changing, "reported_at")},
+    )
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        await session.execute(statement, list(rows[start : start + ROWS_AT_ONCE]))
+
+
+async def of_replicas(session: AsyncSession, replicas: Sequence[str]) -> Sequence[Row[Any]]:
+    """The connections of these replicas, without the keys that they hold."""
+    return (await session.execute(_of(replicas))).all()
+
+
+async def holders(
+    session: AsyncSession, replicas: Sequence[str], env: str, key: str, every: str
+) -> Sequence[Row[Any]]:
+    """Those that watch an environment and hold a key, or may hold it; `every` stands for all."""
+    environments = cast(LiveClientRow.environments, JSONB)
+    keys = cast(LiveClientRow.keys, JSONB)
+    query = _of(replicas).where(
+        or_(LiveClientRow.environments.is_(None), environments.contains([env])),
+        or_(LiveClientRow.keys.is_(None), keys.contains([key]), keys.contains([every])),
+    )
+    return (await session.execute(query)).all()
+
+
+def _of(replicas: Sequence[str]) -> Select[Any]:
+    columns = [each for each in LiveClientRow.__table__.columns if each.name != "keys"]
+    return select(*columns).where(LiveClientRow.replica_id.in_(replicas))

@@ -1,0 +1,100 @@
+"""A client that resumes where it left off."""
+
+import asyncio
+import json
+import random
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy import select
+from websockets.asyncio.client import ClientConnection
+
+from harness.platform import RunningPlatform, next_event
+from promptops_platform.db.tables import ChangeRow
+
+TOLD = ("prompt.updated", "prompt.published", "prompt.deleted")
+
+
+class Following:
+    """A connection after its hello."""
+
+    def __init__(self, connection: ClientConnection, hello: dict[str, Any]) -> None:
+        self.connection = connection
+        self.hello = hello
+
+    async def next(self) -> dict[str, Any]:
+        """The next message that is no heartbeat."""
+        while True:
+            message = await next_event(self.connection)
+            if message["type"] != "heartbeat":
+                return message
+
+    async def holds(self, *keys: str) -> None:
+        await self.connection.send(json.dumps({"type": "holding", "keys": keys}))
+
+    async def has_applied(self, revision: int) -> None:
+        await self.connection.send(json.dumps({"type": "applied", "revision": revision}))
+
+
+@asynccontextmanager
+async def following(
+    platform: RunningPlatform, since: int | None = None, **query: str
+) -> AsyncIterator[Following]:
+    """Follows from `since` on, or from now; with the feed's epoch, unless another is given."""
+    feed = platform.platform.feed
+    asked = {
+        "namespace": "prod",
+        "since": str(feed.applied if since is None else since),
+        "epoch": feed.epoch,
+        **query,
+    }
+    async with platform.watch(**asked) as connection:
+        hello = await next_event(connection)
+        assert hello["type"] == "hello"
+        yield Following(connection, hello)
+
+
+async def told(platform: RunningPlatform, after: int, env: str = "prod") -> list[dict[str, Any]]:
+    """What a watcher of the environment must have been told since then, from the feed's table."""
+    async with platform.platform.database.read() as transaction:
+        rows = await transaction.session.scalars(
+            select(ChangeRow)
+            .where(ChangeRow.revision > after, ChangeRow.env == env, ChangeRow.type.in_(TOLD))
+            .order_by(ChangeRow.revision)
+        )
+        return [
+            {
+                "type": row.type,
+                "id": row.resource_id,
+                "key": row.key,
+                "env": row.env,
+                "version": row.version,
+                "revision": row.revision,
+            }
+            for row in rows
+        ]
+
+
+async def follow_at_random(
+    replicas: Sequence[RunningPlatform], since: int, epoch: str, done: asyncio.Event, seed: int
+) -> list[int]:
+    """Come and go, at one replica and another, until it is `done` and all was told; the revisions
+    of the events, as they came."""
+    chance, seen = random.Random(seed), []
+    start = since
+    while not done.is_set():
+        async with following(chance.choice(replicas), since, epoch=epoch) as follower:
+            for _ in range(chance.randint(0, 7)):
+                try:
+                    async with asyncio.timeout(chance.random() / 4):
+                        since = (await follower.next())["revision"]
+                except TimeoutError:
+                    break
+                seen.append(since)
+    last = (await told(replicas[0], start))[-1]["revision"]
+    async with following(chance.choice(replicas), since, epoch=epoch) as follower:
+        while since < last:
+            since = (await follower.next())["revision"]
+            seen.append(since)
+    return seen

@@ -1,0 +1,100 @@
+"""Waiting after a publish for the programs that use the prompt."""
+
+import asyncio
+import time
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.followers import following
+from harness.people import new_api_key, new_workspace
+from harness.platform import RunningPlatform, new_key
+from promptops_platform.errors import BadRequest
+from promptops_platform.prompts.acknowledgement import LONGEST_WAIT_SECONDS, wait_seconds
+
+
+@given(st.integers(0, 30_000))
+def test_milliseconds_and_seconds_mean_the_same(milliseconds: int) -> None:
+    assert wait_seconds(f"{milliseconds}ms") == pytest.approx(milliseconds / 1000)
+    assert wait_seconds(f"{milliseconds / 1000}s") == pytest.approx(milliseconds / 1000)
+
+
+@given(st.text() | st.from_regex(r"-?\d*[.,]?\d*(ms|s|m)?", fullmatch=True))
+def test_what_is_no_time_up_to_thirty_seconds_is_refused(text: str) -> None:
+    try:
+        seconds = wait_seconds(text)
+    except BadRequest:
+        return
+    assert 0 <= seconds <= LONGEST_WAIT_SECONDS
+
+
+@pytest.mark.parametrize("wait", ["5", "31s", "30001ms", "-1s", "1m", "inf"])
+async def test_a_wait_that_is_refused_changes_nothing(platform: RunningPlatform, wait: str) -> None:
+    prompt = await platform.create(env="prod")
+    revision = platform.platform.feed.applied
+    answer = await publish(platform, prompt["id"], wait)
+    assert answer.status_code == 400
+    assert wait in answer.json()["error"]
+    assert platform.platform.feed.applied == revision
+
+
+async def test_without_a_wait_the_answer_is_the_version_alone(platform: RunningPlatform) -> None:
+    prompt = await platform.create(env="prod")
+    answer = await platform.http.post("/api/prompts/publish", json={"id": prompt["id"]})
+    assert list(answer.json()) == ["data"]
+
+
+async def test_it_answers_as_soon_as_all_that_hold_the_prompt_have_it(
+    platform: RunningPlatform,
+) -> None:
+    prompt = await platform.create(env="stage-1")
+    other = await new_workspace(platform)
+    place = {"namespace": "stage-1"}
+    async with (
+        following(platform, **place) as one,
+        following(platform, **place) as two,
+        following(platform, **place) as holds_another,
+        following(platform, **place, workspace=other) as elsewhere,
+        platform.watch(namespace="stage-1", app="of old") as _old,
+        platform.watch(namespace="stage-2"),
+    ):
+        await one.holds(prompt["key"], "another")
+        await two.holds(*(new_key() for _ in range(1001)))
+        await holds_another.holds("another")
+        await elsewhere.holds(prompt["key"])
+        started = time.monotonic()
+        publishing = asyncio.create_task(publish(platform, prompt["id"], "20s"))
+        for each in (one, two):
+            await each.has_applied((await each.next())["revision"])
+        answer = (await publishing).json()
+        assert time.monotonic() - started < 10
+    assert list(answer) == ["data", "acknowledged", "connected", "behind", "silent"]
+    assert answer["data"]["prompt_id"] == prompt["id"]
+    assert (answer["acknowledged"], answer["connected"], answer["behind"]) == (2, 3, [])
+    assert [each["app"] for each in answer["silent"]] == ["of old"]
+
+
+async def test_who_has_not_applied_it_in_time_is_behind(platform: RunningPlatform) -> None:
+    prompt = await platform.create(env="stage-3")
+    app, key = new_key(), await new_api_key(platform, role="editor", workspace="default")
+    async with following(platform, namespace="stage-3", app=app, version="3") as late:
+        await late.holds(prompt["key"])
+        await late.has_applied(late.hello["revision"])
+        answer = (await publish(platform, prompt["id"], "50ms")).json()
+        assert (answer["acknowledged"], answer["connected"], answer["silent"]) == (0, 1, [])
+        (behind,) = answer["behind"]
+        assert (behind["app"], behind["version"]) == (app, "3")
+        assert behind["revision"] == late.hello["revision"]
+        async with platform.client(key) as limited:
+            body = {"id": prompt["id"]}
+            answer = (await limited.post("/api/prompts/publish?wait=0s", json=body)).json()
+        assert answer["connected"] == 1
+        assert answer["behind"] == [], "clients of no single workspace are not shown to its key"
+
+
+async def publish(platform: RunningPlatform, prompt_id: str, wait: str) -> httpx.Response:
+    return await platform.http.post(
+        "/api/prompts/publish", params={"wait": wait}, json={"id": prompt_id}
+    )

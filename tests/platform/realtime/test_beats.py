@@ -1,0 +1,20 @@
+"""The signs of life: everyone's turn comes once in a period, and a tick has few of them."""
+
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from promptops_platform.realtime.beats import Wheel
+
+
+@given(st.integers(1, 40), st.sets(st.integers()), st.sets(st.integers()))
+def test_each_has_its_turn_once_in_a_period(ticks: int, joined: set[int], left: set[int]) -> None:
+    wheel: Wheel[int] = Wheel(ticks)
+    for each in joined:
+        wheel.add(each)
+    for each in left:
+        wheel.remove(each)
+    turns = [tuple(wheel.turn()) for _ in range(ticks)]
+    assert Counter(each for turn in turns for each in turn) == Counter(joined - left)
+    assert max(map(len, turns)) <= len(joined) // ticks + 1
