@@ -13,9 +13,10 @@ from starlette.types import ASGIApp
 
 from promptops_flows.children import ChildSpec, engine_spec, prefect_server_spec
 from promptops_platform.addresses import ListenAddress, open_sockets
-from promptops_platform.app import Platform, asgi
+from promptops_platform.app import asgi
 from promptops_platform.banner import PrefectAccess, start_text
 from promptops_platform.clock import SystemClock
+from promptops_platform.composition import Platform
 from promptops_platform.data_folder import instance_id
 from promptops_platform.errors import StartRefused
 from promptops_platform.realtime.connection import WatchConnection

@@ -15,8 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bench.run_store import fill_runs
 from bench.servers import Server, data_folder, running_platform
 from harness.postgres import running_postgres
-from promptops_platform.app import Platform
 from promptops_platform.clock import SystemClock
+from promptops_platform.composition import Platform
 from promptops_platform.db.tables import PromptRow, PromptSearchRow, PromptTagRow
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.prompts.search_index import search_values, tag_values

@@ -16,8 +16,9 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from harness.postgres import Postgres
 from promptops_platform.addresses import open_sockets
-from promptops_platform.app import Platform, asgi
+from promptops_platform.app import asgi
 from promptops_platform.clock import Clock, SystemClock
+from promptops_platform.composition import Platform
 from promptops_platform.ids import new_id
 from promptops_platform.server import uvicorn_config
 from promptops_platform.settings import Settings

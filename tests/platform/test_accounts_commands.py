@@ -11,8 +11,8 @@ from websockets.exceptions import ConnectionClosed
 
 from harness.platform import DatabaseKind, RunningPlatform, new_settings, running_platform
 from harness.postgres import Postgres
-from promptops_platform.app import Platform
 from promptops_platform.clock import SystemClock
+from promptops_platform.composition import Platform
 from promptops_platform.settings import Settings
 
 PROGRAM = "from promptops_platform.cli import main; main()"

@@ -12,8 +12,8 @@ from harness.postgres import Postgres
 from harness.processes import eventually
 from harness.up import promptops
 from promptops_platform.access.actor import COMMAND_LINE
-from promptops_platform.app import Platform
 from promptops_platform.clock import SystemClock
+from promptops_platform.composition import Platform
 from promptops_platform.errors import StartRefused
 from promptops_platform.settings import DEFAULT_TOKEN, Settings
 

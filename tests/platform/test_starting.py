@@ -11,8 +11,8 @@ import pytest
 
 from harness.platform import new_settings
 from harness.postgres import Postgres
-from promptops_platform.app import Platform
 from promptops_platform.clock import SystemClock
+from promptops_platform.composition import Platform
 
 
 def promptops(command: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -10,8 +10,8 @@ import typer
 from promptops_platform.access.actor import COMMAND_LINE
 from promptops_platform.access.permissions import Role
 from promptops_platform.access.schemas import ApiKeyCreate, UserUpdate
-from promptops_platform.app import Platform
 from promptops_platform.commands.registry import carry_out
+from promptops_platform.composition import Platform
 from promptops_platform.db.tables import ApiKeyRow
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import BadRequest, NotFound

@@ -6,9 +6,9 @@ They need no token and no running platform; one that runs learns of it by the ch
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from promptops_platform.app import Platform
 from promptops_platform.clock import SystemClock
 from promptops_platform.commands.frame import guarded, read_settings
+from promptops_platform.composition import Platform
 from promptops_platform.db.unit_of_work import Transaction
 
 Action = Callable[[Platform, Transaction], Awaitable[None]]

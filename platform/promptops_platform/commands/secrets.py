@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from promptops_platform.app import Platform
 from promptops_platform.commands.registry import carry_out
+from promptops_platform.composition import Platform
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.workspaces.holdings import listed
 

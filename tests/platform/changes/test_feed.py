@@ -25,7 +25,7 @@ WRITER = """
 import asyncio, sys
 from pathlib import Path
 from promptops_platform.access.actor import COMMAND_LINE
-from promptops_platform.app import Platform
+from promptops_platform.composition import Platform
 from promptops_platform.clock import SystemClock
 from promptops_platform.settings import Settings
 

@@ -20,8 +20,8 @@ from harness.people import sent
 from harness.platform import DatabaseKind, RunningPlatform, new_settings, running_platform
 from harness.postgres import Postgres
 from promptops_platform.access.actor import SYSTEM
-from promptops_platform.app import Platform
 from promptops_platform.clock import SystemClock
+from promptops_platform.composition import Platform
 from promptops_platform.db.provider_tables import ConnectionRow
 from promptops_platform.db.tables import Table
 from promptops_platform.errors import StartRefused

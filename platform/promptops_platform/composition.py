@@ -1,0 +1,105 @@
+"""One running platform: how it is prepared, started and stopped."""
+
+import structlog
+
+from promptops_platform.clock import Clock
+from promptops_platform.db.location import SqliteFile
+from promptops_platform.db.schema import hold_lock, migrate
+from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.errors import StartRefused
+from promptops_platform.rooms import Rooms
+from promptops_platform.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+
+class Platform(Rooms):
+    """All rooms, and what runs in them."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        super().__init__(settings, clock)
+        self._prepared = self._started = False
+
+    async def prepare(self) -> None:
+        """Bring the database to this release: schema, first rows, runs that a crash left open.
+
+        Raises SchemaRefused for a database that is not ours, and StartRefused for secrets that
+        are missing or wrong. Harmless when repeated.
+        """
+        if self._prepared:
+            return
+        await migrate(self.database.engines)
+        async with self.database.write() as transaction:
+            await hold_lock(self.database.engines, transaction.session)
+            await self.changes.seed(transaction)
+            await self.vault.check(transaction)
+            await self._seed_accounts(transaction)
+            await self.workspaces.seed(transaction)
+            interrupted = await self.runs.close_orphans(transaction)
+        self._prepared = True
+        if interrupted:
+            log.warning("runs_interrupted", runs=interrupted)
+
+    async def open_registry(self) -> None:
+        """For a command that only writes to the registry, perhaps beside a platform that runs:
+        its schema, and who may do what. Raises SchemaRefused, and StartRefused where no platform
+        has run: in the wrong folder, most likely, which stays as it is."""
+        registry = self.settings.registry
+        never_run = StartRefused(
+            f"no PromptOps has run on {registry} yet; start one first, or name the data folder or "
+            "database of yours (PROMPTOPS_DATA, PROMPTOPS_DATABASE_URL)"
+        )
+        if isinstance(registry, SqliteFile) and not registry.path.exists():
+            raise never_run
+        await migrate(self.database.engines)
+        async with self.database.write() as transaction:
+            await hold_lock(self.database.engines, transaction.session)
+            await self.changes.seed(transaction)
+        await self.grants.load()
+        if not self.grants.ranks:
+            raise never_run
+
+    async def _seed_accounts(self, transaction: Transaction) -> None:
+        """Raises StartRefused for default secrets in production."""
+        production = self.settings.env == "production"
+        if production and self.settings.uses_default_token:
+            raise StartRefused(
+                "PROMPTOPS_ENV is production and the static token is the one everybody knows; set "
+                "PROMPTOPS_TOKEN to a secret of your own"
+            )
+        given = self.settings.admin_password
+        await self.access.seed(
+            transaction,
+            password=given.get_secret_value() if given else None,
+            production=production,
+        )
+
+    async def start(self) -> None:
+        """Load what is served and follow the changes. Harmless when repeated."""
+        if self._started:
+            return
+        self._started = True
+        await self.feed.start()
+        await self.replicas.start()
+        self.realtime.start()
+        self.uses.start()
+        self.run_retention.start()
+        self.call_log.start()
+        if self.notifications is not None:
+            self.notifications.start()
+
+    async def stop(self) -> None:
+        """Let the runs end, then let go of everything. Harmless when repeated."""
+        await self.executor.drain(self.settings.drain_seconds)
+        await self.readiness.stop()
+        await self.realtime.stop()
+        await self.uses.stop()
+        await self.replicas.stop()
+        await self.run_retention.stop()
+        await self.call_log.stop()
+        if self.notifications is not None:
+            await self.notifications.stop()
+        await self.feed.stop()
+        await self.gateway.aclose()
+        await self.database.close()
+        await self.tracing.close()
