@@ -63,8 +63,9 @@ async def test_all_that_a_fetch_answers_is_described(platform: RunningPlatform) 
     rollout = {"enabled": True, "variants": variants}
     await platform.http.put(f"/api/prompts/{prompt['id']}/rollout", json=rollout)
     fetched = (await platform.fetch(key, explain="true")).json()
+    whole = (await platform.fetch(key, full="true")).json()
     described = openapi()["components"]["schemas"]["FetchedPrompt"]["properties"]
-    assert {*fetched} == {*described}
+    assert {*fetched, *whole} == {*described}
     assert {*fetched["explanation"]} == {*described["explanation"]["properties"]}
 
 
