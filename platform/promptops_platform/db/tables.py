@@ -261,7 +261,10 @@ class PromptTagRow(Table):
 
     __tablename__ = "prompt_tags"
     __table_args__ = (
-        Index("ix_prompt_tags_newest", "tag", "updated_at", "prompt_id", "workspace_id", "env"),
+        Index(
+            "ix_prompt_tags_newest",
+            *("tag", "updated_at", "prompt_id", "workspace_id", "env", "category"),
+        ),
     )
 
     prompt_id: Mapped[str] = mapped_column(
@@ -270,6 +273,8 @@ class PromptTagRow(Table):
     tag: Mapped[str] = mapped_column(Text, primary_key=True)
     workspace_id: Mapped[str] = mapped_column(Id)
     env: Mapped[str] = mapped_column(String(64))
+    # Null where it is too long for the index.
+    category: Mapped[str | None] = mapped_column(Text)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

@@ -19,7 +19,7 @@ from promptops_platform.db.tables import (
     PromptVersionRow,
 )
 from promptops_platform.prompts.schemas import PromptFilter
-from promptops_platform.prompts.search_index import tags_in
+from promptops_platform.prompts.search_index import LONGEST_TAGGED_CATEGORY, tags_in
 
 PromptWithLabel = Row[tuple[PromptRow, Any]]
 
@@ -74,7 +74,7 @@ def _hits(session: AsyncSession, wanted: PromptFilter) -> Select[Any]:
         hits = select(PromptSearchRow.prompt_id.label("id"), PromptSearchRow.updated_at)
         hits = narrowed(hits, session, fold(wanted.text)).where(*_tests(PromptSearchRow, wanted))
         return hits.where(*_tagged(PromptSearchRow.prompt_id, tags))
-    if tags and wanted.category is None:
+    if tags and len(wanted.category or "") <= LONGEST_TAGGED_CATEGORY:
         hits = select(PromptTagRow.prompt_id.label("id"), PromptTagRow.updated_at)
         hits = hits.where(PromptTagRow.tag == tags[0], *_tests(PromptTagRow, wanted))
         return hits.where(*_tagged(PromptTagRow.prompt_id, tags[1:]))

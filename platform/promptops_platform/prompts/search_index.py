@@ -14,6 +14,7 @@ from promptops_platform.db.tables import PromptRow, PromptSearchRow, PromptTagRo
 
 # Longer tags are told apart by their beginning: an index entry of PostgreSQL is at most 2.7 KB.
 LONGEST_TAG = 200
+LONGEST_TAGGED_CATEGORY = 300
 SEARCHED = ("key", "name", "content")
 SORTED_AND_TESTED = ("workspace_id", "env", "category", "updated_at")
 
@@ -45,7 +46,13 @@ def _sorted_and_tested(row: PromptRow) -> dict[str, Any]:
 
 
 def _tag_columns(row: PromptRow) -> dict[str, Any]:
-    return {"workspace_id": row.workspace_id, "env": row.env, "updated_at": row.updated_at}
+    category = row.category if len(row.category) <= LONGEST_TAGGED_CATEGORY else None
+    return {
+        "workspace_id": row.workspace_id,
+        "env": row.env,
+        "category": category,
+        "updated_at": row.updated_at,
+    }
 
 
 @event.listens_for(PromptRow, "after_insert")

@@ -28,7 +28,9 @@ pieces = st.lists(st.sampled_from(SIGNS), max_size=12).map("".join)
 contents = st.lists(st.sampled_from([*SIGNS, "\n", "\t"]), max_size=40).map("".join)
 tag_lists = st.lists(st.sampled_from(["red", "Red", "r e d", "re", "", "blau", "a_b"]), max_size=4)
 labels = st.sampled_from(["dev", "prod"])
-categories = st.sampled_from(["", "one", "One"])
+# The longest that stands in the index of tags, and one that is too long for it.
+LONG, TOO_LONG = "\U0001f642" * 300, "\U0001f642" * 301
+categories = st.sampled_from(["", "one", "One", LONG, TOO_LONG])
 
 prompts = st.fixed_dictionaries(
     {"name": pieces, "content": contents, "env": labels, "category": categories}
@@ -152,6 +154,8 @@ async def test_a_search_finds_what_a_plain_reading_finds(
 @example([{"tags": "red"}], [(0, {"tags": "blau"}), (0, "publish")], None, None)
 @example([{"content": "before"}], [(0, {"env": "prod"})], "prod", None)
 @example([{"tags": "red"}], [(0, {"env": "prod", "category": "one"})], "prod", "one")
+@example([{"tags": "red", "category": LONG}, {"tags": "red"}], [], "dev", LONG)
+@example([{"tags": "red", "category": TOO_LONG}, {"tags": "red"}], [], "dev", TOO_LONG)
 async def test_the_index_follows_edits_and_deletions(
     platform: RunningPlatform,
     fields: list[dict[str, str]],

@@ -14,6 +14,7 @@ depends_on = None
 
 BATCH = 500
 LONGEST_TAG = 200
+LONGEST_CATEGORY = 300
 
 POSTGRES = (
     # All runs of three characters. COLLATE: bytes are compared faster than letters of a language.
@@ -86,6 +87,7 @@ def _tables() -> None:
         sa.Column("tag", sa.Text(), nullable=False),
         sa.Column("workspace_id", sa.String(length=36), nullable=False),
         sa.Column("env", sa.String(length=64), nullable=False),
+        sa.Column("category", sa.Text(), nullable=True),
         sa.Column("updated_at", UtcDateTime(), nullable=False),
         sa.ForeignKeyConstraint(
             ["prompt_id"],
@@ -107,7 +109,7 @@ def _indexes() -> None:
     op.create_index(
         "ix_prompt_tags_newest",
         "prompt_tags",
-        ["tag", "updated_at", "prompt_id", "workspace_id", "env"],
+        ["tag", "updated_at", "prompt_id", "workspace_id", "env", "category"],
     )
     newest = ["created_at", "id", "workspace_id"]
     op.create_index("ix_audit_entries_newest", "audit_entries", newest)
@@ -125,7 +127,8 @@ def _fill() -> None:
     prompts = sa.table("prompts", sa.column("id"), *(sa.column(name) for name in names))
     prompts.c.updated_at.type = UtcDateTime()
     search = sa.table("prompt_search", *map(sa.column, ("prompt_id", "text", *names[:4])))
-    tags = sa.table("prompt_tags", *map(sa.column, ("prompt_id", "tag", "workspace_id", "env")))
+    tag_names = ("prompt_id", "tag", "workspace_id", "env", "category")
+    tags = sa.table("prompt_tags", *map(sa.column, tag_names))
     search.c.updated_at.type = UtcDateTime()
     tags.append_column(sa.column("updated_at", UtcDateTime()))
     last = ""
@@ -158,6 +161,7 @@ def _tagged(row: sa.Row[Any]) -> list[dict[str, object]]:
         "prompt_id": row.id,
         "workspace_id": row.workspace_id,
         "env": row.env,
+        "category": row.category if len(row.category) <= LONGEST_CATEGORY else None,
         "updated_at": row.updated_at,
     }
     return [{"tag": tag, **shared} for tag in {name[:LONGEST_TAG] for name in names if name}]
