@@ -1,0 +1,280 @@
+package io.promptops;
+
+import io.promptops.internal.net.WebSocket;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * Keeps what is held up to date with what the server's events tell. Fetches in the threads of the
+ * workers; events come in the watch's.
+ */
+final class Following implements PromptStore.Observer {
+    private static final System.Logger LOGGER = System.getLogger("io.promptops");
+
+    private final PromptStore store;
+    private final Workers workers;
+    private final Closing closing;
+    private final Listeners listeners;
+    private final Reports reports;
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Progress progress = new Progress();
+    private Position connectedAt;
+    // Also read without the lock, by every call for a prompt.
+    private volatile Position heard;
+
+    Following(PromptStore store, Workers workers, Closing closing, Listeners listeners) {
+        this.store = store;
+        this.workers = workers;
+        this.closing = closing;
+        this.listeners = listeners;
+        this.reports = new Reports(workers, store::heldKeys, this::applied);
+    }
+
+    /** From where on the server shall tell changes; null where everything is to be resynced. */
+    Position since() {
+        lock.lock();
+        try {
+            if (progress.applied() == null) {
+                progress.beginAt(oldestOf(store.heldCopies()));
+            }
+            return progress.applied();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** A connection stands. */
+    void connected(Event.Hello hello, WebSocket socket) {
+        lock.lock();
+        try {
+            progress.connected(hello.epoch());
+            heard = progress.heard();
+            connectedAt = heard;
+            store.heldCopies().forEach(this::checkBehind);
+            reports.connected(socket, hello.epoch());
+            progress.keys().forEach(this::schedule);
+        } finally {
+            lock.unlock();
+        }
+        listeners.tellConnect();
+    }
+
+    /** The connection has ended, if there was any: what is due waits for the next one. */
+    void disconnected() {
+        reports.disconnected();
+        if (heard != null) {
+            heard = null;
+            listeners.tellDisconnect();
+        }
+    }
+
+    /** What the server said after its hello. */
+    void take(Event event) {
+        lock.lock();
+        try {
+            if (event instanceof Event.Changed change) {
+                takeChange(change);
+            } else if (event instanceof Event.Heartbeat heartbeat) {
+                progress.hear(heartbeat.revision());
+            } else if (event instanceof Event.Resync resync) {
+                progress.resync(new Position(resync.epoch(), resync.revision()), store.concernedKeys());
+                reports.resynced(resync.epoch());
+                progress.keys().forEach(this::schedule);
+            }
+            heard = progress.heard();
+            advance();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    @Override
+    public Position heard() {
+        return heard;
+    }
+
+    @Override
+    public void holdingChanged() {
+        reports.holdingChanged();
+    }
+
+    @Override
+    public void refused(ResponseException error) {
+        listeners.tellError(error);
+    }
+
+    @Override
+    public void changed(String key, Held now) {
+        lock.lock();
+        try {
+            if (now == null) {
+                tell(key, Update.DELETED, null);
+                return;
+            }
+            Progress.Due due = progress.get(key);
+            // Else it is told when the refetch for its event has ended.
+            if (due == null || due.type == null) {
+                tell(key, Update.REFRESHED, now);
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    @Override
+    public void fetched(String key, Held now, Position heardBefore) {
+        lock.lock();
+        try {
+            Position floor = heardBefore == null ? connectedAt : heardBefore;
+            boolean isBehind = floor != null && now.position() != null && now.position().isBefore(floor);
+            if (heard != null && isBehind) {
+                progress.addBehind(key, floor);
+                schedule(key);
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private Position applied() {
+        lock.lock();
+        try {
+            return progress.applied();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Null where nothing is held, or where the copies don't say of when they are. */
+    private static Position oldestOf(List<Held> copies) {
+        Position oldest = null;
+        for (Held copy : copies) {
+            Position position = copy.position();
+            boolean comparable = position != null && (oldest == null || oldest.epoch().equals(position.epoch()));
+            if (!comparable) {
+                return null;
+            }
+            oldest = oldest == null || position.isBefore(oldest) ? position : oldest;
+        }
+        return oldest;
+    }
+
+    private void checkBehind(Held copy) {
+        if (copy.position() != null && copy.position().isBefore(connectedAt)) {
+            progress.addBehind(copy.whole().key(), connectedAt);
+        }
+    }
+
+    private void takeChange(Event.Changed change) {
+        Position at = new Position(progress.heard().epoch(), change.revision());
+        progress.hear(change.revision());
+        Held copy = store.held(change.key());
+        boolean isKnown = copy != null
+                && copy.position() != null
+                && copy.position().epoch().equals(at.epoch())
+                && copy.position().reaches(at);
+        if (isKnown) {
+            return;
+        }
+        if (change.type().equals(Update.DELETED)) {
+            takeDeletion(change);
+        } else if (copy != null || store.isFetching(change.key()) || listeners.wantUpdates()) {
+            makeDue(change);
+        }
+    }
+
+    private void takeDeletion(Event.Changed change) {
+        boolean wasHeld = store.forget(change.key());
+        if (store.isFetching(change.key())) {
+            // Its answer may be from before.
+            makeDue(change);
+        } else {
+            progress.remove(change.key());
+        }
+        if (wasHeld) {
+            tell(change.key(), change.type(), null);
+        }
+    }
+
+    private void makeDue(Event.Changed change) {
+        progress.add(change.key(), change.type(), change.revision());
+        schedule(change.key());
+    }
+
+    private void schedule(String key) {
+        workers.run(() -> refetch(key));
+    }
+
+    private void refetch(String key) {
+        Progress.Due due;
+        Position asked;
+        lock.lock();
+        try {
+            due = progress.get(key);
+            if (due == null || due.isRunning || heard == null || closing.isClosed()) {
+                return;
+            }
+            due.isRunning = true;
+            asked = due.newest;
+        } finally {
+            lock.unlock();
+        }
+        Held fetched = null;
+        try {
+            fetched = store.refetch(key, asked);
+        } catch (NotFoundException gone) {
+            LOGGER.log(System.Logger.Level.DEBUG, "prompt '" + key + "' is gone");
+            finish(due, asked, asked, null);
+            return;
+        } catch (PromptOpsException error) {
+            LOGGER.log(System.Logger.Level.DEBUG, "prompt '" + key + "' was not refreshed", error);
+        }
+        if (fetched == null) {
+            tryAgain(due);
+        } else {
+            finish(due, asked, fetched.position() == null ? asked : fetched.position(), fetched);
+        }
+    }
+
+    private void finish(Progress.Due due, Position asked, Position reached, Held fetched) {
+        lock.lock();
+        try {
+            if (progress.finish(due, reached)) {
+                if (fetched != null && due.type != null) {
+                    tell(due.key, due.type, fetched);
+                }
+                advance();
+            } else if (!due.newest.equals(asked)) {
+                schedule(due.key);
+            } else {
+                tryAgain(due);
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void tryAgain(Progress.Due due) {
+        lock.lock();
+        try {
+            due.isRunning = false;
+            workers.runAfter(due.backoff.next(), () -> refetch(due.key));
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void advance() {
+        if (progress.advance()) {
+            reports.appliedChanged();
+        }
+    }
+
+    private void tell(String key, String type, Held now) {
+        if (listeners.wantUpdates()) {
+            Optional<Prompt> prompt = Optional.ofNullable(now).map(copy -> copy.answer(null, Source.MEMORY));
+            listeners.tellUpdate(new Update(key, type, prompt));
+        }
+    }
+}

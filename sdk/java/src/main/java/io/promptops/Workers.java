@@ -1,0 +1,60 @@
+package io.promptops;
+
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/** The few threads for work in the background; started when there is some, daemons all. */
+final class Workers {
+    private static final System.Logger LOGGER = System.getLogger("io.promptops");
+    private static final int MOST_THREADS = 4;
+
+    private final ThreadGroup group = new ThreadGroup("promptops");
+    private final AtomicInteger count = new AtomicInteger();
+    private final ScheduledThreadPoolExecutor executor =
+            new ScheduledThreadPoolExecutor(MOST_THREADS, work -> thread("promptops-" + count.incrementAndGet(), work));
+
+    /** A thread besides, for work that lasts. */
+    Thread thread(String name, Runnable work) {
+        Thread thread = new Thread(group, work, name);
+        thread.setDaemon(true);
+        return thread;
+    }
+
+    void run(Runnable work) {
+        runAfter(0, work);
+    }
+
+    /** Runs the work after so many nanoseconds, unless the client is closed by then. */
+    void runAfter(long nanoseconds, Runnable work) {
+        try {
+            executor.schedule(() -> runLogged(work), nanoseconds, TimeUnit.NANOSECONDS);
+        } catch (RejectedExecutionException closed) {
+            LOGGER.log(System.Logger.Level.DEBUG, "the client is closed, nothing is done any more");
+        }
+    }
+
+    /** Ends all threads but the current one; waits at most so long for them. */
+    void close(long milliseconds) {
+        executor.shutdownNow();
+        if (Thread.currentThread().getThreadGroup() == group) {
+            return;
+        }
+        try {
+            if (!executor.awaitTermination(milliseconds, TimeUnit.MILLISECONDS)) {
+                LOGGER.log(System.Logger.Level.WARNING, "a listener still runs although the client is closed");
+            }
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private static void runLogged(Runnable work) {
+        try {
+            work.run();
+        } catch (RuntimeException error) {
+            LOGGER.log(System.Logger.Level.ERROR, "work in the background failed", error);
+        }
+    }
+}
