@@ -19,9 +19,9 @@ final class Following implements PromptStore.Observer {
     private final Reports reports;
     private final ReentrantLock lock = new ReentrantLock();
     private final Progress progress = new Progress();
-    private Position connectedAt;
     // Also read without the lock, by every call for a prompt.
     private volatile Position heard;
+    private volatile Long confirmedAt;
 
     Following(PromptStore store, Workers workers, Closing closing, Listeners listeners) {
         this.store = store;
@@ -50,8 +50,6 @@ final class Following implements PromptStore.Observer {
         try {
             progress.connected(hello.epoch());
             heard = progress.heard();
-            connectedAt = heard;
-            store.heldCopies().forEach(this::checkBehind);
             reports.connected(socket, hello.epoch());
             progress.keys().forEach(this::schedule);
         } finally {
@@ -83,6 +81,9 @@ final class Following implements PromptStore.Observer {
                 progress.keys().forEach(this::schedule);
             }
             heard = progress.heard();
+            if (progress.isComplete()) {
+                confirmedAt = System.nanoTime();
+            }
             advance();
         } finally {
             lock.unlock();
@@ -92,6 +93,11 @@ final class Following implements PromptStore.Observer {
     @Override
     public Position heard() {
         return heard;
+    }
+
+    @Override
+    public Long confirmedAt() {
+        return confirmedAt;
     }
 
     @Override
@@ -126,9 +132,9 @@ final class Following implements PromptStore.Observer {
     public void fetched(String key, Held now, Position heardBefore) {
         lock.lock();
         try {
-            Position floor = heardBefore == null ? connectedAt : heardBefore;
-            boolean isBehind = floor != null && now.position() != null && now.position().isBefore(floor);
-            if (heard != null && isBehind) {
+            // No event will tell of what came before there.
+            Position floor = heardBefore == null ? progress.applied() : heardBefore;
+            if (floor != null && now.position() != null && now.position().isBefore(floor)) {
                 progress.addBehind(key, floor);
                 schedule(key);
             }
@@ -158,12 +164,6 @@ final class Following implements PromptStore.Observer {
             oldest = oldest == null || position.isBefore(oldest) ? position : oldest;
         }
         return oldest;
-    }
-
-    private void checkBehind(Held copy) {
-        if (copy.position() != null && copy.position().isBefore(connectedAt)) {
-            progress.addBehind(copy.whole().key(), connectedAt);
-        }
     }
 
     private void takeChange(Event.Changed change) {
@@ -273,7 +273,7 @@ final class Following implements PromptStore.Observer {
 
     private void tell(String key, String type, Held now) {
         if (listeners.wantUpdates()) {
-            Optional<Prompt> prompt = Optional.ofNullable(now).map(copy -> copy.answer(null, Source.MEMORY));
+            Optional<Prompt> prompt = Optional.ofNullable(now).map(copy -> copy.answer(null, Source.MEMORY, null));
             listeners.tellUpdate(new Update(key, type, prompt));
         }
     }

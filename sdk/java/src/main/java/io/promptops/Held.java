@@ -10,12 +10,15 @@ import java.time.Duration;
  * @param confirmedAt by the server, of System.nanoTime
  */
 record Held(Whole whole, String etag, Position position, long confirmedAt) {
-    Prompt answer(String subject, Source source) {
-        return whole.answer(subject, source, position == null ? null : position.revision(), age());
+    /** Confirmed may be null, or when the server last confirmed all copies, of System.nanoTime. */
+    Prompt answer(String subject, Source source, Long confirmed) {
+        return whole.answer(subject, source, position == null ? null : position.revision(), age(confirmed));
     }
 
-    Duration age() {
-        return Duration.ofNanos(System.nanoTime() - confirmedAt);
+    Duration age(Long confirmed) {
+        long now = System.nanoTime();
+        long own = now - confirmedAt;
+        return Duration.ofNanos(confirmed == null ? own : Math.min(own, now - confirmed));
     }
 
     Held confirmed(Position at) {

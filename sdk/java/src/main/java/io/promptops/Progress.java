@@ -93,7 +93,7 @@ final class Progress {
         }
     }
 
-    /** A copy is older than what the connection began with: no event will tell of the difference. */
+    /** A copy came that is older than what was applied or heard before. */
     void addBehind(String key, Position newest) {
         due.putIfAbsent(key, new Due(key, null, newest, false));
     }
@@ -106,6 +106,11 @@ final class Progress {
 
     void remove(String key) {
         due.remove(key);
+    }
+
+    /** Whether all that was heard is applied. */
+    boolean isComplete() {
+        return isInStep && due.isEmpty();
     }
 
     /** Moves `applied` as far as everything before is dealt with; answers whether it moved. */

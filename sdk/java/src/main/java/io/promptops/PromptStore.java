@@ -63,6 +63,9 @@ final class PromptStore {
 
         /** How far the watch has heard; null without a connection that is well. */
         Position heard();
+
+        /** When the server last confirmed all copies, by saying that nothing changed; or null. */
+        Long confirmedAt();
     }
 
     void setObserver(Observer observer) {
@@ -74,7 +77,7 @@ final class PromptStore {
         Held known = held.get(key);
         if (known != null && !refresh) {
             refreshIfOld(key, known);
-            return known.answer(subject, Source.MEMORY);
+            return known.answer(subject, Source.MEMORY, observer.confirmedAt());
         }
         Failure failure = failures.get(key);
         if (!refresh && failure != null && failure.isPausing()) {
@@ -85,12 +88,14 @@ final class PromptStore {
             Held fetched = refresh
                     ? fetches.fresh(key, FOREGROUND_TRIES, deadline)
                     : fetches.join(key, FOREGROUND_TRIES, deadline);
-            return fetched.answer(subject, Source.SERVER);
+            return fetched.answer(subject, Source.SERVER, null);
         } catch (NotFoundException fact) {
             throw fact;
         } catch (PromptOpsException error) {
             Held stays = held.get(key);
-            return stays == null ? fallback(key, subject, failureOf(key, error)) : stays.answer(subject, Source.MEMORY);
+            return stays == null
+                    ? fallback(key, subject, failureOf(key, error))
+                    : stays.answer(subject, Source.MEMORY, observer.confirmedAt());
         }
     }
 
@@ -139,7 +144,7 @@ final class PromptStore {
     }
 
     private void refreshIfOld(String key, Held known) {
-        boolean old = observer.heard() == null && known.age().compareTo(maxAge) > 0;
+        boolean old = observer.heard() == null && known.age(observer.confirmedAt()).compareTo(maxAge) > 0;
         if (!old || closing.isClosed()) {
             return;
         }
