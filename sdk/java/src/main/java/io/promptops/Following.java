@@ -71,8 +71,9 @@ final class Following implements PromptStore.Observer {
     void take(Event event) {
         lock.lock();
         try {
+            boolean isWorthTelling = true;
             if (event instanceof Event.Changed change) {
-                takeChange(change);
+                isWorthTelling = takeChange(change);
             } else if (event instanceof Event.Heartbeat heartbeat) {
                 progress.hear(heartbeat.revision());
             } else if (event instanceof Event.Resync resync) {
@@ -84,7 +85,10 @@ final class Following implements PromptStore.Observer {
             if (progress.isComplete()) {
                 confirmedAt = System.nanoTime();
             }
-            advance();
+            progress.advance();
+            if (isWorthTelling) {
+                reports.appliedChanged();
+            }
         } finally {
             lock.unlock();
         }
@@ -166,22 +170,29 @@ final class Following implements PromptStore.Observer {
         return oldest;
     }
 
-    private void takeChange(Event.Changed change) {
+    /**
+     * Whether it is dealt with now, and is of a prompt that is held: the server shall know then. Else it
+     * is told with the next refetch or heartbeat.
+     */
+    private boolean takeChange(Event.Changed change) {
         Position at = new Position(progress.heard().epoch(), change.revision());
         progress.hear(change.revision());
         Held copy = store.held(change.key());
-        boolean isKnown = copy != null
-                && copy.position() != null
-                && copy.position().epoch().equals(at.epoch())
-                && copy.position().reaches(at);
-        if (isKnown) {
-            return;
+        if (copy != null && includes(copy.position(), at)) {
+            return true;
         }
         if (change.type().equals(Update.DELETED)) {
             takeDeletion(change);
-        } else if (copy != null || store.isFetching(change.key()) || listeners.wantUpdates()) {
+            return copy != null;
+        }
+        if (copy != null || store.isFetching(change.key()) || listeners.wantUpdates()) {
             makeDue(change);
         }
+        return false;
+    }
+
+    private static boolean includes(Position position, Position other) {
+        return position != null && position.epoch().equals(other.epoch()) && position.reaches(other);
     }
 
     private void takeDeletion(Event.Changed change) {
@@ -244,7 +255,8 @@ final class Following implements PromptStore.Observer {
                 if (fetched != null && due.type != null) {
                     tell(due.key, due.type, fetched);
                 }
-                advance();
+                progress.advance();
+                reports.appliedChanged();
             } else if (!due.newest.equals(asked)) {
                 schedule(due.key);
             } else {
@@ -262,12 +274,6 @@ final class Following implements PromptStore.Observer {
             workers.runAfter(due.backoff.next(), () -> refetch(due.key));
         } finally {
             lock.unlock();
-        }
-    }
-
-    private void advance() {
-        if (progress.advance()) {
-            reports.appliedChanged();
         }
     }
 

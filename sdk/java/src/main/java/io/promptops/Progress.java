@@ -113,17 +113,15 @@ final class Progress {
         return isInStep && due.isEmpty();
     }
 
-    /** Moves `applied` as far as everything before is dealt with; answers whether it moved. */
-    boolean advance() {
+    /** Moves `applied` as far as everything before is dealt with. */
+    void advance() {
         if (!isInStep || due.values().stream().anyMatch(each -> each.isOfResync)) {
-            return false;
+            return;
         }
         long first = due.values().stream().mapToLong(each -> each.first).min().orElse(Long.MAX_VALUE);
         Position reached = new Position(heard.epoch(), Math.min(first - 1, heard.revision()));
-        if (applied != null && applied.reaches(reached) && applied.epoch().equals(reached.epoch())) {
-            return false;
+        if (applied == null || !applied.epoch().equals(reached.epoch()) || applied.isBefore(reached)) {
+            applied = reached;
         }
-        applied = reached;
-        return true;
     }
 }

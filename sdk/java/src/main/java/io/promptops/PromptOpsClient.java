@@ -144,18 +144,13 @@ public final class PromptOpsClient implements Prompts {
      */
     @Override
     public void close() {
-        boolean joins;
         synchronized (this) {
-            joins = isWatching;
             closing.close();
-        }
-        if (joins) {
-            watch.sayGoodbye();
+            if (isWatching) {
+                watch.sayGoodbye();
+            }
         }
         connector.close();
-        if (joins) {
-            watch.join(JOIN_MILLISECONDS);
-        }
         workers.close(JOIN_MILLISECONDS);
     }
 

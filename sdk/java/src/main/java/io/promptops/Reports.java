@@ -62,12 +62,12 @@ final class Reports {
         applying.request();
     }
 
-    private void sendHolding() {
+    private boolean sendHolding() {
         Set<String> keys = new HashSet<>(heldKeys.get());
         WebSocket open;
         synchronized (this) {
             if (socket == null || keys.equals(toldKeys)) {
-                return;
+                return false;
             }
             toldKeys = keys;
             open = socket;
@@ -75,20 +75,22 @@ final class Reports {
         String text = holding(keys.size() > MOST_KEYS ? List.of("*") : keys);
         boolean fits = text.getBytes(StandardCharsets.UTF_8).length <= LARGEST_TEXT;
         send(open, fits ? text : holding(List.of("*")));
+        return true;
     }
 
-    private void sendApplied() {
+    private boolean sendApplied() {
         Position position = applied.get();
         WebSocket open;
         synchronized (this) {
             boolean isNew = position != null && position.epoch().equals(epoch) && position.revision() > toldRevision;
             if (socket == null || !isNew) {
-                return;
+                return false;
             }
             toldRevision = position.revision();
             open = socket;
         }
         send(open, "{\"type\":\"applied\",\"revision\":" + position.revision() + "}");
+        return true;
     }
 
     // Without the lock: a server that does not read must not hold up whoever listens to it.

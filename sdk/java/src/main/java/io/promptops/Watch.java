@@ -93,15 +93,6 @@ final class Watch {
         }
     }
 
-    /** Until the thread has ended, once the client is closed. */
-    void join(long milliseconds) {
-        try {
-            thread.join(milliseconds);
-        } catch (InterruptedException interrupted) {
-            Thread.currentThread().interrupt();
-        }
-    }
-
     private void run() {
         while (!closing.isClosed()) {
             long pause;

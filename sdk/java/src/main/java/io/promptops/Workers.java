@@ -1,24 +1,25 @@
 package io.promptops;
 
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 
 /** The few threads for work in the background; started when there is some, daemons all. */
 final class Workers {
     private static final System.Logger LOGGER = System.getLogger("io.promptops");
     private static final int MOST_THREADS = 4;
 
-    private final ThreadGroup group = new ThreadGroup("promptops");
-    private final AtomicInteger count = new AtomicInteger();
+    private final List<Thread> threads = new CopyOnWriteArrayList<>();
     private final ScheduledThreadPoolExecutor executor =
-            new ScheduledThreadPoolExecutor(MOST_THREADS, work -> thread("promptops-" + count.incrementAndGet(), work));
+            new ScheduledThreadPoolExecutor(MOST_THREADS, work -> thread("promptops-worker", work));
 
     /** A thread besides, for work that lasts. */
     Thread thread(String name, Runnable work) {
-        Thread thread = new Thread(group, work, name);
+        Thread thread = new Thread(work, name);
         thread.setDaemon(true);
+        threads.add(thread);
         return thread;
     }
 
@@ -37,14 +38,19 @@ final class Workers {
 
     /** Ends all threads but the current one; waits at most so long for them. */
     void close(long milliseconds) {
+        long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(milliseconds);
         executor.shutdownNow();
-        if (Thread.currentThread().getThreadGroup() == group) {
-            return;
-        }
-        try {
-            if (!executor.awaitTermination(milliseconds, TimeUnit.MILLISECONDS)) {
-                LOGGER.log(System.Logger.Level.WARNING, "a listener still runs although the client is closed");
+        for (Thread each : threads) {
+            long left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
+            if (each != Thread.currentThread() && left > 0) {
+                join(each, left);
             }
+        }
+    }
+
+    private static void join(Thread thread, long milliseconds) {
+        try {
+            thread.join(milliseconds);
         } catch (InterruptedException interrupted) {
             Thread.currentThread().interrupt();
         }

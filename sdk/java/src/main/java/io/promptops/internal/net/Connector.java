@@ -42,9 +42,7 @@ public final class Connector {
     /** Cuts all connections; every use of them fails from now on. Again is allowed. */
     public void close() {
         closed = true;
-        for (Socket socket : open) {
-            closeQuietly(socket);
-        }
+        open.forEach(this::release);
     }
 
     /** How many connections are open. */
