@@ -43,7 +43,6 @@ class CloseTest {
         watching.start();
         ScriptedServer.Peer peer = server.nextPeer(1);
         assertTrue(peer.next().contains("holding"));
-        peer.event("updated", "k", 2);
         client.getPrompt("k", PromptOptions.NONE.refresh());
         assertTrue(client.openConnections() > 0);
 

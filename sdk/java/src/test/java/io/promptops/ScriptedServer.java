@@ -29,6 +29,7 @@ final class ScriptedServer implements AutoCloseable {
     static final String CUT = "(cut)";
 
     private final ServerSocket listening;
+    private final Thread accepting;
     private final Set<Socket> open = ConcurrentHashMap.newKeySet();
     private final BlockingQueue<Request> requests = new LinkedBlockingQueue<>();
     private final BlockingQueue<Peer> peers = new LinkedBlockingQueue<>();
@@ -47,7 +48,7 @@ final class ScriptedServer implements AutoCloseable {
         } catch (IOException error) {
             throw new IllegalStateException(error);
         }
-        start(this::accept);
+        accepting = start(this::accept);
     }
 
     /** A request's target, its headers in lower case. */
@@ -128,18 +129,21 @@ final class ScriptedServer implements AutoCloseable {
     public void close() {
         try {
             listening.close();
+            // A connection that came at the same moment is accepted still.
+            accepting.join();
             for (Socket socket : open) {
                 socket.close();
             }
-        } catch (IOException error) {
+        } catch (IOException | InterruptedException error) {
             throw new IllegalStateException(error);
         }
     }
 
-    private static void start(Runnable work) {
+    private static Thread start(Runnable work) {
         Thread thread = new Thread(work, "scripted-server");
         thread.setDaemon(true);
         thread.start();
+        return thread;
     }
 
     private void accept() {

@@ -27,11 +27,17 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 
@@ -56,11 +62,44 @@ public final class Driver {
 
     private Map<String, Object> answer(String line) {
         try {
-            return Map.of("ok", done(JsonReader.readObject(line)));
-        } catch (PromptOpsException | IllegalArgumentException | JsonException error) {
-            return Map.of("error", kind(error), "message", String.valueOf(error.getMessage()));
+            Map<?, ?> command = JsonReader.readObject(line);
+            if (command.get("callers") instanceof Long callers) {
+                return Map.of("ok", answers(command, callers.intValue()));
+            }
+            return answer(command);
+        } catch (JsonException error) {
+            return failed(error);
         } catch (InterruptedException interrupted) {
             throw new IllegalStateException(interrupted);
+        }
+    }
+
+    private Map<String, Object> answer(Map<?, ?> command) throws InterruptedException {
+        try {
+            return Map.of("ok", done(command));
+        } catch (PromptOpsException | IllegalArgumentException error) {
+            return failed(error);
+        }
+    }
+
+    private static Map<String, Object> failed(Exception error) {
+        return Map.of("error", kind(error), "message", String.valueOf(error.getMessage()));
+    }
+
+    /** Of so many callers at once. */
+    private List<Object> answers(Map<?, ?> command, int callers) throws InterruptedException {
+        ExecutorService threads = Executors.newFixedThreadPool(callers);
+        try {
+            List<Object> answers = new ArrayList<>();
+            Callable<Map<String, Object>> caller = () -> answer(command);
+            for (Future<?> each : threads.invokeAll(Collections.nCopies(callers, caller))) {
+                answers.add(each.get());
+            }
+            return answers;
+        } catch (ExecutionException error) {
+            throw new IllegalStateException(error);
+        } finally {
+            threads.shutdownNow();
         }
     }
 
@@ -90,6 +129,7 @@ public final class Driver {
 
     private Object open(Map<?, ?> command) {
         close();
+        events.clear();
         PromptOpsClient.Builder builder = PromptOpsClient.builder((String) command.get("server"))
                 .onUpdate(update -> happened(
                         "update", "key", update.key(), "version", update.prompt().map(Prompt::version).orElse(null)))
