@@ -1,7 +1,6 @@
 package io.promptops;
 
 import io.promptops.internal.net.WebSocket;
-import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.locks.ReentrantLock;
 
@@ -33,15 +32,7 @@ final class Following implements PromptStore.Observer {
 
     /** From where on the server shall tell changes; null where everything is to be resynced. */
     Position since() {
-        lock.lock();
-        try {
-            if (progress.applied() == null) {
-                progress.beginAt(oldestOf(store.heldCopies()));
-            }
-            return progress.applied();
-        } finally {
-            lock.unlock();
-        }
+        return applied();
     }
 
     /** A connection stands. */
@@ -154,20 +145,6 @@ final class Following implements PromptStore.Observer {
         } finally {
             lock.unlock();
         }
-    }
-
-    /** Null where nothing is held, or where the copies don't say of when they are. */
-    private static Position oldestOf(List<Held> copies) {
-        Position oldest = null;
-        for (Held copy : copies) {
-            Position position = copy.position();
-            boolean comparable = position != null && (oldest == null || oldest.epoch().equals(position.epoch()));
-            if (!comparable) {
-                return null;
-            }
-            oldest = oldest == null || position.isBefore(oldest) ? position : oldest;
-        }
-        return oldest;
     }
 
     /**

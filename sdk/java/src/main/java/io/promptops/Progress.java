@@ -48,11 +48,6 @@ final class Progress {
         return heard;
     }
 
-    /** A first connection begins from where all copies are. */
-    void beginAt(Position position) {
-        applied = position;
-    }
-
     /** A connection stands; the server tells what came after `applied`, or resyncs. */
     void connected(String epoch) {
         isInStep = applied != null && applied.epoch().equals(epoch);

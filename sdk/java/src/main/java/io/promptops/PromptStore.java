@@ -88,7 +88,8 @@ final class PromptStore {
             Held fetched = refresh
                     ? fetches.fresh(key, FOREGROUND_TRIES, deadline)
                     : fetches.join(key, FOREGROUND_TRIES, deadline);
-            return fetched.answer(subject, Source.SERVER, null);
+            // The same one stays where the answer was of an older revision.
+            return fetched.answer(subject, fetched == known ? Source.MEMORY : Source.SERVER, null);
         } catch (NotFoundException fact) {
             throw fact;
         } catch (PromptOpsException error) {
@@ -112,11 +113,6 @@ final class PromptStore {
 
     List<String> heldKeys() {
         return new ArrayList<>(held.keySet());
-    }
-
-    /** The copies that are held. */
-    List<Held> heldCopies() {
-        return new ArrayList<>(held.values());
     }
 
     /** Those held, and those that may be held soon. */

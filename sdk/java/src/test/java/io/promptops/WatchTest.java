@@ -49,6 +49,12 @@ class WatchTest {
         thread.start();
         ScriptedServer.Peer peer = server.nextPeer(revision);
         assertEquals("connect", Await.next(told));
+        peer.resync("e1", revision);
+        assertTrue(peer.target().endsWith("&since=0"));
+        awaitApplied(peer, revision);
+        while (server.hasRequest()) {
+            server.nextRequest();
+        }
         return peer;
     }
 
@@ -67,17 +73,24 @@ class WatchTest {
     }
 
     @Test
-    void beginsWhereTheCopiesAre() {
+    void theFirstConnectionFetchesAnewWhatIsHeld() {
         serve("a", "v1", 9);
         serve("b", "v1", 7);
         client.getPrompt("a");
         client.getPrompt("b");
 
-        ScriptedServer.Peer peer = watch(9);
-
-        assertEquals("/ws?client=java&version=0.1.0&app=my%20shop&namespace=prod&since=7&epoch=e1", peer.target());
+        Thread thread = new Thread(client::watch);
+        thread.start();
+        ScriptedServer.Peer peer = server.nextPeer(9);
+        assertEquals("/ws?client=java&version=0.1.0&app=my%20shop&namespace=prod&since=0", peer.target());
         assertEquals("Bearer secret", peer.authorization());
         assertEquals("{\"type\":\"holding\",\"keys\":[\"a\",\"b\"]}", peer.next());
+        serve("b", "v2", 9);
+
+        peer.resync("e1", 9);
+
+        awaitApplied(peer, 9);
+        assertEquals("v2", client.getPrompt("b").version());
     }
 
     @Test
@@ -86,7 +99,6 @@ class WatchTest {
         client.getPrompt("k");
         server.nextRequest();
         ScriptedServer.Peer peer = watch(7);
-        peer.next();
         serve("k", "v2", 9);
 
         peer.event("published", "k", 9);
@@ -102,7 +114,6 @@ class WatchTest {
     @Test
     void promptsThatWereNotHeldAreToldToo() {
         ScriptedServer.Peer peer = watch(0);
-        peer.resync("e1", 0);
         serve("new", "v1", 3);
 
         peer.event("updated", "new", 3);
@@ -228,9 +239,7 @@ class WatchTest {
 
     @Test
     void aCopyThatArrivesFromALaggingReplicaIsFetchedAgain() {
-        ScriptedServer.Peer peer = watch(0);
-        peer.resync("e1", 30);
-        awaitApplied(peer, 30);
+        watch(30);
         server.answer(request -> request.target().contains("min_revision=30")
                 ? ScriptedServer.prompt("k", "v2", "new", 30)
                 : ScriptedServer.prompt("k", "v1", "old", 29));
@@ -271,7 +280,6 @@ class WatchTest {
     void pingsAreAnsweredAndFragmentsPutTogether() {
         serve("k", "v1", 1);
         ScriptedServer.Peer peer = watch(0);
-        peer.resync("e1", 0);
         String event = "{\"type\":\"prompt.updated\",\"key\":\"k\",\"revision\":1}";
 
         peer.write(ScriptedServer.Peer.frame(0x01, event.substring(0, 9).getBytes(StandardCharsets.UTF_8)));
@@ -308,7 +316,6 @@ class WatchTest {
             assertEquals("disconnect", Await.next(told));
             assertEquals("connect", Await.next(told));
         }
-        peer.resync("e1", 0);
         peer.event("updated", "k", 1);
         assertEquals("k v1", Await.next(told));
     }
@@ -376,7 +383,6 @@ class WatchTest {
                 .onConnect(() -> told.add("connect"))
                 .build();
         ScriptedServer.Peer peer = watch(0);
-        peer.resync("e1", 0);
         peer.event("updated", "k", 1);
         assertEquals("k v1", Await.next(told));
     }
