@@ -2,7 +2,6 @@ package io.promptops;
 
 import io.promptops.internal.json.JsonException;
 import io.promptops.internal.json.JsonReader;
-import io.promptops.internal.net.BadAnswerException;
 import java.util.Map;
 import java.util.Set;
 
@@ -26,12 +25,12 @@ sealed interface Event {
     Set<String> CHANGES = Set.of("prompt.updated", "prompt.published", Update.DELETED);
     double LONGEST_HEARTBEAT = 3600;
 
-    /** A text that is no event at all is a BadAnswerException. */
-    static Event read(String text) throws BadAnswerException {
+    /** A text that is no event at all is nothing that concerns this client. */
+    static Event read(String text) {
         try {
             return read(JsonReader.readObject(text));
         } catch (JsonException | ProtocolException error) {
-            throw new BadAnswerException("an event that is none: " + error.getMessage());
+            return new Unknown();
         }
     }
 

@@ -156,6 +156,9 @@ class WatchTest {
 
         peer.event("published", "k", 8);
         peer.send("{\"type\":\"something.new\",\"key\":\"k\"}");
+        peer.send("not JSON");
+        peer.send("[".repeat(60_000));
+        peer.send("{\"type\":\"prompt.updated\"}");
         peer.heartbeat(10);
 
         awaitApplied(peer, 10);
@@ -301,9 +304,6 @@ class WatchTest {
             {(byte) TEXT, 127, 0x7F, 0, 0, 0, 0, 0, 0, 0},
             {(byte) TEXT, 127, (byte) 0xFF, 0, 0, 0, 0, 0, 0, 0},
             {(byte) TEXT, 2, (byte) 0xC3, 0x28},
-            ScriptedServer.Peer.frame(TEXT, "not JSON".getBytes(StandardCharsets.US_ASCII)),
-            ScriptedServer.Peer.frame(TEXT, "[".repeat(60_000).getBytes(StandardCharsets.US_ASCII)),
-            ScriptedServer.Peer.frame(TEXT, "{\"type\":\"prompt.updated\"}".getBytes(StandardCharsets.US_ASCII)),
         };
         serve("k", "v1", 1);
         ScriptedServer.Peer peer = watch(0);
