@@ -228,13 +228,16 @@ final class Following implements PromptStore.Observer {
     private void finish(Progress.Due due, Position asked, Position reached, Held fetched) {
         lock.lock();
         try {
-            if (progress.finish(due, reached)) {
+            due.isRunning = false;
+            // An event that came meanwhile is a refetch of its own.
+            boolean isNewest = due.newest.equals(asked);
+            if (isNewest && progress.finish(due, reached)) {
                 if (fetched != null && due.type != null) {
                     tell(due.key, due.type, fetched);
                 }
                 progress.advance();
                 reports.appliedChanged();
-            } else if (!due.newest.equals(asked)) {
+            } else if (!isNewest) {
                 schedule(due.key);
             } else {
                 tryAgain(due);

@@ -93,9 +93,8 @@ final class Progress {
         due.putIfAbsent(key, new Due(key, null, newest, false));
     }
 
-    /** Whether the refetch dealt with it: not where something newer came meanwhile. */
+    /** Whether the refetch dealt with it: not where the answer was of an older state. */
     boolean finish(Due done, Position reached) {
-        done.isRunning = false;
         return reached.reaches(done.newest) && due.remove(done.key, done);
     }
 
