@@ -1,0 +1,77 @@
+package io.promptops;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** What a prompt says, or one variant of it. */
+record Body(
+        String version,
+        String model,
+        String content,
+        String kind,
+        List<Message> messages,
+        Map<String, Object> config,
+        List<String> variables) {
+
+    static Body read(Map<?, ?> object) {
+        String content = Members.text(object, "content");
+        return new Body(
+                Members.text(object, "version", ""),
+                Members.text(object, "model", ""),
+                content,
+                Members.text(object, "kind", "text"),
+                messages(object),
+                config(object),
+                object.get("variables") == null ? Template.variablesIn(content) : variables(object));
+    }
+
+    static Body ofText(String content) {
+        return new Body("", "", content, "text", List.of(), Map.of(), Template.variablesIn(content));
+    }
+
+    private static List<Message> messages(Map<?, ?> object) {
+        List<Message> messages = new ArrayList<>();
+        for (Object each : Members.list(object, "messages")) {
+            Map<?, ?> message = Members.object(each, "messages");
+            messages.add(new Message(Members.text(message, "role"), Members.text(message, "content")));
+        }
+        return List.copyOf(messages);
+    }
+
+    private static Map<String, Object> config(Map<?, ?> object) {
+        Object config = object.get("config");
+        return config == null ? Map.of() : unmodifiable(Members.object(config, "config"));
+    }
+
+    private static List<String> variables(Map<?, ?> object) {
+        List<String> variables = new ArrayList<>();
+        for (Object each : Members.list(object, "variables")) {
+            if (!(each instanceof String name)) {
+                throw Members.wrong("variables");
+            }
+            variables.add(name);
+        }
+        return List.copyOf(variables);
+    }
+
+    private static Map<String, Object> unmodifiable(Map<?, ?> object) {
+        Map<String, Object> copy = new LinkedHashMap<>();
+        object.forEach((name, member) -> copy.put((String) name, unmodifiable(member)));
+        return Collections.unmodifiableMap(copy);
+    }
+
+    private static Object unmodifiable(Object value) {
+        if (value instanceof Map<?, ?> object) {
+            return unmodifiable(object);
+        }
+        if (value instanceof List<?> list) {
+            List<Object> copy = new ArrayList<>();
+            list.forEach(each -> copy.add(unmodifiable(each)));
+            return Collections.unmodifiableList(copy);
+        }
+        return value;
+    }
+}

@@ -1,0 +1,122 @@
+package io.promptops;
+
+import io.promptops.internal.json.JsonException;
+import io.promptops.internal.json.JsonReader;
+import io.promptops.internal.json.JsonWriter;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.AtomicMoveNotSupportedException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.time.Instant;
+import java.time.OffsetDateTime;
+import java.time.format.DateTimeParseException;
+import java.time.temporal.ChronoUnit;
+import java.util.HexFormat;
+import java.util.Map;
+
+/**
+ * The last known good copies, a file for each prompt, in a folder that clients of other languages may
+ * share. The format is that of docs/sdk-protocol.md.
+ */
+final class DiskCache {
+    private static final System.Logger LOGGER = System.getLogger("io.promptops");
+    private static final int LARGEST_FILE = 65 * 1024 * 1024;
+
+    private final Path folder;
+    private final String names;
+
+    /** The server's address as the client writes it, the workspace empty where none was named. */
+    DiskCache(Path folder, String server, String workspace, String environment) {
+        this.folder = folder;
+        this.names = server + "\n" + workspace + "\n" + environment + "\n";
+    }
+
+    /** A copy from disk; each of the last two may be null. */
+    record Saved(Whole whole, Long revision, Instant at) {}
+
+    /** Replaces the copy as a whole; a failure is logged, since nobody waits for it. */
+    void save(String key, Whole whole, Position position) {
+        String head = "{\"sha256\":\"" + sha256(whole.json())
+                + "\",\"saved_at\":\"" + Instant.now().truncatedTo(ChronoUnit.MILLIS)
+                + "\",\"epoch\":" + JsonWriter.write(position == null ? null : position.epoch())
+                + ",\"revision\":" + (position == null ? "null" : Long.toString(position.revision()))
+                + ",\"prompt\":";
+        try {
+            Files.createDirectories(folder);
+            Path written = Files.createTempFile(folder, "prompt", ".tmp");
+            try {
+                Files.writeString(written, head + whole.json() + "}");
+                replace(written, file(key));
+            } finally {
+                Files.deleteIfExists(written);
+            }
+        } catch (IOException error) {
+            LOGGER.log(System.Logger.Level.WARNING, "prompt '" + key + "' was not saved in " + folder, error);
+        }
+    }
+
+    /** The copy, or null where there is none that is whole. */
+    Saved load(String key) {
+        try (InputStream in = Files.newInputStream(file(key))) {
+            return read(key, JsonReader.decode(in.readNBytes(LARGEST_FILE)));
+        } catch (NoSuchFileException absent) {
+            return null;
+        } catch (IOException | JsonException | ProtocolException | DateTimeParseException error) {
+            LOGGER.log(System.Logger.Level.WARNING, "passed over the saved copy of prompt '" + key + "': {0}", error);
+            return null;
+        }
+    }
+
+    void delete(String key) {
+        try {
+            Files.deleteIfExists(file(key));
+        } catch (IOException error) {
+            LOGGER.log(System.Logger.Level.WARNING, "the saved copy of prompt '" + key + "' stays", error);
+        }
+    }
+
+    Path file(String key) {
+        return folder.resolve(sha256(names + key) + ".json");
+    }
+
+    private static Saved read(String key, String text) throws JsonException {
+        Map<String, String> members = JsonReader.readMemberTexts(text);
+        String json = members.getOrDefault("prompt", "");
+        if (!sha256(json).equals(JsonReader.read(members.getOrDefault("sha256", "null")))) {
+            throw Members.wrong("sha256");
+        }
+        Whole whole = Whole.read(json);
+        if (!whole.key().equals(key)) {
+            throw Members.wrong("key");
+        }
+        Object revision = JsonReader.read(members.getOrDefault("revision", "null"));
+        Object at = JsonReader.read(members.getOrDefault("saved_at", "null"));
+        return new Saved(
+                whole,
+                revision instanceof Long number ? number : null,
+                at instanceof String time ? OffsetDateTime.parse(time).toInstant() : null);
+    }
+
+    private static void replace(Path written, Path file) throws IOException {
+        try {
+            Files.move(written, file, StandardCopyOption.ATOMIC_MOVE);
+        } catch (AtomicMoveNotSupportedException unsupported) {
+            Files.move(written, file, StandardCopyOption.REPLACE_EXISTING);
+        }
+    }
+
+    private static String sha256(String text) {
+        try {
+            MessageDigest sha256 = MessageDigest.getInstance("SHA-256");
+            return HexFormat.of().formatHex(sha256.digest(text.getBytes(StandardCharsets.UTF_8)));
+        } catch (NoSuchAlgorithmException impossible) {
+            throw new IllegalStateException("every Java has SHA-256", impossible);
+        }
+    }
+}

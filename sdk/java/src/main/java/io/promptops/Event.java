@@ -1,0 +1,60 @@
+package io.promptops;
+
+import io.promptops.internal.json.JsonException;
+import io.promptops.internal.json.JsonReader;
+import java.util.Map;
+import java.util.Set;
+
+/** A message of the server. */
+sealed interface Event {
+    /** The first one of a connection. */
+    record Hello(String epoch, long revision, double heartbeatSeconds) implements Event {}
+
+    /** A prompt of the watched environment changed. */
+    record Changed(String type, String key, long revision) implements Event {}
+
+    /** Everything up to there has been sent. */
+    record Heartbeat(long revision) implements Event {}
+
+    /** What was missed can't be told: whatever is held is to be fetched anew. */
+    record Resync(String epoch, long revision) implements Event {}
+
+    /** Nothing that concerns this client. */
+    record Unknown() implements Event {}
+
+    Set<String> CHANGES = Set.of("prompt.updated", "prompt.published", Update.DELETED);
+    double LONGEST_HEARTBEAT = 3600;
+
+    /** A text that is no event at all is nothing that concerns this client. */
+    static Event read(String text) {
+        try {
+            return read(JsonReader.readObject(text));
+        } catch (JsonException | ProtocolException error) {
+            return new Unknown();
+        }
+    }
+
+    private static Event read(Map<?, ?> message) {
+        String type = Members.text(message, "type");
+        if (CHANGES.contains(type)) {
+            return new Changed(type, Members.text(message, "key"), Members.number(message, "revision"));
+        }
+        return switch (type) {
+            case "hello" -> new Hello(
+                    Members.text(message, "epoch"), Members.number(message, "revision"), heartbeatSeconds(message));
+            case "heartbeat" -> new Heartbeat(Members.number(message, "revision"));
+            case "resync" -> new Resync(Members.text(message, "epoch"), Members.number(message, "revision"));
+            default -> new Unknown();
+        };
+    }
+
+    private static double heartbeatSeconds(Map<?, ?> message) {
+        if (message.get("heartbeat_seconds") instanceof Number number) {
+            double seconds = number.doubleValue();
+            if (seconds > 0 && seconds <= LONGEST_HEARTBEAT) {
+                return seconds;
+            }
+        }
+        throw Members.wrong("heartbeat_seconds");
+    }
+}

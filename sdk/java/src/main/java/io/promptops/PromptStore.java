@@ -1,0 +1,246 @@
+package io.promptops;
+
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+
+/** Answers prompts, from memory or by a fetch, else from what was put aside; safe between threads. */
+final class PromptStore {
+    private static final int FOREGROUND_TRIES = 2;
+    private static final long BETWEEN_BACKGROUND_FAILURES = TimeUnit.SECONDS.toNanos(1);
+
+    private final Fetcher fetcher;
+    private final DiskCache disk;
+    private final Bundle bundle;
+    private final Closing closing;
+    private final Workers workers;
+    private final long timeout;
+    private final Duration maxAge;
+    private final Coalesced<Held> fetches = new Coalesced<>(this::fetch);
+    private final ConcurrentHashMap<String, Held> held = new ConcurrentHashMap<>();
+    private final ConcurrentHashMap<String, Failure> failures = new ConcurrentHashMap<>();
+    private final ConcurrentHashMap<String, Position> demands = new ConcurrentHashMap<>();
+    private final Set<String> refreshing = ConcurrentHashMap.newKeySet();
+    private volatile Observer observer;
+
+    /** The disk cache may be null. */
+    PromptStore(
+            Fetcher fetcher,
+            DiskCache disk,
+            Bundle bundle,
+            Closing closing,
+            Workers workers,
+            Duration timeout,
+            Duration maxAge) {
+        this.fetcher = fetcher;
+        this.disk = disk;
+        this.bundle = bundle;
+        this.closing = closing;
+        this.workers = workers;
+        this.timeout = timeout.toNanos();
+        this.maxAge = maxAge;
+    }
+
+    /** Who learns of what happens here. */
+    interface Observer {
+        /** A copy that was held was replaced by another one, or is gone: then it is null. */
+        void changed(String key, Held now);
+
+        /** A key is held that was not, or no longer. */
+        void holdingChanged();
+
+        /** The server refused the token. */
+        void refused(ResponseException error);
+
+        /** The server answered for a key that was not held; `heard` is what `heard` said before. */
+        void fetched(String key, Held now, Position heard);
+
+        /** How far the watch has heard; null without a connection that is well. */
+        Position heard();
+
+        /** When the server last confirmed all copies, by saying that nothing changed; or null. */
+        Long confirmedAt();
+    }
+
+    void setObserver(Observer observer) {
+        this.observer = observer;
+    }
+
+    /** The answer to a call; for this subject, unless it is null. */
+    Prompt get(String key, String subject, boolean refresh) {
+        Held known = held.get(key);
+        if (known != null && !refresh) {
+            refreshIfOld(key, known);
+            return known.answer(subject, Source.MEMORY, observer.confirmedAt());
+        }
+        Failure failure = failures.get(key);
+        if (!refresh && failure != null && failure.isPausing()) {
+            return fallback(key, subject, failure);
+        }
+        long deadline = System.nanoTime() + timeout;
+        try {
+            Held fetched = refresh
+                    ? fetches.fresh(key, FOREGROUND_TRIES, deadline)
+                    : fetches.join(key, FOREGROUND_TRIES, deadline);
+            // The same one stays where the answer was of an older revision.
+            return fetched.answer(subject, fetched == known ? Source.MEMORY : Source.SERVER, null);
+        } catch (NotFoundException fact) {
+            throw fact;
+        } catch (PromptOpsException error) {
+            Held stays = held.get(key);
+            return stays == null
+                    ? fallback(key, subject, failureOf(key, error))
+                    : stays.answer(subject, Source.MEMORY, observer.confirmedAt());
+        }
+    }
+
+    /** The server's copy, of this position or a later one, which is held from now on. */
+    Held refetch(String key, Position atLeast) {
+        demands.merge(key, atLeast, (known, asked) -> asked.reaches(known) ? asked : known);
+        return fetches.fresh(key, 1, System.nanoTime() + timeout);
+    }
+
+    /** The copy that is held, or null. */
+    Held held(String key) {
+        return held.get(key);
+    }
+
+    List<String> heldKeys() {
+        return new ArrayList<>(held.keySet());
+    }
+
+    /** Those held, and those that may be held soon. */
+    Set<String> concernedKeys() {
+        Set<String> keys = new HashSet<>(held.keySet());
+        fetches.runningKeys().forEach(keys::add);
+        return keys;
+    }
+
+    boolean isFetching(String key) {
+        return fetches.isRunning(key);
+    }
+
+    /** The prompt is gone. Answers whether it was held. */
+    boolean forget(String key) {
+        failures.remove(key);
+        if (disk != null) {
+            disk.delete(key);
+        }
+        boolean wasHeld = held.remove(key) != null;
+        if (wasHeld) {
+            observer.holdingChanged();
+        }
+        return wasHeld;
+    }
+
+    private void refreshIfOld(String key, Held known) {
+        boolean old = observer.heard() == null && known.age(observer.confirmedAt()).compareTo(maxAge) > 0;
+        if (!old || closing.isClosed()) {
+            return;
+        }
+        Failure failure = failures.get(key);
+        boolean justFailed = failure != null && failure.age() < BETWEEN_BACKGROUND_FAILURES;
+        if (!justFailed && refreshing.add(key)) {
+            workers.run(() -> refreshInBackground(key));
+        }
+    }
+
+    private void refreshInBackground(String key) {
+        try {
+            fetches.join(key, 1, System.nanoTime() + timeout);
+        } catch (PromptOpsException error) {
+            // It is noted as a failure, and what is held goes on to be answered.
+            return;
+        } finally {
+            refreshing.remove(key);
+        }
+    }
+
+    private Held fetch(String key, int tries, long deadline) {
+        for (int left = tries; ; left--) {
+            try {
+                return attempt(key, deadline);
+            } catch (NotFoundException fact) {
+                demands.remove(key);
+                if (forget(key)) {
+                    observer.changed(key, null);
+                }
+                throw fact;
+            } catch (ClientClosedException closed) {
+                throw closed;
+            } catch (UnauthorizedException | ForbiddenException refused) {
+                noteFailure(key, refused);
+                observer.refused(refused);
+                throw refused;
+            } catch (PromptOpsException error) {
+                long pause = TimeUnit.MILLISECONDS.toNanos(ThreadLocalRandom.current().nextLong(50, 151));
+                if (left <= 1 || System.nanoTime() + pause >= deadline) {
+                    noteFailure(key, error);
+                    throw error;
+                }
+                closing.pause(pause);
+            }
+        }
+    }
+
+    private Held attempt(String key, long deadline) {
+        Held known = held.get(key);
+        Position heard = known == null ? observer.heard() : null;
+        Position demand = demands.get(key);
+        Held answered = fetcher.fetch(key, known, demand, deadline);
+        if (demand != null) {
+            demands.remove(key, demand);
+        }
+        failures.remove(key);
+        Held now = held.merge(key, answered, (old, later) -> old.yieldsTo(later) ? later : old);
+        tell(key, known, now, heard);
+        return now;
+    }
+
+    private void tell(String key, Held known, Held now, Position heard) {
+        boolean isConfirmed = known != null && known.whole() == now.whole();
+        if (!isConfirmed && disk != null) {
+            disk.save(key, now.whole(), now.position());
+        }
+        if (known == null) {
+            observer.holdingChanged();
+            observer.fetched(key, now, heard);
+        } else if (!known.whole().json().equals(now.whole().json())) {
+            observer.changed(key, now);
+        }
+    }
+
+    private void noteFailure(String key, PromptOpsException error) {
+        failures.compute(key, (k, before) -> new Failure(before, error));
+    }
+
+    private Failure failureOf(String key, PromptOpsException error) {
+        Failure failure = failures.get(key);
+        return failure == null ? new Failure(null, error) : failure;
+    }
+
+    private Prompt fallback(String key, String subject, Failure failure) {
+        DiskCache.Saved saved = failure.fallback(() -> saved(key));
+        if (saved == null) {
+            throw failure.error();
+        }
+        Duration age = saved.at() == null ? null : Duration.between(saved.at(), Instant.now());
+        Source source = saved.whole() == bundle.get(key) ? Source.BUNDLE : Source.DISK;
+        return saved.whole().answer(subject, source, saved.revision(), age);
+    }
+
+    private DiskCache.Saved saved(String key) {
+        DiskCache.Saved saved = disk == null ? null : disk.load(key);
+        if (saved != null) {
+            return saved;
+        }
+        Whole bundled = bundle.get(key);
+        return bundled == null ? null : new DiskCache.Saved(bundled, null, null);
+    }
+}

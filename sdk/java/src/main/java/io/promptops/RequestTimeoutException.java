@@ -1,0 +1,10 @@
+package io.promptops;
+
+/** The answer was not complete within the client's time-out. */
+public final class RequestTimeoutException extends ServerUnreachableException {
+    private static final long serialVersionUID = 1L;
+
+    RequestTimeoutException(String message, Throwable cause) {
+        super(message, cause);
+    }
+}

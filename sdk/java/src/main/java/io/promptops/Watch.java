@@ -1,0 +1,175 @@
+package io.promptops;
+
+import io.promptops.internal.net.BadAnswerException;
+import io.promptops.internal.net.ClosedByServerException;
+import io.promptops.internal.net.Connector;
+import io.promptops.internal.net.RefusedException;
+import io.promptops.internal.net.WebSocket;
+import java.io.IOException;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+
+/** Listens to the server in a thread of its own, and connects again as often as it has to. */
+final class Watch {
+    private static final System.Logger LOGGER = System.getLogger("io.promptops");
+    private static final int TOKEN_ENDED = 4401;
+    private static final int UNAUTHORIZED = 401;
+    private static final int FORBIDDEN = 403;
+    private static final double HEARTBEATS_TO_DEATH = 2.5;
+    private static final long GOODBYE_MILLISECONDS = 300;
+
+    private final Connector connector;
+    private final Workers workers;
+    private final Closing closing;
+    private final Following following;
+    private final Listeners listeners;
+    private final String path;
+    private final String token;
+    private final long timeout;
+    private final Backoff lost = Backoff.reconnecting();
+    private final Backoff refused = Backoff.refused();
+    private final CountDownLatch tried = new CountDownLatch(1);
+    private final Thread thread;
+    private volatile WebSocket socket;
+    private boolean isFailing;
+
+    /** The path is that of the events, its query begun. */
+    Watch(
+            Connector connector,
+            Workers workers,
+            Closing closing,
+            Following following,
+            Listeners listeners,
+            String path,
+            String token,
+            long timeout) {
+        this.connector = connector;
+        this.workers = workers;
+        this.closing = closing;
+        this.following = following;
+        this.listeners = listeners;
+        this.path = path;
+        this.token = token;
+        this.timeout = timeout;
+        this.thread = workers.thread("promptops-watch", this::run);
+    }
+
+    void start() {
+        thread.start();
+    }
+
+    /** Until the first connection stands or has failed. */
+    void awaitTried() {
+        try {
+            if (!tried.await(timeout, TimeUnit.NANOSECONDS)) {
+                LOGGER.log(System.Logger.Level.DEBUG, "no connection within the time-out");
+            }
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** Tells the server that the client leaves, unless that would take long. */
+    void sayGoodbye() {
+        WebSocket open = socket;
+        if (open == null) {
+            return;
+        }
+        CountDownLatch said = new CountDownLatch(1);
+        workers.run(() -> {
+            try {
+                open.sendClose(WebSocket.NORMAL);
+            } catch (IOException error) {
+                LOGGER.log(System.Logger.Level.DEBUG, "left without a goodbye", error);
+            }
+            said.countDown();
+        });
+        try {
+            if (!said.await(GOODBYE_MILLISECONDS, TimeUnit.MILLISECONDS)) {
+                LOGGER.log(System.Logger.Level.DEBUG, "left without a goodbye");
+            }
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private void run() {
+        while (!closing.isClosed()) {
+            long pause;
+            try {
+                follow();
+                return;
+            } catch (IOException error) {
+                pause = afterFailure(error);
+            } finally {
+                tried.countDown();
+            }
+            closing.pause(pause);
+        }
+    }
+
+    /** Follows one connection to its end. */
+    private void follow() throws IOException {
+        long deadline = System.nanoTime() + timeout;
+        Position since = following.since();
+        String query = since == null
+                ? "&since=0"
+                : "&since=" + since.revision() + "&epoch=" + Fetcher.encoded(since.epoch());
+        WebSocket opened = WebSocket.open(connector, path + query, token, deadline);
+        try {
+            socket = opened;
+            if (!(Event.read(opened.receive(deadline)) instanceof Event.Hello hello)) {
+                throw new BadAnswerException("the connection does not begin with a hello");
+            }
+            following.connected(hello, opened);
+            listen(opened, hello);
+        } finally {
+            // First, so that no report which hangs in it holds up what follows.
+            opened.close();
+            socket = null;
+            following.disconnected();
+        }
+    }
+
+    private void listen(WebSocket opened, Event.Hello hello) throws IOException {
+        LOGGER.log(isFailing ? System.Logger.Level.WARNING : System.Logger.Level.DEBUG, "hot reload works");
+        isFailing = false;
+        tried.countDown();
+        long silence = (long) (hello.heartbeatSeconds() * HEARTBEATS_TO_DEATH * TimeUnit.SECONDS.toNanos(1));
+        while (!closing.isClosed()) {
+            Event event = Event.read(opened.receive(System.nanoTime() + silence));
+            // Not at the hello: a server that cuts every connection at once is left in peace.
+            lost.reset();
+            refused.reset();
+            following.take(event);
+        }
+    }
+
+    /** Answers how many nanoseconds to wait before the next connection. */
+    private long afterFailure(IOException error) {
+        if (closing.isClosed()) {
+            return 0;
+        }
+        ResponseException refusal = refusal(error);
+        if (refusal != null) {
+            LOGGER.log(System.Logger.Level.WARNING, "hot reload is refused, it is tried again: " + refusal.getMessage());
+            listeners.tellError(refusal);
+            return refused.next();
+        }
+        System.Logger.Level level = isFailing ? System.Logger.Level.DEBUG : System.Logger.Level.WARNING;
+        LOGGER.log(level, "hot reload stopped, reconnecting until it works: " + error.getMessage());
+        isFailing = true;
+        return lost.next();
+    }
+
+    private static ResponseException refusal(IOException error) {
+        if (error instanceof ClosedByServerException closed && closed.code() == TOKEN_ENDED) {
+            return new UnauthorizedException(UNAUTHORIZED, closed.getMessage());
+        }
+        if (error instanceof RefusedException refused) {
+            int status = refused.response().status();
+            return status == UNAUTHORIZED || status == FORBIDDEN ? ResponseException.of(refused.response()) : null;
+        }
+        return null;
+    }
+}

@@ -1,0 +1,10 @@
+package io.promptops.internal.json;
+
+/** A text is not JSON, or more than is taken. */
+public final class JsonException extends Exception {
+    private static final long serialVersionUID = 1L;
+
+    JsonException(String message) {
+        super(message);
+    }
+}

@@ -1,0 +1,19 @@
+package io.promptops.internal.net;
+
+import java.io.IOException;
+
+/** The server closed a WebSocket; the code is that of RFC 6455, 1005 where it sent none. */
+public final class ClosedByServerException extends IOException {
+    private static final long serialVersionUID = 1L;
+
+    private final int code;
+
+    ClosedByServerException(int code, String reason) {
+        super("the server closed the connection: " + code + (reason.isEmpty() ? "" : " " + reason));
+        this.code = code;
+    }
+
+    public int code() {
+        return code;
+    }
+}

@@ -1,0 +1,133 @@
+package io.promptops.internal.net;
+
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.security.SecureRandom;
+import java.util.Base64;
+import java.util.concurrent.locks.ReentrantLock;
+
+/** A WebSocket (RFC 6455) for texts: one thread reads, any may write. */
+public final class WebSocket implements Closeable {
+    /** The connection ends because all is said. */
+    public static final int NORMAL = 1000;
+
+    private static final String ACCEPT_SUFFIX = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+    private static final SecureRandom RANDOM = new SecureRandom();
+
+    private final Stream stream;
+    private final FrameReader frames;
+    private final ReentrantLock writing = new ReentrantLock();
+    private boolean closeSent;
+
+    private WebSocket(Stream stream) {
+        this.stream = stream;
+        this.frames = new FrameReader(stream, payload -> write(FrameReader.PONG, payload));
+    }
+
+    /**
+     * Connects and shakes hands.
+     *
+     * @param path begins with a slash, and is encoded already
+     * @param deadline of System.nanoTime
+     * @throws RefusedException for any other status than 101
+     */
+    public static WebSocket open(Connector connector, String path, String token, long deadline)
+            throws IOException {
+        Stream stream = connector.open(deadline);
+        try {
+            shakeHands(stream, connector.address(), path, token);
+            return new WebSocket(stream);
+        } catch (IOException failed) {
+            stream.close();
+            throw failed;
+        }
+    }
+
+    /** The next message; a SocketTimeoutException at the deadline, after which nothing can be read. */
+    public String receive(long deadline) throws IOException {
+        stream.setDeadline(deadline);
+        return frames.nextText();
+    }
+
+    public void send(String text) throws IOException {
+        write(FrameReader.TEXT, text.getBytes(StandardCharsets.UTF_8));
+    }
+
+    /** Tells the server that the connection ends. */
+    public void sendClose(int code) throws IOException {
+        write(FrameReader.CLOSE, ByteBuffer.allocate(2).putShort((short) code).array());
+    }
+
+    @Override
+    public void close() {
+        stream.close();
+    }
+
+    private static void shakeHands(Stream stream, ServerAddress address, String path, String token)
+            throws IOException {
+        byte[] nonce = new byte[16];
+        RANDOM.nextBytes(nonce);
+        String key = Base64.getEncoder().encodeToString(nonce);
+        stream.writeHead("GET " + address.path() + path + " HTTP/1.1\r\n"
+                + "Host: " + address.hostHeader() + "\r\n"
+                + "Authorization: Bearer " + token + "\r\n"
+                + "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                + "Sec-WebSocket-Key: " + key + "\r\n\r\n");
+        Response response = new ResponseReader(stream).read();
+        if (response.status() != 101) {
+            throw new RefusedException(response);
+        }
+        if (!accepted(key).equals(response.header("sec-websocket-accept"))) {
+            throw new BadAnswerException("the handshake's answer is not that of a WebSocket server");
+        }
+    }
+
+    private static String accepted(String key) {
+        try {
+            MessageDigest sha1 = MessageDigest.getInstance("SHA-1");
+            byte[] digest = sha1.digest((key + ACCEPT_SUFFIX).getBytes(StandardCharsets.US_ASCII));
+            return Base64.getEncoder().encodeToString(digest);
+        } catch (NoSuchAlgorithmException impossible) {
+            throw new IllegalStateException("every Java has SHA-1", impossible);
+        }
+    }
+
+    private void write(int opcode, byte[] payload) throws IOException {
+        byte[] frame = masked(opcode, payload);
+        writing.lock();
+        try {
+            if (closeSent) {
+                throw new IOException("the connection is closing");
+            }
+            closeSent = opcode == FrameReader.CLOSE;
+            stream.write(frame);
+        } finally {
+            writing.unlock();
+        }
+    }
+
+    private static byte[] masked(int opcode, byte[] payload) {
+        byte[] mask = new byte[4];
+        RANDOM.nextBytes(mask);
+        ByteBuffer frame = ByteBuffer.allocate(14 + payload.length);
+        frame.put((byte) (0x80 | opcode));
+        if (payload.length < 126) {
+            frame.put((byte) (0x80 | payload.length));
+        } else if (payload.length < 1 << 16) {
+            frame.put((byte) (0x80 | 126)).putShort((short) payload.length);
+        } else {
+            frame.put((byte) (0x80 | 127)).putLong(payload.length);
+        }
+        frame.put(mask);
+        for (int i = 0; i < payload.length; i++) {
+            frame.put((byte) (payload[i] ^ mask[i & 3]));
+        }
+        byte[] bytes = new byte[frame.position()];
+        frame.flip().get(bytes);
+        return bytes;
+    }
+}

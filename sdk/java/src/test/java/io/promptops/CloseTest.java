@@ -1,0 +1,120 @@
+package io.promptops;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.LinkedBlockingQueue;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+class CloseTest {
+    private final ScriptedServer server = new ScriptedServer();
+    private final PromptOpsClient client =
+            PromptOpsClient.builder(server.url()).maxAge(Duration.ZERO).build();
+
+    @AfterEach
+    void close() {
+        client.close();
+        server.close();
+    }
+
+    private static List<String> threads() {
+        return Thread.getAllStackTraces().keySet().stream()
+                .map(Thread::getName)
+                .filter(name -> name.startsWith("promptops"))
+                .toList();
+    }
+
+    private void assertNothingLeft() {
+        assertEquals(0, client.openConnections());
+        Await.until(() -> threads().isEmpty());
+    }
+
+    @Test
+    void saysGoodbyeAndLeavesNothing() {
+        server.answer(request -> ScriptedServer.prompt("k", "v1", "text", 1));
+        client.getPrompt("k");
+        Thread watching = new Thread(client::watch);
+        watching.start();
+        ScriptedServer.Peer peer = server.nextPeer(1);
+        assertTrue(peer.next().contains("holding"));
+        client.getPrompt("k", PromptOptions.NONE.refresh());
+        assertTrue(client.openConnections() > 0);
+
+        client.close();
+
+        assertEquals(List.of(), threads());
+        assertNothingLeft();
+        String last;
+        do {
+            last = peer.next();
+        } while (!last.equals("(close)"));
+        peer.awaitGone();
+        client.close();
+    }
+
+    @Test
+    void interruptsWhoWaitsForTheServer() throws InterruptedException {
+        CountDownLatch asked = new CountDownLatch(1);
+        CountDownLatch end = new CountDownLatch(1);
+        server.answer(request -> {
+            asked.countDown();
+            awaitQuietly(end);
+            return null;
+        });
+        BlockingQueue<PromptOpsException> failures = new LinkedBlockingQueue<>();
+        Thread caller = new Thread(() ->
+                failures.add(assertThrows(PromptOpsException.class, () -> client.getPrompt("k"))));
+        caller.start();
+        asked.await();
+
+        client.close();
+
+        assertEquals(ClientClosedException.class, Await.next(failures).getClass());
+        assertNothingLeft();
+        end.countDown();
+    }
+
+    @Test
+    void endsPausesBetweenConnections() {
+        server.close();
+        client.watch();
+        client.close();
+        assertEquals(List.of(), threads());
+        assertNothingLeft();
+    }
+
+    @Test
+    void isAllowedInAListener() {
+        server.answer(request -> ScriptedServer.prompt("k", "v1", "text", 1));
+        CountDownLatch closed = new CountDownLatch(1);
+        Thread watching = new Thread(() -> client.watch(key -> {
+            client.close();
+            closed.countDown();
+        }));
+        watching.start();
+        ScriptedServer.Peer peer = server.nextPeer(0);
+        peer.resync("e1", 0);
+        peer.event("updated", "k", 1);
+        awaitQuietly(closed);
+        assertNothingLeft();
+    }
+
+    @Test
+    void aClientThatWasNotUsedHasNoThread() {
+        assertNothingLeft();
+    }
+
+    private static void awaitQuietly(CountDownLatch latch) {
+        try {
+            latch.await();
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}
