@@ -27,12 +27,12 @@ export class ServerAddress {
   }
 
   /** Parameters of undefined are left out. */
-  http(path: string, query: Query): URL {
-    return new URL(`${this.url}${path}?${encoded(query)}`);
+  http(path: string, query: Query): string {
+    return `${this.url}${path}?${encoded(query)}`;
   }
 
-  webSocket(path: string, query: Query): URL {
-    return new URL(`${this.url.replace(/^http/, "ws")}${path}?${encoded(query)}`);
+  webSocket(path: string, query: Query): string {
+    return `${this.url.replace(/^http/, "ws")}${path}?${encoded(query)}`;
   }
 }
 

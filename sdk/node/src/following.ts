@@ -7,7 +7,7 @@ import type { Held } from "./memory.js";
 import { DELETED, type Message } from "./messages.js";
 import { type Due, Progress } from "./progress.js";
 import { Reports } from "./reports.js";
-import { isBefore, reaches, type Stamp } from "./revisions.js";
+import { isBefore, reaches, type Stamp, UNKNOWN } from "./revisions.js";
 import type { Observer, Store } from "./store.js";
 
 /** The type of the event for a change that no event of the server told of. */
@@ -49,11 +49,15 @@ export class Following implements Observer {
   }
 
   connected(epoch: string, socket: WebSocket): void {
-    this.#isConnected = true;
     this.#progress.greeted(epoch);
-    this.store.endPauses();
     this.#reports.connected(socket);
-    this.listeners.tell("connect");
+    this.#stands();
+  }
+
+  /** To a server of before, which can't tell what was missed and wants no reports. */
+  connectedUngreeted(): void {
+    this.#stands();
+    for (const key of this.store.concernedKeys()) this.#makeDue(key, UNKNOWN, null);
   }
 
   disconnected(): void {
@@ -70,6 +74,7 @@ export class Following implements Observer {
   /** What the server says after its hello. */
   take(message: Message): void {
     if (message.type === "heartbeat") this.#beat(message.revision);
+    else if (message.type === "unnumbered") this.#changeOfBefore(message.event);
     else if (message.type === "resync") this.#resync(message.epoch, message.revision);
     else if (message.type === "change" && this.#progress.hear(message.revision)) {
       this.#change(message.event, { revision: message.revision, epoch: this.#progress.told.epoch });
@@ -116,6 +121,13 @@ export class Following implements Observer {
     this.listeners.tell("error", error);
   }
 
+  #stands(): void {
+    if (this.#isConnected) return;
+    this.#isConnected = true;
+    this.store.endPauses();
+    this.listeners.tell("connect");
+  }
+
   #beat(revision: number): void {
     const { epoch, revision: told } = this.#progress.told;
     // A server that has not said where it begins: what is held may be of any revision.
@@ -148,8 +160,14 @@ export class Following implements Observer {
     }
   }
 
+  /** Of any type: each may have changed what is served. */
+  #changeOfBefore(event: ChangeEvent): void {
+    const isConcerned = this.store.held(event.key) || this.store.isFetching(event.key);
+    if (isConcerned || this.listeners.has("update")) this.#makeDue(event.key, UNKNOWN, event);
+  }
+
   #makeDue(key: string, stamp: Stamp, event: ChangeEvent | null): void {
-    this.#progress.add(key, stamp.revision as number, event);
+    this.#progress.add(key, stamp.revision, event);
     this.#schedule(key);
   }
 
@@ -174,14 +192,15 @@ export class Following implements Observer {
     this.#running.add(key);
     try {
       const held = await this.#upToDate(key, { revision, epoch: this.#progress.told.epoch });
-      this.#finish(due, revision);
+      this.#finish(due, { revision, event });
       if (event) this.#tell(event, held);
     } catch (error) {
-      if (error instanceof NotFoundError) this.#finish(due, revision);
+      if (error instanceof NotFoundError) this.#finish(due, { revision, event });
       else if (this.#progress.get(key) === due) this.#tryAgain(key, error);
     } finally {
       this.#running.delete(key);
-      this.#refetchReady();
+      // Events that have come together with the answer wait for it together.
+      setImmediate(() => this.#refetchReady());
     }
   }
 
@@ -191,11 +210,11 @@ export class Following implements Observer {
   }
 
   /** Unless it was due again meanwhile, or the connection that told of it is lost. */
-  #finish(due: Due, revision: number): void {
+  #finish(due: Due, done: Pick<Due, "revision" | "event">): void {
     this.#backoff.reset();
     this.#refusedBackoff.reset();
     if (this.#progress.get(due.key) !== due) return;
-    if (due.revision !== revision) {
+    if (due.revision !== done.revision || due.event !== done.event) {
       this.#ready.add(due.key);
       return;
     }

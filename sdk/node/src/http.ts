@@ -34,9 +34,9 @@ export class HttpClient {
   }
 
   /** Has all of the answer within so many milliseconds, or rejects with one of the client's errors. */
-  get(url: URL, headers: Record<string, string>, milliseconds: number): Promise<HttpResponse> {
+  get(url: string, headers: Record<string, string>, milliseconds: number): Promise<HttpResponse> {
     if (this.#closed) return Promise.reject(new ClientClosedError());
-    const send = url.protocol === "https:" ? https.get : http.get;
+    const send = url.startsWith("https:") ? https.get : http.get;
     return new Promise((resolve, reject) => {
       const request = send(url, { agent: this.#agent, headers: { ...this.#address.headers, ...headers } });
       const timer = setTimeout(() => {
@@ -48,11 +48,8 @@ export class HttpClient {
       request.on("close", () => {
         clearTimeout(timer);
         this.#running.delete(request);
-        // Does nothing after any other outcome.
-        fail(new Error("the connection ended within the answer"));
       });
       request.on("response", (response) => {
-        response.on("error", fail);
         read(response).then((body) => resolve(answer(response, body)), (error: Error) => {
           fail(error);
           request.destroy();

@@ -13,7 +13,9 @@ export type Message =
   | { readonly type: "hello"; readonly epoch: string; readonly heartbeatSeconds: number }
   | { readonly type: "heartbeat"; readonly revision: number }
   | { readonly type: "resync"; readonly epoch: string; readonly revision: number }
-  | { readonly type: "change"; readonly revision: number; readonly event: ChangeEvent };
+  | { readonly type: "change"; readonly revision: number; readonly event: ChangeEvent }
+  /** From a server of before, which neither greets nor numbers. */
+  | { readonly type: "unnumbered"; readonly event: ChangeEvent };
 
 /** Null for what is to be passed over: another type, or garbage. */
 export function messageIn(text: string): Message | null {
@@ -23,22 +25,32 @@ export function messageIn(text: string): Message | null {
   } catch {
     return null;
   }
-  const revision = isObject(data) ? revisionIn(data["revision"]) : null;
-  return isObject(data) && revision !== null ? messageOf(data, revision) : null;
+  if (!isObject(data)) return null;
+  const revision = revisionIn(data["revision"]);
+  return revision === null ? unnumbered(data) : messageOf(data, revision);
+}
+
+function unnumbered(data: Record<string, unknown>): Message | null {
+  const event = eventIn(data);
+  return event && { type: "unnumbered", event };
 }
 
 function messageOf(data: Record<string, unknown>, revision: number): Message | null {
-  const { type, epoch, key } = data;
+  const { type, epoch } = data;
   if (type === "heartbeat") return { type, revision };
   if (type === "hello" && typeof epoch === "string") {
     return { type, epoch, heartbeatSeconds: heartbeatIn(data["heartbeat_seconds"]) };
   }
   if (type === "resync" && typeof epoch === "string") return { type, epoch, revision };
-  const isChange = typeof type === "string" && CHANGES.has(type) && typeof key === "string" && key !== "";
-  if (!isChange) return null;
-  const version = typeof data["version"] === "string" ? data["version"] : "";
-  const env = typeof data["env"] === "string" ? data["env"] : "";
-  return { type: "change", revision, event: { ...data, type, key, env, version } };
+  const event = eventIn(data);
+  return event && CHANGES.has(event.type) ? { type: "change", revision, event } : null;
+}
+
+function eventIn(data: Record<string, unknown>): ChangeEvent | null {
+  const { type, key, env, version } = data;
+  if (typeof type !== "string" || typeof key !== "string" || key === "") return null;
+  const [place, label] = [env, version].map((each) => (typeof each === "string" ? each : ""));
+  return { ...data, type, key, env: place as string, version: label as string };
 }
 
 function heartbeatIn(value: unknown): number {

@@ -6,8 +6,8 @@ export interface Due {
   readonly key: string;
   /** No revision from here on is applied while it is due; 0 where nothing may be. */
   readonly first: number;
-  /** The refetch has to reach it. */
-  revision: number;
+  /** The refetch has to reach it; null where a server of before told no number. */
+  revision: number | null;
   /** The newest that asks for it; null where it is due for another reason. */
   event: ChangeEvent | null;
 }
@@ -71,10 +71,10 @@ export class Progress {
   }
 
   /** Events of one key that wait together are one refetch, of the newest revision. */
-  add(key: string, revision: number, event: ChangeEvent | null): void {
+  add(key: string, revision: number | null, event: ChangeEvent | null): void {
     const due = this.#due.get(key);
     if (due) Object.assign(due, { revision, event });
-    else this.#due.set(key, { key, first: revision, revision, event });
+    else this.#due.set(key, { key, first: revision ?? 0, revision, event });
   }
 
   /** A copy of revision `reached` came although `revision` was told before. */

@@ -10,6 +10,9 @@ import { messageIn } from "./messages.js";
 const SILENT_BEATS = 2.5;
 const LARGEST_MESSAGE = 1024 * 1024;
 const GOODBYE = 500;
+// Servers of before greet nobody, and ping at least every 4 seconds.
+const GREETING = 1000;
+const SILENCE_OF_BEFORE = 15_000;
 const TOKEN_ENDED = 4401;
 
 /** The connection that the server tells of changes over; made anew as often as it has to be. */
@@ -112,7 +115,9 @@ class Connection {
   /** Why the server did not let the client in, if it did not. */
   refusal: ReturnType<typeof responseError> | null = null;
   readonly #silence: Silence;
+  #greeting: NodeJS.Timeout | null = null;
   #isGreeted = false;
+  #isOfBefore = false;
 
   constructor(
     private readonly socket: WebSocket,
@@ -130,27 +135,50 @@ class Connection {
       request.destroy();
       socket.terminate();
     });
+    socket.on("open", () => {
+      this.#greeting = setTimeout(() => this.#treatAsOfBefore(), GREETING);
+    });
     socket.on("ping", () => this.#silence.broken());
     socket.on("message", (data) => this.#take(String(data)));
   }
 
   end(): void {
     this.#silence.end();
+    if (this.#greeting) clearTimeout(this.#greeting);
   }
 
   #take(text: string): void {
     this.#silence.broken();
     const message = messageIn(text);
     if (message === null || this.socket.readyState !== WebSocket.OPEN) return;
-    if (this.#isGreeted) {
-      this.owner.heard();
-      this.following.take(message);
-    } else if (message.type === "hello") {
-      this.#isGreeted = true;
-      this.#silence.lengthen(message.heartbeatSeconds * 1000 * SILENT_BEATS);
-      this.following.connected(message.epoch, this.socket);
-      this.owner.greeted();
+    if (message.type === "hello") {
+      if (!this.#isGreeted) this.#greet(message.epoch, message.heartbeatSeconds * 1000 * SILENT_BEATS);
+      return;
     }
+    this.owner.heard();
+    if (this.#isGreeted) {
+      if (message.type !== "unnumbered") this.following.take(message);
+    } else if ("event" in message) {
+      this.#treatAsOfBefore();
+      this.following.take({ type: "unnumbered", event: message.event });
+    }
+  }
+
+  #greet(epoch: string, silence: number): void {
+    this.#isGreeted = true;
+    if (this.#greeting) clearTimeout(this.#greeting);
+    this.#silence.lengthen(silence);
+    this.following.connected(epoch, this.socket);
+    this.owner.greeted();
+  }
+
+  #treatAsOfBefore(): void {
+    if (this.#isOfBefore) return;
+    this.#isOfBefore = true;
+    if (this.#greeting) clearTimeout(this.#greeting);
+    this.#silence.lengthen(SILENCE_OF_BEFORE);
+    this.following.connectedUngreeted();
+    this.owner.greeted();
   }
 }
 
