@@ -39,6 +39,7 @@ export class HttpClient {
     const send = url.startsWith("https:") ? https.get : http.get;
     return new Promise((resolve, reject) => {
       const request = send(url, { agent: this.#agent, headers: { ...this.#address.headers, ...headers } });
+      let isAnswered = false;
       const timer = setTimeout(() => {
         request.destroy(new RequestTimeoutError(`${this.#address.url} did not answer in time`));
       }, milliseconds);
@@ -48,8 +49,11 @@ export class HttpClient {
       request.on("close", () => {
         clearTimeout(timer);
         this.#running.delete(request);
+        // An upgrade that nobody asked for ends without an error.
+        if (!isAnswered) fail(new Error("the connection ended without an answer"));
       });
       request.on("response", (response) => {
+        isAnswered = true;
         read(response).then((body) => resolve(answer(response, body)), (error: Error) => {
           fail(error);
           request.destroy();
