@@ -4,6 +4,7 @@ from promptops.client import PromptOpsClient
 from promptops.errors import (
     ClientClosedError,
     ForbiddenError,
+    MissingVariableError,
     NotFoundError,
     PromptOpsError,
     ProtocolError,
@@ -14,14 +15,15 @@ from promptops.errors import (
     TemplateValueError,
     UnauthorizedError,
 )
+from promptops.listeners import Event, Update
 from promptops.prompts import Prompt
-from promptops.refetching import Event, Update
 from promptops.templates import render_template
 
 __all__ = [
     "ClientClosedError",
     "Event",
     "ForbiddenError",
+    "MissingVariableError",
     "NotFoundError",
     "Prompt",
     "PromptOpsClient",

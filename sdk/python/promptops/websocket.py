@@ -1,4 +1,4 @@
-"""A WebSocket client that listens: the handshake, pings, text messages, closing.
+"""A WebSocket client: the handshake, pings, text messages, closing.
 
 Source: RFC 6455, sections 4.1 (handshake), 5.5 (control frames), 7 (closing). No extensions and no
 subprotocols are offered, so none may come.
@@ -21,7 +21,7 @@ from email.message import Message
 from promptops import frames
 from promptops.errors import ProtocolError, ServerUnreachableError, response_error
 from promptops.frames import Binary, Close, FrameError, FrameParser, Ping, Received, Text
-from promptops.transport import Connector, Stream
+from promptops.transport import Connector, Stream, Wakeup
 
 LARGEST_MESSAGE = 1024 * 1024
 LARGEST_HEAD = 64 * 1024
@@ -36,7 +36,11 @@ _ACCEPT_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 class ConnectionLostError(ServerUnreachableError):
-    """The connection ended, with or without the server's closing frame."""
+    """The connection ended; `code` is that of the server's closing frame, None without one."""
+
+    def __init__(self, message: str, code: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class WebSocket:
@@ -70,8 +74,10 @@ class WebSocket:
                 raise
         return cls(connector, stream, rest)
 
-    def receive(self, timeout: float) -> str | None:
+    def receive(self, timeout: float, wakeup: Wakeup | None = None) -> str | None:
         """The next text message, or None if none is complete after `timeout` seconds.
+
+        So it is once `wakeup` is set, which ends the waiting.
 
         Answers pings on the way. Raises ConnectionLostError when the connection has ended and
         FrameError when the server broke the protocol; the connection is closed then.
@@ -79,12 +85,18 @@ class WebSocket:
         deadline = time.monotonic() + timeout
         with self._connector.translated_errors():
             text = self._next_text()
-            while text is None and self._read_until(deadline):
+            while text is None and self._read_until(deadline, wakeup):
                 text = self._next_text()
                 # A server that sends nothing but pings must not keep the caller here.
                 if time.monotonic() > deadline:
                     break
             return text
+
+    def send(self, text: str) -> None:
+        """Send a text message of less than 64 KiB; fails as `receive` does."""
+        with self._connector.translated_errors():
+            self._stream.deadline = time.monotonic() + SEND_SECONDS
+            self._stream.send(frames.text_frame(text))
 
     def close(self, code: int = frames.NORMAL_CLOSURE) -> None:
         """Say goodbye, wait a second for the server's goodbye, and free the connection."""
@@ -99,13 +111,15 @@ class WebSocket:
         finally:
             self._stream.close()
 
-    def _read_until(self, deadline: float) -> bool:
+    def _read_until(self, deadline: float, wakeup: Wakeup | None) -> bool:
         """Whether any bytes came."""
-        self._stream.deadline = deadline
+        self._stream.deadline, self._stream.wakeup = deadline, wakeup
         try:
             data = self._stream.receive(65536)
         except TimeoutError:
             return False
+        finally:
+            self._stream.wakeup = None
         if not data:
             raise ConnectionLostError("the server ended the connection without a goodbye")
         self.heard_at = time.monotonic()
@@ -131,7 +145,8 @@ class WebSocket:
         elif isinstance(received, Close):
             self.close(received.code)
             reason = f": {received.reason}" if received.reason else ""
-            raise ConnectionLostError(f"the server said goodbye ({received.code}){reason}")
+            words = f"the server said goodbye ({received.code}){reason}"
+            raise ConnectionLostError(words, received.code)
         elif isinstance(received, Binary):
             logger.debug("ignored a binary message of %d bytes", len(received.data))
 

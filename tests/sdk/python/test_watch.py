@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from promptops.refetching import Refetching
 
 from harness.sdk_server import (
     BINARY,
@@ -29,7 +30,6 @@ from promptops import ClientClosedError, PromptOpsClient, ServerUnreachableError
 from promptops.backoff import Backoff
 from promptops.http import HttpClient
 from promptops.prompts import PromptStore
-from promptops.refetching import Refetching
 from promptops.transport import Connector, ServerAddress
 from promptops.watch import Watch
 from promptops.websocket import WebSocket
