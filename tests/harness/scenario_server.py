@@ -134,23 +134,28 @@ class ScenarioServer(SdkServer):
         return waiting.popleft() if waiting else self.always.get(key)
 
     def _scripted(self, script: dict[str, Any], key: str, headers: dict[str, str]) -> Answer:
+        # Decided before the wait, as by a server that reads and is then slow to answer.
+        answer = self._decided(script, key, headers)
         if script.get("hang"):
             self.released.wait(DEADLINE)
         if "delay" in script:
             threading.Event().wait(script["delay"])
+        return answer
+
+    def _decided(self, script: dict[str, Any], key: str, headers: dict[str, str]) -> Answer:
         if script.get("hang_up"):
             return Answer(0, hang_up=True)
         if "status" not in script:
             return self._prompt(key, headers)
         answered = dict(script.get("headers") or {})
         if "prompt" in script:
-            body = json.dumps(script["prompt"]).encode()
+            body = json.dumps(script["prompt"])
             answered |= _stamp(
                 script.get("epoch", self.epoch), script.get("revision", self.revision)
             )
         else:
-            body = script.get("body", '{"error":"as the scenario says"}').encode()
-        return Answer(script["status"], body, answered)
+            body = script.get("body", '{"error":"as the scenario says"}')
+        return Answer(script["status"], (body * script.get("repeat", 1)).encode(), answered)
 
     def _prompt(self, key: str, headers: dict[str, str]) -> Answer:
         if key not in self.prompts:

@@ -170,7 +170,8 @@ class Player:
         self._server.start()
 
     def _server_send(self, step: Step) -> None:
-        self._server.send_text(step["text"] if "text" in step else json.dumps(step["message"]))
+        text = step["text"] if "text" in step else json.dumps(step["message"])
+        self._server.send_text(text * step.get("repeat", 1))
 
     def _server_hang_up(self, step: Step) -> None:
         self._server.hang_up(step.get("code"))
