@@ -1,4 +1,4 @@
-"""Plays a scenario of `sdk/conformance/scenarios` with a driver; the README there has the format."""
+"""Plays a scenario of `sdk/conformance/scenarios` with a driver; its README has the format."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import queue
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,22 +33,24 @@ def all_cases() -> list[dict[str, Any]]:
 
 def problem(expected: Any, found: Any, where: str = "") -> str | None:
     """The first difference, or None if `found` has all that is expected."""
+    differences: Iterator[str | None] = iter(
+        [f"{where or 'the answer'} is {found!r}, not {expected!r}"]
+    )
     if isinstance(expected, dict) and set(expected) == {"any_of"}:
         if any(problem(each, found) is None for each in expected["any_of"]):
             return None
     elif isinstance(expected, dict) and isinstance(found, dict):
-        for name, value in expected.items():
-            if (different := problem(value, found.get(name), f"{where}.{name}")) is not None:
-                return different
-        return None
+        differences = (
+            problem(value, found.get(name), f"{where}.{name}") for name, value in expected.items()
+        )
     elif isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
-        for index, (one, other) in enumerate(zip(expected, found, strict=True)):
-            if (different := problem(one, other, f"{where}[{index}]")) is not None:
-                return different
-        return None
+        differences = (
+            problem(one, other, f"{where}[{index}]")
+            for index, (one, other) in enumerate(zip(expected, found, strict=True))
+        )
     elif expected == found and isinstance(expected, bool) == isinstance(found, bool):
         return None
-    return f"{where or 'the answer'} is {found!r}, not {expected!r}"
+    return next((difference for difference in differences if difference is not None), None)
 
 
 class Player:

@@ -70,7 +70,10 @@ class Driver:
 
     def end(self, seconds: float = ANSWER_SECONDS) -> dict[str, Any]:
         """The answer to the oldest command without one."""
-        line = self._lines.get(timeout=seconds)
+        try:
+            line = self._lines.get(timeout=seconds)
+        except queue.Empty:
+            raise AssertionError(f"the driver did not answer within {seconds:.0f} s") from None
         assert line is not None, f"the driver ended with {self._process.wait(10)}"
         answer = json.loads(line)
         assert isinstance(answer, dict), line

@@ -5,16 +5,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import queue
 import sys
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import promptops
-from promptops import PromptOpsClient, render_template
+from promptops import AsyncPromptOpsClient, PromptOpsClient, render_template
 from promptops.bucketing import bucket_of
 
 KINDS: list[tuple[type[Exception], str]] = [
@@ -33,11 +35,45 @@ KINDS: list[tuple[type[Exception], str]] = [
 Answer = dict[str, Any]
 
 
+class Blocking:
+    """The asynchronous client with the methods of the other one, its loop in a thread."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+        self._client = AsyncPromptOpsClient(*arguments, **options)
+        self.on_connect = self._client.on_connect
+        self.on_disconnect = self._client.on_disconnect
+        self.on_error = self._client.on_error
+
+    def get_prompt(self, key: str, **options: Any) -> Any:
+        return self._run(self._client.get_prompt(key, **options))
+
+    def render(self, key: str, variables: Any, **options: Any) -> Any:
+        return self._run(self._client.render(key, variables, **options))
+
+    def watch(self, on_update: Any) -> None:
+        self._run(self._client.watch(on_update))
+
+    def close(self) -> None:
+        self._run(self._client.close())
+
+    def end(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _run(self, coroutine: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+
+
 class Driver:
     """One client at a time, and its events."""
 
-    def __init__(self) -> None:
-        self._client: PromptOpsClient | None = None
+    def __init__(self, make_client: Callable[..., Any]) -> None:
+        self._make_client = make_client
+        self._client: Any = None
         self._events: queue.Queue[Answer] = queue.Queue()
 
     def answer(self, command: dict[str, Any]) -> Answer:
@@ -54,10 +90,12 @@ class Driver:
     def close(self) -> None:
         if self._client is not None:
             self._client.close()
+            if isinstance(self._client, Blocking):
+                self._client.end()
             self._client = None
 
     @property
-    def client(self) -> PromptOpsClient:
+    def client(self) -> Any:
         assert self._client is not None, "no client yet"
         return self._client
 
@@ -67,7 +105,7 @@ class Driver:
         options = dict(command["options"])
         if "disk" in options:
             options["cache_dir"] = options.pop("disk")
-        self._client = client = PromptOpsClient(
+        self._client = client = self._make_client(
             command["server"],
             namespace=command["namespace"],
             token=command["token"],
@@ -132,7 +170,7 @@ def failure(error: Exception) -> Answer:
 
 
 def main() -> None:
-    driver = Driver()
+    driver = Driver(Blocking if "--async" in sys.argv else PromptOpsClient)
     for line in sys.stdin:
         sys.stdout.write(json.dumps(driver.answer(json.loads(line))) + "\n")
         sys.stdout.flush()

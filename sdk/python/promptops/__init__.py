@@ -1,5 +1,6 @@
 """PromptOps: prompts that change while your program runs."""
 
+from promptops.aio.client import AsyncPromptOpsClient
 from promptops.client import PromptOpsClient
 from promptops.errors import (
     ClientClosedError,
@@ -20,6 +21,7 @@ from promptops.prompts import Prompt
 from promptops.templates import render_template
 
 __all__ = [
+    "AsyncPromptOpsClient",
     "ClientClosedError",
     "Event",
     "ForbiddenError",

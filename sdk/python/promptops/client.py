@@ -65,7 +65,7 @@ class PromptOpsClient:
         options = Options(
             server, namespace, token, app_name, workspace, timeout, max_age, cache_dir, bundle
         )
-        self._setup = Setup(options, lambda error: self._setup.listeners.refused(error))
+        self._setup = Setup(options)
         self._ssl_context = ssl_context
         self._listeners = self._setup.listeners
         self._memory = self._setup.memory

@@ -36,14 +36,23 @@ LONGEST_REPORT = 64 * 1024
 class Due:
     """A prompt that has to be fetched anew.
 
-    `first` is the revision of the oldest change that is not applied, 0 where all may be; `stamp` the
-    one that the answer has to be of. Without an `event` it is told only if it has changed.
+    `first` is the revision of the oldest change that is not applied, 0 where all may be; `stamp`
+    the one that the answer has to be of. Without an `event` it is told only if it has changed.
     """
 
     key: str
     first: int
     stamp: Stamp
     event: Event | None
+
+    @property
+    def is_deletion(self) -> bool:
+        """Whether the newest change took the prompt away."""
+        return self.event is not None and self.event.get("type") == DELETED
+
+    def is_worth_telling(self, before: Known | None, now: Known) -> bool:
+        """Whether listeners are told of what was fetched."""
+        return self.event is not None or before is None or before.whole.data != now.whole.data
 
 
 class Following:

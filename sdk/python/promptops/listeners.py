@@ -67,6 +67,6 @@ def _call(listeners: list[Any], name: str, arguments: Callable[[], tuple[Any, ..
         try:
             answered.append(listener(*arguments()))
         # The program's own fault, which must not end its hot reload.
-        except Exception:
+        except Exception:  # noqa: PERF203 (one listener's fault is not the next one's)
             logger.exception("%s failed", name)
     return answered

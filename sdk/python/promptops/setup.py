@@ -48,7 +48,9 @@ class Options:
 class Setup:
     """The state of a client that knows neither threads nor tasks."""
 
-    def __init__(self, options: Options, on_refused: Callable[[PromptOpsError], object]) -> None:
+    def __init__(
+        self, options: Options, on_refused: Callable[[PromptOpsError], object] | None = None
+    ) -> None:
         options.check()
         self.options = options
         self.address = ServerAddress.parse(options.server)
@@ -57,7 +59,9 @@ class Setup:
         self.answers = Answers(self.memory, options.namespace)
         place = Place(options.namespace, options.workspace)
         bundle = None if options.bundle is None else Bundle(options.bundle)
-        self.fetches = Fetches(self.memory, place, self._disk(), bundle, on_refused)
+        self.fetches = Fetches(
+            self.memory, place, self._disk(), bundle, on_refused or self.listeners.refused
+        )
 
     def new_following(self) -> Following:
         """For a new watch, that has been told nothing yet."""

@@ -120,8 +120,8 @@ class Stream:
 
     Every operation ends at ``deadline`` (in seconds of ``time.monotonic``) with TimeoutError,
     and as soon as the interrupt is set with ClientClosedError; other failures are OSErrors.
-    What can be done without waiting is done even if the deadline is past. A `wakeup` ends the waiting
-    as the deadline does.
+    What can be done without waiting is done even if the deadline is past. A `wakeup` ends the
+    waiting as the deadline does.
     """
 
     def __init__(
@@ -271,7 +271,7 @@ class Connector:
             self._free_when_unused()
 
     def abandon(self) -> None:
-        """In a child process: free the descriptors, of connections that the parent goes on using."""
+        """In a child process: free the descriptors of connections that are its parent's."""
         for stream in list(self._open_streams):
             stream.abandon()
         self._interrupt.close()

@@ -17,15 +17,13 @@ from promptops.errors import (
     UnauthorizedError,
 )
 from promptops.fetcher import Fetcher
-from promptops.following import DELETED, Due, Following
+from promptops.following import Due, Following
 from promptops.listeners import Listeners
 from promptops.transport import Connector, Wakeup
-from promptops.websocket import ConnectionLostError, WebSocket
+from promptops.websocket import TOKEN_ENDED, ConnectionLostError, WebSocket
 
 logger = logging.getLogger("promptops")
 
-# The token or session has ended.
-TOKEN_ENDED = 4401
 # So many messages are taken before the next fetch: many events of one key cost one fetch, but a
 # stream of them can't put the fetches off for ever.
 MESSAGES_AT_ONCE = 1000
@@ -163,7 +161,7 @@ class Watch:
     def _apply(self, due: Due) -> None:
         before = self._memory.held.get(due.key)
         known = self._following.is_here(due)
-        if due.event is not None and due.event.get("type") == DELETED and known is None:
+        if due.is_deletion and known is None:
             self._fetcher.fetches.forget(due.key)
             self._following.done(due)
             return
@@ -179,6 +177,6 @@ class Watch:
             self._following.failed(due, error)
         else:
             self._following.done(due)
-            if due.event is not None or before is None or before.whole.data != known.whole.data:
+            if due.is_worth_telling(before, known):
                 event = self._following.event_of(due, known)
                 self._listeners.updated(self._memory.prompt(known), event)

@@ -6,14 +6,8 @@ subprotocols are offered, so none may come.
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import hashlib
-import http.client
-import io
 import logging
-import os
-import re
 import time
 from collections.abc import Mapping
 from email.message import Message
@@ -21,18 +15,17 @@ from email.message import Message
 from promptops import frames
 from promptops.errors import ProtocolError, ServerUnreachableError, response_error
 from promptops.frames import Binary, Close, FrameError, FrameParser, Ping, Received, Text
+from promptops.handshake import LARGEST_HEAD, check_upgrade, handshake_request, parse_head
 from promptops.transport import Connector, Stream, Wakeup
 
 LARGEST_MESSAGE = 1024 * 1024
-LARGEST_HEAD = 64 * 1024
 # To send a pong or the closing frame, and to wait for the server's closing frame.
 SEND_SECONDS = 5.0
 CLOSE_SECONDS = 1.0
+# The code that a server closes with once the token or session has ended.
+TOKEN_ENDED = 4401
 
 logger = logging.getLogger("promptops")
-
-_STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([0-9]{3})(?: |$)")
-_ACCEPT_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 class ConnectionLostError(ServerUnreachableError):
@@ -155,23 +148,13 @@ def _shake_hands(
     stream: Stream, connector: Connector, path: str, headers: Mapping[str, str]
 ) -> bytes:
     """What the server sent after its answer, already the beginning of its first frame."""
-    key = base64.b64encode(os.urandom(16)).decode()
-    address = connector.address
-    lines = [
-        f"GET {address.path}{path} HTTP/1.1",
-        f"Host: {address.host_header}",
-        "Upgrade: websocket",
-        "Connection: Upgrade",
-        f"Sec-WebSocket-Key: {key}",
-        "Sec-WebSocket-Version: 13",
-        *(f"{name}: {value}" for name, value in headers.items()),
-    ]
-    stream.send("\r\n".join([*lines, "", ""]).encode("ascii"))
+    request, key = handshake_request(connector.address, path, headers)
+    stream.send(request)
     head, rest = _read_head(stream)
-    status, fields = _parse_head(head)
+    status, fields = parse_head(head)
     if status != 101:
         raise response_error(status, _read_body(stream, rest, fields))
-    _check_upgrade(fields, key)
+    check_upgrade(fields, key)
     return rest
 
 
@@ -187,18 +170,6 @@ def _read_head(stream: Stream) -> tuple[bytes, bytes]:
     return bytes(received[: end + 4]), bytes(received[end + 4 :])
 
 
-def _parse_head(head: bytes) -> tuple[int, Message]:
-    first, _, rest = head.partition(b"\r\n")
-    status_line = _STATUS_LINE.match(first)
-    if status_line is None:
-        raise ProtocolError(f"not an HTTP answer to the handshake: {first[:100]!r}")
-    try:
-        fields = http.client.parse_headers(io.BytesIO(rest))
-    except http.client.HTTPException as error:
-        raise ProtocolError(f"the handshake's answer has bad headers: {error!r}") from error
-    return int(status_line.group(1)), fields
-
-
 def _read_body(stream: Stream, received: bytes, fields: Message) -> bytes:
     """The body of a refusal, for the server's words in it: as much as comes."""
     length = fields.get("Content-Length", "0").strip()
@@ -208,17 +179,3 @@ def _read_body(stream: Stream, received: bytes, fields: Message) -> bytes:
         while len(received) < wanted and (data := stream.receive(wanted - len(received))):
             received += data
     return received[:wanted]
-
-
-def _check_upgrade(fields: Message, key: str) -> None:
-    digest = hashlib.sha1(key.encode() + _ACCEPT_GUID, usedforsecurity=False).digest()
-    connection = ",".join(fields.get_all("Connection", [])).lower().split(",")
-    if fields.get("Upgrade", "").strip().lower() != "websocket" or "upgrade" not in [
-        token.strip() for token in connection
-    ]:
-        raise ProtocolError("the server did not upgrade the connection to a WebSocket")
-    if fields.get("Sec-WebSocket-Accept", "").strip() != base64.b64encode(digest).decode():
-        raise ProtocolError("the handshake's answer was made for another request")
-    for header in ("Sec-WebSocket-Extensions", "Sec-WebSocket-Protocol"):
-        if fields.get(header, "").strip():
-            raise ProtocolError(f"the server chose a {header} that was not offered")
