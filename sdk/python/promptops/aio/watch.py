@@ -22,7 +22,7 @@ from promptops.errors import (
 )
 from promptops.following import Due, Following
 from promptops.listeners import Listeners
-from promptops.websocket import TOKEN_ENDED, ConnectionLostError
+from promptops.websocket import CLOSE_SECONDS, TOKEN_ENDED, ConnectionLostError
 
 logger = logging.getLogger("promptops")
 
@@ -47,7 +47,7 @@ class AsyncWatch:
         self._refused_backoff = Backoff(30, 300, shortest=10)
         self._news = asyncio.Event()
         self._tried = asyncio.Event()
-        self._failing = False
+        self._failing = self._closed = False
         self._task = asyncio.create_task(self._run(), name="promptops-watch")
 
     async def wait_until_tried(self, seconds: float) -> None:
@@ -61,13 +61,17 @@ class AsyncWatch:
 
     async def close(self) -> None:
         """End the task; a listener, which runs in it, can only ask for that."""
+        self._closed = True
         self._task.cancel()
-        if self._task is not asyncio.current_task():
-            await asyncio.wait({self._task})
+        if self._task is asyncio.current_task():
+            return
+        # Until Python 3.12, `asyncio.wait_for` may swallow a cancellation.
+        while not (await asyncio.wait({self._task}, timeout=CLOSE_SECONDS))[0]:
+            self._task.cancel()
 
     async def _run(self) -> None:
         try:
-            while True:
+            while not self._closed:
                 pause = await self._follow()
                 await asyncio.sleep(pause)
         except ClientClosedError:
