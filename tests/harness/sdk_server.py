@@ -321,21 +321,26 @@ def switching_protocols(key: str) -> bytes:
 
 @contextlib.contextmanager
 def scripted(serve: Callable[[socket.socket], None]) -> Iterator[str]:
-    """A server that hands its one connection to `serve` and closes it; gives its URL."""
+    """A server that hands each connection in turn to `serve` and closes it; gives its URL."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(DEADLINE)
+        ended = threading.Event()
 
         def accept() -> None:
-            with contextlib.suppress(OSError):
-                connection, _ = listener.accept()
-                with connection:
-                    connection.settimeout(DEADLINE)
-                    serve(connection)
+            while not ended.is_set():
+                with contextlib.suppress(OSError):
+                    connection, _ = listener.accept()
+                    with connection:
+                        connection.settimeout(DEADLINE)
+                        if not ended.is_set():
+                            serve(connection)
 
         thread = threading.Thread(target=accept)
         thread.start()
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
-            listener.close()
+            ended.set()
+            # Wakes up the thread, where it waits for a connection.
+            with contextlib.suppress(OSError), socket.create_connection(listener.getsockname()):
+                pass
             thread.join(DEADLINE)
