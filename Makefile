@@ -33,7 +33,7 @@ types: .venv/.development
 	$(BIN)/mypy
 	$(BIN)/mypy --config-file sdk/python/pyproject.toml $(SDK)
 
-bench: .venv/.development ## Benchmarks, each with its ratio to a baseline of the same run
+bench: .venv/.bench ## Benchmarks, each with its ratio to a baseline of the same run
 	$(BIN)/python -P tests/bench/run.py
 
 chaos: .venv/.development ## Long trials of faults
@@ -44,6 +44,8 @@ lock: .venv/bin/python ## Resolve the dependencies anew
 	$(BIN)/uv pip compile --quiet --upgrade $(COMPILE) --extra build -o requirements.lock
 	$(BIN)/uv pip compile --quiet $(COMPILE) --extra build --extra dev -c requirements.lock \
 		-o requirements-dev.lock
+	$(BIN)/uv pip compile --quiet $(COMPILE) --extra build --extra dev --extra bench \
+		-c requirements-dev.lock -o requirements-bench.lock
 
 openapi: .venv/.runtime ## Write docs/openapi.json anew
 	$(BIN)/promptops openapi > docs/openapi.json.new
@@ -75,4 +77,8 @@ COMPILE := pyproject.toml --universal --python-version 3.11 --generate-hashes \
 
 .venv/.development: .venv/.runtime requirements-dev.lock
 	$(PIP) install --quiet --no-deps --require-hashes -r requirements-dev.lock
+	@touch $@
+
+.venv/.bench: .venv/.development requirements-bench.lock
+	$(PIP) install --quiet --no-deps --require-hashes -r requirements-bench.lock
 	@touch $@
