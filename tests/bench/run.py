@@ -15,7 +15,8 @@ from typing import Any
 import uvloop
 
 ROOT = Path(__file__).parent.parent.parent
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "sdk" / "python")]
+sys.path.insert(0, str(ROOT / "sdk" / "python"))
+sys.path.insert(0, str(ROOT / "tests"))
 
 from bench import (
     audit_page,
