@@ -14,9 +14,8 @@ from typing import Any
 
 import uvloop
 
-ROOT = Path(__file__).parent.parent.parent
-sys.path.insert(0, str(ROOT / "sdk" / "python"))
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(Path(__file__).parent.parent.parent / "sdk" / "python"))
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from bench import (
     audit_page,
