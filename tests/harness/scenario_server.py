@@ -42,6 +42,9 @@ class ScenarioServer(SdkServer):
         self.scripts: dict[str, deque[dict[str, Any]]] = {}
         self.always: dict[str, dict[str, Any]] = {}
         self.released = threading.Event()
+        self.pongs = 0
+        # Answers that are decided and wait for that.
+        self.hanging = 0
         # How connections are greeted: `status`, `hello` (false: none), `resync` (true: always).
         self.watching: dict[str, Any] = {}
         self.messages: list[dict[str, Any]] = []
@@ -76,6 +79,12 @@ class ScenarioServer(SdkServer):
         if self.watchers:
             with contextlib.suppress(OSError):
                 self.watchers[-1].send(frame(TEXT, text.encode("utf-8", "surrogatepass")))
+
+    def ping(self) -> None:
+        """Return once the newest watcher has read all that was sent to it."""
+        wanted = self.pongs + 1
+        self.watchers[-1].send(frame(PING, b"read?"))
+        assert self.wait_for(lambda: self.pongs >= wanted, DEADLINE), "no pong came"
 
     def hang_up(self, code: int | None) -> None:
         """End the newest watcher's connection, with a closing frame if it has a code."""
@@ -137,6 +146,9 @@ class ScenarioServer(SdkServer):
         # Decided before the wait, as by a server that reads and is then slow to answer.
         answer = self._decided(script, key, headers)
         if script.get("hang"):
+            with self.news:
+                self.hanging += 1
+                self.news.notify_all()
             self.released.wait(DEADLINE)
         if "delay" in script:
             threading.Event().wait(script["delay"])
@@ -182,6 +194,10 @@ class ScenarioServer(SdkServer):
     def _heard(self, watcher: Watcher, opcode: int, payload: bytes) -> bool:
         if opcode == PING:
             watcher.send(frame(PONG, payload))
+        elif opcode == PONG:
+            with self.news:
+                self.pongs += 1
+                self.news.notify_all()
         elif opcode == CLOSE:
             watcher.send(frame(CLOSE, payload[:2]))
             return False

@@ -160,6 +160,9 @@ class Player:
         if "always" in step:
             self._server.always[step["key"]] = step["always"]
 
+    def _server_ping(self, _step: Step) -> None:
+        self._server.ping()
+
     def _server_release(self, _step: Step) -> None:
         self._server.released.set()
 
@@ -209,6 +212,12 @@ class Player:
         self._server.wait_for(lambda: self._server.fetches(key) >= least, step.get("seconds", 0))
         found = self._server.fetches(key)
         assert least <= found <= most, f"{found} fetches"
+
+    def _expect_hanging(self, step: Step) -> None:
+        hangs = self._server.wait_for(
+            lambda: self._server.hanging > 0, step.get("seconds", WAIT_SECONDS)
+        )
+        assert hangs, "no answer hangs"
 
     def _expect_fetch(self, step: Step) -> None:
         fetched = self._server.fetched(step["key"])
