@@ -20,7 +20,7 @@ from promptops_platform.db.unit_of_work import Database
 from promptops_platform.errors import BadRequest, StepFailed
 from promptops_platform.http.declared_errors import may_answer
 from promptops_platform.http.envelope import Data, Page
-from promptops_platform.http.event_stream import MEDIA_TYPE, event_stream, wants_events
+from promptops_platform.http.event_stream import ServerEvent, described, event_stream, wants_events
 from promptops_platform.http.paging import DEFAULT_PAGE, Limit, Offset
 from promptops_platform.http.transactions import Read, Write
 from promptops_platform.text import OptionalLine, ResourceId
@@ -28,12 +28,11 @@ from promptops_platform.workspaces.service import WorkspaceService
 
 router = APIRouter(prefix="/api/agents", tags=["agents"])
 
-EXAMPLE_EVENT = 'event: delta\ndata: {"step":2,"text":"No, it"}\n\n'
 STREAMED: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The answer, or with `stream` the events `start`, `delta`, `tool_call`, "
         "`tool_result`, `usage`, `result` and `error`, whose data is JSON.",
-        "content": {MEDIA_TYPE: {"schema": {"type": "string", "examples": [EXAMPLE_EVENT]}}},
+        "content": described(ServerEvent("delta", {"step": 2, "text": "No, it"})),
     }
 }
 

@@ -33,6 +33,24 @@ class ServerEvent(NamedTuple):
         return f"event: {self.name}\ndata: {text}\n\n".encode(errors="replace")
 
 
+def described(example: ServerEvent) -> dict[str, Any]:
+    """The content of such an answer, for the API description: a schema of each event."""
+    data = json.dumps(example.data, ensure_ascii=False, separators=(",", ":"))
+    return {
+        MEDIA_TYPE: {
+            "schema": {
+                "type": "object",
+                "properties": {
+                    "event": {"type": "string"},
+                    "data": {"type": "string", "description": "JSON."},
+                },
+                "required": ["event", "data"],
+                "examples": [{"event": example.name, "data": data}],
+            }
+        }
+    }
+
+
 def wants_events(request: Request, asked: bool | None) -> bool:
     """Whether the answer is to be streamed: the body says so, or else the header `Accept`."""
     if asked is not None:

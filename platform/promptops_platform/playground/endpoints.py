@@ -14,10 +14,9 @@ from promptops_platform.access.permissions import Permission
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.errors import ProviderFailed
 from promptops_platform.http.declared_errors import may_answer
-from promptops_platform.http.event_stream import ServerEvent, event_stream, wants_events
+from promptops_platform.http.event_stream import ServerEvent, described, event_stream, wants_events
 from promptops_platform.playground.asking import Asker
 from promptops_platform.playground.schemas import (
-    EXAMPLE_STREAM,
     PlaygroundAnswer,
     PlaygroundRun,
     ProviderNames,
@@ -28,11 +27,7 @@ from promptops_platform.providers.service import ProviderService
 router = APIRouter(prefix="/api/playground", tags=["playground"])
 
 STREAMED: dict[int | str, dict[str, Any]] = {
-    200: {
-        "content": {
-            "text/event-stream": {"schema": {"type": "string", "examples": [EXAMPLE_STREAM]}}
-        }
-    }
+    200: {"content": described(ServerEvent("delta", {"text": "[mock completion] Say"}))}
 }
 
 

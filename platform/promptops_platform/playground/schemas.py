@@ -79,12 +79,6 @@ EXAMPLE_ANSWER: dict[str, Any] = {
     "latency_ms": 412,
     "run_id": "5e4f30219b8a7c6d",
 }
-EXAMPLE_STREAM = (
-    'event: delta\ndata: {"text":"[mock completion] Say"}\n\n'
-    'event: delta\ndata: {"text":" hello to Ada."}\n\n'
-    'event: usage\ndata: {"prompt_tokens":5,"output_tokens":9,"cached_tokens":0,"estimated":true}'
-    '\n\nevent: result\ndata: {"rendered":"Say hello to Ada.", ...}\n\n'
-)
 
 
 class PlaygroundAnswer(BaseModel):

@@ -240,7 +240,7 @@ async def test_get_runs(platform: RunningPlatform) -> None:
 
 async def test_get_runs_stats(platform: RunningPlatform) -> None:
     stats = await get(platform, "/api/runs/stats")
-    assert list(stats)[:7] == [
+    assert set(stats) > {
         "total",
         "ok",
         "error",
@@ -248,7 +248,7 @@ async def test_get_runs_stats(platform: RunningPlatform) -> None:
         "output_tokens",
         "avg_latency_ms",
         "by_provider",
-    ]
+    }
 
 
 async def test_get_clients(platform: RunningPlatform) -> None:
