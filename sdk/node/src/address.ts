@@ -36,6 +36,9 @@ export class ServerAddress {
   }
 }
 
+/** For sockets: `localhost` may be two addresses of which one answers. Node 20 does so by itself. */
+export const ANY_FAMILY = { autoSelectFamily: true };
+
 export const VERSION = "0.1.0";
 
 type Query = Readonly<Record<string, string | undefined>>;

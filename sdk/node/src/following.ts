@@ -204,6 +204,7 @@ export class Following implements Observer {
     }
   }
 
+  /** A copy of that revision or a later one need not be fetched, also after a resync. */
   async #upToDate(key: string, stamp: Stamp): Promise<Held> {
     const held = this.store.held(key);
     return held && reaches(held.stamp, stamp) ? held : this.store.refetch(key, stamp);

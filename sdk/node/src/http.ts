@@ -1,7 +1,7 @@
 import http from "node:http";
 import https from "node:https";
 
-import type { ServerAddress } from "./address.js";
+import { ANY_FAMILY, type ServerAddress } from "./address.js";
 import { ClientClosedError, ProtocolError, RequestTimeoutError, ServerUnreachableError } from "./errors.js";
 
 /** An answer, whole. */
@@ -22,7 +22,7 @@ export class HttpClient {
   #closed = false;
 
   constructor(address: ServerAddress) {
-    const options = { keepAlive: true, maxSockets: 16 };
+    const options = { keepAlive: true, maxSockets: 16, ...ANY_FAMILY };
     this.#address = address;
     this.#agent = address.url.startsWith("https:")
       ? new https.Agent({ ...options, ...(address.tls as https.AgentOptions) })

@@ -1,6 +1,6 @@
 import { WebSocket } from "ws";
 
-import { type ServerAddress, VERSION } from "./address.js";
+import { ANY_FAMILY, type ServerAddress, VERSION } from "./address.js";
 import { Backoff } from "./backoff.js";
 import { responseError, UnauthorizedError } from "./errors.js";
 import type { Place } from "./fetching.js";
@@ -72,6 +72,7 @@ export class Watch {
       workspace: this.place.workspace || undefined,
     });
     const socket = new WebSocket(url, {
+      ...ANY_FAMILY,
       ...(this.address.tls as WebSocket.ClientOptions),
       headers: this.address.headers,
       handshakeTimeout: this.timeout,

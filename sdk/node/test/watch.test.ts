@@ -41,6 +41,11 @@ describe("a watch", () => {
     assert.equal(headers["sec-websocket-extensions"], undefined);
   });
 
+  test("finds a server at any address of localhost", async () => {
+    await watching({ server: server.url.replace("127.0.0.1", "localhost") });
+    assert.equal((await client.getPrompt("greeting")).content, "one");
+  });
+
   test("tells changes, also of what was not held, and deletions", async () => {
     await watching();
     server.publish("greeting", "two");
