@@ -14,8 +14,8 @@ from typing import Any
 
 import uvloop
 
-ROOT = Path(__file__).parent.parent.parent
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "sdk" / "python")]
+sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[2] / "sdk" / "python"))
 
 from bench import (
     audit_page,

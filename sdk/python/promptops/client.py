@@ -164,7 +164,7 @@ class PromptOpsClient:
         """
         if on_update is not None:
             self._listeners.update.append(on_update)
-        self._start_watch().wait_until_tried(self._setup.options.timeout)
+        self._watch_from_now_on()
 
     def on_connect(self, listener: OnConnection) -> None:
         """Call this, in the watch's thread, whenever its connection stands."""
@@ -223,6 +223,9 @@ class PromptOpsClient:
         if held is None and self._watch is not None:
             self._watch.wake()
         return self._answers.of(known, subject, SERVER)
+
+    def _watch_from_now_on(self) -> None:
+        self._start_watch().wait_until_tried(self._setup.options.timeout)
 
     def _start_watch(self) -> Watch:
         with self._lock:
