@@ -15,7 +15,7 @@ up: .venv/.runtime ## Start the platform on :8080 and Prefect on 127.0.0.1:4200
 	@exec $(BIN)/promptops up
 
 test: lint types ## Lint, types, import rules, unit, integration and end-to-end tests
-	$(BIN)/pytest -q
+	PROMPTOPS_TEST_ALL_SDKS=1 $(BIN)/pytest -q
 
 test-all: test bench chaos ## The tests, the benchmarks and the long trials
 

@@ -20,9 +20,11 @@ from promptops.saved import _read
 from promptops.setup import Options, Setup
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
-names = st.sampled_from(
-    ["key", "content", "kind", "messages", "config", "variables", "rollout", "salt", "variants", "weight", "name", "type", "epoch", "revision", "heartbeat_seconds", "env", "version"]
+FIELDS = (
+    "key env version content kind messages config variables rollout salt variants weight name"
+    " type epoch revision heartbeat_seconds"
 )
+names = st.sampled_from(FIELDS.split())
 data = st.recursive(
     scalars | st.sampled_from(["hello", "resync", "heartbeat", "prompt.published", "chat"]),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(names, inner, max_size=6),
