@@ -260,6 +260,7 @@ class PromptOpsClient:
         """In the child: its parent's threads are not here, its connections are not ours."""
         self._ready = {}
         self._connector.abandon()
+        self._setup.fetches.after_fork()
         if self._watch is not None:
             self._watch.abandon()
             self._watch = None

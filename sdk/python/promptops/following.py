@@ -178,7 +178,7 @@ class Following:
         return max(min(times) - time.monotonic(), 0.0)
 
     def _held_keys(self) -> frozenset[str]:
-        return frozenset(self._memory.held)
+        return frozenset(list(self._memory.held))
 
     def _owes(self, applied: int | None) -> bool:
         return self._greeted and applied is not None and applied > self._reported
