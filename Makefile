@@ -15,7 +15,7 @@ up: .venv/.runtime ## Start the platform on :8080 and Prefect on 127.0.0.1:4200
 	@exec $(BIN)/promptops up
 
 test: lint types test-node test-java ## Lint, types, import rules, and the tests of everything
-	$(BIN)/pytest -q
+	PROMPTOPS_TEST_ALL_SDKS=1 $(BIN)/pytest -q
 
 test-node: ## The Node SDK's types and tests
 	cd sdk/node && npm ci --no-audit --no-fund --silent && npm test

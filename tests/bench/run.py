@@ -14,8 +14,8 @@ from typing import Any
 
 import uvloop
 
-sys.path.insert(0, str(Path(__file__).parent.parent.parent / "sdk" / "python"))
-sys.path.insert(0, str(Path(__file__).parent.parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[2] / "sdk" / "python"))
 
 from bench import (
     audit_page,

@@ -43,12 +43,11 @@ class ScenarioServer(SdkServer):
         self.always: dict[str, dict[str, Any]] = {}
         self.released = threading.Event()
         self.pongs = 0
-        # Answers that are decided and wait for that.
-        self.hanging = 0
         # How connections are greeted: `status`, `hello` (false: none), `resync` (true: always).
         self.watching: dict[str, Any] = {}
         self.messages: list[dict[str, Any]] = []
         self.news = threading.Condition()
+        self._fetched: list[tuple[str, dict[str, Any]]] = []
         super().__init__()
         self.token = "t"
 
@@ -105,22 +104,29 @@ class ScenarioServer(SdkServer):
 
     def fetched(self, key: str) -> list[dict[str, Any]]:
         """Each fetch of the prompt: `query` and `headers`."""
-        return [
-            {"query": query_of(request.path), "headers": request.headers}
-            for request in list(self.requests)
-            if key_in(request.path) == key
-        ]
+        return [fetch for of, fetch in list(self._fetched) if of == key]
 
     def answer(self, path: str, headers: dict[str, str]) -> Answer:
-        with self.news:
-            self.news.notify_all()
         key = key_in(path)
-        script = self._next_script(key)
-        if script is not None:
-            return self._scripted(script, key, headers)
+        script = self._next_script(key) or {}
+        # Decided before it is noted and before any wait, as by one that reads and is slow then.
+        if script.keys() & {"status", "hang_up"}:
+            answer = self._scripted(script)
+        else:
+            answer = self._right(path, headers)
+        with self.news:
+            self._fetched.append((key, {"query": query_of(path), "headers": headers}))
+            self.news.notify_all()
+        if script.get("hang"):
+            self.released.wait(DEADLINE)
+        if "delay" in script:
+            threading.Event().wait(script["delay"])
+        return answer
+
+    def _right(self, path: str, headers: dict[str, str]) -> Answer:
         if headers.get("authorization") != f"Bearer {self.token}":
             return Answer(401, b'{"error":"unauthorized"}')
-        query = query_of(path)
+        key, query = key_in(path), query_of(path)
         asked = int(query.get("min_revision") or 0)
         if query.get("epoch", self.epoch) == self.epoch and asked > self.revision:
             return Answer(503, b'{"error":"not there yet"}', {"Retry-After": "1"})
@@ -142,23 +148,9 @@ class ScenarioServer(SdkServer):
         waiting = self.scripts.get(key)
         return waiting.popleft() if waiting else self.always.get(key)
 
-    def _scripted(self, script: dict[str, Any], key: str, headers: dict[str, str]) -> Answer:
-        # Decided before the wait, as by a server that reads and is then slow to answer.
-        answer = self._decided(script, key, headers)
-        if script.get("hang"):
-            with self.news:
-                self.hanging += 1
-                self.news.notify_all()
-            self.released.wait(DEADLINE)
-        if "delay" in script:
-            threading.Event().wait(script["delay"])
-        return answer
-
-    def _decided(self, script: dict[str, Any], key: str, headers: dict[str, str]) -> Answer:
+    def _scripted(self, script: dict[str, Any]) -> Answer:
         if script.get("hang_up"):
             return Answer(0, hang_up=True)
-        if "status" not in script:
-            return self._prompt(key, headers)
         answered = dict(script.get("headers") or {})
         if "prompt" in script:
             body = json.dumps(script["prompt"])

@@ -164,7 +164,7 @@ class PromptOpsClient:
         """
         if on_update is not None:
             self._listeners.update.append(on_update)
-        self._start_watch().wait_until_tried(self._setup.options.timeout)
+        self._watch_from_now_on()
 
     def on_connect(self, listener: OnConnection) -> None:
         """Call this, in the watch's thread, whenever its connection stands."""
@@ -224,6 +224,9 @@ class PromptOpsClient:
             self._watch.wake()
         return self._answers.of(known, subject, SERVER)
 
+    def _watch_from_now_on(self) -> None:
+        self._start_watch().wait_until_tried(self._setup.options.timeout)
+
     def _start_watch(self) -> Watch:
         with self._lock:
             if self._closed:
@@ -257,6 +260,7 @@ class PromptOpsClient:
         """In the child: its parent's threads are not here, its connections are not ours."""
         self._ready = {}
         self._connector.abandon()
+        self._setup.fetches.after_fork()
         if self._watch is not None:
             self._watch.abandon()
             self._watch = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -60,6 +61,8 @@ class Fetches:
         self._on_refused = on_refused
         # What the watch was told of and waits for: answers from before don't do.
         self._wanted: dict[str, Stamp] = {}
+        # Between what is held and the copy on disk nothing else may happen to a prompt.
+        self._lock = threading.Lock()
 
     def want(self, key: str, stamp: Stamp) -> None:
         """From now on the answer has to be of this revision, or a later one."""
@@ -81,18 +84,21 @@ class Fetches:
 
     def take(self, key: str, response: Response) -> Known:
         """What is held after this answer; raises what it means if it is no prompt."""
-        stamp, held = _stamp(response), self.memory.held.get(key)
-        self._check_not_stale(key, stamp, response.status)
-        if response.status == 304 and held is not None:
-            return self.memory.confirm(key, held, stamp, response.etag)
-        if response.status != 200:
-            raise response_error(response.status, response.body)
-        whole = parse_prompt(parse_json(response.body))
-        known = Known(whole, whole.drawn(), SERVER, stamp, time.monotonic(), response.etag)
-        kept = self.memory.keep(key, known)
-        if kept is known and self._disk is not None:
-            self._disk.write(key, known)
-        return kept
+        stamp, known = _stamp(response), None
+        if response.status == 200:
+            whole = parse_prompt(parse_json(response.body))
+            known = Known(whole, whole.drawn(), SERVER, stamp, time.monotonic(), response.etag)
+        with self._lock:
+            self._check_not_stale(key, stamp, response.status)
+            held = self.memory.held.get(key)
+            if response.status == 304 and held is not None:
+                return self.memory.confirm(key, held, stamp, response.etag)
+            if known is None:
+                raise response_error(response.status, response.body)
+            kept = self.memory.keep(key, known)
+            if kept is known and self._disk is not None:
+                self._disk.write(key, known)
+            return kept
 
     def fail(self, key: str, error: PromptOpsError) -> None:
         """Draw the consequences of a fetch that has failed for good."""
@@ -105,12 +111,18 @@ class Fetches:
             self._on_refused(error)
         self.memory.fail(key, error, self._fallback(key))
 
-    def forget(self, key: str) -> None:
-        """There is no such prompt."""
-        self.memory.forget(key)
-        self._wanted.pop(key, None)
-        if self._disk is not None:
-            self._disk.remove(key)
+    def forget(self, key: str, deleted: Stamp | None = None) -> None:
+        """There is no such prompt; no answer from before it was `deleted` brings it back."""
+        with self._lock:
+            if deleted is not None:
+                self._wanted[key] = deleted
+            self.memory.forget(key)
+            if self._disk is not None:
+                self._disk.remove(key)
+
+    def after_fork(self) -> None:
+        """In the child, where nobody lets go of what a thread of the parent has locked."""
+        self._lock = threading.Lock()
 
     def _fallback(self, key: str) -> Known | None:
         if key in self.memory.held:

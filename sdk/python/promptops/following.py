@@ -178,7 +178,7 @@ class Following:
         return max(min(times) - time.monotonic(), 0.0)
 
     def _held_keys(self) -> frozenset[str]:
-        return frozenset(self._memory.held)
+        return frozenset(list(self._memory.held))
 
     def _owes(self, applied: int | None) -> bool:
         return self._greeted and applied is not None and applied > self._reported
@@ -216,9 +216,13 @@ class Following:
             self._changed(message, revision)
 
     def _resync(self, revision: int) -> None:
-        self._due.clear()
+        waiting, self._due = self._due, {}
         self._told, self._reported = revision, -1
-        self._refresh_all(Stamp(revision, self._epoch))
+        stamp = Stamp(revision, self._epoch)
+        self._refresh_all(stamp)
+        for key, due in waiting.items():
+            # What was deleted may be there again: only the server knows.
+            self._due[key] = Due(key, 0, stamp, None if due.is_deletion else due.event)
 
     def _heartbeat(self, revision: int) -> None:
         if self._told is None:

@@ -94,7 +94,8 @@ class Memory:
         if known.confirmed_at is None:
             return None
         held = self.held.get(known.whole.served.fields["key"]) is known
-        confirmed_at = max(known.confirmed_at, self._confirmed_at if held else 0.0)
+        # One from a file may be older than this machine's clock.
+        confirmed_at = max(known.confirmed_at, self._confirmed_at) if held else known.confirmed_at
         return max(now - confirmed_at, 0.0)
 
     def keep(self, key: str, known: Known) -> Known:

@@ -161,8 +161,9 @@ class Watch:
     def _apply(self, due: Due) -> None:
         before = self._memory.held.get(due.key)
         known = self._following.is_here(due)
-        if due.is_deletion and known is None:
-            self._fetcher.fetches.forget(due.key)
+        if due.is_deletion:
+            if known is None:
+                self._fetcher.fetches.forget(due.key, due.stamp)
             self._following.done(due)
             return
         try:

@@ -116,10 +116,7 @@ class AsyncPromptOpsClient:
             self._listeners.update.append(on_update)
         if self._closed:
             raise ClientClosedError
-        if self._watch is None:
-            following = self._setup.new_following()
-            self._watch = AsyncWatch(self._connect, following, self._fetcher, self._listeners)
-        await self._watch.wait_until_tried(self._setup.options.timeout)
+        await self._watch_from_now_on()
 
     def on_connect(self, listener: OnConnection) -> None:
         """Call this, in the watch's task, whenever its connection stands."""
@@ -173,6 +170,12 @@ class AsyncPromptOpsClient:
         if held is None and self._watch is not None:
             self._watch.wake()
         return self._answers.of(known, subject, SERVER)
+
+    async def _watch_from_now_on(self) -> None:
+        if self._watch is None:
+            following = self._setup.new_following()
+            self._watch = AsyncWatch(self._connect, following, self._fetcher, self._listeners)
+        await self._watch.wait_until_tried(self._setup.options.timeout)
 
     async def _connect(self, following: Following) -> AsyncWebSocket:
         headers = {"Authorization": f"Bearer {self._setup.options.token}"}

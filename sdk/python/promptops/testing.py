@@ -1,0 +1,162 @@
+"""Clients for your tests: no server, no network, no threads; all else as the real ones do it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from email.message import Message
+from typing import Any
+from urllib.parse import unquote
+
+from promptops.aio.client import AsyncPromptOpsClient
+from promptops.aio.fetcher import AsyncFetcher
+from promptops.aio.http import AsyncHttpClient
+from promptops.aio.watch import finished
+from promptops.client import PromptOpsClient
+from promptops.errors import PromptOpsError
+from promptops.fetcher import Fetcher
+from promptops.fetching import EPOCH, REVISION
+from promptops.http import HttpClient, Response
+from promptops.listeners import Event
+from promptops.memory import Known
+
+# Of the domain that no name server knows.
+NOWHERE = "http://promptops.invalid"
+
+
+class FakeServer:
+    """The prompts that a fake client is served.
+
+    `failure` is raised by every fetch while it is set, as by a server that can't be reached;
+    `asked` has the key of each fetch.
+    """
+
+    def __init__(self, prompts: Mapping[str, str | Mapping[str, Any]]) -> None:
+        self._prompts: dict[str, dict[str, Any]] = {}
+        self._revision = 0
+        self.failure: PromptOpsError | None = None
+        self.asked: list[str] = []
+        for key, prompt in prompts.items():
+            self.put(key, prompt)
+
+    def put(self, key: str, prompt: str | Mapping[str, Any]) -> Event:
+        """Serve this from now on; the event that tells of it."""
+        self._revision += 1
+        fields: dict[str, Any] = {"content": prompt} if isinstance(prompt, str) else {**prompt}
+        if "messages" in fields:
+            texts = [message["content"] for message in fields["messages"]]
+            fields = {"kind": "chat", "content": "\n\n".join(texts), **fields}
+        self._prompts[key] = {
+            "key": key,
+            "version": f"v{self._revision}",
+            "env": "prod",
+            "model": "",
+            **fields,
+        }
+        return self._event(key, "prompt.published")
+
+    def take_away(self, key: str) -> None:
+        """Serve it no longer."""
+        self._revision += 1
+        self._prompts.pop(key, None)
+
+    def answer(self, path: str) -> Response:
+        """What is answered to a fetch."""
+        key = unquote(path.partition("?")[0].rpartition("/")[2])
+        self.asked.append(key)
+        if self.failure is not None:
+            raise self.failure
+        headers = Message()
+        headers[REVISION], headers[EPOCH] = str(self._revision), "fake"
+        if key not in self._prompts:
+            return Response(404, headers, json.dumps({"error": f"no prompt {key!r}"}).encode())
+        return Response(200, headers, json.dumps(self._prompts[key]).encode())
+
+    def _event(self, key: str, kind: str) -> Event:
+        event = {"type": kind, "id": "", "key": key, "env": "prod", "revision": self._revision}
+        return {**event, "version": self._prompts[key]["version"]}
+
+
+class _Http(HttpClient):
+    def __init__(self, server: FakeServer) -> None:
+        self._server = server
+
+    def get(self, path: str, timeout: float, etag: str | None = None) -> Response:
+        return self._server.answer(path)
+
+    def close(self) -> None:
+        pass
+
+
+class _AsyncHttp(AsyncHttpClient):
+    def __init__(self, server: FakeServer) -> None:
+        self._server = server
+
+    async def get(self, path: str, timeout: float, etag: str | None = None) -> Response:
+        await asyncio.sleep(0)
+        return self._server.answer(path)
+
+    async def close(self) -> None:
+        pass
+
+
+class FakePromptOps(PromptOpsClient):
+    """A `PromptOpsClient` of the prompts given, each a text or the fields of a prompt.
+
+    ``FakePromptOps({"greeting": "Hello {{who}}!"})``; `server` says more of what it is served.
+    """
+
+    def __init__(self, prompts: Mapping[str, str | Mapping[str, Any]], **options: Any) -> None:
+        self.server = FakeServer(prompts)
+        super().__init__(NOWHERE, **options)
+
+    def set(self, key: str, prompt: str | Mapping[str, Any]) -> None:
+        """Change a prompt; a client that watches has it, and has told of it, afterwards."""
+        event = self.server.put(key, prompt)
+        if self._watched and (key in self._memory.held or self._listeners.update):
+            known = self._fetcher.fresh(key)
+            self._listeners.updated(self._memory.prompt(known), event)
+
+    def remove(self, key: str) -> None:
+        """Take a prompt away; a client that watches forgets it."""
+        self.server.take_away(key)
+        if self._watched:
+            self._setup.fetches.forget(key)
+
+    def _connect(self) -> None:
+        super()._connect()
+        self._http = _Http(self.server)
+        timeout = self._setup.options.timeout
+        self._fetcher = Fetcher(self._connector, self._http, self._setup.fetches, timeout)
+
+    def _watch_from_now_on(self) -> None:
+        self._watched = True
+        self._memory.watched()
+
+
+class AsyncFakePromptOps(AsyncPromptOpsClient):
+    """An `AsyncPromptOpsClient` of the prompts given; see `FakePromptOps`."""
+
+    def __init__(self, prompts: Mapping[str, str | Mapping[str, Any]], **options: Any) -> None:
+        self.server = FakeServer(prompts)
+        super().__init__(NOWHERE, **options)
+        self._http = _AsyncHttp(self.server)
+        timeout = self._setup.options.timeout
+        self._fetcher = AsyncFetcher(self._http, self._setup.fetches, timeout)
+
+    async def set(self, key: str, prompt: str | Mapping[str, Any]) -> None:
+        """Change a prompt; a client that watches has it, and has told of it, afterwards."""
+        event = self.server.put(key, prompt)
+        if self._memory.is_watched and (key in self._memory.held or self._listeners.update):
+            known: Known = await self._fetcher.fresh(key)
+            await finished(self._listeners.updated(self._memory.prompt(known), event))
+
+    async def remove(self, key: str) -> None:
+        """Take a prompt away; a client that watches forgets it."""
+        self.server.take_away(key)
+        if self._memory.is_watched:
+            self._setup.fetches.forget(key)
+
+    async def _watch_from_now_on(self) -> None:
+        self._memory.watched()
