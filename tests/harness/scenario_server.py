@@ -102,7 +102,7 @@ class ScenarioServer(SdkServer):
     def answer(self, path: str, headers: dict[str, str]) -> Answer:
         key = key_in(path)
         script = self._next_script(key) or {}
-        # Decided before it is noted and before any wait, as by a server that reads and is slow then.
+        # Decided before it is noted and before any wait, as by one that reads and is slow then.
         if script.keys() & {"status", "hang_up"}:
             answer = self._scripted(script)
         else:
