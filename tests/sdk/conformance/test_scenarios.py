@@ -20,6 +20,12 @@ from harness.scenarios import Player, all_cases
 from harness.sdk_drivers import COMMANDS, Driver, missing, running_driver
 
 CASES = {case["name"]: case for case in all_cases()}
+PLAYED = [
+    (sdk, name)
+    for sdk in COMMANDS
+    for name, case in CASES.items()
+    if sdk in case.get("sdks", [sdk])
+]
 # `make test` sets it: there every SDK has to be built.
 ALL_SDKS = "PROMPTOPS_TEST_ALL_SDKS"
 # The test of the last case waits no longer than for all cases before it.
@@ -84,8 +90,7 @@ def _is_scenario(item: pytest.Item) -> bool:
 
 
 @pytest.mark.timeout(LONGEST_SECONDS + 10)
-@pytest.mark.parametrize("name", CASES)
-@pytest.mark.parametrize("sdk", COMMANDS)
+@pytest.mark.parametrize(("sdk", "name"), PLAYED, ids=[": ".join(each) for each in PLAYED])
 def test_scenario(sdk: str, name: str, outcomes: Outcomes) -> None:
     lacking = missing(sdk)
     if lacking is not None and os.environ.get(ALL_SDKS):
