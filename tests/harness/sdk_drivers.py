@@ -40,7 +40,7 @@ COMMANDS = {
 NEEDED = {
     "python": SDK / "python" / "conformance" / "driver.py",
     "python-async": SDK / "python" / "conformance" / "driver.py",
-    "node": SDK / "node" / "node_modules" / "ws",
+    "node": SDK / "node" / "dist" / "index.js",
     "java": JAVA_CLASSES[1] / "io" / "promptops" / "conformance" / "Driver.class",
 }
 

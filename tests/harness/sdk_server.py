@@ -233,6 +233,8 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     # Head and body in one segment, as servers that matter do.
     wbufsize = -1
+    # Frames go at once, too: else one waits for the acknowledgement of the one before.
+    disable_nagle_algorithm = True
 
     def setup(self) -> None:
         super().setup()
