@@ -1,7 +1,7 @@
 """The same requests to a small registry and to a large one, in turn."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from statistics import median
 
@@ -15,10 +15,10 @@ KINDS = ("sqlite", "postgresql")
 
 
 async def grown(
-    paths: Mapping[str, Sequence[str]], sizes: Sequence[Mapping[str, int]], most: float
+    bounds: Mapping[float, Mapping[str, Sequence[str]]], sizes: Sequence[Mapping[str, int]]
 ) -> Result:
-    """A figure for each name of `paths` and each kind of database: what its requests take, one
-    after the other, in the larger of two sizes against the smaller; at most `most` times."""
+    """A figure for each name among `bounds` and each kind of database: what its requests take, one
+    after the other, in the larger of two sizes against the smaller; at most so many times."""
     figures: list[Figure] = []
     raw: list[str] = []
     for kind in KINDS:
@@ -26,12 +26,20 @@ async def grown(
             small, large = [
                 await stack.enter_async_context(filled_platform(kind, **size)) for size in sizes
             ]
-            for name, wanted in paths.items():
+            for most, name, wanted in _listed(bounds):
                 requests = [request("GET", path, token=TOKEN) for path in wanted]
                 less, more = await _in_turn(small, large, requests)
                 figures.append(Figure(f"{name} {kind}", median_ratio(more, less), "≤", most))
                 raw.append(f"{name} {kind}: ms, small {listed(less, 1)}, large {listed(more, 1)}")
     return Result(figures, raw)
+
+
+def _listed(
+    bounds: Mapping[float, Mapping[str, Sequence[str]]],
+) -> Iterator[tuple[float, str, Sequence[str]]]:
+    for most, paths in bounds.items():
+        for name, wanted in paths.items():
+            yield most, name, wanted
 
 
 async def _in_turn(

@@ -28,4 +28,4 @@ PATHS = {
 
 
 async def measure() -> Result:
-    return await grown(PATHS, SIZES, MOST)
+    return await grown({MOST: PATHS}, SIZES)

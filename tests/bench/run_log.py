@@ -36,6 +36,4 @@ STATS = {
 
 
 async def measure() -> Result:
-    pages = await grown(PAGES, SIZES, MOST_PAGE)
-    stats = await grown(STATS, SIZES, MOST_STATS)
-    return Result(pages.figures + stats.figures, pages.raw + stats.raw)
+    return await grown({MOST_PAGE: PAGES, MOST_STATS: STATS}, SIZES)
