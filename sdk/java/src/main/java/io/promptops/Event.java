@@ -13,6 +13,9 @@ sealed interface Event {
     /** A prompt of the watched environment changed. */
     record Changed(String type, String key, long revision) implements Event {}
 
+    /** The same from a server of before, which does not number what it tells; of any type. */
+    record Unnumbered(String type, String key) implements Event {}
+
     /** Everything up to there has been sent. */
     record Heartbeat(long revision) implements Event {}
 
@@ -29,6 +32,17 @@ sealed interface Event {
     static Event read(String text) {
         try {
             return read(JsonReader.readObject(text));
+        } catch (JsonException | ProtocolException error) {
+            return new Unknown();
+        }
+    }
+
+    /** Likewise, of a server that has not said hello. */
+    static Event readUngreeted(String text) {
+        try {
+            Map<?, ?> message = JsonReader.readObject(text);
+            String type = Members.text(message, "type");
+            return type.equals("hello") ? read(message) : new Unnumbered(type, Members.text(message, "key"));
         } catch (JsonException | ProtocolException error) {
             return new Unknown();
         }

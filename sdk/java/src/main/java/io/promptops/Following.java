@@ -35,13 +35,29 @@ final class Following implements PromptStore.Observer {
         return applied();
     }
 
-    /** A connection stands. */
+    /** A connection stands; the hello may be a late one. */
     void connected(Event.Hello hello, WebSocket socket) {
+        boolean isNew = heard == null;
         lock.lock();
         try {
             progress.connected(hello.epoch());
             heard = progress.heard();
             reports.connected(socket, hello.epoch());
+            progress.keys().forEach(this::schedule);
+        } finally {
+            lock.unlock();
+        }
+        if (isNew) {
+            listeners.tellConnect();
+        }
+    }
+
+    /** A connection stands to a server of before, which wants no reports. */
+    void connectedUngreeted() {
+        lock.lock();
+        try {
+            progress.connectedUngreeted(store.concernedKeys());
+            heard = progress.heard();
             progress.keys().forEach(this::schedule);
         } finally {
             lock.unlock();
@@ -58,13 +74,15 @@ final class Following implements PromptStore.Observer {
         }
     }
 
-    /** What the server said after its hello. */
+    /** What the server said on a connection that stands. */
     void take(Event event) {
         lock.lock();
         try {
             boolean isWorthTelling = true;
             if (event instanceof Event.Changed change) {
                 isWorthTelling = takeChange(change);
+            } else if (event instanceof Event.Unnumbered change) {
+                takeUnnumbered(change);
             } else if (event instanceof Event.Heartbeat heartbeat) {
                 progress.hear(heartbeat.revision());
             } else if (event instanceof Event.Resync resync) {
@@ -162,10 +180,22 @@ final class Following implements PromptStore.Observer {
             takeDeletion(change);
             return copy != null;
         }
-        if (copy != null || store.isFetching(change.key()) || listeners.wantUpdates()) {
+        makeDueIfConcerned(change);
+        return false;
+    }
+
+    /** Whatever its type, the server knows what is so now. */
+    private void takeUnnumbered(Event.Unnumbered change) {
+        long number = progress.heard().revision() + 1;
+        progress.hear(number);
+        makeDueIfConcerned(new Event.Changed(change.type(), change.key(), number));
+    }
+
+    private void makeDueIfConcerned(Event.Changed change) {
+        String key = change.key();
+        if (store.held(key) != null || store.isFetching(key) || listeners.wantUpdates()) {
             makeDue(change);
         }
-        return false;
     }
 
     private static boolean includes(Position position, Position other) {
@@ -229,15 +259,15 @@ final class Following implements PromptStore.Observer {
         lock.lock();
         try {
             due.isRunning = false;
-            // An event that came meanwhile is a refetch of its own.
-            boolean isNewest = due.newest.equals(asked);
-            if (isNewest && progress.finish(due, reached)) {
+            // An event that came meanwhile is a refetch of its own, unless this one has brought it too.
+            boolean isOfNewest = due.newest.equals(asked) || includes(reached, due.newest);
+            if (isOfNewest && progress.finish(due, reached)) {
                 if (fetched != null && due.type != null) {
                     tell(due.key, due.type, fetched);
                 }
                 progress.advance();
                 reports.appliedChanged();
-            } else if (!isNewest) {
+            } else if (!isOfNewest) {
                 schedule(due.key);
             } else {
                 tryAgain(due);

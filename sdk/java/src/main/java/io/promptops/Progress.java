@@ -13,7 +13,7 @@ final class Progress {
     private final Map<String, Due> due = new LinkedHashMap<>();
     private Position applied;
     private Position heard;
-    // Not between a hello of another epoch and the resync that must follow.
+    // Not between a hello of another epoch and the resync that must follow, nor without a hello.
     private boolean isInStep;
 
     /** A prompt that is due; each key has at most one. */
@@ -52,6 +52,12 @@ final class Progress {
     void connected(String epoch) {
         isInStep = applied != null && applied.epoch().equals(epoch);
         heard = isInStep ? applied : new Position(epoch, 0);
+    }
+
+    /** To a server of before, which can't tell what was missed: all these keys are due. */
+    void connectedUngreeted(Collection<String> keys) {
+        resync(Position.own(), keys);
+        isInStep = false;
     }
 
     void hear(long revision) {

@@ -100,9 +100,11 @@ final class PromptStore {
         }
     }
 
-    /** The server's copy, of this position or a later one, which is held from now on. */
+    /** The server's copy, of this position or a later one if it knows it, which is held from now on. */
     Held refetch(String key, Position atLeast) {
-        demands.merge(key, atLeast, (known, asked) -> asked.reaches(known) ? asked : known);
+        if (atLeast.isOfServer()) {
+            demands.merge(key, atLeast, (known, asked) -> asked.reaches(known) ? asked : known);
+        }
         return fetches.fresh(key, 1, System.nanoTime() + timeout);
     }
 

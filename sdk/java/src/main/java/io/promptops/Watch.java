@@ -1,6 +1,5 @@
 package io.promptops;
 
-import io.promptops.internal.net.BadAnswerException;
 import io.promptops.internal.net.ClosedByServerException;
 import io.promptops.internal.net.Connector;
 import io.promptops.internal.net.RefusedException;
@@ -16,6 +15,9 @@ final class Watch {
     private static final int UNAUTHORIZED = 401;
     private static final int FORBIDDEN = 403;
     private static final double HEARTBEATS_TO_DEATH = 2.5;
+    // Servers of before say no hello, and ping every 4 seconds.
+    private static final long GREETING = TimeUnit.SECONDS.toNanos(1);
+    private static final long SILENCE_UNGREETED = TimeUnit.SECONDS.toNanos(15);
     private static final long GOODBYE_MILLISECONDS = 300;
 
     private final Connector connector;
@@ -118,11 +120,7 @@ final class Watch {
         WebSocket opened = WebSocket.open(connector, path + query, token, deadline);
         try {
             socket = opened;
-            if (!(Event.read(opened.receive(deadline)) instanceof Event.Hello hello)) {
-                throw new BadAnswerException("the connection does not begin with a hello");
-            }
-            following.connected(hello, opened);
-            listen(opened, hello);
+            listen(opened);
         } finally {
             // First, so that no report which hangs in it holds up what follows.
             opened.close();
@@ -131,18 +129,53 @@ final class Watch {
         }
     }
 
-    private void listen(WebSocket opened, Event.Hello hello) throws IOException {
+    private void listen(WebSocket opened) throws IOException {
+        long until = System.nanoTime() + Math.min(GREETING, timeout);
+        Event first = opened.awaitMessage(until, timeout) ? Event.readUngreeted(opened.receive(timeout)) : null;
+        if (first instanceof Event.Hello hello) {
+            following.connected(hello, opened);
+            stands();
+            listenGreeted(opened, hello);
+            return;
+        }
+        following.connectedUngreeted();
+        stands();
+        if (first != null) {
+            following.take(first);
+        }
+        listenUngreeted(opened);
+    }
+
+    private void stands() {
         LOGGER.log(isFailing ? System.Logger.Level.WARNING : System.Logger.Level.DEBUG, "hot reload works");
         isFailing = false;
         tried.countDown();
+    }
+
+    private void listenGreeted(WebSocket opened, Event.Hello hello) throws IOException {
         long silence = (long) (hello.heartbeatSeconds() * HEARTBEATS_TO_DEATH * TimeUnit.SECONDS.toNanos(1));
         while (!closing.isClosed()) {
-            Event event = Event.read(opened.receive(System.nanoTime() + silence));
-            // Not at the hello: a server that cuts every connection at once is left in peace.
-            lost.reset();
-            refused.reset();
-            following.take(event);
+            take(Event.read(opened.receive(silence)));
         }
+    }
+
+    private void listenUngreeted(WebSocket opened) throws IOException {
+        while (!closing.isClosed()) {
+            Event event = Event.readUngreeted(opened.receive(SILENCE_UNGREETED));
+            if (event instanceof Event.Hello late) {
+                following.connected(late, opened);
+                listenGreeted(opened, late);
+                return;
+            }
+            take(event);
+        }
+    }
+
+    private void take(Event event) {
+        // Not at the hello: a server that cuts every connection at once is left in peace.
+        lost.reset();
+        refused.reset();
+        following.take(event);
     }
 
     /** Answers how many nanoseconds to wait before the next connection. */

@@ -331,6 +331,40 @@ class WatchTest {
     }
 
     @Test
+    void aServerOfBeforeIsAskedForAllThatIsHeldAndForEachEvent() {
+        serve("k", "v1", 1);
+        client.getPrompt("k");
+        serve("k", "v2", 2);
+        Thread thread = new Thread(() -> client.watch(key -> told.add(key + " " + version(key))));
+        thread.start();
+        ScriptedServer.Peer peer = server.nextPeer();
+        // While the hello is waited for: neither a message nor the end of the waiting.
+        peer.write(ScriptedServer.Peer.frame(0x89, "a".getBytes(StandardCharsets.UTF_8)));
+
+        assertEquals("(pong)a", peer.next());
+        assertEquals("connect", Await.next(told));
+        assertEquals("k v2", Await.next(told));
+        serve("k", "v3", 3);
+        peer.send("{\"type\":\"prompt.rolled_back\",\"key\":\"k\"}");
+        assertEquals("k v3", Await.next(told));
+        served.clear();
+        peer.send("{\"type\":\"prompt.deleted\",\"key\":\"k\"}");
+        assertEquals("k gone", Await.next(told));
+        while (server.hasRequest()) {
+            assertFalse(server.nextRequest().target().contains("min_revision"));
+        }
+
+        // A hello that comes late is one all the same.
+        serve("k", "v5", 5);
+        peer.hello(4);
+        peer.resync("e1", 4);
+        peer.event("published", "k", 5);
+        assertEquals("k v5", Await.next(told));
+        awaitApplied(peer, 5);
+        assertTrue(told.isEmpty());
+    }
+
+    @Test
     void manyEventsBetweenManyConnectionsEndInTheNewestState() {
         Random random = new Random(20260101);
         for (int key = 0; key < 5; key++) {

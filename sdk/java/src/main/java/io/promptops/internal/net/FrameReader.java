@@ -4,6 +4,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.PushbackInputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
@@ -26,11 +27,11 @@ final class FrameReader {
     private static final int LARGEST_CONTROL = 125;
     private static final int NO_CODE = 1005;
 
-    private final InputStream in;
+    private final PushbackInputStream in;
     private final OnPing onPing;
 
     FrameReader(InputStream in, OnPing onPing) {
-        this.in = in;
+        this.in = new PushbackInputStream(in);
         this.onPing = onPing;
     }
 
@@ -43,6 +44,22 @@ final class FrameReader {
         boolean isControl() {
             return opcode >= CLOSE;
         }
+    }
+
+    /** Takes a frame that is no part of a message, if the next one is such. Answers whether it was. */
+    boolean takeControl() throws IOException {
+        if (nextOpcode() < CLOSE) {
+            return false;
+        }
+        control(nextFrame(LARGEST_CONTROL));
+        return true;
+    }
+
+    /** Waits for the next frame; nothing of it is lost where that times out. */
+    int nextOpcode() throws IOException {
+        int first = octet();
+        in.unread(first);
+        return first & 0x0F;
     }
 
     /** The next text message. A close is a ClosedByServerException. */

@@ -2,6 +2,7 @@ package io.promptops.internal.net;
 
 import java.io.Closeable;
 import java.io.IOException;
+import java.net.SocketTimeoutException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
@@ -21,11 +22,12 @@ public final class WebSocket implements Closeable {
     private final Stream stream;
     private final FrameReader frames;
     private final ReentrantLock writing = new ReentrantLock();
+    private long silence;
     private boolean closeSent;
 
     private WebSocket(Stream stream) {
         this.stream = stream;
-        this.frames = new FrameReader(stream, payload -> write(FrameReader.PONG, payload));
+        this.frames = new FrameReader(stream, this::answerPing);
     }
 
     /**
@@ -47,9 +49,32 @@ public final class WebSocket implements Closeable {
         }
     }
 
-    /** The next message; a SocketTimeoutException at the deadline, after which nothing can be read. */
-    public String receive(long deadline) throws IOException {
-        stream.setDeadline(deadline);
+    /**
+     * Whether a message begins before the deadline; it can be received after that too.
+     *
+     * @param longestSilence as of receive, for a ping that begins before
+     */
+    public boolean awaitMessage(long deadline, long longestSilence) throws IOException {
+        silence = longestSilence;
+        do {
+            stream.setDeadline(deadline);
+            try {
+                frames.nextOpcode();
+            } catch (SocketTimeoutException nothing) {
+                return false;
+            }
+            extendDeadline();
+        } while (frames.takeControl());
+        return true;
+    }
+
+    /**
+     * The next message; a SocketTimeoutException after so many nanoseconds without one and without a
+     * ping, after which nothing can be read.
+     */
+    public String receive(long longestSilence) throws IOException {
+        silence = longestSilence;
+        extendDeadline();
         return frames.nextText();
     }
 
@@ -84,6 +109,15 @@ public final class WebSocket implements Closeable {
         if (!accepted(key).equals(response.header("sec-websocket-accept"))) {
             throw new BadAnswerException("the handshake's answer is not that of a WebSocket server");
         }
+    }
+
+    private void extendDeadline() {
+        stream.setDeadline(System.nanoTime() + silence);
+    }
+
+    private void answerPing(byte[] payload) throws IOException {
+        extendDeadline();
+        write(FrameReader.PONG, payload);
     }
 
     private static String accepted(String key) {
