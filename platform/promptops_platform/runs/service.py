@@ -170,6 +170,10 @@ class RunLog:
         """Whether that run exists and has not ended."""
         return await repository.is_running(transaction.session, run_id)
 
+    async def is_logged(self, transaction: Transaction, run_id: str) -> bool:
+        """Whether there is that run."""
+        return await repository.get(transaction.session, run_id) is not None
+
     async def get(self, transaction: Transaction, run_id: str, *, actor: Actor) -> RunRow:
         """A run; raises NotFound, also where its workspace doesn't exist for the caller."""
         row = await repository.get(transaction.session, run_id)
