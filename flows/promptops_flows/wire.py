@@ -162,7 +162,7 @@ class StepDelta:
 class StepFinished:
     """`state` is the name of the task run's state in Prefect; `attempts` counts from 1. `input` is
     the text that came in, of a tool its arguments as JSON; `stop_reason` says why the model ended
-    its answer."""
+    its answer; `provider_kind` is the gateway's adapter where `provider` is a connection."""
 
     index: int
     name: str
@@ -178,6 +178,7 @@ class StepFinished:
     usage: Usage | None = None
     input: str | None = None
     stop_reason: str | None = None
+    provider_kind: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

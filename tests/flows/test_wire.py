@@ -57,6 +57,7 @@ MESSAGES = st.one_of(
         error=MAYBE,
         provider=MAYBE,
         model=MAYBE,
+        provider_kind=MAYBE,
         usage=st.none() | st.builds(Usage, COUNT, COUNT, st.booleans(), COUNT),
         input=MAYBE,
         stop_reason=MAYBE,

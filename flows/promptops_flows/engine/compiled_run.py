@@ -64,6 +64,7 @@ class CompiledRun(ABC):
         self.redact = Redactor(request.secrets)
         self.emit = emit
         self.steps = 0
+        self._kinds = {each.provider: each.kind for each in request.connections}
         self._produced = 0
         self.flow: Flow[Any, Any] = Flow(
             self._body_function(),
@@ -85,7 +86,7 @@ class CompiledRun(ABC):
     async def step(self, plan: StepPlan, after: Iterable[State[Any]]) -> tuple[StepRun, State[Any]]:
         """Run one step; a failed one is for the caller to judge. Raises `StepFailedError` when the
         outputs grow too long together."""
-        run = StepRun(plan, self.redact)
+        run = StepRun(plan, self.redact, self._kinds)
         state = await run.execute(list(after), self.emit)
         self.steps += 1
         self._produced += len(run.output.text) if run.output else 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -53,14 +53,16 @@ class StepPlan:
 
 
 class StepRun:
-    """One step within one run; `output` or `error` is set once it has been executed."""
+    """One step within one run; `output` or `error` is set once it has been executed. `kinds` are
+    those of the run's connections."""
 
-    def __init__(self, plan: StepPlan, redact: Redactor) -> None:
+    def __init__(self, plan: StepPlan, redact: Redactor, kinds: Mapping[str, str]) -> None:
         self.output: StepOutput | None = None
         self.error: str | None = None
         self._shown_error = ""
         self._plan = plan
         self._redact = redact
+        self._kinds = kinds
         self.name = redact(plan.name or plan.type)
         # Callers get the name as it was saved, which may be empty.
         self._own_name = redact(plan.name)
@@ -140,6 +142,7 @@ class StepRun:
 
     def _finished(self, state_name: str) -> StepFinished:
         plan, output = self._plan, self.output
+        provider = output.provider if output else plan.provider
         return StepFinished(
             index=plan.index,
             name=self._own_name,
@@ -150,9 +153,10 @@ class StepRun:
             attempts=self._attempts,
             output=output.text if output else None,
             error=self.error,
-            provider=output.provider if output else plan.provider,
+            provider=provider,
             model=output.model if output else plan.model,
             usage=output.usage if output else None,
             input=plan.input,
             stop_reason=output.stop_reason if output else None,
+            provider_kind=self._kinds.get(provider or ""),
         )

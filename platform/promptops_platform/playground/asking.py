@@ -142,8 +142,11 @@ class _Run:
     def call(self, error: str | None) -> ModelCall:
         """What the run log keeps; of an answer that broke off, as far as it came."""
         done = self.completion
+        provider = done.provider if done else self.opened.provider
+        kinds = {each.provider: each.kind for each in self._question.targets}
         return ModelCall(
-            provider=done.provider if done else self.opened.provider,
+            provider=provider,
+            provider_kind=kinds.get(provider),
             model=done.model if done else self.opened.model,
             usage=done.usage if done else None,
             stop_reason=done.stop_reason if done else None,

@@ -125,15 +125,19 @@ class PriceTable:
         parsed = _File.model_validate(json.loads(text, parse_float=Decimal))
         return cls(parsed.version, parsed.prices)
 
-    def charge(self, provider: str, model: str, usage: Usage | None, at: datetime) -> Charge:
-        """What a call at that time cost."""
-        if usage is None:
-            # What costs nothing costs nothing however much was used.
-            free = self._price(provider, model, 0, at)
-            return Charge(0 if free and not free.input and not free.output else None, None)
-        price = self._price(provider, model, usage.prompt_tokens, at)
+    def charge(
+        self, provider: str, model: str, usage: Usage | None, at: datetime, *, kind: str = ""
+    ) -> Charge:
+        """What a call at that time cost. A connection, which is of a `kind`, costs what that one
+        does unless there is a price under its own name."""
+        prompt_tokens = 0 if usage is None else usage.prompt_tokens
+        found = (self._price(name, model, prompt_tokens, at) for name in (provider, kind))
+        price = next(filter(None, found), None)
         if price is None:
             return Charge(None, None)
+        if usage is None:
+            # What costs nothing costs nothing however much was used.
+            return Charge(None if price.input or price.output else 0, None)
         return Charge(price.cost(usage), self._kept(price))
 
     def _price(self, provider: str, model: str, prompt_tokens: int, at: datetime) -> Price | None:

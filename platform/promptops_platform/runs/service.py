@@ -60,11 +60,13 @@ class ModelCall:
     """The one model call of a run that is no flow, and how it ended, by default just now: with an
     `error` it failed.
 
-    `first_token_ms` is from the start of the run, for an answer that was streamed.
+    `provider_kind` is what the provider is where that is a connection. `first_token_ms` is from
+    the start of the run, for an answer that was streamed.
     """
 
     provider: str
     model: str
+    provider_kind: str | None = None
     usage: Usage | None = None
     stop_reason: str | None = None
     input: str | None = None
@@ -250,7 +252,9 @@ class RunLog:
         started_at = datetime.fromisoformat(step.started_at)
         charge = Charge(0, None)
         if provider:
-            charge = self._prices.charge(provider, model, step.usage, started_at)
+            charge = self._prices.charge(
+                provider, model, step.usage, started_at, kind=step.provider_kind or ""
+            )
         return RunStepRow(
             run_id=run_id,
             position=step.index,
@@ -327,7 +331,16 @@ class RunLog:
         additions.add(row, steps)
 
 
-CALL_FIELDS = ("provider", "model", "usage", "stop_reason", "input", "output", "error")
+CALL_FIELDS = (
+    "provider",
+    "model",
+    "provider_kind",
+    "usage",
+    "stop_reason",
+    "input",
+    "output",
+    "error",
+)
 
 
 def shard_of(instance: str) -> int:

@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
+from harness.connections import new_connection
 from harness.people import new_workspace, sent
 from harness.platform import RunningPlatform, new_key
 from harness.vendors import Answer, fake_vendor
@@ -197,7 +198,14 @@ async def test_a_stored_connection_is_a_provider(platform: RunningPlatform) -> N
     assert answer.json()["result"]["provider"] == name
     assert vendor.seen.headers["authorization"] == f"Bearer {KEY}"
     assert vendor.seen.json["model"] == "tiny"
+    assert (await logged(platform, answer))["cost_usd"] is None
     assert elsewhere.status_code == 400
     assert tuple(names[: len(PROVIDER_NAMES)]) == PROVIDER_NAMES
     assert names[:5] == ["mock", "openai", "claude", "ollama", "gemini"]
     assert name in names
+
+
+async def test_a_call_by_a_connection_costs_what_its_kind_costs(platform: RunningPlatform) -> None:
+    name = (await new_connection(platform))["name"]
+    answer = await ask(platform, content="Hello", provider=name)
+    assert (await logged(platform, answer))["cost_usd"] == 0

@@ -62,6 +62,15 @@ def test_what_is_not_known_is_not_nothing() -> None:
     assert own.charge("ollama", "other", USAGE, NOW).nanos is None
 
 
+def test_a_connection_costs_what_its_kind_costs_unless_it_has_a_price_of_its_own() -> None:
+    prices = table(entry(input=2), entry(provider="ours", model="m", input=1))
+    assert prices.charge("team", "m", USAGE, NOW, kind="p").nanos == 4 * 10**9
+    assert prices.charge("ours", "m", USAGE, NOW, kind="p").nanos == 3 * 10**9
+    assert prices.charge("team", "m", USAGE, NOW, kind="another").nanos is None
+    for usage in (USAGE, None):
+        assert prices.charge("team", "any", usage, NOW, kind="mock").nanos == 0
+
+
 def test_the_closest_name_counts_and_of_its_prices_the_latest() -> None:
     prices = table(
         entry(model="m*", input=1, output=0),

@@ -170,3 +170,15 @@ async def test_a_key_that_cant_be_read_stops_the_run_before_it_starts(
     refused = await run(running, step(first["name"]))
     assert refused.status_code == 503
     assert refused.json()["code"] == "secret_unreadable"
+
+
+async def test_a_step_by_a_connection_costs_what_its_kind_costs(running: RunningPlatform) -> None:
+    """Also where it is a fallback, and where it failed."""
+    fails = await new_connection(running, model="mock-fail-overloaded")
+    answers = await new_connection(running)
+    done = await run(running, step(fails["name"], answers["name"]))
+    failed = await run(running, step(answers["name"], model="mock-fail-refused"))
+    assert (done.status_code, failed.status_code) == (200, 502)
+    for each in (done, failed):
+        found = sent(await running.http.get(f"/api/runs/{each.json()['run_id']}"))
+        assert (found["provider"], found["cost_usd"]) == (answers["name"], 0)
