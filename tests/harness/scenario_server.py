@@ -42,6 +42,8 @@ class ScenarioServer(SdkServer):
         self.scripts: dict[str, deque[dict[str, Any]]] = {}
         self.always: dict[str, dict[str, Any]] = {}
         self.released = threading.Event()
+        # Answers that wait for that.
+        self.hanging = 0
         self.pongs = 0
         # How connections are greeted: `status`, `hello` (false: none), `resync` (true: always).
         self.watching: dict[str, Any] = {}
@@ -118,6 +120,9 @@ class ScenarioServer(SdkServer):
             self._fetched.append((key, {"query": query_of(path), "headers": headers}))
             self.news.notify_all()
         if script.get("hang"):
+            with self.news:
+                self.hanging += 1
+                self.news.notify_all()
             self.released.wait(DEADLINE)
         if "delay" in script:
             threading.Event().wait(script["delay"])

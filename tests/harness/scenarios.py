@@ -213,6 +213,12 @@ class Player:
         found = self._server.fetches(key)
         assert least <= found <= most, f"{found} fetches"
 
+    def _expect_hanging(self, step: Step) -> None:
+        hangs = self._server.wait_for(
+            lambda: self._server.hanging > 0, step.get("seconds", WAIT_SECONDS)
+        )
+        assert hangs, "no answer hangs"
+
     def _expect_fetch(self, step: Step) -> None:
         fetched = self._server.fetched(step["key"])
         assert fetched, "it was not fetched"
