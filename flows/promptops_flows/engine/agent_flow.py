@@ -60,6 +60,8 @@ class AgentRun(CompiledRun):
         self._targets = step_context(request, gateway).targets(task.models)
         self._tools = {tool.name: tool for tool in task.tools}
         self._index = 0
+        # So many messages the steps have told of as what went into a model.
+        self._told = 0
 
     async def run_steps(self) -> RunFinished:
         rendered, states = await self._render()
@@ -85,7 +87,7 @@ class AgentRun(CompiledRun):
             rendered[:] = await asyncio.to_thread(self._rendered)
             return StepOutput(_BETWEEN_MESSAGES.join(each.content for each in rendered))
 
-        state = await self._must("render", "render", work)
+        state = await self._must(StepPlan(self._next_index(), "render", "render", work))
         return rendered, [state]
 
     def _rendered(self) -> list[Message]:
@@ -122,8 +124,24 @@ class AgentRun(CompiledRun):
                 completion.stop_reason,
             )
 
-        state = await self._must("model", "model", work, first.provider, first.model or None, after)
+        plan = StepPlan(
+            self._next_index(),
+            "model",
+            "model",
+            work,
+            provider=first.provider,
+            model=first.model or None,
+            input=self._untold(messages),
+        )
+        state = await self._must(plan, after)
         return answers[-1], [state]
+
+    def _untold(self, messages: Sequence[Message]) -> str:
+        """What the model is told now, without what the steps of this run have told it or it has
+        answered in them."""
+        told, self._told = self._told, len(messages)
+        new = [each for each in messages[told:] if told == 0 or each.role != "assistant"]
+        return _BETWEEN_MESSAGES.join(each.content for each in new if each.content)
 
     def _without_secrets(self, answer: Completion) -> Completion:
         """Without a key that the provider has repeated: callers and tools may not read it."""
@@ -226,7 +244,10 @@ class AgentRun(CompiledRun):
                 completion, _ = await self._ask(asked, after, choice="none")
                 found["structured"] = await self._repaired(schema, completion.text)
         last = Message("assistant", completion.text, vendor_data=completion.vendor_data)
-        found["turns"] = [written_message(each) for each in (*turns, last)]
+        found["turns"] = [
+            written_message(replace(each, content=self.redact(each.content)))
+            for each in (*turns, last)
+        ]
         found["stop_reason"] = completion.stop_reason
         return RunFinished("ok", output=completion.text, agent=found)
 
@@ -238,17 +259,8 @@ class AgentRun(CompiledRun):
             said = f"{where}: the answer does not fit output_schema, also after one repair"
             raise StepFailedError(f"{said}: {self.redact(str(error))}", shown=said) from error
 
-    async def _must(
-        self,
-        name: str,
-        kind: str,
-        work: Any,
-        provider: str | None = None,
-        model: str | None = None,
-        after: States = (),
-    ) -> State[Any]:
+    async def _must(self, plan: StepPlan, after: States = ()) -> State[Any]:
         """Run a step without which there is no going on; raises `StepFailedError`."""
-        plan = StepPlan(self._next_index(), name, kind, work, provider=provider, model=model)
         run, state = await self.step(plan, after)
         if run.output is None:
             raise StepFailedError(*run.failure)

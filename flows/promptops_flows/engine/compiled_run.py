@@ -115,5 +115,6 @@ class CompiledRun(ABC):
         return Completed(message=f"Steps completed: {self.steps}")
 
     def _end(self, result: RunFinished) -> None:
-        self.result = result
+        output = None if result.output is None else self.redact(result.output)
+        self.result = replace(result, output=output)
         self.ended.set()

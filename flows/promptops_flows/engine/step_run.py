@@ -151,12 +151,13 @@ class StepRun:
             started_at=self._started_at or datetime.now(UTC).isoformat(),
             duration_ms=round((self._ended_clock - self._started_clock) * 1000),
             attempts=self._attempts,
-            output=output.text if output else None,
+            # A variable may hold a key: it goes on to the next step, but not to who reads of this.
+            output=self._redact(output.text) if output else None,
             error=self.error,
             provider=provider,
             model=output.model if output else plan.model,
             usage=output.usage if output else None,
-            input=plan.input,
+            input=None if plan.input is None else self._redact(plan.input),
             stop_reason=output.stop_reason if output else None,
             provider_kind=self._kinds.get(provider or ""),
         )

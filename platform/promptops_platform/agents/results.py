@@ -37,8 +37,8 @@ EXAMPLE_TRACE: dict[str, Any] = {
 
 
 class AgentStep(StepTrace):
-    """A finished step; of a tool with its arguments as JSON. The run goes on after a tool's error,
-    which the model is told."""
+    """A finished step. `input` is a tool's arguments as JSON, and what a model was told that no
+    step before had told it. The run goes on after a tool's error, which the model is told."""
 
     model_config = example(**EXAMPLE_STEP)
 

@@ -54,9 +54,9 @@ class Asker:
     ) -> AsyncGenerator[ServerEvent, None]:
         """The answer piece by piece: `delta` events, then `usage` and `result`, or `error`.
 
-        What fails before the first piece is raised, as by `answer`.
+        What fails before the first event is raised, as by `answer`.
         """
-        run, failure = _Run(question, actor, self._clock), None
+        run, failure, begun = _Run(question, actor, self._clock), None, False
         try:
             stream = self._gateway.stream(question.request, question.targets)
             async with aclosing(stream) as pieces:
@@ -65,6 +65,7 @@ class Asker:
                         run.ended(piece.completion)
                     text = run.took(piece)
                     if text:
+                        begun = True
                         yield ServerEvent("delta", {"text": text})
         except ProviderError as error:
             failure = run.failed(error)
@@ -73,7 +74,7 @@ class Asker:
             raise
         await self._calls.add(run.opened, run.call(failure.sentence if failure else None))
         if failure is not None:
-            if run.first_token_ms is None:
+            if not begun:
                 raise failure
             yield ServerEvent("error", failure.body())
         else:

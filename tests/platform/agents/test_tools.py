@@ -217,6 +217,9 @@ async def test_nothing_of_a_run_reaches_prefect_or_the_engines_log(
     body: dict[str, Any] = place.run(variables={"x": "sk-of-the-run"}, input="a-private-turn")
     result = (await run_agent(running, agent, **body)).json()
     assert "[redacted]" in result["steps"][2]["error"]
+    logged = await running.http.get(f"/api/runs/{result['run_id']}")
+    assert "a-private-prompt [redacted]" in logged.text
+    assert "sk-of-the-run" not in logged.text
 
     def ended() -> bool:
         with prefect_server.client() as prefect:
@@ -256,3 +259,41 @@ async def test_a_stored_key_is_used_and_read_by_nobody(
     refused = await run_agent(running, agent)
     assert refused.status_code == 400
     assert "unknown in this workspace" in refused.json()["error"]
+
+
+async def test_a_key_in_a_variable_is_asked_with_and_not_kept(
+    running: RunningPlatform, place: ToolPlace
+) -> None:
+    place.model.answers(says("ok"))
+    agent = await save_agent(running, **place.agent(tools=[]))
+    body = place.run(variables={"city": "sk-of-the-run"}, conversation_id="k")
+    answer = await run_agent(running, agent, **body)
+    assert answer.json()["rendered"] == "Will it rain in [redacted]?"
+    assert place.told[-1]["content"] == "Will it rain in sk-of-the-run?"
+    kept = await running.http.get(f"/api/agents/{agent['id']}/conversations/k")
+    assert "Will it rain in [redacted]?" in kept.text
+    assert "sk-of-the-run" not in kept.text
+
+
+async def test_the_log_has_what_each_call_of_the_model_was_told(
+    running: RunningPlatform, place: ToolPlace
+) -> None:
+    """Each text once: what was said before stands in the steps before."""
+    agent = await save_agent(running, **place.agent(output_schema=SHAPE))
+    place.model.answers(
+        calls(("a", "forecast", '{"city": "x"}'), ("b", "forecast", '{"city": "y"}')),
+        says("no"),
+        says('{"rain": true}'),
+    )
+    place.tools.answers(Answer.of_json({"rain": 1}))
+    body = place.run(variables={"city": "Oslo"}, input="Please.", conversation_id="c")
+    result = (await run_agent(running, agent, **body)).json()
+    logged = sent(await running.http.get(f"/api/runs/{result['run_id']}"))
+    told = [each["input"] for each in logged["steps"] if each["type"] == "model"]
+    assert told[0] == "Will it rain in Oslo?\n\nPlease."
+    assert told[1] == '{"rain": 1}\n\n{"rain": 1}'
+    assert told[2].startswith("Your answer does not fit the JSON Schema")
+    place.model.answers(says('{"rain": false}'))
+    result = (await run_agent(running, agent, **body | {"input": "And now?"})).json()
+    logged = sent(await running.http.get(f"/api/runs/{result['run_id']}"))
+    assert logged["steps"][1]["input"].endswith('{"rain": true}\n\nAnd now?')

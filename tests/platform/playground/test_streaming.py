@@ -1,5 +1,6 @@
 """The playground's answers in events."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -60,6 +61,18 @@ async def test_the_first_piece_does_not_wait_for_the_second(platform: RunningPla
     entry = sent(await platform.http.get(f"/api/runs/{others[2].data['run_id']}"))
     assert (entry["status"], entry["output"]) == ("ok", "Hello")
     assert entry["first_token_ms"] is not None
+
+
+async def test_what_fails_before_anything_was_shown_is_a_status(platform: RunningPlatform) -> None:
+    """Also where a piece came, but waits because a key may begin so."""
+    whole = Answer.of_events([chunk("sk-of-")])
+    cut = Answer([*whole.parts[:1], CUT], headers=whole.headers)
+    async with (
+        fake_vendor(cut) as vendor,
+        streamed(platform, vendor.url, api_key="sk-of-this-run-only") as got,
+    ):
+        body = json.loads(await got.aread())
+    assert (got.status_code, body["reason"]) == (502, "stream_cut_off")
 
 
 async def test_a_key_that_the_provider_repeats_is_not_shown(platform: RunningPlatform) -> None:
