@@ -75,10 +75,13 @@ class Watcher:
     def receive(self) -> tuple[int, bytes]:
         """The client's next frame, unmasked; EOFError when it has closed without one."""
         head = self._exactly(2)
-        assert head[0] & 0x80, "a client's control frame in fragments"
+        assert head[0] & 0x80, "a client's frame in fragments"
         assert head[1] & 0x80, "a client's frame without a mask"
+        length = head[1] & 0x7F
+        if length > 125:
+            length = int.from_bytes(self._exactly(2 if length == 126 else 8), "big")
         mask = self._exactly(4)
-        masked = self._exactly(head[1] & 0x7F)
+        masked = self._exactly(length)
         return head[0] & 0x0F, bytes(b ^ mask[i % 4] for i, b in enumerate(masked))
 
     def drop(self) -> None:
@@ -115,6 +118,16 @@ class Request:
     path: str
     headers: dict[str, str]
     connection: int
+
+
+@dataclass
+class Answer:
+    """What is answered to a request; `hang_up` cuts the connection instead."""
+
+    status: int
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    hang_up: bool = False
 
 
 class SdkServer:
@@ -154,6 +167,21 @@ class SdkServer:
 
     def fetches(self, key: str) -> int:
         return sum(request.path.startswith(f"/api/sdk/prompts/{key}?") for request in self.requests)
+
+    def answer(self, path: str, headers: dict[str, str]) -> Answer:
+        """What is answered to a GET."""
+        if headers.get("authorization") != f"Bearer {self.token}":
+            return Answer(401, b'{"error":"unauthorized: no or wrong token"}')
+        key = key_in(path)
+        if key in self.bodies:
+            return Answer(*self.bodies[key])
+        if key not in self.prompts:
+            return Answer(404, json.dumps({"error": f"no prompt {key!r}"}).encode())
+        return conditional(headers, json.dumps(self.prompts[key]).encode())
+
+    def follow(self, watcher: Watcher) -> None:
+        """Keep the connection open: the test reads and writes it."""
+        watcher.ended.wait()
 
     def start(self) -> None:
         """Listen, on the port of before if there was one."""
@@ -224,44 +252,34 @@ class _Handler(BaseHTTPRequestHandler):
             self._upgrade(headers)
             return
         self.harness.requests.append(Request(self.path, headers, self.client_address[1]))
-        key = unquote(urlsplit(self.path).path.rpartition("/")[2])
         # Decided before the wait, as a server that reads and is then slow to answer.
-        answer = self._answer(key, headers)
-        hold = self.harness.holds.get(key)
+        answer = self.harness.answer(self.path, headers)
+        hold = self.harness.holds.get(key_in(self.path))
         if hold is not None:
             hold.arrived.release()
             hold.released.wait(DEADLINE)
-        self._send(*answer)
+        self._send(answer)
 
-    def _answer(self, key: str, headers: dict[str, str]) -> tuple[int, bytes, str | None]:
-        if headers.get("authorization") != f"Bearer {self.harness.token}":
-            return 401, b'{"error":"unauthorized: no or wrong token"}', None
-        if key in self.harness.bodies:
-            return (*self.harness.bodies[key], None)
-        if key not in self.harness.prompts:
-            return 404, json.dumps({"error": f"no prompt {key!r}"}).encode(), None
-        body = json.dumps(self.harness.prompts[key]).encode()
-        etag = f'"{hashlib.sha256(body).hexdigest()}"'
-        if headers.get("if-none-match") == etag:
-            return 304, b"", etag
-        return 200, body, etag
-
-    def _send(self, status: int, body: bytes, etag: str | None = None) -> None:
-        self.send_response(status)
-        if etag:
-            self.send_header("ETag", etag)
-        self.send_header("Content-Length", str(len(body)))
+    def _send(self, answer: Answer) -> None:
+        if answer.hang_up:
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(answer.body)
         self.wfile.flush()
 
     def _upgrade(self, headers: dict[str, str]) -> None:
         self.close_connection = True
         if headers.get("authorization") != f"Bearer {self.harness.token}":
-            self._send(401, b'{"error":"unauthorized: no or wrong token"}')
+            self._send(Answer(401, b'{"error":"unauthorized: no or wrong token"}'))
             return
         if self.harness.refuse_watch is not None:
-            self._send(*self.harness.refuse_watch)
+            self._send(Answer(*self.harness.refuse_watch))
             return
         self.wfile.write(switching_protocols(headers["sec-websocket-key"]))
         self.wfile.write(self.harness.with_handshake)
@@ -269,8 +287,20 @@ class _Handler(BaseHTTPRequestHandler):
         watcher = Watcher(self.connection, self.rfile, self.path, headers)
         self.harness.watchers.append(watcher)
         self.harness.new_watchers.put(watcher)
-        # This thread only keeps the connection open: the test reads and writes it.
-        watcher.ended.wait()
+        self.harness.follow(watcher)
+
+
+def key_in(path: str) -> str:
+    """The prompt that is asked for."""
+    return unquote(urlsplit(path).path.rpartition("/")[2])
+
+
+def conditional(headers: dict[str, str], body: bytes, **more: str) -> Answer:
+    """The answer with its ETag, or that it is still the same."""
+    answered = {"ETag": f'"{hashlib.sha256(body).hexdigest()}"', **more}
+    if headers.get("if-none-match") == answered["ETag"]:
+        return Answer(304, headers=answered)
+    return Answer(200, body, answered)
 
 
 def accept_value(key: str) -> str:
@@ -291,21 +321,26 @@ def switching_protocols(key: str) -> bytes:
 
 @contextlib.contextmanager
 def scripted(serve: Callable[[socket.socket], None]) -> Iterator[str]:
-    """A server that hands its one connection to `serve` and closes it; gives its URL."""
+    """A server that hands each connection in turn to `serve` and closes it; gives its URL."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(DEADLINE)
+        ended = threading.Event()
 
         def accept() -> None:
-            with contextlib.suppress(OSError):
-                connection, _ = listener.accept()
-                with connection:
-                    connection.settimeout(DEADLINE)
-                    serve(connection)
+            while not ended.is_set():
+                with contextlib.suppress(OSError):
+                    connection, _ = listener.accept()
+                    with connection:
+                        connection.settimeout(DEADLINE)
+                        if not ended.is_set():
+                            serve(connection)
 
         thread = threading.Thread(target=accept)
         thread.start()
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
-            listener.close()
+            ended.set()
+            # Wakes up the thread, where it waits for a connection.
+            with contextlib.suppress(OSError), socket.create_connection(listener.getsockname()):
+                pass
             thread.join(DEADLINE)

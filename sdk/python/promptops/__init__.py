@@ -1,9 +1,11 @@
 """PromptOps: prompts that change while your program runs."""
 
+from promptops.aio.client import AsyncPromptOpsClient
 from promptops.client import PromptOpsClient
 from promptops.errors import (
     ClientClosedError,
     ForbiddenError,
+    MissingVariableError,
     NotFoundError,
     PromptOpsError,
     ProtocolError,
@@ -14,14 +16,16 @@ from promptops.errors import (
     TemplateValueError,
     UnauthorizedError,
 )
+from promptops.listeners import Event, Update
 from promptops.prompts import Prompt
-from promptops.refetching import Event, Update
 from promptops.templates import render_template
 
 __all__ = [
+    "AsyncPromptOpsClient",
     "ClientClosedError",
     "Event",
     "ForbiddenError",
+    "MissingVariableError",
     "NotFoundError",
     "Prompt",
     "PromptOpsClient",

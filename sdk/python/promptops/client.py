@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 import threading
+import weakref
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
-from urllib.parse import urlencode
 
 from promptops import templates
-from promptops.errors import ClientClosedError
+from promptops.answers import MEMORY, SERVER, Answer
+from promptops.errors import ClientClosedError, PromptOpsError
+from promptops.fetcher import Fetcher, Refresher
+from promptops.following import Following
 from promptops.http import HttpClient
-from promptops.prompts import Prompt, PromptStore
-from promptops.refetching import OnUpdate, Refetching
-from promptops.transport import Connector, ServerAddress
+from promptops.listeners import OnConnection, OnError, OnUpdate
+from promptops.memory import Known
+from promptops.prompts import Prompt
+from promptops.setup import AnyPath, Options, Setup, check_key
+from promptops.transport import Connector
 from promptops.watch import Watch
 from promptops.websocket import WebSocket
 
-# On close, to let the watch's thread say goodbye to the server. It takes longer only while
-# the operating system looks up a host name, which can't be interrupted, or in an `on_update`.
+# On close, to let the threads say goodbye to the server. It takes longer only while
+# the operating system looks up a host name, which can't be interrupted, or in a listener.
 JOIN_SECONDS = 5.0
 
 
@@ -28,11 +34,18 @@ class PromptOpsClient:
 
     ``server`` is the server's address, ``namespace`` the environment to read from (``prod``,
     ``dev``, ...), ``token`` an API key, session token or the server's static token, ``app_name``
-    what the server's list of live clients shows. ``timeout``, in seconds, is for one request as a
-    whole; ``ssl_context`` replaces the system's trusted certificates for an https server.
+    what the server's list of live clients shows, ``workspace`` needed only where the token
+    reads several.
+
+    ``timeout``, in seconds, is for one fetch as a whole. What is held is asked for again once it is
+    ``max_age`` seconds old, in the background and only where no watch keeps it up to date.
+    ``cache_dir`` is a folder for the last known good copies, ``bundle`` a saved snapshot; both
+    are answered from when there is nothing in memory and the server can't answer.
+    ``ssl_context`` replaces the system's trusted certificates for an https server.
 
     Share one client between all threads, and close it at the end, or use it in a ``with``
-    statement. Raises ValueError for an address or token that can't be right.
+    statement. A child process made by a fork may use it as well: with connections of its own.
+    Raises ValueError for an address, token or number that can't be right.
     """
 
     def __init__(
@@ -42,43 +55,95 @@ class PromptOpsClient:
         token: str = "promptops-dev-token",  # noqa: S107 (the server's development default)
         app_name: str = "",
         *,
+        workspace: str = "",
         timeout: float = 10.0,
+        max_age: float = 60.0,
+        cache_dir: AnyPath | None = None,
+        bundle: AnyPath | None = None,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
-        self._namespace = namespace
-        self._token = _checked_token(token)
-        self._app_name = app_name
-        self._timeout = timeout
-        self._connector = Connector(ServerAddress.parse(server), ssl_context)
-        self._http = HttpClient(self._connector, self._token)
-        self._store = PromptStore(self._http, namespace, timeout)
-        self._refetching = Refetching(self._store, namespace)
-        self._lock = threading.Lock()
+        options = Options(
+            server, namespace, token, app_name, workspace, timeout, max_age, cache_dir, bundle
+        )
+        self._setup = Setup(options)
+        self._ssl_context = ssl_context
+        self._listeners = self._setup.listeners
+        self._memory = self._setup.memory
+        self._answers = self._setup.answers
+        # What may be rendered at once; after a fork nothing, until the watch is started again.
+        self._ready: dict[str, Known] = self._memory.held
+        self._watched = self._closed = False
         self._watch: Watch | None = None
+        self._connect()
+        _clients.add(self)
 
-    def get_prompt(self, key: str, refresh: bool = False) -> Prompt:
-        """The prompt as the server sends it: key, version, env, model, content, perhaps variant.
+    def get_prompt(
+        self,
+        key: str,
+        refresh: bool = False,
+        *,
+        subject: str | None = None,
+        default: str | None = None,
+    ) -> Prompt:
+        """The prompt: key, version, env, model, content, kind, messages, config, variables.
 
-        The first call fetches it, later ones answer from memory; with `refresh` the server is asked
-        again, and on failure the copy in memory stays as it was. The dict is the caller's own.
-        Threads that ask for one key at the same time share one request.
+        While a rollout is on it has `variant` as well: the one of `subject`, which is always the
+        same, else one that is drawn for each fetch. `source` is ``memory``, ``server``, ``disk``,
+        ``bundle`` or ``default``; `revision` and `age`, the seconds since the server last
+        confirmed it, are None where they are not known. The dict is the caller's own.
 
-        Raises NotFoundError, UnauthorizedError, ForbiddenError, ServerError (each a
-        ResponseError), ServerUnreachableError, RequestTimeoutError, ProtocolError and, where it
-        would have to fetch, ClientClosedError; ValueError for an empty key.
+        What is held is answered at once; with `refresh` the server is asked first. Threads that ask
+        for one key at the same time share one request. When the server can't answer, the next
+        of these is: memory, disk, bundle, `default` (a text). A prompt that is not there is
+        answered by the `default` only.
+
+        Raises, where there is nothing to answer, NotFoundError, UnauthorizedError, ForbiddenError,
+        ServerError (each a ResponseError), ServerUnreachableError, RequestTimeoutError,
+        ProtocolError; where it would have to fetch, ClientClosedError; ValueError for an empty key.
         """
-        if not key:
-            raise ValueError("a prompt's key can't be empty")
-        return dict(self._store.refresh(key).prompt if refresh else self._store.get(key))
+        return self._answer(key, subject, default, refresh).prompt()
 
-    def render(self, key: str, variables: Mapping[str, Any] | None = None) -> str:
-        """The prompt's content with the variables put in; fails as its two halves do."""
-        return templates.render_template(self.get_prompt(key)["content"], variables)
+    def render(
+        self,
+        key: str,
+        variables: Mapping[str, Any] | None = None,
+        *,
+        subject: str | None = None,
+        strict: bool = False,
+        default: str | None = None,
+    ) -> str:
+        """The prompt's content with the variables put in; of a chat prompt, all messages' texts.
+
+        Fails as `get_prompt` and `render_template` do.
+        """
+        if subject is None:
+            known = self._ready.get(key)
+            if known is not None and self._memory.is_fresh(known):
+                return known.render(variables, strict)
+        template = self._answer(key, subject, default).variant.template
+        return template.render(variables, strict)
+
+    def render_messages(
+        self,
+        key: str,
+        variables: Mapping[str, Any] | None = None,
+        *,
+        subject: str | None = None,
+        strict: bool = False,
+        default: str | None = None,
+    ) -> list[dict[str, Any]]:
+        """The messages of a chat prompt, each `content` rendered; fails as `render` does.
+
+        A text prompt is one message with the role ``user``.
+        """
+        return self._answer(key, subject, default).variant.messages(variables, strict)
 
     @staticmethod
-    def render_template(content: str, variables: Mapping[str, Any] | None = None) -> str:
+    def render_template(
+        content: str, variables: Mapping[str, Any] | None = None, *, strict: bool = False
+    ) -> str:
         """Put the variables into a text, as `promptops.render_template` does."""
-        return templates.render_template(content, variables)
+        return templates.render_template(content, variables, strict=strict)
 
     def watch(self, on_update: OnUpdate | None = None) -> None:
         """Keep the held prompts up to date from now on, in a background thread.
@@ -86,25 +151,32 @@ class PromptOpsClient:
         Returns once the first connection stands or has failed, within the time-out: where
         it stands, no later change is missed. A failure isn't raised, the thread tries again.
 
-        `on_update` is called in that thread with ``{"key", "prompt", "event"}`` for each event of
-        this namespace once its prompt is fetched, also of prompts that were not held before
-        (they are from then on). Without any `on_update` only held prompts are refetched. Events
-        of one key that come while the thread is busy count as one, the newest. After a reconnect
-        all held prompts are refetched, and those that changed are told with an event of
-        the type ``prompt.refreshed``, which the SDK makes itself. What `on_update` raises is
-        logged.
+        `on_update` is called in that thread with ``{"key", "prompt", "event"}`` for each change in
+        this namespace once the prompt is fetched, also of prompts that were not held before
+        (they are from then on). Without any `on_update` only held prompts are refetched. Changes
+        of one key that come while the thread is busy count as one, the newest. Where the server
+        can't say what was missed, all held prompts are refetched, and those that changed are
+        told with an event of the type ``prompt.refreshed``, which the SDK makes itself. What
+        `on_update` raises is logged.
 
         May be called again: there is one thread, and each `on_update` given is called.
         Raises ClientClosedError.
         """
-        with self._lock:
-            if self._connector.closed:
-                raise ClientClosedError
-            if on_update is not None:
-                self._refetching.add_listener(on_update)
-            if self._watch is None:
-                self._watch = Watch(self._connector, self._connect_events, self._refetching)
-        self._watch.wait_until_tried(self._timeout)
+        if on_update is not None:
+            self._listeners.update.append(on_update)
+        self._start_watch().wait_until_tried(self._setup.options.timeout)
+
+    def on_connect(self, listener: OnConnection) -> None:
+        """Call this, in the watch's thread, whenever its connection stands."""
+        self._listeners.connect.append(listener)
+
+    def on_disconnect(self, listener: OnConnection) -> None:
+        """Call this, in the watch's thread, whenever its connection is lost."""
+        self._listeners.disconnect.append(listener)
+
+    def on_error(self, listener: OnError) -> None:
+        """Call this with the error whenever the token is refused, in whatever thread that is."""
+        self._listeners.error.append(listener)
 
     def close(self) -> None:
         """End the watch and all requests, and free all connections; again is allowed.
@@ -112,8 +184,10 @@ class PromptOpsClient:
         What is held can still be read afterwards, nothing can be fetched.
         """
         with self._lock:
+            self._closed = True
             self._connector.close()
             watch = self._watch
+        self._refresher.join(JOIN_SECONDS)
         if watch is not None:
             watch.join(JOIN_SECONDS)
         self._http.close()
@@ -131,13 +205,79 @@ class PromptOpsClient:
         """Close the client."""
         self.close()
 
-    def _connect_events(self) -> WebSocket:
-        query = urlencode({"client": "python", "app": self._app_name, "namespace": self._namespace})
-        headers = {"Authorization": f"Bearer {self._token}"}
-        return WebSocket.open(self._connector, f"/ws?{query}", headers, self._timeout)
+    def _answer(
+        self, key: str, subject: str | None, default: str | None, refresh: bool = False
+    ) -> Answer:
+        check_key(key)
+        if self._ready is not self._memory.held:
+            self._continue_in_child()
+        held = self._memory.held.get(key)
+        if held is not None and not refresh:
+            if not self._memory.is_fresh(held):
+                self._refresher.want(key)
+            return self._answers.of(held, subject, MEMORY)
+        try:
+            known = self._fetcher.fresh(key) if refresh else self._fetcher.missing(key)
+        except PromptOpsError as error:
+            return self._answers.instead(key, subject, default, error)
+        if held is None and self._watch is not None:
+            self._watch.wake()
+        return self._answers.of(known, subject, SERVER)
+
+    def _start_watch(self) -> Watch:
+        with self._lock:
+            if self._closed:
+                raise ClientClosedError
+            self._watched = True
+            if self._watch is None:
+                self._watch = self._new_watch()
+            return self._watch
+
+    def _new_watch(self) -> Watch:
+        following = self._setup.new_following()
+        return Watch(
+            self._connector, self._connect_events, following, self._fetcher, self._listeners
+        )
+
+    def _connect(self) -> None:
+        """Everything that can't be shared with another process, made anew."""
+        self._lock = threading.Lock()
+        self._connector = Connector(self._setup.address, self._ssl_context)
+        self._http = HttpClient(self._connector, self._setup.options.token)
+        options = self._setup.options
+        self._fetcher = Fetcher(self._connector, self._http, self._setup.fetches, options.timeout)
+        self._refresher = Refresher(self._fetcher, self._connector)
+
+    def _connect_events(self, following: Following) -> WebSocket:
+        headers = {"Authorization": f"Bearer {self._setup.options.token}"}
+        path = self._setup.watch_path(following)
+        return WebSocket.open(self._connector, path, headers, self._setup.options.timeout)
+
+    def _after_fork(self) -> None:
+        """In the child: its parent's threads are not here, its connections are not ours."""
+        self._ready = {}
+        self._connector.abandon()
+        if self._watch is not None:
+            self._watch.abandon()
+            self._watch = None
+        self._connect()
+        if self._closed:
+            self._connector.close()
+        self._memory.unwatched()
+
+    def _continue_in_child(self) -> None:
+        self._ready = self._memory.held
+        if self._watched and not self._closed:
+            self._start_watch()
 
 
-def _checked_token(token: str) -> str:
-    if not token or not all("!" <= character <= "~" for character in token):
-        raise ValueError("the token must be printable ASCII without blanks, and not empty")
-    return token
+_clients: weakref.WeakSet[PromptOpsClient] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for client in list(_clients):
+        client._after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

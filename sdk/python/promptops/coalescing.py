@@ -33,12 +33,15 @@ class Coalesced(Generic[T]):
         self._lock = threading.Lock()
         self._calls: dict[str, _Calls[T]] = {}
 
-    def join(self, key: str) -> T:
-        """The outcome of the call that is running, else of a new one."""
+    def join(self, key: str, unless: Callable[[], T | None] = lambda: None) -> T:
+        """The outcome of the call that is running, else of a new one.
+
+        Nothing is called if `unless` answers something, which is asked when it would be.
+        """
         with self._lock:
             calls = self._calls.setdefault(key, _Calls())
             seen = calls.begun - calls.in_flight
-        return self._outcome_after(seen, calls, key)
+        return self._outcome_after(seen, calls, key, unless)
 
     def fresh(self, key: str) -> T:
         """The outcome of a call that began after this one was asked for.
@@ -48,11 +51,16 @@ class Coalesced(Generic[T]):
         with self._lock:
             calls = self._calls.setdefault(key, _Calls())
             seen = calls.begun
-        return self._outcome_after(seen, calls, key)
+        return self._outcome_after(seen, calls, key, lambda: None)
 
-    def _outcome_after(self, seen: int, calls: _Calls[T], key: str) -> T:
+    def _outcome_after(
+        self, seen: int, calls: _Calls[T], key: str, unless: Callable[[], T | None]
+    ) -> T:
         with calls.turn:
             if calls.outcome_of <= seen:
+                found = unless()
+                if found is not None:
+                    return found
                 self._run(calls, key)
             if calls.error is not None:
                 raise calls.error

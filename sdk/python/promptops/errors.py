@@ -10,12 +10,14 @@ PromptOpsError
 │   ├── NotFoundError           404
 │   └── ServerError             5xx
 ├── ClientClosedError           the client was closed before or during the call
+├── MissingVariableError        `strict` was asked for, and variables are missing
 └── TemplateValueError          a variable can't be put into a text (a TypeError too)
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 
 class PromptOpsError(Exception):
@@ -63,6 +65,16 @@ class ClientClosedError(PromptOpsError):
 
     def __init__(self) -> None:
         super().__init__("the PromptOps client is closed; make a new one")
+
+
+class MissingVariableError(PromptOpsError):
+    """The text has placeholders whose variables were not given, or are None; `names` holds them."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(
+            f"missing variables: {', '.join(names)}; give them, or don't ask for strict"
+        )
+        self.names = tuple(names)
 
 
 class TemplateValueError(PromptOpsError, TypeError):

@@ -178,9 +178,22 @@ def _text(data: bytes) -> str:
 
 def control_frame(opcode: int, payload: bytes) -> bytes:
     """A masked control frame, as a client must send it; `payload` is at most 125 bytes."""
+    return _masked(bytes([_FIN | opcode, _MASKED | len(payload)]), payload)
+
+
+def text_frame(text: str) -> bytes:
+    """A masked text message in one frame; `text` has less than 64 KiB in UTF-8."""
+    payload = text.encode()
+    if len(payload) <= LONGEST_CONTROL_PAYLOAD:
+        return control_frame(TEXT, payload)
+    return _masked(struct.pack("!BBH", _FIN | TEXT, _MASKED | 126, len(payload)), payload)
+
+
+def _masked(head: bytes, payload: bytes) -> bytes:
     mask = os.urandom(4)
-    masked = bytes(byte ^ mask[index % 4] for index, byte in enumerate(payload))
-    return bytes([_FIN | opcode, _MASKED | len(payload)]) + mask + masked
+    repeated = (mask * (len(payload) // 4 + 1))[: len(payload)]
+    masked = int.from_bytes(payload, "big") ^ int.from_bytes(repeated, "big")
+    return head + mask + masked.to_bytes(len(payload), "big")
 
 
 def close_frame(code: int) -> bytes:

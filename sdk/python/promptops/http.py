@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.message import Message
 from typing import TYPE_CHECKING, cast
 
 from promptops.errors import ClientClosedError, ProtocolError, ServerUnreachableError
@@ -32,11 +33,16 @@ _STALE = (
 
 @dataclass(frozen=True)
 class Response:
-    """An answer of any status; `etag` is the header as it came, with its quotes."""
+    """An answer of any status; the names of its headers are in any case."""
 
     status: int
-    etag: str | None
+    headers: Message
     body: bytes
+
+    @property
+    def etag(self) -> str | None:
+        """The header as it came, with its quotes."""
+        return self.headers.get("ETag")
 
 
 class _Reader(io.RawIOBase):
@@ -87,7 +93,7 @@ class _Connection:
         with response:
             body = _whole_body(response)
             self.reusable = response.isclosed() and not response.will_close
-        return Response(response.status, response.headers["ETag"], body)
+        return Response(response.status, response.headers, body)
 
     def close(self) -> None:
         self._http.close()

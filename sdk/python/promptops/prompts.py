@@ -1,86 +1,170 @@
-"""The prompts that a client holds in memory."""
+"""A prompt as the server sends it: with its rollout, every variant ready to be rendered."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
-from promptops.coalescing import Coalesced
-from promptops.errors import ProtocolError, response_error
-from promptops.http import HttpClient, Response
+from promptops.bucketing import BASIS_POINTS, bucket_of, choice, drawn_bucket, ends_of
+from promptops.errors import ProtocolError
+from promptops.templates import Template
 
-# As on the wire: key, version, env, model, content, and variant while a rollout is on.
+# What `get_prompt` answers: key, version, env, model, content, kind, messages, config, variables,
+# `variant` while a rollout is on, and where it comes from: source, revision, age.
 Prompt = dict[str, Any]
 
+# Python's own functions for nested data recurse: what is deeper than any configuration is garbage.
+DEEPEST = 100
+
+
+class Variant:
+    """One state that a program can be served."""
+
+    __slots__ = ("fields", "template")
+
+    def __init__(self, fields: dict[str, Any]) -> None:
+        self.fields = fields
+        self.template = Template(fields["content"])
+
+    def messages(self, variables: Mapping[str, Any] | None, strict: bool) -> list[dict[str, Any]]:
+        """The messages of a chat prompt, rendered; a text prompt is one message of the user."""
+        messages = self.fields["messages"] or [{"role": "user", "content": self.template.text}]
+        return [
+            {**own(message), "content": Template(message["content"]).render(variables, strict)}
+            for message in messages
+        ]
+
+    def prompt(self, source: str, revision: int | None, age: float | None) -> Prompt:
+        """What the caller gets, as its own."""
+        return {**own(self.fields), "source": source, "revision": revision, "age": age}
+
 
 @dataclass(frozen=True)
-class Fetched:
-    """A prompt from the server; `changed` against the copy that was held before, if any."""
+class Rollout:
+    """The variants, and where the range of buckets of each ends."""
 
-    prompt: Prompt
-    changed: bool
+    salt: str
+    ends: tuple[int, ...]
+    variants: tuple[Variant, ...]
 
 
 @dataclass(frozen=True)
-class _Held:
-    prompt: Prompt
-    etag: str | None
+class Whole:
+    """A prompt and its rollout; `data` is what came."""
+
+    data: dict[str, Any]
+    served: Variant
+    rollout: Rollout | None
+
+    def drawn(self) -> Variant:
+        """What one without a subject gets: of a rollout, a variant at random."""
+        if self.rollout is None:
+            return self.served
+        return self.rollout.variants[choice(self.rollout.ends, drawn_bucket())]
+
+    def of(self, subject: str) -> Variant:
+        """What this subject gets, always the same; ValueError for one that has no UTF-8."""
+        if self.rollout is None:
+            return self.served
+        bucket = bucket_of(self.rollout.salt, subject)
+        return self.rollout.variants[choice(self.rollout.ends, bucket)]
 
 
-class PromptStore:
-    """Fetches prompts of one namespace and holds each until it is refreshed; safe between threads.
-
-    The prompts that it gives are the held ones themselves: copy them before handing them out.
-    """
-
-    def __init__(self, http: HttpClient, namespace: str, timeout: float) -> None:
-        self._http = http
-        self._environment = quote(namespace, safe="")
-        self._timeout = timeout
-        self._held: dict[str, _Held] = {}
-        self._fetches = Coalesced(self._fetch)
-
-    def get(self, key: str) -> Prompt:
-        """The held copy, else the server's; fails as `refresh` does."""
-        held = self._held.get(key)
-        return self._fetches.join(key).prompt if held is None else held.prompt
-
-    def refresh(self, key: str) -> Fetched:
-        """The server's copy, asked for after this call began, which is held from now on.
-
-        On any failure the copy that was held stays. Raises the errors of `HttpClient.get`, and a
-        ResponseError for every status but 200 and 304.
-        """
-        return self._fetches.fresh(key)
-
-    def held_keys(self) -> list[str]:
-        """The keys of all held prompts."""
-        return list(self._held)
-
-    def holds(self, key: str) -> bool:
-        """Whether a copy of this prompt is held."""
-        return key in self._held
-
-    def _fetch(self, key: str) -> Fetched:
-        held = self._held.get(key)
-        path = f"/api/sdk/prompts/{quote(key, safe='')}?env={self._environment}"
-        response = self._http.get(path, self._timeout, etag=held.etag if held else None)
-        if response.status == 304 and held is not None:
-            return Fetched(held.prompt, changed=False)
-        if response.status != 200:
-            raise response_error(response.status, response.body)
-        prompt = _parse(response)
-        self._held[key] = _Held(prompt, response.etag)
-        return Fetched(prompt, changed=held is None or prompt != held.prompt)
+def default_variant(key: str, environment: str, content: str) -> Variant:
+    """A prompt made of the text that the caller falls back on."""
+    return Variant(_fields({"key": key, "env": environment, "content": content}, {}))
 
 
-def _parse(response: Response) -> Prompt:
+def parse_json(text: bytes | str) -> Any:
+    """What the text holds; ProtocolError for what is no JSON, or nested without end."""
     try:
-        prompt = json.loads(response.body)
+        return _not_too_deep(json.loads(text))
     except (ValueError, RecursionError) as error:
-        raise ProtocolError(f"the server sent a prompt that is not JSON: {error}") from error
-    if not isinstance(prompt, dict) or not isinstance(prompt.get("content"), str):
+        raise ProtocolError(f"the server sent what is not JSON: {error}") from error
+
+
+def parse_prompt(data: Any) -> Whole:
+    """A prompt of a fetch, a snapshot or a file; ProtocolError for anything else.
+
+    Servers of before send five fields, and the variant that they drew.
+    """
+    if not isinstance(data, dict):
+        raise ProtocolError("the server sent a prompt that is no object with a field 'content'")
+    served = Variant(_fields(data, data))
+    rollout = data.get("rollout")
+    return Whole(data, served, None if rollout is None else _rollout(rollout, data))
+
+
+def own(value: Any) -> Any:
+    """A copy of JSON data that shares nothing with it."""
+    if isinstance(value, dict):
+        return {name: own(member) for name, member in value.items()}
+    return [own(item) for item in value] if isinstance(value, list) else value
+
+
+def _rollout(data: Any, prompt: dict[str, Any]) -> Rollout:
+    variants = data.get("variants") if isinstance(data, dict) else None
+    if not isinstance(variants, list) or not isinstance(data.get("salt"), str):
+        raise ProtocolError("the server sent a rollout without 'salt' and 'variants'")
+    weights = []
+    for variant in variants:
+        weight = variant.get("weight") if isinstance(variant, dict) else None
+        if type(weight) is not int or weight < 0 or not isinstance(variant.get("name"), str):
+            raise ProtocolError("the server sent a variant without 'name' and 'weight'")
+        weights.append(weight)
+    if sum(weights) != BASIS_POINTS:
+        raise ProtocolError(f"the server sent a rollout whose weights add up to {sum(weights)}")
+    served = (Variant(_fields(each, prompt, each["name"])) for each in variants)
+    return Rollout(data["salt"], ends_of(weights), tuple(served))
+
+
+def _fields(
+    data: dict[str, Any], prompt: dict[str, Any], variant: str | None = None
+) -> dict[str, Any]:
+    """The fields that a caller gets, of a prompt or of a variant of `prompt`."""
+    content = data.get("content")
+    if not isinstance(content, str):
         raise ProtocolError("the server sent a prompt without the text field 'content'")
-    return prompt
+    fields: dict[str, Any] = {
+        "key": _checked(prompt or data, "key", ""),
+        "version": _checked(data, "version", ""),
+        "env": _checked(prompt or data, "env", ""),
+        "model": _checked(data, "model", ""),
+        "content": content,
+        "kind": _checked(data, "kind", "text"),
+        "messages": _checked(data, "messages", []),
+        "config": _checked(data, "config", {}),
+        "variables": _checked(data, "variables", []),
+    }
+    for message in fields["messages"]:
+        if not isinstance(message, dict) or not isinstance(message.get("content"), str):
+            raise ProtocolError("the server sent a chat message without the text field 'content'")
+    named = variant if variant is not None else data.get("variant")
+    if isinstance(named, str):
+        fields["variant"] = named
+    return fields
+
+
+def _checked(data: dict[str, Any], name: str, missing: Any) -> Any:
+    value = data.get(name)
+    if value is None:
+        return missing
+    if not isinstance(value, type(missing)):
+        raise ProtocolError(f"the server sent a prompt whose field {name!r} is {value!r:.100}")
+    return value
+
+
+def _not_too_deep(value: Any) -> Any:
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [
+            member
+            for container in level
+            if isinstance(container, (dict, list))
+            for member in (container.values() if isinstance(container, dict) else container)
+        ]
+        if not level:
+            return value
+    raise ValueError(f"it is nested more than {DEEPEST} deep")

@@ -7,37 +7,101 @@ braces blanks (space, tab, CR, LF) are allowed. ``sdk/conformance/README.md`` ha
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from operator import itemgetter
 from typing import Any
 
 from promptops.ecmascript import UnprintableValueError, json_text, number_text
-from promptops.errors import TemplateValueError
+from promptops.errors import MissingVariableError, TemplateValueError
 
 # ``\w`` takes numbers of the categories Nl and No too, which `_is_name` then refuses.
 _PLACEHOLDER = re.compile(r"\{\{[ \t\r\n]*([\w.]+)[ \t\r\n]*\}\}")
 
 
-def render_template(content: str, variables: Mapping[str, Any] | None = None) -> str:
+def render_template(
+    content: str, variables: Mapping[str, Any] | None = None, *, strict: bool = False
+) -> str:
     """Put the variables into the placeholders, in one pass.
 
     A name is looked up as a whole, dots included. A placeholder whose variable is missing or None
-    stays as it was in the text. Text goes in as it is, booleans as ``true``/``false``, numbers as
-    JavaScript prints them, lists and dicts as compact JSON.
+    stays as it was in the text; with `strict` it raises MissingVariableError. Text goes in as it
+    is, booleans as ``true``/``false``, numbers as JavaScript prints them, lists and dicts as
+    compact JSON.
 
     Raises TemplateValueError for a value without a JSON form.
     """
-    if not variables:
+    if not variables and not strict:
         return content
-    given = variables
+    return Template(content).render(variables, strict)
 
-    def replacement(placeholder: re.Match[str]) -> str:
-        name = placeholder.group(1)
-        value = given.get(name)
-        if value is None or not _is_name(name):
-            return placeholder.group()
-        return _value_text(name, value)
 
-    return _PLACEHOLDER.sub(replacement, content)
+class Template:
+    """A text that is taken apart once and rendered often; see `render_template`."""
+
+    __slots__ = ("_names", "_pieces", "_texts_only", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        # Literal text and placeholders in turn, literal text first and last.
+        self._pieces: list[str] = []
+        self._names: list[str] = []
+        end = 0
+        for found in _PLACEHOLDER.finditer(text):
+            if _is_name(found.group(1)):
+                self._pieces += (text[end : found.start()], found.group())
+                self._names.append(found.group(1))
+                end = found.end()
+        self._pieces.append(text[end:])
+        self._texts_only = _renderer_of_texts(self._pieces, self._names)
+
+    @property
+    def names(self) -> list[str]:
+        """Each name once, in order of first appearance."""
+        return list(dict.fromkeys(self._names))
+
+    def render(self, variables: Mapping[str, Any] | None, strict: bool = False) -> str:
+        """Fails as `render_template` does."""
+        # A dict's own look-up has no side effects, as that of a defaultdict has.
+        if variables.__class__ is dict:
+            try:
+                return self._texts_only(variables)
+            except (KeyError, TypeError):
+                # A variable is missing, or not a text.
+                pass
+        return self._render_any(variables or {}, strict)
+
+    def _render_any(self, variables: Mapping[str, Any], strict: bool) -> str:
+        pieces, missing = self._pieces.copy(), []
+        for index, name in enumerate(self._names):
+            value = variables.get(name)
+            if value is None:
+                missing.append(name)
+            else:
+                pieces[2 * index + 1] = _value_text(name, value)
+        if strict and missing:
+            raise MissingVariableError(list(dict.fromkeys(missing)))
+        return "".join(pieces)
+
+
+def _renderer_of_texts(pieces: list[str], names: list[str]) -> Callable[[Any], str]:
+    """Renders if all variables are there and are texts, and fails otherwise.
+
+    ``str.join`` raises TypeError for whatever is no text, so that no type has to be looked at.
+    """
+    join = "".join
+    if not names:
+        return lambda _: pieces[0]
+    if len(names) == 1:
+        before, after, name = pieces[0], pieces[2], names[0]
+        return lambda variables: join((before, variables[name], after))
+    values_of = itemgetter(*names)
+
+    def render(variables: Any) -> str:
+        rendered = pieces.copy()
+        rendered[1::2] = values_of(variables)
+        return join(rendered)
+
+    return render
 
 
 def _is_name(word: str) -> bool:

@@ -85,18 +85,52 @@ class Interrupt:
         self._written_to.close()
 
 
+class Wakeup:
+    """Ends one thread's waiting in a `Stream`, as often as it is set; safe between threads."""
+
+    def __init__(self) -> None:
+        self._waited_on, self._written_to = socket.socketpair()
+        self._waited_on.setblocking(False)
+        self._written_to.setblocking(False)
+
+    def fileno(self) -> int:
+        """Readable while it is set."""
+        return self._waited_on.fileno()
+
+    def set(self) -> None:
+        """Wake up the thread; does nothing after `close`."""
+        # Full of wake-ups that were not heard yet, or closed.
+        with contextlib.suppress(OSError):
+            self._written_to.send(b"\0")
+
+    def clear(self) -> None:
+        """Forget all wake-ups so far."""
+        with contextlib.suppress(BlockingIOError):
+            while self._waited_on.recv(4096):
+                pass
+
+    def close(self) -> None:
+        """Free the descriptors."""
+        self._waited_on.close()
+        self._written_to.close()
+
+
 class Stream:
     """One connection to the server, used by one thread at a time.
 
     Every operation ends at ``deadline`` (in seconds of ``time.monotonic``) with TimeoutError,
     and as soon as the interrupt is set with ClientClosedError; other failures are OSErrors.
-    What can be done without waiting is done even if the deadline is past.
+    What can be done without waiting is done even if the deadline is past. A `wakeup` ends the
+    waiting as the deadline does.
     """
 
-    def __init__(self, interrupt: Interrupt, deadline: float, on_close: Callable[[], None]) -> None:
+    def __init__(
+        self, interrupt: Interrupt, deadline: float, on_close: Callable[[Stream], None]
+    ) -> None:
         self.deadline = deadline
+        self.wakeup: Wakeup | None = None
         self._interrupt: Interrupt | None = interrupt
-        self._on_close: Callable[[], None] | None = on_close
+        self._on_close: Callable[[Stream], None] | None = on_close
         self._socket: socket.socket | None = None
 
     def connect(self, address: ServerAddress, tls: ssl.SSLContext | None) -> None:
@@ -142,7 +176,11 @@ class Stream:
         self._close_socket()
         on_close, self._on_close = self._on_close, None
         if on_close is not None:
-            on_close()
+            on_close(self)
+
+    def abandon(self) -> None:
+        """Free the descriptor of a connection that another process goes on using."""
+        self._close_socket()
 
     def _close_socket(self) -> None:
         if self._socket is not None:
@@ -184,10 +222,12 @@ class Stream:
             selector.register(self._connected(), events)
             if self._interrupt is not None:
                 selector.register(self._interrupt, selectors.EVENT_READ)
+            if self.wakeup is not None:
+                selector.register(self.wakeup, selectors.EVENT_READ)
             ready = selector.select(max(self.deadline - time.monotonic(), 0))
         if any(key.fileobj is self._interrupt for key, _ in ready):
             raise ClientClosedError
-        if not ready:
+        if all(key.fileobj is self.wakeup for key, _ in ready):
             raise TimeoutError("timed out")
 
 
@@ -199,7 +239,7 @@ class Connector:
         self._tls = (tls or ssl.create_default_context()) if address.secure else None
         self._interrupt = Interrupt()
         self._lock = threading.Lock()
-        self._open_streams = 0
+        self._open_streams: set[Stream] = set()
 
     @property
     def closed(self) -> bool:
@@ -215,8 +255,8 @@ class Connector:
         with self._lock:
             if self.closed:
                 raise ClientClosedError
-            self._open_streams += 1
-        stream = Stream(self._interrupt, deadline, self._stream_closed)
+            stream = Stream(self._interrupt, deadline, self._stream_closed)
+            self._open_streams.add(stream)
         try:
             stream.connect(self.address, self._tls)
         except BaseException:
@@ -230,9 +270,15 @@ class Connector:
             self._interrupt.set()
             self._free_when_unused()
 
-    def _stream_closed(self) -> None:
+    def abandon(self) -> None:
+        """In a child process: free the descriptors of connections that are its parent's."""
+        for stream in list(self._open_streams):
+            stream.abandon()
+        self._interrupt.close()
+
+    def _stream_closed(self, stream: Stream) -> None:
         with self._lock:
-            self._open_streams -= 1
+            self._open_streams.discard(stream)
             self._free_when_unused()
 
     def _free_when_unused(self) -> None:

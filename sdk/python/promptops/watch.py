@@ -12,17 +12,18 @@ from promptops.backoff import Backoff
 from promptops.errors import (
     ClientClosedError,
     ForbiddenError,
+    NotFoundError,
     PromptOpsError,
     UnauthorizedError,
 )
-from promptops.refetching import Refetching
-from promptops.transport import Connector
-from promptops.websocket import ConnectionLostError, WebSocket
+from promptops.fetcher import Fetcher
+from promptops.following import Due, Following
+from promptops.listeners import Listeners
+from promptops.transport import Connector, Wakeup
+from promptops.websocket import TOKEN_ENDED, ConnectionLostError, WebSocket
 
 logger = logging.getLogger("promptops")
 
-# The server pings at least every 4 seconds: a connection without a byte for this long is dead.
-SILENCE_SECONDS = 15.0
 # So many messages are taken before the next fetch: many events of one key cost one fetch, but a
 # stream of them can't put the fetches off for ever.
 MESSAGES_AT_ONCE = 1000
@@ -37,20 +38,24 @@ class Watch:
     def __init__(
         self,
         connector: Connector,
-        connect: Callable[[], WebSocket],
-        refetching: Refetching,
+        connect: Callable[[Following], WebSocket],
+        following: Following,
+        fetcher: Fetcher,
+        listeners: Listeners,
         *,
-        silence: float = SILENCE_SECONDS,
         reconnect_backoff: Backoff | None = None,
         refused_backoff: Backoff | None = None,
     ) -> None:
         self._connector = connector
         self._connect = connect
-        self._refetching = refetching
-        self._silence = silence
+        self._following = following
+        self._fetcher = fetcher
+        self._memory = fetcher.fetches.memory
+        self._listeners = listeners
         self._reconnect_backoff = reconnect_backoff or Backoff(initial=0.5, longest=10)
         # A refused token seldom becomes right by itself.
         self._refused_backoff = refused_backoff or Backoff(30, 300, shortest=10)
+        self._wakeup = Wakeup()
         self._tried = threading.Event()
         self._failing = False
         self._thread = threading.Thread(target=self._run, name="promptops-watch", daemon=True)
@@ -60,8 +65,16 @@ class Watch:
         """Until the first connection stands or has failed."""
         self._tried.wait(seconds)
 
+    def wake(self) -> None:
+        """There may be something to report."""
+        self._wakeup.set()
+
+    def abandon(self) -> None:
+        """In a child process, where the thread is none: free the descriptors."""
+        self._wakeup.close()
+
     def join(self, seconds: float) -> None:
-        """Until the thread has ended; does nothing within it, in an `on_update`."""
+        """Until the thread has ended; does nothing within it, in a listener."""
         if threading.current_thread() is not self._thread:
             self._thread.join(seconds)
 
@@ -73,18 +86,20 @@ class Watch:
             logger.debug("hot reload ended, the client is closed")
         finally:
             self._tried.set()
+            self._wakeup.close()
 
     def _follow(self) -> float:
         """Follow one connection to its end; answers how many seconds to wait before the next."""
         try:
-            with contextlib.closing(self._connect()) as websocket:
+            with contextlib.closing(self._connect(self._following)) as websocket:
                 self._tried.set()
-                self._listen(websocket)
+                self._listen_to(websocket)
         except ClientClosedError:
             raise
         except (UnauthorizedError, ForbiddenError) as error:
             pause = self._refused_backoff.delay()
             logger.warning("hot reload is refused, trying again in %.0f s: %s", pause, error)
+            self._listeners.refused(error)
         except PromptOpsError as error:
             pause = self._reconnect_backoff.delay()
             level = logging.DEBUG if self._failing else logging.WARNING
@@ -95,12 +110,25 @@ class Watch:
         self._tried.set()
         return pause
 
-    def _listen(self, websocket: WebSocket) -> None:
+    def _listen_to(self, websocket: WebSocket) -> None:
         """Take events and refetch, until the connection or the client ends."""
         if self._failing:
             logger.warning("hot reload works again")
         self._failing = False
-        self._refetching.note_new_connection()
+        self._following.connected()
+        self._listeners.connected()
+        try:
+            self._listen(websocket)
+        except PromptOpsError as error:
+            self._following.disconnected()
+            self._memory.unwatched()
+            if not isinstance(error, ClientClosedError):
+                self._listeners.disconnected()
+            if isinstance(error, ConnectionLostError) and error.code == TOKEN_ENDED:
+                raise UnauthorizedError(401, "the token or session has ended") from error
+            raise
+
+    def _listen(self, websocket: WebSocket) -> None:
         opened_at = websocket.heard_at
         while not self._connector.closed:
             self._take_messages(websocket)
@@ -108,18 +136,47 @@ class Watch:
             if websocket.heard_at > opened_at:
                 self._reconnect_backoff.reset()
                 self._refused_backoff.reset()
-            self._refetching.refetch_next()
+            self._following.look_at_the_clock()
+            for report in self._following.reports():
+                websocket.send(report)
+            due = self._following.next_due()
+            if due is not None:
+                self._apply(due)
 
     def _take_messages(self, websocket: WebSocket) -> None:
-        """Wait for messages until there is something to refetch; note all that have come."""
-        until_dead = websocket.heard_at + self._silence - time.monotonic()
-        wait = max(min(until_dead, self._refetching.seconds_to_next()), 0.0)
+        """Wait for messages until there is something else to do; note all that have come."""
+        self._wakeup.clear()
+        until_dead = websocket.heard_at + self._following.silence - time.monotonic()
+        wait = max(min(until_dead, self._following.seconds_to_next()), 0.0)
         for _ in range(MESSAGES_AT_ONCE):
-            message = websocket.receive(wait)
+            message = websocket.receive(wait, self._wakeup)
             if message is None:
                 break
-            self._refetching.note_event(message)
+            self._following.hear(message)
             wait = 0.0
         silent = time.monotonic() - websocket.heard_at
-        if silent >= self._silence:
+        if silent >= self._following.silence:
             raise ConnectionLostError(f"the server was silent for {silent:.0f} seconds")
+
+    def _apply(self, due: Due) -> None:
+        before = self._memory.held.get(due.key)
+        known = self._following.is_here(due)
+        if due.is_deletion and known is None:
+            self._fetcher.fetches.forget(due.key)
+            self._following.done(due)
+            return
+        try:
+            if known is None:
+                self._fetcher.fetches.want(due.key, due.stamp)
+                known = self._fetcher.fresh(due.key)
+        except ClientClosedError:
+            raise
+        except NotFoundError:
+            self._following.done(due)
+        except PromptOpsError as error:
+            self._following.failed(due, error)
+        else:
+            self._following.done(due)
+            if due.is_worth_telling(before, known):
+                event = self._following.event_of(due, known)
+                self._listeners.updated(self._memory.prompt(known), event)

@@ -1,4 +1,4 @@
-"""A WebSocket client that listens: the handshake, pings, text messages, closing.
+"""A WebSocket client: the handshake, pings, text messages, closing.
 
 Source: RFC 6455, sections 4.1 (handshake), 5.5 (control frames), 7 (closing). No extensions and no
 subprotocols are offered, so none may come.
@@ -6,14 +6,8 @@ subprotocols are offered, so none may come.
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import hashlib
-import http.client
-import io
 import logging
-import os
-import re
 import time
 from collections.abc import Mapping
 from email.message import Message
@@ -21,22 +15,25 @@ from email.message import Message
 from promptops import frames
 from promptops.errors import ProtocolError, ServerUnreachableError, response_error
 from promptops.frames import Binary, Close, FrameError, FrameParser, Ping, Received, Text
-from promptops.transport import Connector, Stream
+from promptops.handshake import LARGEST_HEAD, check_upgrade, handshake_request, parse_head
+from promptops.transport import Connector, Stream, Wakeup
 
 LARGEST_MESSAGE = 1024 * 1024
-LARGEST_HEAD = 64 * 1024
 # To send a pong or the closing frame, and to wait for the server's closing frame.
 SEND_SECONDS = 5.0
 CLOSE_SECONDS = 1.0
+# The code that a server closes with once the token or session has ended.
+TOKEN_ENDED = 4401
 
 logger = logging.getLogger("promptops")
 
-_STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([0-9]{3})(?: |$)")
-_ACCEPT_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-
 
 class ConnectionLostError(ServerUnreachableError):
-    """The connection ended, with or without the server's closing frame."""
+    """The connection ended; `code` is that of the server's closing frame, None without one."""
+
+    def __init__(self, message: str, code: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class WebSocket:
@@ -70,8 +67,10 @@ class WebSocket:
                 raise
         return cls(connector, stream, rest)
 
-    def receive(self, timeout: float) -> str | None:
+    def receive(self, timeout: float, wakeup: Wakeup | None = None) -> str | None:
         """The next text message, or None if none is complete after `timeout` seconds.
+
+        So it is once `wakeup` is set, which ends the waiting.
 
         Answers pings on the way. Raises ConnectionLostError when the connection has ended and
         FrameError when the server broke the protocol; the connection is closed then.
@@ -79,12 +78,18 @@ class WebSocket:
         deadline = time.monotonic() + timeout
         with self._connector.translated_errors():
             text = self._next_text()
-            while text is None and self._read_until(deadline):
+            while text is None and self._read_until(deadline, wakeup):
                 text = self._next_text()
                 # A server that sends nothing but pings must not keep the caller here.
                 if time.monotonic() > deadline:
                     break
             return text
+
+    def send(self, text: str) -> None:
+        """Send a text message of less than 64 KiB; fails as `receive` does."""
+        with self._connector.translated_errors():
+            self._stream.deadline = time.monotonic() + SEND_SECONDS
+            self._stream.send(frames.text_frame(text))
 
     def close(self, code: int = frames.NORMAL_CLOSURE) -> None:
         """Say goodbye, wait a second for the server's goodbye, and free the connection."""
@@ -99,13 +104,15 @@ class WebSocket:
         finally:
             self._stream.close()
 
-    def _read_until(self, deadline: float) -> bool:
+    def _read_until(self, deadline: float, wakeup: Wakeup | None) -> bool:
         """Whether any bytes came."""
-        self._stream.deadline = deadline
+        self._stream.deadline, self._stream.wakeup = deadline, wakeup
         try:
             data = self._stream.receive(65536)
         except TimeoutError:
             return False
+        finally:
+            self._stream.wakeup = None
         if not data:
             raise ConnectionLostError("the server ended the connection without a goodbye")
         self.heard_at = time.monotonic()
@@ -131,7 +138,8 @@ class WebSocket:
         elif isinstance(received, Close):
             self.close(received.code)
             reason = f": {received.reason}" if received.reason else ""
-            raise ConnectionLostError(f"the server said goodbye ({received.code}){reason}")
+            words = f"the server said goodbye ({received.code}){reason}"
+            raise ConnectionLostError(words, received.code)
         elif isinstance(received, Binary):
             logger.debug("ignored a binary message of %d bytes", len(received.data))
 
@@ -140,23 +148,13 @@ def _shake_hands(
     stream: Stream, connector: Connector, path: str, headers: Mapping[str, str]
 ) -> bytes:
     """What the server sent after its answer, already the beginning of its first frame."""
-    key = base64.b64encode(os.urandom(16)).decode()
-    address = connector.address
-    lines = [
-        f"GET {address.path}{path} HTTP/1.1",
-        f"Host: {address.host_header}",
-        "Upgrade: websocket",
-        "Connection: Upgrade",
-        f"Sec-WebSocket-Key: {key}",
-        "Sec-WebSocket-Version: 13",
-        *(f"{name}: {value}" for name, value in headers.items()),
-    ]
-    stream.send("\r\n".join([*lines, "", ""]).encode("ascii"))
+    request, key = handshake_request(connector.address, path, headers)
+    stream.send(request)
     head, rest = _read_head(stream)
-    status, fields = _parse_head(head)
+    status, fields = parse_head(head)
     if status != 101:
         raise response_error(status, _read_body(stream, rest, fields))
-    _check_upgrade(fields, key)
+    check_upgrade(fields, key)
     return rest
 
 
@@ -172,18 +170,6 @@ def _read_head(stream: Stream) -> tuple[bytes, bytes]:
     return bytes(received[: end + 4]), bytes(received[end + 4 :])
 
 
-def _parse_head(head: bytes) -> tuple[int, Message]:
-    first, _, rest = head.partition(b"\r\n")
-    status_line = _STATUS_LINE.match(first)
-    if status_line is None:
-        raise ProtocolError(f"not an HTTP answer to the handshake: {first[:100]!r}")
-    try:
-        fields = http.client.parse_headers(io.BytesIO(rest))
-    except http.client.HTTPException as error:
-        raise ProtocolError(f"the handshake's answer has bad headers: {error!r}") from error
-    return int(status_line.group(1)), fields
-
-
 def _read_body(stream: Stream, received: bytes, fields: Message) -> bytes:
     """The body of a refusal, for the server's words in it: as much as comes."""
     length = fields.get("Content-Length", "0").strip()
@@ -193,17 +179,3 @@ def _read_body(stream: Stream, received: bytes, fields: Message) -> bytes:
         while len(received) < wanted and (data := stream.receive(wanted - len(received))):
             received += data
     return received[:wanted]
-
-
-def _check_upgrade(fields: Message, key: str) -> None:
-    digest = hashlib.sha1(key.encode() + _ACCEPT_GUID, usedforsecurity=False).digest()
-    connection = ",".join(fields.get_all("Connection", [])).lower().split(",")
-    if fields.get("Upgrade", "").strip().lower() != "websocket" or "upgrade" not in [
-        token.strip() for token in connection
-    ]:
-        raise ProtocolError("the server did not upgrade the connection to a WebSocket")
-    if fields.get("Sec-WebSocket-Accept", "").strip() != base64.b64encode(digest).decode():
-        raise ProtocolError("the handshake's answer was made for another request")
-    for header in ("Sec-WebSocket-Extensions", "Sec-WebSocket-Protocol"):
-        if fields.get(header, "").strip():
-            raise ProtocolError(f"the server chose a {header} that was not offered")

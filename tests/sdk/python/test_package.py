@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import promptops
+from promptops.version import VERSION
 
 SDK = Path(__file__).parents[3] / "sdk" / "python"
 MODULES = sorted((SDK / "promptops").rglob("*.py"))
@@ -36,6 +37,7 @@ def test_imports_the_standard_library_only(module: Path) -> None:
 def test_declares_no_dependencies_and_ships_its_types() -> None:
     project = tomllib.loads((SDK / "pyproject.toml").read_text("utf-8"))["project"]
     assert project["name"] == "promptops-sdk"
+    assert project["version"] == VERSION
     assert project["dependencies"] == []
     assert (SDK / "promptops" / "py.typed").exists()
 

@@ -1,0 +1,187 @@
+"""The client for programs that use asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from types import TracebackType
+from typing import Any
+
+from promptops import templates
+from promptops.aio.fetcher import AsyncFetcher
+from promptops.aio.http import AsyncHttpClient
+from promptops.aio.watch import AsyncWatch, finished
+from promptops.aio.websocket import AsyncWebSocket
+from promptops.answers import MEMORY, SERVER, Answer
+from promptops.errors import ClientClosedError, PromptOpsError
+from promptops.following import Following
+from promptops.listeners import Update
+from promptops.prompts import Prompt
+from promptops.setup import AnyPath, Options, Setup, check_key
+
+# Each may be a coroutine function.
+OnUpdate = Callable[[Update], Awaitable[object] | object]
+OnConnection = Callable[[], Awaitable[object] | object]
+OnError = Callable[[PromptOpsError], Awaitable[object] | object]
+
+
+class AsyncPromptOpsClient:
+    """`PromptOpsClient` for asyncio: the same arguments, methods, answers and errors.
+
+    For the tasks of one event loop. What is held is answered without giving up control to the
+    loop. Listeners may be coroutine functions; they are awaited in the watch's task.
+    """
+
+    def __init__(
+        self,
+        server: str = "http://127.0.0.1:8080",
+        namespace: str = "prod",
+        token: str = "promptops-dev-token",  # noqa: S107 (the server's development default)
+        app_name: str = "",
+        *,
+        workspace: str = "",
+        timeout: float = 10.0,
+        max_age: float = 60.0,
+        cache_dir: AnyPath | None = None,
+        bundle: AnyPath | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        options = Options(
+            server, namespace, token, app_name, workspace, timeout, max_age, cache_dir, bundle
+        )
+        self._setup = Setup(options, self._refused)
+        self._listeners = self._setup.listeners
+        self._memory = self._setup.memory
+        self._answers = self._setup.answers
+        self._tls: ssl.SSLContext | None = None
+        if self._setup.address.secure:
+            self._tls = ssl_context or ssl.create_default_context()
+        self._http = AsyncHttpClient(self._setup.address, self._tls, token)
+        self._fetcher = AsyncFetcher(self._http, self._setup.fetches, timeout)
+        self._watch: AsyncWatch | None = None
+        self._tellings: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    async def get_prompt(
+        self,
+        key: str,
+        refresh: bool = False,
+        *,
+        subject: str | None = None,
+        default: str | None = None,
+    ) -> Prompt:
+        """As `PromptOpsClient.get_prompt`; tasks that ask for one key share one request."""
+        return (await self._answer(key, subject, default, refresh)).prompt()
+
+    async def render(
+        self,
+        key: str,
+        variables: Mapping[str, Any] | None = None,
+        *,
+        subject: str | None = None,
+        strict: bool = False,
+        default: str | None = None,
+    ) -> str:
+        """As `PromptOpsClient.render`."""
+        if subject is None:
+            known = self._memory.held.get(key)
+            if known is not None and self._memory.is_fresh(known):
+                return known.render(variables, strict)
+        answer = await self._answer(key, subject, default)
+        return answer.variant.template.render(variables, strict)
+
+    async def render_messages(
+        self,
+        key: str,
+        variables: Mapping[str, Any] | None = None,
+        *,
+        subject: str | None = None,
+        strict: bool = False,
+        default: str | None = None,
+    ) -> list[dict[str, Any]]:
+        """As `PromptOpsClient.render_messages`."""
+        return (await self._answer(key, subject, default)).variant.messages(variables, strict)
+
+    @staticmethod
+    def render_template(
+        content: str, variables: Mapping[str, Any] | None = None, *, strict: bool = False
+    ) -> str:
+        """Put the variables into a text, as `promptops.render_template` does."""
+        return templates.render_template(content, variables, strict=strict)
+
+    async def watch(self, on_update: OnUpdate | None = None) -> None:
+        """As `PromptOpsClient.watch`, in a task."""
+        if on_update is not None:
+            self._listeners.update.append(on_update)
+        if self._closed:
+            raise ClientClosedError
+        if self._watch is None:
+            following = self._setup.new_following()
+            self._watch = AsyncWatch(self._connect, following, self._fetcher, self._listeners)
+        await self._watch.wait_until_tried(self._setup.options.timeout)
+
+    def on_connect(self, listener: OnConnection) -> None:
+        """Call this, in the watch's task, whenever its connection stands."""
+        self._listeners.connect.append(listener)
+
+    def on_disconnect(self, listener: OnConnection) -> None:
+        """Call this, in the watch's task, whenever its connection is lost."""
+        self._listeners.disconnect.append(listener)
+
+    def on_error(self, listener: OnError) -> None:
+        """Call this with the error whenever the token is refused."""
+        self._listeners.error.append(listener)
+
+    async def close(self) -> None:
+        """End the watch and all requests, and free all connections; again is allowed.
+
+        What is held can still be read afterwards, nothing can be fetched.
+        """
+        self._closed = True
+        if self._watch is not None:
+            await self._watch.close()
+        await self._fetcher.close()
+        await self._http.close()
+
+    async def __aenter__(self) -> AsyncPromptOpsClient:
+        """The client itself, closed at the end of the block."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the client."""
+        await self.close()
+
+    async def _answer(
+        self, key: str, subject: str | None, default: str | None, refresh: bool = False
+    ) -> Answer:
+        check_key(key)
+        held = self._memory.held.get(key)
+        if held is not None and not refresh:
+            if not self._memory.is_fresh(held):
+                self._fetcher.refresh(key)
+            return self._answers.of(held, subject, MEMORY)
+        try:
+            known = await (self._fetcher.fresh(key) if refresh else self._fetcher.missing(key))
+        except PromptOpsError as error:
+            return self._answers.instead(key, subject, default, error)
+        if held is None and self._watch is not None:
+            self._watch.wake()
+        return self._answers.of(known, subject, SERVER)
+
+    async def _connect(self, following: Following) -> AsyncWebSocket:
+        headers = {"Authorization": f"Bearer {self._setup.options.token}"}
+        path = self._setup.watch_path(following)
+        timeout = self._setup.options.timeout
+        return await AsyncWebSocket.open(self._setup.address, self._tls, path, headers, timeout)
+
+    def _refused(self, error: PromptOpsError) -> None:
+        """Of a fetch, whose task doesn't wait for the listeners."""
+        telling = asyncio.ensure_future(finished(self._listeners.refused(error)))
+        self._tellings.add(telling)
+        telling.add_done_callback(self._tellings.discard)

@@ -1,0 +1,194 @@
+"""The task that listens to the server and keeps what the client holds up to date."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from promptops.aio.fetcher import AsyncFetcher
+from promptops.aio.websocket import AsyncWebSocket
+from promptops.backoff import Backoff
+from promptops.errors import (
+    ClientClosedError,
+    ForbiddenError,
+    NotFoundError,
+    PromptOpsError,
+    UnauthorizedError,
+)
+from promptops.following import Due, Following
+from promptops.listeners import Listeners
+from promptops.websocket import CLOSE_SECONDS, TOKEN_ENDED, ConnectionLostError
+
+logger = logging.getLogger("promptops")
+
+
+class AsyncWatch:
+    """Follows the server's events in a task, and reconnects as often as it has to."""
+
+    def __init__(
+        self,
+        connect: Callable[[Following], Awaitable[AsyncWebSocket]],
+        following: Following,
+        fetcher: AsyncFetcher,
+        listeners: Listeners,
+    ) -> None:
+        self._connect = connect
+        self._following = following
+        self._fetcher = fetcher
+        self._memory = fetcher.fetches.memory
+        self._listeners = listeners
+        self._reconnect_backoff = Backoff(initial=0.5, longest=10)
+        # A refused token seldom becomes right by itself.
+        self._refused_backoff = Backoff(30, 300, shortest=10)
+        self._news = asyncio.Event()
+        self._tried = asyncio.Event()
+        self._failing = self._closed = False
+        self._task = asyncio.create_task(self._run(), name="promptops-watch")
+
+    async def wait_until_tried(self, seconds: float) -> None:
+        """Until the first connection stands or has failed."""
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._tried.wait(), seconds)
+
+    def wake(self) -> None:
+        """There may be something to report."""
+        self._news.set()
+
+    async def close(self) -> None:
+        """End the task; a listener, which runs in it, can only ask for that."""
+        self._closed = True
+        self._task.cancel()
+        if self._task is asyncio.current_task():
+            return
+        # Until Python 3.12, `asyncio.wait_for` may swallow a cancellation.
+        while not (await asyncio.wait({self._task}, timeout=CLOSE_SECONDS))[0]:
+            self._task.cancel()
+
+    async def _run(self) -> None:
+        try:
+            while not self._closed:
+                pause = await self._follow()
+                await asyncio.sleep(pause)
+        except ClientClosedError:
+            logger.debug("hot reload ended, the client is closed")
+        finally:
+            self._tried.set()
+
+    async def _follow(self) -> float:
+        """Follow one connection to its end; answers how many seconds to wait before the next."""
+        try:
+            await self._listen_to(await self._connect(self._following))
+        except ClientClosedError:
+            raise
+        except (UnauthorizedError, ForbiddenError) as error:
+            pause = self._refused_backoff.delay()
+            logger.warning("hot reload is refused, trying again in %.0f s: %s", pause, error)
+            await finished(self._listeners.refused(error))
+        except PromptOpsError as error:
+            pause = self._reconnect_backoff.delay()
+            level = logging.DEBUG if self._failing else logging.WARNING
+            logger.log(level, "hot reload stopped, reconnecting until it works: %s", error)
+        self._failing = True
+        self._tried.set()
+        return pause
+
+    async def _listen_to(self, websocket: AsyncWebSocket) -> None:
+        """Take events and refetch, until the connection ends."""
+        if self._failing:
+            logger.warning("hot reload works again")
+        self._failing = False
+        self._following.connected()
+        self._tried.set()
+        reader = asyncio.create_task(self._read(websocket))
+        try:
+            await finished(self._listeners.connected())
+            await self._listen(websocket, reader)
+        except PromptOpsError as error:
+            await finished(self._listeners.disconnected())
+            if isinstance(error, ConnectionLostError) and error.code == TOKEN_ENDED:
+                raise UnauthorizedError(401, "the token or session has ended") from error
+            raise
+        finally:
+            self._following.disconnected()
+            self._memory.unwatched()
+            reader.cancel()
+            await asyncio.wait({reader})
+            await websocket.close()
+
+    async def _read(self, websocket: AsyncWebSocket) -> None:
+        opened_at = websocket.heard_at
+        while True:
+            self._following.hear(await websocket.receive())
+            # Not at the handshake: a server that cuts every connection at once is left in peace.
+            if websocket.heard_at > opened_at:
+                self._reconnect_backoff.reset()
+                self._refused_backoff.reset()
+            self._news.set()
+
+    async def _listen(self, websocket: AsyncWebSocket, reader: asyncio.Task[None]) -> None:
+        while True:
+            self._news.clear()
+            self._following.look_at_the_clock()
+            for report in self._following.reports():
+                await websocket.send(report)
+            due = self._following.next_due()
+            if due is not None:
+                await self._apply(due)
+            await self._pause(websocket, reader)
+            if reader.done():
+                reader.result()
+            silent = time.monotonic() - websocket.heard_at
+            if silent >= self._following.silence:
+                raise ConnectionLostError(f"the server was silent for {silent:.0f} seconds")
+
+    async def _pause(self, websocket: AsyncWebSocket, reader: asyncio.Task[None]) -> None:
+        """Until there is something to do."""
+        until_dead = websocket.heard_at + self._following.silence - time.monotonic()
+        seconds = max(min(until_dead, self._following.seconds_to_next()), 0.0)
+        if not seconds:
+            await asyncio.sleep(0)
+            return
+        news = asyncio.create_task(self._news.wait())
+        try:
+            await asyncio.wait({news, reader}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            news.cancel()
+
+    async def _apply(self, due: Due) -> None:
+        before = self._memory.held.get(due.key)
+        known = self._following.is_here(due)
+        if due.is_deletion and known is None:
+            self._fetcher.fetches.forget(due.key)
+            self._following.done(due)
+            return
+        try:
+            if known is None:
+                self._fetcher.fetches.want(due.key, due.stamp)
+                known = await self._fetcher.fresh(due.key)
+        except ClientClosedError:
+            raise
+        except NotFoundError:
+            self._following.done(due)
+        except PromptOpsError as error:
+            self._following.failed(due, error)
+        else:
+            self._following.done(due)
+            if due.is_worth_telling(before, known):
+                event = self._following.event_of(due, known)
+                await finished(self._listeners.updated(self._memory.prompt(known), event))
+
+
+async def finished(answers: list[Any]) -> None:
+    """Await those listeners that are coroutines; what one raises is logged."""
+    for answer in answers:
+        if inspect.isawaitable(answer):
+            try:
+                await answer
+            # The program's own fault, which must not end its hot reload.
+            except Exception:
+                logger.exception("a listener failed")

@@ -1,0 +1,139 @@
+"""A WebSocket client for asyncio: the handshake, pings, text messages, closing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import ssl
+import time
+from collections.abc import Mapping
+from email.message import Message
+
+from promptops import frames
+from promptops.aio.streams import Connection, translated_errors
+from promptops.errors import response_error
+from promptops.frames import Close, FrameError, FrameParser, Ping, Received, Text
+from promptops.handshake import LARGEST_HEAD, check_upgrade, handshake_request, parse_head
+from promptops.transport import ServerAddress
+from promptops.websocket import CLOSE_SECONDS, LARGEST_MESSAGE, SEND_SECONDS, ConnectionLostError
+
+logger = logging.getLogger("promptops")
+
+
+class AsyncWebSocket:
+    """An open connection, which one task reads and one writes.
+
+    `heard_at` is when the last bytes came, in seconds of ``time.monotonic``.
+    """
+
+    def __init__(self, address: ServerAddress, connection: Connection) -> None:
+        self._address = address
+        self._connection = connection
+        self._parser = FrameParser(LARGEST_MESSAGE)
+        self._said_goodbye = False
+        self.heard_at = time.monotonic()
+
+    @classmethod
+    async def open(
+        cls,
+        address: ServerAddress,
+        tls: ssl.SSLContext | None,
+        path: str,
+        headers: Mapping[str, str],
+        timeout: float,
+    ) -> AsyncWebSocket:
+        """Connect and shake hands, within `timeout` seconds; fails as `WebSocket.open` does."""
+        with translated_errors(address):
+            connection = await asyncio.wait_for(_open(address, tls, path, headers), timeout)
+        return cls(address, connection)
+
+    async def receive(self) -> str:
+        """The next text message; answers pings on the way.
+
+        Raises ConnectionLostError when the connection has ended and FrameError when the server
+        broke the protocol; the connection is to be closed then.
+        """
+        with translated_errors(self._address):
+            while True:
+                try:
+                    received = self._parser.next()
+                except FrameError as error:
+                    await self._say_goodbye(error.code)
+                    raise
+                if isinstance(received, Text):
+                    return received.text
+                if received is None:
+                    await self._read()
+                else:
+                    await self._answer(received)
+
+    async def send(self, text: str) -> None:
+        """Send a text message of less than 64 KiB."""
+        await self._send(frames.text_frame(text))
+
+    async def close(self) -> None:
+        """Say goodbye, wait a second for the server's goodbye, and free the connection."""
+        try:
+            with contextlib.suppress(OSError, asyncio.TimeoutError):
+                await asyncio.wait_for(self._part(), CLOSE_SECONDS)
+        finally:
+            await self._connection.close()
+
+    async def _part(self) -> None:
+        await self._say_goodbye(frames.NORMAL_CLOSURE)
+        while await self._connection.reader.read(65536):
+            pass
+
+    async def _say_goodbye(self, code: int) -> None:
+        if not self._said_goodbye:
+            self._said_goodbye = True
+            with contextlib.suppress(OSError):
+                await self._connection.send(frames.close_frame(code))
+
+    async def _read(self) -> None:
+        data = await self._connection.reader.read(65536)
+        if not data:
+            raise ConnectionLostError("the server ended the connection without a goodbye")
+        self.heard_at = time.monotonic()
+        self._parser.feed(data)
+
+    async def _send(self, data: bytes) -> None:
+        with translated_errors(self._address):
+            await asyncio.wait_for(self._connection.send(data), SEND_SECONDS)
+
+    async def _answer(self, received: Received) -> None:
+        if isinstance(received, Ping):
+            await self._send(frames.control_frame(frames.PONG, received.payload))
+        elif isinstance(received, Close):
+            await self._say_goodbye(received.code)
+            reason = f": {received.reason}" if received.reason else ""
+            words = f"the server said goodbye ({received.code}){reason}"
+            raise ConnectionLostError(words, received.code)
+
+
+async def _open(
+    address: ServerAddress, tls: ssl.SSLContext | None, path: str, headers: Mapping[str, str]
+) -> Connection:
+    connection = await Connection.open(address, tls)
+    try:
+        request, key = handshake_request(address, path, headers)
+        await connection.send(request)
+        status, fields = parse_head(await connection.head())
+        if status != 101:
+            raise response_error(status, await _refusal(connection.reader, fields))
+        check_upgrade(fields, key)
+    except BaseException:
+        connection.writer.close()
+        raise
+    return connection
+
+
+async def _refusal(reader: asyncio.StreamReader, fields: Message) -> bytes:
+    """The body of a refusal, for the server's words in it: as much as comes."""
+    length = fields.get("Content-Length", "0").strip()
+    wanted = min(int(length), LARGEST_HEAD) if length.isdecimal() else 0
+    try:
+        return await reader.readexactly(wanted)
+    except asyncio.IncompleteReadError as cut_off:
+        return cut_off.partial

@@ -1,0 +1,145 @@
+"""What is asked of the server for a prompt, and what its answers mean; without input or output."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import quote, urlencode
+
+from promptops.errors import (
+    ClientClosedError,
+    ForbiddenError,
+    NotFoundError,
+    PromptOpsError,
+    ServerError,
+    UnauthorizedError,
+    response_error,
+)
+from promptops.http import Response
+from promptops.memory import Known, Memory, Stamp
+from promptops.prompts import parse_json, parse_prompt
+from promptops.saved import Bundle, Disk
+
+logger = logging.getLogger("promptops")
+
+SERVER = "server"
+TRIES = 2
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 0.15
+EPOCH, REVISION = "x-promptops-epoch", "x-promptops-revision"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which prompts a client reads; the empty workspace is the one that the token means."""
+
+    namespace: str
+    workspace: str = ""
+
+
+class Fetches:
+    """The rules of a fetch: its request, its outcome, what is kept of it, and what is told.
+
+    `on_refused` is told of a token that is refused.
+    """
+
+    def __init__(
+        self,
+        memory: Memory,
+        place: Place,
+        disk: Disk | None,
+        bundle: Bundle | None,
+        on_refused: Callable[[PromptOpsError], object],
+    ) -> None:
+        self.memory = memory
+        self._place = place
+        self._disk = disk
+        self._bundle = bundle
+        self._on_refused = on_refused
+        # What the watch was told of and waits for: answers from before don't do.
+        self._wanted: dict[str, Stamp] = {}
+
+    def want(self, key: str, stamp: Stamp) -> None:
+        """From now on the answer has to be of this revision, or a later one."""
+        self._wanted[key] = stamp
+
+    def request(self, key: str) -> tuple[str, str | None]:
+        """Path and ETag to ask with."""
+        query = {"env": self._place.namespace, "full": "true"}
+        if self._place.workspace:
+            query["workspace"] = self._place.workspace
+        wanted = self._wanted.get(key)
+        if wanted is not None and wanted.revision is not None:
+            query |= {"min_revision": str(wanted.revision), "epoch": wanted.epoch or ""}
+        held = self.memory.held.get(key)
+        path = (
+            f"/api/sdk/prompts/{quote(key, safe='')}?{urlencode(query, quote_via=quote, safe='')}"
+        )
+        return path, held.etag if held else None
+
+    def take(self, key: str, response: Response) -> Known:
+        """What is held after this answer; raises what it means if it is no prompt."""
+        stamp, held = _stamp(response), self.memory.held.get(key)
+        self._check_not_stale(key, stamp, response.status)
+        if response.status == 304 and held is not None:
+            return self.memory.confirm(key, held, stamp, response.etag)
+        if response.status != 200:
+            raise response_error(response.status, response.body)
+        whole = parse_prompt(parse_json(response.body))
+        known = Known(whole, whole.drawn(), SERVER, stamp, time.monotonic(), response.etag)
+        kept = self.memory.keep(key, known)
+        if kept is known and self._disk is not None:
+            self._disk.write(key, known)
+        return kept
+
+    def fail(self, key: str, error: PromptOpsError) -> None:
+        """Draw the consequences of a fetch that has failed for good."""
+        if isinstance(error, ClientClosedError):
+            return
+        if isinstance(error, NotFoundError):
+            self.forget(key)
+            return
+        if isinstance(error, (UnauthorizedError, ForbiddenError)):
+            self._on_refused(error)
+        self.memory.fail(key, error, self._fallback(key))
+
+    def forget(self, key: str) -> None:
+        """There is no such prompt."""
+        self.memory.forget(key)
+        self._wanted.pop(key, None)
+        if self._disk is not None:
+            self._disk.remove(key)
+
+    def _fallback(self, key: str) -> Known | None:
+        if key in self.memory.held:
+            return None
+        found = self._disk.read(key) if self._disk is not None else None
+        if found is None and self._bundle is not None:
+            found = self._bundle.read(key)
+        return found
+
+    def _check_not_stale(self, key: str, stamp: Stamp, status: int) -> None:
+        if status not in {200, 304, 404}:
+            return
+        held = self.memory.held.get(key)
+        for newest in (self._wanted.get(key), held.stamp if held is not None else None):
+            if newest is not None and stamp.is_before(newest):
+                words = f"revision {stamp.revision} is too old, {newest.revision} is known"
+                raise ServerError(503, words)
+
+
+def pause_before_another(error: PromptOpsError, tried: int, deadline: float) -> float | None:
+    """How long to wait before the next try of a fetch, or None if that was the last."""
+    facts = (ClientClosedError, NotFoundError, UnauthorizedError, ForbiddenError)
+    pause = random.uniform(SHORTEST_PAUSE, LONGEST_PAUSE)  # noqa: S311 (spreads load)
+    if isinstance(error, facts) or tried >= TRIES or time.monotonic() + pause >= deadline:
+        return None
+    return pause
+
+
+def _stamp(response: Response) -> Stamp:
+    revision = response.headers.get(REVISION, "")
+    known = revision.isascii() and revision.isdecimal() and len(revision) < 20
+    return Stamp(int(revision) if known else None, response.headers.get(EPOCH))

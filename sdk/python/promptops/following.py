@@ -1,0 +1,260 @@
+"""What the server's messages ask for, and what is reported to it; without input or output."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from promptops.backoff import Backoff
+from promptops.errors import ForbiddenError, PromptOpsError, UnauthorizedError
+from promptops.fetching import Fetches
+from promptops.listeners import Event
+from promptops.memory import Known, Stamp
+
+logger = logging.getLogger("promptops")
+
+# The type of the event that stands for a change which a new connection brought to light.
+REFRESHED = "prompt.refreshed"
+DELETED = "prompt.deleted"
+TYPES = {"prompt.updated", "prompt.published", DELETED}
+
+# Servers of before greet nobody, and ping at least every 4 seconds.
+GREETING_SECONDS = 1.0
+SILENCE_SECONDS = 15.0
+SILENT_BEATS = 2.5
+
+HOLDING_SECONDS, APPLIED_SECONDS = 0.2, 0.1
+MOST_KEYS = 1000
+LONGEST_REPORT = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Due:
+    """A prompt that has to be fetched anew.
+
+    `first` is the revision of the oldest change that is not applied, 0 where all may be; `stamp`
+    the one that the answer has to be of. Without an `event` it is told only if it has changed.
+    """
+
+    key: str
+    first: int
+    stamp: Stamp
+    event: Event | None
+
+    @property
+    def is_deletion(self) -> bool:
+        """Whether the newest change took the prompt away."""
+        return self.event is not None and self.event.get("type") == DELETED
+
+    def is_worth_telling(self, before: Known | None, now: Known) -> bool:
+        """Whether listeners are told of what was fetched."""
+        return self.event is not None or before is None or before.whole.data != now.whole.data
+
+
+class Following:
+    """The place in the feed, the keys that are due in order, and the reports that are owed.
+
+    Used by the one thread or task that watches.
+    """
+
+    def __init__(self, fetches: Fetches, environment: str, wants_all: Callable[[], bool]) -> None:
+        self._fetches = fetches
+        self._memory = fetches.memory
+        self._environment = environment
+        self._wants_all = wants_all
+        self._epoch: str | None = None
+        # The newest revision that was told of, None while nothing is known of the feed.
+        self._told: int | None = None
+        self._due: dict[str, Due] = {}
+        self._not_before = 0.0
+        self._backoff = Backoff(initial=0.5, longest=10)
+        self._refused_backoff = Backoff(30, 300, shortest=10)
+        self.disconnected()
+
+    def disconnected(self) -> None:
+        """What belongs to a connection ends with it."""
+        self.silence = SILENCE_SECONDS
+        self._greeted = self._is_old_server = False
+        self._holding: frozenset[str] = frozenset()
+        self._holding_at = self._applied_at = 0.0
+        self._reported = -1
+
+    def connected(self) -> None:
+        """A connection stands; what was told and not applied is told again."""
+        self._told = self._applied()
+        self._greeting_until = time.monotonic() + GREETING_SECONDS
+
+    def position(self) -> dict[str, str]:
+        """The parameters of the next connection that say where to go on."""
+        applied = self._applied()
+        if applied is None or self._epoch is None:
+            return {"since": "0"}
+        return {"since": str(applied), "epoch": self._epoch}
+
+    def hear(self, text: str) -> None:
+        """Take a message of the server."""
+        try:
+            message = json.loads(text)
+        except (ValueError, RecursionError):
+            message = None
+        if not isinstance(message, dict):
+            logger.debug("ignored a message that is no object: %.200s", text)
+        elif message.get("type") == "hello":
+            self._hello(message)
+        elif self._greeted:
+            self._numbered(message)
+        else:
+            self._unnumbered(message)
+
+    def look_at_the_clock(self) -> None:
+        """A server that does not greet is one of before."""
+        waiting = not self._greeted and not self._is_old_server
+        if waiting and time.monotonic() >= self._greeting_until:
+            self._is_old_server = True
+            self._refresh_all(Stamp(None, None))
+            self._memory.watched()
+
+    def next_due(self) -> Due | None:
+        """What has to be fetched now, if anything has."""
+        if not self._due or time.monotonic() < self._not_before:
+            return None
+        return next(iter(self._due.values()))
+
+    def is_here(self, due: Due) -> Known | None:
+        """What is held, where the server need not be asked for it."""
+        held = self._memory.held.get(due.key)
+        known = held is not None and held.stamp.epoch == due.stamp.epoch is not None
+        return held if known and held and not held.stamp.is_before(due.stamp) else None
+
+    def done(self, due: Due) -> None:
+        """It is applied, unless more has come meanwhile."""
+        self._backoff.reset()
+        self._refused_backoff.reset()
+        if self._due.get(due.key) is due:
+            del self._due[due.key]
+
+    def failed(self, due: Due, error: PromptOpsError) -> None:
+        """It stays due, behind all others, for after a pause."""
+        refused = isinstance(error, (UnauthorizedError, ForbiddenError))
+        pause = (self._refused_backoff if refused else self._backoff).delay()
+        self._not_before = time.monotonic() + pause
+        self._due[due.key] = self._due.pop(due.key, due)
+        logger.warning("prompt %r was not refreshed, again in %.1f s: %s", due.key, pause, error)
+
+    def event_of(self, due: Due, known: Known) -> Event:
+        """What listeners are told of it."""
+        version = known.variant.fields["version"]
+        made = {"type": REFRESHED, "id": "", "env": self._environment, "version": version}
+        return due.event or {**made, "key": due.key}
+
+    def reports(self) -> list[str]:
+        """The messages that may be sent by now."""
+        now, due = time.monotonic(), []
+        held = self._held_keys()
+        if self._greeted and held != self._holding and now >= self._holding_at + HOLDING_SECONDS:
+            self._holding, self._holding_at = held, now
+            due.append(_holding(held))
+        applied = self._applied()
+        if self._owes(applied) and now >= self._applied_at + APPLIED_SECONDS:
+            self._reported, self._applied_at = applied or 0, now
+            due.append(json.dumps({"type": "applied", "revision": applied}))
+        return due
+
+    def seconds_to_next(self) -> float:
+        """When there is something to do without a message; infinite if there is not."""
+        times = [float("inf")]
+        if not self._greeted and not self._is_old_server:
+            times.append(self._greeting_until)
+        if self._due:
+            times.append(self._not_before)
+        if self._greeted and self._held_keys() != self._holding:
+            times.append(self._holding_at + HOLDING_SECONDS)
+        if self._owes(self._applied()):
+            times.append(self._applied_at + APPLIED_SECONDS)
+        return max(min(times) - time.monotonic(), 0.0)
+
+    def _held_keys(self) -> frozenset[str]:
+        return frozenset(self._memory.held)
+
+    def _owes(self, applied: int | None) -> bool:
+        return self._greeted and applied is not None and applied > self._reported
+
+    def _applied(self) -> int | None:
+        if self._told is None or not self._due:
+            return self._told
+        first = min(due.first for due in self._due.values())
+        return min(self._told, first - 1) if first > 0 else None
+
+    def _hello(self, message: dict[str, Any]) -> None:
+        epoch, beat = message.get("epoch"), message.get("heartbeat_seconds")
+        if not isinstance(epoch, str):
+            logger.debug("ignored a hello without an epoch")
+            return
+        if epoch != self._epoch:
+            # A resync follows, which says from where on the new feed is told.
+            self._epoch, self._told = epoch, None
+        if isinstance(beat, (int, float)) and 0 < beat < 1e6:
+            self.silence = SILENT_BEATS * beat
+        self._greeted, self._is_old_server = True, False
+        self._memory.end_pauses()
+        self._memory.watched()
+
+    def _numbered(self, message: dict[str, Any]) -> None:
+        kind, revision = message.get("type"), message.get("revision")
+        if type(revision) is not int:
+            return
+        if kind == "resync" and isinstance(message.get("epoch"), str):
+            self._epoch = message["epoch"]
+            self._resync(revision)
+        elif kind == "heartbeat":
+            self._heartbeat(revision)
+        elif kind in TYPES and _has_key(message):
+            self._changed(message, revision)
+
+    def _resync(self, revision: int) -> None:
+        self._due.clear()
+        self._told, self._reported = revision, -1
+        self._refresh_all(Stamp(revision, self._epoch))
+
+    def _heartbeat(self, revision: int) -> None:
+        if self._told is None:
+            self._resync(revision)
+            return
+        self._told = max(self._told, revision)
+        if not self._due:
+            self._memory.confirmed()
+
+    def _changed(self, event: Event, revision: int) -> None:
+        if self._told is not None:
+            if revision <= self._told:
+                return
+            self._told = revision
+        key = event["key"]
+        if key in self._memory.held or self._wants_all():
+            waiting = self._due.get(key)
+            first = waiting.first if waiting is not None else revision
+            self._due[key] = Due(key, first, Stamp(revision, self._epoch), event)
+
+    def _unnumbered(self, message: dict[str, Any]) -> None:
+        """Servers of before send an event without a revision for each change, of any type."""
+        if _has_key(message) and (message["key"] in self._memory.held or self._wants_all()):
+            self._due[message["key"]] = Due(message["key"], 0, Stamp(None, None), message)
+
+    def _refresh_all(self, stamp: Stamp) -> None:
+        for key in list(self._memory.held):
+            self._due.setdefault(key, Due(key, 0, stamp, None))
+
+
+def _has_key(message: dict[str, Any]) -> bool:
+    return isinstance(message.get("key"), str) and bool(message["key"])
+
+
+def _holding(keys: frozenset[str]) -> str:
+    report = json.dumps({"type": "holding", "keys": sorted(keys)})
+    if len(keys) > MOST_KEYS or len(report) > LONGEST_REPORT:
+        return json.dumps({"type": "holding", "keys": ["*"]})
+    return report

@@ -1,0 +1,72 @@
+"""What a program wants to be told."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, TypedDict
+
+from promptops.errors import PromptOpsError
+from promptops.prompts import Prompt
+
+logger = logging.getLogger("promptops")
+
+# As on the wire: type, id, key, env, version, revision.
+Event = dict[str, Any]
+
+
+class Update(TypedDict):
+    """What `on_update` is called with: a prompt's new copy, and the event that told of it."""
+
+    key: str
+    prompt: Prompt
+    event: Event
+
+
+OnUpdate = Callable[[Update], object]
+OnConnection = Callable[[], object]
+OnError = Callable[[PromptOpsError], object]
+
+
+class Listeners:
+    """Calls each of them; what one raises is logged, and is the others' business as little as ours.
+
+    Each `call` method answers what the listeners have answered, for those that are coroutines.
+    """
+
+    def __init__(self) -> None:
+        self.update: list[OnUpdate] = []
+        self.connect: list[OnConnection] = []
+        self.disconnect: list[OnConnection] = []
+        self.error: list[OnError] = []
+
+    def updated(self, prompt: Prompt, event: Event) -> list[Any]:
+        """A prompt has changed; each listener gets dicts of its own."""
+        return _call(
+            self.update,
+            "on_update",
+            lambda: ({"key": event["key"], "prompt": dict(prompt), "event": dict(event)},),
+        )
+
+    def connected(self) -> list[Any]:
+        """The watch's connection stands."""
+        return _call(self.connect, "on_connect", tuple)
+
+    def disconnected(self) -> list[Any]:
+        """The watch's connection is lost."""
+        return _call(self.disconnect, "on_disconnect", tuple)
+
+    def refused(self, error: PromptOpsError) -> list[Any]:
+        """The token is refused."""
+        return _call(self.error, "on_error", lambda: (error,))
+
+
+def _call(listeners: list[Any], name: str, arguments: Callable[[], tuple[Any, ...]]) -> list[Any]:
+    answered = []
+    for listener in tuple(listeners):
+        try:
+            answered.append(listener(*arguments()))
+        # The program's own fault, which must not end its hot reload.
+        except Exception:  # noqa: PERF203 (one listener's fault is not the next one's)
+            logger.exception("%s failed", name)
+    return answered

@@ -1,0 +1,158 @@
+"""What a client knows of each prompt: the copies that it holds, and the failures to get one."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from promptops.errors import PromptOpsError
+from promptops.prompts import Prompt, Variant, Whole
+
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """When an answer is of; without a revision, of a server that has none."""
+
+    revision: int | None
+    epoch: str | None
+
+    def is_before(self, other: Stamp) -> bool:
+        """Whether it is older; revisions of two epochs say nothing of each other."""
+        if self.revision is None or other.revision is None or self.epoch != other.epoch:
+            return False
+        return self.revision < other.revision
+
+
+@dataclass(frozen=True)
+class Known:
+    """A copy of a prompt, with the variant that was drawn when it came.
+
+    `confirmed_at`, in seconds of ``time.monotonic``, is when the server last said that this is the
+    prompt, None where nobody knows. `revision` is None in a bundle.
+    """
+
+    whole: Whole
+    variant: Variant
+    source: str
+    stamp: Stamp
+    confirmed_at: float | None
+    etag: str | None = None
+
+    def __post_init__(self) -> None:
+        # What is rendered without a subject, found without a detour.
+        object.__setattr__(self, "render", self.variant.template.render)
+
+    render: Callable[..., str] = field(init=False, repr=False, compare=False)
+
+    def variant_for(self, subject: str | None) -> Variant:
+        """What this subject gets, or one without."""
+        return self.variant if subject is None else self.whole.of(subject)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why the server's copy could not be got, what is answered instead, and until when."""
+
+    error: PromptOpsError
+    fallback: Known | None
+    until: float
+
+
+class Memory:
+    """Shared by all threads: each method makes one change of one dict, and none waits.
+
+    What is held has to be asked for again once it is `max_age` seconds old, but not while
+    `is_watched`: then a watch keeps it up to date.
+    """
+
+    def __init__(self, max_age: float) -> None:
+        self.held: dict[str, Known] = {}
+        self.failures: dict[str, Failure] = {}
+        self.is_watched = False
+        self._max_age = max_age
+        self._confirmed_at = 0.0
+        self._pauses: dict[str, float] = {}
+
+    def is_fresh(self, known: Known) -> bool:
+        """Whether it need not be asked for again."""
+        if self.is_watched:
+            return True
+        confirmed_at = max(known.confirmed_at or 0.0, self._confirmed_at)
+        return time.monotonic() < confirmed_at + self._max_age
+
+    def prompt(self, known: Known) -> Prompt:
+        """What listeners are told, just after it was fetched."""
+        age = self.age(known, time.monotonic())
+        return known.variant.prompt("server", known.stamp.revision, age)
+
+    def age(self, known: Known, now: float) -> float | None:
+        """Seconds since the server last confirmed it."""
+        if known.confirmed_at is None:
+            return None
+        held = self.held.get(known.whole.served.fields["key"]) is known
+        confirmed_at = max(known.confirmed_at, self._confirmed_at if held else 0.0)
+        return max(now - confirmed_at, 0.0)
+
+    def keep(self, key: str, known: Known) -> Known:
+        """Hold it, unless what is held is newer; answers what is held."""
+        held = self.held.get(key)
+        if held is not None and known.stamp.is_before(held.stamp):
+            return held
+        self.held[key] = known
+        self._succeeded(key)
+        return known
+
+    def confirm(self, key: str, known: Known, stamp: Stamp, etag: str | None) -> Known:
+        """The server says that it still is what is held."""
+        newest = known.stamp if stamp.is_before(known.stamp) or not stamp.epoch else stamp
+        confirmed = replace(
+            known, confirmed_at=time.monotonic(), stamp=newest, etag=etag or known.etag
+        )
+        return self.keep(key, confirmed)
+
+    def forget(self, key: str) -> None:
+        """The server says that there is no such prompt."""
+        self.held.pop(key, None)
+        self._succeeded(key)
+
+    def fail(self, key: str, error: PromptOpsError, fallback: Known | None) -> Failure:
+        """The server is left in peace for a pause, which grows while there is nothing to serve."""
+        pause = FIRST_PAUSE
+        if key not in self.held:
+            ceiling = self._pauses.get(key, FIRST_PAUSE)
+            self._pauses[key] = min(ceiling * 2, LONGEST_PAUSE)
+            # Half of it at least: what is answered meanwhile must not ask at once.
+            pause = random.uniform(ceiling / 2, ceiling)  # noqa: S311 (spreads load)
+        failure = Failure(error, fallback, time.monotonic() + pause)
+        self.failures[key] = failure
+        return failure
+
+    def paused(self, key: str) -> Failure | None:
+        """The last failure, while the pause after it lasts."""
+        failure = self.failures.get(key)
+        return failure if failure is not None and time.monotonic() < failure.until else None
+
+    def end_pauses(self) -> None:
+        """The server is there again."""
+        self.failures.clear()
+        self._pauses.clear()
+
+    def watched(self) -> None:
+        """A watch keeps all that is held up to date from now on."""
+        self.is_watched = True
+
+    def confirmed(self) -> None:
+        """The server has said that nothing else has changed."""
+        self._confirmed_at = time.monotonic()
+
+    def unwatched(self) -> None:
+        """The watch has ended: what is held ages."""
+        self.is_watched = False
+
+    def _succeeded(self, key: str) -> None:
+        self.failures.pop(key, None)
+        self._pauses.pop(key, None)

@@ -1,0 +1,3 @@
+"""The version of this SDK, which the server shows in its list of live clients."""
+
+VERSION = "0.1.0"

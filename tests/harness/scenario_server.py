@@ -1,0 +1,201 @@
+"""The platform as an SDK sees it, played from a scenario of `sdk/conformance/scenarios`.
+
+It keeps a small feed of its own, so that what a healthy platform does need not be written into
+each scenario, and does wrong whatever a step asks for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import struct
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from harness.sdk_server import (
+    CLOSE,
+    DEADLINE,
+    PING,
+    PONG,
+    TEXT,
+    Answer,
+    SdkServer,
+    Watcher,
+    conditional,
+    frame,
+    key_in,
+)
+
+SNAPSHOT = "snapshot"
+
+
+class ScenarioServer(SdkServer):
+    """Prompts with a feed of changes; every request, watcher and message of a client is noted."""
+
+    def __init__(self) -> None:
+        self.epoch = "epoch-1"
+        self.revision = 1
+        self.told: list[dict[str, Any]] = []
+        self.scripts: dict[str, deque[dict[str, Any]]] = {}
+        self.always: dict[str, dict[str, Any]] = {}
+        self.released = threading.Event()
+        # How connections are greeted: `status`, `hello` (false: none), `resync` (true: always).
+        self.watching: dict[str, Any] = {}
+        self.messages: list[dict[str, Any]] = []
+        self.news = threading.Condition()
+        super().__init__()
+        self.token = "t"
+
+    def start(self) -> None:
+        super().start()
+        self.runs = True
+
+    def stop(self) -> None:
+        """Also when it is stopped already."""
+        if self.runs:
+            self.runs = False
+            super().stop()
+
+    def publish(self, prompt: dict[str, Any] | None, event: dict[str, Any], *, tell: bool) -> None:
+        """Serve this from now on under the event's key (None: no longer), as a new revision."""
+        self.revision += 1
+        if prompt is None:
+            self.prompts.pop(event["key"], None)
+        else:
+            self.prompts[event["key"]] = prompt
+        numbered = {"id": f"id-{event['key']}", "env": "prod", **event, "revision": self.revision}
+        self.told.append(numbered)
+        if tell:
+            self.send_text(json.dumps(numbered))
+
+    def send_text(self, text: str) -> None:
+        """To the newest watcher, if it is still there."""
+        if self.watchers:
+            with contextlib.suppress(OSError):
+                self.watchers[-1].send(frame(TEXT, text.encode("utf-8", "surrogatepass")))
+
+    def hang_up(self, code: int | None) -> None:
+        """End the newest watcher's connection, with a closing frame if it has a code."""
+        watcher = self.watchers[-1]
+        if code is None:
+            watcher.drop()
+        else:
+            watcher.send(frame(CLOSE, struct.pack("!H", code)))
+
+    def wait_for(self, condition: Callable[[], bool], seconds: float) -> bool:
+        """Whether the condition came true in time; it is tried after each request and message."""
+        with self.news:
+            return self.news.wait_for(condition, seconds)
+
+    def fetches(self, key: str) -> int:
+        """How often the prompt was asked for."""
+        return len(self.fetched(key))
+
+    def fetched(self, key: str) -> list[dict[str, Any]]:
+        """Each fetch of the prompt: `query` and `headers`."""
+        return [
+            {"query": query_of(request.path), "headers": request.headers}
+            for request in list(self.requests)
+            if key_in(request.path) == key
+        ]
+
+    def answer(self, path: str, headers: dict[str, str]) -> Answer:
+        with self.news:
+            self.news.notify_all()
+        key = key_in(path)
+        script = self._next_script(key)
+        if script is not None:
+            return self._scripted(script, key, headers)
+        if headers.get("authorization") != f"Bearer {self.token}":
+            return Answer(401, b'{"error":"unauthorized"}')
+        query = query_of(path)
+        asked = int(query.get("min_revision") or 0)
+        if query.get("epoch", self.epoch) == self.epoch and asked > self.revision:
+            return Answer(503, b'{"error":"not there yet"}', {"Retry-After": "1"})
+        if key != SNAPSHOT:
+            return self._prompt(key, headers)
+        prompts = [self.prompts[each] for each in sorted(self.prompts)]
+        whole = {"epoch": self.epoch, "revision": self.revision, "env": "prod", "prompts": prompts}
+        return self._found(whole, headers)
+
+    def follow(self, watcher: Watcher) -> None:
+        with contextlib.suppress(OSError, EOFError):
+            self.messages = []
+            self._greet(watcher)
+            while self._heard(watcher, *watcher.receive()):
+                pass
+        watcher.ended.set()
+
+    def _next_script(self, key: str) -> dict[str, Any] | None:
+        waiting = self.scripts.get(key)
+        return waiting.popleft() if waiting else self.always.get(key)
+
+    def _scripted(self, script: dict[str, Any], key: str, headers: dict[str, str]) -> Answer:
+        # Decided before the wait, as by a server that reads and is then slow to answer.
+        answer = self._decided(script, key, headers)
+        if script.get("hang"):
+            self.released.wait(DEADLINE)
+        if "delay" in script:
+            threading.Event().wait(script["delay"])
+        return answer
+
+    def _decided(self, script: dict[str, Any], key: str, headers: dict[str, str]) -> Answer:
+        if script.get("hang_up"):
+            return Answer(0, hang_up=True)
+        if "status" not in script:
+            return self._prompt(key, headers)
+        answered = dict(script.get("headers") or {})
+        if "prompt" in script:
+            body = json.dumps(script["prompt"])
+            answered |= _stamp(
+                script.get("epoch", self.epoch), script.get("revision", self.revision)
+            )
+        else:
+            body = script.get("body", '{"error":"as the scenario says"}')
+        return Answer(script["status"], (body * script.get("repeat", 1)).encode(), answered)
+
+    def _prompt(self, key: str, headers: dict[str, str]) -> Answer:
+        if key not in self.prompts:
+            return Answer(404, b'{"error":"no such prompt"}')
+        return self._found(self.prompts[key], headers)
+
+    def _found(self, found: dict[str, Any], headers: dict[str, str]) -> Answer:
+        stamp = _stamp(self.epoch, self.revision)
+        return conditional(headers, json.dumps(found).encode(), **stamp)
+
+    def _greet(self, watcher: Watcher) -> None:
+        if self.watching.get("hello") is False:
+            return
+        here = {"epoch": self.epoch, "revision": self.revision}
+        beat = self.watching.get("heartbeat_seconds", 10)
+        watcher.tell({"type": "hello", **here, "heartbeat_seconds": beat})
+        if self.watching.get("resync") or watcher.query.get("epoch") != self.epoch:
+            watcher.tell({"type": "resync", **here})
+            return
+        for told in self.told:
+            if told["revision"] > int(watcher.query["since"]):
+                watcher.tell(told)
+
+    def _heard(self, watcher: Watcher, opcode: int, payload: bytes) -> bool:
+        if opcode == PING:
+            watcher.send(frame(PONG, payload))
+        elif opcode == CLOSE:
+            watcher.send(frame(CLOSE, payload[:2]))
+            return False
+        elif opcode == TEXT:
+            with self.news:
+                self.messages.append(json.loads(payload))
+                self.news.notify_all()
+        return True
+
+
+def query_of(path: str) -> dict[str, str]:
+    """The parameters of a request."""
+    return {name: values[-1] for name, values in parse_qs(urlsplit(path).query).items()}
+
+
+def _stamp(epoch: str, revision: int) -> dict[str, str]:
+    return {"x-promptops-revision": str(revision), "x-promptops-epoch": epoch}

@@ -1,0 +1,119 @@
+"""The driver of each SDK: a program that does with its SDK what it reads, a JSON line at a time."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+SDK = Path(__file__).parents[2] / "sdk"
+JAVA_CLASSES = [SDK / "java" / "target" / folder for folder in ("classes", "test-classes")]
+# A driver has this long for a line: commands of the scenarios take some seconds at most.
+ANSWER_SECONDS = 30.0
+
+COMMANDS = {
+    "python": [sys.executable, "-P", str(SDK / "python" / "conformance" / "driver.py")],
+    "python-async": [
+        sys.executable,
+        "-P",
+        str(SDK / "python" / "conformance" / "driver.py"),
+        "--async",
+    ],
+    "node": ["node", str(SDK / "node" / "conformance" / "driver.mjs")],
+    "java": [
+        "java",
+        "-XX:TieredStopAtLevel=1",
+        "-cp",
+        os.pathsep.join(map(str, JAVA_CLASSES)),
+        "io.promptops.conformance.Driver",
+    ],
+}
+# What has to be there for a driver to run, beside its interpreter.
+NEEDED = {
+    "python": SDK / "python" / "conformance" / "driver.py",
+    "python-async": SDK / "python" / "conformance" / "driver.py",
+    "node": SDK / "node" / "node_modules" / "ws",
+    "java": JAVA_CLASSES[1] / "io" / "promptops" / "conformance" / "Driver.class",
+}
+
+
+def missing(name: str) -> str | None:
+    """Why this driver can't run here, or None if it can."""
+    if shutil.which(COMMANDS[name][0]) is None:
+        return f"{COMMANDS[name][0]} is not installed"
+    needed = NEEDED[name]
+    return None if needed.exists() else f"{needed.relative_to(SDK.parent)} is not there: build it"
+
+
+class Driver:
+    """A driver's process; used by one thread."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self._lines: queue.Queue[str | None] = queue.Queue()
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def begin(self, command: dict[str, Any]) -> None:
+        """Send a command and don't wait for its answer."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(command) + "\n")
+        self._process.stdin.flush()
+
+    def end(self, seconds: float = ANSWER_SECONDS) -> dict[str, Any]:
+        """The answer to the oldest command without one."""
+        try:
+            line = self._lines.get(timeout=seconds)
+        except queue.Empty:
+            raise AssertionError(f"the driver did not answer within {seconds:.0f} s") from None
+        assert line is not None, f"the driver ended with {self._process.wait(10)}"
+        answer = json.loads(line)
+        assert isinstance(answer, dict), line
+        return answer
+
+    def ask(self, command: dict[str, Any]) -> dict[str, Any]:
+        """The answer to a command."""
+        self.begin(command)
+        return self.end()
+
+    def join(self) -> None:
+        """Until all its output is read."""
+        self._reader.join(10)
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._lines.put(line)
+        self._lines.put(None)
+
+
+@contextmanager
+def running_driver(name: str) -> Iterator[Driver]:
+    """The driver's process; it has to end by itself, with 0, at the end of its input."""
+    env = {**os.environ, "PYTHONPATH": str(SDK / "python")}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        COMMANDS[name], env=env, stdin=pipe, stdout=pipe, text=True, encoding="utf-8"
+    ) as process:
+        assert process.stdin is not None
+        driver = Driver(process)
+        try:
+            yield driver
+        finally:
+            process.stdin.close()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+            finally:
+                driver.join()
+    assert process.returncode == 0
