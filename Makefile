@@ -6,7 +6,7 @@ PIP := $(BIN)/pip --disable-pip-version-check
 SDK := sdk/python/promptops
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-java test-all lint types bench chaos lock openapi openapi-baseline prefect-template clean
+.PHONY: help up test test-node test-java test-all lint types bench chaos lock openapi openapi-baseline prefect-template clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -14,8 +14,11 @@ help: ## Show this list
 up: .venv/.runtime ## Start the platform on :8080 and Prefect on 127.0.0.1:4200
 	@exec $(BIN)/promptops up
 
-test: lint types test-java ## Lint, types, import rules, unit, integration and end-to-end tests
+test: lint types test-node test-java ## Lint, types, import rules, and the tests of everything
 	$(BIN)/pytest -q
+
+test-node: ## The Node SDK's types and tests
+	cd sdk/node && npm ci --no-audit --no-fund --silent && npm test
 
 test-java: ## The Java SDK's tests
 	mvn --batch-mode --no-transfer-progress --file sdk/java/pom.xml test
@@ -30,7 +33,7 @@ types: .venv/.development
 	$(BIN)/mypy
 	$(BIN)/mypy --config-file sdk/python/pyproject.toml $(SDK)
 
-bench: .venv/.development ## Benchmarks, each with its ratio to a baseline of the same run
+bench: .venv/.bench ## Benchmarks, each with its ratio to a baseline of the same run
 	$(BIN)/python -P tests/bench/run.py
 
 chaos: .venv/.development ## Long trials of faults
@@ -41,6 +44,8 @@ lock: .venv/bin/python ## Resolve the dependencies anew
 	$(BIN)/uv pip compile --quiet --upgrade $(COMPILE) --extra build -o requirements.lock
 	$(BIN)/uv pip compile --quiet $(COMPILE) --extra build --extra dev -c requirements.lock \
 		-o requirements-dev.lock
+	$(BIN)/uv pip compile --quiet $(COMPILE) --extra build --extra dev --extra bench \
+		-c requirements-dev.lock -o requirements-bench.lock
 
 openapi: .venv/.runtime ## Write docs/openapi.json anew
 	$(BIN)/promptops openapi > docs/openapi.json.new
@@ -53,7 +58,8 @@ prefect-template: .venv/.development ## Make the embedded Prefect server's empty
 	$(BIN)/python -m promptops_flows.prefect_server.template
 
 clean: ## Remove everything that make has made, but no data
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist sdk/java/target
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	rm -rf sdk/node/node_modules sdk/node/dist sdk/node/build sdk/java/target
 
 COMPILE := pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-strip-extras
@@ -71,4 +77,8 @@ COMPILE := pyproject.toml --universal --python-version 3.11 --generate-hashes \
 
 .venv/.development: .venv/.runtime requirements-dev.lock
 	$(PIP) install --quiet --no-deps --require-hashes -r requirements-dev.lock
+	@touch $@
+
+.venv/.bench: .venv/.development requirements-bench.lock
+	$(PIP) install --quiet --no-deps --require-hashes -r requirements-bench.lock
 	@touch $@

@@ -1,0 +1,52 @@
+// Which variant of a rollout a subject gets; `sdk/conformance/bucketing.json` has the cases.
+
+/** The weights of a rollout's variants add up to this. */
+export const BASIS_POINTS = 10_000;
+
+/** 0 to 9999, always the same for one salt and subject; TypeError for text that has no UTF-8. */
+export function bucketOf(salt: string, subject: string): number {
+  const hashed = `${salt}:${subject}`;
+  if (/\p{Surrogate}/u.test(hashed)) {
+    throw new TypeError("a subject with a lone surrogate is no text: it has no UTF-8");
+  }
+  // The product needs 46 bits, which a double holds exactly.
+  return Math.floor((murmur3(Buffer.from(hashed, "utf8")) * BASIS_POINTS) / 2 ** 32);
+}
+
+/** A bucket for a call without a subject. */
+export function drawnBucket(): number {
+  return Math.floor(Math.random() * BASIS_POINTS);
+}
+
+/** Which of the consecutive ranges with these weights the bucket lies in. */
+export function rangeOf(weights: readonly number[], bucket: number): number {
+  let end = 0;
+  return weights.findIndex((weight) => bucket < (end += weight));
+}
+
+/** MurmurHash3 x86, 32 bit, seed 0 (Austin Appleby, public domain); unsigned. */
+export function murmur3(bytes: Buffer): number {
+  const whole = bytes.length - (bytes.length % 4);
+  let hash = 0;
+  for (let at = 0; at < whole; at += 4) {
+    hash ^= scrambled(bytes.readInt32LE(at));
+    hash = (Math.imul(rotated(hash, 13), 5) + 0xe6546b64) | 0;
+  }
+  if (whole < bytes.length) hash ^= scrambled(bytes.readUIntLE(whole, bytes.length - whole));
+  return finished(hash ^ bytes.length);
+}
+
+function scrambled(block: number): number {
+  return Math.imul(rotated(Math.imul(block, 0xcc9e2d51), 15), 0x1b873593);
+}
+
+function rotated(value: number, bits: number): number {
+  return (value << bits) | (value >>> (32 - bits));
+}
+
+function finished(mixed: number): number {
+  let hash = mixed;
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}

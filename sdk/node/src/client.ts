@@ -1,0 +1,157 @@
+import { ServerAddress, type TlsOptions } from "./address.js";
+import { Bundle } from "./bundle.js";
+import { Disk } from "./disk.js";
+import { ClientClosedError, PromptOpsError } from "./errors.js";
+import { Fetching, type Place } from "./fetching.js";
+import { Following } from "./following.js";
+import { HttpClient } from "./http.js";
+import { type EventName, type Listener, Listeners } from "./listeners.js";
+import { Memory } from "./memory.js";
+import { defaultPrompt, type Prompt, type PromptMessage, renderMessages } from "./prompts.js";
+import type { GetOptions, Prompts, RenderOptions } from "./surface.js";
+import { Store } from "./store.js";
+import { renderTemplate, type Variables } from "./templates.js";
+import { Warnings } from "./warnings.js";
+import { Watch } from "./watch.js";
+
+/** How a client is made; all may be left out. */
+export interface ClientOptions {
+  /** The server's address; `http://127.0.0.1:8080` unless given. */
+  server?: string | undefined;
+  /** The environment to read from; `prod` unless given. */
+  namespace?: string | undefined;
+  /** An API key, session token or the server's static token; its development token unless given. */
+  token?: string | undefined;
+  /** What the server's list of live clients shows. */
+  appName?: string | undefined;
+  /** The id or slug of the workspace to read from; the one that the token means unless given. */
+  workspace?: string | undefined;
+  /** For a fetch as a whole, in milliseconds; 10,000 unless given. */
+  timeout?: number | undefined;
+  /**
+   * While no watch keeps them up to date, copies older than this are refreshed in the background;
+   * in milliseconds, 60,000 unless given.
+   */
+  maxAge?: number | undefined;
+  /** A folder for the last known good copies, for when the server can't answer. */
+  cacheDir?: string | undefined;
+  /** A file with an answer of `/api/sdk/snapshot`, for when there is no other copy. */
+  bundle?: string | undefined;
+  /** Certificates and keys, for an https server. */
+  tls?: TlsOptions | undefined;
+}
+
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+/**
+ * Fetches prompts from a PromptOps server, holds them in memory and keeps them up to date. Share one
+ * in the whole program, and close it at the end.
+ */
+export class PromptOpsClient implements Prompts {
+  readonly #place: Place;
+  readonly #address: ServerAddress;
+  readonly #app: string;
+  readonly #timeout: number;
+  readonly #http: HttpClient;
+  readonly #store: Store;
+  readonly #listeners = new Listeners();
+  readonly #following: Following;
+  #watch: Watch | null = null;
+  #closing: Promise<void> | null = null;
+
+  /** Asks nothing of the server yet. TypeError for an option that can't be right. */
+  constructor(options: ClientOptions = {}) {
+    const { server = "http://127.0.0.1:8080", token = "promptops-dev-token" } = options;
+    const { namespace = "prod", workspace = "", appName = "", timeout = 10_000, maxAge = 60_000 } = options;
+    const warnings = new Warnings();
+    const memory = new Memory();
+    this.#place = { namespace, workspace };
+    this.#app = appName;
+    this.#timeout = checked("timeout", timeout, 1);
+    this.#address = new ServerAddress(server, token, options.tls);
+    this.#http = new HttpClient(this.#address);
+    this.#store = new Store(
+      new Fetching(this.#http, this.#address, this.#place, memory, timeout),
+      memory,
+      options.cacheDir === undefined
+        ? null
+        : new Disk(options.cacheDir, this.#address.url, workspace, namespace, warnings),
+      options.bundle === undefined ? null : new Bundle(options.bundle, namespace, warnings),
+      { timeout, maxAge: checked("maxAge", maxAge, 0) },
+    );
+    this.#following = new Following(this.#store, this.#listeners, namespace);
+    this.#store.observe(this.#following);
+  }
+
+  async getPrompt(key: string, options: GetOptions = {}): Promise<Prompt> {
+    checkKey(key);
+    try {
+      return await this.#store.get(key, options.subject ?? undefined, options.refresh ?? false);
+    } catch (error) {
+      if (options.default === undefined || !(error instanceof PromptOpsError)) throw error;
+      return defaultPrompt(key, this.#place.namespace, options.default);
+    }
+  }
+
+  async render(key: string, variables?: Variables | null, options: RenderOptions = {}): Promise<string> {
+    const { strict = false, ...asked } = options;
+    return renderTemplate((await this.getPrompt(key, asked)).content, variables, { strict });
+  }
+
+  async renderMessages(
+    key: string,
+    variables?: Variables | null,
+    options: RenderOptions = {},
+  ): Promise<PromptMessage[]> {
+    const { strict = false, ...asked } = options;
+    return renderMessages(await this.getPrompt(key, asked), variables, strict);
+  }
+
+  renderTemplate(template: string, variables?: Variables | null, options?: { strict?: boolean }): string {
+    return renderTemplate(template, variables, options);
+  }
+
+  async watch(): Promise<void> {
+    if (this.#closing) throw new ClientClosedError();
+    this.#watch ??= new Watch(this.#address, this.#place, this.#app, this.#following, this.#timeout);
+    await this.#watch.tried();
+  }
+
+  on<Name extends EventName>(event: Name, listener: Listener<Name>): this {
+    this.#listeners.add(event, listener);
+    return this;
+  }
+
+  once<Name extends EventName>(event: Name, listener: Listener<Name>): this {
+    this.#listeners.addOnce(event, listener);
+    return this;
+  }
+
+  off<Name extends EventName>(event: Name, listener: Listener<Name>): this {
+    this.#listeners.remove(event, listener);
+    return this;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#http.close();
+    await Promise.all([this.#watch?.close(), this.#store.close()]);
+  }
+}
+
+function checkKey(key: string): void {
+  if (typeof key !== "string" || key === "" || /\p{Surrogate}/u.test(key)) {
+    throw new TypeError("a prompt's key must be text, and not empty");
+  }
+}
+
+function checked(name: string, milliseconds: number, least: number): number {
+  if (!(milliseconds >= least) || (name === "timeout" && milliseconds > LONGEST_TIMER)) {
+    throw new TypeError(`${name} must be milliseconds, ${least} or more, not ${milliseconds}`);
+  }
+  return milliseconds;
+}

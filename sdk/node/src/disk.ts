@@ -1,0 +1,112 @@
+import { createHash, randomBytes } from "node:crypto";
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import path from "node:path";
+
+import { isObject, parseJson, parsePrompt, type Whole } from "./prompts.js";
+import { revisionIn, type Stamp } from "./revisions.js";
+import { type Warnings, wordsOf } from "./warnings.js";
+
+/** A copy from a file. */
+export interface Saved {
+  readonly whole: Whole;
+  readonly stamp: Stamp;
+  /** In milliseconds since 1970; null where the file does not say. */
+  readonly savedAt: number | null;
+}
+
+/**
+ * The last known good copies, a file for each; all clients of PromptOps read each other's. A folder
+ * that can't be used is warned of, once, and changes nothing else.
+ */
+export class Disk {
+  // What is done to a file is done in order.
+  readonly #doing = new Map<string, Promise<void>>();
+
+  constructor(
+    private readonly folder: string,
+    private readonly server: string,
+    private readonly workspace: string,
+    private readonly environment: string,
+    private readonly warnings: Warnings,
+  ) {}
+
+  write(key: string, whole: Whole, stamp: Stamp): Promise<void> {
+    return this.#inOrder(key, async (file) => {
+      const prompt = whole.text;
+      const head = { sha256: sha256(prompt), saved_at: new Date().toISOString(), ...stamp };
+      const content = `${JSON.stringify(head, ["sha256", "saved_at", "epoch", "revision"]).slice(0, -1)},"prompt":${prompt}}`;
+      const temporary = path.join(this.folder, `.${randomBytes(8).toString("hex")}.tmp`);
+      await mkdir(this.folder, { recursive: true, mode: 0o700 });
+      try {
+        await writeFile(temporary, content, { mode: 0o600, flag: "wx" });
+        await rename(temporary, file);
+      } catch (error) {
+        await rm(temporary, { force: true });
+        throw error;
+      }
+    });
+  }
+
+  /** There is no such prompt any more. */
+  remove(key: string): Promise<void> {
+    return this.#inOrder(key, (file) => rm(file, { force: true }));
+  }
+
+  /** Null if there is none that is whole and right. */
+  async read(key: string): Promise<Saved | null> {
+    await this.#doing.get(key);
+    try {
+      return savedIn(new TextDecoder("utf-8", { fatal: true }).decode(await readFile(this.#file(key))));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") {
+        this.warnings.warn(`disk ${key}`, `passed over the copy of prompt '${key}' on disk: ${wordsOf(error)}`);
+      }
+      return null;
+    }
+  }
+
+  /** All that was begun is done. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#doing.values());
+  }
+
+  #inOrder(key: string, action: (file: string) => Promise<void>): Promise<void> {
+    const done = (this.#doing.get(key) ?? Promise.resolve())
+      .then(() => action(this.#file(key)))
+      .catch((error: unknown) => {
+        this.warnings.warn("disk", `copies can't be kept in ${this.folder}: ${wordsOf(error)}`);
+      })
+      .finally(() => {
+        if (this.#doing.get(key) === done) this.#doing.delete(key);
+      });
+    this.#doing.set(key, done);
+    return done;
+  }
+
+  #file(key: string): string {
+    const name = [this.server, this.workspace, this.environment, key].join("\n");
+    return path.join(this.folder, `${sha256(name)}.json`);
+  }
+}
+
+function savedIn(text: string): Saved {
+  const head = /^\s*\{[^{}]*?"prompt"\s*:\s*/.exec(text);
+  const end = text.lastIndexOf("}", text.lastIndexOf("}") - 1);
+  const data = parseJson(text);
+  if (head === null || !isObject(data)) throw new Error("it is not a saved prompt");
+  const prompt = text.slice(head[0].length, end + 1);
+  if (sha256(prompt) !== data["sha256"]) throw new Error("it is not what was written");
+  const at = typeof data["saved_at"] === "string" ? Date.parse(data["saved_at"]) : NaN;
+  return {
+    whole: parsePrompt(data["prompt"], prompt),
+    stamp: {
+      revision: revisionIn(data["revision"]),
+      epoch: typeof data["epoch"] === "string" ? data["epoch"] : null,
+    },
+    savedAt: Number.isNaN(at) ? null : at,
+  };
+}
+
+function sha256(text: string): string {
+  return createHash("sha256").update(text, "utf8").digest("hex");
+}

@@ -1,0 +1,248 @@
+import type { WebSocket } from "ws";
+
+import { Backoff } from "./backoff.js";
+import { isRefusal, NotFoundError, type PromptOpsError } from "./errors.js";
+import type { ChangeEvent, Listeners } from "./listeners.js";
+import type { Held } from "./memory.js";
+import { DELETED, type Message } from "./messages.js";
+import { type Due, Progress } from "./progress.js";
+import { Reports } from "./reports.js";
+import { isBefore, reaches, type Stamp, UNKNOWN } from "./revisions.js";
+import type { Observer, Store } from "./store.js";
+
+/** The type of the event for a change that no event of the server told of. */
+const REFRESHED = "prompt.refreshed";
+const MOST_REFETCHES = 8;
+
+/** Keeps what is held up to date with what the server tells. */
+export class Following implements Observer {
+  readonly #progress = new Progress();
+  readonly #reports: Reports;
+  // The keys that can be refetched now, in order.
+  readonly #ready = new Set<string>();
+  readonly #running = new Set<string>();
+  readonly #waiting = new Map<string, NodeJS.Timeout>();
+  readonly #toldOf = new Map<string, Stamp>();
+  readonly #backoff = Backoff.reconnecting();
+  readonly #refusedBackoff = Backoff.refused();
+  #isWatching = false;
+  #isConnected = false;
+
+  constructor(
+    private readonly store: Store,
+    private readonly listeners: Listeners,
+    private readonly environment: string,
+  ) {
+    this.#reports = new Reports(
+      () => store.heldKeys(),
+      () => this.#progress.applied,
+    );
+  }
+
+  get position(): { since: string; epoch: string | undefined } {
+    return this.#progress.position;
+  }
+
+  /** From now on changes are told to listeners. */
+  begin(): void {
+    this.#isWatching = true;
+  }
+
+  connected(epoch: string, socket: WebSocket): void {
+    this.#progress.greeted(epoch);
+    this.#reports.connected(socket);
+    this.#stands();
+  }
+
+  /** To a server of before, which can't tell what was missed and wants no reports. */
+  connectedUngreeted(): void {
+    this.#stands();
+    for (const key of this.store.concernedKeys()) this.#makeDue(key, UNKNOWN, null);
+  }
+
+  disconnected(): void {
+    if (!this.#isConnected) return;
+    this.#isConnected = false;
+    this.#progress.disconnected();
+    this.#reports.disconnected();
+    this.#ready.clear();
+    for (const timer of this.#waiting.values()) clearTimeout(timer);
+    this.#waiting.clear();
+    this.listeners.tell("disconnect");
+  }
+
+  /** What the server says after its hello. */
+  take(message: Message): void {
+    if (message.type === "heartbeat") this.#beat(message.revision);
+    else if (message.type === "unnumbered") this.#changeOfBefore(message.event);
+    else if (message.type === "resync") this.#resync(message.epoch, message.revision);
+    else if (message.type === "change" && this.#progress.hear(message.revision)) {
+      this.#change(message.event, { revision: message.revision, epoch: this.#progress.told.epoch });
+    }
+  }
+
+  told(): Stamp {
+    return this.#progress.told;
+  }
+
+  isWell(): boolean {
+    return this.#isConnected && this.#progress.told.revision !== null;
+  }
+
+  added(key: string, held: Held, toldAtStart: Stamp): void {
+    this.#reports.holdingChanged();
+    const told = this.#progress.told;
+    // No event will tell of what lies between.
+    if (!isBefore(held.stamp, toldAtStart) || told.epoch !== held.stamp.epoch) return;
+    const reached = held.stamp.revision as number;
+    if (this.#isConnected) {
+      this.#progress.addBehind(key, reached, toldAtStart.revision as number);
+      this.#schedule(key);
+    } else this.#progress.goBackTo(reached);
+  }
+
+  changed(key: string, held: Held): void {
+    if (!this.#isWatching) return;
+    const due = this.#progress.get(key);
+    // Else an event tells it, which has come or will come.
+    const isUntold = due ? due.event === null : !this.isWell();
+    if (isUntold) this.#tell(this.#made(REFRESHED, key, held.drawn.version), held);
+  }
+
+  removed(key: string, event: ChangeEvent | null): void {
+    this.#reports.holdingChanged();
+    this.#toldOf.delete(key);
+    if (this.#isWatching) {
+      this.listeners.tell("delete", { key, event: event ?? this.#made(DELETED, key, "") });
+    }
+  }
+
+  refused(error: PromptOpsError): void {
+    this.listeners.tell("error", error);
+  }
+
+  #stands(): void {
+    if (this.#isConnected) return;
+    this.#isConnected = true;
+    this.store.endPauses();
+    this.listeners.tell("connect");
+  }
+
+  #beat(revision: number): void {
+    const { epoch, revision: told } = this.#progress.told;
+    // A server that has not said where it begins: what is held may be of any revision.
+    if (told === null) this.#resync(epoch as string, revision);
+    this.#progress.hear(revision);
+    if (this.#progress.isComplete) this.store.confirmAll();
+    this.#reports.appliedChanged();
+  }
+
+  #resync(epoch: string, revision: number): void {
+    const keys = this.store.concernedKeys();
+    this.#progress.resync(epoch, revision, keys);
+    this.#reports.resynced();
+    for (const key of keys) this.#schedule(key);
+    if (keys.length === 0) this.#reports.appliedChanged();
+  }
+
+  #change(event: ChangeEvent, stamp: Stamp): void {
+    const { key } = event;
+    const held = this.store.held(key);
+    const isFetching = this.store.isFetching(key);
+    if (event.type === DELETED) {
+      if (held && !reaches(held.stamp, stamp)) void this.store.forget(key, event);
+      // The answer under way may be from before.
+      if (isFetching) this.#makeDue(key, stamp, null);
+      else this.#progress.done(key);
+      if (held) this.#reports.appliedChanged();
+    } else if (held || isFetching || this.listeners.has("update")) {
+      this.#makeDue(key, stamp, event);
+    }
+  }
+
+  /** Of any type: each may have changed what is served. */
+  #changeOfBefore(event: ChangeEvent): void {
+    const isConcerned = this.store.held(event.key) || this.store.isFetching(event.key);
+    if (isConcerned || this.listeners.has("update")) this.#makeDue(event.key, UNKNOWN, event);
+  }
+
+  #makeDue(key: string, stamp: Stamp, event: ChangeEvent | null): void {
+    this.#progress.add(key, stamp.revision, event);
+    this.#schedule(key);
+  }
+
+  #schedule(key: string): void {
+    if (this.#waiting.has(key)) return;
+    this.#ready.add(key);
+    this.#refetchReady();
+  }
+
+  #refetchReady(): void {
+    for (const key of this.#ready) {
+      if (this.#running.size >= MOST_REFETCHES) return;
+      if (this.#running.has(key)) continue;
+      this.#ready.delete(key);
+      const due = this.#progress.get(key);
+      if (due) void this.#refetch(due);
+    }
+  }
+
+  async #refetch(due: Due): Promise<void> {
+    const { key, revision, event } = due;
+    this.#running.add(key);
+    try {
+      const held = await this.#upToDate(key, { revision, epoch: this.#progress.told.epoch });
+      this.#finish(due, { revision, event });
+      if (event) this.#tell(event, held);
+    } catch (error) {
+      if (error instanceof NotFoundError) this.#finish(due, { revision, event });
+      else if (this.#progress.get(key) === due) this.#tryAgain(key, error);
+    } finally {
+      this.#running.delete(key);
+      // Events that have come together with the answer wait for it together.
+      setImmediate(() => this.#refetchReady());
+    }
+  }
+
+  async #upToDate(key: string, stamp: Stamp): Promise<Held> {
+    const held = this.store.held(key);
+    return held && reaches(held.stamp, stamp) ? held : this.store.refetch(key, stamp);
+  }
+
+  /** Unless it was due again meanwhile, or the connection that told of it is lost. */
+  #finish(due: Due, done: Pick<Due, "revision" | "event">): void {
+    this.#backoff.reset();
+    this.#refusedBackoff.reset();
+    if (this.#progress.get(due.key) !== due) return;
+    if (due.revision !== done.revision || due.event !== done.event) {
+      this.#ready.add(due.key);
+      return;
+    }
+    this.#progress.done(due.key);
+    this.#reports.appliedChanged();
+  }
+
+  #tryAgain(key: string, error: unknown): void {
+    this.#ready.delete(key);
+    const pause = (isRefusal(error) ? this.#refusedBackoff : this.#backoff).next();
+    const timer = setTimeout(() => {
+      this.#waiting.delete(key);
+      this.#schedule(key);
+    }, pause);
+    this.#waiting.set(key, timer);
+  }
+
+  /** Each event once, although a new connection may bring it again. */
+  #tell(event: ChangeEvent, held: Held): void {
+    const { key } = event;
+    const stamp = { revision: (event["revision"] as number) ?? null, epoch: held.stamp.epoch };
+    const before = this.#toldOf.get(key);
+    if (before && reaches(before, stamp)) return;
+    if (stamp.revision !== null) this.#toldOf.set(key, stamp);
+    this.listeners.tell("update", { key, prompt: this.store.answer(held, "server", undefined), event });
+  }
+
+  #made(type: string, key: string, version: string): ChangeEvent {
+    return { type, id: "", key, env: this.environment, version };
+  }
+}

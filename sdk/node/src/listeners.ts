@@ -1,0 +1,98 @@
+import type { PromptOpsError } from "./errors.js";
+import type { Prompt } from "./prompts.js";
+import { wordsOf } from "./warnings.js";
+
+/** What told of a change: as on the wire, or made by the client with the type `prompt.refreshed`. */
+export interface ChangeEvent {
+  readonly type: string;
+  readonly key: string;
+  readonly env: string;
+  readonly version: string;
+  readonly [field: string]: unknown;
+}
+
+/** A prompt's new copy, and the event that told of it. */
+export interface Update {
+  readonly key: string;
+  readonly prompt: Prompt;
+  readonly event: ChangeEvent;
+}
+
+/** A prompt that is there no longer. */
+export interface Deletion {
+  readonly key: string;
+  readonly event: ChangeEvent;
+}
+
+/** What a client tells, by name. */
+export interface ClientEvents {
+  /** A prompt has changed; while anybody listens, prompts that are not held yet are fetched and told too. */
+  update: [update: Update];
+  /** A held prompt was deleted. */
+  delete: [deletion: Deletion];
+  /** The watch's connection stands. */
+  connect: [];
+  /** The watch's connection is lost; the client connects again by itself. */
+  disconnect: [];
+  /** The server has refused the token: UnauthorizedError or ForbiddenError. */
+  error: [error: PromptOpsError];
+}
+
+export type EventName = keyof ClientEvents;
+export type Listener<Name extends EventName> = (...told: ClientEvents[Name]) => unknown;
+
+type AnyListener = (...told: never[]) => unknown;
+const NAMES: readonly EventName[] = ["update", "delete", "connect", "disconnect", "error"];
+
+/**
+ * Tells who listens. Unlike Node's own emitter, an `error` that nobody listens for ends nothing, and
+ * neither does what a listener throws or rejects with: that becomes a warning of the process.
+ */
+export class Listeners {
+  readonly #listeners = new Map<EventName, Map<AnyListener, AnyListener>>(
+    NAMES.map((name) => [name, new Map()]),
+  );
+
+  /** TypeError for an unknown event. */
+  add<Name extends EventName>(name: Name, listener: Listener<Name>, call = listener): void {
+    if (typeof listener !== "function") throw new TypeError("a listener must be a function");
+    this.#of(name).set(listener, call);
+  }
+
+  addOnce<Name extends EventName>(name: Name, listener: Listener<Name>): void {
+    this.add(name, listener, (...told) => {
+      this.remove(name, listener);
+      return listener(...told);
+    });
+  }
+
+  remove<Name extends EventName>(name: Name, listener: Listener<Name>): void {
+    this.#of(name).delete(listener);
+  }
+
+  has(name: EventName): boolean {
+    return this.#of(name).size > 0;
+  }
+
+  tell<Name extends EventName>(name: Name, ...told: ClientEvents[Name]): void {
+    for (const call of [...this.#of(name).values()]) {
+      try {
+        const answer = (call as Listener<Name>)(...told);
+        if (answer instanceof Promise) answer.catch((error: unknown) => warnOf(name, error));
+      } catch (error) {
+        warnOf(name, error);
+      }
+    }
+  }
+
+  #of(name: EventName): Map<AnyListener, AnyListener> {
+    const found = this.#listeners.get(name);
+    if (!found) throw new TypeError(`there is no event '${name}', only ${NAMES.join(", ")}`);
+    return found;
+  }
+}
+
+function warnOf(name: EventName, error: unknown): void {
+  const options = { type: "PromptOpsWarning", detail: error instanceof Error ? (error.stack ?? "") : "" };
+  process.emitWarning(`a listener for '${name}' failed: ${wordsOf(error)}`, options);
+}

@@ -1,0 +1,22 @@
+// Compiled as a user's program without Node's types: what the package declares must stand alone.
+import { NotFoundError, type Prompt, PromptOpsClient, type Prompts, renderTemplate } from "@promptops/client";
+import { FakePromptOpsClient } from "@promptops/client/testing";
+
+export async function greet(prompts: Prompts, who: string): Promise<string> {
+  return prompts.render("greeting", { who }, { subject: who, strict: true, default: "Hello {{who}}!" });
+}
+
+export async function program(): Promise<string[]> {
+  const client = new PromptOpsClient({ server: "http://127.0.0.1:8080", namespace: "prod", token: "t", appName: "a" });
+  client.on("update", ({ key, prompt, event }) => [key, prompt.version, event.type] satisfies string[]);
+  client.on("error", (error) => error.code satisfies string);
+  // @ts-expect-error there is no such event
+  client.on("updated", () => undefined);
+  // @ts-expect-error a key is text
+  await client.getPrompt(1);
+  const prompt: Prompt = await client.getPrompt("greeting", { refresh: true });
+  const age: number | null = prompt.age;
+  await client.close();
+  const texts = [await greet(new FakePromptOpsClient({ greeting: "Hi {{who}}" }), "Ada"), await greet(client, "Bob")];
+  return [...texts, renderTemplate("{{a}}", { a: age }), NotFoundError.name];
+}
