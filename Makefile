@@ -37,7 +37,9 @@ bench: .venv/.bench ## Benchmarks, each with its ratio to a baseline of the same
 	$(BIN)/python -P tests/bench/run.py
 
 chaos: .venv/.development ## Long trials of faults
-	$(BIN)/pytest -q --long tests/chaos
+	cd sdk/node && npm ci --no-audit --no-fund --silent && npm run --silent build
+	mvn --batch-mode --no-transfer-progress --quiet --file sdk/java/pom.xml test-compile
+	PROMPTOPS_TEST_ALL_SDKS=1 $(BIN)/pytest -q --long tests/chaos
 
 lock: .venv/bin/python ## Resolve the dependencies anew
 	$(PIP) install --quiet uv

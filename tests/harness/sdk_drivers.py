@@ -16,6 +16,8 @@ from typing import Any
 
 SDK = Path(__file__).parents[2] / "sdk"
 JAVA_CLASSES = [SDK / "java" / "target" / folder for folder in ("classes", "test-classes")]
+# `make` sets it: there every SDK has to be built.
+ALL_SDKS = "PROMPTOPS_TEST_ALL_SDKS"
 # A driver has this long for a line: commands of the scenarios take some seconds at most.
 ANSWER_SECONDS = 30.0
 
@@ -51,6 +53,14 @@ def missing(name: str) -> str | None:
         return f"{COMMANDS[name][0]} is not installed"
     needed = NEEDED[name]
     return None if needed.exists() else f"{needed.relative_to(SDK.parent)} is not there: build it"
+
+
+def available() -> list[str]:
+    """The drivers that can run here; a failure where every SDK has to be built."""
+    lacking = {name: missing(name) for name in COMMANDS}
+    wrong = [why for why in lacking.values() if why is not None]
+    assert not (wrong and os.environ.get(ALL_SDKS)), wrong
+    return [name for name, why in lacking.items() if why is None]
 
 
 class Driver:

@@ -30,24 +30,38 @@ class TcpGate:
         if self._relays:
             await asyncio.wait(self._relays)
 
+    def target(self) -> int:
+        """The port that the next connection leads to."""
+        return self._target_port
+
+    async def answer(self, far: asyncio.StreamReader, near: asyncio.StreamWriter) -> None:
+        """Pass on what comes from the server."""
+        await copy(far, near)
+
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         relay = asyncio.create_task(self._relay(reader, writer))
         self._relays.add(relay)
         relay.add_done_callback(self._relays.discard)
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target_port)
-        pair = {writer, far_writer}
+        pair = {writer}
         self._writers |= pair
         try:
-            await asyncio.gather(_copy(reader, far_writer), _copy(far_reader, writer))
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.target())
+            pair.add(far_writer)
+            self._writers |= pair
+            await asyncio.gather(copy(reader, far_writer), self.answer(far_reader, writer))
+        except OSError:
+            # Nothing listens there: the caller is refused as well.
+            writer.transport.abort()
         finally:
             self._writers -= pair
             for one in pair:
                 one.close()
 
 
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Pass on everything, and then the end."""
     with suppress(OSError):
         while data := await reader.read(65_536):
             writer.write(data)

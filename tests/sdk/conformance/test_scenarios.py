@@ -17,7 +17,7 @@ import pytest
 
 from harness.scenario_server import ScenarioServer
 from harness.scenarios import Player, all_cases
-from harness.sdk_drivers import COMMANDS, Driver, missing, running_driver
+from harness.sdk_drivers import ALL_SDKS, COMMANDS, Driver, missing, running_driver
 
 CASES = {case["name"]: case for case in all_cases()}
 PLAYED = [
@@ -26,8 +26,6 @@ PLAYED = [
     for name, case in CASES.items()
     if sdk in case.get("sdks", [sdk])
 ]
-# `make test` sets it: there every SDK has to be built.
-ALL_SDKS = "PROMPTOPS_TEST_ALL_SDKS"
 # The test of the last case waits no longer than for all cases before it.
 LONGEST_SECONDS = 110.0
 

@@ -1,0 +1,168 @@
+"""Watching programs of all SDKs, each in a process of its own, that are looked at all the while."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from harness.processes import eventually
+from harness.sdk_drivers import Driver, available, running_driver
+
+# Between two looks at all keys, for each watcher there is: looking must not slow down the rest.
+PAUSE_SECONDS = 0.05
+# A lost connection is tried again after up to 10 s, a dead one is noticed after 25.
+CONVERGE_SECONDS = 60.0
+# Nothing but an event may bring something new, so what is held never gets too old.
+OPTIONS = {"timeout": 5.0, "max_age": 3600}
+
+# Version and content of each key.
+State = Mapping[str, tuple[str, str]]
+
+
+class Watcher:
+    """A driver's process; each method is called by one thread at a time.
+
+    What it answers must never be an error, and never older than what it has answered before.
+    """
+
+    def __init__(self, name: str, driver: Driver) -> None:
+        self.name = name
+        self.highest_revision = 0
+        self.answers = 0
+        self.updates = 0
+        self._driver = driver
+        self._seen: dict[str, tuple[int, int]] = {}
+        self._told: dict[str, str] = {}
+
+    def watch(self, server: str, token: str, keys: Sequence[str]) -> None:
+        """Get every key once, and watch."""
+        address = {"server": server, "namespace": "prod", "token": token}
+        self._ask({"op": "new", **address, "app": self.name, "options": OPTIONS})
+        for key in keys:
+            self._get(key)
+        self._ask({"op": "watch"})
+
+    def look(self, keys: Sequence[str], pause: float, stopped: threading.Event) -> None:
+        """Look at every key again and again."""
+        while not stopped.wait(pause):
+            for key in keys:
+                self._get(key)
+            self._take_updates()
+
+    def differences(self, state: State) -> dict[str, Any]:
+        """By key, what it holds or has told last where that is not so in the state."""
+        self._take_updates()
+        found: dict[str, Any] = {}
+        for key, (version, content) in state.items():
+            held = self._get(key)
+            if (held["version"], held["content"]) != (version, content):
+                found[key] = f"holds {held}, served is {version}"
+            elif self._told.get(key, version) != version:
+                found[key] = f"holds {version}, was told of {self._told[key]} last"
+        return found
+
+    def _get(self, key: str) -> dict[str, Any]:
+        held: dict[str, Any] = self._ask({"op": "get", "key": key})
+        self.answers += 1
+        self.highest_revision = max(self.highest_revision, held["revision"])
+        seen = (held["revision"], number_of(held["version"]))
+        before = self._seen.setdefault(key, seen)
+        older = seen[0] < before[0] or seen[1] < before[1]
+        assert not older, f"{self.name} went back from {before} to {held}"
+        self._seen[key] = seen
+        return held
+
+    def _take_updates(self) -> None:
+        for event in self._ask({"op": "take_events", "count": 1_000_000, "seconds": 0}):
+            assert event["event"] != "error", f"{self.name}: {event}"
+            if event["event"] != "update":
+                continue
+            self.updates += 1
+            key, version = event["key"], event["version"]
+            before = self._told.setdefault(key, version)
+            back = number_of(version) < number_of(before)
+            assert not back, f"{self.name} was told of {key} {version} after {before}"
+            self._told[key] = version
+
+    def _ask(self, command: dict[str, Any]) -> Any:
+        answer = self._driver.ask(command)
+        assert "ok" in answer, f"{self.name}, {command}: {answer}"
+        return answer["ok"]
+
+
+class Watchers:
+    """Several, each in a thread of its own."""
+
+    def __init__(self, each: Sequence[Watcher], threads: ThreadPoolExecutor) -> None:
+        self.each = each
+        self._threads = threads
+        self._stopped = threading.Event()
+        self._looking: list[Future[None]] = []
+
+    def watch(self, server: str, token: str, keys: Sequence[str]) -> None:
+        """Begin, and look at every key from now on."""
+        started = [self._threads.submit(each.watch, server, token, keys) for each in self.each]
+        for future in started:
+            future.result()
+        self._looking = [self._threads.submit(each.look, keys, self._stopped) for each in self.each]
+
+    def check(self) -> None:
+        """What was seen so far has to be right."""
+        for future in self._looking:
+            if future.done():
+                future.result()
+
+    def stop(self) -> None:
+        """Look no longer; a failure if one of them ever was wrong."""
+        self._stopped.set()
+        for future in self._looking:
+            future.result()
+
+    def hold(self, state: State) -> None:
+        """Wait until each holds this state; a failure that says who doesn't."""
+        waiting = [self._threads.submit(self._holds, each, state) for each in self.each]
+        for future in waiting:
+            future.result()
+
+    @staticmethod
+    def _holds(watcher: Watcher, state: State) -> None:
+        last: dict[str, Any] = {}
+
+        def holds() -> bool:
+            nonlocal last
+            last = watcher.differences(state)
+            return not last
+
+        try:
+            eventually(holds, seconds=CONVERGE_SECONDS)
+        except AssertionError:
+            raise AssertionError(f"{watcher.name}: {last}") from None
+
+    def end(self) -> None:
+        self._stopped.set()
+
+
+@contextmanager
+def driven_watchers(count: int) -> Iterator[Watchers]:
+    """So many processes of the SDKs in turn, not watching yet."""
+    names = [name for name, _ in zip(itertools.cycle(available()), range(count))]
+    with ExitStack() as stack:
+        threads = stack.enter_context(ThreadPoolExecutor(count))
+        drivers = [stack.enter_context(running_driver(name)) for name in names]
+        each = [
+            Watcher(f"{name}-{number}", driver)
+            for number, (name, driver) in enumerate(zip(names, drivers, strict=True))
+        ]
+        watchers = Watchers(each, threads)
+        # First of all at the end: no thread uses a driver that ends.
+        stack.callback(watchers.end)
+        yield watchers
+
+
+def number_of(label: str) -> int:
+    """The number in a version's label `vN`."""
+    return int(label.removeprefix("v"))
