@@ -240,7 +240,10 @@ final class Following implements PromptStore.Observer {
         }
         Held fetched = null;
         try {
-            fetched = store.refetch(key, asked);
+            Held known = store.held(key);
+            // A copy of then or later need not be fetched, also after a resync.
+            boolean isHere = known != null && includes(known.position(), asked);
+            fetched = isHere ? known : store.refetch(key, asked);
         } catch (NotFoundException gone) {
             LOGGER.log(System.Logger.Level.DEBUG, "prompt '" + key + "' is gone");
             finish(due, asked, asked, null);
