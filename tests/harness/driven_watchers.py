@@ -108,7 +108,10 @@ class Watchers:
         started = [self._threads.submit(each.watch, server, token, keys) for each in self.each]
         for future in started:
             future.result()
-        self._looking = [self._threads.submit(each.look, keys, self._stopped) for each in self.each]
+        pause = PAUSE_SECONDS * len(self.each)
+        self._looking = [
+            self._threads.submit(each.look, keys, pause, self._stopped) for each in self.each
+        ]
 
     def check(self) -> None:
         """What was seen so far has to be right."""
