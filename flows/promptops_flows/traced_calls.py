@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from opentelemetry.trace import Span, SpanKind
 
+from promptops_flows.redaction import Redactor
 from promptops_flows.tracing import Tracing, fail
 from promptops_providers.errors import ProviderError
 from promptops_providers.gateway import Target
@@ -41,17 +42,19 @@ class TracedCalls:
             kind=SpanKind.CLIENT,
             attributes=_attributes(request, target, streams=streams),
         )
+        redact = Redactor([target.credentials.api_key])
         if self._content:
-            span.set_attribute("gen_ai.input.messages", _messages(*request.messages))
-        return _TracedCall(span, content=self._content)
+            span.set_attribute("gen_ai.input.messages", _messages(redact, *request.messages))
+        return _TracedCall(span, redact, content=self._content)
 
     def fell_back(self, target: Target, error: ProviderError) -> None:
         """Shown by the failed span beside the next one."""
 
 
 class _TracedCall:
-    def __init__(self, span: Span, *, content: bool) -> None:
+    def __init__(self, span: Span, redact: Redactor, *, content: bool) -> None:
         self._span = span
+        self._redact = redact
         self._content = content
         self._began = time.perf_counter()
 
@@ -74,7 +77,8 @@ class _TracedCall:
             self._span.set_attribute("gen_ai.usage.cache_read.input_tokens", usage.cached_tokens)
         if self._content:
             self._span.set_attribute(
-                "gen_ai.output.messages", _messages(completion.as_message(), completion)
+                "gen_ai.output.messages",
+                _messages(self._redact, completion.as_message(), completion),
             )
         self._span.end()
 
@@ -121,25 +125,25 @@ def _server(base_url: str | None) -> dict[str, str | int]:
     return {"server.address": parts.hostname, "server.port": port} if parts.hostname else {}
 
 
-def _messages(*turns: Message | Completion) -> str:
-    """The turns in the conventions' JSON; a completion says why its message, the one before it,
-    ended."""
+def _messages(redact: Redactor, *turns: Message | Completion) -> str:
+    """The turns in the conventions' JSON, without the call's key; a completion says why its
+    message, the one before it, ended."""
     shown: list[dict[str, Any]] = []
     for turn in turns:
         if isinstance(turn, Completion):
             shown[-1]["finish_reason"] = _FINISH[turn.stop_reason]
         else:
-            shown.append({"role": turn.role, "parts": _parts(turn)})
+            shown.append({"role": turn.role, "parts": _parts(redact, turn)})
     return json.dumps(shown, ensure_ascii=False)
 
 
-def _parts(message: Message) -> list[dict[str, Any]]:
-    text = message.content[:_LONGEST_TEXT]
+def _parts(redact: Redactor, message: Message) -> list[dict[str, Any]]:
+    text = redact(message.content)[:_LONGEST_TEXT]
     if message.role == "tool":
         return [{"type": "tool_call_response", "id": message.tool_call_id, "response": text}]
     parts: list[dict[str, Any]] = [{"type": "text", "content": text}] if text else []
     for call in message.tool_calls:
-        arguments = dict(call.arguments)
+        arguments = redact.within(dict(call.arguments))
         parts.append(
             {"type": "tool_call", "id": call.id, "name": call.name, "arguments": arguments}
         )

@@ -151,6 +151,25 @@ async def test_texts_are_exported_where_a_setting_says_so(
     assert said["finish_reason"] == "stop"
 
 
+async def test_no_key_is_exported_with_the_texts(data_folder: Path, collector: Collector) -> None:
+    """Providers repeat what they were sent, and callers put it into variables."""
+    settings = Settings(
+        data=data_folder,
+        token=SecretStr(TOKEN),
+        otel_endpoint=collector.url,
+        trace_content=True,
+    )
+    key, said = "sk-that-nobody-may-export", new_key()
+    body = {"content": f"{said} {key}", "model": "mock-echo", "api_key": key}
+    async with running_platform(settings) as platform:
+        answer = await platform.http.post("/api/playground/run", json=body)
+    assert answer.status_code == 200, answer.text
+    called = collector.one(lambda each: said in each.attributes.get("gen_ai.output.messages", ""))
+    for name in ("gen_ai.input.messages", "gen_ai.output.messages"):
+        assert f"{said} [redacted]" in called.attributes[name]
+        assert key not in called.attributes[name]
+
+
 async def test_health_fetches_and_metrics_are_not_traced(
     traced: RunningPlatform, collector: Collector
 ) -> None:
