@@ -34,7 +34,7 @@ class Extent:
     faults: Sequence[str]
 
 
-SHORT = Extent(watchers=len(COMMANDS), rounds=1, publishes=25, faults=FAULTS)
+SHORT = Extent(watchers=len(COMMANDS), rounds=1, publishes=10, faults=FAULTS)
 LONG = Extent(watchers=20, rounds=5, publishes=250, faults=FAULTS_THAT_TAKE_LONG)
 
 

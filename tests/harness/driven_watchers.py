@@ -5,15 +5,15 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from harness.processes import eventually
 from harness.sdk_drivers import Driver, available, running_driver
 
-# Between two looks at all keys. Watchers answer from memory: it costs the server nothing.
-PAUSE_SECONDS = 0.2
+# Between two looks at all keys, for each watcher there is: looking must not slow down the rest.
+PAUSE_SECONDS = 0.05
 # A lost connection is tried again after up to 10 s, a dead one is noticed after 25.
 CONVERGE_SECONDS = 60.0
 # Nothing but an event may bring something new, so what is held never gets too old.
@@ -46,9 +46,9 @@ class Watcher:
             self._get(key)
         self._ask({"op": "watch"})
 
-    def look(self, keys: Sequence[str], stopped: threading.Event) -> None:
+    def look(self, keys: Sequence[str], pause: float, stopped: threading.Event) -> None:
         """Look at every key again and again."""
-        while not stopped.wait(PAUSE_SECONDS):
+        while not stopped.wait(pause):
             for key in keys:
                 self._get(key)
             self._take_updates()
@@ -101,14 +101,17 @@ class Watchers:
         self.each = each
         self._threads = threads
         self._stopped = threading.Event()
-        self._looking: list[Any] = []
+        self._looking: list[Future[None]] = []
 
     def watch(self, server: str, token: str, keys: Sequence[str]) -> None:
         """Begin, and look at every key from now on."""
         started = [self._threads.submit(each.watch, server, token, keys) for each in self.each]
         for future in started:
             future.result()
-        self._looking = [self._threads.submit(each.look, keys, self._stopped) for each in self.each]
+        pause = PAUSE_SECONDS * len(self.each)
+        self._looking = [
+            self._threads.submit(each.look, keys, pause, self._stopped) for each in self.each
+        ]
 
     def check(self) -> None:
         """What was seen so far has to be right."""
