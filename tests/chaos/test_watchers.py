@@ -35,7 +35,7 @@ class Extent:
 
 
 SHORT = Extent(watchers=len(COMMANDS), rounds=1, publishes=10, faults=FAULTS)
-LONG = Extent(watchers=20, rounds=5, publishes=250, faults=FAULTS_THAT_TAKE_LONG)
+LONG = Extent(watchers=20, rounds=5, publishes=100, faults=FAULTS_THAT_TAKE_LONG)
 
 
 @pytest.fixture

@@ -23,6 +23,11 @@ class TcpGate:
 
     async def shut(self) -> None:
         if self._server is not None:
+            # A closed server drops what it has accepted in the same turn of the loop, and leaves
+            # it open: accept no more, and let that turn end.
+            for each in self._server.sockets:
+                asyncio.get_running_loop().remove_reader(each.fileno())
+            await asyncio.sleep(0)
             self._server.close()
             self._server = None
         for writer in list(self._writers):
@@ -39,6 +44,10 @@ class TcpGate:
         await copy(far, near)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._server is None:
+            # It was shut while this one came in.
+            writer.transport.abort()
+            return
         relay = asyncio.create_task(self._relay(reader, writer))
         self._relays.add(relay)
         relay.add_done_callback(self._relays.discard)
