@@ -89,10 +89,10 @@ async def trial(
             took = time.monotonic() - began
             network.faults = ()
             server = next(each for each in servers if each.port == network.targets[-1])
+            await asyncio.to_thread(watchers.stop)
+            await asyncio.to_thread(watchers.hold, lambda: state_of(snapshot(server)))
             served = await asyncio.to_thread(snapshot, server)
             assert served["epoch"] == before["epoch"]
-            await asyncio.to_thread(watchers.stop)
-            await asyncio.to_thread(watchers.hold, state_of(served))
             converged = time.monotonic() - began - took
             check_versions(server, publisher, state_of(served))
             assert all(each.highest_revision <= served["revision"] for each in watchers.each)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -125,19 +125,21 @@ class Watchers:
         for future in self._looking:
             future.result()
 
-    def hold(self, state: State) -> None:
-        """Wait until each holds this state; a failure that says who doesn't."""
-        waiting = [self._threads.submit(self._holds, each, state) for each in self.each]
+    def hold(self, served: Callable[[], State]) -> None:
+        """Wait until each holds what is served, which is asked for anew with each look: a replica
+        may be behind, and a publish that nobody waits for any more may still come. A failure says
+        who doesn't."""
+        waiting = [self._threads.submit(self._holds, each, served) for each in self.each]
         for future in waiting:
             future.result()
 
     @staticmethod
-    def _holds(watcher: Watcher, state: State) -> None:
+    def _holds(watcher: Watcher, served: Callable[[], State]) -> None:
         last: dict[str, Any] = {}
 
         def holds() -> bool:
             nonlocal last
-            last = watcher.differences(state)
+            last = watcher.differences(served())
             return not last
 
         try:
