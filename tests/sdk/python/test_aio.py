@@ -27,12 +27,14 @@ MakeClient = Callable[..., AsyncPromptOpsClient]
 
 @pytest.fixture
 async def client(server: SdkServer) -> AsyncIterator[AsyncPromptOpsClient]:
-    """Closed at the end; no task of it may be left then."""
+    """Closed at the end; no task of it may be left then (a platform may share the loop)."""
+    before = asyncio.all_tasks()
     client = AsyncPromptOpsClient(server.url)
     yield client
     server.drop_connections()
     await client.close()
-    left = {task.get_name(): task for task in asyncio.all_tasks() - {asyncio.current_task()}}
+    begun = asyncio.all_tasks() - before - {asyncio.current_task()}
+    left = {task.get_name(): task for task in begun}
     assert not any("promptops" in f"{name} {task!r}" for name, task in left.items()), left
 
 
