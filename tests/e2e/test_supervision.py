@@ -18,7 +18,9 @@ from websockets.sync.client import connect
 
 from harness.prefect_server import PrefectServer
 from harness.processes import eventually, is_alive
-from harness.up import PromptOps, created, promptops, run_workflow
+from harness.up import RUN_SECONDS, PromptOps, created, promptops, run_workflow
+
+pytestmark = pytest.mark.timeout(300)
 
 QUICK = [{"name": "quick", "type": "transform", "op": "trim"}]
 ENDED_EARLY = "the run engine ended before the run did"
@@ -55,7 +57,7 @@ class Runs:
             ours = [run for run in runs if run["ref_key"] == key]
             return ours if len(ours) >= count else []
 
-        return eventually(found, seconds=60)
+        return eventually(found, seconds=RUN_SECONDS)
 
     def logged(self, run_id: str) -> dict[str, Any]:
         run: dict[str, Any] = self.client.get(f"/api/runs/{run_id}").json()["data"]

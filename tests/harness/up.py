@@ -25,8 +25,9 @@ from promptops_platform.settings import DEFAULT_TOKEN
 COMMAND = Path(sys.executable).with_name("promptops")
 HEALTHY_SECONDS = 60.0
 EXIT_SECONDS = 60.0
-# What a run may take that waits for children that are starting.
-RUN_SECONDS = 60.0
+# What children may take to start on a busy machine, and what a run may take that waits for them.
+ENGINE_SECONDS = 90.0
+RUN_SECONDS = 100.0
 
 
 class PromptOps:
@@ -54,6 +55,7 @@ class PromptOps:
             "data": str(data),
             "prefect_port": str(free_port()),
             "log_format": "json",
+            "engine_wait_seconds": str(ENGINE_SECONDS),
             **settings,
         }
         self._environment = {
