@@ -10,6 +10,7 @@ from promptops_platform.clock import Clock
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.realtime.environments import EnvironmentAnswers
 from promptops_platform.realtime.hub import Hub
+from promptops_platform.realtime.lag import RecentChanges
 from promptops_platform.realtime.live_clients import LiveClients
 from promptops_platform.realtime.missed import Resumption
 from promptops_platform.realtime.presence import Presence
@@ -35,7 +36,8 @@ class Realtime:
         when_sent: Callable[[int], None],
     ) -> None:
         sight, reports = Sight(snapshot, grants), Reports(clock)
-        self.hub = Hub(snapshot, authenticator, sight, replicas, when_sent)
+        recent = RecentChanges(clock)
+        self.hub = Hub(snapshot, authenticator, sight, replicas, recent, when_sent)
         self.presence = Presence(database, replicas, self.hub, sight)
         self.environment_answers = EnvironmentAnswers(snapshot, grants, feed)
         self.live_clients = LiveClients(
@@ -47,7 +49,7 @@ class Realtime:
             sight=sight,
             presence=self.presence,
             reports=reports,
-            clock=clock,
+            recent=recent,
         )
         self.watch = WatchEndpoint(
             self.hub,

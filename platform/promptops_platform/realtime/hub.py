@@ -10,6 +10,7 @@ from promptops_platform.changes.replicas import Replicas
 from promptops_platform.changes.schemas import Change, NumberedChange
 from promptops_platform.realtime import messages
 from promptops_platform.realtime.beats import Wheel
+from promptops_platform.realtime.lag import RecentChanges
 from promptops_platform.realtime.replica_order import ReplicaOrder
 from promptops_platform.realtime.snapshot import Snapshot
 from promptops_platform.realtime.view import Scope, Sight, View
@@ -55,12 +56,14 @@ class Hub:
         authenticator: Authenticator,
         sight: Sight,
         replicas: Replicas,
+        recent: RecentChanges,
         when_sent: Callable[[int], None],
     ) -> None:
         """`when_sent` is told how many events were handed to connections."""
         self._when_sent = when_sent
         self._snapshot = snapshot
         self._sight = sight
+        self._recent = recent
         self._authenticator = authenticator
         self._order = ReplicaOrder(replicas, self._deliver)
         self._crowds: dict[View, Crowd] = {}
@@ -149,6 +152,7 @@ class Hub:
         async with self._telling:
             self.revision = self.told = revision
             self.epoch = epoch
+            self._recent.reset(revision)
             self._review()
             for watch in list(self.connections()):
                 if isinstance(watch, Follower):
@@ -164,6 +168,7 @@ class Hub:
             for each in changes:
                 await self._tell_followers(each)
             self.told = self.revision
+            self._recent.add(changes)
         await self._order.submit(changes)
 
     async def _deliver(self, changes: Sequence[NumberedChange]) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel
@@ -12,11 +11,11 @@ from pydantic import BaseModel
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.grants import Grants
 from promptops_platform.changes.replicas import Replicas
-from promptops_platform.clock import Clock
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.prompts.acknowledgement import Acknowledged, HoldingClient, Published
 from promptops_platform.realtime import repository
 from promptops_platform.realtime.hub import Hub
+from promptops_platform.realtime.lag import RecentChanges
 from promptops_platform.realtime.presence import Presence
 from promptops_platform.realtime.reports import EVERY_KEY, Reports
 from promptops_platform.realtime.schemas import LiveClient
@@ -46,7 +45,7 @@ class LiveClients:
         sight: Sight,
         presence: Presence,
         reports: Reports,
-        clock: Clock,
+        recent: RecentChanges,
     ) -> None:
         self._database = database
         self._grants = grants
@@ -56,7 +55,7 @@ class LiveClients:
         self._sight = sight
         self._presence = presence
         self._reports = reports
-        self._clock = clock
+        self._recent = recent
 
     async def listed(self, actor: Actor) -> list[LiveClient]:
         """Newest connection first; without those of workspaces that don't exist for the caller."""
@@ -66,8 +65,7 @@ class LiveClients:
                 found = await repository.of_replicas(transaction.session, others)
             rows += [each._asdict() for each in found]
         rows.sort(key=lambda each: each["connected_at"], reverse=True)
-        now = self._clock.now()
-        return [self._shown(each, now) for each in rows if self._may_see(actor, each)]
+        return [self._shown(each) for each in rows if self._may_see(actor, each)]
 
     async def acknowledged(
         self, published: Published, seconds: float, *, actor: Actor
@@ -136,13 +134,13 @@ class LiveClients:
             return actor.workspace_id is None
         return self._grants.find(actor, row["workspace"]) is not None
 
-    def _shown(self, row: Row, now: datetime) -> LiveClient:
-        revision, reported_at = row["revision"], row["reported_at"]
+    def _shown(self, row: Row) -> LiveClient:
+        lag = None
+        if row["revision"] is not None:
+            lag = self._recent.lag(row["revision"], row["environments"], row["readable"])
         more = {
-            "lag_revisions": None if revision is None else max(0, self._hub.told - revision),
-            "lag_seconds": None
-            if reported_at is None
-            else max(0.0, round((now - reported_at).total_seconds(), 3)),
+            "lag_revisions": lag and lag.revisions,
+            "lag_seconds": lag and lag.seconds,
             "keys": row["key_count"],
             "replica": row["replica_id"],
             "silent": row["key_count"] is None,

@@ -23,7 +23,8 @@ class LiveClient(Resource):
         version="0.2.0",
         revision=4711,
         lag_revisions=0,
-        lag_seconds=3.2,
+        lag_seconds=0.0,
+        reported_at="2026-03-14T09:28:01.120394Z",
         keys=12,
         replica="0198a3b2c4d5e6f7",
         silent=False,
@@ -38,8 +39,13 @@ class LiveClient(Resource):
     connected_at: datetime
     version: str = Field(description="Of the SDK; empty where it does not say.")
     revision: int | None = Field(description="What it has applied; null where it does not say.")
-    lag_revisions: int | None = Field(description="Changes that it has not applied yet.")
-    lag_seconds: float | None = Field(description="Seconds since its last report.")
+    lag_revisions: int | None = Field(
+        description="Changes of what it watches that it has not applied yet."
+    )
+    lag_seconds: float | None = Field(
+        description="How long the first of these has waited; 0 where there is none."
+    )
+    reported_at: datetime | None = Field(description="Of its last report.")
     keys: int | None = Field(
         description="How many prompts it holds; 1001 means more than 1000, null that it does "
         "not say."
