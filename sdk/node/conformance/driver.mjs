@@ -37,6 +37,7 @@ async function renew({ server, namespace, token, app, options = {} }) {
   };
   made.on("connect", () => note({ event: "connect" }));
   made.on("disconnect", () => note({ event: "disconnect" }));
+  made.on("delete", ({ key }) => note({ event: "delete", key }));
   made.on("error", (error) => note({ event: "error", status: "status" in error ? error.status : null }));
   return note;
 }

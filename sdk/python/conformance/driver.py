@@ -46,6 +46,7 @@ class Blocking:
         self.on_connect = self._client.on_connect
         self.on_disconnect = self._client.on_disconnect
         self.on_error = self._client.on_error
+        self.on_delete = self._client.on_delete
 
     def get_prompt(self, key: str, **options: Any) -> Any:
         return self._run(self._client.get_prompt(key, **options))
@@ -114,6 +115,7 @@ class Driver:
         )
         client.on_connect(lambda: events.put({"event": "connect"}))
         client.on_disconnect(lambda: events.put({"event": "disconnect"}))
+        client.on_delete(lambda gone: events.put({"event": "delete", "key": gone["key"]}))
         client.on_error(
             lambda error: events.put({"event": "error", "status": getattr(error, "status", None)})
         )

@@ -16,13 +16,14 @@ from promptops.errors import (
     TemplateValueError,
     UnauthorizedError,
 )
-from promptops.listeners import Event, Update
+from promptops.listeners import Deletion, Event, Update
 from promptops.prompts import Prompt
 from promptops.templates import render_template
 
 __all__ = [
     "AsyncPromptOpsClient",
     "ClientClosedError",
+    "Deletion",
     "Event",
     "ForbiddenError",
     "MissingVariableError",

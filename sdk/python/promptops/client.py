@@ -16,7 +16,7 @@ from promptops.errors import ClientClosedError, PromptOpsError
 from promptops.fetcher import Fetcher, Refresher
 from promptops.following import Following
 from promptops.http import HttpClient
-from promptops.listeners import OnConnection, OnError, OnUpdate
+from promptops.listeners import OnConnection, OnDelete, OnError, OnUpdate
 from promptops.memory import Known
 from promptops.prompts import Prompt
 from promptops.setup import AnyPath, Options, Setup, check_key
@@ -65,7 +65,8 @@ class PromptOpsClient:
         options = Options(
             server, namespace, token, app_name, workspace, timeout, max_age, cache_dir, bundle
         )
-        self._setup = Setup(options)
+        # The answers of plain functions mean nothing.
+        self._setup = Setup(options, finish=len)
         self._ssl_context = ssl_context
         self._listeners = self._setup.listeners
         self._memory = self._setup.memory
@@ -165,6 +166,11 @@ class PromptOpsClient:
         if on_update is not None:
             self._listeners.update.append(on_update)
         self._watch_from_now_on()
+
+    def on_delete(self, listener: OnDelete) -> None:
+        """Call this with ``{"key", "event"}`` for each held prompt that turns out to be deleted,
+        in whatever thread that is; without an event of the server, with one the SDK makes."""
+        self._listeners.delete.append(listener)
 
     def on_connect(self, listener: OnConnection) -> None:
         """Call this, in the watch's thread, whenever its connection stands."""

@@ -20,6 +20,7 @@ from promptops.errors import (
     response_error,
 )
 from promptops.http import Response
+from promptops.listeners import DELETED, Event, made_event
 from promptops.memory import Known, Memory, Stamp
 from promptops.prompts import parse_json, parse_prompt
 from promptops.saved import Bundle, Disk
@@ -43,7 +44,8 @@ class Place:
 class Fetches:
     """The rules of a fetch: its request, its outcome, what is kept of it, and what is told.
 
-    `on_refused` is told of a token that is refused.
+    `on_refused` is told of a token that is refused, `on_gone` of a prompt that was held and is
+    not there any more.
     """
 
     def __init__(
@@ -53,12 +55,14 @@ class Fetches:
         disk: Disk | None,
         bundle: Bundle | None,
         on_refused: Callable[[PromptOpsError], object],
+        on_gone: Callable[[Event], object],
     ) -> None:
         self.memory = memory
         self._place = place
         self._disk = disk
         self._bundle = bundle
         self._on_refused = on_refused
+        self._on_gone = on_gone
         # What the watch was told of and waits for: answers from before don't do.
         self._wanted: dict[str, Stamp] = {}
         # Between what is held and the copy on disk nothing else may happen to a prompt.
@@ -111,14 +115,17 @@ class Fetches:
             self._on_refused(error)
         self.memory.fail(key, error, self._fallback(key))
 
-    def forget(self, key: str, deleted: Stamp | None = None) -> None:
-        """There is no such prompt; no answer from before it was `deleted` brings it back."""
+    def forget(self, key: str, deleted: Stamp | None = None, event: Event | None = None) -> None:
+        """There is no such prompt, as the event told, if one did; no answer from before it was
+        `deleted` brings it back."""
         with self._lock:
             if deleted is not None:
                 self._wanted[key] = deleted
-            self.memory.forget(key)
+            was_held = self.memory.forget(key)
             if self._disk is not None:
                 self._disk.remove(key)
+        if was_held:
+            self._on_gone(event or made_event(DELETED, key, self._place.namespace, ""))
 
     def after_fork(self) -> None:
         """In the child, where nobody lets go of what a thread of the parent has locked."""

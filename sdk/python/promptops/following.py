@@ -12,14 +12,11 @@ from typing import Any
 from promptops.backoff import Backoff
 from promptops.errors import ForbiddenError, PromptOpsError, UnauthorizedError
 from promptops.fetching import Fetches
-from promptops.listeners import Event
+from promptops.listeners import DELETED, REFRESHED, Event, made_event
 from promptops.memory import Known, Stamp
 
 logger = logging.getLogger("promptops")
 
-# The type of the event that stands for a change which a new connection brought to light.
-REFRESHED = "prompt.refreshed"
-DELETED = "prompt.deleted"
 TYPES = {"prompt.updated", "prompt.published", DELETED}
 
 # Servers of before greet nobody, and ping at least every 4 seconds.
@@ -148,8 +145,7 @@ class Following:
     def event_of(self, due: Due, known: Known) -> Event:
         """What listeners are told of it."""
         version = known.variant.fields["version"]
-        made = {"type": REFRESHED, "id": "", "env": self._environment, "version": version}
-        return due.event or {**made, "key": due.key}
+        return due.event or made_event(REFRESHED, due.key, self._environment, version)
 
     def reports(self) -> list[str]:
         """The messages that may be sent by now."""

@@ -14,6 +14,10 @@ logger = logging.getLogger("promptops")
 # As on the wire: type, id, key, env, version, revision.
 Event = dict[str, Any]
 
+DELETED = "prompt.deleted"
+# The type of the event that stands for a change which a new connection brought to light.
+REFRESHED = "prompt.refreshed"
+
 
 class Update(TypedDict):
     """What `on_update` is called with: a prompt's new copy, and the event that told of it."""
@@ -23,7 +27,15 @@ class Update(TypedDict):
     event: Event
 
 
+class Deletion(TypedDict):
+    """What `on_delete` is called with: a prompt that is there no longer, and the event."""
+
+    key: str
+    event: Event
+
+
 OnUpdate = Callable[[Update], object]
+OnDelete = Callable[[Deletion], object]
 OnConnection = Callable[[], object]
 OnError = Callable[[PromptOpsError], object]
 
@@ -36,6 +48,7 @@ class Listeners:
 
     def __init__(self) -> None:
         self.update: list[OnUpdate] = []
+        self.delete: list[OnDelete] = []
         self.connect: list[OnConnection] = []
         self.disconnect: list[OnConnection] = []
         self.error: list[OnError] = []
@@ -46,6 +59,12 @@ class Listeners:
             self.update,
             "on_update",
             lambda: ({"key": event["key"], "prompt": dict(prompt), "event": dict(event)},),
+        )
+
+    def deleted(self, event: Event) -> list[Any]:
+        """A prompt that was held is gone."""
+        return _call(
+            self.delete, "on_delete", lambda: ({"key": event["key"], "event": dict(event)},)
         )
 
     def connected(self) -> list[Any]:
@@ -59,6 +78,11 @@ class Listeners:
     def refused(self, error: PromptOpsError) -> list[Any]:
         """The token is refused."""
         return _call(self.error, "on_error", lambda: (error,))
+
+
+def made_event(kind: str, key: str, environment: str, version: str) -> Event:
+    """The event for a change that no event of the server told of."""
+    return {"type": kind, "id": "", "key": key, "env": environment, "version": version}
 
 
 def _call(listeners: list[Any], name: str, arguments: Callable[[], tuple[Any, ...]]) -> list[Any]:

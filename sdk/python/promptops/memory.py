@@ -115,10 +115,11 @@ class Memory:
         )
         return self.keep(key, confirmed)
 
-    def forget(self, key: str) -> None:
-        """The server says that there is no such prompt."""
-        self.held.pop(key, None)
+    def forget(self, key: str) -> bool:
+        """The server says that there is no such prompt. Answers whether it was held."""
+        was_held = self.held.pop(key, None) is not None
         self._succeeded(key)
+        return was_held
 
     def fail(self, key: str, error: PromptOpsError, fallback: Known | None) -> Failure:
         """The server is left in peace for a pause, which grows while there is nothing to serve."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlencode
 
 from promptops.answers import Answers
-from promptops.errors import PromptOpsError
 from promptops.fetching import Fetches, Place
 from promptops.following import Following
 from promptops.listeners import Listeners
@@ -46,11 +46,12 @@ class Options:
 
 
 class Setup:
-    """The state of a client that knows neither threads nor tasks."""
+    """The state of a client that knows neither threads nor tasks.
 
-    def __init__(
-        self, options: Options, on_refused: Callable[[PromptOpsError], object] | None = None
-    ) -> None:
+    `finish` takes what listeners have answered that were told something outside of the watch.
+    """
+
+    def __init__(self, options: Options, finish: Callable[[list[Any]], object]) -> None:
         options.check()
         self.options = options
         self.address = ServerAddress.parse(options.server)
@@ -60,7 +61,12 @@ class Setup:
         place = Place(options.namespace, options.workspace)
         bundle = None if options.bundle is None else Bundle(options.bundle)
         self.fetches = Fetches(
-            self.memory, place, self._disk(), bundle, on_refused or self.listeners.refused
+            self.memory,
+            place,
+            self._disk(),
+            bundle,
+            on_refused=lambda error: finish(self.listeners.refused(error)),
+            on_gone=lambda event: finish(self.listeners.deleted(event)),
         )
 
     def new_following(self) -> Following:

@@ -18,7 +18,7 @@ from promptops.errors import PromptOpsError
 from promptops.fetcher import Fetcher
 from promptops.fetching import EPOCH, REVISION
 from promptops.http import HttpClient, Response
-from promptops.listeners import Event
+from promptops.listeners import DELETED, Event, made_event
 from promptops.memory import Known
 
 # Of the domain that no name server knows.
@@ -41,7 +41,7 @@ class FakeServer:
             self.put(key, prompt)
 
     def put(self, key: str, prompt: str | Mapping[str, Any]) -> Event:
-        """Serve this from now on; the event that tells of it."""
+        """Serve this from now on. Answers the event that tells of it."""
         self._revision += 1
         fields: dict[str, Any] = {"content": prompt} if isinstance(prompt, str) else {**prompt}
         if "messages" in fields:
@@ -56,10 +56,11 @@ class FakeServer:
         }
         return self._event(key, "prompt.published")
 
-    def take_away(self, key: str) -> None:
-        """Serve it no longer."""
+    def take_away(self, key: str) -> Event:
+        """Serve it no longer. Answers the event that tells of it."""
         self._revision += 1
         self._prompts.pop(key, None)
+        return self._event(key, DELETED)
 
     def answer(self, path: str) -> Response:
         """What is answered to a fetch."""
@@ -74,8 +75,8 @@ class FakeServer:
         return Response(200, headers, json.dumps(self._prompts[key]).encode())
 
     def _event(self, key: str, kind: str) -> Event:
-        event = {"type": kind, "id": "", "key": key, "env": "prod", "revision": self._revision}
-        return {**event, "version": self._prompts[key]["version"]}
+        version = self._prompts[key]["version"] if key in self._prompts else ""
+        return {**made_event(kind, key, "prod", version), "revision": self._revision}
 
 
 class _Http(HttpClient):
@@ -119,10 +120,10 @@ class FakePromptOps(PromptOpsClient):
             self._listeners.updated(self._memory.prompt(known), event)
 
     def remove(self, key: str) -> None:
-        """Take a prompt away; a client that watches forgets it."""
-        self.server.take_away(key)
+        """Take a prompt away; a client that watches forgets it, and tells."""
+        event = self.server.take_away(key)
         if self._watched:
-            self._setup.fetches.forget(key)
+            self._setup.fetches.forget(key, event=event)
 
     def _connect(self) -> None:
         super()._connect()
@@ -153,10 +154,10 @@ class AsyncFakePromptOps(AsyncPromptOpsClient):
             await finished(self._listeners.updated(self._memory.prompt(known), event))
 
     async def remove(self, key: str) -> None:
-        """Take a prompt away; a client that watches forgets it."""
-        self.server.take_away(key)
+        """Take a prompt away; a client that watches forgets it, and tells."""
+        event = self.server.take_away(key)
         if self._memory.is_watched:
-            self._setup.fetches.forget(key)
+            self._setup.fetches.forget(key, event=event)
 
     async def _watch_from_now_on(self) -> None:
         self._memory.watched()

@@ -56,7 +56,7 @@ def test_any_body_is_data_or_a_clean_error(body: bytes) -> None:
 
 @given(st.lists(data.map(json.dumps) | st.text() | deep, max_size=8))
 def test_any_messages_leave_the_watch_able_to_go_on(messages: list[str]) -> None:
-    setup = Setup(Options("http://h", "prod", "t", "", "", 1.0, 60.0, None, None))
+    setup = Setup(Options("http://h", "prod", "t", "", "", 1.0, 60.0, None, None), finish=len)
     following = setup.new_following()
     following.connected()
     for message in messages:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 
 import pytest
 
-from promptops import NotFoundError, PromptOpsClient, ServerUnreachableError, Update
+from promptops import (
+    Deletion,
+    NotFoundError,
+    PromptOpsClient,
+    ServerUnreachableError,
+    Update,
+)
 from promptops.testing import AsyncFakePromptOps, FakePromptOps
 
 CHAT = {"messages": [{"role": "system", "content": "Be {{how}}."}], "config": {"temperature": 0}}
@@ -38,7 +45,12 @@ def test_changes_are_told_at_once_to_one_that_watches() -> None:
         fake.set("greeting", {"content": "served", "rollout": ROLLOUT})
         assert fake.get_prompt("greeting", subject="s")["content"] == "of A"
         assert [(each["key"], each["prompt"]["variant"]) for each in told] == [("greeting", "A")]
+        gone: list[Deletion] = []
+        fake.on_delete(gone.append)
         fake.remove("greeting")
+        assert [(each["key"], each["event"]["type"]) for each in gone] == [
+            ("greeting", "prompt.deleted")
+        ]
         with pytest.raises(NotFoundError):
             fake.render("greeting")
 
@@ -64,6 +76,13 @@ async def test_for_asyncio() -> None:
         await fake.set("greeting", "two")
         assert await fake.render("greeting") == "two"
         assert told == ["two"]
+        gone: asyncio.Queue[str] = asyncio.Queue()
+
+        async def note(deletion: Deletion) -> None:
+            await gone.put(deletion["key"])
+
+        fake.on_delete(note)
         await fake.remove("greeting")
+        assert await asyncio.wait_for(gone.get(), 5) == "greeting"
         with pytest.raises(NotFoundError):
             await fake.get_prompt("greeting")

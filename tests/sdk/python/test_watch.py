@@ -27,15 +27,7 @@ from harness.sdk_server import (
     frame,
 )
 from promptops import ClientClosedError, PromptOpsClient, ServerUnreachableError, Update
-from promptops.backoff import Backoff
-from promptops.fetcher import Fetcher
-from promptops.following import Following
-from promptops.http import HttpClient
-from promptops.setup import Options, Setup
-from promptops.transport import Connector
 from promptops.version import VERSION
-from promptops.watch import Watch
-from promptops.websocket import WebSocket
 
 MakeClient = Callable[..., PromptOpsClient]
 
@@ -437,78 +429,3 @@ def test_many_threads_may_start_the_watch(server: SdkServer, client: PromptOpsCl
     assert len([t for t in threading.enumerate() if t.name == "promptops-watch"]) == 1
     assert server.watcher() is server.watchers[-1]
     assert len(server.watchers) == 1
-
-
-class _Bench:
-    """A watch with its own patience, which the client doesn't let the program choose."""
-
-    def __init__(self, server: SdkServer, silence: float = 15.0, **patience: Any) -> None:
-        options = Options(server.url, "prod", server.token, "", "", DEADLINE, 60.0, None, None)
-        setup = Setup(options)
-        self.connector = Connector(setup.address)
-        self.token = server.token
-        http = HttpClient(self.connector, server.token)
-        fetcher = Fetcher(self.connector, http, setup.fetches, DEADLINE)
-        following = setup.new_following()
-        following.silence = silence
-        self.watch = Watch(
-            self.connector, self._connect, following, fetcher, setup.listeners, **patience
-        )
-
-    def _connect(self, _following: Following) -> WebSocket:
-        headers = {"Authorization": f"Bearer {self.token}"}
-        return WebSocket.open(self.connector, "/ws", headers, DEADLINE)
-
-    def close(self) -> None:
-        self.connector.close()
-        self.watch.join(DEADLINE)
-
-
-def test_a_silent_connection_is_dead(server: SdkServer, caplog: pytest.LogCaptureFixture) -> None:
-    bench = _Bench(server, silence=0.2, reconnect_backoff=Backoff(0.01, 0.01))
-    first = server.watcher()
-    second = server.watcher()
-    assert first.receive()[0] == CLOSE
-    assert second is not first
-    bench.close()
-    assert "the server was silent for" in caplog.text
-
-
-def test_pings_keep_a_connection_alive(server: SdkServer) -> None:
-    bench = _Bench(server, silence=2.0, reconnect_backoff=Backoff(0.01, 0.01))
-    watcher = server.watcher()
-    # Longer in all than the silence that is allowed, but never silent for nearly as long.
-    for _ in range(11):
-        watcher.ping()
-        assert watcher.receive() == (PONG, b"")
-        threading.Event().wait(0.2)
-    assert len(server.watchers) == 1
-    bench.close()
-
-
-@pytest.mark.parametrize("status", [401, 403])
-def test_a_refused_token_is_warned_of_and_tried_again(
-    server: SdkServer, status: int, caplog: pytest.LogCaptureFixture
-) -> None:
-    server.refuse_watch = (status, b'{"error":"not with this token"}')
-    with caplog.at_level(logging.WARNING):
-        bench = _Bench(server, refused_backoff=Backoff(0.01, 0.01))
-        bench.watch.wait_until_tried(DEADLINE)
-        server.refuse_watch = None
-        server.watcher()
-        bench.close()
-    assert f"hot reload is refused, trying again in 0 s: {status}: not with this" in caplog.text
-
-
-def test_backoff_grows_to_its_limit_with_full_jitter() -> None:
-    backoff = Backoff(initial=1, longest=8)
-    for ceiling in (1, 2, 4, 8, 8, 8):
-        assert 0 <= backoff.delay() <= ceiling
-    backoff.reset()
-    assert backoff.delay() <= 1
-    patient = Backoff(initial=2, longest=8, shortest=1)
-    assert all(1 <= patient.delay() <= 8 for _ in range(400))
-    several = Backoff(initial=8, longest=8)
-    drawn = [several.delay() for _ in range(400)]
-    assert min(drawn) < 1
-    assert max(drawn) > 7

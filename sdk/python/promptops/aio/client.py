@@ -16,12 +16,13 @@ from promptops.aio.websocket import AsyncWebSocket
 from promptops.answers import MEMORY, SERVER, Answer
 from promptops.errors import ClientClosedError, PromptOpsError
 from promptops.following import Following
-from promptops.listeners import Update
+from promptops.listeners import Deletion, Update
 from promptops.prompts import Prompt
 from promptops.setup import AnyPath, Options, Setup, check_key
 
 # Each may be a coroutine function.
 OnUpdate = Callable[[Update], Awaitable[object] | object]
+OnDelete = Callable[[Deletion], Awaitable[object] | object]
 OnConnection = Callable[[], Awaitable[object] | object]
 OnError = Callable[[PromptOpsError], Awaitable[object] | object]
 
@@ -50,7 +51,7 @@ class AsyncPromptOpsClient:
         options = Options(
             server, namespace, token, app_name, workspace, timeout, max_age, cache_dir, bundle
         )
-        self._setup = Setup(options, self._refused)
+        self._setup = Setup(options, self._finish)
         self._listeners = self._setup.listeners
         self._memory = self._setup.memory
         self._answers = self._setup.answers
@@ -118,6 +119,10 @@ class AsyncPromptOpsClient:
             raise ClientClosedError
         await self._watch_from_now_on()
 
+    def on_delete(self, listener: OnDelete) -> None:
+        """Call this for each held prompt that turns out to be deleted."""
+        self._listeners.delete.append(listener)
+
     def on_connect(self, listener: OnConnection) -> None:
         """Call this, in the watch's task, whenever its connection stands."""
         self._listeners.connect.append(listener)
@@ -183,8 +188,8 @@ class AsyncPromptOpsClient:
         timeout = self._setup.options.timeout
         return await AsyncWebSocket.open(self._setup.address, self._tls, path, headers, timeout)
 
-    def _refused(self, error: PromptOpsError) -> None:
-        """Of a fetch, whose task doesn't wait for the listeners."""
-        telling = asyncio.ensure_future(finished(self._listeners.refused(error)))
+    def _finish(self, answers: list[Any]) -> None:
+        """A fetch doesn't wait for listeners."""
+        telling = asyncio.ensure_future(finished(answers))
         self._tellings.add(telling)
         telling.add_done_callback(self._tellings.discard)

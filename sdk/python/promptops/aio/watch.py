@@ -164,7 +164,7 @@ class AsyncWatch:
         known = self._following.is_here(due)
         if due.is_deletion:
             if known is None:
-                self._fetcher.fetches.forget(due.key, due.stamp)
+                self._fetcher.fetches.forget(due.key, due.stamp, due.event)
             self._following.done(due)
             return
         try:

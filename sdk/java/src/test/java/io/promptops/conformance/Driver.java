@@ -15,6 +15,7 @@ import io.promptops.ResponseException;
 import io.promptops.ServerUnreachableException;
 import io.promptops.TemplateValueException;
 import io.promptops.UnauthorizedException;
+import io.promptops.Update;
 import io.promptops.internal.Bucketing;
 import io.promptops.internal.json.JsonException;
 import io.promptops.internal.json.JsonReader;
@@ -131,8 +132,7 @@ public final class Driver {
         close();
         events.clear();
         PromptOpsClient.Builder builder = PromptOpsClient.builder((String) command.get("server"))
-                .onUpdate(update -> happened(
-                        "update", "key", update.key(), "version", update.prompt().map(Prompt::version).orElse(null)))
+                .onUpdate(this::updated)
                 .onConnect(() -> happened("connect"))
                 .onDisconnect(() -> happened("disconnect"))
                 .onError(error -> happened("error", "status", ((ResponseException) error).status()));
@@ -175,6 +175,13 @@ public final class Driver {
             client.close();
         }
         return true;
+    }
+
+    private void updated(Update update) {
+        update.prompt()
+                .ifPresentOrElse(
+                        prompt -> happened("update", "key", update.key(), "version", prompt.version()),
+                        () -> happened("delete", "key", update.key()));
     }
 
     private void happened(String event, Object... members) {
