@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
 
 from harness.platform import RunningPlatform, next_event
 from promptops_platform.db.tables import ChangeRow
@@ -98,3 +100,16 @@ async def follow_at_random(
             since = (await follower.next())["revision"]
             seen.append(since)
     return seen
+
+
+async def closed(connection: ClientConnection) -> int:
+    """The code with which the server closes."""
+    with pytest.raises(ConnectionClosed) as ended:
+        await asyncio.wait_for(_read(connection), 15)
+    assert ended.value.rcvd is not None
+    return ended.value.rcvd.code
+
+
+async def _read(connection: ClientConnection) -> None:
+    while True:
+        await connection.recv()

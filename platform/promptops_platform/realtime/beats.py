@@ -25,7 +25,10 @@ class Wheel(Generic[T]):
         if place is not None:
             self._slots[place].discard(member)
 
-    def turn(self) -> Iterable[T]:
-        """The members whose turn it is at this tick."""
-        self._now = (self._now + 1) % len(self._slots)
-        return tuple(self._slots[self._now])
+    def turn(self, ticks: int) -> Iterable[T]:
+        """The members whose turn came with these ticks, each once."""
+        members: list[T] = []
+        for _ in range(min(ticks, len(self._slots))):
+            self._now = (self._now + 1) % len(self._slots)
+            members += self._slots[self._now]
+        return members

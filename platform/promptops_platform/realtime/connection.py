@@ -1,15 +1,31 @@
 """The WebSocket of a watcher, below ASGI: one frame, encoded once, is written to all of them."""
 
 import asyncio
+import socket
+from asyncio.transports import BaseTransport
 from collections.abc import Callable
 from typing import Any, cast
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
 from websockets.http11 import Request
+from websockets.protocol import State
 
 EXTENSION = "promptops.connection"
 # How long a client gets to read what waits, the close among it, and to answer that.
 CLOSE_SECONDS = 10.0
+# The same where nobody waits for it: at a stop, and for who is not listened to any more.
+GOODBYE_SECONDS = 1.0
+# Who has acknowledged nothing for so long is gone; something is sent every few seconds.
+GONE_SECONDS = 30.0
+
+# What a client may say, which is little: reports of what it holds at the most.
+PERIOD_SECONDS = 10.0
+MOST_FRAMES, MOST_BYTES = 1000, 8 * 1024 * 1024
+MOST_FRAGMENTS = 64
+# Parsed in one go; one reading of a socket may hold many thousand empty frames.
+SLICE_BYTES = 4 * 1024
+STOPPING, TOO_MUCH = 1012, 1008
 
 
 class WatchConnection(WebSocketsSansIOProtocol):
@@ -22,6 +38,54 @@ class WatchConnection(WebSocketsSansIOProtocol):
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self.when_writable: Callable[[], None] | None = None
+        # What came in the present period, and since when that lasts.
+        self._frames_heard = self._bytes_heard = 0
+        self._period_began = 0.0
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        super().connection_made(transport)
+        connection = transport.get_extra_info("socket")
+        if connection is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
+            milliseconds = int(GONE_SECONDS * 1000)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+
+    def data_received(self, data: bytes) -> None:
+        for start in range(0, len(data), SLICE_BYTES):
+            piece = data[start : start + SLICE_BYTES]
+            if self._is_too_much(bytes_heard=len(piece)):
+                return
+            super().data_received(piece)
+
+    def handle_events(self) -> None:
+        if not self._is_too_much(frames_heard=len(self.conn.events)):
+            super().handle_events()
+
+    def handle_cont(self, event: Frame) -> None:
+        if len(self.frames) >= MOST_FRAGMENTS:
+            self.end(TOO_MUCH, "too many fragments; send a report in one frame", GOODBYE_SECONDS)
+        elif not self.close_sent:
+            super().handle_cont(event)
+
+    def handle_ping(self) -> None:
+        # Pongs that nobody reads would pile up: one of the newest ping is enough, when it reads.
+        if self.is_paused:
+            self.conn.data_to_send()
+        else:
+            super().handle_ping()
+
+    def shutdown(self) -> None:
+        if not self.handshake_complete:
+            super().shutdown()
+        elif self.conn.state is State.OPEN:
+            self.end(STOPPING, "the server stops; connect again")
+        self.transport.close()
+        self.loop.call_later(GOODBYE_SECONDS, self.transport.abort)
+
+    async def send(self, message: Any) -> None:
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
+            # Refused: there will be no handshake, and it is no fault that there is none.
+            self.handshake_complete = True
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
@@ -58,8 +122,8 @@ class WatchConnection(WebSocketsSansIOProtocol):
             return False
         return True
 
-    def end(self, code: int, reason: str) -> None:
-        """Close, also where the client does not read: it is cut off after a while."""
+    def end(self, code: int, reason: str, seconds: float = CLOSE_SECONDS) -> None:
+        """Close, also where the client does not read: it is cut off after so many seconds."""
         if self.close_sent or self.disconnected or self.transport.is_closing():
             return
         self.conn.send_close(code, reason)
@@ -69,4 +133,19 @@ class WatchConnection(WebSocketsSansIOProtocol):
         if self.read_paused:
             self.read_paused = False
             self.transport.resume_reading()
-        self.close_timer = self.loop.call_later(CLOSE_SECONDS, self.transport.abort)
+        self.close_timer = self.loop.call_later(seconds, self.transport.abort)
+
+    def _is_too_much(self, *, frames_heard: int = 0, bytes_heard: int = 0) -> bool:
+        """Whether the client says more than it may: then it is told so, and not listened to."""
+        now = self.loop.time()
+        if now >= self._period_began + PERIOD_SECONDS:
+            self._period_began, self._frames_heard, self._bytes_heard = now, 0, 0
+        self._frames_heard += frames_heard
+        self._bytes_heard += bytes_heard
+        if self._frames_heard <= MOST_FRAMES and self._bytes_heard <= MOST_BYTES:
+            return False
+        if self.handshake_complete:
+            self.end(TOO_MUCH, "said too much in a short time; connect again", GOODBYE_SECONDS)
+        else:
+            self.transport.abort()
+        return True

@@ -14,8 +14,9 @@ from promptops_platform.errors import NotFound
 from promptops_platform.http.error_answers import quoted
 from promptops_platform.realtime.snapshot import Snapshot
 
-# So much is kept of what was asked for last.
+# So much is kept of what was asked for last; there is nothing in an environment of a slip.
 MOST_KEPT_BYTES = 32 * 1024 * 1024
+MOST_KEPT = 100
 # After so much work or so many bytes other requests get their turn.
 PROMPTS_AT_ONCE = 200
 CHUNK_BYTES = 128 * 1024
@@ -118,5 +119,8 @@ class EnvironmentAnswers:
     def _keep(self, audience: Audience, generation: tuple[int, int], prompts: Prompts) -> None:
         self._kept[audience] = (generation, prompts)
         self._kept.move_to_end(audience)
-        while sum(each.length for _, each in self._kept.values()) > MOST_KEPT_BYTES:
+        while (
+            len(self._kept) > MOST_KEPT
+            or sum(each.length for _, each in self._kept.values()) > MOST_KEPT_BYTES
+        ):
             self._kept.popitem(last=False)

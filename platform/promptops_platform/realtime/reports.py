@@ -6,8 +6,8 @@ from sys import intern
 from typing import Any
 
 from promptops_platform.clock import Clock
-from promptops_platform.realtime.query import LARGEST_REVISION
 from promptops_platform.realtime.watch import NO_KEYS, Follower
+from promptops_platform.text import UNPRINTABLE
 
 MOST_KEYS = 1000
 LONGEST_KEY = 200
@@ -26,16 +26,18 @@ class Reports:
         # Set, and replaced, with the next report of an applied revision.
         self.news = asyncio.Event()
 
-    def hear(self, follower: Follower, message: dict[str, Any]) -> None:
-        """Take a report; what is none, or of a kind that is not known, is passed over."""
+    def hear(self, follower: Follower, message: dict[str, Any], newest: int) -> None:
+        """Take a report; what is none, or of a kind that is not known, or of a revision that is
+        not there yet, is passed over."""
         kind = message.get("type")
         if kind == "applied":
-            self._applied(follower, message.get("revision"))
+            self._applied(follower, message.get("revision"), newest)
         elif kind == "holding":
             self._holding(follower, message.get("keys"))
 
-    def _applied(self, follower: Follower, revision: object) -> None:
-        if type(revision) is not int or not 0 <= revision <= LARGEST_REVISION:
+    def _applied(self, follower: Follower, revision: object, newest: int) -> None:
+        # A replica that is late has told of less than the client came with.
+        if type(revision) is not int or not 0 <= revision <= max(newest, follower.position):
             return
         follower.applied = max(revision, follower.applied or 0)
         follower.reported_at = self._clock.now()
@@ -44,7 +46,8 @@ class Reports:
 
     def _holding(self, follower: Follower, keys: object) -> None:
         if not isinstance(keys, list) or not all(
-            isinstance(each, str) and len(each) <= LONGEST_KEY for each in keys
+            isinstance(each, str) and len(each) <= LONGEST_KEY and not UNPRINTABLE.search(each)
+            for each in keys
         ):
             return
         named = frozenset(keys) if len(keys) <= MOST_KEYS else frozenset({EVERY_KEY})

@@ -23,6 +23,7 @@ from promptops_platform.realtime.query import revision_of
 from promptops_platform.realtime.reports import Reports
 from promptops_platform.realtime.view import View
 from promptops_platform.realtime.watch import Client, Follower, Watch
+from promptops_platform.text import UNPRINTABLE
 
 log = structlog.get_logger(__name__)
 
@@ -122,7 +123,7 @@ class WatchEndpoint:
             telling = asyncio.create_task(self._tell(follower))
         try:
             while (text := await _next(websocket)) is not None:
-                self._reports.hear(follower, _decoded(text))
+                self._reports.hear(follower, _decoded(text), self._hub.revision)
                 self._hub.note_change(follower)
         finally:
             if telling is not None:
@@ -133,6 +134,10 @@ class WatchEndpoint:
             await self._resumption.tell(follower)
         except DatabaseUnavailable:
             follower.connection.end(TRY_AGAIN, "the feed can't be read now; connect again")
+        except Exception:
+            # Else it would be alive and never hear of anything.
+            log.exception("missed_changes_not_told", client=follower.client.id)
+            follower.connection.end(TRY_AGAIN, "what was missed can't be told; connect again")
 
 
 def _since(query: QueryParams) -> int | None:
@@ -141,8 +146,8 @@ def _since(query: QueryParams) -> int | None:
 
 
 def _name(given: str | None) -> str:
-    """Many clients bring the same few."""
-    return intern((given or "")[:LONGEST_NAME])
+    """Many clients bring the same few; without what no database takes."""
+    return intern(UNPRINTABLE.sub("", (given or "")[:LONGEST_NAME]))
 
 
 async def _next(websocket: WebSocket) -> str | None:

@@ -15,6 +15,8 @@ def test_each_has_its_turn_once_in_a_period(ticks: int, joined: set[int], left: 
         wheel.add(each)
     for each in left:
         wheel.remove(each)
-    turns = [tuple(wheel.turn()) for _ in range(ticks)]
+    turns = [tuple(wheel.turn(1)) for _ in range(ticks)]
+    late = tuple(wheel.turn(3 * ticks))
+    assert Counter(late) == Counter(joined - left)
     assert Counter(each for turn in turns for each in turn) == Counter(joined - left)
     assert max(map(len, turns)) <= len(joined) // ticks + 1

@@ -8,11 +8,11 @@ from urllib.parse import urlencode
 
 import pytest
 from sqlalchemy import delete, update
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 from websockets.frames import Frame, Opcode
 
-from harness.followers import follow_at_random, following, told
+from harness.followers import closed, follow_at_random, following, told
 from harness.people import join, new_api_key, new_session, new_user, new_workspace, sent
 from harness.platform import (
     TOKEN,
@@ -29,19 +29,6 @@ from promptops_platform.realtime.watch import MOST_UNREAD
 
 async def edit(platform: RunningPlatform, prompt: dict[str, Any], **fields: Any) -> None:
     sent(await platform.http.put(f"/api/prompts/{prompt['id']}", json=fields))
-
-
-async def closed(connection: ClientConnection) -> int:
-    """The code with which the server closes."""
-    with pytest.raises(ConnectionClosed) as ended:
-        await asyncio.wait_for(_read(connection), 15)
-    assert ended.value.rcvd is not None
-    return ended.value.rcvd.code
-
-
-async def _read(connection: ClientConnection) -> None:
-    while True:
-        await connection.recv()
 
 
 async def test_what_was_missed_comes_first_then_what_happens(platform: RunningPlatform) -> None:
@@ -212,6 +199,23 @@ async def test_who_may_see_more_or_less_fetches_anew(platform: RunningPlatform) 
         await platform.create(env="prod", workspace=workspace)
         last = await platform.create(env="prod")
         assert (await follower.next())["id"] == last["id"]
+
+
+async def test_who_could_see_more_or_less_meanwhile_fetches_anew(
+    platform: RunningPlatform,
+) -> None:
+    user = await new_user(platform, "viewer")
+    workspace = await new_workspace(platform, "restricted")
+    token = await new_session(platform, user)
+    start = platform.platform.feed.applied
+    await join(platform, workspace, user, "viewer")
+    async with following(platform, start, token=token) as follower:
+        assert (await follower.next())["type"] == "resync"
+    start = platform.platform.feed.applied
+    await platform.create(env="prod")
+    await platform.http.delete(f"/api/workspaces/{workspace}/members/{user['id']}")
+    async with following(platform, start, token=token) as follower:
+        assert (await follower.next())["type"] == "resync"
 
 
 async def test_what_was_missed_is_told_with_the_rights_of_now(platform: RunningPlatform) -> None:

@@ -1,11 +1,14 @@
 """A watcher that can't keep up."""
 
 import asyncio
-import json
 
-from harness.platform import RunningPlatform
+from websockets.frames import Frame, Opcode
+
+from harness.platform import RunningPlatform, new_key, next_event
 from promptops_platform.changes.schemas import Change, ChangeType
 from promptops_platform.realtime.watch import SLOW_AFTER, Backlog
+
+FILLING = Frame(Opcode.BINARY, bytes(60_000)).serialize(mask=False)
 
 
 def change(key: str, version: str) -> Change:
@@ -42,14 +45,21 @@ def test_a_watcher_that_caught_up_gets_each_event_again() -> None:
 
 async def test_a_watcher_that_does_not_read_holds_up_nobody(platform: RunningPlatform) -> None:
     prompt = await platform.create(env="prod", content="0")
-    big = await platform.create("k" * 200, env="prod")
-    async with platform.watch(namespace="prod") as stuck, platform.watch(namespace="prod") as ok:
+    app = new_key()
+    async with (
+        platform.watch(namespace="prod", app=app) as stuck,
+        platform.watch(namespace="prod") as ok,
+    ):
         stuck.transport.pause_reading()
-        for number in range(300):
-            version = {"version": f"w{number}"}
-            await platform.http.put(f"/api/prompts/{big['id']}", json=version)
-        await platform.http.put(f"/api/prompts/{prompt['id']}", json={"content": "1"})
-        async with asyncio.timeout(5):
-            while json.loads(await ok.recv())["id"] != prompt["id"]:
-                pass
+        hub = platform.platform.hub
+        connection = next(each.connection for each in hub.connections() if each.client.app == app)
+        while not connection.is_paused:
+            connection.write(FILLING)
+        for number in range(3):
+            await platform.http.put(f"/api/prompts/{prompt['id']}", json={"content": str(number)})
+            assert (await next_event(ok))["id"] == prompt["id"]
         stuck.transport.resume_reading()
+        told = 0
+        async with asyncio.timeout(10):
+            while told < 3:
+                told += isinstance(await stuck.recv(), str)
