@@ -10,7 +10,7 @@ import uvloop
 
 from promptops_flows.children import engine_spec
 from promptops_platform.app import openapi as openapi_document
-from promptops_platform.commands import accounts, secrets
+from promptops_platform.commands import accounts, feed, secrets
 from promptops_platform.commands.doctor import doctor
 from promptops_platform.commands.frame import guarded, read_settings, refuse
 from promptops_platform.data_folder import DataFolderLock, instance_id
@@ -30,6 +30,7 @@ app = typer.Typer(
 app.add_typer(accounts.keys, name="key")
 app.command("set-password")(accounts.set_password)
 app.command("rotate-secrets")(secrets.rotate_secrets)
+app.command("resync")(feed.resync)
 app.command("doctor")(doctor)
 
 

@@ -15,6 +15,7 @@ from promptops_platform.changes.schemas import NumberedChange
 from promptops_platform.clock import Clock
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.errors import DatabaseUnavailable
+from promptops_platform.ids import new_id
 
 log = structlog.get_logger(__name__)
 
@@ -26,6 +27,8 @@ SQLITE_POLL_SECONDS = 0.2
 # The safety net beside PostgreSQL's notifications.
 POSTGRES_POLL_SECONDS = 2.0
 RETRY_SECONDS = 0.5
+# A client that makes up revisions can't have everybody fetch anew all the time.
+SET_BACK_SECONDS = 600.0
 # A connection that was cut without a word would else hold up revocations until TCP gives up.
 READ_SECONDS = 10.0
 
@@ -70,6 +73,7 @@ class Feed:
         self._current_at = -math.inf
         # Changes that this process has committed, by revision: they need not be read again.
         self._own: dict[int, NumberedChange] = {}
+        self._set_back_at = -math.inf
         self.applied = self.seen = 0
         self.epoch = ""
 
@@ -145,6 +149,20 @@ class Feed:
             return False
         return True
 
+    async def was_set_back(self) -> None:
+        """Somebody knows later revisions than there are: the database was restored, and what they
+        stood for is no more. A new epoch has everybody fetch anew; raises DatabaseUnavailable."""
+        if time.monotonic() - self._set_back_at < SET_BACK_SECONDS:
+            return
+        self._set_back_at = time.monotonic()
+        log.warning("feed_was_set_back", applied=self.applied, epoch=self.epoch)
+        await self._renew_epoch()
+        self.wake()
+
+    async def _renew_epoch(self) -> None:
+        async with self._database.write() as transaction:
+            await repository.renew_epoch(transaction.session, self.epoch, new_id())
+
     async def _load(self) -> None:
         read_at = time.monotonic()
         self._own.clear()
@@ -203,6 +221,9 @@ class Feed:
         self.seen = revision
         if epoch != self.epoch or revision < self.applied or self._gap(changes, revision):
             log.warning("feed_reloaded", applied=self.applied, revision=revision, epoch=epoch)
+            if epoch == self.epoch and revision < self.applied:
+                # Restored while this runs: the numbers will be given to other changes.
+                await self._renew_epoch()
             await self._load()
             return True
         if changes:

@@ -28,6 +28,18 @@ async def current(session: AsyncSession) -> tuple[int, str]:
     return revision, epoch
 
 
+async def renew_epoch(session: AsyncSession, known: str, new: str) -> None:
+    """Replace the epoch, unless that was done already."""
+    await session.execute(update(FeedState).where(FeedState.epoch == known).values(epoch=new))
+    await notify(session)
+
+
+async def notify(session: AsyncSession) -> None:
+    """Have every replica look at the feed, once this is committed; SQLite's look by themselves."""
+    if session.get_bind().dialect.name == "postgresql":
+        await session.execute(text(f"NOTIFY {NOTIFY_CHANNEL}"))
+
+
 async def append(session: AsyncSession, changes: Sequence[Change], now: datetime) -> int:
     """Number and write `changes`; returns the last revision.
 
@@ -55,8 +67,7 @@ async def append(session: AsyncSession, changes: Sequence[Change], now: datetime
         for index, change in enumerate(changes)
     ]
     await session.execute(insert(ChangeRow), rows)
-    if session.get_bind().dialect.name == "postgresql":
-        await session.execute(text(f"NOTIFY {NOTIFY_CHANNEL}"))
+    await notify(session)
     return last
 
 

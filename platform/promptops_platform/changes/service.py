@@ -23,6 +23,11 @@ class ChangeLog:
         await repository.ensure_state(transaction.session, new_id())
         await transaction.session.flush()
 
+    async def renew_epoch(self, transaction: Transaction) -> None:
+        """Begin another feed: whoever follows this one fetches everything anew."""
+        _, known = await repository.current(transaction.session)
+        await repository.renew_epoch(transaction.session, known, new_id())
+
     def record(self, transaction: Transaction, change: Change) -> None:
         """Write `change` with the commit.
 

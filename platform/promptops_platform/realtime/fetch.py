@@ -49,7 +49,10 @@ class FetchEndpoint:
                 headers = revision_headers(self._feed)
             found = self._find(scope, actor, query)
         except PlatformError as error:
-            await answer(error)(scope, receive, send)
+            response = answer(error)
+            # That there is no such prompt is also only true of some revision.
+            response.raw_headers.extend(headers)
+            await response(scope, receive, send)
             return
         await _send(found, if_none_match, scope["method"], headers, send)
 

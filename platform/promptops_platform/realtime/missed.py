@@ -3,6 +3,7 @@
 import asyncio
 import time
 
+from promptops_platform.access.grants import CHANGES as RIGHTS
 from promptops_platform.changes.feed import Feed
 from promptops_platform.changes.schemas import NumberedChange
 from promptops_platform.realtime import messages
@@ -43,6 +44,7 @@ class Resumption:
         """Tell what was missed, and leave the rest to the hub; raises DatabaseUnavailable."""
         since = follower.position
         if since > self._hub.revision and not await self._exists(since):
+            await self._feed.was_set_back()
             self._hub.resync(follower)
         while not self._hub.go_live(follower) and await self._tell_batch(follower):
             pass
@@ -70,7 +72,8 @@ class Resumption:
         if follower.is_live:
             # Meanwhile what it may see has changed.
             return False
-        if changes is None:
+        if changes is None or any(each.change.type in RIGHTS for each in changes):
+            # Too long ago, or of other workspaces than it may see now.
             self._hub.resync(follower)
             return False
         for each in changes:

@@ -24,6 +24,8 @@ from harness.platform import (
 from harness.postgres import Postgres
 from harness.up import promptops
 from promptops_platform.changes.replicas import GONE_SECONDS
+from promptops_platform.errors import DatabaseUnavailable
+from promptops_platform.realtime import repository
 
 
 @pytest.fixture
@@ -208,6 +210,41 @@ async def test_a_publish_waits_for_the_clients_of_all_replicas(
         assert (answer["acknowledged"], answer["connected"]) == (1, 3)
         assert [each["app"] for each in answer["behind"]] == ["slow"]
         assert len(answer["silent"]) == 1
+
+
+async def test_names_that_no_database_takes_hide_nobody(replicas: list[RunningPlatform]) -> None:
+    one, two, _ = replicas
+    prompt = await one.create(env="prod")
+    await everywhere(replicas)
+    async with (
+        following(two, app="odd\x00name") as odd,
+        following(two, app="honest") as honest,
+    ):
+        await honest.holds(prompt["key"])
+        await odd.holds(prompt["key"])
+        await shown(one, "oddname", keys=1)
+        await odd.holds("\x00", "\ud800")
+        await shown(one, "honest", keys=1)
+        answer = await one.http.post("/api/prompts/publish?wait=50ms", json={"id": prompt["id"]})
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["connected"] == 2
+
+
+async def test_a_wait_without_the_database_does_not_deny_the_publish(
+    replicas: list[RunningPlatform], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unavailable(*_asked: object) -> None:
+        raise DatabaseUnavailable("gone")
+
+    one, two, _ = replicas
+    prompt = await one.create(env="prod")
+    async with following(one) as here, following(two) as there:
+        for each in (here, there):
+            await each.holds(prompt["key"])
+        monkeypatch.setattr(repository, "holders", unavailable)
+        answer = await one.http.post("/api/prompts/publish?wait=50ms", json={"id": prompt["id"]})
+        assert answer.status_code == 200, answer.text
+        assert (answer.json()["partial"], answer.json()["connected"]) == (True, 1)
 
 
 async def everywhere(replicas: list[RunningPlatform]) -> None:

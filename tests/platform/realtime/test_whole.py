@@ -75,6 +75,15 @@ async def test_a_whole_rollout_has_all_its_variants(platform: RunningPlatform) -
     assert list(first) == ["name", "weight", "version", *FIELDS[3:]]
 
 
+async def test_that_there_is_no_prompt_is_of_a_revision_too(platform: RunningPlatform) -> None:
+    missing = await platform.fetch("not-there", full="true")
+    assert missing.status_code == 404
+    assert "error" in missing.json()
+    feed = platform.platform.feed
+    assert missing.headers["x-promptops-revision"] == str(feed.applied)
+    assert missing.headers["x-promptops-epoch"] == feed.epoch
+
+
 async def test_an_unchanged_whole_is_not_sent_again(platform: RunningPlatform) -> None:
     prompt = await platform.create(env="prod")
     url = f"/api/sdk/prompts/{prompt['key']}?full=true"
