@@ -36,6 +36,10 @@ class Acknowledged(BaseModel):
     connected: int = Field(description="How many watch the environment and hold the prompt.")
     behind: list[HoldingClient] = Field(description="Those that have not applied it yet.")
     silent: list[HoldingClient] = Field(description="Those that report nothing.")
+    partial: bool = Field(
+        description="Whether those at other replicas are not among them, as the database could "
+        "not be asked for them."
+    )
 
 
 class Publication(Data[PromptVersion]):
@@ -56,12 +60,14 @@ class Publication(Data[PromptVersion]):
             }
         ],
         silent=[],
+        partial=False,
     )
 
     acknowledged: int | None = None
     connected: int | None = None
     behind: list[HoldingClient] | None = None
     silent: list[HoldingClient] | None = None
+    partial: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -215,22 +215,25 @@ class Hub:
         self._when_sent(written)
 
     async def _tick_forever(self) -> None:
-        ticks = 0
+        clock = asyncio.get_running_loop().time
+        ticks, began = 0, clock()
         while True:
             await asyncio.sleep(TICK_SECONDS)
-            ticks += 1
+            # On a loop that was busy several are due, and the signs of life with them.
+            due = max(1, round((clock() - began) / TICK_SECONDS) - ticks)
+            ticks += due
             try:
-                if ticks % SWEEP_TICKS == 0 and not self._telling.locked():
+                if ticks % SWEEP_TICKS < due and not self._telling.locked():
                     self._review()
-                self._beat()
+                self._beat(due)
             except Exception:
                 log.exception("watch_tick_failed")
 
-    def _beat(self) -> None:
-        for watch in self._pings.turn():
+    def _beat(self, ticks: int) -> None:
+        for watch in self._pings.turn(ticks):
             watch.ping()
         frame = messages.heartbeat(self.told)
-        for follower in self._heartbeats.turn():
+        for follower in self._heartbeats.turn(ticks):
             if follower.is_stuck():
                 follower.cut()
             elif follower.is_live and follower.position <= self.told:
@@ -257,6 +260,9 @@ class Hub:
                 crowd.scope = scope
                 for follower in crowd.followers:
                     self.resync(follower)
+                # What other replicas know of them names the workspaces.
+                for watch in crowd.watches:
+                    self.note_change(watch)
             if now != view:
                 for watch in list(crowd):
                     self._leave(watch)

@@ -60,18 +60,18 @@ class RecentChanges:
     ) -> Lag:
         """Of a client that has applied this revision and sees these environments of these
         workspaces, None meaning all."""
-        now = self._clock.now()
         if revision < self._start:
-            return Lag(self._newest - revision, _seconds(self._started_at, now))
-        waiting = [
-            each
-            for each in self._told
-            if each.revision > revision
-            and (environments is None or each.change.env in environments)
-            and (workspaces is None or each.change.workspace_id in workspaces)
-        ]
-        return Lag(len(waiting), _seconds(waiting[0].at, now)) if waiting else Lag(0, 0.0)
+            return Lag(self._newest - revision, self._seconds_since(self._started_at))
+        waiting, first = 0, None
+        # From the newest on: most have applied all of them.
+        for each in reversed(self._told):
+            if each.revision <= revision:
+                break
+            if (environments is None or each.change.env in environments) and (
+                workspaces is None or each.change.workspace_id in workspaces
+            ):
+                waiting, first = waiting + 1, each.at
+        return Lag(waiting, 0.0 if first is None else self._seconds_since(first))
 
-
-def _seconds(then: datetime, now: datetime) -> float:
-    return max(0.0, round((now - then).total_seconds(), 3))
+    def _seconds_since(self, then: datetime) -> float:
+        return max(0.0, round((self._clock.now() - then).total_seconds(), 3))

@@ -12,6 +12,7 @@ from promptops_platform.access.actor import Actor
 from promptops_platform.access.grants import Grants
 from promptops_platform.changes.replicas import Replicas
 from promptops_platform.db.unit_of_work import Database
+from promptops_platform.errors import DatabaseUnavailable
 from promptops_platform.prompts.acknowledgement import Acknowledged, HoldingClient, Published
 from promptops_platform.realtime import repository
 from promptops_platform.realtime.hub import Hub
@@ -23,7 +24,7 @@ from promptops_platform.realtime.snapshot import Snapshot
 from promptops_platform.realtime.view import Sight
 from promptops_platform.realtime.watch import Follower, Watch
 
-# How often the other replicas' table is looked at by somebody who waits; they write every second.
+# How often somebody who waits looks again without news; other replicas write every second.
 LOOK_SECONDS = 0.5
 GATHER_SECONDS = 0.05
 MOST_NAMED = 100
@@ -76,13 +77,15 @@ class LiveClients:
         while True:
             # Before they are looked at: no report falls between the two.
             news = self._reports.news
-            holders = await self._holders(published)
+            holders, others = self._holders(published), await self._holders_elsewhere(published)
+            holders += others or ()
             behind = [each for each in holders if each.is_behind(published.revision)]
-            if not behind or (left := end - time.monotonic()) <= 0:
+            is_done = others is not None and not behind
+            if is_done or (left := end - time.monotonic()) <= 0:
                 break
             with contextlib.suppress(TimeoutError):
-                most = LOOK_SECONDS if self._replicas.others else left
-                await asyncio.wait_for(news.wait(), min(left, most))
+                # One that leaves is no news.
+                await asyncio.wait_for(news.wait(), min(left, LOOK_SECONDS))
             # Many report at once: they are looked at together.
             await asyncio.sleep(min(left, GATHER_SECONDS))
         silent = [each for each in holders if each.is_silent]
@@ -91,10 +94,11 @@ class LiveClients:
             connected=len(holders),
             behind=self._named(behind, actor),
             silent=self._named(silent, actor),
+            partial=others is None,
         )
 
-    async def _holders(self, published: Published) -> list["_Holder"]:
-        """Those who watch the environment, hold the key, and fetch this prompt under it."""
+    def _holders(self, published: Published) -> list["_Holder"]:
+        """Those who watch the environment here, hold the key, and fetch this prompt under it."""
         env, key = published.env, published.key
         found: list[_Holder] = []
         for view, crowd in self._hub.crowds():
@@ -105,13 +109,25 @@ class LiveClients:
                     for each in crowd.followers
                     if key in each.keys or EVERY_KEY in each.keys
                 )
-        if others := self._replicas.others:
+        return found
+
+    async def _holders_elsewhere(self, published: Published) -> list["_Holder"] | None:
+        """Those at other replicas; None where they can't be looked up. The publish stands, so that
+        is no reason to fail."""
+        others = self._replicas.others
+        if not others:
+            return []
+        env, key = published.env, published.key
+        try:
             async with self._database.read() as transaction:
                 rows = await repository.holders(transaction.session, others, env, key, EVERY_KEY)
-            for row in rows:
-                readable = None if row.readable is None else frozenset(row.readable)
-                if self._fetches(published, readable):
-                    found.append(_Holder(row.key_count is None, row.revision, row._asdict()))
+        except DatabaseUnavailable:
+            return None
+        found: list[_Holder] = []
+        for row in rows:
+            readable = None if row.readable is None else frozenset(row.readable)
+            if self._fetches(published, readable):
+                found.append(_Holder(row.key_count is None, row.revision, row._asdict()))
         return found
 
     def _fetches(self, published: Published, readable: frozenset[str] | None) -> bool:
@@ -130,6 +146,9 @@ class LiveClients:
         return seen
 
     def _may_see(self, actor: Actor, row: Row) -> bool:
+        if self._grants.readable(actor) is None:
+            # Also who watches a workspace that does not exist, and wonders why nothing comes.
+            return True
         if row["workspace"] is None:
             return actor.workspace_id is None
         return self._grants.find(actor, row["workspace"]) is not None

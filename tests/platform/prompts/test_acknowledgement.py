@@ -70,7 +70,8 @@ async def test_it_answers_as_soon_as_all_that_hold_the_prompt_have_it(
             await each.has_applied((await each.next())["revision"])
         answer = (await publishing).json()
         assert time.monotonic() - started < 10
-    assert list(answer) == ["data", "acknowledged", "connected", "behind", "silent"]
+    assert list(answer) == ["data", "acknowledged", "connected", "behind", "silent", "partial"]
+    assert answer["partial"] is False
     assert answer["data"]["prompt_id"] == prompt["id"]
     assert (answer["acknowledged"], answer["connected"], answer["behind"]) == (2, 3, [])
     assert [each["app"] for each in answer["silent"]] == ["of old"]
@@ -92,6 +93,26 @@ async def test_who_has_not_applied_it_in_time_is_behind(platform: RunningPlatfor
             answer = (await limited.post("/api/prompts/publish?wait=0s", json=body)).json()
         assert answer["connected"] == 1
         assert answer["behind"] == [], "clients of no single workspace are not shown to its key"
+
+
+async def test_one_that_leaves_is_not_waited_for(platform: RunningPlatform) -> None:
+    prompt = await platform.create(env="stage-4")
+    async with following(platform, namespace="stage-4") as leaving:
+        await leaving.holds(prompt["key"])
+        started = time.monotonic()
+        publishing = asyncio.create_task(publish(platform, prompt["id"], "25s"))
+        await leaving.next()
+    assert (await publishing).json()["connected"] == 0
+    assert time.monotonic() - started < 20
+
+
+async def test_a_revision_that_is_not_there_is_not_applied(platform: RunningPlatform) -> None:
+    prompt = await platform.create(env="stage-5")
+    async with following(platform, namespace="stage-5") as lying:
+        await lying.holds(prompt["key"])
+        await lying.has_applied(2**62)
+        answer = (await publish(platform, prompt["id"], "50ms")).json()
+        assert (answer["acknowledged"], len(answer["behind"])) == (0, 1)
 
 
 async def publish(platform: RunningPlatform, prompt_id: str, wait: str) -> httpx.Response:
