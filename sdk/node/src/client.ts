@@ -123,7 +123,7 @@ export class PromptOpsClient implements Prompts {
   }
 
   once<Name extends EventName>(event: Name, listener: Listener<Name>): this {
-    this.#listeners.addOnce(event, listener);
+    this.#listeners.add(event, listener, true);
     return this;
   }
 
