@@ -17,7 +17,7 @@ export interface Observer {
   /** A prompt that was held is gone; the event told so, if there is one. */
   removed(key: string, event: ChangeEvent | null): void;
   /** The token was refused when this key was fetched. */
-  refused(error: PromptOpsError): void;
+  refused(key: string, error: PromptOpsError): void;
   /** Up to where the watch has been told of changes. */
   told(): Stamp;
   /** Whether what is held is kept up to date by a connection that is well. */
@@ -170,7 +170,7 @@ export class Store {
       else if (error instanceof PromptOpsError && !(error instanceof ClientClosedError)) {
         this.#failures.note(key, error);
         this.lastKnown.forget(key);
-        if (isRefusal(error)) this.#observer.refused(error);
+        if (isRefusal(error)) this.#observer.refused(key, error);
       }
       throw error;
     }
