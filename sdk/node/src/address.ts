@@ -1,3 +1,7 @@
+import { createSecureContext, type SecureContextOptions } from "node:tls";
+
+import { wordsOf } from "./warnings.js";
+
 /** The certificates and keys for an https server, as `node:tls` takes them. */
 export interface TlsOptions {
   readonly ca?: string | Uint8Array | readonly (string | Uint8Array)[];
@@ -13,7 +17,7 @@ export class ServerAddress {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
 
-  /** TypeError for what can't be an address or a token. */
+  /** TypeError for what can't be an address or a token, and for certificates and keys that can't be used. */
   constructor(
     server: string,
     token: string,
@@ -23,6 +27,7 @@ export class ServerAddress {
     if (!/^[!-~]+$/.test(token)) {
       throw new TypeError("the token must be printable ASCII without blanks, and not empty");
     }
+    if (this.url.startsWith("https:")) checkTls(tls);
     this.headers = { authorization: `Bearer ${token}`, "user-agent": `promptops-node/${VERSION}` };
   }
 
@@ -48,6 +53,14 @@ function encoded(query: Query): string {
     .filter((entry): entry is [string, string] => entry[1] !== undefined)
     .map(([name, value]) => `${name}=${encodeURIComponent(value)}`)
     .join("&");
+}
+
+function checkTls(tls: TlsOptions): void {
+  try {
+    createSecureContext(tls as SecureContextOptions);
+  } catch (error) {
+    throw new TypeError(`the certificates and keys in tls can't be used: ${wordsOf(error)}`, { cause: error });
+  }
 }
 
 function checkedUrl(server: string): string {

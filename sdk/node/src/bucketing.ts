@@ -1,3 +1,5 @@
+import { checkSubject } from "./arguments.js";
+
 // Which variant of a rollout a subject gets; `sdk/conformance/bucketing.json` has the cases.
 
 /** The weights of a rollout's variants add up to this. */
@@ -6,9 +8,7 @@ export const BASIS_POINTS = 10_000;
 /** 0 to 9999, always the same for one salt and subject; TypeError for text that has no UTF-8. */
 export function bucketOf(salt: string, subject: string): number {
   const hashed = `${salt}:${subject}`;
-  if (/\p{Surrogate}/u.test(hashed)) {
-    throw new TypeError("a subject with a lone surrogate is no text: it has no UTF-8");
-  }
+  checkSubject(hashed);
   // The product needs 46 bits, which a double holds exactly.
   return Math.floor((murmur3(Buffer.from(hashed, "utf8")) * BASIS_POINTS) / 2 ** 32);
 }

@@ -1,6 +1,9 @@
 import { readFile } from "node:fs/promises";
 
-import { isObject, parseJson, parsePrompt, type Whole } from "./prompts.js";
+import { isKey } from "./arguments.js";
+import { ProtocolError } from "./errors.js";
+import { isObject, parseJson } from "./json.js";
+import { parsePrompt, type Whole } from "./prompts.js";
 import { type Warnings, wordsOf } from "./warnings.js";
 
 /** The prompts of a saved snapshot; a file that is none is warned of, and holds nothing. */
@@ -22,15 +25,28 @@ export class Bundle {
   async #load(): Promise<Map<string, Whole>> {
     try {
       const bytes = await readFile(this.file);
-      return promptsIn(new TextDecoder("utf-8", { fatal: true }).decode(bytes), this.environment);
+      const prompts = promptsIn(new TextDecoder("utf-8", { fatal: true }).decode(bytes), this.environment);
+      return new Map(prompts.flatMap((each) => this.#parsed(each)).map((whole) => [whole.served.key, whole]));
     } catch (error) {
       this.warnings.warn("bundle", `the bundle ${this.file} can't be used: ${wordsOf(error)}`);
       return new Map();
     }
   }
+
+  /** None where it is not valid: the others are as good as ever. */
+  #parsed(prompt: unknown): Whole[] {
+    try {
+      const whole = parsePrompt(prompt, "");
+      if (!isKey(whole.served.key)) throw new ProtocolError("a prompt came without a key");
+      return [whole];
+    } catch (error) {
+      this.warnings.warn("bundle's prompts", `passed over a prompt in the bundle ${this.file}: ${wordsOf(error)}`);
+      return [];
+    }
+  }
 }
 
-function promptsIn(text: string, environment: string): Map<string, Whole> {
+function promptsIn(text: string, environment: string): unknown[] {
   const snapshot = parseJson(text);
   const prompts = isObject(snapshot) ? snapshot["prompts"] : null;
   if (!isObject(snapshot) || !Array.isArray(prompts)) {
@@ -39,6 +55,5 @@ function promptsIn(text: string, environment: string): Map<string, Whole> {
   if (typeof snapshot["env"] === "string" && snapshot["env"] !== environment) {
     throw new Error(`it is of the environment '${snapshot["env"]}', not '${environment}'`);
   }
-  const wholes = prompts.map((each) => parsePrompt(each, ""));
-  return new Map(wholes.map((whole) => [whole.served.key, whole]));
+  return prompts;
 }

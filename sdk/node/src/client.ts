@@ -1,10 +1,12 @@
 import { ServerAddress, type TlsOptions } from "./address.js";
+import { checkedMilliseconds, checkedText, checkedTimeout, checkKey, checkSubject } from "./arguments.js";
 import { Bundle } from "./bundle.js";
 import { Disk } from "./disk.js";
 import { ClientClosedError, PromptOpsError } from "./errors.js";
 import { Fetching, type Place } from "./fetching.js";
 import { Following } from "./following.js";
 import { HttpClient } from "./http.js";
+import { LastKnown } from "./lastknown.js";
 import { type EventName, type Listener, Listeners } from "./listeners.js";
 import { Memory } from "./memory.js";
 import { defaultPrompt, type Prompt, type PromptMessage, renderMessages } from "./prompts.js";
@@ -41,8 +43,6 @@ export interface ClientOptions {
   tls?: TlsOptions | undefined;
 }
 
-const LONGEST_TIMER = 2 ** 31 - 1;
-
 /**
  * Fetches prompts from a PromptOps server, holds them in memory and keeps them up to date. Share one
  * in the whole program, and close it at the end.
@@ -65,31 +65,36 @@ export class PromptOpsClient implements Prompts {
     const { namespace = "prod", workspace = "", appName = "", timeout = 10_000, maxAge = 60_000 } = options;
     const warnings = new Warnings();
     const memory = new Memory();
-    this.#place = { namespace, workspace };
-    this.#app = appName;
-    this.#timeout = checked("timeout", timeout, 1);
+    this.#place = { namespace: checkedText("namespace", namespace), workspace: checkedText("workspace", workspace) };
+    this.#app = checkedText("appName", appName);
+    this.#timeout = checkedTimeout(timeout);
     this.#address = new ServerAddress(server, token, options.tls);
     this.#http = new HttpClient(this.#address);
+    const { cacheDir, bundle } = options;
+    const disk =
+      cacheDir === undefined ? null : new Disk(cacheDir, this.#address.url, workspace, namespace, warnings);
+    const bundled = bundle === undefined ? null : new Bundle(bundle, namespace, warnings);
     this.#store = new Store(
       new Fetching(this.#http, this.#address, this.#place, memory, timeout),
       memory,
-      options.cacheDir === undefined
-        ? null
-        : new Disk(options.cacheDir, this.#address.url, workspace, namespace, warnings),
-      options.bundle === undefined ? null : new Bundle(options.bundle, namespace, warnings),
-      { timeout, maxAge: checked("maxAge", maxAge, 0) },
+      disk,
+      new LastKnown(disk, bundled, warnings),
+      { timeout, maxAge: checkedMilliseconds("maxAge", maxAge, 0) },
     );
     this.#following = new Following(this.#store, this.#listeners, namespace);
     this.#store.observe(this.#following);
   }
 
   async getPrompt(key: string, options: GetOptions = {}): Promise<Prompt> {
+    const { subject, refresh = false } = options;
+    const fallback = options.default ?? null;
     checkKey(key);
+    checkSubject(subject);
     try {
-      return await this.#store.get(key, options.subject ?? undefined, options.refresh ?? false);
+      return await this.#store.get(key, subject ?? undefined, refresh);
     } catch (error) {
-      if (options.default === undefined || !(error instanceof PromptOpsError)) throw error;
-      return defaultPrompt(key, this.#place.namespace, options.default);
+      if (fallback === null || !(error instanceof PromptOpsError)) throw error;
+      return defaultPrompt(key, this.#place.namespace, fallback);
     }
   }
 
@@ -123,7 +128,7 @@ export class PromptOpsClient implements Prompts {
   }
 
   once<Name extends EventName>(event: Name, listener: Listener<Name>): this {
-    this.#listeners.addOnce(event, listener);
+    this.#listeners.add(event, listener, true);
     return this;
   }
 
@@ -141,17 +146,4 @@ export class PromptOpsClient implements Prompts {
     this.#http.close();
     await Promise.all([this.#watch?.close(), this.#store.close()]);
   }
-}
-
-function checkKey(key: string): void {
-  if (typeof key !== "string" || key === "" || /\p{Surrogate}/u.test(key)) {
-    throw new TypeError("a prompt's key must be text, and not empty");
-  }
-}
-
-function checked(name: string, milliseconds: number, least: number): number {
-  if (!(milliseconds >= least) || (name === "timeout" && milliseconds > LONGEST_TIMER)) {
-    throw new TypeError(`${name} must be milliseconds, ${least} or more, not ${milliseconds}`);
-  }
-  return milliseconds;
 }

@@ -2,8 +2,9 @@ import { createHash, randomBytes } from "node:crypto";
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 
-import { isObject, parseJson, parsePrompt, type Whole } from "./prompts.js";
-import { revisionIn, type Stamp } from "./revisions.js";
+import { isObject, parseJson } from "./json.js";
+import { parsePrompt, type Whole } from "./prompts.js";
+import { isBefore, revisionIn, type Stamp } from "./revisions.js";
 import { type Warnings, wordsOf } from "./warnings.js";
 
 /** A copy from a file. */
@@ -19,8 +20,9 @@ export interface Saved {
  * that can't be used is warned of, once, and changes nothing else.
  */
 export class Disk {
-  // What is done to a file is done in order.
+  // What is done to a file is done in order, and of what waits only the newest.
   readonly #doing = new Map<string, Promise<void>>();
+  readonly #next = new Map<string, Action>();
 
   constructor(
     private readonly folder: string,
@@ -30,20 +32,12 @@ export class Disk {
     private readonly warnings: Warnings,
   ) {}
 
+  /** Unless another process has written a newer one. */
   write(key: string, whole: Whole, stamp: Stamp): Promise<void> {
     return this.#inOrder(key, async (file) => {
-      const prompt = whole.text;
-      const head = { sha256: sha256(prompt), saved_at: new Date().toISOString(), ...stamp };
-      const content = `${JSON.stringify(head, ["sha256", "saved_at", "epoch", "revision"]).slice(0, -1)},"prompt":${prompt}}`;
-      const temporary = path.join(this.folder, `.${randomBytes(8).toString("hex")}.tmp`);
-      await mkdir(this.folder, { recursive: true, mode: 0o700 });
-      try {
-        await writeFile(temporary, content, { mode: 0o600, flag: "wx" });
-        await rename(temporary, file);
-      } catch (error) {
-        await rm(temporary, { force: true });
-        throw error;
-      }
+      // One that is missing or damaged is in nobody's way.
+      const there = await savedAs(file).catch(() => null);
+      if (!there || !isBefore(stamp, there.stamp)) await this.#replace(file, contentOf(whole, stamp));
     });
   }
 
@@ -56,7 +50,7 @@ export class Disk {
   async read(key: string): Promise<Saved | null> {
     await this.#doing.get(key);
     try {
-      return savedIn(new TextDecoder("utf-8", { fatal: true }).decode(await readFile(this.#file(key))));
+      return await savedAs(this.#file(key));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "ENOENT") {
         this.warnings.warn(`disk ${key}`, `passed over the copy of prompt '${key}' on disk: ${wordsOf(error)}`);
@@ -70,23 +64,54 @@ export class Disk {
     await Promise.all(this.#doing.values());
   }
 
-  #inOrder(key: string, action: (file: string) => Promise<void>): Promise<void> {
-    const done = (this.#doing.get(key) ?? Promise.resolve())
-      .then(() => action(this.#file(key)))
-      .catch((error: unknown) => {
+  /** Resolves when nothing is left to do to this file. */
+  #inOrder(key: string, action: Action): Promise<void> {
+    this.#next.set(key, action);
+    const doing = this.#doing.get(key) ?? this.#work(key);
+    this.#doing.set(key, doing);
+    return doing;
+  }
+
+  async #work(key: string): Promise<void> {
+    for (let action = this.#next.get(key); action; action = this.#next.get(key)) {
+      this.#next.delete(key);
+      try {
+        await action(this.#file(key));
+      } catch (error) {
         this.warnings.warn("disk", `copies can't be kept in ${this.folder}: ${wordsOf(error)}`);
-      })
-      .finally(() => {
-        if (this.#doing.get(key) === done) this.#doing.delete(key);
-      });
-    this.#doing.set(key, done);
-    return done;
+      }
+    }
+    this.#doing.delete(key);
+  }
+
+  async #replace(file: string, content: string): Promise<void> {
+    const temporary = path.join(this.folder, `.${randomBytes(8).toString("hex")}.tmp`);
+    await mkdir(this.folder, { recursive: true, mode: 0o700 });
+    try {
+      await writeFile(temporary, content, { mode: 0o600, flag: "wx" });
+      await rename(temporary, file);
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    }
   }
 
   #file(key: string): string {
     const name = [this.server, this.workspace, this.environment, key].join("\n");
     return path.join(this.folder, `${sha256(name)}.json`);
   }
+}
+
+type Action = (file: string) => Promise<void>;
+
+function contentOf(whole: Whole, stamp: Stamp): string {
+  const head = { sha256: sha256(whole.text), saved_at: new Date().toISOString(), ...stamp };
+  const members = JSON.stringify(head, ["sha256", "saved_at", "epoch", "revision"]).slice(0, -1);
+  return `${members},"prompt":${whole.text}}`;
+}
+
+async function savedAs(file: string): Promise<Saved> {
+  return savedIn(new TextDecoder("utf-8", { fatal: true }).decode(await readFile(file)));
 }
 
 function savedIn(text: string): Saved {

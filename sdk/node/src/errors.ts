@@ -126,27 +126,36 @@ export class TemplateValueError extends PromptOpsError {
   }
 }
 
+// In characters, of the whole answer.
+const LONGEST_REASON = 64 * 1024;
+
 /** Whether the server has refused the token. */
 export function isRefusal(error: unknown): error is UnauthorizedError | ForbiddenError {
   return error instanceof UnauthorizedError || error instanceof ForbiddenError;
 }
 
-/** The error for a status, in the words of the body's field `error` where it has one. */
-export function responseError(status: number, body: string): ResponseError {
-  const words = serverWords(body) || "the server gave no reason";
+/**
+ * The error for a status, in the words of the body's field `error`. A 404 without one is not
+ * PromptOps' own, and says nothing of a prompt.
+ */
+export function responseError(status: number, body: string): ResponseError | ProtocolError {
+  const given = serverWords(body);
+  const words = given || "the server gave no reason";
   if (status === 401) return new UnauthorizedError(words);
   if (status === 403) return new ForbiddenError(words);
+  if (status === 404 && given === null) return new ProtocolError("a 404 came that PromptOps does not send");
   if (status === 404) return new NotFoundError(words);
   return status >= 500 ? new ServerError(status, words) : new ResponseError(status, words);
 }
 
-function serverWords(body: string): string {
+/** Null where whatever stands between (a proxy, another server) answers in its own format. */
+function serverWords(body: string): string | null {
+  if (body.length > LONGEST_REASON) return null;
   try {
     const answer: unknown = JSON.parse(body);
     const words = (answer as { error?: unknown } | null)?.error;
-    return typeof words === "string" ? words.slice(0, 500) : "";
+    return typeof words === "string" ? words.slice(0, 500) : null;
   } catch {
-    // Whatever stands between (a proxy, another server) answers in its own format.
-    return "";
+    return null;
   }
 }

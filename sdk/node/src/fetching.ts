@@ -8,8 +8,9 @@ import {
   ServerError,
 } from "./errors.js";
 import type { HttpClient, HttpResponse } from "./http.js";
+import { parseAnswer } from "./json.js";
 import type { Held, Memory } from "./memory.js";
-import { parseJson, parsePrompt, type Whole } from "./prompts.js";
+import { parsePrompt, type Whole } from "./prompts.js";
 import { isBefore, revisionIn, type Stamp } from "./revisions.js";
 
 /** Which prompts a client reads; the empty workspace is the one that the token means. */
@@ -58,6 +59,7 @@ export class Fetching {
       try {
         return await this.#try(key, deadline);
       } catch (error) {
+        if (error instanceof NotFoundError) this.#wanted.delete(key);
         const pause = randomBetween(SHORTEST_PAUSE, LONGEST_PAUSE);
         const isFinal = error instanceof NotFoundError || isRefusal(error) || this.http.closed;
         if (isFinal || left === 0 || performance.now() + pause >= deadline) throw error;
@@ -96,10 +98,9 @@ export class Fetching {
     if (response.status === 304 && before) {
       return { held: this.memory.confirm(key, before, stamp), before, whole: null };
     }
-    if (response.status === 404) this.#wanted.delete(key);
     if (response.status !== 200) throw responseError(response.status, response.body);
     const text = response.body.trim();
-    const whole = parsePrompt(parseJson(text), text);
+    const whole = parsePrompt(parseAnswer(text), text);
     return { held: this.memory.keep(key, whole, stamp, response.headers.etag ?? null), before, whole };
   }
 
@@ -123,7 +124,6 @@ export class Fetching {
     });
   }
 }
-
 
 function stampOf({ headers }: HttpResponse): Stamp {
   const epoch = headers["x-promptops-epoch"];

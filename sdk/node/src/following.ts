@@ -1,14 +1,15 @@
 import type { WebSocket } from "ws";
 
-import { Backoff } from "./backoff.js";
-import { isRefusal, NotFoundError, type PromptOpsError } from "./errors.js";
+import { ClientClosedError, isRefusal, NotFoundError, type PromptOpsError } from "./errors.js";
 import type { ChangeEvent, Listeners } from "./listeners.js";
 import type { Held } from "./memory.js";
 import { DELETED, type Message } from "./messages.js";
 import { type Due, Progress } from "./progress.js";
 import { Reports } from "./reports.js";
+import { Retries } from "./retries.js";
 import { isBefore, reaches, type Stamp, UNKNOWN } from "./revisions.js";
 import type { Observer, Store } from "./store.js";
+import { Outage, wordsOf } from "./warnings.js";
 
 /** The type of the event for a change that no event of the server told of. */
 const REFRESHED = "prompt.refreshed";
@@ -21,10 +22,9 @@ export class Following implements Observer {
   // The keys that can be refetched now, in order.
   readonly #ready = new Set<string>();
   readonly #running = new Set<string>();
-  readonly #waiting = new Map<string, NodeJS.Timeout>();
+  readonly #retries = new Retries((key) => this.#schedule(key));
+  readonly #outage = new Outage();
   readonly #toldOf = new Map<string, Stamp>();
-  readonly #backoff = Backoff.reconnecting();
-  readonly #refusedBackoff = Backoff.refused();
   #isWatching = false;
   #isConnected = false;
 
@@ -58,6 +58,12 @@ export class Following implements Observer {
   connectedUngreeted(): void {
     this.#stands();
     for (const key of this.store.concernedKeys()) this.#makeDue(key, UNKNOWN, null);
+    this.#seeWhetherWell();
+  }
+
+  /** The connection could not be made, for this reason; it is tried again. */
+  notConnected(reason: string): void {
+    this.#outage.goesOn(`hot reload does not work, trying until it does: ${reason}`);
   }
 
   disconnected(): void {
@@ -66,8 +72,7 @@ export class Following implements Observer {
     this.#progress.disconnected();
     this.#reports.disconnected();
     this.#ready.clear();
-    for (const timer of this.#waiting.values()) clearTimeout(timer);
-    this.#waiting.clear();
+    this.#retries.clear();
     this.listeners.tell("disconnect");
   }
 
@@ -117,7 +122,13 @@ export class Following implements Observer {
     }
   }
 
-  refused(error: PromptOpsError): void {
+  refused(key: string, error: PromptOpsError): void {
+    if (!this.#running.has(key) || this.#retries.beginsRound(key)) this.listeners.tell("error", error);
+  }
+
+  /** The token was refused for the connection. */
+  refusedToConnect(error: PromptOpsError): void {
+    this.notConnected(error.message);
     this.listeners.tell("error", error);
   }
 
@@ -135,12 +146,18 @@ export class Following implements Observer {
     this.#progress.hear(revision);
     if (this.#progress.isComplete) this.store.confirmAll();
     this.#reports.appliedChanged();
+    this.#seeWhetherWell();
+  }
+
+  #seeWhetherWell(): void {
+    if (this.#progress.isIdle) this.#outage.isOver();
   }
 
   #resync(epoch: string, revision: number): void {
     const keys = this.store.concernedKeys();
     this.#progress.resync(epoch, revision, keys);
     this.#reports.resynced();
+    this.#retries.clear();
     for (const key of keys) this.#schedule(key);
     if (keys.length === 0) this.#reports.appliedChanged();
   }
@@ -150,8 +167,9 @@ export class Following implements Observer {
     const held = this.store.held(key);
     const isFetching = this.store.isFetching(key);
     if (event.type === DELETED) {
-      if (held && !reaches(held.stamp, stamp)) void this.store.forget(key, event);
-      // The answer under way may be from before.
+      // Answers under way may be from before.
+      if (held || isFetching) this.store.want(key, stamp);
+      if (held && !reaches(held.stamp, stamp)) this.store.forget(key, event);
       if (isFetching) this.#makeDue(key, stamp, null);
       else this.#progress.done(key);
       if (held) this.#reports.appliedChanged();
@@ -168,11 +186,12 @@ export class Following implements Observer {
 
   #makeDue(key: string, stamp: Stamp, event: ChangeEvent | null): void {
     this.#progress.add(key, stamp.revision, event);
+    this.#retries.endPause(key);
     this.#schedule(key);
   }
 
   #schedule(key: string): void {
-    if (this.#waiting.has(key)) return;
+    if (this.#retries.isPausing(key)) return;
     this.#ready.add(key);
     this.#refetchReady();
   }
@@ -193,10 +212,11 @@ export class Following implements Observer {
     try {
       const held = await this.#upToDate(key, { revision, epoch: this.#progress.told.epoch });
       this.#finish(due, { revision, event });
-      if (event) this.#tell(event, held);
+      // It may have been deleted in the meantime, which was told.
+      if (event && this.store.held(key)) this.#tell(event, held);
     } catch (error) {
       if (error instanceof NotFoundError) this.#finish(due, { revision, event });
-      else if (this.#progress.get(key) === due) this.#tryAgain(key, error);
+      else this.#fail(due, { revision, event }, error);
     } finally {
       this.#running.delete(key);
       // Events that have come together with the answer wait for it together.
@@ -212,25 +232,24 @@ export class Following implements Observer {
 
   /** Unless it was due again meanwhile, or the connection that told of it is lost. */
   #finish(due: Due, done: Pick<Due, "revision" | "event">): void {
-    this.#backoff.reset();
-    this.#refusedBackoff.reset();
+    this.#retries.succeeded(due.key);
     if (this.#progress.get(due.key) !== due) return;
-    if (due.revision !== done.revision || due.event !== done.event) {
+    if (isDueAgain(due, done)) {
       this.#ready.add(due.key);
       return;
     }
     this.#progress.done(due.key);
     this.#reports.appliedChanged();
+    this.#seeWhetherWell();
   }
 
-  #tryAgain(key: string, error: unknown): void {
-    this.#ready.delete(key);
-    const pause = (isRefusal(error) ? this.#refusedBackoff : this.#backoff).next();
-    const timer = setTimeout(() => {
-      this.#waiting.delete(key);
-      this.#schedule(key);
-    }, pause);
-    this.#waiting.set(key, timer);
+  /** After a pause it is tried again, but at once where there has been news of it meanwhile. */
+  #fail(due: Due, tried: Pick<Due, "revision" | "event">, error: unknown): void {
+    if (error instanceof ClientClosedError || this.#progress.get(due.key) !== due) return;
+    this.#outage.goesOn(`prompt '${due.key}' was not refreshed, trying until it is: ${wordsOf(error)}`);
+    if (isDueAgain(due, tried)) return;
+    this.#ready.delete(due.key);
+    this.#retries.failed(due.key, isRefusal(error));
   }
 
   /** Each event once, although a new connection may bring it again. */
@@ -246,4 +265,8 @@ export class Following implements Observer {
   #made(type: string, key: string, version: string): ChangeEvent {
     return { type, id: "", key, env: this.environment, version };
   }
+}
+
+function isDueAgain(due: Due, before: Pick<Due, "revision" | "event">): boolean {
+  return due.revision !== before.revision || due.event !== before.event;
 }

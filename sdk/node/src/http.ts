@@ -3,6 +3,7 @@ import https from "node:https";
 
 import { ANY_FAMILY, type ServerAddress } from "./address.js";
 import { ClientClosedError, ProtocolError, RequestTimeoutError, ServerUnreachableError } from "./errors.js";
+import { wordsOf } from "./warnings.js";
 
 /** An answer, whole. */
 export interface HttpResponse {
@@ -11,8 +12,10 @@ export interface HttpResponse {
   readonly body: string;
 }
 
-// Far more than the server takes for a prompt.
-const LARGEST_BODY = 32 * 1024 * 1024;
+// A prompt of 20 variants of the most content and messages that the server takes fits.
+const LARGEST_BODY = 16 * 1024 * 1024;
+// Servers close connections that are idle for 5 seconds, and what stands between forgets them.
+const LONGEST_IDLE = 4000;
 
 /** GET requests to one server over kept connections, until it is closed. */
 export class HttpClient {
@@ -22,7 +25,7 @@ export class HttpClient {
   #closed = false;
 
   constructor(address: ServerAddress) {
-    const options = { keepAlive: true, maxSockets: 16, ...ANY_FAMILY };
+    const options = { keepAlive: true, maxSockets: 16, timeout: LONGEST_IDLE, ...ANY_FAMILY };
     this.#address = address;
     this.#agent = address.url.startsWith("https:")
       ? new https.Agent({ ...options, ...(address.tls as https.AgentOptions) })
@@ -36,18 +39,15 @@ export class HttpClient {
   /** Has all of the answer within so many milliseconds, or rejects with one of the client's errors. */
   get(url: string, headers: Record<string, string>, milliseconds: number): Promise<HttpResponse> {
     if (this.#closed) return Promise.reject(new ClientClosedError());
-    const send = url.startsWith("https:") ? https.get : http.get;
     return new Promise((resolve, reject) => {
-      const request = send(url, { agent: this.#agent, headers: { ...this.#address.headers, ...headers } });
-      let isAnswered = false;
-      const timer = setTimeout(() => {
-        request.destroy(new RequestTimeoutError(`${this.#address.url} did not answer in time`));
-      }, milliseconds);
-      this.#running.add(request);
       const fail = (error: Error): void => reject(this.#translated(error));
+      const request = this.#sent(url, headers, fail);
+      if (!request) return;
+      let isAnswered = false;
+      this.#limit(request, milliseconds);
+      this.#running.add(request);
       request.on("error", fail);
       request.on("close", () => {
-        clearTimeout(timer);
         this.#running.delete(request);
         // An upgrade that nobody asked for ends without an error.
         if (!isAnswered) fail(new Error("the connection ended without an answer"));
@@ -69,6 +69,41 @@ export class HttpClient {
     this.#agent.destroy();
   }
 
+  /** Null where Node refuses to send it. */
+  #sent(url: string, headers: Record<string, string>, fail: (error: Error) => void): http.ClientRequest | null {
+    const send = url.startsWith("https:") ? https.get : http.get;
+    try {
+      return send(url, { agent: this.#agent, headers: { ...this.#address.headers, ...headers } });
+    } catch (error) {
+      fail(error as Error);
+      return null;
+    }
+  }
+
+  /** A kept connection may be dead without a sign: it gets half of the time, a new one the rest. */
+  #limit(request: http.ClientRequest, milliseconds: number): void {
+    const until = performance.now() + milliseconds;
+    const end = (): void => {
+      request.destroy(new RequestTimeoutError(`${this.#address.url} did not answer in time`));
+    };
+    let timer = setTimeout(end, milliseconds);
+    request.once("socket", () => {
+      if (!request.reusedSocket || request.destroyed) return;
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        this.#dropIdle();
+        end();
+      }, (until - performance.now()) / 2);
+    });
+    request.once("close", () => clearTimeout(timer));
+  }
+
+  #dropIdle(): void {
+    for (const sockets of Object.values(this.#agent.freeSockets)) {
+      for (const socket of sockets ?? []) socket.destroy();
+    }
+  }
+
   /** The border: what Node's errors leave as. */
   #translated(error: Error): Error {
     if (this.#closed) return new ClientClosedError();
@@ -77,8 +112,7 @@ export class HttpClient {
     if (code.startsWith("HPE_")) {
       return new ProtocolError(`${this.#address.url} does not speak HTTP: ${error.message}`, { cause: error });
     }
-    const reason = error.message || code || "the connection was refused";
-    return new ServerUnreachableError(`can't reach ${this.#address.url}: ${reason}`, { cause: error });
+    return new ServerUnreachableError(`can't reach ${this.#address.url}: ${wordsOf(error)}`, { cause: error });
   }
 }
 

@@ -42,6 +42,12 @@ export type EventName = keyof ClientEvents;
 export type Listener<Name extends EventName> = (...told: ClientEvents[Name]) => unknown;
 
 type AnyListener = (...told: never[]) => unknown;
+
+interface Registration {
+  readonly listener: AnyListener;
+  readonly isOnce: boolean;
+}
+
 const NAMES: readonly EventName[] = ["update", "delete", "connect", "disconnect", "error"];
 
 /**
@@ -49,35 +55,30 @@ const NAMES: readonly EventName[] = ["update", "delete", "connect", "disconnect"
  * neither does what a listener throws or rejects with: that becomes a warning of the process.
  */
 export class Listeners {
-  readonly #listeners = new Map<EventName, Map<AnyListener, AnyListener>>(
-    NAMES.map((name) => [name, new Map()]),
-  );
+  readonly #listeners = new Map<EventName, Registration[]>(NAMES.map((name) => [name, []]));
 
-  /** TypeError for an unknown event. */
-  add<Name extends EventName>(name: Name, listener: Listener<Name>, call = listener): void {
+  /** For good, or for one time only; again is passed over. TypeError for an unknown event. */
+  add<Name extends EventName>(name: Name, listener: Listener<Name>, isOnce = false): void {
     if (typeof listener !== "function") throw new TypeError("a listener must be a function");
-    this.#of(name).set(listener, call);
-  }
-
-  addOnce<Name extends EventName>(name: Name, listener: Listener<Name>): void {
-    this.add(name, listener, (...told) => {
-      this.remove(name, listener);
-      return listener(...told);
-    });
+    const added = this.#of(name);
+    const isThere = added.some((each) => each.listener === listener && each.isOnce === isOnce);
+    if (!isThere) added.push({ listener, isOnce });
   }
 
   remove<Name extends EventName>(name: Name, listener: Listener<Name>): void {
-    this.#of(name).delete(listener);
+    this.#keep(name, (each) => each.listener !== listener);
   }
 
   has(name: EventName): boolean {
-    return this.#of(name).size > 0;
+    return this.#of(name).length > 0;
   }
 
   tell<Name extends EventName>(name: Name, ...told: ClientEvents[Name]): void {
-    for (const call of [...this.#of(name).values()]) {
+    const listening = this.#of(name);
+    this.#keep(name, ({ isOnce }) => !isOnce);
+    for (const { listener } of listening) {
       try {
-        const answer = (call as Listener<Name>)(...told);
+        const answer = (listener as Listener<Name>)(...told);
         if (answer instanceof Promise) answer.catch((error: unknown) => warnOf(name, error));
       } catch (error) {
         warnOf(name, error);
@@ -85,7 +86,11 @@ export class Listeners {
     }
   }
 
-  #of(name: EventName): Map<AnyListener, AnyListener> {
+  #keep(name: EventName, isKept: (each: Registration) => boolean): void {
+    this.#listeners.set(name, this.#of(name).filter(isKept));
+  }
+
+  #of(name: EventName): Registration[] {
     const found = this.#listeners.get(name);
     if (!found) throw new TypeError(`there is no event '${name}', only ${NAMES.join(", ")}`);
     return found;

@@ -86,20 +86,14 @@ export class Failures {
     return this.#failures.get(key);
   }
 
-  /** While the pause after it lasts. */
-  pausing(key: string): Failure | undefined {
-    const failure = this.#failures.get(key);
-    return failure && performance.now() < failure.until ? failure : undefined;
-  }
-
   clear(key: string): void {
     this.#failures.delete(key);
     this.#pauses.delete(key);
   }
 
-  /** The server is there again. */
-  clearAll(): void {
-    this.#failures.clear();
+  /** The server is there again. That they have failed is not forgotten: it may still be slow. */
+  endPauses(): void {
+    for (const [key, { error }] of this.#failures) this.#failures.set(key, { error, at: -Infinity, until: -Infinity });
     this.#pauses.clear();
   }
 }

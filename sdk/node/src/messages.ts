@@ -1,5 +1,6 @@
+import { isKey } from "./arguments.js";
+import { isObject } from "./json.js";
 import type { ChangeEvent } from "./listeners.js";
-import { isObject } from "./prompts.js";
 import { revisionIn } from "./revisions.js";
 
 export const DELETED = "prompt.deleted";
@@ -48,7 +49,7 @@ function messageOf(data: Record<string, unknown>, revision: number): Message | n
 
 function eventIn(data: Record<string, unknown>): ChangeEvent | null {
   const { type, key, env, version } = data;
-  if (typeof type !== "string" || typeof key !== "string" || key === "") return null;
+  if (typeof type !== "string" || !isKey(key)) return null;
   const [place, label] = [env, version].map((each) => (typeof each === "string" ? each : ""));
   return { ...data, type, key, env: place as string, version: label as string };
 }

@@ -32,7 +32,12 @@ export class Progress {
   }
 
   get isComplete(): boolean {
-    return this.#told !== null && this.#due.size === 0;
+    return this.#told !== null && this.isIdle;
+  }
+
+  /** Whether nothing has to be fetched. */
+  get isIdle(): boolean {
+    return this.#due.size === 0;
   }
 
   /** The parameters of the next connection that say from where on changes are to be told. */

@@ -1,5 +1,7 @@
+import { isText } from "./arguments.js";
 import { BASIS_POINTS, bucketOf, drawnBucket, rangeOf } from "./bucketing.js";
 import { ProtocolError } from "./errors.js";
+import { frozen, isObject } from "./json.js";
 import { renderTemplate, type Variables, variablesIn } from "./templates.js";
 
 /** Where an answer comes from, best first. */
@@ -55,9 +57,6 @@ interface Rollout {
 
 type Fields = Record<string, unknown>;
 
-// What is deeper than any configuration is garbage; the other clients read as deep.
-const DEEPEST = 100;
-
 /** What one without a subject gets: of a rollout, a variant at random. */
 export function drawnFrom(whole: Whole): Readonly<PromptState> {
   return whole.rollout === null ? whole.served : inBucket(whole.rollout, drawnBucket());
@@ -90,19 +89,7 @@ export function renderMessages(
   }));
 }
 
-/** ProtocolError for what is no JSON, or nested without end; what it holds is frozen. */
-export function parseJson(text: string): unknown {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new ProtocolError("what came is not JSON", { cause: error });
-  }
-  freeze(value);
-  return value;
-}
-
-/** A prompt of a fetch, a snapshot or a file; ProtocolError for anything else. */
+/** A prompt of a fetch, a snapshot or a file; ProtocolError for anything else. What it holds is frozen. */
 export function parsePrompt(data: unknown, text: string): Whole {
   if (!isObject(data)) throw new ProtocolError("what came is no prompt: it is no object");
   const rollout = data["rollout"] ?? null;
@@ -114,17 +101,13 @@ export function parsePrompt(data: unknown, text: string): Whole {
   };
 }
 
-export function isObject(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 function inBucket(rollout: Rollout, bucket: number): Readonly<PromptState> {
   return rollout.variants[rangeOf(rollout.weights, bucket)] as PromptState;
 }
 
 function rolloutOf(data: unknown, prompt: Fields): Rollout {
   const variants = isObject(data) ? data["variants"] : null;
-  if (!isObject(data) || !Array.isArray(variants) || typeof data["salt"] !== "string") {
+  if (!isObject(data) || !Array.isArray(variants) || !isText(data["salt"])) {
     throw new ProtocolError("a rollout came without 'salt' and 'variants'");
   }
   const weights = variants.map(weightOf);
@@ -148,7 +131,7 @@ function stateOf(data: Fields, prompt: Fields, variant: string | null): Readonly
   if (typeof data["content"] !== "string") {
     throw new ProtocolError("a prompt came without the text field 'content'");
   }
-  return Object.freeze({
+  return frozen({
     key: textIn(prompt, "key", ""),
     version: textIn(data, "version", ""),
     env: textIn(prompt, "env", ""),
@@ -169,7 +152,7 @@ function textIn(data: Fields, name: string, missing: string): string {
 }
 
 function listIn<T>(data: Fields, name: string, fits: (each: unknown) => each is T): readonly T[] {
-  const value = data[name] ?? Object.freeze([]);
+  const value = data[name] ?? [];
   if (!Array.isArray(value) || !value.every(fits)) throw wrongField(name);
   return value;
 }
@@ -183,22 +166,11 @@ function messagesIn(data: Fields): readonly PromptMessage[] {
 }
 
 function configIn(data: Fields): Readonly<Fields> {
-  const config = data["config"] ?? Object.freeze({});
+  const config = data["config"] ?? {};
   if (!isObject(config)) throw wrongField("config");
   return config;
 }
 
 function wrongField(name: string): ProtocolError {
   return new ProtocolError(`a prompt came whose field '${name}' is not what PromptOps sends`);
-}
-
-/** Level by level, since nesting without end must not end the stack. */
-function freeze(value: unknown): void {
-  let level = [value];
-  for (let depth = 0; level.length > 0; depth += 1) {
-    if (depth > DEEPEST) throw new ProtocolError(`what came is nested more than ${DEEPEST} deep`);
-    const containers = level.filter((each): each is object => typeof each === "object" && each !== null);
-    containers.forEach(Object.freeze);
-    level = containers.flatMap((each) => Object.values(each));
-  }
 }

@@ -1,11 +1,11 @@
-import type { Bundle } from "./bundle.js";
 import { Coalesced } from "./coalescing.js";
 import type { Disk } from "./disk.js";
 import { ClientClosedError, isRefusal, NotFoundError, PromptOpsError, RequestTimeoutError } from "./errors.js";
 import type { Fetched, Fetching } from "./fetching.js";
 import type { ChangeEvent } from "./listeners.js";
-import { Failures, type Held, type Memory } from "./memory.js";
-import { assigned, drawnFrom, type Prompt, type Source, type Whole } from "./prompts.js";
+import type { Copy, LastKnown } from "./lastknown.js";
+import { type Failure, Failures, type Held, type Memory } from "./memory.js";
+import { assigned, type Prompt, type Source, type Whole } from "./prompts.js";
 import type { Stamp } from "./revisions.js";
 
 /** Who learns of what happens to the prompts that are held. */
@@ -16,7 +16,8 @@ export interface Observer {
   changed(key: string, held: Held): void;
   /** A prompt that was held is gone; the event told so, if there is one. */
   removed(key: string, event: ChangeEvent | null): void;
-  refused(error: PromptOpsError): void;
+  /** The token was refused when this key was fetched. */
+  refused(key: string, error: PromptOpsError): void;
   /** Up to where the watch has been told of changes. */
   told(): Stamp;
   /** Whether what is held is kept up to date by a connection that is well. */
@@ -29,8 +30,6 @@ const BETWEEN_BACKGROUND_FAILURES = 1000;
 export class Store {
   readonly #fetches = new Coalesced((key) => this.#fetch(key));
   readonly #failures = new Failures();
-  // What is answered during the pause after a failure.
-  readonly #fallbacks = new Map<string, Promise<Answerable | null>>();
   #observer!: Observer;
   #closed = false;
 
@@ -38,7 +37,7 @@ export class Store {
     private readonly fetching: Fetching,
     private readonly memory: Memory,
     private readonly disk: Disk | null,
-    private readonly bundle: Bundle | null,
+    private readonly lastKnown: LastKnown,
     private readonly options: { readonly timeout: number; readonly maxAge: number },
   ) {}
 
@@ -53,8 +52,9 @@ export class Store {
       this.#refreshIfOld(key, held);
       return this.answer(held, "memory", subject);
     }
-    const failure = refresh ? undefined : this.#failures.pausing(key);
-    if (failure && !this.#closed) return this.#fallback(key, subject, failure.error);
+    const failure = refresh || this.#closed ? undefined : this.#failures.get(key);
+    const copy = failure && (await this.#insteadOfServer(key, failure));
+    if (copy) return answerOfCopy(copy, subject);
     try {
       const fetching = refresh ? this.#fresh(key) : this.#fetches.join(key);
       return this.answer((await fetching).held, "server", subject);
@@ -62,13 +62,20 @@ export class Store {
       if (error instanceof NotFoundError || !(error instanceof PromptOpsError)) throw error;
       const stays = this.memory.get(key);
       if (stays) return this.answer(stays, "memory", subject);
-      return this.#fallback(key, subject, error);
+      const copy = error instanceof ClientClosedError ? null : await this.lastKnown.find(key);
+      if (!copy) throw error;
+      return answerOfCopy(copy, subject);
     }
+  }
+
+  /** Answers from before this are refused. */
+  want(key: string, stamp: Stamp): void {
+    this.fetching.want(key, stamp);
   }
 
   /** Has the server's copy of this revision or a later one held. */
   async refetch(key: string, stamp: Stamp): Promise<Held> {
-    this.fetching.want(key, stamp);
+    this.want(key, stamp);
     return (await this.#fetches.fresh(key)).held;
   }
 
@@ -90,16 +97,16 @@ export class Store {
   }
 
   /** The server says that there is no such prompt. */
-  async forget(key: string, event: ChangeEvent | null = null): Promise<void> {
+  forget(key: string, event: ChangeEvent | null = null): void {
     this.#succeeded(key);
+    void this.disk?.remove(key);
     if (this.memory.forget(key)) this.#observer.removed(key, event);
-    await this.disk?.remove(key);
   }
 
   /** The server is there again: nothing waits for a pause to end. */
   endPauses(): void {
-    this.#failures.clearAll();
-    this.#fallbacks.clear();
+    this.#failures.endPauses();
+    this.lastKnown.forgetAll();
   }
 
   confirmAll(): void {
@@ -123,9 +130,21 @@ export class Store {
     if (this.#closed || this.#observer.isWell() || this.memory.ageOf(held) <= this.options.maxAge) return;
     const failure = this.#failures.get(key);
     const hasJustFailed = failure && performance.now() - failure.at < BETWEEN_BACKGROUND_FAILURES;
-    if (hasJustFailed || this.#fetches.isRunning(key)) return;
-    // A failure is noted, and what is held goes on to be answered.
+    if (!hasJustFailed) this.#fetchInBackground(key);
+  }
+
+  #fetchInBackground(key: string): void {
+    // A failure is noted, and what is known goes on to be answered.
     this.#fetches.join(key).catch(() => undefined);
+  }
+
+  /** A key that has failed keeps nobody waiting for the server again, if there is a copy of it. */
+  async #insteadOfServer(key: string, failure: Failure): Promise<Copy | null> {
+    const copy = await this.lastKnown.find(key);
+    const isPausing = performance.now() < failure.until;
+    if (!copy && isPausing) throw failure.error;
+    if (copy && !isPausing) this.#fetchInBackground(key);
+    return copy;
   }
 
   /** A fetch that begins now, with the time-out for the wait for one that runs already, too. */
@@ -144,61 +163,34 @@ export class Store {
     try {
       const fetched = await this.fetching.fetch(key);
       this.#succeeded(key);
-      await this.#put(key, fetched, told);
+      this.#put(key, fetched, told);
       return fetched;
     } catch (error) {
-      if (error instanceof NotFoundError) await this.forget(key);
+      if (error instanceof NotFoundError) this.forget(key);
       else if (error instanceof PromptOpsError && !(error instanceof ClientClosedError)) {
         this.#failures.note(key, error);
-        this.#fallbacks.delete(key);
-        if (isRefusal(error)) this.#observer.refused(error);
+        this.lastKnown.forget(key);
+        if (isRefusal(error)) this.#observer.refused(key, error);
       }
       throw error;
     }
   }
 
-  async #put(key: string, { held, before, whole }: Fetched, told: Stamp): Promise<void> {
+  #put(key: string, { held, before, whole }: Fetched, told: Stamp): void {
     if (!before) this.#observer.added(key, held, told);
     else if (before.whole.text !== held.whole.text) this.#observer.changed(key, held);
-    if (whole !== null && held.whole === whole) await this.disk?.write(key, whole, held.stamp);
+    if (whole !== null && held.whole === whole) void this.disk?.write(key, whole, held.stamp);
   }
 
   #succeeded(key: string): void {
     this.#failures.clear(key);
-    this.#fallbacks.delete(key);
-  }
-
-  async #fallback(key: string, subject: string | undefined, error: Error): Promise<Prompt> {
-    if (error instanceof ClientClosedError) throw error;
-    let reading = this.#fallbacks.get(key);
-    if (!reading) {
-      reading = this.#putAside(key);
-      this.#fallbacks.set(key, reading);
-    }
-    const found = await reading;
-    if (!found) throw error;
-    const age = found.savedAt === null ? null : Math.max(Date.now() - found.savedAt, 0) / 1000;
-    return answerOf(found.whole, found.drawn, subject, found.source, found.revision, age);
-  }
-
-  async #putAside(key: string): Promise<Answerable | null> {
-    const saved = await this.disk?.read(key);
-    if (saved) {
-      const { whole, stamp, savedAt } = saved;
-      return { whole, drawn: drawnFrom(whole), source: "disk", revision: stamp.revision, savedAt };
-    }
-    const whole = await this.bundle?.read(key);
-    if (!whole) return null;
-    return { whole, drawn: drawnFrom(whole), source: "bundle", revision: null, savedAt: null };
+    this.lastKnown.forget(key);
   }
 }
 
-interface Answerable {
-  readonly whole: Whole;
-  readonly drawn: Held["drawn"];
-  readonly source: Source;
-  readonly revision: number | null;
-  readonly savedAt: number | null;
+function answerOfCopy({ whole, drawn, source, revision, savedAt }: Copy, subject: string | undefined): Prompt {
+  const age = savedAt === null ? null : Math.max(Date.now() - savedAt, 0) / 1000;
+  return answerOf(whole, drawn, subject, source, revision, age);
 }
 
 function answerOf(

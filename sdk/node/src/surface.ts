@@ -7,8 +7,8 @@ export interface GetOptions {
   refresh?: boolean | undefined;
   /** Whose variant of a rollout; without, one is drawn when the prompt is fetched. */
   subject?: string | undefined;
-  /** The text to answer where nothing else is known. */
-  default?: string | undefined;
+  /** The text to answer where nothing else is known; null is as not given. */
+  default?: string | null | undefined;
 }
 
 export interface RenderOptions extends GetOptions {

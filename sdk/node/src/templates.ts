@@ -1,7 +1,7 @@
 import { MissingVariableError, TemplateValueError } from "./errors.js";
 
-/** What goes into a template, by name. */
-export type Variables = Readonly<Record<string, unknown>>;
+/** What goes into a template, by name: any object, an interface's too, but no list, Map or Set. */
+export type Variables = Readonly<Record<string, unknown>> | (object & { readonly [Symbol.iterator]?: never });
 
 const PLACEHOLDER = /\{\{[ \t\r\n]*([\p{L}\p{Nd}_.]+)[ \t\r\n]*\}\}/gu;
 
@@ -18,7 +18,7 @@ export function renderTemplate(
   variables?: Variables | null,
   options: { strict?: boolean } = {},
 ): string {
-  const given = variables ?? {};
+  const given = (variables ?? {}) as Readonly<Record<string, unknown>>;
   return template.replace(PLACEHOLDER, (placeholder, name: string) => {
     const value = Object.hasOwn(given, name) ? given[name] : undefined;
     if (value !== undefined && value !== null) return textOf(name, value);

@@ -73,7 +73,8 @@ export class FakePromptOpsClient implements Prompts {
   async getPrompt(key: string, options: GetOptions = {}): Promise<Prompt> {
     const found = this.#failure ? undefined : this.#prompts.get(key);
     if (found) return { ...found };
-    if (options.default !== undefined) return defaultPrompt(key, "test", options.default);
+    const fallback = options.default ?? null;
+    if (fallback !== null) return defaultPrompt(key, "test", fallback);
     throw this.#failure ?? new NotFoundError(`no prompt '${key}' was given to the fake`);
   }
 
@@ -105,7 +106,7 @@ export class FakePromptOpsClient implements Prompts {
   }
 
   once<Name extends EventName>(name: Name, listener: Listener<Name>): this {
-    this.#listeners.addOnce(name, listener);
+    this.#listeners.add(name, listener, true);
     return this;
   }
 

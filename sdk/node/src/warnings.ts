@@ -9,7 +9,23 @@ export class Warnings {
   }
 }
 
+/** What does not work for a while: warned of when it begins, and not each time that it is tried. */
+export class Outage {
+  #lasts = false;
+
+  goesOn(message: string): void {
+    if (!this.#lasts) process.emitWarning(message, { type: "PromptOpsWarning" });
+    this.#lasts = true;
+  }
+
+  isOver(): void {
+    this.#lasts = false;
+  }
+}
+
 /** The words of whatever was thrown. */
 export function wordsOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Error)) return String(error);
+  // Of several addresses that were tried in vain, Node tells only the code.
+  return error.message || (error as NodeJS.ErrnoException).code || error.name;
 }

@@ -2,10 +2,11 @@ import { WebSocket } from "ws";
 
 import { ANY_FAMILY, type ServerAddress, VERSION } from "./address.js";
 import { Backoff } from "./backoff.js";
-import { responseError, UnauthorizedError } from "./errors.js";
+import { type ForbiddenError, isRefusal, responseError, UnauthorizedError } from "./errors.js";
 import type { Place } from "./fetching.js";
 import type { Following } from "./following.js";
 import { messageIn } from "./messages.js";
+import { wordsOf } from "./warnings.js";
 
 const SILENT_BEATS = 2.5;
 const LARGEST_MESSAGE = 1024 * 1024;
@@ -99,7 +100,11 @@ export class Watch {
     this.#resolveTried();
     if (this.#closed) return;
     const refusal = code === TOKEN_ENDED ? new UnauthorizedError("the token has ended") : connection.refusal;
-    if (refusal) this.following.refused(refusal);
+    const reason = connection.failure ?? `it was closed with ${code}`;
+    if (refusal) this.following.refusedToConnect(refusal);
+    else if (!connection.hasStood) this.following.notConnected(`${this.address.url}: ${reason}`);
+    // A listener may have closed the client.
+    if (this.#closed) return;
     const pause = (refusal ? this.#refusedBackoff : this.#backoff).next();
     this.#pause = setTimeout(() => this.#connect(), pause);
   }
@@ -114,7 +119,9 @@ interface Owner {
 /** One connection, from the handshake to its end; silence ends it too. */
 class Connection {
   /** Why the server did not let the client in, if it did not. */
-  refusal: ReturnType<typeof responseError> | null = null;
+  refusal: UnauthorizedError | ForbiddenError | null = null;
+  /** What ended it, if that is known. */
+  failure: string | null = null;
   readonly #silence: Silence;
   #greeting: NodeJS.Timeout | null = null;
   #isGreeted = false;
@@ -126,15 +133,18 @@ class Connection {
     timeout: number,
     private readonly owner: Owner,
   ) {
-    this.#silence = new Silence(timeout, () => socket.terminate());
+    this.#silence = new Silence(timeout + GREETING, () => this.#end("the server was silent"));
     // Every failure is followed by `close`.
-    socket.on("error", () => undefined);
+    socket.on("error", (error) => {
+      this.failure ??= wordsOf(error);
+    });
     socket.on("unexpected-response", (request, response) => {
       const status = response.statusCode ?? 0;
-      if (status === 401 || status === 403) this.refusal = responseError(status, "");
+      const error = responseError(status, "");
+      if (isRefusal(error)) this.refusal = error;
       response.destroy();
       request.destroy();
-      socket.terminate();
+      this.#end(`the server answered ${status}`);
     });
     socket.on("open", () => {
       this.#greeting = setTimeout(() => this.#treatAsOfBefore(), GREETING);
@@ -143,9 +153,19 @@ class Connection {
     socket.on("message", (data) => this.#take(String(data)));
   }
 
+  /** Whether it has been of use. */
+  get hasStood(): boolean {
+    return this.#isGreeted || this.#isOfBefore;
+  }
+
   end(): void {
     this.#silence.end();
     if (this.#greeting) clearTimeout(this.#greeting);
+  }
+
+  #end(failure: string): void {
+    this.failure = failure;
+    this.socket.terminate();
   }
 
   #take(text: string): void {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
+import { createHash, generateKeyPairSync } from "node:crypto";
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -18,7 +18,15 @@ import {
   ResponseError,
   ServerUnreachableError,
 } from "../src/index.js";
+import { ServerAddress } from "../src/address.js";
+import { HttpClient } from "../src/http.js";
 import { eventually, FakeServer } from "./server.js";
+
+const ENCRYPTED_KEY = generateKeyPairSync("ec", {
+  namedCurve: "P-256",
+  publicKeyEncoding: { type: "spki", format: "pem" },
+  privateKeyEncoding: { type: "pkcs8", format: "pem", cipher: "aes-256-cbc", passphrase: "right" },
+}).privateKey;
 
 describe("a client", () => {
   let server: FakeServer;
@@ -135,6 +143,11 @@ describe("a client", () => {
     ["is 503 with Retry-After", (_, response) => response.writeHead(503, { "retry-after": "60" }).end(), ResponseError],
     ["is a redirect", (_, response) => response.writeHead(302, { location: "/" }).end(), ResponseError],
     ["is 403", (_, response) => response.writeHead(403).end('{"error":"forbidden: requires x"}'), ForbiddenError],
+    ["is somebody else's 404", (_, response) => response.writeHead(404).end("404 page not found"), ProtocolError],
+    ["is a 404 of other JSON", (_, response) => response.writeHead(404).end('{"message":"no"}'), ProtocolError],
+    ["is a 404 whose error is no text", (_, response) => response.writeHead(404).end('{"error":{}}'), ProtocolError],
+    ["has a salt that is no text", (_, response) => response.end(
+      '{"content":"a","rollout":{"salt":"\\ud800","variants":[{"name":"n","weight":10000,"content":"a"}]}}'), ProtocolError],
     ["has weights that don't add up", (_, response) => response.end(
       '{"content":"a","rollout":{"salt":"s","variants":[{"name":"n","weight":1,"content":"a"}]}}'), ProtocolError],
   ];
@@ -159,7 +172,9 @@ describe("a client", () => {
   });
 
   test("what is on disk is for its owner only, and as the other clients write it", async () => {
-    await made({ cacheDir: path.join(folder, "new") }).getPrompt("greeting");
+    const saving = made({ cacheDir: path.join(folder, "new") });
+    await saving.getPrompt("greeting");
+    await saving.close();
     const [name, ...others] = await readdir(path.join(folder, "new"));
     const expected = createHash("sha256").update(`${server.url}\n\nprod\ngreeting`).digest("hex");
     assert.deepEqual([name, others], [`${expected}.json`, []]);
@@ -219,6 +234,17 @@ describe("a client", () => {
     await eventually(() => server.openSockets === 0);
   });
 
+  test("a default of null is as not given", async () => {
+    await assert.rejects(made().getPrompt("none", { default: null }), NotFoundError);
+    assert.equal((await made().getPrompt("none", { default: "" })).source, "default");
+  });
+
+  test("what Node refuses to send is an error of the client", async () => {
+    const http = new HttpClient(new ServerAddress(server.url, "t"));
+    await assert.rejects(http.get(server.url, { "if-none-match": "a\nb" }, 1000), ServerUnreachableError);
+    http.close();
+  });
+
   test("404 is the not-found error, with the server's words", async () => {
     await assert.rejects(made().getPrompt("none"), (error) => {
       return error instanceof NotFoundError && error.message === "404: no such prompt" && error.name === "NotFoundError";
@@ -236,9 +262,16 @@ describe("a client", () => {
     { timeout: NaN },
     { timeout: 2 ** 31 },
     { maxAge: -1 },
+    { namespace: "\ud800" },
+    { namespace: null as never },
+    { workspace: "\udfff" },
+    { appName: "x\ud800" },
+    { server: "https://x", tls: { cert: "-----BEGIN garbage", key: "x" } },
+    { server: "https://x", tls: { ca: 7 as never } },
+    { server: "https://x", tls: { key: ENCRYPTED_KEY, passphrase: "wrong" } },
   ];
   for (const options of impossible) {
-    test(`refuses ${JSON.stringify(options)}`, () => {
+    test(`refuses ${JSON.stringify(options).slice(0, 60)}`, () => {
       assert.throws(() => new PromptOpsClient(options), TypeError);
     });
   }
@@ -246,7 +279,12 @@ describe("a client", () => {
   test("refuses keys and events that can't be", async () => {
     const client = made();
     await assert.rejects(client.getPrompt(""), TypeError);
-    await assert.rejects(client.getPrompt("\ud800"), TypeError);
+    for (const key of ["\ud800", ".", ".."]) {
+      await assert.rejects(client.getPrompt(key, { default: "d" }), TypeError, key);
+    }
+    server.put("...", "dots");
+    assert.equal(await client.render("..."), "dots");
+    await assert.rejects(client.getPrompt("greeting", { subject: "\ud800", default: "d" }), TypeError);
     assert.throws(() => client.on("updated" as "update", () => undefined), TypeError);
     assert.throws(() => client.on("update", null as never), TypeError);
   });

@@ -11,7 +11,8 @@ import { Disk } from "../src/disk.js";
 import { ProtocolError } from "../src/errors.js";
 import { PromptOpsClient } from "../src/index.js";
 import { messageIn } from "../src/messages.js";
-import { parseJson, parsePrompt } from "../src/prompts.js";
+import { parseAnswer } from "../src/json.js";
+import { parsePrompt } from "../src/prompts.js";
 import { Warnings } from "../src/warnings.js";
 import { eventually, FakeServer, seeded } from "./server.js";
 
@@ -52,7 +53,7 @@ test("a spoiled prompt is a prompt or a ProtocolError", () => {
   for (let times = 0; times < 20_000; times += 1) {
     const text = times % 2 ? spoiled(PROMPT, random) : JSON.stringify(twisted(JSON.parse(PROMPT), random));
     try {
-      const whole = parsePrompt(parseJson(text), text);
+      const whole = parsePrompt(parseAnswer(text), text);
       assert.equal(typeof whole.served.content, "string");
       good += 1;
     } catch (error) {
@@ -60,6 +61,18 @@ test("a spoiled prompt is a prompt or a ProtocolError", () => {
     }
   }
   assert.ok(good > 500, String(good));
+});
+
+test("garbage of 16 MB takes no second", () => {
+  const filled = (item: string): string => `{"content":"x","config":{"a":[${item.repeat(16e6 / item.length)}0]}}`;
+  const items = ["{},", "[],", "1,", '"a",', '"\\"",', "[[[{}]]],", '{"a":"b"},', "[", "{"];
+  const members = Array.from({ length: 1e6 }, (_, number) => `"k${number}":${number}`).join();
+  for (const text of [...items.map(filled), `{"content":"x","config":{${members}}}`]) {
+    // The processor's time, which is the same on a machine that is busy with something else.
+    const before = process.cpuUsage();
+    assert.throws(() => parsePrompt(parseAnswer(text), text), ProtocolError);
+    assert.ok(process.cpuUsage(before).user < 1e6, text.slice(0, 60));
+  }
 });
 
 test("a spoiled message is a message or passed over", () => {

@@ -52,11 +52,34 @@ test("a program whose client is closed ends by itself, whatever the client has d
     lost.close();
   `;
   const began = performance.now();
-  const { stdout, stderr } = await run(process.execPath, ["--input-type=module", "-e", program], {
-    cwd: fileURLToPath(PACKAGE),
-    timeout: 20_000,
-  });
-  assert.deepEqual([stdout, stderr], ["Hello else\n", ""]);
-  assert.ok(performance.now() - began < 5000);
-  await server.stop();
+  try {
+    const { stdout, stderr } = await ended(program);
+    assert.equal(stdout, "Hello else\n");
+    // The one of the server that is not there, and nothing else.
+    assert.match(stderr, /^\(node:\d+\) PromptOpsWarning: hot reload does not work.*ECONNREFUSED.*\n\(Use `node .*\n$/);
+    assert.ok(performance.now() - began < 5000);
+  } finally {
+    await server.stop();
+  }
 });
+
+test("a program that closes its client when the token is refused ends by itself", async () => {
+  const server = await new FakeServer().start();
+  server.refuseWatch = 401;
+  const program = `
+    import { PromptOpsClient } from "@promptops/client";
+    const client = new PromptOpsClient({ server: "${server.url}", token: "t" });
+    client.on("error", ({ status }) => client.close().then(() => console.log(status)));
+    await client.watch();
+  `;
+  try {
+    assert.equal((await ended(program, 8000)).stdout, "401\n");
+  } finally {
+    await server.stop();
+  }
+});
+
+/** What it has printed; an error if it does not end in time. */
+function ended(program: string, timeout = 20_000): Promise<{ stdout: string; stderr: string }> {
+  return run(process.execPath, ["--input-type=module", "-e", program], { cwd: fileURLToPath(PACKAGE), timeout });
+}

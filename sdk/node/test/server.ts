@@ -28,6 +28,9 @@ export class FakeServer {
   onFetch: Handler | null = null;
   /** Instead of the greeting. */
   onWatch: ((socket: WebSocket, url: URL) => void) | null = null;
+  /** Watchers are answered this status. */
+  refuseWatch: number | null = null;
+  refusals = 0;
   readonly #http = http.createServer((request, response) => this.#answer(request, response));
   readonly #watchers = new WebSocketServer({ noServer: true });
   readonly #sockets = new Set<Socket>();
@@ -39,6 +42,11 @@ export class FakeServer {
       socket.on("close", () => this.#sockets.delete(socket));
     });
     this.#http.on("upgrade", (request, socket, head) => {
+      if (this.refuseWatch !== null) {
+        this.refusals += 1;
+        socket.end(`HTTP/1.1 ${this.refuseWatch} x\r\ncontent-length: 0\r\n\r\n`);
+        return;
+      }
       this.#watchers.handleUpgrade(request, socket, head, (watcher) => this.#watched(watcher, request));
     });
   }
@@ -142,6 +150,14 @@ export async function eventually(condition: () => boolean, seconds = 10): Promis
     if (performance.now() > until) throw new Error(`in ${seconds} s it did not come true: ${condition}`);
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
+}
+
+/** The warnings of the package from now on, until `stop`. */
+export function warningsOf(): { messages: string[]; stop: () => void } {
+  const messages: string[] = [];
+  const note = (warning: Error): void => void (warning.name === "PromptOpsWarning" && messages.push(warning.message));
+  process.on("warning", note);
+  return { messages, stop: () => void process.off("warning", note) };
 }
 
 /** Mulberry32: random numbers that are the same in each run. */

@@ -2,6 +2,24 @@
 import { NotFoundError, type Prompt, PromptOpsClient, type Prompts, renderTemplate } from "@promptops/client";
 import { FakePromptOpsClient } from "@promptops/client/testing";
 
+interface Visitor {
+  readonly who: string;
+  visits?: number;
+}
+
+export async function welcome(prompts: Prompts, visitor: Visitor): Promise<string[]> {
+  const options: { default: string | null } = { default: null };
+  // @ts-expect-error text is no object
+  await prompts.render("greeting", "Ada");
+  // @ts-expect-error neither is a number
+  await prompts.renderMessages("greeting", 7);
+  // @ts-expect-error a list has no names
+  renderTemplate("{{a}}", ["Ada"]);
+  // @ts-expect-error nor does what a Map holds
+  await prompts.render("greeting", new Map([["who", "Ada"]]));
+  return [await prompts.render("greeting", visitor, options), renderTemplate("{{who}}", visitor)];
+}
+
 export async function greet(prompts: Prompts, who: string): Promise<string> {
   return prompts.render("greeting", { who }, { subject: who, strict: true, default: "Hello {{who}}!" });
 }
