@@ -40,6 +40,9 @@ final class Fetcher {
         if (response.status() == 304 && known != null) {
             return known.confirmed(position(response));
         }
+        if (response.status() == 404) {
+            throw notFound(response, known == null ? null : known.position(), atLeast);
+        }
         if (response.status() != 200) {
             throw ResponseException.of(response);
         }
@@ -79,6 +82,20 @@ final class Fetcher {
         } catch (IOException error) {
             throw translated(error, connector);
         }
+    }
+
+    /** A fact only where it is the server's own word, and not of before what is known or asked for. */
+    private static PromptOpsException notFound(Response response, Position known, Position atLeast) {
+        String words = ResponseException.words(response);
+        if (words == null) {
+            return new ProtocolException("a 404 that is not PromptOps' own", null);
+        }
+        Position at = position(response);
+        boolean isOld = at != null
+                && (known != null && at.isBefore(known) || atLeast != null && at.isBefore(atLeast));
+        return isOld
+                ? new ServerException(503, "a replica is behind, and says: " + words)
+                : new NotFoundException(404, words);
     }
 
     private static Whole read(byte[] body) {

@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.function.Consumer;
 import javax.net.ssl.SSLContext;
 
@@ -23,6 +24,9 @@ import javax.net.ssl.SSLContext;
  */
 public final class PromptOpsClient implements Prompts {
     static final String VERSION = "0.1.0";
+
+    // The last two are no names in a path.
+    private static final Set<String> IMPOSSIBLE_KEYS = Set.of("", ".", "..");
 
     // On close, for a thread that is looking up a host's name, or in a listener.
     private static final long JOIN_MILLISECONDS = 5000;
@@ -78,8 +82,8 @@ public final class PromptOpsClient implements Prompts {
 
     @Override
     public Prompt getPrompt(String key, PromptOptions options) {
-        if (key.isEmpty()) {
-            throw new IllegalArgumentException("a prompt's key can't be empty");
+        if (IMPOSSIBLE_KEYS.contains(key)) {
+            throw new IllegalArgumentException("a prompt's key can't be '" + key + "'");
         }
         Bucketing.utf8(key);
         try {

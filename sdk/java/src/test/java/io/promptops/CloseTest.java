@@ -50,10 +50,7 @@ class CloseTest {
 
         assertEquals(List.of(), threads());
         assertNothingLeft();
-        String last;
-        do {
-            last = peer.next();
-        } while (!last.equals("(close)"));
+        peer.awaitClose();
         peer.awaitGone();
         client.close();
     }
@@ -110,7 +107,7 @@ class CloseTest {
         assertNothingLeft();
     }
 
-    private static void awaitQuietly(CountDownLatch latch) {
+    static void awaitQuietly(CountDownLatch latch) {
         try {
             latch.await();
         } catch (InterruptedException interrupted) {

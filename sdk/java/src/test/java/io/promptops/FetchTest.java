@@ -335,6 +335,8 @@ class FetchTest {
     @Test
     void whatCanNotBeRightIsRefusedAtOnce() {
         assertThrows(IllegalArgumentException.class, () -> client().getPrompt(""));
+        assertThrows(IllegalArgumentException.class, () -> client().getPrompt("."));
+        assertThrows(IllegalArgumentException.class, () -> client().getPrompt(".."));
         assertThrows(IllegalArgumentException.class, () -> client().getPrompt("\uD800"));
         assertThrows(IllegalArgumentException.class, () -> PromptOptions.forSubject("\uDC00"));
         assertThrows(IllegalArgumentException.class, () -> builder().token("a b"));
