@@ -5,6 +5,7 @@ import io.promptops.internal.json.JsonReader;
 import io.promptops.internal.net.BadAnswerException;
 import io.promptops.internal.net.Connector;
 import io.promptops.internal.net.HttpClient;
+import io.promptops.internal.net.Requests;
 import io.promptops.internal.net.Response;
 import java.io.IOException;
 import java.net.SocketTimeoutException;
@@ -17,9 +18,9 @@ final class Fetcher {
     private final HttpClient http;
     private final String query;
 
-    Fetcher(Connector connector, String token, String environment, String workspace) {
+    Fetcher(Connector connector, Requests requests, String environment, String workspace) {
         this.connector = connector;
-        this.http = new HttpClient(connector, token);
+        this.http = new HttpClient(connector, requests);
         this.query = "?env=" + encoded(environment) + "&full=true"
                 + (workspace.isEmpty() ? "" : "&workspace=" + encoded(workspace));
     }

@@ -2,6 +2,7 @@ package io.promptops;
 
 import io.promptops.internal.Bucketing;
 import io.promptops.internal.net.Connector;
+import io.promptops.internal.net.Requests;
 import io.promptops.internal.net.ServerAddress;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -57,11 +58,12 @@ public final class PromptOpsClient implements Prompts {
     private PromptOpsClient(Builder options) {
         ServerAddress address = ServerAddress.parse(options.server);
         connector = new Connector(address, options.tls);
+        Requests requests = new Requests(address, options.token, "promptops-java/" + VERSION);
         DiskCache disk = options.cacheDir == null
                 ? null
                 : new DiskCache(options.cacheDir, address.url(), options.workspace, options.namespace);
         store = new PromptStore(
-                new Fetcher(connector, options.token, options.namespace, options.workspace),
+                new Fetcher(connector, requests, options.namespace, options.workspace),
                 disk,
                 Bundle.load(options.bundle, options.namespace),
                 closing,
@@ -71,7 +73,7 @@ public final class PromptOpsClient implements Prompts {
         Following following = new Following(store, workers, closing, listeners);
         store.setObserver(following);
         long timeout = options.timeout.toNanos();
-        watch = new Watch(connector, workers, closing, following, listeners, options.watchPath(), options.token, timeout);
+        watch = new Watch(connector, workers, closing, following, listeners, options.watchPath(), requests, timeout);
         options.addListeners(listeners);
     }
 

@@ -3,6 +3,7 @@ package io.promptops;
 import io.promptops.internal.net.ClosedByServerException;
 import io.promptops.internal.net.Connector;
 import io.promptops.internal.net.RefusedException;
+import io.promptops.internal.net.Requests;
 import io.promptops.internal.net.WebSocket;
 import java.io.IOException;
 import java.util.concurrent.CountDownLatch;
@@ -26,7 +27,7 @@ final class Watch {
     private final Following following;
     private final Listeners listeners;
     private final String path;
-    private final String token;
+    private final Requests requests;
     private final long timeout;
     private final Backoff lost = Backoff.reconnecting();
     private final Backoff refused = Backoff.refused();
@@ -43,7 +44,7 @@ final class Watch {
             Following following,
             Listeners listeners,
             String path,
-            String token,
+            Requests requests,
             long timeout) {
         this.connector = connector;
         this.workers = workers;
@@ -51,7 +52,7 @@ final class Watch {
         this.following = following;
         this.listeners = listeners;
         this.path = path;
-        this.token = token;
+        this.requests = requests;
         this.timeout = timeout;
         this.thread = workers.thread("promptops-watch", this::run);
     }
@@ -117,7 +118,7 @@ final class Watch {
         String query = since == null
                 ? "&since=0"
                 : "&since=" + since.revision() + "&epoch=" + Fetcher.encoded(since.epoch());
-        WebSocket opened = WebSocket.open(connector, path + query, token, deadline);
+        WebSocket opened = WebSocket.open(connector, requests, path + query, deadline);
         try {
             socket = opened;
             listen(opened);

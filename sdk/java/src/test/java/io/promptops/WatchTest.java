@@ -22,6 +22,7 @@ class WatchTest extends WatchFixture {
         ScriptedServer.Peer peer = server.nextPeer(9);
         assertEquals("/ws?client=java&version=0.1.0&app=my%20shop&namespace=prod&since=0", peer.target());
         assertEquals("Bearer secret", peer.header("authorization"));
+        assertEquals("promptops-java/0.1.0", peer.header("user-agent"));
         assertEquals("{\"type\":\"holding\",\"keys\":[\"a\",\"b\"]}", peer.next());
         serve("b", "v2", 9);
 

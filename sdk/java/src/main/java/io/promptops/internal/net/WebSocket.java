@@ -37,11 +37,11 @@ public final class WebSocket implements Closeable {
      * @param deadline of System.nanoTime
      * @throws RefusedException for any other status than 101
      */
-    public static WebSocket open(Connector connector, String path, String token, long deadline)
+    public static WebSocket open(Connector connector, Requests requests, String path, long deadline)
             throws IOException {
         Stream stream = connector.open(deadline);
         try {
-            shakeHands(stream, connector.address(), path, token);
+            shakeHands(stream, requests, path);
             return new WebSocket(stream);
         } catch (IOException failed) {
             stream.close();
@@ -92,16 +92,14 @@ public final class WebSocket implements Closeable {
         stream.close();
     }
 
-    private static void shakeHands(Stream stream, ServerAddress address, String path, String token)
-            throws IOException {
+    private static void shakeHands(Stream stream, Requests requests, String path) throws IOException {
         byte[] nonce = new byte[16];
         RANDOM.nextBytes(nonce);
         String key = Base64.getEncoder().encodeToString(nonce);
-        stream.writeHead("GET " + address.path() + path + " HTTP/1.1\r\n"
-                + "Host: " + address.hostHeader() + "\r\n"
-                + "Authorization: Bearer " + token + "\r\n"
-                + "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                + "Sec-WebSocket-Key: " + key + "\r\n\r\n");
+        stream.writeHead(requests.get(
+                path,
+                "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                        + "Sec-WebSocket-Key: " + key + "\r\n"));
         Response response = new ResponseReader(stream).read();
         if (response.status() != 101) {
             throw new RefusedException(response);
