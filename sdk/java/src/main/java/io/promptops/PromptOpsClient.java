@@ -33,8 +33,8 @@ public final class PromptOpsClient implements Prompts {
     private static final long JOIN_MILLISECONDS = 5000;
 
     private final Closing closing = new Closing();
-    private final Workers workers = new Workers();
-    private final Listeners listeners = new Listeners(workers, closing);
+    private final Threads threads = new Threads();
+    private final Listeners listeners = new Listeners(threads.telling(), closing);
     private final Connector connector;
     private final PromptStore store;
     private final Watch watch;
@@ -67,13 +67,13 @@ public final class PromptOpsClient implements Prompts {
                 disk,
                 Bundle.load(options.bundle, options.namespace),
                 closing,
-                workers,
+                threads.fetching(),
                 options.timeout,
                 options.maxAge);
-        Following following = new Following(store, workers, closing, listeners);
+        Following following = new Following(store, threads, closing, listeners);
         store.setObserver(following);
         long timeout = options.timeout.toNanos();
-        watch = new Watch(connector, workers, closing, following, listeners, options.watchPath(), requests, timeout);
+        watch = new Watch(connector, requests, threads, closing, following, listeners, options.watchPath(), timeout);
         options.addListeners(listeners);
     }
 
@@ -150,14 +150,26 @@ public final class PromptOpsClient implements Prompts {
      */
     @Override
     public void close() {
+        // An interrupted thread could not wait for the others to end.
+        boolean isInterrupted = Thread.interrupted();
+        try {
+            end();
+        } finally {
+            if (isInterrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    private void end() {
         synchronized (this) {
             closing.close();
             if (isWatching) {
-                watch.sayGoodbye();
+                watch.leave();
             }
         }
         connector.close();
-        workers.close(JOIN_MILLISECONDS);
+        threads.close(JOIN_MILLISECONDS);
     }
 
     /** How many connections are open. */

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -153,5 +154,37 @@ class ReconnectTest extends WatchFixture {
         assertEquals("k v5", Await.next(told));
         awaitApplied(peer, 5);
         assertTrue(told.isEmpty());
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void whateverIsThrownTheWatchGoesOn(boolean isError) {
+        ThrowingTls tls = new ThrowingTls(isError);
+        PromptOpsClient failing = open(PromptOpsClient.builder(server.url().replace("http:", "https:")).sslContext(tls));
+        failing.watch();
+        Await.until(() -> tls.uses() >= 3);
+        failing.close();
+    }
+
+    @Test
+    void theServersCloseIsAnswered() {
+        ScriptedServer.Peer peer = watch(0);
+        peer.close(1012);
+        peer.awaitClose();
+    }
+
+    @Test
+    void textsThatSayNothingConfirmNothing() {
+        serve("k", "v1", 1);
+        client.getPrompt("k");
+        ScriptedServer.Peer peer = watch(1);
+        Await.until(() -> client.getPrompt("k").age().toMillis() > 50);
+        Duration before = client.getPrompt("k").age();
+
+        peer.send("not JSON");
+        peer.send("{\"type\":\"something.new\"}");
+        awaitPong(peer);
+
+        assertTrue(client.getPrompt("k").age().compareTo(before) > 0);
     }
 }

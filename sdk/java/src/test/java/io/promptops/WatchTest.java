@@ -62,6 +62,21 @@ class WatchTest extends WatchFixture {
     }
 
     @Test
+    void aCopyThatACallerFetchedBeforeItsEventIsToldOnce() {
+        ScriptedServer.Peer peer = watch(2);
+        serve("k", "v1", 3);
+        client.getPrompt("k");
+        serve("other", "v1", 4);
+
+        peer.event("published", "k", 3);
+        peer.event("published", "k", 3);
+        peer.event("published", "other", 4);
+
+        assertEquals("k v1", Await.next(told));
+        assertEquals("other v1", Await.next(told));
+    }
+
+    @Test
     void deletionsAndWhatIsGoneAreForgotten() {
         serve("a", "v1", 1);
         serve("b", "v1", 1);
