@@ -27,7 +27,8 @@ final class Bundle {
             return new Bundle(Map.of());
         }
         try {
-            return new Bundle(read(JsonReader.readObject(JsonReader.decode(Files.readAllBytes(file))), environment));
+            byte[] content = Uninterrupted.run(() -> Files.readAllBytes(file));
+            return new Bundle(read(JsonReader.readObject(JsonReader.decode(content)), environment));
         } catch (IOException | JsonException | ProtocolException error) {
             LOGGER.log(System.Logger.Level.WARNING, "passed over the bundle " + file, error);
             return new Bundle(Map.of());
@@ -45,8 +46,12 @@ final class Bundle {
         }
         Map<String, Whole> prompts = new HashMap<>();
         for (Object each : Members.list(snapshot, "prompts")) {
-            Whole whole = Whole.read(Members.object(each, "prompts"), "");
-            prompts.put(whole.key(), whole);
+            try {
+                Whole whole = Whole.read(Members.object(each, "prompts"), "");
+                prompts.put(whole.key(), whole);
+            } catch (ProtocolException bad) {
+                LOGGER.log(System.Logger.Level.WARNING, "skipped a prompt of the bundle", bad);
+            }
         }
         return prompts;
     }

@@ -18,7 +18,7 @@ final class Coalesced<T> {
 
     /** What is called. */
     interface Call<T> {
-        T run(String key, int tries, long deadline);
+        T run(String key, Asker asker, long deadline);
     }
 
     /** The calls for one key, numbered from 1; all but the lock guarded by the map's entry. */
@@ -33,13 +33,13 @@ final class Coalesced<T> {
     }
 
     /** The outcome of the call that is running, else of a new one. */
-    T join(String key, int tries, long deadline) {
-        return outcome(key, tries, deadline, true);
+    T join(String key, Asker asker, long deadline) {
+        return outcome(key, asker, deadline, true);
     }
 
     /** The outcome of a call that began after this one was asked for. */
-    T fresh(String key, int tries, long deadline) {
-        return outcome(key, tries, deadline, false);
+    T fresh(String key, Asker asker, long deadline) {
+        return outcome(key, asker, deadline, false);
     }
 
     /** Whether a call is running or waited for. */
@@ -52,7 +52,7 @@ final class Coalesced<T> {
         return running.keySet();
     }
 
-    private T outcome(String key, int tries, long deadline, boolean joins) {
+    private T outcome(String key, Asker asker, long deadline, boolean joins) {
         long[] seen = new long[1];
         Calls<T> calls = running.compute(key, (k, known) -> {
             Calls<T> used = known == null ? new Calls<>() : known;
@@ -63,7 +63,7 @@ final class Coalesced<T> {
         try {
             awaitTurn(calls, deadline);
             try {
-                return outcomeAfter(seen[0], calls, key, tries, deadline);
+                return outcomeAfter(seen[0], calls, key, asker, deadline);
             } finally {
                 calls.turn.unlock();
             }
@@ -72,9 +72,9 @@ final class Coalesced<T> {
         }
     }
 
-    private T outcomeAfter(long seen, Calls<T> calls, String key, int tries, long deadline) {
+    private T outcomeAfter(long seen, Calls<T> calls, String key, Asker asker, long deadline) {
         if (calls.outcomeOf <= seen) {
-            run(calls, key, tries, deadline);
+            run(calls, key, asker, deadline);
         }
         if (calls.error != null) {
             throw calls.error;
@@ -82,14 +82,14 @@ final class Coalesced<T> {
         return calls.value;
     }
 
-    private void run(Calls<T> calls, String key, int tries, long deadline) {
+    private void run(Calls<T> calls, String key, Asker asker, long deadline) {
         running.computeIfPresent(key, (k, used) -> {
             used.begun++;
             used.inFlight = true;
             return used;
         });
         try {
-            calls.value = call.run(key, tries, deadline);
+            calls.value = call.run(key, asker, deadline);
             calls.error = null;
             calls.outcomeOf = calls.begun;
         } catch (PromptOpsException error) {
@@ -106,7 +106,8 @@ final class Coalesced<T> {
 
     private static void awaitTurn(Calls<?> calls, long deadline) {
         try {
-            if (!calls.turn.tryLock(deadline - System.nanoTime(), TimeUnit.NANOSECONDS)) {
+            // The first does not mind an interrupted thread: nothing is waited for.
+            if (!calls.turn.tryLock() && !calls.turn.tryLock(deadline - System.nanoTime(), TimeUnit.NANOSECONDS)) {
                 throw new RequestTimeoutException("no answer came within the time-out", null);
             }
         } catch (InterruptedException interrupted) {

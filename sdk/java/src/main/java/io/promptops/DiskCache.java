@@ -7,12 +7,15 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AtomicMoveNotSupportedException;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.time.format.DateTimeParseException;
@@ -26,7 +29,11 @@ import java.util.Map;
  */
 final class DiskCache {
     private static final System.Logger LOGGER = System.getLogger("io.promptops");
-    private static final int LARGEST_FILE = 65 * 1024 * 1024;
+    private static final int LARGEST_FILE = 17 * 1024 * 1024;
+    private static final String PREFIX = "prompt";
+    private static final String SUFFIX = ".tmp";
+    // Nobody writes for so long.
+    private static final Duration LEFT_BEHIND = Duration.ofHours(1);
 
     private final Path folder;
     private final String names;
@@ -35,13 +42,27 @@ final class DiskCache {
     DiskCache(Path folder, String server, String workspace, String environment) {
         this.folder = folder;
         this.names = server + "\n" + workspace + "\n" + environment + "\n";
+        removeLeftBehind();
     }
 
-    /** A copy from disk; each of the last two may be null. */
-    record Saved(Whole whole, Long revision, Instant at) {}
+    /** A copy from disk; each of the last three may be null. */
+    record Saved(Whole whole, String epoch, Long revision, Instant at) {
+        /** Another process may have learned more. */
+        boolean isNewerThan(Position position) {
+            return epoch != null && revision != null && position != null
+                    && position.isBefore(new Position(epoch, revision));
+        }
+    }
 
-    /** Replaces the copy as a whole; a failure is logged, since nobody waits for it. */
+    /**
+     * Replaces the copy as a whole, unless that is of a later revision; a failure is logged, since nobody
+     * waits for it.
+     */
     void save(String key, Whole whole, Position position) {
+        Saved before = load(key);
+        if (before != null && before.isNewerThan(position)) {
+            return;
+        }
         String head = "{\"sha256\":\"" + sha256(whole.json())
                 + "\",\"saved_at\":\"" + Instant.now().truncatedTo(ChronoUnit.MILLIS)
                 + "\",\"epoch\":" + JsonWriter.write(position == null ? null : position.epoch())
@@ -49,9 +70,9 @@ final class DiskCache {
                 + ",\"prompt\":";
         try {
             Files.createDirectories(folder);
-            Path written = Files.createTempFile(folder, "prompt", ".tmp");
+            Path written = Files.createTempFile(folder, PREFIX, SUFFIX);
             try {
-                Files.writeString(written, head + whole.json() + "}");
+                Uninterrupted.run(() -> Files.writeString(written, head + whole.json() + "}"));
                 replace(written, file(key));
             } finally {
                 Files.deleteIfExists(written);
@@ -63,12 +84,12 @@ final class DiskCache {
 
     /** The copy, or null where there is none that is whole. */
     Saved load(String key) {
-        try (InputStream in = Files.newInputStream(file(key))) {
-            return read(key, JsonReader.decode(in.readNBytes(LARGEST_FILE)));
+        try {
+            return read(key, JsonReader.decode(Uninterrupted.run(() -> content(file(key)))));
         } catch (NoSuchFileException absent) {
             return null;
         } catch (IOException | JsonException | ProtocolException | DateTimeParseException error) {
-            LOGGER.log(System.Logger.Level.WARNING, "passed over the saved copy of prompt '" + key + "': {0}", error);
+            LOGGER.log(System.Logger.Level.WARNING, "passed over the saved copy of prompt '" + key + "'", error);
             return null;
         }
     }
@@ -95,12 +116,38 @@ final class DiskCache {
         if (!whole.key().equals(key)) {
             throw Members.wrong("key");
         }
+        Object epoch = JsonReader.read(members.getOrDefault("epoch", "null"));
         Object revision = JsonReader.read(members.getOrDefault("revision", "null"));
         Object at = JsonReader.read(members.getOrDefault("saved_at", "null"));
         return new Saved(
                 whole,
+                epoch instanceof String name ? name : null,
                 revision instanceof Long number ? number : null,
                 at instanceof String time ? OffsetDateTime.parse(time).toInstant() : null);
+    }
+
+    /** What a process that was killed had begun to write. */
+    private void removeLeftBehind() {
+        if (!Files.isDirectory(folder)) {
+            return;
+        }
+        Instant latest = Instant.now().minus(LEFT_BEHIND);
+        try (DirectoryStream<Path> files = Files.newDirectoryStream(folder, PREFIX + "*" + SUFFIX)) {
+            for (Path file : files) {
+                if (Files.getLastModifiedTime(file).toInstant().isBefore(latest)) {
+                    Files.deleteIfExists(file);
+                }
+            }
+        } catch (IOException | DirectoryIteratorException error) {
+            // Another process may have removed them at the same moment.
+            LOGGER.log(System.Logger.Level.DEBUG, "what was left behind in " + folder + " stays", error);
+        }
+    }
+
+    private static byte[] content(Path file) throws IOException {
+        try (InputStream in = Files.newInputStream(file)) {
+            return in.readNBytes(LARGEST_FILE);
+        }
     }
 
     private static void replace(Path written, Path file) throws IOException {

@@ -5,6 +5,7 @@ import io.promptops.internal.json.JsonReader;
 import io.promptops.internal.net.BadAnswerException;
 import io.promptops.internal.net.Connector;
 import io.promptops.internal.net.HttpClient;
+import io.promptops.internal.net.Requests;
 import io.promptops.internal.net.Response;
 import java.io.IOException;
 import java.net.SocketTimeoutException;
@@ -17,9 +18,9 @@ final class Fetcher {
     private final HttpClient http;
     private final String query;
 
-    Fetcher(Connector connector, String token, String environment, String workspace) {
+    Fetcher(Connector connector, Requests requests, String environment, String workspace) {
         this.connector = connector;
-        this.http = new HttpClient(connector, token);
+        this.http = new HttpClient(connector, requests);
         this.query = "?env=" + encoded(environment) + "&full=true"
                 + (workspace.isEmpty() ? "" : "&workspace=" + encoded(workspace));
     }
@@ -39,6 +40,9 @@ final class Fetcher {
         Response response = get(path, known == null ? null : known.etag(), deadline);
         if (response.status() == 304 && known != null) {
             return known.confirmed(position(response));
+        }
+        if (response.status() == 404) {
+            throw notFound(response, known == null ? null : known.position(), atLeast);
         }
         if (response.status() != 200) {
             throw ResponseException.of(response);
@@ -79,6 +83,20 @@ final class Fetcher {
         } catch (IOException error) {
             throw translated(error, connector);
         }
+    }
+
+    /** A fact only where it is the server's own word, and not of before what is known or asked for. */
+    private static PromptOpsException notFound(Response response, Position known, Position atLeast) {
+        String words = ResponseException.words(response);
+        if (words == null) {
+            return new ProtocolException("a 404 that is not PromptOps' own", null);
+        }
+        Position at = position(response);
+        boolean isOld = at != null
+                && (known != null && at.isBefore(known) || atLeast != null && at.isBefore(atLeast));
+        return isOld
+                ? new ServerException(503, "a replica is behind, and says: " + words)
+                : new NotFoundException(404, words);
     }
 
     private static Whole read(byte[] body) {

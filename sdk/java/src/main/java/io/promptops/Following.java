@@ -1,6 +1,8 @@
 package io.promptops;
 
 import io.promptops.internal.net.WebSocket;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.locks.ReentrantLock;
 
@@ -11,23 +13,27 @@ import java.util.concurrent.locks.ReentrantLock;
 final class Following implements PromptStore.Observer {
     private static final System.Logger LOGGER = System.getLogger("io.promptops");
 
+    private static final String GONE = "";
+
     private final PromptStore store;
-    private final Workers workers;
     private final Closing closing;
     private final Listeners listeners;
     private final Reports reports;
+    private final Retries retries;
     private final ReentrantLock lock = new ReentrantLock();
     private final Progress progress = new Progress();
+    // What listeners were last told of each key, as JSON: a caller may have brought another copy meanwhile.
+    private final Map<String, String> told = new HashMap<>();
     // Also read without the lock, by every call for a prompt.
     private volatile Position heard;
     private volatile Long confirmedAt;
 
-    Following(PromptStore store, Workers workers, Closing closing, Listeners listeners) {
+    Following(PromptStore store, Threads threads, Closing closing, Listeners listeners) {
         this.store = store;
-        this.workers = workers;
         this.closing = closing;
         this.listeners = listeners;
-        this.reports = new Reports(workers, store::heldKeys, this::applied);
+        this.reports = new Reports(threads.reporting(), store::heldKeys, this::applied);
+        this.retries = new Retries(threads.fetching(), this::refetch);
     }
 
     /** From where on the server shall tell changes; null where everything is to be resynced. */
@@ -37,32 +43,32 @@ final class Following implements PromptStore.Observer {
 
     /** A connection stands; the hello may be a late one. */
     void connected(Event.Hello hello, WebSocket socket) {
-        boolean isNew = heard == null;
+        if (heard == null) {
+            // Before anything that the connection brings.
+            listeners.tellConnect();
+        }
         lock.lock();
         try {
             progress.connected(hello.epoch());
             heard = progress.heard();
             reports.connected(socket, hello.epoch());
-            progress.keys().forEach(this::schedule);
+            retries.now(progress.all());
         } finally {
             lock.unlock();
-        }
-        if (isNew) {
-            listeners.tellConnect();
         }
     }
 
     /** A connection stands to a server of before, which wants no reports. */
     void connectedUngreeted() {
+        listeners.tellConnect();
         lock.lock();
         try {
             progress.connectedUngreeted(store.concernedKeys());
             heard = progress.heard();
-            progress.keys().forEach(this::schedule);
+            retries.now(progress.all());
         } finally {
             lock.unlock();
         }
-        listeners.tellConnect();
     }
 
     /** The connection has ended, if there was any: what is due waits for the next one. */
@@ -84,13 +90,16 @@ final class Following implements PromptStore.Observer {
             } else if (event instanceof Event.Unnumbered change) {
                 takeUnnumbered(change);
             } else if (event instanceof Event.Heartbeat heartbeat) {
-                progress.hear(heartbeat.revision());
+                hear(heartbeat.revision());
             } else if (event instanceof Event.Resync resync) {
                 progress.resync(new Position(resync.epoch(), resync.revision()), store.concernedKeys());
+                heard = progress.heard();
                 reports.resynced(resync.epoch());
-                progress.keys().forEach(this::schedule);
+                retries.now(progress.all());
+            } else {
+                // What says nothing confirms nothing.
+                return;
             }
-            heard = progress.heard();
             if (progress.isComplete()) {
                 confirmedAt = System.nanoTime();
             }
@@ -132,8 +141,8 @@ final class Following implements PromptStore.Observer {
                 return;
             }
             Progress.Due due = progress.get(key);
-            // Else it is told when the refetch for its event has ended.
-            if (due == null || due.type == null) {
+            // Else it is told when the refetch for its event has ended, or its event was faster than this.
+            if ((due == null || due.type == null) && !isTold(key, now)) {
                 tell(key, Update.REFRESHED, now);
             }
         } finally {
@@ -148,8 +157,7 @@ final class Following implements PromptStore.Observer {
             // No event will tell of what came before there.
             Position floor = heardBefore == null ? progress.applied() : heardBefore;
             if (floor != null && now.position() != null && now.position().isBefore(floor)) {
-                progress.addBehind(key, floor);
-                schedule(key);
+                retries.now(progress.addBehind(key, floor));
             }
         } finally {
             lock.unlock();
@@ -171,9 +179,12 @@ final class Following implements PromptStore.Observer {
      */
     private boolean takeChange(Event.Changed change) {
         Position at = new Position(progress.heard().epoch(), change.revision());
-        progress.hear(change.revision());
+        hear(change.revision());
         Held copy = store.held(change.key());
         if (copy != null && includes(copy.position(), at)) {
+            if (!isTold(change.key(), copy) && !change.type().equals(Update.DELETED)) {
+                tell(change.key(), change.type(), copy);
+            }
             return true;
         }
         if (change.type().equals(Update.DELETED)) {
@@ -187,8 +198,14 @@ final class Following implements PromptStore.Observer {
     /** Whatever its type, the server knows what is so now. */
     private void takeUnnumbered(Event.Unnumbered change) {
         long number = progress.heard().revision() + 1;
-        progress.hear(number);
+        hear(number);
         makeDueIfConcerned(new Event.Changed(change.type(), change.key(), number));
+    }
+
+    /** At once, so that a fetch which begins from now on knows of it. */
+    private void hear(long revision) {
+        progress.hear(revision);
+        heard = progress.heard();
     }
 
     private void makeDueIfConcerned(Event.Changed change) {
@@ -203,9 +220,10 @@ final class Following implements PromptStore.Observer {
     }
 
     private void takeDeletion(Event.Changed change) {
+        // One that runs may answer from before; it may end or begin while this forgets.
+        boolean mayComeBack = store.isFetching(change.key());
         boolean wasHeld = store.forget(change.key());
-        if (store.isFetching(change.key())) {
-            // Its answer may be from before.
+        if (mayComeBack || store.isFetching(change.key())) {
             makeDue(change);
         } else {
             progress.remove(change.key());
@@ -216,12 +234,7 @@ final class Following implements PromptStore.Observer {
     }
 
     private void makeDue(Event.Changed change) {
-        progress.add(change.key(), change.type(), change.revision());
-        schedule(change.key());
-    }
-
-    private void schedule(String key) {
-        workers.run(() -> refetch(key));
+        retries.now(progress.add(change.key(), change.type(), change.revision()));
     }
 
     private void refetch(String key) {
@@ -238,23 +251,22 @@ final class Following implements PromptStore.Observer {
         } finally {
             lock.unlock();
         }
-        Held fetched = null;
         try {
             Held known = store.held(key);
             // A copy of then or later need not be fetched, also after a resync.
             boolean isHere = known != null && includes(known.position(), asked);
-            fetched = isHere ? known : store.refetch(key, asked);
+            Held fetched = isHere ? known : store.refetch(key, asked);
+            finish(due, asked, fetched.position() == null ? asked : fetched.position(), fetched);
         } catch (NotFoundException gone) {
             LOGGER.log(System.Logger.Level.DEBUG, "prompt '" + key + "' is gone");
             finish(due, asked, asked, null);
-            return;
-        } catch (PromptOpsException error) {
-            LOGGER.log(System.Logger.Level.DEBUG, "prompt '" + key + "' was not refreshed", error);
-        }
-        if (fetched == null) {
-            tryAgain(due);
-        } else {
-            finish(due, asked, fetched.position() == null ? asked : fetched.position(), fetched);
+        } catch (UnauthorizedException | ForbiddenException refused) {
+            failed(due, asked, refused);
+        } catch (RuntimeException | Error error) {
+            System.Logger.Level level =
+                    error instanceof PromptOpsException ? System.Logger.Level.DEBUG : System.Logger.Level.WARNING;
+            LOGGER.log(level, "prompt '" + key + "' was not refreshed", error);
+            failed(due, asked, null);
         }
     }
 
@@ -262,36 +274,68 @@ final class Following implements PromptStore.Observer {
         lock.lock();
         try {
             due.isRunning = false;
+            if (progress.get(due.key) != due) {
+                // It was deleted meanwhile, or is due anew.
+                return;
+            }
             // An event that came meanwhile is a refetch of its own, unless this one has brought it too.
             boolean isOfNewest = due.newest.equals(asked) || includes(reached, due.newest);
-            if (isOfNewest && progress.finish(due, reached)) {
-                if (fetched != null && due.type != null) {
-                    tell(due.key, due.type, fetched);
-                }
-                progress.advance();
-                reports.appliedChanged();
-            } else if (!isOfNewest) {
-                schedule(due.key);
+            if (!isOfNewest) {
+                retries.now(due);
+            } else if (progress.finish(due, reached)) {
+                dealtWith(due, fetched);
             } else {
-                tryAgain(due);
+                retries.later(due);
+                return;
+            }
+            if (retries.succeeded()) {
+                retries.now(progress.all());
             }
         } finally {
             lock.unlock();
         }
     }
 
-    private void tryAgain(Progress.Due due) {
+    private void dealtWith(Progress.Due due, Held fetched) {
+        if (fetched != null && due.type != null) {
+            // Made anew after its deletion, for which an event of its own comes.
+            boolean isBack = due.type.equals(Update.DELETED);
+            tell(due.key, isBack ? Update.REFRESHED : due.type, fetched);
+        } else if (fetched != null && told.containsKey(due.key) && !isTold(due.key, fetched)) {
+            // No event will come any more for what a resync stands for.
+            tell(due.key, Update.REFRESHED, fetched);
+        }
+        progress.advance();
+        reports.appliedChanged();
+    }
+
+    /** The refusal is null where it failed otherwise. */
+    private void failed(Progress.Due due, Position asked, ResponseException refusal) {
         lock.lock();
         try {
             due.isRunning = false;
-            workers.runAfter(due.backoff.next(), () -> refetch(due.key));
+            if (progress.get(due.key) != due) {
+                return;
+            }
+            if (!due.newest.equals(asked)) {
+                retries.now(due);
+            } else if (refusal == null) {
+                retries.later(due);
+            } else if (retries.muchLater(due)) {
+                listeners.tellError(refusal);
+            }
         } finally {
             lock.unlock();
         }
     }
 
+    private boolean isTold(String key, Held copy) {
+        return copy.whole().json().equals(told.get(key));
+    }
+
     private void tell(String key, String type, Held now) {
         if (listeners.wantUpdates()) {
+            told.put(key, now == null ? GONE : now.whole().json());
             Optional<Prompt> prompt = Optional.ofNullable(now).map(copy -> copy.answer(null, Source.MEMORY, null));
             listeners.tellUpdate(new Update(key, type, prompt));
         }

@@ -7,7 +7,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
 
 /**
- * Calls the program's listeners, one after the other and in order, in a thread of the workers, so that a
+ * Calls the program's listeners, one after the other and in order, in a thread of their own, so that a
  * slow one holds up nothing but the others. What waits is bounded: something newer of the same kind and
  * key takes the place of what was not told yet.
  */
@@ -99,8 +99,8 @@ final class Listeners {
     private static void call(Runnable listener) {
         try {
             listener.run();
-        } catch (RuntimeException error) {
-            // The program's own fault, which must not end its hot reload.
+        } catch (Throwable error) {
+            // The program's own fault, of whatever kind, which must not end its hot reload.
             LOGGER.log(System.Logger.Level.ERROR, "a listener failed", error);
         }
     }

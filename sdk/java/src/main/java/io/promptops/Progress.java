@@ -4,6 +4,7 @@ import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Future;
 
 /**
  * Which prompts are due to be fetched again, and up to where the feed of changes has been applied.
@@ -21,20 +22,27 @@ final class Progress {
         final String key;
         /** The newest event's; null for what a resync brought. */
         String type;
-        /** No position before this one is applied while it is due. */
-        final long first;
         /** The refetch must reach it. */
         Position newest;
-        final boolean isOfResync;
         final Backoff backoff = Backoff.reconnecting();
         boolean isRunning;
+        /** The refetch that is planned; null before the first. */
+        Future<?> next;
+        // No position before this one is applied while it is due.
+        private long first;
+        private boolean isOfResync;
 
-        private Due(String key, String type, Position newest, boolean isOfResync) {
+        private Due(String key, String type, Position newest) {
             this.key = key;
             this.type = type;
             this.first = newest.revision();
             this.newest = newest;
-            this.isOfResync = isOfResync;
+        }
+
+        private void resync(Position position) {
+            first = position.revision();
+            newest = position;
+            isOfResync = true;
         }
     }
 
@@ -68,15 +76,15 @@ final class Progress {
         return due.get(key);
     }
 
-    /** The keys that are due. */
-    List<String> keys() {
-        return List.copyOf(due.keySet());
+    /** All that are due. */
+    List<Due> all() {
+        return List.copyOf(due.values());
     }
 
     /** An event makes the key due; with one that waits already it is one refetch. */
     Due add(String key, String type, long revision) {
         Position newest = new Position(heard.epoch(), revision);
-        Due known = due.computeIfAbsent(key, k -> new Due(key, type, newest, false));
+        Due known = due.computeIfAbsent(key, k -> new Due(key, type, newest));
         if (!known.newest.reaches(newest) || !known.newest.epoch().equals(newest.epoch())) {
             known.newest = newest;
         }
@@ -84,19 +92,18 @@ final class Progress {
         return known;
     }
 
-    /** Everything that is held is due, as of there. */
+    /** Everything that is held is due, as of there, and what an event made due still has to be told. */
     void resync(Position position, Collection<String> keys) {
-        due.clear();
         heard = position;
         isInStep = true;
-        for (String key : keys) {
-            due.put(key, new Due(key, null, position, true));
-        }
+        due.values().removeIf(each -> each.type == null && !keys.contains(each.key));
+        keys.forEach(key -> due.computeIfAbsent(key, k -> new Due(key, null, position)));
+        due.values().forEach(each -> each.resync(position));
     }
 
     /** A copy came that is older than what was applied or heard before. */
-    void addBehind(String key, Position newest) {
-        due.putIfAbsent(key, new Due(key, null, newest, false));
+    Due addBehind(String key, Position newest) {
+        return due.computeIfAbsent(key, k -> new Due(key, null, newest));
     }
 
     /** Whether the refetch dealt with it: not where the answer was of an older state. */

@@ -2,11 +2,13 @@ package io.promptops;
 
 import io.promptops.internal.Bucketing;
 import io.promptops.internal.net.Connector;
+import io.promptops.internal.net.Requests;
 import io.promptops.internal.net.ServerAddress;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.function.Consumer;
 import javax.net.ssl.SSLContext;
 
@@ -24,12 +26,15 @@ import javax.net.ssl.SSLContext;
 public final class PromptOpsClient implements Prompts {
     static final String VERSION = "0.1.0";
 
+    // The last two are no names in a path.
+    private static final Set<String> IMPOSSIBLE_KEYS = Set.of("", ".", "..");
+
     // On close, for a thread that is looking up a host's name, or in a listener.
     private static final long JOIN_MILLISECONDS = 5000;
 
     private final Closing closing = new Closing();
-    private final Workers workers = new Workers();
-    private final Listeners listeners = new Listeners(workers, closing);
+    private final Threads threads = new Threads();
+    private final Listeners listeners = new Listeners(threads.telling(), closing);
     private final Connector connector;
     private final PromptStore store;
     private final Watch watch;
@@ -53,21 +58,22 @@ public final class PromptOpsClient implements Prompts {
     private PromptOpsClient(Builder options) {
         ServerAddress address = ServerAddress.parse(options.server);
         connector = new Connector(address, options.tls);
+        Requests requests = new Requests(address, options.token, "promptops-java/" + VERSION);
         DiskCache disk = options.cacheDir == null
                 ? null
                 : new DiskCache(options.cacheDir, address.url(), options.workspace, options.namespace);
         store = new PromptStore(
-                new Fetcher(connector, options.token, options.namespace, options.workspace),
+                new Fetcher(connector, requests, options.namespace, options.workspace),
                 disk,
                 Bundle.load(options.bundle, options.namespace),
                 closing,
-                workers,
+                threads.fetching(),
                 options.timeout,
                 options.maxAge);
-        Following following = new Following(store, workers, closing, listeners);
+        Following following = new Following(store, threads, closing, listeners);
         store.setObserver(following);
         long timeout = options.timeout.toNanos();
-        watch = new Watch(connector, workers, closing, following, listeners, options.watchPath(), options.token, timeout);
+        watch = new Watch(connector, requests, threads, closing, following, listeners, options.watchPath(), timeout);
         options.addListeners(listeners);
     }
 
@@ -78,8 +84,8 @@ public final class PromptOpsClient implements Prompts {
 
     @Override
     public Prompt getPrompt(String key, PromptOptions options) {
-        if (key.isEmpty()) {
-            throw new IllegalArgumentException("a prompt's key can't be empty");
+        if (IMPOSSIBLE_KEYS.contains(key)) {
+            throw new IllegalArgumentException("a prompt's key can't be '" + key + "'");
         }
         Bucketing.utf8(key);
         try {
@@ -144,14 +150,26 @@ public final class PromptOpsClient implements Prompts {
      */
     @Override
     public void close() {
+        // An interrupted thread could not wait for the others to end.
+        boolean isInterrupted = Thread.interrupted();
+        try {
+            end();
+        } finally {
+            if (isInterrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    private void end() {
         synchronized (this) {
             closing.close();
             if (isWatching) {
-                watch.sayGoodbye();
+                watch.leave();
             }
         }
         connector.close();
-        workers.close(JOIN_MILLISECONDS);
+        threads.close(JOIN_MILLISECONDS);
     }
 
     /** How many connections are open. */

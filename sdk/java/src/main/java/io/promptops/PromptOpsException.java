@@ -22,6 +22,7 @@ public class PromptOpsException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
     PromptOpsException(String message, Throwable cause) {
-        super(message, cause);
+        // The same one may be thrown to many callers: what each suppresses would pile up in it.
+        super(message, cause, false, true);
     }
 }

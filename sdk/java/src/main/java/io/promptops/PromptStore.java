@@ -9,10 +9,10 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 
 /** Answers prompts, from memory or by a fetch, else from what was put aside; safe between threads. */
 final class PromptStore {
-    private static final int FOREGROUND_TRIES = 2;
     private static final long BETWEEN_BACKGROUND_FAILURES = TimeUnit.SECONDS.toNanos(1);
 
     private final Fetcher fetcher;
@@ -55,7 +55,7 @@ final class PromptStore {
         /** A key is held that was not, or no longer. */
         void holdingChanged();
 
-        /** The server refused the token. */
+        /** The server refused the token, not of a refetch that the observer asked for. */
         void refused(ResponseException error);
 
         /** The server answered for a key that was not held; `heard` is what `heard` said before. */
@@ -80,14 +80,14 @@ final class PromptStore {
             return known.answer(subject, Source.MEMORY, observer.confirmedAt());
         }
         Failure failure = failures.get(key);
-        if (!refresh && failure != null && failure.isPausing()) {
+        if (!refresh && failure != null && isFallbackBetter(key, failure)) {
             return fallback(key, subject, failure);
         }
         long deadline = System.nanoTime() + timeout;
         try {
             Held fetched = refresh
-                    ? fetches.fresh(key, FOREGROUND_TRIES, deadline)
-                    : fetches.join(key, FOREGROUND_TRIES, deadline);
+                    ? fetches.fresh(key, Asker.REFRESHING_CALLER, deadline)
+                    : fetches.join(key, Asker.CALLER, deadline);
             // The same one stays where the answer was of an older revision.
             return fetched.answer(subject, fetched == known ? Source.MEMORY : Source.SERVER, null);
         } catch (NotFoundException fact) {
@@ -105,7 +105,7 @@ final class PromptStore {
         if (atLeast.isOfServer()) {
             demands.merge(key, atLeast, (known, asked) -> asked.reaches(known) ? asked : known);
         }
-        return fetches.fresh(key, 1, System.nanoTime() + timeout);
+        return fetches.fresh(key, Asker.WATCH, System.nanoTime() + timeout);
     }
 
     /** The copy that is held, or null. */
@@ -141,6 +141,18 @@ final class PromptStore {
         return wasHeld;
     }
 
+    /** During the pause after a failure; after it, where there is a copy, the server is asked in the background. */
+    private boolean isFallbackBetter(String key, Failure failure) {
+        if (failure.isPausing()) {
+            return true;
+        }
+        boolean isThere = failure.fallback(() -> saved(key)) != null;
+        if (isThere && !closing.isClosed()) {
+            refresh(key);
+        }
+        return isThere;
+    }
+
     private void refreshIfOld(String key, Held known) {
         boolean old = observer.heard() == null && known.age(observer.confirmedAt()).compareTo(maxAge) > 0;
         if (!old || closing.isClosed()) {
@@ -148,14 +160,20 @@ final class PromptStore {
         }
         Failure failure = failures.get(key);
         boolean justFailed = failure != null && failure.age() < BETWEEN_BACKGROUND_FAILURES;
-        if (!justFailed && refreshing.add(key)) {
+        if (!justFailed) {
+            refresh(key);
+        }
+    }
+
+    private void refresh(String key) {
+        if (refreshing.add(key)) {
             workers.run(() -> refreshInBackground(key));
         }
     }
 
     private void refreshInBackground(String key) {
         try {
-            fetches.join(key, 1, System.nanoTime() + timeout);
+            fetches.join(key, Asker.AGE, System.nanoTime() + timeout);
         } catch (PromptOpsException error) {
             // It is noted as a failure, and what is held goes on to be answered.
             return;
@@ -164,8 +182,12 @@ final class PromptStore {
         }
     }
 
-    private Held fetch(String key, int tries, long deadline) {
-        for (int left = tries; ; left--) {
+    private Held fetch(String key, Asker asker, long deadline) {
+        Held now = asker == Asker.CALLER ? justFetched(key) : null;
+        if (now != null) {
+            return now;
+        }
+        for (int left = asker.tries(); ; left--) {
             try {
                 return attempt(key, deadline);
             } catch (NotFoundException fact) {
@@ -178,7 +200,9 @@ final class PromptStore {
                 throw closed;
             } catch (UnauthorizedException | ForbiddenException refused) {
                 noteFailure(key, refused);
-                observer.refused(refused);
+                if (asker != Asker.WATCH) {
+                    observer.refused(refused);
+                }
                 throw refused;
             } catch (PromptOpsException error) {
                 long pause = TimeUnit.MILLISECONDS.toNanos(ThreadLocalRandom.current().nextLong(50, 151));
@@ -191,29 +215,43 @@ final class PromptStore {
         }
     }
 
+    /** What another call brought, or failed to bring, between the caller's look and its turn. */
+    private Held justFetched(String key) {
+        Failure failure = failures.get(key);
+        if (failure != null && failure.isPausing()) {
+            throw failure.error();
+        }
+        return held.get(key);
+    }
+
     private Held attempt(String key, long deadline) {
         Held known = held.get(key);
-        Position heard = known == null ? observer.heard() : null;
+        Position heard = observer.heard();
         Position demand = demands.get(key);
         Held answered = fetcher.fetch(key, known, demand, deadline);
         if (demand != null) {
             demands.remove(key, demand);
         }
         failures.remove(key);
-        Held now = held.merge(key, answered, (old, later) -> old.yieldsTo(later) ? later : old);
-        tell(key, known, now, heard);
+        // Not `known`: an event may have told of its deletion meanwhile.
+        AtomicReference<Held> before = new AtomicReference<>();
+        Held now = held.compute(key, (k, old) -> {
+            before.set(old);
+            return old == null || old.yieldsTo(answered) ? answered : old;
+        });
+        tell(key, before.get(), now, heard);
         return now;
     }
 
-    private void tell(String key, Held known, Held now, Position heard) {
-        boolean isConfirmed = known != null && known.whole() == now.whole();
+    private void tell(String key, Held before, Held now, Position heard) {
+        boolean isConfirmed = before != null && before.whole() == now.whole();
         if (!isConfirmed && disk != null) {
             disk.save(key, now.whole(), now.position());
         }
-        if (known == null) {
+        if (before == null) {
             observer.holdingChanged();
             observer.fetched(key, now, heard);
-        } else if (!known.whole().json().equals(now.whole().json())) {
+        } else if (!before.whole().json().equals(now.whole().json())) {
             observer.changed(key, now);
         }
     }
@@ -243,6 +281,6 @@ final class PromptStore {
             return saved;
         }
         Whole bundled = bundle.get(key);
-        return bundled == null ? null : new DiskCache.Saved(bundled, null, null);
+        return bundled == null ? null : new DiskCache.Saved(bundled, null, null, null);
     }
 }

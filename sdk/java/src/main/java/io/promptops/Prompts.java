@@ -12,7 +12,7 @@ public interface Prompts extends AutoCloseable {
      *
      * @throws NotFoundException where the server says so and no default was given
      * @throws PromptOpsException the server's failure, where none of the others has the prompt
-     * @throws IllegalArgumentException for an empty key
+     * @throws IllegalArgumentException for an empty key, "." and ".."
      */
     Prompt getPrompt(String key, PromptOptions options);
 

@@ -27,6 +27,7 @@ final class Reports {
     private Set<String> toldKeys = Set.of();
     private long toldRevision;
 
+    /** The workers may have to wait until the server reads. */
     Reports(Workers workers, Supplier<List<String>> heldKeys, Supplier<Position> applied) {
         this.heldKeys = heldKeys;
         this.applied = applied;

@@ -21,10 +21,14 @@ public class ResponseException extends PromptOpsException {
         return status;
     }
 
-    /** The error for an answer, in the words of its field "error" where it has one. */
+    /** The error for an answer, in the server's words where it has some. */
     static ResponseException of(Response response) {
         int status = response.status();
-        String words = words(response.body());
+        String words = words(response);
+        return of(status, words == null ? "the server gave no reason" : words);
+    }
+
+    private static ResponseException of(int status, String words) {
         return switch (status) {
             case 401 -> new UnauthorizedException(status, words);
             case 403 -> new ForbiddenException(status, words);
@@ -33,15 +37,13 @@ public class ResponseException extends PromptOpsException {
         };
     }
 
-    private static String words(byte[] body) {
+    /** Its field "error", which every error of a PromptOps server has; null where it is somebody else's. */
+    static String words(Response response) {
         try {
-            if (JsonReader.read(body) instanceof Map<?, ?> answer && answer.get("error") instanceof String words) {
-                return words;
-            }
+            Object answer = JsonReader.read(response.body());
+            return answer instanceof Map<?, ?> object && object.get("error") instanceof String words ? words : null;
         } catch (JsonException foreign) {
-            // Whatever stands between (a proxy, another server) answers in its own format.
-            return "the server gave no reason";
+            return null;
         }
-        return "the server gave no reason";
     }
 }

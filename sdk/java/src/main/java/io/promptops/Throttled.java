@@ -3,12 +3,13 @@ package io.promptops;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 
-/** Does something soon after it was asked for, but not more often than at an interval. */
+/** Does something soon after it was asked for, but not more often than at an interval, and never twice at once. */
 final class Throttled {
     private final Workers workers;
     private final long interval;
     private final BooleanSupplier work;
     private boolean isScheduled;
+    private boolean isAskedAgain;
     private long notBefore = System.nanoTime();
 
     Throttled(Workers workers, long intervalMilliseconds, BooleanSupplier work) {
@@ -19,20 +20,34 @@ final class Throttled {
 
     /** The work says whether there was something to do. */
     synchronized void request() {
-        if (!isScheduled) {
-            isScheduled = true;
-            workers.runAfter(Math.max(notBefore - System.nanoTime(), 0), this::run);
+        if (isScheduled) {
+            isAskedAgain = true;
+            return;
         }
+        isScheduled = true;
+        workers.runAfter(Math.max(notBefore - System.nanoTime(), 0), this::run);
     }
 
     private void run() {
         synchronized (this) {
-            isScheduled = false;
+            // What was asked for up to here is in what follows.
+            isAskedAgain = false;
         }
-        if (work.getAsBoolean()) {
-            synchronized (this) {
-                notBefore = System.nanoTime() + interval;
-            }
+        boolean isDone = false;
+        try {
+            isDone = work.getAsBoolean();
+        } finally {
+            ended(isDone);
+        }
+    }
+
+    private synchronized void ended(boolean isDone) {
+        isScheduled = false;
+        if (isDone) {
+            notBefore = System.nanoTime() + interval;
+        }
+        if (isAskedAgain) {
+            request();
         }
     }
 }

@@ -3,9 +3,11 @@ package io.promptops;
 import io.promptops.internal.net.ClosedByServerException;
 import io.promptops.internal.net.Connector;
 import io.promptops.internal.net.RefusedException;
+import io.promptops.internal.net.Requests;
 import io.promptops.internal.net.WebSocket;
 import java.io.IOException;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 
 /** Listens to the server in a thread of its own, and connects again as often as it has to. */
@@ -18,46 +20,44 @@ final class Watch {
     // Servers of before say no hello, and ping every 4 seconds.
     private static final long GREETING = TimeUnit.SECONDS.toNanos(1);
     private static final long SILENCE_UNGREETED = TimeUnit.SECONDS.toNanos(15);
-    private static final long GOODBYE_MILLISECONDS = 300;
+    private static final long GOODBYE = TimeUnit.MILLISECONDS.toNanos(300);
 
     private final Connector connector;
-    private final Workers workers;
+    private final Threads threads;
     private final Closing closing;
     private final Following following;
     private final Listeners listeners;
     private final String path;
-    private final String token;
+    private final Requests requests;
     private final long timeout;
     private final Backoff lost = Backoff.reconnecting();
     private final Backoff refused = Backoff.refused();
     private final CountDownLatch tried = new CountDownLatch(1);
-    private final Thread thread;
     private volatile WebSocket socket;
     private boolean isFailing;
 
     /** The path is that of the events, its query begun. */
     Watch(
             Connector connector,
-            Workers workers,
+            Requests requests,
+            Threads threads,
             Closing closing,
             Following following,
             Listeners listeners,
             String path,
-            String token,
             long timeout) {
         this.connector = connector;
-        this.workers = workers;
+        this.requests = requests;
+        this.threads = threads;
         this.closing = closing;
         this.following = following;
         this.listeners = listeners;
         this.path = path;
-        this.token = token;
         this.timeout = timeout;
-        this.thread = workers.thread("promptops-watch", this::run);
     }
 
     void start() {
-        thread.start();
+        threads.watching().run(this::run);
     }
 
     /** Until the first connection stands or has failed. */
@@ -71,28 +71,23 @@ final class Watch {
         }
     }
 
-    /** Tells the server that the client leaves, unless that would take long. */
-    void sayGoodbye() {
+    /** Tells the server that the client leaves, unless that would take long, and lets go who waits for it. */
+    void leave() {
+        tried.countDown();
         WebSocket open = socket;
         if (open == null) {
             return;
         }
-        CountDownLatch said = new CountDownLatch(1);
-        workers.run(() -> {
-            try {
-                open.sendClose(WebSocket.NORMAL);
-            } catch (IOException error) {
-                LOGGER.log(System.Logger.Level.DEBUG, "left without a goodbye", error);
-            }
-            said.countDown();
-        });
         try {
-            if (!said.await(GOODBYE_MILLISECONDS, TimeUnit.MILLISECONDS)) {
-                LOGGER.log(System.Logger.Level.DEBUG, "left without a goodbye");
-            }
-        } catch (InterruptedException interrupted) {
-            Thread.currentThread().interrupt();
+            open.sendClose(WebSocket.NORMAL, GOODBYE);
+        } catch (IOException error) {
+            LOGGER.log(System.Logger.Level.DEBUG, "left without a goodbye", error);
         }
+    }
+
+    private Runnable setAlarm(long nanoseconds, Runnable ring) {
+        Future<?> set = threads.timing().runAfter(nanoseconds, ring);
+        return () -> set.cancel(false);
     }
 
     private void run() {
@@ -103,6 +98,9 @@ final class Watch {
                 return;
             } catch (IOException error) {
                 pause = afterFailure(error);
+            } catch (RuntimeException | Error error) {
+                LOGGER.log(System.Logger.Level.ERROR, "hot reload failed, reconnecting", error);
+                pause = lost.next();
             } finally {
                 tried.countDown();
             }
@@ -112,12 +110,11 @@ final class Watch {
 
     /** Follows one connection to its end. */
     private void follow() throws IOException {
-        long deadline = System.nanoTime() + timeout;
         Position since = following.since();
         String query = since == null
                 ? "&since=0"
                 : "&since=" + since.revision() + "&epoch=" + Fetcher.encoded(since.epoch());
-        WebSocket opened = WebSocket.open(connector, path + query, token, deadline);
+        WebSocket opened = WebSocket.open(connector, requests, path + query, timeout, this::setAlarm);
         try {
             socket = opened;
             listen(opened);
@@ -172,9 +169,11 @@ final class Watch {
     }
 
     private void take(Event event) {
-        // Not at the hello: a server that cuts every connection at once is left in peace.
-        lost.reset();
-        refused.reset();
+        // Not at the hello or what says nothing: a server that cuts every connection at once is left in peace.
+        if (!(event instanceof Event.Unknown)) {
+            lost.reset();
+            refused.reset();
+        }
         following.take(event);
     }
 

@@ -2,64 +2,78 @@ package io.promptops;
 
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.Future;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 
-/** The few threads for work in the background; started when there is some, daemons all. */
+/** Up to so many threads for one kind of work; started when there is some, daemons all. */
 final class Workers {
     private static final System.Logger LOGGER = System.getLogger("io.promptops");
-    private static final int MOST_THREADS = 4;
 
     private final List<Thread> threads = new CopyOnWriteArrayList<>();
-    private final ScheduledThreadPoolExecutor executor =
-            new ScheduledThreadPoolExecutor(MOST_THREADS, work -> thread("promptops-worker", work));
+    private final ScheduledThreadPoolExecutor executor;
 
-    /** A thread besides, for work that lasts. */
-    Thread thread(String name, Runnable work) {
-        Thread thread = new Thread(work, name);
-        thread.setDaemon(true);
-        threads.add(thread);
-        return thread;
+    Workers(String name, int most) {
+        executor = new ScheduledThreadPoolExecutor(most, work -> thread(name, work));
+        executor.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
+        executor.setRemoveOnCancelPolicy(true);
     }
 
     void run(Runnable work) {
         runAfter(0, work);
     }
 
-    /** Runs the work after so many nanoseconds, unless the client is closed by then. */
-    void runAfter(long nanoseconds, Runnable work) {
+    /** Runs the work after so many nanoseconds, unless the client is closed by then or it is cancelled. */
+    Future<?> runAfter(long nanoseconds, Runnable work) {
         try {
-            executor.schedule(() -> runLogged(work), nanoseconds, TimeUnit.NANOSECONDS);
+            return executor.schedule(() -> runLogged(work), nanoseconds, TimeUnit.NANOSECONDS);
         } catch (RejectedExecutionException closed) {
             LOGGER.log(System.Logger.Level.DEBUG, "the client is closed, nothing is done any more");
+            return new FutureTask<>(work, null);
         }
     }
 
-    /** Ends all threads but the current one; waits at most so long for them. */
-    void close(long milliseconds) {
-        long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(milliseconds);
-        executor.shutdownNow();
+    /** No work begins any more, and what runs is interrupted, unless it is what closes the client. */
+    void close() {
+        if (threads.contains(Thread.currentThread())) {
+            executor.shutdown();
+        } else {
+            executor.shutdownNow();
+        }
+    }
+
+    /**
+     * Waits for all threads but the current one, no longer than to the deadline of System.nanoTime.
+     * Answers whether the waiting thread was interrupted; it waits on.
+     */
+    boolean join(long deadline) {
+        boolean isInterrupted = false;
         for (Thread each : threads) {
-            long left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
-            if (each != Thread.currentThread() && left > 0) {
-                join(each, left);
+            while (each != Thread.currentThread() && each.isAlive() && deadline - System.nanoTime() > 0) {
+                try {
+                    each.join(TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime()) + 1);
+                } catch (InterruptedException interrupted) {
+                    isInterrupted = true;
+                }
             }
         }
+        return isInterrupted;
     }
 
-    private static void join(Thread thread, long milliseconds) {
-        try {
-            thread.join(milliseconds);
-        } catch (InterruptedException interrupted) {
-            Thread.currentThread().interrupt();
-        }
+    private Thread thread(String name, Runnable work) {
+        Thread thread = new Thread(work, name);
+        thread.setDaemon(true);
+        threads.add(thread);
+        return thread;
     }
 
     private static void runLogged(Runnable work) {
         try {
             work.run();
-        } catch (RuntimeException error) {
+        } catch (Throwable error) {
+            // Whatever it is, other work goes on.
             LOGGER.log(System.Logger.Level.ERROR, "work in the background failed", error);
         }
     }

@@ -31,4 +31,12 @@ final class Await {
             LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(2));
         }
     }
+
+    /** For so many nanoseconds, to bring two threads into different orders. */
+    static void spin(long nanoseconds) {
+        long end = System.nanoTime() + nanoseconds;
+        while (System.nanoTime() < end) {
+            Thread.onSpinWait();
+        }
+    }
 }

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -50,10 +51,7 @@ class CloseTest {
 
         assertEquals(List.of(), threads());
         assertNothingLeft();
-        String last;
-        do {
-            last = peer.next();
-        } while (!last.equals("(close)"));
+        peer.awaitClose();
         peer.awaitGone();
         client.close();
     }
@@ -106,11 +104,64 @@ class CloseTest {
     }
 
     @Test
+    void theListenerThatClosesIsNotInterrupted() {
+        server.answer(request -> ScriptedServer.prompt("k", "v1", "text", 1));
+        BlockingQueue<Boolean> interrupted = new LinkedBlockingQueue<>();
+        Thread watching = new Thread(() -> client.watch(key -> {
+            client.close();
+            interrupted.add(Thread.interrupted());
+        }));
+        watching.start();
+        ScriptedServer.Peer peer = server.nextPeer(0);
+        peer.resync("e1", 0);
+        peer.event("updated", "k", 1);
+        assertEquals(false, Await.next(interrupted));
+        assertNothingLeft();
+    }
+
+    @Test
+    void anInterruptedThreadClosesAsWell() throws InterruptedException {
+        server.answer(request -> ScriptedServer.prompt("k", "v1", "text", 1));
+        client.getPrompt("k");
+        Thread watching = new Thread(client::watch);
+        watching.start();
+        ScriptedServer.Peer peer = server.nextPeer(1);
+        watching.join();
+
+        Thread.currentThread().interrupt();
+        client.close();
+
+        assertTrue(Thread.interrupted());
+        assertEquals(List.of(), threads());
+        peer.awaitClose();
+    }
+
+    @Test
+    void whoWaitsForTheFirstConnectionWaitsNoLonger() throws InterruptedException {
+        long begin = System.nanoTime();
+        for (int round = 0; round < 300; round++) {
+            PromptOpsClient each = new PromptOpsClient(server.url());
+            Thread watching = new Thread(() -> {
+                try {
+                    each.watch();
+                } catch (ClientClosedException closedBefore) {
+                    return;
+                }
+            });
+            watching.start();
+            Await.spin(round % 100 * 2000L);
+            each.close();
+            watching.join();
+        }
+        assertTrue(System.nanoTime() - begin < TimeUnit.SECONDS.toNanos(9), "one waited for the whole time-out");
+    }
+
+    @Test
     void aClientThatWasNotUsedHasNoThread() {
         assertNothingLeft();
     }
 
-    private static void awaitQuietly(CountDownLatch latch) {
+    static void awaitQuietly(CountDownLatch latch) {
         try {
             latch.await();
         } catch (InterruptedException interrupted) {

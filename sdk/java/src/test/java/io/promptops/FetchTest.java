@@ -74,6 +74,7 @@ class FetchTest {
         ScriptedServer.Request request = server.nextRequest();
         assertEquals("/api/sdk/prompts/a%20b%2F%C3%BC?env=pro%20d&full=true&workspace=team", request.target());
         assertEquals("Bearer secret", request.headers().get("authorization"));
+        assertEquals("promptops-java/0.1.0", request.headers().get("user-agent"));
         assertFalse(server.hasRequest());
         assertEquals(Source.SERVER, fetched.source());
         assertEquals(Source.MEMORY, held.source());
@@ -335,6 +336,8 @@ class FetchTest {
     @Test
     void whatCanNotBeRightIsRefusedAtOnce() {
         assertThrows(IllegalArgumentException.class, () -> client().getPrompt(""));
+        assertThrows(IllegalArgumentException.class, () -> client().getPrompt("."));
+        assertThrows(IllegalArgumentException.class, () -> client().getPrompt(".."));
         assertThrows(IllegalArgumentException.class, () -> client().getPrompt("\uD800"));
         assertThrows(IllegalArgumentException.class, () -> PromptOptions.forSubject("\uDC00"));
         assertThrows(IllegalArgumentException.class, () -> builder().token("a b"));

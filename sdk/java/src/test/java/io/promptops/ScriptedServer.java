@@ -11,6 +11,7 @@ import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.time.Duration;
 import java.util.Base64;
 import java.util.HashMap;
 import java.util.Locale;
@@ -19,6 +20,7 @@ import java.util.Set;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 
 /** A server on a real socket that answers what the test says, bytes included. */
@@ -84,6 +86,20 @@ final class ScriptedServer implements AutoCloseable {
         return !requests.isEmpty();
     }
 
+    /** Requests that have not been taken. */
+    int requests() {
+        return requests.size();
+    }
+
+    /** Whether one comes within so long; it is taken. */
+    boolean requestWithin(Duration longest) {
+        try {
+            return requests.poll(longest.toNanos(), TimeUnit.NANOSECONDS) != null;
+        } catch (InterruptedException interrupted) {
+            throw new IllegalStateException(interrupted);
+        }
+    }
+
     /** The next WebSocket that a client opens. */
     Peer nextPeer() {
         return Await.next(peers);
@@ -117,6 +133,11 @@ final class ScriptedServer implements AutoCloseable {
 
     static byte[] error(int status, String words) {
         return http(status, "", "{\"error\":\"" + words + "\"}");
+    }
+
+    static byte[] notFound(long revision) {
+        String headers = "X-PromptOps-Revision: " + revision + "\r\nX-PromptOps-Epoch: " + EPOCH + "\r\n";
+        return http(404, headers, "{\"error\":\"none\"}");
     }
 
     static byte[] http(int status, String headers, String body) {
@@ -251,8 +272,8 @@ final class ScriptedServer implements AutoCloseable {
             return request.target;
         }
 
-        String authorization() {
-            return request.headers.get("authorization");
+        String header(String name) {
+            return request.headers.get(name);
         }
 
         void hello(long revision) {
@@ -304,11 +325,19 @@ final class ScriptedServer implements AutoCloseable {
             return Await.next(received);
         }
 
-        void awaitGone() {
+        void await(String message) {
             String last;
             do {
                 last = next();
-            } while (!last.equals(GONE));
+            } while (!last.equals(message));
+        }
+
+        void awaitClose() {
+            await("(close)");
+        }
+
+        void awaitGone() {
+            await(GONE);
         }
 
         static byte[] frame(int first, byte[] payload) {

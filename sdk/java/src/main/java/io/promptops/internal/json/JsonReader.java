@@ -18,8 +18,8 @@ import java.util.Map;
  * the largest. Lone surrogates can stand in strings, as escapes.
  */
 public final class JsonReader {
-    /** So deep a text may be nested: recursion to there fits into a small stack. */
-    public static final int DEEPEST = 500;
+    /** So deep a text may be nested, which fits into a small stack; the server keeps nothing over 100. */
+    public static final int DEEPEST = 128;
 
     // Longer whole numbers are beyond the largest double, and slow to read exactly.
     private static final int LONGEST_INTEGER = 310;

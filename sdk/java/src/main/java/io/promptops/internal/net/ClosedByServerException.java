@@ -6,6 +6,8 @@ import java.io.IOException;
 public final class ClosedByServerException extends IOException {
     private static final long serialVersionUID = 1L;
 
+    private static final int NO_CODE = 1005;
+
     private final int code;
 
     ClosedByServerException(int code, String reason) {
@@ -15,5 +17,14 @@ public final class ClosedByServerException extends IOException {
 
     public int code() {
         return code;
+    }
+
+    /** Whether the server sent one: that of no code is never sent itself. */
+    boolean hasCode() {
+        return code != NO_CODE;
+    }
+
+    static ClosedByServerException withoutCode() {
+        return new ClosedByServerException(NO_CODE, "");
     }
 }

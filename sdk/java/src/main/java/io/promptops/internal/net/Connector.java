@@ -8,6 +8,7 @@ import java.net.SocketException;
 import java.security.NoSuchAlgorithmException;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLParameters;
 import javax.net.ssl.SSLSocket;
@@ -20,6 +21,8 @@ import javax.net.ssl.SSLSocket;
  * they are collected (up to Java 20), and its time-outs don't cover the body of an answer.
  */
 public final class Connector {
+    private static final long LEAST_SHARE = TimeUnit.MILLISECONDS.toNanos(250);
+
     private final ServerAddress address;
     private final SSLContext tls;
     private final Set<Socket> open = ConcurrentHashMap.newKeySet();
@@ -57,16 +60,23 @@ public final class Connector {
      */
     Stream open(long deadline) throws IOException {
         IOException failure = new IOException("the host has no address");
-        for (InetAddress target : InetAddress.getAllByName(address.host())) {
-            Socket raw = new Socket();
+        InetAddress[] targets = InetAddress.getAllByName(address.host());
+        for (int tried = 0; tried < targets.length; tried++) {
+            long now = System.nanoTime();
             try {
-                return connect(raw, new InetSocketAddress(target, address.port()), deadline);
+                Stream stream = connect(targets[tried], now + share(deadline - now, targets.length - tried));
+                stream.setDeadline(deadline);
+                return stream;
             } catch (IOException error) {
-                release(raw);
                 failure = error;
             }
         }
         throw failure;
+    }
+
+    /** How much of the time that is left the next of so many addresses gets: one that is dead must not take it all. */
+    static long share(long left, int addresses) {
+        return Math.min(left, Math.max(left / addresses, LEAST_SHARE));
     }
 
     void release(Socket raw) {
@@ -74,23 +84,34 @@ public final class Connector {
         closeQuietly(raw);
     }
 
-    private Stream connect(Socket raw, InetSocketAddress target, long deadline) throws IOException {
-        open.add(raw);
-        if (closed) {
-            throw new SocketException("closed");
+    private Stream connect(InetAddress target, long deadline) throws IOException {
+        DeadlineSocket raw = new DeadlineSocket();
+        boolean isConnected = false;
+        try {
+            open.add(raw);
+            if (closed) {
+                throw new SocketException("closed");
+            }
+            raw.connect(new InetSocketAddress(target, address.port()), DeadlineSocket.millisecondsTo(deadline));
+            raw.setTcpNoDelay(true);
+            raw.setDeadline(deadline);
+            Stream stream = new Stream(this, raw, address.secure() ? encrypt(raw) : raw);
+            isConnected = true;
+            return stream;
+        } finally {
+            // Also for what TLS may throw besides.
+            if (!isConnected) {
+                release(raw);
+            }
         }
-        raw.connect(target, Stream.millisecondsTo(deadline));
-        raw.setTcpNoDelay(true);
-        return new Stream(this, raw, address.secure() ? encrypt(raw, deadline) : raw, deadline);
     }
 
-    private Socket encrypt(Socket raw, long deadline) throws IOException {
+    private Socket encrypt(Socket raw) throws IOException {
         SSLSocket encrypted =
                 (SSLSocket) context().getSocketFactory().createSocket(raw, address.host(), address.port(), true);
         SSLParameters parameters = encrypted.getSSLParameters();
         parameters.setEndpointIdentificationAlgorithm("HTTPS");
         encrypted.setSSLParameters(parameters);
-        encrypted.setSoTimeout(Stream.millisecondsTo(deadline));
         encrypted.startHandshake();
         return encrypted;
     }

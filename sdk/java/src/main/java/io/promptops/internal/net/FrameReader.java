@@ -25,7 +25,6 @@ final class FrameReader {
     static final int PONG = 10;
 
     private static final int LARGEST_CONTROL = 125;
-    private static final int NO_CODE = 1005;
 
     private final PushbackInputStream in;
     private final OnPing onPing;
@@ -93,7 +92,7 @@ final class FrameReader {
 
     private static ClosedByServerException closed(byte[] payload) throws BadAnswerException {
         if (payload.length == 0) {
-            return new ClosedByServerException(NO_CODE, "");
+            return ClosedByServerException.withoutCode();
         }
         if (payload.length == 1) {
             throw new BadAnswerException("a close with half a code");

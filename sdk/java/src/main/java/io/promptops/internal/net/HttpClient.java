@@ -6,20 +6,31 @@ import java.net.SocketException;
 import java.net.SocketTimeoutException;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.concurrent.TimeUnit;
 
 /** Sends GET requests with the bearer token, over connections that are kept; safe between threads. */
 public final class HttpClient {
     // More than these are open only while more threads fetch at once.
     private static final int MOST_IDLE = 4;
+    // Servers close after 5 seconds, and what stands between forgets some without a word.
+    private static final long LONGEST_IDLE = TimeUnit.SECONDS.toNanos(4);
 
     private final Connector connector;
-    private final String token;
-    private final Deque<Stream> idle = new ArrayDeque<>();
+    private final Requests requests;
+    private final long longestIdle;
+    private final Deque<Idle> idle = new ArrayDeque<>();
 
-    public HttpClient(Connector connector, String token) {
-        this.connector = connector;
-        this.token = token;
+    public HttpClient(Connector connector, Requests requests) {
+        this(connector, requests, LONGEST_IDLE);
     }
+
+    HttpClient(Connector connector, Requests requests, long longestIdle) {
+        this.connector = connector;
+        this.requests = requests;
+        this.longestIdle = longestIdle;
+    }
+
+    private record Idle(Stream stream, long since) {}
 
     /**
      * The answer to a GET, whatever its status.
@@ -29,12 +40,8 @@ public final class HttpClient {
      * @param deadline of System.nanoTime, for the whole of it
      */
     public Response get(String path, String etag, long deadline) throws IOException {
-        String head = "GET " + connector.address().path() + path + " HTTP/1.1\r\n"
-                + "Host: " + connector.address().hostHeader() + "\r\n"
-                + "Authorization: Bearer " + token + "\r\n"
-                + "Accept: application/json\r\n"
-                + (etag == null ? "" : "If-None-Match: " + etag + "\r\n")
-                + "\r\n";
+        String head = requests.get(
+                path, "Accept: application/json\r\n" + (etag == null ? "" : "If-None-Match: " + etag + "\r\n"));
         Stream kept = takeIdle();
         if (kept != null) {
             try {
@@ -66,16 +73,27 @@ public final class HttpClient {
     }
 
     private synchronized Stream takeIdle() {
-        return idle.pollLast();
+        Idle last;
+        while ((last = idle.pollLast()) != null) {
+            // Bytes that nobody asked for would be taken for the next answer.
+            if (System.nanoTime() - last.since < longestIdle && !last.stream.hasUnread()) {
+                return last.stream;
+            }
+            last.stream.close();
+        }
+        return null;
     }
 
     private void putBack(Stream stream, boolean reusable) {
+        Stream surplus = stream;
         synchronized (this) {
-            if (reusable && !connector.isClosed() && idle.size() < MOST_IDLE) {
-                idle.addLast(stream);
-                return;
+            if (reusable && !connector.isClosed()) {
+                idle.addLast(new Idle(stream, System.nanoTime()));
+                surplus = idle.size() > MOST_IDLE ? idle.pollFirst().stream : null;
             }
         }
-        stream.close();
+        if (surplus != null) {
+            surplus.close();
+        }
     }
 }

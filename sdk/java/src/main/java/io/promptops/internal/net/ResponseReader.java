@@ -11,7 +11,7 @@ import java.util.regex.Pattern;
 
 /** Reads the answer to one GET of HTTP/1.1 (RFC 9112) from a stream, within bounds. */
 final class ResponseReader {
-    static final int LARGEST_BODY = 64 * 1024 * 1024;
+    static final int LARGEST_BODY = 16 * 1024 * 1024;
     private static final int LONGEST_LINE = 16 * 1024;
     private static final int MOST_HEADERS = 200;
     private static final int SWITCHING_PROTOCOLS = 101;
@@ -41,7 +41,7 @@ final class ResponseReader {
             Map<String, String> headers = headers();
             boolean isInterim = status < 200 && status != SWITCHING_PROTOCOLS;
             if (!isInterim) {
-                boolean keep = line.group(1).equals("1") && !has(headers, "connection", "close");
+                boolean keep = line.group(1).equals("1") && !Response.has(headers, "connection", "close");
                 return new Response(status, headers, body(status, headers, keep));
             }
         }
@@ -68,7 +68,7 @@ final class ResponseReader {
             return new byte[0];
         }
         String length = headers.get("content-length");
-        if (has(headers, "transfer-encoding", "chunked")) {
+        if (Response.has(headers, "transfer-encoding", "chunked")) {
             byte[] body = chunks();
             reusable = keep;
             return body;
@@ -122,10 +122,5 @@ final class ResponseReader {
         if (size > LARGEST_BODY) {
             throw new BadAnswerException("the answer has over " + LARGEST_BODY + " bytes");
         }
-    }
-
-    private static boolean has(Map<String, String> headers, String name, String token) {
-        String value = headers.getOrDefault(name, "").toLowerCase(Locale.ROOT);
-        return Pattern.compile(",").splitAsStream(value).anyMatch(each -> each.strip().equals(token));
     }
 }

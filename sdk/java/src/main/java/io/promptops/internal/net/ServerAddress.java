@@ -3,6 +3,8 @@ package io.promptops.internal.net;
 import java.net.URI;
 import java.net.URISyntaxException;
 import java.util.Locale;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * Where the server is.
@@ -11,6 +13,11 @@ import java.util.Locale;
  * @param path what stands before the paths of PromptOps, mostly nothing
  */
 public record ServerAddress(String url, boolean secure, String host, int port, String path) {
+    // Not what URI takes for a host: names in container networks have underscores.
+    private static final Pattern AUTHORITY =
+            Pattern.compile("(?:\\[(?<bracketed>[0-9a-zA-Z:.%]+)]|(?<name>[0-9a-zA-Z._~-]+))(?::(?<port>[0-9]{0,5}))?");
+    private static final int LARGEST_PORT = 65535;
+
     /**
      * Takes http(s)://host[:port][/path].
      *
@@ -25,12 +32,16 @@ public record ServerAddress(String url, boolean secure, String host, int port, S
         }
         String scheme = uri.getScheme() == null ? "" : uri.getScheme().toLowerCase(Locale.ROOT);
         boolean secure = scheme.equals("https");
-        boolean plain = uri.getRawQuery() == null && uri.getRawFragment() == null && uri.getRawUserInfo() == null;
-        if (!(secure || scheme.equals("http")) || uri.getHost() == null || !plain || uri.getPort() > 65535) {
+        boolean plain = uri.getRawQuery() == null && uri.getRawFragment() == null;
+        Matcher authority = AUTHORITY.matcher(uri.getRawAuthority() == null ? "" : uri.getRawAuthority());
+        if (!(secure || scheme.equals("http")) || !plain || !authority.matches()) {
             throw bad(url);
         }
-        int port = uri.getPort() > 0 ? uri.getPort() : secure ? 443 : 80;
-        String host = uri.getHost().startsWith("[") ? bare(uri.getHost()) : uri.getHost();
+        int port = port(authority.group("port"), secure);
+        if (port > LARGEST_PORT) {
+            throw bad(url);
+        }
+        String host = authority.group("name") == null ? authority.group("bracketed") : authority.group("name");
         return new ServerAddress(withoutSlashes(url), secure, host, port, withoutSlashes(uri.getRawPath()));
     }
 
@@ -39,8 +50,9 @@ public record ServerAddress(String url, boolean secure, String host, int port, S
         return (host.indexOf(':') < 0 ? host : "[" + host + "]") + ":" + port;
     }
 
-    private static String bare(String bracketed) {
-        return bracketed.substring(1, bracketed.length() - 1);
+    private static int port(String given, boolean secure) {
+        int port = given == null || given.isEmpty() ? 0 : Integer.parseInt(given);
+        return port > 0 ? port : secure ? 443 : 80;
     }
 
     private static String withoutSlashes(String text) {
@@ -52,7 +64,9 @@ public record ServerAddress(String url, boolean secure, String host, int port, S
     }
 
     private static IllegalArgumentException bad(String url) {
+        // Messages end in logs: user info and query may hold a password or token.
+        String masked = url.replaceFirst("(?s)[?#].*", "?...").replaceFirst("(?s)//.*@", "//...@");
         return new IllegalArgumentException(
-                "the server's address must look like http://host:8080, not '" + url + "'");
+                "the server's address must look like http://host:8080, not '" + masked + "'");
     }
 }

@@ -6,9 +6,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.net.Socket;
-import java.net.SocketTimeoutException;
 import java.nio.charset.StandardCharsets;
-import java.util.concurrent.TimeUnit;
 
 /**
  * One connection to the server, read by one thread at a time. Every read ends at the deadline (of
@@ -16,35 +14,32 @@ import java.util.concurrent.TimeUnit;
  */
 final class Stream extends InputStream implements Closeable {
     private final Connector connector;
-    private final Socket raw;
-    private final Socket socket;
+    private final DeadlineSocket raw;
     private final InputStream in;
     private final OutputStream out;
     private final byte[] buffer = new byte[8192];
     private int at;
     private int end;
-    private long deadline;
 
     /** The raw socket is what is closed: closing TLS would wait for whoever is writing. */
-    Stream(Connector connector, Socket raw, Socket socket, long deadline) throws IOException {
+    Stream(Connector connector, DeadlineSocket raw, Socket socket) throws IOException {
         this.connector = connector;
         this.raw = raw;
-        this.socket = socket;
         this.in = socket.getInputStream();
         this.out = socket.getOutputStream();
-        this.deadline = deadline;
-    }
-
-    static int millisecondsTo(long deadline) throws SocketTimeoutException {
-        long left = deadline - System.nanoTime();
-        if (left <= 0) {
-            throw new SocketTimeoutException("timed out");
-        }
-        return (int) Math.min(TimeUnit.NANOSECONDS.toMillis(left) + 1, Integer.MAX_VALUE);
     }
 
     void setDeadline(long deadline) {
-        this.deadline = deadline;
+        raw.setDeadline(deadline);
+    }
+
+    /** Whether something has come that was not read yet, or can't come any more. */
+    boolean hasUnread() {
+        try {
+            return at < end || raw.getInputStream().available() > 0;
+        } catch (IOException closed) {
+            return true;
+        }
     }
 
     @Override
@@ -99,7 +94,6 @@ final class Stream extends InputStream implements Closeable {
 
     private boolean fill() throws IOException {
         if (at == end) {
-            socket.setSoTimeout(millisecondsTo(deadline));
             end = Math.max(in.read(buffer), 0);
             at = 0;
         }

@@ -20,13 +20,17 @@ public final class WebSocket implements Closeable {
     private static final SecureRandom RANDOM = new SecureRandom();
 
     private final Stream stream;
+    private final Alarm alarm;
+    private final long timeout;
     private final FrameReader frames;
     private final ReentrantLock writing = new ReentrantLock();
     private long silence;
     private boolean closeSent;
 
-    private WebSocket(Stream stream) {
+    private WebSocket(Stream stream, Alarm alarm, long timeout) {
         this.stream = stream;
+        this.alarm = alarm;
+        this.timeout = timeout;
         this.frames = new FrameReader(stream, this::answerPing);
     }
 
@@ -34,15 +38,16 @@ public final class WebSocket implements Closeable {
      * Connects and shakes hands.
      *
      * @param path begins with a slash, and is encoded already
-     * @param deadline of System.nanoTime
+     * @param timeout in nanoseconds, for that as a whole, and later for each write: one that takes longer
+     *     cuts the connection
      * @throws RefusedException for any other status than 101
      */
-    public static WebSocket open(Connector connector, String path, String token, long deadline)
+    public static WebSocket open(Connector connector, Requests requests, String path, long timeout, Alarm alarm)
             throws IOException {
-        Stream stream = connector.open(deadline);
+        Stream stream = connector.open(System.nanoTime() + timeout);
         try {
-            shakeHands(stream, connector.address(), path, token);
-            return new WebSocket(stream);
+            shakeHands(stream, requests, path);
+            return new WebSocket(stream, alarm, timeout);
         } catch (IOException failed) {
             stream.close();
             throw failed;
@@ -64,7 +69,7 @@ public final class WebSocket implements Closeable {
                 return false;
             }
             extendDeadline();
-        } while (frames.takeControl());
+        } while (takeControl());
         return true;
     }
 
@@ -75,16 +80,21 @@ public final class WebSocket implements Closeable {
     public String receive(long longestSilence) throws IOException {
         silence = longestSilence;
         extendDeadline();
-        return frames.nextText();
+        try {
+            return frames.nextText();
+        } catch (ClosedByServerException closed) {
+            answerClose(closed);
+            throw closed;
+        }
     }
 
     public void send(String text) throws IOException {
-        write(FrameReader.TEXT, text.getBytes(StandardCharsets.UTF_8));
+        write(FrameReader.TEXT, text.getBytes(StandardCharsets.UTF_8), timeout);
     }
 
-    /** Tells the server that the connection ends. */
-    public void sendClose(int code) throws IOException {
-        write(FrameReader.CLOSE, ByteBuffer.allocate(2).putShort((short) code).array());
+    /** Tells the server that the connection ends; cuts it where that takes longer than so many nanoseconds. */
+    public void sendClose(int code, long patience) throws IOException {
+        write(FrameReader.CLOSE, ByteBuffer.allocate(2).putShort((short) code).array(), patience);
     }
 
     @Override
@@ -92,22 +102,31 @@ public final class WebSocket implements Closeable {
         stream.close();
     }
 
-    private static void shakeHands(Stream stream, ServerAddress address, String path, String token)
-            throws IOException {
+    private static void shakeHands(Stream stream, Requests requests, String path) throws IOException {
         byte[] nonce = new byte[16];
         RANDOM.nextBytes(nonce);
         String key = Base64.getEncoder().encodeToString(nonce);
-        stream.writeHead("GET " + address.path() + path + " HTTP/1.1\r\n"
-                + "Host: " + address.hostHeader() + "\r\n"
-                + "Authorization: Bearer " + token + "\r\n"
-                + "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                + "Sec-WebSocket-Key: " + key + "\r\n\r\n");
+        stream.writeHead(requests.get(
+                path,
+                "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                        + "Sec-WebSocket-Key: " + key + "\r\n"));
         Response response = new ResponseReader(stream).read();
         if (response.status() != 101) {
             throw new RefusedException(response);
         }
-        if (!accepted(key).equals(response.header("sec-websocket-accept"))) {
+        if (!accepted(key).equals(response.header("sec-websocket-accept"))
+                || !Response.has(response.headers(), "upgrade", "websocket")
+                || !Response.has(response.headers(), "connection", "upgrade")) {
             throw new BadAnswerException("the handshake's answer is not that of a WebSocket server");
+        }
+    }
+
+    private boolean takeControl() throws IOException {
+        try {
+            return frames.takeControl();
+        } catch (ClosedByServerException closed) {
+            answerClose(closed);
+            throw closed;
         }
     }
 
@@ -117,7 +136,21 @@ public final class WebSocket implements Closeable {
 
     private void answerPing(byte[] payload) throws IOException {
         extendDeadline();
-        write(FrameReader.PONG, payload);
+        write(FrameReader.PONG, payload, timeout);
+    }
+
+    /** The server waits for it before it ends the connection. */
+    private void answerClose(ClosedByServerException closed) {
+        try {
+            if (closed.hasCode()) {
+                sendClose(closed.code(), timeout);
+            } else {
+                write(FrameReader.CLOSE, new byte[0], timeout);
+            }
+        } catch (IOException gone) {
+            // It has not waited, or the client said goodbye at the same moment.
+            return;
+        }
     }
 
     private static String accepted(String key) {
@@ -130,8 +163,10 @@ public final class WebSocket implements Closeable {
         }
     }
 
-    private void write(int opcode, byte[] payload) throws IOException {
+    private void write(int opcode, byte[] payload, long patience) throws IOException {
         byte[] frame = masked(opcode, payload);
+        // Also ends the waiting for whoever writes already.
+        Runnable silenced = alarm.set(patience, stream::close);
         writing.lock();
         try {
             if (closeSent) {
@@ -141,6 +176,7 @@ public final class WebSocket implements Closeable {
             stream.write(frame);
         } finally {
             writing.unlock();
+            silenced.run();
         }
     }
 
