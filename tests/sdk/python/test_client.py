@@ -183,7 +183,7 @@ def test_a_dripping_answer_is_timed_out() -> None:
         (b"", ServerUnreachableError),
         (b"SSH-2.0\r\n", ProtocolError),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", ServerUnreachableError),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", ServerUnreachableError),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", ProtocolError),
         (b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 200 + b"\r\n", ProtocolError),
         (b"HTTP/1.1 200 OK\r\n" + b"a" * 70_000 + b"\r\n\r\n", ProtocolError),
     ],
