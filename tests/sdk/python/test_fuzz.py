@@ -55,7 +55,7 @@ def test_any_body_is_data_or_a_clean_error(body: bytes) -> None:
 
 @given(st.lists(data.map(json.dumps) | st.text() | deep, max_size=8))
 def test_any_messages_leave_the_watch_able_to_go_on(messages: list[str]) -> None:
-    setup = Setup(Options("http://h", "prod", "t", "", "", 1.0, 60.0, None, None), finish=len)
+    setup = Setup(Options("http://h", "prod", "t", "", "", 1.0, 60.0, None, None), tell=len)
     following = setup.new_following()
     following.connected()
     for message in messages:
@@ -70,7 +70,7 @@ def test_any_messages_leave_the_watch_able_to_go_on(messages: list[str]) -> None
 @given(st.text(max_size=300) | st.builds('{{"sha256": "x", "prompt": {}}}'.format, st.text()))
 def test_any_file_is_passed_over(text: str) -> None:
     with pytest.raises((PromptOpsError, ValueError)):
-        _read(text)
+        _read(text, "k")
 
 
 @given(st.binary(max_size=400) | st.binary(max_size=200).map(b"HTTP/1.1 200 OK\r\n".__add__))
