@@ -19,6 +19,9 @@ from promptops.errors import (
 from promptops.listeners import Deletion, Event, Update
 from promptops.prompts import Prompt
 from promptops.templates import render_template
+from promptops.version import VERSION
+
+__version__ = VERSION
 
 __all__ = [
     "AsyncPromptOpsClient",
@@ -39,5 +42,6 @@ __all__ = [
     "TemplateValueError",
     "UnauthorizedError",
     "Update",
+    "__version__",
     "render_template",
 ]

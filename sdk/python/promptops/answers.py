@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from promptops.errors import ClientClosedError, NotFoundError, PromptOpsError
-from promptops.memory import Known, Memory
+from promptops.errors import NotFoundError
+from promptops.memory import Failure, Known, Memory, Outcome
 from promptops.prompts import Prompt, Variant, default_variant
 
 MEMORY, SERVER, DEFAULT = "memory", "server", "default"
@@ -33,23 +34,43 @@ class Answers:
         self._memory = memory
         self._environment = environment
 
-    def of(self, known: Known, subject: str | None, source: str) -> Answer:
-        """A copy's answer to this subject."""
+    def at_once(
+        self, key: str, subject: str | None, refresh: Callable[[str], object]
+    ) -> Answer | None:
+        """What can be answered without waiting, if anything can.
+
+        `refresh` is asked for the server's copy, in the background, where it should be newer.
+        """
+        held = self._memory.held.get(key)
+        if held is not None:
+            if not self._memory.is_fresh(held):
+                refresh(key)
+            return self._of(held, subject, MEMORY)
+        fallback = self._memory.fallback(key)
+        if fallback is None:
+            return None
+        refresh(key)
+        return self._of(fallback, subject, fallback.source)
+
+    def after(self, key: str, subject: str | None, default: str | None, outcome: Outcome) -> Answer:
+        """The answer after a fetch; raises its error where there is none."""
+        if isinstance(outcome, Failure):
+            return self._instead(key, subject, default, outcome)
+        return self._of(outcome, subject, SERVER)
+
+    def _of(self, known: Known, subject: str | None, source: str) -> Answer:
         age = self._memory.age(known, time.monotonic())
         return Answer(known.variant_for(subject), source, known.stamp.revision, age)
 
-    def instead(
-        self, key: str, subject: str | None, default: str | None, error: PromptOpsError
+    def _instead(
+        self, key: str, subject: str | None, default: str | None, failure: Failure
     ) -> Answer:
-        """The next best answer, where the server's was this error, which is raised without any."""
-        if isinstance(error, ClientClosedError):
-            raise error
-        if not isinstance(error, NotFoundError):
-            held, failure = self._memory.held.get(key), self._memory.failures.get(key)
+        if not isinstance(failure.error, NotFoundError):
+            held = self._memory.held.get(key)
             if held is not None:
-                return self.of(held, subject, MEMORY)
-            if failure is not None and failure.fallback is not None:
-                return self.of(failure.fallback, subject, failure.fallback.source)
+                return self._of(held, subject, MEMORY)
+            if failure.fallback is not None:
+                return self._of(failure.fallback, subject, failure.fallback.source)
         if default is not None:
             return Answer(default_variant(key, self._environment, default), DEFAULT)
-        raise error
+        raise failure.error.with_traceback(None)

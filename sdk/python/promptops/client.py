@@ -8,21 +8,23 @@ import threading
 import weakref
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from promptops import templates
-from promptops.answers import MEMORY, SERVER, Answer
-from promptops.errors import ClientClosedError, PromptOpsError
+from promptops.answers import Answer
+from promptops.errors import ClientClosedError
 from promptops.fetcher import Fetcher, Refresher
 from promptops.following import Following
 from promptops.http import HttpClient
-from promptops.listeners import OnConnection, OnDelete, OnError, OnUpdate
+from promptops.listeners import OnConnection, OnDelete, OnError, OnUpdate, Untold
 from promptops.memory import Known
-from promptops.prompts import Prompt
-from promptops.setup import AnyPath, Options, Setup, check_key
+from promptops.prompts import Prompt, check_key
+from promptops.setup import AnyPath, Options, Setup
 from promptops.transport import Connector
 from promptops.watch import Watch
 from promptops.websocket import WebSocket
+
+C = TypeVar("C", bound="PromptOpsClient")
 
 # On close, to let the threads say goodbye to the server. It takes longer only while
 # the operating system looks up a host name, which can't be interrupted, or in a listener.
@@ -65,8 +67,8 @@ class PromptOpsClient:
         options = Options(
             server, namespace, token, app_name, workspace, timeout, max_age, cache_dir, bundle
         )
-        # The answers of plain functions mean nothing.
-        self._setup = Setup(options, finish=len)
+        self._untold = Untold()
+        self._setup = Setup(options, self._untold.add)
         self._ssl_context = ssl_context
         self._listeners = self._setup.listeners
         self._memory = self._setup.memory
@@ -100,7 +102,8 @@ class PromptOpsClient:
 
         Raises, where there is nothing to answer, NotFoundError, UnauthorizedError, ForbiddenError,
         ServerError (each a ResponseError), ServerUnreachableError, RequestTimeoutError,
-        ProtocolError; where it would have to fetch, ClientClosedError; ValueError for an empty key.
+        ProtocolError; where it would have to fetch, ClientClosedError; ValueError for what is no
+        key: the empty text, a dot or two, a text that has no UTF-8.
         """
         return self._answer(key, subject, default, refresh).prompt()
 
@@ -198,7 +201,7 @@ class PromptOpsClient:
             watch.join(JOIN_SECONDS)
         self._http.close()
 
-    def __enter__(self) -> PromptOpsClient:
+    def __enter__(self: C) -> C:
         """The client itself, closed at the end of the block."""
         return self
 
@@ -217,18 +220,12 @@ class PromptOpsClient:
         check_key(key)
         if self._ready is not self._memory.held:
             self._continue_in_child()
-        held = self._memory.held.get(key)
-        if held is not None and not refresh:
-            if not self._memory.is_fresh(held):
-                self._refresher.want(key)
-            return self._answers.of(held, subject, MEMORY)
-        try:
-            known = self._fetcher.fresh(key) if refresh else self._fetcher.missing(key)
-        except PromptOpsError as error:
-            return self._answers.instead(key, subject, default, error)
-        if held is None and self._watch is not None:
-            self._watch.wake()
-        return self._answers.of(known, subject, SERVER)
+        if not refresh:
+            answer = self._answers.at_once(key, subject, self._refresher.want)
+            if answer is not None:
+                return answer
+        outcome = self._fetcher.fresh(key) if refresh else self._fetcher.missing(key)
+        return self._answers.after(key, subject, default, outcome)
 
     def _watch_from_now_on(self) -> None:
         self._start_watch().wait_until_tried(self._setup.options.timeout)
@@ -245,7 +242,12 @@ class PromptOpsClient:
     def _new_watch(self) -> Watch:
         following = self._setup.new_following()
         return Watch(
-            self._connector, self._connect_events, following, self._fetcher, self._listeners
+            self._connector,
+            self._connect_events,
+            following,
+            self._fetcher,
+            self._listeners,
+            self._untold,
         )
 
     def _connect(self) -> None:
@@ -253,8 +255,8 @@ class PromptOpsClient:
         self._lock = threading.Lock()
         self._connector = Connector(self._setup.address, self._ssl_context)
         self._http = HttpClient(self._connector, self._setup.options.token)
-        options = self._setup.options
-        self._fetcher = Fetcher(self._connector, self._http, self._setup.fetches, options.timeout)
+        fetches, timeout = self._setup.fetches, self._setup.options.timeout
+        self._fetcher = Fetcher(self._connector, self._http, fetches, timeout, self._untold)
         self._refresher = Refresher(self._fetcher, self._connector)
 
     def _connect_events(self, following: Following) -> WebSocket:

@@ -3,81 +3,92 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
 
-class _Calls(Generic[T]):
-    """The calls for one key, numbered from 1: at most one runs, the last outcome is kept."""
+class _Call(Generic[T]):
+    """One call, the `number`-th of all; after an interruption it ends without an outcome."""
 
-    def __init__(self) -> None:
-        self.turn = threading.Lock()
-        self.begun = 0
-        self.in_flight = False
-        self.outcome_of = 0
-        self.value: T | None = None
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.ended = threading.Event()
+        self.outcome: T | None = None
         self.error: Exception | None = None
+
+    def result(self) -> T | None:
+        """The outcome, or None without one."""
+        if self.error is not None:
+            raise self.error
+        return self.outcome
 
 
 class Coalesced(Generic[T]):
-    """Runs ``call(key)`` at most once at a time for each key, and shares its outcome.
+    """Runs ``call(key, deadline)`` at most once at a time for each key, and shares its outcome.
 
-    Because calls for one key never overlap, a slow answer can't overwrite a newer one.
-    An outcome is a value or an error; both are shared. Safe between threads.
+    Because calls for one key never overlap, a slow answer can't overwrite a newer one. An outcome
+    is a value or an error; both are shared. Nobody waits for another's call beyond the deadline
+    (in seconds of ``time.monotonic``): then TimeoutError is raised. Safe between threads.
     """
 
-    def __init__(self, call: Callable[[str], T]) -> None:
+    def __init__(self, call: Callable[[str, float], T]) -> None:
         self._call = call
         self._lock = threading.Lock()
-        self._calls: dict[str, _Calls[T]] = {}
+        self._running: dict[str, _Call[T]] = {}
+        self._begun = 0
 
-    def join(self, key: str, unless: Callable[[], T | None] = lambda: None) -> T:
+    def join(self, key: str, deadline: float, unless: Callable[[], T | None] = lambda: None) -> T:
         """The outcome of the call that is running, else of a new one.
 
         Nothing is called if `unless` answers something, which is asked when it would be.
         """
         with self._lock:
-            calls = self._calls.setdefault(key, _Calls())
-            seen = calls.begun - calls.in_flight
-        return self._outcome_after(seen, calls, key, unless)
+            running = self._running.get(key)
+            seen = self._begun if running is None else running.number - 1
+        return self._outcome_after(seen, key, deadline, unless)
 
-    def fresh(self, key: str) -> T:
+    def fresh(self, key: str, deadline: float) -> T:
         """The outcome of a call that began after this one was asked for.
 
         A call that already runs may have been answered from what was true before.
         """
         with self._lock:
-            calls = self._calls.setdefault(key, _Calls())
-            seen = calls.begun
-        return self._outcome_after(seen, calls, key, lambda: None)
+            seen = self._begun
+        return self._outcome_after(seen, key, deadline, lambda: None)
 
     def _outcome_after(
-        self, seen: int, calls: _Calls[T], key: str, unless: Callable[[], T | None]
+        self, seen: int, key: str, deadline: float, unless: Callable[[], T | None]
     ) -> T:
-        with calls.turn:
-            if calls.outcome_of <= seen:
-                found = unless()
-                if found is not None:
-                    return found
-                self._run(calls, key)
-            if calls.error is not None:
-                raise calls.error
-            return calls.value  # type: ignore[return-value]  # set where error is not
-
-    def _run(self, calls: _Calls[T], key: str) -> None:
-        with self._lock:
-            calls.begun += 1
-            calls.in_flight = True
-        try:
-            calls.value, calls.error = self._call(key), None
-            calls.outcome_of = calls.begun
-        except Exception as error:  # noqa: BLE001 (raised in every thread that waits for it)
-            calls.value, calls.error = None, error
-            calls.outcome_of = calls.begun
-        finally:
-            # After a KeyboardInterrupt, which is this thread's own, there is no outcome to share:
-            # the next in turn calls again.
+        while True:
             with self._lock:
-                calls.in_flight = False
+                call = self._running.get(key)
+                if call is None:
+                    found = unless()
+                    if found is not None:
+                        return found
+                    self._begun += 1
+                    mine = self._running[key] = _Call(self._begun)
+            if call is None:
+                return self._run(mine, key, deadline)
+            if not call.ended.wait(max(deadline - time.monotonic(), 0)):
+                raise TimeoutError
+            if call.number > seen and (outcome := call.result()) is not None:
+                return outcome
+
+    def _run(self, call: _Call[T], key: str, deadline: float) -> T:
+        try:
+            outcome = call.outcome = self._call(key, deadline)
+        except Exception as error:
+            # Raised in every thread that waits for it. A KeyboardInterrupt is this thread's own:
+            # the next in turn calls again.
+            call.error = error
+            raise
+        else:
+            return outcome
+        finally:
+            with self._lock:
+                del self._running[key]
+            call.ended.set()

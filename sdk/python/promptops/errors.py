@@ -91,17 +91,23 @@ class TemplateValueError(PromptOpsError, TypeError):
 _BY_STATUS = {401: UnauthorizedError, 403: ForbiddenError, 404: NotFoundError}
 
 
-def response_error(status: int, body: bytes) -> ResponseError:
-    """The error for a status, in the words of the body's field ``error`` where it has one."""
+def response_error(status: int, body: bytes) -> PromptOpsError:
+    """The error for a status, in the words of the body's field ``error`` where it has one.
+
+    A 404 without them comes from something else than PromptOps, and says nothing of the prompt.
+    """
+    words = _server_words(body)
+    if status == 404 and words is None:
+        return ProtocolError("404, but not as PromptOps says it: is the server's address right?")
     kind = _BY_STATUS.get(status, ServerError if status >= 500 else ResponseError)
-    return kind(status, _server_words(body) or "the server gave no reason")
+    return kind(status, words or "the server gave no reason")
 
 
-def _server_words(body: bytes) -> str:
+def _server_words(body: bytes) -> str | None:
     try:
         answer = json.loads(body)
     # Whatever stands between (a proxy, another server) answers in its own format.
     except (ValueError, RecursionError):
-        return ""
+        return None
     words = answer.get("error") if isinstance(answer, dict) else None
-    return words if isinstance(words, str) else ""
+    return words if isinstance(words, str) else None

@@ -2,61 +2,88 @@
 
 from __future__ import annotations
 
-import contextlib
+import logging
 import threading
 import time
+from collections.abc import Callable
 
 from promptops.coalescing import Coalesced
-from promptops.errors import PromptOpsError
+from promptops.errors import ClientClosedError, PromptOpsError, RequestTimeoutError
 from promptops.fetching import Fetches, pause_before_another
 from promptops.http import HttpClient
-from promptops.memory import Known
+from promptops.listeners import Untold
+from promptops.memory import Failure, Outcome
 from promptops.transport import Connector
+
+logger = logging.getLogger("promptops")
+
+# Where the system has no thread to give.
+SECONDS_WITHOUT_THREAD = 1.0
 
 
 class Fetcher:
-    """Asks the server; `timeout`, in seconds, is for a fetch with all its tries."""
+    """Asks the server; `timeout`, in seconds, is for all that a caller waits for.
+
+    Raises ClientClosedError; all other failures are outcomes. What there is `untold` after a
+    fetch is told then, when no other caller waits for this one any more.
+    """
 
     def __init__(
-        self, connector: Connector, http: HttpClient, fetches: Fetches, timeout: float
+        self,
+        connector: Connector,
+        http: HttpClient,
+        fetches: Fetches,
+        timeout: float,
+        untold: Untold,
     ) -> None:
         self.fetches = fetches
         self._connector = connector
         self._http = http
         self._timeout = timeout
-        self._calls = Coalesced(self._fetch)
+        self._untold = untold
+        self._calls: Coalesced[Outcome] = Coalesced(self._fetch)
 
-    def missing(self, key: str) -> Known:
+    def missing(self, key: str) -> Outcome:
         """A prompt that is not held: by the fetch that runs, if one does.
 
         Within the pause after a failure it fails as that did, without a fetch.
         """
-        return self._calls.join(key, lambda: self._known_by_now(key))
+        return self._ask(key, lambda until: self._calls.join(key, until, lambda: self._now(key)))
 
-    def fresh(self, key: str) -> Known:
+    def fresh(self, key: str) -> Outcome:
         """The prompt of a fetch that began after this was called."""
-        return self._calls.fresh(key)
+        return self._ask(key, lambda until: self._calls.fresh(key, until))
 
-    def _known_by_now(self, key: str) -> Known | None:
-        failure = self.fetches.memory.paused(key)
-        if failure is not None:
-            raise failure.error.with_traceback(None)
-        return self.fetches.memory.held.get(key)
+    def _ask(self, key: str, ask: Callable[[float], Outcome]) -> Outcome:
+        try:
+            return ask(time.monotonic() + self._timeout)
+        except TimeoutError:
+            # It is another caller's fetch that goes on, and whose outcome is noted.
+            error = RequestTimeoutError("the server did not answer in time")
+            return Failure(error, self.fetches.fallback(key))
+        finally:
+            self._untold.tell()
 
-    def _fetch(self, key: str) -> Known:
-        deadline, tried = time.monotonic() + self._timeout, 0
-        while True:
-            tried += 1
-            try:
-                path, etag = self.fetches.request(key)
-                response = self._http.get(path, deadline - time.monotonic(), etag)
-                return self.fetches.take(key, response)
-            except PromptOpsError as error:
-                pause = pause_before_another(error, tried, deadline)
-                if pause is None:
-                    self.fetches.fail(key, error)
+    def _now(self, key: str) -> Outcome | None:
+        memory = self.fetches.memory
+        return memory.paused(key) or memory.held.get(key)
+
+    def _fetch(self, key: str, deadline: float) -> Outcome:
+        with self.fetches.under_way(key):
+            tried = 0
+            while True:
+                tried += 1
+                try:
+                    path, etag = self.fetches.request(key)
+                    response = self._http.get(path, deadline - time.monotonic(), etag)
+                    return self.fetches.take(key, response)
+                except ClientClosedError:
                     raise
-            self._connector.sleep(pause)
+                except PromptOpsError as error:
+                    pause = pause_before_another(error, tried, deadline)
+                    if pause is None:
+                        return self.fetches.fail(key, error)
+                self._connector.sleep(pause)
 
 
 class Refresher:
@@ -69,6 +96,7 @@ class Refresher:
         self._wanted: dict[str, None] = {}
         self._asked: str | None = None
         self._thread: threading.Thread | None = None
+        self._no_thread_until = 0.0
 
     def want(self, key: str) -> None:
         """Refresh the prompt soon, unless that has just failed."""
@@ -77,12 +105,10 @@ class Refresher:
         with self._lock:
             if key == self._asked or self._connector.closed:
                 return
-            self._wanted[key] = None
-            if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._run, name="promptops-refresh", daemon=True
-                )
-                self._thread.start()
+            if self._thread is not None:
+                self._wanted[key] = None
+            elif time.monotonic() >= self._no_thread_until:
+                self._start_with(key)
 
     def join(self, seconds: float) -> None:
         """Until the thread has ended; does nothing within it, in a listener."""
@@ -93,9 +119,29 @@ class Refresher:
 
     def _run(self) -> None:
         while (key := self._next()) is not None:
-            # What is held stays, and the failure is noted.
-            with contextlib.suppress(PromptOpsError):
-                self._fetcher.fresh(key)
+            self._refresh(key)
+
+    def _refresh(self, key: str) -> None:
+        try:
+            # What is held stays, and a failure is noted.
+            self._fetcher.fresh(key)
+        except ClientClosedError:
+            logger.debug("no refresh of %r, the client is closed", key)
+        # A fault of this SDK; the thread is needed for the next prompt.
+        except Exception:
+            logger.exception("prompt %r was not refreshed", key)
+
+    def _start_with(self, key: str) -> None:
+        thread = threading.Thread(target=self._run, name="promptops-refresh", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            # What is held is answered all the same.
+            self._no_thread_until = time.monotonic() + SECONDS_WITHOUT_THREAD
+            logger.warning("prompt %r can't be refreshed: %s", key, error)
+        else:
+            self._wanted[key] = None
+            self._thread = thread
 
     def _next(self) -> str | None:
         with self._lock:

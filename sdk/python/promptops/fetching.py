@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import logging
+import contextlib
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
 from promptops.errors import (
-    ClientClosedError,
     ForbiddenError,
     NotFoundError,
     PromptOpsError,
@@ -19,15 +19,15 @@ from promptops.errors import (
     UnauthorizedError,
     response_error,
 )
-from promptops.http import Response
 from promptops.listeners import DELETED, Event, made_event
-from promptops.memory import Known, Memory, Stamp
+from promptops.memory import Failure, Known, Memory, Stamp
 from promptops.prompts import parse_json, parse_prompt
+from promptops.responses import Response
 from promptops.saved import Bundle, Disk
 
-logger = logging.getLogger("promptops")
-
 SERVER = "server"
+REFUSALS = (UnauthorizedError, ForbiddenError)
+NOTHING_TOLD = Stamp(None, None)
 TRIES = 2
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 0.15
 EPOCH, REVISION = "x-promptops-epoch", "x-promptops-revision"
@@ -65,12 +65,57 @@ class Fetches:
         self._on_gone = on_gone
         # What the watch was told of and waits for: answers from before don't do.
         self._wanted: dict[str, Stamp] = {}
+        # What the watch tells of a refusal by itself.
+        self._asked_by_watch: set[str] = set()
         # Between what is held and the copy on disk nothing else may happen to a prompt.
         self._lock = threading.Lock()
+        # Set by the watch: up to where it has been told, and what wakes it.
+        self.told = NOTHING_TOLD
+        self.wake_watch: Callable[[], object] = _nothing
+        # Those being fetched, and up to where the watch had been told when that began.
+        self._under_way: dict[str, Stamp] = {}
+        # New copies that are of before that, and what had been told: no event will tell of what
+        # lies between.
+        self._behind: deque[tuple[str, Stamp, Stamp]] = deque()
 
-    def want(self, key: str, stamp: Stamp) -> None:
-        """From now on the answer has to be of this revision, or a later one."""
+    @contextlib.contextmanager
+    def under_way(self, key: str) -> Iterator[None]:
+        """A fetch, from before its request until what came of it is held."""
+        # First the mark, then the place: whoever tells of more after that sees the mark.
+        self._under_way[key] = NOTHING_TOLD
+        self._under_way[key] = self.told
+        try:
+            yield
+        finally:
+            self._under_way.pop(key, None)
+            self.wake_watch()
+
+    def is_first(self, key: str) -> bool:
+        """Whether the prompt is being fetched, and not held yet."""
+        return key in self._under_way and key not in self.memory.held
+
+    def concerns(self, key: str) -> bool:
+        """Whether the prompt is held, or may be so soon."""
+        # In this order: it is held before its fetch ends.
+        return key in self._under_way or key in self.memory.held
+
+    def concerned_keys(self) -> list[str]:
+        """Those held and those that may be so soon."""
+        return list(dict.fromkeys([*list(self._under_way), *list(self.memory.held)]))
+
+    def take_behind(self) -> list[tuple[str, Stamp, Stamp]]:
+        """The new copies that are older than what had been told: key, their stamp, the other."""
+        return [self._behind.popleft() for _ in range(len(self._behind))]
+
+    @contextlib.contextmanager
+    def asked_by_watch(self, key: str, stamp: Stamp) -> Iterator[None]:
+        """A fetch whose answer has to be of this revision, or a later one."""
         self._wanted[key] = stamp
+        self._asked_by_watch.add(key)
+        try:
+            yield
+        finally:
+            self._asked_by_watch.discard(key)
 
     def request(self, key: str) -> tuple[str, str | None]:
         """Path and ETag to ask with."""
@@ -90,7 +135,7 @@ class Fetches:
         """What is held after this answer; raises what it means if it is no prompt."""
         stamp, known = _stamp(response), None
         if response.status == 200:
-            whole = parse_prompt(parse_json(response.body))
+            whole = parse_prompt(parse_json(response.body), key)
             known = Known(whole, whole.drawn(), SERVER, stamp, time.monotonic(), response.etag)
         with self._lock:
             self._check_not_stale(key, stamp, response.status)
@@ -100,20 +145,20 @@ class Fetches:
             if known is None:
                 raise response_error(response.status, response.body)
             kept = self.memory.keep(key, known)
+            if held is None:
+                self._note_behind(key, kept)
             if kept is known and self._disk is not None:
                 self._disk.write(key, known)
             return kept
 
-    def fail(self, key: str, error: PromptOpsError) -> None:
+    def fail(self, key: str, error: PromptOpsError) -> Failure:
         """Draw the consequences of a fetch that has failed for good."""
-        if isinstance(error, ClientClosedError):
-            return
         if isinstance(error, NotFoundError):
             self.forget(key)
-            return
-        if isinstance(error, (UnauthorizedError, ForbiddenError)):
+            return Failure(error)
+        if isinstance(error, REFUSALS) and key not in self._asked_by_watch:
             self._on_refused(error)
-        self.memory.fail(key, error, self._fallback(key))
+        return self.memory.fail(key, error, self.fallback(key))
 
     def forget(self, key: str, deleted: Stamp | None = None, event: Event | None = None) -> None:
         """There is no such prompt, as the event told, if one did; no answer from before it was
@@ -128,16 +173,25 @@ class Fetches:
             self._on_gone(event or made_event(DELETED, key, self._place.namespace, ""))
 
     def after_fork(self) -> None:
-        """In the child, where nobody lets go of what a thread of the parent has locked."""
+        """In the child, where the parent's threads end nothing that they had begun."""
         self._lock = threading.Lock()
+        self._under_way = {}
+        self._asked_by_watch = set()
+        self.told, self.wake_watch = NOTHING_TOLD, _nothing
 
-    def _fallback(self, key: str) -> Known | None:
+    def fallback(self, key: str) -> Known | None:
+        """The copy that is answered while nothing is held."""
         if key in self.memory.held:
             return None
         found = self._disk.read(key) if self._disk is not None else None
         if found is None and self._bundle is not None:
             found = self._bundle.read(key)
         return found
+
+    def _note_behind(self, key: str, known: Known) -> None:
+        told = self._under_way.get(key, NOTHING_TOLD)
+        if known.stamp.is_before(told):
+            self._behind.append((key, known.stamp, told))
 
     def _check_not_stale(self, key: str, stamp: Stamp, status: int) -> None:
         if status not in {200, 304, 404}:
@@ -149,11 +203,18 @@ class Fetches:
                 raise ServerError(503, words)
 
 
+def _nothing() -> None:
+    """There is no watch."""
+
+
 def pause_before_another(error: PromptOpsError, tried: int, deadline: float) -> float | None:
     """How long to wait before the next try of a fetch, or None if that was the last."""
-    facts = (ClientClosedError, NotFoundError, UnauthorizedError, ForbiddenError)
     pause = random.uniform(SHORTEST_PAUSE, LONGEST_PAUSE)  # noqa: S311 (spreads load)
-    if isinstance(error, facts) or tried >= TRIES or time.monotonic() + pause >= deadline:
+    if (
+        isinstance(error, (NotFoundError, *REFUSALS))
+        or tried >= TRIES
+        or time.monotonic() + pause >= deadline
+    ):
         return None
     return pause
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
-from promptops.backoff import Backoff
-from promptops.errors import ForbiddenError, PromptOpsError, UnauthorizedError
-from promptops.fetching import Fetches
-from promptops.listeners import DELETED, REFRESHED, Event, made_event
+from promptops.errors import NotFoundError, PromptOpsError
+from promptops.fetching import NOTHING_TOLD, REFUSALS, Fetches
+from promptops.listeners import DELETED, REFRESHED, Event, Listeners, Telling, made_event
 from promptops.memory import Known, Stamp
+from promptops.prompts import is_key, is_text
+from promptops.retries import Retries
 
 logger = logging.getLogger("promptops")
 
@@ -23,10 +23,12 @@ TYPES = {"prompt.updated", "prompt.published", DELETED}
 GREETING_SECONDS = 1.0
 SILENCE_SECONDS = 15.0
 SILENT_BEATS = 2.5
+LONGEST_BEAT = 24 * 60 * 60
+HIGHEST_REVISION = 2**63 - 1
 
 HOLDING_SECONDS, APPLIED_SECONDS = 0.2, 0.1
 MOST_KEYS = 1000
-LONGEST_REPORT = 64 * 1024
+TOO_LONG_REPORT = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -58,18 +60,16 @@ class Following:
     Used by the one thread or task that watches.
     """
 
-    def __init__(self, fetches: Fetches, environment: str, wants_all: Callable[[], bool]) -> None:
+    def __init__(self, fetches: Fetches, environment: str, listeners: Listeners) -> None:
         self._fetches = fetches
         self._memory = fetches.memory
         self._environment = environment
-        self._wants_all = wants_all
+        self._listeners = listeners
         self._epoch: str | None = None
         # The newest revision that was told of, None while nothing is known of the feed.
         self._told: int | None = None
         self._due: dict[str, Due] = {}
-        self._not_before = 0.0
-        self._backoff = Backoff(initial=0.5, longest=10)
-        self._refused_backoff = Backoff(30, 300, shortest=10)
+        self._retries = Retries()
         self.disconnected()
 
     def disconnected(self) -> None:
@@ -82,7 +82,8 @@ class Following:
 
     def connected(self) -> None:
         """A connection stands; what was told and not applied is told again."""
-        self._told = self._applied()
+        self._set_told(self._applied())
+        self._retries.end_all()
         self._greeting_until = time.monotonic() + GREETING_SECONDS
 
     def position(self) -> dict[str, str]:
@@ -112,14 +113,21 @@ class Following:
         waiting = not self._greeted and not self._is_old_server
         if waiting and time.monotonic() >= self._greeting_until:
             self._is_old_server = True
-            self._refresh_all(Stamp(None, None))
+            self._refresh_all(NOTHING_TOLD)
             self._memory.watched()
 
     def next_due(self) -> Due | None:
-        """What has to be fetched now, if anything has."""
-        if not self._due or time.monotonic() < self._not_before:
-            return None
-        return next(iter(self._due.values()))
+        """What has to be fetched, or forgotten, now, if anything has."""
+        self._look_for_copies_behind()
+        now = time.monotonic()
+        ready = (due for due in list(self._due.values()) if self._ready_at(due) <= now)
+        return next(ready, None)
+
+    def forget(self, due: Due) -> None:
+        """The prompt was deleted; what is newer than that stays."""
+        if self.is_here(due) is None:
+            self._fetches.forget(due.key, due.stamp, due.event)
+        self._done(due)
 
     def is_here(self, due: Due) -> Known | None:
         """What is held, where the server need not be asked for it."""
@@ -127,22 +135,43 @@ class Following:
         known = held is not None and held.stamp.epoch == due.stamp.epoch is not None
         return held if known and held and not held.stamp.is_before(due.stamp) else None
 
-    def done(self, due: Due) -> None:
+    def refetched(self, due: Due, before: Known | None, outcome: Known | Exception) -> Telling:
+        """What came of it, where `before` was held until then; answers what is to be told."""
+        if isinstance(outcome, Exception) and not isinstance(outcome, NotFoundError):
+            return self._failed(due, outcome)
+        self._retries.succeeded(due.key)
+        self._done(due)
+        if isinstance(outcome, Exception) or not due.is_worth_telling(before, outcome):
+            return list
+        event, prompt = self._event_of(due, outcome), self._memory.prompt(outcome)
+        return lambda: self._listeners.updated(prompt, event)
+
+    def _done(self, due: Due) -> None:
         """It is applied, unless more has come meanwhile."""
-        self._backoff.reset()
-        self._refused_backoff.reset()
         if self._due.get(due.key) is due:
             del self._due[due.key]
+            self._retries.forget(due.key)
 
-    def failed(self, due: Due, error: PromptOpsError) -> None:
+    def _failed(self, due: Due, error: Exception) -> Telling:
         """It stays due, behind all others, for after a pause."""
-        refused = isinstance(error, (UnauthorizedError, ForbiddenError))
-        pause = (self._refused_backoff if refused else self._backoff).delay()
-        self._not_before = time.monotonic() + pause
-        self._due[due.key] = self._due.pop(due.key, due)
-        logger.warning("prompt %r was not refreshed, again in %.1f s: %s", due.key, pause, error)
+        refused = isinstance(error, REFUSALS)
+        pause = self._retries.failed(due.key, refused=refused)
+        newest = self._due[due.key] = self._due.pop(due.key, due)
+        if newest is not due:
+            # An event that came meanwhile is a reason to try at once.
+            self._retries.end(due.key)
+        logger.warning(
+            "prompt %r was not refreshed, again in %.1f s: %s",
+            due.key,
+            pause,
+            error,
+            exc_info=None if isinstance(error, PromptOpsError) else error,
+        )
+        if isinstance(error, REFUSALS) and self._retries.begins_round(pause):
+            return lambda: self._listeners.refused(error)
+        return list
 
-    def event_of(self, due: Due, known: Known) -> Event:
+    def _event_of(self, due: Due, known: Known) -> Event:
         """What listeners are told of it."""
         version = known.variant.fields["version"]
         return due.event or made_event(REFRESHED, due.key, self._environment, version)
@@ -162,16 +191,30 @@ class Following:
 
     def seconds_to_next(self) -> float:
         """When there is something to do without a message; infinite if there is not."""
+        self._look_for_copies_behind()
         times = [float("inf")]
         if not self._greeted and not self._is_old_server:
             times.append(self._greeting_until)
-        if self._due:
-            times.append(self._not_before)
+        times += [self._ready_at(due) for due in self._due.values()]
         if self._greeted and self._held_keys() != self._holding:
             times.append(self._holding_at + HOLDING_SECONDS)
         if self._owes(self._applied()):
             times.append(self._applied_at + APPLIED_SECONDS)
         return max(min(times) - time.monotonic(), 0.0)
+
+    def _look_for_copies_behind(self) -> None:
+        for key, stamp, told in self._fetches.take_behind():
+            self._due.setdefault(key, Due(key, (stamp.revision or 0) + 1, told, None))
+
+    def _ready_at(self, due: Due) -> float:
+        # The first fetch, for a caller, is not waited for: its end wakes the watch.
+        if not due.is_deletion and self._fetches.is_first(due.key):
+            return float("inf")
+        return self._retries.not_before(due.key)
+
+    def _set_told(self, revision: int | None) -> None:
+        self._told = revision
+        self._fetches.told = Stamp(revision, self._epoch)
 
     def _held_keys(self) -> frozenset[str]:
         return frozenset(list(self._memory.held))
@@ -187,13 +230,14 @@ class Following:
 
     def _hello(self, message: dict[str, Any]) -> None:
         epoch, beat = message.get("epoch"), message.get("heartbeat_seconds")
-        if not isinstance(epoch, str):
+        if not _is_epoch(epoch):
             logger.debug("ignored a hello without an epoch")
             return
         if epoch != self._epoch:
             # A resync follows, which says from where on the new feed is told.
-            self._epoch, self._told = epoch, None
-        if isinstance(beat, (int, float)) and 0 < beat < 1e6:
+            self._epoch = epoch
+            self._set_told(None)
+        if isinstance(beat, (int, float)) and 0 < beat <= LONGEST_BEAT:
             self.silence = SILENT_BEATS * beat
         self._greeted, self._is_old_server = True, False
         self._memory.end_pauses()
@@ -201,9 +245,9 @@ class Following:
 
     def _numbered(self, message: dict[str, Any]) -> None:
         kind, revision = message.get("type"), message.get("revision")
-        if type(revision) is not int:
+        if type(revision) is not int or not 0 <= revision <= HIGHEST_REVISION:
             return
-        if kind == "resync" and isinstance(message.get("epoch"), str):
+        if kind == "resync" and _is_epoch(message.get("epoch")):
             self._epoch = message["epoch"]
             self._resync(revision)
         elif kind == "heartbeat":
@@ -213,7 +257,9 @@ class Following:
 
     def _resync(self, revision: int) -> None:
         waiting, self._due = self._due, {}
-        self._told, self._reported = revision, -1
+        self._set_told(revision)
+        self._reported = -1
+        self._retries.end_all()
         stamp = Stamp(revision, self._epoch)
         self._refresh_all(stamp)
         for key, due in waiting.items():
@@ -224,7 +270,7 @@ class Following:
         if self._told is None:
             self._resync(revision)
             return
-        self._told = max(self._told, revision)
+        self._set_told(max(self._told, revision))
         if not self._due:
             self._memory.confirmed()
 
@@ -232,29 +278,41 @@ class Following:
         if self._told is not None:
             if revision <= self._told:
                 return
-            self._told = revision
+            self._set_told(revision)
         key = event["key"]
-        if key in self._memory.held or self._wants_all():
+        if self._listeners.update or self._fetches.concerns(key):
             waiting = self._due.get(key)
             first = waiting.first if waiting is not None else revision
-            self._due[key] = Due(key, first, Stamp(revision, self._epoch), event)
+            self._make_due(Due(key, first, Stamp(revision, self._epoch), event))
 
     def _unnumbered(self, message: dict[str, Any]) -> None:
         """Servers of before send an event without a revision for each change, of any type."""
-        if _has_key(message) and (message["key"] in self._memory.held or self._wants_all()):
-            self._due[message["key"]] = Due(message["key"], 0, Stamp(None, None), message)
+        if not _has_key(message):
+            return
+        key = message["key"]
+        if self._listeners.update or self._fetches.concerns(key):
+            self._make_due(Due(key, 0, NOTHING_TOLD, message))
+
+    def _make_due(self, due: Due) -> None:
+        self._due[due.key] = due
+        self._retries.end(due.key)
 
     def _refresh_all(self, stamp: Stamp) -> None:
-        for key in list(self._memory.held):
+        for key in self._fetches.concerned_keys():
             self._due.setdefault(key, Due(key, 0, stamp, None))
 
 
+def _is_epoch(epoch: Any) -> TypeGuard[str]:
+    return isinstance(epoch, str) and is_text(epoch)
+
+
 def _has_key(message: dict[str, Any]) -> bool:
-    return isinstance(message.get("key"), str) and bool(message["key"])
+    key = message.get("key")
+    return isinstance(key, str) and is_key(key)
 
 
 def _holding(keys: frozenset[str]) -> str:
     report = json.dumps({"type": "holding", "keys": sorted(keys)})
-    if len(keys) > MOST_KEYS or len(report) > LONGEST_REPORT:
+    if len(keys) > MOST_KEYS or len(report) >= TOO_LONG_REPORT:
         return json.dumps({"type": "holding", "keys": ["*"]})
     return report

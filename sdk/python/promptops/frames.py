@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import struct
+import time
 from dataclasses import dataclass
 
 from promptops.errors import ProtocolError
@@ -78,6 +79,9 @@ class FrameParser:
 
     Raises FrameError for everything that RFC 6455 forbids a server, and for a message of more
     than `limit` bytes, before it is held in memory. After an error the parser is of no use.
+
+    `heard_at` is when the last whole frame was taken, in seconds of ``time.monotonic``: bytes that
+    never become one are no sign of life.
     """
 
     def __init__(self, limit: int) -> None:
@@ -85,6 +89,7 @@ class FrameParser:
         self._buffer = bytearray()
         self._message = bytearray()
         self._message_opcode: int | None = None
+        self.heard_at = time.monotonic()
 
     def feed(self, data: bytes) -> None:
         """Add what came from the network, cut at any place."""
@@ -101,6 +106,7 @@ class FrameParser:
                 return None
             payload = bytes(self._buffer[start : start + length])
             del self._buffer[: start + length]
+            self.heard_at = time.monotonic()
             received = self._frame(first & 0x0F, bool(first & _FIN), payload)
             if received is not None:
                 return received

@@ -19,6 +19,7 @@ from promptops.transport import ServerAddress
 
 LARGEST_HEAD = 64 * 1024
 
+_LENGTH = re.compile(r"[0-9]{1,15}")
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([0-9]{3})(?: |$)")
 _ACCEPT_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
@@ -66,3 +67,9 @@ def check_upgrade(fields: Message, key: str) -> None:
     for header in ("Sec-WebSocket-Extensions", "Sec-WebSocket-Protocol"):
         if fields.get(header, "").strip():
             raise ProtocolError(f"the server chose a {header} that was not offered")
+
+
+def refusal_length(fields: Message) -> int:
+    """How much there is to read of a refusal's body, for the server's words in it."""
+    length = fields.get("Content-Length", "").strip()
+    return min(int(length), LARGEST_HEAD) if _LENGTH.fullmatch(length) else 0

@@ -2,114 +2,79 @@
 
 from __future__ import annotations
 
-import http.client
-import io
-import socket
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
-from email.message import Message
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable
+from typing import Generic, TypeVar
 
-from promptops.errors import ClientClosedError, ProtocolError, ServerUnreachableError
-from promptops.transport import Connector, Stream
+from promptops.errors import ClientClosedError
+from promptops.responses import NoAnswerError, Response, ResponseReader
+from promptops.transport import Connector, ServerAddress, Stream
 
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+C = TypeVar("C")
 
-LARGEST_BODY = 64 * 1024 * 1024
 # More than this are open only while more threads fetch at once.
 IDLE_CONNECTIONS = 4
+# Many servers close what is idle for five.
+IDLE_SECONDS = 4.0
 
-# How a server's closing of an idle connection shows when the next request is sent on it.
-_STALE = (
-    http.client.RemoteDisconnected,
-    BrokenPipeError,
-    ConnectionResetError,
-    ConnectionAbortedError,
-)
+# How a server's closing of an idle connection shows when the next request is sent on it. A GET may
+# be sent twice: again, on a new connection.
+STALE = (NoAnswerError, BrokenPipeError, ConnectionResetError, ConnectionAbortedError)
 
 
-@dataclass(frozen=True)
-class Response:
-    """An answer of any status; the names of its headers are in any case."""
-
-    status: int
-    headers: Message
-    body: bytes
-
-    @property
-    def etag(self) -> str | None:
-        """The header as it came, with its quotes."""
-        return self.headers.get("ETag")
+def get_request(address: ServerAddress, token: str, path: str, etag: str | None) -> bytes:
+    """What is sent; `path` begins with ``/`` and is encoded already."""
+    lines = [
+        f"GET {address.path}{path} HTTP/1.1",
+        f"Host: {address.host_header}",
+        f"Authorization: Bearer {token}",
+        "Accept: application/json",
+        *([f"If-None-Match: {etag}"] if etag is not None else []),
+    ]
+    return "\r\n".join([*lines, "", ""]).encode("ascii")
 
 
-class _Reader(io.RawIOBase):
-    def __init__(self, stream: Stream) -> None:
-        self._stream = stream
+class IdleConnections(Generic[C]):
+    """Connections that wait for their next request; safe between threads.
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: WriteableBuffer) -> int:
-        view = memoryview(buffer)
-        data = self._stream.receive(len(view))
-        view[: len(data)] = data
-        return len(data)
-
-
-class _HttpSocket:
-    """As much of a socket as ``http.client`` uses, over a stream.
-
-    It closes the socket as soon as it has read the head of a last answer, whose body it reads
-    afterwards; therefore the stream is closed by `_Connection` only.
+    `is_quiet` says of one that nothing has come on it since its last answer: neither what nobody
+    has asked for, which would be taken for the next answer, nor the server's goodbye.
     """
 
-    def __init__(self, stream: Stream) -> None:
-        self._stream = stream
-        self.sendall = stream.send
+    def __init__(self, is_quiet: Callable[[C], bool], drop: Callable[[C], None]) -> None:
+        self._is_quiet = is_quiet
+        self._drop = drop
+        self._lock = threading.Lock()
+        self._kept: list[tuple[C, float]] = []
+        self._closed = False
 
-    def makefile(self, mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_Reader(self._stream))
+    def take(self) -> C | None:
+        """One that can be used at once."""
+        while True:
+            with self._lock:
+                if not self._kept:
+                    return None
+                connection, until = self._kept.pop()
+            if time.monotonic() < until and self._is_quiet(connection):
+                return connection
+            self._drop(connection)
 
-    def close(self) -> None:
-        pass
+    def put(self, connection: C) -> None:
+        """Keep it, if there is room."""
+        with self._lock:
+            keep = not self._closed and len(self._kept) < IDLE_CONNECTIONS
+            if keep:
+                self._kept.append((connection, time.monotonic() + IDLE_SECONDS))
+        if not keep:
+            self._drop(connection)
 
-
-class _Connection:
-    def __init__(self, stream: Stream, host: str) -> None:
-        self._stream = stream
-        self._host = host
-        self._http = http.client.HTTPConnection(host)
-        self._http.sock = cast("socket.socket", _HttpSocket(stream))
-        self.reusable = True
-
-    def get(self, target: str, headers: Mapping[str, str], deadline: float) -> Response:
-        self.reusable = False
-        self._stream.deadline = deadline
-        self._http.request("GET", target, headers={"Host": self._host, **headers})
-        response = self._http.getresponse()
-        with response:
-            body = _whole_body(response)
-            self.reusable = response.isclosed() and not response.will_close
-        return Response(response.status, response.headers, body)
-
-    def close(self) -> None:
-        self._http.close()
-        self._stream.close()
-
-
-def _whole_body(response: http.client.HTTPResponse) -> bytes:
-    body = bytearray()
-    while data := response.read(65536):
-        body += data
-        if len(body) > LARGEST_BODY:
-            raise ProtocolError(f"the server sent an answer of over {LARGEST_BODY} bytes")
-    # http.client doesn't tell by itself that a body is shorter than announced, when read in parts.
-    if response.length:
-        raise http.client.IncompleteRead(bytes(body), response.length)
-    return bytes(body)
+    def close(self) -> list[C]:
+        """Those that were kept, for the caller to close; none is kept any more."""
+        with self._lock:
+            self._closed = True
+            kept, self._kept = self._kept, []
+        return [connection for connection, _ in kept]
 
 
 class HttpClient:
@@ -117,9 +82,8 @@ class HttpClient:
 
     def __init__(self, connector: Connector, token: str) -> None:
         self._connector = connector
-        self._authorization = f"Bearer {token}"
-        self._lock = threading.Lock()
-        self._idle: list[_Connection] = []
+        self._token = token
+        self._idle: IdleConnections[Stream] = IdleConnections(Stream.is_quiet, Stream.close)
 
     def get(self, path: str, timeout: float, etag: str | None = None) -> Response:
         """The answer to ``GET path``, whatever its status.
@@ -128,60 +92,36 @@ class HttpClient:
         of it. With `etag` the answer may be a 304 without body. Raises ServerUnreachableError,
         RequestTimeoutError, ProtocolError, ClientClosedError.
         """
-        headers = {"Authorization": self._authorization, "Accept": "application/json"}
-        if etag is not None:
-            headers["If-None-Match"] = etag
-        target = self._connector.address.path + path
+        request = get_request(self._connector.address, self._token, path, etag)
+        deadline = time.monotonic() + timeout
         with self._connector.translated_errors():
-            try:
-                return self._get(target, headers, time.monotonic() + timeout)
-            except http.client.RemoteDisconnected:
-                # Is a ConnectionResetError, too, and that is what it means.
-                raise
-            except http.client.IncompleteRead as error:
-                raise ServerUnreachableError("the connection broke within an answer") from error
-            except http.client.HTTPException as error:
-                url = self._connector.address.url
-                raise ProtocolError(f"{url} does not speak HTTP: {error!r}") from error
+            if self._connector.closed:
+                raise ClientClosedError
+            kept = self._idle.take()
+            if kept is not None:
+                try:
+                    return self._exchange(kept, request, deadline)
+                except STALE:
+                    pass
+            return self._exchange(self._connector.open(deadline), request, deadline)
 
     def close(self) -> None:
         """Close the idle connections; those in use close as their requests end."""
-        with self._lock:
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
+        for stream in self._idle.close():
+            stream.close()
 
-    def _get(self, target: str, headers: Mapping[str, str], deadline: float) -> Response:
-        if self._connector.closed:
-            raise ClientClosedError
-        kept = self._take_idle()
-        if kept is not None:
-            try:
-                return self._exchange(kept, target, headers, deadline)
-            except _STALE:
-                # Closed since its last use. A GET may be sent twice: again, on a new connection.
-                pass
-        stream = self._connector.open(deadline)
-        fresh = _Connection(stream, self._connector.address.host_header)
-        return self._exchange(fresh, target, headers, deadline)
-
-    def _exchange(
-        self, connection: _Connection, target: str, headers: Mapping[str, str], deadline: float
-    ) -> Response:
+    def _exchange(self, stream: Stream, request: bytes, deadline: float) -> Response:
+        reader = ResponseReader()
         try:
-            return connection.get(target, headers, deadline)
+            stream.deadline = deadline
+            stream.send(request)
+            while (response := reader.feed(stream.receive(65536))) is None:
+                # A stream only looks at the clock where it has to wait.
+                if time.monotonic() > deadline:
+                    raise TimeoutError
+            return response
         finally:
-            self._put_back(connection)
-
-    def _take_idle(self) -> _Connection | None:
-        with self._lock:
-            return self._idle.pop() if self._idle else None
-
-    def _put_back(self, connection: _Connection) -> None:
-        with self._lock:
-            closed = self._connector.closed
-            keep = connection.reusable and not closed and len(self._idle) < IDLE_CONNECTIONS
-            if keep:
-                self._idle.append(connection)
-        if not keep:
-            connection.close()
+            if reader.reusable:
+                self._idle.put(stream)
+            else:
+                stream.close()

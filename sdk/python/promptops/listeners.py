@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable
 from typing import Any, TypedDict
 
@@ -34,10 +36,40 @@ class Deletion(TypedDict):
     event: Event
 
 
+# What a listener may raise without ending its program's hot reload.
+PROGRAMS_FAULTS = (Exception, SystemExit, asyncio.CancelledError)
+
 OnUpdate = Callable[[Update], object]
 OnDelete = Callable[[Deletion], object]
 OnConnection = Callable[[], object]
 OnError = Callable[[PromptOpsError], object]
+
+
+# Tells listeners of one thing, and answers what they answered.
+Telling = Callable[[], list[Any]]
+
+
+class Untold:
+    """What listeners will be told once nobody holds a lock any more: they may ask for prompts.
+
+    Safe between threads.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[Telling] = deque()
+
+    def add(self, telling: Telling) -> None:
+        """To be told by the next `tell`."""
+        self._waiting.append(telling)
+
+    def tell(self) -> None:
+        """Tell all of it, in this thread."""
+        while True:
+            try:
+                telling = self._waiting.popleft()
+            except IndexError:
+                return
+            telling()
 
 
 class Listeners:
@@ -90,7 +122,6 @@ def _call(listeners: list[Any], name: str, arguments: Callable[[], tuple[Any, ..
     for listener in tuple(listeners):
         try:
             answered.append(listener(*arguments()))
-        # The program's own fault, which must not end its hot reload.
-        except Exception:  # noqa: PERF203 (one listener's fault is not the next one's)
+        except PROGRAMS_FAULTS:  # noqa: PERF203 (one listener's fault is not the next one's)
             logger.exception("%s failed", name)
     return answered

@@ -55,11 +55,19 @@ class Known:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why the server's copy could not be got, what is answered instead, and until when."""
+    """Why the server's copy could not be got, what is answered instead, and until when.
+
+    `since` and `until` are in seconds of ``time.monotonic``.
+    """
 
     error: PromptOpsError
-    fallback: Known | None
-    until: float
+    fallback: Known | None = None
+    since: float = 0.0
+    until: float = 0.0
+
+
+# Of a fetch.
+Outcome = Known | Failure
 
 
 class Memory:
@@ -76,6 +84,7 @@ class Memory:
         self._max_age = max_age
         self._confirmed_at = 0.0
         self._pauses: dict[str, float] = {}
+        self._pauses_ended_at = 0.0
 
     def is_fresh(self, known: Known) -> bool:
         """Whether it need not be asked for again."""
@@ -108,10 +117,14 @@ class Memory:
         return known
 
     def confirm(self, key: str, known: Known, stamp: Stamp, etag: str | None) -> Known:
-        """The server says that it still is what is held."""
+        """The server says that it still is what is held; a variant is drawn anew."""
         newest = known.stamp if stamp.is_before(known.stamp) or not stamp.epoch else stamp
         confirmed = replace(
-            known, confirmed_at=time.monotonic(), stamp=newest, etag=etag or known.etag
+            known,
+            variant=known.whole.drawn(),
+            confirmed_at=time.monotonic(),
+            stamp=newest,
+            etag=etag or known.etag,
         )
         return self.keep(key, confirmed)
 
@@ -123,24 +136,31 @@ class Memory:
 
     def fail(self, key: str, error: PromptOpsError, fallback: Known | None) -> Failure:
         """The server is left in peace for a pause, which grows while there is nothing to serve."""
-        pause = FIRST_PAUSE
+        now, pause = time.monotonic(), FIRST_PAUSE
         if key not in self.held:
             ceiling = self._pauses.get(key, FIRST_PAUSE)
             self._pauses[key] = min(ceiling * 2, LONGEST_PAUSE)
             # Half of it at least: what is answered meanwhile must not ask at once.
             pause = random.uniform(ceiling / 2, ceiling)  # noqa: S311 (spreads load)
-        failure = Failure(error, fallback, time.monotonic() + pause)
+        failure = Failure(error, fallback, now, now + pause)
         self.failures[key] = failure
         return failure
 
     def paused(self, key: str) -> Failure | None:
         """The last failure, while the pause after it lasts."""
         failure = self.failures.get(key)
-        return failure if failure is not None and time.monotonic() < failure.until else None
+        if failure is None or failure.since < self._pauses_ended_at:
+            return None
+        return failure if time.monotonic() < failure.until else None
+
+    def fallback(self, key: str) -> Known | None:
+        """What is answered at once while nothing is held, since the last fetch failed."""
+        failure = self.failures.get(key)
+        return failure.fallback if failure is not None else None
 
     def end_pauses(self) -> None:
-        """The server is there again."""
-        self.failures.clear()
+        """The server is there again; until its copies come the fallbacks are answered."""
+        self._pauses_ended_at = time.monotonic()
         self._pauses.clear()
 
     def watched(self) -> None:

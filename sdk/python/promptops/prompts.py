@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from promptops.bucketing import BASIS_POINTS, bucket_of, choice, drawn_bucket, ends_of
-from promptops.errors import ProtocolError
+from promptops.errors import MissingVariableError, ProtocolError
 from promptops.templates import Template
 
 # What `get_prompt` answers: key, version, env, model, content, kind, messages, config, variables,
@@ -31,9 +31,12 @@ class Variant:
     def messages(self, variables: Mapping[str, Any] | None, strict: bool) -> list[dict[str, Any]]:
         """The messages of a chat prompt, rendered; a text prompt is one message of the user."""
         messages = self.fields["messages"] or [{"role": "user", "content": self.template.text}]
+        templates = [Template(message["content"]) for message in messages]
+        if strict:
+            _check_complete(templates, variables or {})
         return [
-            {**own(message), "content": Template(message["content"]).render(variables, strict)}
-            for message in messages
+            {**own(message), "content": template.render(variables)}
+            for message, template in zip(messages, templates, strict=True)
         ]
 
     def prompt(self, source: str, revision: int | None, age: float | None) -> Prompt:
@@ -77,22 +80,44 @@ def default_variant(key: str, environment: str, content: str) -> Variant:
     return Variant(_fields({"key": key, "env": environment, "content": content}, {}))
 
 
+def check_key(key: str) -> None:
+    """Raises ValueError for what is no key."""
+    if not is_key(key):
+        raise ValueError(
+            f"a prompt's key can't be empty, '.' or '..', or have half a surrogate pair: {key!r}"
+        )
+
+
+def is_key(key: str) -> bool:
+    """Whether a prompt can be asked for by it."""
+    # Dots would be taken out of the address by whatever stands between.
+    return bool(key) and key not in {".", ".."} and is_text(key)
+
+
+def is_text(text: str) -> bool:
+    """Whether it can be written in UTF-8."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def parse_json(text: bytes | str) -> Any:
     """What the text holds; ProtocolError for what is no JSON, or nested without end."""
     try:
-        return _not_too_deep(json.loads(text))
+        return _not_too_deep(json.loads(text, parse_constant=_no_constant))
     except (ValueError, RecursionError) as error:
         raise ProtocolError(f"the server sent what is not JSON: {error}") from error
 
 
-def parse_prompt(data: Any) -> Whole:
+def parse_prompt(data: Any, key: str = "") -> Whole:
     """A prompt of a fetch, a snapshot or a file; ProtocolError for anything else.
 
-    Servers of before send five fields, and the variant that they drew.
+    It has to be the prompt `key`, if one is given. Servers of before send five fields, and the
+    variant that they drew.
     """
     if not isinstance(data, dict):
         raise ProtocolError("the server sent a prompt that is no object with a field 'content'")
     served = Variant(_fields(data, data))
+    if key and served.fields["key"] not in {"", key}:
+        raise ProtocolError(f"asked for {key!r}, the server sent {served.fields['key']!r:.100}")
     rollout = data.get("rollout")
     return Whole(data, served, None if rollout is None else _rollout(rollout, data))
 
@@ -108,16 +133,18 @@ def _rollout(data: Any, prompt: dict[str, Any]) -> Rollout:
     variants = data.get("variants") if isinstance(data, dict) else None
     if not isinstance(variants, list) or not isinstance(data.get("salt"), str):
         raise ProtocolError("the server sent a rollout without 'salt' and 'variants'")
-    weights = []
-    for variant in variants:
-        weight = variant.get("weight") if isinstance(variant, dict) else None
-        if type(weight) is not int or weight < 0 or not isinstance(variant.get("name"), str):
-            raise ProtocolError("the server sent a variant without 'name' and 'weight'")
-        weights.append(weight)
+    weights = [_weight(variant) for variant in variants]
     if sum(weights) != BASIS_POINTS:
         raise ProtocolError(f"the server sent a rollout whose weights add up to {sum(weights)}")
     served = (Variant(_fields(each, prompt, each["name"])) for each in variants)
     return Rollout(data["salt"], ends_of(weights), tuple(served))
+
+
+def _weight(variant: Any) -> int:
+    weight = variant.get("weight") if isinstance(variant, dict) else None
+    if type(weight) is int and 0 <= weight <= BASIS_POINTS and isinstance(variant.get("name"), str):
+        return weight
+    raise ProtocolError("the server sent a variant without 'name' and 'weight'")
 
 
 def _fields(
@@ -154,6 +181,17 @@ def _checked(data: dict[str, Any], name: str, missing: Any) -> Any:
     if not isinstance(value, type(missing)):
         raise ProtocolError(f"the server sent a prompt whose field {name!r} is {value!r:.100}")
     return value
+
+
+def _check_complete(templates: list[Template], variables: Mapping[str, Any]) -> None:
+    names = [name for template in templates for name in template.names]
+    missing = [name for name in names if variables.get(name) is None]
+    if missing:
+        raise MissingVariableError(list(dict.fromkeys(missing)))
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no number of JSON")
 
 
 def _not_too_deep(value: Any) -> Any:

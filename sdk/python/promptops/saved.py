@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import logging
+import math
 import os
 import re
 import tempfile
@@ -16,7 +17,7 @@ from typing import Any
 
 from promptops.errors import ProtocolError
 from promptops.memory import Known, Stamp
-from promptops.prompts import Whole, parse_json, parse_prompt
+from promptops.prompts import Whole, check_key, parse_json, parse_prompt
 
 logger = logging.getLogger("promptops")
 
@@ -40,8 +41,11 @@ class Disk:
 
     def write(self, key: str, known: Known) -> None:
         """Save the copy, instead of the one of before."""
-        # ASCII, so that lone surrogates can be written too.
-        prompt = json.dumps(known.whole.data, separators=(",", ":"))
+        saved = self.read(key)
+        if saved is not None and known.stamp.is_before(saved.stamp):
+            # Another process had an answer of a later state.
+            return
+        prompt = _written(known.whole.data)
         head = json.dumps(
             {
                 "sha256": hashlib.sha256(prompt.encode()).hexdigest(),
@@ -66,14 +70,14 @@ class Disk:
         """The copy, or None if there is none that is whole and right."""
         try:
             text = self._path(key).read_bytes().decode("utf-8")
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError) as error:
             self._warn("read", error)
             return None
         try:
-            return _read(text)
-        except (ProtocolError, TypeError, ValueError) as error:
+            return _read(text, key)
+        except (ProtocolError, ValueError) as error:
             logger.warning("passed over a damaged copy of prompt %r: %s", key, error)
             return None
 
@@ -100,16 +104,30 @@ class Disk:
 
 
 class Bundle:
-    """The prompts of a saved snapshot; a file that is none is warned of, and holds nothing."""
+    """The prompts of a saved snapshot of this environment.
 
-    def __init__(self, file: str | os.PathLike[str]) -> None:
+    A file that is none is warned of, and holds nothing; of one with prompts that are none, the
+    others are used.
+    """
+
+    def __init__(self, file: str | os.PathLike[str], environment: str) -> None:
         self._prompts: dict[str, Whole] = {}
         try:
-            for prompt in _prompts_of(Path(file).read_bytes()):
-                whole = parse_prompt(prompt)
-                self._prompts[whole.served.fields["key"]] = whole
+            prompts = _prompts_of(Path(file).read_bytes(), environment)
         except (OSError, ProtocolError) as error:
             logger.warning("the bundle %s can't be used: %s", file, error)
+            return
+        for number, prompt in enumerate(prompts):
+            self._add(prompt, f"prompt {number} of the bundle {file}")
+
+    def _add(self, prompt: Any, name: str) -> None:
+        try:
+            whole = parse_prompt(prompt)
+            check_key(whole.served.fields["key"])
+        except (ProtocolError, ValueError) as error:
+            logger.warning("passed over %s: %s", name, error)
+        else:
+            self._prompts[whole.served.fields["key"]] = whole
 
     def read(self, key: str) -> Known | None:
         """The prompt, if it is in the bundle."""
@@ -119,15 +137,34 @@ class Bundle:
         return Known(whole, whole.drawn(), BUNDLE, Stamp(None, None), None)
 
 
-def _read(text: str) -> Known:
+def _written(prompt: dict[str, Any]) -> str:
+    """As JSON, in ASCII, so that lone surrogates can be written too."""
+    try:
+        return json.dumps(prompt, separators=(",", ":"), allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(prompt), separators=(",", ":"))
+
+
+def _finite(value: Any) -> Any:
+    """Numbers too large for a double (1e999) became infinite, which JSON can't say."""
+    if isinstance(value, dict):
+        return {name: _finite(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and math.isinf(value) else value
+
+
+def _read(text: str, key: str) -> Known:
     found = _PROMPT.search(text)
     end = text.rfind("}", 0, text.rfind("}"))
     if found is None or end < found.end():
         raise ValueError("it is cut off")
     saved, prompt = parse_json(text), text[found.end() : end + 1]
+    if not isinstance(saved, dict):
+        raise ValueError("it is no object")
     if hashlib.sha256(prompt.encode()).hexdigest() != saved.get("sha256"):
         raise ValueError("it is not what was written")
-    whole = parse_prompt(saved.get("prompt"))
+    whole = parse_prompt(saved.get("prompt"), key)
     revision, epoch = saved.get("revision"), saved.get("epoch")
     stamp = Stamp(
         revision if type(revision) is int else None, epoch if isinstance(epoch, str) else None
@@ -151,9 +188,12 @@ def _confirmed_at(saved_at: Any) -> float | None:
     return time.monotonic() - max(time.time() - at, 0.0)
 
 
-def _prompts_of(content: bytes) -> list[Any]:
+def _prompts_of(content: bytes, environment: str) -> list[Any]:
     snapshot = parse_json(content)
     prompts = snapshot.get("prompts") if isinstance(snapshot, dict) else None
     if not isinstance(prompts, list):
         raise ProtocolError("it is no snapshot: it has no list 'prompts'")
+    of = snapshot.get("env")
+    if isinstance(of, str) and of != environment:
+        raise ProtocolError(f"it is of the environment {of!r}, not {environment!r}")
     return prompts

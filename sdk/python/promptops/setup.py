@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlencode
 
 from promptops.answers import Answers
 from promptops.fetching import Fetches, Place
 from promptops.following import Following
-from promptops.listeners import Listeners
+from promptops.listeners import Listeners, Telling
 from promptops.memory import Memory
+from promptops.prompts import is_text
 from promptops.saved import Bundle, Disk
 from promptops.transport import ServerAddress
 from promptops.version import VERSION
+
+# More than a day is a mistake, and more than operating systems can wait for.
+LONGEST_TIMEOUT = 24 * 60 * 60.0
 
 AnyPath = str | os.PathLike[str]
 
@@ -37,10 +40,15 @@ class Options:
     def check(self) -> None:
         """Raises ValueError for what can't be right."""
         ServerAddress.parse(self.server)
+        for name in ("namespace", "app_name", "workspace"):
+            if not is_text(getattr(self, name)):
+                raise ValueError(f"the {name} can't have half a surrogate pair")
         if not self.token or not all("!" <= character <= "~" for character in self.token):
             raise ValueError("the token must be printable ASCII without blanks, and not empty")
-        if not self.timeout > 0:
-            raise ValueError(f"the time-out must be more than 0 seconds, not {self.timeout}")
+        if not 0 < self.timeout <= LONGEST_TIMEOUT:
+            raise ValueError(
+                f"the time-out must be more than 0 seconds and at most a day, not {self.timeout}"
+            )
         if not self.max_age >= 0:
             raise ValueError(f"the highest age must be 0 seconds or more, not {self.max_age}")
 
@@ -48,10 +56,11 @@ class Options:
 class Setup:
     """The state of a client that knows neither threads nor tasks.
 
-    `finish` takes what listeners have answered that were told something outside of the watch.
+    `tell` takes what listeners have to be told of a fetch; it must not do so at once, while the
+    fetch is not over.
     """
 
-    def __init__(self, options: Options, finish: Callable[[list[Any]], object]) -> None:
+    def __init__(self, options: Options, tell: Callable[[Telling], object]) -> None:
         options.check()
         self.options = options
         self.address = ServerAddress.parse(options.server)
@@ -59,20 +68,19 @@ class Setup:
         self.memory = Memory(options.max_age)
         self.answers = Answers(self.memory, options.namespace)
         place = Place(options.namespace, options.workspace)
-        bundle = None if options.bundle is None else Bundle(options.bundle)
+        bundle = None if options.bundle is None else Bundle(options.bundle, options.namespace)
         self.fetches = Fetches(
             self.memory,
             place,
             self._disk(),
             bundle,
-            on_refused=lambda error: finish(self.listeners.refused(error)),
-            on_gone=lambda event: finish(self.listeners.deleted(event)),
+            on_refused=lambda error: tell(lambda: self.listeners.refused(error)),
+            on_gone=lambda event: tell(lambda: self.listeners.deleted(event)),
         )
 
     def new_following(self) -> Following:
         """For a new watch, that has been told nothing yet."""
-        listening = self.listeners.update
-        return Following(self.fetches, self.options.namespace, lambda: bool(listening))
+        return Following(self.fetches, self.options.namespace, self.listeners)
 
     def watch_path(self, following: Following) -> str:
         """Where events are listened to, from where `following` has come to."""
@@ -92,9 +100,3 @@ class Setup:
         if options.cache_dir is None:
             return None
         return Disk(options.cache_dir, self.address.url, options.workspace, options.namespace)
-
-
-def check_key(key: str) -> None:
-    """Raises ValueError for what is no key."""
-    if not key:
-        raise ValueError("a prompt's key can't be empty")

@@ -12,14 +12,14 @@ from urllib.parse import unquote
 from promptops.aio.client import AsyncPromptOpsClient
 from promptops.aio.fetcher import AsyncFetcher
 from promptops.aio.http import AsyncHttpClient
-from promptops.aio.watch import finished
 from promptops.client import PromptOpsClient
 from promptops.errors import PromptOpsError
-from promptops.fetcher import Fetcher
+from promptops.fetcher import Fetcher, Refresher
 from promptops.fetching import EPOCH, REVISION
-from promptops.http import HttpClient, Response
+from promptops.http import HttpClient
 from promptops.listeners import DELETED, Event, made_event
-from promptops.memory import Known
+from promptops.memory import Failure, Known, Outcome
+from promptops.responses import Response
 
 # Of the domain that no name server knows.
 NOWHERE = "http://promptops.invalid"
@@ -79,6 +79,12 @@ class FakeServer:
         return {**made_event(kind, key, "prod", version), "revision": self._revision}
 
 
+def _got(outcome: Outcome) -> Known:
+    if isinstance(outcome, Failure):
+        raise outcome.error
+    return outcome
+
+
 class _Http(HttpClient):
     def __init__(self, server: FakeServer) -> None:
         self._server = server
@@ -116,7 +122,7 @@ class FakePromptOps(PromptOpsClient):
         """Change a prompt; a client that watches has it, and has told of it, afterwards."""
         event = self.server.put(key, prompt)
         if self._watched and (key in self._memory.held or self._listeners.update):
-            known = self._fetcher.fresh(key)
+            known = _got(self._fetcher.fresh(key))
             self._listeners.updated(self._memory.prompt(known), event)
 
     def remove(self, key: str) -> None:
@@ -124,12 +130,14 @@ class FakePromptOps(PromptOpsClient):
         event = self.server.take_away(key)
         if self._watched:
             self._setup.fetches.forget(key, event=event)
+            self._untold.tell()
 
     def _connect(self) -> None:
         super()._connect()
         self._http = _Http(self.server)
-        timeout = self._setup.options.timeout
-        self._fetcher = Fetcher(self._connector, self._http, self._setup.fetches, timeout)
+        fetches, timeout = self._setup.fetches, self._setup.options.timeout
+        self._fetcher = Fetcher(self._connector, self._http, fetches, timeout, self._untold)
+        self._refresher = Refresher(self._fetcher, self._connector)
 
     def _watch_from_now_on(self) -> None:
         self._watched = True
@@ -150,14 +158,16 @@ class AsyncFakePromptOps(AsyncPromptOpsClient):
         """Change a prompt; a client that watches has it, and has told of it, afterwards."""
         event = self.server.put(key, prompt)
         if self._memory.is_watched and (key in self._memory.held or self._listeners.update):
-            known: Known = await self._fetcher.fresh(key)
-            await finished(self._listeners.updated(self._memory.prompt(known), event))
+            prompt = self._memory.prompt(_got(await self._fetcher.fresh(key)))
+            self._teller.tell(lambda: self._listeners.updated(prompt, event))
+            await self._teller.told()
 
     async def remove(self, key: str) -> None:
         """Take a prompt away; a client that watches forgets it, and tells."""
         event = self.server.take_away(key)
         if self._memory.is_watched:
             self._setup.fetches.forget(key, event=event)
+            await self._teller.told()
 
     async def _watch_from_now_on(self) -> None:
         self._memory.watched()

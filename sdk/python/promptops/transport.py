@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from promptops.errors import ClientClosedError, RequestTimeoutError, ServerUnreachableError
 
@@ -23,6 +23,8 @@ T = TypeVar("T")
 _Selector: type[selectors.BaseSelector] = getattr(
     selectors, "PollSelector", selectors.SelectSelector
 )
+SHORTEST_CONNECT_SECONDS = 0.25
+_PATH_CHARACTERS = "/%:@!$&'()*+,;=~"
 _CONNECTING = {errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EAGAIN}
 
 
@@ -41,11 +43,13 @@ class ServerAddress:
         """Raises ValueError for anything but http(s)://host[:port][/path]."""
         parts = urlsplit(url)
         secure = parts.scheme == "https"
-        plain = not (parts.query or parts.fragment or parts.username is not None)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or not plain:
+        plain = not (parts.query or parts.fragment or parts.username is not None or parts.port == 0)
+        host = _ascii_host(parts.hostname or "")
+        if parts.scheme not in {"http", "https"} or not host or not plain:
             raise ValueError(f"the server's address must look like http://host:8080, not {url!r}")
         port = parts.port or (443 if secure else 80)
-        return cls(url.rstrip("/"), secure, parts.hostname, port, parts.path.rstrip("/"))
+        path = quote(parts.path.rstrip("/"), safe=_PATH_CHARACTERS)
+        return cls(url.rstrip("/"), secure, host, port, path)
 
     @property
     def host_header(self) -> str:
@@ -54,22 +58,38 @@ class ServerAddress:
         return f"{host}:{self.port}"
 
 
+def _ascii_host(host: str) -> str:
+    """The host as name servers know it; empty for what can be none."""
+    try:
+        encoded = host.encode("idna").decode("ascii")
+    except UnicodeError:
+        return ""
+    return encoded if all("!" <= character <= "~" for character in encoded) else ""
+
+
 class Interrupt:
     """A flag that wakes up every thread which waits in a `Stream`; set once, for good."""
 
     def __init__(self) -> None:
-        self._waited_on, self._written_to = socket.socketpair()
         self._set = threading.Event()
+        # What is waited on, and what is written to; none while nobody waits.
+        self._sockets: tuple[socket.socket, socket.socket] | None = None
+
+    def prepare(self) -> None:
+        """Before the first stream waits."""
+        if self._sockets is None:
+            self._sockets = socket.socketpair()
 
     def fileno(self) -> int:
         """Readable once the flag is set."""
-        return self._waited_on.fileno()
+        return self._sockets[0].fileno() if self._sockets is not None else -1
 
     def set(self) -> None:
         """Wake up all waiting threads; again is allowed."""
         if not self._set.is_set():
             self._set.set()
-            self._written_to.send(b"\0")
+            if self._sockets is not None:
+                self._sockets[1].send(b"\0")
 
     def is_set(self) -> bool:
         """Whether `set` was called."""
@@ -81,8 +101,8 @@ class Interrupt:
 
     def close(self) -> None:
         """Free the descriptors, once no stream waits on them any more."""
-        self._waited_on.close()
-        self._written_to.close()
+        for each in self._sockets or ():
+            each.close()
 
 
 class Wakeup:
@@ -135,23 +155,35 @@ class Stream:
 
     def connect(self, address: ServerAddress, tls: ssl.SSLContext | None) -> None:
         """Connect to the first of the host's addresses that answers, then encrypt if `tls`."""
-        failure: OSError = OSError("the host has no address")
-        for family, kind, protocol, _, target in socket.getaddrinfo(
-            address.host, address.port, type=socket.SOCK_STREAM
-        ):
+        found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+        deadline, failure = self.deadline, OSError("the host has no address")
+        for number, (family, kind, protocol, _, target) in enumerate(found):
+            # One that drops all packets leaves time for the next.
+            share = (deadline - time.monotonic()) / (len(found) - number)
+            self.deadline = min(deadline, time.monotonic() + max(share, SHORTEST_CONNECT_SECONDS))
             try:
                 self._socket = socket.socket(family, kind, protocol)
-                self._socket.setblocking(False)
-                self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._connect_to(self._socket, target)
                 break
             except OSError as error:
                 failure = error
                 self._close_socket()
+            finally:
+                self.deadline = deadline
         else:
             raise failure
         if tls is not None:
             self._encrypt(self._socket, tls, address.host)
+
+    def is_quiet(self) -> bool:
+        """Whether nothing can be read, not even that the server has closed."""
+        try:
+            self._connected().recv(1)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return True
+        except OSError:
+            pass
+        return False
 
     def receive(self, limit: int) -> bytes:
         """At least one byte and at most `limit`; ``b""`` when the server has closed."""
@@ -193,6 +225,8 @@ class Stream:
         return self._socket
 
     def _connect_to(self, connecting: socket.socket, target: object) -> None:
+        connecting.setblocking(False)
+        connecting.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         code = connecting.connect_ex(target)  # type: ignore[arg-type]  # as getaddrinfo gave it
         if code in _CONNECTING:
             self._wait(selectors.EVENT_WRITE)
@@ -255,6 +289,7 @@ class Connector:
         with self._lock:
             if self.closed:
                 raise ClientClosedError
+            self._interrupt.prepare()
             stream = Stream(self._interrupt, deadline, self._stream_closed)
             self._open_streams.add(stream)
         try:

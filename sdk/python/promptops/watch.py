@@ -12,13 +12,13 @@ from promptops.backoff import Backoff
 from promptops.errors import (
     ClientClosedError,
     ForbiddenError,
-    NotFoundError,
     PromptOpsError,
     UnauthorizedError,
 )
 from promptops.fetcher import Fetcher
 from promptops.following import Due, Following
-from promptops.listeners import Listeners
+from promptops.listeners import Listeners, Untold
+from promptops.memory import Failure, Known
 from promptops.transport import Connector, Wakeup
 from promptops.websocket import TOKEN_ENDED, ConnectionLostError, WebSocket
 
@@ -42,6 +42,7 @@ class Watch:
         following: Following,
         fetcher: Fetcher,
         listeners: Listeners,
+        untold: Untold,
         *,
         reconnect_backoff: Backoff | None = None,
         refused_backoff: Backoff | None = None,
@@ -52,10 +53,12 @@ class Watch:
         self._fetcher = fetcher
         self._memory = fetcher.fetches.memory
         self._listeners = listeners
+        self._untold = untold
         self._reconnect_backoff = reconnect_backoff or Backoff(initial=0.5, longest=10)
         # A refused token seldom becomes right by itself.
         self._refused_backoff = refused_backoff or Backoff(30, 300, shortest=10)
         self._wakeup = Wakeup()
+        fetcher.fetches.wake_watch = self._wakeup.set
         self._tried = threading.Event()
         self._failing = False
         self._thread = threading.Thread(target=self._run, name="promptops-watch", daemon=True)
@@ -64,10 +67,6 @@ class Watch:
     def wait_until_tried(self, seconds: float) -> None:
         """Until the first connection stands or has failed."""
         self._tried.wait(seconds)
-
-    def wake(self) -> None:
-        """There may be something to report."""
-        self._wakeup.set()
 
     def abandon(self) -> None:
         """In a child process, where the thread is none: free the descriptors."""
@@ -104,6 +103,10 @@ class Watch:
             pause = self._reconnect_backoff.delay()
             level = logging.DEBUG if self._failing else logging.WARNING
             logger.log(level, "hot reload stopped, reconnecting until it works: %s", error)
+        # A fault of this SDK must not end hot reload for good.
+        except Exception:
+            pause = self._reconnect_backoff.delay()
+            logger.exception("hot reload stopped, reconnecting")
         else:
             pause = 0.0
         self._failing = True
@@ -116,17 +119,18 @@ class Watch:
             logger.warning("hot reload works again")
         self._failing = False
         self._following.connected()
-        self._listeners.connected()
         try:
+            self._listeners.connected()
             self._listen(websocket)
-        except PromptOpsError as error:
-            self._following.disconnected()
-            self._memory.unwatched()
-            if not isinstance(error, ClientClosedError):
-                self._listeners.disconnected()
-            if isinstance(error, ConnectionLostError) and error.code == TOKEN_ENDED:
+        except ConnectionLostError as error:
+            if error.code == TOKEN_ENDED:
                 raise UnauthorizedError(401, "the token or session has ended") from error
             raise
+        finally:
+            self._following.disconnected()
+            self._memory.unwatched()
+            if not self._connector.closed:
+                self._listeners.disconnected()
 
     def _listen(self, websocket: WebSocket) -> None:
         opened_at = websocket.heard_at
@@ -159,25 +163,21 @@ class Watch:
             raise ConnectionLostError(f"the server was silent for {silent:.0f} seconds")
 
     def _apply(self, due: Due) -> None:
-        before = self._memory.held.get(due.key)
-        known = self._following.is_here(due)
         if due.is_deletion:
-            if known is None:
-                self._fetcher.fetches.forget(due.key, due.stamp, due.event)
-            self._following.done(due)
+            self._following.forget(due)
+            self._untold.tell()
             return
-        try:
-            if known is None:
-                self._fetcher.fetches.want(due.key, due.stamp)
-                known = self._fetcher.fresh(due.key)
-        except ClientClosedError:
-            raise
-        except NotFoundError:
-            self._following.done(due)
-        except PromptOpsError as error:
-            self._following.failed(due, error)
-        else:
-            self._following.done(due)
-            if due.is_worth_telling(before, known):
-                event = self._following.event_of(due, known)
-                self._listeners.updated(self._memory.prompt(known), event)
+        before = self._memory.held.get(due.key)
+        outcome = self._following.is_here(due) or self._refetch(due)
+        self._following.refetched(due, before, outcome)()
+
+    def _refetch(self, due: Due) -> Known | Exception:
+        with self._fetcher.fetches.asked_by_watch(due.key, due.stamp):
+            try:
+                outcome = self._fetcher.fresh(due.key)
+            except ClientClosedError:
+                raise
+            # The next prompt is not held up by a fault of this SDK with this one.
+            except Exception as error:  # noqa: BLE001 (logged as the failure it is)
+                return error
+        return outcome.error if isinstance(outcome, Failure) else outcome

@@ -15,7 +15,13 @@ from email.message import Message
 from promptops import frames
 from promptops.errors import ProtocolError, ServerUnreachableError, response_error
 from promptops.frames import Binary, Close, FrameError, FrameParser, Ping, Received, Text
-from promptops.handshake import LARGEST_HEAD, check_upgrade, handshake_request, parse_head
+from promptops.handshake import (
+    LARGEST_HEAD,
+    check_upgrade,
+    handshake_request,
+    parse_head,
+    refusal_length,
+)
 from promptops.transport import Connector, Stream, Wakeup
 
 LARGEST_MESSAGE = 1024 * 1024
@@ -37,17 +43,18 @@ class ConnectionLostError(ServerUnreachableError):
 
 
 class WebSocket:
-    """An open connection, used by one thread.
-
-    `heard_at` is when the last bytes came, in seconds of ``time.monotonic``.
-    """
+    """An open connection, used by one thread."""
 
     def __init__(self, connector: Connector, stream: Stream, already_received: bytes) -> None:
         self._connector = connector
         self._stream = stream
         self._parser = FrameParser(LARGEST_MESSAGE)
         self._parser.feed(already_received)
-        self.heard_at = time.monotonic()
+
+    @property
+    def heard_at(self) -> float:
+        """When the last whole frame came, in seconds of ``time.monotonic``."""
+        return self._parser.heard_at
 
     @classmethod
     def open(
@@ -115,7 +122,6 @@ class WebSocket:
             self._stream.wakeup = None
         if not data:
             raise ConnectionLostError("the server ended the connection without a goodbye")
-        self.heard_at = time.monotonic()
         self._parser.feed(data)
         return True
 
@@ -172,8 +178,7 @@ def _read_head(stream: Stream) -> tuple[bytes, bytes]:
 
 def _read_body(stream: Stream, received: bytes, fields: Message) -> bytes:
     """The body of a refusal, for the server's words in it: as much as comes."""
-    length = fields.get("Content-Length", "0").strip()
-    wanted = min(int(length), LARGEST_HEAD) if length.isdecimal() else 0
+    wanted = refusal_length(fields)
     # The status has been told already, which counts for more than a body that is cut off.
     with contextlib.suppress(OSError):
         while len(received) < wanted and (data := stream.receive(wanted - len(received))):

@@ -142,8 +142,8 @@ async def test_a_listener_may_use_and_close_the_client(
 
     async def use_and_close(update: Update) -> None:
         assert (await client.get_prompt("other", refresh=True))["content"] == "two"
-        done.set()
         await client.close()
+        done.set()
 
     server.put("greeting", "one")
     server.put("other", "two")

@@ -7,13 +7,16 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
+from harness.processes import eventually
 from harness.sdk_server import DEADLINE, Hold, SdkServer, scripted
 from promptops import (
     ClientClosedError,
     ForbiddenError,
+    MissingVariableError,
     NotFoundError,
     PromptOpsClient,
     PromptOpsError,
@@ -99,8 +102,8 @@ def test_a_kept_connection_that_the_server_closed(
         (401, b'{"error":"unauthorized"}', UnauthorizedError, "401: unauthorized"),
         (403, b'{"error":"forbidden: requires"}', ForbiddenError, "403: forbidden: requires"),
         (404, b'{"error":"no prompt"}', NotFoundError, "404: no prompt"),
-        (404, b"<html>", NotFoundError, "404: the server gave no reason"),
-        (404, b'{"error":7}', NotFoundError, "404: the server gave no reason"),
+        (404, b"<html>", ProtocolError, "404, but not as PromptOps says it"),
+        (404, b'{"error":7}', ProtocolError, "404, but not as PromptOps says it"),
         (500, b"[]", ServerError, "500"),
         (503, b'{"error":"the database is locked"}', ServerError, "503: the database is locked"),
         (302, b"", ResponseError, "302"),
@@ -109,6 +112,14 @@ def test_a_kept_connection_that_the_server_closed(
         (200, b"\xff", ProtocolError, "not JSON"),
         (200, b"[1]", ProtocolError, "'content'"),
         (200, b'{"content":null}', ProtocolError, "'content'"),
+        (200, b'{"key":"other","content":"x"}', ProtocolError, "asked for 'greeting'"),
+        (
+            200,
+            b'{"content":"x","rollout":{"salt":"s","variants":[{"name":"a","weight":%b},'
+            b'{"name":"b","weight":%b}]}}' % (b"9" * 4300, b"9" * 4300),
+            ProtocolError,
+            "a variant without",
+        ),
     ],
 )
 def test_failures_are_typed(
@@ -125,9 +136,85 @@ def test_failures_are_typed(
     assert getattr(caught.value, "status", status) == status
 
 
-def test_an_empty_key(client: PromptOpsClient) -> None:
-    with pytest.raises(ValueError, match="empty"):
-        client.get_prompt("")
+@pytest.mark.parametrize("key", ["", ".", "..", "half \ud800"])
+def test_what_is_no_key(client: PromptOpsClient, key: str) -> None:
+    for ask in (client.get_prompt, client.render, client.render_messages):
+        with pytest.raises(ValueError, match="a prompt's key can't"):
+            ask(key, default="d")  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"timeout": 0.0},
+        {"timeout": float("nan")},
+        {"timeout": float("inf")},
+        {"timeout": 1e10},
+        {"max_age": -1.0},
+        {"max_age": float("nan")},
+        {"namespace": "\ud800"},
+        {"workspace": "\ud800"},
+        {"app_name": "\ud800"},
+    ],
+)
+def test_options_that_can_not_be_right(option: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"can't have|must be"):
+        PromptOpsClient(**option)
+
+
+def test_a_variant_is_drawn_anew_although_the_prompt_is_still_the_same(
+    server: SdkServer, client: PromptOpsClient
+) -> None:
+    variants = [{"name": name, "weight": 5000, "content": name} for name in ("A", "B")]
+    server.put("greeting", "served")
+    server.prompts["greeting"]["rollout"] = {"salt": "s", "variants": variants}
+    drawn = [client.get_prompt("greeting", refresh=True)["variant"] for _ in range(60)]
+    assert set(drawn) == {"A", "B"}
+    assert len({client.render("greeting") for _ in range(20)}) == 1
+
+
+def test_all_missing_variables_of_a_chat_are_named(
+    server: SdkServer, client: PromptOpsClient
+) -> None:
+    contents = ["{{a}} {{b}}", "{{c}} {{a}}", "{{given}}"]
+    messages = [{"role": "user", "content": content} for content in contents]
+    server.prompts["chat"] = {"key": "chat", "content": "", "messages": messages}
+    with pytest.raises(MissingVariableError) as caught:
+        client.render_messages("chat", {"given": 1}, strict=True)
+    assert caught.value.names == ("a", "b", "c")
+    assert client.render_messages("chat", {"a": 1, "b": 2, "c": 3, "given": 4}, strict=True)
+
+
+def test_a_held_prompt_is_rendered_although_there_is_no_thread_to_be_had(
+    server: SdkServer, make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    client = make_client(max_age=0.0)
+    server.put("greeting", "one")
+    client.get_prompt("greeting")
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", start)
+        assert client.render("greeting") == "one"
+    server.put("greeting", "two")
+    monkeypatch.setattr(client._refresher, "_no_thread_until", 0.0)
+    eventually(lambda: client.render("greeting") == "two")
+
+
+def test_a_refresh_waits_for_a_running_fetch_no_longer_than_its_time_out(
+    server: SdkServer, make_client: MakeClient
+) -> None:
+    client = make_client(timeout=0.6)
+    hold = server.holds["greeting"] = Hold()
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(client.get_prompt, "greeting", default="d")
+        hold.wait_for_request()
+        began = time.monotonic()
+        assert client.get_prompt("greeting", refresh=True, default="d")["source"] == "default"
+        assert time.monotonic() - began < 1.1
+        assert first.result(DEADLINE)["source"] == "default"
+    hold.release()
 
 
 @pytest.mark.parametrize("token", ["", "a b", "a\r\nX: y", "é"])
@@ -183,7 +270,7 @@ def test_a_dripping_answer_is_timed_out() -> None:
         (b"", ServerUnreachableError),
         (b"SSH-2.0\r\n", ProtocolError),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", ServerUnreachableError),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", ServerUnreachableError),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", ProtocolError),
         (b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 200 + b"\r\n", ProtocolError),
         (b"HTTP/1.1 200 OK\r\n" + b"a" * 70_000 + b"\r\n\r\n", ProtocolError),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -13,15 +14,21 @@ from promptops.coalescing import Coalesced
 
 def test_calls_one_after_the_other_are_not_shared() -> None:
     made: list[str] = []
-    calls: Coalesced[int] = Coalesced(lambda key: made.append(key) or len(made))
-    assert [calls.join("a"), calls.join("a"), calls.fresh("a"), calls.join("b")] == [1, 2, 3, 4]
+    calls: Coalesced[int] = Coalesced(lambda key, _: made.append(key) or len(made))
+    until = time.monotonic() + DEADLINE
+    assert [
+        calls.join("a", until),
+        calls.join("a", until),
+        calls.fresh("a", until),
+        calls.join("b", until),
+    ] == [1, 2, 3, 4]
 
 
 def test_an_interrupted_call_leaves_no_outcome_to_share() -> None:
     entered, interrupted = threading.Event(), threading.Event()
     outcomes = iter([ValueError("ancient"), KeyboardInterrupt(), "fresh"])
 
-    def call(key: str) -> str:
+    def call(key: str, until: float) -> str:
         outcome = next(outcomes)
         if isinstance(outcome, KeyboardInterrupt):
             entered.set()
@@ -30,13 +37,13 @@ def test_an_interrupted_call_leaves_no_outcome_to_share() -> None:
             raise outcome
         return outcome
 
-    calls = Coalesced(call)
+    calls, until = Coalesced(call), time.monotonic() + DEADLINE
     with pytest.raises(ValueError, match="ancient"):
-        calls.join("a")
+        calls.join("a", until)
     with ThreadPoolExecutor(2) as threads:
-        first = threads.submit(calls.join, "a")
+        first = threads.submit(calls.join, "a", until)
         assert entered.wait(DEADLINE)
-        second = threads.submit(calls.join, "a")
+        second = threads.submit(calls.join, "a", until)
         interrupted.set()
         with pytest.raises(KeyboardInterrupt):
             first.result(DEADLINE)
@@ -46,12 +53,35 @@ def test_an_interrupted_call_leaves_no_outcome_to_share() -> None:
 def test_calls_of_one_key_never_overlap() -> None:
     inside = threading.Lock()
 
-    def call(key: str) -> None:
+    def call(key: str, until: float) -> str:
         assert inside.acquire(blocking=False)
         inside.release()
+        return key
 
-    calls: Coalesced[None] = Coalesced(call)
+    calls, until = Coalesced(call), time.monotonic() + DEADLINE
     with ThreadPoolExecutor(8) as threads:
         list(
-            threads.map(lambda turn: calls.fresh("a") if turn % 2 else calls.join("a"), range(500))
+            threads.map(
+                lambda turn: (calls.fresh if turn % 2 else calls.join)("a", until), range(500)
+            )
         )
+
+
+def test_nobody_waits_for_another_s_call_beyond_the_deadline_and_nothing_is_left() -> None:
+    entered, go_on = threading.Event(), threading.Event()
+
+    def call(key: str, until: float) -> str:
+        entered.set()
+        assert go_on.wait(DEADLINE)
+        return key
+
+    calls = Coalesced(call)
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(calls.join, "a", time.monotonic() + DEADLINE)
+        assert entered.wait(DEADLINE)
+        for ask in (calls.join, calls.fresh):
+            with pytest.raises(TimeoutError):
+                ask("a", time.monotonic())
+        go_on.set()
+        assert first.result(DEADLINE) == "a"
+    assert calls._running == {}

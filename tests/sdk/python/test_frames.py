@@ -183,3 +183,16 @@ def test_masks_are_not_repeated() -> None:
 def test_1005_is_never_sent() -> None:
     assert close_frame(1005)[1] == 0x80
     assert close_frame(1000)[1] == 0x82
+
+
+def test_bytes_that_become_no_frame_are_no_sign_of_life() -> None:
+    parser = FrameParser(LIMIT)
+    opened_at = parser.heard_at
+    sent = frame(0x9, b"ping")
+    for byte in sent[:-1]:
+        parser.feed(bytes([byte]))
+        assert parser.next() is None
+    assert parser.heard_at == opened_at
+    parser.feed(sent[-1:])
+    assert parser.next() is not None
+    assert parser.heard_at > opened_at

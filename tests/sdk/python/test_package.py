@@ -37,7 +37,7 @@ def test_imports_the_standard_library_only(module: Path) -> None:
 def test_declares_no_dependencies_and_ships_its_types() -> None:
     project = tomllib.loads((SDK / "pyproject.toml").read_text("utf-8"))["project"]
     assert project["name"] == "promptops-sdk"
-    assert project["version"] == VERSION
+    assert project["version"] == VERSION == promptops.__version__
     assert project["dependencies"] == []
     assert (SDK / "promptops" / "py.typed").exists()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from typing import Any
 
 import pytest
@@ -13,8 +14,9 @@ from promptops.backoff import Backoff
 from promptops.fetcher import Fetcher
 from promptops.following import Following
 from promptops.http import HttpClient
+from promptops.listeners import Untold
 from promptops.setup import Options, Setup
-from promptops.transport import Connector
+from promptops.transport import Connector, Wakeup
 from promptops.watch import Watch
 from promptops.websocket import WebSocket
 
@@ -24,20 +26,25 @@ class _Bench:
 
     def __init__(self, server: SdkServer, silence: float = 15.0, **patience: Any) -> None:
         options = Options(server.url, "prod", server.token, "", "", DEADLINE, 60.0, None, None)
-        setup = Setup(options, finish=len)
+        setup = Setup(options, tell=len)
         self.connector = Connector(setup.address)
         self.token = server.token
         http = HttpClient(self.connector, server.token)
-        fetcher = Fetcher(self.connector, http, setup.fetches, DEADLINE)
+        untold = Untold()
+        fetcher = Fetcher(self.connector, http, setup.fetches, DEADLINE, untold)
         following = setup.new_following()
         following.silence = silence
+        self.memory, self.listeners = setup.memory, setup.listeners
         self.watch = Watch(
-            self.connector, self._connect, following, fetcher, setup.listeners, **patience
+            self.connector, self._connect, following, fetcher, setup.listeners, untold, **patience
         )
 
     def _connect(self, _following: Following) -> WebSocket:
+        return self._open(WebSocket)
+
+    def _open(self, kind: type[WebSocket]) -> WebSocket:
         headers = {"Authorization": f"Bearer {self.token}"}
-        return WebSocket.open(self.connector, "/ws", headers, DEADLINE)
+        return kind.open(self.connector, "/ws", headers, DEADLINE)
 
     def close(self) -> None:
         self.connector.close()
@@ -64,6 +71,39 @@ def test_pings_keep_a_connection_alive(server: SdkServer) -> None:
         threading.Event().wait(0.2)
     assert len(server.watchers) == 1
     bench.close()
+
+
+class _Faulty(WebSocket):
+    def receive(self, timeout: float, wakeup: Wakeup | None = None) -> str | None:
+        raise RuntimeError("a fault of the SDK")
+
+
+@pytest.mark.parametrize("where", ["while it connects", "while it listens"])
+def test_a_fault_of_the_sdk_does_not_end_the_watch(
+    server: SdkServer, where: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    faulty = deque([where == "while it listens"])
+
+    class Bench(_Bench):
+        def _connect(self, following: Following) -> WebSocket:
+            self.memory.watched()
+            if not faulty:
+                return self._open(WebSocket)
+            if faulty.popleft():
+                return self._open(_Faulty)
+            raise RuntimeError("a fault of the SDK")
+
+    bench = Bench(server, reconnect_backoff=Backoff(0.01, 0.01))
+    for _ in range(1 if where == "while it connects" else 2):
+        watcher = server.watcher()
+    watcher.ping()
+    # A faulty connection says goodbye before the next one is opened.
+    assert watcher.receive() == (PONG, b"")
+    server.drop_connections()
+    bench.close()
+    assert "hot reload stopped, reconnecting" in caplog.text
+    assert "RuntimeError: a fault of the SDK" in caplog.text
+    assert not bench.memory.is_watched
 
 
 @pytest.mark.parametrize("status", [401, 403])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Callable
@@ -9,8 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from harness.sdk_server import SdkServer
-from promptops import PromptOpsClient
+from harness.processes import eventually
+from harness.sdk_server import Hold, SdkServer
+from promptops import AsyncPromptOpsClient, PromptOpsClient, ProtocolError, ServerError
+from promptops.answers import Answers
+from promptops.memory import Known, Memory, Stamp
+from promptops.prompts import parse_prompt
+from promptops.saved import Disk
 
 MakeClient = Callable[..., PromptOpsClient]
 
@@ -56,6 +62,127 @@ def test_a_folder_that_can_not_be_written_is_no_reason_to_fail(
     assert client.render("greeting") == "one"
     client.get_prompt("greeting", refresh=True)
     assert "can't be written" in caplog.text
+
+
+@pytest.mark.parametrize("content", ['[{"prompt": {}}]', '{"prompt": {}}', "{}", '"prompt": {}}'])
+def test_a_file_that_is_none(
+    server: SdkServer, make_client: MakeClient, tmp_path: Path, content: str
+) -> None:
+    server.put("greeting", "one")
+    make_client(cache_dir=tmp_path).get_prompt("greeting")
+    (path,) = tmp_path.iterdir()
+    path.write_text(content)
+    server.bodies["greeting"] = (500, b"")
+    assert make_client(cache_dir=tmp_path).render("greeting", default="d") == "d"
+
+
+def known(content: str, revision: int, epoch: str) -> Known:
+    whole = parse_prompt({"key": "k", "content": content})
+    return Known(whole, whole.served, "server", Stamp(revision, epoch), 0.0)
+
+
+def test_a_newer_copy_of_another_process_stays(tmp_path: Path) -> None:
+    disk = Disk(tmp_path, "http://h", "", "prod")
+    for content, revision, epoch, kept in [
+        ("new", 20, "e", "new"),
+        ("old", 10, "e", "new"),
+        ("newer", 21, "e", "newer"),
+        ("restored", 1, "f", "restored"),
+    ]:
+        disk.write("k", known(content, revision, epoch))
+        saved = disk.read("k")
+        assert saved is not None
+        assert saved.whole.data["content"] == kept
+
+
+def test_the_copy_of_another_prompt_is_passed_over(tmp_path: Path) -> None:
+    disk = Disk(tmp_path, "http://h", "", "prod")
+    disk.write("other", known("of k", 1, "e"))
+    assert disk.read("other") is None
+
+
+def test_numbers_that_json_can_not_say(
+    server: SdkServer, make_client: MakeClient, tmp_path: Path
+) -> None:
+    server.bodies["k"] = (200, b'{"key":"k","content":"x","config":{"t":[1e999,-1e999,1.5]}}')
+    make_client(cache_dir=tmp_path).get_prompt("k")
+    (path,) = tmp_path.iterdir()
+    saved = json.loads(path.read_text(), parse_constant=pytest.fail)
+    assert saved["prompt"]["config"] == {"t": [None, None, 1.5]}
+    server.bodies["k"] = (200, b'{"key":"k","content":"x","config":{"t":NaN}}')
+    with pytest.raises(ProtocolError, match="NaN"):
+        make_client().get_prompt("k")
+
+
+def bundle_of(folder: Path, *prompts: dict[str, object], env: str = "prod") -> Path:
+    path = folder / "bundle.json"
+    path.write_text(json.dumps({"epoch": "e", "revision": 3, "env": env, "prompts": prompts}))
+    return path
+
+
+def test_a_prompt_of_the_bundle_that_is_none_costs_the_others_nothing(
+    server: SdkServer, make_client: MakeClient, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    good = {"key": "good", "content": "one"}
+    bundle = bundle_of(tmp_path, {"key": "bad"}, {"content": "without a key"}, good)
+    server.bodies["good"] = (503, b"")
+    assert make_client(bundle=bundle).render("good") == "one"
+    assert caplog.text.count("passed over prompt") == 2
+
+
+def test_the_bundle_of_another_environment_is_not_used(
+    server: SdkServer, make_client: MakeClient, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bundle = bundle_of(tmp_path, {"key": "k", "content": "of dev"}, env="dev")
+    server.bodies["k"] = (503, b"")
+    assert make_client(bundle=bundle).render("k", default="d") == "d"
+    assert "it is of the environment 'dev', not 'prod'" in caplog.text
+
+
+def test_a_copy_is_answered_at_once_after_a_failure(
+    server: SdkServer, make_client: MakeClient, tmp_path: Path
+) -> None:
+    server.put("greeting", "one")
+    make_client(cache_dir=tmp_path).get_prompt("greeting")
+    client = make_client(cache_dir=tmp_path)
+    server.bodies["greeting"] = (503, b"")
+    assert client.get_prompt("greeting")["source"] == "disk"
+    # The pause is over; the server takes its time.
+    client._memory.end_pauses()
+    del server.bodies["greeting"]
+    server.put("greeting", "two")
+    hold = server.holds["greeting"] = Hold()
+    assert client.get_prompt("greeting")["source"] == "disk"
+    hold.wait_for_request()
+    assert client.render("greeting") == "one"
+    hold.release()
+    eventually(lambda: client.render("greeting") == "two")
+
+
+async def test_a_copy_is_answered_at_once_after_a_failure_for_asyncio(
+    server: SdkServer, make_client: MakeClient, tmp_path: Path
+) -> None:
+    server.put("greeting", "one")
+    await asyncio.to_thread(make_client(cache_dir=tmp_path).get_prompt, "greeting")
+    async with AsyncPromptOpsClient(server.url, cache_dir=tmp_path) as client:
+        server.bodies["greeting"] = (503, b"")
+        assert (await client.get_prompt("greeting"))["source"] == "disk"
+        client._memory.end_pauses()
+        del server.bodies["greeting"]
+        hold = server.holds["greeting"] = Hold()
+        assert (await client.get_prompt("greeting"))["source"] == "disk"
+        await asyncio.to_thread(hold.wait_for_request)
+        hold.release()
+        assert (await client.get_prompt("greeting", refresh=True))["source"] == "server"
+
+
+def test_a_hello_between_a_failure_and_its_answer_takes_no_copy_away() -> None:
+    memory = Memory(60.0)
+    failure = memory.fail("k", ServerError(503, "x"), known("saved", 1, "e"))
+    memory.end_pauses()
+    assert memory.paused("k") is None
+    answer = Answers(memory, "prod").after("k", None, None, failure)
+    assert answer.prompt()["content"] == "saved"
 
 
 def test_a_bundle_that_is_not_there(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 
 import pytest
@@ -62,6 +63,14 @@ def test_a_failure_is_as_that_of_a_server_that_is_gone() -> None:
         assert fake.get_prompt("greeting", refresh=True)["source"] == "memory"
         with pytest.raises(ServerUnreachableError, match="gone"):
             fake.render("other")
+
+
+def test_a_fake_opens_nothing_that_would_have_to_be_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(socket, "socketpair", lambda: pytest.fail("a pair of sockets"))
+    fake = FakePromptOps({"greeting": "one"})
+    assert fake.render("greeting") == "one"
 
 
 async def test_for_asyncio() -> None:

@@ -32,6 +32,9 @@ from promptops.version import VERSION
 MakeClient = Callable[..., PromptOpsClient]
 
 
+NO_KEYS = [b'{"key":"\\ud800"}', b'{"key":".."}']
+
+
 class Updates:
     """An `on_update` to wait on."""
 
@@ -159,7 +162,16 @@ def test_any_type_of_event_and_nothing_but_events(
     server.put("greeting", "one")
     client.watch(updates)
     watcher = server.watcher()
-    for noise in (b"", b"nonsense", b"[1]", b"{}", b'{"key":7}', b'{"key":""}', b"[" * 100_000):
+    for noise in (
+        b"",
+        b"nonsense",
+        b"[1]",
+        b"{}",
+        b'{"key":7}',
+        b'{"key":""}',
+        *NO_KEYS,
+        b"[" * 100_000,
+    ):
         watcher.send(frame(TEXT, noise))
     watcher.send(frame(BINARY, b'{"key":"greeting"}'))
     watcher.send(frame(PONG, b"unasked"))
@@ -297,15 +309,17 @@ def test_a_refetch_that_is_refused_keeps_the_old_copy(
     assert updates.empty()
 
 
+@pytest.mark.parametrize("fault", [RuntimeError, SystemExit])
 def test_a_failing_listener_ends_neither_the_watch_nor_the_other_listeners(
     server: SdkServer,
     client: PromptOpsClient,
     updates: Updates,
+    fault: type[BaseException],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     def fail(update: Update) -> None:
         update["prompt"]["content"] = "spoiled"
-        raise RuntimeError("the program's fault")
+        raise fault("the program's fault")
 
     server.put("greeting", "one")
     client.watch(fail)

@@ -372,6 +372,11 @@ def test_over_tls(certificate: tuple[Path, Path]) -> None:
         "http://x?a=b",
         "http://u:p@x",
         "http://x:no",
+        "http://x:0",
+        "http://a..b",
+        "http://a b",
+        "http://" + "a" * 64,
+        "http://\ud800",
     ],
 )
 def test_an_address_that_can_not_be_right(url: str) -> None:
@@ -386,6 +391,7 @@ def test_an_address_that_can_not_be_right(url: str) -> None:
         ("http://[::1]:8080/", "[::1]:8080", ""),
         ("https://prompts.example", "prompts.example:443", ""),
         ("http://prompts.example/ops/", "prompts.example:80", "/ops"),
+        ("http://bücher.example/a%20é", "xn--bcher-kva.example:80", "/a%20%C3%A9"),
     ],
 )
 def test_addresses(url: str, host: str, path: str) -> None:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from promptops import templates
 from promptops.aio.fetcher import AsyncFetcher
 from promptops.aio.http import AsyncHttpClient
-from promptops.aio.watch import AsyncWatch, finished
+from promptops.aio.telling import Teller
+from promptops.aio.watch import AsyncWatch
 from promptops.aio.websocket import AsyncWebSocket
-from promptops.answers import MEMORY, SERVER, Answer
+from promptops.answers import Answer
 from promptops.errors import ClientClosedError, PromptOpsError
 from promptops.following import Following
 from promptops.listeners import Deletion, Update
-from promptops.prompts import Prompt
-from promptops.setup import AnyPath, Options, Setup, check_key
+from promptops.prompts import Prompt, check_key
+from promptops.setup import AnyPath, Options, Setup
+
+C = TypeVar("C", bound="AsyncPromptOpsClient")
 
 # Each may be a coroutine function.
 OnUpdate = Callable[[Update], Awaitable[object] | object]
@@ -31,7 +33,8 @@ class AsyncPromptOpsClient:
     """`PromptOpsClient` for asyncio: the same arguments, methods, answers and errors.
 
     For the tasks of one event loop. What is held is answered without giving up control to the
-    loop. Listeners may be coroutine functions; they are awaited in the watch's task.
+    loop. Listeners may be coroutine functions; they are called and awaited one after the other, in
+    a task of their own.
     """
 
     def __init__(
@@ -51,7 +54,8 @@ class AsyncPromptOpsClient:
         options = Options(
             server, namespace, token, app_name, workspace, timeout, max_age, cache_dir, bundle
         )
-        self._setup = Setup(options, self._finish)
+        self._teller = Teller()
+        self._setup = Setup(options, self._teller.tell)
         self._listeners = self._setup.listeners
         self._memory = self._setup.memory
         self._answers = self._setup.answers
@@ -61,7 +65,6 @@ class AsyncPromptOpsClient:
         self._http = AsyncHttpClient(self._setup.address, self._tls, token)
         self._fetcher = AsyncFetcher(self._http, self._setup.fetches, timeout)
         self._watch: AsyncWatch | None = None
-        self._tellings: set[asyncio.Task[None]] = set()
         self._closed = False
 
     async def get_prompt(
@@ -124,11 +127,11 @@ class AsyncPromptOpsClient:
         self._listeners.delete.append(listener)
 
     def on_connect(self, listener: OnConnection) -> None:
-        """Call this, in the watch's task, whenever its connection stands."""
+        """Call this whenever the watch's connection stands."""
         self._listeners.connect.append(listener)
 
     def on_disconnect(self, listener: OnConnection) -> None:
-        """Call this, in the watch's task, whenever its connection is lost."""
+        """Call this whenever the watch's connection is lost."""
         self._listeners.disconnect.append(listener)
 
     def on_error(self, listener: OnError) -> None:
@@ -145,8 +148,9 @@ class AsyncPromptOpsClient:
             await self._watch.close()
         await self._fetcher.close()
         await self._http.close()
+        await self._teller.close()
 
-    async def __aenter__(self) -> AsyncPromptOpsClient:
+    async def __aenter__(self: C) -> C:
         """The client itself, closed at the end of the block."""
         return self
 
@@ -163,23 +167,19 @@ class AsyncPromptOpsClient:
         self, key: str, subject: str | None, default: str | None, refresh: bool = False
     ) -> Answer:
         check_key(key)
-        held = self._memory.held.get(key)
-        if held is not None and not refresh:
-            if not self._memory.is_fresh(held):
-                self._fetcher.refresh(key)
-            return self._answers.of(held, subject, MEMORY)
-        try:
-            known = await (self._fetcher.fresh(key) if refresh else self._fetcher.missing(key))
-        except PromptOpsError as error:
-            return self._answers.instead(key, subject, default, error)
-        if held is None and self._watch is not None:
-            self._watch.wake()
-        return self._answers.of(known, subject, SERVER)
+        if not refresh:
+            answer = self._answers.at_once(key, subject, self._fetcher.refresh)
+            if answer is not None:
+                return answer
+        outcome = await (self._fetcher.fresh(key) if refresh else self._fetcher.missing(key))
+        return self._answers.after(key, subject, default, outcome)
 
     async def _watch_from_now_on(self) -> None:
         if self._watch is None:
             following = self._setup.new_following()
-            self._watch = AsyncWatch(self._connect, following, self._fetcher, self._listeners)
+            self._watch = AsyncWatch(
+                self._connect, following, self._fetcher, self._listeners, self._teller
+            )
         await self._watch.wait_until_tried(self._setup.options.timeout)
 
     async def _connect(self, following: Following) -> AsyncWebSocket:
@@ -187,9 +187,3 @@ class AsyncPromptOpsClient:
         path = self._setup.watch_path(following)
         timeout = self._setup.options.timeout
         return await AsyncWebSocket.open(self._setup.address, self._tls, path, headers, timeout)
-
-    def _finish(self, answers: list[Any]) -> None:
-        """A fetch doesn't wait for listeners."""
-        telling = asyncio.ensure_future(finished(answers))
-        self._tellings.add(telling)
-        telling.add_done_callback(self._tellings.discard)

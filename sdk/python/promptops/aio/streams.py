@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from promptops.errors import ProtocolError, RequestTimeoutError, ServerUnreachableError
 from promptops.handshake import LARGEST_HEAD
-from promptops.transport import ServerAddress
+from promptops.transport import SHORTEST_CONNECT_SECONDS, ServerAddress
 
 CLOSE_SECONDS = 1.0
 
@@ -25,7 +25,11 @@ class Connection:
     async def open(cls, address: ServerAddress, tls: ssl.SSLContext | None) -> Connection:
         """Connect, and encrypt with `tls`."""
         reader, writer = await asyncio.open_connection(
-            address.host, address.port, ssl=tls, limit=LARGEST_HEAD
+            address.host,
+            address.port,
+            ssl=tls,
+            limit=LARGEST_HEAD,
+            happy_eyeballs_delay=SHORTEST_CONNECT_SECONDS,
         )
         return cls(reader, writer)
 
@@ -40,6 +44,21 @@ class Connection:
             return await self.reader.readuntil(b"\r\n\r\n")
         except asyncio.LimitOverrunError as error:
             raise ProtocolError(f"the answer's head is over {LARGEST_HEAD} bytes") from error
+
+    def is_quiet(self) -> bool:
+        """Whether nothing has come that was not read yet, not even that the server has closed."""
+        reading = self.reader.read(1)
+        try:
+            # Only what need not be waited for: no task is needed for that, nor any other turn.
+            reading.send(None)
+        except (StopIteration, OSError):
+            return False
+        reading.close()
+        return not self.writer.transport.is_closing()
+
+    def drop(self) -> None:
+        """Free the socket soon, whatever the server says to that."""
+        self.writer.close()
 
     async def close(self) -> None:
         """Free the socket."""

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
+from functools import partial
 
 from promptops.aio.fetcher import AsyncFetcher
+from promptops.aio.telling import Teller
 from promptops.aio.websocket import AsyncWebSocket
 from promptops.backoff import Backoff
 from promptops.errors import (
     ClientClosedError,
     ForbiddenError,
-    NotFoundError,
     PromptOpsError,
     UnauthorizedError,
 )
 from promptops.following import Due, Following
-from promptops.listeners import Listeners
+from promptops.listeners import Listeners, Telling
+from promptops.memory import Failure, Known
 from promptops.websocket import CLOSE_SECONDS, TOKEN_ENDED, ConnectionLostError
 
 logger = logging.getLogger("promptops")
@@ -36,16 +36,19 @@ class AsyncWatch:
         following: Following,
         fetcher: AsyncFetcher,
         listeners: Listeners,
+        teller: Teller,
     ) -> None:
         self._connect = connect
         self._following = following
         self._fetcher = fetcher
         self._memory = fetcher.fetches.memory
         self._listeners = listeners
+        self._teller = teller
         self._reconnect_backoff = Backoff(initial=0.5, longest=10)
         # A refused token seldom becomes right by itself.
         self._refused_backoff = Backoff(30, 300, shortest=10)
         self._news = asyncio.Event()
+        fetcher.fetches.wake_watch = self._news.set
         self._tried = asyncio.Event()
         self._failing = self._closed = False
         self._task = asyncio.create_task(self._run(), name="promptops-watch")
@@ -55,16 +58,10 @@ class AsyncWatch:
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._tried.wait(), seconds)
 
-    def wake(self) -> None:
-        """There may be something to report."""
-        self._news.set()
-
     async def close(self) -> None:
-        """End the task; a listener, which runs in it, can only ask for that."""
+        """End the task."""
         self._closed = True
         self._task.cancel()
-        if self._task is asyncio.current_task():
-            return
         # Until Python 3.12, `asyncio.wait_for` may swallow a cancellation.
         while not (await asyncio.wait({self._task}, timeout=CLOSE_SECONDS))[0]:
             self._task.cancel()
@@ -88,11 +85,15 @@ class AsyncWatch:
         except (UnauthorizedError, ForbiddenError) as error:
             pause = self._refused_backoff.delay()
             logger.warning("hot reload is refused, trying again in %.0f s: %s", pause, error)
-            await finished(self._listeners.refused(error))
+            await self._tell(partial(self._listeners.refused, error))
         except PromptOpsError as error:
             pause = self._reconnect_backoff.delay()
             level = logging.DEBUG if self._failing else logging.WARNING
             logger.log(level, "hot reload stopped, reconnecting until it works: %s", error)
+        # A fault of this SDK must not end hot reload for good.
+        except Exception:
+            pause = self._reconnect_backoff.delay()
+            logger.exception("hot reload stopped, reconnecting")
         self._failing = True
         self._tried.set()
         return pause
@@ -106,16 +107,17 @@ class AsyncWatch:
         self._tried.set()
         reader = asyncio.create_task(self._read(websocket))
         try:
-            await finished(self._listeners.connected())
+            await self._tell(self._listeners.connected)
             await self._listen(websocket, reader)
-        except PromptOpsError as error:
-            await finished(self._listeners.disconnected())
-            if isinstance(error, ConnectionLostError) and error.code == TOKEN_ENDED:
+        except ConnectionLostError as error:
+            if error.code == TOKEN_ENDED:
                 raise UnauthorizedError(401, "the token or session has ended") from error
             raise
         finally:
             self._following.disconnected()
             self._memory.unwatched()
+            if not self._closed:
+                self._teller.tell(self._listeners.disconnected)
             reader.cancel()
             await asyncio.wait({reader})
             await websocket.close()
@@ -160,36 +162,26 @@ class AsyncWatch:
             news.cancel()
 
     async def _apply(self, due: Due) -> None:
-        before = self._memory.held.get(due.key)
-        known = self._following.is_here(due)
         if due.is_deletion:
-            if known is None:
-                self._fetcher.fetches.forget(due.key, due.stamp, due.event)
-            self._following.done(due)
-            return
-        try:
-            if known is None:
-                self._fetcher.fetches.want(due.key, due.stamp)
-                known = await self._fetcher.fresh(due.key)
-        except ClientClosedError:
-            raise
-        except NotFoundError:
-            self._following.done(due)
-        except PromptOpsError as error:
-            self._following.failed(due, error)
+            self._following.forget(due)
         else:
-            self._following.done(due)
-            if due.is_worth_telling(before, known):
-                event = self._following.event_of(due, known)
-                await finished(self._listeners.updated(self._memory.prompt(known), event))
+            before = self._memory.held.get(due.key)
+            outcome = self._following.is_here(due) or await self._refetch(due)
+            self._teller.tell(self._following.refetched(due, before, outcome))
+        # Listeners that are slow are not given more and more to do.
+        await self._teller.told()
 
-
-async def finished(answers: list[Any]) -> None:
-    """Await those listeners that are coroutines; what one raises is logged."""
-    for answer in answers:
-        if inspect.isawaitable(answer):
+    async def _refetch(self, due: Due) -> Known | Exception:
+        with self._fetcher.fetches.asked_by_watch(due.key, due.stamp):
             try:
-                await answer
-            # The program's own fault, which must not end its hot reload.
-            except Exception:
-                logger.exception("a listener failed")
+                outcome = await self._fetcher.fresh(due.key)
+            except ClientClosedError:
+                raise
+            # The next prompt is not held up by a fault of this SDK with this one.
+            except Exception as error:  # noqa: BLE001 (logged as the failure it is)
+                return error
+        return outcome.error if isinstance(outcome, Failure) else outcome
+
+    async def _tell(self, telling: Telling) -> None:
+        self._teller.tell(telling)
+        await self._teller.told()

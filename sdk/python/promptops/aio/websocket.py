@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import ssl
-import time
 from collections.abc import Mapping
 from email.message import Message
 
@@ -14,7 +13,7 @@ from promptops import frames
 from promptops.aio.streams import Connection, translated_errors
 from promptops.errors import response_error
 from promptops.frames import Close, FrameError, FrameParser, Ping, Received, Text
-from promptops.handshake import LARGEST_HEAD, check_upgrade, handshake_request, parse_head
+from promptops.handshake import check_upgrade, handshake_request, parse_head, refusal_length
 from promptops.transport import ServerAddress
 from promptops.websocket import CLOSE_SECONDS, LARGEST_MESSAGE, SEND_SECONDS, ConnectionLostError
 
@@ -22,17 +21,18 @@ logger = logging.getLogger("promptops")
 
 
 class AsyncWebSocket:
-    """An open connection, which one task reads and one writes.
-
-    `heard_at` is when the last bytes came, in seconds of ``time.monotonic``.
-    """
+    """An open connection, which one task reads and one writes."""
 
     def __init__(self, address: ServerAddress, connection: Connection) -> None:
         self._address = address
         self._connection = connection
         self._parser = FrameParser(LARGEST_MESSAGE)
         self._said_goodbye = False
-        self.heard_at = time.monotonic()
+
+    @property
+    def heard_at(self) -> float:
+        """When the last whole frame came, in seconds of ``time.monotonic``."""
+        return self._parser.heard_at
 
     @classmethod
     async def open(
@@ -95,7 +95,6 @@ class AsyncWebSocket:
         data = await self._connection.reader.read(65536)
         if not data:
             raise ConnectionLostError("the server ended the connection without a goodbye")
-        self.heard_at = time.monotonic()
         self._parser.feed(data)
 
     async def _send(self, data: bytes) -> None:
@@ -131,9 +130,7 @@ async def _open(
 
 async def _refusal(reader: asyncio.StreamReader, fields: Message) -> bytes:
     """The body of a refusal, for the server's words in it: as much as comes."""
-    length = fields.get("Content-Length", "0").strip()
-    wanted = min(int(length), LARGEST_HEAD) if length.isdecimal() else 0
     try:
-        return await reader.readexactly(wanted)
+        return await reader.readexactly(refusal_length(fields))
     except asyncio.IncompleteReadError as cut_off:
         return cut_off.partial
