@@ -168,7 +168,8 @@ class ScenarioServer(SdkServer):
 
     def _prompt(self, key: str, headers: dict[str, str]) -> Answer:
         if key not in self.prompts:
-            return Answer(404, b'{"error":"no such prompt"}')
+            stamp = _stamp(self.epoch, self.revision)
+            return Answer(404, b'{"error":"no such prompt"}', stamp)
         return self._found(self.prompts[key], headers)
 
     def _found(self, found: dict[str, Any], headers: dict[str, str]) -> Answer:

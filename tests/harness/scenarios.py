@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from harness.processes import eventually
 from harness.scenario_server import ScenarioServer
 from harness.sdk_drivers import Driver
 
@@ -248,8 +249,8 @@ class Player:
         return sorted((self._folder / "disk").glob("*"))
 
     def _expect_disk(self, step: Step) -> None:
-        names = [path.name for path in self._files()]
-        assert len(names) == step["files"], names
+        # A client need not wait until it is written.
+        eventually(lambda: len(self._files()) == step["files"], seconds=WAIT_SECONDS)
 
     def _disk_damage(self, step: Step) -> None:
         (path,) = self._files()

@@ -5,7 +5,7 @@ import { isBefore, type Stamp } from "./revisions.js";
 /** A copy of a prompt in memory. */
 export interface Held {
   readonly whole: Whole;
-  /** What a call without a subject gets for as long as this copy is held. */
+  /** What a call without a subject gets until the next fetch. */
   readonly drawn: Readonly<PromptState>;
   readonly stamp: Stamp;
   /** When the server last said that this is the prompt, in milliseconds of `performance.now`. */
@@ -41,7 +41,9 @@ export class Memory {
   /** The server says that it still is what is held. */
   confirm(key: string, held: Held, stamp: Stamp): Held {
     const newest = stamp.revision === null || isBefore(stamp, held.stamp) ? held.stamp : stamp;
-    const confirmed = { ...held, stamp: newest, confirmedAt: performance.now() };
+    // A fetch like any other: it draws anew.
+    const drawn = drawnFrom(held.whole);
+    const confirmed = { ...held, drawn, stamp: newest, confirmedAt: performance.now() };
     this.#held.set(key, confirmed);
     return confirmed;
   }

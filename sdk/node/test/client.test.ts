@@ -166,6 +166,19 @@ describe("a client", () => {
     });
   }
 
+  test("each fetch draws anew, also one that finds the same", async () => {
+    const variants = ["a", "b"].map((name) => ({ name, weight: 5000, content: name }));
+    server.put("drawn", "served", { rollout: { salt: "s", variants } });
+    const client = made();
+    const seen = new Set<string | null>();
+    for (let left = 60; left > 0; left--) {
+      const { variant, content } = await client.getPrompt("drawn", { refresh: true });
+      assert.equal(content, variant);
+      seen.add(variant);
+    }
+    assert.equal(seen.size, 2);
+  });
+
   test("304 to what is not held is an error", async () => {
     server.onFetch = (_, response) => response.writeHead(304).end();
     await assert.rejects(made().getPrompt("greeting"), { code: "server", status: 304 });

@@ -222,6 +222,9 @@ final class Following implements PromptStore.Observer {
     private void takeDeletion(Event.Changed change) {
         // One that runs may answer from before; it may end or begin while this forgets.
         boolean mayComeBack = store.isFetching(change.key());
+        if (mayComeBack) {
+            store.demand(change.key(), new Position(progress.heard().epoch(), change.revision()));
+        }
         boolean wasHeld = store.forget(change.key());
         if (mayComeBack || store.isFetching(change.key())) {
             makeDue(change);

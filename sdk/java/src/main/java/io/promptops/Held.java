@@ -21,8 +21,9 @@ record Held(Whole whole, String etag, Position position, long confirmedAt) {
         return Duration.ofNanos(confirmed == null ? own : Math.min(own, now - confirmed));
     }
 
+    /** By a fetch that found the same, and draws anew as any fetch does. */
     Held confirmed(Position at) {
-        return new Held(whole, etag, at == null ? position : at, System.nanoTime());
+        return new Held(whole.drawnAnew(), etag, at == null ? position : at, System.nanoTime());
     }
 
     /** Whether it may have been superseded by this one, which arrived later. */

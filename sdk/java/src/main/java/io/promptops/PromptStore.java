@@ -100,11 +100,16 @@ final class PromptStore {
         }
     }
 
-    /** The server's copy, of this position or a later one if it knows it, which is held from now on. */
-    Held refetch(String key, Position atLeast) {
+    /** From now on no answer of before is taken, also not one that is under way. */
+    void demand(String key, Position atLeast) {
         if (atLeast.isOfServer()) {
             demands.merge(key, atLeast, (known, asked) -> asked.reaches(known) ? asked : known);
         }
+    }
+
+    /** The server's copy, of this position or a later one if it knows it, which is held from now on. */
+    Held refetch(String key, Position atLeast) {
+        demand(key, atLeast);
         return fetches.fresh(key, Asker.WATCH, System.nanoTime() + timeout);
     }
 
@@ -229,29 +234,36 @@ final class PromptStore {
         Position heard = observer.heard();
         Position demand = demands.get(key);
         Held answered = fetcher.fetch(key, known, demand, deadline);
+        // Not `known`: an event may have told of its deletion meanwhile.
+        AtomicReference<Held> before = new AtomicReference<>();
+        Held now = held.compute(key, (k, old) -> {
+            refuseOlder(answered.position(), demands.get(k));
+            before.set(old);
+            return old == null || old.yieldsTo(answered) ? answered : old;
+        });
         if (demand != null) {
             demands.remove(key, demand);
         }
         failures.remove(key);
-        // Not `known`: an event may have told of its deletion meanwhile.
-        AtomicReference<Held> before = new AtomicReference<>();
-        Held now = held.compute(key, (k, old) -> {
-            before.set(old);
-            return old == null || old.yieldsTo(answered) ? answered : old;
-        });
         tell(key, before.get(), now, heard);
         return now;
     }
 
+    private static void refuseOlder(Position answered, Position demand) {
+        if (answered != null && demand != null && answered.isBefore(demand)) {
+            throw new ServerException(503, "the answer is older than what is known of");
+        }
+    }
+
     private void tell(String key, Held before, Held now, Position heard) {
-        boolean isConfirmed = before != null && before.whole() == now.whole();
-        if (!isConfirmed && disk != null) {
+        boolean isSame = before != null && before.whole().json().equals(now.whole().json());
+        if (!isSame && disk != null) {
             disk.save(key, now.whole(), now.position());
         }
         if (before == null) {
             observer.holdingChanged();
             observer.fetched(key, now, heard);
-        } else if (!before.whole().json().equals(now.whole().json())) {
+        } else if (!isSame) {
             observer.changed(key, now);
         }
     }

@@ -38,6 +38,10 @@ record Whole(String key, String env, Body body, String variant, Rollout rollout,
                 json);
     }
 
+    Whole drawnAnew() {
+        return rollout == null ? this : new Whole(key, env, body, variant, rollout, rollout.drawn(), json);
+    }
+
     /** A text that stands in for a prompt. */
     static Whole of(String key, String env, String content) {
         return new Whole(key, env, Body.ofText(content), null, null, null, "");

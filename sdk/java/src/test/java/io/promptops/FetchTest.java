@@ -64,6 +64,20 @@ class FetchTest {
     }
 
     @Test
+    void eachFetchDrawsAnewAlsoOneThatFindsTheSame() {
+        server.answer(request -> request.headers().containsKey("if-none-match")
+                ? ScriptedServer.notModified(7)
+                : ScriptedServer.ok(WITH_ROLLOUT, 7));
+        PromptOpsClient client = client();
+        Set<String> drawn = new HashSet<>();
+        client.getPrompt("k");
+        for (int left = 60; left > 0; left--) {
+            drawn.add(client.getPrompt("k", PromptOptions.NONE.refresh()).variant());
+        }
+        assertEquals(Set.of("control", "short"), drawn);
+    }
+
+    @Test
     void asksForTheWholePromptOnce() {
         server.answer(request -> ScriptedServer.prompt("a b/ü", "v1", "Hello {{who}}!", 7));
         PromptOpsClient client = client(builder().namespace("pro d").token("secret").workspace("team"));

@@ -26,8 +26,10 @@ class RefetchTest extends WatchFixture {
         peer.heartbeat(8);
         awaitApplied(peer, 4);
 
+        int asked = server.requests();
         serve("k", "v0", 4);
-        Await.until(() -> client.getPrompt("k").revision() == 4);
+        Await.until(() -> server.requests() > asked + 1);
+        assertEquals("v1", client.getPrompt("k").version());
         serve("k", "v2", 5);
 
         awaitApplied(peer, 8);
