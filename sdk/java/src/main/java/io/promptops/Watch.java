@@ -75,13 +75,16 @@ final class Watch {
     void leave() {
         tried.countDown();
         WebSocket open = socket;
-        if (open == null) {
-            return;
+        if (open != null) {
+            sayGoodbye(open);
         }
+    }
+
+    private static void sayGoodbye(WebSocket open) {
         try {
             open.sendClose(WebSocket.NORMAL, GOODBYE);
         } catch (IOException error) {
-            LOGGER.log(System.Logger.Level.DEBUG, "left without a goodbye", error);
+            LOGGER.log(System.Logger.Level.DEBUG, "left without a goodbye, or with one already said", error);
         }
     }
 
@@ -119,6 +122,10 @@ final class Watch {
             socket = opened;
             listen(opened);
         } finally {
+            if (closing.isClosed()) {
+                // The one that closes has perhaps not come to it yet.
+                sayGoodbye(opened);
+            }
             // First, so that no report which hangs in it holds up what follows.
             opened.close();
             socket = null;

@@ -137,6 +137,19 @@ class CloseTest {
     }
 
     @Test
+    void theServerHearsAGoodbyeHoweverSoonItIs() throws InterruptedException {
+        for (int round = 0; round < 200; round++) {
+            PromptOpsClient each = new PromptOpsClient(server.url());
+            Thread watching = new Thread(each::watch);
+            watching.start();
+            ScriptedServer.Peer peer = server.nextPeer(1);
+            watching.join();
+            each.close();
+            peer.awaitClose();
+        }
+    }
+
+    @Test
     void whoWaitsForTheFirstConnectionWaitsNoLonger() throws InterruptedException {
         long begin = System.nanoTime();
         for (int round = 0; round < 300; round++) {
