@@ -30,10 +30,11 @@ class TcpGate:
             await asyncio.sleep(0)
             self._server.close()
             self._server = None
-        for writer in list(self._writers):
-            writer.transport.abort()
-        if self._relays:
-            await asyncio.wait(self._relays)
+        while self._relays:
+            # Again and again: one may only be about to connect.
+            for writer in list(self._writers):
+                writer.transport.abort()
+            await asyncio.wait(self._relays, timeout=0.01)
 
     def target(self) -> int:
         """The port that the next connection leads to."""
