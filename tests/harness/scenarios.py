@@ -134,9 +134,11 @@ class Player:
     def _differs(step: Step, answer: dict[str, Any]) -> str | None:
         if "error" in step:
             return problem(step["error"], answer.get("error"), "the error")
+        if "ok" not in step:
+            return None
         if "error" in answer:
             return f"the answer is the error {answer}"
-        return problem(step["ok"], answer.get("ok")) if "ok" in step else None
+        return problem(step["ok"], answer.get("ok"))
 
     def _compare(self, step: Step, answer: dict[str, Any]) -> None:
         different = self._differs(step, answer)
