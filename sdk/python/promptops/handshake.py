@@ -16,6 +16,7 @@ from email.message import Message
 
 from promptops.errors import ProtocolError
 from promptops.transport import ServerAddress
+from promptops.version import USER_AGENT
 
 LARGEST_HEAD = 64 * 1024
 
@@ -32,6 +33,7 @@ def handshake_request(
     lines = [
         f"GET {address.path}{path} HTTP/1.1",
         f"Host: {address.host_header}",
+        f"User-Agent: {USER_AGENT}",
         "Upgrade: websocket",
         "Connection: Upgrade",
         f"Sec-WebSocket-Key: {key}",

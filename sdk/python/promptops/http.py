@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from promptops.errors import ClientClosedError
 from promptops.responses import NoAnswerError, Response, ResponseReader
 from promptops.transport import Connector, ServerAddress, Stream
+from promptops.version import USER_AGENT
 
 C = TypeVar("C")
 
@@ -29,6 +30,7 @@ def get_request(address: ServerAddress, token: str, path: str, etag: str | None)
         f"GET {address.path}{path} HTTP/1.1",
         f"Host: {address.host_header}",
         f"Authorization: Bearer {token}",
+        f"User-Agent: {USER_AGENT}",
         "Accept: application/json",
         *([f"If-None-Match: {etag}"] if etag is not None else []),
     ]

@@ -26,6 +26,7 @@ from promptops import (
     ServerError,
     ServerUnreachableError,
     UnauthorizedError,
+    __version__,
 )
 
 MakeClient = Callable[..., PromptOpsClient]
@@ -51,6 +52,7 @@ def test_the_request(server: SdkServer, make_client: MakeClient) -> None:
     path = server.requests[0].path
     assert path == "/api/sdk/prompts/mein?env=a%20b%2F%C3%BC&full=true"
     assert server.requests[0].headers["authorization"] == "Bearer other"
+    assert server.requests[0].headers["user-agent"] == f"promptops-python/{__version__}"
     assert server.requests[0].headers["host"] == f"localhost:{server.port}"
     assert "if-none-match" not in server.requests[0].headers
     with pytest.raises(NotFoundError):

@@ -106,6 +106,7 @@ def test_how_it_connects(server: SdkServer, make_client: MakeClient) -> None:
         "since": "0",
     }
     assert watcher.headers["authorization"] == "Bearer promptops-dev-token"
+    assert watcher.headers["user-agent"] == f"promptops-python/{VERSION}"
     assert "token" not in watcher.path
 
 
