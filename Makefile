@@ -1,7 +1,8 @@
 # `make up` runs PromptOps, `make test` tests it; both set up what they need in .venv.
 
 PYTHON ?= python3
-# So many processes share the tests, each with a PostgreSQL and a Prefect server of its own.
+# So many processes share the tests, each with a PostgreSQL and a Prefect server of its own; the
+# files go out in their order, the slow ones first.
 JOBS ?= 2
 BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check
@@ -17,7 +18,7 @@ up: .venv/.runtime ## Start the platform on :8080 and Prefect on 127.0.0.1:4200
 	@exec $(BIN)/promptops up
 
 test: lint types test-node test-java ## Lint, types, import rules, and the tests of everything
-	PROMPTOPS_TEST_ALL_SDKS=1 $(BIN)/pytest -q -n $(JOBS) --dist loadfile
+	PROMPTOPS_TEST_ALL_SDKS=1 $(BIN)/pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 test-node: ## The Node SDK's types and tests
 	cd sdk/node && npm ci --no-audit --no-fund --silent && npm test
