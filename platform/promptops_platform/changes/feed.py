@@ -156,7 +156,12 @@ class Feed:
             return
         self._set_back_at = time.monotonic()
         log.warning("feed_was_set_back", applied=self.applied, epoch=self.epoch)
-        await self._renew_epoch()
+        try:
+            await self._renew_epoch()
+        except DatabaseUnavailable:
+            # The next one that comes back shows it again.
+            self._set_back_at = -math.inf
+            raise
         self.wake()
 
     async def _renew_epoch(self) -> None:

@@ -14,10 +14,13 @@ from harness.platform import (
     RunningPlatform,
     new_settings,
     running_platform,
+    until,
 )
 from harness.postgres import Postgres
 from harness.up import COMMAND
+from promptops_platform.changes import repository
 from promptops_platform.db.tables import ChangeRow, FeedState
+from promptops_platform.errors import DatabaseUnavailable
 
 
 @pytest.fixture
@@ -59,6 +62,22 @@ async def test_a_client_that_knows_more_than_there_is_shows_it(
         renewed = feed.epoch
         async with following(own_platform, feed.applied + 100) as made_up:
             assert (await made_up.next())["epoch"] == renewed, "not as often as somebody likes"
+
+
+async def test_a_database_that_fails_then_does_not_hide_it(
+    own_platform: RunningPlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unavailable(*_asked: object) -> None:
+        raise DatabaseUnavailable("gone")
+
+    feed = own_platform.platform.feed
+    known = feed.epoch
+    with monkeypatch.context() as patched:
+        patched.setattr(repository, "renew_epoch", unavailable)
+        with pytest.raises(DatabaseUnavailable):
+            await feed.was_set_back()
+    await feed.was_set_back()
+    await until(lambda: feed.epoch != known)
 
 
 async def test_the_command_has_everybody_fetch_anew(
