@@ -9,7 +9,7 @@ PIP := $(BIN)/pip --disable-pip-version-check
 SDK := sdk/python/promptops
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-node test-java test-all lint types bench chaos lock openapi openapi-baseline prefect-template clean
+.PHONY: help up test test-node test-java test-all lint types audit bench chaos lock openapi openapi-baseline prefect-template clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -44,13 +44,28 @@ chaos: .venv/.development ## Long trials of faults
 	mvn --batch-mode --no-transfer-progress --quiet --file sdk/java/pom.xml test-compile
 	PROMPTOPS_TEST_ALL_SDKS=1 $(BIN)/pytest -q --long tests/chaos
 
+# A report, which fails nothing: what it needs to ask may be out of reach.
+audit: .venv/.audit ## Report locked versions that were withdrawn or have a known fault
+	@echo "== Withdrawn Python packages"
+	-@$(PIP) install --quiet --dry-run --ignore-installed --no-deps --require-hashes \
+		-r requirements-dev.lock -r requirements-build.lock
+	@echo "== Python packages with known faults"
+	-@for lock in requirements-dev.lock requirements-build.lock; do \
+		.venv/audit/bin/pip-audit --progress-spinner off --disable-pip --require-hashes -r $$lock; \
+	done
+	@echo "== Node packages, deprecated or with known faults"
+	-@cd sdk/node && npm ci --dry-run --no-fund --no-audit >/dev/null && npm audit
+
 lock: .venv/bin/python ## Resolve the dependencies anew
 	$(PIP) install --quiet uv
-	$(BIN)/uv pip compile --quiet --upgrade $(COMPILE) --extra build -o requirements.lock
-	$(BIN)/uv pip compile --quiet $(COMPILE) --extra build --extra dev -c requirements.lock \
+	$(BIN)/uv pip compile --quiet --upgrade $(COMPILE) pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet $(COMPILE) pyproject.toml --extra dev -c requirements.lock \
 		-o requirements-dev.lock
-	$(BIN)/uv pip compile --quiet $(COMPILE) --extra build --extra dev --extra bench \
+	$(BIN)/uv pip compile --quiet $(COMPILE) pyproject.toml --extra dev --extra bench \
 		-c requirements-dev.lock -o requirements-bench.lock
+	$(BIN)/uv pip compile --quiet --upgrade $(COMPILE) --group build -c requirements-dev.lock \
+		-o requirements-build.lock
+	$(BIN)/uv pip compile --quiet --upgrade $(COMPILE) --group audit -o requirements-audit.lock
 
 openapi: .venv/.runtime ## Write docs/openapi.json anew
 	$(BIN)/promptops openapi > docs/openapi.json.new
@@ -66,7 +81,7 @@ clean: ## Remove everything that make has made, but no data
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
 	rm -rf sdk/node/node_modules sdk/node/dist sdk/node/build sdk/java/target
 
-COMPILE := pyproject.toml --universal --python-version 3.11 --generate-hashes \
+COMPILE := --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-strip-extras
 
 .venv/bin/python:
@@ -75,13 +90,18 @@ COMPILE := pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	@$(PYTHON) -m venv .venv && test -x .venv/bin/pip \
 		|| { rm -rf .venv; echo "Python can't make .venv; install its venv package (Debian: python3-venv)"; exit 1; }
 
-.venv/.runtime: .venv/bin/python requirements.lock pyproject.toml
-	$(PIP) install --quiet --no-deps --require-hashes -r requirements.lock
+.venv/.runtime: .venv/bin/python requirements.lock requirements-build.lock pyproject.toml
+	$(PIP) install --quiet --no-deps --require-hashes -r requirements.lock -r requirements-build.lock
 	$(PIP) install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
 .venv/.development: .venv/.runtime requirements-dev.lock
 	$(PIP) install --quiet --no-deps --require-hashes -r requirements-dev.lock
+	@touch $@
+
+.venv/.audit: .venv/.development requirements-audit.lock
+	$(BIN)/python -m venv .venv/audit
+	.venv/audit/bin/pip install --quiet --no-deps --require-hashes -r requirements-audit.lock
 	@touch $@
 
 .venv/.bench: .venv/.development requirements-bench.lock
