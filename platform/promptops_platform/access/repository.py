@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, case, delete, func, or_, select, update
+from sqlalchemy import Select, case, delete, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -242,38 +242,44 @@ async def note_key_uses(session: AsyncSession, uses: Mapping[str, datetime]) -> 
             row.last_used_at = uses[row.id]
 
 
-async def count_try(
-    session: AsyncSession, subject: str, now: datetime, window_start: datetime
+async def tries(
+    session: AsyncSession, subjects: Collection[str], window_start: datetime
+) -> dict[str, tuple[int, datetime]]:
+    """How many tries there are of subjects, and since when; those that still count."""
+    rows = await session.scalars(
+        select(LoginTryRow).where(
+            LoginTryRow.subject.in_(subjects), LoginTryRow.started_at > window_start
+        )
+    )
+    return {row.subject: (row.tries, row.started_at) for row in rows}
+
+
+async def add_tries(
+    session: AsyncSession, subject: str, number: int, now: datetime, window_start: datetime
 ) -> tuple[int, datetime]:
-    """Count a login of a subject; returns how many there are in its window, and its start."""
+    """Add tries of a subject, or take some back where `number` is negative; returns how many there
+    are in its window, and its start."""
     table = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     over = LoginTryRow.started_at <= window_start
+    sum_ = LoginTryRow.tries + number
     counted = await session.execute(
         table.insert(LoginTryRow)
-        .values(subject=subject, tries=1, started_at=now)
+        .values(subject=subject, tries=max(number, 0), started_at=now)
         .on_conflict_do_update(
             index_elements=[LoginTryRow.subject],
             set_={
-                "tries": case((over, 1), else_=LoginTryRow.tries + 1),
+                "tries": case((over, max(number, 0)), (sum_ < 0, 0), else_=sum_),
                 "started_at": case((over, now), else_=LoginTryRow.started_at),
             },
         )
         .returning(LoginTryRow.tries, LoginTryRow.started_at)
     )
-    tries, started_at = counted.one()
-    return tries, started_at
+    total, started_at = counted.one()
+    return total, started_at
 
 
 async def forget_tries(session: AsyncSession, subject: str) -> None:
     await session.execute(delete(LoginTryRow).where(LoginTryRow.subject == subject))
-
-
-async def take_back_try(session: AsyncSession, subject: str) -> None:
-    await session.execute(
-        update(LoginTryRow)
-        .where(LoginTryRow.subject == subject, LoginTryRow.tries > 0)
-        .values(tries=LoginTryRow.tries - 1)
-    )
 
 
 async def delete_old_tries(session: AsyncSession, before: datetime) -> None:

@@ -157,7 +157,8 @@ class AccessService:
             self._changes.record(transaction, Change(ChangeType.SESSION_SAVED, session_id))
 
     async def clean(self) -> None:
-        """Delete expired sessions and login tries that count no more."""
+        """Delete expired sessions and login tries that count no more; write those that do."""
+        await self._throttle.write()
         async with self._database.write() as transaction:
             await repository.delete_expired(transaction.session, self._clock.now())
             await self._throttle.clean(transaction)
@@ -216,7 +217,7 @@ class AccessService:
             assert user is not None
             grown = await hash_password(password) if needs_rehash(user.password_hash) else None
         except TooManyRequests:
-            await self._throttle.take_back(username, address)
+            self._throttle.take_back(username, address)
             raise
         return user, grown
 

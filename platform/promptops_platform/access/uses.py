@@ -49,6 +49,7 @@ class UseLog:
         await asyncio.wait([self._task])
         self._task = None
         await self._write_or_log()
+        await self._clean_or_log()
 
     async def write(self) -> None:
         """Write what was used since the last time; what could not be written waits for the next."""

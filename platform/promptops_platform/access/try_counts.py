@@ -1,0 +1,199 @@
+"""Counts tries in memory, and shares them with the other replicas through the database.
+
+The first tries of a subject cost no write. From half of a limit on each waits until the database
+has it, together with those that came meanwhile: so a flood costs a few writes, and a limit that was
+reached holds on every replica and after a restart. Each further replica may let up to half a limit
+more through.
+"""
+
+import asyncio
+import math
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from promptops_platform.access import repository
+from promptops_platform.clock import Clock
+from promptops_platform.db.unit_of_work import Database
+from promptops_platform.errors import DatabaseUnavailable
+
+log = structlog.get_logger(__name__)
+
+WINDOW = timedelta(minutes=15)
+# How old what is known of other replicas' tries may be.
+REFRESH_SECONDS = 1.0
+# The oldest are dropped from memory first; of those what was written can be read again.
+MOST_SUBJECTS = 50_000
+# So many subjects are written in one transaction.
+MOST_WRITTEN = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What is counted, and how many tries it has in a window."""
+
+    subject: str
+    most: int
+
+    @property
+    def half(self) -> int:
+        """From so many tries on, each is written."""
+        return math.ceil(self.most / 2)
+
+
+@dataclass(slots=True)
+class _Count:
+    """`written` are the tries of all replicas, `unwritten` those of this one since; negative where
+    tries were taken back."""
+
+    started_at: datetime
+    written: int = 0
+    unwritten: int = 0
+    read_at: float = -math.inf
+
+    @property
+    def tries(self) -> int:
+        return self.written + self.unwritten
+
+
+class LimitReached(Exception):
+    """The tries are used up for so many `seconds`."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"no more tries for {seconds} seconds")
+        self.seconds = seconds
+
+
+class TryCounts:
+    """How many tries each subject had in its window of a quarter of an hour."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._counts: dict[str, _Count] = {}
+        self._reading = asyncio.Lock()
+        self._writing = asyncio.Lock()
+
+    async def count(self, limits: Sequence[Limit]) -> None:
+        """Count a try of each subject; raises LimitReached, then without counting, when one of
+        them has used up its tries. A subject that is locked costs no query."""
+        self.check(limits)
+        await self._refresh([limit.subject for limit in limits])
+        self.check(limits)
+        for limit in limits:
+            self._current(limit.subject).unwritten += 1
+        await self.share(limits)
+        for limit in limits:
+            if self._current(limit.subject).tries > limit.most:
+                raise LimitReached(self._seconds_left(limit.subject))
+
+    def check(self, limits: Sequence[Limit]) -> None:
+        """Raise LimitReached where a subject has used up its tries, as far as is known here."""
+        for limit in limits:
+            if self._current(limit.subject).tries >= limit.most:
+                raise LimitReached(self._seconds_left(limit.subject))
+
+    async def share(self, limits: Sequence[Limit]) -> None:
+        """Write the counts that have reached half of their limit."""
+        due = [
+            limit.subject
+            for limit in limits
+            if self._current(limit.subject).tries >= limit.half
+            and self._current(limit.subject).unwritten > 0
+        ]
+        if due:
+            await self._write_or_log(due)
+
+    def take_back(self, subject: str) -> None:
+        """Uncount a try."""
+        count = self._current(subject)
+        if count.tries > 0:
+            count.unwritten -= 1
+        if count.tries == count.written == 0:
+            self._counts.pop(subject, None)
+
+    def forget(self, subject: str) -> None:
+        """Drop what is counted here; the database's row is the caller's to delete."""
+        self._counts.pop(subject, None)
+
+    async def write(self) -> None:
+        """Write all counts that have changed since they were written."""
+        now = self._clock.now()
+        for subject in [name for name, count in self._counts.items() if _is_over(count, now)]:
+            del self._counts[subject]
+        changed = [subject for subject, count in self._counts.items() if count.unwritten]
+        for start in range(0, len(changed), MOST_WRITTEN):
+            await self._write(changed[start : start + MOST_WRITTEN])
+
+    def _current(self, subject: str) -> _Count:
+        """The count of the window of now."""
+        now = self._clock.now()
+        count = self._counts.get(subject)
+        if count is None or _is_over(count, now):
+            self._counts.pop(subject, None)
+            count = self._counts[subject] = _Count(started_at=now)
+            while len(self._counts) > MOST_SUBJECTS:
+                del self._counts[next(iter(self._counts))]
+        return count
+
+    def _seconds_left(self, subject: str) -> int:
+        left = self._current(subject).started_at + WINDOW - self._clock.now()
+        return max(1, math.ceil(left.total_seconds()))
+
+    def _stale(self, subjects: Collection[str]) -> list[str]:
+        oldest = time.monotonic() - REFRESH_SECONDS
+        return [name for name in subjects if self._current(name).read_at < oldest]
+
+    async def _refresh(self, subjects: Collection[str]) -> None:
+        """Learn what other replicas have counted; tries that come together share one query."""
+        if not self._stale(subjects):
+            return
+        async with self._reading:
+            stale = {name: self._current(name) for name in self._stale(subjects)}
+            if not stale:
+                return
+            before = {name: count.written for name, count in stale.items()}
+            since = self._clock.now() - WINDOW
+            async with self._database.read() as transaction:
+                rows = await repository.tries(transaction.session, stale, since)
+            for name, count in stale.items():
+                count.read_at = time.monotonic()
+                # What was written meanwhile is newer than what was read.
+                if count.written == before[name]:
+                    count.written, started_at = rows.get(name, (0, count.started_at))
+                    count.started_at = started_at
+
+    async def _write_or_log(self, subjects: Collection[str]) -> None:
+        """The count in memory holds also where the database can't take it now."""
+        try:
+            await self._write(subjects)
+        except DatabaseUnavailable as error:
+            log.warning("tries_not_written", reason=error.sentence)
+
+    async def _write(self, subjects: Collection[str]) -> None:
+        async with self._writing:
+            counts = {name: self._counts.get(name) for name in sorted(subjects)}
+            added = {name: count.unwritten for name, count in counts.items() if count is not None}
+            # Another's write may have taken them along.
+            added = {name: number for name, number in added.items() if number}
+            if not added:
+                return
+            now = self._clock.now()
+            totals = {}
+            async with self._database.write() as transaction:
+                for name, number in added.items():
+                    totals[name] = await repository.add_tries(
+                        transaction.session, name, number, now, now - WINDOW
+                    )
+            for name, number in added.items():
+                count = counts[name]
+                assert count is not None
+                count.unwritten -= number
+                count.written, count.started_at = totals[name]
+
+
+def _is_over(count: _Count, now: datetime) -> bool:
+    return count.started_at <= now - WINDOW
