@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
+import re
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Any, Self
 
 import httpx
 
-from promptops_flows.agents import HttpTool
+from promptops_flows.agents import MAX_TOOL_BYTES, HttpTool
 from promptops_flows.json_schemas import findings
 from promptops_flows.tool_urls import ToolUrlError, fill_url, placeholders, value_text
 from promptops_providers.addresses import AddressPolicy, ForbiddenAddress
+from promptops_providers.decoding import UndecodableError, decoded
+from promptops_providers.storable_texts import storable
 from promptops_providers.transport import GuardedTransport, Resolve
 
 # What of a failing answer the model is told.
 _ERROR_CHARACTERS = 2_000
-# Not compressed: a small answer could unpack to a huge one.
+# Bytes from the socket, when they unpack to less than the tool may answer.
+_MAX_READ_BYTES = 2 * MAX_TOOL_BYTES
+# Those of Python's codecs that read the text of web pages. Others unpack, escape or take forever.
+_CHARSET = re.compile(
+    r"ascii|utf-(8|16|32)\S*|iso8859-\d+|cp\d+|koi8-\w|mac-\w+|gb\w+|big5\w*|euc_\w+"
+    r"|iso2022_\w+|shift_jis\w*|tis-620"
+)
 _HEADERS = {
     "accept": "application/json, text/*;q=0.9, */*;q=0.5",
     "accept-encoding": "identity",
@@ -107,12 +117,29 @@ async def _answer(response: httpx.Response, tool: HttpTool) -> str:
 
 
 async def _bounded_text(response: httpx.Response, limit: int) -> str:
-    if response.headers.get("content-encoding", "identity") != "identity":
-        raise ToolError("the tool answered in a compressed form, which was not asked for")
+    charset = _charset(response)
     body = b""
-    async for piece in response.aiter_raw():
-        body += piece
-        if len(body) > limit:
-            break
-    text = body[:limit].decode(response.encoding or "utf-8", errors="replace")
+    try:
+        async with aclosing(decoded(response, _MAX_READ_BYTES)) as portions:
+            async for portion in portions:
+                body += portion
+                if len(body) > limit:
+                    break
+    except UndecodableError as error:
+        raise ToolError(f"the tool's answer could not be read: {error}") from error
+    text = storable(body[:limit].decode(charset, errors="replace"))
     return text if len(body) <= limit else f"{text}\n[cut off after {limit:,} bytes]"
+
+
+def _charset(response: httpx.Response) -> str:
+    """Raises `ToolError` for one that is none; Python's codecs do more than read text."""
+    name = response.charset_encoding
+    if not name:
+        return "utf-8"
+    try:
+        codec = codecs.lookup(name).name
+    except (LookupError, ValueError):
+        codec = ""
+    if not _CHARSET.fullmatch(codec):
+        raise ToolError(f"the tool answered in the charset {name[:40]!r}, which is unknown")
+    return codec

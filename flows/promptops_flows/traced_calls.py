@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 
 from opentelemetry.trace import Span, SpanKind
 
-from promptops_flows.redaction import Redactor
 from promptops_flows.tracing import Tracing, fail
 from promptops_providers.errors import ProviderError
 from promptops_providers.gateway import Target
 from promptops_providers.protocol import Completion, CompletionRequest, Message, StopReason
+from promptops_providers.redaction import Redactor
 
 _PROVIDERS = {"claude": "anthropic", "gemini": "gcp.gemini"}
 _FINISH: Mapping[StopReason, str] = {

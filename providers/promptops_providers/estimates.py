@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from promptops_providers.json_values import MAX_COUNT
 from promptops_providers.protocol import CompletionRequest, Usage
 
 CHARACTERS_PER_TOKEN = 4
@@ -19,8 +18,10 @@ def estimated_usage(request: CompletionRequest, answer: str) -> Usage:
     return Usage(prompt_tokens, estimate_tokens(answer), estimated=True)
 
 
-def reported_usage(prompt: Any, output: Any, cached: Any = 0) -> Usage | None:
-    """None where the vendor reports nothing, or only zeros as some servers do for nothing."""
-    if not isinstance(prompt, int) or not isinstance(output, int) or prompt + output <= 0:
+def reported_usage(prompt: int, output: int, cached: int = 0) -> Usage | None:
+    """None where the vendor reports nothing, or only zeros as some servers do for nothing. The
+    counts are as `count_at` reads them, or sums of such."""
+    if prompt + output <= 0:
         return None
-    return Usage(prompt, output, estimated=False, cached_tokens=cached or 0)
+    prompt, output = min(prompt, MAX_COUNT), min(output, MAX_COUNT)
+    return Usage(prompt, output, estimated=False, cached_tokens=min(cached, prompt))

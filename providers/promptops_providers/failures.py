@@ -19,11 +19,12 @@ from promptops_providers.errors import (
     RateLimitedError,
     RefusedError,
 )
+from promptops_providers.redaction import REDACTED, Redactor
 
 ErrorClass = type[ProviderError]
 
-REDACTED = "[redacted]"
 _EXCERPT_CHARACTERS = 300
+_LONGEST_KEY_CHARACTERS = 20_000
 _LONGEST_WAIT_SECONDS = 86_400.0
 # Vendors quote a part of the refused key, masked or not.
 _LOOKS_LIKE_A_KEY = re.compile(
@@ -72,9 +73,7 @@ def words_for(error: ErrorClass) -> str:
 def excerpt(text: str, key: str | None) -> str:
     """The beginning of a vendor's own words, on one line, without what is or looks like a key."""
     # Cut first, but so that a key at the edge is still whole when it is looked for.
-    near = text[: _EXCERPT_CHARACTERS + 1000]
-    if key:
-        near = near.replace(key, REDACTED)
+    near = Redactor([key])(text[: _EXCERPT_CHARACTERS + _LONGEST_KEY_CHARACTERS])
     near = " ".join(_LOOKS_LIKE_A_KEY.sub(REDACTED, near).split())
     shown = "".join(character if character.isprintable() else "\ufffd" for character in near)
     return shown if len(shown) <= _EXCERPT_CHARACTERS else shown[: _EXCERPT_CHARACTERS - 1] + "…"

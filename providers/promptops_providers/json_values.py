@@ -8,6 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+# More tokens than any model reads or writes in one call. The sum over all steps of a run still fits
+# into 32 bits, that over all runs into 64.
+MAX_COUNT = 10_000_000
+
 
 def text_at(value: Mapping[str, Any], name: str) -> str:
     found = value.get(name)
@@ -15,9 +19,14 @@ def text_at(value: Mapping[str, Any], name: str) -> str:
 
 
 def count_at(value: Mapping[str, Any], name: str) -> int:
-    """Never negative."""
+    """From 0 to `MAX_COUNT`: what is beyond becomes the nearer of them."""
+    return min(max(value[name], 0), MAX_COUNT) if has_count(value, name) else 0
+
+
+def has_count(value: Mapping[str, Any], name: str) -> bool:
+    """Whether a whole number is there."""
     found = value.get(name)
-    return max(found, 0) if isinstance(found, int) and not isinstance(found, bool) else 0
+    return isinstance(found, int) and not isinstance(found, bool)
 
 
 def object_at(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -10,6 +10,7 @@ from promptops_providers.default_models import DEFAULT_MODELS
 from promptops_providers.errors import ContextTooLongError
 from promptops_providers.estimates import estimated_usage, reported_usage
 from promptops_providers.failures import ErrorClass
+from promptops_providers.json_values import count_at, has_count, text_at
 from promptops_providers.openai_errors import says_too_long
 from promptops_providers.protocol import (
     Completion,
@@ -19,6 +20,7 @@ from promptops_providers.protocol import (
     StreamEnd,
     StreamEvent,
     TextDelta,
+    Usage,
 )
 from promptops_providers.tool_calls import RawCall, read_calls
 from promptops_providers.wire import Dialect, Wire, message_of
@@ -128,9 +130,8 @@ class Ollama:
         stop: StopReason = "length" if last.get("done_reason") == "length" else "end"
         return Completion(
             text=text,
-            model=str(last.get("model") or request.model),
-            usage=reported_usage(last.get("prompt_eval_count"), last.get("eval_count"))
-            or estimated_usage(request, text),
+            model=text_at(last, "model") or request.model,
+            usage=_usage(last) or estimated_usage(request, text),
             stop_reason="tool_calls" if calls else stop,
             tool_calls=calls,
             vendor_data={self.name: {"thinking": thinking}} if thinking else {},
@@ -152,6 +153,13 @@ def _parameters(given: Mapping[str, Any]) -> dict[str, Any]:
         else:
             options["num_predict" if name == "max_tokens" else name] = value
     return {**beside, **({"options": options} if options else {})}
+
+
+def _usage(last: Mapping[str, Any]) -> Usage | None:
+    """A server leaves out the prompt's where it had read that already."""
+    if not (has_count(last, "prompt_eval_count") and has_count(last, "eval_count")):
+        return None
+    return reported_usage(count_at(last, "prompt_eval_count"), count_at(last, "eval_count"))
 
 
 def _call(raw: Mapping[str, Any]) -> RawCall:

@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from promptops_providers.errors import RefusedError
-from promptops_providers.estimates import estimated_usage, reported_usage
+from promptops_providers.estimates import estimated_usage
+from promptops_providers.json_values import object_at, objects_at
 from promptops_providers.openai_errors import classify
+from promptops_providers.openai_usage import chat_usage
 from promptops_providers.protocol import (
     Completion,
     CompletionRequest,
@@ -23,7 +25,6 @@ from promptops_providers.protocol import (
     StreamEnd,
     StreamEvent,
     TextDelta,
-    Usage,
 )
 from promptops_providers.sse import ServerSentEvent
 from promptops_providers.strict_schemas import is_strict
@@ -107,7 +108,7 @@ class _Answer:
     finish: str = ""
     model: str = ""
     refusal: str = ""
-    usage: Mapping[str, Any] | None = None
+    usage: Mapping[str, Any] = field(default_factory=dict)
     pieces: list[str] = field(default_factory=list)
     calls: list[RawCall] = field(default_factory=list)
     _by_index: dict[int, RawCall] = field(default_factory=dict)
@@ -115,16 +116,14 @@ class _Answer:
     def take(self, chunk: Mapping[str, Any], choice: Mapping[str, Any] | None) -> str:
         """The text in this chunk."""
         self.model = _text(chunk.get("model")) or self.model
-        if isinstance(chunk.get("usage"), Mapping):
-            self.usage = chunk["usage"]
+        self.usage = _reported_usage(chunk, choice) or self.usage
         delta = choice.get("delta") if choice else None
         if choice is None or not isinstance(delta, Mapping):
             return ""
         self.finish = _text(choice.get("finish_reason")) or self.finish
         self.refusal += _text(delta.get("refusal"))
-        for fragment in delta.get("tool_calls") or ():
-            if isinstance(fragment, Mapping):
-                self._take_call(fragment)
+        for fragment in objects_at(delta, "tool_calls"):
+            self._take_call(fragment)
         piece = _text_of_content(delta.get("content"))
         self.pieces.append(piece)
         return piece
@@ -163,7 +162,7 @@ class _Answer:
         return Completion(
             text=text,
             model=self.model or request.model,
-            usage=_usage(self.usage) or estimated_usage(request, text),
+            usage=chat_usage(self.usage) or estimated_usage(request, text),
             stop_reason=stop,
             tool_calls=calls,
         )
@@ -228,6 +227,17 @@ def _first_choice(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return first if isinstance(first, Mapping) else None
 
 
+def _reported_usage(
+    chunk: Mapping[str, Any], choice: Mapping[str, Any] | None
+) -> Mapping[str, Any]:
+    """Moonshot reports it within the choice, and Groq beside."""
+    return (
+        object_at(chunk, "usage")
+        or object_at(choice or {}, "usage")
+        or object_at(object_at(chunk, "x_groq"), "usage")
+    )
+
+
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
@@ -237,11 +247,3 @@ def _text_of_content(content: Any) -> str:
     if isinstance(content, list):
         return "".join(_text(part.get("text")) for part in content if isinstance(part, Mapping))
     return _text(content)
-
-
-def _usage(reported: Mapping[str, Any] | None) -> Usage | None:
-    if reported is None:
-        return None
-    details = reported.get("prompt_tokens_details")
-    cached = details.get("cached_tokens") if isinstance(details, Mapping) else 0
-    return reported_usage(reported.get("prompt_tokens"), reported.get("completion_tokens"), cached)

@@ -16,8 +16,10 @@ from typing import Any, ClassVar
 
 from promptops_providers.default_models import DEFAULT_MODELS
 from promptops_providers.errors import RefusedError
-from promptops_providers.estimates import estimated_usage, reported_usage
+from promptops_providers.estimates import estimated_usage
+from promptops_providers.json_values import object_at, text_at
 from promptops_providers.openai_errors import classify
+from promptops_providers.openai_usage import responses_usage
 from promptops_providers.protocol import (
     Completion,
     CompletionRequest,
@@ -26,7 +28,6 @@ from promptops_providers.protocol import (
     StreamEnd,
     StreamEvent,
     TextDelta,
-    Usage,
 )
 from promptops_providers.sse import ServerSentEvent
 from promptops_providers.strict_schemas import is_strict
@@ -136,8 +137,8 @@ class Responses:
         stop: StopReason = "length" if why == "max_output_tokens" else "end"
         return Completion(
             text=text,
-            model=str(body.get("model") or request.model),
-            usage=_usage(body.get("usage")) or estimated_usage(request, text),
+            model=text_at(body, "model") or request.model,
+            usage=responses_usage(object_at(body, "usage")) or estimated_usage(request, text),
             stop_reason="tool_calls" if calls else stop,
             tool_calls=calls,
             vendor_data={self.name: {"output": output}} if _has_reasoning(items) else {},
@@ -180,11 +181,3 @@ def _call(item: Mapping[str, Any]) -> RawCall:
     return RawCall(
         str(item.get("call_id") or ""), str(item.get("name") or ""), item.get("arguments") or ""
     )
-
-
-def _usage(reported: Any) -> Usage | None:
-    if not isinstance(reported, Mapping):
-        return None
-    details = reported.get("input_tokens_details")
-    cached = details.get("cached_tokens") if isinstance(details, Mapping) else 0
-    return reported_usage(reported.get("input_tokens"), reported.get("output_tokens"), cached)

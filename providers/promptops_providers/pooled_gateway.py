@@ -12,6 +12,7 @@ from typing import Self
 
 from promptops_providers.adapters import adapter_for
 from promptops_providers.addresses import AddressPolicy
+from promptops_providers.clean_answers import clean_completion
 from promptops_providers.errors import ProviderError, ProviderTimeoutError
 from promptops_providers.gateway import Target
 from promptops_providers.observation import UNOBSERVED, CallObserver, observed
@@ -22,6 +23,7 @@ from promptops_providers.protocol import (
     StreamEvent,
     TextDelta,
 )
+from promptops_providers.storable_texts import StorablePieces
 from promptops_providers.transport import Resolve, Timeouts, guarded_client
 
 
@@ -96,9 +98,9 @@ class Gateway:
             adapter = adapter_for(target, self._client)
             waiting = _Waiting(target.provider, self._timeouts, streams=False)
             async with waiting.limited():
-                completion = await adapter.complete(asked)
+                completion = _cleaned(await adapter.complete(asked), target)
             call.answered(completion)
-        return replace(completion, provider=target.provider)
+        return completion
 
     async def _stream(
         self, request: CompletionRequest, target: Target
@@ -107,6 +109,7 @@ class Gateway:
         with observed(self._observer, asked, target, streams=True) as call:
             adapter = adapter_for(target, self._client)
             waiting = _Waiting(target.provider, self._timeouts, streams=True)
+            pieces = StorablePieces()
             async with aclosing(adapter.stream(asked)) as events:
                 while True:
                     async with waiting.limited():
@@ -117,10 +120,19 @@ class Gateway:
                     if not waiting.begun:
                         call.first_piece()
                     waiting.begun = True
-                    yield event
+                    if text := pieces.add(event.text):
+                        yield TextDelta(text)
+            completion = _cleaned(event.completion, target)
             # Before it is passed on: who reads it may leave with it.
-            call.answered(event.completion)
-        yield StreamEnd(replace(event.completion, provider=target.provider))
+            call.answered(completion)
+        if rest := pieces.end():
+            yield TextDelta(rest)
+        yield StreamEnd(completion)
+
+
+def _cleaned(completion: Completion, target: Target) -> Completion:
+    completion = replace(completion, provider=target.provider)
+    return clean_completion(completion, target.credentials.api_key)
 
 
 class _Waiting:

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import httpx
 
 from promptops_providers.addresses import ForbiddenAddress
+from promptops_providers.decoding import ACCEPT_ENCODING, UndecodableError, decoded
 from promptops_providers.errors import (
     AddressRefusedError,
     AuthenticationError,
@@ -37,7 +38,11 @@ from promptops_providers.failures import (
 from promptops_providers.gateway import Credentials
 from promptops_providers.sse import EventParser, LineSplitter, ServerSentEvent
 
-MAX_ANSWER_BYTES = 32 * 1024 * 1024
+# JSON that is longer or holds more values holds up all other requests while it is read.
+MAX_ANSWER_BYTES = 8 * 1024 * 1024
+MAX_ANSWER_VALUES = 250_000
+# The frame around each piece is many times as long as the piece.
+MAX_STREAM_BYTES = 64 * 1024 * 1024
 _MAX_ERROR_BYTES = 64 * 1024
 _TAIL_SECONDS = 0.5
 _VERSION = re.compile(r"v\d+\w*", re.ASCII)
@@ -162,6 +167,10 @@ class Wire:
 
     def json_object(self, raw: bytes | str) -> Mapping[str, Any]:
         """Raises `MalformedAnswerError` for anything but a JSON object."""
+        if len(raw) > MAX_ANSWER_BYTES:
+            raise self.malformed(f"it is longer than {MAX_ANSWER_BYTES:,} bytes")
+        if _count_values(raw) > MAX_ANSWER_VALUES:
+            raise self.malformed(f"it holds more than {MAX_ANSWER_VALUES:,} values")
         try:
             value = json.loads(raw)
         except (ValueError, RecursionError) as error:
@@ -217,7 +226,11 @@ class Wire:
             content = json.dumps(body, separators=(",", ":"), allow_nan=False).encode()
         except (TypeError, ValueError, RecursionError) as error:
             raise self.error(BadRequestError, f"the request is no JSON: {error}") from error
-        headers = {"Content-Type": "application/json", **self.dialect.headers(key)}
+        headers = {
+            "Content-Type": "application/json",
+            "Accept-Encoding": ACCEPT_ENCODING,
+            **self.dialect.headers(key),
+        }
         try:
             url = endpoint(base or self.dialect.root, path)
             return self.client.build_request("POST", url, content=content, headers=headers)
@@ -248,18 +261,15 @@ class Wire:
     ) -> AsyncIterator[AsyncIterator[bytes]]:
         async with (
             self._response(path, body) as response,
-            aclosing(self._chunks(response, MAX_ANSWER_BYTES)) as chunks,
+            aclosing(self._chunks(response, MAX_STREAM_BYTES)) as chunks,
         ):
             yield chunks
 
     async def _chunks(self, response: httpx.Response, limit: int) -> AsyncGenerator[bytes, None]:
-        left = limit
         with self._failures(response.request.url):
-            async for chunk in response.aiter_bytes():
-                left -= len(chunk)
-                if left < 0:
-                    raise self.malformed(f"it is longer than {limit:,} bytes")
-                yield chunk
+            async with aclosing(decoded(response, limit)) as portions:
+                async for portion in portions:
+                    yield portion
 
     async def _failure(self, response: httpx.Response) -> ProviderError:
         try:
@@ -276,6 +286,8 @@ class Wire:
             yield
         except ForbiddenAddress as error:
             raise self.error(AddressRefusedError, error.sentence) from error
+        except UndecodableError as error:
+            raise self.malformed(str(error)) from error
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             reason = excerpt(str(error), self._key) or "no answer in time"
             raise self.error(
@@ -300,6 +312,13 @@ async def _read_to_end(chunks: AsyncIterator[bytes]) -> None:
         async with asyncio.timeout(_TAIL_SECONDS):
             async for _ in chunks:
                 pass
+
+
+def _count_values(raw: bytes | str) -> int:
+    """At least as many as the JSON has; commas within texts count as well."""
+    if isinstance(raw, str):
+        return raw.count(",") + raw.count("[") + raw.count("{")
+    return raw.count(b",") + raw.count(b"[") + raw.count(b"{")
 
 
 def _unwrapped(raw: bytes) -> bytes:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptops_flows.engine.shown_parameters import MAX_VALUE_CHARACTERS, shown_parameters
-from promptops_flows.redaction import Redactor
+from promptops_providers.redaction import Redactor
 
 TEXT = st.text(st.characters(exclude_categories=[]) | st.sampled_from("\ud800\0"), max_size=20)
 JSON = st.recursive(

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from promptops_providers.json_values import count_at, object_at, objects_at, text_at
+from promptops_providers.json_values import MAX_COUNT, count_at, object_at, objects_at, text_at
 
 
 @pytest.mark.parametrize(
@@ -11,6 +11,10 @@ from promptops_providers.json_values import count_at, object_at, objects_at, tex
         ("a", "a", 0, {}, []),
         (3, "", 3, {}, []),
         (-3, "", 0, {}, []),
+        (2**63 - 1, "", MAX_COUNT, {}, []),
+        (10**400, "", MAX_COUNT, {}, []),
+        (1e20, "", 0, {}, []),
+        ("12", "12", 0, {}, []),
         (True, "", 0, {}, []),
         (1.5, "", 0, {}, []),
         (None, "", 0, {}, []),

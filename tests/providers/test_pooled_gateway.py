@@ -227,7 +227,7 @@ async def test_the_readers_own_time_does_not_count(vendor: FakeVendor) -> None:
 
 async def test_an_answer_without_end_is_cut(gateway: Gateway, vendor: FakeVendor) -> None:
     vendor.answers(Answer([b'{"a": "' + b"x" * 2_000_000, *[b"x" * 8_000_000] * 4]))
-    with pytest.raises(errors.MalformedAnswerError, match="longer than 33,554,432 bytes"):
+    with pytest.raises(errors.MalformedAnswerError, match="longer than 8,388,608 bytes"):
         await gateway.complete(ASKED, [at(vendor)])
 
 

@@ -146,10 +146,11 @@ class AgentRun(CompiledRun):
     def _without_secrets(self, answer: Completion) -> Completion:
         """Without a key that the provider has repeated: callers and tools may not read it."""
         calls = tuple(
-            ToolCall(each.id, each.name, self.redact.within(dict(each.arguments)))
-            for each in answer.tool_calls
+            ToolCall(call.id, self.redact(call.name), self.redact.within(dict(call.arguments)))
+            for call in answer.tool_calls
         )
-        return replace(answer, text=self.redact(answer.text), tool_calls=calls)
+        text, model = self.redact(answer.text), self.redact(answer.model)
+        return replace(answer, text=text, model=model, tool_calls=calls)
 
     async def _complete(self, request: CompletionRequest, index: int) -> Completion:
         if not self._is_streamed:

@@ -18,10 +18,10 @@ from prefect.states import Completed, Failed
 
 from promptops_flows.engine.runs import Emit
 from promptops_flows.engine.step_run import MESSAGE_CHARACTERS, StepPlan, StepRun, printable
-from promptops_flows.redaction import Redactor
 from promptops_flows.steps import MAX_RUN_CHARACTERS, StepContext, StepOutput
 from promptops_flows.wire import RunFinished, RunRequest
 from promptops_providers.gateway import ModelGateway
+from promptops_providers.redaction import Redactor
 
 _DEFAULT_WORKSPACE = "default"
 

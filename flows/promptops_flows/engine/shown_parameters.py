@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from promptops_flows.redaction import Redactor
+from promptops_providers.redaction import Redactor
+from promptops_providers.storable_texts import storable
 
 MAX_VARIABLES = 100
 MAX_VALUE_CHARACTERS = 1_000
@@ -18,7 +19,7 @@ MAX_NESTING = 100
 def shown_parameters(variables: Mapping[str, Any], redact: Redactor) -> dict[str, Any]:
     """Values short enough stay as they are; longer ones become their beginning, as text."""
     shown = {
-        _storable(redact(name[:MAX_NAME_CHARACTERS])): _shown(value, redact)
+        storable(redact(name[:MAX_NAME_CHARACTERS])): _shown(value, redact)
         for name, value in list(variables.items())[:MAX_VARIABLES]
     }
     if len(variables) > MAX_VARIABLES:
@@ -33,26 +34,18 @@ def _shown(value: Any, redact: Redactor) -> Any:
         text = redact(value)
     else:
         text = redact(json.dumps(value, ensure_ascii=False))
-        if len(text) <= MAX_VALUE_CHARACTERS and _storable_json(text):
+        if len(text) <= MAX_VALUE_CHARACTERS and _can_be_shown(text):
             return json.loads(text)
     cut = text if len(text) <= MAX_VALUE_CHARACTERS else text[:MAX_VALUE_CHARACTERS] + "…"
-    return _storable(cut)
+    return storable(cut)
 
 
-def _storable_json(text: str) -> bool:
+def _can_be_shown(text: str) -> bool:
     if text.count("[") + text.count("{") > MAX_NESTING:
         return False
     escaped_nul, not_json = "\\u0000", ("NaN", "Infinity")
     return (
-        _storable(text) == text
+        storable(text) == text
         and escaped_nul not in text
         and not any(word in text for word in not_json)
-    )
-
-
-def _storable(text: str) -> str:
-    # PostgreSQL's JSON refuses NUL, and UTF-8 can't carry a lone surrogate.
-    return "".join(
-        "\ufffd" if character == "\0" or "\ud800" <= character <= "\udfff" else character
-        for character in text
     )

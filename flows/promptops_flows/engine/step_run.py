@@ -21,10 +21,10 @@ from prefect.tasks import Task
 from promptops_flows.engine.logs import log
 from promptops_flows.engine.run_trace import step_span
 from promptops_flows.engine.runs import Emit
-from promptops_flows.redaction import Redactor
 from promptops_flows.steps import StepError, StepOutput
 from promptops_flows.tracing import fail
 from promptops_flows.wire import StepFinished, StepStarted
+from promptops_providers.redaction import Redactor
 
 MESSAGE_CHARACTERS = 2_000
 _NAME_CHARACTERS = 200
@@ -143,6 +143,7 @@ class StepRun:
     def _finished(self, state_name: str) -> StepFinished:
         plan, output = self._plan, self.output
         provider = output.provider if output else plan.provider
+        model = output.model if output else plan.model
         return StepFinished(
             index=plan.index,
             name=self._own_name,
@@ -155,7 +156,7 @@ class StepRun:
             output=self._redact(output.text) if output else None,
             error=self.error,
             provider=provider,
-            model=output.model if output else plan.model,
+            model=self._redact(model) if model else None,
             usage=output.usage if output else None,
             input=None if plan.input is None else self._redact(plan.input),
             stop_reason=output.stop_reason if output else None,

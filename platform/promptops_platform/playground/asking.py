@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 
-from promptops_flows.redaction import Redactor
 from promptops_platform.access.actor import Actor
 from promptops_platform.clock import Clock
 from promptops_platform.errors import BadRequest, PlatformError, ProviderFailed
@@ -20,6 +19,7 @@ from promptops_platform.runs.service import ModelCall, NewRun
 from promptops_providers.errors import AddressRefusedError, NotAvailableError, ProviderError
 from promptops_providers.gateway import ModelGateway
 from promptops_providers.protocol import Completion, StreamEnd, StreamEvent
+from promptops_providers.redaction import Redactor
 
 HUNG_UP = "the caller hung up before the answer was complete"
 
@@ -124,7 +124,8 @@ class _Run:
 
     def ended(self, completion: Completion) -> None:
         """The answer is complete."""
-        self.completion = replace(completion, text=self._redact(completion.text))
+        text, model = self._redact(completion.text), self._redact(completion.model)
+        self.completion = replace(completion, text=text, model=model)
         self._latency_ms = self._milliseconds()
 
     def failed(self, error: ProviderError) -> PlatformError:

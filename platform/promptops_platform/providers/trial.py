@@ -3,11 +3,11 @@
 import asyncio
 import time
 
-from promptops_flows.redaction import Redactor
 from promptops_platform.providers.schemas import ConnectionTest
 from promptops_providers.errors import ProviderError, ProviderTimeoutError
 from promptops_providers.gateway import ModelGateway, Target
 from promptops_providers.protocol import CompletionRequest, Message
+from promptops_providers.redaction import Redactor
 
 SECONDS = 20.0
 REQUEST = CompletionRequest(

@@ -19,12 +19,12 @@ from promptops_flows.engine_client import (
     StartedRun,
     StepFinished,
 )
-from promptops_flows.redaction import Redactor
 from promptops_flows.tracing import current_traceparent
 from promptops_platform.db.unit_of_work import Database, Transaction
 from promptops_platform.errors import BadRequest, DatabaseUnavailable, EngineNotReady
-from promptops_platform.runs.redaction import storable_json
 from promptops_platform.runs.service import NewRun, RunLog
+from promptops_providers.redaction import Redactor
+from promptops_providers.storable_texts import storable_json
 
 log = structlog.get_logger(__name__)
 

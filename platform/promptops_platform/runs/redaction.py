@@ -5,16 +5,14 @@ The patterns are RE2's, which takes time in proportion to the text, whatever pat
 
 import asyncio
 import json
-import re
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import re2
 
 from promptops_platform.errors import StartRefused
+from promptops_providers.storable_texts import storable
 
-REPLACEMENT = "\ufffd"
-NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")
 # Longer texts are searched on a thread, so that other requests don't wait.
 LONG_TEXT = 65_536
 LONGEST_PATTERN = 1000
@@ -104,22 +102,6 @@ class TextPolicy:
         for rule, instead, check in self._rules:
             text = rule.sub(_replacing(instead, check), text)
         return text
-
-
-def storable(text: str) -> str:
-    """`text` without what no database takes: models may answer NUL, or half of a character."""
-    return NOT_STORABLE.sub(REPLACEMENT, text)
-
-
-def storable_json(value: Any) -> Any:
-    """As `storable`, for every text in a JSON value."""
-    if isinstance(value, str):
-        return storable(value)
-    if isinstance(value, list):
-        return [storable_json(each) for each in value]
-    if isinstance(value, dict):
-        return {storable(name): storable_json(each) for name, each in value.items()}
-    return value
 
 
 def _replacing(instead: str, check: Check | None) -> Callable[[Any], str]:

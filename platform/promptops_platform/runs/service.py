@@ -17,11 +17,12 @@ from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import BadRequest, NotFound
 from promptops_platform.runs import repository, search
 from promptops_platform.runs.prices import Charge, PriceTable
-from promptops_platform.runs.redaction import TextPolicy, storable
+from promptops_platform.runs.redaction import TextPolicy
 from promptops_platform.runs.rollups import LONGEST_MODEL, Additions
 from promptops_platform.runs.search import Place, RunFilter, Total
 from promptops_platform.workspaces.service import WorkspaceService
 from promptops_providers.protocol import Usage
+from promptops_providers.storable_texts import storable
 
 log = structlog.get_logger(__name__)
 
