@@ -187,11 +187,15 @@ class Rooms:
             clock=clock,
             session_lifetime=lifetime,
         )
-        self.users = UserService(
-            access=self.access, audit=self.audit, changes=self.changes, clock=clock
-        )
         self.keys = KeyService(
             grants=self.grants, audit=self.audit, changes=self.changes, clock=clock
+        )
+        self.users = UserService(
+            access=self.access,
+            keys=self.keys,
+            audit=self.audit,
+            changes=self.changes,
+            clock=clock,
         )
         self.uses = UseLog(
             database=self.database,

@@ -64,6 +64,7 @@ async def test_a_key_is_made_listed_and_revoked_beside_a_running_platform(
         async with platform.watch(token=key, namespace="dev") as watcher:
             listed = (await promptops(settings, "key", "list", "--prefix", key[:8])).stdout
             assert "shop" in listed
+            assert "made by command line (command line)" in listed
             assert key not in listed
             revoked = await promptops(settings, "key", "revoke", key[:12])
             assert revoked.returncode == 0, revoked.stderr

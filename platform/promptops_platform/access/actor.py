@@ -13,8 +13,9 @@ class Actor:
     """An authenticated caller, or the platform itself.
 
     `name` stands in the audit trail. `role` counts in open workspaces; a key of one workspace has
-    it there only. `credential` is the hash of the session token or key, None for the static token;
-    `expires_at` is an API key's.
+    it there only. `credential` is the hash of the session token or key, None for the static token.
+    What follows `address` and `request_id` is of an API key: its id, the account that it goes back
+    to, None where that is no account, and whether it was given the right to change accounts.
     """
 
     name: str
@@ -26,6 +27,9 @@ class Actor:
     expires_at: datetime | None = None
     address: str = ""
     request_id: str = ""
+    key_id: str | None = None
+    owner_id: str | None = None
+    manages_accounts: bool = False
 
     def may_enter(self, env: str) -> bool:
         """Whether the environment is among those that the key is limited to."""

@@ -1,9 +1,14 @@
-"""Sessions and API keys in memory, so that no fetch or watch asks the database who calls."""
+"""Sessions and API keys in memory, so that no fetch or watch asks the database who calls.
+
+A key stands here with the role that it has now, which its maker's caps; one that may do nothing is
+left out. So it is read anew whenever a user changes, or a workspace with its members.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from promptops_platform.access import repository
+from promptops_platform.access import key_repository, repository
+from promptops_platform.access.actor import Actor
 from promptops_platform.access.repository import Credential
 from promptops_platform.changes.schemas import ChangeType, NumberedChange
 from promptops_platform.clock import Clock
@@ -56,7 +61,9 @@ class CredentialMirror:
 
     async def load(self) -> None:
         async with self._database.read() as transaction:
-            found = await repository.credentials(transaction.session, self._clock.now())
+            now = self._clock.now()
+            found = await repository.session_credentials(transaction.session, now)
+            found += await key_repository.key_credentials(transaction.session, now)
         self._by_hash = {each.token_hash: each for each in found}
         self._hash_by_id = {each.id: each.token_hash for each in found}
 
@@ -69,20 +76,23 @@ class CredentialMirror:
             for each in changes
             if each.change.type in SESSION_CHANGES | KEY_CHANGES
         }
-        users = {
-            each.change.resource_id
-            for each in changes
-            if each.change.type == ChangeType.USER_CHANGED
-        }
-        if not ids and not users:
+        users = _ids_of(changes, ChangeType.USER_CHANGED)
+        workspaces = _ids_of(changes, ChangeType.WORKSPACE_SAVED)
+        if not ids and not users and not workspaces:
             return
         # Not asked for by their ids: a user may have more sessions than a statement takes values.
-        of_users = {each.id for each in self._by_hash.values() if each.actor.user_id in users}
+        affected = {
+            each.id for each in self._by_hash.values() if _depends_on(each.actor, users, workspaces)
+        }
+        now = self._clock.now()
         async with self._database.read() as transaction:
-            found = await repository.credentials(
-                transaction.session, self._clock.now(), ids=ids, users=users
+            found = await repository.session_credentials(
+                transaction.session, now, ids=ids, users=users
             )
-        for each in ids | of_users:
+            found += await key_repository.key_credentials(
+                transaction.session, now, ids=ids, owners=users, workspaces=workspaces
+            )
+        for each in ids | affected:
             self._by_hash.pop(self._hash_by_id.pop(each, ""), None)
         for credential in found:
             self._by_hash[credential.token_hash] = credential
@@ -103,3 +113,12 @@ class CredentialMirror:
         for credential in expired:
             del self._by_hash[credential.token_hash]
             del self._hash_by_id[credential.id]
+
+
+def _ids_of(changes: Sequence[NumberedChange], kind: ChangeType) -> set[str]:
+    return {each.change.resource_id for each in changes if each.change.type == kind}
+
+
+def _depends_on(actor: Actor, users: set[str], workspaces: set[str]) -> bool:
+    """Whether the rights of a session or key follow from one of these."""
+    return actor.user_id in users or actor.owner_id in users or actor.workspace_id in workspaces

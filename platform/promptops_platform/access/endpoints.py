@@ -143,7 +143,7 @@ async def delete_user(
     transaction: Write,
     actor: Actor = permits(Permission.USERS_WRITE),
 ) -> Done:
-    """Delete an account; its sessions end."""
+    """Delete an account; its sessions end, and the API keys that it made."""
     await service.delete(transaction, user_id, actor=actor)
     return Done()
 
@@ -155,13 +155,16 @@ async def list_api_keys(
     workspace: Annotated[OptionalLine, Query(description="Id or slug.")] = None,
     prefix: Annotated[OptionalLine, Query(description="How the key begins.")] = None,
     q: Annotated[OptionalLine, Query(description="Text in the name.")] = None,
+    maker: Annotated[
+        OptionalLine, Query(description="Id of a user or key: those that it made.")
+    ] = None,
     actor: Actor = permits(Permission.KEYS_READ),
 ) -> Data[list[ApiKey]]:
     """The API keys that the caller may manage, newest first."""
-    rows = await service.search(
-        transaction, actor=actor, workspace=workspace, prefix=prefix, text=q
+    keys = await service.search(
+        transaction, actor=actor, workspace=workspace, prefix=prefix, text=q, maker=maker
     )
-    return Data(data=[ApiKey.of(row) for row in rows])
+    return Data(data=[ApiKey.stored(key) for key in keys])
 
 
 @router.post("/keys")
@@ -180,6 +183,7 @@ async def create_api_key(
         workspace=body.workspace,
         environments=body.environments,
         expires_at=body.expires_at,
+        manage_accounts=body.manage_accounts,
     )
     return Data(data=NewApiKey.made(row, key))
 
@@ -191,6 +195,18 @@ async def revoke_api_key(
     transaction: Write,
     actor: Actor = permits(Permission.KEYS_WRITE),
 ) -> Done:
-    """Revoke an API key: it is refused, and its connections end, within a second."""
+    """Revoke an API key and those that it made: they are refused, and their connections end, within
+    a second."""
     await service.revoke(transaction, key_id, actor=actor)
     return Done()
+
+
+@router.post("/keys/{key_id}/adopt")
+async def adopt_api_key(
+    key_id: ResourceId,
+    service: Keys,
+    transaction: Write,
+    actor: Actor = permits(Permission.KEYS_WRITE),
+) -> Data[ApiKey]:
+    """Become the maker of an API key, so that it stays when the account that made it is deleted."""
+    return Data(data=ApiKey.stored(await service.adopt(transaction, key_id, actor=actor)))

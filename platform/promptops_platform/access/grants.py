@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from promptops_platform.access import repository
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.permissions import (
+    ACCOUNTS,
     GLOBAL,
     NEEDED_ROLE,
     Permission,
     Role,
     allows,
-    highest,
+    role_within,
 )
 from promptops_platform.changes.schemas import ChangeType, NumberedChange
 from promptops_platform.db.unit_of_work import Database
@@ -22,6 +23,7 @@ DEFAULT_WORKSPACE = "default"
 # trail holds the texts of all of them, and what runs in all of them uses the connections.
 UNLIMITED = GLOBAL | {
     Permission.WORKSPACES_MANAGE,
+    Permission.MEMBERS_WRITE,
     Permission.PROVIDERS_WRITE,
     Permission.AUDIT_READ,
 }
@@ -74,10 +76,8 @@ class Grants:
         """The caller's role in a workspace; None where it doesn't exist for the caller."""
         if actor.workspace_id is not None:
             return actor.role if actor.workspace_id == workspace_id else None
-        if actor.role == Role.ADMIN:
-            return actor.role
         member = self._members.get((workspace_id, actor.user_id or ""))
-        return highest(actor.role, member) if workspace_id in self._open else member
+        return role_within(actor.role, member, is_open=workspace_id in self._open)
 
     def readable(self, actor: Actor) -> frozenset[str] | None:
         """Ids of the workspaces that exist for the caller; None for all, and for what deleted
@@ -103,6 +103,7 @@ class Grants:
         role = self.role_in(actor, workspace_id)
         if role is None or not allows(role, permission):
             raise _forbidden(permission)
+        _refuse_accounts(actor, permission)
 
     def require_global(self, actor: Actor, permission: Permission) -> None:
         """Raises Forbidden for callers who don't have the permission everywhere."""
@@ -111,6 +112,7 @@ class Grants:
             raise Forbidden("forbidden: an API key of one workspace can't do this")
         if not allows(actor.role, permission):
             raise _forbidden(permission)
+        _refuse_accounts(actor, permission)
 
     def require_somewhere(self, actor: Actor, permission: Permission) -> None:
         """The guard of a route: raises Forbidden for callers who have the permission in no
@@ -120,6 +122,7 @@ class Grants:
             return
         _refuse_limited(actor, permission)
         if allows(actor.role, permission):
+            _refuse_accounts(actor, permission)
             return
         roles = (role for (_, user), role in self._members.items() if user == actor.user_id)
         if not any(allows(role, permission) for role in roles):
@@ -142,6 +145,15 @@ def require_fetch(actor: Actor) -> None:
 def _refuse_limited(actor: Actor, permission: Permission) -> None:
     if actor.environments and permission in UNLIMITED:
         raise Forbidden("forbidden: an API key that is limited to environments can't do this")
+
+
+def _refuse_accounts(actor: Actor, permission: Permission) -> None:
+    """What a key makes of accounts would outlive it, and might do more."""
+    if actor.key_id is not None and permission in ACCOUNTS and not actor.manages_accounts:
+        raise Forbidden(
+            "forbidden: this API key may not make or change accounts and members; log in, or have "
+            "an admin make a key with manage_accounts"
+        )
 
 
 def _forbidden(permission: Permission) -> Forbidden:

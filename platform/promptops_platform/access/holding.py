@@ -1,6 +1,6 @@
 """API keys as what a workspace holds."""
 
-from promptops_platform.access import repository
+from promptops_platform.access import key_repository
 from promptops_platform.db.unit_of_work import Transaction
 
 
@@ -11,8 +11,8 @@ class KeyHolding:
 
     async def count(self, transaction: Transaction, workspace_id: str) -> int:
         """How many the workspace has."""
-        return await repository.count_keys(transaction.session, workspace_id)
+        return await key_repository.count_keys(transaction.session, workspace_id)
 
     async def clear(self, transaction: Transaction, workspace_id: str) -> int:
         """Delete all; who mirrors keys drops them with the workspace."""
-        return await repository.clear_keys(transaction.session, workspace_id)
+        return await key_repository.clear_keys(transaction.session, workspace_id)

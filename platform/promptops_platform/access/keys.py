@@ -1,19 +1,21 @@
 """API keys for SDKs and scripts."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from promptops_platform.access import repository
+from promptops_platform.access import key_repository, repository
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.grants import Grants
+from promptops_platform.access.key_repository import KeyFilter, StoredKey
+from promptops_platform.access.makers import descendants, hold_maker, maker_of
 from promptops_platform.access.permissions import Permission, Role
 from promptops_platform.access.service import AuditRecorder
 from promptops_platform.access.tokens import new_api_key, shown_prefix, token_hash
 from promptops_platform.changes.schemas import Change, ChangeType
 from promptops_platform.changes.service import ChangeLog
 from promptops_platform.clock import Clock
-from promptops_platform.db.tables import ApiKeyRow
+from promptops_platform.db.tables import ApiKeyRow, UserRow
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import BadRequest, Forbidden, NotFound
 from promptops_platform.ids import new_id
@@ -22,7 +24,8 @@ from promptops_platform.ids import new_id
 class KeyService:
     """Makes, lists and revokes keys. Each change is audited and recorded in the feed.
 
-    Keys of a workspace are managed by its admins, keys of none by global admins.
+    Keys of a workspace are managed by its admins, keys of none by global admins. A key goes with
+    the account or the key that made it.
     """
 
     def __init__(
@@ -41,17 +44,20 @@ class KeyService:
         workspace: str | None,
         prefix: str | None,
         text: str | None,
-    ) -> list[ApiKeyRow]:
+        maker: str | None = None,
+    ) -> list[StoredKey]:
         """The keys that the caller may manage, newest first; raises NotFound for an unknown
         workspace."""
-        rows = await repository.api_keys(
-            transaction.session,
-            self._grants.readable(actor),
-            workspace_id=self._workspace(actor, workspace),
-            prefix=None if prefix is None else shown_prefix(prefix),
-            text=text,
+        wanted = KeyFilter(
+            self._workspace(actor, workspace),
+            None if prefix is None else shown_prefix(prefix),
+            text,
+            maker,
         )
-        return [row for row in rows if self._may_manage(actor, row)]
+        keys = await key_repository.api_keys(
+            transaction.session, self._grants.readable(actor), wanted
+        )
+        return [key for key in keys if self._may_manage(actor, key.row)]
 
     async def create(
         self,
@@ -63,11 +69,13 @@ class KeyService:
         workspace: str | None,
         environments: list[str],
         expires_at: datetime | None,
+        manage_accounts: bool = False,
     ) -> tuple[ApiKeyRow, str]:
         """Make a key; returns it with the secret, which is stored nowhere.
 
-        Raises NotFound for an unknown workspace, BadRequest for an expiry in the past, and
-        Forbidden; a key makes no key that may more than itself, or for longer.
+        Raises NotFound for an unknown workspace, BadRequest for an expiry in the past and for
+        rights that don't go together, and Forbidden; a key makes no key that may do more than
+        itself, or for longer.
         """
         workspace_id = self._workspace(actor, workspace) or actor.workspace_id
         self._require(actor, workspace_id)
@@ -78,6 +86,10 @@ class KeyService:
             )
         _refuse_wider(actor, environments)
         _refuse_longer(actor, expires_at)
+        if manage_accounts:
+            _check_account_right(actor, role, environments)
+        maker = maker_of(actor)
+        await hold_maker(transaction, maker)
         session = transaction.session
         if workspace_id and not await repository.hold_workspace(session, workspace_id):
             raise NotFound(f"workspace {workspace_id!r} not found; it was deleted meanwhile")
@@ -94,29 +106,75 @@ class KeyService:
             workspace_id=workspace_id,
             environments=sorted(set(environments)),
             created_by=actor.name,
+            maker_kind=maker.kind,
+            maker_id=maker.id,
+            owner_id=maker.owner_id,
+            manage_accounts=manage_accounts,
             created_at=now,
             expires_at=expires_at,
             last_used_at=None,
         )
         transaction.session.add(row)
-        self._recorded(transaction, actor, row, "create", ChangeType.KEY_SAVED, after=_shown(row))
+        self._changes.record(transaction, Change(ChangeType.KEY_SAVED, row.id, row.workspace_id))
+        self._audited(transaction, actor, row, "create", after=_shown(row))
         return row, key
 
     async def revoke(self, transaction: Transaction, key_id: str, *, actor: Actor) -> ApiKeyRow:
-        """Delete a key: it is refused from now on, and its connections end; raises NotFound."""
-        row = await repository.api_key(transaction.session, key_id, lock=True)
-        if row is None or not self._may_manage(actor, row):
-            raise NotFound(f"API key {key_id!r} not found; GET /api/keys lists them")
-        await transaction.session.delete(row)
-        self._recorded(
-            transaction, actor, row, "revoke", ChangeType.KEY_REVOKED, before=_shown(row)
-        )
+        """Delete a key and those that it made: they are refused from now on, and their connections
+        end; raises NotFound."""
+        row = await self._managed(transaction, key_id, actor)
+        made = await descendants(transaction, row)
+        await self._remove(transaction, actor, [row, *made])
         return row
+
+    async def adopt(self, transaction: Transaction, key_id: str, *, actor: Actor) -> StoredKey:
+        """Make the caller the maker of a key, so that it stays when the account that made it goes;
+        raises NotFound, and Forbidden for a key as the caller."""
+        if actor.key_id is not None:
+            raise Forbidden("forbidden: an API key can't take over another one; log in to do it")
+        # Before the key, as a deletion of the account does.
+        maker = maker_of(actor)
+        await hold_maker(transaction, maker)
+        row = await self._managed(transaction, key_id, actor)
+        made = await descendants(transaction, row)
+        before = _shown(row)
+        row.created_by, row.maker_kind, row.maker_id = actor.name, maker.kind, maker.id
+        for key in (row, *made):
+            key.owner_id = maker.owner_id
+            self._changes.record(
+                transaction, Change(ChangeType.KEY_SAVED, key.id, key.workspace_id)
+            )
+        self._audited(transaction, actor, row, "adopt", before=before, after=_shown(row))
+        await transaction.session.flush()
+        return StoredKey(row, await key_repository.effective_role(transaction.session, row.id))
+
+    async def revoke_owned(self, transaction: Transaction, owner: UserRow, *, actor: Actor) -> None:
+        """Delete all keys that go back to an account, which is locked and about to be deleted."""
+        await self._remove(
+            transaction, actor, await key_repository.of_owner(transaction.session, owner.id)
+        )
 
     async def note_uses(self, transaction: Transaction, uses: Mapping[str, datetime]) -> None:
         """Remember when keys were last used, by id."""
         if uses:
-            await repository.note_key_uses(transaction.session, uses)
+            await key_repository.note_key_uses(transaction.session, uses)
+
+    async def _managed(self, transaction: Transaction, key_id: str, actor: Actor) -> ApiKeyRow:
+        """A key that the caller may manage, locked until the commit."""
+        row = await key_repository.api_key(transaction.session, key_id, lock=True)
+        if row is None or not self._may_manage(actor, row):
+            raise NotFound(f"API key {key_id!r} not found; GET /api/keys lists them")
+        return row
+
+    async def _remove(
+        self, transaction: Transaction, actor: Actor, rows: Iterable[ApiKeyRow]
+    ) -> None:
+        for row in rows:
+            await transaction.session.delete(row)
+            self._changes.record(
+                transaction, Change(ChangeType.KEY_REVOKED, row.id, row.workspace_id)
+            )
+            self._audited(transaction, actor, row, "revoke", before=_shown(row))
 
     def _workspace(self, actor: Actor, name: str | None) -> str | None:
         if name is None:
@@ -140,18 +198,16 @@ class KeyService:
             return False
         return True
 
-    def _recorded(
+    def _audited(
         self,
         transaction: Transaction,
         actor: Actor,
         row: ApiKeyRow,
         action: str,
-        kind: ChangeType,
         *,
         before: dict[str, Any] | None = None,
         after: dict[str, Any] | None = None,
     ) -> None:
-        self._changes.record(transaction, Change(kind, row.id, row.workspace_id))
         self._audit.record(
             transaction,
             actor=actor,
@@ -180,6 +236,17 @@ def _refuse_longer(actor: Actor, expires_at: datetime | None) -> None:
         raise Forbidden(f"forbidden: expires_at must be {until} or earlier, as your own key's is")
 
 
+def _check_account_right(actor: Actor, role: Role, environments: list[str]) -> None:
+    """Only an account gives it, and only to a key that could use it."""
+    if actor.key_id is not None:
+        raise Forbidden("forbidden: only an account may give manage_accounts; log in to do it")
+    if role is not Role.ADMIN or environments:
+        raise BadRequest(
+            "manage_accounts: is for keys with role admin that are limited to no environments; "
+            "give the key that role, or leave manage_accounts out"
+        )
+
+
 def _shown(row: ApiKeyRow) -> dict[str, Any]:
     """What the audit trail may hold of a key."""
     return {
@@ -188,4 +255,6 @@ def _shown(row: ApiKeyRow) -> dict[str, Any]:
         "role": row.role,
         "environments": row.environments,
         "expires_at": row.expires_at.isoformat() if row.expires_at else None,
+        "created_by": row.created_by,
+        "manage_accounts": row.manage_accounts,
     }

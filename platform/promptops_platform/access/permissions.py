@@ -39,6 +39,7 @@ class Permission(StrEnum):
     WORKSPACES_CREATE = "workspaces:create"
     WORKSPACES_MANAGE = "workspaces:manage"
     WORKSPACES_DELETE = "workspaces:delete"
+    MEMBERS_WRITE = "members:write"
     PROVIDERS_READ = "providers:read"
     PROVIDERS_WRITE = "providers:write"
     RUNS_READ = "runs:read"
@@ -73,6 +74,7 @@ NEEDED_ROLE: dict[Permission, Role] = {
     Permission.WORKSPACES_CREATE: Role.EDITOR,
     Permission.WORKSPACES_MANAGE: Role.ADMIN,
     Permission.WORKSPACES_DELETE: Role.ADMIN,
+    Permission.MEMBERS_WRITE: Role.ADMIN,
     Permission.PROVIDERS_READ: Role.VIEWER,
     Permission.PROVIDERS_WRITE: Role.ADMIN,
     Permission.RUNS_READ: Role.VIEWER,
@@ -98,6 +100,9 @@ GLOBAL = frozenset(
     }
 )
 
+# An API key needs more than its role for these: the accounts outlive it and may exceed it.
+ACCOUNTS = frozenset({Permission.USERS_WRITE, Permission.MEMBERS_WRITE})
+
 
 def known_role(name: str) -> Role:
     """A user's role; an unknown one, of a newer release perhaps, counts as the lowest."""
@@ -112,6 +117,23 @@ def known_key_role(name: str) -> Role:
 def allows(role: Role, permission: Permission) -> bool:
     """Whether `role` has `permission`."""
     return RANK[role] >= RANK[NEEDED_ROLE[permission]] or (role, permission) in ALSO
+
+
+def role_within(role: Role, member: Role | None, *, is_open: bool) -> Role | None:
+    """A user's role in a workspace, by the role everywhere and that of a member; None where the
+    workspace does not exist for the user."""
+    if role == Role.ADMIN:
+        return role
+    return highest(role, member) if is_open else member
+
+
+def capped(key_role: Role, maker_role: Role | None) -> Role | None:
+    """What a key of this role may do while its maker has `maker_role`; None for nothing."""
+    if maker_role is None:
+        return None
+    if key_role is Role.METRICS:
+        return key_role if allows(maker_role, Permission.METRICS_READ) else None
+    return min(key_role, maker_role, key=RANK.__getitem__)
 
 
 def highest(*roles: Role | None) -> Role | None:

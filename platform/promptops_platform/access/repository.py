@@ -1,19 +1,17 @@
-"""SQL of users, sessions, API keys, login tries and roles within workspaces."""
+"""SQL of users, sessions, login tries and roles within workspaces."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, case, delete, func, or_, select
+from sqlalchemy import case, delete, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from promptops_platform.access.actor import Actor
-from promptops_platform.access.permissions import Role, known_key_role, known_role
-from promptops_platform.db.search import LIKE_ESCAPE, containing
+from promptops_platform.access.permissions import Role, known_role
 from promptops_platform.db.tables import (
-    ApiKeyRow,
     LoginTryRow,
     MemberRow,
     SessionRow,
@@ -77,23 +75,14 @@ async def remove_user(session: AsyncSession, user_id: str) -> None:
     await session.execute(delete(UserRow).where(UserRow.id == user_id))
 
 
-async def credentials(
+async def session_credentials(
     session: AsyncSession,
     now: datetime,
     *,
     ids: Collection[str] | None = None,
     users: Collection[str] = (),
 ) -> list[Credential]:
-    """Sessions and keys that are not expired; all, or those with these ids or of these users."""
-    return [
-        *await _sessions(session, now, ids, users),
-        *await _keys(session, now, ids),
-    ]
-
-
-async def _sessions(
-    session: AsyncSession, now: datetime, ids: Collection[str] | None, users: Collection[str]
-) -> list[Credential]:
+    """Sessions that are not expired; all, or those with these ids or of these users."""
     query = (
         select(SessionRow, UserRow.username, UserRow.role)
         .join(UserRow, UserRow.id == SessionRow.user_id)
@@ -111,27 +100,6 @@ async def _sessions(
         )
         for row, name, role in await session.execute(query)
     ]
-
-
-async def _keys(
-    session: AsyncSession, now: datetime, ids: Collection[str] | None
-) -> list[Credential]:
-    query = select(ApiKeyRow).where(or_(ApiKeyRow.expires_at.is_(None), ApiKeyRow.expires_at > now))
-    if ids is not None:
-        query = query.where(ApiKeyRow.id.in_(ids))
-    return [_key_credential(row) for row in await session.scalars(query)]
-
-
-def _key_credential(row: ApiKeyRow) -> Credential:
-    actor = Actor(
-        name=f"key {row.name}",
-        role=known_key_role(row.role),
-        credential=row.token_hash,
-        workspace_id=row.workspace_id,
-        environments=frozenset(row.environments),
-        expires_at=row.expires_at,
-    )
-    return Credential(row.id, row.token_hash, actor, row.expires_at, is_session=False)
 
 
 async def session_by_hash(session: AsyncSession, token_hash: str) -> SessionRow | None:
@@ -178,68 +146,6 @@ async def delete_expired(session: AsyncSession, now: datetime) -> None:
     await session.execute(
         delete(SessionRow).where(SessionRow.id.in_(over.with_for_update(skip_locked=True)))
     )
-
-
-async def api_keys(
-    session: AsyncSession,
-    readable: Collection[str] | None,
-    *,
-    workspace_id: str | None,
-    prefix: str | None,
-    text: str | None,
-) -> list[ApiKeyRow]:
-    """Keys, newest first; `readable` are the workspaces whose keys may be seen, None for all."""
-    query = select(ApiKeyRow).order_by(ApiKeyRow.created_at.desc(), ApiKeyRow.id.desc())
-    if readable is not None:
-        query = query.where(ApiKeyRow.workspace_id.in_(readable))
-    return list(await session.scalars(_filtered_keys(query, workspace_id, prefix, text)))
-
-
-def _filtered_keys(
-    query: Select[tuple[ApiKeyRow]], workspace_id: str | None, prefix: str | None, text: str | None
-) -> Select[tuple[ApiKeyRow]]:
-    if workspace_id is not None:
-        query = query.where(ApiKeyRow.workspace_id == workspace_id)
-    if prefix is not None:
-        # Not LIKE, which takes no notice of case in SQLite.
-        query = query.where(func.substr(ApiKeyRow.prefix, 1, len(prefix)) == prefix)
-    if text is not None:
-        query = query.where(ApiKeyRow.name.ilike(containing(text), escape=LIKE_ESCAPE))
-    return query
-
-
-async def api_key(session: AsyncSession, key_id: str, *, lock: bool = False) -> ApiKeyRow | None:
-    return await session.get(ApiKeyRow, key_id, with_for_update=lock)
-
-
-async def count_keys(session: AsyncSession, workspace_id: str) -> int:
-    """How many keys are bound to a workspace."""
-    query = select(func.count()).where(ApiKeyRow.workspace_id == workspace_id)
-    return await session.scalar(query.select_from(ApiKeyRow)) or 0
-
-
-async def clear_keys(session: AsyncSession, workspace_id: str) -> int:
-    """Delete the keys that are bound to a workspace; returns how many."""
-    gone = await session.execute(
-        delete(ApiKeyRow)
-        .where(ApiKeyRow.workspace_id == workspace_id)
-        .returning(ApiKeyRow.id)
-        .execution_options(synchronize_session=False)
-    )
-    return len(gone.all())
-
-
-async def note_key_uses(session: AsyncSession, uses: Mapping[str, datetime]) -> None:
-    """Note when keys were last used, by id; another replica may have noted a later use.
-
-    A row that somebody else holds is left out, as in `move_expiries`.
-    """
-    rows = await session.scalars(
-        select(ApiKeyRow).where(ApiKeyRow.id.in_(uses)).with_for_update(skip_locked=True)
-    )
-    for row in rows:
-        if row.last_used_at is None or row.last_used_at < uses[row.id]:
-            row.last_used_at = uses[row.id]
 
 
 async def tries(
@@ -296,6 +202,12 @@ async def workspaces(session: AsyncSession) -> list[WorkspaceRow]:
         select(WorkspaceRow).order_by(WorkspaceRow.created_at, WorkspaceRow.id)
     )
     return list(rows)
+
+
+async def hold_user(session: AsyncSession, user_id: str) -> bool:
+    """Keep a user from being deleted before the commit; False where the user is gone already."""
+    query = select(UserRow.id).where(UserRow.id == user_id)
+    return await session.scalar(query.with_for_update(read=True, key_share=True)) is not None
 
 
 async def hold_workspace(session: AsyncSession, workspace_id: str) -> bool:

@@ -5,7 +5,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StringConstraints
 
-from promptops_platform.access.permissions import Role
+from promptops_platform.access.key_repository import StoredKey
+from promptops_platform.access.makers import MakerKind
+from promptops_platform.access.permissions import Role, known_key_role
 from promptops_platform.db.tables import ApiKeyRow
 from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example
@@ -120,6 +122,11 @@ class ApiKeyCreate(BaseModel):
     workspace: OptionalLine = Field(default=None, description="Id or slug.")
     environments: list[Label] = Field(default=[], max_length=MOST_ENVIRONMENTS)
     expires_at: Moment | None = None
+    manage_accounts: bool = Field(
+        default=False,
+        description="Whether the key may make and change accounts and members. Only an account "
+        "gives this right, and only to a key with role `admin` and without `environments`.",
+    )
 
 
 _KEY: dict[str, Any] = {
@@ -133,6 +140,10 @@ _KEY: dict[str, Any] = {
     "created_at": "2026-03-14T09:26:53.589793Z",
     "expires_at": "2027-03-14T00:00:00Z",
     "last_used_at": "2026-03-15T11:02:41.120396Z",
+    "manage_accounts": False,
+    "maker_kind": "user",
+    "maker_id": "7e9a3f2a1c0f3c5d",
+    "effective_role": "sdk",
 }
 
 
@@ -151,6 +162,17 @@ class ApiKey(Resource):
     created_at: datetime
     expires_at: datetime | None
     last_used_at: datetime | None
+    manage_accounts: bool
+    maker_kind: MakerKind = Field(description="What `created_by` names.")
+    maker_id: str | None = Field(description="The id of that user or key.")
+    effective_role: Role | None = Field(
+        description="What the key may do now, which is no more than the account that made it; null "
+        "while it is refused because that account has no rights there."
+    )
+
+    @classmethod
+    def stored(cls, key: StoredKey) -> Self:
+        return cls.of(key.row, effective_role=key.effective_role)
 
 
 class NewApiKey(ApiKey):
@@ -162,7 +184,7 @@ class NewApiKey(ApiKey):
 
     @classmethod
     def made(cls, row: ApiKeyRow, key: str) -> Self:
-        return cls.of(row, key=key)
+        return cls.of(row, key=key, effective_role=known_key_role(row.role))
 
 
 class Done(BaseModel):

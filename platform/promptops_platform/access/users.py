@@ -6,6 +6,7 @@ from sqlalchemy.exc import IntegrityError
 
 from promptops_platform.access import repository
 from promptops_platform.access.actor import Actor
+from promptops_platform.access.keys import KeyService
 from promptops_platform.access.passwords import hash_password
 from promptops_platform.access.permissions import known_role
 from promptops_platform.access.service import AccessService, AuditRecorder, is_default
@@ -22,9 +23,16 @@ class UserService:
     """Makes, edits and deletes accounts. Each change is audited and recorded in the feed."""
 
     def __init__(
-        self, *, access: AccessService, audit: AuditRecorder, changes: ChangeLog, clock: Clock
+        self,
+        *,
+        access: AccessService,
+        keys: KeyService,
+        audit: AuditRecorder,
+        changes: ChangeLog,
+        clock: Clock,
     ) -> None:
         self._access = access
+        self._keys = keys
         self._audit = audit
         self._changes = changes
         self._clock = clock
@@ -85,10 +93,12 @@ class UserService:
         return row
 
     async def delete(self, transaction: Transaction, user_id: str, *, actor: Actor) -> None:
-        """Delete an account with its sessions; raises NotFound, and Conflict for the last admin."""
+        """Delete an account with its sessions and the API keys that it made; raises NotFound, and
+        Conflict for the last admin."""
         admins = await repository.admins(transaction.session)
         row = await self._get(transaction, user_id)
         _refuse_last(row, admins)
+        await self._keys.revoke_owned(transaction, row, actor=actor)
         await repository.remove_user(transaction.session, row.id)
         self._recorded(transaction, actor, row, "delete", "deleted", before=_shown(row))
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from promptops_platform.access.actor import COMMAND_LINE
+from promptops_platform.access.key_repository import StoredKey
 from promptops_platform.access.permissions import Role
 from promptops_platform.access.schemas import ApiKeyCreate, UserUpdate
 from promptops_platform.commands.registry import carry_out
@@ -35,6 +36,9 @@ def create_key(
         list[str] | None, typer.Option(help="May be repeated; without it, all environments.")
     ] = None,
     expires_in: Annotated[str | None, typer.Option(help="Such as 90d, 12h or 30m.")] = None,
+    manage_accounts: Annotated[
+        bool, typer.Option("--manage-accounts", help="Let it make accounts and members.")
+    ] = False,
 ) -> None:
     """Make a key. It alone goes to the standard output, this once."""
 
@@ -45,6 +49,7 @@ def create_key(
             workspace=workspace,
             environments=env or [],
             expires_at=_expiry(expires_in),
+            manage_accounts=manage_accounts,
         )
         row, key = await platform.keys.create(
             transaction, actor=COMMAND_LINE, **wanted.model_dump()
@@ -62,11 +67,11 @@ def list_keys(
     """List the keys, newest first."""
 
     async def show(platform: Platform, transaction: Transaction) -> None:
-        rows = await platform.keys.search(
+        keys = await platform.keys.search(
             transaction, actor=COMMAND_LINE, workspace=workspace, prefix=prefix, text=None
         )
-        for row in rows:
-            typer.echo("\t".join(_columns(row)))
+        for key in keys:
+            typer.echo("\t".join(_columns(key)))
 
     carry_out(show)
 
@@ -108,9 +113,10 @@ async def _print_new(row: ApiKeyRow, key: str) -> None:
 
 async def _found(platform: Platform, transaction: Transaction, key: str) -> ApiKeyRow:
     """The one key that begins so, or has this id."""
-    rows = await platform.keys.search(
+    keys = await platform.keys.search(
         transaction, actor=COMMAND_LINE, workspace=None, prefix=None, text=None
     )
+    rows = [key.row for key in keys]
     found = [row for row in rows if row.id == key or row.prefix.startswith(key[: len(row.prefix)])]
     if not key or not found:
         raise NotFound(f"no API key begins with {key[:16]!r}; promptops key list shows them")
@@ -121,17 +127,27 @@ async def _found(platform: Platform, transaction: Transaction, key: str) -> ApiK
     return found[0]
 
 
-def _columns(row: ApiKeyRow) -> list[str]:
+def _columns(key: StoredKey) -> list[str]:
+    row = key.row
     return [
         row.id,
         f"{row.prefix}…",
         row.name,
-        row.role,
+        _shown_role(key),
         f"workspace {row.workspace_id}" if row.workspace_id else "all open workspaces",
         ",".join(row.environments) or "all environments",
         f"expires {_shown(row.expires_at)}" if row.expires_at else "never expires",
         f"last used {_shown(row.last_used_at)}" if row.last_used_at else "never used",
+        f"made by {row.created_by} ({row.maker_kind})",
+        *(["manages accounts"] if row.manage_accounts else []),
     ]
+
+
+def _shown_role(key: StoredKey) -> str:
+    """The key's role, and what it has of it now where that is less."""
+    if key.effective_role == key.row.role:
+        return key.row.role
+    return f"{key.row.role} (now {key.effective_role or 'refused'})"
 
 
 def _shown(time: datetime) -> str:

@@ -145,6 +145,12 @@ class ApiKeyRow(Table):
     # Names of environments; an empty list is all of them.
     environments: Mapped[list[str]] = mapped_column(JSON)
     created_by: Mapped[str] = mapped_column(String(200))
+    # Who made it, a user or another key by id; and the user at the beginning of such a chain, whose
+    # rights the key does not exceed. Plain ids: what goes with whom is for the service to say.
+    maker_kind: Mapped[str] = mapped_column(String(16))
+    maker_id: Mapped[str | None] = mapped_column(Id, index=True)
+    owner_id: Mapped[str | None] = mapped_column(Id, index=True)
+    manage_accounts: Mapped[bool]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -139,7 +139,7 @@ async def put_member(
     body: MemberUpdate,
     service: Members,
     transaction: Write,
-    actor: Actor = permits(Permission.WORKSPACES_MANAGE),
+    actor: Actor = permits(Permission.MEMBERS_WRITE),
 ) -> Data[Member]:
     """Let a user in, by id or name, or give a member another role."""
     member = await service.put(transaction, workspace_id, user, body.role, actor=actor)
@@ -152,7 +152,7 @@ async def remove_member(
     user: ResourceId,
     service: Members,
     transaction: Write,
-    actor: Actor = permits(Permission.WORKSPACES_MANAGE),
+    actor: Actor = permits(Permission.MEMBERS_WRITE),
 ) -> Done:
     """End a membership, of a user by id or name."""
     await service.remove(transaction, workspace_id, user, actor=actor)

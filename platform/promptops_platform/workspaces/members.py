@@ -94,7 +94,7 @@ class MemberService:
 
     async def _locked(self, transaction: Transaction, workspace: str, actor: Actor) -> WorkspaceRow:
         return await self._workspaces.locked(
-            transaction, workspace, Permission.WORKSPACES_MANAGE, actor=actor
+            transaction, workspace, Permission.MEMBERS_WRITE, actor=actor
         )
 
     def _recorded(

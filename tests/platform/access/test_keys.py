@@ -36,6 +36,10 @@ FIELDS = [
     "created_at",
     "expires_at",
     "last_used_at",
+    "manage_accounts",
+    "maker_kind",
+    "maker_id",
+    "effective_role",
 ]
 
 

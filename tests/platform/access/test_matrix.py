@@ -63,6 +63,7 @@ DELETE /api/users/{user_id}                          401 401 | 403 403 200 403 4
 GET    /api/keys                                     401 401 | 403 403 200 403 200 | 403 403 200 403 404
 POST   /api/keys                                     401 401 | 403 403 200 403 403 | 403 403 200 403 404
 DELETE /api/keys/{key_id}                            401 401 | 403 403 200 403 404 | 403 403 200 403 404
+POST   /api/keys/{key_id}/adopt                      401 401 | 403 403 200 403 404 | 403 403 200 403 404
 
 GET    /api/workspaces                               401 401 | 200 200 200 403 200 | -
 POST   /api/workspaces                               401 401 | 403 200 200 403 200 | -

@@ -14,16 +14,19 @@ from harness.platform import DatabaseKind, new_settings
 from harness.postgres import Postgres
 from promptops_platform.access.actor import STATIC_TOKEN
 from promptops_platform.access.grants import Grants
+from promptops_platform.access.key_repository import key_credentials
 from promptops_platform.clock import SystemClock
 from promptops_platform.db.schema import VERSION_TABLE, SchemaRefused, alembic_config, migrate
 from promptops_platform.db.search import is_declared
-from promptops_platform.db.tables import AuditCountRow, EnvironmentRow, Table
+from promptops_platform.db.tables import ApiKeyRow, AuditCountRow, EnvironmentRow, Table
 from promptops_platform.db.types import UtcDateTime
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.prompts import search
 from promptops_platform.prompts.schemas import PromptFilter
 from promptops_platform.runs.repository import counted
 from promptops_platform.runs.statistics import RunStatistics, StatsFilter
+
+MOMENT = bindparam("now", type_=UtcDateTime())
 
 
 @pytest.fixture
@@ -101,6 +104,48 @@ async def test_prompts_and_entries_of_an_older_release_are_found_and_counted(
             select(EnvironmentRow.name).order_by(EnvironmentRow.position)
         )
         assert list(environments) == ["dev", "test", "prod", "staging"]
+
+
+async def test_keys_of_an_older_release_have_the_maker_that_is_certain(database: Database) -> None:
+    async with database.engines.writer.begin() as connection:
+        await connection.run_sync(lambda sync: command.upgrade(alembic_config(sync), "0007"))
+        for day, name in enumerate(("admin", "ada", "late"), start=1):
+            when = datetime(2026, 1, 1 if name != "late" else 20, tzinfo=UTC)
+            statement = "INSERT INTO users VALUES (:id, :name, '', false, 'admin', :now)"
+            values = {"id": f"u{day}", "name": name, "now": when}
+            await connection.execute(text(statement).bindparams(MOMENT), values)
+        makers = ("admin", "ada", "late", "gone", "command line", "key k1", "key k5", "key twice")
+        makers += ("ada", "ada")
+        for number, maker in enumerate(makers):
+            values = {
+                "id": f"k{number}",
+                "name": "twice" if number in {0, 3} else f"k{number}",
+                "maker": maker,
+                "now": datetime(2026, 1, 2 + number, tzinfo=UTC),
+            }
+            statement = (
+                "INSERT INTO api_keys (id, name, prefix, token_hash, role, environments,"
+                " created_by, created_at) VALUES (:id, :name, '', :id, 'admin', '[]', :maker, :now)"
+            )
+            await connection.execute(text(statement).bindparams(MOMENT), values)
+    await migrate(database.engines)
+    async with database.read() as transaction:
+        keys = await key_credentials(transaction.session, datetime(2026, 2, 1, tzinfo=UTC))
+        assert len(keys) == len(makers), "all of them work"
+        columns = (ApiKeyRow.id, ApiKeyRow.maker_kind, ApiKeyRow.maker_id, ApiKeyRow.owner_id)
+        rows = await transaction.session.execute(select(*columns))
+    assert {row.id: tuple(row)[1:] for row in rows} == {
+        "k0": ("unknown", None, None),
+        "k1": ("user", "u2", "u2"),
+        "k2": ("unknown", None, None),
+        "k3": ("unknown", None, None),
+        "k4": ("command line", None, None),
+        "k5": ("key", "k1", "u2"),
+        "k6": ("key", "k5", "u2"),
+        "k7": ("unknown", None, None),
+        "k8": ("user", "u2", "u2"),
+        "k9": ("user", "u2", "u2"),
+    }
 
 
 async def test_runs_of_an_older_release_are_counted_and_summed_up(database: Database) -> None:

@@ -85,7 +85,10 @@ async def place(platform: RunningPlatform) -> AsyncIterator[Place]:
             "admin key of another workspace": await enter(
                 platform.client(
                     await new_api_key(
-                        platform, role="admin", workspace=await new_workspace(platform)
+                        platform,
+                        role="admin",
+                        manage_accounts=True,
+                        workspace=await new_workspace(platform),
                     )
                 )
             ),

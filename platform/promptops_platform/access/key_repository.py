@@ -1,0 +1,203 @@
+"""SQL of API keys."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Select, and_, delete, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from promptops_platform.access.actor import Actor
+from promptops_platform.access.grants import OPEN
+from promptops_platform.access.permissions import (
+    Role,
+    capped,
+    known_key_role,
+    known_role,
+    role_within,
+)
+from promptops_platform.access.repository import Credential
+from promptops_platform.db.search import LIKE_ESCAPE, containing
+from promptops_platform.db.tables import ApiKeyRow, MemberRow, UserRow, WorkspaceRow
+
+
+class StoredKey(NamedTuple):
+    """A key, and what it may do now: no more than the account that it goes back to, which may be
+    nothing at all."""
+
+    row: ApiKeyRow
+    effective_role: Role | None
+
+
+class KeyFilter(NamedTuple):
+    """Filters of the list; None filters nothing. `maker` is the id of a user or of a key."""
+
+    workspace_id: str | None = None
+    prefix: str | None = None
+    text: str | None = None
+    maker: str | None = None
+
+
+async def key_credentials(
+    session: AsyncSession,
+    now: datetime,
+    *,
+    ids: Collection[str] | None = None,
+    owners: Collection[str] = (),
+    workspaces: Collection[str] = (),
+) -> list[Credential]:
+    """Keys that are not expired and may do anything; all, or those with these ids, of these
+    accounts or workspaces."""
+    query = _with_makers().where(or_(ApiKeyRow.expires_at.is_(None), ApiKeyRow.expires_at > now))
+    if ids is not None:
+        query = query.where(
+            or_(
+                ApiKeyRow.id.in_(ids),
+                ApiKeyRow.owner_id.in_(owners),
+                ApiKeyRow.workspace_id.in_(workspaces),
+            )
+        )
+    return [
+        _credential(key.row, key.effective_role)
+        for key in await _stored(session, query)
+        if key.effective_role is not None
+    ]
+
+
+async def api_keys(
+    session: AsyncSession, readable: Collection[str] | None, wanted: KeyFilter
+) -> list[StoredKey]:
+    """Keys, newest first; `readable` are the workspaces whose keys may be seen, None for all."""
+    query = _with_makers().order_by(ApiKeyRow.created_at.desc(), ApiKeyRow.id.desc())
+    if readable is not None:
+        query = query.where(ApiKeyRow.workspace_id.in_(readable))
+    return await _stored(session, _filtered(query, wanted))
+
+
+async def api_key(session: AsyncSession, key_id: str, *, lock: bool = False) -> ApiKeyRow | None:
+    return await session.get(ApiKeyRow, key_id, with_for_update=lock)
+
+
+async def effective_role(session: AsyncSession, key_id: str) -> Role | None:
+    """What a stored key may do now."""
+    (key,) = await _stored(session, _with_makers().where(ApiKeyRow.id == key_id))
+    return key.effective_role
+
+
+async def hold_key(session: AsyncSession, key_id: str) -> bool:
+    """Keep a key from being revoked before the commit; False where it is gone already."""
+    query = select(ApiKeyRow.id).where(ApiKeyRow.id == key_id)
+    return await session.scalar(query.with_for_update(read=True, key_share=True)) is not None
+
+
+async def made_by_keys(session: AsyncSession, key_ids: Collection[str]) -> list[ApiKeyRow]:
+    """The keys that these keys have made, locked until the commit."""
+    return await _locked(session, ApiKeyRow.maker_id.in_(key_ids) & (ApiKeyRow.maker_kind == "key"))
+
+
+async def of_owner(session: AsyncSession, user_id: str) -> list[ApiKeyRow]:
+    """The keys that go back to a user, locked until the commit."""
+    return await _locked(session, ApiKeyRow.owner_id == user_id)
+
+
+async def count_keys(session: AsyncSession, workspace_id: str) -> int:
+    """How many keys are bound to a workspace."""
+    query = select(func.count()).where(ApiKeyRow.workspace_id == workspace_id)
+    return await session.scalar(query.select_from(ApiKeyRow)) or 0
+
+
+async def clear_keys(session: AsyncSession, workspace_id: str) -> int:
+    """Delete the keys that are bound to a workspace; returns how many."""
+    gone = await session.execute(
+        delete(ApiKeyRow)
+        .where(ApiKeyRow.workspace_id == workspace_id)
+        .returning(ApiKeyRow.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(gone.all())
+
+
+async def note_key_uses(session: AsyncSession, uses: Mapping[str, datetime]) -> None:
+    """Note when keys were last used, by id; another replica may have noted a later use.
+
+    A row that somebody else holds is left out, as in `move_expiries`.
+    """
+    rows = await session.scalars(
+        select(ApiKeyRow).where(ApiKeyRow.id.in_(uses)).with_for_update(skip_locked=True)
+    )
+    for row in rows:
+        if row.last_used_at is None or row.last_used_at < uses[row.id]:
+            row.last_used_at = uses[row.id]
+
+
+def _with_makers() -> Select[Any]:
+    """Each key with what decides over it: role and membership of its owner, and whether its
+    workspace is open."""
+    is_membership = and_(
+        MemberRow.workspace_id == ApiKeyRow.workspace_id, MemberRow.user_id == ApiKeyRow.owner_id
+    )
+    return (
+        select(ApiKeyRow, UserRow.role, MemberRow.role, WorkspaceRow.visibility)
+        .outerjoin(UserRow, UserRow.id == ApiKeyRow.owner_id)
+        .outerjoin(MemberRow, is_membership)
+        .outerjoin(WorkspaceRow, WorkspaceRow.id == ApiKeyRow.workspace_id)
+    )
+
+
+async def _stored(session: AsyncSession, query: Select[Any]) -> list[StoredKey]:
+    return [
+        StoredKey(row, _effective(row, role, member, visibility))
+        for row, role, member, visibility in await session.execute(query)
+    ]
+
+
+def _effective(
+    row: ApiKeyRow, role: str | None, member: str | None, visibility: str | None
+) -> Role | None:
+    key_role = known_key_role(row.role)
+    if row.owner_id is None:
+        return key_role
+    if role is None:
+        return None
+    owner_role: Role | None = known_role(role)
+    if row.workspace_id is not None:
+        membership = None if member is None else known_role(member)
+        owner_role = role_within(known_role(role), membership, is_open=visibility == OPEN)
+    return capped(key_role, owner_role)
+
+
+def _credential(row: ApiKeyRow, role: Role) -> Credential:
+    actor = Actor(
+        name=f"key {row.name}",
+        role=role,
+        credential=row.token_hash,
+        workspace_id=row.workspace_id,
+        environments=frozenset(row.environments),
+        expires_at=row.expires_at,
+        key_id=row.id,
+        owner_id=row.owner_id,
+        manages_accounts=row.manage_accounts,
+    )
+    return Credential(row.id, row.token_hash, actor, row.expires_at, is_session=False)
+
+
+def _filtered(query: Select[Any], wanted: KeyFilter) -> Select[Any]:
+    if wanted.workspace_id is not None:
+        query = query.where(ApiKeyRow.workspace_id == wanted.workspace_id)
+    if wanted.prefix is not None:
+        # Not LIKE, which takes no notice of case in SQLite.
+        start = func.substr(ApiKeyRow.prefix, 1, len(wanted.prefix))
+        query = query.where(start == wanted.prefix)
+    if wanted.text is not None:
+        query = query.where(ApiKeyRow.name.ilike(containing(wanted.text), escape=LIKE_ESCAPE))
+    if wanted.maker is not None:
+        query = query.where(
+            or_(ApiKeyRow.maker_id == wanted.maker, ApiKeyRow.owner_id == wanted.maker)
+        )
+    return query
+
+
+async def _locked(session: AsyncSession, condition: Any) -> list[ApiKeyRow]:
+    # In one order, so that two who lock the same rows do not wait for each other.
+    query = select(ApiKeyRow).where(condition).order_by(ApiKeyRow.id).with_for_update()
+    return list(await session.scalars(query))
