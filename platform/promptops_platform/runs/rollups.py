@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import literal_column
+from sqlalchemy import func, literal_column
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -15,6 +15,8 @@ from promptops_platform.runs.latency import bucket
 
 # A label may be longer; an index may not.
 LONGEST_MODEL = 200
+# A sum stays at this, so that the next one can be added to it within 64 bits.
+LARGEST_SUM = 2**62 - 1
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 NUMBERS = (
     *("runs", "errors", "estimated", "unpriced", "latency_ms", "calls"),
@@ -153,7 +155,7 @@ def _row(cell: Cell, figures: Figures, shard: int) -> dict[str, Any]:
     return {
         **cell._asdict(),
         "shard": shard,
-        **{name: figures.numbers[name] for name in NUMBERS},
+        **{name: min(figures.numbers[name], LARGEST_SUM) for name in NUMBERS},
         "latencies": dict(figures.latencies),
     }
 
@@ -162,7 +164,8 @@ def _upsert(dialect: str) -> Any:
     table = postgresql if dialect == "postgresql" else sqlite
     rollups = RunRollupRow.__table__
     insert = table.insert(rollups)
-    sums = {name: rollups.c[name] + insert.excluded[name] for name in NUMBERS}
+    smaller = func.least if dialect == "postgresql" else func.min
+    sums = {name: smaller(rollups.c[name], LARGEST_SUM) + insert.excluded[name] for name in NUMBERS}
     return insert.on_conflict_do_update(
         index_elements=[column.name for column in rollups.primary_key],
         set_={**sums, "latencies": literal_column(MERGED[dialect])},

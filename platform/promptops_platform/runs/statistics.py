@@ -218,7 +218,8 @@ def _by_time(rows: Sequence[Sums]) -> dict[datetime, Figures]:
         figures = found[row.starts_at]
         numbers, latencies = figures.numbers, figures.latencies
         for name, value in zip(NUMBERS, row[-len(NUMBERS) :], strict=True):
-            numbers[name] += value
+            # SQLite has made a float of a sum beyond 64 bits, in earlier releases.
+            numbers[name] += int(value)
         for each, value in histogram.items():
             latencies[each] += value
     return found
