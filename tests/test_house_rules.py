@@ -52,6 +52,20 @@ def test_a_repository_is_imported_by_its_own_room_only() -> None:
     assert checked
 
 
+def test_the_migrations_are_one_chain_in_the_order_of_their_files() -> None:
+    files = sorted((PLATFORM / "db" / "migrations" / "versions").glob("*.py"))
+    chain = []
+    for path in files:
+        text = path.read_text()
+        revision = re.search(r'^revision = "(\d+)"', text, re.MULTILINE)
+        before = re.search(r'^down_revision = "?(\w+)"?', text, re.MULTILINE)
+        assert revision is not None, path
+        assert before is not None, path
+        chain.append((path.name[:4], revision[1], before[1]))
+    numbers = [f"{number:04}" for number in range(1, len(files) + 1)]
+    assert chain == list(zip(numbers, numbers, ["None", *numbers], strict=False))
+
+
 def test_the_platforms_process_loads_no_prefect() -> None:
     code = (
         "import sys, promptops_platform.cli, promptops_platform.server\n"
