@@ -64,8 +64,13 @@ def _check_placeholders(template: str, parameters: Mapping[str, Any]) -> None:
     path = template.partition("?")[0]
     if _PLACEHOLDER.search(path[: _authority_end(path)]):
         raise ToolUrlError("has an argument in its host; arguments stand in the path and the query")
-    required = parameters.get("required", [])
-    missing = sorted(placeholders(template) - set(required))
+    required = parameters.get("required")
+    names = (
+        {name for name in required if isinstance(name, str)}
+        if isinstance(required, list)
+        else set()
+    )
+    missing = sorted(placeholders(template) - names)
     if missing:
         raise ToolUrlError(
             f"needs the argument {missing[0]!r}, which the parameters' `required` does not name; "

@@ -63,7 +63,7 @@ def _without_colon(value: str) -> str:
     return value
 
 
-def _refuse_unprintable_inside(value: Any) -> Any:
+def refuse_unprintable_inside(value: Any) -> Any:
     """As `refuse_unprintable`, in every text of a JSON value; also refuses NaN and Infinity."""
     pending = [(value, 0)]
     while pending:
@@ -139,8 +139,8 @@ Content = Annotated[
     _pattern(_NO_CONTENT),
     AfterValidator(refuse_unprintable),
 ]
-JsonObject = Annotated[dict[str, Any], AfterValidator(_refuse_unprintable_inside)]
-Json = Annotated[Any, AfterValidator(_refuse_unprintable_inside)]
+JsonObject = Annotated[dict[str, Any], AfterValidator(refuse_unprintable_inside)]
+Json = Annotated[Any, AfterValidator(refuse_unprintable_inside)]
 
 # "Not given" and the empty text are the same to existing clients in these places.
 OptionalLabel = Annotated[

@@ -128,26 +128,37 @@ def _is_open(schema: Mapping[str, Any]) -> bool:
 
 
 def _is_recursive(schema: Mapping[str, Any]) -> bool:
+    """Whether a definition leads back to itself, or a reference out of the definitions."""
     leads_to = {
         f"#/{keyword}/{name}": _references(inner)
         for keyword in ("$defs", "definitions")
         for name, inner in object_at(schema, keyword).items()
     }
-    if not all(reference in leads_to for reference in _references(schema)):
+    if not _references(schema) <= leads_to.keys():
         return True
-    for start, reached in leads_to.items():
-        found = set(reached)
-        while new := set().union(*(leads_to[each] for each in found)) - found:
-            found |= new
-        if start in found:
-            return True
-    return False
+    # Take away, again and again, what leads nowhere any more: the rest goes round.
+    led_from: dict[str, list[str]] = {name: [] for name in leads_to}
+    for name, targets in leads_to.items():
+        for target in targets:
+            led_from[target].append(name)
+    left = {name: len(targets) for name, targets in leads_to.items()}
+    ended = [name for name, count in left.items() if count == 0]
+    for name in ended:
+        for before in led_from[name]:
+            left[before] -= 1
+            if left[before] == 0:
+                ended.append(before)
+    return len(ended) < len(leads_to)
 
 
 def _references(value: Any) -> set[str]:
-    if isinstance(value, Mapping):
-        own = {value["$ref"]} if isinstance(value.get("$ref"), str) else set()
-        return own.union(*(_references(inner) for inner in value.values()))
-    if isinstance(value, list):
-        return set().union(*(_references(inner) for inner in value))
-    return set()
+    references, pending = set(), [value]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, Mapping):
+            if isinstance(part.get("$ref"), str):
+                references.add(part["$ref"])
+            pending.extend(part.values())
+        elif isinstance(part, list):
+            pending.extend(part)
+    return references

@@ -3,6 +3,7 @@
     ProviderError
     ├── NotAvailableError        there is no provider of this kind
     ├── AddressRefusedError      the address rules forbid the host that was to be called
+    ├── RequestTooLargeError     the request passes a limit of this program's; nothing was sent
     ├── AuthenticationError      the vendor refuses the API key
     ├── BadRequestError          the vendor refuses the request as it stands
     │   └── ContextTooLongError  the prompt does not fit into the model's window
@@ -47,6 +48,11 @@ class NotAvailableError(ProviderError):
 
 class AddressRefusedError(ProviderError):
     code = "address_refused"
+    falls_back = False
+
+
+class RequestTooLargeError(ProviderError):
+    code = "request_too_large"
     falls_back = False
 
 

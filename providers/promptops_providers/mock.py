@@ -44,6 +44,7 @@ from promptops_providers.errors import (
     QuotaExceededError,
     RateLimitedError,
     RefusedError,
+    RequestTooLargeError,
     StreamCutOffError,
     UnreachableError,
 )
@@ -56,7 +57,11 @@ from promptops_providers.protocol import (
     TextDelta,
     ToolCall,
 )
-from promptops_providers.schema_instances import least_instance
+from promptops_providers.schema_instances import (
+    InstanceBudget,
+    InstanceTooLargeError,
+    least_instance,
+)
 
 PREFIX = "[mock completion]"
 DEFAULT_MODEL = "mock-1"
@@ -112,6 +117,13 @@ class MockProvider:
 
 
 def _completion_for(request: CompletionRequest) -> Completion:
+    try:
+        return _made_completion(request)
+    except InstanceTooLargeError as error:
+        raise RequestTooLargeError(MockProvider.name, f"provider mock: {error}") from error
+
+
+def _made_completion(request: CompletionRequest) -> Completion:
     results = _results(request)
     calls = () if results else _calls_for(request)
     text = "" if calls else _text_for(request, results)
@@ -134,8 +146,9 @@ def _calls_for(request: CompletionRequest) -> tuple[ToolCall, ...]:
         if request.model == "mock-tools" or request.model == _TOOL + tool.name
     ]
     earlier = sum(len(message.tool_calls) for message in request.messages)
+    budget = InstanceBudget()
     return tuple(
-        ToolCall(f"call_{number}", tool.name, least_instance(tool.parameters) or {})
+        ToolCall(f"call_{number}", tool.name, least_instance(tool.parameters, budget) or {})
         for number, tool in enumerate(called, earlier + 1)
     )
 

@@ -38,4 +38,10 @@ def test_the_text_is_the_sentence() -> None:
 
 def test_another_provider_is_tried_unless_the_request_is_to_blame() -> None:
     stays = {error.code for error in tree(errors.ProviderError) if not error.falls_back}
-    assert stays == {"bad_request", "refused", "address_refused", "provider_not_available"}
+    assert stays == {
+        "bad_request",
+        "refused",
+        "address_refused",
+        "provider_not_available",
+        "request_too_large",
+    }

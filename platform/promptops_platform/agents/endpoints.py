@@ -23,6 +23,7 @@ from promptops_platform.http.envelope import Data, Page
 from promptops_platform.http.event_stream import ServerEvent, described, event_stream, wants_events
 from promptops_platform.http.paging import DEFAULT_PAGE, Limit, Offset
 from promptops_platform.http.transactions import Read, Write
+from promptops_platform.prompts.json_schemas import judge_schemas
 from promptops_platform.text import OptionalLine, ResourceId
 from promptops_platform.workspaces.service import WorkspaceService
 
@@ -52,6 +53,17 @@ def _conversations(request: Request) -> ConversationService:
     return service
 
 
+async def _judged_create(body: AgentCreate) -> AgentCreate:
+    """Before the route's transaction begins: judging takes a while, and blocks no writer."""
+    await judge_schemas(body.schemas())
+    return body
+
+
+async def _judged_update(body: AgentUpdate) -> AgentUpdate:
+    await judge_schemas(body.schemas())
+    return body
+
+
 Service = Annotated[AgentService, Depends(_service)]
 Workspaces = Annotated[WorkspaceService, Depends(_workspaces)]
 Conversations = Annotated[ConversationService, Depends(_conversations)]
@@ -76,7 +88,7 @@ async def list_agents(
 
 @router.post("")
 async def create_agent(
-    body: AgentCreate,
+    body: Annotated[AgentCreate, Depends(_judged_create)],
     service: Service,
     workspaces: Workspaces,
     transaction: Write,
@@ -106,7 +118,7 @@ async def get_agent(
 @router.put("/{agent_id}")
 async def update_agent(
     agent_id: ResourceId,
-    body: AgentUpdate,
+    body: Annotated[AgentUpdate, Depends(_judged_update)],
     service: Service,
     transaction: Write,
     actor: Actor = permits(Permission.AGENTS_WRITE),
@@ -145,6 +157,8 @@ async def run_agent(
     planner: AgentPlanner = request.app.state.agent_planner
     async with database.read() as transaction:
         plan = await planner.plan(transaction, agent_id, asked, actor=actor)
+    # They may have been saved before there was a limit.
+    await judge_schemas(plan.schemas)
     runs: AgentRuns = request.app.state.agent_runs
     if not asked.stream:
         return await runs.run(plan)

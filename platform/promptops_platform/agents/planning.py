@@ -1,5 +1,6 @@
 """What a run of an agent is made of, settled before it starts."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from promptops_platform.db.agent_tables import AgentRow
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import BadRequest
 from promptops_platform.ids import new_id
-from promptops_platform.prompts.model_settings import output_schema_of, parameters_of
+from promptops_platform.prompts.model_settings import named_output_schema, parameters_of
 from promptops_platform.workspaces.service import WorkspaceService
 
 SOURCE = "agent"
@@ -44,6 +45,8 @@ class AgentPlan:
     model: str
     prompt: UsedPrompt | None
     conversation: Remembered | None
+    # Those of the run, under the names that a sentence calls them by.
+    schemas: Mapping[str, Mapping[str, Any]]
 
 
 class AgentPlanner:
@@ -78,6 +81,7 @@ class AgentPlanner:
             conversation = await self._conversations.remembered(
                 transaction, row, asked.conversation_id
             )
+        output_schema = named_output_schema(row.output_schema, prompt.config)
         return AgentPlan(
             request=RunRequest(
                 run_id=new_id(),
@@ -91,7 +95,7 @@ class AgentPlanner:
                 base_url=asked.base_url,
                 tags=_tags(prompt.used),
                 source=SOURCE,
-                agent=_task(row, prompt, conversation, asked.said),
+                agent=_task(row, prompt, conversation, asked.said, output_schema),
                 stream=asked.stream,
                 connections=connections,
             ),
@@ -102,11 +106,16 @@ class AgentPlanner:
             model=row.model,
             prompt=prompt.used,
             conversation=conversation,
+            schemas=output_schema | _tool_schemas(row),
         )
 
 
 def _task(
-    row: AgentRow, prompt: FoundPrompt, conversation: Remembered | None, said: str | None
+    row: AgentRow,
+    prompt: FoundPrompt,
+    conversation: Remembered | None,
+    said: str | None,
+    output_schema: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
     """The task as the engine reads it (`promptops_flows.agents.read_agent`)."""
     return {
@@ -116,9 +125,16 @@ def _task(
         "parameters": parameters_of(prompt.config) | row.parameters,
         "tools": row.tools,
         "max_steps": row.max_steps,
-        "output_schema": row.output_schema or output_schema_of(prompt.config),
+        "output_schema": next(iter(output_schema.values()), None),
         "history": history_of(conversation),
         "said": said,
+    }
+
+
+def _tool_schemas(row: AgentRow) -> dict[str, Mapping[str, Any]]:
+    return {
+        f"tools.{index}.parameters of agent {row.key}:": tool["parameters"]
+        for index, tool in enumerate(row.tools)
     }
 
 

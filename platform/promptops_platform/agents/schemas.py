@@ -17,7 +17,7 @@ from promptops_flows.agents import MAX_MODEL_CALLS
 from promptops_platform.agents.tools import EXAMPLE_PARAMETERS, HttpTool, Tools
 from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example
-from promptops_platform.prompts.model_settings import Schema
+from promptops_platform.prompts.json_schemas import SentSchema
 from promptops_platform.text import (
     Content,
     Json,
@@ -147,7 +147,7 @@ class AgentUpdate(BaseModel):
     max_steps: Annotated[int, Field(ge=1, le=MAX_MODEL_CALLS)] | None = Field(
         default=None, description=f"Most calls of a model in a run; {DEFAULT_STEPS} by default."
     )
-    output_schema: Schema | None = Field(
+    output_schema: SentSchema | None = Field(
         default=None, description="JSON Schema that the answer must follow."
     )
     window_messages: Annotated[int, Field(ge=1, le=1_000)] | None = Field(
@@ -160,6 +160,14 @@ class AgentUpdate(BaseModel):
         description="How many tokens of them, estimated as a quarter of their characters; "
         f"{DEFAULT_WINDOW_TOKENS} by default.",
     )
+
+    def schemas(self) -> dict[str, dict[str, Any]]:
+        """All that are sent, under the names that a sentence calls them by."""
+        schemas = {
+            f"tools.{index}.parameters:": tool.parameters
+            for index, tool in enumerate(self.tools or ())
+        }
+        return {"output_schema:": self.output_schema, **schemas} if self.output_schema else schemas
 
 
 class AgentCreate(AgentUpdate):

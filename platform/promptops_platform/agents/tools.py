@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -13,8 +14,9 @@ from pydantic import (
 )
 
 from promptops_flows.agents import MAX_TOOL_BYTES, MAX_TOOL_SECONDS
+from promptops_flows.json_schemas import SchemaRefusedError
 from promptops_flows.tool_urls import MAX_URL_CHARACTERS, ToolUrlError, check_url
-from promptops_platform.prompts.model_settings import Schema
+from promptops_platform.prompts.json_schemas import MOST_CHARACTERS, bounded, size_of
 from promptops_platform.text import Line, refuse_unprintable
 
 LONGEST_DESCRIPTION = 4_000
@@ -113,7 +115,7 @@ class HttpTool(BaseModel):
     description: Annotated[
         str, StringConstraints(max_length=LONGEST_DESCRIPTION), AfterValidator(refuse_unprintable)
     ] = ""
-    parameters: Annotated[Schema, AfterValidator(_of_an_object)] = Field(
+    parameters: Annotated[dict[str, Any], AfterValidator(_of_an_object)] = Field(
         description="JSON Schema of the arguments, of type object."
     )
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "GET"
@@ -135,6 +137,25 @@ class HttpTool(BaseModel):
         return self
 
 
+def _bounded(tools: object) -> object:
+    """Before the tools are read: their schemas, each and together."""
+    if not isinstance(tools, list) or len(tools) > MOST_TOOLS:
+        return tools
+    total = 0
+    for index, tool in enumerate(tools):
+        schema = tool.get("parameters") if isinstance(tool, dict) else None
+        try:
+            total += size_of(bounded(schema))
+        except SchemaRefusedError as error:
+            raise ValueError(f"{index}.parameters {error}") from error
+    if total > MOST_CHARACTERS:
+        raise ValueError(
+            f"their parameters have {total:,} characters as JSON together, at most "
+            f"{MOST_CHARACTERS:,} are taken; shorten them, or make two agents"
+        )
+    return tools
+
+
 def _unique(tools: list[HttpTool]) -> list[HttpTool]:
     names = [each.name for each in tools]
     twice = next((name for name in names if names.count(name) > 1), None)
@@ -143,4 +164,9 @@ def _unique(tools: list[HttpTool]) -> list[HttpTool]:
     return tools
 
 
-Tools = Annotated[list[HttpTool], Field(max_length=MOST_TOOLS), AfterValidator(_unique)]
+Tools = Annotated[
+    list[HttpTool],
+    Field(max_length=MOST_TOOLS),
+    AfterValidator(_unique),
+    BeforeValidator(_bounded),
+]

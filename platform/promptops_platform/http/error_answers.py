@@ -1,6 +1,7 @@
 """Turns errors into the contract's answers: a status and a body with the string `error`."""
 
 from collections.abc import Sequence
+from reprlib import Repr
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -11,6 +12,10 @@ from starlette.exceptions import HTTPException
 from promptops_platform.errors import BadRequest, PlatformError
 
 LONGEST_QUOTE = 80
+# What a large or deep value costs to quote is bounded as well.
+_QUOTES = Repr()
+_QUOTES.maxlevel, _QUOTES.maxdict, _QUOTES.maxlist = 4, 20, 20
+_QUOTES.maxstring = _QUOTES.maxlong = _QUOTES.maxother = 3 * LONGEST_QUOTE
 # Values of these fields are never repeated in an answer.
 SECRET_FIELDS = frozenset(
     {"password", "current_password", "new_password", "token", "api_key", "headers"}
@@ -81,7 +86,7 @@ def _sentence(error: dict[str, Any]) -> str:
 
 def quoted(value: object) -> str:
     """`value` for a sentence, shortened."""
-    text = ascii(value)
+    text = _QUOTES.repr(value).encode("ascii", "backslashreplace").decode()
     return text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}…"
 
 

@@ -16,7 +16,12 @@ from promptops_platform.playground.schemas import PlaygroundAnswer
 from promptops_platform.runs.call_log import CallLog
 from promptops_platform.runs.model_answer import ModelAnswer, TokenUsage
 from promptops_platform.runs.service import ModelCall, NewRun
-from promptops_providers.errors import AddressRefusedError, NotAvailableError, ProviderError
+from promptops_providers.errors import (
+    AddressRefusedError,
+    NotAvailableError,
+    ProviderError,
+    RequestTooLargeError,
+)
 from promptops_providers.gateway import ModelGateway
 from promptops_providers.protocol import Completion, StreamEnd, StreamEvent
 from promptops_providers.redaction import Redactor
@@ -132,7 +137,7 @@ class _Run:
         """What the caller is told; vendors repeat what they were sent, a wrong key for instance."""
         sentence = self._redact(error.sentence)
         fields = {"rendered": self._question.rendered}
-        if isinstance(error, AddressRefusedError | NotAvailableError):
+        if isinstance(error, AddressRefusedError | NotAvailableError | RequestTooLargeError):
             return BadRequest(sentence, fields=fields)
         return ProviderFailed(
             sentence,

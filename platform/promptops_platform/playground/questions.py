@@ -10,7 +10,8 @@ from promptops_flows.templates import TemplateValueError
 from promptops_platform.errors import BadRequest
 from promptops_platform.playground.schemas import PlaygroundRun
 from promptops_platform.prompts.body import BETWEEN_MESSAGES, CHAT, TEXT, Body, joined
-from promptops_platform.prompts.model_settings import output_schema_of, parameters_of
+from promptops_platform.prompts.json_schemas import judge_schemas
+from promptops_platform.prompts.model_settings import named_output_schema, parameters_of
 from promptops_providers.gateway import Target
 from promptops_providers.protocol import CompletionRequest, Message
 
@@ -79,14 +80,17 @@ async def rendered(body: Body, variables: Mapping[str, Any]) -> list[Message]:
     return messages
 
 
-def completion_request(
+async def completion_request(
     asked: PlaygroundRun, body: Body, messages: Sequence[Message]
 ) -> CompletionRequest:
-    """The prompt's own parameters and schema, under those that were sent."""
+    """The prompt's own parameters and schema, under those that were sent; raises BadRequest for a
+    schema that can't be used."""
+    schemas = named_output_schema(asked.output_schema, body.config)
+    await judge_schemas(schemas)
     return CompletionRequest(
         messages=tuple(messages),
         parameters=parameters_of(body.config) | (asked.parameters or {}),
-        output_schema=asked.output_schema or output_schema_of(body.config),
+        output_schema=next(iter(schemas.values()), None),
     )
 
 

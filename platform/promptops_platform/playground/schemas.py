@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from promptops_platform.http.examples import example
-from promptops_platform.prompts.model_settings import Schema
+from promptops_platform.prompts.json_schemas import SentSchema
 from promptops_platform.prompts.schemas import MOST_MESSAGES, Message
 from promptops_platform.runs.model_answer import ModelAnswer, TokenUsage
 from promptops_platform.text import Content, Json, JsonObject, OptionalLine
@@ -57,7 +57,7 @@ class PlaygroundRun(BaseModel):
         JsonObject | None, Field(description="`temperature`, `max_tokens`, `top_p`, ...")
     ] = None
     output_schema: Annotated[
-        Schema | None, Field(description="JSON Schema that the answer shall follow.")
+        SentSchema | None, Field(description="JSON Schema that the answer shall follow.")
     ] = None
     fallbacks: Annotated[list[ModelChoice], Field(max_length=MOST_FALLBACKS)] | None = None
     workspace: Annotated[

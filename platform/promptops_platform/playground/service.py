@@ -78,7 +78,7 @@ class PlaygroundService:
         targets = self._connections.targets(
             workspace_id, wanted, api_key=asked.api_key, base_url=asked.base_url, actor=actor
         )
-        request = completion_request(asked, body, await rendered(body, variables))
+        request = await completion_request(asked, body, await rendered(body, variables))
         return Question(
             workspace_id=workspace_id,
             ref_key=stored.row.key if stored else "",

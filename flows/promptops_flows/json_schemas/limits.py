@@ -1,0 +1,82 @@
+"""How large a schema may be, and the measuring that stops at the limit."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+MAX_SCHEMA_CHARACTERS = 65_536
+# Objects, lists, texts, numbers: every value in the schema's JSON.
+MAX_SCHEMA_NODES = 10_000
+MAX_SCHEMA_DEPTH = 100
+# With every `$ref` replaced by what it refers to.
+MAX_EXPANDED_NODES = 100_000
+# References and combinations that apply to the same value, one inside another.
+MAX_IN_PLACE_DEPTH = 50
+# What a value must have at least; more than any answer or call of a model holds.
+MAX_LEAST_COUNT = 10_000
+MAX_LEAST_CHARACTERS = 100_000
+# Beyond them a number is no IEEE 754 double.
+MAX_NUMBER = 10**308
+MAX_PATTERN_CHARACTERS = 1_000
+# Instructions of the compiled patterns, together.
+MAX_PATTERN_SIZE = 50_000
+
+
+class SchemaRefusedError(ValueError):
+    """A schema that can't be used; the text says why and what to do."""
+
+
+def measure_schema(schema: object, *, nodes: int = MAX_SCHEMA_NODES) -> int:
+    """How many values the schema has; raises `SchemaRefusedError` as soon as a limit is passed.
+
+    `nodes` is what is left of a limit that several schemas share.
+    """
+    pending, count, characters = [(schema, 0)], 0, 0
+    while pending:
+        value, depth = pending.pop()
+        count += 1
+        if count > nodes:
+            raise _too_many_nodes(nodes)
+        if depth > MAX_SCHEMA_DEPTH:
+            raise SchemaRefusedError(
+                f"is nested more than {MAX_SCHEMA_DEPTH} deep; define inner schemas under $defs "
+                "and refer to them"
+            )
+        if isinstance(value, dict):
+            pending.extend((inner, depth + 1) for inner in value.values())
+            characters += sum(map(len, value))
+        elif isinstance(value, list):
+            pending.extend((inner, depth + 1) for inner in value)
+        elif isinstance(value, str):
+            characters += len(value)
+        else:
+            _check_number(value)
+        _check_characters(characters)
+    _check_characters(len(json.dumps(schema, ensure_ascii=False)))
+    return count
+
+
+def _too_many_nodes(left: int) -> SchemaRefusedError:
+    if left < MAX_SCHEMA_NODES:
+        return SchemaRefusedError(
+            f"has more than {left:,} values, which is what the schemas before it left of the limit "
+            "for all together; shorten them"
+        )
+    return SchemaRefusedError(f"has more than {left:,} values, which is the limit; shorten it")
+
+
+def _check_characters(length: int) -> None:
+    if length > MAX_SCHEMA_CHARACTERS:
+        raise SchemaRefusedError(
+            f"has {length:,} characters as JSON, at most {MAX_SCHEMA_CHARACTERS:,} are taken; "
+            "shorten it"
+        )
+
+
+def _check_number(value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return
+    if not math.isfinite(value) if isinstance(value, float) else abs(value) > MAX_NUMBER:
+        raise SchemaRefusedError("holds a number beyond ±1e308; use a smaller one")
