@@ -42,7 +42,7 @@ bench: .venv/.bench ## Benchmarks, each with its ratio to a baseline of the same
 chaos: .venv/.development ## Long trials of faults
 	cd sdk/node && npm ci --no-audit --no-fund --silent && npm run --silent build
 	mvn --batch-mode --no-transfer-progress --quiet --file sdk/java/pom.xml test-compile
-	PROMPTOPS_TEST_ALL_SDKS=1 $(BIN)/pytest -q --long tests/chaos
+	PROMPTOPS_TEST_ALL_SDKS=1 $(BIN)/pytest -q --long tests/chaos tests/attacks
 
 # A report, which fails nothing: what it needs to ask may be out of reach.
 audit: .venv/.audit ## Report locked versions that were withdrawn or have a known fault
