@@ -1,11 +1,14 @@
-"""Listen addresses: parsing `host:port` and opening the sockets."""
+"""Listen addresses: parsing `host:port` and opening the sockets; and whose an address is."""
 
+import ipaddress
 import socket
 from dataclasses import dataclass
 from typing import Self
 
 LOOPBACK_HOSTS = ("127.0.0.1", "::1")
 ALL_HOSTS = ("0.0.0.0", "::")  # noqa: S104  what an address without a host asks for
+# A provider gives each customer at least such a network, whose addresses cost nothing.
+IPV6_NETWORK = 64
 
 
 @dataclass(frozen=True)
@@ -70,3 +73,16 @@ def _bind(host: str, port: int) -> socket.socket:
         bound.close()
         raise
     return bound
+
+
+def network(address: str) -> str:
+    """An IPv4 address as it is, of an IPv6 address the customer's network."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address[:64]
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((parsed, IPV6_NETWORK), strict=False))

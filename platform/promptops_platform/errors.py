@@ -6,8 +6,10 @@ PlatformError
 ├── Forbidden           403  the role is too low
 ├── NotFound            404
 ├── Conflict            409  the change collides with what is stored
+├── RequestTimeout      408  the request did not come in time
 ├── BodyTooLarge        413
 ├── TooManyRequests     429
+├── HeadTooLarge        431
 ├── StepFailed          502  a workflow's step failed
 ├── ProviderFailed      502  a model provider did not answer as asked
 └── Unavailable         503  a part that the request needs can't answer now
@@ -80,6 +82,11 @@ class Conflict(PlatformError):
     code = "conflict"
 
 
+class RequestTimeout(PlatformError):
+    status = 408
+    code = "request_timeout"
+
+
 class BodyTooLarge(PlatformError):
     status = 413
     code = "body_too_large"
@@ -91,6 +98,11 @@ class TooManyRequests(PlatformError):
 
     def __init__(self, sentence: str, *, retry_after: int) -> None:
         super().__init__(sentence, headers={"retry-after": str(retry_after)})
+
+
+class HeadTooLarge(PlatformError):
+    status = 431
+    code = "head_too_large"
 
 
 class StepFailed(PlatformError):

@@ -5,13 +5,16 @@ import math
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from socket import socket
-from typing import Literal
+from typing import Literal, cast
 
+import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
 from promptops_flows.children import ChildSpec, engine_spec, prefect_server_spec
+from promptops_platform import open_files
 from promptops_platform.addresses import ListenAddress, open_sockets
 from promptops_platform.app import asgi
 from promptops_platform.banner import PrefectAccess, start_text
@@ -19,11 +22,15 @@ from promptops_platform.clock import SystemClock
 from promptops_platform.composition import Platform
 from promptops_platform.data_folder import instance_id
 from promptops_platform.errors import StartRefused
+from promptops_platform.http.connection import HttpConnection
+from promptops_platform.http.connection_limits import ConnectionLimits
 from promptops_platform.realtime.connection import WatchConnection
 from promptops_platform.settings import Settings
 from promptops_platform.supervision.credentials import stored_credentials
 from promptops_platform.supervision.ports import reserve_port
 from promptops_platform.supervision.supervisor import Supervisor
+
+log = structlog.get_logger(__name__)
 
 LONGEST_WEBSOCKET_MESSAGE = 64 * 1024
 BACKLOG = 2048
@@ -64,6 +71,7 @@ async def serve_platform(settings: Settings, *, children: bool) -> None:
 
     Raises SchemaRefused, or StartRefused when an address can't be bound.
     """
+    log.info("open_files", limit=open_files.raise_limit())
     supervisor = Supervisor(settings.data / "logs")
     platform = Platform(settings, SystemClock())
     try:
@@ -169,10 +177,11 @@ def uvicorn_config(
     application: ASGIApp, settings: Settings, *, lifespan: Literal["on", "off"]
 ) -> uvicorn.Config:
     """How uvicorn serves the platform; with `lifespan` on it starts and stops it, too."""
+    limits = ConnectionLimits(settings, open_files=open_files.limit())
     return uvicorn.Config(
         application,
         loop="none",
-        http="httptools",
+        http=cast("type[asyncio.Protocol]", partial(HttpConnection, limits)),
         ws=WatchConnection,
         # The hub sends them: a timer for each connection would cost more than the watching.
         ws_ping_interval=None,

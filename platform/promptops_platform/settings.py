@@ -158,6 +158,30 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(
         default=4 * 1024 * 1024, ge=1024, description="Longest accepted request body, in bytes."
     )
+    head_seconds: float = Field(
+        default=15.0,
+        gt=0,
+        le=3600,
+        description="Longest time that a request's line and headers take to arrive.",
+    )
+    body_seconds: float = Field(
+        default=60.0,
+        gt=0,
+        le=86_400,
+        description="Longest time that a request's body takes to arrive, and that a client leaves "
+        "an answer unread.",
+    )
+    anonymous_connections: int = Field(
+        default=1000,
+        ge=1,
+        description="Connections without a valid token at once; beyond that, those are cut that "
+        "have been idle longest. At most a quarter of the open files that the system allows.",
+    )
+    anonymous_connections_per_address: int = Field(
+        default=100,
+        ge=1,
+        description="The same, of one address (IPv6: of one /64 network).",
+    )
     session_hours: float = Field(
         default=168.0, gt=0, le=87_600, description="Lifetime of a login session, in hours."
     )

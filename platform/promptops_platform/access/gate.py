@@ -7,6 +7,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from promptops_platform.access.authentication import Authenticator, bearer_token
 from promptops_platform.errors import PlatformError
+from promptops_platform.http.connection import admit
 from promptops_platform.http.error_answers import answer
 
 METHODS = "GET, HEAD, POST, PUT, DELETE, OPTIONS"
@@ -35,6 +36,7 @@ class Gate:
                 except PlatformError as error:
                     await answer(error)(scope, receive, send)
                     return
+                admit(scope)
                 scope["actor"] = replace(
                     actor, address=client_address(scope), request_id=scope["request_id"]
                 )

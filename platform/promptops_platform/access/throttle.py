@@ -1,10 +1,10 @@
 """Bounds how often passwords may be tried."""
 
 import hashlib
-import ipaddress
 
 from promptops_platform.access import repository
 from promptops_platform.access.try_counts import WINDOW, Limit, LimitReached, TryCounts
+from promptops_platform.addresses import network
 from promptops_platform.clock import Clock
 from promptops_platform.db.unit_of_work import Database, Transaction
 from promptops_platform.errors import TooManyRequests
@@ -12,8 +12,6 @@ from promptops_platform.errors import TooManyRequests
 TRIES_PER_ACCOUNT = 10
 # More people may sit behind one address.
 TRIES_PER_ADDRESS = 50
-# A provider gives each customer at least such a network, whose addresses cost nothing.
-IPV6_NETWORK = 64
 
 
 class LoginThrottle:
@@ -69,16 +67,3 @@ def _limits(username: str, address: str) -> list[Limit]:
     if address:
         limits.append(Limit(f"address:{network(address)}", TRIES_PER_ADDRESS))
     return limits
-
-
-def network(address: str) -> str:
-    """An IPv4 address as it is, of an IPv6 address the customer's network."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address[:64]
-    if isinstance(parsed, ipaddress.IPv4Address):
-        return str(parsed)
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return str(ipaddress.ip_network((parsed, IPV6_NETWORK), strict=False))

@@ -3,13 +3,14 @@
 import asyncio
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import structlog
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from promptops_platform.errors import PlatformError, Unavailable
+from promptops_platform.http.connection import NOSNIFF
 from promptops_platform.http.error_answers import answer, fault_body
 from promptops_platform.ids import new_id
 
@@ -17,6 +18,9 @@ log = structlog.get_logger(__name__)
 
 # What a caller may bring as its own id; anything else could forge log lines.
 GIVEN_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+
+API = "/api/"
+CACHE_CONTROL = b"cache-control"
 
 # Told of each answer: the request, its status (None where nobody waited for one), and the seconds
 # that it took.
@@ -36,7 +40,9 @@ class RequestContext:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self.app(scope, receive, send)
+            await self.app(
+                scope, receive, _hardened(send) if scope["type"] == "websocket" else send
+            )
             return
         exchange = _Exchange(scope, receive, send)
         scope["request_id"] = exchange.request_id
@@ -82,7 +88,11 @@ class _Exchange:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message.setdefault("headers", []).append((b"x-request-id", self.request_id.encode()))
+            headers = message.setdefault("headers", [])
+            headers += ((b"x-request-id", self.request_id.encode()), NOSNIFF)
+            if self.scope["path"].startswith(API) and not _has(headers, CACHE_CONTROL):
+                # Answers of the API hold secrets, and what not everybody may see.
+                headers.append((CACHE_CONTROL, b"no-store"))
         await self._send(message)
 
     async def answer(self, error: PlatformError) -> None:
@@ -102,6 +112,21 @@ class _Exchange:
             status=self.status,
             ms=round(self.seconds * 1000, 1),
         )
+
+
+def _has(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bool:
+    return any(other == name for other, _ in headers)
+
+
+def _hardened(send: Send) -> Send:
+    """For the answer to a WebSocket that is refused."""
+
+    async def send_hardened(message: Message) -> None:
+        if message["type"] == "websocket.http.response.start":
+            message.setdefault("headers", []).extend((NOSNIFF, (CACHE_CONTROL, b"no-store")))
+        await send(message)
+
+    return send_hardened
 
 
 def _given_id(scope: Scope) -> str | None:

@@ -13,9 +13,8 @@ router = APIRouter(tags=["openapi"], dependencies=[PUBLIC], include_in_schema=Fa
 PAGE_HEADERS = {
     "content-security-policy": CONTENT_SECURITY_POLICY,
     "referrer-policy": "no-referrer",
-    "x-content-type-options": "nosniff",
 }
-ASSET_HEADERS = {"cache-control": "public, max-age=3600", "x-content-type-options": "nosniff"}
+ASSET_HEADERS = {"cache-control": "public, max-age=3600"}
 
 
 # Not a coroutine: the first call makes the document, which takes long enough to be felt.

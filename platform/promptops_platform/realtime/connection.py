@@ -1,23 +1,27 @@
 """The WebSocket of a watcher, below ASGI: one frame, encoded once, is written to all of them."""
 
 import asyncio
-import socket
-from asyncio.transports import BaseTransport
+import json
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, cast
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.datastructures import Headers
+from websockets.exceptions import SecurityError
 from websockets.frames import Frame
-from websockets.http11 import Request
+from websockets.http11 import Request, Response
 from websockets.protocol import State
+from websockets.server import ServerProtocol
 
-EXTENSION = "promptops.connection"
+from promptops_platform.errors import BadRequest, HeadTooLarge, PlatformError
+from promptops_platform.http.connection import EXTENSION, has_unread
+from promptops_platform.http.connection_limits import Place, Wait
+
 # How long a client gets to read what waits, the close among it, and to answer that.
 CLOSE_SECONDS = 10.0
 # The same where nobody waits for it: at a stop, and for who is not listened to any more.
 GOODBYE_SECONDS = 1.0
-# Who has acknowledged nothing for so long is gone; something is sent every few seconds.
-GONE_SECONDS = 30.0
 
 # What a client may say, which is little: reports of what it holds at the most.
 PERIOD_SECONDS = 10.0
@@ -28,6 +32,27 @@ SLICE_BYTES = 4 * 1024
 STOPPING, TOO_MUCH = 1012, 1008
 
 
+class _Handshake(ServerProtocol):
+    """Refuses in the form of all other errors."""
+
+    def reject(self, status: HTTPStatus | int, text: str) -> Response:
+        return refusal(BadRequest(text.strip()), HTTPStatus(status))
+
+
+def refusal(error: PlatformError, status: HTTPStatus) -> Response:
+    """The answer to a handshake that fails."""
+    body = json.dumps(error.body(), separators=(",", ":")).encode()
+    headers = Headers(
+        {
+            "Connection": "close",
+            "Content-Length": str(len(body)),
+            "Content-Type": "application/json",
+            "X-Content-Type-Options": "nosniff",
+        }
+    )
+    return Response(status, status.phrase, headers, body)
+
+
 class WatchConnection(WebSocketsSansIOProtocol):
     """uvicorn's WebSocket; an endpoint finds it among the extensions of its scope.
 
@@ -35,19 +60,50 @@ class WatchConnection(WebSocketsSansIOProtocol):
     message for each of them.
     """
 
+    # There are many of them: their dictionaries stay at the size that uvicorn's own names need.
+    __slots__ = ("_bytes_heard", "_frames_heard", "_period_began", "_place", "when_writable")
+
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
+        self.conn = _Handshake(max_size=self.config.ws_max_size, logger=self.conn.logger)
         self.when_writable: Callable[[], None] | None = None
+        # Held until the caller is known.
+        self._place: Place | None = None
         # What came in the present period, and since when that lasts.
         self._frames_heard = self._bytes_heard = 0
         self._period_began = 0.0
 
-    def connection_made(self, transport: BaseTransport) -> None:
-        super().connection_made(transport)
-        connection = transport.get_extra_info("socket")
-        if connection is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
-            milliseconds = int(GONE_SECONDS * 1000)
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+    def inherit(self, place: Place | None) -> None:
+        """Take over the place of the HTTP connection that this was."""
+        self._place = place
+        if place is not None:
+            place.connection = self
+
+    def admit(self) -> None:
+        """The caller is known."""
+        if self._place is not None:
+            self._place.leave()
+            self._place = None
+
+    @property
+    def waits_for_client(self) -> bool:
+        """As a connection with a place: only where it was refused, and the client does not go."""
+        return self.transport.is_closing()
+
+    @property
+    def has_unread(self) -> bool:
+        return not self.transport.is_closing() and has_unread(self.transport)
+
+    def time_out(self, _wait: Wait) -> None:
+        self.cut()
+
+    def cut(self) -> None:
+        """Make room for others."""
+        self.transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.admit()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         for start in range(0, len(data), SLICE_BYTES):
@@ -55,6 +111,9 @@ class WatchConnection(WebSocketsSansIOProtocol):
             if self._is_too_much(bytes_heard=len(piece)):
                 return
             super().data_received(piece)
+        failure = self.conn.handshake_exc
+        if failure is not None and not self.handshake_initiated:
+            self._refuse_handshake(failure)
 
     def handle_events(self) -> None:
         if not self._is_too_much(frames_heard=len(self.conn.events)):
@@ -134,6 +193,21 @@ class WatchConnection(WebSocketsSansIOProtocol):
             self.read_paused = False
             self.transport.resume_reading()
         self.close_timer = self.loop.call_later(seconds, self.transport.abort)
+
+    def _refuse_handshake(self, failure: Exception) -> None:
+        """Its head was fine as HTTP, but not as a handshake; uvicorn would leave it waiting."""
+        error: PlatformError
+        if isinstance(failure.__cause__, SecurityError):
+            error = HeadTooLarge(
+                "a line of the handshake is too long, or it has too many; send less"
+            )
+        else:
+            error = BadRequest(
+                "the handshake is not valid; send GET with HTTP/1.1 and without a body"
+            )
+        self.transport.write(refusal(error, HTTPStatus(error.status)).serialize())
+        self.handshake_complete = self.close_sent = True
+        self.transport.close()
 
     def _is_too_much(self, *, frames_heard: int = 0, bytes_heard: int = 0) -> bool:
         """Whether the client says more than it may: then it is told so, and not listened to."""

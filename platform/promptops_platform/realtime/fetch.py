@@ -7,6 +7,7 @@ from promptops_platform.access.authentication import Authenticator, bearer_token
 from promptops_platform.access.grants import require_environment, require_fetch
 from promptops_platform.changes.feed import Feed
 from promptops_platform.errors import NotFound, PlatformError
+from promptops_platform.http.connection import admit
 from promptops_platform.http.error_answers import answer, quoted
 from promptops_platform.realtime.assignment import Answer
 from promptops_platform.realtime.query import Query, asked
@@ -41,6 +42,7 @@ class FetchEndpoint:
         headers: Headers = ()
         try:
             actor = await self._authenticator.authenticate(bearer_token(authorization))
+            admit(scope)
             query = asked(scope["query_string"])
             if query.min_revision:
                 await reach(self._feed, query.min_revision, query.epoch)

@@ -15,8 +15,9 @@ from promptops_platform.access.authentication import Authenticator, bearer_token
 from promptops_platform.access.grants import require_environment, require_fetch
 from promptops_platform.clock import Clock
 from promptops_platform.errors import DatabaseUnavailable, PlatformError
+from promptops_platform.http.connection import EXTENSION
 from promptops_platform.ids import new_id
-from promptops_platform.realtime.connection import EXTENSION, WatchConnection
+from promptops_platform.realtime.connection import WatchConnection
 from promptops_platform.realtime.hub import Hub
 from promptops_platform.realtime.missed import Resumption
 from promptops_platform.realtime.query import revision_of
@@ -58,6 +59,8 @@ class WatchEndpoint:
         try:
             actor = await self._authenticator.authenticate(token)
             require_fetch(actor)
+            connection: WatchConnection = scope["extensions"][EXTENSION]
+            connection.admit()
             client = self._client(websocket)
             if client.namespace:
                 require_environment(actor, client.namespace)
@@ -68,7 +71,6 @@ class WatchEndpoint:
             )
             return
         view = View(actor, _name(query.get("workspace")) or None, client.namespace)
-        connection: WatchConnection = scope["extensions"][EXTENSION]
         watch: Watch | Follower
         if since is None:
             watch = Watch(client, view, connection)
