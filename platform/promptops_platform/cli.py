@@ -4,6 +4,7 @@ import asyncio
 import os
 from importlib.metadata import version as installed_version
 from pathlib import Path
+from typing import Annotated
 
 import typer
 import uvloop
@@ -13,8 +14,11 @@ from promptops_platform.app import openapi as openapi_document
 from promptops_platform.commands import accounts, feed, secrets
 from promptops_platform.commands.doctor import doctor
 from promptops_platform.commands.frame import guarded, read_settings, refuse
-from promptops_platform.data_folder import DataFolderLock, instance_id
-from promptops_platform.db.schema import migrate
+from promptops_platform.composition import migrate_known
+from promptops_platform.data_folder import DataFolderLock, instance_id, read_instance
+from promptops_platform.data_folder.files import check_engine_files
+from promptops_platform.data_folder.permissions import keep_others_out
+from promptops_platform.db.location import SqliteFile
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.openapi.schema import as_text
 from promptops_platform.server import serve_platform
@@ -26,6 +30,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+NewDatabase = Annotated[
+    bool,
+    typer.Option("--new", help="Take a new database where the one of this data folder is gone."),
+]
 
 app.add_typer(accounts.keys, name="key")
 app.command("set-password")(accounts.set_password)
@@ -42,15 +51,15 @@ def main() -> None:
 
 
 @app.command()
-def up() -> None:
+def up(new: NewDatabase = False) -> None:
     """Run everything: the platform, its run engine and, unless PREFECT_API_URL is set, Prefect."""
-    _serve(children=True)
+    _serve(children=True, new_database=new)
 
 
 @app.command()
-def serve() -> None:
+def serve(new: NewDatabase = False) -> None:
     """Run the platform alone; runs need a `promptops worker` on the same data folder."""
-    _serve(children=False)
+    _serve(children=False, new_database=new)
 
 
 @app.command()
@@ -82,25 +91,31 @@ def version() -> None:
     typer.echo(f"promptops {installed_version('promptops')}")
 
 
-def _serve(*, children: bool) -> None:
+def _serve(*, children: bool, new_database: bool) -> None:
     settings = read_settings()
 
     def run() -> None:
         with DataFolderLock(settings.data):
-            uvloop.run(serve_platform(settings, children=children))
+            registry = settings.registry
+            keep_others_out(
+                settings.data, registry.path if isinstance(registry, SqliteFile) else None
+            )
+            uvloop.run(serve_platform(settings, children=children, new_database=new_database))
 
     guarded(run)
 
 
 async def _migrate(settings: Settings) -> None:
+    instance = read_instance(settings.data)
     database = Database(settings.registry)
     try:
-        await migrate(database.engines)
+        await migrate_known(database, settings, instance.database if instance else None)
     finally:
         await database.close()
 
 
 def _become_engine(settings: Settings) -> None:
+    check_engine_files(settings.data)
     auth = settings.prefect_api_auth_string
     spec = engine_spec(
         socket=settings.engine_socket,

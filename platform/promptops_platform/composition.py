@@ -3,10 +3,13 @@
 import structlog
 
 from promptops_platform.clock import Clock
-from promptops_platform.db.location import SqliteFile
-from promptops_platform.db.schema import hold_lock, migrate
-from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.data_folder import open_instance, remember_database
+from promptops_platform.data_folder.instance import INSTANCE_FILE
+from promptops_platform.db.identity import ensure_identity
+from promptops_platform.db.schema import DatabaseMissing, hold_lock, migrate
+from promptops_platform.db.unit_of_work import Database, Transaction
 from promptops_platform.errors import StartRefused
+from promptops_platform.ids import new_id
 from promptops_platform.rooms import Rooms
 from promptops_platform.settings import Settings
 
@@ -20,22 +23,27 @@ class Platform(Rooms):
         super().__init__(settings, clock)
         self._prepared = self._started = False
 
-    async def prepare(self) -> None:
+    async def prepare(self, *, new_database: bool = False) -> None:
         """Bring the database to this release: schema, first rows, runs that a crash left open.
 
         Raises SchemaRefused for a database that is not ours, and StartRefused for secrets that
-        are missing or wrong. Harmless when repeated.
+        are missing or wrong, and where the database that this data folder had is gone; with
+        `new_database` another one takes its place. Harmless when repeated.
         """
         if self._prepared:
             return
-        await migrate(self.database.engines)
+        remembered = None if new_database else open_instance(self.settings.data).database
+        await migrate_known(self.database, self.settings, remembered)
         async with self.database.write() as transaction:
             await hold_lock(self.database.engines, transaction.session)
+            identity = await ensure_identity(transaction.session, remembered or new_id())
+            self._refuse_another_database(identity, remembered)
             await self.changes.seed(transaction)
             await self.vault.check(transaction)
             await self._seed_accounts(transaction)
             await self.workspaces.seed(transaction)
             interrupted = await self.runs.close_orphans(transaction)
+        remember_database(self.settings.data, identity)
         self._prepared = True
         if interrupted:
             log.warning("runs_interrupted", runs=interrupted)
@@ -49,15 +57,25 @@ class Platform(Rooms):
             f"no PromptOps has run on {registry} yet; start one first, or name the data folder or "
             "database of yours (PROMPTOPS_DATA, PROMPTOPS_DATABASE_URL)"
         )
-        if isinstance(registry, SqliteFile) and not registry.path.exists():
-            raise never_run
-        await migrate(self.database.engines)
+        try:
+            await migrate(self.database.engines, must_exist=True)
+        except DatabaseMissing:
+            raise never_run from None
         async with self.database.write() as transaction:
             await hold_lock(self.database.engines, transaction.session)
             await self.changes.seed(transaction)
         await self.grants.load()
         if not self.grants.ranks:
             raise never_run
+
+    def _refuse_another_database(self, identity: str, remembered: str | None) -> None:
+        if remembered is not None and identity != remembered:
+            raise StartRefused(
+                f"{self.settings.registry} is not the database that the data folder "
+                f"{self.settings.data} belongs to; correct PROMPTOPS_DATA, PROMPTOPS_DB or "
+                f"PROMPTOPS_DATABASE_URL, or put the right {INSTANCE_FILE} file back. To use this "
+                "database with this folder from now on: promptops up --new"
+            )
 
     async def _seed_accounts(self, transaction: Transaction) -> None:
         """Raises StartRefused for default secrets in production."""
@@ -103,3 +121,16 @@ class Platform(Rooms):
         await self.gateway.aclose()
         await self.database.close()
         await self.tracing.close()
+
+
+async def migrate_known(database: Database, settings: Settings, remembered: str | None) -> None:
+    """Migrate, but make no new database where the data folder remembers that it had one; raises
+    StartRefused then."""
+    try:
+        await migrate(database.engines, must_exist=remembered is not None)
+    except DatabaseMissing as error:
+        raise StartRefused(
+            f"{error}, and the data folder {settings.data} had a database; put it back from a "
+            "backup, or correct PROMPTOPS_DB or PROMPTOPS_DATABASE_URL. To start with a new one: "
+            "promptops up --new"
+        ) from error

@@ -58,7 +58,7 @@ from promptops_platform.runs.redaction import TextPolicy
 from promptops_platform.runs.retention import RunRetention
 from promptops_platform.runs.service import RunLog
 from promptops_platform.runs.statistics import RunStatistics
-from promptops_platform.sealing import Sealer, parsed_keys, stored_key
+from promptops_platform.sealing import SecretKeys
 from promptops_platform.settings import Settings
 from promptops_platform.workflows.holding import WorkflowHolding
 from promptops_platform.workflows.service import WorkflowService
@@ -208,8 +208,7 @@ class Rooms:
     def _compose_providers(self, clock: Clock) -> None:
         settings = self.settings
         given = settings.secret_key
-        keys = parsed_keys(given.get_secret_value()) if given else stored_key(settings.data)
-        self.vault = Vault(Sealer(keys))
+        self.vault = Vault(SecretKeys(settings.data, given.get_secret_value() if given else None))
         policy = settings.address_policy
         observer = (
             Observers(self.calls, TracedCalls(self.tracing)) if self.tracing.is_on else self.calls

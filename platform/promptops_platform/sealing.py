@@ -8,15 +8,19 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from promptops_platform.private_file import create_private
+from promptops_platform.private_file import FileNotUsable, create_private, read_private
 
 KEY_FILE = "secret.key"
 KEY_BYTES = 32
 REMEDY = "make one with: openssl rand -base64 32"
+KEY_REMEDY = (
+    "Put the file back from a backup; without it, the stored API keys of model providers can't be "
+    "read. Where none are stored, remove the file, and the next start makes a new one."
+)
 
 
 class SecretKeyUnreadable(ValueError):
-    """The file of the generated key holds none; the text names it."""
+    """The file of the generated key can't be used; the text names it."""
 
 
 class Unsealable(Exception):
@@ -58,20 +62,50 @@ def parsed_keys(text: str) -> list[bytes]:
     return keys
 
 
-def stored_key(data: Path) -> list[bytes]:
-    """The key of this data folder, generated at the first call; raises SecretKeyUnreadable when
-    somebody emptied or mangled its file."""
-    path = data / KEY_FILE
-    if not path.exists():
-        create_private(path, Fernet.generate_key().decode() + "\n")
-    path.chmod(0o600)
-    try:
-        return parsed_keys(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise SecretKeyUnreadable(
-            f"{path}: {error}. Put the file back from a backup; without it, stored API keys of "
-            "model providers can't be read."
-        ) from error
+class SecretKeys:
+    """The secret keys of a platform: those that it was given, else the one of its data folder.
+
+    That one is made when it is first needed, so that whoever finds it missing beside secrets that
+    it had encrypted can say so, and no new one takes its place.
+    """
+
+    def __init__(self, data: Path, given: str | None = None) -> None:
+        """Raises ValueError for given keys that are none, and SecretKeyUnreadable for a file that
+        holds none."""
+        self._path = data / KEY_FILE
+        self._keys = parsed_keys(given) if given else self._read()
+        self._sealer: Sealer | None = None
+
+    @property
+    def missing(self) -> Path | None:
+        """The file that should hold the key, where there is none yet."""
+        return self._path if self._keys is None else None
+
+    @property
+    def sealer(self) -> Sealer:
+        """Encrypts with the first key; raises SecretKeyUnreadable where none can be made."""
+        if self._sealer is None:
+            self._sealer = Sealer(self._keys or self._make())
+        return self._sealer
+
+    def _make(self) -> list[bytes]:
+        try:
+            create_private(self._path, Fernet.generate_key().decode() + "\n")
+        except FileNotUsable as error:
+            raise SecretKeyUnreadable(str(error)) from error
+        # Perhaps another process was faster: its key stands.
+        self._keys = self._read()
+        assert self._keys is not None
+        return self._keys
+
+    def _read(self) -> list[bytes] | None:
+        try:
+            text = read_private(self._path)
+            return None if text is None else parsed_keys(text)
+        except FileNotUsable as error:
+            raise SecretKeyUnreadable(f"{error}. {KEY_REMEDY}") from error
+        except ValueError as error:
+            raise SecretKeyUnreadable(f"{self._path}: {error}. {KEY_REMEDY}") from error
 
 
 def _parsed(text: str) -> bytes:

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from socket import socket
 from typing import Literal, cast
 
@@ -21,12 +22,13 @@ from promptops_platform.banner import PrefectAccess, start_text
 from promptops_platform.clock import SystemClock
 from promptops_platform.composition import Platform
 from promptops_platform.data_folder import instance_id
+from promptops_platform.data_folder.files import check_children_files
 from promptops_platform.errors import StartRefused
 from promptops_platform.http.connection import HttpConnection
 from promptops_platform.http.connection_limits import ConnectionLimits
 from promptops_platform.realtime.connection import WatchConnection
 from promptops_platform.settings import Settings
-from promptops_platform.supervision.credentials import stored_credentials
+from promptops_platform.supervision.credentials import read_credentials, stored_credentials
 from promptops_platform.supervision.ports import reserve_port
 from promptops_platform.supervision.supervisor import Supervisor
 
@@ -36,6 +38,7 @@ LONGEST_WEBSOCKET_MESSAGE = 64 * 1024
 BACKLOG = 2048
 # Longer than clients keep an idle connection, so that they close it, not we while they send.
 KEEP_ALIVE_SECONDS = 120
+CREDENTIALS = Path("prefect", "credentials")
 PREFECT_HOST = "127.0.0.1"
 # What is left, after the runs were drained, to answer those who asked for them.
 ANSWER_SECONDS = 5.0
@@ -66,7 +69,7 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-async def serve_platform(settings: Settings, *, children: bool) -> None:
+async def serve_platform(settings: Settings, *, children: bool, new_database: bool = False) -> None:
     """Serve until SIGTERM or SIGINT, then let requests and runs end, and stop the children.
 
     Raises SchemaRefused, or StartRefused when an address can't be bound.
@@ -75,8 +78,10 @@ async def serve_platform(settings: Settings, *, children: bool) -> None:
     supervisor = Supervisor(settings.data / "logs")
     platform = Platform(settings, SystemClock())
     try:
+        if children:
+            _check_children_files(settings)
+        await platform.prepare(new_database=new_database)
         specs, prefect = _children(settings) if children else ([], None)
-        await platform.prepare()
         # Not left to uvicorn, which would end with a traceback where this has a sentence.
         await platform.start()
         async with platform.database.read() as transaction:
@@ -90,6 +95,14 @@ async def serve_platform(settings: Settings, *, children: bool) -> None:
     finally:
         # The engine lets its runs end, and their answers are recorded meanwhile.
         await asyncio.gather(platform.stop(), supervisor.stop())
+
+
+def _check_children_files(settings: Settings) -> None:
+    """Before anything is changed. Raises DataFolderNotUsable and UnreadableCredentialsError."""
+    with_prefect = settings.prefect_api_url is None
+    check_children_files(settings.data, with_prefect=with_prefect)
+    if with_prefect:
+        read_credentials(settings.data / CREDENTIALS)
 
 
 def _children(settings: Settings) -> tuple[list[ChildSpec], PrefectAccess]:
@@ -126,7 +139,7 @@ def _prefect_access(settings: Settings) -> PrefectAccess:
         return PrefectAccess(settings.prefect_api_url, given, listener=None)
     listener = reserve_port(settings.prefect_port, PREFECT_HOST)
     port = listener.getsockname()[1]
-    auth_string = stored_credentials(settings.data / "prefect" / "credentials")
+    auth_string = stored_credentials(settings.data / CREDENTIALS)
     return PrefectAccess(f"http://{PREFECT_HOST}:{port}/api", auth_string, listener)
 
 

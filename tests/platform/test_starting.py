@@ -1,41 +1,16 @@
 """What can go wrong at a start: one honest sentence and exit code 1."""
 
 import asyncio
-import os
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from harness.commands import promptops, refused
 from harness.platform import new_settings
 from harness.postgres import Postgres
 from promptops_platform.clock import SystemClock
 from promptops_platform.composition import Platform
-
-
-def promptops(command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    program = "from promptops_platform.cli import main; main()"
-    env = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **environment}
-    return subprocess.run(
-        [sys.executable, "-c", program, command],
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
-def refused(command: str, **environment: str) -> str:
-    done = promptops(command, **environment)
-    assert done.returncode == 1, done.stderr
-    assert "Traceback" not in done.stderr
-    sentence = done.stderr.strip()
-    assert len(sentence.splitlines()) == 1, sentence
-    assert sentence.startswith("promptops: ")
-    return sentence
 
 
 async def test_two_platforms_may_start_on_one_empty_database(

@@ -14,7 +14,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-TEMPLATE = Path(__file__).with_name("template.db.xz")
+from promptops_flows.prefect_files import TEMPLATE
+
 # SQLite's header field that says whose file it is: "POps".
 APPLICATION_ID = 0x504F7073
 _WAL_SUFFIXES = ("-wal", "-shm")

@@ -18,6 +18,9 @@ from promptops_platform.db.location import SqliteFile
 # A table name of our own tells our databases from those of other programs that use Alembic.
 VERSION_TABLE = "promptops_schema"
 MIGRATIONS = Path(__file__).parent / "migrations"
+# Tables of the server that this one replaces; it kept no number of its schema.
+OLDER_TABLES = frozenset({"users", "workspaces", "agents", "workflows"})
+LEAST_OLDER_TABLES = 2
 # Any number, the same in every process that migrates.
 MIGRATION_LOCK = 7_305_818_242
 
@@ -30,24 +33,34 @@ class DatabaseNotUsable(Exception):
     """The database can't be opened; the text names it, the reason and the setting."""
 
 
-async def migrate(engines: Engines) -> None:
+class DatabaseMissing(Exception):
+    """There is no database, or an empty one, where one was expected; the text says which of both.
+    Nothing was made."""
+
+
+async def migrate(engines: Engines, *, must_exist: bool = False) -> None:
     """Upgrade to the newest schema under a lock, in one transaction.
 
-    Raises SchemaRefused for a database that other programs made or a newer release migrated, and
-    DatabaseNotUsable for one that can't be opened.
+    Raises SchemaRefused for a database that other programs made or a newer release migrated,
+    DatabaseNotUsable for one that can't be opened, and DatabaseMissing where `must_exist` says that
+    there is one. All of them leave it as it is, byte by byte.
     """
     try:
-        _make_folder(engines)
+        await _look_first(engines, must_exist=must_exist)
         async with engines.writer.begin() as connection:
             await hold_lock(engines, connection)
-            await connection.run_sync(_upgrade, str(engines.location))
+            await connection.run_sync(_upgrade, str(engines.location), must_exist)
     except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         raise _not_usable(engines, error) from error
 
 
 def _not_usable(engines: Engines, error: Exception) -> DatabaseNotUsable:
-    reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
-    return DatabaseNotUsable(f"can't open {engines.location}: {reason.rpartition('>: ')[2]}")
+    reason = str(getattr(error, "orig", None) or error).partition("\n")[0].rpartition(">: ")[2]
+    if engines.is_sqlite:
+        remedy = "put it back from a backup, or name another one in PROMPTOPS_DB"
+    else:
+        remedy = "start the database, or correct PROMPTOPS_DATABASE_URL"
+    return DatabaseNotUsable(f"can't open {engines.location}: {reason}; {remedy}")
 
 
 @dataclass(frozen=True)
@@ -75,12 +88,31 @@ async def hold_lock(engines: Engines, connection: AsyncConnection | AsyncSession
         )
 
 
-def _make_folder(engines: Engines) -> None:
-    if isinstance(engines.location, SqliteFile):
-        path = engines.location.path.absolute()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_dir():
-            raise IsADirectoryError("it is a folder")
+async def _look_first(engines: Engines, *, must_exist: bool) -> None:
+    """Opening a file of SQLite to write already changes it, and drops the log of a database that is
+    gone: so it is looked at before, read only."""
+    if not isinstance(engines.location, SqliteFile):
+        return
+    path = engines.location.path.absolute()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and not path.is_file():
+        raise IsADirectoryError("it is not a file")
+    if path.exists() and path.stat().st_size:
+        reading = Engines(engines.location, read_only=True)
+        try:
+            await schema_state(reading)
+        finally:
+            await reading.dispose()
+        return
+    if must_exist:
+        what = "is empty" if path.exists() else "is missing"
+        raise DatabaseMissing(f"{engines.location} {what}")
+    log = path.with_name(f"{path.name}-wal")
+    if log.exists() and log.stat().st_size:
+        raise DatabaseNotUsable(
+            f"{engines.location} is missing or empty, but its write-ahead log {log} is there; put "
+            "the database back beside it, or remove the log to begin with a new one"
+        )
 
 
 def alembic_config(connection: Connection) -> Config:
@@ -92,8 +124,10 @@ def alembic_config(connection: Connection) -> Config:
     return config
 
 
-def _upgrade(connection: Connection, where: str) -> None:
+def _upgrade(connection: Connection, where: str, must_exist: bool) -> None:
     state = _state(connection, where)
+    if must_exist and state.current is None:
+        raise DatabaseMissing(f"{where} is empty")
     if state.current != state.newest:
         command.upgrade(alembic_config(connection), "head")
 
@@ -105,6 +139,12 @@ def _state(connection: Connection, where: str) -> SchemaState:
     tables = set(inspect(connection).get_table_names())
     if not tables:
         return SchemaState(None, newest)
+    if VERSION_TABLE not in tables and _is_of_an_older_server(tables):
+        raise SchemaRefused(
+            f"{where} is the database of an older PromptOps server, which this release does not "
+            "open; it was left untouched. Choose another data folder in PROMPTOPS_DATA, or another "
+            "file in PROMPTOPS_DB, and keep this one for the older server."
+        )
     if VERSION_TABLE not in tables:
         raise SchemaRefused(
             f"{where} holds tables that PromptOps did not make ({', '.join(sorted(tables)[:3])}); "
@@ -118,3 +158,10 @@ def _state(connection: Connection, where: str) -> SchemaState:
             "it was left untouched. Start a newer release."
         )
     return SchemaState(current, newest)
+
+
+def _is_of_an_older_server(tables: set[str]) -> bool:
+    has_alembic = "alembic_version" in tables
+    return (
+        not has_alembic and "prompts" in tables and len(tables & OLDER_TABLES) >= LEAST_OLDER_TABLES
+    )

@@ -38,6 +38,15 @@ class Table(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMES)
 
 
+class DatabaseIdentityRow(Table):
+    """The one row that says which database this is."""
+
+    __tablename__ = "database_identity"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    identity: Mapped[str] = mapped_column(Id)
+
+
 class FeedState(Table):
     """The one row that numbers all changes."""
 

@@ -7,11 +7,14 @@ from datetime import datetime
 from sqlalchemy import text
 
 from promptops_platform.access.service import AccessService
+from promptops_platform.data_folder import DataFolderNotUsable, read_instance
 from promptops_platform.db.location import SqliteFile
 from promptops_platform.db.schema import DatabaseNotUsable, SchemaRefused, schema_state
-from promptops_platform.db.unit_of_work import Database
+from promptops_platform.db.unit_of_work import Database, Transaction
 from promptops_platform.diagnosis.finding import Finding, Findings, ok, problem, warning
-from promptops_platform.errors import DatabaseUnavailable
+from promptops_platform.errors import DatabaseUnavailable, StartRefused
+from promptops_platform.providers.vault import Vault
+from promptops_platform.sealing import SecretKeys, SecretKeyUnreadable
 from promptops_platform.settings import Settings
 
 CHECK = "database"
@@ -25,7 +28,7 @@ async def look_at_database(settings: Settings, seconds: float = ANSWER_SECONDS) 
     """Waits for so many seconds at most; never migrates, and never makes the file."""
     location = settings.registry
     if isinstance(location, SqliteFile) and not location.path.exists():
-        return [ok(CHECK, f"{location} is not there yet; the first start makes it")]
+        return [_missing(location, settings)]
     database = Database(location, read_only=True)
     try:
         async with asyncio.timeout(seconds):
@@ -60,11 +63,36 @@ async def _found(database: Database, settings: Settings) -> Findings:
         return [schema]
     found = [ok(CHECK, f"{where} answers, with this release's schema {state.current}")]
     async with database.read() as transaction:
+        found += await _secret_key(settings, transaction)
         found += _passwords(settings, await AccessService.default_passwords(transaction))
         if not database.engines.is_sqlite:
             answer = await transaction.session.execute(text("SELECT clock_timestamp()"))
             found.append(_skew(answer.scalar_one()))
     return found
+
+
+def _missing(location: SqliteFile, settings: Settings) -> Finding:
+    try:
+        instance = read_instance(settings.data)
+    except DataFolderNotUsable as error:
+        return problem(CHECK, f"{error}", "see docs/operations.md")
+    if instance is None or instance.database is None:
+        return ok(CHECK, f"{location} is not there yet; the first start makes it")
+    return problem(
+        CHECK,
+        f"{location} is missing, and this data folder had a database",
+        "put it back from a backup, or start with a new one: promptops up --new",
+    )
+
+
+async def _secret_key(settings: Settings, transaction: Transaction) -> Findings:
+    given = settings.secret_key
+    try:
+        keys = SecretKeys(settings.data, given.get_secret_value() if given else None)
+        await Vault(keys).require_key(transaction)
+    except (SecretKeyUnreadable, StartRefused) as error:
+        return [problem(SECRETS, f"{error}", "see docs/operations.md")]
+    return []
 
 
 def _passwords(settings: Settings, accounts: list[str]) -> Findings:

@@ -2,11 +2,17 @@
 
 import os
 import shutil
+import stat
 from pathlib import Path
 
-from promptops_platform.data_folder import holder
+from promptops_platform.data_folder import DataFolderNotUsable, holder, read_instance
+from promptops_platform.data_folder.files import check_children_files
 from promptops_platform.diagnosis.finding import Finding, Findings, ok, problem, warning
 from promptops_platform.settings import Settings
+from promptops_platform.supervision.credentials import (
+    UnreadableCredentialsError,
+    read_credentials,
+)
 
 CHECK = "data folder"
 LEAST_SPACE = 100 * 1024**2
@@ -22,6 +28,23 @@ async def look_at_folder(settings: Settings) -> Findings:
         _ = settings.engine_socket
     except ValueError as error:
         found.append(problem(CHECK, f"{error}", "set PROMPTOPS_DATA to a shorter path"))
+    return [*found, *_files(settings)]
+
+
+def _files(settings: Settings) -> Findings:
+    """What a start would refuse or correct."""
+    data, found = settings.data, []
+    with_prefect = settings.prefect_api_url is None
+    try:
+        read_instance(data)
+        check_children_files(data, with_prefect=with_prefect)
+        if with_prefect:
+            read_credentials(data / "prefect" / "credentials")
+    except (DataFolderNotUsable, UnreadableCredentialsError) as error:
+        found.append(problem(CHECK, f"{error}", "see docs/operations.md"))
+    if data.is_dir() and data.stat().st_mode & stat.S_IWOTH:
+        text = f"every user of this machine may write to {data}"
+        found.append(warning(CHECK, text, f"chmod -R o-w {data}; a start does it as well"))
     return found
 
 

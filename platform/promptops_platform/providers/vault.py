@@ -6,7 +6,7 @@ from promptops_platform.db.provider_tables import ConnectionRow
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import SecretUnreadable, StartRefused
 from promptops_platform.providers import repository
-from promptops_platform.sealing import Sealer, Unsealable
+from promptops_platform.sealing import Sealer, SecretKeys, Unsealable
 
 CHECK_PLACE, CHECK_TEXT = "check", "promptops"
 # The end of a shorter key would tell too much of it.
@@ -36,8 +36,8 @@ class Vault:
     a key that it would make unreadable.
     """
 
-    def __init__(self, sealer: Sealer) -> None:
-        self._sealer = sealer
+    def __init__(self, keys: SecretKeys) -> None:
+        self._keys = keys
 
     async def put(self, transaction: Transaction, row: ConnectionRow, key: str | None) -> None:
         """Have `row` hold this key, or none; raises SecretUnreadable where the database's keys are
@@ -46,7 +46,7 @@ class Vault:
             row.sealed_key, row.key_hint = None, ""
             return
         await self._claim(transaction)
-        row.sealed_key = self._sealer.seal(key, _place(row))
+        row.sealed_key = self._keys.sealer.seal(key, _place(row))
         row.key_hint = key[-HINT_CHARACTERS:] if len(key) >= SHORTEST_HINTED else ""
 
     def take(self, row: ConnectionRow) -> str | None:
@@ -54,7 +54,7 @@ class Vault:
         if row.sealed_key is None:
             return None
         try:
-            return self._sealer.unseal(row.sealed_key, _place(row))
+            return self._keys.sealer.unseal(row.sealed_key, _place(row))
         except Unsealable as error:
             raise SecretUnreadable(
                 f"the API key of connection {row.name!r} can't be decrypted: {error}; store the "
@@ -62,9 +62,12 @@ class Vault:
             ) from error
 
     async def check(self, transaction: Transaction) -> None:
-        """Raises StartRefused where this platform can't read the stored keys."""
+        """Raises StartRefused where this platform can't read the stored keys. Makes the secret key
+        of a new data folder."""
+        await self.require_key(transaction)
         sealed = await repository.check(transaction.session)
-        if sealed is None or self._reads(sealed):
+        sealer = self._keys.sealer
+        if sealed is None or _reads(sealer, sealed):
             return
         if await repository.any_key(transaction.session):
             raise StartRefused(
@@ -74,30 +77,38 @@ class Vault:
 
     async def rotate(self, transaction: Transaction, *, forget: bool) -> Rotation:
         """Encrypt all keys anew, with the first secret key. Those that can't be read are removed
-        where `forget` says so, else nothing is to be committed."""
+        where `forget` says so, else nothing is to be committed. Raises StartRefused where the
+        secret key is missing and they are not to be forgotten."""
+        if not forget:
+            await self.require_key(transaction)
         rows = await repository.with_key(transaction.session)
         unreadable = tuple(row for row in rows if not self._renewed(row))
         if forget:
             for row in unreadable:
                 row.sealed_key, row.key_hint = None, ""
-        fresh = self._sealer.seal(CHECK_TEXT, CHECK_PLACE)
+        fresh = self._keys.sealer.seal(CHECK_TEXT, CHECK_PLACE)
         (await repository.lock_check(transaction.session, fresh)).sealed = fresh
         return Rotation(len(rows) - len(unreadable), unreadable)
 
+    async def require_key(self, transaction: Transaction) -> None:
+        """Raises StartRefused where the secret key is missing and stored keys need it."""
+        missing = self._keys.missing
+        if missing is not None and await repository.any_key(transaction.session):
+            raise StartRefused(
+                f"{missing} is missing, and the API keys of model providers in this database were "
+                "encrypted with it; put it back from a backup, or set PROMPTOPS_SECRET_KEY to its "
+                "text. Nothing was changed. When it is lost: "
+                "promptops rotate-secrets --forget-unreadable"
+            )
+
     async def _claim(self, transaction: Transaction) -> None:
-        fresh = self._sealer.seal(CHECK_TEXT, CHECK_PLACE)
+        fresh = self._keys.sealer.seal(CHECK_TEXT, CHECK_PLACE)
         check = await repository.lock_check(transaction.session, fresh)
-        if self._reads(check.sealed):
+        if _reads(self._keys.sealer, check.sealed):
             return
         if await repository.any_key(transaction.session):
             raise SecretUnreadable(OTHER_KEY)
         check.sealed = fresh
-
-    def _reads(self, sealed: str) -> bool:
-        try:
-            return self._sealer.unseal(sealed, CHECK_PLACE) == CHECK_TEXT
-        except Unsealable:
-            return False
 
     def _renewed(self, row: ConnectionRow) -> bool:
         try:
@@ -105,8 +116,15 @@ class Vault:
         except SecretUnreadable:
             return False
         if key is not None:
-            row.sealed_key = self._sealer.seal(key, _place(row))
+            row.sealed_key = self._keys.sealer.seal(key, _place(row))
         return True
+
+
+def _reads(sealer: Sealer, sealed: str) -> bool:
+    try:
+        return sealer.unseal(sealed, CHECK_PLACE) == CHECK_TEXT
+    except Unsealable:
+        return False
 
 
 def _place(row: ConnectionRow) -> str:

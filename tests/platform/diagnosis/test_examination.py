@@ -10,8 +10,9 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 
+from harness.connections import new_connection
 from harness.otlp import otlp_collector
-from harness.platform import DatabaseKind, new_settings, running_platform
+from harness.platform import TOKEN, DatabaseKind, new_settings, running_platform
 from harness.ports import free_port
 from harness.postgres import Postgres
 from harness.prefect_server import PrefectServer
@@ -249,3 +250,25 @@ def test_secrets_and_logins_are_hidden(data_folder: Path) -> None:
     assert shown["PREFECT_API_URL"] == "http://prefect:4200/api"
     assert shown["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://collector:4318"
     assert shown["PROMPTOPS_DATABASE_URL"].startswith("the PostgreSQL database registry at db:5432")
+
+
+def spoil(data: Path) -> None:
+    (data / "engine.sock").mkdir()
+    data.chmod(0o777)
+
+
+async def test_what_a_start_would_refuse_in_the_data_folder_is_a_problem(
+    data_folder: Path,
+) -> None:
+    settings = a_settings(data_folder, token=SecretStr(TOKEN))
+    async with running_platform(settings) as platform:
+        await new_connection(platform)
+    (data_folder / "secret.key").unlink()
+    before = files(data_folder)
+    (key,) = [each for each in await look_at_database(settings) if each.level == "problem"]
+    assert "secret.key is missing" in key.text
+    assert files(data_folder) == before
+    (data_folder / "promptops.db").unlink()
+    assert "promptops up --new" in only(await look_at_database(settings)).remedy
+    spoil(data_folder)
+    assert levels(await look_at_folder(settings))[-2:] == ["problem", "warning"]

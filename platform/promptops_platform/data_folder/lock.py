@@ -1,22 +1,14 @@
-"""The data folder: one platform at a time, and an identity that outlives restarts."""
+"""The lock on the data folder."""
 
+import errno
 import fcntl
 import os
 from pathlib import Path
 from typing import Self
 
-from promptops_platform.ids import new_id
+from promptops_platform.data_folder.errors import DataFolderInUse, DataFolderNotUsable
 
 LOCK_FILE = "lock"
-INSTANCE_FILE = "instance"
-
-
-class DataFolderInUse(Exception):
-    """Another platform runs on the folder; the text names its pid."""
-
-
-class DataFolderNotUsable(Exception):
-    """The folder can't be made or written to."""
 
 
 class DataFolderLock:
@@ -30,17 +22,28 @@ class DataFolderLock:
         """Raises DataFolderInUse, or DataFolderNotUsable."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            descriptor = self._open()
         except OSError as error:
+            raise self._not_usable(error) from error
+        try:
+            self._take(self._open())
+        except IsADirectoryError as error:
             raise DataFolderNotUsable(
-                f"can't write to the data folder {self._path.parent} ({error.strerror}); "
-                "set PROMPTOPS_DATA to a folder that this user may write to"
+                f"{self._path} is a folder, where the platform keeps a lock file; move it away"
             ) from error
-        self._take(descriptor)
+        except OSError as error:
+            raise self._not_usable(error) from error
         return self
 
+    def _not_usable(self, error: OSError) -> DataFolderNotUsable:
+        return DataFolderNotUsable(
+            f"can't write to the data folder {self._path.parent} ({error.strerror}); "
+            "set PROMPTOPS_DATA to a folder that this user may write to"
+        )
+
     def _open(self) -> int:
-        return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        # Not through a link, nor to a pipe, for whose other end it would wait.
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        return os.open(self._path, flags, 0o600)
 
     def _take(self, descriptor: int) -> None:
         try:
@@ -52,9 +55,14 @@ class DataFolderLock:
                 f"the data folder {self._path.parent} is in use by the PromptOps with pid "
                 f"{holder}; stop that one, or set PROMPTOPS_DATA to another folder"
             ) from None
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()}\n".encode())
         self._descriptor = descriptor
+        os.ftruncate(descriptor, 0)
+        try:
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        except OSError as error:
+            # A full disk: the lock itself needs no room, and the pid is for people.
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
 
     def __exit__(self, *_error: object) -> None:
         if self._descriptor is not None:
@@ -65,7 +73,7 @@ class DataFolderLock:
 def holder(data: Path) -> str | None:
     """The pid of the platform that runs on the folder, None where none does. Changes nothing."""
     try:
-        descriptor = os.open(data / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(data / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:
         return None
     try:
@@ -76,16 +84,3 @@ def holder(data: Path) -> str | None:
         # Which also lets go of the lock.
         os.close(descriptor)
     return None
-
-
-def instance_id(data: Path) -> str:
-    """This platform's identity, made at its first start."""
-    path = data / INSTANCE_FILE
-    try:
-        return path.read_text(encoding="ascii").strip()
-    except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = path.with_suffix(f".{os.getpid()}")
-    draft.write_text(new_id(), encoding="ascii")
-    draft.replace(path)
-    return path.read_text(encoding="ascii").strip()

@@ -1,0 +1,15 @@
+"""Which database this is: an id that stays with it, wherever it is moved or restored to."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from promptops_platform.db.tables import DatabaseIdentityRow
+
+
+async def ensure_identity(session: AsyncSession, identity: str) -> str:
+    """The id of this database, which becomes `identity` where it has none yet."""
+    row = await session.get(DatabaseIdentityRow, 1)
+    if row is None:
+        row = DatabaseIdentityRow(id=1, identity=identity)
+        session.add(row)
+        await session.flush()
+    return row.identity
