@@ -1,7 +1,10 @@
-"""Texts that callers send: what is refused, so that every database and old client can hold it."""
+"""Texts that callers send: what is refused, so that every database and old client can hold it,
+and how names are written, so that what looks alike is alike."""
 
 import math
 import re
+import unicodedata
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -26,6 +29,33 @@ DEEPEST_JSON = 100
 # Control characters but tab, LF and CR, and halves of a surrogate pair, which are not text.
 UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 LINE_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+# Unicode's format characters (Cf) and what else is drawn as nothing: bidirectional signs, joiners,
+# spaces without width, fillers, tags, line separators.
+_UNSEEN = (
+    "\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5"
+    "\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ufeff\uffa0\ufff0-\ufffb"
+    "\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e0fff"
+)
+# Two of them choose whether a sign is drawn as an emoji; people write these in titles.
+INVISIBLE = re.compile(f"[{_UNSEEN}\ufe00-\ufe0f]")
+INVISIBLE_IN_TITLES = re.compile(f"[{_UNSEEN}\ufe00-\ufe0d]")
+# All spaces of Unicode, and the tab; not the other control characters, which are refused.
+BLANKS = (
+    "\t \xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u202f\u205f\u3000"
+)
+# To put many combining marks in order takes the square of their number, so texts that have some
+# are normalized in parts, cut where nothing combines.
+NORMALIZED_AT_ONCE = 32
+COMBINING = re.compile(
+    f"[{''.join(mark for mark in map(chr, range(0x300, 0x10000)) if unicodedata.combining(mark))}"
+    "\U00010000-\U0010ffff]"
+)
+# A composed character has at most four parts: nothing longer fits after it is composed.
+LONGEST_NORMALIZED = 4 * LONGEST_LINE
+# The working copy is called so wherever a version is named.
+DRAFT = "draft"
 
 
 def refuse_unprintable(value: str) -> str:
@@ -38,15 +68,79 @@ def refuse_unprintable(value: str) -> str:
     return value
 
 
-def _one_line(value: str) -> str:
-    found = LINE_CONTROL.search(refuse_unprintable(value))
-    if found:
-        raise ValueError(f"holds the control character U+{ord(found.group()):04X}; remove it")
+def composed(text: str) -> str:
+    """`text` in Unicode's normal form C: letters that look alike are the same characters."""
+    if text.isascii():
+        return text
+    if not COMBINING.search(text):
+        return unicodedata.normalize("NFC", text)
+    parts, start = [], 0
+    while start < len(text):
+        end = _end_of_part(text, start)
+        parts.append(unicodedata.normalize("NFC", text[start:end]))
+        start = end
+    return "".join(parts)
+
+
+def _end_of_part(text: str, start: int) -> int:
+    end = start + NORMALIZED_AT_ONCE
+    if end >= len(text):
+        return len(text)
+    for place in range(end, start + NORMALIZED_AT_ONCE // 2, -1):
+        # Vowels and finals of Hangul also join what stands before them.
+        if not unicodedata.combining(text[place]) and not "\u1160" <= text[place] <= "\u11ff":
+            return place
+    return end
+
+
+def _composed(value: object) -> object:
+    if not isinstance(value, str) or len(value) > LONGEST_NORMALIZED:
+        return value
+    return composed(value)
+
+
+def _tidy(value: object) -> object:
+    """A name without blanks around it, composed."""
+    value = _composed(value)
+    return value.strip(BLANKS) if isinstance(value, str) else value
+
+
+def _not_blank(value: str) -> str:
+    if not value:
+        raise ValueError("is empty or blank; give it a name")
     return value
 
 
+def _refuse(pattern: re.Pattern[str], kind: str) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        found = pattern.search(value)
+        if found:
+            raise ValueError(f"holds the {kind} U+{ord(found.group()):04X}; remove it")
+        return value
+
+    return check
+
+
+_without_control = _refuse(LINE_CONTROL, "control character")
+_without_invisible = _refuse(INVISIBLE, "invisible character")
+_visible_title = _refuse(INVISIBLE_IN_TITLES, "invisible character")
+
+
+def _one_line(value: str) -> str:
+    return _without_control(refuse_unprintable(value))
+
+
+def _title(value: str) -> str:
+    return _visible_title(_one_line(value))
+
+
+def title(value: str) -> str:
+    """As a field `Title` has it, however long; raises ValueError."""
+    return _title(composed(value).strip(BLANKS))
+
+
 def _key(value: str) -> str:
-    found = KEY_REFUSED.search(_one_line(value))
+    found = KEY_REFUSED.search(_without_invisible(_one_line(value)))
     if found:
         raise ValueError(
             f"holds {found.group()!r}; use letters, digits and signs like - _ . : but no blanks, "
@@ -112,32 +206,62 @@ Key = Annotated[
     StringConstraints(min_length=1, max_length=LONGEST_KEY),
     _pattern(_NO_KEY),
     AfterValidator(_key),
+    BeforeValidator(_tidy),
 ]
 Label = Annotated[
     str,
     StringConstraints(min_length=1, max_length=LONGEST_LABEL),
     _pattern(_NO_KEY),
     AfterValidator(_key),
+    BeforeValidator(_tidy),
 ]
-Line = Annotated[
+# One line, as it was sent: a token, or what a hash is made of.
+RawLine = Annotated[
     str,
     StringConstraints(max_length=LONGEST_LINE),
     _pattern(_NO_LINE),
     AfterValidator(_one_line),
 ]
+# What is looked up, by a name or a part of one.
+Line = Annotated[RawLine, BeforeValidator(_composed)]
 # Prefect knows no workspaces: a flow of another one is called `slug:key`.
 Slug = Annotated[Label, AfterValidator(_without_colon)]
+# Names for people. Empty ones exist: a prompt needs none beside its key.
 Name = Annotated[
     str,
     StringConstraints(max_length=LONGEST_NAME),
     _pattern(_NO_LINE),
-    AfterValidator(_one_line),
+    AfterValidator(_title),
+    BeforeValidator(_tidy),
 ]
+Title = Annotated[
+    str,
+    StringConstraints(max_length=LONGEST_LINE),
+    _pattern(_NO_LINE),
+    AfterValidator(_title),
+    BeforeValidator(_tidy),
+]
+RequiredName = Annotated[Name, AfterValidator(_not_blank)]
 Content = Annotated[
     str,
     StringConstraints(max_length=LONGEST_CONTENT),
     _pattern(_NO_CONTENT),
     AfterValidator(refuse_unprintable),
+]
+# A description, for people.
+Prose = Annotated[
+    str,
+    StringConstraints(max_length=LONGEST_CONTENT),
+    _pattern(_NO_CONTENT),
+    AfterValidator(refuse_unprintable),
+    AfterValidator(composed),
+]
+# What a search looks for: a part of a text, which may have several lines.
+SearchTerm = Annotated[
+    str,
+    StringConstraints(max_length=LONGEST_LINE),
+    AfterValidator(refuse_unprintable),
+    BeforeValidator(_composed),
 ]
 JsonObject = Annotated[dict[str, Any], AfterValidator(refuse_unprintable_inside)]
 Json = Annotated[Any, AfterValidator(refuse_unprintable_inside)]
@@ -153,10 +277,16 @@ OptionalSlug = Annotated[
 Time = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 OptionalTime = Annotated[Time | None, BeforeValidator(_empty_is_not_given)]
 OptionalLine = Annotated[Line | None, BeforeValidator(_empty_is_not_given)]
+OptionalSearchTerm = Annotated[SearchTerm | None, BeforeValidator(_empty_is_not_given)]
 # The id of a numbered row.
 Position = Annotated[int, Field(ge=1, le=2**63 - 1)]
 OptionalPosition = Annotated[Position | None, BeforeValidator(_empty_is_not_given)]
 OptionalName = Annotated[Name | None, BeforeValidator(_empty_is_not_given)]
+# As it was sent, because a rollout's variant follows from its bytes.
+OptionalSubject = Annotated[
+    Annotated[RawLine, StringConstraints(max_length=LONGEST_NAME)] | None,
+    BeforeValidator(_empty_is_not_given),
+]
 
 # An id in a path: whatever it is, it is looked up; only what no database takes is refused.
 ResourceId = Annotated[
@@ -164,4 +294,5 @@ ResourceId = Annotated[
     StringConstraints(max_length=LONGEST_KEY),
     _pattern(_NO_LINE),
     AfterValidator(_one_line),
+    BeforeValidator(_composed),
 ]

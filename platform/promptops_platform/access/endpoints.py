@@ -28,7 +28,7 @@ from promptops_platform.errors import TooManyRequests, Unauthorized
 from promptops_platform.http.declared_errors import may_answer
 from promptops_platform.http.envelope import Data
 from promptops_platform.http.transactions import Read, Write
-from promptops_platform.text import OptionalLine, ResourceId
+from promptops_platform.text import OptionalLine, OptionalSearchTerm, ResourceId
 
 router = APIRouter(prefix="/api", tags=["access"])
 
@@ -154,7 +154,7 @@ async def list_api_keys(
     transaction: Read,
     workspace: Annotated[OptionalLine, Query(description="Id or slug.")] = None,
     prefix: Annotated[OptionalLine, Query(description="How the key begins.")] = None,
-    q: Annotated[OptionalLine, Query(description="Text in the name.")] = None,
+    q: Annotated[OptionalSearchTerm, Query(description="Text in the name.")] = None,
     maker: Annotated[
         OptionalLine, Query(description="Id of a user or key: those that it made.")
     ] = None,

@@ -47,7 +47,10 @@ class Grants:
         self._members: dict[tuple[str, str], Role] = {}
         # Places of the workspaces when one is looked for in all: `default`, then by age.
         self.ranks: dict[str, int] = {}
+        # The workspaces that are looked into for callers who name none.
+        self._marked: frozenset[str] = frozenset()
         self._readable: dict[str | None, frozenset[str]] = {}
+        self._implicit: dict[str | None, frozenset[str]] = {}
 
     async def load(self) -> None:
         async with self._database.read() as transaction:
@@ -60,7 +63,8 @@ class Grants:
         self._ids = {each.slug: each.id for each in workspaces} | {each: each for each in ids}
         ids.sort(key=lambda each: each != DEFAULT_WORKSPACE)
         self.ranks = {each: rank for rank, each in enumerate(ids)}
-        self._readable = {}
+        self._marked = frozenset(each.id for each in workspaces if each.implicit_lookup)
+        self._readable, self._implicit = {}, {}
 
     async def apply(self, changes: Sequence[NumberedChange]) -> None:
         if any(each.change.type in CHANGES for each in changes):
@@ -92,6 +96,19 @@ class Grants:
             found = self._readable[actor.user_id] = self._open | own
         return found
 
+    def implicit(self, actor: Actor) -> frozenset[str]:
+        """Ids of the workspaces in which a prompt is looked for when the caller names none: that
+        of the API key, else those of the readable ones that an admin has marked."""
+        if actor.workspace_id is not None:
+            return frozenset({actor.workspace_id})
+        readable = self.readable(actor)
+        if readable is None:
+            return self._marked
+        workspaces = self._implicit.get(actor.user_id)
+        if workspaces is None:
+            workspaces = self._implicit[actor.user_id] = readable & self._marked
+        return workspaces
+
     def can_read(self, actor: Actor, workspace_id: str) -> bool:
         """Whether the workspace exists for the caller."""
         readable = self.readable(actor)
@@ -113,6 +130,14 @@ class Grants:
         if not allows(actor.role, permission):
             raise _forbidden(permission)
         _refuse_accounts(actor, permission)
+
+    def has_global(self, actor: Actor, permission: Permission) -> bool:
+        """Whether `require_global` lets the caller through."""
+        try:
+            self.require_global(actor, permission)
+        except Forbidden:
+            return False
+        return True
 
     def require_somewhere(self, actor: Actor, permission: Permission) -> None:
         """The guard of a route: raises Forbidden for callers who have the permission in no

@@ -40,6 +40,7 @@ class Permission(StrEnum):
     WORKSPACES_MANAGE = "workspaces:manage"
     WORKSPACES_DELETE = "workspaces:delete"
     MEMBERS_WRITE = "members:write"
+    WORKSPACES_MARK = "workspaces:mark"
     PROVIDERS_READ = "providers:read"
     PROVIDERS_WRITE = "providers:write"
     RUNS_READ = "runs:read"
@@ -75,6 +76,8 @@ NEEDED_ROLE: dict[Permission, Role] = {
     Permission.WORKSPACES_MANAGE: Role.ADMIN,
     Permission.WORKSPACES_DELETE: Role.ADMIN,
     Permission.MEMBERS_WRITE: Role.ADMIN,
+    # What is marked is served to clients of all teams, so its own admins can't decide it.
+    Permission.WORKSPACES_MARK: Role.ADMIN,
     Permission.PROVIDERS_READ: Role.VIEWER,
     Permission.PROVIDERS_WRITE: Role.ADMIN,
     Permission.RUNS_READ: Role.VIEWER,
@@ -96,6 +99,7 @@ GLOBAL = frozenset(
         Permission.USERS_WRITE,
         Permission.WORKSPACES_CREATE,
         Permission.WORKSPACES_DELETE,
+        Permission.WORKSPACES_MARK,
         Permission.METRICS_READ,
     }
 )

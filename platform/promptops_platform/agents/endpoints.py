@@ -24,7 +24,7 @@ from promptops_platform.http.event_stream import ServerEvent, described, event_s
 from promptops_platform.http.paging import DEFAULT_PAGE, Limit, Offset
 from promptops_platform.http.transactions import Read, Write
 from promptops_platform.prompts.json_schemas import judge_schemas
-from promptops_platform.text import OptionalLine, ResourceId
+from promptops_platform.text import OptionalLine, OptionalSearchTerm, ResourceId
 from promptops_platform.workspaces.service import WorkspaceService
 
 router = APIRouter(prefix="/api/agents", tags=["agents"])
@@ -74,7 +74,7 @@ async def list_agents(
     service: Service,
     workspaces: Workspaces,
     transaction: Read,
-    q: Annotated[OptionalLine, Query(description="Text in key, name or description.")] = None,
+    q: Annotated[OptionalSearchTerm, Query(description="Text in key, name or description.")] = None,
     workspace: Annotated[OptionalLine, Query(description="Id or slug.")] = None,
     actor: Actor = permits(Permission.AGENTS_READ),
 ) -> Data[list[Agent]]:

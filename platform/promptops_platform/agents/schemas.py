@@ -24,11 +24,12 @@ from promptops_platform.text import (
     JsonObject,
     Key,
     Label,
-    Line,
     Name,
     OptionalLabel,
     OptionalLine,
-    OptionalName,
+    OptionalSubject,
+    Prose,
+    Title,
     refuse_unprintable,
 )
 
@@ -128,8 +129,8 @@ class AgentUpdate(BaseModel):
 
     model_config = example(prompt="You help customers of {{shop}}.", max_steps=4)
 
-    name: Line | None = None
-    description: Content | None = None
+    name: Title | None = None
+    description: Prose | None = None
     prompt: Content | None = None
     prompt_ref: PromptReference | None = None
     provider: ProviderName | None = Field(
@@ -253,7 +254,7 @@ class RunAgent(BaseModel):
     conversation_id: OptionalKey = Field(
         default=None, description="An id of your own: what was said under it is remembered."
     )
-    subject: OptionalName = Field(
+    subject: OptionalSubject = Field(
         default=None, description="Who it is for: the same subject gets a rollout's same variant."
     )
     stream: bool | None = Field(

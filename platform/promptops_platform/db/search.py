@@ -17,6 +17,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import Boolean
 
 from promptops_platform.db.tables import PromptSearchRow
+from promptops_platform.text import composed
 
 LIKE_ESCAPE = "\\"
 TRIGRAM = 3
@@ -45,8 +46,8 @@ def containing(text: str) -> str:
 
 
 def fold(text: str) -> str:
-    """`text` for a comparison without case."""
-    return text.casefold()
+    """`text` for a comparison without case, in which letters that look alike are alike."""
+    return composed(composed(text).casefold())
 
 
 def is_declared(name: str | None, kind: str, _parents: object = None) -> bool:

@@ -182,6 +182,8 @@ class WorkspaceRow(Table):
     name: Mapped[str] = mapped_column(String(200))
     slug: Mapped[str] = mapped_column(String(64), unique=True)
     visibility: Mapped[str] = mapped_column(String(16))
+    # Whether a fetch or a watch that names no workspace finds its prompts.
+    implicit_lookup: Mapped[bool]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

@@ -85,8 +85,8 @@ def _sentence(error: dict[str, Any]) -> str:
 
 
 def quoted(value: object) -> str:
-    """`value` for a sentence, shortened."""
-    text = _QUOTES.repr(value).encode("ascii", "backslashreplace").decode()
+    """`value` for a sentence, shortened; characters that can't be seen are written as codes."""
+    text = _QUOTES.repr(value)
     return text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}…"
 
 

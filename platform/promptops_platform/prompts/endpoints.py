@@ -36,7 +36,7 @@ from promptops_platform.prompts.schemas import (
     ServedMove,
 )
 from promptops_platform.prompts.service import PromptService
-from promptops_platform.text import OptionalLine, ResourceId
+from promptops_platform.text import OptionalLine, OptionalSearchTerm, ResourceId
 from promptops_platform.workspaces.service import WorkspaceService
 
 router = APIRouter(prefix="/api/prompts", tags=["prompts"])
@@ -66,7 +66,7 @@ async def list_prompts(
     service: Service,
     workspaces: Workspaces,
     transaction: Read,
-    q: Annotated[OptionalLine, Query(description="Text in key, name or content.")] = None,
+    q: Annotated[OptionalSearchTerm, Query(description="Text in key, name or content.")] = None,
     env: OptionalLine = None,
     category: OptionalLine = None,
     tag: OptionalLine = None,

@@ -19,6 +19,7 @@ from promptops_platform.text import (
     Line,
     OptionalLabel,
     OptionalLine,
+    Title,
     refuse_unprintable,
 )
 
@@ -64,15 +65,15 @@ class PromptFields(BaseModel):
 
     model_config = example(content="Good morning, {{who}}!")
 
-    name: Line | None = None
+    name: Title | None = None
     content: Content | None = Field(
         default=None, description="Of a chat prompt it is made of the messages; leave it out."
     )
     version: OptionalLabel = None
     env: OptionalLabel = None
-    category: Line | None = None
-    tags: Line | None = None
-    model: Line | None = None
+    category: Title | None = None
+    tags: Title | None = None
+    model: Title | None = None
     kind: Kind | None = Field(
         default=None, description="With messages it is `chat`; `text` drops the messages."
     )

@@ -20,7 +20,7 @@ from promptops_platform.providers.schemas import (
 )
 from promptops_platform.providers.service import ProviderService
 from promptops_platform.providers.trial import try_out
-from promptops_platform.text import OptionalLine, ResourceId
+from promptops_platform.text import OptionalLine, OptionalSearchTerm, ResourceId
 from promptops_platform.workspaces.service import WorkspaceService
 
 router = APIRouter(prefix="/api/providers", tags=["providers"])
@@ -45,7 +45,7 @@ async def list_connections(
     service: Service,
     workspaces: Workspaces,
     transaction: Read,
-    q: Annotated[OptionalLine, Query(description="Text in name, kind or model.")] = None,
+    q: Annotated[OptionalSearchTerm, Query(description="Text in name, kind or model.")] = None,
     workspace: Annotated[OptionalLine, Query(description="Id or slug.")] = None,
     actor: Actor = permits(Permission.PROVIDERS_READ),
 ) -> Data[list[Connection]]:

@@ -21,8 +21,8 @@ MOST_KEPT = 100
 PROMPTS_AT_ONCE = 200
 CHUNK_BYTES = 128 * 1024
 
-# Environment, and the workspaces that the caller may read; None is all.
-Audience = tuple[str, frozenset[str] | None]
+# Environment, and the workspaces that the caller fetches from.
+Audience = tuple[str, frozenset[str]]
 
 
 class Prompts(NamedTuple):
@@ -64,17 +64,17 @@ class EnvironmentAnswers:
     async def answer(self, actor: Actor, env: str, workspace: str | None) -> EnvironmentAnswer:
         """What the caller may fetch there; raises Forbidden, and NotFound for the workspace."""
         require_environment(actor, env)
-        audience = (env, self._readable(actor, workspace))
+        audience = (env, self._workspaces(actor, workspace))
         # Before the prompts are looked up: they are of this revision, or of a later one.
         feed = self._feed
         head = {"epoch": feed.epoch, "revision": feed.applied, "env": env}
         start = json.dumps(head, ensure_ascii=False, separators=(",", ":"))[:-1] + ',"prompts":'
         return EnvironmentAnswer(start.encode(), await self._prompts(audience))
 
-    def _readable(self, actor: Actor, workspace: str | None) -> frozenset[str] | None:
+    def _workspaces(self, actor: Actor, workspace: str | None) -> frozenset[str]:
         named = actor.workspace_id or workspace
         if not named:
-            return self._grants.readable(actor)
+            return self._grants.implicit(actor)
         found = self._grants.find(actor, named)
         if found is None:
             raise NotFound(f"workspace {quoted(named)} not found; GET /api/workspaces lists them")
@@ -94,8 +94,8 @@ class EnvironmentAnswers:
         return await asyncio.shield(task)
 
     async def _build(self, audience: Audience, generation: tuple[int, int]) -> Prompts:
-        env, readable = audience
-        found = await asyncio.to_thread(self._snapshot.environment, env, readable)
+        env, workspaces = audience
+        found = await asyncio.to_thread(self._snapshot.environment, env, workspaces)
         chunks: list[bytes] = []
         digest = hashlib.sha256()
         part = bytearray(b"[")

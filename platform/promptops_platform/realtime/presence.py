@@ -56,7 +56,6 @@ class Presence:
                 "reported_at": watch.reported_at,
             }
         limited = [view.namespace] if view.namespace else sorted(view.actor.environments) or None
-        readable = self._sight.readable(view)
         return {
             "id": client.id,
             "replica_id": self._replicas.id,
@@ -69,7 +68,7 @@ class Presence:
             "connected_at": client.connected_at,
             "workspace": view.named,
             "environments": limited,
-            "readable": None if readable is None else sorted(readable),
+            "readable": sorted(self._sight.workspaces(view)),
             **told,
         }
 

@@ -101,8 +101,8 @@ class Snapshot:
 
     def lookup(self, actor: Actor, workspace: str | None, env: str, key: str) -> Entry | None:
         """The answer for `key`: of the workspace of the caller's API key, else of `workspace` (id
-        or slug), else of `default`, else of the oldest one that exists for the caller and holds
-        it."""
+        or slug), else of `default`, else of the oldest one that exists for the caller, holds it
+        and is marked for callers who name none."""
         entries = self._entries.get((env, key))
         if entries is None:
             return None
@@ -110,18 +110,18 @@ class Snapshot:
         if named:
             wanted = self._grants.find(actor, named)
             return next((each for each in entries if each.workspace_id == wanted), None)
-        return _first(entries, self._grants.readable(actor))
+        return _first(entries, self._grants.implicit(actor))
 
-    def first(self, env: str, key: str, readable: frozenset[str] | None) -> Entry | None:
-        """The answer for `key` to who may read these workspaces; None is all."""
+    def first(self, env: str, key: str, workspaces: frozenset[str]) -> Entry | None:
+        """The answer for `key` to who fetches from these workspaces."""
         entries = self._entries.get((env, key))
-        return None if entries is None else _first(entries, readable)
+        return None if entries is None else _first(entries, workspaces)
 
-    def environment(self, env: str, readable: frozenset[str] | None) -> list[tuple[str, Entry]]:
-        """What a fetch answers for each key, by key, to who may read these workspaces; None is
-        all. It takes long for many, and may run in a thread."""
+    def environment(self, env: str, workspaces: frozenset[str]) -> list[tuple[str, Entry]]:
+        """What a fetch answers for each key, by key, to who fetches from these workspaces. It
+        takes long for many, and may run in a thread."""
         found = (
-            (key, _first(entries, readable))
+            (key, _first(entries, workspaces))
             for (each, key), entries in list(self._entries.items())
             if each == env
         )
@@ -183,10 +183,8 @@ class Snapshot:
         return tuple(sorted(entries, key=lambda each: ranks.get(each.workspace_id, last)))
 
 
-def _first(entries: tuple[Entry, ...], readable: frozenset[str] | None) -> Entry | None:
-    if readable is None:
-        return entries[0]
-    return next((each for each in entries if each.workspace_id in readable), None)
+def _first(entries: tuple[Entry, ...], workspaces: frozenset[str]) -> Entry | None:
+    return next((entry for entry in entries if entry.workspace_id in workspaces), None)
 
 
 def _key(named: tuple[str, Entry]) -> str:

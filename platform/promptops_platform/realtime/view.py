@@ -11,8 +11,8 @@ from promptops_platform.realtime.snapshot import Entry, Snapshot
 # What alters an answer that can still be fetched.
 SERVING = frozenset({ChangeType.PROMPT_UPDATED, ChangeType.PROMPT_PUBLISHED})
 
-# The one workspace that is named, or all that the caller may read; None among those is every one.
-Scope = tuple[Literal["one"], str | None] | tuple[Literal["readable"], frozenset[str] | None] | None
+# The one workspace that is named, or all that the caller fetches from without naming one.
+Scope = tuple[Literal["one"], str | None] | tuple[Literal["implicit"], frozenset[str]] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,12 @@ class Sight:
             return None
         if view.named:
             return ("one", self._grants.find(view.actor, view.named))
-        return ("readable", self._grants.readable(view.actor))
+        return ("implicit", self._grants.implicit(view.actor))
 
-    def readable(self, view: View) -> frozenset[str] | None:
-        """The workspaces whose prompts it may fetch; None for all."""
+    def workspaces(self, view: View) -> frozenset[str]:
+        """The workspaces whose prompts it fetches."""
         if not view.named:
-            return self._grants.readable(view.actor)
+            return self._grants.implicit(view.actor)
         found = self._grants.find(view.actor, view.named)
         return frozenset(() if found is None else (found,))
 
@@ -84,7 +84,7 @@ class Sight:
         if view.named:
             found = self._grants.find(view.actor, view.named)
             return change if found == workspace_id else None
-        if not self._grants.can_read(view.actor, workspace_id):
+        if workspace_id not in self._grants.implicit(view.actor):
             return None
         served = self._served(view, change)
         if served is None or served.workspace_id == workspace_id:
@@ -101,7 +101,7 @@ class Sight:
         workspace_id, ranks = deleted.workspace_id or "", self._grants.ranks
         known = workspace_id in ranks
         if not self._covers(workspace_id, served) or (
-            known and not self._grants.can_read(view.actor, workspace_id)
+            known and workspace_id not in self._grants.implicit(view.actor)
         ):
             return None
         return _update(deleted, served)

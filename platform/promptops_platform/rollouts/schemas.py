@@ -16,7 +16,7 @@ from promptops_platform.rollouts.bucketing import (
     drawn_bucket,
     ends_of,
 )
-from promptops_platform.text import LONGEST_LABEL, Label, Name, OptionalName
+from promptops_platform.text import LONGEST_LABEL, Label, Name, OptionalSubject
 
 FEWEST_VARIANTS, MOST_VARIANTS = 2, 20
 
@@ -88,7 +88,7 @@ class RolloutUpdate(BaseModel):
         description="The first variant's share in percent; cut to 0 or 100 outside of them.",
     )
     variants: Variants | None = None
-    salt: OptionalName = Field(
+    salt: OptionalSubject = Field(
         default=None,
         description="Rollouts of the same salt assign alike. A new rollout gets one of its own.",
     )

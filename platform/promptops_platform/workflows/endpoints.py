@@ -17,7 +17,7 @@ from promptops_platform.http.envelope import Data
 from promptops_platform.http.transactions import Read, Write
 from promptops_platform.ids import new_id
 from promptops_platform.runs.executor import RunExecutor
-from promptops_platform.text import OptionalLine, ResourceId
+from promptops_platform.text import OptionalLine, OptionalSearchTerm, ResourceId
 from promptops_platform.workflows.schemas import (
     RunWorkflow,
     Workflow,
@@ -50,7 +50,7 @@ async def list_workflows(
     service: Service,
     workspaces: Workspaces,
     transaction: Read,
-    q: Annotated[OptionalLine, Query(description="Text in key, name or description.")] = None,
+    q: Annotated[OptionalSearchTerm, Query(description="Text in key, name or description.")] = None,
     workspace: Annotated[OptionalLine, Query(description="Id or slug.")] = None,
     actor: Actor = permits(Permission.WORKFLOWS_READ),
 ) -> Data[list[Workflow]]:

@@ -1,15 +1,15 @@
 """Workflows on the wire."""
 
 from datetime import datetime
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example
 from promptops_platform.runs.executor import RunOutcome
 from promptops_platform.runs.trace import EXAMPLE_TRACE, StepTrace
-from promptops_platform.text import Content, Json, Key, Line, OptionalLine
+from promptops_platform.text import Json, Key, OptionalLine, Prose, Title, title
 
 Steps = list[dict[str, Any]]
 
@@ -20,14 +20,30 @@ EXAMPLE_STEPS = [
 ]
 
 
+def _with_names(steps: Any) -> Any:
+    """The steps with their names as `Title` has them; whatever else is wrong is said later."""
+    if not isinstance(steps, list):
+        return steps
+    return [_with_name(number, step) for number, step in enumerate(steps, 1)]
+
+
+def _with_name(number: int, step: Any) -> Any:
+    if not isinstance(step, dict) or not isinstance(step.get("name"), str):
+        return step
+    try:
+        return {**step, "name": title(step["name"])}
+    except ValueError as error:
+        raise ValueError(f"the name of step {number} {error}") from error
+
+
 class WorkflowUpdate(BaseModel):
     """What an edit may change; a field that is absent or null stays as it is."""
 
     model_config = example(name="Welcome", steps=EXAMPLE_STEPS)
 
-    name: Line | None = None
-    description: Content | None = None
-    steps: Json = Field(
+    name: Title | None = None
+    description: Prose | None = None
+    steps: Annotated[Json, AfterValidator(_with_names)] = Field(
         default=None,
         description="Steps in their order, each with name and type.",
         json_schema_extra={"type": ["array", "null"], "items": {"type": "object"}},

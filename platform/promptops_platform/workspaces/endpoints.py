@@ -1,6 +1,6 @@
 """Routes of workspaces, their members and environments."""
 
-from typing import Annotated
+from typing import Annotated, cast
 
 from fastapi import APIRouter, Depends, Query, Request
 
@@ -24,7 +24,7 @@ from promptops_platform.workspaces.schemas import (
     WorkspaceCreate,
     WorkspaceUpdate,
 )
-from promptops_platform.workspaces.service import WorkspaceService
+from promptops_platform.workspaces.service import WorkspaceFields, WorkspaceService
 
 router = APIRouter(prefix="/api/workspaces", tags=["workspaces"])
 
@@ -73,7 +73,12 @@ async def create_workspace(
 ) -> Data[Workspace]:
     """Make a workspace. The maker of a restricted one becomes its first member, as admin."""
     row = await service.create(
-        transaction, actor=actor, name=body.name, slug=body.slug, visibility=body.visibility
+        transaction,
+        actor=actor,
+        name=body.name,
+        slug=body.slug,
+        visibility=body.visibility,
+        implicit_lookup=body.implicit_lookup,
     )
     role = actor.role if row.visibility == OPEN else Role.ADMIN
     return Data(data=Workspace.of(row, role=role))
@@ -99,10 +104,10 @@ async def update_workspace(
     transaction: Write,
     actor: Actor = permits(Permission.WORKSPACES_MANAGE),
 ) -> Data[Workspace]:
-    """Change name, slug or visibility. The workspace `default` keeps its slug and stays open."""
-    row = await service.update(
-        transaction, workspace_id, actor=actor, fields=body.model_dump(exclude_none=True)
-    )
+    """Change name, slug or visibility, or whether clients that name no workspace find its prompts.
+    The workspace `default` keeps its slug, stays open, and always serves such clients."""
+    fields = cast(WorkspaceFields, body.model_dump(exclude_none=True))
+    row = await service.update(transaction, workspace_id, actor=actor, fields=fields)
     return Data(data=Workspace.of(row, role=service.role(row, actor=actor)))
 
 

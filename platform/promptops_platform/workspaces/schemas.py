@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from promptops_platform.access.permissions import Role
 from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example
-from promptops_platform.text import Label, Name, OptionalSlug
+from promptops_platform.text import Label, OptionalSlug, RequiredName
 
 MOST_ENVIRONMENTS = 50
 
@@ -22,9 +22,14 @@ class WorkspaceCreate(BaseModel):
 
     model_config = example(name="Support team", slug="support")
 
-    name: Name
+    name: RequiredName
     slug: OptionalSlug = None
     visibility: Visibility = "open"
+    implicit_lookup: bool | None = Field(
+        default=None,
+        description="Whether a fetch or watch that names no workspace looks into this one. Global "
+        "admins decide it; without it, a workspace that one of them makes does, another does not.",
+    )
 
 
 class WorkspaceUpdate(BaseModel):
@@ -32,13 +37,19 @@ class WorkspaceUpdate(BaseModel):
 
     model_config = example(name="Customer support", visibility="restricted")
 
-    name: Name | None = None
+    name: RequiredName | None = None
     slug: OptionalSlug = None
     visibility: Visibility | None = None
+    implicit_lookup: bool | None = Field(
+        default=None,
+        description="Whether a fetch or watch that names no workspace looks into this one; only "
+        "global admins may change it.",
+    )
 
 
 class Workspace(Resource):
-    """`role` is the caller's own in it."""
+    """`role` is the caller's own in it; with `implicit_lookup` a fetch or watch that names no
+    workspace finds its prompts."""
 
     model_config = example(
         id="1d2c3b4e5f60717a",
@@ -47,6 +58,7 @@ class Workspace(Resource):
         created_at="2026-03-14T09:26:53.589793Z",
         visibility="open",
         role="admin",
+        implicit_lookup=True,
     )
 
     id: str
@@ -55,6 +67,7 @@ class Workspace(Resource):
     created_at: datetime
     visibility: Visibility
     role: Role
+    implicit_lookup: bool
 
 
 class MemberUpdate(BaseModel):

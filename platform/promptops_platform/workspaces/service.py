@@ -1,8 +1,7 @@
 """Workspaces."""
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 from sqlalchemy.exc import IntegrityError
 
@@ -19,6 +18,15 @@ from promptops_platform.errors import BadRequest, Conflict, NotFound
 from promptops_platform.ids import new_id
 from promptops_platform.workspaces import repository
 from promptops_platform.workspaces.environments import EnvironmentService
+
+
+class WorkspaceFields(TypedDict, total=False):
+    """What a change may hold; what is left out stays."""
+
+    name: str
+    slug: str
+    visibility: str
+    implicit_lookup: bool
 
 
 class WorkspaceService:
@@ -100,12 +108,18 @@ class WorkspaceService:
         name: str,
         slug: str | None,
         visibility: str = OPEN,
+        implicit_lookup: bool | None = None,
     ) -> WorkspaceRow:
         """Make a workspace; its maker becomes the first member of a restricted one, as admin.
 
-        Raises BadRequest for an empty name, and for a restricted workspace that its maker could
-        not see; Conflict for a taken slug.
+        Without `implicit_lookup` it is marked where its maker may mark it. Raises BadRequest for a
+        restricted workspace that its maker could not see; Conflict for a taken slug; Forbidden
+        for a mark by somebody who isn't a global admin.
         """
+        if implicit_lookup:
+            self._grants.require_global(actor, Permission.WORKSPACES_MARK)
+        elif implicit_lookup is None:
+            implicit_lookup = self._grants.has_global(actor, Permission.WORKSPACES_MARK)
         if visibility != OPEN and actor.user_id is None and actor.role != Role.ADMIN:
             raise BadRequest(
                 "visibility: a restricted workspace is for users, and an API key is none; log in "
@@ -113,9 +127,10 @@ class WorkspaceService:
             )
         row = WorkspaceRow(
             id=new_id(),
-            name=_stripped(name),
+            name=name,
             slug=slug or _slug_of(name),
             visibility=visibility,
+            implicit_lookup=implicit_lookup,
             created_at=self._clock.now(),
         )
         await self._add(transaction, row, actor)
@@ -129,14 +144,18 @@ class WorkspaceService:
         name: str,
         *,
         actor: Actor,
-        fields: Mapping[str, str],
+        fields: WorkspaceFields,
     ) -> WorkspaceRow:
-        """Change `name`, `slug` or `visibility`; raises NotFound, Forbidden, BadRequest for an
-        empty name and for what `default` must keep, Conflict for a taken slug."""
+        """Change `name`, `slug`, `visibility` or, as a global admin, `implicit_lookup`; raises
+        NotFound, Forbidden, BadRequest for what `default` must keep, Conflict for a taken slug."""
         row = await self.locked(transaction, name, Permission.WORKSPACES_MANAGE, actor=actor)
         before = shown(row)
         _check_default(row, fields)
-        row.name = _stripped(fields.get("name", row.name))
+        marked = fields.get("implicit_lookup", row.implicit_lookup)
+        if marked != row.implicit_lookup:
+            self._grants.require_global(actor, Permission.WORKSPACES_MARK)
+            row.implicit_lookup = marked
+        row.name = fields.get("name", row.name)
         row.slug = fields.get("slug", row.slug)
         row.visibility = fields.get("visibility", row.visibility)
         await self._flush(transaction, row)
@@ -155,6 +174,7 @@ class WorkspaceService:
             name="Default",
             slug=DEFAULT_WORKSPACE,
             visibility=OPEN,
+            implicit_lookup=True,
             created_at=self._clock.now(),
         )
         await self._add(transaction, row, SYSTEM)
@@ -210,16 +230,15 @@ class WorkspaceService:
 
 def shown(row: WorkspaceRow) -> dict[str, Any]:
     """What the audit trail keeps."""
-    return {"name": row.name, "slug": row.slug, "visibility": row.visibility}
+    return {
+        "name": row.name,
+        "slug": row.slug,
+        "visibility": row.visibility,
+        "implicit_lookup": row.implicit_lookup,
+    }
 
 
-def _stripped(name: str) -> str:
-    if not name.strip():
-        raise BadRequest("name: is empty; give the workspace a name")
-    return name.strip()
-
-
-def _check_default(row: WorkspaceRow, fields: Mapping[str, str]) -> None:
+def _check_default(row: WorkspaceRow, fields: WorkspaceFields) -> None:
     """Clients that name no workspace rely on it, and the flows of another slug have other names."""
     if row.id != DEFAULT_WORKSPACE:
         return
@@ -230,6 +249,11 @@ def _check_default(row: WorkspaceRow, fields: Mapping[str, str]) -> None:
         )
     if fields.get("slug", DEFAULT_WORKSPACE) != DEFAULT_WORKSPACE:
         raise BadRequest("slug: the workspace 'default' keeps its slug; change its name instead")
+    if not fields.get("implicit_lookup", True):
+        raise BadRequest(
+            "implicit_lookup: the workspace 'default' always serves fetches that name no "
+            "workspace; leave it true"
+        )
 
 
 def _gone(name: str) -> NotFound:

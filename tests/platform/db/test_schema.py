@@ -18,7 +18,13 @@ from promptops_platform.access.key_repository import key_credentials
 from promptops_platform.clock import SystemClock
 from promptops_platform.db.schema import VERSION_TABLE, SchemaRefused, alembic_config, migrate
 from promptops_platform.db.search import is_declared
-from promptops_platform.db.tables import ApiKeyRow, AuditCountRow, EnvironmentRow, Table
+from promptops_platform.db.tables import (
+    ApiKeyRow,
+    AuditCountRow,
+    EnvironmentRow,
+    Table,
+    WorkspaceRow,
+)
 from promptops_platform.db.types import UtcDateTime
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.prompts import search
@@ -104,6 +110,8 @@ async def test_prompts_and_entries_of_an_older_release_are_found_and_counted(
             select(EnvironmentRow.name).order_by(EnvironmentRow.position)
         )
         assert list(environments) == ["dev", "test", "prod", "staging"]
+        marked = await session.scalars(select(WorkspaceRow.implicit_lookup))
+        assert list(marked) == [True], "clients may rely on it"
 
 
 async def test_keys_of_an_older_release_have_the_maker_that_is_certain(database: Database) -> None:

@@ -9,7 +9,8 @@ from harness.platform import RunningPlatform, new_key
 async def test_a_workspace_is_found_by_id_and_slug(platform: RunningPlatform) -> None:
     name = f"My {new_key()}"
     made = sent(await platform.http.post("/api/workspaces", json={"name": name}))
-    assert list(made) == ["id", "name", "slug", "created_at", "visibility", "role"]
+    fields = ["id", "name", "slug", "created_at", "visibility", "role", "implicit_lookup"]
+    assert list(made) == fields
     assert (made["visibility"], made["role"]) == ("open", "admin")
     for wanted in (made["id"], made["slug"]):
         assert sent(await platform.http.get(f"/api/workspaces/{wanted}")) == made
