@@ -13,7 +13,13 @@ from opentelemetry.trace import Span, SpanKind
 from promptops_flows.tracing import Tracing, fail
 from promptops_providers.errors import ProviderError
 from promptops_providers.gateway import Target
-from promptops_providers.protocol import Completion, CompletionRequest, Message, StopReason
+from promptops_providers.protocol import (
+    Completion,
+    CompletionRequest,
+    Message,
+    StopReason,
+    Usage,
+)
 from promptops_providers.redaction import Redactor
 
 _PROVIDERS = {"claude": "anthropic", "gemini": "gcp.gemini"}
@@ -22,6 +28,7 @@ _FINISH: Mapping[StopReason, str] = {
     "stop_sequence": "stop",
     "length": "length",
     "tool_calls": "tool_calls",
+    "empty": "stop",
 }
 _NUMBERS = ("temperature", "top_p", "max_tokens", "seed")
 _LONGEST_TEXT = 32_768
@@ -63,18 +70,13 @@ class _TracedCall:
         self._span.set_attribute("gen_ai.response.time_to_first_chunk", seconds)
 
     def answered(self, completion: Completion) -> None:
-        usage = completion.usage
         self._span.set_attributes(
             {
                 "gen_ai.response.model": completion.model,
                 "gen_ai.response.finish_reasons": [_FINISH[completion.stop_reason]],
-                "gen_ai.usage.input_tokens": usage.prompt_tokens,
-                "gen_ai.usage.output_tokens": usage.output_tokens,
-                "promptops.usage.estimated": usage.estimated,
             }
         )
-        if usage.cached_tokens:
-            self._span.set_attribute("gen_ai.usage.cache_read.input_tokens", usage.cached_tokens)
+        self._set_usage(completion.usage)
         if self._content:
             self._span.set_attribute(
                 "gen_ai.output.messages",
@@ -83,8 +85,21 @@ class _TracedCall:
         self._span.end()
 
     def failed(self, error: ProviderError) -> None:
+        if error.usage is not None:
+            self._set_usage(error.usage)
         fail(self._span, error.code)
         self._span.end()
+
+    def _set_usage(self, usage: Usage) -> None:
+        self._span.set_attributes(
+            {
+                "gen_ai.usage.input_tokens": usage.prompt_tokens,
+                "gen_ai.usage.output_tokens": usage.output_tokens,
+                "promptops.usage.estimated": usage.estimated,
+            }
+        )
+        if usage.cached_tokens:
+            self._span.set_attribute("gen_ai.usage.cache_read.input_tokens", usage.cached_tokens)
 
     def abandoned(self) -> None:
         fail(self._span, "abandoned")

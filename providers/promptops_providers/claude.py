@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from promptops_providers.claude_answer import Answer
 from promptops_providers.claude_request import KIND, asked_of
 from promptops_providers.default_models import DEFAULT_MODELS
+from promptops_providers.endings import with_usage_in_errors
 from promptops_providers.errors import (
     AuthenticationError,
     BadRequestError,
@@ -22,10 +23,11 @@ from promptops_providers.errors import (
 from promptops_providers.failures import ErrorClass
 from promptops_providers.json_values import object_at, text_at
 from promptops_providers.protocol import (
+    AdapterEvent,
     Completion,
     CompletionRequest,
+    Progress,
     StreamEnd,
-    StreamEvent,
     TextDelta,
 )
 from promptops_providers.sse import ServerSentEvent
@@ -34,6 +36,8 @@ from promptops_providers.wire import Dialect, Wire, message_of
 PATH = "/v1/messages"
 _API_VERSION = "2023-06-01"
 _LAST = "message_stop"
+# Of the server, whatever the model does.
+_SIGN_OF_LIFE = "ping"
 # https://platform.claude.com/docs/en/api/errors
 _ERRORS: Mapping[str, ErrorClass] = {
     "authentication_error": AuthenticationError,
@@ -87,26 +91,30 @@ class Claude:
         if message.get("type") == "error":
             raise self._wire.error_in_stream(message)
         answer = Answer(self._wire)
-        answer.take_message(message)
-        return answer.completion(request, asked)
+        with with_usage_in_errors(answer):
+            answer.take_message(message)
+            return answer.completion(request, asked)
 
-    async def stream(self, request: CompletionRequest) -> AsyncGenerator[StreamEvent, None]:
+    async def stream(self, request: CompletionRequest) -> AsyncGenerator[AdapterEvent, None]:
         asked = asked_of(request, request.model or DEFAULT_MODELS[KIND])
         body = {**asked.body, "stream": True}
         answer = Answer(self._wire)
         done = False
-        async with aclosing(self._wire.events(PATH, body, until=_is_last)) as events:
-            async for sent in events:
-                event = self._wire.json_object(sent.data)
-                if event.get("type") == "error":
-                    raise self._wire.error_in_stream(event)
-                piece = answer.take_event(event)
-                if piece:
-                    yield TextDelta(piece)
-                done = done or event.get("type") == _LAST
-        if not done:
-            raise self._wire.cut_off()
-        yield StreamEnd(answer.completion(request, asked))
+        with with_usage_in_errors(answer):
+            async with aclosing(self._wire.events(PATH, body, until=_is_last)) as events:
+                async for sent in events:
+                    event = self._wire.json_object(sent.data)
+                    if event.get("type") == "error":
+                        raise self._wire.error_in_stream(event)
+                    piece = answer.take_event(event)
+                    if piece:
+                        yield TextDelta(piece)
+                    elif event.get("type") != _SIGN_OF_LIFE:
+                        yield Progress()
+                    done = done or event.get("type") == _LAST
+            if not done:
+                raise self._wire.cut_off()
+            yield StreamEnd(answer.completion(request, asked))
 
 
 def _is_last(event: ServerSentEvent) -> bool:

@@ -10,14 +10,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from promptops_providers.claude_request import AFTER, CONTENT, KIND, Asked
-from promptops_providers.errors import MalformedAnswerError, RefusedError
+from promptops_providers.endings import stop_reason, word_at
+from promptops_providers.errors import MalformedAnswerError
 from promptops_providers.estimates import estimated_usage, reported_usage
-from promptops_providers.json_values import count_at, object_at, text_at
+from promptops_providers.json_values import count_at, object_at, objects_at, text_at
 from promptops_providers.protocol import Completion, CompletionRequest, StopReason, Usage
 from promptops_providers.tool_calls import RawCall, read_calls
 from promptops_providers.wire import Wire
 
 _STOP_REASONS: Mapping[str, StopReason] = {
+    "end_turn": "end",
     "max_tokens": "length",
     "model_context_window_exceeded": "length",
     "stop_sequence": "stop_sequence",
@@ -65,28 +67,35 @@ class Answer:
                 self._usage.update({name: value for name, value in usage if value is not None})
         return ""
 
+    def usage(self) -> Usage | None:
+        cached = count_at(self._usage, "cache_read_input_tokens")
+        # The count of the input leaves out what was read from the cache or written to it.
+        prompt = count_at(self._usage, "input_tokens") + cached
+        prompt += count_at(self._usage, "cache_creation_input_tokens")
+        return reported_usage(prompt, count_at(self._usage, "output_tokens"), cached)
+
     def completion(self, request: CompletionRequest, asked: Asked) -> Completion:
-        stop = text_at(self._message, "stop_reason")
+        stop = word_at(self._message, "stop_reason")
         if not stop:
             raise self.wire.malformed("it has no stop reason")
-        if stop == "refusal":
-            details = object_at(self._message, "stop_details")
-            said = text_at(details, "explanation") or text_at(details, "category")
-            raise self.wire.error(RefusedError, vendor_words=said)
-        stop_reason = _STOP_REASONS.get(stop, "end")
-        self._read_arguments(cut_short=stop_reason == "length")
+        details = object_at(self._message, "stop_details")
+        said = text_at(details, "explanation") or text_at(details, "category")
+        reason = stop_reason(self.wire, stop, _STOP_REASONS, said)
+        self._read_arguments(cut_short=reason == "length")
         blocks = [self._blocks[index] for index in sorted(self._blocks)]
         text = "".join(text_at(block, "text") for block in blocks if block.get("type") == "text")
+        calls = read_calls(
+            self.wire, [self._call(block) for block in blocks if block.get("type") == "tool_use"]
+        )
+        if reason == "tool_calls" and not calls:
+            raise self.wire.malformed("it asks for tool calls, and has none")
         plain = all(block.get("type") in _PLAIN_BLOCKS for block in blocks)
         return Completion(
             text=text,
             model=text_at(self._message, "model") or asked.body["model"],
-            usage=_usage(self._usage) or estimated_usage(request, text),
-            stop_reason=stop_reason,
-            tool_calls=read_calls(
-                self.wire,
-                [self._call(block) for block in blocks if block.get("type") == "tool_use"],
-            ),
+            usage=self.usage() or estimated_usage(request, text),
+            stop_reason="tool_calls" if calls and reason == "end" else reason,
+            tool_calls=calls,
             vendor_data={} if plain else {KIND: {CONTENT: blocks, AFTER: asked.digest}},
         )
 
@@ -117,7 +126,7 @@ class Answer:
         elif kind == "signature_delta":
             block["signature"] = text_at(delta, "signature")
         elif kind == "citations_delta":
-            block["citations"] = [*(block.get("citations") or ()), delta.get("citation")]
+            block["citations"] = [*objects_at(block, "citations"), delta.get("citation")]
         elif kind == "input_json_delta":
             begun = self._arguments.get(index, "")
             self._arguments[index] = begun + text_at(delta, "partial_json")
@@ -134,11 +143,3 @@ class Answer:
                 if not cut_short:
                     raise
                 del self._blocks[index]
-
-
-def _usage(reported: Mapping[str, Any]) -> Usage | None:
-    cached = count_at(reported, "cache_read_input_tokens")
-    # The count of the input leaves out what was read from the cache or written to it.
-    prompt = count_at(reported, "input_tokens") + cached
-    prompt += count_at(reported, "cache_creation_input_tokens")
-    return reported_usage(prompt, count_at(reported, "output_tokens"), cached)

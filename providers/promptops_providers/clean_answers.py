@@ -28,11 +28,13 @@ def clean_completion(completion: Completion, key: str | None) -> Completion:
     """
     nested = [completion.vendor_data, *(call.arguments for call in completion.tool_calls)]
     if not all(map(_is_flat, nested)):
-        raise MalformedAnswerError(
+        error = MalformedAnswerError(
             completion.provider,
             f"provider {completion.provider}: the answer could not be read: it is nested more than "
             f"{MAX_NESTING} deep",
         )
+        error.usage = completion.usage
+        raise error
     redact = Redactor([key])
     return replace(
         completion,

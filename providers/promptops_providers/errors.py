@@ -13,6 +13,7 @@
     ├── OverloadedError          the vendor has no capacity at the moment
     ├── UnreachableError         no connection to the host came about
     ├── ProviderTimeoutError     no answer within the time allowed
+    ├── EmptyAnswerError         the answer ended well, but nothing is in it
     ├── MalformedAnswerError     the answer is not what the wire format promises
     └── StreamCutOffError        the stream ended before its last event
 
@@ -25,6 +26,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from promptops_providers.protocol import Usage
+
 
 class ProviderError(Exception):
     """A completion that did not come about; `str()` is one sentence that names the provider."""
@@ -34,11 +37,14 @@ class ProviderError(Exception):
     falls_back: ClassVar[bool] = True
 
     def __init__(self, provider: str, sentence: str, *, retry_after: float | None = None) -> None:
-        """`retry_after` is in seconds, None when the vendor gave no hint."""
+        """`retry_after` is in seconds, None when the vendor gave no hint. `usage` is what the
+        vendor has reported all the same, and `model` which one was asked."""
         super().__init__(sentence)
         self.provider = provider
         self.sentence = sentence
         self.retry_after = retry_after
+        self.usage: Usage | None = None
+        self.model = ""
 
 
 class NotAvailableError(ProviderError):
@@ -97,6 +103,12 @@ class UnreachableError(ProviderError):
 class ProviderTimeoutError(ProviderError):
     code = "timeout"
     retryable = True
+
+
+class EmptyAnswerError(ProviderError):
+    """Never raised: a chain goes on because of it, and its last answer is given as it is."""
+
+    code = "empty_answer"
 
 
 class MalformedAnswerError(ProviderError):

@@ -26,6 +26,7 @@ ErrorClass = type[ProviderError]
 _EXCERPT_CHARACTERS = 300
 _LONGEST_KEY_CHARACTERS = 20_000
 _LONGEST_WAIT_SECONDS = 86_400.0
+_LONGEST_HINT_CHARACTERS = 100
 # Vendors quote a part of the refused key, masked or not.
 _LOOKS_LIKE_A_KEY = re.compile(
     r"\S*\*{3,}\S*|\b(?:sk|pk|rk|xai|gsk|hf)[-_][\w-]{6,}|\bAIza[\w-]{6,}"
@@ -74,6 +75,7 @@ def excerpt(text: str, key: str | None) -> str:
     """The beginning of a vendor's own words, on one line, without what is or looks like a key."""
     # Cut first, but so that a key at the edge is still whole when it is looked for.
     near = Redactor([key])(text[: _EXCERPT_CHARACTERS + _LONGEST_KEY_CHARACTERS])
+    near = near[: 2 * _EXCERPT_CHARACTERS]
     near = " ".join(_LOOKS_LIKE_A_KEY.sub(REDACTED, near).split())
     shown = "".join(character if character.isprintable() else "\ufffd" for character in near)
     return shown if len(shown) <= _EXCERPT_CHARACTERS else shown[: _EXCERPT_CHARACTERS - 1] + "…"
@@ -101,6 +103,8 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 def seconds_of(text: str) -> float | None:
     """A number of seconds, or a duration such as `20ms`, `1.5s` or `6m0s`."""
+    # The patterns take a time that grows faster than the text.
+    text = text[:_LONGEST_HINT_CHARACTERS]
     number = _number(text)
     if number is not None:
         return _bounded(number)
@@ -121,7 +125,7 @@ def _wait(text: str, now: datetime) -> float | None:
 def _as_time(text: str) -> datetime | None:
     for read in (parsedate_to_datetime, datetime.fromisoformat):
         try:
-            when = read(text.strip())
+            when = read(text[:_LONGEST_HINT_CHARACTERS].strip())
         except (ValueError, TypeError, IndexError, OverflowError):
             continue
         return when if when.tzinfo else when.replace(tzinfo=UTC)

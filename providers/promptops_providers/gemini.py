@@ -9,17 +9,19 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from promptops_providers.default_models import DEFAULT_MODELS
-from promptops_providers.errors import BadRequestError, MalformedAnswerError, RefusedError
+from promptops_providers.endings import stop_reason, with_usage_in_errors, word_at
+from promptops_providers.errors import BadRequestError, RefusedError
 from promptops_providers.estimates import estimated_usage, reported_usage
 from promptops_providers.gemini_errors import classify, retry_after
 from promptops_providers.gemini_request import KIND, PARTS, body_of
 from promptops_providers.json_values import count_at, object_at, objects_at, text_at
 from promptops_providers.protocol import (
+    AdapterEvent,
     Completion,
     CompletionRequest,
+    Progress,
     StopReason,
     StreamEnd,
-    StreamEvent,
     TextDelta,
     Usage,
 )
@@ -27,22 +29,7 @@ from promptops_providers.tool_calls import RawCall, read_calls
 from promptops_providers.wire import Dialect, Wire
 
 _MODEL = re.compile(r"(?:(?:models|tunedModels)/)?[\w.@-]+", re.ASCII)
-_STOP_REASONS: Mapping[str, StopReason] = {"STOP": "end", "MAX_TOKENS": "length"}
-_REFUSALS = frozenset(
-    {
-        "SAFETY",
-        "RECITATION",
-        "LANGUAGE",
-        "BLOCKLIST",
-        "PROHIBITED_CONTENT",
-        "SPII",
-        "MODEL_ARMOR",
-        "ESCALATION",
-        "IMAGE_SAFETY",
-        "IMAGE_PROHIBITED_CONTENT",
-        "IMAGE_RECITATION",
-    }
-)
+_STOP_REASONS: Mapping[str, StopReason] = {"stop": "end", "max_tokens": "length"}
 
 
 def _headers(key: str | None) -> dict[str, str]:
@@ -68,22 +55,24 @@ class Gemini:
         model = request.model or DEFAULT_MODELS[KIND]
         body = await self._wire.answer(self._path(model, "generateContent"), body_of(request))
         answer = _Answer(self._wire)
-        answer.take(body)
-        return answer.completion(request, model)
+        with with_usage_in_errors(answer):
+            answer.take(body)
+            return answer.completion(request, model)
 
-    async def stream(self, request: CompletionRequest) -> AsyncGenerator[StreamEvent, None]:
+    async def stream(self, request: CompletionRequest) -> AsyncGenerator[AdapterEvent, None]:
         model = request.model or DEFAULT_MODELS[KIND]
         path = self._path(model, "streamGenerateContent?alt=sse")
         answer = _Answer(self._wire)
-        async with aclosing(self._wire.events(path, body_of(request))) as events:
-            # No event says that it is the last: some send one more after the reason for the end.
-            async for event in events:
-                piece = answer.take(self._wire.json_object(event.data))
-                if piece:
-                    yield TextDelta(piece)
-        if not answer.finish:
-            raise self._wire.cut_off()
-        yield StreamEnd(answer.completion(request, model))
+        with with_usage_in_errors(answer):
+            async with aclosing(self._wire.events(path, body_of(request))) as events:
+                # No event says that it is the last: some send one more after the reason for the
+                # end.
+                async for event in events:
+                    piece = answer.take(self._wire.json_object(event.data))
+                    yield TextDelta(piece) if piece else Progress()
+            if not answer.finish:
+                raise self._wire.cut_off()
+            yield StreamEnd(answer.completion(request, model))
 
     def _path(self, model: str, method: str) -> str:
         if not _MODEL.fullmatch(model):
@@ -107,48 +96,50 @@ class _Answer:
         """The text that it adds."""
         if chunk.get("error"):
             raise self.wire.error_in_stream(chunk)
+        self._usage.update(object_at(chunk, "usageMetadata"))
         feedback = object_at(chunk, "promptFeedback")
         if feedback.get("blockReason"):
             raise self._refused(
                 text_at(feedback, "blockReason"), text_at(feedback, "blockReasonMessage")
             )
         self._model = text_at(chunk, "modelVersion") or self._model
-        self._usage.update(object_at(chunk, "usageMetadata"))
         candidates = objects_at(chunk, "candidates")
         if not candidates:
             return ""
-        self.finish = text_at(candidates[0], "finishReason") or self.finish
+        self.finish = word_at(candidates[0], "finishReason") or self.finish
         self._finish_message = text_at(candidates[0], "finishMessage") or self._finish_message
         parts = objects_at(object_at(candidates[0], "content"), "parts")
         for part in parts:
             self._keep(part)
         return "".join(_text_of(part) for part in parts)
 
+    def usage(self) -> Usage | None:
+        # The count of the prompt includes what was read from the cache, but not what tools of
+        # Google's own put in; that of the candidates leaves out the thoughts.
+        counts = self._usage
+        return reported_usage(
+            count_at(counts, "promptTokenCount") + count_at(counts, "toolUsePromptTokenCount"),
+            count_at(counts, "candidatesTokenCount") + count_at(counts, "thoughtsTokenCount"),
+            count_at(counts, "cachedContentTokenCount"),
+        )
+
     def completion(self, request: CompletionRequest, model: str) -> Completion:
-        if self.finish in _REFUSALS:
-            raise self._refused(self.finish, self._finish_message)
         if not self.finish:
             raise self.wire.malformed("it has no candidate that was finished")
-        if self.finish not in _STOP_REASONS:
-            raise self.wire.error(
-                MalformedAnswerError,
-                "the answer cannot be used",
-                _both(self.finish, self._finish_message),
-            )
+        reason = stop_reason(self.wire, self.finish, _STOP_REASONS, self._finish_message)
         text = "".join(_text_of(part) for part in self._parts)
         calls = read_calls(
             self.wire,
             [self._call(part["functionCall"]) for part in self._parts if "functionCall" in part],
         )
-        stop_reason = _STOP_REASONS[self.finish]
         plain = all(
             len(part) == 1 and ("text" in part or "functionCall" in part) for part in self._parts
         )
         return Completion(
             text=text,
             model=self._model or model,
-            usage=_usage(self._usage) or estimated_usage(request, text),
-            stop_reason="tool_calls" if calls and stop_reason == "end" else stop_reason,
+            usage=self.usage() or estimated_usage(request, text),
+            stop_reason="tool_calls" if calls and reason == "end" else reason,
             tool_calls=calls,
             # A signature belongs to its very part.
             vendor_data={} if plain and not calls else {KIND: {PARTS: self._parts}},
@@ -180,13 +171,3 @@ def _both(reason: str, message: str) -> str:
 def _text_of(part: Mapping[str, Any]) -> str:
     """Of the answer, not of the thoughts that led to it."""
     return "" if part.get("thought") else text_at(part, "text")
-
-
-def _usage(reported: Mapping[str, Any]) -> Usage | None:
-    # The count of the prompt includes what was read from the cache, but not what tools of Google's
-    # own put in; that of the candidates leaves out the thoughts.
-    return reported_usage(
-        count_at(reported, "promptTokenCount") + count_at(reported, "toolUsePromptTokenCount"),
-        count_at(reported, "candidatesTokenCount") + count_at(reported, "thoughtsTokenCount"),
-        count_at(reported, "cachedContentTokenCount"),
-    )

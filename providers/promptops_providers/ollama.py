@@ -4,21 +4,30 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from promptops_providers.default_models import DEFAULT_MODELS
+from promptops_providers.endings import stop_reason, with_usage_in_errors, word_at
 from promptops_providers.errors import ContextTooLongError
 from promptops_providers.estimates import estimated_usage, reported_usage
 from promptops_providers.failures import ErrorClass
-from promptops_providers.json_values import count_at, has_count, text_at
+from promptops_providers.json_values import (
+    count_at,
+    has_count,
+    object_at,
+    objects_at,
+    text_at,
+)
 from promptops_providers.openai_errors import says_too_long
 from promptops_providers.protocol import (
+    AdapterEvent,
     Completion,
     CompletionRequest,
     Message,
+    Progress,
     StopReason,
     StreamEnd,
-    StreamEvent,
     TextDelta,
     Usage,
 )
@@ -26,6 +35,7 @@ from promptops_providers.tool_calls import RawCall, read_calls
 from promptops_providers.wire import Dialect, Wire, message_of
 
 PATH = "/api/chat"
+_STOP_REASONS: Mapping[str, StopReason] = {"": "end", "stop": "end", "length": "length"}
 # These stand beside `options`, every other parameter within.
 _BESIDE_OPTIONS = ("keep_alive", "think", "format", "truncate", "shift", "logprobs", "top_logprobs")
 
@@ -50,30 +60,21 @@ class Ollama:
         return self._wire.provider
 
     async def complete(self, request: CompletionRequest) -> Completion:
-        answer = await self._wire.answer(PATH, {**self._body(request), "stream": False})
-        self._message_of(answer)
-        return self._completion([answer], request)
+        body = await self._wire.answer(PATH, {**self._body(request), "stream": False})
+        answer = _Answer(self._wire)
+        with with_usage_in_errors(answer):
+            answer.take(body)
+            return answer.completion(request)
 
-    async def stream(self, request: CompletionRequest) -> AsyncGenerator[StreamEvent, None]:
-        chunks: list[Mapping[str, Any]] = []
+    async def stream(self, request: CompletionRequest) -> AsyncGenerator[AdapterEvent, None]:
+        answer = _Answer(self._wire)
         asked = {**self._body(request), "stream": True}
-        async with aclosing(self._wire.json_lines(PATH, asked, until=_is_done)) as lines:
-            async for chunk in lines:
-                piece = self._message_of(chunk).get("content")
-                chunks.append(chunk)
-                if isinstance(piece, str) and piece:
-                    yield TextDelta(piece)
-        if not chunks or not _is_done(chunks[-1]):
-            raise self._wire.cut_off()
-        yield StreamEnd(self._completion(chunks, request))
-
-    def _message_of(self, chunk: Mapping[str, Any]) -> Mapping[str, Any]:
-        if chunk.get("error"):
-            raise self._wire.error_in_stream(chunk)
-        message = chunk.get("message")
-        if not isinstance(message, Mapping):
-            raise self._wire.malformed("it has no message")
-        return message
+        with with_usage_in_errors(answer):
+            async with aclosing(self._wire.json_lines(PATH, asked, until=_is_done)) as lines:
+                async for chunk in lines:
+                    piece = answer.take(chunk)
+                    yield TextDelta(piece) if piece else Progress()
+            yield StreamEnd(answer.completion(request))
 
     def _body(self, request: CompletionRequest) -> dict[str, Any]:
         body: dict[str, Any] = {
@@ -118,23 +119,48 @@ class Ollama:
             written.append(turn)
         return written
 
-    def _completion(
-        self, chunks: Sequence[Mapping[str, Any]], request: CompletionRequest
-    ) -> Completion:
-        messages = [chunk["message"] for chunk in chunks]
-        text = "".join(str(message.get("content") or "") for message in messages)
-        thinking = "".join(str(message.get("thinking") or "") for message in messages)
-        raw = [call for message in messages for call in message.get("tool_calls") or ()]
-        calls = read_calls(self._wire, [_call(each) for each in raw if isinstance(each, Mapping)])
-        last = chunks[-1]
-        stop: StopReason = "length" if last.get("done_reason") == "length" else "end"
+
+@dataclass(slots=True)
+class _Answer:
+    """What has come so far: an answer is one chunk, a stream is many."""
+
+    wire: Wire
+    _last: Mapping[str, Any] = field(default_factory=dict)
+    _messages: list[Mapping[str, Any]] = field(default_factory=list)
+
+    def take(self, chunk: Mapping[str, Any]) -> str:
+        """The text that it adds."""
+        self._last = chunk
+        if chunk.get("error"):
+            raise self.wire.error_in_stream(chunk)
+        message = chunk.get("message")
+        if not isinstance(message, Mapping):
+            raise self.wire.malformed("it has no message")
+        self._messages.append(message)
+        return text_at(message, "content")
+
+    def usage(self) -> Usage | None:
+        """A server leaves out the prompt's where it had read that already."""
+        last = self._last
+        if not (has_count(last, "prompt_eval_count") and has_count(last, "eval_count")):
+            return None
+        return reported_usage(count_at(last, "prompt_eval_count"), count_at(last, "eval_count"))
+
+    def completion(self, request: CompletionRequest) -> Completion:
+        if not _is_done(self._last):
+            raise self.wire.cut_off()
+        stop = stop_reason(self.wire, word_at(self._last, "done_reason"), _STOP_REASONS)
+        text = "".join(text_at(message, "content") for message in self._messages)
+        thinking = "".join(text_at(message, "thinking") for message in self._messages)
+        raw = [call for message in self._messages for call in objects_at(message, "tool_calls")]
+        calls = read_calls(self.wire, map(_call, raw))
         return Completion(
             text=text,
-            model=text_at(last, "model") or request.model,
-            usage=_usage(last) or estimated_usage(request, text),
+            model=text_at(self._last, "model") or request.model,
+            usage=self.usage() or estimated_usage(request, text),
             stop_reason="tool_calls" if calls else stop,
             tool_calls=calls,
-            vendor_data={self.name: {"thinking": thinking}} if thinking else {},
+            vendor_data={self.wire.provider: {"thinking": thinking}} if thinking else {},
         )
 
 
@@ -155,16 +181,6 @@ def _parameters(given: Mapping[str, Any]) -> dict[str, Any]:
     return {**beside, **({"options": options} if options else {})}
 
 
-def _usage(last: Mapping[str, Any]) -> Usage | None:
-    """A server leaves out the prompt's where it had read that already."""
-    if not (has_count(last, "prompt_eval_count") and has_count(last, "eval_count")):
-        return None
-    return reported_usage(count_at(last, "prompt_eval_count"), count_at(last, "eval_count"))
-
-
 def _call(raw: Mapping[str, Any]) -> RawCall:
-    function = raw.get("function")
-    function = function if isinstance(function, Mapping) else {}
-    return RawCall(
-        str(raw.get("id") or ""), str(function.get("name") or ""), function.get("arguments") or {}
-    )
+    function = object_at(raw, "function")
+    return RawCall(text_at(raw, "id"), text_at(function, "name"), function.get("arguments") or {})

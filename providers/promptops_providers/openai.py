@@ -16,7 +16,7 @@ import httpx
 from promptops_providers.default_models import DEFAULT_MODELS
 from promptops_providers.openai_chat import ChatCompletions, Flavour
 from promptops_providers.openai_responses import Responses
-from promptops_providers.protocol import Completion, CompletionRequest, StreamEvent
+from promptops_providers.protocol import AdapterEvent, Completion, CompletionRequest
 from promptops_providers.wire import Dialect, Wire
 
 _CHAT_ONLY = ("stop", "seed")
@@ -42,7 +42,7 @@ class OpenAI:
         request = replace(request, model=request.model or DEFAULT_MODELS["openai"])
         return await self._api_for(request).complete(request)
 
-    async def stream(self, request: CompletionRequest) -> AsyncGenerator[StreamEvent, None]:
+    async def stream(self, request: CompletionRequest) -> AsyncGenerator[AdapterEvent, None]:
         request = replace(request, model=request.model or DEFAULT_MODELS["openai"])
         async with aclosing(self._api_for(request).stream(request)) as events:
             async for event in events:

@@ -12,31 +12,49 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from promptops_providers.endings import stop_reason, with_usage_in_errors, word_at
 from promptops_providers.errors import RefusedError
 from promptops_providers.estimates import estimated_usage
 from promptops_providers.json_values import object_at, objects_at
 from promptops_providers.openai_errors import classify
 from promptops_providers.openai_usage import chat_usage
 from promptops_providers.protocol import (
+    AdapterEvent,
     Completion,
     CompletionRequest,
     Message,
+    Progress,
     StopReason,
     StreamEnd,
-    StreamEvent,
     TextDelta,
+    Usage,
 )
 from promptops_providers.sse import ServerSentEvent
 from promptops_providers.strict_schemas import is_strict
 from promptops_providers.tool_calls import RawCall, read_calls
-from promptops_providers.wire import Dialect, Wire
+from promptops_providers.wire import Dialect, Wire, message_of
 
 PATH = "/v1/chat/completions"
 _DONE = "[DONE]"
+# With those of servers that pass on what their engine says.
 _STOP_REASONS: Mapping[str, StopReason] = {
-    "length": "length",
-    "tool_calls": "tool_calls",
+    "": "end",
+    "complete": "end",
+    "completed": "end",
+    "end": "end",
+    "end_turn": "end",
+    "eos": "end",
+    "eos_token": "end",
     "function_call": "tool_calls",
+    "length": "length",
+    "max_output_tokens": "length",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "model_length": "length",
+    "stop": "end",
+    "stop_sequence": "stop_sequence",
+    "tool_calls": "tool_calls",
+    "tool_use": "tool_calls",
 }
 
 
@@ -63,70 +81,76 @@ class ChatCompletions:
 
     async def complete(self, request: CompletionRequest) -> Completion:
         body = await self._wire.answer(PATH, _body(request, self.flavour))
-        choice = _first_choice(body)
-        message = choice.get("message") if choice else None
-        if choice is None or not isinstance(message, Mapping):
-            raise self._in_answer(body)
-        answer = _Answer(finish=_text(choice.get("finish_reason")))
-        answer.take(body, {**choice, "delta": message})
-        return answer.completion(self._wire, request)
+        answer = _Answer(self._wire)
+        with with_usage_in_errors(answer):
+            choice = _first_choice(body)
+            message = choice.get("message") if choice else None
+            # Before its message is missed: some gateways answer an error with status 200.
+            answer.take(body, {**choice, "delta": message} if choice else None)
+            if not isinstance(message, Mapping):
+                raise self._wire.malformed("it has no message")
+            return answer.completion(request)
 
-    async def stream(self, request: CompletionRequest) -> AsyncGenerator[StreamEvent, None]:
+    async def stream(self, request: CompletionRequest) -> AsyncGenerator[AdapterEvent, None]:
         asked = {
             **_body(request, self.flavour),
             "stream": True,
             "stream_options": {"include_usage": True},
         }
-        answer = _Answer()
+        answer = _Answer(self._wire)
         done = False
-        async with aclosing(self._wire.events(PATH, asked, until=_is_done)) as events:
-            async for event in events:
-                if _is_done(event):
-                    done = True
-                    continue
-                chunk = self._wire.json_object(event.data)
-                if chunk.get("error"):
-                    raise self._wire.error_in_stream(chunk)
-                piece = answer.take(chunk, _first_choice(chunk))
-                if piece:
-                    yield TextDelta(piece)
-        if not (done or answer.finish):
-            raise self._wire.cut_off()
-        yield StreamEnd(answer.completion(self._wire, request))
-
-    def _in_answer(self, body: Mapping[str, Any]) -> Exception:
-        # Some gateways answer an error with status 200.
-        if body.get("error"):
-            return self._wire.error_in_stream(body)
-        return self._wire.malformed("it has no message")
+        with with_usage_in_errors(answer):
+            async with aclosing(self._wire.events(PATH, asked, until=_is_done)) as events:
+                async for event in events:
+                    if _is_done(event):
+                        done = True
+                        continue
+                    chunk = self._wire.json_object(event.data)
+                    piece = answer.take(chunk, _first_choice(chunk))
+                    yield TextDelta(piece) if piece else Progress()
+            if not (answer.finish or (done and answer.has_content)):
+                raise self._wire.cut_off()
+            yield StreamEnd(answer.completion(request))
 
 
 @dataclass(slots=True)
 class _Answer:
     """What has come so far, whole or in pieces."""
 
+    wire: Wire
     finish: str = ""
     model: str = ""
     refusal: str = ""
-    usage: Mapping[str, Any] = field(default_factory=dict)
+    reported: Mapping[str, Any] = field(default_factory=dict)
     pieces: list[str] = field(default_factory=list)
     calls: list[RawCall] = field(default_factory=list)
     _by_index: dict[int, RawCall] = field(default_factory=dict)
 
     def take(self, chunk: Mapping[str, Any], choice: Mapping[str, Any] | None) -> str:
         """The text in this chunk."""
+        self.reported = _reported_usage(chunk, choice) or self.reported
+        self._check(chunk, choice or {})
         self.model = _text(chunk.get("model")) or self.model
-        self.usage = _reported_usage(chunk, choice) or self.usage
-        delta = choice.get("delta") if choice else None
-        if choice is None or not isinstance(delta, Mapping):
+        if choice is None:
             return ""
-        self.finish = _text(choice.get("finish_reason")) or self.finish
+        self.finish = word_at(choice, "finish_reason") or self.finish
+        delta = choice.get("delta")
+        if not isinstance(delta, Mapping):
+            return ""
         self.refusal += _text(delta.get("refusal"))
         for fragment in objects_at(delta, "tool_calls"):
             self._take_call(fragment)
         piece = _text_of_content(delta.get("content"))
         self.pieces.append(piece)
         return piece
+
+    def _check(self, chunk: Mapping[str, Any], choice: Mapping[str, Any]) -> None:
+        """Raises the error that stands in place of an answer, or of the rest of one."""
+        if choice.get("error"):
+            raise self.wire.error_in_stream({"error": choice["error"]})
+        told = chunk.get("object") == "error" or chunk.get("type") == "error"
+        if chunk.get("error") or told or ("choices" not in chunk and message_of(chunk)):
+            raise self.wire.error_in_stream(chunk)
 
     def _take_call(self, fragment: Mapping[str, Any]) -> None:
         function = fragment.get("function")
@@ -153,17 +177,26 @@ class _Answer:
             self._by_index[index] = call
         return call
 
-    def completion(self, wire: Wire, request: CompletionRequest) -> Completion:
+    @property
+    def has_content(self) -> bool:
+        return bool(self.calls or any(self.pieces))
+
+    def usage(self) -> Usage | None:
+        return chat_usage(self.reported)
+
+    def completion(self, request: CompletionRequest) -> Completion:
         text = "".join(self.pieces)
-        if self.refusal or self.finish == "content_filter":
-            raise wire.error(RefusedError, vendor_words=self.refusal)
-        calls = read_calls(wire, self.calls)
-        stop = "tool_calls" if calls else _STOP_REASONS.get(self.finish, "end")
+        if self.refusal:
+            raise self.wire.error(RefusedError, vendor_words=self.refusal)
+        stop = stop_reason(self.wire, self.finish, _STOP_REASONS)
+        calls = read_calls(self.wire, self.calls)
+        if stop == "tool_calls" and not (calls or text):
+            raise self.wire.malformed("it asks for tool calls, and has none")
         return Completion(
             text=text,
             model=self.model or request.model,
-            usage=chat_usage(self.usage) or estimated_usage(request, text),
-            stop_reason=stop,
+            usage=self.usage() or estimated_usage(request, text),
+            stop_reason="tool_calls" if calls else "end" if stop == "tool_calls" else stop,
             tool_calls=calls,
         )
 

@@ -12,22 +12,26 @@ import json
 import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from promptops_providers.default_models import DEFAULT_MODELS
+from promptops_providers.endings import stop_reason, with_usage_in_errors, word_at
 from promptops_providers.errors import RefusedError
 from promptops_providers.estimates import estimated_usage
-from promptops_providers.json_values import object_at, text_at
+from promptops_providers.json_values import object_at, objects_at, text_at
 from promptops_providers.openai_errors import classify
 from promptops_providers.openai_usage import responses_usage
 from promptops_providers.protocol import (
+    AdapterEvent,
     Completion,
     CompletionRequest,
     Message,
+    Progress,
     StopReason,
     StreamEnd,
-    StreamEvent,
     TextDelta,
+    Usage,
 )
 from promptops_providers.sse import ServerSentEvent
 from promptops_providers.strict_schemas import is_strict
@@ -36,6 +40,11 @@ from promptops_providers.wire import Dialect, Wire
 
 PATH = "/v1/responses"
 _LAST_EVENTS = ("response.completed", "response.incomplete", "response.failed")
+_STOP_REASONS: Mapping[str, StopReason] = {
+    "": "end",
+    "completed": "end",
+    "max_output_tokens": "length",
+}
 _LIMITS = ("max_tokens", "max_completion_tokens")
 # Others answer a request for their encrypted reasoning with an error.
 _REASONS = re.compile(r"(o\d|gpt-(?:[5-9]|\d\d))(?!.*chat)", re.ASCII)
@@ -52,24 +61,30 @@ class Responses:
         return self._wire.provider
 
     async def complete(self, request: CompletionRequest) -> Completion:
-        return self._completion(await self._wire.answer(PATH, self._body(request)), request)
+        answer = _Answer(self._wire, await self._wire.answer(PATH, self._body(request)))
+        with with_usage_in_errors(answer):
+            return answer.completion(request)
 
-    async def stream(self, request: CompletionRequest) -> AsyncGenerator[StreamEvent, None]:
+    async def stream(self, request: CompletionRequest) -> AsyncGenerator[AdapterEvent, None]:
         last: Mapping[str, Any] | None = None
         asked = {**self._body(request), "stream": True}
         async with aclosing(self._wire.events(PATH, asked, until=_is_last)) as events:
-            async for each in events:
-                event = self._wire.json_object(each.data)
+            async for sent in events:
+                event = self._wire.json_object(sent.data)
                 kind = event.get("type")
-                if kind == "response.output_text.delta" and event.get("delta"):
-                    yield TextDelta(str(event["delta"]))
+                if kind == "response.output_text.delta" and text_at(event, "delta"):
+                    yield TextDelta(text_at(event, "delta"))
                 elif kind == "error":
                     raise self._wire.error_in_stream(event)
                 elif kind in _LAST_EVENTS:
-                    last = event.get("response")
-        if not isinstance(last, Mapping):
+                    last = object_at(event, "response") or None
+                else:
+                    yield Progress()
+        if last is None:
             raise self._wire.cut_off()
-        yield StreamEnd(self._completion(last, request))
+        answer = _Answer(self._wire, last)
+        with with_usage_in_errors(answer):
+            yield StreamEnd(answer.completion(request))
 
     def _body(self, request: CompletionRequest) -> dict[str, Any]:
         model = request.model or DEFAULT_MODELS["openai"]
@@ -104,10 +119,9 @@ class Responses:
         return body
 
     def _items(self, message: Message) -> Sequence[Mapping[str, Any]]:
-        kept = message.vendor_data.get(self.name)
-        if isinstance(kept, Mapping):
-            output: Sequence[Mapping[str, Any]] = kept["output"]
-            return output
+        kept = objects_at(object_at(message.vendor_data, self.name), "output")
+        if kept:
+            return kept
         if message.role == "tool":
             answered = {"call_id": message.tool_call_id, "output": message.content}
             return [{"type": "function_call_output", **answered}]
@@ -119,30 +133,47 @@ class Responses:
             items.append({"type": "function_call", "call_id": call.id, **written})
         return items
 
-    def _completion(self, body: Mapping[str, Any], request: CompletionRequest) -> Completion:
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """A response with all that came, also that of a stream."""
+
+    wire: Wire
+    body: Mapping[str, Any]
+
+    def usage(self) -> Usage | None:
+        return responses_usage(object_at(self.body, "usage"))
+
+    def completion(self, request: CompletionRequest) -> Completion:
+        body = self.body
         if body.get("error"):
-            raise self._wire.error_in_stream(body)
-        output = body.get("output")
-        if not isinstance(output, list):
-            raise self._wire.malformed("it has no output")
-        items = [item for item in output if isinstance(item, Mapping)]
+            raise self.wire.error_in_stream(body)
+        items = objects_at(body, "output")
         parts = [part for item in items for part in _parts(item)]
-        why = body.get("incomplete_details")
-        why = why.get("reason") if isinstance(why, Mapping) else None
-        refusal = "".join(str(part["refusal"]) for part in parts if part.get("refusal"))
-        if refusal or why == "content_filter":
-            raise self._wire.error(RefusedError, vendor_words=refusal)
-        calls = read_calls(self._wire, [_call(item) for item in items if _is_call(item)])
-        text = "".join(str(part["text"]) for part in parts if part.get("type") == "output_text")
-        stop: StopReason = "length" if why == "max_output_tokens" else "end"
+        refusal = "".join(text_at(part, "refusal") for part in parts)
+        if refusal:
+            raise self.wire.error(RefusedError, vendor_words=refusal)
+        stop = stop_reason(self.wire, _ending(body), _STOP_REASONS)
+        if not isinstance(body.get("output"), list):
+            raise self.wire.malformed("it has no output")
+        calls = read_calls(self.wire, [_call(item) for item in items if _is_call(item)])
+        text = "".join(text_at(part, "text") for part in parts if part.get("type") == "output_text")
+        name = self.wire.provider
         return Completion(
             text=text,
             model=text_at(body, "model") or request.model,
-            usage=responses_usage(object_at(body, "usage")) or estimated_usage(request, text),
+            usage=self.usage() or estimated_usage(request, text),
             stop_reason="tool_calls" if calls else stop,
             tool_calls=calls,
-            vendor_data={self.name: {"output": output}} if _has_reasoning(items) else {},
+            vendor_data={name: {"output": items}} if _has_reasoning(items) else {},
         )
+
+
+def _ending(body: Mapping[str, Any]) -> str:
+    """The status, or the reason for an answer that is not complete."""
+    status = word_at(body, "status")
+    reason = word_at(object_at(body, "incomplete_details"), "reason")
+    return reason or status if status in ("", "incomplete") else status
 
 
 def _is_last(event: ServerSentEvent) -> bool:
@@ -165,8 +196,7 @@ def _parameters(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _parts(item: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    content = item.get("content") if item.get("type") == "message" else None
-    return [part for part in content or () if isinstance(part, Mapping)]
+    return objects_at(item, "content") if item.get("type") == "message" else []
 
 
 def _is_call(item: Mapping[str, Any]) -> bool:
@@ -178,6 +208,4 @@ def _has_reasoning(items: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def _call(item: Mapping[str, Any]) -> RawCall:
-    return RawCall(
-        str(item.get("call_id") or ""), str(item.get("name") or ""), item.get("arguments") or ""
-    )
+    return RawCall(text_at(item, "call_id"), text_at(item, "name"), item.get("arguments") or "")

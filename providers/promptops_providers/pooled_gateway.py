@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import AbstractContextManager, aclosing, asynccontextmanager, contextmanager
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
@@ -13,12 +13,13 @@ from typing import Self
 from promptops_providers.adapters import adapter_for
 from promptops_providers.addresses import AddressPolicy
 from promptops_providers.clean_answers import clean_completion
-from promptops_providers.errors import ProviderError, ProviderTimeoutError
+from promptops_providers.errors import EmptyAnswerError, ProviderError, ProviderTimeoutError
 from promptops_providers.gateway import Target
-from promptops_providers.observation import UNOBSERVED, CallObserver, observed
+from promptops_providers.observation import UNOBSERVED, Call, CallObserver, observed
 from promptops_providers.protocol import (
     Completion,
     CompletionRequest,
+    Progress,
     StreamEnd,
     StreamEvent,
     TextDelta,
@@ -30,10 +31,10 @@ from promptops_providers.transport import Resolve, Timeouts, guarded_client
 class Gateway:
     """Implements `ModelGateway`. It belongs to the event loop on which it is first used.
 
-    A chain goes on to its next target after an error that another provider may not have: see
-    `falls_back` in `errors.py`. It does not after `bad_request`, `refused`, `address_refused` and
-    `provider_not_available`, which are about the request, nor once a piece of a stream was given.
-    Each target gets the whole of the time-outs.
+    A chain goes on to its next target after an empty answer, and after an error that another
+    provider may not have: see `falls_back` in `errors.py`. It does not after `bad_request`,
+    `refused`, `address_refused` and `provider_not_available`, which are about the request, nor once
+    a piece of a stream was given. Each target gets the whole of the time-outs.
     """
 
     def __init__(
@@ -66,11 +67,15 @@ class Gateway:
     async def complete(self, request: CompletionRequest, targets: Sequence[Target]) -> Completion:
         for target in targets[:-1]:
             try:
-                return await self._complete(request, target)
+                completion = await self._complete(request, target)
             except ProviderError as error:
                 if not error.falls_back:
                     raise
                 self._observer.fell_back(target, error)
+            else:
+                if completion.stop_reason != "empty":
+                    return completion
+                self._observer.fell_back(target, _empty(target))
         return await self._complete(request, targets[-1])
 
     async def stream(
@@ -81,9 +86,13 @@ class Gateway:
             try:
                 async with aclosing(self._stream(request, target)) as events:
                     async for event in events:
+                        if not begun and _is_empty_end(event):
+                            break
                         begun = True
                         yield event
-                    return
+                    else:
+                        return
+                self._observer.fell_back(target, _empty(target))
             except ProviderError as error:
                 if begun or not error.falls_back:
                     raise
@@ -92,9 +101,17 @@ class Gateway:
             async for event in events:
                 yield event
 
+    def _observed(
+        self, asked: CompletionRequest, target: Target, *, streams: bool
+    ) -> AbstractContextManager[Call]:
+        return observed(self._observer, asked, target, streams=streams)
+
     async def _complete(self, request: CompletionRequest, target: Target) -> Completion:
         asked = replace(request, model=target.model)
-        with observed(self._observer, asked, target, streams=False) as call:
+        with (
+            _model_in_errors(asked),
+            observed(self._observer, asked, target, streams=False) as call,
+        ):
             adapter = adapter_for(target, self._client)
             waiting = _Waiting(target.provider, self._timeouts, streams=False)
             async with waiting.limited():
@@ -106,7 +123,7 @@ class Gateway:
         self, request: CompletionRequest, target: Target
     ) -> AsyncGenerator[StreamEvent, None]:
         asked = replace(request, model=target.model)
-        with observed(self._observer, asked, target, streams=True) as call:
+        with _model_in_errors(asked), self._observed(asked, target, streams=True) as call:
             adapter = adapter_for(target, self._client)
             waiting = _Waiting(target.provider, self._timeouts, streams=True)
             pieces = StorablePieces()
@@ -114,6 +131,9 @@ class Gateway:
                 while True:
                     async with waiting.limited():
                         event = await anext(events, None)
+                    if isinstance(event, Progress):
+                        waiting.saw_progress()
+                        continue
                     if isinstance(event, StreamEnd):
                         break
                     assert isinstance(event, TextDelta), "an adapter's stream ends with StreamEnd"
@@ -130,36 +150,69 @@ class Gateway:
         yield StreamEnd(completion)
 
 
+@contextmanager
+def _model_in_errors(asked: CompletionRequest) -> Iterator[None]:
+    try:
+        yield
+    except ProviderError as error:
+        error.model = asked.model
+        raise
+
+
+def _is_empty_end(event: StreamEvent) -> bool:
+    return isinstance(event, StreamEnd) and event.completion.stop_reason == "empty"
+
+
+def _empty(target: Target) -> EmptyAnswerError:
+    return EmptyAnswerError(target.provider, f"provider {target.provider}: the answer is empty")
+
+
 def _cleaned(completion: Completion, target: Target) -> Completion:
-    completion = replace(completion, provider=target.provider)
-    return clean_completion(completion, target.credentials.api_key)
+    has_content = completion.text.strip() or completion.tool_calls
+    stop_reason = completion.stop_reason
+    marked = replace(
+        completion,
+        provider=target.provider,
+        stop_reason="empty" if stop_reason == "end" and not has_content else stop_reason,
+    )
+    return clean_completion(marked, target.credentials.api_key)
 
 
 class _Waiting:
-    """How long a provider may still be waited for; the time of its reader does not count."""
+    """How long a provider may still be waited for; the time of its reader does not count.
+
+    Before the first piece of text, each sign of the model's work starts the wait for it anew.
+    """
 
     def __init__(self, provider: str, timeouts: Timeouts, *, streams: bool) -> None:
         self.begun = not streams
         self._provider = provider
         self._timeouts = timeouts
-        self._waited = 0.0
+        self._waited = self._waited_for_progress = 0.0
+
+    def saw_progress(self) -> None:
+        """The model is at work."""
+        self._waited_for_progress = 0.0
 
     @asynccontextmanager
     async def limited(self) -> AsyncIterator[None]:
-        limit = self._timeouts.whole
-        if not self.begun:
-            limit = min(limit, self._timeouts.first_token)
+        whole, first_token = self._timeouts.whole, self._timeouts.first_token
+        left, late = whole - self._waited, f"no whole answer within {whole:g} seconds"
+        if not self.begun and first_token - self._waited_for_progress < left:
+            left = first_token - self._waited_for_progress
+            late = f"no first token within {first_token:g} seconds"
         began = time.monotonic()
-        clock = asyncio.timeout(limit - self._waited)
+        clock = asyncio.timeout(left)
         try:
             async with clock:
                 yield
         except TimeoutError as error:
             if not clock.expired():
                 raise
-            what = "whole answer" if self.begun or limit == self._timeouts.whole else "first token"
             raise ProviderTimeoutError(
-                self._provider, f"provider {self._provider}: no {what} within {limit:g} seconds"
+                self._provider, f"provider {self._provider}: {late}"
             ) from error
         finally:
-            self._waited += time.monotonic() - began
+            waited = time.monotonic() - began
+            self._waited += waited
+            self._waited_for_progress += waited

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
-StopReason = Literal["end", "length", "stop_sequence", "tool_calls"]
+StopReason = Literal["end", "length", "stop_sequence", "tool_calls", "empty"]
 ToolChoice = Literal["auto", "none", "required"]
 
 
@@ -89,7 +89,11 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A finished answer; `model` is the one that answered, as the provider names it."""
+    """A finished answer; `model` is the one that answered, as the provider names it.
+
+    The stop reason `empty` marks an answer that ended well, with nothing in it: the gateway sets
+    it, an adapter never.
+    """
 
     text: str
     model: str
@@ -121,7 +125,14 @@ class StreamEnd:
     completion: Completion
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The model is at work, though there is no text yet: it thinks, or writes a tool call. For the
+    gateway, which passes it on to nobody."""
+
+
 StreamEvent = TextDelta | StreamEnd
+AdapterEvent = StreamEvent | Progress
 
 
 class Provider(Protocol):
@@ -132,4 +143,4 @@ class Provider(Protocol):
 
     async def complete(self, request: CompletionRequest) -> Completion: ...
 
-    def stream(self, request: CompletionRequest) -> AsyncGenerator[StreamEvent, None]: ...
+    def stream(self, request: CompletionRequest) -> AsyncGenerator[AdapterEvent, None]: ...

@@ -12,11 +12,12 @@ from promptops_providers.wire import Wire
 
 @dataclass(slots=True)
 class RawCall:
-    """A call as it came. `arguments` is JSON text, or the object where a vendor sends that."""
+    """A call as it came. `arguments` should be JSON text, or the object where a vendor sends
+    that."""
 
     id: str = ""
     name: str = ""
-    arguments: str | Mapping[str, Any] = ""
+    arguments: Any = ""
 
 
 def read_calls(wire: Wire, raw_calls: Iterable[RawCall]) -> tuple[ToolCall, ...]:
@@ -33,4 +34,6 @@ def read_calls(wire: Wire, raw_calls: Iterable[RawCall]) -> tuple[ToolCall, ...]
 def _arguments(wire: Wire, raw: RawCall) -> Mapping[str, Any]:
     if isinstance(raw.arguments, str):
         return wire.json_object(raw.arguments) if raw.arguments.strip() else {}
+    if not isinstance(raw.arguments, Mapping):
+        raise wire.malformed("a tool call has no object of arguments")
     return raw.arguments

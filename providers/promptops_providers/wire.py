@@ -253,7 +253,9 @@ class Wire:
                 raise await self._failure(response)
             yield response
         finally:
-            await response.aclose()
+            # What fails at the end of a connection says nothing about the answer.
+            with suppress(httpx.HTTPError):
+                await response.aclose()
 
     @asynccontextmanager
     async def _streamed(

@@ -58,7 +58,6 @@ async def test_an_answer_with_all_that_claude_reports(gateway: Gateway, vendor: 
         ("max_tokens", "length"),
         ("model_context_window_exceeded", "length"),
         ("stop_sequence", "stop_sequence"),
-        ("pause_turn", "end"),
     ],
 )
 async def test_stop_reasons(gateway: Gateway, vendor: FakeVendor, stop: str, reason: str) -> None:

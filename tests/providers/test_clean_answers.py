@@ -128,13 +128,7 @@ async def test_halves_at_the_border_of_two_pieces(
     events.append({"choices": [{"delta": {}, "finish_reason": "stop"}]})
     if kind == "claude":
         events = [claude.begin(), *claude.text_block(0, *sent), *claude.end("end_turn")]
-    written = "".join(
-        f"event: {event[0]}\ndata: {json.dumps(event[1])}\n\n"
-        if isinstance(event, tuple)
-        else f"data: {json.dumps(event)}\n\n"
-        for event in events
-    )
-    vendor.answers(Answer([written.encode()], headers={"content-type": "text/event-stream"}))
+    vendor.answers(Answer.of_events(events, done=None))
     shown, completion = await collected(gateway.stream(ASKED, [target(vendor, kind)]))
     assert shown == pieces
     assert completion.text == "".join(pieces)

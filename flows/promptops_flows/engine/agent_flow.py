@@ -113,7 +113,7 @@ class AgentRun(CompiledRun):
             try:
                 answer = await self._complete(request, self._index)
             except ProviderError as error:
-                raise StepError(error.sentence) from error
+                raise StepError(error.sentence, failed_call=error) from error
             completion = self._without_secrets(answer)
             answers.append(completion)
             return StepOutput(
@@ -149,8 +149,13 @@ class AgentRun(CompiledRun):
             ToolCall(call.id, self.redact(call.name), self.redact.within(dict(call.arguments)))
             for call in answer.tool_calls
         )
-        text, model = self.redact(answer.text), self.redact(answer.model)
-        return replace(answer, text=text, model=model, tool_calls=calls)
+        return replace(
+            answer,
+            text=self.redact(answer.text),
+            model=self.redact(answer.model),
+            tool_calls=calls,
+            vendor_data=self.redact.within(dict(answer.vendor_data)),
+        )
 
     async def _complete(self, request: CompletionRequest, index: int) -> Completion:
         if not self._is_streamed:

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from prefect import allow_failure
 from prefect.cache_policies import NO_CACHE
@@ -24,6 +24,8 @@ from promptops_flows.engine.runs import Emit
 from promptops_flows.steps import StepError, StepOutput
 from promptops_flows.tracing import fail
 from promptops_flows.wire import StepFinished, StepStarted
+from promptops_providers.errors import ProviderError
+from promptops_providers.protocol import Usage
 from promptops_providers.redaction import Redactor
 
 MESSAGE_CHARACTERS = 2_000
@@ -60,6 +62,7 @@ class StepRun:
         self.output: StepOutput | None = None
         self.error: str | None = None
         self._shown_error = ""
+        self._failed_call: ProviderError | None = None
         self._plan = plan
         self._redact = redact
         self._kinds = kinds
@@ -116,6 +119,7 @@ class StepRun:
             self.output = await self._plan.work()
         except StepError as error:
             self.error, self._shown_error = self._redact(str(error)), self._redact(error.shown)
+            self._failed_call = error.failed_call
         # Whatever a step's code raises would be shown by Prefect as it is, secrets included.
         except Exception as error:  # noqa: BLE001
             self.error = f"internal error ({type(error).__name__}), see the engine's log"
@@ -127,7 +131,7 @@ class StepRun:
     def _begin_attempt(self, emit: Emit) -> None:
         context = TaskRunContext.get()
         self._attempts = context.task_run.run_count if context else 1
-        self.output = self.error = None
+        self.output = self.error = self._failed_call = None
         if not self._started_at:
             plan = self._plan
             self._started_clock = time.perf_counter()
@@ -141,9 +145,7 @@ class StepRun:
         log(logging.ERROR, "step.internal_error", step=self._plan.index, trace=trace)
 
     def _finished(self, state_name: str) -> StepFinished:
-        plan, output = self._plan, self.output
-        provider = output.provider if output else plan.provider
-        model = output.model if output else plan.model
+        plan, output, call = self._plan, self.output, self._call()
         return StepFinished(
             index=plan.index,
             name=self._own_name,
@@ -155,10 +157,25 @@ class StepRun:
             # A variable may hold a key: it goes on to the next step, but not to who reads of this.
             output=self._redact(output.text) if output else None,
             error=self.error,
-            provider=provider,
-            model=self._redact(model) if model else None,
-            usage=output.usage if output else None,
+            provider=call.provider,
+            model=self._redact(call.model) if call.model else None,
+            usage=call.usage,
             input=None if plan.input is None else self._redact(plan.input),
             stop_reason=output.stop_reason if output else None,
-            provider_kind=self._kinds.get(provider or ""),
+            provider_kind=self._kinds.get(call.provider or ""),
         )
+
+    def _call(self) -> _Call:
+        """Which model was called last, and what the vendor reported: also of a call that failed."""
+        output, failed = self.output, self._failed_call
+        if output:
+            return _Call(output.provider, output.model, output.usage)
+        if failed is not None and failed.usage is not None:
+            return _Call(failed.provider, failed.model, failed.usage)
+        return _Call(self._plan.provider, self._plan.model, None)
+
+
+class _Call(NamedTuple):
+    provider: str | None
+    model: str | None
+    usage: Usage | None

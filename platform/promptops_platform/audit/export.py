@@ -10,6 +10,7 @@ from promptops_platform.access.actor import Actor
 from promptops_platform.audit.schemas import AuditEntry, AuditFilter
 from promptops_platform.audit.service import AuditTrail
 from promptops_platform.db.unit_of_work import Database
+from promptops_platform.http.event_stream import LINE_ENDS
 
 # A spreadsheet takes a cell that begins so for a formula; blanks before it change nothing.
 FORMULA_STARTS = (
@@ -59,7 +60,7 @@ async def exported(
 
 
 def _json_lines(entries: Sequence[AuditEntry]) -> str:
-    return "".join(f"{each.model_dump_json()}\n" for each in entries)
+    return "".join(f"{entry.model_dump_json().translate(LINE_ENDS)}\n" for entry in entries)
 
 
 def _table(entries: Sequence[AuditEntry]) -> str:

@@ -9,10 +9,14 @@ from typing import Any, NamedTuple
 from fastapi import Request
 from starlette.responses import StreamingResponse
 
+from promptops_providers.storable_texts import storable_json
+
 MEDIA_TYPE = "text/event-stream"
 # Shorter than the time after which proxies take a silent connection for a dead one.
 HEARTBEAT_SECONDS = 15.0
 HEARTBEAT = b": still here\n\n"
+# Line ends for Unicode, though not for event streams: there are clients that split lines at them.
+LINE_ENDS = {code: f"\\u{code:04x}" for code in (0x85, 0x2028, 0x2029)}
 HEADERS = {
     "cache-control": "no-cache, no-transform",
     # Read by nginx, which otherwise gathers an answer before it passes it on.
@@ -28,9 +32,9 @@ class ServerEvent(NamedTuple):
 
     def encoded(self) -> bytes:
         """The event on the wire. JSON has no line breaks of its own, so its data is one line."""
-        text = json.dumps(self.data, ensure_ascii=False, separators=(",", ":"))
-        # Half of a surrogate pair has no UTF-8 form.
-        return f"event: {self.name}\ndata: {text}\n\n".encode(errors="replace")
+        data = storable_json(self.data)
+        text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).translate(LINE_ENDS)
+        return f"event: {self.name}\ndata: {text}\n\n".encode()
 
 
 def described(example: ServerEvent) -> dict[str, Any]:

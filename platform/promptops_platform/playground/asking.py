@@ -1,6 +1,5 @@
 """Asks the gateway, and logs the question as a run. No Prefect: it is a conversation, not a job."""
 
-import asyncio
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -27,6 +26,7 @@ from promptops_providers.protocol import Completion, StreamEnd, StreamEvent
 from promptops_providers.redaction import Redactor
 
 HUNG_UP = "the caller hung up before the answer was complete"
+FAULT = "the platform failed to read the answer; see its log"
 
 
 class Asker:
@@ -45,10 +45,10 @@ class Asker:
             completion = await self._gateway.complete(question.request, question.targets)
         except ProviderError as error:
             failure = run.failed(error)
-            await self._calls.add(run.opened, run.call(failure.sentence))
+            await self._calls.add(run.opened, run.call(failure.sentence, error))
             raise failure from error
-        except asyncio.CancelledError:
-            await self._calls.add(run.opened, run.call(HUNG_UP))
+        except BaseException as error:
+            await self._calls.add(run.opened, run.call(_broken_off(error)))
             raise
         run.ended(completion)
         await self._calls.add(run.opened, run.call(None))
@@ -61,7 +61,8 @@ class Asker:
 
         What fails before the first event is raised, as by `answer`.
         """
-        run, failure, begun = _Run(question, actor, self._clock), None, False
+        run, begun = _Run(question, actor, self._clock), False
+        failure, failed = None, None
         try:
             stream = self._gateway.stream(question.request, question.targets)
             async with aclosing(stream) as pieces:
@@ -73,11 +74,11 @@ class Asker:
                         begun = True
                         yield ServerEvent("delta", {"text": text})
         except ProviderError as error:
-            failure = run.failed(error)
-        except BaseException:
-            await self._calls.add(run.opened, run.call(HUNG_UP))
+            failure, failed = run.failed(error), error
+        except BaseException as error:
+            await self._calls.add(run.opened, run.call(_broken_off(error)))
             raise
-        await self._calls.add(run.opened, run.call(failure.sentence if failure else None))
+        await self._calls.add(run.opened, run.call(failure.sentence if failure else None, failed))
         if failure is not None:
             if not begun:
                 raise failure
@@ -86,6 +87,11 @@ class Asker:
             answer = run.answered()
             yield ServerEvent("usage", answer.usage.model_dump())
             yield ServerEvent("result", answer.model_dump(mode="json"))
+
+
+def _broken_off(error: BaseException) -> str:
+    """What the log says of a run that ended by no error of a provider."""
+    return FAULT if isinstance(error, Exception) else HUNG_UP
 
 
 class _Run:
@@ -146,16 +152,22 @@ class _Run:
             fields=fields | {"run_id": self.opened.id},
         )
 
-    def call(self, error: str | None) -> ModelCall:
-        """What the run log keeps; of an answer that broke off, as far as it came."""
+    def call(self, error: str | None, failed: ProviderError | None = None) -> ModelCall:
+        """What the run log keeps; of an answer that broke off, as far as it came, and what the
+        vendor reported of it."""
         done = self.completion
-        provider = done.provider if done else self.opened.provider
-        kinds = {each.provider: each.kind for each in self._question.targets}
+        provider, model = self.opened.provider, self.opened.model
+        usage = failed.usage if failed else None
+        if done is not None:
+            provider, model, usage = done.provider, done.model, done.usage
+        elif failed is not None and usage is not None:
+            provider, model = failed.provider, failed.model
+        kinds = {target.provider: target.kind for target in self._question.targets}
         return ModelCall(
             provider=provider,
             provider_kind=kinds.get(provider),
-            model=done.model if done else self.opened.model,
-            usage=done.usage if done else None,
+            model=model,
+            usage=usage,
             stop_reason=done.stop_reason if done else None,
             input=self._redact(self._question.rendered),
             output=done.text if done else "".join(self._pieces) or None,

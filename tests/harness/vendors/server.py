@@ -38,12 +38,14 @@ class Answer:
     """Each part of bytes is one chunk of HTTP's chunked coding. Without `CUT` the body ends well.
 
     A `raw` answer is its parts alone, without status line and coding, and closes the connection.
+    `pause` is so many seconds before each part.
     """
 
     parts: Sequence[Part] = ()
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     raw: bool = False
+    pause: float = 0.0
 
     @classmethod
     def of_json(cls, value: Any, status: int = 200, **headers: str) -> Answer:
@@ -64,7 +66,7 @@ class Answer:
     @classmethod
     def of_lines(cls, values: Iterable[Any]) -> Answer:
         """One JSON value a line."""
-        parts = [json.dumps(value, ensure_ascii=False).encode() + b"\n" for value in values]
+        parts = [_json(value) + b"\n" for value in values]
         return cls(parts, headers={"content-type": "application/x-ndjson"})
 
     @property
@@ -152,6 +154,8 @@ class FakeVendor:
         if not answer.raw:
             writer.write(_head(answer))
         for part in answer.parts:
+            if answer.pause:
+                await asyncio.sleep(answer.pause)
             if part is CUT:
                 await writer.drain()
                 writer.transport.abort()
@@ -218,4 +222,12 @@ def _head(answer: Answer) -> bytes:
 def _event(each: Any) -> bytes:
     name, value = each if isinstance(each, tuple) else ("", each)
     prefix = f"event: {name}\n" if name else ""
-    return f"{prefix}data: {json.dumps(value, ensure_ascii=False)}\n\n".encode()
+    return f"{prefix}data: ".encode() + _json(value) + b"\n\n"
+
+
+def _json(value: Any) -> bytes:
+    try:
+        return json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        # Half of a character goes by its escape only.
+        return json.dumps(value).encode()

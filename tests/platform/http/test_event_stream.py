@@ -95,5 +95,17 @@ def test_the_body_decides_before_the_header(accept: str, asked: bool | None, wan
     assert wants_events(Request(scope), asked) is wanted
 
 
-def test_half_a_character_is_sent_as_a_question_mark() -> None:
-    assert ServerEvent("x", "a\ud800").encoded() == b'event: x\ndata: "a?"\n\n'
+@pytest.mark.parametrize(
+    ("text", "sent"),
+    [
+        ("a\ud800", '"a\ufffd"'),
+        ("\ud83d\ude00", '"😀"'),
+        ("a\u2028b\u2029c\x85d", '"a\\u2028b\\u2029c\\u0085d"'),
+    ],
+)
+def test_an_event_is_one_line_of_characters(text: str, sent: str) -> None:
+    encoded = ServerEvent("x", {text: text}).encoded().decode()
+    assert encoded == f"event: x\ndata: {{{sent}:{sent}}}\n\n"
+    assert len(encoded.splitlines()) == 3
+    expected = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    assert json.loads(encoded.splitlines()[1].removeprefix("data: ")) == {expected: expected}
