@@ -20,12 +20,14 @@ from promptops_platform.errors import Forbidden
 OPEN = "open"
 DEFAULT_WORKSPACE = "default"
 # What a key that is limited to some environments would use to get around its limits: the audit
-# trail holds the texts of all of them, and what runs in all of them uses the connections.
+# trail holds the texts of all of them, the statistics count the runs of all of them, and what runs
+# in all of them uses the connections.
 UNLIMITED = GLOBAL | {
     Permission.WORKSPACES_MANAGE,
     Permission.MEMBERS_WRITE,
     Permission.PROVIDERS_WRITE,
     Permission.AUDIT_READ,
+    Permission.RUNS_STATS,
 }
 CHANGES = frozenset(
     {ChangeType.WORKSPACE_SAVED, ChangeType.WORKSPACE_DELETED, ChangeType.USER_CHANGED}

@@ -44,6 +44,7 @@ class Permission(StrEnum):
     PROVIDERS_READ = "providers:read"
     PROVIDERS_WRITE = "providers:write"
     RUNS_READ = "runs:read"
+    RUNS_STATS = "runs:stats"
     AUDIT_READ = "audit:read"
     CLIENTS_READ = "clients:read"
     METRICS_READ = "metrics:read"
@@ -81,6 +82,7 @@ NEEDED_ROLE: dict[Permission, Role] = {
     Permission.PROVIDERS_READ: Role.VIEWER,
     Permission.PROVIDERS_WRITE: Role.ADMIN,
     Permission.RUNS_READ: Role.VIEWER,
+    Permission.RUNS_STATS: Role.VIEWER,
     Permission.AUDIT_READ: Role.VIEWER,
     Permission.CLIENTS_READ: Role.VIEWER,
     # They are of the whole installation, closed workspaces included.

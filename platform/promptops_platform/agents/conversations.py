@@ -12,6 +12,7 @@ from typing import Any
 from promptops_flows.agents import read_message, written_message
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.permissions import Permission
+from promptops_platform.access.scopes import joint_scope, seen_scopes, sees
 from promptops_platform.agents import repository
 from promptops_platform.agents.service import AgentService
 from promptops_platform.agents.window import windowed
@@ -19,7 +20,7 @@ from promptops_platform.audit.service import AuditTrail
 from promptops_platform.clock import Clock
 from promptops_platform.db.agent_tables import AgentRow, ConversationMessageRow, ConversationRow
 from promptops_platform.db.unit_of_work import Transaction
-from promptops_platform.errors import Conflict, NotFound
+from promptops_platform.errors import Conflict, Forbidden, NotFound
 from promptops_platform.ids import new_id
 from promptops_platform.runs.executor import RunFollower, RunOutcome
 from promptops_platform.runs.service import RunLog
@@ -37,6 +38,8 @@ class Remembered:
     id: str
     messages: int
     history: list[Message]
+    # Of the run that has it, together with what was said before.
+    scope: str | None
 
 
 class ConversationService:
@@ -50,9 +53,21 @@ class ConversationService:
         self._audit = audit
         self._clock = clock
 
-    async def remembered(self, transaction: Transaction, agent: AgentRow, name: str) -> Remembered:
-        """What there is of a conversation, nothing of a new one."""
+    async def remembered(
+        self,
+        transaction: Transaction,
+        agent: AgentRow,
+        name: str,
+        scope: str | None,
+        *,
+        actor: Actor,
+    ) -> Remembered:
+        """What there is of a conversation, nothing of a new one, for a run of this scope; raises
+        Forbidden for one that the caller may not see."""
         row = await repository.conversation(transaction.session, agent.id, name)
+        if row is not None and row.messages:
+            _require_sight(actor, row)
+            scope = joint_scope(scope, row.scope)
         rows = (
             await repository.messages(transaction.session, row.id, newest=agent.window_messages)
             if row is not None
@@ -64,7 +79,7 @@ class ConversationService:
             tokens=agent.window_tokens,
         )
         known = (row.id, row.messages) if row is not None else ("", 0)
-        return Remembered(agent.workspace_id, agent.id, name, *known, history)
+        return Remembered(agent.workspace_id, agent.id, name, *known, history, scope)
 
     async def take(self, transaction: Transaction, seen: Remembered, run_id: str) -> None:
         """Hold the conversation for a run; raises Conflict where another run has it, or had it
@@ -110,24 +125,28 @@ class ConversationService:
                     created_at=now,
                 )
             )
+        if turns:
+            row.scope = seen.scope
         row.messages += len(turns)
         row.updated_at = now if turns else row.updated_at
 
     async def page(
         self, transaction: Transaction, agent_id: str, *, actor: Actor, limit: int, offset: int
     ) -> tuple[list[ConversationRow], int]:
-        """Conversations with an agent, the last one first, and how many; raises NotFound."""
+        """Conversations with an agent that the caller sees, the last one first, and how many;
+        raises NotFound."""
         await self._agents.get(transaction, agent_id, actor=actor)
         return await repository.conversations(
-            transaction.session, agent_id, limit=limit, offset=offset
+            transaction.session, agent_id, seen_scopes(actor), limit=limit, offset=offset
         )
 
     async def get(
         self, transaction: Transaction, agent_id: str, name: str, *, actor: Actor, newest: int
     ) -> tuple[ConversationRow, list[ConversationMessageRow]]:
-        """A conversation and its newest messages, in their order; raises NotFound."""
+        """A conversation and its newest messages, in their order; raises NotFound, also where it
+        doesn't exist for the caller."""
         await self._agents.get(transaction, agent_id, actor=actor)
-        row = await self._existing(transaction, agent_id, name)
+        row = await self._existing(transaction, agent_id, name, actor)
         return row, await repository.messages(transaction.session, row.id, newest=newest)
 
     async def forget(
@@ -138,7 +157,7 @@ class ConversationService:
         agent = await self._agents.get(
             transaction, agent_id, actor=actor, permission=Permission.AGENTS_WRITE
         )
-        row = await self._existing(transaction, agent_id, name, lock=True)
+        row = await self._existing(transaction, agent_id, name, actor, lock=True)
         await repository.forget(transaction.session, row.id)
         self._audit.record(
             transaction,
@@ -153,10 +172,16 @@ class ConversationService:
         )
 
     async def _existing(
-        self, transaction: Transaction, agent_id: str, name: str, *, lock: bool = False
+        self,
+        transaction: Transaction,
+        agent_id: str,
+        name: str,
+        actor: Actor,
+        *,
+        lock: bool = False,
     ) -> ConversationRow:
         row = await repository.conversation(transaction.session, agent_id, name, lock=lock)
-        if row is None or row.messages == 0:
+        if row is None or row.messages == 0 or not sees(actor, row.scope):
             raise NotFound(
                 f"conversation {name!r} not found; GET /api/agents/{agent_id}/conversations lists "
                 "them"
@@ -177,6 +202,7 @@ class ConversationService:
             name=seen.name,
             messages=0,
             run_id=run_id,
+            scope=seen.scope,
             created_at=now,
             updated_at=now,
         )
@@ -218,6 +244,15 @@ def history_of(seen: Remembered | None) -> list[dict[str, Any]]:
 def _has_moved(row: ConversationRow, seen: Remembered) -> bool:
     """Whether it is not what was read; an empty one is like a new one."""
     return row.messages != seen.messages or (row.messages > 0 and row.id != seen.id)
+
+
+def _require_sight(actor: Actor, row: ConversationRow) -> None:
+    """The model would tell what was said before."""
+    if not sees(actor, row.scope):
+        raise Forbidden(
+            f"forbidden: conversation {row.name!r} is not of the environments that this API key is "
+            "limited to; send another conversation_id"
+        )
 
 
 def _busy(name: str) -> Conflict:

@@ -7,14 +7,16 @@ from typing import Any
 from promptops_flows.engine_client import RunRequest
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.permissions import Permission
+from promptops_platform.access.scopes import scope_of
 from promptops_platform.agents.conversations import ConversationService, Remembered, history_of
 from promptops_platform.agents.prompt_source import FoundPrompt, PromptSource, UsedPrompt
-from promptops_platform.agents.service import AgentService
+from promptops_platform.agents.service import AgentService, reference_of
 from promptops_platform.db.agent_tables import AgentRow
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import BadRequest
 from promptops_platform.ids import new_id
 from promptops_platform.prompts.model_settings import named_output_schema, parameters_of
+from promptops_platform.prompts.references import referenced_environments
 from promptops_platform.workspaces.service import WorkspaceService
 
 SOURCE = "agent"
@@ -40,6 +42,7 @@ class AgentPlan:
     request: RunRequest
     workspace_id: str
     user: str
+    scope: str | None
     inputs: dict[str, Any]
     provider: str
     model: str
@@ -76,11 +79,13 @@ class AgentPlanner:
         workspace = await self._workspaces.find(transaction, row.workspace_id, actor=actor)
         prompt = await self._prompts.find(transaction, row, asked.subject, actor=actor)
         conversation = None
+        scope = scope_of(referenced_environments(reference_of(row)), actor)
         if asked.conversation_id:
             _refuse_endless_prompt(prompt, asked)
             conversation = await self._conversations.remembered(
-                transaction, row, asked.conversation_id
+                transaction, row, asked.conversation_id, scope, actor=actor
             )
+            scope = conversation.scope
         output_schema = named_output_schema(row.output_schema, prompt.config)
         return AgentPlan(
             request=RunRequest(
@@ -101,6 +106,7 @@ class AgentPlanner:
             ),
             workspace_id=row.workspace_id,
             user=actor.name,
+            scope=scope,
             inputs=_inputs(row, prompt.used, asked),
             provider=row.provider,
             model=row.model,

@@ -66,7 +66,9 @@ class PromptSource:
                 "agent"
             )
         if reference.get("version"):
-            return await self._version(transaction, agent, found[0], reference["version"])
+            return await self._version(
+                transaction, agent, found[0], reference["version"], actor=actor
+            )
         rollouts = await self._rollouts.running(transaction, [found[0].prompt_id])
         rollout = rollouts.get(found[0].prompt_id)
         if rollout is None:
@@ -75,7 +77,13 @@ class PromptSource:
         return _found(variant.served, variant.name)
 
     async def _version(
-        self, transaction: Transaction, agent: AgentRow, served: ServedPrompt, label: str
+        self,
+        transaction: Transaction,
+        agent: AgentRow,
+        served: ServedPrompt,
+        label: str,
+        *,
+        actor: Actor,
     ) -> FoundPrompt:
         wanted = [(served.prompt_id, label)]
         versions = await self._prompts.served_versions(transaction, wanted)
@@ -85,6 +93,9 @@ class PromptSource:
                 f"{served.key!r}, which is not found; GET /api/prompts/{served.prompt_id}/versions "
                 "lists them"
             )
+        if actor.environments:
+            row = await self._prompts.get(transaction, served.prompt_id, actor=actor)
+            await self._prompts.version(transaction, row, label, actor=actor)
         return _found(versions[0])
 
 

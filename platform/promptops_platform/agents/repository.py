@@ -86,11 +86,18 @@ async def conversation(
 
 
 async def conversations(
-    session: AsyncSession, agent_id: str, *, limit: int, offset: int
+    session: AsyncSession,
+    agent_id: str,
+    scopes: Collection[str] | None,
+    *,
+    limit: int,
+    offset: int,
 ) -> tuple[list[ConversationRow], int]:
     """The conversations with an agent in which something was said, the last one first, and how
-    many there are."""
+    many there are; of these scopes, None for all."""
     wanted = (ConversationRow.agent_id == agent_id) & (ConversationRow.messages > 0)
+    if scopes is not None:
+        wanted &= ConversationRow.scope.in_(scopes)
     rows = await session.scalars(
         select(ConversationRow)
         .where(wanted)

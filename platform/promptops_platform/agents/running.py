@@ -54,6 +54,7 @@ class AgentRuns:
             plan.request,
             workspace_id=plan.workspace_id,
             user=plan.user,
+            scope=plan.scope,
             inputs=plan.inputs,
             follower=_Follower(taken, stream),
         )

@@ -7,7 +7,7 @@ from sqlalchemy.exc import IntegrityError
 
 from promptops_flows.engine_client import Connection
 from promptops_platform.access.actor import Actor
-from promptops_platform.access.grants import Grants, require_environment
+from promptops_platform.access.grants import Grants
 from promptops_platform.access.permissions import Permission
 from promptops_platform.agents import repository
 from promptops_platform.agents.schemas import (
@@ -24,6 +24,7 @@ from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import BadRequest, Conflict, NotFound
 from promptops_platform.ids import new_id
 from promptops_platform.prompts.body import exact
+from promptops_platform.prompts.references import may_refer, require_references
 from promptops_platform.providers.service import ProviderService
 from promptops_providers.registry import DEFAULT_PROVIDER
 
@@ -70,9 +71,11 @@ class AgentService:
         *,
         actor: Actor,
     ) -> list[AgentRow]:
-        """Agents of the workspaces that exist for the caller, newest change first."""
+        """Agents of the workspaces that exist for the caller, newest change first; without those
+        that refer to environments that are closed to the caller."""
         readable = self._grants.readable(actor)
-        return await repository.search(transaction.session, readable, workspace_id, text)
+        rows = await repository.search(transaction.session, readable, workspace_id, text)
+        return [row for row in rows if may_refer(actor, reference_of(row))]
 
     async def get(
         self,
@@ -83,10 +86,12 @@ class AgentService:
         permission: Permission = Permission.AGENTS_READ,
         lock: bool = False,
     ) -> AgentRow:
-        """An agent; raises Forbidden, and NotFound also where it doesn't exist for the caller."""
+        """An agent; raises Forbidden, also for one that refers to another environment than the
+        caller's, and NotFound also where it doesn't exist for the caller."""
         row = await repository.get(transaction.session, agent_id, lock=lock)
         if row is None or not self._grants.can_read(actor, row.workspace_id):
             raise NotFound(f"agent {agent_id!r} not found; GET /api/agents lists them")
+        require_references(actor, reference_of(row))
         self._grants.require(actor, permission, row.workspace_id)
         return row
 
@@ -218,6 +223,11 @@ class AgentService:
         )
 
 
+def reference_of(row: AgentRow) -> dict[str, Any]:
+    """The part of the agent that may refer to a prompt; a tool's schema may have any names."""
+    return {"prompt_ref": row.prompt_ref}
+
+
 def _shown(row: AgentRow) -> dict[str, Any]:
     """What the audit trail keeps."""
     return {name: getattr(row, name) for name in (*TEXTS, *DEFINITION, "version")}
@@ -234,8 +244,8 @@ def _edited(old: Mapping[str, Any], fields: Mapping[str, Any], actor: Actor) -> 
             "prompt: a text was sent along with prompt_ref, and only one can be used; send either"
         )
     if fields.get("prompt_ref"):
-        require_environment(actor, fields["prompt_ref"]["env"])
         new["prompt"] = ""
     elif fields.get("prompt"):
         new["prompt_ref"] = None
+    require_references(actor, {"prompt_ref": new["prompt_ref"]})
     return new

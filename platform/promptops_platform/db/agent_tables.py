@@ -54,6 +54,8 @@ class ConversationRow(Table):
     messages: Mapped[int]
     # The last run that took it; it holds the conversation while it is under way.
     run_id: Mapped[str] = mapped_column(Id)
+    # That of all the runs that have added to it; see `access.scopes`.
+    scope: Mapped[str | None] = mapped_column(String(80))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
 

@@ -10,6 +10,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from promptops_platform.db.tables import Id, Table
 from promptops_platform.db.types import UtcDateTime
 
+FILTERED = ("source", "ref_key", "status", "provider", "model", "user_name", "scope")
+
 
 def _where(condition: str) -> dict[str, Any]:
     """Of an index over some rows only."""
@@ -36,7 +38,7 @@ class RunRow(Table):
                 "workspace_id",
                 **_where("status != 'running'"),
             )
-            for name in ("newest", "source", "ref_key", "status", "provider", "model", "user_name")
+            for name in ("newest", *FILTERED)
         ),
     )
 
@@ -45,6 +47,8 @@ class RunRow(Table):
     source: Mapped[str] = mapped_column(String(16))
     ref_key: Mapped[str] = mapped_column(String(200))
     user_name: Mapped[str] = mapped_column(String(200))
+    # Whose it is among API keys that are limited to environments; see `access.scopes`.
+    scope: Mapped[str | None] = mapped_column(String(80))
     # Variables, prompt reference and the like; null where they are not kept.
     inputs: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     provider: Mapped[str] = mapped_column(String(64))

@@ -106,6 +106,7 @@ class _Run:
             source="playground",
             ref_key=question.ref_key,
             user=actor.name,
+            scope=question.scope,
             inputs=self._redact.within(dict(question.inputs)),
             provider=first.provider,
             model=first.model,

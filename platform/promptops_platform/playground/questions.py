@@ -22,10 +22,11 @@ QUICK_CHARACTERS = 20_000
 @dataclass(frozen=True, slots=True)
 class Question:
     """Ready to be asked. `ref_key` is the prompt's key, empty where none was named; `inputs` is
-    what the run log keeps of it."""
+    what the run log keeps of it; `scope` is one of `access.scopes`."""
 
     workspace_id: str
     ref_key: str
+    scope: str | None
     request: CompletionRequest
     targets: Sequence[Target]
     inputs: Mapping[str, Any]

@@ -6,6 +6,7 @@ from typing import Any
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.grants import DEFAULT_WORKSPACE, Grants
 from promptops_platform.access.permissions import Permission
+from promptops_platform.access.scopes import scope_of
 from promptops_platform.db.tables import PromptRow
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import NotFound
@@ -60,7 +61,7 @@ class PlaygroundService:
         )
         if version is None:
             return StoredPrompt(row, Body.of(row))
-        found = await self._prompts.version(transaction, row, version)
+        found = await self._prompts.version(transaction, row, version, actor=actor)
         return StoredPrompt(row, Body.of(found), found.version)
 
     async def question(
@@ -82,6 +83,7 @@ class PlaygroundService:
         return Question(
             workspace_id=workspace_id,
             ref_key=stored.row.key if stored else "",
+            scope=scope_of([stored.row.env] if stored else [], actor),
             request=request,
             targets=targets,
             inputs={

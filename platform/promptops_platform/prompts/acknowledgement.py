@@ -30,7 +30,7 @@ class HoldingClient(BaseModel):
 
 
 class Acknowledged(BaseModel):
-    """`behind` and `silent` name at most 100 each, of those that exist for the caller."""
+    """Of the programs that exist for the caller; `behind` and `silent` name at most 100 each."""
 
     acknowledged: int = Field(description="How many have applied it.")
     connected: int = Field(description="How many watch the environment and hold the prompt.")

@@ -1,5 +1,6 @@
 """The history of what was served: each move of a published pointer and of a rollout."""
 
+from collections.abc import Collection
 from typing import Any
 
 from promptops_platform.access.actor import Actor
@@ -58,7 +59,16 @@ class ServedHistory:
         )
 
     async def page(
-        self, transaction: Transaction, prompt_id: str, *, limit: int, offset: int
+        self,
+        transaction: Transaction,
+        prompt_id: str,
+        *,
+        environments: Collection[str] | None,
+        limit: int,
+        offset: int,
     ) -> tuple[list[ServedMoveRow], int]:
-        """Moves of a prompt, newest first, and how many there are in all."""
-        return await repository.moves(transaction.session, prompt_id, limit=limit, offset=offset)
+        """Moves of a prompt in these environments, None for all, newest first, and how many there
+        are of them."""
+        return await repository.moves(
+            transaction.session, prompt_id, environments, limit=limit, offset=offset
+        )

@@ -109,7 +109,7 @@ class Promotion:
         if label is None:
             origin = f"the working copy of {source.env}"
             return _Copy(source, source.version, Body.of(source), origin)
-        version = await self._prompts.version(transaction, source, label)
+        version = await self._prompts.version(transaction, source, label, actor=actor)
         return _Copy(source, label, Body.of(version), f"{label} of {source.env}")
 
     async def _add(self, transaction: Transaction, copy: _Copy, env: str, actor: Actor) -> bool:

@@ -77,27 +77,47 @@ class PromptReader:
         limit: int | None = None,
         offset: int = 0,
     ) -> tuple[list[PromptVersionRow], int]:
-        """Published versions, newest first, and how many; raises NotFound for an unknown prompt."""
-        await self.get(transaction, prompt_id, actor=actor)
-        return await repository.versions(transaction.session, prompt_id, limit=limit, offset=offset)
+        """Published versions, newest first, and how many; raises NotFound for an unknown prompt.
+
+        Of a prompt that was moved, an API key that is limited to environments sees the versions
+        that were published in these, and the one that is served.
+        """
+        row = await self.get(transaction, prompt_id, actor=actor)
+        return await repository.versions(
+            transaction.session,
+            row,
+            environments=actor.environments or None,
+            limit=limit,
+            offset=offset,
+        )
 
     async def moves(
         self, transaction: Transaction, prompt_id: str, *, actor: Actor, limit: int, offset: int
     ) -> tuple[list[ServedMoveRow], int]:
-        """The history of what was served, newest first, and how long it is; raises NotFound."""
+        """The history of what was served, newest first, and how long it is; raises NotFound. A
+        limited API key sees that of its own environments."""
         await self.get(transaction, prompt_id, actor=actor)
-        return await self._history.page(transaction, prompt_id, limit=limit, offset=offset)
+        return await self._history.page(
+            transaction,
+            prompt_id,
+            environments=actor.environments or None,
+            limit=limit,
+            offset=offset,
+        )
 
     async def version(
-        self, transaction: Transaction, row: PromptRow, label: str
+        self, transaction: Transaction, row: PromptRow, label: str, *, actor: Actor
     ) -> PromptVersionRow:
-        """A published version of a prompt; raises NotFound."""
+        """A published version of a prompt; raises NotFound, and Forbidden for a limited API key
+        where it was published in another environment, before the prompt was moved."""
         found = await repository.version(transaction.session, row.id, label)
         if found is None:
             raise NotFound(
                 f"version {label!r} of prompt {row.key!r} not found; "
                 f"GET /api/prompts/{row.id}/versions lists them"
             )
+        if found.id != row.published_id:
+            require_environment(actor, found.env)
         return found
 
     async def diff(
@@ -121,11 +141,11 @@ class PromptReader:
         after = to or DRAFT
         # A version may be called `draft` too; what is published is never the working copy.
         old = (
-            await self._state(transaction, row, from_)
+            await self._state(transaction, row, from_, actor)
             if from_
-            else Body.of(await self.version(transaction, row, before))
+            else Body.of(await self.version(transaction, row, before, actor=actor))
         )
-        new = await self._state(transaction, row, after)
+        new = await self._state(transaction, row, after, actor)
         return compare(old, new, from_=before, to=after)
 
     async def served(self, transaction: Transaction, slots: Sequence[Slot]) -> list[ServedPrompt]:
@@ -142,5 +162,9 @@ class PromptReader:
         """What these versions serve, each named by prompt and label; unknown ones are left out."""
         return await repository.served_versions(transaction.session, wanted)
 
-    async def _state(self, transaction: Transaction, row: PromptRow, label: str) -> Body:
-        return Body.of(row if label == DRAFT else await self.version(transaction, row, label))
+    async def _state(
+        self, transaction: Transaction, row: PromptRow, label: str, actor: Actor
+    ) -> Body:
+        if label == DRAFT:
+            return Body.of(row)
+        return Body.of(await self.version(transaction, row, label, actor=actor))

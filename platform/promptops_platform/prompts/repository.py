@@ -1,9 +1,9 @@
 """SQL of prompts and their versions."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select, delete, func, select, tuple_
+from sqlalchemy import Row, Select, delete, func, or_, select, tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import flag_modified
@@ -70,14 +70,23 @@ async def published_label(session: AsyncSession, row: PromptRow) -> str | None:
 
 
 async def versions(
-    session: AsyncSession, prompt_id: str, *, limit: int | None, offset: int
+    session: AsyncSession,
+    row: PromptRow,
+    *,
+    environments: Collection[str] | None,
+    limit: int | None,
+    offset: int,
 ) -> tuple[list[PromptVersionRow], int]:
-    """Versions of a prompt, newest first, and how many there are in all."""
+    """Versions of a prompt, newest first, and how many there are; those published in these
+    environments and the one that is served, or with None all."""
     query = (
         select(PromptVersionRow)
-        .where(PromptVersionRow.prompt_id == prompt_id)
+        .where(PromptVersionRow.prompt_id == row.id)
         .order_by(PromptVersionRow.created_at.desc(), PromptVersionRow.id.desc())
     )
+    if environments is not None:
+        is_served = PromptVersionRow.id == row.published_id
+        query = query.where(or_(PromptVersionRow.env.in_(environments), is_served))
     rows = list(await session.scalars(query.limit(limit).offset(offset)))
     return rows, await _count(session, query.with_only_columns(PromptVersionRow.id))
 
@@ -149,14 +158,22 @@ def add_move(session: AsyncSession, row: ServedMoveRow) -> None:
 
 
 async def moves(
-    session: AsyncSession, prompt_id: str, *, limit: int, offset: int
+    session: AsyncSession,
+    prompt_id: str,
+    environments: Collection[str] | None,
+    *,
+    limit: int,
+    offset: int,
 ) -> tuple[list[ServedMoveRow], int]:
-    """The history of what was served, newest first, and how long it is."""
+    """The history of what was served, newest first, and how long it is; in these environments, None
+    for all."""
     query = (
         select(ServedMoveRow)
         .where(ServedMoveRow.prompt_id == prompt_id)
         .order_by(ServedMoveRow.id.desc())
     )
+    if environments is not None:
+        query = query.where(ServedMoveRow.env.in_(environments))
     rows = list(await session.scalars(query.limit(limit).offset(offset)))
     return rows, await _count(session, query.with_only_columns(ServedMoveRow.id))
 

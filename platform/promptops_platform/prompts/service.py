@@ -203,7 +203,7 @@ class PromptService(PromptReader):
         ended a running rollout. Raises NotFound."""
         row = await self._writable(transaction, prompt_id, actor)
         await self._enter(transaction, row.workspace_id, row.env, actor, serving=True)
-        target = await self.version(transaction, row, label)
+        target = await self.version(transaction, row, label, actor=actor)
         previous = await self.published_label(transaction, row)
         before = shown(row, published_version=previous)
         ended = await self._rollouts.end(transaction, row, actor=actor)

@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel
@@ -66,18 +67,24 @@ class LiveClients:
                 found = await repository.of_replicas(transaction.session, others)
             rows += [each._asdict() for each in found]
         rows.sort(key=lambda each: each["connected_at"], reverse=True)
-        return [self._shown(each) for each in rows if self._may_see(actor, each)]
+        return [
+            self._shown(row)
+            for row in rows
+            if self._may_see(actor, row["workspace"], row["environments"])
+        ]
 
     async def acknowledged(
         self, published: Published, seconds: float, *, actor: Actor
     ) -> Acknowledged:
         """Wait until those who hold the prompt have applied its publish, at most so long. Those
-        who report nothing are not waited for."""
+        who report nothing are not waited for, and those who don't exist for the caller are neither
+        waited for nor counted."""
         end = time.monotonic() + seconds
         while True:
             # Before they are looked at: no report falls between the two.
             news = self._reports.news
-            holders, others = self._holders(published), await self._holders_elsewhere(published)
+            holders = self._holders(published, actor)
+            others = await self._holders_elsewhere(published, actor)
             holders += others or ()
             behind = [each for each in holders if each.is_behind(published.revision)]
             is_done = others is not None and not behind
@@ -92,17 +99,22 @@ class LiveClients:
         return Acknowledged(
             acknowledged=len(holders) - len(silent) - len(behind),
             connected=len(holders),
-            behind=self._named(behind, actor),
-            silent=self._named(silent, actor),
+            behind=self._named(behind),
+            silent=self._named(silent),
             partial=others is None,
         )
 
-    def _holders(self, published: Published) -> list["_Holder"]:
-        """Those who watch the environment here, hold the key, and fetch this prompt under it."""
+    def _holders(self, published: Published, actor: Actor) -> list["_Holder"]:
+        """Those who watch the environment here, hold the key, and fetch this prompt under it, as
+        far as they exist for the caller."""
         env, key = published.env, published.key
         found: list[_Holder] = []
         for view, crowd in self._hub.crowds():
-            if view.wants(env) and self._fetches(published, self._sight.workspaces(view)):
+            if (
+                view.wants(env)
+                and self._may_see(actor, view.named, view.environments)
+                and self._fetches(published, self._sight.workspaces(view))
+            ):
                 found += (_Holder(True, None, each) for each in crowd.watches)
                 found += (
                     _Holder(False, each.applied, each)
@@ -111,7 +123,9 @@ class LiveClients:
                 )
         return found
 
-    async def _holders_elsewhere(self, published: Published) -> list["_Holder"] | None:
+    async def _holders_elsewhere(
+        self, published: Published, actor: Actor
+    ) -> list["_Holder"] | None:
         """Those at other replicas; None where they can't be looked up. The publish stands, so that
         is no reason to fail."""
         others = self._replicas.others
@@ -127,7 +141,9 @@ class LiveClients:
         for row in rows:
             # A replica of an older release writes null for an admin, who may read all of them.
             workspaces = self._grants.ranks if row.readable is None else row.readable
-            if self._fetches(published, frozenset(workspaces)):
+            if self._may_see(actor, row.workspace, row.environments) and self._fetches(
+                published, frozenset(workspaces)
+            ):
                 found.append(_Holder(row.key_count is None, row.revision, row._asdict()))
         return found
 
@@ -135,24 +151,30 @@ class LiveClients:
         found = self._snapshot.first(published.env, published.key, workspaces)
         return found is not None and found.prompt_id == published.prompt_id
 
-    def _named(self, holders: Iterable["_Holder"], actor: Actor) -> list[HoldingClient]:
-        """As far as they exist for the caller."""
-        seen: list[HoldingClient] = []
-        for each in holders:
-            row = each.source if isinstance(each.source, dict) else self._presence.row(each.source)
-            if self._may_see(actor, row):
-                seen.append(HoldingClient(**_fields(row, HoldingClient), replica=row["replica_id"]))
-            if len(seen) == MOST_NAMED:
-                break
-        return seen
+    def _named(self, holders: Iterable["_Holder"]) -> list[HoldingClient]:
+        rows = map(self._row, islice(holders, MOST_NAMED))
+        return [
+            HoldingClient(**_fields(row, HoldingClient), replica=row["replica_id"]) for row in rows
+        ]
 
-    def _may_see(self, actor: Actor, row: Row) -> bool:
+    def _row(self, holder: "_Holder") -> Row:
+        source = holder.source
+        return source if isinstance(source, dict) else self._presence.row(source)
+
+    def _may_see(
+        self, actor: Actor, workspace: str | None, environments: Sequence[str] | None
+    ) -> bool:
+        """Whether a client that watches these environments, None for all, of the workspace that it
+        named, exists for the caller: a limited API key sees those that watch no others than its
+        own."""
+        if actor.environments and not (environments and all(map(actor.may_enter, environments))):
+            return False
         if self._grants.readable(actor) is None:
             # Also who watches a workspace that does not exist, and wonders why nothing comes.
             return True
-        if row["workspace"] is None:
+        if workspace is None:
             return actor.workspace_id is None
-        return self._grants.find(actor, row["workspace"]) is not None
+        return self._grants.find(actor, workspace) is not None
 
     def _shown(self, row: Row) -> LiveClient:
         lag = None

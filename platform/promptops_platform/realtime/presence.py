@@ -55,7 +55,6 @@ class Presence:
                 "revision": watch.applied,
                 "reported_at": watch.reported_at,
             }
-        limited = [view.namespace] if view.namespace else sorted(view.actor.environments) or None
         return {
             "id": client.id,
             "replica_id": self._replicas.id,
@@ -67,7 +66,7 @@ class Presence:
             "user_agent": client.user_agent,
             "connected_at": client.connected_at,
             "workspace": view.named,
-            "environments": limited,
+            "environments": view.environments,
             "readable": sorted(self._sight.workspaces(view)),
             **told,
         }

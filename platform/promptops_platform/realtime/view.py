@@ -29,6 +29,13 @@ class View:
         """The workspace that is watched; None where that is looked up for each key."""
         return self.actor.workspace_id or self.workspace
 
+    @property
+    def environments(self) -> list[str] | None:
+        """The environments that are watched; None for all."""
+        if self.namespace:
+            return [self.namespace]
+        return sorted(self.actor.environments) or None
+
     def wants(self, env: str) -> bool:
         """Whether changes of this environment are watched."""
         if self.namespace:

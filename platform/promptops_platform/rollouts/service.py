@@ -68,7 +68,7 @@ class RolloutService:
         row.salt = update.salt or row.salt
         row.updated_at = now
         if row.enabled:
-            await self._check_versions(transaction, prompt, row.variants)
+            await self._check_versions(transaction, prompt, row.variants, actor)
         await self._recorded(transaction, prompt, row.id, actor, before, shown(row))
         return prompt, row
 
@@ -116,7 +116,11 @@ class RolloutService:
         return prompt
 
     async def _check_versions(
-        self, transaction: Transaction, prompt: PromptRow, variants: list[dict[str, Any]]
+        self,
+        transaction: Transaction,
+        prompt: PromptRow,
+        variants: list[dict[str, Any]],
+        actor: Actor,
     ) -> None:
         wanted = [(prompt.id, each["version"]) for each in variants]
         found = await self._prompts.served_versions(transaction, wanted)
@@ -128,6 +132,9 @@ class RolloutService:
                     f"prompt {prompt.key!r}, and an enabled rollout serves published ones only; "
                     f"GET /api/prompts/{prompt.id}/versions lists them"
                 )
+        if actor.environments:
+            for each in variants:
+                await self._prompts.version(transaction, prompt, each["version"], actor=actor)
 
     async def _recorded(
         self,

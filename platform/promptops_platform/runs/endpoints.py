@@ -120,7 +120,7 @@ async def run_stats(
     transaction: Read,
     wanted: Annotated[StatsFilter, Depends(_stats_filter)],
     workspace: Workspace = None,
-    actor: Actor = permits(Permission.RUNS_READ),
+    actor: Actor = permits(Permission.RUNS_STATS),
 ) -> RunStats:
     """Totals over the runs that have ended, and on request how they moved over time."""
     return await statistics.read(transaction, wanted, actor=actor, workspace=workspace)

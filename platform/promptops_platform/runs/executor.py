@@ -97,11 +97,12 @@ class RunExecutor:
         *,
         workspace_id: str,
         user: str = "",
+        scope: str | None = None,
         inputs: dict[str, Any] | None = None,
         follower: RunFollower | None = None,
     ) -> RunOutcome:
-        """Run to the end, also when the caller is cancelled meanwhile. The log names `user`, and
-        keeps `inputs`, by default the variables and the definition's version.
+        """Run to the end, also when the caller is cancelled meanwhile. The log names `user` and the
+        `scope`, and keeps `inputs`, by default the variables and the definition's version.
 
         Raises EngineNotReady, with nothing recorded, when the engine could not take the run within
         the configured wait.
@@ -114,6 +115,7 @@ class RunExecutor:
             source=request.source,
             ref_key=request.key,
             user=user,
+            scope=scope,
             inputs=Redactor(request.secrets).within(
                 inputs or {"variables": request.variables, "version": request.version}
             ),

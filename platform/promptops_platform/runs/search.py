@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
@@ -28,7 +28,8 @@ MOST_SELECTIVE_FIRST = {
 @dataclass(frozen=True, slots=True)
 class RunFilter:
     """Filters of the run log; None filters nothing, but for the status: without one, the runs that
-    have ended. `workspaces` are ids; `since` is inclusive, `until` is not."""
+    have ended. `workspaces` are ids, `scopes` as in `access.scopes`; `since` is inclusive, `until`
+    is not."""
 
     source: str | None = None
     key: str | None = None
@@ -37,6 +38,7 @@ class RunFilter:
     model: str | None = None
     user: str | None = None
     workspaces: Sequence[str] | None = None
+    scopes: Sequence[str] | None = None
     since: datetime | None = None
     until: datetime | None = None
 
@@ -65,7 +67,8 @@ async def total(session: AsyncSession, wanted: RunFilter) -> Total:
     kept = await counted(session, wanted.workspaces)
     if wanted.is_unfiltered:
         return Total(kept, is_at_least=False)
-    some = _hits(wanted, kept, None).order_by(None).limit(EXACT_TOTAL + 1).subquery()
+    hits = _hits(wanted, kept, None, EXACT_TOTAL + 1).order_by(None)
+    some = hits.limit(EXACT_TOTAL + 1).subquery()
     number = await session.scalar(select(func.count()).select_from(some)) or 0
     return Total(min(number, EXACT_TOTAL), number > EXACT_TOTAL)
 
@@ -81,7 +84,8 @@ async def page(
     """A part of the runs that are wanted, newest first; `before` leaves out those up to and with
     that place, and costs the same wherever it is."""
     kept = await counted(session, wanted.workspaces)
-    ids = _hits(wanted, kept, before).limit(limit).offset(offset).subquery()
+    hits = _hits(wanted, kept, before, limit + offset)
+    ids = hits.limit(limit).offset(offset).subquery()
     rows = await session.scalars(
         select(RunRow)
         # A list does not answer them, and they may be megabytes.
@@ -92,9 +96,26 @@ async def page(
     return list(rows)
 
 
-def _hits(wanted: RunFilter, kept: int, before: Place | None) -> Select[Any]:
-    """Id and time of the runs that are wanted, newest first, from the index of the most selective
-    filter; `kept` is how many ended runs the workspaces have."""
+def _hits(wanted: RunFilter, kept: int, before: Place | None, most: int) -> Select[Any]:
+    """Id and time of the first `most` runs that are wanted, and perhaps of others, newest first,
+    from the index of the most selective filter; `kept` is how many ended runs the workspaces
+    have."""
+    if wanted.scopes is None:
+        return _hits_of(wanted, kept, before)
+    # Each scope by itself is in order in its index; all of them together are not.
+    parts = [
+        select(part.c.id, part.c.created_at)
+        for scope in wanted.scopes
+        for part in [_hits_of(wanted, kept, before, scope).limit(most).subquery()]
+    ]
+    together = union_all(*parts).subquery()
+    by_time = together.c.created_at
+    return select(together.c.id, by_time).order_by(by_time.desc(), together.c.id.desc())
+
+
+def _hits_of(
+    wanted: RunFilter, kept: int, before: Place | None, scope: str | None = None
+) -> Select[Any]:
     under_way = wanted.status == RUNNING
     tests: list[ColumnElement[bool]] = []
     for name, column in MOST_SELECTIVE_FIRST.items():
@@ -103,6 +124,9 @@ def _hits(wanted: RunFilter, kept: int, before: Place | None) -> Select[Any]:
             # The few that are under way have one index, by time.
             driven = not tests and not under_way
             tests.append((column if driven else tested(column)) == value)
+    if scope is not None:
+        driven = not tests and not under_way
+        tests.append((RunRow.scope if driven else tested(RunRow.scope)) == scope)
     by_time: Any = RunRow.created_at
     if wanted.workspaces is not None:
         workspace: Any = tested(RunRow.workspace_id)

@@ -11,6 +11,7 @@ import structlog
 from promptops_flows.engine_client import RunFinished, StepFinished
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.grants import Grants
+from promptops_platform.access.scopes import seen_scopes, sees
 from promptops_platform.clock import Clock
 from promptops_platform.db.run_tables import RunRow, RunStepRow
 from promptops_platform.db.unit_of_work import Transaction
@@ -40,7 +41,7 @@ class NewRun:
 
     `user` is the name of who asked for it; `inputs` is JSON: variables, prompt reference and the
     like. `provider` and `model` are those asked for, as far as that is known. A run that is no
-    flow has no `flow_run_id`.
+    flow has no `flow_run_id`. `scope` is one of `access.scopes`.
     """
 
     id: str
@@ -54,6 +55,7 @@ class NewRun:
     provider: str = ""
     model: str = ""
     started_at: datetime | None = None
+    scope: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +180,9 @@ class RunLog:
         return await repository.get(transaction.session, run_id) is not None
 
     async def get(self, transaction: Transaction, run_id: str, *, actor: Actor) -> RunRow:
-        """A run; raises NotFound, also where its workspace doesn't exist for the caller."""
+        """A run; raises NotFound, also where it doesn't exist for the caller."""
         row = await repository.get(transaction.session, run_id)
-        if row is None or not self._grants.can_read(actor, row.workspace_id):
+        if row is None or not self._may_see(actor, row):
             raise NotFound(f"run {run_id!r} not found; GET /api/runs lists them")
         return row
 
@@ -205,7 +207,12 @@ class RunLog:
         Without a workspace, its id or slug, they are those of all workspaces that exist for the
         caller. Raises NotFound for an unknown workspace, BadRequest for an unknown run.
         """
-        seen = replace(wanted, workspaces=seen_workspaces(self._grants, actor, workspace))
+        scopes = seen_scopes(actor)
+        seen = replace(
+            wanted,
+            workspaces=seen_workspaces(self._grants, actor, workspace),
+            scopes=None if scopes is None else sorted(scopes),
+        )
         place = await self._place(transaction, before, actor)
         rows = await search.page(
             transaction.session, seen, limit=limit, offset=offset, before=place
@@ -218,9 +225,12 @@ class RunLog:
         if before is None:
             return None
         row = await repository.get(transaction.session, before)
-        if row is None or not self._grants.can_read(actor, row.workspace_id):
+        if row is None or not self._may_see(actor, row):
             raise BadRequest(f"before: there is no run {before!r}; send the id of a listed one")
         return Place(row.created_at, row.id)
+
+    def _may_see(self, actor: Actor, row: RunRow) -> bool:
+        return self._grants.can_read(actor, row.workspace_id) and sees(actor, row.scope)
 
     async def _row(self, run: NewRun) -> RunRow:
         return RunRow(
@@ -229,6 +239,7 @@ class RunLog:
             source=run.source,
             ref_key=run.ref_key,
             user_name=run.user[:LONGEST_NAME],
+            scope=run.scope,
             inputs=await self._texts.inputs(run.inputs),
             provider=_label(run.provider, LONGEST_PROVIDER),
             model=_label(run.model, LONGEST_MODEL),

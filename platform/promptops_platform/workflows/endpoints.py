@@ -9,6 +9,7 @@ from promptops_platform.access.actor import Actor
 from promptops_platform.access.guard import permits
 from promptops_platform.access.permissions import Permission
 from promptops_platform.access.schemas import Done
+from promptops_platform.access.scopes import scope_of
 from promptops_platform.db.tables import WorkflowRow
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.errors import BadRequest, StepFailed
@@ -16,6 +17,7 @@ from promptops_platform.http.declared_errors import may_answer
 from promptops_platform.http.envelope import Data
 from promptops_platform.http.transactions import Read, Write
 from promptops_platform.ids import new_id
+from promptops_platform.prompts.references import referenced_environments
 from promptops_platform.runs.executor import RunExecutor
 from promptops_platform.text import OptionalLine, OptionalSearchTerm, ResourceId
 from promptops_platform.workflows.schemas import (
@@ -141,6 +143,7 @@ async def run_workflow(
         _run_request(workflow, workspace.slug, asked, connections),
         workspace_id=workflow.workspace_id,
         user=actor.name,
+        scope=scope_of(referenced_environments(workflow.steps), actor),
     )
     result = WorkflowResult.of(outcome)
     if outcome.end.status == "error":

@@ -17,6 +17,7 @@ from promptops_platform.db.tables import WorkflowRow
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import BadRequest, Conflict, NotFound
 from promptops_platform.ids import new_id
+from promptops_platform.prompts.references import may_refer, require_references
 from promptops_platform.providers.service import ProviderService
 from promptops_platform.workflows import repository
 
@@ -47,9 +48,11 @@ class WorkflowService:
         *,
         actor: Actor,
     ) -> list[WorkflowRow]:
-        """Workflows of the workspaces that exist for the caller, newest change first."""
+        """Workflows of the workspaces that exist for the caller, newest change first; without those
+        that refer to environments that are closed to the caller."""
         readable = self._grants.readable(actor)
-        return await repository.search(transaction.session, readable, workspace_id, text)
+        rows = await repository.search(transaction.session, readable, workspace_id, text)
+        return [row for row in rows if may_refer(actor, row.steps)]
 
     async def get(
         self,
@@ -60,10 +63,12 @@ class WorkflowService:
         permission: Permission = Permission.WORKFLOWS_READ,
         lock: bool = False,
     ) -> WorkflowRow:
-        """A workflow; raises Forbidden, and NotFound also where it doesn't exist for the caller."""
+        """A workflow; raises Forbidden, also for one that refers to another environment than the
+        caller's, and NotFound also where it doesn't exist for the caller."""
         row = await repository.get(transaction.session, workflow_id, lock=lock)
         if row is None or not self._grants.can_read(actor, row.workspace_id):
             raise NotFound(f"workflow {workflow_id!r} not found; GET /api/workflows lists them")
+        require_references(actor, row.steps)
         self._grants.require(actor, permission, row.workspace_id)
         return row
 
@@ -79,7 +84,7 @@ class WorkflowService:
         """Make a workflow; raises BadRequest for steps that can't run, Conflict for a taken key."""
         self._grants.require(actor, Permission.WORKFLOWS_WRITE, workspace_id)
         now = self._clock.now()
-        steps = self._checked(workspace_id, fields.get("steps", []))
+        steps = self._checked(workspace_id, fields.get("steps", []), actor)
         row = WorkflowRow(
             id=new_id(),
             workspace_id=workspace_id,
@@ -110,7 +115,7 @@ class WorkflowService:
         row = await self._writable(transaction, workflow_id, actor)
         before = _shown(row)
         if "steps" in fields and fields["steps"] != row.steps:
-            row.steps = self._checked(row.workspace_id, fields["steps"])
+            row.steps = self._checked(row.workspace_id, fields["steps"], actor)
             row.version += 1
         row.name = fields.get("name", row.name)
         row.description = fields.get("description", row.description)
@@ -142,9 +147,11 @@ class WorkflowService:
         targets = self._providers.connected(row.workspace_id, definition.providers, actor=actor)
         return tuple(Connection.of(each) for each in targets)
 
-    def _checked(self, workspace_id: str, steps: object) -> list[dict[str, Any]]:
-        """`steps` as they were sent, if they can run; raises BadRequest naming step and remedy."""
+    def _checked(self, workspace_id: str, steps: object, actor: Actor) -> list[dict[str, Any]]:
+        """`steps` as they were sent, if they can run; raises BadRequest naming step and remedy, and
+        Forbidden for a reference to another environment than the caller's."""
         self._parsed(workspace_id, steps)
+        require_references(actor, steps)
         assert isinstance(steps, list)
         return steps
 

@@ -16,6 +16,7 @@ from promptops_platform.access.actor import STATIC_TOKEN
 from promptops_platform.access.grants import Grants
 from promptops_platform.access.key_repository import key_credentials
 from promptops_platform.clock import SystemClock
+from promptops_platform.db.run_tables import RunRow
 from promptops_platform.db.schema import VERSION_TABLE, SchemaRefused, alembic_config, migrate
 from promptops_platform.db.search import is_declared
 from promptops_platform.db.tables import (
@@ -112,6 +113,33 @@ async def test_prompts_and_entries_of_an_older_release_are_found_and_counted(
         assert list(environments) == ["dev", "test", "prod", "staging"]
         marked = await session.scalars(select(WorkspaceRow.implicit_lookup))
         assert list(marked) == [True], "clients may rely on it"
+
+
+async def test_runs_of_an_older_release_are_of_the_environment_of_their_prompt(
+    database: Database,
+) -> None:
+    prompt = '"prompt": {"env": "dev"}'
+    inputs = {
+        "of dev": f"{{{prompt}}}",
+        "of a conversation": f'{{{prompt}, "conversation_id": "c"}}',
+        "of nothing": '{"variables": {"prompt": {"env": "dev"}}}',
+        "not kept": None,
+    }
+    async with database.engines.writer.begin() as connection:
+        await connection.run_sync(lambda sync: command.upgrade(alembic_config(sync), "0009"))
+        insert = text(
+            "INSERT INTO runs (id, workspace_id, source, ref_key, inputs, provider, model,"
+            " prompt_tokens, output_tokens, latency_ms, status, error, output, instance,"
+            " created_at) VALUES (:id, 'w', 'agent', 'k', :inputs, '', '', 0, 0, 0, 'ok', '',"
+            " '', 'i', :now)"
+        ).bindparams(MOMENT)
+        for name, value in inputs.items():
+            now = datetime(2026, 1, 1, tzinfo=UTC)
+            await connection.execute(insert, {"id": name, "inputs": value, "now": now})
+    await migrate(database.engines)
+    async with database.read() as transaction:
+        rows = await transaction.session.execute(select(RunRow.id, RunRow.scope))
+    assert dict(rows.tuples().all()) == dict.fromkeys(inputs) | {"of dev": "env:dev"}
 
 
 async def test_keys_of_an_older_release_have_the_maker_that_is_certain(database: Database) -> None:

@@ -1,0 +1,48 @@
+"""Whose something is that came of prompts but is none itself: a run, a conversation.
+
+A key that is limited to environments sees what came of these alone, and what came of none if it was
+made by that very key: what others write into a run may be from anywhere. Everybody else sees all.
+A scope is a text, so that an index finds it; None is of several, or of no environment.
+"""
+
+from collections.abc import Collection
+
+from promptops_platform.access.actor import Actor
+
+LONGEST_SCOPE = 80
+
+
+def scope_of(environments: Collection[str], actor: Actor) -> str | None:
+    """The scope of what this caller makes of prompts of these environments."""
+    if len(environments) == 1:
+        return _of_environment(*environments)
+    if not environments and actor.environments and actor.key_id is not None:
+        return _of_key(actor.key_id)
+    return None
+
+
+def joint_scope(one: str | None, other: str | None) -> str | None:
+    """The scope of what came of both."""
+    return one if one == other else None
+
+
+def seen_scopes(actor: Actor) -> frozenset[str] | None:
+    """The scopes that the caller sees, None for all and for what has none."""
+    if not actor.environments:
+        return None
+    environments = {_of_environment(name) for name in actor.environments}
+    return frozenset(environments | ({_of_key(actor.key_id)} if actor.key_id else set()))
+
+
+def sees(actor: Actor, scope: str | None) -> bool:
+    """Whether the caller sees what has this scope."""
+    scopes = seen_scopes(actor)
+    return scopes is None or scope in scopes
+
+
+def _of_environment(name: str) -> str:
+    return f"env:{name}"
+
+
+def _of_key(key_id: str) -> str:
+    return f"key:{key_id}"
