@@ -11,6 +11,17 @@ from promptops_platform.access.permissions import Role, known_key_role
 from promptops_platform.db.tables import ApiKeyRow
 from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example
+from promptops_platform.http.field_rules import (
+    NO_ITEMS,
+    NO_TEXT,
+    TEXT,
+    either,
+    exactly,
+    given,
+    only,
+    ruled,
+    when,
+)
 from promptops_platform.text import Label, Line, Name, OptionalLine, refuse_unprintable
 
 LONGEST_PASSWORD = 1024
@@ -38,7 +49,10 @@ Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 class LoginRequest(BaseModel):
     """Either a user name with its password, or a token."""
 
-    model_config = example(username="ada", password="correct horse")  # noqa: S106  an example
+    model_config = ruled(
+        example(username="ada", password="correct horse"),  # noqa: S106  an example
+        either(given(token=TEXT), given(username={"type": "string"}, password={"type": "string"})),
+    )
 
     username: Line | None = None
     password: Password | None = None
@@ -111,7 +125,14 @@ class User(Resource):
 class ApiKeyCreate(BaseModel):
     """A new key. Without a workspace it works in all open ones, without environments in all."""
 
-    model_config = example(name="shop", role="sdk", workspace="support", environments=["prod"])
+    model_config = ruled(
+        example(name="shop", role="sdk", workspace="support", environments=["prod"]),
+        when(
+            given(role=exactly(Role.METRICS.value)), only(workspace=NO_TEXT, environments=NO_ITEMS)
+        ),
+        when(given(manage_accounts=exactly(True)), given(role=exactly(Role.ADMIN.value))),
+        when(given(manage_accounts=exactly(True)), only(environments=NO_ITEMS)),
+    )
 
     name: Annotated[Name, StringConstraints(min_length=1, max_length=LONGEST_KEY_NAME)]
     role: Role = Field(

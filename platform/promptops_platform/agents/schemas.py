@@ -17,6 +17,7 @@ from promptops_flows.agents import MAX_MODEL_CALLS
 from promptops_platform.agents.tools import EXAMPLE_PARAMETERS, HttpTool, Tools
 from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example
+from promptops_platform.http.field_rules import TEXT, given, never, ruled
 from promptops_platform.prompts.json_schemas import SentSchema
 from promptops_platform.text import (
     Content,
@@ -50,6 +51,8 @@ EXAMPLE_TOOL = {
     "method": "GET",
     "url": "https://weather.example.org/v1/{{city}}",
 }
+
+ONE_PROMPT = never(given(prompt=TEXT, prompt_ref={"type": "object"}))
 
 ProviderName = Annotated[Name, StringConstraints(max_length=LONGEST_PROVIDER)]
 ModelName = Annotated[Name, StringConstraints(max_length=LONGEST_MODEL)]
@@ -127,7 +130,7 @@ class AgentUpdate(BaseModel):
     """What an edit may change; a field that is absent or null stays as it is. A `prompt` that
     is not empty and a `prompt_ref` replace each other; `{}` takes the `output_schema` away."""
 
-    model_config = example(prompt="You help customers of {{shop}}.", max_steps=4)
+    model_config = ruled(example(prompt="You help customers of {{shop}}.", max_steps=4), ONE_PROMPT)
 
     name: Title | None = None
     description: Prose | None = None
@@ -174,8 +177,11 @@ class AgentUpdate(BaseModel):
 class AgentCreate(AgentUpdate):
     """A new agent. `workspace` takes an id or a slug, and so does `workspace_id`."""
 
-    model_config = example(
-        key="weather", prompt="Will it rain in {{city}}?", provider="mock", tools=[EXAMPLE_TOOL]
+    model_config = ruled(
+        example(
+            key="weather", prompt="Will it rain in {{city}}?", provider="mock", tools=[EXAMPLE_TOOL]
+        ),
+        ONE_PROMPT,
     )
 
     key: Key

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from promptops_platform.http.examples import example
+from promptops_platform.http.field_rules import ITEMS, TEXT, either, given, ruled
 from promptops_platform.prompts.json_schemas import SentSchema
 from promptops_platform.prompts.schemas import MOST_MESSAGES, Message
 from promptops_platform.runs.model_answer import ModelAnswer, TokenUsage
@@ -36,8 +37,9 @@ class PlaygroundRun(BaseModel):
     """A prompt by `id`, its `content`, or the `messages` of a chat; what is sent here goes before
     what the prompt has. The key lives in memory for this run only."""
 
-    model_config = example(
-        content="Say hello to {{who}}.", variables={"who": "Ada"}, provider="mock"
+    model_config = ruled(
+        example(content="Say hello to {{who}}.", variables={"who": "Ada"}, provider="mock"),
+        either(given(id=TEXT), given(content=TEXT), given(messages=ITEMS)),
     )
 
     id: Annotated[OptionalLine, Field(description="A prompt's.")] = None

@@ -10,6 +10,16 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example, example_like
+from promptops_platform.http.field_rules import (
+    ITEMS,
+    NO_ITEMS,
+    exactly,
+    given,
+    never,
+    only,
+    ruled,
+    when,
+)
 from promptops_platform.prompts.body import TEXT, variables_of
 from promptops_platform.text import (
     Content,
@@ -30,6 +40,8 @@ LONGEST_NOTE = 2_000
 Kind = Literal["text", "chat"]
 # A message of the role `tool` answers a call by its id, which a prompt can't know beforehand.
 MessageRole = Literal["system", "developer", "user", "assistant"]
+IS_TEXT, IS_CHAT = given(kind=exactly("text")), given(kind=exactly("chat"))
+TEXT_HAS_NO_MESSAGES = when(IS_TEXT, only(messages=NO_ITEMS))
 Note = Annotated[
     str, StringConstraints(max_length=LONGEST_NOTE), AfterValidator(refuse_unprintable)
 ]
@@ -63,7 +75,11 @@ class PromptFields(BaseModel):
     """What may be set. A field that is absent or null stays as it is; so does an empty `env` or
     `version`."""
 
-    model_config = example(content="Good morning, {{who}}!")
+    model_config = ruled(
+        example(content="Good morning, {{who}}!"),
+        TEXT_HAS_NO_MESSAGES,
+        never(given(kind=exactly("chat"), messages={"type": "array", "maxItems": 0})),
+    )
 
     name: Title | None = None
     content: Content | None = Field(
@@ -101,13 +117,17 @@ class PromptUpdate(PromptFields):
 class PromptCreate(PromptFields):
     """A new prompt. `workspace` takes an id or a slug, and so does `workspace_id`."""
 
-    model_config = example(
-        key="greeting",
-        env="prod",
-        name="Greeting",
-        content="Hello {{who}}!",
-        tags="mail,short",
-        model="gpt-4o-mini",
+    model_config = ruled(
+        example(
+            key="greeting",
+            env="prod",
+            name="Greeting",
+            content="Hello {{who}}!",
+            tags="mail,short",
+            model="gpt-4o-mini",
+        ),
+        TEXT_HAS_NO_MESSAGES,
+        when(IS_CHAT, given(messages=ITEMS)),
     )
 
     key: Key

@@ -8,7 +8,9 @@ from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 from promptops_platform.db.provider_tables import ConnectionRow
 from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example
+from promptops_platform.http.field_rules import TEXT, exactly, given, ruled, when
 from promptops_platform.text import Label, OptionalLine, OptionalName
+from promptops_providers.registry import PROVIDER_NAMES
 
 LONGEST_API_KEY = 4096
 
@@ -51,7 +53,11 @@ class ConnectionUpdate(BaseModel):
 class ConnectionCreate(BaseModel):
     """A new connection. `workspace` takes an id or a slug, and so does `workspace_id`."""
 
-    model_config = example(name="openai", kind="openai", model="gpt-5-mini", api_key="sk-...")
+    model_config = ruled(
+        example(name="openai", kind="openai", model="gpt-5-mini", api_key="sk-..."),
+        when(given(kind=exactly("openai-compatible")), given(base_url=TEXT)),
+        *(when(given(name=exactly(name)), given(kind=exactly(name))) for name in PROVIDER_NAMES),
+    )
 
     name: Label = Field(description="What steps, agents and the playground give as `provider`.")
     kind: Kind

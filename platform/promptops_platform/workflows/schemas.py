@@ -5,8 +5,16 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, Field
 
+from promptops_flows.definitions import (
+    MAX_MODEL_CHARACTERS,
+    MAX_NAME_CHARACTERS,
+    MAX_TEMPLATE_CHARACTERS,
+    STEP_TYPES,
+    TRANSFORM_OPS,
+)
 from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example
+from promptops_platform.http.field_rules import Rule, exactly, given, only, when
 from promptops_platform.runs.executor import RunOutcome
 from promptops_platform.runs.trace import EXAMPLE_TRACE, StepTrace
 from promptops_platform.text import Json, Key, OptionalLine, Prose, Title, title
@@ -36,6 +44,23 @@ def _with_name(number: int, step: Any) -> Any:
         raise ValueError(f"the name of step {number} {error}") from error
 
 
+def _text(longest: int) -> Rule:
+    return {"type": ["string", "null"], "maxLength": longest}
+
+
+# What a step of each type needs. Which providers there are depends on the workspace.
+STEP: Rule = {
+    "type": "object",
+    "allOf": [
+        given(type={"enum": list(STEP_TYPES)}),
+        only(name=_text(MAX_NAME_CHARACTERS)),
+        when(given(type=exactly("render")), only(template=_text(MAX_TEMPLATE_CHARACTERS))),
+        when(given(type=exactly("transform")), given(op={"enum": list(TRANSFORM_OPS)})),
+        when(given(type=exactly("model")), only(model=_text(MAX_MODEL_CHARACTERS))),
+    ],
+}
+
+
 class WorkflowUpdate(BaseModel):
     """What an edit may change; a field that is absent or null stays as it is."""
 
@@ -46,7 +71,7 @@ class WorkflowUpdate(BaseModel):
     steps: Annotated[Json, AfterValidator(_with_names)] = Field(
         default=None,
         description="Steps in their order, each with name and type.",
-        json_schema_extra={"type": ["array", "null"], "items": {"type": "object"}},
+        json_schema_extra={"type": ["array", "null"], "items": STEP},
     )
 
 
