@@ -67,7 +67,14 @@ class StepContext:
         if known is None:
             return Target(choice.provider, choice.model, choice.provider)
         credentials = Credentials(known.api_key, known.base_url)
-        return Target(choice.provider, choice.model or known.model, known.kind, credentials)
+        return Target(
+            choice.provider,
+            choice.model or known.model,
+            known.kind,
+            credentials,
+            known.first_token_seconds,
+            known.answer_seconds,
+        )
 
 
 @dataclass(frozen=True, slots=True)

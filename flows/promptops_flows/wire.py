@@ -46,13 +46,21 @@ class Connection:
     api_key: str | None = field(default=None, repr=False)
     base_url: str | None = None
     model: str = ""
+    first_token_seconds: int | None = None
+    answer_seconds: int | None = None
 
     @classmethod
     def of(cls, target: Target) -> Self:
         """The connection that resolved to this target."""
         credentials = target.credentials
         return cls(
-            target.provider, target.kind, credentials.api_key, credentials.base_url, target.model
+            target.provider,
+            target.kind,
+            credentials.api_key,
+            credentials.base_url,
+            target.model,
+            target.first_token_seconds,
+            target.answer_seconds,
         )
 
 

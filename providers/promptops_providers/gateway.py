@@ -25,13 +25,15 @@ class Target:
     """One link of a chain: the provider, its model (empty for the default), and how to reach it.
 
     `kind` is the adapter; empty, it is that of the provider's name. A stored connection may bear
-    any name.
+    any name. `first_token_seconds` and `answer_seconds` take the place of the gateway's time-outs.
     """
 
     provider: str
     model: str = ""
     kind: str = ""
     credentials: Credentials = Credentials()
+    first_token_seconds: int | None = None
+    answer_seconds: int | None = None
 
 
 class ModelGateway(Protocol):

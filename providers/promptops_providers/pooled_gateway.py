@@ -113,7 +113,7 @@ class Gateway:
             observed(self._observer, asked, target, streams=False) as call,
         ):
             adapter = adapter_for(target, self._client)
-            waiting = _Waiting(target.provider, self._timeouts, streams=False)
+            waiting = _Waiting(target, self._timeouts, streams=False)
             async with waiting.limited():
                 completion = _cleaned(await adapter.complete(asked), target)
             call.answered(completion)
@@ -125,7 +125,7 @@ class Gateway:
         asked = replace(request, model=target.model)
         with _model_in_errors(asked), self._observed(asked, target, streams=True) as call:
             adapter = adapter_for(target, self._client)
-            waiting = _Waiting(target.provider, self._timeouts, streams=True)
+            waiting = _Waiting(target, self._timeouts, streams=True)
             pieces = StorablePieces()
             async with aclosing(adapter.stream(asked)) as events:
                 while True:
@@ -184,10 +184,11 @@ class _Waiting:
     Before the first piece of text, each sign of the model's work starts the wait for it anew.
     """
 
-    def __init__(self, provider: str, timeouts: Timeouts, *, streams: bool) -> None:
+    def __init__(self, target: Target, timeouts: Timeouts, *, streams: bool) -> None:
         self.begun = not streams
-        self._provider = provider
-        self._timeouts = timeouts
+        self._provider = target.provider
+        self._first_token = target.first_token_seconds or timeouts.first_token
+        self._whole = target.answer_seconds or timeouts.whole
         self._waited = self._waited_for_progress = 0.0
 
     def saw_progress(self) -> None:
@@ -196,7 +197,7 @@ class _Waiting:
 
     @asynccontextmanager
     async def limited(self) -> AsyncIterator[None]:
-        whole, first_token = self._timeouts.whole, self._timeouts.first_token
+        whole, first_token = self._whole, self._first_token
         left, late = whole - self._waited, f"no whole answer within {whole:g} seconds"
         if not self.begun and first_token - self._waited_for_progress < left:
             left = first_token - self._waited_for_progress

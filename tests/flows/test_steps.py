@@ -78,7 +78,7 @@ async def test_a_provider_that_is_not_there_fails_the_step_with_its_sentence() -
     assert "sk-secret" not in str(it.value) + repr(context)
 
 
-TEAM = Connection("team", "openai-compatible", "sk-stored", "http://stored", "own-model")
+TEAM = Connection("team", "openai-compatible", "sk-stored", "http://stored", "own-model", 9, 99)
 CHAIN = ModelStep("m", "team", "", fallbacks=(ModelChoice("team", "x"), ModelChoice("mock", "")))
 
 
@@ -89,8 +89,8 @@ def targets(**own: str) -> list[Target]:
 def test_a_step_is_reached_by_the_connection_of_its_providers_name() -> None:
     stored = Credentials("sk-stored", "http://stored")
     assert targets() == [
-        Target("team", "own-model", "openai-compatible", stored),
-        Target("team", "x", "openai-compatible", stored),
+        Target("team", "own-model", "openai-compatible", stored, 9, 99),
+        Target("team", "x", "openai-compatible", stored, 9, 99),
         Target("mock", "", "mock"),
     ]
 

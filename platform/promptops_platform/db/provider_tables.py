@@ -23,6 +23,9 @@ class ConnectionRow(Table):
     base_url: Mapped[str] = mapped_column(Text)
     # Empty for the kind's default.
     model: Mapped[str] = mapped_column(Text)
+    # How long it may take; null for the gateway's own limits.
+    first_token_seconds: Mapped[int | None]
+    answer_seconds: Mapped[int | None]
     # Encrypted, for this row and its address alone.
     sealed_key: Mapped[str | None] = mapped_column(Text)
     key_hint: Mapped[str] = mapped_column(String(4))

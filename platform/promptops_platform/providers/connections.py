@@ -94,6 +94,8 @@ class ConnectionService:
         base_url: str | None,
         model: str | None,
         api_key: str | None,
+        first_token_seconds: int | None,
+        answer_seconds: int | None,
     ) -> ConnectionRow:
         """Store a connection; raises BadRequest for an address that is not allowed and for a name
         that means another kind, Conflict for a taken name."""
@@ -106,6 +108,8 @@ class ConnectionService:
             kind=kind,
             base_url=base_url or "",
             model=model or "",
+            first_token_seconds=first_token_seconds,
+            answer_seconds=answer_seconds,
             sealed_key=None,
             key_hint="",
             created_by=actor.name,
@@ -127,7 +131,7 @@ class ConnectionService:
         connection_id: str,
         *,
         actor: Actor,
-        fields: Mapping[str, str | None],
+        fields: Mapping[str, Any],
     ) -> ConnectionRow:
         """Edit a connection: `fields` are those to change; an `api_key` of None removes the key,
         an empty one keeps it.
@@ -144,6 +148,9 @@ class ConnectionService:
             row.base_url = fields["base_url"] or ""
         if "model" in fields:
             row.model = fields["model"] or ""
+        for name in ("first_token_seconds", "answer_seconds"):
+            if name in fields:
+                setattr(row, name, fields[name])
         self._check(row)
         await _flush(transaction, row)
         moved = target != (row.kind, row.base_url)
@@ -261,6 +268,8 @@ def shown(row: ConnectionRow) -> dict[str, Any]:
         "kind": row.kind,
         "base_url": row.base_url,
         "model": row.model,
+        "first_token_seconds": row.first_token_seconds,
+        "answer_seconds": row.answer_seconds,
         "has_key": row.sealed_key is not None,
     }
 

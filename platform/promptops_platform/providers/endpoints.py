@@ -80,6 +80,8 @@ async def create_connection(
         base_url=body.base_url,
         model=body.model,
         api_key=body.api_key,
+        first_token_seconds=body.first_token_seconds,
+        answer_seconds=body.answer_seconds,
     )
     return Data(data=Connection.shown(row, hint=True))
 

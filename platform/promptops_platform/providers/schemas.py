@@ -25,6 +25,14 @@ def _sendable(value: str) -> str:
     return stripped
 
 
+# Longer than any model thinks.
+LONGEST_WAIT_SECONDS = 3600
+FIRST_PIECE_LIMIT = (
+    "How long a streamed answer may be without a first token while the model sends no sign of its "
+    "work; null for the gateway's own limit."
+)
+ANSWER_LIMIT = "How long a whole answer may take; null for the gateway's own limit."
+Seconds = Annotated[int, Field(ge=1, le=LONGEST_WAIT_SECONDS)]
 ApiKeyText = Annotated[
     str, StringConstraints(max_length=LONGEST_API_KEY), AfterValidator(_sendable)
 ]
@@ -43,6 +51,8 @@ class ConnectionUpdate(BaseModel):
     model: OptionalName = Field(
         default=None, description="Used where none is asked for; null or empty for the kind's own."
     )
+    first_token_seconds: Seconds | None = Field(default=None, description=FIRST_PIECE_LIMIT)
+    answer_seconds: Seconds | None = Field(default=None, description=ANSWER_LIMIT)
     api_key: ApiKeyText | None = Field(
         default=None,
         description="Absent or empty, the stored one stays; null removes it. Must be sent again "
@@ -65,6 +75,8 @@ class ConnectionCreate(BaseModel):
         default=None, description="The provider's root, before `/v1`; by default the vendor's own."
     )
     model: OptionalName = Field(default=None, description="Used where none is asked for.")
+    first_token_seconds: Seconds | None = Field(default=None, description=FIRST_PIECE_LIMIT)
+    answer_seconds: Seconds | None = Field(default=None, description=ANSWER_LIMIT)
     api_key: ApiKeyText | None = None
     workspace: OptionalLine = None
     workspace_id: OptionalLine = None
@@ -81,6 +93,8 @@ class Connection(Resource):
         kind="openai",
         base_url="",
         model="gpt-5-mini",
+        first_token_seconds=None,
+        answer_seconds=None,
         has_key=True,
         key_hint="x9Qf",
         created_by="ada",
@@ -96,6 +110,8 @@ class Connection(Resource):
     kind: str
     base_url: str
     model: str
+    first_token_seconds: int | None
+    answer_seconds: int | None
     has_key: bool
     key_hint: str
     created_by: str

@@ -103,4 +103,11 @@ class ProviderService:
         if row is None:
             return Target(name, model, kind=name)
         credentials = Credentials(self._vault.take(row), row.base_url or None)
-        return Target(name, model or row.model, row.kind, credentials)
+        return Target(
+            name,
+            model or row.model,
+            row.kind,
+            credentials,
+            row.first_token_seconds,
+            row.answer_seconds,
+        )

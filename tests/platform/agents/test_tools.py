@@ -94,7 +94,7 @@ async def test_two_tools_are_called_at_once_and_the_model_is_told(
         (
             ("a", "forecast", '{"city": "x"}'),
             Answer([b"x"], 200, {"content-encoding": "gzip"}),
-            "could not be read: its gzip is damaged",
+            "could not be read: its gzip breaks off",
         ),
         (("a", "forecast", '{"city": "x"}'), Answer([b"nothing"], raw=True), "can't be reached"),
     ],
