@@ -1,17 +1,11 @@
-"""Platforms to attack."""
+"""The platforms that these tests attack."""
 
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
+from harness.platform_fixtures import (
+    data_folder,
+    database_kind,
+    loop_watchdog,
+    no_stalled_loop,
+    platform,
+)
 
-import pytest
-
-from harness.platform import new_data_folder
-
-
-@pytest.fixture
-def data_folder() -> Iterator[Path]:
-    """An empty data folder, removed at the end."""
-    folder = new_data_folder()
-    yield folder
-    shutil.rmtree(folder)
+__all__ = ["data_folder", "database_kind", "loop_watchdog", "no_stalled_loop", "platform"]

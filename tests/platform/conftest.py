@@ -1,42 +1,11 @@
-"""Platforms on both databases: one of each for the session, and new ones for who needs them."""
+"""The platforms that these tests share."""
 
-import shutil
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
-
-import pytest
-import pytest_asyncio
-
-from harness.platform import (
-    DatabaseKind,
-    RunningPlatform,
-    new_data_folder,
-    new_settings,
-    running_platform,
+from harness.platform_fixtures import (
+    data_folder,
+    database_kind,
+    loop_watchdog,
+    no_stalled_loop,
+    platform,
 )
-from harness.postgres import Postgres
 
-
-@pytest.fixture(params=["sqlite", "postgresql"], scope="session")
-def database_kind(request: pytest.FixtureRequest) -> DatabaseKind:
-    kind: DatabaseKind = request.param
-    return kind
-
-
-@pytest_asyncio.fixture(scope="session")
-async def platform(
-    database_kind: DatabaseKind, postgres: Postgres
-) -> AsyncIterator[RunningPlatform]:
-    """Shared by many tests: use keys of your own."""
-    data = new_data_folder()
-    async with running_platform(await new_settings(database_kind, postgres, data)) as running:
-        yield running
-    shutil.rmtree(data)
-
-
-@pytest.fixture
-def data_folder() -> Iterator[Path]:
-    """An empty data folder, removed at the end."""
-    folder = new_data_folder()
-    yield folder
-    shutil.rmtree(folder)
+__all__ = ["data_folder", "database_kind", "loop_watchdog", "no_stalled_loop", "platform"]

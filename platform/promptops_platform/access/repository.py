@@ -19,6 +19,8 @@ from promptops_platform.db.tables import (
     WorkspaceRow,
 )
 
+SESSIONS_AT_ONCE = 1000
+
 
 @dataclass(frozen=True, slots=True)
 class Credential:
@@ -84,22 +86,33 @@ async def session_credentials(
 ) -> list[Credential]:
     """Sessions that are not expired; all, or those with these ids or of these users."""
     query = (
-        select(SessionRow, UserRow.username, UserRow.role)
+        select(
+            SessionRow.id,
+            SessionRow.token_hash,
+            SessionRow.user_id,
+            SessionRow.expires_at,
+            UserRow.username,
+            UserRow.role,
+        )
         .join(UserRow, UserRow.id == SessionRow.user_id)
         .where(SessionRow.expires_at > now)
     )
     if ids is not None:
         query = query.where(or_(SessionRow.id.in_(ids), SessionRow.user_id.in_(users)))
-    return [
-        Credential(
-            id=row.id,
-            token_hash=row.token_hash,
-            actor=Actor(name, known_role(role), row.user_id, row.token_hash),
-            expires_at=row.expires_at,
-            is_session=True,
-        )
-        for row, name, role in await session.execute(query)
-    ]
+    credentials: list[Credential] = []
+    # In parts: scripts may have opened tens of thousands of sessions, and others wait meanwhile.
+    async for rows in (await session.stream(query)).partitions(SESSIONS_AT_ONCE):
+        credentials += [
+            Credential(
+                id=row.id,
+                token_hash=row.token_hash,
+                actor=Actor(row.username, known_role(row.role), row.user_id, row.token_hash),
+                expires_at=row.expires_at,
+                is_session=True,
+            )
+            for row in rows
+        ]
+    return credentials
 
 
 async def session_by_hash(session: AsyncSession, token_hash: str) -> SessionRow | None:

@@ -9,6 +9,7 @@ from sqlalchemy import func, insert, select
 
 from harness.callers import PASSWORD, login, me, new_account, new_api_key
 from harness.platform import (
+    WAIT_SECONDS,
     DatabaseKind,
     RunningPlatform,
     new_settings,
@@ -210,10 +211,12 @@ async def test_a_user_with_very_many_sessions_is_logged_out_of_all(
         for start in range(0, len(rows), 2000):
             await transaction.session.execute(insert(SessionRow), rows[start : start + 2000])
         parts.changes.record(transaction, Change(ChangeType.USER_CHANGED, account.id))
+    await parts.feed.poll_now(WAIT_SECONDS)
     last = f"{account.token}{MORE_THAN_PARAMETERS - 1}"
     assert (await me(platform, last)).status_code == 200
     answer = await platform.http.put(f"/api/users/{account.id}", json={"password": "another"})
     assert answer.status_code == 200, answer.text
+    await parts.feed.poll_now(WAIT_SECONDS)
     assert (await me(platform, last)).status_code == 401
     # The feed has not stopped there.
     assert (await me(platform, (await new_account(platform)).token)).status_code == 200

@@ -1,0 +1,68 @@
+"""Finds callbacks that hold the event loop for too long, which delays every other request.
+
+What counts is the processor time of the loop's own thread, less that of the garbage collector: a
+busy machine makes a callback late, not guilty.
+"""
+
+import asyncio
+import gc
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest_asyncio
+
+LIMIT_SECONDS = 0.25
+# Fixtures are run by the plugin, and start whole platforms.
+TEST_FILES = (str(Path(__file__).parent.parent), str(Path(pytest_asyncio.__file__).parent))
+
+
+class LoopWatchdog:
+    """Collects the callbacks of asyncio loops that take longer than the limit."""
+
+    def __init__(self) -> None:
+        self.stalls: list[str] = []
+        self._collecting_since = 0.0
+        self._collected_seconds = 0.0
+
+    @contextmanager
+    def watch(self) -> Iterator[None]:
+        """Watch every loop of the process while the block runs."""
+        run = asyncio.Handle._run
+
+        def timed_run(handle: asyncio.Handle) -> None:
+            collected, start = self._collected_seconds, time.thread_time()
+            run(handle)
+            seconds = time.thread_time() - start - (self._collected_seconds - collected)
+            if seconds > LIMIT_SECONDS and not _is_of_a_test(handle):
+                self.stalls.append(f"{seconds:.2f} s in {_owner(handle)!r}")
+
+        gc.callbacks.append(self._time_collection)
+        asyncio.Handle._run = timed_run  # type: ignore[method-assign]
+        try:
+            yield
+        finally:
+            asyncio.Handle._run = run  # type: ignore[method-assign]
+            gc.callbacks.remove(self._time_collection)
+
+    def _time_collection(self, phase: str, _info: dict[str, int]) -> None:
+        if phase == "start":
+            self._collecting_since = time.thread_time()
+        else:
+            self._collected_seconds += time.thread_time() - self._collecting_since
+
+
+def _owner(handle: asyncio.Handle) -> object:
+    """The task of which the callback is a step, else the callback itself."""
+    callback: Any = handle._callback  # type: ignore[attr-defined]
+    owner = getattr(callback, "__self__", None)
+    return owner if isinstance(owner, asyncio.Task) else callback
+
+
+def _is_of_a_test(handle: asyncio.Handle) -> bool:
+    """Whether the callback is a step of a coroutine of the tests, which share the loop."""
+    owner = _owner(handle)
+    code = getattr(owner.get_coro(), "cr_code", None) if isinstance(owner, asyncio.Task) else None
+    return code is not None and code.co_filename.startswith(TEST_FILES)
