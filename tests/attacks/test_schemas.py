@@ -209,7 +209,7 @@ async def test_an_agent_with_as_many_large_tools_as_it_takes(attacked: RunningPl
     large = {"properties": {f"p{number}": {"type": "string"} for number in range(2_000)}}
     few = [tool(large, f"t{number}") for number in range(3)]
     assert (await save(attacked, tools=few)).status_code == 200
-    many = [tool(large, f"t{number}") for number in range(20)]
+    many = [tool(large, f"t{number}") for number in range(10)]
     check_refusal(await save(attacked, tools=many), "tools: their parameters have ")
 
 
