@@ -14,6 +14,8 @@ PlatformError
 ├── ProviderFailed      502  a model provider did not answer as asked
 └── Unavailable         503  a part that the request needs can't answer now
     ├── DatabaseUnavailable
+    │   ├── DatabaseNotWritable   its disk is full, or it may only be read
+    │   └── DatabaseDamaged       what is stored can't be read
     ├── EngineNotReady
     ├── SecretUnreadable
     └── NotReady            this replica should be sent no requests now
@@ -138,6 +140,16 @@ class Unavailable(PlatformError):
 
 class DatabaseUnavailable(Unavailable):
     code = "database_unavailable"
+
+
+class DatabaseNotWritable(DatabaseUnavailable):
+    pass
+
+
+class DatabaseDamaged(DatabaseUnavailable):
+    def __init__(self, sentence: str) -> None:
+        # An operator has to act first.
+        super().__init__(sentence, retry_after=60)
 
 
 class NotReady(Unavailable):

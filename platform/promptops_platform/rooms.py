@@ -27,7 +27,7 @@ from promptops_platform.changes.replicas import Replicas
 from promptops_platform.changes.service import ChangeLog
 from promptops_platform.clock import Clock
 from promptops_platform.data_folder import instance_id
-from promptops_platform.db.location import PostgresUrl
+from promptops_platform.db.location import PostgresUrl, SqliteFile
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.observability.gateway_calls import GatewayCalls
 from promptops_platform.observability.metrics import Metrics
@@ -182,6 +182,7 @@ class Rooms:
         self.access = AccessService(
             database=self.database,
             authenticator=self.authenticator,
+            credentials=self.credentials,
             audit=self.audit,
             changes=self.changes,
             clock=clock,
@@ -252,7 +253,12 @@ class Rooms:
         )
 
     def _compose_observability(self, engine: EngineClient) -> None:
-        self.readiness = Readiness(database=self.database, feed=self.feed, engine=engine)
+        folders = [self.settings.data]
+        if isinstance(self.settings.registry, SqliteFile):
+            folders.append(self.settings.registry.path.absolute().parent)
+        self.readiness = Readiness(
+            database=self.database, feed=self.feed, engine=engine, folders=folders
+        )
         readings = Readings(
             readiness=self.readiness,
             database=self.database,

@@ -74,7 +74,6 @@ async def serve_platform(settings: Settings, *, children: bool, new_database: bo
 
     Raises SchemaRefused, or StartRefused when an address can't be bound.
     """
-    log.info("open_files", limit=open_files.raise_limit())
     supervisor = Supervisor(settings.data / "logs")
     platform = Platform(settings, SystemClock())
     try:
@@ -86,6 +85,8 @@ async def serve_platform(settings: Settings, *, children: bool, new_database: bo
         await platform.start()
         async with platform.database.read() as transaction:
             default_passwords = await platform.access.default_passwords(transaction)
+        # After all that may refuse the start, in one sentence.
+        log.info("open_files", limit=open_files.raise_limit())
         exposed = settings.uses_default_token or bool(default_passwords)
         sockets = _open_sockets(settings.listen, loopback_only=exposed)
         text = start_text(settings, sockets, prefect, default_passwords)

@@ -15,6 +15,8 @@ from promptops_platform.clock import Clock
 from promptops_platform.db.unit_of_work import Database
 
 CLEAN_EVERY = timedelta(minutes=1)
+# Sessions that are in memory only, on a full disk.
+MOST_UNSTORED = 100
 SESSION_CHANGES = frozenset({ChangeType.SESSION_SAVED, ChangeType.SESSION_CLOSED})
 KEY_CHANGES = frozenset({ChangeType.KEY_SAVED, ChangeType.KEY_REVOKED})
 # A workspace that goes takes its keys along.
@@ -29,6 +31,7 @@ class CredentialMirror:
         self._clock = clock
         self._by_hash: dict[str, Credential] = {}
         self._hash_by_id: dict[str, str] = {}
+        self._unstored: list[str] = []
         self._used: dict[str, datetime] = {}
         self._next_cleaning = clock.now()
 
@@ -40,6 +43,22 @@ class CredentialMirror:
         if found.expires_at is not None and found.expires_at <= self._clock.now():
             return None
         return found
+
+    def add_unstored(self, session: Credential) -> None:
+        """Take a session that the database has no room for; beyond some, the oldest goes."""
+        self._by_hash[session.token_hash] = session
+        self._hash_by_id[session.id] = session.token_hash
+        self._unstored.append(session.token_hash)
+        if len(self._unstored) > MOST_UNSTORED:
+            self.forget_unstored(self._unstored[0])
+
+    def forget_unstored(self, token_hash: str) -> None:
+        """End such a session; harmless for another."""
+        if token_hash in self._unstored:
+            self._unstored.remove(token_hash)
+            session = self._by_hash.pop(token_hash, None)
+            if session is not None:
+                del self._hash_by_id[session.id]
 
     def note_use(self, credential: Credential) -> None:
         """Remember that it was used now; somebody writes it later."""

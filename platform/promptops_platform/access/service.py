@@ -1,14 +1,19 @@
 """Logins and sessions."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
+
+import structlog
 
 from promptops_platform.access import repository
 from promptops_platform.access.actor import SYSTEM, Actor
 from promptops_platform.access.authentication import Authenticator
+from promptops_platform.access.credentials import CredentialMirror
 from promptops_platform.access.passwords import hash_password, needs_rehash, verify_password
 from promptops_platform.access.permissions import Role, known_role
+from promptops_platform.access.repository import Credential
 from promptops_platform.access.throttle import LoginThrottle
 from promptops_platform.access.tokens import new_session_token, token_hash
 from promptops_platform.changes.schemas import Change, ChangeType
@@ -18,17 +23,22 @@ from promptops_platform.db.tables import SessionRow, UserRow
 from promptops_platform.db.unit_of_work import Database, Transaction
 from promptops_platform.errors import (
     BadRequest,
+    DatabaseNotWritable,
     StartRefused,
     TooManyRequests,
     Unauthorized,
 )
 from promptops_platform.ids import new_id
 
+log = structlog.get_logger(__name__)
+
 SEEDED_USER = "admin"
 SEEDED_PASSWORD = "admin"  # noqa: S105  documented, warned of at every start
 WRONG = "wrong user name or password"
 # Of one user. A script that logs in for each call would open one a second.
 MOST_SESSIONS = 1000
+# Of a session that could not be stored.
+UNSTORED_LIFETIME = timedelta(hours=1)
 # What is stored may change while the password is compared: by another login, which made a longer
 # hash of it, or because there is another password now. The second comparison tells.
 COMPARISONS = 2
@@ -62,6 +72,7 @@ class AccessService:
         *,
         database: Database,
         authenticator: Authenticator,
+        credentials: CredentialMirror,
         audit: AuditRecorder,
         changes: ChangeLog,
         clock: Clock,
@@ -69,6 +80,7 @@ class AccessService:
     ) -> None:
         self._database = database
         self._authenticator = authenticator
+        self._credentials = credentials
         self._audit = audit
         self._changes = changes
         self._clock = clock
@@ -86,6 +98,7 @@ class AccessService:
         are not, which anybody could fill the trail with: they are throttled.
 
         The password is compared outside of any transaction: that takes a quarter of a second.
+        Where the session can't be stored, on a full disk, it lives in this process for an hour.
         Raises Unauthorized, in the same words and the same time for every wrong pair, and
         TooManyRequests after too many of them.
         """
@@ -94,25 +107,50 @@ class AccessService:
         await self._throttle.count(username, address)
         for _ in range(COMPARISONS):
             user, grown = await self._compared(username, password, address)
-            async with self._database.write() as transaction:
-                row = await repository.user(transaction.session, user.id, lock=True)
-                if row is not None and row.password_hash == user.password_hash:
-                    row.password_hash = grown or row.password_hash
-                    await self._throttle.succeeded(transaction, username, address)
-                    await self._close_oldest(transaction, row.id)
-                    token = self._open_session(transaction, row.id)
-                    role = known_role(row.role)
-                    actor = Actor(
-                        row.username, role, row.id, address=address, request_id=request_id
-                    )
-                    self._audited(transaction, actor, row, "logged in", "login")
-                    return actor, token
+            role = known_role(user.role)
+            actor = Actor(user.username, role, user.id, address=address, request_id=request_id)
+            try:
+                opened = await self._stored_session(user, grown, actor, username)
+            except DatabaseNotWritable:
+                self._throttle.take_back(username, address)
+                return actor, self._unstored_session(actor)
+            if opened is not None:
+                return opened
         raise Unauthorized(WRONG)
+
+    async def _stored_session(
+        self, user: UserRow, grown: str | None, actor: Actor, username: str
+    ) -> tuple[Actor, str] | None:
+        """Open a session of a user whose password was right; None where it was changed since."""
+        async with self._database.write() as transaction:
+            row = await repository.user(transaction.session, user.id, lock=True)
+            if row is None or row.password_hash != user.password_hash:
+                return None
+            row.password_hash = grown or row.password_hash
+            await self._throttle.succeeded(transaction, username, actor.address)
+            await self._close_oldest(transaction, row.id)
+            token = self._open_session(transaction, row.id)
+            actor = replace(actor, name=row.username, role=known_role(row.role))
+            self._audited(transaction, actor, row, "logged in", "login")
+        return actor, token
+
+    def _unstored_session(self, actor: Actor) -> str:
+        """A session in this process's memory, for whoever has to mend a full disk; returns its
+        token."""
+        token = new_session_token()
+        hashed = token_hash(token)
+        expires_at = self._clock.now() + min(self._lifetime, UNSTORED_LIFETIME)
+        held = Actor(actor.name, actor.role, actor.user_id, hashed)
+        session = Credential(new_id(), hashed, held, expires_at, is_session=True)
+        self._credentials.add_unstored(session)
+        log.warning("session_not_stored", user=actor.name, address=actor.address)
+        return token
 
     async def logout(self, transaction: Transaction, actor: Actor) -> None:
         """End the caller's session; the static token and API keys have none and stay valid."""
         if actor.credential is None:
             return
+        self._credentials.forget_unstored(actor.credential)
         row = await repository.session_by_hash(transaction.session, actor.credential)
         user = await repository.user(transaction.session, actor.user_id or "")
         if row is not None and user is not None:

@@ -1,25 +1,20 @@
 """Transactions: one per request, committed before its answer is sent."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-import asyncpg
 import structlog
-from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from promptops_platform.db.engine import Engines
+from promptops_platform.db.failures import database_errors_translated
 from promptops_platform.db.location import PostgresUrl, SqliteFile
-from promptops_platform.errors import BadRequest, DatabaseUnavailable
+from promptops_platform.db.tables import FeedState
+from promptops_platform.errors import DatabaseNotWritable, DatabaseUnavailable
 
 log = structlog.get_logger(__name__)
-
-# PostgreSQL's error classes that say "not now": connection, resources, operator intervention,
-# system error, and a serialization failure or deadlock (SQLSTATE appendix of its manual).
-TRANSIENT_SQLSTATES = ("08", "53", "57", "58", "40")
-DATA_SQLSTATE = "22"
 
 
 class Transaction:
@@ -63,6 +58,8 @@ class Database:
         self.engines = Engines(location, read_only=read_only)
         # How often it could not answer, since the start.
         self.unavailable = 0
+        # Set by a write that found no room, or no right to write; cleared by `try_to_write`.
+        self.is_writable = True
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Transaction]:
@@ -86,57 +83,21 @@ class Database:
             async with AsyncSession(self.engines.reader, expire_on_commit=False) as session:
                 yield Transaction(session)
 
-    def _count(self) -> None:
+    async def try_to_write(self) -> None:
+        """Find out whether what kept the last write from being made is over."""
+        with suppress(DatabaseUnavailable):
+            async with self.write() as transaction:
+                # Which changes nothing, and is written all the same.
+                await transaction.session.execute(
+                    update(FeedState).values(revision=FeedState.revision)
+                )
+            self.is_writable = True
+
+    def _count(self, error: DatabaseUnavailable) -> None:
         self.unavailable += 1
+        if isinstance(error, DatabaseNotWritable):
+            self.is_writable = False
 
     async def close(self) -> None:
         """Close all connections."""
         await self.engines.dispose()
-
-
-class database_errors_translated:  # noqa: N801  reads as a statement
-    """Turns the drivers' "not now" errors into DatabaseUnavailable, and a value that PostgreSQL
-    can't hold into BadRequest. `when_unavailable` is told of the former."""
-
-    def __init__(self, when_unavailable: Callable[[], None]) -> None:
-        self._when_unavailable = when_unavailable
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
-        if isinstance(error, DBAPIError) and _sqlstate(error).startswith(DATA_SQLSTATE):
-            raise BadRequest(f"the database can't hold a value ({_reason(error)})") from error
-        if error is not None and is_unavailable(error):
-            self._when_unavailable()
-            log.warning("database_unavailable", error=str(error).partition("\n")[0])
-            raise DatabaseUnavailable(
-                f"the database can't take this now ({_reason(error)}); nothing was changed, "
-                "try again",
-            ) from error
-
-
-def is_unavailable(error: BaseException) -> bool:
-    """Whether `error` means that the database is out of reach, locked, full or overloaded."""
-    # SQLAlchemy does not wrap asyncpg's own errors when a connection is opened.
-    if isinstance(error, PoolTimeout | OSError | asyncpg.PostgresError | asyncpg.InterfaceError):
-        return True
-    if not isinstance(error, DBAPIError) or isinstance(error, IntegrityError):
-        return False
-    sqlstate = _sqlstate(error)
-    if sqlstate:
-        return sqlstate.startswith(TRANSIENT_SQLSTATES)
-    # asyncpg's own connection errors carry no SQLSTATE; SQLite's OperationalError is locked, full,
-    # read-only or an I/O error, never a wrong statement of ours once the tests have passed.
-    return isinstance(error, InterfaceError) or type(error).__name__ == "OperationalError"
-
-
-def _sqlstate(error: DBAPIError) -> str:
-    return str(getattr(error.orig, "sqlstate", None) or "")
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, PoolTimeout):
-        return "its connections are all busy, or the database is locked"
-    original = getattr(error, "orig", None) or error
-    return str(original).partition("\n")[0].rpartition(": ")[2] or type(original).__name__

@@ -1,7 +1,9 @@
 """Whether the parts that the platform stands on answer: asked at most once a second."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import shutil
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import text
@@ -19,6 +21,8 @@ CHECK_SECONDS = 1.0
 GOOD_FOR_SECONDS = 1.0
 # Several times what the feed waits between two looks, and a busy machine may be late.
 FEED_LAG_SECONDS = 10.0
+# SQLite needs room for its log before it can store anything.
+LEAST_FREE_BYTES = 1024 * 1024
 
 DATABASE_UP = Part(ok=True, detail="answers")
 DATABASE_LATE = Part(ok=False, detail=f"did not answer within {CHECK_SECONDS:g} s")
@@ -27,6 +31,10 @@ FEED_UP = Part(ok=True, detail="follows the changes")
 ENGINE_UP = Part(ok=True, detail="answers")
 ENGINE_LATE = Part(ok=False, detail=f"did not answer within {CHECK_SECONDS:g} s")
 ENGINE_DOWN = Part(ok=False, detail="takes no runs now; they wait for it")
+DISK_UP = Part(ok=True, detail="has room")
+DISK_LATE = Part(ok=False, detail=f"did not answer within {CHECK_SECONDS:g} s")
+DISK_FULL = Part(ok=False, detail="is full: nothing can be stored; make room")
+NOT_WRITABLE = Part(ok=False, detail="takes no writes of the database: it is full or read-only")
 PREFECT_UP = Part(ok=True, detail="answers the run engine")
 PREFECT_DOWN = Part(ok=False, detail="does not answer the run engine; runs wait for it")
 PREFECT_UNKNOWN = Part(ok=False, detail="is not known while the run engine does not answer")
@@ -35,8 +43,12 @@ PREFECT_UNKNOWN = Part(ok=False, detail="is not known while the run engine does 
 class Readiness:
     """Looks at all parts at once. The sentences hold no address: anybody may read them."""
 
-    def __init__(self, *, database: Database, feed: Feed, engine: EngineClient) -> None:
+    def __init__(
+        self, *, database: Database, feed: Feed, engine: EngineClient, folders: Sequence[Path]
+    ) -> None:
+        """`folders` are those in which the platform stores something."""
         self._database = database
+        self._folders = folders
         self._feed = feed
         self._engine = engine
         self._found: Parts | None = None
@@ -63,11 +75,18 @@ class Readiness:
             await asyncio.wait(tasks, timeout=CHECK_SECONDS)
 
     async def _look(self) -> Parts:
-        database, (engine, prefect) = await asyncio.gather(
+        database, disk, (engine, prefect) = await asyncio.gather(
             self._in_time("database", self._check_database, DATABASE_LATE),
+            self._in_time("disk", self._check_disk, DISK_LATE),
             self._in_time("engine", self._check_engine, (ENGINE_LATE, PREFECT_UNKNOWN)),
         )
-        found = Parts(database=database, feed=self._check_feed(), engine=engine, prefect=prefect)
+        found = Parts(
+            database=database,
+            feed=self._check_feed(),
+            engine=engine,
+            prefect=prefect,
+            disk=disk,
+        )
         self._found, self._found_at = found, asyncio.get_running_loop().time()
         return found
 
@@ -92,6 +111,16 @@ class Readiness:
         except DatabaseUnavailable:
             return DATABASE_DOWN
         return DATABASE_UP
+
+    async def _check_disk(self) -> Part:
+        if await asyncio.to_thread(self._least_free) < LEAST_FREE_BYTES:
+            return DISK_FULL
+        if not self._database.is_writable:
+            await self._database.try_to_write()
+        return DISK_UP if self._database.is_writable else NOT_WRITABLE
+
+    def _least_free(self) -> int:
+        return min(shutil.disk_usage(folder).free for folder in self._folders)
 
     def _check_feed(self) -> Part:
         if self._feed.seconds_behind <= FEED_LAG_SECONDS:

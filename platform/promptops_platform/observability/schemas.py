@@ -24,19 +24,21 @@ class Part(BaseModel):
 
 class Parts(BaseModel):
     """`database` and `feed` are what fetches and edits need, `engine` and `prefect` what runs
-    need."""
+    need, `disk` what everything needs that is stored."""
 
     model_config = example(
         database={"ok": True, "detail": "answers"},
         feed={"ok": True, "detail": "follows the changes"},
         engine={"ok": True, "detail": "takes runs"},
         prefect={"ok": True, "detail": "answers the run engine"},
+        disk={"ok": True, "detail": "has room"},
     )
 
     database: Part
     feed: Part
     engine: Part
     prefect: Part
+    disk: Part
 
 
 class Ready(BaseModel):
@@ -50,6 +52,7 @@ class Ready(BaseModel):
             "feed": {"ok": True, "detail": "follows the changes"},
             "engine": {"ok": True, "detail": "answers"},
             "prefect": {"ok": False, "detail": "does not answer the run engine; runs wait for it"},
+            "disk": {"ok": True, "detail": "has room"},
         },
     )
 

@@ -58,6 +58,7 @@ async def test_a_replica_without_an_engine_is_ready_for_fetches_and_says_what_la
         "feed": True,
         "engine": False,
         "prefect": False,
+        "disk": True,
     }
 
 

@@ -1,0 +1,38 @@
+"""A disk of a few megabytes, to be filled."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class SmallDisk:
+    """A file system of its own, in memory."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._ballast = folder / "ballast"
+
+    def fill(self) -> None:
+        """Leave no room."""
+        block = b"\0" * 4096
+        with self._ballast.open("ab", buffering=0) as file:
+            try:
+                while file.write(block):
+                    pass
+            except OSError:
+                return
+
+    def make_room(self) -> None:
+        self._ballast.unlink()
+
+
+@contextmanager
+def small_disk(folder: Path, megabytes: int) -> Iterator[SmallDisk]:
+    """Mounted on the folder until the block ends; only root may do that."""
+    options = ["-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs"]
+    subprocess.run(["mount", *options, str(folder)], check=True)
+    try:
+        yield SmallDisk(folder)
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
