@@ -84,6 +84,7 @@ class StepOutput:
     model: str | None = None
     usage: Usage | None = None
     stop_reason: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 async def run_step(step: Step, incoming: str, context: StepContext) -> StepOutput:
@@ -110,6 +111,7 @@ async def _complete(step: ModelStep, incoming: str, context: StepContext) -> Ste
         completion.model,
         completion.usage,
         completion.stop_reason,
+        completion.notes,
     )
 
 

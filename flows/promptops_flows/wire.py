@@ -170,7 +170,8 @@ class StepDelta:
 class StepFinished:
     """`state` is the name of the task run's state in Prefect; `attempts` counts from 1. `input` is
     the text that came in, of a tool its arguments as JSON; `stop_reason` says why the model ended
-    its answer; `provider_kind` is the gateway's adapter where `provider` is a connection."""
+    its answer; `provider_kind` is the gateway's adapter where `provider` is a connection;
+    `notes` say how the model was asked otherwise than the definition says."""
 
     index: int
     name: str
@@ -187,6 +188,7 @@ class StepFinished:
     input: str | None = None
     stop_reason: str | None = None
     provider_kind: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,8 @@ class Completion:
     """A finished answer; `model` is the one that answered, as the provider names it.
 
     The stop reason `empty` marks an answer that ended well, with nothing in it: the gateway sets
-    it, an adapter never.
+    it, an adapter never. `notes` are sentences of ours for the trace: how the model was asked
+    otherwise than it was meant to be.
     """
 
     text: str
@@ -102,6 +103,7 @@ class Completion:
     provider: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
     vendor_data: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def as_message(self) -> Message:
         """The answer as the conversation's next turn."""

@@ -14,13 +14,14 @@ from prefect.client.schemas.objects import State
 from promptops_flows.agents import AgentTask, written_message
 from promptops_flows.bounded_templates import MAX_TEXT_CHARACTERS
 from promptops_flows.engine.compiled_run import CompiledRun, StepFailedError, step_context
+from promptops_flows.engine.result_cuts import ResultCuts
 from promptops_flows.engine.runs import Emit
 from promptops_flows.engine.step_run import StepPlan
 from promptops_flows.http_tools import ToolClient, ToolError, call_tool
 from promptops_flows.steps import StepError, StepOutput, rendered
 from promptops_flows.structured import UnfitAnswerError, parse_structured, repair_request
 from promptops_flows.wire import RunFinished, RunRequest, StepDelta
-from promptops_providers.errors import ProviderError
+from promptops_providers.errors import ContextTooLongError, ProviderError
 from promptops_providers.gateway import ModelGateway
 from promptops_providers.protocol import (
     Completion,
@@ -62,6 +63,7 @@ class AgentRun(CompiledRun):
         self._index = 0
         # So many messages the steps have told of as what went into a model.
         self._told = 0
+        self._cuts = ResultCuts()
 
     async def run_steps(self) -> RunFinished:
         rendered, states = await self._render()
@@ -97,21 +99,14 @@ class AgentRun(CompiledRun):
         ]
 
     async def _ask(
-        self, messages: Sequence[Message], after: States, choice: ToolChoice = "auto"
+        self, messages: list[Message], after: States, choice: ToolChoice = "auto"
     ) -> tuple[Completion, States]:
         answers: list[Completion] = []
-        first, task = self._task.models[0], self._task
-        request = CompletionRequest(
-            messages=tuple(messages),
-            parameters=task.parameters,
-            tools=tuple(tool.as_tool() for tool in task.tools),
-            tool_choice=choice,
-            output_schema=task.output_schema,
-        )
+        first = self._task.models[0]
 
         async def work() -> StepOutput:
             try:
-                answer = await self._complete(request, self._index)
+                answer = await self._fitting(messages, choice)
             except ProviderError as error:
                 raise StepError(error.sentence, failed_call=error) from error
             completion = self._without_secrets(answer)
@@ -122,6 +117,7 @@ class AgentRun(CompiledRun):
                 completion.model,
                 completion.usage,
                 completion.stop_reason,
+                completion.notes,
             )
 
         plan = StepPlan(
@@ -135,6 +131,27 @@ class AgentRun(CompiledRun):
         )
         state = await self._must(plan, after)
         return answers[-1], [state]
+
+    async def _fitting(self, messages: list[Message], choice: ToolChoice) -> Completion:
+        """The model's answer to as much of the tools' results as fits into its window."""
+        task = self._task
+        request = CompletionRequest(
+            messages=(),
+            parameters=task.parameters,
+            tools=tuple(tool.as_tool() for tool in task.tools),
+            tool_choice=choice,
+            output_schema=task.output_schema,
+        )
+        while True:
+            asked = replace(request, messages=tuple(messages))
+            try:
+                answer = await self._complete(asked, self._index)
+            except ContextTooLongError:
+                if not self._cuts.cut(messages):
+                    raise
+                continue
+            note = self._cuts.note(messages)
+            return replace(answer, notes=(*answer.notes, *([note] if note else ())))
 
     def _untold(self, messages: Sequence[Message]) -> str:
         """What the model is told now, without what the steps of this run have told it or it has

@@ -162,6 +162,7 @@ class StepRun:
             usage=call.usage,
             input=None if plan.input is None else self._redact(plan.input),
             stop_reason=output.stop_reason if output else None,
+            notes=output.notes if output else (),
             provider_kind=self._kinds.get(call.provider or ""),
         )
 

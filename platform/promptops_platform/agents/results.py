@@ -20,6 +20,7 @@ EXAMPLE_STEP: dict[str, Any] = {
     "start": "2026-03-14T09:26:53.589793Z",
     "duration": 0.412,
     "attempts": 1,
+    "notes": [],
     "provider": "mock",
     "model": "mock-1",
 }

@@ -97,6 +97,8 @@ class RunStepRow(Table):
     # What a model call was charged by: version of the table, and its prices.
     price: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     stop_reason: Mapped[str | None] = mapped_column(String(32))
+    # How the model was asked otherwise than the definition says, in sentences.
+    notes: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
     input: Mapped[str | None] = mapped_column(Text)
     output: Mapped[str | None] = mapped_column(Text)
     error: Mapped[str | None] = mapped_column(Text)

@@ -176,6 +176,7 @@ class _Run:
             first_token_ms=self.first_token_ms,
             # It is written a moment later.
             ended_at=self._clock.now(),
+            notes=done.notes if done else (),
         )
 
     def answered(self) -> PlaygroundAnswer:
@@ -192,6 +193,7 @@ class _Run:
             stop_reason=completion.stop_reason,
             latency_ms=self._latency_ms,
             run_id=self.opened.id,
+            notes=list(completion.notes),
         )
 
     def _milliseconds(self) -> int:

@@ -80,6 +80,7 @@ EXAMPLE_ANSWER: dict[str, Any] = {
     "stop_reason": "end",
     "latency_ms": 412,
     "run_id": "5e4f30219b8a7c6d",
+    "notes": [],
 }
 
 
@@ -95,3 +96,4 @@ class PlaygroundAnswer(BaseModel):
     stop_reason: str
     latency_ms: int
     run_id: str
+    notes: list[str] = Field(description="How the model was asked otherwise than it was meant to.")

@@ -31,6 +31,7 @@ EXAMPLE_STEP: dict[str, Any] = {
     "usage_estimated": True,
     "cost_usd": 0.0,
     "stop_reason": "end",
+    "notes": [],
     "price": {"version": "2026-11-25", "model": "*", "input": 0.0, "output": 0.0},
 }
 EXAMPLE_RUN: dict[str, Any] = {
@@ -120,6 +121,9 @@ class RunStep(Resource):
         description="What a model call was charged by, in dollars a million tokens."
     )
     stop_reason: str | None
+    notes: list[str] = Field(
+        description="How the model was asked otherwise than the definition says."
+    )
 
 
 class RunDetail(Run):
@@ -149,6 +153,7 @@ class RunDetail(Run):
                 start=step.started_at,
                 duration=step.duration_ms / 1000,
                 cost_usd=_dollars(step.cost_nanos),
+                notes=step.notes or [],
             )
             for step in rows
         ]

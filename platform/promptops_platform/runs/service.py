@@ -77,6 +77,7 @@ class ModelCall:
     error: str | None = None
     first_token_ms: int | None = None
     ended_at: datetime | None = None
+    notes: tuple[str, ...] = ()
 
 
 class RunLog:
@@ -285,6 +286,7 @@ class RunLog:
             cost_nanos=charge.nanos,
             price=charge.price,
             stop_reason=_label(step.stop_reason or "", LONGEST_REASON) or None,
+            notes=list(step.notes) or None,
             input=await self._texts.text(step.input),
             output=await self._texts.text(step.output),
             error=None if step.error is None else await self._texts.message(step.error),
@@ -352,6 +354,7 @@ CALL_FIELDS = (
     "input",
     "output",
     "error",
+    "notes",
 )
 
 

@@ -16,6 +16,7 @@ EXAMPLE_TRACE: dict[str, Any] = {
     "start": "2026-03-14T09:26:53.589793Z",
     "duration": 0.012,
     "attempts": 1,
+    "notes": [],
 }
 
 
@@ -31,6 +32,9 @@ class StepTrace(BaseModel):
     start: datetime
     duration: float
     attempts: int
+    notes: list[str] = Field(
+        description="How the model was asked otherwise than the definition says."
+    )
 
     @classmethod
     def of(cls, step: StepFinished) -> Self:
@@ -42,4 +46,5 @@ class StepTrace(BaseModel):
             start=datetime.fromisoformat(step.started_at),
             duration=step.duration_ms / 1000,
             attempts=step.attempts,
+            notes=list(step.notes),
         )

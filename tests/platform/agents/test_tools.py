@@ -13,7 +13,7 @@ from harness.engine import EngineProcess, eventually
 from harness.people import sent
 from harness.platform import RunningPlatform, new_key
 from harness.prefect_server import PrefectServer
-from harness.vendors import Answer
+from harness.vendors import Answer, openai
 
 __all__ = ["running"]
 
@@ -297,3 +297,58 @@ async def test_the_log_has_what_each_call_of_the_model_was_told(
     result = (await run_agent(running, agent, **body | {"input": "And now?"})).json()
     logged = sent(await running.http.get(f"/api/runs/{result['run_id']}"))
     assert logged["steps"][1]["input"].endswith('{"rain": true}\n\nAnd now?')
+
+
+async def test_results_that_outgrow_the_window_are_cut_and_the_trace_says_so(
+    running: RunningPlatform, place: ToolPlace
+) -> None:
+    too_long = openai.error(400, "too long", "invalid_request_error", "context_length_exceeded")
+    call = ("forecast", '{"city": "x"}')
+    place.model.answers(calls(("a", *call)), calls(("b", *call)), too_long, too_long, says("Dry."))
+    place.tools.answers(Answer([b"o" * 40_000]), Answer([b"n" * 2_000]))
+    agent = await save_agent(running, **place.agent())
+    answer = await run_agent(running, agent, **place.run())
+    result = answer.json()
+    assert result["result"]["output"] == "Dry."
+    *_, last = result["steps"]
+    assert [len(note) > 50 for note in last["notes"]] == [True]
+    assert "1 tool result(s) were cut from 40,000 to 8,500 characters" in last["notes"][0]
+    told = [message["content"] for message in place.told if message["role"] == "tool"]
+    assert told[0].startswith("o" * 200)
+    assert "[cut off here" in told[0]
+    assert told[1] == "n" * 2_000
+    run = (await running.http.get(f"/api/runs/{result['run_id']}")).json()["data"]
+    assert [step["notes"] for step in run["steps"]] == [[], [], [], [], [], last["notes"]]
+
+
+async def test_a_refusal_that_was_paid_for_is_logged_with_its_usage(
+    running: RunningPlatform, place: ToolPlace
+) -> None:
+    place.model.answers(Answer.of_json(openai.chat("", finish="sensitive")))
+    agent = await save_agent(running, **place.agent(tools=[]))
+    failed = (await run_agent(running, agent, **place.run())).json()
+    assert (failed["usage"]["prompt_tokens"], failed["usage"]["estimated"]) == (19, False)
+    run = (await running.http.get(f"/api/runs/{failed['run_id']}")).json()["data"]
+    assert (run["status"], run["prompt_tokens"], run["output_tokens"]) == ("error", 19, 10)
+
+
+async def test_what_the_model_calls_itself_and_its_tools_is_a_text_like_others(
+    running: RunningPlatform, place: ToolPlace
+) -> None:
+    key = place.run()["api_key"]
+    half = "\ud83d"
+    body = openai.chat(
+        f"So {half}",
+        finish="tool_calls",
+        tool_calls=[openai.chat_call(f"id{half}", f"to{half}ol\x00 of {key}", '{"a": "\\ud83d"}')],
+    )
+    place.model.answers(Answer.of_json(body | {"model": f"m\x00{half} {key}"}), says("ok"))
+    agent = await save_agent(running, **place.agent())
+    answer = await run_agent(running, agent, **place.run())
+    assert answer.status_code == 200, answer.text
+    result = answer.json()
+    run = await running.http.get(f"/api/runs/{result['run_id']}")
+    for shown in (answer.text, run.text):
+        assert key not in shown
+    assert result["steps"][1]["model"] == "m\ufffd\ufffd [redacted]"
+    assert result["steps"][2]["name"] == "tool: to\ufffdol\ufffd of [redacted]"
