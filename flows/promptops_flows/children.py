@@ -31,16 +31,22 @@ _SERVER_TUNING: Mapping[str, str] = {
 
 _PRIVACY: Mapping[str, str] = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
 
-# What decrypts the stored keys is the platform's alone.
-_WITHHELD: Mapping[str, str] = {"PROMPTOPS_SECRET_KEY": ""}
+# The platform's own settings, among them its token and what decrypts the stored keys, and how it
+# logs in to its database. The specifications name what a child needs of them.
+_OWN_PREFIXES = ("PROMPTOPS_", "PG")
+# Logins at Prefect, which the engine alone needs.
+_PREFECT_LOGINS = ("PREFECT_API_AUTH_STRING", "PREFECT_API_KEY")
+# Read where the variables of OpenTelemetry are, which pass unchanged.
+_TRACING = ("PROMPTOPS_TRACE_CONTENT",)
 
 
 @dataclass(frozen=True)
 class ChildSpec:
     """One process to keep running.
 
-    `env` is set over the parent's environment. `log_name` is the log file's name without suffix.
-    `fds` are open files of the parent that it inherits under the same numbers.
+    `env` is set over what `inherited` leaves of the parent's environment. `log_name` is the log
+    file's name without suffix. `fds` are open files of the parent that it inherits under the same
+    numbers.
     """
 
     name: str
@@ -48,6 +54,16 @@ class ChildSpec:
     env: Mapping[str, str]
     log_name: str
     fds: tuple[int, ...] = ()
+
+
+def inherited(environment: Mapping[str, str]) -> dict[str, str]:
+    """What of its parent's environment a child gets: none of the platform's secrets."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if name in _TRACING
+        or not (name.upper().startswith(_OWN_PREFIXES) or name.upper() in _PREFECT_LOGINS)
+    }
 
 
 def prefect_home(data: Path) -> Path:
@@ -70,7 +86,6 @@ def prefect_server_spec(
     env = {
         **_SERVER_TUNING,
         **_PRIVACY,
-        **_WITHHELD,
         "PREFECT_HOME": str(home),
         "PREFECT_PROFILES_PATH": str(home / "profiles.toml"),
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home / 'prefect.db'}",
@@ -128,7 +143,6 @@ def engine_spec(
     home = prefect_home(data)
     env = {
         **_PRIVACY,
-        **_WITHHELD,
         "PROMPTOPS_ENGINE_SOCKET": str(socket),
         "PROMPTOPS_ENGINE_ID": instance[-_ENGINE_ID_CHARACTERS:],
         "PROMPTOPS_ENGINE_CONCURRENCY": str(concurrency),
@@ -145,6 +159,7 @@ def engine_spec(
         "PREFECT_LOGGING_COLORS": "false",
         "PYTHONUNBUFFERED": "1",
     }
+    env |= {name: os.environ[name] for name in _PREFECT_LOGINS if name in os.environ}
     if prefect_auth is not None:
         env["PREFECT_API_AUTH_STRING"] = prefect_auth
     # A proxy of the surroundings can't reach a server on this machine's loopback.

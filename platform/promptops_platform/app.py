@@ -19,6 +19,7 @@ from promptops_platform.composition import Platform
 from promptops_platform.http.allowed_hosts import AllowedHosts
 from promptops_platform.http.cross_origin import CrossOrigin
 from promptops_platform.http.error_answers import install_error_answers
+from promptops_platform.http.methods import Methods
 from promptops_platform.http.request_body import RequestBody
 from promptops_platform.http.request_context import RequestContext
 from promptops_platform.observability import endpoints as observability_endpoints
@@ -108,8 +109,9 @@ def asgi(platform: Platform) -> ASGIApp:
     """The layers that a request passes, outermost last."""
     settings = platform.settings
     api = _api(platform)
+    methods = Methods(api, routes=api.routes, read_only_prefix=FETCH_PATH)
     fetch = FetchEndpoint(
-        Gate(RequestBody(api, limit=settings.max_body_bytes), platform.authenticator),
+        Gate(RequestBody(methods, limit=settings.max_body_bytes), platform.authenticator),
         snapshot=platform.snapshot,
         authenticator=platform.authenticator,
         feed=platform.feed,

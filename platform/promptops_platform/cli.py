@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 import uvloop
 
-from promptops_flows.children import engine_spec
+from promptops_flows.children import engine_spec, inherited
 from promptops_platform.app import openapi as openapi_document
 from promptops_platform.commands import accounts, feed, secrets
 from promptops_platform.commands.doctor import doctor
@@ -129,4 +129,5 @@ def _become_engine(settings: Settings) -> None:
         tool_hosts=settings.tool_hosts,
         development=settings.env == "development",
     )
-    os.execve(spec.argv[0], spec.argv, {**os.environ, **spec.env})  # noqa: S606  our own interpreter
+    environment = {**inherited(os.environ), **spec.env}
+    os.execve(spec.argv[0], spec.argv, environment)  # noqa: S606  our own interpreter

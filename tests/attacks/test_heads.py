@@ -250,7 +250,15 @@ MANY_VALUES = {
 async def test_a_body_of_very_many_values_is_a_400(platform: RunningPlatform, attack: str) -> None:
     answer = await platform.http.post("/api/prompts", content=MANY_VALUES[attack])
     assert answer.status_code == 400
-    assert "more than 50000 values" in answer.json()["error"]
+    assert "more than 30000 values" in answer.json()["error"]
+
+
+async def test_long_numbers_in_a_long_body_are_a_400(platform: RunningPlatform) -> None:
+    numbers = b",".join([b"7" * 1001] * 100)
+    answer = await platform.http.post("/api/prompts", content=b'{"key":[' + numbers + b"]}")
+    assert answer.status_code == 400
+    assert "more than 1000 digits" in answer.json()["error"]
+    assert (await platform.create(content="1" * 70_000))["content"] == "1" * 70_000
 
 
 async def test_a_text_may_hold_any_number_of_commas(platform: RunningPlatform) -> None:

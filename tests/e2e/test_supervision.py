@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import os
 import socket
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import partial
 from pathlib import Path
 from signal import SIGINT, SIGKILL
 from typing import Any
@@ -416,3 +418,17 @@ def test_a_start_right_after_kill_9_and_an_impatient_ctrl_c(
                 assert endless.result().status_code == 502
         assert platform.processes() == set()
         assert "Traceback" not in platform.log
+
+
+def test_children_inherit_none_of_the_platforms_secrets() -> None:
+    token, password = "token-Zx8fR2mVtQ0p", "password-Lw7nBd4s"
+    secret_key = base64.b64encode(bytes(range(32))).decode()
+    settings = {"token": token, "admin_password": password, "secret_key": secret_key}
+    with promptops(settings=settings) as platform:
+        platform.start()
+        for child in ("engine", "prefect"):
+            pid = eventually(partial(platform.child, child), seconds=RUN_SECONDS)
+            environment = Path(f"/proc/{pid}/environ").read_bytes().decode()
+            assert "PROMPTOPS_PARENT_PIPE" in environment
+            for secret in (token, password, secret_key):
+                assert secret not in environment

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from promptops_flows.children import engine_spec, prefect_server_spec
+from promptops_flows.children import engine_spec, inherited, prefect_server_spec
 
 SECRET = "admin:a-secret"
 
@@ -55,7 +55,25 @@ def test_the_engine_gets_its_socket_and_prefects_address(tmp_path: Path) -> None
     assert (spec.env["PROMPTOPS_PROVIDER_HOSTS"], spec.env["PROMPTOPS_ENV"]) == ("", "production")
 
 
-def test_no_child_gets_the_secret_key(tmp_path: Path) -> None:
+def test_no_child_inherits_a_secret_of_the_platform(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secrets = {
+        "PROMPTOPS_SECRET_KEY": SECRET,
+        "PROMPTOPS_TOKEN": SECRET,
+        "PROMPTOPS_ADMIN_PASSWORD": SECRET,
+        "PROMPTOPS_DATABASE_URL": SECRET,
+        "promptops_token": SECRET,
+        "PGPASSWORD": SECRET,
+        "PREFECT_API_AUTH_STRING": SECRET,
+        "PREFECT_API_KEY": SECRET,
+    }
+    passed = {"PATH": "/bin", "OTEL_SERVICE_NAME": "x", "PROMPTOPS_TRACE_CONTENT": "true"}
+    assert inherited({**secrets, **passed}) == passed
+    for name, value in secrets.items():
+        monkeypatch.setenv(name, value)
+    server = prefect_server_spec(data=tmp_path, host="::1", port=4203, auth="own:login")
+    assert SECRET not in server.env.values()
     engine = engine_spec(
         socket=tmp_path / "engine.sock",
         instance="i",
@@ -65,9 +83,9 @@ def test_no_child_gets_the_secret_key(tmp_path: Path) -> None:
         concurrency=1,
         drain_seconds=1,
     )
-    server = prefect_server_spec(data=tmp_path, host="::1", port=4203, auth=SECRET)
-    for spec in (engine, server):
-        assert spec.env["PROMPTOPS_SECRET_KEY"] == ""
+    # Without these it could not ask Prefect.
+    logins = [name for name, value in engine.env.items() if value == SECRET]
+    assert logins == ["PREFECT_API_AUTH_STRING", "PREFECT_API_KEY"]
 
 
 def test_the_engine_gets_the_address_rules(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from harness.ports import free_port
-from promptops_flows.children import ChildSpec, prefect_server_spec
+from promptops_flows.children import ChildSpec, inherited, prefect_server_spec
 
 _READY_SECONDS = 60.0
 
@@ -52,7 +52,7 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prefect
 
 def spawn(spec: ChildSpec, log: Path) -> subprocess.Popen[bytes]:
     """The process as the supervisor starts it: it ends when its stdin pipe does."""
-    env = {**os.environ, **spec.env, "PROMPTOPS_PARENT_PIPE": "1"}
+    env = {**inherited(os.environ), **spec.env, "PROMPTOPS_PARENT_PIPE": "1"}
     with log.open("ab") as output:
         return subprocess.Popen(
             spec.argv,

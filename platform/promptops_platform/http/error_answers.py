@@ -8,8 +8,10 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
 from promptops_platform.errors import BadRequest, PlatformError
+from promptops_platform.http.allowed_methods import allowed_methods
 
 LONGEST_QUOTE = 80
 # What a large or deep value costs to quote is bounded as well.
@@ -35,7 +37,13 @@ def install_error_answers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> JSONResponse:
-        sentence = _http_sentence(request, error)
+        if error.status_code == 404:
+            return no_route(request.scope)
+        if error.status_code == 405:
+            return method_not_allowed(
+                request.scope, allowed_methods(request.app.routes, request.scope)
+            )
+        sentence = _http_sentence(error)
         return JSONResponse(
             {"error": sentence, "code": f"http_{error.status_code}"},
             status_code=error.status_code,
@@ -90,11 +98,20 @@ def quoted(value: object) -> str:
     return text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}…"
 
 
-def _http_sentence(request: Request, error: HTTPException) -> str:
-    if error.status_code == 404:
-        return f"there is no route {request.url.path}"
-    if error.status_code == 405:
-        return f"{request.url.path} does not take {request.method}"
+def no_route(scope: Scope) -> JSONResponse:
+    """The answer where nothing has this path."""
+    body = {"error": f"there is no route {scope['path']}", "code": "http_404"}
+    return JSONResponse(body, status_code=404)
+
+
+def method_not_allowed(scope: Scope, allowed: str) -> JSONResponse:
+    """The answer where the path takes only other methods, which are `allowed`."""
+    sentence = f"{scope['path']} does not take {scope['method']}; use {allowed}"
+    body = {"error": sentence, "code": "http_405"}
+    return JSONResponse(body, status_code=405, headers={"allow": allowed})
+
+
+def _http_sentence(error: HTTPException) -> str:
     if error.status_code == 400:
         return "the body can't be read as JSON; send UTF-8 JSON"
     return str(error.detail)

@@ -1,6 +1,7 @@
 """What is done to request bodies before the routes see them."""
 
 import json
+from collections.abc import Awaitable
 
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -9,8 +10,11 @@ from promptops_platform.errors import BadRequest, BodyTooLarge, PlatformError
 
 # Of a caller who is not known: a login is the most that there is to send.
 ANONYMOUS_LIMIT = 4 * 1024
-# Reading them takes a tenth of a second: lists and objects are far slower to make than texts.
-MOST_VALUES = 50_000
+# Reading and judging them takes a tenth of a second: lists and objects are slow to make.
+MOST_VALUES = 30_000
+LONG_BODY, LONGEST_NUMBER = 64 * 1024, 1000
+LONG_NUMBER = b"0" * (LONGEST_NUMBER + 1)
+DIGITS_TO_ZERO = bytes.maketrans(b"123456789", b"0" * 9)
 
 
 class RequestBody:
@@ -24,10 +28,13 @@ class RequestBody:
         self.app = app
         self.limit = limit
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        # No coroutine of its own, which each watcher would keep for as long as it is connected.
         if scope["type"] != "http" or scope["method"] in {"GET", "HEAD", "OPTIONS"}:
-            await self.app(scope, receive, send)
-            return
+            return self.app(scope, receive, send)
+        return self._pass_on(scope, receive, send)
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             body = await _read(scope, receive, self._limit_for(scope))
         except PlatformError as error:
@@ -76,10 +83,7 @@ async def _read(scope: Scope, receive: Receive, limit: int) -> bytes | None:
             raise _too_large(limit)
         more = message.get("more_body", False)
     body = b"".join(parts)
-    if has_too_many_values(body):
-        raise BadRequest(
-            f"the body's JSON has more than {MOST_VALUES} values; send it in several requests"
-        )
+    refuse_costly(body)
     return body
 
 
@@ -90,24 +94,40 @@ def _too_large(limit: int) -> BodyTooLarge:
     return BodyTooLarge(f"the request body is larger than {limit} bytes; {remedy}")
 
 
-def has_too_many_values(body: bytes) -> bool:
-    """Whether it would be JSON with more than `MOST_VALUES` values; as fast as bytes are counted.
+def refuse_costly(body: bytes) -> None:
+    """Raise BadRequest where reading it as JSON would take long; as fast as bytes are counted."""
+    values, digits = _value_marks(body) > MOST_VALUES, _has_long_number(body)
+    if not (values or digits):
+        return
+    outside = _outside_texts(body)
+    if values and (outside is None or _value_marks(outside) > MOST_VALUES):
+        raise BadRequest(
+            f"the body's JSON has more than {MOST_VALUES} values; send it in several requests"
+        )
+    if digits and (outside is None or _has_long_number(outside)):
+        raise BadRequest(
+            f"the body's JSON has a number of more than {LONGEST_NUMBER} digits; send it as a text"
+        )
 
-    Each value but the first stands behind a bracket, a brace or a comma.
-    """
-    if _marks(body) <= MOST_VALUES:
-        return False
+
+def _outside_texts(body: bytes) -> bytes | None:
+    """Of a JSON document what is not in quotes; None where that can't be told quickly."""
     if not json.detect_encoding(body).startswith("utf-8"):
-        # What is in quotes can't be told by bytes.
-        return True
+        return None
     bare = body.replace(b"\\\\", b"").replace(b'\\"', b"")
     # Four of a name and its value.
     if bare.count(b'"') > 4 * MOST_VALUES:
-        return True
-    return _marks(b"".join(bare.split(b'"')[::2])) > MOST_VALUES
+        return None
+    return b"".join(bare.split(b'"')[::2])
 
 
-def _marks(text: bytes) -> int:
+def _has_long_number(text: bytes) -> bool:
+    """Their cost grows with the square of their length, so a short body can't hold much of it."""
+    return len(text) > LONG_BODY and LONG_NUMBER in text.translate(DIGITS_TO_ZERO)
+
+
+def _value_marks(text: bytes) -> int:
+    """Each value stands behind a bracket, a brace or a comma; lists and objects count twice."""
     return text.count(b",") + text.count(b"[") + text.count(b"{")
 
 

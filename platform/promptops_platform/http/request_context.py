@@ -39,10 +39,11 @@ class RequestContext:
         self._answered = answered
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            # A slash at the end makes no difference.
+            scope["path"] = scope["path"].rstrip("/") or "/"
         if scope["type"] != "http":
-            await self.app(
-                scope, receive, _hardened(send) if scope["type"] == "websocket" else send
-            )
+            await self.app(scope, receive, send)
             return
         exchange = _Exchange(scope, receive, send)
         scope["request_id"] = exchange.request_id
@@ -116,17 +117,6 @@ class _Exchange:
 
 def _has(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bool:
     return any(other == name for other, _ in headers)
-
-
-def _hardened(send: Send) -> Send:
-    """For the answer to a WebSocket that is refused."""
-
-    async def send_hardened(message: Message) -> None:
-        if message["type"] == "websocket.http.response.start":
-            message.setdefault("headers", []).extend((NOSNIFF, (CACHE_CONTROL, b"no-store")))
-        await send(message)
-
-    return send_hardened
 
 
 def _given_id(scope: Scope) -> str | None:

@@ -8,7 +8,9 @@ from promptops_platform.errors import (
     BodyTooLarge,
     Conflict,
     Forbidden,
+    HeadTooLarge,
     NotFound,
+    RequestTimeout,
     StepFailed,
     TooManyRequests,
     Unauthorized,
@@ -90,6 +92,11 @@ ANSWERS = {
         "What the request names does not exist, or not for this caller.",
         NotFound("prompt '0f3c5d7e' not found").body(),
     ),
+    408: ErrorAnswer(
+        "RequestTimeout",
+        "The request did not arrive in time.",
+        RequestTimeout("the request's body took longer than 60 seconds; send it at once").body(),
+    ),
     409: ErrorAnswer(
         "Conflict",
         "The change collides with what is stored.",
@@ -105,6 +112,11 @@ ANSWERS = {
         "Too many tries; wait.",
         TooManyRequests("too many tries; wait 30 seconds", retry_after=30).body(),
         RETRY_AFTER,
+    ),
+    431: ErrorAnswer(
+        "HeadTooLarge",
+        "The request's line and headers are too long.",
+        HeadTooLarge("the request's line and headers are larger than 65536 bytes").body(),
     ),
     500: ErrorAnswer("Fault", "A fault of the server's.", fault_body(REQUEST_ID)),
     502: ErrorAnswer(

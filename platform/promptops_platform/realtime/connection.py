@@ -15,7 +15,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from promptops_platform.errors import BadRequest, HeadTooLarge, PlatformError
-from promptops_platform.http.connection import EXTENSION, has_unread
+from promptops_platform.http.connection import EXTENSION, NOSNIFF, has_unread
 from promptops_platform.http.connection_limits import Place, Wait
 
 # How long a client gets to read what waits, the close among it, and to answer that.
@@ -30,6 +30,8 @@ MOST_FRAGMENTS = 64
 # Parsed in one go; one reading of a socket may hold many thousand empty frames.
 SLICE_BYTES = 4 * 1024
 STOPPING, TOO_MUCH = 1012, 1008
+# Of the answer to a watcher that is refused, as all other answers have them.
+REFUSED_HEADERS = (NOSNIFF, (b"cache-control", b"no-store"))
 
 
 class _Handshake(ServerProtocol):
@@ -141,6 +143,8 @@ class WatchConnection(WebSocketsSansIOProtocol):
         self.loop.call_later(GOODBYE_SECONDS, self.transport.abort)
 
     async def send(self, message: Any) -> None:
+        if message["type"] == "websocket.http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), *REFUSED_HEADERS]}
         await super().send(message)
         if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
             # Refused: there will be no handshake, and it is no fault that there is none.

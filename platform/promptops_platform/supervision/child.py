@@ -15,6 +15,7 @@ from typing import Protocol
 
 import structlog
 
+from promptops_flows.children import inherited
 from promptops_platform.supervision.backoff import Backoff
 from promptops_platform.supervision.logs import open_log
 
@@ -27,7 +28,7 @@ _NICENESS = 10
 
 
 class ChildSpec(Protocol):
-    """What to run. `env` is set over this process's environment; `log_name` has no suffix;
+    """What to run. `env` is set over what it inherits; `log_name` has no suffix;
     `fds` are open files of this process that the child inherits under the same numbers."""
 
     @property
@@ -160,7 +161,7 @@ class Child:
         try:
             return await asyncio.create_subprocess_exec(
                 *self.spec.argv,
-                env={**os.environ, **self.spec.env, **_PARENT_PIPE},
+                env={**inherited(os.environ), **self.spec.env, **_PARENT_PIPE},
                 stdin=asyncio.subprocess.PIPE,
                 stdout=log,
                 stderr=log,
