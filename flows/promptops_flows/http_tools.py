@@ -13,6 +13,7 @@ import httpx
 
 from promptops_flows.agents import MAX_TOOL_BYTES, HttpTool
 from promptops_flows.json_schemas import findings
+from promptops_flows.json_schemas.turns import Turns
 from promptops_flows.tool_urls import ToolUrlError, fill_url, placeholders, value_text
 from promptops_providers.addresses import AddressPolicy, ForbiddenAddress
 from promptops_providers.decoding import UndecodableError, decoded
@@ -73,11 +74,13 @@ class ToolClient:
             await response.aclose()
 
 
-async def call_tool(client: ToolClient, tool: HttpTool, arguments: Mapping[str, Any]) -> str:
+async def call_tool(
+    client: ToolClient, tool: HttpTool, arguments: Mapping[str, Any], turns: Turns | None = None
+) -> str:
     """The text that the tool answers; raises `ToolError`, before anything was sent where the
-    arguments don't fit."""
-    # On a thread: the schema and the arguments may be large.
-    wrong = await asyncio.to_thread(findings, tool.parameters, dict(arguments))
+    arguments don't fit. The calls of a run share their turns."""
+    turns = turns or Turns()
+    wrong = await turns.compare(findings, tool.parameters, dict(arguments))
     if wrong:
         raise ToolError("the arguments don't fit the tool's schema", "; ".join(wrong))
     try:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from promptops_flows.bounded_templates import MAX_TEXT_CHARACTERS
 from promptops_flows.json_schemas import findings
 
 # Models like to wrap JSON as they would for a reader.
@@ -19,6 +20,8 @@ class UnfitAnswerError(ValueError):
 
 def parse_structured(schema: Mapping[str, Any], text: str) -> Any:
     """The value in the text; raises `UnfitAnswerError`."""
+    if len(text) > MAX_TEXT_CHARACTERS:
+        raise UnfitAnswerError(f"it is longer than {MAX_TEXT_CHARACTERS:,} characters")
     fenced = _FENCED.fullmatch(text)
     try:
         value = json.loads(fenced[1] if fenced else text, parse_constant=_refuse_constant)

@@ -130,7 +130,7 @@ class Unavailable:
     """Nothing was executed; the same request may succeed later. `part` is what lacks."""
 
     reason: str
-    part: Literal["engine", "prefect"] = "engine"
+    part: Literal["engine", "prefect", "threads"] = "engine"
 
 
 @dataclass(frozen=True, slots=True)

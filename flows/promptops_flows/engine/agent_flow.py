@@ -18,6 +18,7 @@ from promptops_flows.engine.result_cuts import ResultCuts
 from promptops_flows.engine.runs import Emit
 from promptops_flows.engine.step_run import StepPlan
 from promptops_flows.http_tools import ToolClient, ToolError, call_tool
+from promptops_flows.json_schemas.turns import Turns
 from promptops_flows.steps import StepError, StepOutput, rendered
 from promptops_flows.structured import UnfitAnswerError, parse_structured, repair_request
 from promptops_flows.wire import RunFinished, RunRequest, StepDelta
@@ -58,6 +59,7 @@ class AgentRun(CompiledRun):
         self._is_streamed = request.stream
         self._gateway = gateway
         self._tool_client = tools
+        self._turns = Turns()
         self._targets = step_context(request, gateway).targets(task.models)
         self._tools = {tool.name: tool for tool in task.tools}
         self._index = 0
@@ -244,7 +246,7 @@ class AgentRun(CompiledRun):
             if tool is None:
                 known = ", ".join(self._tools) or "none"
                 raise ToolError("there is no such tool", f"{call.name!r}; the tools are: {known}")
-            return await call_tool(self._tool_client, tool, call.arguments)
+            return await call_tool(self._tool_client, tool, call.arguments, self._turns)
         except ToolError as error:
             raise StepError(str(error), shown=error.summary) from error
 
@@ -260,7 +262,9 @@ class AgentRun(CompiledRun):
         schema, found = self._task.output_schema, {}
         if schema is not None:
             try:
-                found["structured"] = await _parsed(schema, completion.text)
+                found["structured"] = await self._turns.compare(
+                    parse_structured, schema, completion.text
+                )
             except UnfitAnswerError as error:
                 correction = Message("user", repair_request(schema, str(error)))
                 asked = [*messages, completion.as_message(), correction]
@@ -276,7 +280,7 @@ class AgentRun(CompiledRun):
 
     async def _repaired(self, schema: Any, text: str) -> Any:
         try:
-            return await _parsed(schema, text)
+            return await self._turns.compare(parse_structured, schema, text)
         except UnfitAnswerError as error:
             where = f"step {self._index} (model)"
             said = f"{where}: the answer does not fit output_schema, also after one repair"
@@ -308,7 +312,3 @@ def _user_turn(task: AgentTask, rendered: Sequence[Message]) -> list[Message]:
     if task.said is not None:
         return [Message("user", task.said)]
     return [] if task.is_chat else list(rendered)
-
-
-async def _parsed(schema: Any, text: str) -> Any:
-    return await asyncio.to_thread(parse_structured, schema, text)

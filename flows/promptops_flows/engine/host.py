@@ -11,20 +11,38 @@ from contextlib import asynccontextmanager, suppress
 from promptops_flows.engine.flow_runs import open_flow_runs
 from promptops_flows.engine.logs import take_over_prefect_logging
 from promptops_flows.engine.prefect_gate import PrefectGate
-from promptops_flows.engine.server import EngineServer
+from promptops_flows.engine.server import EngineServer, Part
 from promptops_flows.engine.settings import EngineSettings
+from promptops_flows.engine.thread_watch import ThreadWatch
 from promptops_flows.http_tools import ToolClient
+from promptops_flows.json_schemas.turns import SCHEMA_THREADS
 from promptops_flows.traced_calls import TracedCalls
 from promptops_flows.tracing import tracing_of
 from promptops_providers.observation import Observers
 from promptops_providers.pooled_gateway import Gateway
 
 
+class EngineReadiness:
+    """Prefect first: without it the threads have nothing to do."""
+
+    def __init__(self, gate: PrefectGate, threads: ThreadWatch) -> None:
+        self._gate = gate
+        self._threads = threads
+
+    @property
+    def reason(self) -> str | None:
+        return self._gate.reason or self._threads.reason
+
+    @property
+    def part(self) -> Part:
+        return "threads" if self._gate.reason is None else self._gate.part
+
+
 @asynccontextmanager
 async def prefect_behind(server: EngineServer, settings: EngineSettings) -> AsyncIterator[None]:
     """Inside, the server takes runs whenever Prefect answers."""
     take_over_prefect_logging()
-    gate = PrefectGate()
+    gate, threads = PrefectGate(), ThreadWatch(None, SCHEMA_THREADS)
     tracing = tracing_of(os.environ, service="promptops-engine")
     observer = Observers(server.counts, TracedCalls(tracing)) if tracing.is_on else server.counts
     async with (
@@ -32,10 +50,10 @@ async def prefect_behind(server: EngineServer, settings: EngineSettings) -> Asyn
         ToolClient(settings.tool_policy) as tools,
         open_flow_runs(gate, gateway, tools, tracing, settings) as runs,
     ):
-        watch = asyncio.create_task(gate.watch())
-        server.runs, server.readiness = runs, gate
+        watches = asyncio.gather(gate.watch(), threads.watch())
+        server.runs, server.readiness = runs, EngineReadiness(gate, threads)
         yield
-        watch.cancel()
+        watches.cancel()
         with suppress(asyncio.CancelledError):
-            await watch
+            await watches
     await tracing.close()

@@ -6,13 +6,13 @@ import asyncio
 import base64
 import logging
 import ssl
-from typing import Literal
 
 import httpx
 from prefect.exceptions import PrefectException
 from prefect.settings import get_current_settings
 
 from promptops_flows.engine.logs import log
+from promptops_flows.engine.server import Part
 
 # What Prefect's client raises when the server is away, slow, or answers an error.
 PREFECT_ERRORS = (httpx.HTTPError, PrefectException, OSError, TimeoutError)
@@ -27,7 +27,7 @@ class PrefectGate:
 
     def __init__(self) -> None:
         self.reason: str | None = "the run engine is starting"
-        self.part: Literal["engine", "prefect"] = "engine"
+        self.part: Part = "engine"
         self._suspected = asyncio.Event()
         self._ready = asyncio.Event()
 

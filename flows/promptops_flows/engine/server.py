@@ -34,7 +34,7 @@ _CANCEL_SECONDS = 5.0
 _FLUSH_SECONDS = 30.0
 
 
-Part = Literal["engine", "prefect"]
+Part = Literal["engine", "prefect", "threads"]
 
 
 class Readiness(Protocol):

@@ -6,6 +6,7 @@ of both sizes, and it ends with an error when it passes the limit.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -24,8 +25,8 @@ _CHARACTERS_A_STEP = 32
 _UNEVALUATED = ("unevaluatedProperties", "unevaluatedItems")
 
 
-class CostlyValueError(Exception):
-    """The value is too large or too deep for its schema; says which limit it passes."""
+class ValueRefusedError(Exception):
+    """The value can't be compared with its schema; says which limit it passes."""
 
 
 class Evaluation:
@@ -47,18 +48,18 @@ class Evaluation:
         self._keys: dict[int, frozenset[str]] = {}
 
     def problems(self, value: object) -> list[Problem]:
-        """The first problems; raises `CostlyValueError`."""
-        self._check_depth(value)
+        """The first problems; raises `ValueRefusedError`."""
+        self._check_value(value)
         try:
             return self.evaluate(self._root, value).problems
         except RecursionError as error:
             raise _too_deep() from error
 
     def spend(self, steps: int) -> None:
-        """Raises `CostlyValueError` once all of them together pass the limit."""
+        """Raises `ValueRefusedError` once all of them together pass the limit."""
         self._steps += steps
         if self._steps > MAX_STEPS:
-            raise CostlyValueError(
+            raise ValueRefusedError(
                 f"it takes more than {MAX_STEPS:,} steps to compare with its schema, which is the "
                 "limit; ask for a smaller value, or simplify the schema"
             )
@@ -130,13 +131,15 @@ class Evaluation:
         elif keyword in self._applicators:
             self._applicators[keyword](self, argument, value, schema, outcome)
 
-    def _check_depth(self, value: object) -> None:
+    def _check_value(self, value: object) -> None:
         pending = [(value, 0)]
         while pending:
             part, depth = pending.pop()
             self.spend(1)
             if depth > MAX_VALUE_DEPTH:
                 raise _too_deep()
+            if isinstance(part, float) and not math.isfinite(part):
+                raise ValueRefusedError("it holds a number beyond ±1e308")
             if isinstance(part, dict | list):
                 inner: Iterable[Any] = part.values() if isinstance(part, dict) else part
                 pending.extend((each, depth + 1) for each in inner)
@@ -145,8 +148,8 @@ class Evaluation:
 Applicator = Callable[[Evaluation, Any, Any, Mapping[str, Any], Outcome], None]
 
 
-def _too_deep() -> CostlyValueError:
-    return CostlyValueError(
+def _too_deep() -> ValueRefusedError:
+    return ValueRefusedError(
         f"it is nested more than {MAX_VALUE_DEPTH} deep, or too deep for the references of its "
         "schema; ask for a flatter value"
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from promptops_flows.json_schemas.applicators import APPLICATORS
 from promptops_flows.json_schemas.comparisons import COMPARISONS
-from promptops_flows.json_schemas.evaluation import CostlyValueError, Evaluation
+from promptops_flows.json_schemas.evaluation import Evaluation, ValueRefusedError
 from promptops_flows.json_schemas.judge import check_schema
 from promptops_flows.json_schemas.limits import SchemaRefusedError
 from promptops_flows.json_schemas.problems import Problem
@@ -28,7 +28,7 @@ def findings(schema: Mapping[str, Any], value: object) -> list[str]:
         problems = Evaluation(schema, _KEYWORDS).problems(value)
     except SchemaRefusedError as error:
         return [f"the value can't be checked: the schema {error}"]
-    except CostlyValueError as error:
+    except ValueRefusedError as error:
         return [f"the value can't be checked: {error}"]
     problems.sort(key=lambda problem: list(map(str, problem.path)))
     return [_sentence(problem) for problem in problems[:_MAX_FINDINGS]]

@@ -30,6 +30,7 @@ DATABASE_DOWN = Part(ok=False, detail="can't be used now")
 FEED_UP = Part(ok=True, detail="follows the changes")
 ENGINE_UP = Part(ok=True, detail="answers")
 ENGINE_LATE = Part(ok=False, detail=f"did not answer within {CHECK_SECONDS:g} s")
+ENGINE_FULL = Part(ok=False, detail="has no thread free; runs wait for one")
 ENGINE_DOWN = Part(ok=False, detail="takes no runs now; they wait for it")
 DISK_UP = Part(ok=True, detail="has room")
 DISK_LATE = Part(ok=False, detail=f"did not answer within {CHECK_SECONDS:g} s")
@@ -136,4 +137,6 @@ class Readiness:
             return ENGINE_UP, PREFECT_UP
         if missing.part == "prefect":
             return ENGINE_UP, PREFECT_DOWN
+        if missing.part == "threads":
+            return ENGINE_FULL, PREFECT_UP
         return ENGINE_DOWN, PREFECT_UNKNOWN

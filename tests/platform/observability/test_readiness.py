@@ -22,6 +22,7 @@ from harness.postgres import Postgres
 from harness.prefect_server import PrefectServer
 from harness.tcp_gate import TcpGate
 from promptops_flows.engine_client import EngineClient
+from promptops_flows.wire import Unavailable
 from promptops_platform.observability import readiness
 from promptops_platform.settings import Settings
 
@@ -91,6 +92,22 @@ async def test_engine_and_prefect_are_told_apart(
             body = await until_ready(platform, lambda _, body: len(body["degraded"]) == 2)
             assert body["parts"]["prefect"]["detail"].startswith("is not known")
     await gate.shut()
+
+
+class FullEngine(EngineClient):
+    async def why_not_ready(self) -> Unavailable | None:
+        return Unavailable("all threads of the run engine are busy", "threads")
+
+
+async def test_an_engine_whose_threads_are_all_busy_is_told(
+    data_folder: Path,
+) -> None:
+    async with running_platform(Settings(data=data_folder, token=SecretStr(TOKEN))) as platform:
+        platform.platform.readiness._engine = FullEngine(data_folder / "no.sock")
+        status, body = await parts(platform, runs="true")
+        assert status == 503
+        assert "the engine has no thread free; runs wait for one" in body["error"]
+        assert body["degraded"] == ["engine"]
 
 
 async def test_without_the_database_it_is_not_ready_and_alive(
