@@ -206,10 +206,10 @@ async def test_an_agent_saved_before_the_limits_is_read_and_does_not_run(
 
 
 async def test_an_agent_with_as_many_large_tools_as_it_takes(attacked: RunningPlatform) -> None:
-    large = {"properties": {f"p{number}": {"type": "string"} for number in range(2_000)}}
+    large = {"description": "x" * 60_000}
     few = [tool(large, f"t{number}") for number in range(3)]
     assert (await save(attacked, tools=few)).status_code == 200
-    many = [tool(large, f"t{number}") for number in range(10)]
+    many = [tool(large, f"t{number}") for number in range(5)]
     check_refusal(await save(attacked, tools=many), "tools: their parameters have ")
 
 
