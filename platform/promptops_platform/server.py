@@ -1,6 +1,7 @@
 """Runs the platform: sockets, signals, children, and the text at the start."""
 
 import asyncio
+import gc
 import math
 import signal
 from collections.abc import Callable, Iterator
@@ -146,6 +147,10 @@ def _prefect_access(settings: Settings) -> PrefectAccess:
 
 def _started(supervisor: Supervisor, specs: list[ChildSpec], settings: Settings, text: str) -> None:
     """Requests are answered: say so, and start the children, which are slower and share the CPU."""
+    # What is loaded now stays. The garbage collector would look at all of it again and again,
+    # whenever requests bring many values, and stop the event loop for up to half a second.
+    gc.collect()
+    gc.freeze()
     print(text, flush=True)  # noqa: T201  for the person who started it
     for spec in specs:
         supervisor.start(spec, grace=settings.drain_seconds + KILL_MARGIN_SECONDS)

@@ -1,6 +1,7 @@
 """JSON Schemas that were written to take the platform down, wherever it takes one."""
 
 import asyncio
+import gc
 import json
 import random
 import shutil
@@ -32,7 +33,11 @@ LONG_TRIALS = 1_500
 async def attacked(postgres: Postgres) -> AsyncIterator[RunningPlatform]:
     data = new_data_folder()
     async with running_platform(await new_settings("sqlite", postgres, data)) as running:
+        # As the server does once it has started.
+        gc.collect()
+        gc.freeze()
         yield running
+        gc.unfreeze()
     shutil.rmtree(data)
 
 

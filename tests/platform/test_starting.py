@@ -1,6 +1,7 @@
 """What can go wrong at a start: one honest sentence and exit code 1."""
 
 import asyncio
+import gc
 import sqlite3
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from harness.platform import new_settings
 from harness.postgres import Postgres
 from promptops_platform.clock import SystemClock
 from promptops_platform.composition import Platform
+from promptops_platform.server import _started
+from promptops_platform.settings import Settings
+from promptops_platform.supervision.supervisor import Supervisor
 
 
 async def test_two_platforms_may_start_on_one_empty_database(
@@ -113,3 +117,16 @@ def test_what_is_stored_is_for_its_owner_only(data_folder: Path) -> None:
 
 def test_the_version_is_printed() -> None:
     assert promptops("version").stdout.startswith("promptops ")
+
+
+def test_what_a_start_has_loaded_is_no_work_for_the_garbage_collector(
+    data_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loaded = len(gc.get_objects())
+    _started(Supervisor(data_folder / "logs"), [], Settings(data=data_folder), "It serves.")
+    try:
+        assert gc.get_freeze_count() > loaded / 2
+        assert len(gc.get_objects()) < loaded / 10
+    finally:
+        gc.unfreeze()
+    assert capsys.readouterr().out == "It serves.\n"
