@@ -158,7 +158,7 @@ async def test_a_run_under_way_is_in_flight(running: RunningPlatform) -> None:
 
 async def test_parts_process_and_database_are_shown(running: RunningPlatform) -> None:
     async with asyncio.timeout(30):
-        while (await scrape(running)).total("promptops_up") != 4:
+        while (await scrape(running)).total("promptops_up") != 5:
             await asyncio.sleep(0.1)
     found = await scrape(running)
     assert found.value("process_resident_memory_bytes") > 10_000_000
