@@ -23,7 +23,8 @@ KEY_REFUSED = re.compile(r"""[\s/\\%&<>?#"']""")
 LONGEST_KEY = 200
 LONGEST_LABEL = 64
 LONGEST_LINE = 500
-LONGEST_CONTENT = 262_144
+# A megabyte, also of texts that have one byte a character.
+LONGEST_CONTENT = 1_048_576
 LONGEST_NAME = 200
 DEEPEST_JSON = 100
 # Control characters but tab, LF and CR, and halves of a surrogate pair, which are not text.

@@ -112,8 +112,8 @@ def test_no_steps_are_a_definition() -> None:
         ([{"type": "model", "model": {}}], "step 1: model is an object, give a string"),
         (
             [{"name": "big", "type": "render", "template": "x" * (MAX_TEMPLATE_CHARACTERS + 1)}],
-            "step 1 (big): template has 262,145 characters, "
-            "at most 262,144 are allowed, shorten it",
+            "step 1 (big): template has 1,048,577 characters, "
+            "at most 1,048,576 are allowed, shorten it",
         ),
         (
             [{"type": "render"}] * (MAX_STEPS + 1),

@@ -8,6 +8,7 @@ class KeyHolding:
     """API keys of a workspace."""
 
     noun = "API key"
+    removal: str | None = "DELETE /api/keys/:id"
 
     async def count(self, transaction: Transaction, workspace_id: str) -> int:
         """How many the workspace has."""

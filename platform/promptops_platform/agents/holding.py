@@ -10,6 +10,7 @@ class AgentHolding:
     """Agents of a workspace, and what they remember."""
 
     noun = "agent"
+    removal: str | None = "DELETE /api/agents/:id"
 
     def __init__(self, changes: ChangeLog) -> None:
         self._changes = changes

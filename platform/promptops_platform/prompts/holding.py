@@ -10,6 +10,7 @@ class PromptHolding:
     """Prompts of a workspace, with their versions, history and rollouts."""
 
     noun = "prompt"
+    removal: str | None = "DELETE /api/prompts/:id"
 
     def __init__(self, changes: ChangeLog) -> None:
         self._changes = changes

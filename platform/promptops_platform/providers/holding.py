@@ -8,6 +8,7 @@ class ConnectionHolding:
     """Connections of a workspace, with their keys."""
 
     noun = "connection"
+    removal: str | None = "DELETE /api/providers/:id"
 
     async def count(self, transaction: Transaction, workspace_id: str) -> int:
         """How many the workspace has."""

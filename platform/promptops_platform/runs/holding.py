@@ -9,6 +9,8 @@ class RunHolding:
     is answered and recorded nowhere."""
 
     noun = "run"
+    # A log keeps nobody from cleaning up, and single runs can't be deleted.
+    removal: str | None = None
 
     async def count(self, transaction: Transaction, workspace_id: str) -> int:
         """How many the workspace has."""

@@ -241,7 +241,7 @@ class RunStats(RunFigures):
 
     model_config = example(
         **EXAMPLE_FIGURES,
-        avg_latency_ms=61.5,
+        avg_latency_ms=62,
         by_provider=[{"provider": "mock", "count": 8}],
         since="2026-03-14T00:00:00Z",
         until="2026-03-15T00:00:00Z",
@@ -249,7 +249,7 @@ class RunStats(RunFigures):
         series=[{"group": "mock", "points": [EXAMPLE_POINT]}],
     )
 
-    avg_latency_ms: float
+    avg_latency_ms: int
     by_provider: list[ProviderCount]
     since: datetime | None
     until: datetime | None

@@ -201,7 +201,7 @@ def _stats(reading: _Reading, rows: Sequence[Sums], groups: Sequence[Sums] | Non
     runs = number["runs"]
     return RunStats(
         **_figures(figures).model_dump(),
-        avg_latency_ms=round(number["latency_ms"] / runs, 1) if runs else 0.0,
+        avg_latency_ms=round(number["latency_ms"] / runs) if runs else 0,
         by_provider=_by_provider(rows),
         since=period.since,
         until=period.until,

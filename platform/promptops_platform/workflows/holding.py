@@ -10,6 +10,7 @@ class WorkflowHolding:
     """Workflows of a workspace."""
 
     noun = "workflow"
+    removal: str | None = "DELETE /api/workflows/:id"
 
     def __init__(self, changes: ChangeLog) -> None:
         self._changes = changes

@@ -7,10 +7,12 @@ from promptops_platform.db.unit_of_work import Transaction
 
 
 class Holding(Protocol):
-    """One kind of things that belong to a workspace and must go before it does."""
+    """One kind of things that belong to a workspace and go with it."""
 
     # In the singular, as sentences name it.
     noun: str
+    # What removes one of them; None for what does not keep its workspace from being deleted.
+    removal: str | None
 
     async def count(self, transaction: Transaction, workspace_id: str) -> int:
         """How many the workspace has."""

@@ -16,8 +16,8 @@ from promptops_platform.workspaces.service import WorkspaceService, shown
 
 
 class WorkspaceRemoval:
-    """Deletes workspaces. Members and environments go along, and audit entries stay; what
-    `holdings` keep goes only by force."""
+    """Deletes workspaces. Members, environments and runs go along, and audit entries stay; what
+    else `holdings` keep goes only by force."""
 
     def __init__(
         self,
@@ -70,15 +70,24 @@ class WorkspaceRemoval:
         self, transaction: Transaction, workspace_id: str, force: bool
     ) -> dict[str, int]:
         """What was there, and has gone."""
+        if not force:
+            await self._refuse_contents(transaction, workspace_id)
         held = {}
         for holding in self._holdings:
-            act = holding.clear if force else holding.count
-            if number := await act(transaction, workspace_id):
+            if number := await holding.clear(transaction, workspace_id):
                 held[holding.noun] = number
-        if held and not force:
-            raise Conflict(
-                f"workspace {workspace_id!r} still holds {listed(held)}; delete these first, or "
-                "send ?force=true to delete them with it",
-                fields={"holds": held},
-            )
         return held
+
+    async def _refuse_contents(self, transaction: Transaction, workspace_id: str) -> None:
+        held, removals = {}, {}
+        for holding in self._holdings:
+            if holding.removal is None:
+                continue
+            if number := await holding.count(transaction, workspace_id):
+                held[holding.noun], removals[holding.noun] = number, holding.removal
+        if held:
+            raise Conflict(
+                f"workspace {workspace_id!r} still holds {listed(held)}; delete these first "
+                f"({', '.join(removals.values())}), or send ?force=true to delete them with it",
+                fields={"holds": held, "removed_by": removals},
+            )

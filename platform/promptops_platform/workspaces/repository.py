@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Row, delete, func, or_, select
+from sqlalchemy import Row, delete, func, or_, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from promptops_platform.db.tables import EnvironmentRow, MemberRow, UserRow, WorkspaceRow
+
+# Any number, the same in every process.
+WORKSPACE_SLUGS_LOCK = 7_305_818_243
 
 
 async def every(session: AsyncSession) -> list[WorkspaceRow]:
@@ -24,6 +27,20 @@ async def by_id_or_slug(session: AsyncSession, name: str) -> WorkspaceRow | None
     )
     found = {row.id == name: row for row in rows}
     return found.get(True) or found.get(False)
+
+
+async def lock_slugs(session: AsyncSession) -> None:
+    """Let nobody else choose a slug before the commit; SQLite has one writer anyway."""
+    if session.get_bind().dialect.name == "postgresql":
+        await session.execute(
+            text("SELECT pg_advisory_xact_lock(:key)"), {"key": WORKSPACE_SLUGS_LOCK}
+        )
+
+
+async def slugs_from(session: AsyncSession, beginning: str) -> set[str]:
+    """The slugs that begin so."""
+    begins = func.substr(WorkspaceRow.slug, 1, len(beginning)) == beginning
+    return set(await session.scalars(select(WorkspaceRow.slug).where(begins)))
 
 
 async def hold(session: AsyncSession, workspace_id: str) -> bool:

@@ -1,5 +1,6 @@
 """Workspaces."""
 
+import itertools
 import re
 from typing import Any, TypedDict
 
@@ -16,6 +17,7 @@ from promptops_platform.db.tables import MemberRow, WorkspaceRow
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import BadRequest, Conflict, NotFound
 from promptops_platform.ids import new_id
+from promptops_platform.text import LONGEST_LABEL
 from promptops_platform.workspaces import repository
 from promptops_platform.workspaces.environments import EnvironmentService
 
@@ -27,6 +29,10 @@ class WorkspaceFields(TypedDict, total=False):
     slug: str
     visibility: str
     implicit_lookup: bool
+
+
+# `-` and a number.
+LONGEST_SUFFIX = 10
 
 
 class WorkspaceService:
@@ -112,6 +118,7 @@ class WorkspaceService:
     ) -> WorkspaceRow:
         """Make a workspace; its maker becomes the first member of a restricted one, as admin.
 
+        Without a slug it gets one made of its name, or the next that is free: `team-2`.
         Without `implicit_lookup` it is marked where its maker may mark it. Raises BadRequest for a
         restricted workspace that its maker could not see; Conflict for a taken slug; Forbidden
         for a mark by somebody who isn't a global admin.
@@ -125,10 +132,11 @@ class WorkspaceService:
                 "visibility: a restricted workspace is for users, and an API key is none; log in "
                 "to make it, or use a key with role admin"
             )
+        await repository.lock_slugs(transaction.session)
         row = WorkspaceRow(
             id=new_id(),
             name=name,
-            slug=slug or _slug_of(name),
+            slug=slug or await _free_slug(transaction, name),
             visibility=visibility,
             implicit_lookup=implicit_lookup,
             created_at=self._clock.now(),
@@ -260,6 +268,17 @@ def _gone(name: str) -> NotFound:
     return NotFound(f"workspace {name!r} not found; it was deleted meanwhile")
 
 
+async def _free_slug(transaction: Transaction, name: str) -> str:
+    """The slug of a name, or that with the lowest number from 2 on that nobody has."""
+    slug = _slug_of(name)
+    taken = await repository.slugs_from(transaction.session, slug[: LONGEST_LABEL - LONGEST_SUFFIX])
+    numbered = (
+        f"{slug[: LONGEST_LABEL - len(suffix)]}{suffix}"
+        for suffix in (f"-{number}" for number in itertools.count(2))
+    )
+    return next(each for each in itertools.chain([slug], numbered) if each not in taken)
+
+
 def _slug_of(name: str) -> str:
     """`My Team!` becomes `my-team`; a name without letters gets an id."""
-    return re.sub(r"[^\w]+", "-", name.lower()).strip("-")[:64] or new_id()[-8:]
+    return re.sub(r"[^\w]+", "-", name.lower()).strip("-")[:LONGEST_LABEL] or new_id()[-8:]

@@ -227,7 +227,7 @@ async def test_runs_of_an_older_release_are_counted_and_summed_up(database: Data
             assert found.total == len(runs), wanted
             assert found.prompt_tokens == sum(10 * number for number in runs)
             assert (found.error, found.cost_unknown) == (int(1 in runs), 0)
-            assert found.avg_latency_ms == sum(100 * number for number in runs) / len(runs)
+            assert found.avg_latency_ms == round(sum(100 * number for number in runs) / len(runs))
             assert found.latency_ms.p99 == pytest.approx(100 * runs[-1], rel=0.05)
 
 

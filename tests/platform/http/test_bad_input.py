@@ -51,7 +51,7 @@ async def post(platform: RunningPlatform, path: str, content: bytes) -> httpx.Re
         (b'{"key":"k","env":"a b"}', "env"),
         (b'{"key":"k","version":{}}', "version"),
         (b'{"key":"' + b"k" * 201 + b'"}', "200"),
-        (b'{"key":"k","content":"' + b"x" * 1_000_000 + b'"}', "262144"),
+        (b'{"key":"k","content":"' + b"x" * 1_048_577 + b'"}', "1048576"),
     ],
 )
 async def test_a_bad_prompt_is_a_400(platform: RunningPlatform, content: bytes, said: str) -> None:

@@ -169,7 +169,7 @@ async def test_a_text_becomes_a_chat_and_a_chat_a_text(platform: RunningPlatform
         ({"messages": [{"role": "user", "content": None}]}, "messages.0.content"),
         ({"messages": [{"role": "user", "content": "a\u0000"}]}, "U+0000"),
         ({"messages": [{"role": "user", "content": "x"}] * 201}, "200"),
-        ({"messages": [{"role": "user", "content": "x" * 150_000}] * 2}, "300002 characters"),
+        ({"messages": [{"role": "user", "content": "x" * 600_000}] * 2}, "1200002 characters"),
         ({"config": []}, "config"),
         ({"config": "x"}, "config"),
         ({"config": {"a": "\u0000"}}, "U+0000"),

@@ -123,10 +123,26 @@ async def test_one_that_holds_something_stays_and_says_what(platform: RunningPla
     await open_run(platform, workspace)
     refused = await delete(platform, workspace)
     assert refused.status_code == 409
-    assert "2 prompts, 1 workflow, 1 agent, 1 run and 1 API key" in refused.json()["error"]
-    held = {"prompt": 2, "workflow": 1, "agent": 1, "run": 1, "API key": 1}
+    assert "2 prompts, 1 workflow, 1 agent and 1 API key" in refused.json()["error"]
+    for route in ("prompts", "workflows", "agents", "keys"):
+        assert f"DELETE /api/{route}/:id" in refused.json()["error"]
+    assert refused.json()["removed_by"]["prompt"] == "DELETE /api/prompts/:id"
+    held = {"prompt": 2, "workflow": 1, "agent": 1, "API key": 1}
     assert refused.json()["holds"] == held
     assert (await platform.http.get(f"/api/workspaces/{workspace}")).status_code == 200
+
+
+async def test_runs_keep_no_workspace(platform: RunningPlatform) -> None:
+    """Single runs can't be deleted: a workspace that was used once would stay for good."""
+    workspace = await new_workspace(platform)
+    await close_run(platform, await open_run(platform, workspace))
+    under_way = await open_run(platform, workspace)
+    answer = await delete(platform, workspace)
+    assert answer.status_code == 200, answer.text
+    assert (await left_behind(platform, workspace)).keys() == KEPT
+    await close_run(platform, under_way)
+    entry = (await platform.http.get("/api/audit?limit=1")).json()["data"][0]
+    assert entry["before"]["held"] == {"run": 2}
 
 
 async def test_by_force_everything_in_it_goes(platform: RunningPlatform) -> None:
