@@ -91,3 +91,12 @@ JSON = st.recursive(
 def test_any_schema_is_taken_or_not(schema: dict[str, Any]) -> None:
     taken = as_claude_takes_it(schema)
     assert taken is None or as_claude_takes_it(taken) == taken
+
+
+def test_a_long_chain_of_definitions_is_followed_once() -> None:
+    def chain(end: dict[str, Any]) -> dict[str, Any]:
+        defs = {f"d{n}": {"anyOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 2} for n in range(1_500)}
+        return {"anyOf": [{"$ref": "#/$defs/d0"}], "$defs": {**defs, "d1500": end}}
+
+    assert as_claude_takes_it(chain({"type": "string"})) is not None
+    assert as_claude_takes_it(chain({"anyOf": [{"$ref": "#/$defs/d0"}]})) is None

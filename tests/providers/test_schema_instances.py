@@ -5,7 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptops_providers.schema_instances import least_instance
+from promptops_providers.schema_instances import (
+    InstanceBudget,
+    InstanceTooLargeError,
+    least_instance,
+)
 
 PERSON = {
     "type": "object",
@@ -72,6 +76,40 @@ def test_a_schema_without_end_has_a_value_with_one() -> None:
     assert least_instance(node)["next"]["next"] is not None
     least_instance({"$ref": "#"})
     least_instance({"$ref": "https://example.org/other"})
+
+
+@pytest.mark.parametrize(
+    ("schema", "limit"),
+    [
+        ({"allOf": [{"$ref": "#"}] * 30}, "20,000 steps"),
+        ({"type": "array", "minItems": 3_000_000}, "20,000 steps"),
+        ({"type": "array", "minItems": 300,
+          "items": {"type": "array", "minItems": 300}}, "20,000 steps"),
+        ({"type": "array", "minItems": 9_000,
+          "items": {f"x-{n}": 1 for n in range(5_000)}}, "20,000 steps"),
+        ({"minLength": 2_000_000_000}, "262,144 characters"),
+        ({"type": "array", "minItems": 900, "items": {"const": "x" * 900}}, "262,144 characters"),
+        ({"type": "array", "minItems": 900, "items": {"enum": [["x" * 900]]}}, "262,144 char"),
+        ({"type": "array", "minItems": 900, "items": {"required": ["x" * 900]}}, "262,144 char"),
+    ],
+)  # fmt: skip
+def test_a_value_beyond_the_budget_is_not_made(schema: dict[str, Any], limit: str) -> None:
+    with pytest.raises(InstanceTooLargeError, match=limit):
+        least_instance(schema)
+
+
+def test_several_values_share_a_budget() -> None:
+    budget, schema = InstanceBudget(), {"minLength": 200_000}
+    least_instance(schema, budget)
+    with pytest.raises(InstanceTooLargeError):
+        least_instance(schema, budget)
+
+
+@pytest.mark.parametrize("kind", ["integer", "number"])
+def test_bounds_that_are_far_apart_make_a_number(kind: str) -> None:
+    bounds = {"minimum": 10**400, "multipleOf": 5e-324}
+    assert isinstance(least_instance({"type": kind, **bounds}), int)
+    assert isinstance(least_instance({"type": kind, "maximum": -(10**400)}), int)
 
 
 NUMBERS = st.integers(-20, 20)
