@@ -27,19 +27,19 @@ MAX_RUN_CHARACTERS = 8 * MAX_TEXT_CHARACTERS
 class StepError(Exception):
     """A step that failed; one sentence, which may still hold a secret of the run.
 
-    `shown` is what Prefect shows of it: the sentence, unless that quotes from the run's texts.
-    `failed_call` is the model's error that made it fail.
+    `summary` is the sentence without what it quotes, of a vendor's words for instance; None where
+    it quotes nothing. `failed_call` is the model's error that made it fail.
     """
 
     def __init__(
         self,
         sentence: str,
-        shown: str | None = None,
+        summary: str | None = None,
         *,
         failed_call: ProviderError | None = None,
     ) -> None:
         super().__init__(sentence)
-        self.shown = sentence if shown is None else shown
+        self.summary = None if summary == sentence else summary
         self.failed_call = failed_call
 
 
@@ -104,7 +104,7 @@ async def _complete(step: ModelStep, incoming: str, context: StepContext) -> Ste
             CompletionRequest.of_text(incoming), context.targets(step.choices)
         )
     except ProviderError as error:
-        raise StepError(error.sentence, failed_call=error) from error
+        raise StepError(error.sentence, error.summary, failed_call=error) from error
     return StepOutput(
         completion.text,
         completion.provider,

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from opentelemetry.trace import Span, SpanKind
 
+from promptops_flows.text_policy import EVERYTHING, TextPolicy, current_policy
 from promptops_flows.tracing import Tracing, fail
 from promptops_providers.errors import ProviderError
 from promptops_providers.gateway import Target
@@ -37,11 +38,13 @@ _LONGEST_TEXT = 32_768
 class TracedCalls:
     """Observes a gateway: one client span for each call of a target, below the span that is under
     way. Texts are left out unless the tracing says otherwise, and so are the vendors' words about
-    an error, which may quote them."""
+    an error, which may quote them. What the text policy of the run forbids to store is left out in
+    any case; `texts` is that of calls outside of runs."""
 
-    def __init__(self, tracing: Tracing) -> None:
+    def __init__(self, tracing: Tracing, texts: TextPolicy = EVERYTHING) -> None:
         self._tracer = tracing.tracer()
         self._content = tracing.content
+        self._texts = texts
 
     def begin(self, request: CompletionRequest, target: Target, *, streams: bool) -> _TracedCall:
         span = self._tracer.start_span(
@@ -49,19 +52,35 @@ class TracedCalls:
             kind=SpanKind.CLIENT,
             attributes=_attributes(request, target, streams=streams),
         )
-        redact = Redactor([target.credentials.api_key])
-        if self._content:
-            span.set_attribute("gen_ai.input.messages", _messages(redact, *request.messages))
-        return _TracedCall(span, redact, content=self._content)
+        texts = current_policy.get() or self._texts
+        shown = _ShownTexts(Redactor([target.credentials.api_key]), texts)
+        content = self._content and texts.keeps_texts
+        if content:
+            span.set_attribute("gen_ai.input.messages", _messages(shown, *request.messages))
+        return _TracedCall(span, shown, content=content)
 
     def fell_back(self, target: Target, error: ProviderError) -> None:
         """Shown by the failed span beside the next one."""
 
 
-class _TracedCall:
-    def __init__(self, span: Span, redact: Redactor, *, content: bool) -> None:
-        self._span = span
+class _ShownTexts:
+    """Takes out of a call's texts its key and what may not be stored."""
+
+    def __init__(self, redact: Redactor, texts: TextPolicy) -> None:
         self._redact = redact
+        self._texts = texts
+
+    def text(self, text: str) -> str:
+        return self._texts.text(self._redact(text)) or ""
+
+    def json(self, value: Any) -> Any:
+        return self._texts.json(self._redact.within(value))
+
+
+class _TracedCall:
+    def __init__(self, span: Span, shown: _ShownTexts, *, content: bool) -> None:
+        self._span = span
+        self._shown = shown
         self._content = content
         self._began = time.perf_counter()
 
@@ -80,7 +99,7 @@ class _TracedCall:
         if self._content:
             self._span.set_attribute(
                 "gen_ai.output.messages",
-                _messages(self._redact, completion.as_message(), completion),
+                _messages(self._shown, completion.as_message(), completion),
             )
         self._span.end()
 
@@ -140,25 +159,25 @@ def _server(base_url: str | None) -> dict[str, str | int]:
     return {"server.address": parts.hostname, "server.port": port} if parts.hostname else {}
 
 
-def _messages(redact: Redactor, *turns: Message | Completion) -> str:
-    """The turns in the conventions' JSON, without the call's key; a completion says why its
+def _messages(texts: _ShownTexts, *turns: Message | Completion) -> str:
+    """The turns in the conventions' JSON, without what may not be shown; a completion says why its
     message, the one before it, ended."""
     shown: list[dict[str, Any]] = []
     for turn in turns:
         if isinstance(turn, Completion):
             shown[-1]["finish_reason"] = _FINISH[turn.stop_reason]
         else:
-            shown.append({"role": turn.role, "parts": _parts(redact, turn)})
+            shown.append({"role": turn.role, "parts": _parts(texts, turn)})
     return json.dumps(shown, ensure_ascii=False)
 
 
-def _parts(redact: Redactor, message: Message) -> list[dict[str, Any]]:
-    text = redact(message.content)[:_LONGEST_TEXT]
+def _parts(texts: _ShownTexts, message: Message) -> list[dict[str, Any]]:
+    text = texts.text(message.content)[:_LONGEST_TEXT]
     if message.role == "tool":
         return [{"type": "tool_call_response", "id": message.tool_call_id, "response": text}]
     parts: list[dict[str, Any]] = [{"type": "text", "content": text}] if text else []
     for call in message.tool_calls:
-        arguments = redact.within(dict(call.arguments))
+        arguments = texts.json(dict(call.arguments))
         parts.append(
             {"type": "tool_call", "id": call.id, "name": call.name, "arguments": arguments}
         )

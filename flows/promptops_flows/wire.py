@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from types import NoneType, UnionType
 from typing import Any, Literal, Self, Union, cast, get_args, get_origin, get_type_hints
 
+from promptops_flows.text_policy import EVERYTHING, TextPolicy
 from promptops_providers.gateway import Target
 from promptops_providers.protocol import Usage
 
@@ -88,6 +89,8 @@ class RunRequest:
     `source` says what asked for the run; `version` is the definition's. `traceparent` is the
     caller's span (W3C Trace Context), under which the run is traced.
 
+    `texts` says what may be stored of the run, by whomever.
+
     With `agent` it is an agent's run, as `agents.read_agent` reads it, and there are no `steps`;
     with `stream` the text of its models is sent as it comes.
     """
@@ -107,6 +110,7 @@ class RunRequest:
     traceparent: str | None = None
     agent: dict[str, Any] | None = field(default=None, repr=False)
     stream: bool = False
+    texts: TextPolicy = EVERYTHING
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -170,8 +174,12 @@ class StepDelta:
 class StepFinished:
     """`state` is the name of the task run's state in Prefect; `attempts` counts from 1. `input` is
     the text that came in, of a tool its arguments as JSON; `stop_reason` says why the model ended
-    its answer; `provider_kind` is the gateway's adapter where `provider` is a connection;
-    `notes` say how the model was asked otherwise than the definition says."""
+    its answer; `provider_kind` is the gateway's adapter where `provider` is a connection; `notes`
+    say how the model was asked otherwise than the definition says.
+
+    `summary` is the error without what it quotes, `public_name` the name without what a model has
+    made up; None where there is nothing of that kind.
+    """
 
     index: int
     name: str
@@ -189,11 +197,14 @@ class StepFinished:
     stop_reason: str | None = None
     provider_kind: str | None = None
     notes: tuple[str, ...] = ()
+    summary: str | None = None
+    public_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RunFinished:
-    """The last message of a run; `output` with status ok, `error` with status error.
+    """The last message of a run; `output` with status ok, `error` with status error,
+    and `summary` as in `StepFinished`.
 
     `agent` is what an agent's run brings besides: see `engine.agent_flow`.
     """
@@ -202,6 +213,7 @@ class RunFinished:
     output: str | None = None
     error: str | None = None
     agent: dict[str, Any] | None = None
+    summary: str | None = None
 
 
 RunEvent = StepStarted | StepDelta | StepFinished | RunFinished
@@ -235,7 +247,7 @@ _KINDS: dict[str, type[Message]] = {
 }
 _KIND_OF = {message: kind for kind, message in _KINDS.items()}
 # What stands inside of messages.
-_PARTS: tuple[type[Any], ...] = (Usage, Connection)
+_PARTS: tuple[type[Any], ...] = (Usage, Connection, TextPolicy)
 _HINTS = {shape: get_type_hints(shape) for shape in (*_KINDS.values(), *_PARTS)}
 
 

@@ -39,6 +39,8 @@ class Platform(Rooms):
             identity = await ensure_identity(transaction.session, remembered or new_id())
             self._refuse_another_database(identity, remembered)
             await self.changes.seed(transaction)
+            # Before the vault, which makes the secret key of a new data folder.
+            await self.conversations.check(transaction)
             await self.vault.check(transaction)
             await self._seed_accounts(transaction)
             await self.workspaces.seed(transaction)

@@ -2,13 +2,18 @@
 
 import logging
 import sys
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
 
+from promptops_flows.text_policy import EVERYTHING, TextPolicy
 
-def configure_logs(level: str, log_format: Literal["auto", "json", "text"]) -> None:
-    """Send our own and the libraries' logs to stderr, as JSON or, for a terminal, as text."""
+
+def configure_logs(
+    level: str, log_format: Literal["auto", "json", "text"], texts: TextPolicy = EVERYTHING
+) -> None:
+    """Send our own and the libraries' logs to stderr, as JSON or, for a terminal, as text. `texts`
+    says what they may hold of runs."""
     as_text = log_format == "text" or (log_format == "auto" and sys.stderr.isatty())
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -28,7 +33,8 @@ def configure_logs(level: str, log_format: Literal["auto", "json", "text"]) -> N
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                *_rendering(as_text=as_text),
+                _without_texts(texts),
+                *_rendering(texts, as_text=as_text),
             ],
         )
     )
@@ -39,8 +45,30 @@ def configure_logs(level: str, log_format: Literal["auto", "json", "text"]) -> N
     logging.getLogger("promptops_platform").setLevel(level.upper())
 
 
-def _rendering(*, as_text: bool) -> list[structlog.types.Processor]:
+def _without_texts(texts: TextPolicy) -> structlog.types.Processor:
+    """Redacts paths, which hold ids of conversations, and asyncio's words about an exception, whose
+    first line alone is its own."""
+
+    def process(_logger: object, _method: str, event: structlog.types.EventDict) -> Any:
+        if isinstance(event.get("path"), str):
+            event["path"] = texts.redact(event["path"])
+        if not texts.keeps_everything and event.get("logger") == "asyncio":
+            event["event"] = str(event["event"]).partition("\n")[0]
+        return event
+
+    return process
+
+
+def _rendering(texts: TextPolicy, *, as_text: bool) -> list[structlog.types.Processor]:
     """Tracebacks come without local variables, which would hold tokens and passwords."""
+    if not texts.keeps_everything:
+        renderer = (
+            structlog.dev.ConsoleRenderer() if as_text else structlog.processors.JSONRenderer()
+        )
+        return [
+            structlog.processors.ExceptionRenderer(lambda raised: texts.traceback(raised[1])),
+            renderer,
+        ]
     if as_text:
         plain = structlog.dev.plain_traceback
         return [structlog.dev.ConsoleRenderer(exception_formatter=plain)]

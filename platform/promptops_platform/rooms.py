@@ -16,6 +16,7 @@ from promptops_platform.access.users import UserService
 from promptops_platform.access.uses import UseLog
 from promptops_platform.agents.conversations import ConversationService
 from promptops_platform.agents.holding import AgentHolding
+from promptops_platform.agents.memory import ConversationMemory
 from promptops_platform.agents.planning import AgentPlanner
 from promptops_platform.agents.prompt_source import PromptSource
 from promptops_platform.agents.running import AgentRuns
@@ -54,7 +55,7 @@ from promptops_platform.runs.call_log import CallLog
 from promptops_platform.runs.executor import RunExecutor
 from promptops_platform.runs.holding import RunHolding
 from promptops_platform.runs.prices import PriceTable
-from promptops_platform.runs.redaction import TextPolicy
+from promptops_platform.runs.redaction import StoredTexts, policy_of
 from promptops_platform.runs.retention import RunRetention
 from promptops_platform.runs.service import RunLog
 from promptops_platform.runs.statistics import RunStatistics
@@ -76,6 +77,11 @@ class Rooms:
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self.settings = settings
+        self.text_policy = policy_of(
+            texts=settings.run_texts,
+            kinds=settings.run_redact,
+            patterns=settings.run_redact_patterns,
+        )
         self.metrics = Metrics()
         self.calls = CallCounts()
         self.tracing = open_tracing(
@@ -209,10 +215,13 @@ class Rooms:
     def _compose_providers(self, clock: Clock) -> None:
         settings = self.settings
         given = settings.secret_key
-        self.vault = Vault(SecretKeys(settings.data, given.get_secret_value() if given else None))
+        self.secret_keys = SecretKeys(settings.data, given.get_secret_value() if given else None)
+        self.vault = Vault(self.secret_keys)
         policy = settings.address_policy
         observer = (
-            Observers(self.calls, TracedCalls(self.tracing)) if self.tracing.is_on else self.calls
+            Observers(self.calls, TracedCalls(self.tracing, self.text_policy))
+            if self.tracing.is_on
+            else self.calls
         )
         self.gateway = Gateway(policy, observer=observer)
         urls = BaseUrls(policy)
@@ -237,11 +246,7 @@ class Rooms:
             grants=self.grants,
             workspaces=self.workspaces,
             prices=self.prices,
-            texts=TextPolicy.of(
-                texts=settings.run_texts,
-                kinds=settings.run_redact,
-                patterns=settings.run_redact_patterns,
-            ),
+            texts=StoredTexts(self.text_policy),
             clock=clock,
             instance=instance,
             when_ended=self.metrics.run_ended,
@@ -280,7 +285,11 @@ class Rooms:
             clock=clock,
         )
         self.conversations = ConversationService(
-            agents=self.agents, runs=self.runs, audit=self.audit, clock=clock
+            agents=self.agents,
+            memory=ConversationMemory(self.text_policy, self.secret_keys),
+            runs=self.runs,
+            audit=self.audit,
+            clock=clock,
         )
         self.agent_planner = AgentPlanner(
             agents=self.agents,

@@ -127,8 +127,9 @@ class Settings(BaseSettings):
     )
     secret_key: Annotated[SecretStr | None, AfterValidator(_secret_keys)] = Field(
         default=None,
-        description="Encrypts the stored API keys of model providers; several comma-separated: the "
-        "first encrypts, all decrypt. By default a generated one in the data folder.",
+        description="Encrypts the stored API keys of model providers and conversations whose texts "
+        "may not be kept as they are; several comma-separated: the first encrypts, all decrypt. By "
+        "default a generated one in the data folder.",
     )
     cors_origins: Annotated[str | None, NoDecode, AfterValidator(_origins)] = Field(
         default=None,
@@ -211,7 +212,8 @@ class Settings(BaseSettings):
     )
     run_texts: Literal["full", "none"] = Field(
         default="full",
-        description="`none` keeps no inputs and outputs of runs, only their figures.",
+        description="`none` keeps no inputs and outputs of runs, only their figures, in Prefect "
+        "and logs as well.",
     )
     run_redact: str = Field(
         default="",
@@ -250,7 +252,8 @@ class Settings(BaseSettings):
     )
     trace_content: bool = Field(
         default=False,
-        description="Whether traces hold the texts of prompts and answers.",
+        description="Whether traces hold the texts of prompts and answers, as far as "
+        "`PROMPTOPS_RUN_TEXTS` and `PROMPTOPS_RUN_REDACT` allow.",
     )
 
     @property

@@ -30,18 +30,26 @@ from promptops_providers.protocol import Usage
 
 
 class ProviderError(Exception):
-    """A completion that did not come about; `str()` is one sentence that names the provider."""
+    """A completion that did not come about; `str()` is one sentence that names the provider.
+
+    `sentence` is the same; `summary` is it without the vendor's words, which may repeat the prompt.
+    """
 
     code: ClassVar[str] = "provider_error"
     retryable: ClassVar[bool] = False
     falls_back: ClassVar[bool] = True
 
-    def __init__(self, provider: str, sentence: str, *, retry_after: float | None = None) -> None:
-        """`retry_after` is in seconds, None when the vendor gave no hint. `usage` is what the
-        vendor has reported all the same, and `model` which one was asked."""
+    def __init__(
+        self, provider: str, summary: str, *, quoted: str = "", retry_after: float | None = None
+    ) -> None:
+        """`quoted` are the vendor's own words; `retry_after` is in seconds, None when the vendor
+        gave no hint. `usage` is what the vendor has reported all the same, and `model` which one
+        was asked."""
+        sentence = f"{summary} ({quoted})" if quoted else summary
         super().__init__(sentence)
         self.provider = provider
         self.sentence = sentence
+        self.summary = summary
         self.retry_after = retry_after
         self.usage: Usage | None = None
         self.model = ""

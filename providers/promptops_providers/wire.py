@@ -191,9 +191,7 @@ class Wire:
         excerpt of the vendor's."""
         said = words or words_for(kind)
         quoted = excerpt(vendor_words, self._key)
-        return kind(
-            self.provider, f"provider {self.provider}: {said}" + (quoted and f" ({quoted})")
-        )
+        return kind(self.provider, f"provider {self.provider}: {said}", quoted=quoted)
 
     def error_in_stream(self, body: Mapping[str, Any]) -> ProviderError:
         """The error that the vendor sends within an answer that began well."""

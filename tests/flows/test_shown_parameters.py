@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptops_flows.engine.shown_parameters import MAX_VALUE_CHARACTERS, shown_parameters
+from promptops_flows.text_policy import TextPolicy
 from promptops_providers.redaction import Redactor
 
 TEXT = st.text(st.characters(exclude_categories=[]) | st.sampled_from("\ud800\0"), max_size=20)
@@ -15,8 +16,10 @@ JSON = st.recursive(
 )
 
 
-def shown(variables: dict[str, Any], *secrets: str) -> dict[str, Any]:
-    return shown_parameters(variables, Redactor(secrets))
+def shown(
+    variables: dict[str, Any], *secrets: str, texts: TextPolicy | None = None
+) -> dict[str, Any]:
+    return shown_parameters(variables, Redactor(secrets), texts or TextPolicy())
 
 
 def test_ordinary_values_stay_as_they_are() -> None:
@@ -40,6 +43,22 @@ def test_many_variables_are_counted_instead() -> None:
 def test_a_key_given_as_a_variable_too_is_not_shown() -> None:
     result = shown({"k": "sk-12345", "deep": {"k": ["sk-12345"]}}, "sk-12345")
     assert result == {"k": "[redacted]", "deep": {"k": ["[redacted]"]}}
+
+
+def test_what_may_not_be_stored_is_not_shown() -> None:
+    variables = {"a@b.example": {"deep": ["of a@b.example", 4111111111111111]}, "n": 1}
+    assert shown(variables, texts=TextPolicy(texts="none")) == {}
+    assert shown(variables, texts=TextPolicy(kinds=("email", "card"))) == {
+        "[redacted:email]": {"deep": ["of [redacted:email]", "[redacted:card]"]},
+        "n": 1,
+    }
+
+
+def test_what_is_cut_through_is_found_as_well() -> None:
+    long = "x" * (MAX_VALUE_CHARACTERS - 5) + " sk-12345 a@b.example"
+    result = shown({long: long}, "sk-12345", texts=TextPolicy(kinds=("email",)))
+    assert "sk-1" not in str(result)
+    assert "a@b" not in str(result)
 
 
 @given(st.dictionaries(TEXT, JSON, max_size=4))

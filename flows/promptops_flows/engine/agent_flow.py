@@ -110,7 +110,7 @@ class AgentRun(CompiledRun):
             try:
                 answer = await self._fitting(messages, choice)
             except ProviderError as error:
-                raise StepError(error.sentence, failed_call=error) from error
+                raise StepError(error.sentence, error.summary, failed_call=error) from error
             completion = self._without_secrets(answer)
             answers.append(completion)
             return StepOutput(
@@ -235,7 +235,9 @@ class AgentRun(CompiledRun):
 
         shown = json.dumps(dict(call.arguments), ensure_ascii=False)
         name = f"tool: {call.name[:_NAME_CHARACTERS]}"
-        plan = StepPlan(self._next_index(), name, "tool", work, input=shown)
+        # A name that no tool has is the model's own text.
+        public = None if call.name in self._tools else "tool: unknown"
+        plan = StepPlan(self._next_index(), name, "tool", work, input=shown, public_name=public)
         run, state = await self.step(plan, after)
         text = run.output.text if run.output else f"error: {run.error}"
         return Message("tool", text, tool_call_id=call.id), state
@@ -248,7 +250,7 @@ class AgentRun(CompiledRun):
                 raise ToolError("there is no such tool", f"{call.name!r}; the tools are: {known}")
             return await call_tool(self._tool_client, tool, call.arguments, self._turns)
         except ToolError as error:
-            raise StepError(str(error), shown=error.summary) from error
+            raise StepError(str(error), error.summary) from error
 
     async def _answered(
         self,
@@ -284,7 +286,7 @@ class AgentRun(CompiledRun):
         except UnfitAnswerError as error:
             where = f"step {self._index} (model)"
             said = f"{where}: the answer does not fit output_schema, also after one repair"
-            raise StepFailedError(f"{said}: {self.redact(str(error))}", shown=said) from error
+            raise StepFailedError(f"{said}: {self.redact(str(error))}", said) from error
 
     async def _must(self, plan: StepPlan, after: States = ()) -> State[Any]:
         """Run a step without which there is no going on; raises `StepFailedError`."""

@@ -7,6 +7,7 @@ parameters or results: Prefect shows those to everyone who may see it.
 from __future__ import annotations
 
 import asyncio
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -16,8 +17,15 @@ from prefect.client.schemas.objects import State
 from prefect.flows import Flow
 from prefect.states import Completed, Failed
 
+from promptops_flows.engine.logs import log
 from promptops_flows.engine.runs import Emit
-from promptops_flows.engine.step_run import MESSAGE_CHARACTERS, StepPlan, StepRun, printable
+from promptops_flows.engine.step_run import (
+    MESSAGE_CHARACTERS,
+    StepPlan,
+    StepRun,
+    internal_error,
+    printable,
+)
 from promptops_flows.steps import MAX_RUN_CHARACTERS, StepContext, StepOutput
 from promptops_flows.wire import RunFinished, RunRequest
 from promptops_providers.gateway import ModelGateway
@@ -43,11 +51,11 @@ def step_context(request: RunRequest, gateway: ModelGateway) -> StepContext:
 
 
 class StepFailedError(Exception):
-    """A step failed, and the run with it; the text names the step. `shown` as in `StepError`."""
+    """A step failed, and the run with it; the text names the step. `summary` as in `StepError`."""
 
-    def __init__(self, sentence: str, shown: str | None = None) -> None:
+    def __init__(self, sentence: str, summary: str | None = None) -> None:
         super().__init__(sentence)
-        self.shown = sentence if shown is None else shown
+        self.summary = summary
 
 
 class CompiledRun(ABC):
@@ -62,6 +70,7 @@ class CompiledRun(ABC):
         self.ended = asyncio.Event()
         self.state: State[Any] | None = None
         self.redact = Redactor(request.secrets)
+        self.texts = request.texts
         self.emit = emit
         self.steps = 0
         self._kinds = {each.provider: each.kind for each in request.connections}
@@ -86,7 +95,7 @@ class CompiledRun(ABC):
     async def step(self, plan: StepPlan, after: Iterable[State[Any]]) -> tuple[StepRun, State[Any]]:
         """Run one step; a failed one is for the caller to judge. Raises `StepFailedError` when the
         outputs grow too long together."""
-        run = StepRun(plan, self.redact, self._kinds)
+        run = StepRun(plan, self.redact, self._kinds, self.texts)
         state = await run.execute(list(after), self.emit)
         self.steps += 1
         self._produced += len(run.output.text) if run.output else 0
@@ -108,11 +117,20 @@ class CompiledRun(ABC):
         try:
             result = await self.run_steps()
         except StepFailedError as error:
-            self._end(RunFinished("error", error=str(error)))
-            return Failed(message=printable(error.shown, MESSAGE_CHARACTERS))
+            return self._failed(str(error), error.summary)
+        # Prefect would store its text, whatever that quotes.
+        except Exception as error:  # noqa: BLE001
+            trace = self.redact(self.texts.traceback(error))
+            log(logging.ERROR, "run.internal_error", trace=trace)
+            return self._failed(internal_error(error))
         self._end(result)
         # A state of our own making: returning the text would hand it to Prefect.
         return Completed(message=f"Steps completed: {self.steps}")
+
+    def _failed(self, sentence: str, summary: str | None = None) -> State[Any]:
+        self._end(RunFinished("error", error=sentence, summary=summary))
+        message = self.texts.redact(summary or sentence)
+        return Failed(message=printable(message, MESSAGE_CHARACTERS))
 
     def _end(self, result: RunFinished) -> None:
         output = None if result.output is None else self.redact(result.output)

@@ -6,7 +6,6 @@ import asyncio
 import contextvars
 import logging
 import time
-import traceback
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -94,7 +93,10 @@ class FlowRuns:
         """Raises `RunRefusedError` or `RunUnavailableError`; then nothing is left in Prefect."""
         try:
             compiled = compile_run(request, emit, self._gateway, self._tools)
-            shown = shown_parameters(request.variables, compiled.redact)
+            # On a thread: variables may be megabytes.
+            shown = await asyncio.to_thread(
+                shown_parameters, request.variables, compiled.redact, request.texts
+            )
         except (DefinitionError, PrefectException) as error:
             raise RunRefusedError(str(error)) from error
         except RecursionError as error:
@@ -196,7 +198,9 @@ class FlowRuns:
         # Whatever Prefect raises, and its signals are no Exceptions: how the steps ended stands.
         except (Exception, PrefectSignal) as error:  # noqa: BLE001
             note = f"Prefect failed before the run came to its end ({type(error).__name__})"
-            trace = "" if isinstance(error, PREFECT_ERRORS) else traceback.format_exc()
+            trace = ""
+            if not isinstance(error, PREFECT_ERRORS):
+                trace = compiled.redact(compiled.texts.traceback(error))
             log(logging.WARNING, "run.prefect_failed", **_names(prepared), note=note, trace=trace)
             self._report_later(prepared, compiled.state or Crashed(message=note))
             return note
@@ -258,7 +262,8 @@ def _is_another_failure(shown: State[Any], ours: State[Any]) -> bool:
 
 def _tags(request: RunRequest, identity: EngineIdentity) -> list[str]:
     own = ["promptops", request.source, f"workspace:{request.workspace}", identity.tag]
-    return list(dict.fromkeys([*own, *(printable(tag) for tag in request.tags)]))
+    tags = (printable(request.texts.redact(tag)) for tag in request.tags)
+    return list(dict.fromkeys([*own, *tags]))
 
 
 def _names(prepared: PreparedRun) -> dict[str, object]:

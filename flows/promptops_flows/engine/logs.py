@@ -8,7 +8,11 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
+from promptops_flows.text_policy import EVERYTHING, TextPolicy, current_policy
+
 _LOGGER = "promptops.engine"
+_ASYNCIO = "asyncio"
+_NO_TEXTS = TextPolicy(texts="none")
 
 
 class JsonLines(logging.Formatter):
@@ -22,8 +26,14 @@ class JsonLines(logging.Formatter):
             "event": record.getMessage(),
             **getattr(record, "fields", {}),
         }
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
+        error = record.exc_info[1] if record.exc_info else None
+        if record.name == _ASYNCIO:
+            # It tells of exceptions of any run, whose texts may quote what is not to be stored.
+            line["event"] = record.getMessage().partition("\n")[0]
+            if error is not None:
+                line["exception"] = _NO_TEXTS.traceback(error)
+        elif error is not None:
+            line["exception"] = (current_policy.get() or EVERYTHING).traceback(error)
         return json.dumps(line, default=str)
 
 

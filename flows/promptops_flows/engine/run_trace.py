@@ -10,6 +10,7 @@ from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.trace import INVALID_SPAN, Span, Tracer
 
+from promptops_flows.text_policy import current_policy
 from promptops_flows.tracing import Tracing, context_of, fail, within
 from promptops_flows.wire import RunFinished, RunRequest
 
@@ -28,6 +29,7 @@ class RunTrace:
 
     def __init__(self, tracing: Tracing, request: RunRequest, flow_run_id: str) -> None:
         self._tracer = tracing.tracer()
+        self._texts = request.texts
         operation, name = _OPERATIONS.get(request.source, _WORKFLOW)
         self._span = self._tracer.start_span(
             f"{operation} {request.key}",
@@ -44,9 +46,10 @@ class RunTrace:
         )
 
     def enter(self, context: contextvars.Context) -> contextvars.Context:
-        """Make the span the current one of that context, which is returned."""
+        """Make span and text policy the current ones of that context, which is returned."""
         context.run(otel_context.attach, within(self._span))
         context.run(_tracer.set, self._tracer)
+        context.run(current_policy.set, self._texts)
         return context
 
     def began(self) -> None:

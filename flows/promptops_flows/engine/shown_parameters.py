@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from promptops_flows.text_policy import TextPolicy
 from promptops_providers.redaction import Redactor
 from promptops_providers.storable_texts import storable
 
@@ -16,10 +17,18 @@ MAX_NAME_CHARACTERS = 100
 MAX_NESTING = 100
 
 
-def shown_parameters(variables: Mapping[str, Any], redact: Redactor) -> dict[str, Any]:
-    """Values short enough stay as they are; longer ones become their beginning, as text."""
+def shown_parameters(
+    variables: Mapping[str, Any], redact: Redactor, texts: TextPolicy
+) -> dict[str, Any]:
+    """Values short enough stay as they are; longer ones become their beginning, as text. Nothing
+    is shown where no texts may be stored."""
+    if not texts.keeps_texts:
+        return {}
+    # Redacted before it is cut: half a secret is not found.
     shown = {
-        storable(redact(name[:MAX_NAME_CHARACTERS])): _shown(value, redact)
+        storable(texts.redact(redact(name))[:MAX_NAME_CHARACTERS]): _shown(
+            texts.json(redact.within(value))
+        )
         for name, value in list(variables.items())[:MAX_VARIABLES]
     }
     if len(variables) > MAX_VARIABLES:
@@ -27,13 +36,13 @@ def shown_parameters(variables: Mapping[str, Any], redact: Redactor) -> dict[str
     return shown
 
 
-def _shown(value: Any, redact: Redactor) -> Any:
+def _shown(value: Any) -> Any:
     if isinstance(value, bool) or value is None:
         return value
     if isinstance(value, str):
-        text = redact(value)
+        text = value
     else:
-        text = redact(json.dumps(value, ensure_ascii=False))
+        text = json.dumps(value, ensure_ascii=False)
         if len(text) <= MAX_VALUE_CHARACTERS and _can_be_shown(text):
             return json.loads(text)
     cut = text if len(text) <= MAX_VALUE_CHARACTERS else text[:MAX_VALUE_CHARACTERS] + "…"

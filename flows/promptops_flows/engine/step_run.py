@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +21,7 @@ from promptops_flows.engine.logs import log
 from promptops_flows.engine.run_trace import step_span
 from promptops_flows.engine.runs import Emit
 from promptops_flows.steps import StepError, StepOutput
+from promptops_flows.text_policy import TextPolicy
 from promptops_flows.tracing import fail
 from promptops_flows.wire import StepFinished, StepStarted
 from promptops_providers.errors import ProviderError
@@ -38,11 +38,17 @@ def printable(text: str, limit: int = _NAME_CHARACTERS) -> str:
     return "".join(character if character.isprintable() else "\ufffd" for character in cut)
 
 
+def internal_error(error: Exception) -> str:
+    """What is said of an exception that nobody foresaw: its text may quote anything."""
+    return f"internal error ({type(error).__name__}), see the engine's log"
+
+
 @dataclass(frozen=True, slots=True)
 class StepPlan:
     """What a step is called and does; `index` counts from 1, `name` may be empty.
 
     `work` raises `StepError`. `provider` and `model` are those that are asked, if any.
+    `public_name` stands for a name that a model has made up.
     """
 
     index: int
@@ -52,37 +58,43 @@ class StepPlan:
     provider: str | None = None
     model: str | None = None
     input: str | None = None
+    public_name: str | None = None
 
 
 class StepRun:
     """One step within one run; `output` or `error` is set once it has been executed. `kinds` are
-    those of the run's connections."""
+    those of the run's connections, `texts` says what may be stored of it."""
 
-    def __init__(self, plan: StepPlan, redact: Redactor, kinds: Mapping[str, str]) -> None:
+    def __init__(
+        self, plan: StepPlan, redact: Redactor, kinds: Mapping[str, str], texts: TextPolicy
+    ) -> None:
         self.output: StepOutput | None = None
         self.error: str | None = None
-        self._shown_error = ""
+        self._summary: str | None = None
         self._failed_call: ProviderError | None = None
         self._plan = plan
         self._redact = redact
         self._kinds = kinds
+        self._texts = texts
         self.name = redact(plan.name or plan.type)
         # Callers get the name as it was saved, which may be empty.
         self._own_name = redact(plan.name)
+        self._stored_name = texts.stored(self.name, plan.public_name)
         self._attempts = 0
         self._started_at = ""
         self._started_clock = self._ended_clock = 0.0
 
     @property
-    def failure(self) -> tuple[str, str]:
-        """Which step failed, and why: for the caller, and for Prefect."""
+    def failure(self) -> tuple[str, str | None]:
+        """Which step failed, and why: for the caller, and without what that quotes."""
         where = f"step {self._plan.index} ({self.name})"
-        return f"{where}: {self.error}", f"{where}: {self._shown_error or self.error}"
+        summary = None if self._summary is None else f"{where}: {self._summary}"
+        return f"{where}: {self.error}", summary
 
     async def execute(self, after: Sequence[State[Any]], emit: Emit) -> State[Any]:
         """Run as a Prefect task, drawn in its graph behind the steps whose states are `after`,
         also behind those that failed."""
-        name = printable(self.name)
+        name = printable(self._stored_name)
         task: Task[[], Any] = Task(
             self._work_function(emit),
             name=name,
@@ -104,13 +116,14 @@ class StepRun:
         async def step() -> State[Any]:
             self._begin_attempt(emit)
             plan = self._plan
-            with step_span(plan.index, self.name, plan.type, self._attempts) as span:
+            with step_span(plan.index, self._stored_name, plan.type, self._attempts) as span:
                 await self._try()
                 if self.error is not None:
                     fail(span, "step_failed")
             if self.error is None:
                 return Completed()
-            return Failed(message=printable(self._shown_error, MESSAGE_CHARACTERS))
+            message = self._texts.redact(self._summary or self.error)
+            return Failed(message=printable(message, MESSAGE_CHARACTERS))
 
         return step
 
@@ -118,12 +131,12 @@ class StepRun:
         try:
             self.output = await self._plan.work()
         except StepError as error:
-            self.error, self._shown_error = self._redact(str(error)), self._redact(error.shown)
+            self.error = self._redact(str(error))
+            self._summary = None if error.summary is None else self._redact(error.summary)
             self._failed_call = error.failed_call
         # Whatever a step's code raises would be shown by Prefect as it is, secrets included.
         except Exception as error:  # noqa: BLE001
-            self.error = f"internal error ({type(error).__name__}), see the engine's log"
-            self._shown_error = self.error
+            self.error = internal_error(error)
             self._log_unexpected(error)
         finally:
             self._ended_clock = time.perf_counter()
@@ -131,7 +144,7 @@ class StepRun:
     def _begin_attempt(self, emit: Emit) -> None:
         context = TaskRunContext.get()
         self._attempts = context.task_run.run_count if context else 1
-        self.output = self.error = self._failed_call = None
+        self.output = self.error = self._summary = self._failed_call = None
         if not self._started_at:
             plan = self._plan
             self._started_clock = time.perf_counter()
@@ -141,7 +154,7 @@ class StepRun:
             emit(StepStarted(plan.index, self._own_name, plan.type, self._started_at, shown))
 
     def _log_unexpected(self, error: Exception) -> None:
-        trace = self._redact("".join(traceback.format_exception(error)))
+        trace = self._redact(self._texts.traceback(error))
         log(logging.ERROR, "step.internal_error", step=self._plan.index, trace=trace)
 
     def _finished(self, state_name: str) -> StepFinished:
@@ -164,6 +177,8 @@ class StepRun:
             stop_reason=output.stop_reason if output else None,
             notes=output.notes if output else (),
             provider_kind=self._kinds.get(call.provider or ""),
+            summary=self._summary,
+            public_name=plan.public_name,
         )
 
     def _call(self) -> _Call:

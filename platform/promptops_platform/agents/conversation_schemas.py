@@ -5,7 +5,8 @@ from typing import Any, Self
 
 from pydantic import BaseModel
 
-from promptops_platform.db.agent_tables import ConversationMessageRow, ConversationRow
+from promptops_platform.agents.memory import ShownTurn
+from promptops_platform.db.agent_tables import ConversationRow
 from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example, example_like
 
@@ -21,7 +22,8 @@ EXAMPLE_MESSAGE: dict[str, Any] = {
 
 class ConversationMessage(Resource):
     """A turn. `tool_calls` are those that an assistant asks for; a message of role `tool` answers
-    the one that `tool_call_id` names."""
+    the one that `tool_call_id` names. Of texts there is what PROMPTOPS_RUN_TEXTS and
+    PROMPTOPS_RUN_REDACT allow."""
 
     model_config = example(**EXAMPLE_MESSAGE)
 
@@ -34,7 +36,8 @@ class ConversationMessage(Resource):
 
 
 class Conversation(BaseModel):
-    """A conversation; `id` is the `conversation_id` of its runs."""
+    """A conversation; `id` is the `conversation_id` of its runs, or a pseudonym that can be used
+    instead, where PROMPTOPS_RUN_REDACT blanks out a part of it."""
 
     model_config = example(
         id="chat-17",
@@ -70,5 +73,5 @@ class ConversationDetail(Conversation):
     newest: list[ConversationMessage]
 
     @classmethod
-    def with_messages(cls, row: ConversationRow, rows: list[ConversationMessageRow]) -> Self:
-        return cls.of_row(row, newest=[ConversationMessage.of(each) for each in rows])
+    def with_messages(cls, row: ConversationRow, turns: list[ShownTurn]) -> Self:
+        return cls.of_row(row, newest=[ConversationMessage.of(turn) for turn in turns])

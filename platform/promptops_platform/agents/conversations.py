@@ -9,18 +9,19 @@ breaks off adds nothing.
 from dataclasses import dataclass
 from typing import Any
 
-from promptops_flows.agents import read_message, written_message
+from promptops_flows.agents import written_message
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.permissions import Permission
 from promptops_platform.access.scopes import joint_scope, seen_scopes, sees
 from promptops_platform.agents import repository
+from promptops_platform.agents.memory import ConversationMemory, ShownTurn, StoredTurn
 from promptops_platform.agents.service import AgentService
 from promptops_platform.agents.window import windowed
 from promptops_platform.audit.service import AuditTrail
 from promptops_platform.clock import Clock
-from promptops_platform.db.agent_tables import AgentRow, ConversationMessageRow, ConversationRow
+from promptops_platform.db.agent_tables import AgentRow, ConversationRow
 from promptops_platform.db.unit_of_work import Transaction
-from promptops_platform.errors import Conflict, Forbidden, NotFound
+from promptops_platform.errors import Conflict, Forbidden, NotFound, SecretUnreadable
 from promptops_platform.ids import new_id
 from promptops_platform.runs.executor import RunFollower, RunOutcome
 from promptops_platform.runs.service import RunLog
@@ -29,10 +30,12 @@ from promptops_providers.protocol import Message
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """A conversation as it stood when it was read; `history` is what the model is to see of it."""
+    """A conversation as it stood when it was read; `history` is what the model is to see of it.
+    `asked_id` is its id as the caller has it, `name` as it is stored."""
 
     workspace_id: str
     agent_id: str
+    asked_id: str
     name: str
     # Empty for a new one.
     id: str
@@ -42,13 +45,28 @@ class Remembered:
     scope: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Resealed:
+    """How many turns were sealed anew, and how many conversations were deleted as unreadable."""
+
+    turns: int
+    deleted: int
+
+
 class ConversationService:
     """Reads and keeps conversations."""
 
     def __init__(
-        self, *, agents: AgentService, runs: RunLog, audit: AuditTrail, clock: Clock
+        self,
+        *,
+        agents: AgentService,
+        memory: ConversationMemory,
+        runs: RunLog,
+        audit: AuditTrail,
+        clock: Clock,
     ) -> None:
         self._agents = agents
+        self._memory = memory
         self._runs = runs
         self._audit = audit
         self._clock = clock
@@ -57,13 +75,14 @@ class ConversationService:
         self,
         transaction: Transaction,
         agent: AgentRow,
-        name: str,
+        asked_id: str,
         scope: str | None,
         *,
         actor: Actor,
     ) -> Remembered:
         """What there is of a conversation, nothing of a new one, for a run of this scope; raises
-        Forbidden for one that the caller may not see."""
+        Forbidden for one that the caller may not see, and SecretUnreadable."""
+        name = self._memory.name(agent.id, asked_id)
         row = await repository.conversation(transaction.session, agent.id, name)
         if row is not None and row.messages:
             _require_sight(actor, row)
@@ -74,12 +93,12 @@ class ConversationService:
             else []
         )
         history = windowed(
-            [_message(each) for each in rows],
+            await self._memory.messages(rows),
             most=agent.window_messages,
             tokens=agent.window_tokens,
         )
         known = (row.id, row.messages) if row is not None else ("", 0)
-        return Remembered(agent.workspace_id, agent.id, name, *known, history, scope)
+        return Remembered(agent.workspace_id, agent.id, asked_id, name, *known, history, scope)
 
     async def take(self, transaction: Transaction, seen: Remembered, run_id: str) -> None:
         """Hold the conversation for a run; raises Conflict where another run has it, or had it
@@ -92,9 +111,9 @@ class ConversationService:
         if row is None:
             row = self._new(seen, run_id)
             if not await repository.add_unless_taken(transaction.session, row):
-                raise _busy(seen.name)
+                raise _busy(seen.asked_id)
         elif _has_moved(row, seen) or await self._runs.is_under_way(transaction, row.run_id):
-            raise _busy(seen.name)
+            raise _busy(seen.asked_id)
         row.run_id = run_id
 
     async def end(
@@ -111,20 +130,8 @@ class ConversationService:
             await repository.forget(transaction.session, row.id)
             return
         now = self._clock.now()
-        for position, turn in enumerate(turns, row.messages):
-            transaction.session.add(
-                ConversationMessageRow(
-                    conversation_id=row.id,
-                    position=position,
-                    run_id=run_id,
-                    role=turn["role"],
-                    content=turn["content"],
-                    tool_calls=turn.get("tool_calls", []),
-                    tool_call_id=turn.get("tool_call_id", ""),
-                    vendor_data=turn.get("vendor_data", {}),
-                    created_at=now,
-                )
-            )
+        first = StoredTurn(row.id, row.messages, run_id, now)
+        transaction.session.add_all(await self._memory.rows(first, turns))
         if turns:
             row.scope = seen.scope
         row.messages += len(turns)
@@ -142,12 +149,13 @@ class ConversationService:
 
     async def get(
         self, transaction: Transaction, agent_id: str, name: str, *, actor: Actor, newest: int
-    ) -> tuple[ConversationRow, list[ConversationMessageRow]]:
-        """A conversation and its newest messages, in their order; raises NotFound, also where it
-        doesn't exist for the caller."""
+    ) -> tuple[ConversationRow, list[ShownTurn]]:
+        """A conversation and its newest messages, in their order, as they may be seen; raises
+        NotFound, also where it doesn't exist for the caller, and SecretUnreadable."""
         await self._agents.get(transaction, agent_id, actor=actor)
         row = await self._existing(transaction, agent_id, name, actor)
-        return row, await repository.messages(transaction.session, row.id, newest=newest)
+        rows = await repository.messages(transaction.session, row.id, newest=newest)
+        return row, await self._memory.shown(rows)
 
     async def forget(
         self, transaction: Transaction, agent_id: str, name: str, *, actor: Actor
@@ -171,6 +179,33 @@ class ConversationService:
             before={"conversation_id": row.name, "messages": row.messages},
         )
 
+    async def check(self, transaction: Transaction) -> None:
+        """Raises StartRefused where this platform can't read the sealed turns."""
+        row = await repository.any_sealed(transaction.session)
+        if row is not None:
+            self._memory.check(row)
+
+    async def rotate(self, transaction: Transaction, *, forget: bool) -> Resealed:
+        """Seal all turns anew, with the first secret key; raises SecretUnreadable for a
+        conversation that can't be read, and StartRefused, unless such shall be deleted."""
+        if not forget:
+            await self.check(transaction)
+        turns, unreadable = 0, set[str]()
+        async for row in repository.sealed_messages(transaction.session):
+            sealed = self._memory.sealed_anew(row)
+            if sealed is None:
+                unreadable.add(row.conversation_id)
+            else:
+                row.sealed, turns = sealed, turns + 1
+        if unreadable and not forget:
+            raise SecretUnreadable(
+                f"nothing was changed: {len(unreadable)} conversations can't be read; give their "
+                "secret key in PROMPTOPS_SECRET_KEY as well, or say --forget-unreadable"
+            )
+        for conversation_id in sorted(unreadable):
+            await repository.forget(transaction.session, conversation_id)
+        return Resealed(turns, len(unreadable))
+
     async def _existing(
         self,
         transaction: Transaction,
@@ -180,7 +215,8 @@ class ConversationService:
         *,
         lock: bool = False,
     ) -> ConversationRow:
-        row = await repository.conversation(transaction.session, agent_id, name, lock=lock)
+        stored = self._memory.name(agent_id, name)
+        row = await repository.conversation(transaction.session, agent_id, stored, lock=lock)
         if row is None or row.messages == 0 or not sees(actor, row.scope):
             raise NotFound(
                 f"conversation {name!r} not found; GET /api/agents/{agent_id}/conversations lists "
@@ -222,18 +258,6 @@ class TakenConversation(RunFollower):
     async def close(self, transaction: Transaction, outcome: RunOutcome) -> None:
         turns = (outcome.end.agent or {}).get("turns", []) if outcome.end.status == "ok" else []
         await self._conversations.end(transaction, self._seen, self._run_id, turns)
-
-
-def _message(row: ConversationMessageRow) -> Message:
-    return read_message(
-        {
-            "role": row.role,
-            "content": row.content,
-            "tool_calls": row.tool_calls,
-            "tool_call_id": row.tool_call_id,
-            "vendor_data": row.vendor_data,
-        }
-    )
 
 
 def history_of(seen: Remembered | None) -> list[dict[str, Any]]:

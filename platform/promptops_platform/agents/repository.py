@@ -1,15 +1,17 @@
 """SQL of agents."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, delete, func, or_, select
+from sqlalchemy import Row, delete, func, or_, select, tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import flag_modified
 
 from promptops_platform.db.agent_tables import AgentRow, ConversationMessageRow, ConversationRow
 from promptops_platform.db.search import LIKE_ESCAPE, containing
+
+SEALED_PAGE = 200
 
 
 async def get(session: AsyncSession, agent_id: str, *, lock: bool = False) -> AgentRow | None:
@@ -120,6 +122,35 @@ async def messages(
         .limit(newest)
     )
     return list(rows)[::-1]
+
+
+async def sealed_messages(session: AsyncSession) -> AsyncIterator[ConversationMessageRow]:
+    """The sealed messages of all conversations, in pages: together they may be very many."""
+    place = tuple_(ConversationMessageRow.conversation_id, ConversationMessageRow.position)
+    last = ("", -1)
+    while True:
+        rows = await session.scalars(
+            select(ConversationMessageRow)
+            .where(ConversationMessageRow.sealed.is_not(None), place > last)
+            .order_by(ConversationMessageRow.conversation_id, ConversationMessageRow.position)
+            .limit(SEALED_PAGE)
+        )
+        page = rows.all()
+        for row in page:
+            yield row
+        if not page:
+            return
+        last = (page[-1].conversation_id, page[-1].position)
+        await session.flush()
+        for row in page:
+            session.expunge(row)
+
+
+async def any_sealed(session: AsyncSession) -> ConversationMessageRow | None:
+    """One of the sealed messages."""
+    query = select(ConversationMessageRow).where(ConversationMessageRow.sealed.is_not(None))
+    row: ConversationMessageRow | None = await session.scalar(query.limit(1))
+    return row
 
 
 async def add_unless_taken(session: AsyncSession, row: ConversationRow) -> bool:

@@ -139,7 +139,7 @@ def _traced(plan: AgentPlan, outcome: RunOutcome) -> dict[str, Any]:
         "prompt": PromptUse(key=used.key, env=used.env, version=used.version, variant=used.variant)
         if used
         else None,
-        "conversation_id": plan.conversation.name if plan.conversation else None,
+        "conversation_id": plan.conversation.asked_id if plan.conversation else None,
     }
 
 

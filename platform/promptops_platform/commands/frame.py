@@ -13,6 +13,7 @@ from promptops_platform.db.schema import DatabaseNotUsable, SchemaRefused
 from promptops_platform.errors import PlatformError, StartRefused
 from promptops_platform.http.error_answers import sentences
 from promptops_platform.logs import configure_logs
+from promptops_platform.runs.redaction import policy_of
 from promptops_platform.settings import Settings
 from promptops_platform.supervision.credentials import UnreadableCredentialsError
 
@@ -35,7 +36,15 @@ def read_settings() -> Settings:
         settings = Settings()
     except ValidationError as error:
         refuse("; ".join(named_setting(each) for each in error.errors()))
-    configure_logs(settings.log_level, settings.log_format)
+    try:
+        texts = policy_of(
+            texts=settings.run_texts,
+            kinds=settings.run_redact,
+            patterns=settings.run_redact_patterns,
+        )
+    except StartRefused as error:
+        refuse(str(error))
+    configure_logs(settings.log_level, settings.log_format, texts)
     return settings
 
 

@@ -12,17 +12,24 @@ from promptops_platform.workspaces.holdings import listed
 
 def rotate_secrets(
     forget_unreadable: Annotated[
-        bool, typer.Option(help="Remove stored keys whose secret key is lost.")
+        bool, typer.Option(help="Remove what can't be read because its secret key is lost.")
     ] = False,
 ) -> None:
-    """Encrypt the stored keys of model providers anew, with the first of PROMPTOPS_SECRET_KEY."""
+    """Encrypt stored keys of model providers and sealed conversations anew, with the first of
+    PROMPTOPS_SECRET_KEY."""
 
     async def rotate(platform: Platform, transaction: Transaction) -> None:
         rotation = await platform.connections.rotate(transaction, forget=forget_unreadable)
-        said = f"Encrypted {listed({'key': rotation.renewed})} anew"
+        resealed = await platform.conversations.rotate(transaction, forget=forget_unreadable)
+        renewed = {"key": rotation.renewed}
+        if resealed.turns:
+            renewed["message"] = resealed.turns
+        said = f"Encrypted {listed(renewed)} anew"
         if rotation.unreadable:
             named = ", ".join(row.name for row in rotation.unreadable)
             said += f", and forgot those of {named}"
+        if resealed.deleted:
+            said += f"; deleted {listed({'unreadable conversation': resealed.deleted})}"
         transaction.after_commit(lambda: _say(f"{said}."))
 
     carry_out(rotate)

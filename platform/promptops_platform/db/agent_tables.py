@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from promptops_platform.db.tables import Id, Table
@@ -64,6 +64,15 @@ class ConversationMessageRow(Table):
     """A message of a conversation; `position` counts from 0."""
 
     __tablename__ = "conversation_messages"
+    __table_args__ = (
+        Index(
+            "ix_conversation_messages_sealed",
+            "conversation_id",
+            "position",
+            sqlite_where=text("sealed IS NOT NULL"),
+            postgresql_where=text("sealed IS NOT NULL"),
+        ),
+    )
 
     conversation_id: Mapped[str] = mapped_column(
         ForeignKey("conversations.id", ondelete="CASCADE"), primary_key=True
@@ -77,4 +86,6 @@ class ConversationMessageRow(Table):
     # Of a tool's result: the call that it answers.
     tool_call_id: Mapped[str] = mapped_column(Text)
     vendor_data: Mapped[dict[str, Any]] = mapped_column(JSON)
+    # The whole turn, where its texts may not be stored as they are; the columns above are empty.
+    sealed: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -62,7 +62,8 @@ class Asker:
         What fails before the first event is raised, as by `answer`.
         """
         run, begun = _Run(question, actor, self._clock), False
-        failure, failed = None, None
+        failed: ProviderError | None = None
+        failure: PlatformError | None = None
         try:
             stream = self._gateway.stream(question.request, question.targets)
             async with aclosing(stream) as pieces:
@@ -173,6 +174,7 @@ class _Run:
             input=self._redact(self._question.rendered),
             output=done.text if done else "".join(self._pieces) or None,
             error=error,
+            summary=self._redact(failed.summary) if failed else None,
             first_token_ms=self.first_token_ms,
             # It is written a moment later.
             ended_at=self._clock.now(),

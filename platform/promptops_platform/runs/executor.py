@@ -120,7 +120,7 @@ class RunExecutor:
                 inputs or {"variables": request.variables, "version": request.version}
             ),
         )
-        request = replace(request, traceparent=current_traceparent())
+        request = replace(request, traceparent=current_traceparent(), texts=self._runs.text_policy)
         running = self._run(request, new, follower or RunFollower())
         task = asyncio.create_task(running, name=request.run_id)
         self._active.add(task)

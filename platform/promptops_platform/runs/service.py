@@ -9,6 +9,7 @@ from zlib import crc32
 import structlog
 
 from promptops_flows.engine_client import RunFinished, StepFinished
+from promptops_flows.text_policy import TextPolicy
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.grants import Grants
 from promptops_platform.access.scopes import seen_scopes, sees
@@ -18,7 +19,7 @@ from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import BadRequest, NotFound
 from promptops_platform.runs import repository, search
 from promptops_platform.runs.prices import Charge, PriceTable
-from promptops_platform.runs.redaction import TextPolicy
+from promptops_platform.runs.redaction import StoredTexts
 from promptops_platform.runs.rollups import LONGEST_MODEL, Additions
 from promptops_platform.runs.search import Place, RunFilter, Total
 from promptops_platform.workspaces.service import WorkspaceService
@@ -61,7 +62,7 @@ class NewRun:
 @dataclass(frozen=True, slots=True)
 class ModelCall:
     """The one model call of a run that is no flow, and how it ended, by default just now: with an
-    `error` it failed.
+    `error` it failed, `summary` is it without what it quotes.
 
     `provider_kind` is what the provider is where that is a connection. `first_token_ms` is from
     the start of the run, for an answer that was streamed.
@@ -75,6 +76,7 @@ class ModelCall:
     input: str | None = None
     output: str | None = None
     error: str | None = None
+    summary: str | None = None
     first_token_ms: int | None = None
     ended_at: datetime | None = None
     notes: tuple[str, ...] = ()
@@ -93,7 +95,7 @@ class RunLog:
         grants: Grants,
         workspaces: WorkspaceService,
         prices: PriceTable,
-        texts: TextPolicy,
+        texts: StoredTexts,
         clock: Clock,
         instance: str,
         when_ended: Callable[[RunRow], None],
@@ -107,6 +109,11 @@ class RunLog:
         self._clock = clock
         self._instance = instance
         self._shard = shard_of(instance)
+
+    @property
+    def text_policy(self) -> TextPolicy:
+        """What may be stored of a run's texts, by whomever."""
+        return self._texts.policy
 
     async def open(self, transaction: Transaction, run: NewRun) -> None:
         """Record that a run starts; raises NotFound where its workspace is gone."""
@@ -125,7 +132,7 @@ class RunLog:
     async def close(self, transaction: Transaction, run_id: str, end: RunFinished) -> None:
         """Record how a run ended."""
         output = await self._texts.text(end.output)
-        error = await self._texts.message(end.error or "")
+        error = await self._texts.error(end.error or "", end.summary)
         row = await repository.get(transaction.session, run_id, lock=True)
         if row is None:
             _log_gone(run_id)
@@ -242,8 +249,8 @@ class RunLog:
             user_name=run.user[:LONGEST_NAME],
             scope=run.scope,
             inputs=await self._texts.inputs(run.inputs),
-            provider=_label(run.provider, LONGEST_PROVIDER),
-            model=_label(run.model, LONGEST_MODEL),
+            provider=storable(run.provider)[:LONGEST_PROVIDER],
+            model=self._texts.label(run.model, LONGEST_MODEL),
             prompt_tokens=0,
             cached_tokens=0,
             output_tokens=0,
@@ -260,8 +267,8 @@ class RunLog:
 
     async def _step(self, run_id: str, step: StepFinished) -> RunStepRow:
         usage = step.usage or Usage(0, 0, estimated=False)
-        provider = _label(step.provider or "", LONGEST_PROVIDER)
-        model = _label(step.model or "", LONGEST_MODEL)
+        provider = storable(step.provider or "")[:LONGEST_PROVIDER]
+        model = self._texts.label(step.model or "", LONGEST_MODEL)
         started_at = datetime.fromisoformat(step.started_at)
         charge = Charge(0, None)
         if provider:
@@ -271,7 +278,7 @@ class RunLog:
         return RunStepRow(
             run_id=run_id,
             position=step.index,
-            name=storable(step.name),
+            name=self._texts.name(step.name, step.public_name),
             type=step.type,
             state=step.state,
             started_at=started_at,
@@ -285,11 +292,11 @@ class RunLog:
             usage_estimated=usage.estimated,
             cost_nanos=charge.nanos,
             price=charge.price,
-            stop_reason=_label(step.stop_reason or "", LONGEST_REASON) or None,
-            notes=list(step.notes) or None,
+            stop_reason=self._texts.label(step.stop_reason or "", LONGEST_REASON) or None,
+            notes=[self._texts.name(note) for note in step.notes] or None,
             input=await self._texts.text(step.input),
             output=await self._texts.text(step.output),
-            error=None if step.error is None else await self._texts.message(step.error),
+            error=None if step.error is None else await self._texts.error(step.error, step.summary),
         )
 
     async def _close(
@@ -354,6 +361,7 @@ CALL_FIELDS = (
     "input",
     "output",
     "error",
+    "summary",
     "notes",
 )
 
@@ -373,11 +381,6 @@ def seen_workspaces(grants: Grants, actor: Actor, workspace: str | None) -> Sequ
         return [found]
     readable = grants.readable(actor)
     return None if readable is None else sorted(readable)
-
-
-def _label(text: str, longest: int) -> str:
-    """What an index can hold of a provider's or a model's name."""
-    return storable(text)[:longest]
 
 
 def _milliseconds(start: datetime, end: datetime) -> int:

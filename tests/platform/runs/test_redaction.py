@@ -7,10 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from promptops_flows.text_policy import KINDS
 from promptops_platform.errors import StartRefused
-from promptops_platform.runs.redaction import KINDS, LONG_TEXT, TextPolicy, storable
+from promptops_platform.runs.redaction import LONG_TEXT, StoredTexts, policy_of, storable
 
-ALL = TextPolicy.of(texts="full", kinds=",".join(KINDS), patterns="")
+
+def texts_of(texts: Any = "full", kinds: str = "", patterns: str = "") -> StoredTexts:
+    return StoredTexts(policy_of(texts=texts, kinds=kinds, patterns=patterns))
+
+
+ALL = texts_of(kinds=",".join(KINDS))
 
 
 @pytest.mark.parametrize(
@@ -33,6 +39,7 @@ ALL = TextPolicy.of(texts="full", kinds=",".join(KINDS), patterns="")
         ),
         ("from 192.0.2.7 and 2001:db8::1", "from [redacted:ip] and [redacted:ip]"),
         ("key sk-abcdefghijklmnop1234 leaked", "key [redacted:secret] leaked"),
+        ("KEY SK-ABCDEFGHIJKLMNOP1234 LEAKED", "KEY [redacted:secret] LEAKED"),
         ("Bearer abcdefghijklmnopqrstuvwxyz", "[redacted:secret]"),
     ],
 )
@@ -40,30 +47,54 @@ async def test_kinds_are_found(text: str, kept: str) -> None:
     assert await ALL.text(text) == kept
 
 
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        # Behind an escaped line break no word begins.
+        (r'{"a": "x\nsk-abcdefghijklmnop1234"}', r'{"a": "x[redacted:secret]"}'),
+        (r'so {"a": "x\n4111111111111111"}', r'so {"a": "x[redacted:card]"}'),
+        (r'{"a": "\n555.123.4567\t192.0.2.7"}', '{"a": "[redacted:phone][redacted:ip]"}'),
+        (r'["\u0041KIAABCDEFGHIJKLMNOP"]', '["[redacted:secret]"]'),
+        ('{"card": 4111111111111111}', '{"card": [redacted:card]}'),
+        ('{"n":  1.50, "t": "\\u00e4"}', '{"n":  1.50, "t": "\\u00e4"}'),
+    ],
+)
+async def test_json_is_searched_without_its_escapes(text: str, kept: str) -> None:
+    assert await ALL.text(text) == kept
+
+
 async def test_only_what_is_asked_for_goes() -> None:
-    emails = TextPolicy.of(texts="full", kinds=" Email ,", patterns="")
     text = "a@b.example 192.0.2.7"
-    assert await emails.text(text) == "[redacted:email] 192.0.2.7"
-    nothing = TextPolicy.of(texts="full", kinds="", patterns="")
-    assert await nothing.text(text) == text
+    assert await texts_of(kinds=" Email ,").text(text) == "[redacted:email] 192.0.2.7"
+    assert await texts_of().text(text) == text
 
 
 async def test_own_patterns_and_everything_in_inputs() -> None:
-    policy = TextPolicy.of(texts="full", kinds="email", patterns=r'["CUST-\\d{2,4}", "(?i)secret"]')
-    assert await policy.inputs(
+    texts = texts_of(kinds="email,card", patterns=r'["CUST-\\d{2,4}", "(?i)secret"]')
+    assert await texts.inputs(
         {"variables": {"a@b.example": ["CUST-123", {"x": "SECRET plan", "n": 5, "z": None}]}}
     ) == {
         "variables": {
             "[redacted:email]": ["[redacted]", {"x": "[redacted] plan", "n": 5, "z": None}]
         }
     }
+    numbers = {"a": 4111111111111111, "b": 4111111111111111.0, "c": True, "d": 1.5, "e": 10**5000}
+    assert await texts.inputs(numbers) == {
+        **numbers,
+        "a": "[redacted:card]",
+        "b": "[redacted:card]",
+    }
 
 
-async def test_none_keeps_errors_only() -> None:
-    policy = TextPolicy.of(texts="none", kinds="email", patterns="")
-    assert await policy.text("anything") is None
-    assert await policy.inputs({"variables": {}}) is None
-    assert await policy.message("refused for a@b.example") == "refused for [redacted:email]"
+async def test_none_keeps_of_errors_what_quotes_nothing() -> None:
+    texts = texts_of("none", "email")
+    assert await texts.text("anything") is None
+    assert await texts.inputs({"variables": {}}) is None
+    assert await texts.error("refused for a@b.example", None) == "refused for [redacted:email]"
+    assert await texts.error("refused ('a prompt')", "refused") == "refused"
+    assert await texts_of().error("refused ('a prompt')", "refused") == "refused ('a prompt')"
+    assert (texts.label("gpt-5", 9), texts.label("what a prompt says", 9)) == ("gpt-5", "")
+    assert texts_of().label("what a prompt says", 9) == "what a pr"
 
 
 @pytest.mark.parametrize(
@@ -81,16 +112,16 @@ async def test_none_keeps_errors_only() -> None:
 )
 def test_wrong_settings_are_refused_by_name(kinds: str, patterns: str, said: str) -> None:
     with pytest.raises(StartRefused) as refused:
-        TextPolicy.of(texts="full", kinds=kinds, patterns=patterns)
+        policy_of(texts="full", kinds=kinds, patterns=patterns)
     assert said in str(refused.value)
 
 
 @pytest.mark.parametrize("part", ["a@", "a.", "1 ", "1-", "AA11", "1:", "+1(", "sk-a", "eyJa."])
 async def test_time_is_in_proportion_to_the_text(part: str) -> None:
     """Patterns that go back over what they read would take hours for these."""
-    policy = TextPolicy.of(texts="full", kinds=",".join(KINDS), patterns='["(a+)+$b", "(.*)*c"]')
+    texts = texts_of(kinds=",".join(KINDS), patterns='["(a+)+$b", "(.*)*c"]')
     began = time.monotonic()
-    await policy.text(part * (4 * LONG_TEXT // len(part)))
+    await texts.text(part * (4 * LONG_TEXT // len(part)))
     assert time.monotonic() - began < 30
 
 
