@@ -18,7 +18,7 @@ from promptops_flows.wire import Connection
 from promptops_providers.errors import ProviderError
 from promptops_providers.gateway import Credentials, ModelGateway, Target
 from promptops_providers.own_credentials import with_own
-from promptops_providers.protocol import CompletionRequest, Usage
+from promptops_providers.protocol import CompletionRequest, SpentCall, Usage
 
 # What all steps of one run may produce together: the trace keeps and answers every output.
 MAX_RUN_CHARACTERS = 8 * MAX_TEXT_CHARACTERS
@@ -85,6 +85,7 @@ class StepOutput:
     usage: Usage | None = None
     stop_reason: str | None = None
     notes: tuple[str, ...] = ()
+    spent: tuple[SpentCall, ...] = ()
 
 
 async def run_step(step: Step, incoming: str, context: StepContext) -> StepOutput:
@@ -112,6 +113,7 @@ async def _complete(step: ModelStep, incoming: str, context: StepContext) -> Ste
         completion.usage,
         completion.stop_reason,
         completion.notes,
+        completion.spent,
     )
 
 

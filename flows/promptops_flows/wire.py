@@ -22,7 +22,7 @@ from typing import Any, Literal, Self, Union, cast, get_args, get_origin, get_ty
 
 from promptops_flows.text_policy import EVERYTHING, TextPolicy
 from promptops_providers.gateway import Target
-from promptops_providers.protocol import Usage
+from promptops_providers.protocol import SpentCall, Usage
 
 # Far above what a run may put into one message; a longer line is not from the other end of us.
 MAX_LINE_BYTES = 256 * 1024 * 1024
@@ -175,7 +175,8 @@ class StepFinished:
     """`state` is the name of the task run's state in Prefect; `attempts` counts from 1. `input` is
     the text that came in, of a tool its arguments as JSON; `stop_reason` says why the model ended
     its answer; `provider_kind` is the gateway's adapter where `provider` is a connection; `notes`
-    say how the model was asked otherwise than the definition says.
+    say how the model was asked otherwise than the definition says; `spent` are calls of other
+    models that failed before.
 
     `summary` is the error without what it quotes, `public_name` the name without what a model has
     made up; None where there is nothing of that kind.
@@ -199,6 +200,12 @@ class StepFinished:
     notes: tuple[str, ...] = ()
     summary: str | None = None
     public_name: str | None = None
+    spent: tuple[SpentCall, ...] = ()
+
+    @property
+    def usages(self) -> list[Usage | None]:
+        """Of all calls that the step made."""
+        return [self.usage, *(call.usage for call in self.spent)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +254,7 @@ _KINDS: dict[str, type[Message]] = {
 }
 _KIND_OF = {message: kind for kind, message in _KINDS.items()}
 # What stands inside of messages.
-_PARTS: tuple[type[Any], ...] = (Usage, Connection, TextPolicy)
+_PARTS: tuple[type[Any], ...] = (Usage, Connection, SpentCall, TextPolicy)
 _HINTS = {shape: get_type_hints(shape) for shape in (*_KINDS.values(), *_PARTS)}
 
 

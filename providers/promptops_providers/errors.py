@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from promptops_providers.protocol import Usage
+from promptops_providers.protocol import SpentCall, Usage
 
 
 class ProviderError(Exception):
@@ -44,7 +44,7 @@ class ProviderError(Exception):
     ) -> None:
         """`quoted` are the vendor's own words; `retry_after` is in seconds, None when the vendor
         gave no hint. `usage` is what the vendor has reported all the same, and `model` which one
-        was asked."""
+        was asked; `spent` are the calls of the chain's targets before."""
         sentence = f"{summary} ({quoted})" if quoted else summary
         super().__init__(sentence)
         self.provider = provider
@@ -52,6 +52,7 @@ class ProviderError(Exception):
         self.summary = summary
         self.retry_after = retry_after
         self.usage: Usage | None = None
+        self.spent: tuple[SpentCall, ...] = ()
         self.model = ""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
-from contextlib import AbstractContextManager, aclosing, asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
@@ -15,14 +15,16 @@ from promptops_providers.addresses import AddressPolicy
 from promptops_providers.clean_answers import clean_completion
 from promptops_providers.errors import EmptyAnswerError, ProviderError, ProviderTimeoutError
 from promptops_providers.gateway import Target
-from promptops_providers.observation import UNOBSERVED, Call, CallObserver, observed
+from promptops_providers.observation import UNOBSERVED, CallObserver, observed
 from promptops_providers.protocol import (
     Completion,
     CompletionRequest,
     Progress,
+    SpentCall,
     StreamEnd,
     StreamEvent,
     TextDelta,
+    Usage,
 )
 from promptops_providers.storable_texts import StorablePieces
 from promptops_providers.transport import Resolve, Timeouts, guarded_client
@@ -65,65 +67,75 @@ class Gateway:
         await self._client.aclose()
 
     async def complete(self, request: CompletionRequest, targets: Sequence[Target]) -> Completion:
+        spent: list[SpentCall] = []
         for target in targets[:-1]:
             try:
-                completion = await self._complete(request, target)
+                completion = await self._complete(request, target, spent)
             except ProviderError as error:
                 if not error.falls_back:
                     raise
-                self._observer.fell_back(target, error)
+                self._fell_back(target, error, error.usage, spent)
             else:
                 if completion.stop_reason != "empty":
                     return completion
-                self._observer.fell_back(target, _empty(target))
-        return await self._complete(request, targets[-1])
+                self._fell_back(target, _empty(target, completion), completion.usage, spent)
+        return await self._complete(request, targets[-1], spent)
 
     async def stream(
         self, request: CompletionRequest, targets: Sequence[Target]
     ) -> AsyncGenerator[StreamEvent, None]:
+        spent: list[SpentCall] = []
         for target in targets[:-1]:
             begun = False
             try:
-                async with aclosing(self._stream(request, target)) as events:
+                async with aclosing(self._stream(request, target, spent)) as events:
                     async for event in events:
-                        if not begun and _is_empty_end(event):
+                        empty = None if begun else _empty_end(event)
+                        if empty is not None:
                             break
                         begun = True
                         yield event
                     else:
                         return
-                self._observer.fell_back(target, _empty(target))
+                self._fell_back(target, _empty(target, empty), empty.usage, spent)
             except ProviderError as error:
                 if begun or not error.falls_back:
                     raise
-                self._observer.fell_back(target, error)
-        async with aclosing(self._stream(request, targets[-1])) as events:
+                self._fell_back(target, error, error.usage, spent)
+        async with aclosing(self._stream(request, targets[-1], spent)) as events:
             async for event in events:
                 yield event
 
-    def _observed(
-        self, asked: CompletionRequest, target: Target, *, streams: bool
-    ) -> AbstractContextManager[Call]:
-        return observed(self._observer, asked, target, streams=streams)
+    def _fell_back(
+        self, target: Target, error: ProviderError, usage: Usage | None, spent: list[SpentCall]
+    ) -> None:
+        if usage is not None:
+            spent.append(SpentCall(target.provider, target.kind, error.model, usage))
+        self._observer.fell_back(target, error)
 
-    async def _complete(self, request: CompletionRequest, target: Target) -> Completion:
+    async def _complete(
+        self, request: CompletionRequest, target: Target, spent: Sequence[SpentCall]
+    ) -> Completion:
         asked = replace(request, model=target.model)
         with (
-            _model_in_errors(asked),
+            _told_in_errors(asked, spent),
             observed(self._observer, asked, target, streams=False) as call,
         ):
             adapter = adapter_for(target, self._client)
             waiting = _Waiting(target, self._timeouts, streams=False)
             async with waiting.limited():
-                completion = _cleaned(await adapter.complete(asked), target)
+                completion = _cleaned(await adapter.complete(asked), target, spent)
             call.answered(completion)
         return completion
 
     async def _stream(
-        self, request: CompletionRequest, target: Target
+        self, request: CompletionRequest, target: Target, spent: Sequence[SpentCall]
     ) -> AsyncGenerator[StreamEvent, None]:
         asked = replace(request, model=target.model)
-        with _model_in_errors(asked), self._observed(asked, target, streams=True) as call:
+        with (
+            _told_in_errors(asked, spent),
+            observed(self._observer, asked, target, streams=True) as call,
+        ):
             adapter = adapter_for(target, self._client)
             waiting = _Waiting(target, self._timeouts, streams=True)
             pieces = StorablePieces()
@@ -142,7 +154,7 @@ class Gateway:
                     waiting.begun = True
                     if text := pieces.add(event.text):
                         yield TextDelta(text)
-            completion = _cleaned(event.completion, target)
+            completion = _cleaned(event.completion, target, spent)
             # Before it is passed on: who reads it may leave with it.
             call.answered(completion)
         if rest := pieces.end():
@@ -151,29 +163,34 @@ class Gateway:
 
 
 @contextmanager
-def _model_in_errors(asked: CompletionRequest) -> Iterator[None]:
+def _told_in_errors(asked: CompletionRequest, spent: Sequence[SpentCall]) -> Iterator[None]:
     try:
         yield
     except ProviderError as error:
-        error.model = asked.model
+        error.model, error.spent = asked.model, tuple(spent)
         raise
 
 
-def _is_empty_end(event: StreamEvent) -> bool:
-    return isinstance(event, StreamEnd) and event.completion.stop_reason == "empty"
+def _empty_end(event: StreamEvent) -> Completion | None:
+    if isinstance(event, StreamEnd) and event.completion.stop_reason == "empty":
+        return event.completion
+    return None
 
 
-def _empty(target: Target) -> EmptyAnswerError:
-    return EmptyAnswerError(target.provider, f"provider {target.provider}: the answer is empty")
+def _empty(target: Target, completion: Completion) -> EmptyAnswerError:
+    error = EmptyAnswerError(target.provider, f"provider {target.provider}: the answer is empty")
+    error.model = completion.model
+    return error
 
 
-def _cleaned(completion: Completion, target: Target) -> Completion:
+def _cleaned(completion: Completion, target: Target, spent: Sequence[SpentCall]) -> Completion:
     has_content = completion.text.strip() or completion.tool_calls
     stop_reason = completion.stop_reason
     marked = replace(
         completion,
         provider=target.provider,
         stop_reason="empty" if stop_reason == "end" and not has_content else stop_reason,
+        spent=tuple(spent),
     )
     return clean_completion(marked, target.credentials.api_key)
 

@@ -88,12 +88,23 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class SpentCall:
+    """A call of which nothing came but its costs: a chain went on to its next target. `kind` is the
+    adapter of that provider."""
+
+    provider: str
+    kind: str
+    model: str
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
 class Completion:
     """A finished answer; `model` is the one that answered, as the provider names it.
 
     The stop reason `empty` marks an answer that ended well, with nothing in it: the gateway sets
     it, an adapter never. `notes` are sentences of ours for the trace: how the model was asked
-    otherwise than it was meant to be.
+    otherwise than it was meant to be. `spent` are the calls of the chain's targets before this one.
     """
 
     text: str
@@ -104,6 +115,7 @@ class Completion:
     tool_calls: tuple[ToolCall, ...] = ()
     vendor_data: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    spent: tuple[SpentCall, ...] = ()
 
     def as_message(self) -> Message:
         """The answer as the conversation's next turn."""

@@ -23,7 +23,7 @@ from promptops_flows.wire import (
     decode,
     encode,
 )
-from promptops_providers.protocol import Usage
+from promptops_providers.protocol import SpentCall, Usage
 
 # Lone surrogates included: they reach us as escapes in a client's JSON.
 TEXT = st.text(st.characters(exclude_categories=[]) | st.sampled_from("\ud800\n\0"), max_size=20)
@@ -35,6 +35,7 @@ JSON = st.recursive(
     max_leaves=8,
 )
 OBJECT = st.none() | st.dictionaries(TEXT, JSON, max_size=3)
+USAGE = st.builds(Usage, COUNT, COUNT, st.booleans(), COUNT)
 MESSAGES = st.one_of(
     st.builds(Ping),
     st.builds(Go),
@@ -58,6 +59,8 @@ MESSAGES = st.one_of(
         provider=MAYBE,
         model=MAYBE,
         provider_kind=MAYBE,
+        notes=st.lists(TEXT, max_size=2).map(tuple),
+        spent=st.lists(st.builds(SpentCall, TEXT, TEXT, TEXT, USAGE), max_size=2).map(tuple),
         usage=st.none() | st.builds(Usage, COUNT, COUNT, st.booleans(), COUNT),
         input=MAYBE,
         stop_reason=MAYBE,

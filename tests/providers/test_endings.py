@@ -15,7 +15,7 @@ from promptops_providers.gateway import Credentials, Target
 from promptops_providers.observation import Unobserved
 from promptops_providers.openai_responses import Responses
 from promptops_providers.pooled_gateway import Gateway
-from promptops_providers.protocol import Completion, CompletionRequest, Usage
+from promptops_providers.protocol import Completion, CompletionRequest, SpentCall, Usage
 from promptops_providers.transport import Timeouts, guarded_client
 from promptops_providers.wire import Wire
 
@@ -314,3 +314,32 @@ async def paced(
     async with Gateway(POLICY, Timeouts(first_token=first_token)) as gateway:
         _, completion = await collected(gateway.stream(ASKED, [target(vendor, kind)]))
     return completion
+
+
+@pytest.mark.parametrize(
+    ("finish", "text", "model"),
+    [("stop", "", openai.chat()["model"]), ("of_tomorrow", "part", "m")],
+)
+async def test_what_a_chain_spent_in_vain_is_told(
+    vendor: FakeVendor, finish: str, text: str, model: str
+) -> None:
+    usage = Usage(19, 10, estimated=False, cached_tokens=8)
+    spent = (SpentCall("llm", "openai-compatible", model, usage),)
+    whole, stream = Answer.of_json(chat(finish, text)), Answer.of_events(chat_stream(finish))
+    async with Gateway(POLICY) as gateway, fake_vendor() as other:
+        chain = [target(vendor), target(other, name="other")]
+        vendor.answers(whole, stream, whole)
+        other.answers(
+            Answer.of_json(openai.chat("Hello")),
+            Answer.of_events(openai.CHAT_STREAM),
+            Answer.of_json({}, 500),
+        )
+        _, streamed = completions = (
+            await gateway.complete(ASKED, chain),
+            (await collected(gateway.stream(ASKED, chain)))[1],
+        )
+        assert [completion.spent for completion in completions] == [spent, spent]
+        assert streamed.usage == usage
+        with pytest.raises(errors.OverloadedError) as caught:
+            await gateway.complete(ASKED, chain)
+        assert (caught.value.usage, caught.value.spent) == (None, spent)

@@ -120,6 +120,7 @@ class AgentRun(CompiledRun):
                 completion.usage,
                 completion.stop_reason,
                 completion.notes,
+                completion.spent,
             )
 
         plan = StepPlan(

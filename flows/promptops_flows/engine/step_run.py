@@ -25,7 +25,7 @@ from promptops_flows.text_policy import TextPolicy
 from promptops_flows.tracing import fail
 from promptops_flows.wire import StepFinished, StepStarted
 from promptops_providers.errors import ProviderError
-from promptops_providers.protocol import Usage
+from promptops_providers.protocol import SpentCall, Usage
 from promptops_providers.redaction import Redactor
 
 MESSAGE_CHARACTERS = 2_000
@@ -175,6 +175,7 @@ class StepRun:
             usage=call.usage,
             input=None if plan.input is None else self._redact(plan.input),
             stop_reason=output.stop_reason if output else None,
+            spent=call.spent,
             notes=output.notes if output else (),
             provider_kind=self._kinds.get(call.provider or ""),
             summary=self._summary,
@@ -185,13 +186,15 @@ class StepRun:
         """Which model was called last, and what the vendor reported: also of a call that failed."""
         output, failed = self.output, self._failed_call
         if output:
-            return _Call(output.provider, output.model, output.usage)
+            return _Call(output.provider, output.model, output.usage, output.spent)
         if failed is not None and failed.usage is not None:
-            return _Call(failed.provider, failed.model, failed.usage)
-        return _Call(self._plan.provider, self._plan.model, None)
+            return _Call(failed.provider, failed.model, failed.usage, failed.spent)
+        spent = failed.spent if failed else ()
+        return _Call(self._plan.provider, self._plan.model, None, spent)
 
 
 class _Call(NamedTuple):
     provider: str | None
     model: str | None
     usage: Usage | None
+    spent: tuple[SpentCall, ...]

@@ -132,7 +132,7 @@ def _traced(plan: AgentPlan, outcome: RunOutcome) -> dict[str, Any]:
     used = plan.prompt
     return {
         "steps": [AgentStep.of(step) for step in steps],
-        "usage": TokenUsage.of(step.usage for step in steps),
+        "usage": TokenUsage.of(usage for step in steps for usage in step.usages),
         "run_id": outcome.run_id,
         "flow_run_id": outcome.flow_run_id,
         "flow_run_url": outcome.flow_run_url,

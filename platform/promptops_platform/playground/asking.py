@@ -160,8 +160,10 @@ class _Run:
         done = self.completion
         provider, model = self.opened.provider, self.opened.model
         usage = failed.usage if failed else None
+        spent = failed.spent if failed else ()
         if done is not None:
             provider, model, usage = done.provider, done.model, done.usage
+            spent = done.spent
         elif failed is not None and usage is not None:
             provider, model = failed.provider, failed.model
         kinds = {target.provider: target.kind for target in self._question.targets}
@@ -179,6 +181,7 @@ class _Run:
             # It is written a moment later.
             ended_at=self._clock.now(),
             notes=done.notes if done else (),
+            spent=spent,
         )
 
     def answered(self) -> PlaygroundAnswer:
@@ -191,7 +194,7 @@ class _Run:
                 provider=completion.provider, model=completion.model, output=completion.text
             ),
             messages=self._question.messages,
-            usage=TokenUsage.of([completion.usage]),
+            usage=TokenUsage.of([completion.usage, *(call.usage for call in completion.spent)]),
             stop_reason=completion.stop_reason,
             latency_ms=self._latency_ms,
             run_id=self.opened.id,

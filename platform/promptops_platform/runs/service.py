@@ -18,12 +18,13 @@ from promptops_platform.db.run_tables import RunRow, RunStepRow
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import BadRequest, NotFound
 from promptops_platform.runs import repository, search
-from promptops_platform.runs.prices import Charge, PriceTable
+from promptops_platform.runs.prices import PriceTable
 from promptops_platform.runs.redaction import StoredTexts
 from promptops_platform.runs.rollups import LONGEST_MODEL, Additions
 from promptops_platform.runs.search import Place, RunFilter, Total
+from promptops_platform.runs.step_costs import step_charge, step_usage
 from promptops_platform.workspaces.service import WorkspaceService
-from promptops_providers.protocol import Usage
+from promptops_providers.protocol import SpentCall, Usage
 from promptops_providers.storable_texts import storable
 
 log = structlog.get_logger(__name__)
@@ -80,6 +81,7 @@ class ModelCall:
     first_token_ms: int | None = None
     ended_at: datetime | None = None
     notes: tuple[str, ...] = ()
+    spent: tuple[SpentCall, ...] = ()
 
 
 class RunLog:
@@ -266,15 +268,11 @@ class RunLog:
         )
 
     async def _step(self, run_id: str, step: StepFinished) -> RunStepRow:
-        usage = step.usage or Usage(0, 0, estimated=False)
+        usage = step_usage(step)
         provider = storable(step.provider or "")[:LONGEST_PROVIDER]
         model = self._texts.label(step.model or "", LONGEST_MODEL)
         started_at = datetime.fromisoformat(step.started_at)
-        charge = Charge(0, None)
-        if provider:
-            charge = self._prices.charge(
-                provider, model, step.usage, started_at, kind=step.provider_kind or ""
-            )
+        charge = step_charge(self._prices, step, provider, model, started_at)
         return RunStepRow(
             run_id=run_id,
             position=step.index,
@@ -363,6 +361,7 @@ CALL_FIELDS = (
     "error",
     "summary",
     "notes",
+    "spent",
 )
 
 

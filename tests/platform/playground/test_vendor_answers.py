@@ -103,6 +103,30 @@ async def test_usage_counts_for_the_one_that_failed(platform: RunningPlatform) -
     assert called == (connection["name"], "costly", 19)
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_what_a_chain_spent_in_vain_is_logged(
+    platform: RunningPlatform, streamed: bool
+) -> None:
+    finish = openai.chat_chunk({}, "of_tomorrow")
+    bad = Answer.of_json(openai.chat("part", finish="of_tomorrow"))
+    async with fake_vendor() as vendor:
+        answer = await ask(
+            platform,
+            vendor,
+            Answer.of_events([finish, openai.chat_usage()]) if streamed else bad,
+            fallbacks=[{"provider": "mock", "model": "mock-echo"}],
+            stream=streamed,
+        )
+    assert answer.status_code == 200, answer.text
+    result = answer.json() if not streamed else json.loads(answer.text.split("data: ")[-1])
+    assert (result["result"]["output"], result["usage"]["prompt_tokens"]) == ("Hi", 20)
+    entry = await logged(platform, result["run_id"])
+    called = (entry["provider"], entry["prompt_tokens"], entry["output_tokens"])
+    assert called == ("mock", 20, 11)
+    # What an unknown model costs is not known.
+    assert entry["cost_usd"] is None
+
+
 async def test_an_empty_answer_is_marked(platform: RunningPlatform) -> None:
     async with fake_vendor() as vendor:
         answer = await ask(platform, vendor, Answer.of_json(openai.chat("")))
