@@ -123,9 +123,9 @@ class PromptService(PromptReader):
             name: each for name, each in values.items() if exact(before[name]) != exact(each)
         }
         old_env, serving = row.env, published is None or "env" in changed
-        await self._enter(transaction, row.workspace_id, old_env, actor, serving=serving)
         if "env" in changed:
             await self._enter(transaction, row.workspace_id, fields["env"], actor, serving=True)
+        await self._enter(transaction, row.workspace_id, old_env, actor, serving=serving)
         repository.set_columns(row, changed)
         self.touch(row, actor)
         await self._flush(transaction, row.key, row.env)

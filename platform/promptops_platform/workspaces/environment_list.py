@@ -1,6 +1,7 @@
 """Which environments a workspace has, in which order, and which of them are protected."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from promptops_platform.access.actor import Actor
@@ -10,7 +11,7 @@ from promptops_platform.db.tables import EnvironmentRow, WorkspaceRow
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import BadRequest, Conflict
 from promptops_platform.workspaces import repository
-from promptops_platform.workspaces.environments import EnvironmentService
+from promptops_platform.workspaces.environments import MOST_ENVIRONMENTS, EnvironmentService
 from promptops_platform.workspaces.holdings import EnvironmentUse
 from promptops_platform.workspaces.service import WorkspaceService
 
@@ -56,8 +57,9 @@ class EnvironmentList:
     ) -> list[EnvironmentRow]:
         """Give the workspace these environments in this order.
 
-        Raises BadRequest for an empty list or a name that comes twice, Conflict where one that is
-        left out still holds prompts, NotFound and Forbidden.
+        Raises BadRequest for an empty list, a name that comes twice and a new one in a list that
+        is too long, Conflict where one that is left out still holds prompts, NotFound and
+        Forbidden.
         """
         place = await self._workspaces.locked(
             transaction, workspace, Permission.WORKSPACES_MANAGE, actor=actor
@@ -66,6 +68,7 @@ class EnvironmentList:
         rows = await repository.environments(transaction.session, place.id)
         before = _shown(rows)
         kept = {row.name: row for row in rows}
+        _refuse_more(wanted, kept.keys())
         await self._leave_out(transaction, place, kept.keys() - {each.name for each in wanted})
         rows = []
         for position, each in enumerate(wanted):
@@ -122,9 +125,18 @@ def _check(wanted: Sequence[WantedEnvironment]) -> None:
     names = [each.name for each in wanted]
     if not names:
         raise BadRequest("environments: is empty; name one at least")
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise BadRequest(f"environments: {twice[0]!r} comes twice; name each once")
+    name, times = Counter(names).most_common(1)[0]
+    if times > 1:
+        raise BadRequest(f"environments: {name!r} comes twice; name each once")
+
+
+def _refuse_more(wanted: Sequence[WantedEnvironment], existing: Collection[str]) -> None:
+    new = next((each.name for each in wanted if each.name not in existing), None)
+    if new is not None and len(wanted) > MOST_ENVIRONMENTS:
+        raise BadRequest(
+            f"environments: a list of {len(wanted)} adds {new!r}, and a workspace may have "
+            f"{MOST_ENVIRONMENTS}; leave it out"
+        )
 
 
 def _shown(rows: Sequence[EnvironmentRow]) -> dict[str, Any]:

@@ -5,10 +5,12 @@ from promptops_platform.access.grants import Grants, require_environment
 from promptops_platform.access.permissions import Permission
 from promptops_platform.db.tables import EnvironmentRow
 from promptops_platform.db.unit_of_work import Transaction
-from promptops_platform.errors import NotFound
+from promptops_platform.errors import BadRequest, NotFound
 from promptops_platform.workspaces import repository
 
 FIRST_ENVIRONMENTS = ("dev", "test", "prod")
+# A workspace of an older release may have more: they stay, and none is added.
+MOST_ENVIRONMENTS = 50
 
 
 class EnvironmentService:
@@ -46,8 +48,9 @@ class EnvironmentService:
         prompts in it.
 
         Raises Forbidden for an API key of other environments and, where the change alters what
-        a protected environment serves (`serving`), for callers who aren't admins; NotFound where
-        the workspace is gone meanwhile.
+        a protected environment serves (`serving`), for callers who aren't admins; BadRequest for
+        a new environment where the workspace has as many as it may; NotFound where it is gone
+        meanwhile. Enter a new environment before one that exists: this locks the workspace.
         """
         require_environment(actor, env)
         row = await repository.environment(transaction.session, workspace_id, env)
@@ -57,6 +60,14 @@ class EnvironmentService:
             self._grants.require(actor, Permission.PROMPTS_PROTECTED, workspace_id)
 
     async def _append(self, transaction: Transaction, workspace_id: str, env: str) -> None:
-        if not await repository.hold(transaction.session, workspace_id):
+        session = transaction.session
+        # So that those who add one at the same time count one after the other.
+        if await repository.lock(session, workspace_id) is None:
             raise NotFound(f"workspace {workspace_id!r} not found; it was deleted meanwhile")
-        await repository.append_environment(transaction.session, workspace_id, env)
+        names = [row.name for row in await repository.environments(session, workspace_id)]
+        if env not in names and len(names) >= MOST_ENVIRONMENTS:
+            raise BadRequest(
+                f"env: {env!r} would be environment {len(names) + 1} of the workspace, which may "
+                f"have {MOST_ENVIRONMENTS}; use one of them, or have an admin remove one"
+            )
+        await repository.append_environment(session, workspace_id, env)

@@ -10,8 +10,6 @@ from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example
 from promptops_platform.text import Label, OptionalSlug, RequiredName
 
-MOST_ENVIRONMENTS = 50
-
 Visibility = Literal["open", "restricted"]
 # The scope `sdk` is for API keys.
 MemberRole = Literal[Role.VIEWER, Role.EDITOR, Role.ADMIN]
@@ -101,11 +99,11 @@ class EnvironmentItem(BaseModel):
 
 
 class EnvironmentsUpdate(BaseModel):
-    """All environments in their order."""
+    """All environments in their order. More than 50 stay if they exist, but none is added then."""
 
     model_config = example(environments=[{"name": "dev"}, {"name": "prod", "protected": True}])
 
-    environments: list[EnvironmentItem] = Field(max_length=MOST_ENVIRONMENTS)
+    environments: list[EnvironmentItem]
 
 
 class Environment(Resource):

@@ -7,6 +7,7 @@ import httpx
 
 from harness.people import logged_in, new_api_key, new_user, new_workspace, sent
 from harness.platform import RunningPlatform, new_key
+from promptops_platform.workspaces.repository import append_environment
 
 
 async def put(client: httpx.AsyncClient, workspace: str, *wanted: dict[str, Any]) -> httpx.Response:
@@ -103,6 +104,53 @@ async def test_bad_lists_are_refused(platform: RunningPlatform) -> None:
     url = f"/api/workspaces/{workspace}/environments"
     assert (await platform.http.put(url, json={})).status_code == 400
     assert (await put(platform.http, "nowhere", {"name": "a"})).status_code == 404
+
+
+async def add_old_ones(platform: RunningPlatform, workspace: str, number: int) -> list[str]:
+    """Make environments as an older release did, which knew no limit; their names."""
+    old = [f"old-{position}" for position in range(number)]
+    async with platform.platform.database.write() as transaction:
+        for name in old:
+            await append_environment(transaction.session, workspace, name)
+    return old
+
+
+async def test_what_exists_can_be_protected_however_many_there_are(
+    platform: RunningPlatform,
+) -> None:
+    workspace = await new_workspace(platform)
+    old = await add_old_ones(platform, workspace, 60)
+    wanted = [{"name": name, "protected": True} for name in ("dev", "test", "prod", *old)]
+    listed = sent(await put(platform.http, workspace, *wanted))
+    assert [each["protected"] for each in listed] == [True] * 63
+    refused = await put(platform.http, workspace, *wanted, {"name": "new"})
+    assert refused.status_code == 400
+    assert "'new'" in refused.json()["error"]
+    assert "50" in refused.json()["error"]
+    assert sent(await platform.http.get(f"/api/workspaces/{workspace}/environments")) == listed
+
+
+async def test_prompts_add_environments_up_to_the_limit_only(platform: RunningPlatform) -> None:
+    workspace = await new_workspace(platform)
+    prompt = await platform.create(env="dev", workspace=workspace)
+    await add_old_ones(platform, workspace, 40)
+    body = {"key": new_key(), "workspace": workspace}
+    async with logged_in(platform, await new_user(platform, "editor")) as editor:
+        answers = await asyncio.gather(
+            *(editor.post("/api/prompts", json={**body, "env": f"e{n}"}) for n in range(20))
+        )
+        assert sorted(answer.status_code for answer in answers) == [200] * 7 + [400] * 13
+        url = f"/api/prompts/{prompt['id']}"
+        for refused in (
+            *(answer for answer in answers if answer.status_code == 400),
+            await editor.put(url, json={"env": "more"}),
+            await editor.post(f"{url}/promote", json={"env": "more"}),
+            await platform.http.post("/api/prompts", json={**body, "env": "more"}),
+        ):
+            assert refused.status_code == 400
+            assert "50" in refused.json()["error"]
+        assert (await editor.put(url, json={"env": "old-1"})).status_code == 200
+    assert len(await names(platform, workspace)) == 50
 
 
 async def test_the_list_is_for_admins_to_change(platform: RunningPlatform) -> None:
