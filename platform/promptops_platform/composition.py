@@ -11,7 +11,7 @@ from promptops_platform.db.unit_of_work import Database, Transaction
 from promptops_platform.errors import StartRefused
 from promptops_platform.ids import new_id
 from promptops_platform.rooms import Rooms
-from promptops_platform.settings import Settings
+from promptops_platform.settings import SHORTEST_TOKEN, Settings
 
 log = structlog.get_logger(__name__)
 
@@ -86,6 +86,11 @@ class Platform(Rooms):
             raise StartRefused(
                 "PROMPTOPS_ENV is production and the static token is the one everybody knows; set "
                 "PROMPTOPS_TOKEN to a secret of your own"
+            )
+        if production and self.settings.uses_short_token:
+            raise StartRefused(
+                "PROMPTOPS_ENV is production and PROMPTOPS_TOKEN is too short; set it to a secret "
+                f"of at least {SHORTEST_TOKEN} characters, such as openssl rand -hex 32 prints"
             )
         given = self.settings.admin_password
         await self.access.seed(

@@ -20,6 +20,18 @@ DEFAULT_TOKEN = "promptops-dev-token"  # noqa: S105  the SDKs' documented develo
 LONGEST_SOCKET_PATH = 100
 
 
+# A static token is guessed at from anywhere, and it acts as an admin.
+SHORTEST_TOKEN = 16
+
+
+def _stripped(value: SecretStr) -> SecretStr:
+    """What a caller sends arrives without blanks around it."""
+    token = value.get_secret_value().strip()
+    if not token:
+        raise ValueError("is blank; set a token, or leave the variable out")
+    return SecretStr(token)
+
+
 def _address(value: str) -> str:
     ListenAddress.parse(value)
     return value
@@ -115,7 +127,7 @@ class Settings(BaseSettings):
     database_url: Annotated[SecretStr | None, AfterValidator(_postgres_url)] = Field(
         default=None, description="PostgreSQL URL of the registry; replaces the SQLite file."
     )
-    token: SecretStr = Field(
+    token: Annotated[SecretStr, AfterValidator(_stripped)] = Field(
         default=SecretStr(DEFAULT_TOKEN), description="Static token; acts as the admin `admin`."
     )
     env: Literal["development", "production"] = Field(
@@ -264,7 +276,12 @@ class Settings(BaseSettings):
     @property
     def uses_default_token(self) -> bool:
         """Whether the static token is the one that everybody knows."""
-        return self.token.get_secret_value() == DEFAULT_TOKEN
+        return self.token.get_secret_value().strip().casefold() == DEFAULT_TOKEN
+
+    @property
+    def uses_short_token(self) -> bool:
+        """Whether the static token could be guessed."""
+        return len(self.token.get_secret_value().strip()) < SHORTEST_TOKEN
 
     @property
     def origins(self) -> list[str]:

@@ -55,8 +55,6 @@ COMBINING = re.compile(
 )
 # A composed character has at most four parts: nothing longer fits after it is composed.
 LONGEST_NORMALIZED = 4 * LONGEST_LINE
-# The working copy is called so wherever a version is named.
-DRAFT = "draft"
 
 
 def refuse_unprintable(value: str) -> str:
@@ -135,9 +133,19 @@ def _title(value: str) -> str:
     return _visible_title(_one_line(value))
 
 
+def tidied(value: str) -> str:
+    """A name as it is stored: composed, and without blanks around it."""
+    return composed(value).strip(BLANKS)
+
+
+def alike(value: str) -> str:
+    """The same for all names that people take for the same: without case, width and styles."""
+    return " ".join(unicodedata.normalize("NFKC", value[:LONGEST_LINE]).casefold().split())
+
+
 def title(value: str) -> str:
     """As a field `Title` has it, however long; raises ValueError."""
-    return _title(composed(value).strip(BLANKS))
+    return _title(tidied(value))
 
 
 def _key(value: str) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from harness.platform import DatabaseKind, new_settings
 from harness.postgres import Postgres
@@ -36,7 +36,14 @@ async def prepared(settings: Settings, **changes: Any) -> Platform:
     [
         ({"token": SecretStr(DEFAULT_TOKEN)}, "set PROMPTOPS_TOKEN"),
         ({"admin_password": None}, "set PROMPTOPS_ADMIN_PASSWORD"),
-        ({"admin_password": SecretStr("admin")}, "PROMPTOPS_ADMIN_PASSWORD is the default"),
+        ({"admin_password": SecretStr("admin")}, "PROMPTOPS_ADMIN_PASSWORD: is a default"),
+        ({"admin_password": SecretStr(" Admin\n")}, "PROMPTOPS_ADMIN_PASSWORD: is a default"),
+        ({"admin_password": SecretStr("   ")}, "set PROMPTOPS_ADMIN_PASSWORD|is too short"),
+        ({"admin_password": SecretStr("seven77")}, "PROMPTOPS_ADMIN_PASSWORD: is too short"),
+        ({"token": SecretStr(f" {DEFAULT_TOKEN}\n")}, "set PROMPTOPS_TOKEN"),
+        ({"token": SecretStr(DEFAULT_TOKEN.upper())}, "set PROMPTOPS_TOKEN"),
+        ({"token": SecretStr("fifteen letters")}, "PROMPTOPS_TOKEN is too short"),
+        ({"token": SecretStr("  fifteen letters  ")}, "PROMPTOPS_TOKEN is too short"),
     ],
 )
 async def test_a_default_secret_is_refused_and_leaves_no_account(
@@ -68,6 +75,22 @@ async def test_a_database_of_development_is_refused_until_its_password_is_change
         await platform.users.set_password(transaction, "admin", "of our own", actor=COMMAND_LINE)
     await platform.stop()
     await (await prepared(settings, env="production")).stop()
+
+
+async def test_a_weak_first_password_is_refused_in_development_but_for_the_default(
+    database_kind: DatabaseKind, postgres: Postgres, data_folder: Path
+) -> None:
+    settings = await new_settings(database_kind, postgres, data_folder)
+    for weak in ("seven77", " admin "):
+        with pytest.raises(StartRefused, match="PROMPTOPS_ADMIN_PASSWORD"):
+            await prepared(settings, admin_password=SecretStr(weak))
+    await (await prepared(settings, admin_password=SecretStr("admin"))).stop()
+
+
+def test_a_token_has_no_blanks_around_it() -> None:
+    assert Settings(token=SecretStr(" a token\n")).token.get_secret_value() == "a token"
+    with pytest.raises(ValidationError, match="blank"):
+        Settings(token=SecretStr("  "))
 
 
 def test_in_production_no_other_origin_may_call_unless_named() -> None:

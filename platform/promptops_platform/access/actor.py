@@ -5,6 +5,10 @@ from datetime import datetime
 
 from promptops_platform.access.permissions import Role
 
+# Under these names the platform itself acts.
+OWN_NAMES = frozenset({"system", "command line"})
+# A key acts under its name with this before it.
+KEY_NAME = "key "
 EVERY_ENVIRONMENT: frozenset[str] = frozenset()
 
 
@@ -30,6 +34,15 @@ class Actor:
     key_id: str | None = None
     owner_id: str | None = None
     manages_accounts: bool = False
+
+    @property
+    def kind(self) -> str:
+        """What `name` is the name of: names of different kinds may be the same."""
+        if self.user_id is not None:
+            return "user"
+        if self.key_id is not None:
+            return "key"
+        return self.name if self.name in OWN_NAMES else "static token"
 
     def may_enter(self, env: str) -> bool:
         """Whether the environment is among those that the key is limited to."""

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Select, and_, delete, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from promptops_platform.access.actor import Actor
+from promptops_platform.access.actor import KEY_NAME, Actor
 from promptops_platform.access.grants import OPEN
 from promptops_platform.access.permissions import (
     Role,
@@ -168,7 +168,7 @@ def _effective(
 
 def _credential(row: ApiKeyRow, role: Role) -> Credential:
     actor = Actor(
-        name=f"key {row.name}",
+        name=f"{KEY_NAME}{row.name}",
         role=role,
         credential=row.token_hash,
         workspace_id=row.workspace_id,

@@ -6,11 +6,30 @@ import hmac
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 
-from promptops_platform.errors import TooManyRequests
+from promptops_platform.errors import BadRequest, TooManyRequests
+from promptops_platform.settings import DEFAULT_TOKEN
+from promptops_platform.text import BLANKS, alike
 
 ROUNDS = 600_000
 SALT_BYTES = 16
 LONGEST_QUEUE = 20
+SHORTEST = 8
+# Everybody knows them from the documentation.
+DEFAULTS = frozenset({"admin", DEFAULT_TOKEN})
+
+
+def refuse_weak(password: str, username: str = "", field: str = "password") -> None:
+    """Raises BadRequest for a new password that is short, known to everybody or the account's
+    name; blanks around it count nowhere."""
+    text = password.strip(BLANKS)
+    if alike(text) in DEFAULTS:
+        raise BadRequest(f"{field}: is a default that everybody knows; choose another one")
+    if len(text) < SHORTEST:
+        raise BadRequest(
+            f"{field}: is too short; use at least {SHORTEST} characters, beside blanks around them"
+        )
+    if username and alike(text) == alike(username):
+        raise BadRequest(f"{field}: is the name of the account; choose another one")
 
 
 async def hash_password(password: str) -> str:

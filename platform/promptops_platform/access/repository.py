@@ -18,6 +18,7 @@ from promptops_platform.db.tables import (
     UserRow,
     WorkspaceRow,
 )
+from promptops_platform.text import tidied
 
 SESSIONS_AT_ONCE = 1000
 
@@ -49,9 +50,11 @@ async def user(session: AsyncSession, user_id: str, *, lock: bool = False) -> Us
 async def user_by_name(
     session: AsyncSession, username: str, *, lock: bool = False
 ) -> UserRow | None:
-    query = select(UserRow).where(UserRow.username == username)
-    result: UserRow | None = await session.scalar(query.with_for_update() if lock else query)
-    return result
+    """The user of this name; an older release also stored names that are not tidy."""
+    query = select(UserRow).where(UserRow.username.in_({username, tidied(username)}))
+    rows = list(await session.scalars(query.with_for_update() if lock else query))
+    exact = [row for row in rows if row.username == username]
+    return next(iter(exact or rows), None)
 
 
 async def admins(session: AsyncSession) -> list[str]:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StringConstraints
 
+from promptops_platform.access.actor import KEY_NAME, OWN_NAMES
 from promptops_platform.access.key_repository import StoredKey
 from promptops_platform.access.makers import MakerKind
 from promptops_platform.access.permissions import Role, known_key_role
@@ -22,7 +23,15 @@ from promptops_platform.http.field_rules import (
     ruled,
     when,
 )
-from promptops_platform.text import Label, Line, Name, OptionalLine, refuse_unprintable
+from promptops_platform.text import (
+    Label,
+    Line,
+    OptionalLine,
+    RawLine,
+    RequiredName,
+    alike,
+    refuse_unprintable,
+)
 
 LONGEST_PASSWORD = 1024
 MOST_ENVIRONMENTS = 50
@@ -33,7 +42,21 @@ Password = Annotated[
     str, StringConstraints(max_length=LONGEST_PASSWORD), AfterValidator(refuse_unprintable)
 ]
 NewPassword = Annotated[Password, StringConstraints(min_length=1)]
-Username = Annotated[Name, StringConstraints(min_length=1)]
+
+
+def _not_reserved(name: str) -> str:
+    """Names under which others than users act."""
+    reserved = alike(name)
+    if reserved in OWN_NAMES or reserved.startswith(KEY_NAME):
+        raise ValueError(
+            "is a name that the platform uses itself, as are 'system', 'command line' and what "
+            "begins with 'key '; choose another one"
+        )
+    return name
+
+
+Username = Annotated[RequiredName, StringConstraints(min_length=1), AfterValidator(_not_reserved)]
+KeyName = Annotated[RequiredName, StringConstraints(min_length=1, max_length=LONGEST_KEY_NAME)]
 
 
 def _in_utc(value: datetime) -> datetime:
@@ -54,9 +77,10 @@ class LoginRequest(BaseModel):
         either(given(token=TEXT), given(username={"type": "string"}, password={"type": "string"})),
     )
 
-    username: Line | None = None
+    # As it was sent: an account of an older release may have blanks around its name.
+    username: RawLine | None = None
     password: Password | None = None
-    token: Line | None = None
+    token: RawLine | None = None
 
 
 class LoginAnswer(BaseModel):
@@ -134,7 +158,7 @@ class ApiKeyCreate(BaseModel):
         when(given(manage_accounts=exactly(True)), only(environments=NO_ITEMS)),
     )
 
-    name: Annotated[Name, StringConstraints(min_length=1, max_length=LONGEST_KEY_NAME)]
+    name: KeyName
     role: Role = Field(
         default=Role.SDK,
         description="`sdk` may only fetch, watch and report what it has applied; `metrics` may "

@@ -11,7 +11,12 @@ from promptops_platform.access import repository
 from promptops_platform.access.actor import SYSTEM, Actor
 from promptops_platform.access.authentication import Authenticator
 from promptops_platform.access.credentials import CredentialMirror
-from promptops_platform.access.passwords import hash_password, needs_rehash, verify_password
+from promptops_platform.access.passwords import (
+    hash_password,
+    needs_rehash,
+    refuse_weak,
+    verify_password,
+)
 from promptops_platform.access.permissions import Role, known_role
 from promptops_platform.access.repository import Credential
 from promptops_platform.access.throttle import LoginThrottle
@@ -166,6 +171,7 @@ class AccessService:
         """
         if actor.user_id is None:
             raise BadRequest("this token has no password; log in as a user to change one")
+        refuse_weak(new, actor.name, "new_password")
         user = await self._compared_own(actor, current)
         hashed = await hash_password(new)
         async with self._database.write() as transaction:
@@ -180,9 +186,11 @@ class AccessService:
         self, transaction: Transaction, row: UserRow, password: str, hashed: str
     ) -> None:
         """Give a user another password and end all sessions; `hashed` is made of it by
-        `hash_password`, before the transaction, as it takes long."""
+        `hash_password`, before the transaction, as it takes long. Raises BadRequest for the
+        user's own name; that it is not weak is to be asked before."""
+        refuse_weak(password, row.username)
         row.password_hash = hashed
-        row.has_default_password = is_default(row.username, password)
+        row.has_default_password = False
         await repository.close_sessions(transaction.session, row.id)
         self._changes.record(transaction, Change(ChangeType.USER_CHANGED, row.id))
 
@@ -205,18 +213,15 @@ class AccessService:
         self, transaction: Transaction, *, password: str | None, production: bool
     ) -> None:
         """Make the first account of an empty database; raises StartRefused where it would have
-        the default password in production."""
+        a weak password, but for the default in development."""
         if not await repository.count_users(transaction.session):
             if production and not password:
                 raise StartRefused(
                     "PROMPTOPS_ENV is production and there is no account yet; set "
                     "PROMPTOPS_ADMIN_PASSWORD to the password of the first one"
                 )
-            if production and password == SEEDED_PASSWORD:
-                raise StartRefused(
-                    "PROMPTOPS_ENV is production and PROMPTOPS_ADMIN_PASSWORD is the default that "
-                    "everybody knows; set it to a password of your own"
-                )
+            if production or (password or SEEDED_PASSWORD) != SEEDED_PASSWORD:
+                _refuse_weak_setting(password or "")
             await self._seed_admin(transaction, password)
         defaults = await self.default_passwords(transaction)
         if production and defaults:
@@ -235,7 +240,7 @@ class AccessService:
             id=new_id(),
             username=SEEDED_USER,
             password_hash=await hash_password(password or SEEDED_PASSWORD),
-            has_default_password=is_default(SEEDED_USER, password or SEEDED_PASSWORD),
+            has_default_password=(password or SEEDED_PASSWORD) == SEEDED_PASSWORD,
             role=Role.ADMIN,
             created_at=self._clock.now(),
         )
@@ -309,6 +314,8 @@ class AccessService:
         )
 
 
-def is_default(username: str, password: str) -> bool:
-    """Whether this is the account, with the password, that everybody knows."""
-    return (username, password) == (SEEDED_USER, SEEDED_PASSWORD)
+def _refuse_weak_setting(password: str) -> None:
+    try:
+        refuse_weak(password, SEEDED_USER, "PROMPTOPS_ADMIN_PASSWORD")
+    except BadRequest as error:
+        raise StartRefused(str(error)) from error

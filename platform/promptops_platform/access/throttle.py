@@ -8,6 +8,7 @@ from promptops_platform.addresses import network
 from promptops_platform.clock import Clock
 from promptops_platform.db.unit_of_work import Database, Transaction
 from promptops_platform.errors import TooManyRequests
+from promptops_platform.text import tidied
 
 TRIES_PER_ACCOUNT = 10
 # More people may sit behind one address.
@@ -62,7 +63,7 @@ class LoginThrottle:
 def _limits(username: str, address: str) -> list[Limit]:
     """What is counted, the account first; the name is hashed, as callers may send anything, their
     passwords included."""
-    name = hashlib.sha256(username.encode()).hexdigest()[:32]
+    name = hashlib.sha256(tidied(username).encode()).hexdigest()[:32]
     limits = [Limit(f"account:{name}", TRIES_PER_ACCOUNT)]
     if address:
         limits.append(Limit(f"address:{network(address)}", TRIES_PER_ADDRESS))

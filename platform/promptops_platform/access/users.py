@@ -7,9 +7,9 @@ from sqlalchemy.exc import IntegrityError
 from promptops_platform.access import repository
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.keys import KeyService
-from promptops_platform.access.passwords import hash_password
+from promptops_platform.access.passwords import hash_password, refuse_weak
 from promptops_platform.access.permissions import known_role
-from promptops_platform.access.service import AccessService, AuditRecorder, is_default
+from promptops_platform.access.service import AccessService, AuditRecorder
 from promptops_platform.changes.schemas import Change, ChangeType
 from promptops_platform.changes.service import ChangeLog
 from promptops_platform.clock import Clock
@@ -44,14 +44,15 @@ class UserService:
     async def create(
         self, transaction: Transaction, *, actor: Actor, username: str, password: str, role: str
     ) -> UserRow:
-        """Make an account; raises BadRequest when the name is taken."""
+        """Make an account; raises BadRequest when the name is taken, or the password weak."""
+        refuse_weak(password, username)
         # Before the first statement: it takes long, and SQLite has one writer.
         hashed = await hash_password(password)
         row = UserRow(
             id=new_id(),
             username=username,
             password_hash=hashed,
-            has_default_password=is_default(username, password),
+            has_default_password=False,
             role=known_role(role),
             created_at=self._clock.now(),
         )
@@ -74,8 +75,10 @@ class UserService:
         password: str | None,
         role: str | None,
     ) -> UserRow:
-        """Give another password, which ends all sessions, or another role; raises NotFound, and
-        Conflict where no admin would be left."""
+        """Give another password, which ends all sessions, or another role; raises NotFound,
+        BadRequest for a weak password, and Conflict where no admin would be left."""
+        if password:
+            refuse_weak(password)
         hashed = await hash_password(password) if password else None
         admins = await repository.admins(transaction.session) if role is not None else []
         row = await self._get(transaction, user_id)
@@ -105,7 +108,9 @@ class UserService:
     async def set_password(
         self, transaction: Transaction, username: str, password: str, *, actor: Actor
     ) -> None:
-        """Give the account of this name another password; raises NotFound."""
+        """Give the account of this name another password; raises NotFound, and BadRequest for a
+        weak one."""
+        refuse_weak(password, username)
         hashed = await hash_password(password)
         row = await repository.user_by_name(transaction.session, username, lock=True)
         if row is None:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from pydantic import Field
+
 from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example
 
@@ -22,6 +24,7 @@ EXAMPLE_ENTRY: dict[str, Any] = {
     "request_id": "5f2b8c1e9d3a4f60b7c8d9e0f1a2b3c4",
     "before": {"published_version": "v1"},
     "after": {"published_version": "v2"},
+    "actor_kind": "user",
 }
 
 
@@ -44,6 +47,10 @@ class AuditEntry(Resource):
     request_id: str
     before: dict[str, Any] | None
     after: dict[str, Any] | None
+    actor_kind: str = Field(
+        description="What `actor` names: `user`, `key`, `static token`, `command line`, `system`, "
+        "or `unknown` in entries of older releases."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,7 @@ class AuditTrail:
             AuditRow(
                 workspace_id=workspace_id,
                 actor=actor.name,
+                actor_kind=actor.kind,
                 action=action,
                 resource=resource,
                 resource_id=resource_id,

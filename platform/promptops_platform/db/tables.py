@@ -92,6 +92,7 @@ class AuditRow(Table):
     id: Mapped[int] = mapped_column(Serial, primary_key=True)
     workspace_id: Mapped[str | None] = mapped_column(Id)
     actor: Mapped[str] = mapped_column(String(200))
+    actor_kind: Mapped[str] = mapped_column(String(16))
     action: Mapped[str] = mapped_column(String(32))
     resource: Mapped[str] = mapped_column(String(32))
     resource_id: Mapped[str] = mapped_column(Id)

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from promptops_platform.diagnosis.finding import Finding, Findings, ok, problem, warning
 from promptops_platform.diagnosis.shown_settings import without_login
-from promptops_platform.settings import DEFAULT_TOKEN, Settings
+from promptops_platform.settings import Settings
 from promptops_providers.addresses import VENDOR_HOSTS
 
 CONNECT_SECONDS = 3.0
@@ -17,7 +17,7 @@ HTTPS = 443
 
 async def look_at_token(settings: Settings) -> Findings:
     """The static token."""
-    if settings.token.get_secret_value() != DEFAULT_TOKEN:
+    if not settings.uses_default_token:
         return [ok(SECRETS, "the static token is one of your own")]
     level = problem if settings.env == "production" else warning
     return [

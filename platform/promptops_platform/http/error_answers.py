@@ -12,6 +12,7 @@ from starlette.types import Scope
 
 from promptops_platform.errors import BadRequest, PlatformError
 from promptops_platform.http.allowed_methods import allowed_methods
+from promptops_platform.text import INVISIBLE
 
 LONGEST_QUOTE = 80
 # What a large or deep value costs to quote is bounded as well.
@@ -94,7 +95,7 @@ def _sentence(error: dict[str, Any]) -> str:
 
 def quoted(value: object) -> str:
     """`value` for a sentence, shortened; characters that can't be seen are written as codes."""
-    text = _QUOTES.repr(value)
+    text = INVISIBLE.sub(lambda sign: ascii(sign[0])[1:-1], _QUOTES.repr(value))
     return text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}…"
 
 

@@ -8,7 +8,6 @@ from itertools import takewhile, zip_longest
 from promptops_platform.prompts.body import Body, Message, exact
 from promptops_platform.prompts.schemas import FieldChange, MessageChange, PromptDiff
 
-DRAFT = "draft"
 COMPARED_FIELDS = ("model", "kind", "config")
 LINE = re.compile(r"[^\n]*\n|[^\n]+")
 NO_NEWLINE = "\n\\ No newline at end of file\n"

@@ -3,8 +3,26 @@
 import re
 from collections.abc import Sequence
 
+from promptops_platform.errors import BadRequest
+from promptops_platform.text import alike
+
 FIRST_LABEL = "v1"
+# The working copy is called so wherever a version can be named.
+DRAFT = "draft"
 NUMBERED_LABEL = re.compile(r"v([0-9]{1,18})")
+
+
+def is_reserved(label: str) -> bool:
+    """Whether people would take the label for the working copy."""
+    return alike(label) == DRAFT
+
+
+def refuse_reserved(label: str) -> None:
+    """Raises BadRequest."""
+    if is_reserved(label):
+        raise BadRequest(
+            f"version: {label!r} names the working copy; choose another label, such as v2"
+        )
 
 
 def next_label(taken: Sequence[str]) -> str:

@@ -11,8 +11,9 @@ from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import NotFound
 from promptops_platform.prompts import repository, search
 from promptops_platform.prompts.body import Body
-from promptops_platform.prompts.diff import DRAFT, compare
+from promptops_platform.prompts.diff import compare
 from promptops_platform.prompts.history import ServedHistory
+from promptops_platform.prompts.labels import DRAFT
 from promptops_platform.prompts.schemas import PromptDiff, PromptFilter, ServedPrompt, Slot
 
 
@@ -139,7 +140,7 @@ class PromptReader:
                 "first"
             )
         after = to or DRAFT
-        # A version may be called `draft` too; what is published is never the working copy.
+        # An older release let versions be called `draft`, and that published one is meant here.
         old = (
             await self._state(transaction, row, from_, actor)
             if from_

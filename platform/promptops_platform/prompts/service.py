@@ -19,7 +19,7 @@ from promptops_platform.ids import new_id
 from promptops_platform.prompts import repository
 from promptops_platform.prompts.body import Body, exact
 from promptops_platform.prompts.history import ServedHistory
-from promptops_platform.prompts.labels import FIRST_LABEL, next_label
+from promptops_platform.prompts.labels import FIRST_LABEL, is_reserved, next_label, refuse_reserved
 from promptops_platform.prompts.reading import PromptReader
 from promptops_platform.prompts.recording import PromptRecorder, shown
 from promptops_platform.prompts.revisions import refuse_outdated
@@ -73,6 +73,7 @@ class PromptService(PromptReader):
         where kind, messages and content disagree."""
         now = self._clock.now()
         self._grants.require(actor, Permission.PROMPTS_WRITE, workspace_id)
+        refuse_reserved(fields.get("version", FIRST_LABEL))
         env = fields.get("env", FIRST_ENVIRONMENT)
         await self._enter(transaction, workspace_id, env, actor, serving=True)
         row = PromptRow(
@@ -122,6 +123,7 @@ class PromptService(PromptReader):
         changed = {
             name: each for name, each in values.items() if exact(before[name]) != exact(each)
         }
+        refuse_reserved(changed.get("version", FIRST_LABEL))
         old_env, serving = row.env, published is None or "env" in changed
         if "env" in changed:
             await self._enter(transaction, row.workspace_id, fields["env"], actor, serving=True)
@@ -184,7 +186,8 @@ class PromptService(PromptReader):
         body, label = Body.of(row), row.version
         published = await repository.version(transaction.session, row.id, label)
         if published is None or published.content_hash != body.content_hash():
-            if published is not None:
+            # An older release took any label for a working copy.
+            if published is not None or is_reserved(label):
                 taken = await repository.labels(transaction.session, row.id)
                 row.version = next_label(taken)
             published = self._new_version(transaction, row, body, actor, note)

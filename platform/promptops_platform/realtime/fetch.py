@@ -13,6 +13,7 @@ from promptops_platform.realtime.assignment import Answer
 from promptops_platform.realtime.query import Query, asked
 from promptops_platform.realtime.revision import Headers, reach, revision_headers
 from promptops_platform.realtime.snapshot import Snapshot
+from promptops_platform.text import composed
 
 PATH = "/api/sdk/prompts/"
 CACHE_CONTROL = (b"cache-control", b"private, no-cache")
@@ -62,8 +63,12 @@ class FetchEndpoint:
         """Every role but `metrics` may fetch what exists for it (Permission.PROMPTS_FETCH)."""
         require_fetch(actor)
         key = scope["path"][len(PATH) :]
-        require_environment(actor, query.env)
-        entry = self._snapshot.lookup(actor, query.workspace, query.env, key)
+        env, name = composed(query.env), composed(key)
+        require_environment(actor, env)
+        entry = self._snapshot.lookup(actor, query.workspace, env, name)
+        if entry is None and (env, name) != (query.env, key) and actor.may_enter(query.env):
+            # An older release stored names as they came.
+            entry = self._snapshot.lookup(actor, query.workspace, query.env, key)
         if entry is None:
             where = f"environment {quoted(query.env)}" + (
                 f" of workspace {quoted(query.workspace)}" if query.workspace else ""

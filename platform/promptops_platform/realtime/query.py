@@ -6,6 +6,7 @@ from urllib.parse import parse_qs
 
 from promptops_platform.errors import BadRequest
 from promptops_platform.http.error_answers import quoted
+from promptops_platform.text import composed
 
 DEFAULT_ENVIRONMENT = "prod"
 LONGEST_SUBJECT = 500
@@ -59,7 +60,7 @@ def _parsed(query_string: bytes) -> Query:
         )
     query = Query(
         env=first.get("env", DEFAULT_ENVIRONMENT),
-        workspace=first.get("workspace"),
+        workspace=composed(first["workspace"]) if "workspace" in first else None,
         subject=subject,
         explain=_switch(first, "explain"),
         full=_switch(first, "full"),

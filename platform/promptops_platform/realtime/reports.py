@@ -7,7 +7,7 @@ from typing import Any
 
 from promptops_platform.clock import Clock
 from promptops_platform.realtime.watch import NO_KEYS, Follower
-from promptops_platform.text import UNPRINTABLE
+from promptops_platform.text import UNPRINTABLE, composed
 
 MOST_KEYS = 1000
 LONGEST_KEY = 200
@@ -50,7 +50,7 @@ class Reports:
             for each in keys
         ):
             return
-        named = frozenset(keys) if len(keys) <= MOST_KEYS else frozenset({EVERY_KEY})
+        named = frozenset(map(composed, keys)) if len(keys) <= MOST_KEYS else frozenset({EVERY_KEY})
         follower.keys = self._shared(named)
         follower.reported_at = self._clock.now()
 

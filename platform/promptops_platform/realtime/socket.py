@@ -24,7 +24,7 @@ from promptops_platform.realtime.query import revision_of
 from promptops_platform.realtime.reports import Reports
 from promptops_platform.realtime.view import View
 from promptops_platform.realtime.watch import Client, Follower, Watch
-from promptops_platform.text import UNPRINTABLE
+from promptops_platform.text import UNPRINTABLE, composed
 
 log = structlog.get_logger(__name__)
 
@@ -70,7 +70,7 @@ class WatchEndpoint:
                 JSONResponse(error.body(), status_code=error.status)
             )
             return
-        view = View(actor, _name(query.get("workspace")) or None, client.namespace)
+        view = View(actor, composed(_name(query.get("workspace"))) or None, client.namespace)
         watch: Watch | Follower
         if since is None:
             watch = Watch(client, view, connection)
@@ -93,7 +93,7 @@ class WatchEndpoint:
             id=new_id(),
             client_type=_name(query.get("client")),
             app=_name(query.get("app")),
-            namespace=_name(query.get("namespace") or query.get("env")),
+            namespace=composed(_name(query.get("namespace") or query.get("env"))),
             remote_addr=websocket.client.host if websocket.client else "",
             user_agent=_name(websocket.headers.get("user-agent")),
             connected_at=self._clock.now(),

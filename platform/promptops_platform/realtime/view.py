@@ -7,6 +7,7 @@ from promptops_platform.access.actor import Actor
 from promptops_platform.access.grants import Grants
 from promptops_platform.changes.schemas import Change, ChangeType
 from promptops_platform.realtime.snapshot import Entry, Snapshot
+from promptops_platform.text import composed
 
 # What alters an answer that can still be fetched.
 SERVING = frozenset({ChangeType.PROMPT_UPDATED, ChangeType.PROMPT_PUBLISHED})
@@ -39,7 +40,8 @@ class View:
     def wants(self, env: str) -> bool:
         """Whether changes of this environment are watched."""
         if self.namespace:
-            return self.namespace == env
+            # An older release stored names as they came.
+            return self.namespace in (env, composed(env))
         return self.actor.may_enter(env)
 
 

@@ -189,7 +189,7 @@ async def _new_workspace(_place: Place) -> dict[str, Any]:
 
 BODIES: dict[tuple[str, str], Body | dict[str, Any]] = {
     ("POST", "/api/login"): {"token": TOKEN},
-    ("PUT", "/api/me/password"): {"current_password": PASSWORD, "new_password": "new"},
+    ("PUT", "/api/me/password"): {"current_password": PASSWORD, "new_password": "brand new one"},
     ("POST", "/api/users"): _new_user,
     ("PUT", "/api/users/{user_id}"): {"role": "editor"},
     ("POST", "/api/keys"): _in_place,

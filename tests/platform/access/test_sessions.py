@@ -214,7 +214,7 @@ async def test_a_user_with_very_many_sessions_is_logged_out_of_all(
     await parts.feed.poll_now(WAIT_SECONDS)
     last = f"{account.token}{MORE_THAN_PARAMETERS - 1}"
     assert (await me(platform, last)).status_code == 200
-    answer = await platform.http.put(f"/api/users/{account.id}", json={"password": "another"})
+    answer = await platform.http.put(f"/api/users/{account.id}", json={"password": "another one"})
     assert answer.status_code == 200, answer.text
     await parts.feed.poll_now(WAIT_SECONDS)
     assert (await me(platform, last)).status_code == 401

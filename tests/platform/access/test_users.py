@@ -18,6 +18,7 @@ from harness.platform import (
     until,
 )
 from harness.postgres import Postgres
+from promptops_platform.access.repository import user
 from promptops_platform.ids import new_id
 
 
@@ -68,6 +69,12 @@ async def test_a_taken_name_is_refused(platform: RunningPlatform) -> None:
         ({"username": "", "password": "x"}, "username"),
         ({"username": "x", "password": ""}, "password"),
         ({"username": "a\nb", "password": "x"}, "U+000A"),
+        ({"username": "x", "password": "S3CRET!"}, "8 characters"),
+        ({"username": "x", "password": "  S3CRET  "}, "8 characters"),
+        ({"username": "x", "password": " \u3000 " * 9}, "8 characters"),
+        ({"username": "x", "password": " admin "}, "everybody knows"),
+        ({"username": "x", "password": "PromptOps-Dev-Token"}, "everybody knows"),
+        ({"username": "My Account", "password": " my  account"}, "name of the account"),
         ({"username": "x" * 201, "password": "x"}, "200"),
         ({"username": "x", "password": "S3CRET\u0007"}, "U+0007"),
         ({"username": "x", "password": "S3CRET" * 200}, "1024"),
@@ -83,6 +90,52 @@ async def test_a_bad_account_is_refused(
     assert "S3CRET" not in answer.text
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["system", " System ", "command line", "COMMAND\u3000LINE", "key k", "Key  shop"],
+)
+async def test_a_name_under_which_others_act_is_reserved(
+    platform: RunningPlatform, name: str
+) -> None:
+    answer = await platform.http.post("/api/users", json={**named(), "username": name})
+    assert answer.status_code == 400
+    assert "choose another one" in answer.json()["error"]
+
+
+async def test_a_new_password_is_no_weaker_than_that_of_a_new_account(
+    platform: RunningPlatform,
+) -> None:
+    account = await new_account(platform)
+    async with as_caller(platform, account.token) as client:
+        for weak, reason in (
+            ("seven77", "8 characters"),
+            ("promptops-dev-token", "everybody knows"),
+            (account.name.upper(), "name of the account"),
+        ):
+            by_admin = await platform.http.put(f"/api/users/{account.id}", json={"password": weak})
+            own = {"current_password": PASSWORD, "new_password": weak}
+            by_user = await client.put("/api/me/password", json=own)
+            for answer in (by_admin, by_user):
+                assert answer.status_code == 400
+                assert reason in answer.json()["error"]
+                assert weak not in answer.text
+        assert "new_password: " in by_user.json()["error"]
+        assert (await client.get("/api/me")).status_code == 200, "nothing has changed"
+    assert (await login(platform, username=account.name, password=PASSWORD)).is_success
+
+
+async def test_a_name_of_an_older_release_still_logs_in(platform: RunningPlatform) -> None:
+    """It may have blanks around it, or letters that are not composed."""
+    account = await new_account(platform)
+    old = f" gro\u0308ße {account.id} "
+    async with platform.platform.database.write() as transaction:
+        row = await user(transaction.session, account.id)
+        assert row is not None
+        row.username = old
+    answer = await login(platform, username=old, password=PASSWORD)
+    assert answer.json()["username"] == old
+
+
 async def test_a_new_password_ends_the_sessions_and_a_role_counts_at_once(
     platform: RunningPlatform,
 ) -> None:
@@ -96,11 +149,11 @@ async def test_a_new_password_ends_the_sessions_and_a_role_counts_at_once(
         assert (await client.post("/api/prompts", json={"key": new_key()})).status_code == 200
         assert (await platform.http.put(url, json={"role": "nobody"})).status_code == 200
         assert (await client.post("/api/prompts", json={"key": new_key()})).status_code == 403
-        assert (await platform.http.put(url, json={"password": "another"})).status_code == 200
+        assert (await platform.http.put(url, json={"password": "another one"})).status_code == 200
         assert (await client.get("/api/me")).status_code == 401
     old = await login(platform, username=account.name, password=PASSWORD)
     assert old.status_code == 401
-    new = await login(platform, username=account.name, password="another")
+    new = await login(platform, username=account.name, password="another one")
     assert new.json()["role"] == "viewer"
 
 
@@ -163,12 +216,12 @@ async def test_the_last_admin_stays(
         for refused in (
             await platform.http.delete(url),
             await platform.http.put(url, json={"role": "editor"}),
-            await platform.http.put(url, json={"role": "editor", "password": "new"}),
+            await platform.http.put(url, json={"role": "editor", "password": "brand new one"}),
         ):
             assert refused.status_code == 409
             assert "last admin" in refused.json()["error"]
         assert (await login(platform, username="admin", password="admin")).status_code == 200
-        same = await platform.http.put(url, json={"role": "admin", "password": "new"})
+        same = await platform.http.put(url, json={"role": "admin", "password": "brand new one"})
         assert same.status_code == 200
         assert (await platform.http.delete(f"/api/users/{viewer.id}")).status_code == 200
         await new_account(platform, "admin")
@@ -209,7 +262,7 @@ async def test_a_change_of_an_account_reaches_the_other_replica(
                 await asyncio.wait_for(watcher.recv(), 1)
 
 
-async def test_the_password_that_everybody_knows_is_noticed_when_it_comes_back(
+async def test_the_password_that_everybody_knows_never_comes_back(
     database_kind: DatabaseKind, postgres: Postgres, data_folder: Path
 ) -> None:
     settings = await new_settings(database_kind, postgres, data_folder)
@@ -219,25 +272,21 @@ async def test_the_password_that_everybody_knows_is_noticed_when_it_comes_back(
             async with platform.platform.database.read() as transaction:
                 return await platform.platform.access.default_passwords(transaction)
 
-        async def given(password: str) -> list[str]:
-            answer = await platform.http.put(f"/api/users/{seeded}", json={"password": password})
-            assert answer.status_code == 200, answer.text
-            return await defaults()
-
-        seeded = (await platform.http.get("/api/users")).json()["data"][0]["id"]
-        assert await given(PASSWORD) == []
-        assert await given("admin") == ["admin"]
-        assert await given(PASSWORD) == []
-        token = (await login(platform, username="admin", password=PASSWORD)).json()["token"]
-        body = {"current_password": PASSWORD, "new_password": "admin"}
-        async with as_caller(platform, token) as client:
-            assert (await client.put("/api/me/password", json=body)).status_code == 200
         assert await defaults() == ["admin"]
-        # Another account may be called so.
-        other = await new_account(platform, "admin")
-        assert (await platform.http.delete(f"/api/users/{seeded}")).status_code == 200
+        url = f"/api/users/{(await platform.http.get('/api/users')).json()['data'][0]['id']}"
+        assert (await platform.http.put(url, json={"password": PASSWORD})).is_success
         assert await defaults() == []
+        token = (await login(platform, username="admin", password=PASSWORD)).json()["token"]
+        own = {"current_password": PASSWORD, "new_password": "admin"}
+        other = await new_account(platform, "admin")
+        async with as_caller(platform, token) as client:
+            refused = [
+                await platform.http.put(url, json={"password": "admin"}),
+                await client.put("/api/me/password", json=own),
+            ]
+        assert (await platform.http.delete(url)).status_code == 200
         again = {"username": "admin", "password": "admin"}
-        assert (await platform.http.post("/api/users", json=again)).status_code == 200
-        assert await defaults() == ["admin"]
+        refused.append(await platform.http.post("/api/users", json=again))
+        assert {answer.status_code for answer in refused} == {400}
+        assert await defaults() == []
         assert (await me(platform, other.token)).status_code == 200

@@ -1,5 +1,6 @@
 """Migrations, and databases that are not ours to touch."""
 
+import unicodedata
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,45 @@ async def test_runs_of_an_older_release_are_of_the_environment_of_their_prompt(
     async with database.read() as transaction:
         rows = await transaction.session.execute(select(RunRow.id, RunRow.scope))
     assert dict(rows.tuples().all()) == dict.fromkeys(inputs) | {"of dev": "env:dev"}
+
+
+async def test_names_of_an_older_release_are_found_in_both_forms(database: Database) -> None:
+    name = "größe-한국"
+    old = unicodedata.normalize("NFD", name)
+    async with database.engines.writer.begin() as connection:
+        await connection.run_sync(lambda sync: command.upgrade(alembic_config(sync), "0015"))
+        when = {
+            "now": datetime(2026, 1, 1, tzinfo=UTC),
+            "old": old,
+            "both": f"{old},{name}",
+            "folded": old.casefold(),
+            "composed": name.casefold(),
+        }
+        for statement in (
+            "INSERT INTO workspaces (id, name, slug, visibility, created_at)"
+            " VALUES ('w', 'w', 'w', 'open', :now)",
+            "INSERT INTO prompts (id, workspace_id, key, name, content, version, env, category,"
+            " tags, model, kind, messages, config, revision, updated_by, created_at, updated_at)"
+            " VALUES ('p', 'w', 'k', :old, :old, 'v1', 'dev', :old, :both, '', 'text', '[]', '{}',"
+            " 1, '', :now, :now)",
+            "INSERT INTO prompt_search (prompt_id, workspace_id, env, category, updated_at, text)"
+            " VALUES ('p', 'w', 'dev', :old, :now, :folded)",
+            "INSERT INTO prompt_tags (prompt_id, tag, workspace_id, env, category, updated_at)"
+            " VALUES ('p', :folded, 'w', 'dev', :old, :now),"
+            " ('p', :composed, 'w', 'dev', :old, :now)",
+        ):
+            await connection.execute(text(statement).bindparams(MOMENT), when)
+    await migrate(database.engines)
+    async with database.read() as transaction:
+        for wanted in (
+            PromptFilter(text=name),
+            PromptFilter(text=old),
+            PromptFilter(category=name),
+            PromptFilter(tag=name),
+            PromptFilter(tag=old, category=name, text=name),
+        ):
+            found = await search.page(transaction.session, wanted, limit=10, offset=0)
+            assert [(row.name, row.content) for row, _ in found.rows] == [(name, old)], wanted
 
 
 async def test_keys_of_an_older_release_have_the_maker_that_is_certain(database: Database) -> None:
