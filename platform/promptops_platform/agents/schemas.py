@@ -147,6 +147,11 @@ class AgentUpdate(BaseModel):
         default=None,
         description="`temperature`, `max_tokens`, `top_p`, `stop`, `seed`, and the vendor's own.",
     )
+    updated_at: Json = Field(
+        default=None,
+        description="Of the answer, where the whole agent is sent back: then `prompt` and "
+        "`prompt_ref` may both stand there, and what was changed counts.",
+    )
     tools: Tools | None = None
     max_steps: Annotated[int, Field(ge=1, le=MAX_MODEL_CALLS)] | None = Field(
         default=None, description=f"Most calls of a model in a run; {DEFAULT_STEPS} by default."

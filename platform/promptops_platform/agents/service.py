@@ -233,9 +233,20 @@ def _shown(row: AgentRow) -> dict[str, Any]:
     return {name: getattr(row, name) for name in (*TEXTS, *DEFINITION, "version")}
 
 
+def _without_echo(old: Mapping[str, Any], fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Of a text and a reference, sent with a whole agent that was read before, the one that was
+    changed; the text where both differ, as existing editors know nothing else."""
+    is_whole = "updated_at" in fields
+    if not (is_whole and fields.get("prompt") and fields.get("prompt_ref")):
+        return fields
+    echo = "prompt" if fields["prompt"] == old["prompt"] else "prompt_ref"
+    return {name: value for name, value in fields.items() if name != echo}
+
+
 def _edited(old: Mapping[str, Any], fields: Mapping[str, Any], actor: Actor) -> dict[str, Any]:
     """The definition after an edit that sent these fields; raises BadRequest where it contradicts
     itself, Forbidden for another environment's prompt."""
+    fields = _without_echo(old, fields)
     new = {name: fields.get(name, value) for name, value in old.items()}
     new["provider"] = new["provider"] or DEFAULT_PROVIDER
     new["output_schema"] = new["output_schema"] or None

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.guard import permits
@@ -21,8 +21,9 @@ from promptops_platform.prompts.acknowledgement import (
     wait_seconds,
 )
 from promptops_platform.prompts.promotion import Order, Promotion
-from promptops_platform.prompts.revisions import etag, seen_revisions
+from promptops_platform.prompts.revisions import IfMatch, etag, seen_revisions
 from promptops_platform.prompts.schemas import (
+    Precondition,
     PromoteRequest,
     Prompt,
     PromptCreate,
@@ -120,18 +121,24 @@ async def publish_prompt(
         OptionalLine,
         Query(description="How long to wait for the programs that use it: `5s`, `500ms`."),
     ] = None,
+    if_match: IfMatch = None,
     actor: Actor = permits(Permission.PROMPTS_WRITE),
 ) -> Publication:
     """Publish the working copy: it is served from now on.
 
     With `wait`, at most 30 seconds, it answers once the programs that hold the prompt have applied
     it, or the time is over, and says which have. No transaction is open meanwhile.
+
+    With `if-match` or `if_revision` it is a 409 where the prompt was edited since it was reviewed.
     """
+    seen = seen_revisions(if_match, body.if_revision)
     seconds = None if wait is None else wait_seconds(wait)
     database: Database = request.app.state.database
     changes: ChangeLog = request.app.state.changes
     async with database.write() as transaction:
-        version = await service.publish(transaction, body.id, actor=actor, note=body.note or "")
+        version = await service.publish(
+            transaction, body.id, actor=actor, note=body.note or "", seen=seen
+        )
         if seconds is None:
             return Publication(data=PromptVersion.of(version))
         row = await service.get(transaction, body.id, actor=actor)
@@ -147,10 +154,12 @@ async def rollback_prompt(
     response: Response,
     service: Service,
     transaction: Write,
+    if_match: IfMatch = None,
     actor: Actor = permits(Permission.PROMPTS_WRITE),
 ) -> Data[RolledBackPrompt]:
     """Serve an earlier version again, at once; ends a running rollout."""
-    row, ended = await service.rollback(transaction, body.id, body.version, actor=actor)
+    seen = seen_revisions(if_match, body.if_revision)
+    row, ended = await service.rollback(transaction, body.id, body.version, actor=actor, seen=seen)
     response.headers["etag"] = etag(row)
     label = row.version
     return Data(data=RolledBackPrompt.of(row, published_version=label, rollout_ended=ended))
@@ -176,17 +185,15 @@ async def update_prompt(
     response: Response,
     service: Service,
     transaction: Write,
-    if_match: Annotated[
-        str | None, Header(description="The etag of the prompt as it was read.")
-    ] = None,
+    if_match: IfMatch = None,
     actor: Actor = permits(Permission.PROMPTS_WRITE),
 ) -> Data[Prompt]:
     """Edit the working copy; another `env` moves it. The key stays.
 
-    With `if-match` or `revision` it is a 409, with both sides, when somebody else was faster;
+    With `if-match` or `if_revision` it is a 409, with both sides, when somebody else was faster;
     without them the last write wins.
     """
-    seen = seen_revisions(if_match, body.revision)
+    seen = seen_revisions(if_match, body.if_revision)
     row = await service.update(transaction, prompt_id, actor=actor, fields=body.given(), seen=seen)
     return await _answer(service, transaction, row, response)
 
@@ -196,10 +203,13 @@ async def delete_prompt(
     prompt_id: ResourceId,
     service: Service,
     transaction: Write,
+    body: Precondition | None = None,
+    if_match: IfMatch = None,
     actor: Actor = permits(Permission.PROMPTS_WRITE),
 ) -> Done:
     """Delete a prompt with its versions."""
-    await service.delete(transaction, prompt_id, actor=actor)
+    seen = seen_revisions(if_match, body.if_revision if body else None)
+    await service.delete(transaction, prompt_id, actor=actor, seen=seen)
     return Done()
 
 
@@ -260,10 +270,12 @@ async def promote_prompt(
     service: Service,
     promotion: Annotated[Promotion, Depends(_promotion)],
     transaction: Write,
+    if_match: IfMatch = None,
     actor: Actor = permits(Permission.PROMPTS_WRITE),
 ) -> Data[Prompt]:
     """Copy what is published into another environment; answers the prompt there."""
-    order = Order(body.env, body.publish, body.version, body.note or "")
+    seen = seen_revisions(if_match, body.if_revision)
+    order = Order(body.env, body.publish, body.version, body.note or "", seen)
     row = await promotion.promote(transaction, prompt_id, order, actor=actor)
     return await _answer(service, transaction, row, response)
 

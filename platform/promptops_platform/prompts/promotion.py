@@ -16,6 +16,7 @@ from promptops_platform.prompts import repository
 from promptops_platform.prompts.body import Body
 from promptops_platform.prompts.history import ServedHistory
 from promptops_platform.prompts.recording import PromptRecorder, shown
+from promptops_platform.prompts.revisions import refuse_outdated
 from promptops_platform.prompts.service import PromptService
 from promptops_platform.workspaces.environments import EnvironmentService
 
@@ -31,6 +32,8 @@ class Order:
     publish: bool
     version: str | None
     note: str
+    # Revisions of the prompt that the caller has seen; None where any will do.
+    seen: frozenset[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,8 @@ class Promotion:
         `order` says so; answers that row.
 
         Raises NotFound for an unknown prompt or version, BadRequest for the prompt's own
-        environment, Forbidden where the caller may not change the other one.
+        environment, Forbidden where the caller may not change the other one, EditedMeanwhile where
+        the prompt was edited since it was seen.
         """
         # Before any row in it, as a deletion of the workspace does. The source isn't locked:
         # promotions in opposite directions would wait for each other.
@@ -100,12 +104,14 @@ class Promotion:
         source = await self._prompts.get(
             transaction, prompt_id, actor=actor, permission=Permission.PROMPTS_WRITE
         )
+        published = await self._prompts.published_label(transaction, source)
+        refuse_outdated(source, published, order.seen)
         if source.env == order.env:
             raise BadRequest(
                 f"env: the prompt is in {order.env!r} already; name another environment, or "
                 "publish it there"
             )
-        label = order.version or await self._prompts.published_label(transaction, source)
+        label = order.version or published
         if label is None:
             origin = f"the working copy of {source.env}"
             return _Copy(source, source.version, Body.of(source), origin)

@@ -42,6 +42,9 @@ Kind = Literal["text", "chat"]
 MessageRole = Literal["system", "developer", "user", "assistant"]
 IS_TEXT, IS_CHAT = given(kind=exactly("text")), given(kind=exactly("chat"))
 TEXT_HAS_NO_MESSAGES = when(IS_TEXT, only(messages=NO_ITEMS))
+IfRevision = Annotated[
+    int | None, Field(description="The `revision` of the prompt as it was read; else it is a 409.")
+]
 Note = Annotated[
     str, StringConstraints(max_length=LONGEST_NOTE), AfterValidator(refuse_unprintable)
 ]
@@ -109,9 +112,9 @@ class PromptFields(BaseModel):
 
 
 class PromptUpdate(PromptFields):
-    """An edit. With `revision`, it is refused when the prompt is at another one by now."""
+    """An edit. With `if_revision`, it is refused when the prompt is at another one by now."""
 
-    revision: int | None = None
+    if_revision: IfRevision = None
 
 
 class PromptCreate(PromptFields):
@@ -135,6 +138,14 @@ class PromptCreate(PromptFields):
     workspace_id: OptionalLine = None
 
 
+class Precondition(BaseModel):
+    """The prompt must still be at the revision that the caller has read."""
+
+    model_config = example(if_revision=4)
+
+    if_revision: IfRevision = None
+
+
 class PublishRequest(BaseModel):
     """`note` says why, and stays with the version."""
 
@@ -142,6 +153,7 @@ class PublishRequest(BaseModel):
 
     id: Line
     note: Note | None = None
+    if_revision: IfRevision = None
 
 
 class RollbackRequest(BaseModel):
@@ -149,6 +161,7 @@ class RollbackRequest(BaseModel):
 
     id: Line
     version: Line
+    if_revision: IfRevision = None
 
 
 class PromoteRequest(BaseModel):
@@ -160,6 +173,7 @@ class PromoteRequest(BaseModel):
     publish: bool = False
     version: Annotated[OptionalLine, Field(description="A published version's label.")] = None
     note: Note | None = None
+    if_revision: IfRevision = None
 
 
 class WithBody(Resource):

@@ -115,9 +115,8 @@ class PromptService(PromptReader):
         kind, messages and content disagree, and EditedMeanwhile when the prompt is at none of the
         revisions `seen`.
         """
-        row = await self._writable(transaction, prompt_id, actor)
+        row = await self._writable(transaction, prompt_id, actor, seen, mine=fields)
         published = await self.published_label(transaction, row)
-        refuse_outdated(row, published, seen, mine=fields)
         before = shown(row)
         values = {**fields, **Body.of(row).edited(fields).columns()}
         changed = {
@@ -138,9 +137,17 @@ class PromptService(PromptReader):
         )
         return row
 
-    async def delete(self, transaction: Transaction, prompt_id: str, *, actor: Actor) -> None:
-        """Delete a prompt with its versions and its history; raises NotFound."""
-        row = await self._writable(transaction, prompt_id, actor)
+    async def delete(
+        self,
+        transaction: Transaction,
+        prompt_id: str,
+        *,
+        actor: Actor,
+        seen: frozenset[int] | None = None,
+    ) -> None:
+        """Delete a prompt with its versions and its history; raises NotFound, and EditedMeanwhile
+        as `update` does."""
+        row = await self._writable(transaction, prompt_id, actor, seen)
         await self._enter(transaction, row.workspace_id, row.env, actor, serving=True)
         published = await self.published_label(transaction, row)
         await repository.remove(transaction.session, row.id)
@@ -150,14 +157,21 @@ class PromptService(PromptReader):
         self._recorder.audited(transaction, row, actor, "delete", summary, before=before)
 
     async def publish(
-        self, transaction: Transaction, prompt_id: str, *, actor: Actor, note: str = ""
+        self,
+        transaction: Transaction,
+        prompt_id: str,
+        *,
+        actor: Actor,
+        note: str = "",
+        seen: frozenset[int] | None = None,
     ) -> PromptVersionRow:
-        """Publish the working copy and serve it from now on; raises NotFound.
+        """Publish the working copy and serve it from now on; raises NotFound, and EditedMeanwhile
+        as `update` does: a publish is of what was reviewed.
 
         Under a label that is published with the same content that version is served again; with
         other content the next free `vN` is taken, because a published version never changes.
         """
-        row = await self._writable(transaction, prompt_id, actor)
+        row = await self._writable(transaction, prompt_id, actor, seen)
         await self._enter(transaction, row.workspace_id, row.env, actor, serving=True)
         previous = await self.published_label(transaction, row)
         before = {"version": row.version, "published_version": previous}
@@ -200,11 +214,17 @@ class PromptService(PromptReader):
         return published
 
     async def rollback(
-        self, transaction: Transaction, prompt_id: str, label: str, *, actor: Actor
+        self,
+        transaction: Transaction,
+        prompt_id: str,
+        label: str,
+        *,
+        actor: Actor,
+        seen: frozenset[int] | None = None,
     ) -> tuple[PromptRow, bool]:
         """Serve an earlier version again and make it the working copy; also answers whether that
-        ended a running rollout. Raises NotFound."""
-        row = await self._writable(transaction, prompt_id, actor)
+        ended a running rollout. Raises NotFound, and EditedMeanwhile as `update` does."""
+        row = await self._writable(transaction, prompt_id, actor, seen)
         await self._enter(transaction, row.workspace_id, row.env, actor, serving=True)
         target = await self.version(transaction, row, label, actor=actor)
         previous = await self.published_label(transaction, row)
@@ -241,11 +261,21 @@ class PromptService(PromptReader):
         transaction.session.add(version)
         return version
 
-    async def _writable(self, transaction: Transaction, prompt_id: str, actor: Actor) -> PromptRow:
-        """A prompt that the caller may change, locked until the commit."""
-        return await self.get(
+    async def _writable(
+        self,
+        transaction: Transaction,
+        prompt_id: str,
+        actor: Actor,
+        seen: frozenset[int] | None = None,
+        mine: Mapping[str, Any] | None = None,
+    ) -> PromptRow:
+        """A prompt that the caller may change, locked until the commit, at a revision that was
+        seen."""
+        row = await self.get(
             transaction, prompt_id, actor=actor, permission=Permission.PROMPTS_WRITE, lock=True
         )
+        refuse_outdated(row, await self.published_label(transaction, row), seen, mine=mine)
+        return row
 
     async def _enter(
         self,

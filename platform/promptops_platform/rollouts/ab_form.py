@@ -41,11 +41,15 @@ def variants_after(update: RolloutUpdate, stored: StoredVariants) -> list[dict[s
     if update.variants is None:
         return _with_form(stored, given)
     variants = [each.model_dump() for each in update.variants]
-    if given.items() - form_of(variants)._asdict().items():
+    if not given.items() - form_of(variants)._asdict().items():
+        return variants
+    if update.updated_at is None:
         raise BadRequest(
             f"variants and {', '.join(given)} say different things; send only one of them"
         )
-    return variants
+    # The whole rollout was sent back, with one of both changed.
+    is_form_unchanged = not given.items() - form_of(stored)._asdict().items()
+    return variants if is_form_unchanged else _with_form(stored, given)
 
 
 def _with_form(stored: StoredVariants, given: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example
-from promptops_platform.prompts.schemas import ServedPrompt
+from promptops_platform.prompts.schemas import IfRevision, ServedPrompt
 from promptops_platform.rollouts.bucketing import (
     BASIS_POINTS,
     bucket_of,
@@ -16,7 +16,7 @@ from promptops_platform.rollouts.bucketing import (
     drawn_bucket,
     ends_of,
 )
-from promptops_platform.text import LONGEST_LABEL, Label, Name, OptionalSubject
+from promptops_platform.text import LONGEST_LABEL, Json, Label, Name, OptionalSubject
 
 FEWEST_VARIANTS, MOST_VARIANTS = 2, 20
 
@@ -91,6 +91,12 @@ class RolloutUpdate(BaseModel):
     salt: OptionalSubject = Field(
         default=None,
         description="Rollouts of the same salt assign alike. A new rollout gets one of its own.",
+    )
+    if_revision: IfRevision = None
+    updated_at: Json = Field(
+        default=None,
+        description="Of the answer, where the whole rollout is sent back: then `variants` and the "
+        "A/B form may differ, and what was changed counts, the form where both were.",
     )
 
 

@@ -18,6 +18,7 @@ from promptops_platform.prompts.service import PromptService
 from promptops_platform.rollouts import repository
 from promptops_platform.rollouts.ab_form import EMPTY, variants_after
 from promptops_platform.rollouts.audit import RolloutAudit, Shown, shown
+from promptops_platform.rollouts.revisions import SeenRollout, refuse_outdated_rollout
 from promptops_platform.rollouts.schemas import RolloutUpdate, RunningRollout, RunningVariant
 from promptops_platform.workspaces.environments import EnvironmentService
 
@@ -53,12 +54,18 @@ class RolloutService:
         return prompt, await repository.of_prompt(transaction.session, prompt.id)
 
     async def save(
-        self, transaction: Transaction, prompt_id: str, update: RolloutUpdate, *, actor: Actor
+        self,
+        transaction: Transaction,
+        prompt_id: str,
+        update: RolloutUpdate,
+        *,
+        actor: Actor,
+        seen: SeenRollout | None = None,
     ) -> tuple[PromptRow, RolloutRow]:
-        """Set or change a prompt's rollout; raises NotFound, Forbidden, and BadRequest for an
-        enabled one with a variant that names no published version."""
-        prompt = await self._writable(transaction, prompt_id, actor)
-        row = await repository.of_prompt(transaction.session, prompt.id)
+        """Set or change a prompt's rollout; raises NotFound, Forbidden, BadRequest for an enabled
+        one with a variant that names no published version, and EditedMeanwhile where it is not as
+        it was seen."""
+        prompt, row = await self._writable(transaction, prompt_id, actor, seen)
         before, now = shown(row), self._clock.now()
         if row is None:
             row = _new(prompt, now)
@@ -72,10 +79,17 @@ class RolloutService:
         await self._recorded(transaction, prompt, row.id, actor, before, shown(row))
         return prompt, row
 
-    async def remove(self, transaction: Transaction, prompt_id: str, *, actor: Actor) -> None:
-        """Delete a prompt's rollout, if one is set; raises NotFound and Forbidden."""
-        prompt = await self._writable(transaction, prompt_id, actor)
-        row = await repository.of_prompt(transaction.session, prompt.id)
+    async def remove(
+        self,
+        transaction: Transaction,
+        prompt_id: str,
+        *,
+        actor: Actor,
+        seen: SeenRollout | None = None,
+    ) -> None:
+        """Delete a prompt's rollout, if one is set; raises NotFound, Forbidden, and EditedMeanwhile
+        as `save` does."""
+        prompt, row = await self._writable(transaction, prompt_id, actor, seen)
         if row is None:
             return
         await repository.remove(transaction.session, prompt.id)
@@ -105,15 +119,21 @@ class RolloutService:
             if all((row.prompt_id, each["version"]) in served for each in row.variants)
         }
 
-    async def _writable(self, transaction: Transaction, prompt_id: str, actor: Actor) -> PromptRow:
-        """A prompt whose rollout the caller may change, locked until the commit."""
+    async def _writable(
+        self, transaction: Transaction, prompt_id: str, actor: Actor, seen: SeenRollout | None
+    ) -> tuple[PromptRow, RolloutRow | None]:
+        """A prompt whose rollout the caller may change, locked until the commit, and the rollout,
+        as they were seen."""
         prompt = await self._prompts.get(
             transaction, prompt_id, actor=actor, permission=Permission.ROLLOUTS_WRITE, lock=True
         )
         await self._environments.enter(
             transaction, prompt.workspace_id, prompt.env, actor=actor, serving=True
         )
-        return prompt
+        row = await repository.of_prompt(transaction.session, prompt.id)
+        published = await self._prompts.published_label(transaction, prompt)
+        refuse_outdated_rollout(prompt, published, row, seen)
+        return prompt, row
 
     async def _check_versions(
         self,

@@ -1,0 +1,74 @@
+"""Which state of a rollout, or of its prompt, a caller has seen."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from promptops_platform.db.tables import PromptRow, RolloutRow
+from promptops_platform.http.error_answers import quoted
+from promptops_platform.prompts.revisions import (
+    REVISION,
+    EditedMeanwhile,
+    agreed,
+    named_tags,
+    not_a_tag,
+    refuse_outdated,
+)
+from promptops_platform.rollouts.answer import rollout_answer
+
+TAG = "rollout-"
+ROLLOUT_TAG = re.compile(rf"{TAG}[0-9]{{1,18}}")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class SeenRollout:
+    """Revisions of the prompt and tags of the rollout, one of which must be the newest."""
+
+    revisions: frozenset[int]
+    tags: frozenset[str]
+
+
+def rollout_tag(row: RolloutRow | None) -> str:
+    """What a rollout's entity tag holds; it differs from any of its prompt."""
+    if row is None:
+        return f"{TAG}0"
+    return f"{TAG}{(row.updated_at - EPOCH) // timedelta(microseconds=1)}"
+
+
+def seen_rollout(if_match: str | None, if_revision: int | None) -> SeenRollout | None:
+    """What a caller takes for the newest; None where the last write shall win.
+
+    The header takes the etag of the rollout and of its prompt, `if_revision` the prompt's revision.
+    Raises BadRequest for a header that names neither, and where both contradict each other.
+    """
+    named = named_tags(if_match)
+    if named is None and if_revision is None:
+        return None
+    tags = frozenset(tag for tag in named or () if ROLLOUT_TAG.fullmatch(tag))
+    numbers = frozenset(int(tag) for tag in named or () if REVISION.fullmatch(tag))
+    if named is not None and len(tags) + len(numbers) < len(named):
+        raise not_a_tag(if_match)
+    agreed_numbers = agreed(numbers or None, if_revision, if_match)
+    return SeenRollout(agreed_numbers or frozenset(), tags)
+
+
+def refuse_outdated_rollout(
+    prompt: PromptRow,
+    published_version: str | None,
+    row: RolloutRow | None,
+    seen: SeenRollout | None,
+) -> None:
+    """Raises EditedMeanwhile where prompt and rollout are at none of the states that were seen; it
+    holds the rollout where that was named, else the prompt."""
+    if seen is None or rollout_tag(row) in seen.tags or prompt.revision in seen.revisions:
+        return
+    if not seen.tags:
+        refuse_outdated(prompt, published_version, seen.revisions)
+    raise EditedMeanwhile(
+        f"if-match: the rollout of {quoted(prompt.key)} was changed since you read it; look at "
+        f'`current` and try again with if-match "{rollout_tag(row)}"',
+        fields={
+            "current": None if row is None else rollout_answer(prompt, row).model_dump(mode="json"),
+        },
+    )
