@@ -18,7 +18,6 @@ from promptops_platform.clock import Clock, SystemClock
 from promptops_platform.composition import Platform
 from promptops_platform.http.allowed_hosts import AllowedHosts
 from promptops_platform.http.cross_origin import CrossOrigin
-from promptops_platform.http.equivalent_requests import EquivalentRequests
 from promptops_platform.http.error_answers import install_error_answers
 from promptops_platform.http.methods import Methods
 from promptops_platform.http.request_body import RequestBody
@@ -131,7 +130,7 @@ def asgi(platform: Platform) -> ASGIApp:
         ],
     )
     return RequestContext(
-        EquivalentRequests(AllowedHosts(cors, settings.hosts)),
+        AllowedHosts(cors, settings.hosts),
         quiet=_is_fetch,
         answered=platform.metrics.answers.answered,
     )
