@@ -266,7 +266,9 @@ async def remember(platform: RunningPlatform, agent_id: str, name: str) -> None:
     rooms, run_id = platform.platform, new_id()
     async with rooms.database.write() as transaction:
         found = await rooms.agents.get(transaction, agent_id, actor=STATIC_TOKEN)
-        seen = await rooms.conversations.remembered(transaction, found, name)
+        seen = await rooms.conversations.remembered(
+            transaction, found, name, None, actor=STATIC_TOKEN
+        )
         await rooms.conversations.take(transaction, seen, run_id)
     async with rooms.database.write() as transaction:
         turns = [{"role": "user", "content": "Hello"}]

@@ -13,12 +13,11 @@ from promptops_platform.http.examples import example, example_like
 from promptops_platform.http.field_rules import (
     ITEMS,
     NO_ITEMS,
+    either,
     exactly,
     given,
-    never,
     only,
     ruled,
-    when,
 )
 from promptops_platform.prompts.body import TEXT, variables_of
 from promptops_platform.text import (
@@ -40,8 +39,8 @@ LONGEST_NOTE = 2_000
 Kind = Literal["text", "chat"]
 # A message of the role `tool` answers a call by its id, which a prompt can't know beforehand.
 MessageRole = Literal["system", "developer", "user", "assistant"]
-IS_TEXT, IS_CHAT = given(kind=exactly("text")), given(kind=exactly("chat"))
-TEXT_HAS_NO_MESSAGES = when(IS_TEXT, only(messages=NO_ITEMS))
+TEXT_WITHOUT_MESSAGES = only(kind=exactly("text"), messages=NO_ITEMS)
+NO_KIND = only(kind={"type": "null"})
 IfRevision = Annotated[
     int | None, Field(description="The `revision` of the prompt as it was read; else it is a 409.")
 ]
@@ -80,8 +79,12 @@ class PromptFields(BaseModel):
 
     model_config = ruled(
         example(content="Good morning, {{who}}!"),
-        TEXT_HAS_NO_MESSAGES,
-        never(given(kind=exactly("chat"), messages={"type": "array", "maxItems": 0})),
+        either(
+            TEXT_WITHOUT_MESSAGES,
+            # The messages may be those that are stored.
+            only(kind=exactly("chat"), messages={"type": ["array", "null"], "minItems": 1}),
+            NO_KIND,
+        ),
     )
 
     name: Title | None = None
@@ -129,8 +132,7 @@ class PromptCreate(PromptFields):
             tags="mail,short",
             model="gpt-4o-mini",
         ),
-        TEXT_HAS_NO_MESSAGES,
-        when(IS_CHAT, given(messages=ITEMS)),
+        either(TEXT_WITHOUT_MESSAGES, given(kind=exactly("chat"), messages=ITEMS), NO_KIND),
     )
 
     key: Key
