@@ -19,6 +19,7 @@ from promptops_platform.composition import Platform
 from promptops_platform.http.allowed_hosts import AllowedHosts
 from promptops_platform.http.cross_origin import CrossOrigin
 from promptops_platform.http.error_answers import install_error_answers
+from promptops_platform.http.loop_share import FloodGate, LoopShare
 from promptops_platform.http.methods import Methods
 from promptops_platform.http.request_body import RequestBody
 from promptops_platform.http.request_context import RequestContext
@@ -111,7 +112,13 @@ def asgi(platform: Platform) -> ASGIApp:
     api = _api(platform)
     methods = Methods(api, routes=api.routes, read_only_prefix=FETCH_PATH)
     fetch = FetchEndpoint(
-        Gate(RequestBody(methods, limit=settings.max_body_bytes), platform.authenticator),
+        Gate(
+            RequestBody(
+                FloodGate(methods, LoopShare(platform.database.turns)),
+                limit=settings.max_body_bytes,
+            ),
+            platform.authenticator,
+        ),
         snapshot=platform.snapshot,
         authenticator=platform.authenticator,
         feed=platform.feed,

@@ -109,7 +109,7 @@ class Platform(Rooms):
         self.realtime.start()
         self.uses.start()
         self.run_retention.start()
-        self.call_log.start()
+        await self.call_log.start()
         if self.notifications is not None:
             self.notifications.start()
 

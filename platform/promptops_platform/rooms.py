@@ -51,9 +51,11 @@ from promptops_platform.realtime.snapshot import Snapshot
 from promptops_platform.rollouts.audit import RolloutAudit
 from promptops_platform.rollouts.ending import RolloutEnding
 from promptops_platform.rollouts.service import RolloutService
+from promptops_platform.runs.call_journal import CallJournal
 from promptops_platform.runs.call_log import CallLog
 from promptops_platform.runs.executor import RunExecutor
 from promptops_platform.runs.holding import RunHolding
+from promptops_platform.runs.places import Limit, Places
 from promptops_platform.runs.prices import PriceTable
 from promptops_platform.runs.redaction import StoredTexts, policy_of
 from promptops_platform.runs.retention import RunRetention
@@ -145,12 +147,30 @@ class Rooms:
         self.playground = PlaygroundService(
             grants=grants, prompts=self.prompts, connections=self.providers
         )
-        self.asker = Asker(gateway=self.gateway, calls=self.call_log, clock=clock)
+        self.asker = Asker(
+            gateway=self.gateway,
+            calls=self.call_log,
+            places=Places(
+                kind="playground calls",
+                per_caller=Limit(settings.playground_per_caller, "PROMPTOPS_PLAYGROUND_PER_CALLER"),
+                per_workspace=Limit(
+                    settings.playground_per_workspace, "PROMPTOPS_PLAYGROUND_PER_WORKSPACE"
+                ),
+            ),
+            clock=clock,
+        )
         engine = EngineClient(settings.engine_socket)
         self.executor = RunExecutor(
             database=self.database,
             engine=engine,
             runs=self.runs,
+            places=Places(
+                kind="runs",
+                per_caller=Limit(settings.most_runs_per_caller, "PROMPTOPS_RUNS_PER_CALLER"),
+                per_workspace=Limit(
+                    settings.most_runs_per_workspace, "PROMPTOPS_RUNS_PER_WORKSPACE"
+                ),
+            ),
             wait_seconds=settings.engine_wait_seconds,
         )
         self._compose_agents(clock)
@@ -251,7 +271,9 @@ class Rooms:
             instance=instance,
             when_ended=self.metrics.run_ended,
         )
-        self.call_log = CallLog(database=self.database, runs=self.runs)
+        self.call_log = CallLog(
+            database=self.database, runs=self.runs, journal=CallJournal(settings.data)
+        )
         self.run_statistics = RunStatistics(self.grants, clock)
         self.run_retention = RunRetention(
             database=self.database, clock=clock, days=settings.run_days, instance=instance

@@ -210,6 +210,28 @@ class Settings(BaseSettings):
     engine_concurrency: int = Field(
         default=16, ge=1, description="Runs that the engine executes at once; others wait."
     )
+    runs_per_caller: int | None = Field(
+        default=None,
+        ge=1,
+        description="Runs of agents and workflows that one caller may have under way at once; "
+        "three times as many wait, others get a 429. By default half of "
+        "`PROMPTOPS_ENGINE_CONCURRENCY`.",
+    )
+    runs_per_workspace: int | None = Field(
+        default=None,
+        ge=1,
+        description="The same for one workspace. By default three quarters of "
+        "`PROMPTOPS_ENGINE_CONCURRENCY`.",
+    )
+    playground_per_caller: int = Field(
+        default=8,
+        ge=1,
+        description="Playground calls that one caller may have under way at once; three times as "
+        "many wait, others get a 429.",
+    )
+    playground_per_workspace: int = Field(
+        default=32, ge=1, description="The same for one workspace."
+    )
     engine_wait_seconds: float = Field(
         default=30.0,
         gt=0,
@@ -304,6 +326,16 @@ class Settings(BaseSettings):
     def address_policy(self) -> AddressPolicy:
         """Where models may be called; loopback in development only."""
         return AddressPolicy.of_hosts(self.provider_hosts, allow_loopback=self.env == "development")
+
+    @property
+    def most_runs_per_caller(self) -> int:
+        """`runs_per_caller`, or its default."""
+        return self.runs_per_caller or max(1, self.engine_concurrency // 2)
+
+    @property
+    def most_runs_per_workspace(self) -> int:
+        """`runs_per_workspace`, or its default."""
+        return self.runs_per_workspace or max(1, self.engine_concurrency * 3 // 4)
 
     @property
     def registry(self) -> SqliteFile | PostgresUrl:

@@ -70,7 +70,9 @@ class Connection(asyncio.Protocol):
         answer = complete(self._received)
         if answer is not None and self._waiting is not None:
             self._received = b""
-            self._waiting.set_result(answer)
+            # Who asked may have been cancelled.
+            if not self._waiting.done():
+                self._waiting.set_result(answer)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._waiting is not None and not self._waiting.done():

@@ -1,5 +1,5 @@
 """The benchmarks: `run.py [--strict] [fetch] [run] [isolation] [memory] [start] [registry]
-[audit_page] [runs] [mixed] [gateway] [unchanged] [delivery] [idle]
+[audit_page] [runs] [mixed] [fairness] [gateway] [unchanged] [delivery] [idle]
 [render]`.
 
 Each measures its subject and its baseline in turn within one run, because figures of a shared
@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "sdk" / "python"))
 from bench import (
     audit_page,
     delivery,
+    fairness,
     fetch_rate,
     gateway,
     isolation,
@@ -43,6 +44,7 @@ BENCHMARKS: dict[str, Callable[[], Coroutine[Any, Any, Result]]] = {
     "audit_page": audit_page.measure,
     "runs": run_log.measure,
     "mixed": mixed.measure,
+    "fairness": fairness.measure,
     "gateway": gateway.measure,
     "unchanged": fetch_rate.unchanged,
     "delivery": delivery.delivery,

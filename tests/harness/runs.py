@@ -25,8 +25,9 @@ async def open_run(platform: RunningPlatform, run: NewRun) -> None:
 
 
 async def record(platform: RunningPlatform, run: NewRun, call: ModelCall) -> None:
+    prepared = await platform.platform.runs.prepare_call(run, call)
     async with platform.platform.database.write() as transaction:
-        await platform.platform.runs.record_call(transaction, run, call)
+        await platform.platform.runs.record_calls(transaction, [prepared])
 
 
 async def logged(

@@ -44,6 +44,12 @@ class Actor:
             return "key"
         return self.name if self.name in OWN_NAMES else "static token"
 
+    @property
+    def caller_id(self) -> str:
+        """Whose requests are counted together: those of an account and of its keys, else those of
+        a key, or of the static token."""
+        return self.user_id or self.owner_id or self.key_id or self.name
+
     def may_enter(self, env: str) -> bool:
         """Whether the environment is among those that the key is limited to."""
         return not self.environments or env in self.environments

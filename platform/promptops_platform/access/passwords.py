@@ -3,16 +3,24 @@
 import asyncio
 import hashlib
 import hmac
+import os
 import secrets
+import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from promptops_platform.errors import BadRequest, TooManyRequests
+from promptops_platform.fair_queue import FairQueue, LineFull
+from promptops_platform.http.loop_share import leave_loop_share
 from promptops_platform.settings import DEFAULT_TOKEN
 from promptops_platform.text import BLANKS, alike
 
 ROUNDS = 600_000
 SALT_BYTES = 16
-LONGEST_QUEUE = 20
+# Of one address, and in all.
+LONGEST_LINE = 20
+LONGEST_QUEUE = 40
+NICENESS = 10
 SHORTEST = 8
 # Everybody knows them from the documentation.
 DEFAULTS = frozenset({"admin", DEFAULT_TOKEN})
@@ -32,18 +40,19 @@ def refuse_weak(password: str, username: str = "", field: str = "password") -> N
         raise BadRequest(f"{field}: is the name of the account; choose another one")
 
 
-async def hash_password(password: str) -> str:
-    """`pbkdf2_sha256$rounds$salt$hash`, salt and hash in hex."""
-    return await _hashing.hash(password, secrets.token_bytes(SALT_BYTES), ROUNDS)
+async def hash_password(password: str, *, line: str = "") -> str:
+    """`pbkdf2_sha256$rounds$salt$hash`, salt and hash in hex. `line` is who waits for it, such as
+    the network of a login; raises TooManyRequests where too many wait."""
+    return await _hashing.hash(password, secrets.token_bytes(SALT_BYTES), ROUNDS, line)
 
 
-async def verify_password(password: str, stored: str | None) -> bool:
+async def verify_password(password: str, stored: str | None, *, line: str = "") -> bool:
     """Compare in constant time; without a stored hash it takes as long and is False."""
     if stored is None:
-        await hash_password(password)
+        await hash_password(password, line=line)
         return False
     _, rounds, salt, _ = stored.split("$")
-    computed = await _hashing.hash(password, bytes.fromhex(salt), int(rounds))
+    computed = await _hashing.hash(password, bytes.fromhex(salt), int(rounds), line)
     return hmac.compare_digest(computed, stored)
 
 
@@ -53,22 +62,33 @@ def needs_rehash(stored: str) -> bool:
 
 
 class _Hashing:
-    """One thread: a login costs a quarter of a second of CPU, which leaves the rest to requests."""
+    """One thread: a login costs a quarter of a second of CPU, which leaves the rest to requests.
+    Those of each address wait in a line of their own."""
 
     def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="password")
-        self._waiting = 0
+        self._thread = ThreadPoolExecutor(
+            max_workers=1, thread_name_prefix="password", initializer=_give_way
+        )
+        self._queue = FairQueue(1, most_waiting=LONGEST_QUEUE, most_per_line=LONGEST_LINE)
 
-    async def hash(self, password: str, salt: bytes, rounds: int) -> str:
+    async def hash(self, password: str, salt: bytes, rounds: int, line: str) -> str:
         """Raises TooManyRequests when too many wait already."""
-        if self._waiting >= LONGEST_QUEUE:
-            raise TooManyRequests("too many logins at once; try again", retry_after=5)
-        self._waiting += 1
+        leave_loop_share()
+        try:
+            await self._queue.enter(line)
+        except LineFull:
+            raise TooManyRequests("too many logins at once; try again", retry_after=5) from None
         try:
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._thread, _hash, password, salt, rounds)
         finally:
-            self._waiting -= 1
+            self._queue.leave()
+
+
+def _give_way() -> None:
+    """Have the system prefer other threads; on Linux a thread has a priority of its own."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
 def _hash(password: str, salt: bytes, rounds: int) -> str:

@@ -21,6 +21,7 @@ from promptops_platform.access.permissions import Role, known_role
 from promptops_platform.access.repository import Credential
 from promptops_platform.access.throttle import LoginThrottle
 from promptops_platform.access.tokens import new_session_token, token_hash
+from promptops_platform.addresses import network
 from promptops_platform.changes.schemas import Change, ChangeType
 from promptops_platform.changes.service import ChangeLog
 from promptops_platform.clock import Clock
@@ -205,7 +206,7 @@ class AccessService:
     async def clean(self) -> None:
         """Delete expired sessions and login tries that count no more; write those that do."""
         await self._throttle.write()
-        async with self._database.write() as transaction:
+        async with self._database.write(background=True) as transaction:
             await repository.delete_expired(transaction.session, self._clock.now())
             await self._throttle.clean(transaction)
 
@@ -255,10 +256,13 @@ class AccessService:
         async with self._database.read() as transaction:
             user = await repository.user_by_name(transaction.session, username)
         try:
-            if not await verify_password(password, user.password_hash if user else None):
+            stored = user.password_hash if user else None
+            if not await verify_password(password, stored, line=network(address)):
                 raise Unauthorized(WRONG)
             assert user is not None
-            grown = await hash_password(password) if needs_rehash(user.password_hash) else None
+            grown = None
+            if needs_rehash(user.password_hash):
+                grown = await hash_password(password, line=network(address))
         except TooManyRequests:
             self._throttle.take_back(username, address)
             raise

@@ -183,7 +183,7 @@ class TryCounts:
                 return
             now = self._clock.now()
             totals = {}
-            async with self._database.write() as transaction:
+            async with self._database.write(background=True) as transaction:
                 for name, number in added.items():
                     totals[name] = await repository.add_tries(
                         transaction.session, name, number, now, now - WINDOW

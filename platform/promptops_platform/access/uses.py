@@ -60,7 +60,7 @@ class UseLog:
         if not keys and not due:
             return
         try:
-            async with self._database.write() as transaction:
+            async with self._database.write(background=True) as transaction:
                 await self._keys.note_uses(transaction, keys)
                 await self._access.extend(transaction, due)
         except BaseException:

@@ -17,7 +17,7 @@ from promptops_platform.agents.running import AgentRuns
 from promptops_platform.agents.schemas import Agent, AgentCreate, AgentUpdate, RunAgent
 from promptops_platform.agents.service import AgentService
 from promptops_platform.db.unit_of_work import Database
-from promptops_platform.errors import BadRequest, StepFailed
+from promptops_platform.errors import BadRequest, StepFailed, TooManyRequests
 from promptops_platform.http.declared_errors import may_answer
 from promptops_platform.http.envelope import Data, Page
 from promptops_platform.http.event_stream import ServerEvent, described, event_stream, wants_events
@@ -143,7 +143,7 @@ async def delete_agent(
 @router.post(
     "/{agent_id}/run",
     response_model=AgentResult,
-    responses={**may_answer(StepFailed), **STREAMED},
+    responses={**may_answer(StepFailed, TooManyRequests), **STREAMED},
 )
 async def run_agent(
     agent_id: ResourceId,

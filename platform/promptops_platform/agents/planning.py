@@ -41,6 +41,7 @@ class AgentPlan:
 
     request: RunRequest
     workspace_id: str
+    caller_id: str
     user: str
     scope: str | None
     inputs: dict[str, Any]
@@ -105,6 +106,7 @@ class AgentPlanner:
                 connections=connections,
             ),
             workspace_id=row.workspace_id,
+            caller_id=actor.caller_id,
             user=actor.name,
             scope=scope,
             inputs=_inputs(row, prompt.used, asked),

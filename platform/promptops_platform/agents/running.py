@@ -53,6 +53,7 @@ class AgentRuns:
         return await self._executor.run(
             plan.request,
             workspace_id=plan.workspace_id,
+            caller_id=plan.caller_id,
             user=plan.user,
             scope=plan.scope,
             inputs=plan.inputs,

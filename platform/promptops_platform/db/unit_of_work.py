@@ -1,7 +1,7 @@
 """Transactions: one per request, committed before its answer is sent."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import structlog
@@ -12,6 +12,7 @@ from promptops_platform.db.engine import Engines
 from promptops_platform.db.failures import database_errors_translated
 from promptops_platform.db.location import PostgresUrl, SqliteFile
 from promptops_platform.db.tables import FeedState
+from promptops_platform.db.turns import WriterTurns
 from promptops_platform.errors import DatabaseNotWritable, DatabaseUnavailable
 
 log = structlog.get_logger(__name__)
@@ -60,18 +61,26 @@ class Database:
         self.unavailable = 0
         # Set by a write that found no room, or no right to write; cleared by `try_to_write`.
         self.is_writable = True
+        self.turns = WriterTurns()
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[Transaction]:
+    async def write(self, *, background: bool = False) -> AsyncIterator[Transaction]:
         """A transaction that is committed at the end of the block, or rolled back by an error.
 
-        Raises DatabaseUnavailable when the database can't answer now.
+        One of the `background` lets those that are open go first, where only one can write; its
+        block must take a short time. Raises DatabaseUnavailable when the database can't answer now.
         """
-        with database_errors_translated(self._count):
-            async with AsyncSession(self.engines.writer, expire_on_commit=False) as session:
-                transaction = Transaction(session)
-                yield transaction
-                await transaction.commit()
+        async with AsyncExitStack() as stack:
+            if not background:
+                stack.enter_context(self.turns.foreground())
+            elif self.engines.is_sqlite:
+                # PostgreSQL has many writers.
+                await stack.enter_async_context(self.turns.background())
+            with database_errors_translated(self._count):
+                async with AsyncSession(self.engines.writer, expire_on_commit=False) as session:
+                    transaction = Transaction(session)
+                    yield transaction
+                    await transaction.commit()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:

@@ -9,11 +9,13 @@ from promptops_platform.access.actor import Actor
 from promptops_platform.clock import Clock
 from promptops_platform.errors import BadRequest, PlatformError, ProviderFailed
 from promptops_platform.http.event_stream import ServerEvent
+from promptops_platform.http.loop_share import leave_loop_share
 from promptops_platform.ids import new_id
 from promptops_platform.playground.questions import Question
 from promptops_platform.playground.schemas import PlaygroundAnswer
 from promptops_platform.runs.call_log import CallLog
 from promptops_platform.runs.model_answer import ModelAnswer, TokenUsage
+from promptops_platform.runs.places import Places
 from promptops_platform.runs.service import ModelCall, NewRun
 from promptops_providers.errors import (
     AddressRefusedError,
@@ -32,15 +34,22 @@ FAULT = "the platform failed to read the answer; see its log"
 class Asker:
     """Asks what a question says. Each one is a run of the log once it has ended."""
 
-    def __init__(self, *, gateway: ModelGateway, calls: CallLog, clock: Clock) -> None:
+    def __init__(
+        self, *, gateway: ModelGateway, calls: CallLog, places: Places, clock: Clock
+    ) -> None:
         self._gateway = gateway
+        self._places = places
         self._calls = calls
         self._clock = clock
 
     async def answer(self, question: Question, *, actor: Actor) -> PlaygroundAnswer:
         """The whole answer; raises ProviderFailed, and BadRequest for what no provider was asked
-        for."""
-        run = _Run(question, actor, self._clock)
+        for, and TooManyRequests."""
+        leave_loop_share()
+        async with self._places.taken(actor.caller_id, question.workspace_id):
+            return await self._answer(_Run(question, actor, self._clock), question)
+
+    async def _answer(self, run: "_Run", question: Question) -> PlaygroundAnswer:
         try:
             completion = await self._gateway.complete(question.request, question.targets)
         except ProviderError as error:
@@ -61,7 +70,16 @@ class Asker:
 
         What fails before the first event is raised, as by `answer`.
         """
-        run, begun = _Run(question, actor, self._clock), False
+        leave_loop_share()
+        async with (
+            self._places.taken(actor.caller_id, question.workspace_id),
+            aclosing(self._events(_Run(question, actor, self._clock), question)) as events,
+        ):
+            async for event in events:
+                yield event
+
+    async def _events(self, run: "_Run", question: Question) -> AsyncGenerator[ServerEvent, None]:
+        begun = False
         failed: ProviderError | None = None
         failure: PlatformError | None = None
         try:

@@ -12,7 +12,7 @@ from promptops_platform.access.grants import Grants
 from promptops_platform.access.guard import permits
 from promptops_platform.access.permissions import Permission
 from promptops_platform.db.unit_of_work import Database
-from promptops_platform.errors import ProviderFailed
+from promptops_platform.errors import ProviderFailed, TooManyRequests
 from promptops_platform.http.declared_errors import may_answer
 from promptops_platform.http.event_stream import ServerEvent, described, event_stream, wants_events
 from promptops_platform.playground.asking import Asker
@@ -48,7 +48,9 @@ def _service(request: Request) -> PlaygroundService:
 
 
 @router.post(
-    "/run", response_model=PlaygroundAnswer, responses=may_answer(ProviderFailed) | STREAMED
+    "/run",
+    response_model=PlaygroundAnswer,
+    responses=may_answer(ProviderFailed, TooManyRequests) | STREAMED,
 )
 async def run_playground(
     body: PlaygroundRun,

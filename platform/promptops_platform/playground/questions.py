@@ -8,6 +8,7 @@ from typing import Any
 from promptops_flows.bounded_templates import TextTooLongError, render_bounded
 from promptops_flows.templates import TemplateValueError
 from promptops_platform.errors import BadRequest
+from promptops_platform.http.loop_share import leave_loop_share
 from promptops_platform.playground.schemas import PlaygroundRun
 from promptops_platform.prompts.body import BETWEEN_MESSAGES, CHAT, TEXT, Body, joined
 from promptops_platform.prompts.json_schemas import judge_schemas
@@ -71,6 +72,7 @@ async def rendered(body: Body, variables: Mapping[str, Any]) -> list[Message]:
     size = len(body.content) + sum(len(str(each)) for each in variables.values())
     try:
         if size > QUICK_CHARACTERS:
+            leave_loop_share()
             messages = await asyncio.to_thread(_render, body, variables)
         else:
             messages = _render(body, variables)

@@ -14,6 +14,7 @@ from pydantic import BeforeValidator
 from promptops_flows.json_schemas import SchemaRefusedError, check_schema
 from promptops_flows.json_schemas.limits import MAX_SCHEMA_CHARACTERS
 from promptops_platform.errors import BadRequest
+from promptops_platform.http.loop_share import leave_loop_share
 from promptops_platform.text import refuse_unprintable_inside
 
 # Of the schemas of one agent together.
@@ -50,6 +51,7 @@ async def judge_schemas(schemas: Mapping[str, Mapping[str, Any]]) -> None:
     if sum(map(size_of, schemas.values())) <= QUICK_CHARACTERS:
         _judge(schemas)
     else:
+        leave_loop_share()
         await asyncio.to_thread(_judge, schemas)
 
 

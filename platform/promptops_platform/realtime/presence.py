@@ -87,7 +87,7 @@ class Presence:
             return
         # Should it fail, what was to be written is not known any more: next time all of it.
         self._shared_under = None
-        async with self._database.write() as transaction:
+        async with self._database.write(background=True) as transaction:
             if is_first:
                 await repository.clear(transaction.session, self._replicas.id)
             await repository.remove(transaction.session, sorted(gone))

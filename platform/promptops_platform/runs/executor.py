@@ -22,6 +22,8 @@ from promptops_flows.engine_client import (
 from promptops_flows.tracing import current_traceparent
 from promptops_platform.db.unit_of_work import Database, Transaction
 from promptops_platform.errors import BadRequest, DatabaseUnavailable, EngineNotReady
+from promptops_platform.http.loop_share import leave_loop_share
+from promptops_platform.runs.places import Places
 from promptops_platform.runs.service import NewRun, RunLog
 from promptops_providers.redaction import Redactor
 from promptops_providers.storable_texts import storable_json
@@ -74,8 +76,15 @@ class RunExecutor:
     """Runs definitions. A run goes on when its caller hangs up."""
 
     def __init__(
-        self, *, database: Database, engine: EngineClient, runs: RunLog, wait_seconds: float
+        self,
+        *,
+        database: Database,
+        engine: EngineClient,
+        runs: RunLog,
+        places: Places,
+        wait_seconds: float,
     ) -> None:
+        self._places = places
         self._database = database
         self._engine = engine
         self._runs = runs
@@ -96,6 +105,7 @@ class RunExecutor:
         request: RunRequest,
         *,
         workspace_id: str,
+        caller_id: str,
         user: str = "",
         scope: str | None = None,
         inputs: dict[str, Any] | None = None,
@@ -104,11 +114,10 @@ class RunExecutor:
         """Run to the end, also when the caller is cancelled meanwhile. The log names `user` and the
         `scope`, and keeps `inputs`, by default the variables and the definition's version.
 
-        Raises EngineNotReady, with nothing recorded, when the engine could not take the run within
-        the configured wait.
+        Raises, with nothing recorded, TooManyRequests when `caller_id` or the workspace has too
+        many runs, and EngineNotReady when the engine could not take the run within the configured
+        wait.
         """
-        if self._stopping:
-            raise EngineNotReady(NOT_STARTED, retry_after=RETRY_AFTER_STOP_SECONDS)
         new = NewRun(
             id=request.run_id,
             workspace_id=workspace_id,
@@ -121,10 +130,16 @@ class RunExecutor:
             ),
         )
         request = replace(request, traceparent=current_traceparent(), texts=self._runs.text_policy)
+        leave_loop_share()
+        await self._places.take(caller_id, workspace_id)
+        if self._stopping:
+            self._places.release(caller_id, workspace_id)
+            raise EngineNotReady(NOT_STARTED, retry_after=RETRY_AFTER_STOP_SECONDS)
         running = self._run(request, new, follower or RunFollower())
         task = asyncio.create_task(running, name=request.run_id)
         self._active.add(task)
         task.add_done_callback(self._active.discard)
+        task.add_done_callback(lambda _: self._places.release(caller_id, workspace_id))
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
@@ -200,7 +215,7 @@ class RunExecutor:
 
     async def _open(self, new: NewRun, started: StartedRun, follower: RunFollower) -> None:
         run = replace(new, flow_run_id=started.flow_run_id, flow_run_url=started.flow_run_url)
-        async with self._database.write() as transaction:
+        async with self._database.write(background=True) as transaction:
             await self._runs.open(transaction, run)
             await follower.open(transaction)
 
@@ -230,7 +245,7 @@ class RunExecutor:
 
     async def _wrote(self, run_id: str, step: StepFinished) -> bool:
         try:
-            async with self._database.write() as transaction:
+            async with self._database.write(background=True) as transaction:
                 await self._runs.add_step(transaction, run_id, step)
         except DatabaseUnavailable:
             return False
@@ -263,7 +278,7 @@ class RunExecutor:
     async def _write_end(
         self, outcome: RunOutcome, unwritten: list[StepFinished], follower: RunFollower
     ) -> None:
-        async with self._database.write() as transaction:
+        async with self._database.write(background=True) as transaction:
             # First, as a deletion of the workspace takes the rows in this order.
             await follower.close(transaction, outcome)
             for step in unwritten:

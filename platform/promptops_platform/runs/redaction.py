@@ -1,6 +1,7 @@
 """What is stored of the texts of a run, as the settings say: see `promptops_flows.text_policy`."""
 
 import asyncio
+import itertools
 import json
 from typing import Any, Literal
 
@@ -44,7 +45,8 @@ class StoredTexts:
         """The same for a JSON object."""
         if value is None or not self.policy.keeps_texts:
             return None
-        # Variables may be megabytes, and their length isn't known before they were walked.
+        if _room_after(value, LONG_TEXT) > 0:
+            return dict(self._json(value))
         return dict(await asyncio.to_thread(self._json, value))
 
     async def error(self, sentence: str, summary: str | None) -> str:
@@ -70,6 +72,20 @@ class StoredTexts:
 
     def _error(self, sentence: str, summary: str | None) -> str:
         return storable(self.policy.stored(sentence, summary))
+
+
+def _room_after(value: Any, room: int) -> int:
+    """What is left of `room` characters; counted until there is none, so that it takes no longer
+    for a larger value."""
+    if isinstance(value, dict):
+        value = [*itertools.islice(value.items(), room)]
+    if isinstance(value, list | tuple):
+        for part in value:
+            if room <= 0:
+                break
+            room = _room_after(part, room - 1)
+        return room
+    return room - (len(value) if isinstance(value, str) else 1)
 
 
 def _listed(patterns: str) -> tuple[str, ...]:

@@ -50,7 +50,7 @@ class RunRetention:
         before = self._clock.now() - timedelta(days=self._days)
         removed = 0
         while True:
-            async with self._database.write() as transaction:
+            async with self._database.write(background=True) as transaction:
                 gone = await repository.prune(transaction.session, before, self._batch)
                 if gone:
                     taken = {workspace: -number for workspace, number in gone.items()}

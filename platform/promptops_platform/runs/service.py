@@ -18,6 +18,7 @@ from promptops_platform.db.run_tables import RunRow, RunStepRow
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import BadRequest, NotFound
 from promptops_platform.runs import repository, search
+from promptops_platform.runs.prepared_call import PreparedCall
 from promptops_platform.runs.prices import PriceTable
 from promptops_platform.runs.redaction import StoredTexts
 from promptops_platform.runs.rollups import LONGEST_MODEL, Additions
@@ -141,38 +142,45 @@ class RunLog:
             return
         await self._close(transaction, row, end.status, output=output or "", error=error)
 
-    async def record_call(self, transaction: Transaction, run: NewRun, call: ModelCall) -> None:
-        """Record a run that has ended and is one model call, which becomes its only step."""
+    async def prepare_call(self, run: NewRun, call: ModelCall) -> PreparedCall:
+        """What is stored of a run that has ended and is one model call, which becomes its only
+        step; texts are as the settings want them."""
         row, ended_at = await self._row(run), call.ended_at or self._clock.now()
         row.first_token_ms = call.first_token_ms
-        failed = call.error is not None
         finished = StepFinished(
             index=1,
             name="call",
             type="model",
-            state="Failed" if failed else "Completed",
+            state="Completed" if call.error is None else "Failed",
             started_at=row.created_at.isoformat(),
             duration_ms=_milliseconds(row.created_at, ended_at),
             attempts=1,
             **{name: getattr(call, name) for name in CALL_FIELDS},
         )
-        step = await self._step(run.id, finished)
-        try:
-            await self._workspaces.hold(transaction, run.workspace_id)
-        except NotFound:
-            _log_gone(run.id)
-            return
-        status = "error" if failed else "ok"
-        self._end(
-            transaction,
-            row,
-            [step],
-            status,
-            output=step.output or "",
-            error=step.error or "",
-            ended_at=ended_at,
+        return PreparedCall.of(row, await self._step(run.id, finished), ended_at)
+
+    async def record_calls(self, transaction: Transaction, calls: Sequence[PreparedCall]) -> None:
+        """Record calls; those whose workspace is gone are dropped."""
+        gone = await self._workspaces.gone(
+            transaction, {call.run["workspace_id"] for call in calls}
         )
-        transaction.session.add_all([row, step])
+        rows: list[RunRow | RunStepRow] = []
+        for call in calls:
+            row, step = call.rows()
+            if row.workspace_id in gone:
+                _log_gone(row.id)
+                continue
+            self._end(
+                transaction,
+                row,
+                [step],
+                "ok" if step.error is None else "error",
+                output=step.output or "",
+                error=step.error or "",
+                ended_at=call.ended_at,
+            )
+            rows += [row, step]
+        transaction.session.add_all(rows)
 
     async def close_orphans(self, transaction: Transaction) -> int:
         """Close what was running when this platform last ended; returns how many."""

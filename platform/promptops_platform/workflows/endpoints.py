@@ -12,7 +12,7 @@ from promptops_platform.access.schemas import Done
 from promptops_platform.access.scopes import scope_of
 from promptops_platform.db.tables import WorkflowRow
 from promptops_platform.db.unit_of_work import Database
-from promptops_platform.errors import BadRequest, StepFailed
+from promptops_platform.errors import BadRequest, StepFailed, TooManyRequests
 from promptops_platform.http.declared_errors import may_answer
 from promptops_platform.http.envelope import Data
 from promptops_platform.http.transactions import Read, Write
@@ -122,7 +122,7 @@ async def delete_workflow(
     return Done()
 
 
-@router.post("/{workflow_id}/run", responses=may_answer(StepFailed))
+@router.post("/{workflow_id}/run", responses=may_answer(StepFailed, TooManyRequests))
 async def run_workflow(
     workflow_id: ResourceId,
     request: Request,
@@ -142,6 +142,7 @@ async def run_workflow(
     outcome = await executor.run(
         _run_request(workflow, workspace.slug, asked, connections),
         workspace_id=workflow.workspace_id,
+        caller_id=actor.caller_id,
         user=actor.name,
         scope=scope_of(referenced_environments(workflow.steps), actor),
     )

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from collections.abc import Collection
 from typing import Any, TypedDict
 
 from sqlalchemy.exc import IntegrityError
@@ -86,6 +87,14 @@ class WorkspaceService:
         """
         if not await repository.hold(transaction.session, workspace_id):
             raise _gone(workspace_id)
+
+    async def gone(self, transaction: Transaction, workspace_ids: Collection[str]) -> set[str]:
+        """Those that were deleted; the others are kept as by `hold`."""
+        return {
+            workspace_id
+            for workspace_id in sorted(workspace_ids)
+            if not await repository.hold(transaction.session, workspace_id)
+        }
 
     async def locked(
         self, transaction: Transaction, name: str, permission: Permission, *, actor: Actor

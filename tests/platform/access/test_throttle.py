@@ -40,13 +40,13 @@ SECOND = timedelta(seconds=1)
 class Counted:
     """A function, and how often it was called."""
 
-    def __init__(self, function: Callable[[], Any]) -> None:
+    def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
         self.calls = 0
 
-    def __call__(self) -> Any:
+    def __call__(self, **options: Any) -> Any:
         self.calls += 1
-        return self.function()
+        return self.function(**options)
 
 
 class Tries:
@@ -259,7 +259,7 @@ async def test_what_is_counted_in_memory_is_bounded(
 async def test_a_database_that_takes_nothing_lifts_no_limit(
     tries: Tries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse() -> Any:
+    def refuse(**_options: Any) -> Any:
         raise DatabaseUnavailable("the database can't take this now")
 
     monkeypatch.setattr(tries.database, "write", refuse)
@@ -339,7 +339,10 @@ async def test_who_was_told_to_wait_in_line_has_not_used_up_a_try(
         right = {"username": account.name, "password": PASSWORD}
         held = threading.Event()
         passwords._hashing._thread.submit(held.wait)
-        crowd = [passwords.hash_password("x") for _ in range(passwords.LONGEST_QUEUE)]
+        crowd = [
+            passwords.hash_password("x", line="127.0.0.1")
+            for _ in range(passwords.LONGEST_LINE + 1)
+        ]
         waiting = asyncio.gather(*crowd)
         await asyncio.sleep(0)
         try:

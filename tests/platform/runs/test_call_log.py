@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 from structlog.testing import capture_logs
 
@@ -11,6 +12,7 @@ from harness.postgres import Postgres
 from harness.runs import detail, model_call, new_run, record
 from promptops_platform.db.location import SqliteFile
 from promptops_platform.db.unit_of_work import Database
+from promptops_platform.runs.call_journal import CallJournal
 from promptops_platform.runs.call_log import MOST_CHARACTERS, MOST_RUNS, CallLog
 
 
@@ -40,10 +42,15 @@ async def away(own: RunningPlatform, tmp_path: Path) -> AsyncIterator[Away]:
     await found.database.close()
 
 
+@pytest.fixture
+def journal(tmp_path: Path) -> CallJournal:
+    return CallJournal(tmp_path)
+
+
 async def test_what_waits_for_the_database_is_written_in_its_order_once_it_is_back(
-    own: RunningPlatform, away: Away
+    own: RunningPlatform, away: Away, journal: CallJournal
 ) -> None:
-    calls = CallLog(database=away.database, runs=own.platform.runs)
+    calls = CallLog(database=away.database, runs=own.platform.runs, journal=journal)
     runs = [new_run(ref_key="waits") for _ in range(3)]
     await calls.add(runs[0], model_call())
     assert not await calls.written()
@@ -56,10 +63,12 @@ async def test_what_waits_for_the_database_is_written_in_its_order_once_it_is_ba
     assert (await own.http.get("/api/runs/stats?key=waits")).json()["total"] == 3
 
 
-async def test_an_outage_fills_no_memory(own: RunningPlatform, away: Away) -> None:
+async def test_an_outage_fills_no_memory(
+    own: RunningPlatform, away: Away, journal: CallJournal
+) -> None:
     """Of what is too much, the oldest is let go and said to be; the texts of the variables count
     as well, and what was put back after a failed write still counts."""
-    calls = CallLog(database=away.database, runs=own.platform.runs)
+    calls = CallLog(database=away.database, runs=own.platform.runs, journal=journal)
     large = "x" * (MOST_CHARACTERS // 3)
     runs = [new_run(inputs={"variables": {"a": large}}) for _ in range(4)]
     with capture_logs() as logs:
@@ -75,8 +84,10 @@ async def test_an_outage_fills_no_memory(own: RunningPlatform, away: Away) -> No
         assert known == (run.id not in lost)
 
 
-async def test_only_so_many_runs_wait(own: RunningPlatform, away: Away) -> None:
-    calls = CallLog(database=away.database, runs=own.platform.runs)
+async def test_only_so_many_runs_wait(
+    own: RunningPlatform, away: Away, journal: CallJournal
+) -> None:
+    calls = CallLog(database=away.database, runs=own.platform.runs, journal=journal)
     with capture_logs() as logs:
         for _ in range(MOST_RUNS + 2):
             await calls.add(new_run(), model_call())
@@ -84,10 +95,10 @@ async def test_only_so_many_runs_wait(own: RunningPlatform, away: Away) -> None:
 
 
 async def test_a_run_that_stands_already_is_neither_repeated_nor_reported(
-    own: RunningPlatform,
+    own: RunningPlatform, journal: CallJournal
 ) -> None:
     """As after a commit that seemed to have failed."""
-    calls = CallLog(database=own.platform.database, runs=own.platform.runs)
+    calls = CallLog(database=own.platform.database, runs=own.platform.runs, journal=journal)
     stands, new = new_run(ref_key="stands"), new_run(ref_key="stands")
     await record(own, stands, model_call())
     for run in (stands, new):
@@ -98,8 +109,10 @@ async def test_a_run_that_stands_already_is_neither_repeated_nor_reported(
     assert (await own.http.get("/api/runs/stats?key=stands")).json()["total"] == 2
 
 
-async def test_one_that_can_not_be_written_takes_no_other_along(own: RunningPlatform) -> None:
-    calls = CallLog(database=own.platform.database, runs=own.platform.runs)
+async def test_one_that_can_not_be_written_takes_no_other_along(
+    own: RunningPlatform, journal: CallJournal
+) -> None:
+    calls = CallLog(database=own.platform.database, runs=own.platform.runs, journal=journal)
     wrong, right = new_run(workspace_id=None), new_run()
     for run in (wrong, right):
         await calls.add(run, model_call())
