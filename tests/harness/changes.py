@@ -91,6 +91,14 @@ async def _revoke_key(platform: RunningPlatform) -> Call:
     return Call(f"/api/keys/{made['id']}")
 
 
+@row("POST", "/api/keys/{key_id}/adopt", "adopt")
+async def _adopt_key(platform: RunningPlatform) -> Call:
+    maker = await new_user(platform, "admin")
+    async with platform.client(await new_session(platform, maker)) as client:
+        made = sent(await client.post("/api/keys", json={"name": new_key()}))
+    return Call(f"/api/keys/{made['id']}/adopt", {})
+
+
 @row("POST", "/api/workspaces", "create")
 async def _create_workspace(_platform: RunningPlatform) -> Call:
     return Call("/api/workspaces", {"name": new_key()})
