@@ -30,6 +30,7 @@ from harness.sdk_server import (
 )
 
 SNAPSHOT = "snapshot"
+NO_SUCH_PROMPT = '{"error":"no such prompt","code":"not_found"}'
 
 
 class ScenarioServer(SdkServer):
@@ -156,12 +157,12 @@ class ScenarioServer(SdkServer):
     def _scripted(self, script: dict[str, Any]) -> Answer:
         if script.get("hang_up"):
             return Answer(0, hang_up=True)
+        stamp = _stamp(script.get("epoch", self.epoch), script.get("revision", self.revision))
         answered = dict(script.get("headers") or {})
         if "prompt" in script:
-            body = json.dumps(script["prompt"])
-            answered |= _stamp(
-                script.get("epoch", self.epoch), script.get("revision", self.revision)
-            )
+            body, answered = json.dumps(script["prompt"]), answered | stamp
+        elif script["status"] == 404 and "body" not in script:
+            body, answered = NO_SUCH_PROMPT, stamp | answered
         else:
             body = script.get("body", '{"error":"as the scenario says"}')
         return Answer(script["status"], (body * script.get("repeat", 1)).encode(), answered)
@@ -169,7 +170,7 @@ class ScenarioServer(SdkServer):
     def _prompt(self, key: str, headers: dict[str, str]) -> Answer:
         if key not in self.prompts:
             stamp = _stamp(self.epoch, self.revision)
-            return Answer(404, b'{"error":"no such prompt"}', stamp)
+            return Answer(404, NO_SUCH_PROMPT.encode(), stamp)
         return self._found(self.prompts[key], headers)
 
     def _found(self, found: dict[str, Any], headers: dict[str, str]) -> Answer:

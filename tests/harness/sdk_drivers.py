@@ -38,6 +38,12 @@ COMMANDS = {
         "io.promptops.conformance.Driver",
     ],
 }
+# Scenario files that an SDK does not play yet; take its name out as soon as it does.
+NOT_PLAYED_YET = {
+    "node": {"foreign", "other_keys", "outages", "preload", "subjects"},
+    # A line of its own for each SDK.
+    "java": {"foreign", "other_keys", "outages", "preload", "subjects"},
+}
 # What has to be there for a driver to run, beside its interpreter.
 NEEDED = {
     "python": SDK / "python" / "conformance" / "driver.py",

@@ -54,6 +54,9 @@ class Blocking:
     def render(self, key: str, variables: Any, **options: Any) -> Any:
         return self._run(self._client.render(key, variables, **options))
 
+    def preload(self) -> Any:
+        return self._run(self._client.preload())
+
     def watch(self, on_update: Any) -> None:
         self._run(self._client.watch(on_update))
 
@@ -128,6 +131,9 @@ class Driver:
     def _render(self, command: dict[str, Any]) -> str:
         asked = {k: command[k] for k in ("subject", "strict", "default") if k in command}
         return self.client.render(command["key"], command.get("variables"), **asked)
+
+    def _preload(self, _command: dict[str, Any]) -> list[str]:
+        return sorted(self.client.preload())
 
     def _watch(self, _command: dict[str, Any]) -> bool:
         events = self._events

@@ -30,16 +30,24 @@ class Answer:
 class Answers:
     """Makes answers of what is known."""
 
-    def __init__(self, memory: Memory, environment: str) -> None:
+    def __init__(
+        self, memory: Memory, environment: str, find_copy: Callable[[str], Known | None]
+    ) -> None:
         self._memory = memory
+        self._find_copy = find_copy
         self._environment = environment
 
     def at_once(
-        self, key: str, subject: str | None, refresh: Callable[[str], object]
+        self,
+        key: str,
+        subject: str | None,
+        default: str | None,
+        refresh: Callable[[str], object],
     ) -> Answer | None:
         """What can be answered without waiting, if anything can.
 
         `refresh` is asked for the server's copy, in the background, where it should be newer.
+        While the server hangs, a copy on disk or in the bundle, or the default, is answered.
         """
         held = self._memory.held.get(key)
         if held is not None:
@@ -47,10 +55,16 @@ class Answers:
                 refresh(key)
             return self._of(held, subject, MEMORY)
         fallback = self._memory.fallback(key)
-        if fallback is None:
-            return None
-        refresh(key)
-        return self._of(fallback, subject, fallback.source)
+        is_hanging = self._memory.is_hanging
+        if fallback is None and is_hanging:
+            fallback = self._find_copy(key)
+        if fallback is not None:
+            refresh(key)
+            return self._of(fallback, subject, fallback.source)
+        if default is not None and is_hanging:
+            refresh(key)
+            return self._default(key, default)
+        return None
 
     def after(self, key: str, subject: str | None, default: str | None, outcome: Outcome) -> Answer:
         """The answer after a fetch; raises its error where there is none."""
@@ -72,5 +86,8 @@ class Answers:
             if failure.fallback is not None:
                 return self._of(failure.fallback, subject, failure.fallback.source)
         if default is not None:
-            return Answer(default_variant(key, self._environment, default), DEFAULT)
+            return self._default(key, default)
         raise failure.error.with_traceback(None)
+
+    def _default(self, key: str, default: str) -> Answer:
+        return Answer(default_variant(key, self._environment, default), DEFAULT)

@@ -18,7 +18,7 @@ from promptops.following import Following
 from promptops.http import HttpClient
 from promptops.listeners import OnConnection, OnDelete, OnError, OnUpdate, Untold
 from promptops.memory import Known
-from promptops.prompts import Prompt, check_key
+from promptops.prompts import Prompt, check_key, check_subject
 from promptops.setup import AnyPath, Options, Setup
 from promptops.transport import Connector
 from promptops.watch import Watch
@@ -106,6 +106,16 @@ class PromptOpsClient:
         key: the empty text, a dot or two, a text that has no UTF-8.
         """
         return self._answer(key, subject, default, refresh).prompt()
+
+    def preload(self) -> list[str]:
+        """Fetch all prompts of the namespace in one request, and hold them; returns their keys.
+
+        Raises the errors of `get_prompt`; what is held stays then. Servers without snapshots
+        (404) are a ProtocolError.
+        """
+        if self._ready is not self._memory.held:
+            self._continue_in_child()
+        return self._fetcher.snapshot()
 
     def render(
         self,
@@ -218,10 +228,11 @@ class PromptOpsClient:
         self, key: str, subject: str | None, default: str | None, refresh: bool = False
     ) -> Answer:
         check_key(key)
+        subject = check_subject(subject)
         if self._ready is not self._memory.held:
             self._continue_in_child()
         if not refresh:
-            answer = self._answers.at_once(key, subject, self._refresher.want)
+            answer = self._answers.at_once(key, subject, default, self._refresher.want)
             if answer is not None:
                 return answer
         outcome = self._fetcher.fresh(key) if refresh else self._fetcher.missing(key)

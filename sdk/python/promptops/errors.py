@@ -92,13 +92,8 @@ _BY_STATUS = {401: UnauthorizedError, 403: ForbiddenError, 404: NotFoundError}
 
 
 def response_error(status: int, body: bytes) -> PromptOpsError:
-    """The error for a status, in the words of the body's field ``error`` where it has one.
-
-    A 404 without them comes from something else than PromptOps, and says nothing of the prompt.
-    """
+    """The error for a status, in the words of the body's field ``error`` where it has one."""
     words = _server_words(body)
-    if status == 404 and words is None:
-        return ProtocolError("404, but not as PromptOps says it: is the server's address right?")
     kind = _BY_STATUS.get(status, ServerError if status >= 500 else ResponseError)
     return kind(status, words or "the server gave no reason")
 

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 from promptops.coalescing import Coalesced
 from promptops.errors import ClientClosedError, PromptOpsError, RequestTimeoutError
@@ -16,6 +17,8 @@ from promptops.memory import Failure, Outcome
 from promptops.transport import Connector
 
 logger = logging.getLogger("promptops")
+
+T = TypeVar("T")
 
 # Where the system has no thread to give.
 SECONDS_WITHOUT_THREAD = 1.0
@@ -42,6 +45,7 @@ class Fetcher:
         self._timeout = timeout
         self._untold = untold
         self._calls: Coalesced[Outcome] = Coalesced(self._fetch)
+        self._snapshots: Coalesced[list[str]] = Coalesced(self._fetch_snapshot)
 
     def missing(self, key: str) -> Outcome:
         """A prompt that is not held: by the fetch that runs, if one does.
@@ -53,6 +57,15 @@ class Fetcher:
     def fresh(self, key: str) -> Outcome:
         """The prompt of a fetch that began after this was called."""
         return self._ask(key, lambda until: self._calls.fresh(key, until))
+
+    def snapshot(self) -> list[str]:
+        """All prompts in one fetch; the keys that are held now. Raises what a fetch fails with."""
+        try:
+            return self._snapshots.fresh("", time.monotonic() + self._timeout)
+        except TimeoutError as error:
+            raise RequestTimeoutError("the server did not answer in time") from error
+        finally:
+            self._untold.tell()
 
     def _ask(self, key: str, ask: Callable[[float], Outcome]) -> Outcome:
         try:
@@ -69,21 +82,48 @@ class Fetcher:
         return memory.paused(key) or memory.held.get(key)
 
     def _fetch(self, key: str, deadline: float) -> Outcome:
+        def fetch() -> Outcome:
+            path, etag = self.fetches.request(key)
+            response = self._http.get(path, deadline - time.monotonic(), etag)
+            return self.fetches.take(key, response)
+
         with self.fetches.under_way(key):
-            tried = 0
-            while True:
-                tried += 1
-                try:
-                    path, etag = self.fetches.request(key)
-                    response = self._http.get(path, deadline - time.monotonic(), etag)
-                    return self.fetches.take(key, response)
-                except ClientClosedError:
+            try:
+                return self._try(fetch, deadline)
+            except ClientClosedError:
+                raise
+            except PromptOpsError as error:
+                return self.fetches.fail(key, error)
+
+    def _fetch_snapshot(self, _: str, deadline: float) -> list[str]:
+        def fetch() -> list[str]:
+            path = self.fetches.snapshot_request()
+            response = self._http.get(path, deadline - time.monotonic())
+            return list(self.fetches.take_snapshot(response))
+
+        with self.fetches.snapshot_under_way():
+            try:
+                return self._try(fetch, deadline)
+            except ClientClosedError:
+                raise
+            except PromptOpsError as error:
+                self.fetches.fail_snapshot(error)
+                raise
+
+    def _try(self, fetch: Callable[[], T], deadline: float) -> T:
+        """What it fetches, at the second try if need be."""
+        tried = 0
+        while True:
+            tried += 1
+            try:
+                return fetch()
+            except ClientClosedError:
+                raise
+            except PromptOpsError as error:
+                pause = pause_before_another(error, tried, deadline)
+                if pause is None:
                     raise
-                except PromptOpsError as error:
-                    pause = pause_before_another(error, tried, deadline)
-                    if pause is None:
-                        return self.fetches.fail(key, error)
-                self._connector.sleep(pause)
+            self._connector.sleep(pause)
 
 
 class Refresher:

@@ -11,10 +11,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
+from promptops.absence import says_absent
 from promptops.errors import (
     ForbiddenError,
     NotFoundError,
     PromptOpsError,
+    ProtocolError,
+    RequestTimeoutError,
     ServerError,
     UnauthorizedError,
     response_error,
@@ -24,6 +27,7 @@ from promptops.memory import Failure, Known, Memory, Stamp
 from promptops.prompts import parse_json, parse_prompt
 from promptops.responses import Response
 from promptops.saved import Bundle, Disk
+from promptops.snapshot import parse_snapshot
 
 SERVER = "server"
 REFUSALS = (UnauthorizedError, ForbiddenError)
@@ -69,6 +73,8 @@ class Fetches:
         self._asked_by_watch: set[str] = set()
         # Between what is held and the copy on disk nothing else may happen to a prompt.
         self._lock = threading.Lock()
+        # Since when it has, every 404 of its own has one, too.
+        self.server_has_epochs = bundle is not None and bundle.has_epoch
         # Set by the watch: up to where it has been told, and what wakes it.
         self.told = NOTHING_TOLD
         self.wake_watch: Callable[[], object] = _nothing
@@ -77,6 +83,8 @@ class Fetches:
         # New copies that are of before that, and what had been told: no event will tell of what
         # lies between.
         self._behind: deque[tuple[str, Stamp, Stamp]] = deque()
+        # How many snapshots are being fetched, each of which may bring any prompt.
+        self._snapshots = 0
 
     @contextlib.contextmanager
     def under_way(self, key: str) -> Iterator[None]:
@@ -97,7 +105,7 @@ class Fetches:
     def concerns(self, key: str) -> bool:
         """Whether the prompt is held, or may be so soon."""
         # In this order: it is held before its fetch ends.
-        return key in self._under_way or key in self.memory.held
+        return self._snapshots > 0 or key in self._under_way or key in self.memory.held
 
     def concerned_keys(self) -> list[str]:
         """Those held and those that may be so soon."""
@@ -119,21 +127,18 @@ class Fetches:
 
     def request(self, key: str) -> tuple[str, str | None]:
         """Path and ETag to ask with."""
-        query = {"env": self._place.namespace, "full": "true"}
-        if self._place.workspace:
-            query["workspace"] = self._place.workspace
-        wanted = self._wanted.get(key)
-        if wanted is not None and wanted.revision is not None:
-            query |= {"min_revision": str(wanted.revision), "epoch": wanted.epoch or ""}
+        query = self._query(self._wanted.get(key))
         held = self.memory.held.get(key)
-        path = (
-            f"/api/sdk/prompts/{quote(key, safe='')}?{urlencode(query, quote_via=quote, safe='')}"
-        )
+        path = f"/api/sdk/prompts/{quote(key, safe='')}?{_encoded(query | {'full': 'true'})}"
         return path, held.etag if held else None
+
+    def snapshot_request(self) -> str:
+        """The path that all prompts of the environment are asked for with."""
+        return f"/api/sdk/snapshot?{_encoded(self._query(self.told))}"
 
     def take(self, key: str, response: Response) -> Known:
         """What is held after this answer; raises what it means if it is no prompt."""
-        stamp, known = _stamp(response), None
+        stamp, known = self._heard(response), None
         if response.status == 200:
             whole = parse_prompt(parse_json(response.body), key)
             known = Known(whole, whole.drawn(), SERVER, stamp, time.monotonic(), response.etag)
@@ -143,7 +148,7 @@ class Fetches:
             if response.status == 304 and held is not None:
                 return self.memory.confirm(key, held, stamp, response.etag)
             if known is None:
-                raise response_error(response.status, response.body)
+                raise self._refusal(response, key)
             kept = self.memory.keep(key, known)
             if held is None:
                 self._note_behind(key, kept)
@@ -156,9 +161,37 @@ class Fetches:
         if isinstance(error, NotFoundError):
             self.forget(key)
             return Failure(error)
-        if isinstance(error, REFUSALS) and key not in self._asked_by_watch:
-            self._on_refused(error)
+        self._note_failure(error, told_by_watch=key in self._asked_by_watch)
         return self.memory.fail(key, error, self.fallback(key))
+
+    @contextlib.contextmanager
+    def snapshot_under_way(self) -> Iterator[None]:
+        """The fetch of a snapshot, from before its request until what came of it is held."""
+        with self._lock:
+            self._snapshots += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._snapshots -= 1
+
+    def take_snapshot(self, response: Response) -> Iterator[str]:
+        """Hold all prompts of this answer; gives the key of each once it is held.
+
+        Raises what the answer means if it is no snapshot.
+        """
+        stamp = self._heard(response)
+        if response.status != 200:
+            raise self._refusal(response)
+        snapshot = parse_snapshot(response.body, self._place.namespace, "the snapshot")
+        for whole in snapshot.prompts:
+            known = Known(whole, whole.drawn(), SERVER, stamp, time.monotonic())
+            if self._keep_of_snapshot(whole.served.fields["key"], known):
+                yield whole.served.fields["key"]
+
+    def fail_snapshot(self, error: PromptOpsError) -> None:
+        """Draw the consequences of a snapshot that could not be fetched; what is held stays."""
+        self._note_failure(error, told_by_watch=False)
 
     def forget(self, key: str, deleted: Stamp | None = None, event: Event | None = None) -> None:
         """There is no such prompt, as the event told, if one did; no answer from before it was
@@ -177,6 +210,7 @@ class Fetches:
         self._lock = threading.Lock()
         self._under_way = {}
         self._asked_by_watch = set()
+        self._snapshots = 0
         self.told, self.wake_watch = NOTHING_TOLD, _nothing
 
     def fallback(self, key: str) -> Known | None:
@@ -187,6 +221,57 @@ class Fetches:
         if found is None and self._bundle is not None:
             found = self._bundle.read(key)
         return found
+
+    def _query(self, wanted: Stamp | None) -> dict[str, str]:
+        """What each request says: the place, and the revision that the answer has to be of."""
+        query = {"env": self._place.namespace}
+        if self._place.workspace:
+            query["workspace"] = self._place.workspace
+        if wanted is not None and wanted.revision is not None:
+            query |= {"min_revision": str(wanted.revision), "epoch": wanted.epoch or ""}
+        return query
+
+    def _heard(self, response: Response) -> Stamp:
+        """Something has answered. Returns when its answer is of."""
+        stamp = _stamp(response)
+        self.memory.heard()
+        self.server_has_epochs = self.server_has_epochs or bool(stamp.epoch)
+        return stamp
+
+    def _refusal(self, response: Response, key: str = "") -> PromptOpsError:
+        """The error that an answer means; without a key it is the answer to a snapshot."""
+        if response.status == 404:
+            has_epochs = self.server_has_epochs or not key or self._has_epoch(key)
+            if not says_absent(response.body, response.headers.get(EPOCH), has_epochs):
+                return ProtocolError("404, but not from PromptOps: check the server's address")
+        return response_error(response.status, response.body)
+
+    def _has_epoch(self, key: str) -> bool:
+        """Whether a copy of the prompt is of a server with epochs."""
+        known = self.memory.held.get(key) or self.fallback(key)
+        return known is not None and bool(known.stamp.epoch)
+
+    def _note_failure(self, error: PromptOpsError, *, told_by_watch: bool) -> None:
+        if isinstance(error, RequestTimeoutError):
+            self.memory.timed_out()
+        if isinstance(error, REFUSALS) and not told_by_watch:
+            self._on_refused(error)
+
+    def _keep_of_snapshot(self, key: str, known: Known) -> bool:
+        """Hold it, unless something newer is known of it. Returns whether it is held now."""
+        with self._lock:
+            try:
+                self._check_not_stale(key, known.stamp, 200)
+            except ServerError:
+                return key in self.memory.held
+            held = self.memory.held.get(key)
+            if held is not None and held.whole.data == known.whole.data:
+                # Its ETag is still right.
+                self.memory.confirm(key, held, known.stamp, None)
+                return True
+            if self.memory.keep(key, known) is known and self._disk is not None:
+                self._disk.write(key, known)
+            return True
 
     def _note_behind(self, key: str, known: Known) -> None:
         told = self._under_way.get(key, NOTHING_TOLD)
@@ -217,6 +302,10 @@ def pause_before_another(error: PromptOpsError, tried: int, deadline: float) -> 
     ):
         return None
     return pause
+
+
+def _encoded(query: dict[str, str]) -> str:
+    return urlencode(query, quote_via=quote, safe="")
 
 
 def _stamp(response: Response) -> Stamp:

@@ -240,6 +240,7 @@ class Following:
         if isinstance(beat, (int, float)) and 0 < beat <= LONGEST_BEAT:
             self.silence = SILENT_BEATS * beat
         self._greeted, self._is_old_server = True, False
+        self._fetches.server_has_epochs = True
         self._memory.end_pauses()
         self._memory.watched()
 

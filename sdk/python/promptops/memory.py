@@ -11,6 +11,8 @@ from promptops.errors import PromptOpsError
 from promptops.prompts import Prompt, Variant, Whole
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
+# A server that let a fetch time out counts as hanging for so long, or until it answers.
+HANGING_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,7 @@ class Memory:
         self._confirmed_at = 0.0
         self._pauses: dict[str, float] = {}
         self._pauses_ended_at = 0.0
+        self._hanging_until = 0.0
 
     def is_fresh(self, known: Known) -> bool:
         """Whether it need not be asked for again."""
@@ -158,8 +161,22 @@ class Memory:
         failure = self.failures.get(key)
         return failure.fallback if failure is not None else None
 
+    def timed_out(self) -> None:
+        """The server has let a fetch time out: the next caller should not wait for it, too."""
+        self._hanging_until = time.monotonic() + HANGING_SECONDS
+
+    def heard(self) -> None:
+        """The server has answered something."""
+        self._hanging_until = 0.0
+
+    @property
+    def is_hanging(self) -> bool:
+        """Whether the server has timed out lately, and not answered since."""
+        return time.monotonic() < self._hanging_until
+
     def end_pauses(self) -> None:
         """The server is there again; until its copies come the fallbacks are answered."""
+        self.heard()
         self._pauses_ended_at = time.monotonic()
         self._pauses.clear()
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from unicodedata import normalize
 
 from promptops.bucketing import BASIS_POINTS, bucket_of, choice, drawn_bucket, ends_of
 from promptops.errors import MissingVariableError, ProtocolError
@@ -80,8 +81,19 @@ def default_variant(key: str, environment: str, content: str) -> Variant:
     return Variant(_fields({"key": key, "env": environment, "content": content}, {}))
 
 
+def check_subject(subject: str | None) -> str | None:
+    """The subject, None for the empty text as on the server; TypeError for what is not a text."""
+    if subject is not None and not isinstance(subject, str):
+        raise TypeError(
+            f"the subject must be a text or None, not {type(subject).__name__}; pass str(...) of it"
+        )
+    return subject or None
+
+
 def check_key(key: str) -> None:
-    """Raises ValueError for what is no key."""
+    """Raises ValueError for what can't be a key, TypeError for what is not a text."""
+    if not isinstance(key, str):
+        raise TypeError(f"a prompt's key must be a text, not {type(key).__name__}")
     if not is_key(key):
         raise ValueError(
             f"a prompt's key can't be empty, '.' or '..', or have half a surrogate pair: {key!r}"
@@ -116,10 +128,16 @@ def parse_prompt(data: Any, key: str = "") -> Whole:
     if not isinstance(data, dict):
         raise ProtocolError("the server sent a prompt that is no object with a field 'content'")
     served = Variant(_fields(data, data))
-    if key and served.fields["key"] not in {"", key}:
-        raise ProtocolError(f"asked for {key!r}, the server sent {served.fields['key']!r:.100}")
+    sent = data.get("key")
+    if key and sent is not None and not _is_same_key(served.fields["key"], key):
+        raise ProtocolError(f"asked for {key!r}, the server sent {sent!r:.100}")
     rollout = data.get("rollout")
     return Whole(data, served, None if rollout is None else _rollout(rollout, data))
+
+
+def _is_same_key(key: str, other: str) -> bool:
+    """The server may compose letters and their accents, which are the same text (NFC)."""
+    return key == other or normalize("NFC", key) == normalize("NFC", other)
 
 
 def own(value: Any) -> Any:

@@ -17,7 +17,8 @@ from typing import Any
 
 from promptops.errors import ProtocolError
 from promptops.memory import Known, Stamp
-from promptops.prompts import Whole, check_key, parse_json, parse_prompt
+from promptops.prompts import Whole, parse_json, parse_prompt
+from promptops.snapshot import parse_snapshot
 
 logger = logging.getLogger("promptops")
 
@@ -78,7 +79,7 @@ class Disk:
         try:
             return _read(text, key)
         except (ProtocolError, ValueError) as error:
-            logger.warning("passed over a damaged copy of prompt %r: %s", key, error)
+            logger.warning("a damaged copy of prompt %r is ignored: %s", key, error)
             return None
 
     def _path(self, key: str) -> Path:
@@ -112,22 +113,14 @@ class Bundle:
 
     def __init__(self, file: str | os.PathLike[str], environment: str) -> None:
         self._prompts: dict[str, Whole] = {}
+        self.has_epoch = False
         try:
-            prompts = _prompts_of(Path(file).read_bytes(), environment)
+            snapshot = parse_snapshot(Path(file).read_bytes(), environment, f"the bundle {file}")
         except (OSError, ProtocolError) as error:
             logger.warning("the bundle %s can't be used: %s", file, error)
             return
-        for number, prompt in enumerate(prompts):
-            self._add(prompt, f"prompt {number} of the bundle {file}")
-
-    def _add(self, prompt: Any, name: str) -> None:
-        try:
-            whole = parse_prompt(prompt)
-            check_key(whole.served.fields["key"])
-        except (ProtocolError, ValueError) as error:
-            logger.warning("passed over %s: %s", name, error)
-        else:
-            self._prompts[whole.served.fields["key"]] = whole
+        self.has_epoch = bool(snapshot.epoch)
+        self._prompts = {whole.served.fields["key"]: whole for whole in snapshot.prompts}
 
     def read(self, key: str) -> Known | None:
         """The prompt, if it is in the bundle."""
@@ -186,14 +179,3 @@ def _confirmed_at(saved_at: Any) -> float | None:
     except ValueError:
         return None
     return time.monotonic() - max(time.time() - at, 0.0)
-
-
-def _prompts_of(content: bytes, environment: str) -> list[Any]:
-    snapshot = parse_json(content)
-    prompts = snapshot.get("prompts") if isinstance(snapshot, dict) else None
-    if not isinstance(prompts, list):
-        raise ProtocolError("it is no snapshot: it has no list 'prompts'")
-    of = snapshot.get("env")
-    if isinstance(of, str) and of != environment:
-        raise ProtocolError(f"it is of the environment {of!r}, not {environment!r}")
-    return prompts

@@ -66,7 +66,6 @@ class Setup:
         self.address = ServerAddress.parse(options.server)
         self.listeners = Listeners()
         self.memory = Memory(options.max_age)
-        self.answers = Answers(self.memory, options.namespace)
         place = Place(options.namespace, options.workspace)
         bundle = None if options.bundle is None else Bundle(options.bundle, options.namespace)
         self.fetches = Fetches(
@@ -77,6 +76,7 @@ class Setup:
             on_refused=lambda error: tell(lambda: self.listeners.refused(error)),
             on_gone=lambda event: tell(lambda: self.listeners.deleted(event)),
         )
+        self.answers = Answers(self.memory, options.namespace, self.fetches.fallback)
 
     def new_following(self) -> Following:
         """For a new watch, that has been told nothing yet."""

@@ -71,12 +71,16 @@ class FakeServer:
         headers = Message()
         headers[REVISION], headers[EPOCH] = str(self._revision), "fake"
         if key not in self._prompts:
-            return Response(404, headers, json.dumps({"error": f"no prompt {key!r}"}).encode())
+            return Response(404, headers, _absent(key))
         return Response(200, headers, json.dumps(self._prompts[key]).encode())
 
     def _event(self, key: str, kind: str) -> Event:
         version = self._prompts[key]["version"] if key in self._prompts else ""
         return {**made_event(kind, key, "prod", version), "revision": self._revision}
+
+
+def _absent(key: str) -> bytes:
+    return json.dumps({"error": f"no prompt {key!r}", "code": "not_found"}).encode()
 
 
 def _got(outcome: Outcome) -> Known:

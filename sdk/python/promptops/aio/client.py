@@ -17,7 +17,7 @@ from promptops.answers import Answer
 from promptops.errors import ClientClosedError, PromptOpsError
 from promptops.following import Following
 from promptops.listeners import Deletion, Update
-from promptops.prompts import Prompt, check_key
+from promptops.prompts import Prompt, check_key, check_subject
 from promptops.setup import AnyPath, Options, Setup
 
 C = TypeVar("C", bound="AsyncPromptOpsClient")
@@ -77,6 +77,10 @@ class AsyncPromptOpsClient:
     ) -> Prompt:
         """As `PromptOpsClient.get_prompt`; tasks that ask for one key share one request."""
         return (await self._answer(key, subject, default, refresh)).prompt()
+
+    async def preload(self) -> list[str]:
+        """As `PromptOpsClient.preload`."""
+        return await self._fetcher.snapshot()
 
     async def render(
         self,
@@ -167,8 +171,9 @@ class AsyncPromptOpsClient:
         self, key: str, subject: str | None, default: str | None, refresh: bool = False
     ) -> Answer:
         check_key(key)
+        subject = check_subject(subject)
         if not refresh:
-            answer = self._answers.at_once(key, subject, self._fetcher.refresh)
+            answer = self._answers.at_once(key, subject, default, self._fetcher.refresh)
             if answer is not None:
                 return answer
         outcome = await (self._fetcher.fresh(key) if refresh else self._fetcher.missing(key))

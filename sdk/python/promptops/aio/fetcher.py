@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from promptops.aio.http import AsyncHttpClient
 from promptops.errors import ClientClosedError, PromptOpsError, RequestTimeoutError
@@ -13,6 +15,7 @@ from promptops.memory import Failure, Outcome
 
 logger = logging.getLogger("promptops")
 
+T = TypeVar("T")
 Call = asyncio.Task[Outcome]
 
 
@@ -30,6 +33,7 @@ class AsyncFetcher:
         self._running: dict[str, Call] = {}
         self._next: dict[str, Call] = {}
         self._refreshes: dict[str, asyncio.Task[None]] = {}
+        self._snapshots: set[asyncio.Task[list[str]]] = set()
         self._closed = False
 
     async def missing(self, key: str) -> Outcome:
@@ -52,6 +56,23 @@ class AsyncFetcher:
             waiting = self._next[key] = asyncio.create_task(self._after(running, key))
         return await self._outcome(key, waiting)
 
+    async def snapshot(self) -> list[str]:
+        """All prompts in one fetch; the keys that are held now. Raises what a fetch fails with."""
+        if self._closed:
+            raise ClientClosedError
+        # A task, so that `close` can end it.
+        call = asyncio.create_task(self._fetch_snapshot())
+        self._snapshots.add(call)
+        call.add_done_callback(self._snapshots.discard)
+        try:
+            await asyncio.wait({call})
+        except asyncio.CancelledError:
+            call.cancel()
+            raise
+        if call.cancelled():
+            raise ClientClosedError
+        return call.result()
+
     def refresh(self, key: str) -> None:
         """Ask again in the background, unless that is being done, or has just failed."""
         if self._closed or key in self._refreshes or self.fetches.memory.paused(key) is not None:
@@ -61,7 +82,8 @@ class AsyncFetcher:
     async def close(self) -> None:
         """End all calls; whoever waits for one gets ClientClosedError."""
         self._closed = True
-        tasks = [*self._running.values(), *self._next.values(), *self._refreshes.values()]
+        fetches = [*self._running.values(), *self._next.values()]
+        tasks = [*fetches, *self._refreshes.values(), *self._snapshots]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -102,18 +124,54 @@ class AsyncFetcher:
             self._refreshes.pop(key, None)
 
     async def _fetch(self, key: str) -> Outcome:
+        deadline = time.monotonic() + self._timeout
+
+        async def fetch() -> Outcome:
+            path, etag = self.fetches.request(key)
+            response = await self._http.get(path, deadline - time.monotonic(), etag)
+            return self.fetches.take(key, response)
+
         with self.fetches.under_way(key):
-            deadline, tried = time.monotonic() + self._timeout, 0
-            while True:
-                tried += 1
-                try:
-                    path, etag = self.fetches.request(key)
-                    response = await self._http.get(path, deadline - time.monotonic(), etag)
-                    return self.fetches.take(key, response)
-                except ClientClosedError:
-                    raise
-                except PromptOpsError as error:
-                    pause = pause_before_another(error, tried, deadline)
-                    if pause is None:
-                        return self.fetches.fail(key, error)
-                await asyncio.sleep(pause)
+            try:
+                return await _try(fetch, deadline)
+            except ClientClosedError:
+                raise
+            except PromptOpsError as error:
+                return self.fetches.fail(key, error)
+
+    async def _fetch_snapshot(self) -> list[str]:
+        deadline = time.monotonic() + self._timeout
+
+        async def fetch() -> list[str]:
+            path, keys = self.fetches.snapshot_request(), list[str]()
+            response = await self._http.get(path, deadline - time.monotonic())
+            for key in self.fetches.take_snapshot(response):
+                keys.append(key)
+                # Each may be written to disk: other tasks have their turn in between.
+                await asyncio.sleep(0)
+            return keys
+
+        with self.fetches.snapshot_under_way():
+            try:
+                return await _try(fetch, deadline)
+            except ClientClosedError:
+                raise
+            except PromptOpsError as error:
+                self.fetches.fail_snapshot(error)
+                raise
+
+
+async def _try(fetch: Callable[[], Awaitable[T]], deadline: float) -> T:
+    """What it fetches, at the second try if need be."""
+    tried = 0
+    while True:
+        tried += 1
+        try:
+            return await fetch()
+        except ClientClosedError:
+            raise
+        except PromptOpsError as error:
+            pause = pause_before_another(error, tried, deadline)
+            if pause is None:
+                raise
+        await asyncio.sleep(pause)
