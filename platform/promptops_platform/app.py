@@ -34,6 +34,8 @@ from promptops_platform.realtime import endpoints as realtime_endpoints
 from promptops_platform.realtime.fetch import PATH as FETCH_PATH
 from promptops_platform.realtime.fetch import FetchEndpoint
 from promptops_platform.realtime.fetch_description import FETCH_DESCRIPTION
+from promptops_platform.realtime.watch_path import PATH as WATCH_PATH
+from promptops_platform.realtime.watch_path import WatchPath
 from promptops_platform.rollouts import endpoints as rollouts_endpoints
 from promptops_platform.runs import endpoints as runs_endpoints
 from promptops_platform.settings import Settings
@@ -137,7 +139,7 @@ def asgi(platform: Platform) -> ASGIApp:
         ],
     )
     return RequestContext(
-        AllowedHosts(cors, settings.hosts),
+        AllowedHosts(WatchPath(cors), settings.hosts),
         quiet=_is_fetch,
         answered=platform.metrics.answers.answered,
     )
@@ -172,5 +174,5 @@ def _api(platform: Platform) -> FastAPI:
     install_error_answers(api)
     for router in ROUTERS:
         api.include_router(router)
-    api.router.routes.append(WebSocketRoute("/ws", platform.realtime.watch))
+    api.router.routes.append(WebSocketRoute(WATCH_PATH, platform.realtime.watch))
     return api

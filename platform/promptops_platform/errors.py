@@ -8,6 +8,7 @@ PlatformError
 ├── Conflict            409  the change collides with what is stored
 ├── RequestTimeout      408  the request did not come in time
 ├── BodyTooLarge        413
+├── UpgradeRequired     426  a WebSocket is asked for like a page
 ├── TooManyRequests     429
 ├── HeadTooLarge        431
 ├── StepFailed          502  a workflow's step failed
@@ -92,6 +93,14 @@ class RequestTimeout(PlatformError):
 class BodyTooLarge(PlatformError):
     status = 413
     code = "body_too_large"
+
+
+class UpgradeRequired(PlatformError):
+    status = 426
+    code = "upgrade_required"
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence, headers={"upgrade": "websocket", "connection": "Upgrade"})
 
 
 class TooManyRequests(PlatformError):

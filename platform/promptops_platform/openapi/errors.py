@@ -15,6 +15,7 @@ from promptops_platform.errors import (
     TooManyRequests,
     Unauthorized,
     Unavailable,
+    UpgradeRequired,
 )
 from promptops_platform.http.error_answers import fault_body
 
@@ -106,6 +107,11 @@ ANSWERS = {
         "BodyTooLarge",
         "The request's body is too long.",
         BodyTooLarge("the request body is larger than 4194304 bytes; send less").body(),
+    ),
+    426: ErrorAnswer(
+        "UpgradeRequired",
+        "The address is a WebSocket, and the request does not ask for one.",
+        UpgradeRequired("/ws is a WebSocket; send `Upgrade: websocket`").body(),
     ),
     429: ErrorAnswer(
         "TooManyRequests",

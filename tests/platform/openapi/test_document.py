@@ -84,7 +84,7 @@ def test_every_tag_is_described() -> None:
         ("/api/prompts", "get", {400, 401, 403, 404}),
         ("/api/prompts/publish", "post", {400, 401, 403, 404, 409, 413}),
         ("/api/prompts/{prompt_id}", "delete", {400, 401, 403, 404, 409, 413}),
-        ("/api/workflows/{workflow_id}/run", "post", {400, 401, 403, 404, 409, 413, 502}),
+        ("/api/workflows/{workflow_id}/run", "post", {400, 401, 403, 404, 409, 413, 429, 502}),
         ("/api/sdk/prompts/{key}", "get", {400, 401, 403, 404}),
     ],
 )
