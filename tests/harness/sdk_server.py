@@ -136,6 +136,8 @@ class SdkServer:
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.prompts: dict[str, dict[str, Any]] = {}
         self.bodies: dict[str, tuple[int, bytes]] = {}
+        # Where the fetches of a key are sent instead.
+        self.redirects: dict[str, str] = {}
         self.holds: dict[str, Hold] = {}
         self.requests: list[Request] = []
         self.refuse_watch: tuple[int, bytes] | None = None
@@ -173,6 +175,8 @@ class SdkServer:
         if headers.get("authorization") != f"Bearer {self.token}":
             return Answer(401, b'{"error":"unauthorized: no or wrong token"}')
         key = key_in(path)
+        if key in self.redirects:
+            return Answer(302, headers={"Location": self.redirects[key]})
         if key in self.bodies:
             return Answer(*self.bodies[key])
         if key not in self.prompts:

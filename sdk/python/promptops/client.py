@@ -18,7 +18,7 @@ from promptops.following import Following
 from promptops.http import HttpClient
 from promptops.listeners import OnConnection, OnDelete, OnError, OnUpdate, Untold
 from promptops.memory import Known
-from promptops.prompts import Prompt, check_key, check_subject
+from promptops.prompts import Prompt, check_default, check_key, check_subject
 from promptops.setup import AnyPath, Options, Setup
 from promptops.transport import Connector
 from promptops.watch import Watch
@@ -133,6 +133,7 @@ class PromptOpsClient:
         if subject is None:
             known = self._ready.get(key)
             if known is not None and self._memory.is_fresh(known):
+                check_default(default)
                 return known.render(variables, strict)
         template = self._answer(key, subject, default).variant.template
         return template.render(variables, strict)
@@ -154,7 +155,7 @@ class PromptOpsClient:
 
     @staticmethod
     def render_template(
-        content: str, variables: Mapping[str, Any] | None = None, *, strict: bool = False
+        content: str | None, variables: Mapping[str, Any] | None = None, *, strict: bool = False
     ) -> str:
         """Put the variables into a text, as `promptops.render_template` does."""
         return templates.render_template(content, variables, strict=strict)
@@ -228,6 +229,7 @@ class PromptOpsClient:
         self, key: str, subject: str | None, default: str | None, refresh: bool = False
     ) -> Answer:
         check_key(key)
+        check_default(default)
         subject = check_subject(subject)
         if self._ready is not self._memory.held:
             self._continue_in_child()

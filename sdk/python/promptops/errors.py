@@ -19,6 +19,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from promptops.masking import masked_url
+
 
 class PromptOpsError(Exception):
     """What all errors of this SDK have in common."""
@@ -91,9 +93,11 @@ class TemplateValueError(PromptOpsError, TypeError):
 _BY_STATUS = {401: UnauthorizedError, 403: ForbiddenError, 404: NotFoundError}
 
 
-def response_error(status: int, body: bytes) -> PromptOpsError:
+def response_error(status: int, body: bytes, location: str | None = None) -> PromptOpsError:
     """The error for a status, in the words of the body's field ``error`` where it has one."""
     words = _server_words(body)
+    if 300 <= status < 400 and location:
+        words = f"the server redirects to {masked_url(location)!r:.300}; use that address"
     kind = _BY_STATUS.get(status, ServerError if status >= 500 else ResponseError)
     return kind(status, words or "the server gave no reason")
 

@@ -24,6 +24,7 @@ from promptops.errors import (
 )
 from promptops.listeners import DELETED, Event, made_event
 from promptops.memory import Failure, Known, Memory, Stamp
+from promptops.outages import Outages
 from promptops.prompts import parse_json, parse_prompt
 from promptops.responses import Response
 from promptops.saved import Bundle, Disk
@@ -31,6 +32,8 @@ from promptops.snapshot import parse_snapshot
 
 SERVER = "server"
 REFUSALS = (UnauthorizedError, ForbiddenError)
+# Not a key, so that it stands beside those that fail.
+SNAPSHOT = ""
 NOTHING_TOLD = Stamp(None, None)
 TRIES = 2
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 0.15
@@ -85,6 +88,7 @@ class Fetches:
         self._behind: deque[tuple[str, Stamp, Stamp]] = deque()
         # How many snapshots are being fetched, each of which may bring any prompt.
         self._snapshots = 0
+        self._outages = Outages()
 
     @contextlib.contextmanager
     def under_way(self, key: str) -> Iterator[None]:
@@ -145,6 +149,8 @@ class Fetches:
         with self._lock:
             self._check_not_stale(key, stamp, response.status)
             held = self.memory.held.get(key)
+            if response.status in {200, 304}:
+                self._outages.succeeded(key)
             if response.status == 304 and held is not None:
                 return self.memory.confirm(key, held, stamp, response.etag)
             if known is None:
@@ -159,9 +165,10 @@ class Fetches:
     def fail(self, key: str, error: PromptOpsError) -> Failure:
         """Draw the consequences of a fetch that has failed for good."""
         if isinstance(error, NotFoundError):
+            self._outages.succeeded(key)
             self.forget(key)
             return Failure(error)
-        self._note_failure(error, told_by_watch=key in self._asked_by_watch)
+        self._note_failure(key, error, told_by_watch=key in self._asked_by_watch)
         return self.memory.fail(key, error, self.fallback(key))
 
     @contextlib.contextmanager
@@ -184,6 +191,7 @@ class Fetches:
         if response.status != 200:
             raise self._refusal(response)
         snapshot = parse_snapshot(response.body, self._place.namespace, "the snapshot")
+        self._outages.succeeded(SNAPSHOT)
         for whole in snapshot.prompts:
             known = Known(whole, whole.drawn(), SERVER, stamp, time.monotonic())
             if self._keep_of_snapshot(whole.served.fields["key"], known):
@@ -191,7 +199,7 @@ class Fetches:
 
     def fail_snapshot(self, error: PromptOpsError) -> None:
         """Draw the consequences of a snapshot that could not be fetched; what is held stays."""
-        self._note_failure(error, told_by_watch=False)
+        self._note_failure(SNAPSHOT, error, told_by_watch=False)
 
     def forget(self, key: str, deleted: Stamp | None = None, event: Event | None = None) -> None:
         """There is no such prompt, as the event told, if one did; no answer from before it was
@@ -211,6 +219,7 @@ class Fetches:
         self._under_way = {}
         self._asked_by_watch = set()
         self._snapshots = 0
+        self._outages = Outages()
         self.told, self.wake_watch = NOTHING_TOLD, _nothing
 
     def fallback(self, key: str) -> Known | None:
@@ -244,17 +253,23 @@ class Fetches:
             has_epochs = self.server_has_epochs or not key or self._has_epoch(key)
             if not says_absent(response.body, response.headers.get(EPOCH), has_epochs):
                 return ProtocolError("404, but not from PromptOps: check the server's address")
-        return response_error(response.status, response.body)
+        location = response.headers.get("Location")
+        return response_error(response.status, response.body, location)
 
     def _has_epoch(self, key: str) -> bool:
         """Whether a copy of the prompt is of a server with epochs."""
         known = self.memory.held.get(key) or self.fallback(key)
         return known is not None and bool(known.stamp.epoch)
 
-    def _note_failure(self, error: PromptOpsError, *, told_by_watch: bool) -> None:
+    def _note_failure(self, key: str, error: PromptOpsError, *, told_by_watch: bool) -> None:
         if isinstance(error, RequestTimeoutError):
             self.memory.timed_out()
-        if isinstance(error, REFUSALS) and not told_by_watch:
+        if told_by_watch:
+            return
+        # A watch that has lost its connection has logged that already.
+        if self.wake_watch is _nothing or self.memory.is_watched:
+            self._outages.failed(key, error)
+        if isinstance(error, REFUSALS):
             self._on_refused(error)
 
     def _keep_of_snapshot(self, key: str, known: Known) -> bool:

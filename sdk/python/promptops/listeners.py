@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, TypedDict
 
 from promptops.errors import PromptOpsError
-from promptops.prompts import Prompt
+from promptops.prompts import Prompt, own
 
 logger = logging.getLogger("promptops")
 
@@ -90,7 +90,7 @@ class Listeners:
         return _call(
             self.update,
             "on_update",
-            lambda: ({"key": event["key"], "prompt": dict(prompt), "event": dict(event)},),
+            lambda: ({"key": event["key"], "prompt": own(prompt), "event": dict(event)},),
         )
 
     def deleted(self, event: Event) -> list[Any]:

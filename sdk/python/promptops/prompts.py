@@ -5,16 +5,38 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict, cast
 from unicodedata import normalize
 
 from promptops.bucketing import BASIS_POINTS, bucket_of, choice, drawn_bucket, ends_of
 from promptops.errors import MissingVariableError, ProtocolError
 from promptops.templates import Template
 
-# What `get_prompt` answers: key, version, env, model, content, kind, messages, config, variables,
-# `variant` while a rollout is on, and where it comes from: source, revision, age.
-Prompt = dict[str, Any]
+
+class _PromptFields(TypedDict):
+    key: str
+    version: str
+    env: str
+    model: str
+    content: str
+    kind: str
+    messages: list[dict[str, Any]]
+    config: dict[str, Any]
+    variables: list[Any]
+    source: str
+    revision: int | None
+    age: float | None
+
+
+class Prompt(_PromptFields, total=False):
+    """What `get_prompt` returns: a dict.
+
+    `source` is ``memory``, ``server``, ``disk``, ``bundle`` or ``default``; `age` is in seconds.
+    """
+
+    # While a rollout is on.
+    variant: str
+
 
 # Python's own functions for nested data recurse: what is deeper than any configuration is garbage.
 DEEPEST = 100
@@ -42,7 +64,8 @@ class Variant:
 
     def prompt(self, source: str, revision: int | None, age: float | None) -> Prompt:
         """What the caller gets, as its own."""
-        return {**own(self.fields), "source": source, "revision": revision, "age": age}
+        fields = {**own(self.fields), "source": source, "revision": revision, "age": age}
+        return cast(Prompt, fields)
 
 
 @dataclass(frozen=True)
@@ -88,6 +111,12 @@ def check_subject(subject: str | None) -> str | None:
             f"the subject must be a text or None, not {type(subject).__name__}; pass str(...) of it"
         )
     return subject or None
+
+
+def check_default(default: str | None) -> None:
+    """Raises TypeError for what is neither a text nor None."""
+    if default is not None and not isinstance(default, str):
+        raise TypeError(f"the default must be a text or None, not {type(default).__name__}")
 
 
 def check_key(key: str) -> None:

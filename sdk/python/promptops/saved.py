@@ -87,7 +87,8 @@ class Disk:
         return self._folder / f"{hashlib.sha256(name).hexdigest()}.json"
 
     def _replace(self, path: Path, content: str) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
+        # A folder that was there already keeps its mode: others may share it.
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=self._folder)
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:

@@ -38,7 +38,8 @@ class Options:
     bundle: AnyPath | None
 
     def check(self) -> None:
-        """Raises ValueError for what can't be right."""
+        """Raises ValueError for what can't be right, TypeError for None and other wrong types."""
+        self._check_types()
         ServerAddress.parse(self.server)
         for name in ("namespace", "app_name", "workspace"):
             if not is_text(getattr(self, name)):
@@ -51,6 +52,25 @@ class Options:
             )
         if not self.max_age >= 0:
             raise ValueError(f"the highest age must be 0 seconds or more, not {self.max_age}")
+
+    def _check_types(self) -> None:
+        for name in ("server", "namespace", "token", "app_name", "workspace"):
+            _check_type(name, getattr(self, name), str, "a text")
+        for name in ("timeout", "max_age"):
+            _check_type(name, getattr(self, name), (int, float), "a number of seconds")
+        for name in ("cache_dir", "bundle"):
+            path = getattr(self, name)
+            if path is not None:
+                _check_type(name, path, (str, os.PathLike), "a path")
+            if path == "":
+                raise ValueError(f"{name} is empty; give a path, or leave it out")
+
+
+def _check_type(name: str, value: object, types: type | tuple[type, ...], expected: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, types):
+        # The value may be a token: only its type is named.
+        kind = "None" if value is None else type(value).__name__
+        raise TypeError(f"{name} must be {expected}, not {kind}; leave it out for the default")
 
 
 class Setup:

@@ -19,9 +19,9 @@ _PLACEHOLDER = re.compile(r"\{\{[ \t\r\n]*([\w.]+)[ \t\r\n]*\}\}")
 
 
 def render_template(
-    content: str, variables: Mapping[str, Any] | None = None, *, strict: bool = False
+    content: str | None, variables: Mapping[str, Any] | None = None, *, strict: bool = False
 ) -> str:
-    """Put the variables into the placeholders, in one pass.
+    """Put the variables into the placeholders, in one pass; without a text (None) it is empty.
 
     A name is looked up as a whole, dots included. A placeholder whose variable is missing or None
     stays as it was in the text; with `strict` it raises MissingVariableError. Text goes in as it
@@ -30,6 +30,8 @@ def render_template(
 
     Raises TemplateValueError for a value without a JSON form.
     """
+    if content is None:
+        return ""
     if not variables and not strict:
         return content
     return Template(content).render(variables, strict)

@@ -162,8 +162,8 @@ class AsyncFakePromptOps(AsyncPromptOpsClient):
         """Change a prompt; a client that watches has it, and has told of it, afterwards."""
         event = self.server.put(key, prompt)
         if self._memory.is_watched and (key in self._memory.held or self._listeners.update):
-            prompt = self._memory.prompt(_got(await self._fetcher.fresh(key)))
-            self._teller.tell(lambda: self._listeners.updated(prompt, event))
+            fetched = self._memory.prompt(_got(await self._fetcher.fresh(key)))
+            self._teller.tell(lambda: self._listeners.updated(fetched, event))
             await self._teller.told()
 
     async def remove(self, key: str) -> None:

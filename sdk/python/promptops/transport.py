@@ -16,6 +16,7 @@ from typing import TypeVar
 from urllib.parse import quote, urlsplit
 
 from promptops.errors import ClientClosedError, RequestTimeoutError, ServerUnreachableError
+from promptops.masking import masked_url
 
 T = TypeVar("T")
 
@@ -41,12 +42,23 @@ class ServerAddress:
     @classmethod
     def parse(cls, url: str) -> ServerAddress:
         """Raises ValueError for anything but http(s)://host[:port][/path]."""
+        try:
+            return cls._of(url)
+        except ValueError:
+            # No cause: its words may hold a password.
+            raise ValueError(
+                "the server's address must look like http://host:8080, without a user, a password"
+                f" and a query, not {masked_url(url)!r}"
+            ) from None
+
+    @classmethod
+    def _of(cls, url: str) -> ServerAddress:
         parts = urlsplit(url)
         secure = parts.scheme == "https"
         plain = not (parts.query or parts.fragment or parts.username is not None or parts.port == 0)
         host = _ascii_host(parts.hostname or "")
         if parts.scheme not in {"http", "https"} or not host or not plain:
-            raise ValueError(f"the server's address must look like http://host:8080, not {url!r}")
+            raise ValueError
         port = parts.port or (443 if secure else 80)
         path = quote(parts.path.rstrip("/"), safe=_PATH_CHARACTERS)
         return cls(url.rstrip("/"), secure, host, port, path)

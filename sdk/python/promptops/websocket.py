@@ -159,7 +159,7 @@ def _shake_hands(
     head, rest = _read_head(stream)
     status, fields = parse_head(head)
     if status != 101:
-        raise response_error(status, _read_body(stream, rest, fields))
+        raise response_error(status, _read_body(stream, rest, fields), fields.get("Location"))
     check_upgrade(fields, key)
     return rest
 

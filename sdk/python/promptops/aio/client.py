@@ -17,7 +17,7 @@ from promptops.answers import Answer
 from promptops.errors import ClientClosedError, PromptOpsError
 from promptops.following import Following
 from promptops.listeners import Deletion, Update
-from promptops.prompts import Prompt, check_key, check_subject
+from promptops.prompts import Prompt, check_default, check_key, check_subject
 from promptops.setup import AnyPath, Options, Setup
 
 C = TypeVar("C", bound="AsyncPromptOpsClient")
@@ -95,6 +95,7 @@ class AsyncPromptOpsClient:
         if subject is None:
             known = self._memory.held.get(key)
             if known is not None and self._memory.is_fresh(known):
+                check_default(default)
                 return known.render(variables, strict)
         answer = await self._answer(key, subject, default)
         return answer.variant.template.render(variables, strict)
@@ -113,7 +114,7 @@ class AsyncPromptOpsClient:
 
     @staticmethod
     def render_template(
-        content: str, variables: Mapping[str, Any] | None = None, *, strict: bool = False
+        content: str | None, variables: Mapping[str, Any] | None = None, *, strict: bool = False
     ) -> str:
         """Put the variables into a text, as `promptops.render_template` does."""
         return templates.render_template(content, variables, strict=strict)
@@ -171,6 +172,7 @@ class AsyncPromptOpsClient:
         self, key: str, subject: str | None, default: str | None, refresh: bool = False
     ) -> Answer:
         check_key(key)
+        check_default(default)
         subject = check_subject(subject)
         if not refresh:
             answer = self._answers.at_once(key, subject, default, self._fetcher.refresh)

@@ -120,7 +120,8 @@ async def _open(
         await connection.send(request)
         status, fields = parse_head(await connection.head())
         if status != 101:
-            raise response_error(status, await _refusal(connection.reader, fields))
+            body = await _refusal(connection.reader, fields)
+            raise response_error(status, body, fields.get("Location"))
         check_upgrade(fields, key)
     except BaseException:
         connection.writer.close()
