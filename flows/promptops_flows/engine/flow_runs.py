@@ -35,6 +35,7 @@ from promptops_flows.engine.shown_parameters import shown_parameters
 from promptops_flows.engine.step_run import printable
 from promptops_flows.http_tools import ToolClient
 from promptops_flows.tracing import Tracing
+from promptops_flows.waiting import end_tasks
 from promptops_flows.wire import RunFinished, RunRequest
 from promptops_providers.gateway import ModelGateway
 
@@ -249,8 +250,7 @@ async def open_flow_runs(
         )
         yield runs
         await runs.settle()
-        ending.cancel()
-        await asyncio.wait([ending])
+        await end_tasks(ending)
     await asyncio.to_thread(EventsWorker.drain_all, _DRAIN_EVENTS_SECONDS)
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from promptops_flows.engine.flow_runs import open_flow_runs
 from promptops_flows.engine.logs import take_over_prefect_logging
@@ -18,6 +18,7 @@ from promptops_flows.http_tools import ToolClient
 from promptops_flows.json_schemas.turns import SCHEMA_THREADS
 from promptops_flows.traced_calls import TracedCalls
 from promptops_flows.tracing import tracing_of
+from promptops_flows.waiting import end_tasks
 from promptops_providers.observation import Observers
 from promptops_providers.pooled_gateway import Gateway
 
@@ -53,7 +54,5 @@ async def prefect_behind(server: EngineServer, settings: EngineSettings) -> Asyn
         watches = asyncio.gather(gate.watch(), threads.watch())
         server.runs, server.readiness = runs, EngineReadiness(gate, threads)
         yield
-        watches.cancel()
-        with suppress(asyncio.CancelledError):
-            await watches
+        await end_tasks(watches)
     await tracing.close()

@@ -13,6 +13,7 @@ from prefect.settings import get_current_settings
 
 from promptops_flows.engine.logs import log
 from promptops_flows.engine.server import Part
+from promptops_flows.waiting import happens_within
 
 # What Prefect's client raises when the server is away, slow, or answers an error.
 PREFECT_ERRORS = (httpx.HTTPError, PrefectException, OSError, TimeoutError)
@@ -58,11 +59,8 @@ class PrefectGate:
 
     async def _pause(self) -> None:
         self._suspected.clear()
-        try:
-            async with asyncio.timeout(_PERIOD_NOT_READY if self.reason else _PERIOD_READY):
-                await self._suspected.wait()
-        except TimeoutError:
-            return  # nothing was suspected in the meantime
+        period = _PERIOD_NOT_READY if self.reason else _PERIOD_READY
+        await happens_within(self._suspected, period)
 
 
 async def _why_not(client: httpx.AsyncClient) -> str | None:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from promptops_flows.waiting import end_tasks
 from promptops_platform.access.credentials import CredentialMirror
 from promptops_platform.access.keys import KeyService
 from promptops_platform.access.repository import Credential
@@ -45,8 +46,7 @@ class UseLog:
         """Write what is left, and end."""
         if self._task is None:
             return
-        self._task.cancel()
-        await asyncio.wait([self._task])
+        await end_tasks(self._task)
         self._task = None
         await self._write_or_log()
         await self._clean_or_log()

@@ -1,7 +1,6 @@
 """Following the change feed: every replica applies the same changes in the same order."""
 
 import asyncio
-import contextlib
 import math
 import time
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from typing import Protocol
 
 import structlog
 
+from promptops_flows.waiting import end_tasks, happens_within
 from promptops_platform.changes import repository
 from promptops_platform.changes.schemas import NumberedChange
 from promptops_platform.clock import Clock
@@ -98,11 +98,7 @@ class Feed:
 
     async def stop(self) -> None:
         """Stop following."""
-        tasks = [task for task in (self._task, self._pruning) if task is not None]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        await end_tasks(self._task, self._pruning)
 
     async def poll_now(self, seconds: float) -> None:
         """Apply what is committed up to now, waiting at most `seconds`."""
@@ -206,8 +202,7 @@ class Feed:
             self._progress.notify_all()
 
     async def _wait(self) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._woken.wait(), self._poll)
+        await happens_within(self._woken, self._poll)
 
     async def _step(self) -> bool:
         """Apply one batch; returns whether there may be more."""

@@ -7,6 +7,7 @@ from typing import Any
 import asyncpg
 import structlog
 
+from promptops_flows.waiting import end_tasks
 from promptops_platform.changes.feed import Feed
 from promptops_platform.changes.replicas import Replicas
 from promptops_platform.changes.repository import NOTIFY_CHANNEL, REPLICA_CHANNEL
@@ -36,9 +37,7 @@ class Notifications:
 
     async def stop(self) -> None:
         """Stop listening and close the connection."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        await end_tasks(self._task)
 
     async def _listen(self) -> None:
         while True:

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import structlog
 
+from promptops_flows.waiting import end_tasks, happens_within
 from promptops_platform.changes import repository
 from promptops_platform.changes.feed import Feed
 from promptops_platform.changes.schemas import NumberedChange
@@ -60,8 +61,7 @@ class Replicas:
         """Let the others wait for this one no longer."""
         if self._task is None:
             return
-        self._task.cancel()
-        await asyncio.wait([self._task])
+        await end_tasks(self._task)
         self._task = None
         try:
             async with self._database.write() as transaction:
@@ -87,10 +87,7 @@ class Replicas:
         """Until each replica that lives serves this revision, at most so long."""
         end = time.monotonic() + seconds
         while not self.everyone_has(revision) and (left := end - time.monotonic()) > 0:
-            try:
-                await asyncio.wait_for(self._news.wait(), left)
-            except TimeoutError:
-                return
+            await happens_within(self._news, left)
 
     def hear(self, payload: str) -> None:
         """Take another replica's notification."""

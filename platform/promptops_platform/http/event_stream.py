@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from fastapi import Request
 from starlette.responses import StreamingResponse
 
+from promptops_flows.waiting import end_tasks
 from promptops_providers.storable_texts import storable_json
 
 MEDIA_TYPE = "text/event-stream"
@@ -92,5 +93,4 @@ async def _lines(
                 coming = asyncio.ensure_future(anext(events))
         finally:
             # A generator can't be closed while somebody waits for its next event.
-            coming.cancel()
-            await asyncio.wait([coming])
+            await end_tasks(coming)

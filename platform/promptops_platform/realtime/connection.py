@@ -1,6 +1,5 @@
 """The WebSocket of a watcher, below ASGI: one frame, encoded once, is written to all of them."""
 
-import asyncio
 import json
 from collections.abc import Callable
 from http import HTTPStatus
@@ -14,6 +13,7 @@ from websockets.http11 import Request, Response
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
+from promptops_flows.waiting import happens_within
 from promptops_platform.errors import BadRequest, HeadTooLarge, PlatformError
 from promptops_platform.http.connection import EXTENSION, NOSNIFF, has_unread
 from promptops_platform.http.connection_limits import Place, Wait
@@ -179,11 +179,7 @@ class WatchConnection(WebSocketsSansIOProtocol):
 
     async def drained(self, seconds: float) -> bool:
         """Wait until the client has read; False when `seconds` were not enough."""
-        try:
-            await asyncio.wait_for(self.writable.wait(), seconds)
-        except TimeoutError:
-            return False
-        return True
+        return await happens_within(self.writable, seconds)
 
     def end(self, code: int, reason: str, seconds: float = CLOSE_SECONDS) -> None:
         """Close, also where the client does not read: it is cut off after so many seconds."""

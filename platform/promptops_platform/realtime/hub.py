@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import structlog
 
+from promptops_flows.waiting import end_tasks
 from promptops_platform.access.authentication import Authenticator
 from promptops_platform.changes.replicas import Replicas
 from promptops_platform.changes.schemas import Change, NumberedChange
@@ -86,9 +87,7 @@ class Hub:
 
     async def stop(self) -> None:
         """Stop that."""
-        if self._ticking is not None:
-            self._ticking.cancel()
-            await asyncio.wait([self._ticking])
+        await end_tasks(self._ticking)
         await self._order.stop()
 
     def add(self, watch: Watch | Follower) -> None:

@@ -1,7 +1,6 @@
 """Who watches, on all replicas, and who of them has applied a change."""
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Iterable, Sequence
 from itertools import islice
@@ -9,6 +8,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
+from promptops_flows.waiting import happens_within
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.grants import Grants
 from promptops_platform.changes.replicas import Replicas
@@ -90,9 +90,8 @@ class LiveClients:
             is_done = others is not None and not behind
             if is_done or (left := end - time.monotonic()) <= 0:
                 break
-            with contextlib.suppress(TimeoutError):
-                # One that leaves is no news.
-                await asyncio.wait_for(news.wait(), min(left, LOOK_SECONDS))
+            # One that leaves is no news.
+            await happens_within(news, min(left, LOOK_SECONDS))
             # Many report at once: they are looked at together.
             await asyncio.sleep(min(left, GATHER_SECONDS))
         silent = [each for each in holders if each.is_silent]

@@ -5,6 +5,7 @@ from typing import Any
 
 import structlog
 
+from promptops_flows.waiting import end_tasks
 from promptops_platform.changes.replicas import Replicas
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.errors import DatabaseUnavailable
@@ -39,9 +40,7 @@ class Presence:
             self._task = asyncio.create_task(self._write_forever(), name="presence")
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        await end_tasks(self._task)
 
     def row(self, watch: Watch | Follower) -> Row:
         """A connection as the other replicas are told of it."""

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
+from promptops_flows.waiting import end_tasks
 from promptops_platform.changes.replicas import Replicas
 from promptops_platform.changes.schemas import NumberedChange
 
@@ -33,9 +34,7 @@ class ReplicaOrder:
         self._task = asyncio.create_task(self._release_forever(), name="replica-order")
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        await end_tasks(self._task)
 
     async def submit(self, changes: Sequence[NumberedChange]) -> None:
         """Deliver them at once where nobody is to be waited for."""

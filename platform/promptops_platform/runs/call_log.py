@@ -12,6 +12,7 @@ from itertools import takewhile
 
 import structlog
 
+from promptops_flows.waiting import end_tasks
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.errors import DatabaseUnavailable
 from promptops_platform.runs.call_journal import CallJournal
@@ -64,8 +65,7 @@ class CallLog:
     async def stop(self) -> None:
         """Write what waits, and end."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            await end_tasks(self._task)
             self._task = None
         if not await self.written():
             log.error("calls_not_logged_yet", runs=len(self._waiting))

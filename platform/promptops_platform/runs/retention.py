@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import structlog
 
+from promptops_flows.waiting import end_tasks
 from promptops_platform.clock import Clock
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.runs import repository
@@ -40,8 +41,7 @@ class RunRetention:
     async def stop(self) -> None:
         """Leave the rest to the next start."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            await end_tasks(self._task)
             self._task = None
 
     async def prune(self) -> int:

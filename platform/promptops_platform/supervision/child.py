@@ -16,6 +16,7 @@ from typing import Protocol
 import structlog
 
 from promptops_flows.children import inherited
+from promptops_flows.waiting import happens_within
 from promptops_platform.supervision.backoff import Backoff
 from promptops_platform.supervision.logs import open_log
 
@@ -109,9 +110,9 @@ class Child:
             return
         self._signal(signal.SIGTERM)
         try:
-            await asyncio.wait_for(asyncio.shield(self._keeper), self._grace)
-        except TimeoutError:
-            _log.warning("child_killed", child=self.spec.name, after_seconds=self._grace)
+            await asyncio.wait([self._keeper], timeout=self._grace)
+            if not self._keeper.done():
+                _log.warning("child_killed", child=self.spec.name, after_seconds=self._grace)
         finally:
             # Also on a cancelled stop: better killed than left over.
             self._kill_group()
@@ -182,8 +183,7 @@ class Child:
             again_in_seconds=round(pause, 2),
             log=str(self._log_path),
         )
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), pause)
+        await happens_within(self._stopping, pause)
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None:

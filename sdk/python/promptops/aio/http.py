@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 
 from promptops.aio.streams import Connection, translated_errors
+from promptops.aio.waiting import within
 from promptops.errors import ClientClosedError
 from promptops.http import STALE, IdleConnections, get_request
 from promptops.responses import Response, ResponseReader
@@ -28,7 +28,7 @@ class AsyncHttpClient:
         """The answer to ``GET path``, whatever its status; fails as `HttpClient.get` does."""
         request = get_request(self._address, self._token, path, etag)
         with translated_errors(self._address):
-            return await asyncio.wait_for(self._get(request), max(timeout, 0))
+            return await within(timeout, self._get(request))
 
     async def close(self) -> None:
         """Close the idle connections; no other is used any more."""

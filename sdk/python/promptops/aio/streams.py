@@ -7,6 +7,7 @@ import contextlib
 import ssl
 from collections.abc import Iterator
 
+from promptops.aio.waiting import within
 from promptops.errors import ProtocolError, RequestTimeoutError, ServerUnreachableError
 from promptops.handshake import LARGEST_HEAD
 from promptops.transport import SHORTEST_CONNECT_SECONDS, ServerAddress
@@ -65,7 +66,7 @@ class Connection:
         self.writer.close()
         # TLS says goodbye, which a server that is gone doesn't answer.
         with contextlib.suppress(OSError, asyncio.TimeoutError):
-            await asyncio.wait_for(self.writer.wait_closed(), CLOSE_SECONDS)
+            await within(CLOSE_SECONDS, self.writer.wait_closed())
 
 
 @contextlib.contextmanager

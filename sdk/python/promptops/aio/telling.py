@@ -9,6 +9,7 @@ from collections import deque
 from typing import Any
 
 from promptops.aio.streams import CLOSE_SECONDS
+from promptops.aio.waiting import end_task
 from promptops.listeners import PROGRAMS_FAULTS, Telling
 
 logger = logging.getLogger("promptops")
@@ -46,8 +47,7 @@ class Teller:
         self._closed = True
         self._untold.clear()
         if self._task is not None and not self._is_idle():
-            self._task.cancel()
-            await asyncio.wait({self._task})
+            await end_task(self._task)
 
     def _is_idle(self) -> bool:
         done = self._task is None or self._task.done()

@@ -11,6 +11,7 @@ from functools import partial
 
 from promptops.aio.fetcher import AsyncFetcher
 from promptops.aio.telling import Teller
+from promptops.aio.waiting import end_task, within
 from promptops.aio.websocket import AsyncWebSocket
 from promptops.backoff import Backoff
 from promptops.errors import (
@@ -22,7 +23,7 @@ from promptops.errors import (
 from promptops.following import Due, Following
 from promptops.listeners import Listeners, Telling
 from promptops.memory import Failure, Known
-from promptops.websocket import CLOSE_SECONDS, TOKEN_ENDED, ConnectionLostError
+from promptops.websocket import TOKEN_ENDED, ConnectionLostError
 
 logger = logging.getLogger("promptops")
 
@@ -56,15 +57,12 @@ class AsyncWatch:
     async def wait_until_tried(self, seconds: float) -> None:
         """Until the first connection stands or has failed."""
         with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._tried.wait(), seconds)
+            await within(seconds, self._tried.wait())
 
     async def close(self) -> None:
         """End the task."""
         self._closed = True
-        self._task.cancel()
-        # Until Python 3.12, `asyncio.wait_for` may swallow a cancellation.
-        while not (await asyncio.wait({self._task}, timeout=CLOSE_SECONDS))[0]:
-            self._task.cancel()
+        await end_task(self._task)
 
     async def _run(self) -> None:
         try:
@@ -118,8 +116,7 @@ class AsyncWatch:
             self._memory.unwatched()
             if not self._closed:
                 self._teller.tell(self._listeners.disconnected)
-            reader.cancel()
-            await asyncio.wait({reader})
+            await end_task(reader)
             await websocket.close()
 
     async def _read(self, websocket: AsyncWebSocket) -> None:

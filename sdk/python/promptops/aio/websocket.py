@@ -11,6 +11,7 @@ from email.message import Message
 
 from promptops import frames
 from promptops.aio.streams import Connection, translated_errors
+from promptops.aio.waiting import within
 from promptops.errors import response_error
 from promptops.frames import Close, FrameError, FrameParser, Ping, Received, Text
 from promptops.handshake import check_upgrade, handshake_request, parse_head, refusal_length
@@ -45,7 +46,8 @@ class AsyncWebSocket:
     ) -> AsyncWebSocket:
         """Connect and shake hands, within `timeout` seconds; fails as `WebSocket.open` does."""
         with translated_errors(address):
-            connection = await asyncio.wait_for(_open(address, tls, path, headers), timeout)
+            opening = _open(address, tls, path, headers)
+            connection = await within(timeout, opening, Connection.drop)
         return cls(address, connection)
 
     async def receive(self) -> str:
@@ -76,7 +78,7 @@ class AsyncWebSocket:
         """Say goodbye, wait a second for the server's goodbye, and free the connection."""
         try:
             with contextlib.suppress(OSError, asyncio.TimeoutError):
-                await asyncio.wait_for(self._part(), CLOSE_SECONDS)
+                await within(CLOSE_SECONDS, self._part())
         finally:
             await self._connection.close()
 
@@ -99,7 +101,7 @@ class AsyncWebSocket:
 
     async def _send(self, data: bytes) -> None:
         with translated_errors(self._address):
-            await asyncio.wait_for(self._connection.send(data), SEND_SECONDS)
+            await within(SEND_SECONDS, self._connection.send(data))
 
     async def _answer(self, received: Received) -> None:
         if isinstance(received, Ping):

@@ -1,0 +1,49 @@
+"""Waiting with a limit and ending tasks so that no cancellation is lost.
+
+`asyncio.wait_for` drops, before Python 3.12, a cancellation that arrives in the same turn of the
+loop as what it waits for. A task that loops then goes on, and whoever ends it waits for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+# Longer than any task takes to clean up.
+AGAIN_SECONDS = 3.0
+
+
+async def within(
+    seconds: float,
+    waiting: Coroutine[Any, Any, T],
+    unwanted: Callable[[T], None] | None = None,
+) -> T:
+    """The result, as by `asyncio.wait_for`; raises asyncio.TimeoutError. A result that comes too
+    late, or for a caller that was cancelled, goes to `unwanted`."""
+    task = asyncio.create_task(waiting)
+    try:
+        await asyncio.wait({task}, timeout=max(seconds, 0))
+    except asyncio.CancelledError:
+        await _discard(task, unwanted)
+        raise
+    if not task.done():
+        await _discard(task, unwanted)
+        raise asyncio.TimeoutError
+    return task.result()
+
+
+async def end_task(task: asyncio.Task[Any]) -> None:
+    """Cancel the task and wait until it has ended. A library may lose the cancellation, so it is
+    repeated."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=AGAIN_SECONDS)
+
+
+async def _discard(task: asyncio.Task[T], unwanted: Callable[[T], None] | None) -> None:
+    await end_task(task)
+    if not task.cancelled() and task.exception() is None and unwanted is not None:
+        unwanted(task.result())

@@ -1,0 +1,61 @@
+"""The asyncio client loses no cancellation."""
+
+import asyncio
+
+import pytest
+
+from harness.cancelling import CancelledAtWait, ends_when_cancelled
+from promptops.aio.waiting import end_task, within
+
+
+async def step(seconds: float = 0) -> str:
+    await asyncio.sleep(seconds)
+    return "done"
+
+
+async def repeat() -> None:
+    while True:
+        await within(5, step())
+
+
+@pytest.mark.parametrize("number", range(1, 15))
+async def test_a_loop_that_waits_with_a_limit_ends_when_cancelled(number: int) -> None:
+    assert await ends_when_cancelled(repeat(), number, lambda: None)
+
+
+async def test_a_result_or_a_failure_comes_through_and_a_limit_holds() -> None:
+    async def failing() -> None:
+        raise ValueError("a fault")
+
+    assert await within(5, step()) == "done"
+    with pytest.raises(ValueError, match="a fault"):
+        await within(5, failing())
+    with pytest.raises(asyncio.TimeoutError):
+        await within(0, step(60))
+
+
+async def test_what_comes_for_nobody_is_given_back() -> None:
+    unwanted: list[str] = []
+    for number in range(1, 4):
+        cancelled = CancelledAtWait(within(5, step(), unwanted.append), number)
+        task = cancelled.start()
+        await asyncio.wait([task])
+        assert task.cancelled() or task.result() == "done"
+    # The result was there already as the wait for it was cancelled.
+    assert unwanted == ["done"]
+
+
+async def test_a_task_is_ended_however_deaf_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("promptops.aio.waiting.AGAIN_SECONDS", 0.01)
+
+    async def deaf() -> None:
+        for _ in range(3):
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                continue
+
+    task = asyncio.create_task(deaf())
+    await asyncio.sleep(0)
+    await end_task(task)
+    assert task.done()
