@@ -12,6 +12,7 @@ from promptops_platform.errors import StartRefused
 from promptops_platform.ids import new_id
 from promptops_platform.rooms import Rooms
 from promptops_platform.settings import SHORTEST_TOKEN, Settings
+from promptops_platform.supervision.start_work import NO_START_WORK, StartWork
 
 log = structlog.get_logger(__name__)
 
@@ -19,8 +20,10 @@ log = structlog.get_logger(__name__)
 class Platform(Rooms):
     """All rooms, and what runs in them."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
-        super().__init__(settings, clock)
+    def __init__(
+        self, settings: Settings, clock: Clock, start_work: StartWork = NO_START_WORK
+    ) -> None:
+        super().__init__(settings, clock, start_work)
         self._prepared = self._started = False
 
     async def prepare(self, *, new_database: bool = False) -> None:

@@ -63,6 +63,7 @@ from promptops_platform.runs.service import RunLog
 from promptops_platform.runs.statistics import RunStatistics
 from promptops_platform.sealing import SecretKeys
 from promptops_platform.settings import Settings
+from promptops_platform.supervision.start_work import NO_START_WORK, StartWork
 from promptops_platform.workflows.holding import WorkflowHolding
 from promptops_platform.workflows.service import WorkflowService
 from promptops_platform.workspaces.environment_list import EnvironmentList
@@ -77,7 +78,10 @@ from promptops_providers.pooled_gateway import Gateway
 class Rooms:
     """The services of one platform. Nothing is opened or started yet."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock, start_work: StartWork = NO_START_WORK
+    ) -> None:
+        """`start_work` is that of engine and Prefect, where they are started along with it."""
         self.settings = settings
         self.text_policy = policy_of(
             texts=settings.run_texts,
@@ -172,6 +176,7 @@ class Rooms:
                 ),
             ),
             wait_seconds=settings.engine_wait_seconds,
+            start_work=start_work,
         )
         self._compose_agents(clock)
         self._compose_holdings()

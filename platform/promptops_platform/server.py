@@ -31,6 +31,7 @@ from promptops_platform.realtime.connection import WatchConnection
 from promptops_platform.settings import Settings
 from promptops_platform.supervision.credentials import read_credentials, stored_credentials
 from promptops_platform.supervision.ports import reserve_port
+from promptops_platform.supervision.start_work import ChildrenStartWork
 from promptops_platform.supervision.supervisor import Supervisor
 
 log = structlog.get_logger(__name__)
@@ -76,7 +77,7 @@ async def serve_platform(settings: Settings, *, children: bool, new_database: bo
     Raises SchemaRefused, or StartRefused when an address can't be bound.
     """
     supervisor = Supervisor(settings.data / "logs")
-    platform = Platform(settings, SystemClock())
+    platform = Platform(settings, SystemClock(), ChildrenStartWork(supervisor))
     try:
         if children:
             _check_children_files(settings)

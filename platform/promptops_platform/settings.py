@@ -236,7 +236,8 @@ class Settings(BaseSettings):
         default=30.0,
         gt=0,
         le=3600,
-        description="Longest wait of a run for an engine that is not ready.",
+        description="Longest wait of a run for an engine that is not ready; it begins anew while "
+        "the start of engine and Prefect makes progress, for at most 120 seconds in all.",
     )
     drain_seconds: float = Field(
         default=30.0,

@@ -25,12 +25,16 @@ from promptops_platform.errors import BadRequest, DatabaseUnavailable, EngineNot
 from promptops_platform.http.loop_share import leave_loop_share
 from promptops_platform.runs.places import Places
 from promptops_platform.runs.service import NewRun, RunLog
+from promptops_platform.runs.start_patience import StartPatience
+from promptops_platform.supervision.start_work import StartWork
 from promptops_providers.redaction import Redactor
 from promptops_providers.storable_texts import storable_json
 
 log = structlog.get_logger(__name__)
 
 START_RETRY_SECONDS = 0.2
+# After so long it is asked whether the start makes progress.
+LOOK_SECONDS = 1.0
 # For an engine that says only at the end of the wait that it is ready.
 LEAST_START_SECONDS = 2.0
 CLOSE_RETRY_SECONDS = 2.0
@@ -83,7 +87,9 @@ class RunExecutor:
         runs: RunLog,
         places: Places,
         wait_seconds: float,
+        start_work: StartWork,
     ) -> None:
+        self._start_work = start_work
         self._places = places
         self._database = database
         self._engine = engine
@@ -197,21 +203,24 @@ class RunExecutor:
     async def _start(self, request: RunRequest) -> StartedRun:
         """Have the run prepared, waiting for an engine that is not ready yet."""
         clock = asyncio.get_running_loop().time
-        deadline = clock() + self._wait_seconds
+        patience = StartPatience(self._wait_seconds, self._start_work, clock)
         while True:
             try:
-                await self._engine.wait_ready(max(0.0, deadline - clock()))
-                left = max(deadline - clock(), LEAST_START_SECONDS)
-                return await self._engine.start(request, left)
+                await self._engine.wait_ready(min(patience.left(), LOOK_SECONDS))
+                left = max(patience.left(), LEAST_START_SECONDS)
+                started = await self._engine.start(request, left)
             except EngineRefused as error:
                 raise BadRequest(error.reason) from error
             except EngineUnavailable as error:
-                if clock() >= deadline:
+                if not patience.left():
                     raise EngineNotReady(
                         f"the run was not started: {error.reason}; try again",
                         retry_after=math.ceil(min(self._wait_seconds, 10)),
                     ) from error
                 await asyncio.sleep(START_RETRY_SECONDS)
+            else:
+                self._start_work.finished()
+                return started
 
     async def _open(self, new: NewRun, started: StartedRun, follower: RunFollower) -> None:
         run = replace(new, flow_run_id=started.flow_run_id, flow_run_url=started.flow_run_url)

@@ -8,7 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -56,7 +56,8 @@ class ChildState:
     """A snapshot. `running` says that the process lives, not that it is ready to serve.
 
     `pid` is set while it lives. `last_exit` is the last exit code, -N for signal N, and None
-    before the first end or when the last start itself failed.
+    before the first end or when the last start itself failed. `failures` counts short lives in a
+    row; `born` is when the last start began, by the monotonic clock.
     """
 
     name: str
@@ -64,6 +65,8 @@ class ChildState:
     pid: int | None
     restarts: int
     last_exit: int | None
+    failures: int = field(default=0, compare=False)
+    born: float = field(default=0.0, compare=False)
 
 
 def _yield_to_us(pid: int) -> None:
@@ -91,14 +94,23 @@ class Child:
         self._grace = grace
         self._phase = Phase.STARTING
         self._process: asyncio.subprocess.Process | None = None
-        self._restarts = 0
+        self._restarts = self._failures = 0
+        self._born = time.monotonic()
         self._last_exit: int | None = None
         self._stopping = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
 
     def state(self) -> ChildState:
         pid = self._process.pid if self._process else None
-        return ChildState(self.spec.name, self._phase, pid, self._restarts, self._last_exit)
+        return ChildState(
+            self.spec.name,
+            self._phase,
+            pid,
+            self._restarts,
+            self._last_exit,
+            self._failures,
+            self._born,
+        )
 
     def start(self) -> None:
         self._keeper = asyncio.create_task(self._keep(), name=f"supervise-{self.spec.name}")
@@ -126,15 +138,15 @@ class Child:
             await self._keeper
 
     async def _keep(self) -> None:
-        failures = 0
         while not self._stopping.is_set():
             self._phase = Phase.STARTING
-            born = time.monotonic()
+            self._born = time.monotonic()
             self._last_exit = await self._live_once()
             if self._stopping.is_set():
                 break
-            failures = 1 if time.monotonic() - born >= self._backoff.stable else failures + 1
-            await self._back_off(failures)
+            lived = time.monotonic() - self._born
+            self._failures = 1 if lived >= self._backoff.stable else self._failures + 1
+            await self._back_off(self._failures)
             if not self._stopping.is_set():
                 self._restarts += 1
         self._phase = Phase.STOPPED
