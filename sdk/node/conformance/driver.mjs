@@ -60,6 +60,9 @@ const operations = {
   get({ key, subject, refresh, default: fallback }) {
     return current().getPrompt(key, options({ subject, refresh, default: fallback }));
   },
+  async preload() {
+    return (await current().preload()).sort();
+  },
   render({ key, variables, subject, strict, default: fallback }) {
     return current().render(key, variables, options({ subject, strict, default: fallback }));
   },

@@ -1,5 +1,6 @@
 import { createSecureContext, type SecureContextOptions } from "node:tls";
 
+import { maskedUrl } from "./masking.js";
 import { wordsOf } from "./warnings.js";
 
 /** The certificates and keys for an https server, as `node:tls` takes them. */
@@ -24,7 +25,7 @@ export class ServerAddress {
     readonly tls: TlsOptions = {},
   ) {
     this.url = checkedUrl(server);
-    if (!/^[!-~]+$/.test(token)) {
+    if (typeof token !== "string" || !/^[!-~]+$/.test(token)) {
       throw new TypeError("the token must be printable ASCII without blanks, and not empty");
     }
     if (this.url.startsWith("https:")) checkTls(tls);
@@ -71,8 +72,9 @@ function checkedUrl(server: string): string {
     // Told below, as every other address that can't be right.
   }
   const isPlain = url !== null && !url.search && !url.hash && !url.username && !url.password;
-  if (!isPlain || !/^https?:\/\/\S+$/.test(server)) {
-    throw new TypeError(`the server's address must look like http://host:8080, not '${server}'`);
+  if (typeof server !== "string" || !isPlain || !/^https?:\/\/\S+$/.test(server)) {
+    const words = "without user, password, query and fragment";
+    throw new TypeError(`the server's address must look like http://host:8080, ${words}, not '${maskedUrl(String(server))}'`);
   }
   // As it was given: it names the files on disk, which other clients of PromptOps read.
   return server.replace(/\/+$/, "");

@@ -1,4 +1,4 @@
-import { checkSubject } from "./arguments.js";
+import { checkedText } from "./arguments.js";
 
 // Which variant of a rollout a subject gets; `sdk/conformance/bucketing.json` has the cases.
 
@@ -7,10 +7,9 @@ export const BASIS_POINTS = 10_000;
 
 /** 0 to 9999, always the same for one salt and subject; TypeError for text that has no UTF-8. */
 export function bucketOf(salt: string, subject: string): number {
-  const hashed = `${salt}:${subject}`;
-  checkSubject(hashed);
+  const hashed = `${checkedText("a salt", salt)}:${checkedText("a subject", subject)}`;
   // The product needs 46 bits, which a double holds exactly.
-  return Math.floor((murmur3(Buffer.from(hashed, "utf8")) * BASIS_POINTS) / 2 ** 32);
+  return Math.floor((murmur3(new TextEncoder().encode(hashed)) * BASIS_POINTS) / 2 ** 32);
 }
 
 /** A bucket for a call without a subject. */
@@ -25,15 +24,21 @@ export function rangeOf(weights: readonly number[], bucket: number): number {
 }
 
 /** MurmurHash3 x86, 32 bit, seed 0 (Austin Appleby, public domain); unsigned. */
-export function murmur3(bytes: Buffer): number {
+export function murmur3(bytes: Uint8Array): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const whole = bytes.length - (bytes.length % 4);
   let hash = 0;
   for (let at = 0; at < whole; at += 4) {
-    hash ^= scrambled(bytes.readInt32LE(at));
+    hash ^= scrambled(view.getInt32(at, true));
     hash = (Math.imul(rotated(hash, 13), 5) + 0xe6546b64) | 0;
   }
-  if (whole < bytes.length) hash ^= scrambled(bytes.readUIntLE(whole, bytes.length - whole));
+  if (whole < bytes.length) hash ^= scrambled(lastBlock(bytes.subarray(whole)));
   return finished(hash ^ bytes.length);
+}
+
+/** Of up to three bytes, the lowest first. */
+function lastBlock(bytes: Uint8Array): number {
+  return bytes.reduce((block, byte, index) => block | (byte << (8 * index)), 0);
 }
 
 function scrambled(block: number): number {

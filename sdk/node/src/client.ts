@@ -1,5 +1,5 @@
 import { ServerAddress, type TlsOptions } from "./address.js";
-import { checkedMilliseconds, checkedText, checkedTimeout, checkKey, checkSubject } from "./arguments.js";
+import { checkedMilliseconds, checkedDefault, checkedPath, checkedSubject, checkedText, checkedTimeout, checkKey } from "./arguments.js";
 import { Bundle } from "./bundle.js";
 import { Disk } from "./disk.js";
 import { ClientClosedError, PromptOpsError } from "./errors.js";
@@ -16,10 +16,10 @@ import { renderTemplate, type Variables } from "./templates.js";
 import { Warnings } from "./warnings.js";
 import { Watch } from "./watch.js";
 
-/** How a client is made; all may be left out. */
+/** How a client is made; all but the server may be left out. */
 export interface ClientOptions {
-  /** The server's address; `http://127.0.0.1:8080` unless given. */
-  server?: string | undefined;
+  /** The server's address, as `http://127.0.0.1:8080`. */
+  server: string;
   /** The environment to read from; `prod` unless given. */
   namespace?: string | undefined;
   /** An API key, session token or the server's static token; its development token unless given. */
@@ -60,8 +60,8 @@ export class PromptOpsClient implements Prompts {
   #closing: Promise<void> | null = null;
 
   /** Asks nothing of the server yet. TypeError for an option that can't be right. */
-  constructor(options: ClientOptions = {}) {
-    const { server = "http://127.0.0.1:8080", token = "promptops-dev-token" } = options;
+  constructor(options: ClientOptions) {
+    const { server, token = "promptops-dev-token" } = checkedOptions(options);
     const { namespace = "prod", workspace = "", appName = "", timeout = 10_000, maxAge = 60_000 } = options;
     const warnings = new Warnings();
     const memory = new Memory();
@@ -70,15 +70,17 @@ export class PromptOpsClient implements Prompts {
     this.#timeout = checkedTimeout(timeout);
     this.#address = new ServerAddress(server, token, options.tls);
     this.#http = new HttpClient(this.#address);
-    const { cacheDir, bundle } = options;
-    const disk =
-      cacheDir === undefined ? null : new Disk(cacheDir, this.#address.url, workspace, namespace, warnings);
-    const bundled = bundle === undefined ? null : new Bundle(bundle, namespace, warnings);
+    const cacheDir = checkedPath("cacheDir", options.cacheDir);
+    const bundle = checkedPath("bundle", options.bundle);
+    const disk = cacheDir === null ? null : new Disk(cacheDir, this.#address.url, workspace, namespace, warnings);
+    const bundled = bundle === null ? null : new Bundle(bundle, namespace, warnings);
+    const lastKnown = new LastKnown(disk, bundled, warnings);
     this.#store = new Store(
-      new Fetching(this.#http, this.#address, this.#place, memory, timeout),
+      new Fetching(this.#http, this.#address, this.#place, memory, lastKnown, timeout),
       memory,
       disk,
-      new LastKnown(disk, bundled, warnings),
+      lastKnown,
+      warnings,
       { timeout, maxAge: checkedMilliseconds("maxAge", maxAge, 0) },
     );
     this.#following = new Following(this.#store, this.#listeners, namespace);
@@ -86,16 +88,19 @@ export class PromptOpsClient implements Prompts {
   }
 
   async getPrompt(key: string, options: GetOptions = {}): Promise<Prompt> {
-    const { subject, refresh = false } = options;
-    const fallback = options.default ?? null;
+    const fallback = checkedDefault(options.default);
+    const subject = checkedSubject(options.subject);
     checkKey(key);
-    checkSubject(subject);
     try {
-      return await this.#store.get(key, subject ?? undefined, refresh);
+      return await this.#store.get(key, { subject, refresh: options.refresh ?? false, hasDefault: fallback !== null });
     } catch (error) {
       if (fallback === null || !(error instanceof PromptOpsError)) throw error;
       return defaultPrompt(key, this.#place.namespace, fallback);
     }
+  }
+
+  async preload(): Promise<string[]> {
+    return this.#store.preload();
   }
 
   async render(key: string, variables?: Variables | null, options: RenderOptions = {}): Promise<string> {
@@ -112,7 +117,7 @@ export class PromptOpsClient implements Prompts {
     return renderMessages(await this.getPrompt(key, asked), variables, strict);
   }
 
-  renderTemplate(template: string, variables?: Variables | null, options?: { strict?: boolean }): string {
+  renderTemplate(template: string | null | undefined, variables?: Variables | null, options?: { strict?: boolean }): string {
     return renderTemplate(template, variables, options);
   }
 
@@ -146,4 +151,16 @@ export class PromptOpsClient implements Prompts {
     this.#http.close();
     await Promise.all([this.#watch?.close(), this.#store.close()]);
   }
+}
+
+/** For programs without types: what they forgot is said in words. */
+function checkedOptions(options: unknown): ClientOptions {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError("the client needs options, at least { server: \"http://host:8080\" }");
+  }
+  const { server } = options as Partial<ClientOptions>;
+  if (server === undefined || server === null || (server as string) === "") {
+    throw new TypeError("the server's address is missing; give it as { server: \"http://host:8080\" }");
+  }
+  return options as ClientOptions;
 }

@@ -23,6 +23,8 @@ export class Disk {
   // What is done to a file is done in order, and of what waits only the newest.
   readonly #doing = new Map<string, Promise<void>>();
   readonly #next = new Map<string, Action>();
+  // A snapshot may bring thousands: as many open files would be too many.
+  readonly #places = new Places(16);
 
   constructor(
     private readonly folder: string,
@@ -36,7 +38,7 @@ export class Disk {
   write(key: string, whole: Whole, stamp: Stamp): Promise<void> {
     return this.#inOrder(key, async (file) => {
       // One that is missing or damaged is in nobody's way.
-      const there = await savedAs(file).catch(() => null);
+      const there = await savedAs(file, key).catch(() => null);
       if (!there || !isBefore(stamp, there.stamp)) await this.#replace(file, contentOf(whole, stamp));
     });
   }
@@ -50,11 +52,9 @@ export class Disk {
   async read(key: string): Promise<Saved | null> {
     await this.#doing.get(key);
     try {
-      return await savedAs(this.#file(key));
+      return await savedAs(this.#file(key), key);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT") {
-        this.warnings.warn(`disk ${key}`, `passed over the copy of prompt '${key}' on disk: ${wordsOf(error)}`);
-      }
+      this.#warnOfReading(key, error as NodeJS.ErrnoException);
       return null;
     }
   }
@@ -75,10 +75,13 @@ export class Disk {
   async #work(key: string): Promise<void> {
     for (let action = this.#next.get(key); action; action = this.#next.get(key)) {
       this.#next.delete(key);
+      await this.#places.take();
       try {
         await action(this.#file(key));
       } catch (error) {
-        this.warnings.warn("disk", `copies can't be kept in ${this.folder}: ${wordsOf(error)}`);
+        this.#warnOfFolder(error);
+      } finally {
+        this.#places.free();
       }
     }
     this.#doing.delete(key);
@@ -96,9 +99,38 @@ export class Disk {
     }
   }
 
+  /** One line for the folder where that can't be used, whatever the number of keys. */
+  #warnOfReading(key: string, error: NodeJS.ErrnoException): void {
+    if (error.code === "ENOENT") return;
+    if (error.syscall) this.#warnOfFolder(error);
+    else this.warnings.warn(`disk ${key}`, `the copy of prompt '${key}' on disk is ignored: ${wordsOf(error)}`);
+  }
+
+  #warnOfFolder(error: unknown): void {
+    this.warnings.warn("disk", `copies can't be kept in ${this.folder}: ${wordsOf(error)}`);
+  }
+
   #file(key: string): string {
     const name = [this.server, this.workspace, this.environment, key].join("\n");
     return path.join(this.folder, `${sha256(name)}.json`);
+  }
+}
+
+/** So many at a time; the others wait for their turn. */
+class Places {
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(private left: number) {}
+
+  async take(): Promise<void> {
+    if (this.left > 0) this.left -= 1;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  free(): void {
+    const next = this.#waiting.shift();
+    if (next) next();
+    else this.left += 1;
   }
 }
 
@@ -110,11 +142,11 @@ function contentOf(whole: Whole, stamp: Stamp): string {
   return `${members},"prompt":${whole.text}}`;
 }
 
-async function savedAs(file: string): Promise<Saved> {
-  return savedIn(new TextDecoder("utf-8", { fatal: true }).decode(await readFile(file)));
+async function savedAs(file: string, key: string): Promise<Saved> {
+  return savedIn(new TextDecoder("utf-8", { fatal: true }).decode(await readFile(file)), key);
 }
 
-function savedIn(text: string): Saved {
+function savedIn(text: string, key: string): Saved {
   const head = /^\s*\{[^{}]*?"prompt"\s*:\s*/.exec(text);
   const end = text.lastIndexOf("}", text.lastIndexOf("}") - 1);
   const data = parseJson(text);
@@ -123,7 +155,7 @@ function savedIn(text: string): Saved {
   if (sha256(prompt) !== data["sha256"]) throw new Error("it is not what was written");
   const at = typeof data["saved_at"] === "string" ? Date.parse(data["saved_at"]) : NaN;
   return {
-    whole: parsePrompt(data["prompt"], prompt),
+    whole: parsePrompt(data["prompt"], prompt, key),
     stamp: {
       revision: revisionIn(data["revision"]),
       epoch: typeof data["epoch"] === "string" ? data["epoch"] : null,

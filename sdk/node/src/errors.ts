@@ -1,3 +1,6 @@
+import { parsedOrNull } from "./parsing.js";
+import { maskedUrl } from "./masking.js";
+
 /**
  * Everything that the client throws on purpose.
  *
@@ -134,28 +137,22 @@ export function isRefusal(error: unknown): error is UnauthorizedError | Forbidde
   return error instanceof UnauthorizedError || error instanceof ForbiddenError;
 }
 
-/**
- * The error for a status, in the words of the body's field `error`. A 404 without one is not
- * PromptOps' own, and says nothing of a prompt.
- */
-export function responseError(status: number, body: string): ResponseError | ProtocolError {
-  const given = serverWords(body);
-  const words = given || "the server gave no reason";
+/** The error for a status, in the words of the body's field `error` where it has one. */
+export function responseError(status: number, body: string, location?: string): ResponseError {
+  const words = location ? redirectWords(location) : (serverWords(body) ?? "the server gave no reason");
   if (status === 401) return new UnauthorizedError(words);
   if (status === 403) return new ForbiddenError(words);
-  if (status === 404 && given === null) return new ProtocolError("a 404 came that PromptOps does not send");
   if (status === 404) return new NotFoundError(words);
   return status >= 500 ? new ServerError(status, words) : new ResponseError(status, words);
 }
 
+function redirectWords(location: string): string {
+  return `the server redirects to ${maskedUrl(location).slice(0, 500)}; give the client the address behind it`;
+}
+
 /** Null where whatever stands between (a proxy, another server) answers in its own format. */
 function serverWords(body: string): string | null {
-  if (body.length > LONGEST_REASON) return null;
-  try {
-    const answer: unknown = JSON.parse(body);
-    const words = (answer as { error?: unknown } | null)?.error;
-    return typeof words === "string" ? words.slice(0, 500) : null;
-  } catch {
-    return null;
-  }
+  const answer = body.length > LONGEST_REASON ? null : parsedOrNull(body);
+  const words = (answer as { error?: unknown } | null)?.error;
+  return typeof words === "string" ? words.slice(0, 500) : null;
 }

@@ -1,7 +1,8 @@
 import type { WebSocket } from "ws";
 
 import { ClientClosedError, isRefusal, NotFoundError, type PromptOpsError } from "./errors.js";
-import type { ChangeEvent, Listeners } from "./listeners.js";
+import { type ChangeEvent, changeEvent } from "./events.js";
+import type { Listeners } from "./listeners.js";
 import type { Held } from "./memory.js";
 import { DELETED, type Message } from "./messages.js";
 import { type Due, Progress } from "./progress.js";
@@ -23,7 +24,7 @@ export class Following implements Observer {
   readonly #ready = new Set<string>();
   readonly #running = new Set<string>();
   readonly #retries = new Retries((key) => this.#schedule(key));
-  readonly #outage = new Outage();
+  readonly #outage = new Outage("hot reload works again");
   readonly #toldOf = new Map<string, Stamp>();
   #isWatching = false;
   #isConnected = false;
@@ -84,6 +85,10 @@ export class Following implements Observer {
     else if (message.type === "change" && this.#progress.hear(message.revision)) {
       this.#change(message.event, { revision: message.revision, epoch: this.#progress.told.epoch });
     }
+  }
+
+  get isWatching(): boolean {
+    return this.#isWatching;
   }
 
   told(): Stamp {
@@ -263,7 +268,7 @@ export class Following implements Observer {
   }
 
   #made(type: string, key: string, version: string): ChangeEvent {
-    return { type, id: "", key, env: this.environment, version };
+    return changeEvent({ type, id: "", key, env: this.environment, version });
   }
 }
 

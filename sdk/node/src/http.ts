@@ -37,7 +37,12 @@ export class HttpClient {
   }
 
   /** Has all of the answer within so many milliseconds, or rejects with one of the client's errors. */
-  get(url: string, headers: Record<string, string>, milliseconds: number): Promise<HttpResponse> {
+  get(
+    url: string,
+    headers: Record<string, string>,
+    milliseconds: number,
+    largest: number = LARGEST_BODY,
+  ): Promise<HttpResponse> {
     if (this.#closed) return Promise.reject(new ClientClosedError());
     return new Promise((resolve, reject) => {
       const fail = (error: Error): void => reject(this.#translated(error));
@@ -54,7 +59,7 @@ export class HttpClient {
       });
       request.on("response", (response) => {
         isAnswered = true;
-        read(response).then((body) => resolve(answer(response, body)), (error: Error) => {
+        read(response, largest).then((body) => resolve(answer(response, body)), (error: Error) => {
           fail(error);
           request.destroy();
         });
@@ -116,12 +121,12 @@ export class HttpClient {
   }
 }
 
-async function read(response: http.IncomingMessage): Promise<string> {
+async function read(response: http.IncomingMessage, largest: number): Promise<string> {
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {
     length += chunk.length;
-    if (length > LARGEST_BODY) throw new ProtocolError(`an answer of more than ${LARGEST_BODY} bytes came`);
+    if (length > largest) throw new ProtocolError(`an answer of more than ${largest} bytes came`);
     chunks.push(chunk);
   }
   return decoded(Buffer.concat(chunks), response.statusCode === 200);

@@ -9,6 +9,8 @@ export interface Copy {
   readonly drawn: Readonly<PromptState>;
   readonly source: Source;
   readonly revision: number | null;
+  /** Of the server that it comes from; null where that has none. */
+  readonly epoch: string | null;
   /** In milliseconds since 1970; null where nobody knows. */
   readonly savedAt: number | null;
 }
@@ -52,10 +54,12 @@ export class LastKnown {
     const saved = await this.disk?.read(key);
     if (saved) {
       const { whole, stamp, savedAt } = saved;
-      return { whole, drawn: drawnFrom(whole), source: "disk", revision: stamp.revision, savedAt };
+      return { whole, drawn: drawnFrom(whole), source: "disk", ...stamp, savedAt };
     }
-    const whole = await this.bundle?.read(key);
-    return whole ? { whole, drawn: drawnFrom(whole), source: "bundle", revision: null, savedAt: null } : null;
+    const bundled = await this.bundle?.read(key);
+    if (!bundled) return null;
+    const { whole, epoch } = bundled;
+    return { whole, drawn: drawnFrom(whole), source: "bundle", revision: null, epoch, savedAt: null };
   }
 
   #inTime(key: string, reading: Promise<Copy | null>): Promise<Copy | null> {

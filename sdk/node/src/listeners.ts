@@ -1,15 +1,7 @@
 import type { PromptOpsError } from "./errors.js";
+import type { ChangeEvent } from "./events.js";
 import type { Prompt } from "./prompts.js";
 import { wordsOf } from "./warnings.js";
-
-/** What told of a change: as on the wire, or made by the client with the type `prompt.refreshed`. */
-export interface ChangeEvent {
-  readonly type: string;
-  readonly key: string;
-  readonly env: string;
-  readonly version: string;
-  readonly [field: string]: unknown;
-}
 
 /** A prompt's new copy, and the event that told of it. */
 export interface Update {

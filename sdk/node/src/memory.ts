@@ -15,6 +15,7 @@ export interface Held {
 
 const FIRST_PAUSE = 1000;
 const LONGEST_PAUSE = 30_000;
+const LONGEST_HANGING = 30_000;
 
 /** What a client holds. */
 export class Memory {
@@ -61,6 +62,26 @@ export class Memory {
   /** Milliseconds since the server last confirmed it. */
   ageOf(held: Held): number {
     return performance.now() - Math.max(held.confirmedAt, this.#allConfirmedAt);
+  }
+}
+
+/** The outages of a server that hangs: each costs one time-out, not one for each key. */
+export class Hanging {
+  #until = -Infinity;
+
+  /** A fetch has timed out: the next caller who can be answered otherwise should not wait, too. */
+  timedOut(): void {
+    this.#until = performance.now() + LONGEST_HANGING;
+  }
+
+  /** The server has answered something. */
+  ended(): void {
+    this.#until = -Infinity;
+  }
+
+  /** Whether the server has timed out lately, and has not answered since. */
+  get lasts(): boolean {
+    return performance.now() < this.#until;
   }
 }
 

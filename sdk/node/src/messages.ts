@@ -1,6 +1,6 @@
 import { isKey } from "./arguments.js";
+import { type ChangeEvent, changeEvent } from "./events.js";
 import { isObject } from "./json.js";
-import type { ChangeEvent } from "./listeners.js";
 import { revisionIn } from "./revisions.js";
 
 export const DELETED = "prompt.deleted";
@@ -51,7 +51,7 @@ function eventIn(data: Record<string, unknown>): ChangeEvent | null {
   const { type, key, env, version } = data;
   if (typeof type !== "string" || !isKey(key)) return null;
   const [place, label] = [env, version].map((each) => (typeof each === "string" ? each : ""));
-  return { ...data, type, key, env: place as string, version: label as string };
+  return changeEvent({ ...data, type, key, env: place as string, version: label as string });
 }
 
 function heartbeatIn(value: unknown): number {

@@ -1,4 +1,4 @@
-import type { ChangeEvent } from "./listeners.js";
+import type { ChangeEvent } from "./events.js";
 import type { Stamp } from "./revisions.js";
 
 /** A prompt that has to be fetched anew. */

@@ -89,9 +89,16 @@ export function renderMessages(
   }));
 }
 
-/** A prompt of a fetch, a snapshot or a file; ProtocolError for anything else. What it holds is frozen. */
-export function parsePrompt(data: unknown, text: string): Whole {
+/**
+ * A prompt of a fetch, a snapshot or a file; ProtocolError for anything else, and for one with another
+ * key than was asked for. What it holds is frozen.
+ */
+export function parsePrompt(data: unknown, text: string, key?: string): Whole {
   if (!isObject(data)) throw new ProtocolError("what came is no prompt: it is no object");
+  if (key !== undefined && !isSameKey(data["key"], key)) {
+    const other = typeof data["key"] === "string" ? `'${data["key"].slice(0, 100)}'` : "no key";
+    throw new ProtocolError(`a prompt with another key came: asked for '${key}', got ${other}`);
+  }
   const rollout = data["rollout"] ?? null;
   return {
     text,
@@ -99,6 +106,11 @@ export function parsePrompt(data: unknown, text: string): Whole {
     served: stateOf(data, data, typeof data["variant"] === "string" ? data["variant"] : null),
     rollout: rollout === null ? null : rolloutOf(rollout, data),
   };
+}
+
+/** The server may compose letters and their accents, which are the same text (NFC). */
+function isSameKey(other: unknown, key: string): boolean {
+  return other === key || (typeof other === "string" && other.normalize("NFC") === key.normalize("NFC"));
 }
 
 function inBucket(rollout: Rollout, bucket: number): Readonly<PromptState> {

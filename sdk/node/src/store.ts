@@ -2,11 +2,13 @@ import { Coalesced } from "./coalescing.js";
 import type { Disk } from "./disk.js";
 import { ClientClosedError, isRefusal, NotFoundError, PromptOpsError, RequestTimeoutError } from "./errors.js";
 import type { Fetched, Fetching } from "./fetching.js";
-import type { ChangeEvent } from "./listeners.js";
+import type { ChangeEvent } from "./events.js";
 import type { Copy, LastKnown } from "./lastknown.js";
-import { type Failure, Failures, type Held, type Memory } from "./memory.js";
+import { Failures, type Held, type Memory } from "./memory.js";
+import { FetchOutage } from "./outages.js";
 import { assigned, type Prompt, type Source, type Whole } from "./prompts.js";
 import type { Stamp } from "./revisions.js";
+import type { Warnings } from "./warnings.js";
 
 /** Who learns of what happens to the prompts that are held. */
 export interface Observer {
@@ -22,14 +24,27 @@ export interface Observer {
   told(): Stamp;
   /** Whether what is held is kept up to date by a connection that is well. */
   isWell(): boolean;
+  /** Whether there is a watch, which warns of what it can't refetch. */
+  readonly isWatching: boolean;
+}
+
+/** How a prompt is asked for. */
+export interface Request {
+  readonly subject: string | undefined;
+  readonly refresh: boolean;
+  readonly hasDefault: boolean;
 }
 
 const BETWEEN_BACKGROUND_FAILURES = 1000;
+// Not a key that a prompt can have.
+const SNAPSHOT = "";
 
 /** Answers prompts: from memory, else from the server, else from what was put aside. */
 export class Store {
   readonly #fetches = new Coalesced((key) => this.#fetch(key));
   readonly #failures = new Failures();
+  readonly #outage = new FetchOutage();
+  readonly #snapshots = new Coalesced(() => this.#fetchSnapshot());
   #observer!: Observer;
   #closed = false;
 
@@ -38,6 +53,7 @@ export class Store {
     private readonly memory: Memory,
     private readonly disk: Disk | null,
     private readonly lastKnown: LastKnown,
+    private readonly warnings: Warnings,
     private readonly options: { readonly timeout: number; readonly maxAge: number },
   ) {}
 
@@ -46,14 +62,13 @@ export class Store {
   }
 
   /** The answer to a call; rejects with a PromptOpsError. */
-  async get(key: string, subject: string | undefined, refresh: boolean): Promise<Prompt> {
+  async get(key: string, { subject, refresh, hasDefault }: Request): Promise<Prompt> {
     const held = this.memory.get(key);
     if (held && !refresh) {
       this.#refreshIfOld(key, held);
       return this.answer(held, "memory", subject);
     }
-    const failure = refresh || this.#closed ? undefined : this.#failures.get(key);
-    const copy = failure && (await this.#insteadOfServer(key, failure));
+    const copy = refresh || this.#closed ? null : await this.#insteadOfServer(key, hasDefault);
     if (copy) return answerOfCopy(copy, subject);
     try {
       const fetching = refresh ? this.#fresh(key) : this.#fetches.join(key);
@@ -66,6 +81,11 @@ export class Store {
       if (!copy) throw error;
       return answerOfCopy(copy, subject);
     }
+  }
+
+  /** Has all prompts of the environment held; resolves with their keys. Rejects as a fetch does. */
+  preload(): Promise<string[]> {
+    return this.#snapshots.join(SNAPSHOT);
   }
 
   /** Answers from before this are refused. */
@@ -92,8 +112,9 @@ export class Store {
     return [...new Set([...this.memory.keys(), ...this.#fetches.runningKeys()])];
   }
 
+  /** A snapshot may bring any prompt. */
   isFetching(key: string): boolean {
-    return this.#fetches.isRunning(key);
+    return this.#snapshots.isRunning(SNAPSHOT) || this.#fetches.isRunning(key);
   }
 
   /** The server says that there is no such prompt. */
@@ -106,6 +127,7 @@ export class Store {
   /** The server is there again: nothing waits for a pause to end. */
   endPauses(): void {
     this.#failures.endPauses();
+    this.fetching.endHanging();
     this.lastKnown.forgetAll();
   }
 
@@ -122,7 +144,9 @@ export class Store {
   async close(): Promise<void> {
     this.#closed = true;
     this.fetching.close();
-    await Promise.allSettled(this.#fetches.runningKeys().map((key) => this.#fetches.join(key)));
+    const fetches = this.#fetches.runningKeys().map((key) => this.#fetches.join(key));
+    const snapshots = this.#snapshots.runningKeys().map((key) => this.#snapshots.join(key));
+    await Promise.allSettled([...fetches, ...snapshots]);
     await this.disk?.settled();
   }
 
@@ -138,12 +162,20 @@ export class Store {
     this.#fetches.join(key).catch(() => undefined);
   }
 
-  /** A key that has failed keeps nobody waiting for the server again, if there is a copy of it. */
-  async #insteadOfServer(key: string, failure: Failure): Promise<Copy | null> {
+  /**
+   * A key that has failed keeps nobody waiting for the server again, if there is a copy of it. A server
+   * that hangs does so for no key at all, if there is a copy or a default.
+   */
+  async #insteadOfServer(key: string, hasDefault: boolean): Promise<Copy | null> {
+    const failure = this.#failures.get(key);
+    const { isHanging } = this.fetching;
+    if (!failure && !isHanging) return null;
     const copy = await this.lastKnown.find(key);
-    const isPausing = performance.now() < failure.until;
+    const isPausing = failure !== undefined && performance.now() < failure.until;
     if (!copy && isPausing) throw failure.error;
-    if (copy && !isPausing) this.#fetchInBackground(key);
+    const isAnswered = copy !== null || (isHanging && hasDefault);
+    if (isAnswered && !isPausing) this.#fetchInBackground(key);
+    if (!copy && isAnswered) throw new RequestTimeoutError("the server did not answer in time");
     return copy;
   }
 
@@ -160,6 +192,7 @@ export class Store {
 
   async #fetch(key: string): Promise<Fetched> {
     const told = this.#observer.told();
+    this.fetching.hearEpoch(told.epoch);
     try {
       const fetched = await this.fetching.fetch(key);
       this.#succeeded(key);
@@ -170,10 +203,42 @@ export class Store {
       else if (error instanceof PromptOpsError && !(error instanceof ClientClosedError)) {
         this.#failures.note(key, error);
         this.lastKnown.forget(key);
+        if (!this.#observer.isWatching) this.#outage.failed(key, error);
         if (isRefusal(error)) this.#observer.refused(key, error);
       }
       throw error;
     }
+  }
+
+  async #fetchSnapshot(): Promise<string[]> {
+    try {
+      const told = (): Stamp => this.#observer.told();
+      const { stamp, prompts } = await this.fetching.fetchSnapshot(told, this.warnings);
+      this.#outage.succeeded(SNAPSHOT);
+      for (const whole of prompts) this.#putOfSnapshot(whole, stamp);
+      return prompts.map(({ served }) => served.key).filter((key) => this.memory.get(key));
+    } catch (error) {
+      if (error instanceof PromptOpsError && !(error instanceof ClientClosedError)) {
+        if (!this.#observer.isWatching) this.#outage.failed(SNAPSHOT, error);
+        if (isRefusal(error)) this.#observer.refused(SNAPSHOT, error);
+      }
+      throw error;
+    }
+  }
+
+  /** Unless something newer is known of it. */
+  #putOfSnapshot(whole: Whole, stamp: Stamp): void {
+    const { key } = whole.served;
+    const before = this.memory.get(key);
+    if (this.fetching.isStale(key, stamp)) return;
+    this.#succeeded(key);
+    if (before && isSameText(before.whole.text, whole.text)) {
+      // Its ETag is still right.
+      this.memory.confirm(key, before, stamp);
+      return;
+    }
+    const held = this.memory.keep(key, whole, stamp, null);
+    this.#put(key, { held, before, whole }, this.#observer.told());
   }
 
   #put(key: string, { held, before, whole }: Fetched, told: Stamp): void {
@@ -184,8 +249,13 @@ export class Store {
 
   #succeeded(key: string): void {
     this.#failures.clear(key);
+    this.#outage.succeeded(key);
     this.lastKnown.forget(key);
   }
+}
+
+function isSameText(text: string, compact: string): boolean {
+  return text === compact || JSON.stringify(JSON.parse(text)) === compact;
 }
 
 function answerOfCopy({ whole, drawn, source, revision, savedAt }: Copy, subject: string | undefined): Prompt {

@@ -5,7 +5,7 @@ import type { Variables } from "./templates.js";
 export interface GetOptions {
   /** Ask the server, although a copy is held. */
   refresh?: boolean | undefined;
-  /** Whose variant of a rollout; without, one is drawn when the prompt is fetched. */
+  /** Whose variant of a rollout; without one, or with the empty text, it is drawn when the prompt is fetched. */
   subject?: string | undefined;
   /** The text to answer where nothing else is known; null is as not given. */
   default?: string | null | undefined;
@@ -28,6 +28,12 @@ export interface Prompts {
    */
   getPrompt(key: string, options?: GetOptions): Promise<Prompt>;
 
+  /**
+   * Fetches all prompts of the environment in one request and holds them; resolves with their keys.
+   * Rejects with the errors of `getPrompt`; what is held stays then.
+   */
+  preload(): Promise<string[]>;
+
   /** The prompt's content with the variables put in. */
   render(key: string, variables?: Variables | null, options?: RenderOptions): Promise<string>;
 
@@ -39,7 +45,7 @@ export interface Prompts {
   ): Promise<PromptMessage[]>;
 
   /** Puts the variables into any text, as the function of the same name does. */
-  renderTemplate(template: string, variables?: Variables | null, options?: { strict?: boolean }): string;
+  renderTemplate(template: string | null | undefined, variables?: Variables | null, options?: { strict?: boolean }): string;
 
   /**
    * Keeps what is held up to date from now on, over a connection that keeps the program running.

@@ -1,26 +1,31 @@
+import { typeName } from "./arguments.js";
 import { MissingVariableError, TemplateValueError } from "./errors.js";
 
 /** What goes into a template, by name: any object, an interface's too, but no list, Map or Set. */
 export type Variables = Readonly<Record<string, unknown>> | (object & { readonly [Symbol.iterator]?: never });
 
 const PLACEHOLDER = /\{\{[ \t\r\n]*([\p{L}\p{Nd}_.]+)[ \t\r\n]*\}\}/gu;
+// What JSON prints as `{}` although it holds something, by its tag: that of another realm has it, too.
+const OPAQUE = new Set(["Map", "Set", "WeakMap", "WeakSet", "WeakRef", "Promise"]);
+const PRINTED = new Set(["Object", "Array", "Arguments", "Number", "String", "Boolean"]);
 
 /**
  * Puts the variables into the placeholders `{{ name }}`, in one pass. A name is letters and digits of
  * any script, `_` and `.`, and is looked up as a whole. A placeholder whose variable is missing, null
  * or undefined stays as it was; with `strict` it is a MissingVariableError. Text goes in as it is,
- * booleans and numbers as JavaScript prints them, everything else as compact JSON.
+ * booleans and numbers as JavaScript prints them, everything else as compact JSON; what has no JSON, as
+ * a Map, a Set or a Promise, is a TemplateValueError. A template of null or undefined renders to "".
  *
  * `sdk/conformance/README.md` of the project has the full text, and the server renders the same.
  */
 export function renderTemplate(
-  template: string,
+  template: string | null | undefined,
   variables?: Variables | null,
   options: { strict?: boolean } = {},
 ): string {
-  const given = (variables ?? {}) as Readonly<Record<string, unknown>>;
-  return template.replace(PLACEHOLDER, (placeholder, name: string) => {
-    const value = Object.hasOwn(given, name) ? given[name] : undefined;
+  const values = checkedVariables(variables);
+  return checkedTemplate(template).replace(PLACEHOLDER, (placeholder, name: string) => {
+    const value = Object.hasOwn(values, name) ? values[name] : undefined;
     if (value !== undefined && value !== null) return textOf(name, value);
     if (options.strict) throw new MissingVariableError(name);
     return placeholder;
@@ -28,8 +33,26 @@ export function renderTemplate(
 }
 
 /** The names in a template, each once, in order of first appearance. */
-export function variablesIn(template: string): string[] {
-  return [...new Set(Array.from(template.matchAll(PLACEHOLDER), (found) => found[1] as string))];
+export function variablesIn(template: string | null | undefined): string[] {
+  const matches = checkedTemplate(template).matchAll(PLACEHOLDER);
+  return [...new Set(Array.from(matches, (match) => match[1] as string))];
+}
+
+function checkedTemplate(template: unknown): string {
+  if (template === null || template === undefined) return "";
+  if (typeof template !== "string") throw new TypeError(`a template must be text, not ${typeName(template)}`);
+  return template;
+}
+
+function checkedVariables(variables: unknown): Readonly<Record<string, unknown>> {
+  if (variables === null || variables === undefined) return {};
+  if (typeof variables !== "object" || Array.isArray(variables) || opaqueName(variables)) {
+    throw new TypeError(
+      `variables must be an object with a member for each name, not ${typeName(variables)}; ` +
+        "Object.fromEntries makes one of a Map, await one of a Promise",
+    );
+  }
+  return variables as Readonly<Record<string, unknown>>;
 }
 
 function textOf(name: string, value: unknown): string {
@@ -49,10 +72,24 @@ function textOf(name: string, value: unknown): string {
 function jsonOf(name: string, value: unknown): string {
   let text: string | undefined;
   try {
-    text = JSON.stringify(value);
+    text = JSON.stringify(value, withoutOpaque);
   } catch (error) {
     throw new TemplateValueError(name, error instanceof Error ? error.message : String(error));
   }
   if (text === undefined) throw new TemplateValueError(name, "it has no JSON form");
   return text;
+}
+
+function withoutOpaque(_name: string, value: unknown): unknown {
+  const opaque = typeof value === "object" && value !== null ? opaqueName(value) : null;
+  if (opaque) throw new TypeError(`a ${opaque} would print as {}`);
+  return value;
+}
+
+/** What an object is whose JSON would show nothing of what it holds; null for others. */
+function opaqueName(value: object): string | null {
+  if (typeof (value as { then?: unknown }).then === "function") return "Promise";
+  const tag = typeName(value);
+  if (OPAQUE.has(tag)) return tag;
+  return PRINTED.has(tag) || Object.keys(value).length > 0 ? null : tag;
 }

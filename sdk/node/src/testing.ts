@@ -1,5 +1,7 @@
+import { checkedDefault, checkedSubject, checkKey } from "./arguments.js";
 import { NotFoundError, type PromptOpsError } from "./errors.js";
-import { type ChangeEvent, type EventName, type Listener, Listeners } from "./listeners.js";
+import { type ChangeEvent, changeEvent } from "./events.js";
+import { type EventName, type Listener, Listeners } from "./listeners.js";
 import {
   defaultPrompt,
   type Prompt,
@@ -71,11 +73,19 @@ export class FakePromptOpsClient implements Prompts {
 
   /** A subject does not matter here. */
   async getPrompt(key: string, options: GetOptions = {}): Promise<Prompt> {
+    const fallback = checkedDefault(options.default);
+    checkedSubject(options.subject);
+    checkKey(key);
     const found = this.#failure ? undefined : this.#prompts.get(key);
     if (found) return { ...found };
-    const fallback = options.default ?? null;
     if (fallback !== null) return defaultPrompt(key, "test", fallback);
     throw this.#failure ?? new NotFoundError(`no prompt '${key}' was given to the fake`);
+  }
+
+  /** The keys of all prompts that it has. */
+  async preload(): Promise<string[]> {
+    if (this.#failure) throw this.#failure;
+    return [...this.#prompts.keys()];
   }
 
   async render(key: string, variables?: Variables | null, options: RenderOptions = {}): Promise<string> {
@@ -92,7 +102,7 @@ export class FakePromptOpsClient implements Prompts {
     return renderMessages(await this.getPrompt(key, asked), variables, strict);
   }
 
-  renderTemplate(template: string, variables?: Variables | null, options?: { strict?: boolean }): string {
+  renderTemplate(template: string | null | undefined, variables?: Variables | null, options?: { strict?: boolean }): string {
     return renderTemplate(template, variables, options);
   }
 
@@ -121,5 +131,5 @@ export class FakePromptOpsClient implements Prompts {
 }
 
 function event(type: string, { key, env, version }: Prompt): ChangeEvent {
-  return { type, id: "", key, env, version };
+  return changeEvent({ type, id: "", key, env, version });
 }

@@ -9,9 +9,11 @@ export class Warnings {
   }
 }
 
-/** What does not work for a while: warned of when it begins, and not each time that it is tried. */
+/** What does not work for a while: warned of when it begins and when it ends, and not each time that it is tried. */
 export class Outage {
   #lasts = false;
+
+  constructor(private readonly recovery: string) {}
 
   goesOn(message: string): void {
     if (!this.#lasts) process.emitWarning(message, { type: "PromptOpsWarning" });
@@ -19,6 +21,7 @@ export class Outage {
   }
 
   isOver(): void {
+    if (this.#lasts) process.emitWarning(this.recovery, { type: "PromptOpsWarning" });
     this.#lasts = false;
   }
 }

@@ -33,7 +33,7 @@ describe("a client", () => {
   let folder: string;
   const clients: PromptOpsClient[] = [];
 
-  const made = (options: ClientOptions = {}): PromptOpsClient => {
+  const made = (options: Partial<ClientOptions> = {}): PromptOpsClient => {
     const client = new PromptOpsClient({ server: server.url, token: "t", timeout: 2000, ...options });
     clients.push(client);
     return client;
@@ -147,9 +147,9 @@ describe("a client", () => {
     ["is a 404 of other JSON", (_, response) => response.writeHead(404).end('{"message":"no"}'), ProtocolError],
     ["is a 404 whose error is no text", (_, response) => response.writeHead(404).end('{"error":{}}'), ProtocolError],
     ["has a salt that is no text", (_, response) => response.end(
-      '{"content":"a","rollout":{"salt":"\\ud800","variants":[{"name":"n","weight":10000,"content":"a"}]}}'), ProtocolError],
+      '{"key":"greeting","content":"a","rollout":{"salt":"\\ud800","variants":[{"name":"n","weight":10000,"content":"a"}]}}'), ProtocolError],
     ["has weights that don't add up", (_, response) => response.end(
-      '{"content":"a","rollout":{"salt":"s","variants":[{"name":"n","weight":1,"content":"a"}]}}'), ProtocolError],
+      '{"key":"greeting","content":"a","rollout":{"salt":"s","variants":[{"name":"n","weight":1,"content":"a"}]}}'), ProtocolError],
   ];
   for (const [name, onFetch, kind] of wrong) {
     test(`an answer that ${name} is a clear error, and changes nothing that is held`, async () => {
@@ -264,12 +264,20 @@ describe("a client", () => {
     });
   });
 
-  const impossible: ClientOptions[] = [
+  const impossible: Partial<ClientOptions>[] = [
     { server: "localhost:8080" },
     { server: "ftp://x" },
     { server: "http://user:pass@x" },
     { server: "http://x?y" },
     { token: "" },
+    { token: null as never },
+    { timeout: null as never },
+    { timeout: "5" as never },
+    { maxAge: null as never },
+    { cacheDir: null as never },
+    { cacheDir: "" },
+    { bundle: null as never },
+    { appName: 7 as never },
     { token: "a\nb" },
     { timeout: 0 },
     { timeout: NaN },
@@ -285,9 +293,32 @@ describe("a client", () => {
   ];
   for (const options of impossible) {
     test(`refuses ${JSON.stringify(options).slice(0, 60)}`, () => {
-      assert.throws(() => new PromptOpsClient(options), TypeError);
+      assert.throws(() => new PromptOpsClient({ server: "http://x", ...options }), TypeError);
     });
   }
+
+  test("an option that is null is named, and a password is masked", () => {
+    const words = (options: Partial<ClientOptions>): string => {
+      try {
+        return String(new PromptOpsClient({ server: "http://x", ...options }));
+      } catch (error) {
+        return (error as Error).message;
+      }
+    };
+    assert.equal(words({ namespace: null as never }), "namespace must be text, not null; leave it out if you have none");
+    assert.match(words({ timeout: null as never }), /^timeout must be milliseconds, 1 or more, not null$/);
+    assert.match(words({ token: null as never }), /^the token must be printable/);
+    const masked = words({ server: "http://ada:s3cret@x:80/p" });
+    assert.ok(masked.includes("http://***@x:80/p") && !/ada|s3cret/.test(masked), masked);
+  });
+
+  test("without a server it is a TypeError that says how to give one", () => {
+    for (const options of [undefined, null, {}, { server: undefined }, { server: null }, { server: "" }]) {
+      assert.throws(() => new PromptOpsClient(options as never), (error) => {
+        return error instanceof TypeError && error.message.includes('{ server: "http://host:8080" }');
+      });
+    }
+  });
 
   test("refuses keys and events that can't be", async () => {
     const client = made();

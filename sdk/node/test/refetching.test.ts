@@ -12,7 +12,7 @@ describe("a watch", () => {
   let warnings: ReturnType<typeof warningsOf>;
   const keys = ["a", "b", "c", "d"];
 
-  const watching = async (options: ClientOptions = {}): Promise<void> => {
+  const watching = async (options: Partial<ClientOptions> = {}): Promise<void> => {
     client = new PromptOpsClient({ server: server.url, token: "t", timeout: 2000, ...options });
     told = [];
     client.on("update", ({ key, prompt }) => told.push(`${key} ${prompt.content}`));
@@ -122,8 +122,9 @@ describe("a watch", () => {
     server.refuseWatch = 500;
     server.watcher.terminate();
     await eventually(() => server.refusals > 2);
-    assert.equal(warnings.messages.length, 2);
-    assert.match(warnings.messages[1]!, /^hot reload does not work.*the server answered 500$/);
+    assert.equal(warnings.messages.length, 3);
+    assert.equal(warnings.messages[1], "hot reload works again");
+    assert.match(warnings.messages[2]!, /^hot reload does not work.*the server answered 500$/);
   });
 
   test("says nothing of a connection that was lost and comes back", async () => {

@@ -112,7 +112,7 @@ export class FakeServer {
     const prompt = this.prompts.get(decodeURIComponent(url.pathname.split("/").at(-1)!));
     const headers = { "x-promptops-revision": String(revision), "x-promptops-epoch": this.epoch };
     if (!prompt) {
-      response.writeHead(404, headers).end('{"error":"no such prompt"}');
+      response.writeHead(404, headers).end('{"error":"no such prompt","code":"not_found"}');
       return;
     }
     const body = JSON.stringify(prompt);

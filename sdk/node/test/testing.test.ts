@@ -17,6 +17,7 @@ test("the fake answers what it was given", async () => {
   assert.deepEqual(await fake.renderMessages("chat", { q: "Why?" }), [{ role: "user", content: "Why?" }]);
   await assert.rejects(fake.getPrompt("none"), NotFoundError);
   assert.equal(await fake.render("none", {}, { default: "else" }), "else");
+  assert.deepEqual(await fake.preload(), ["greeting", "chat"]);
 });
 
 test("the fake tells of changes while it is watched, and fails when told to", async () => {

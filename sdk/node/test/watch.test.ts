@@ -9,7 +9,7 @@ describe("a watch", () => {
   let client: PromptOpsClient;
   let told: string[];
 
-  const watching = async (options: ClientOptions = {}, listen = true): Promise<void> => {
+  const watching = async (options: Partial<ClientOptions> = {}, listen = true): Promise<void> => {
     client = new PromptOpsClient({ server: server.url, token: "t", appName: "shop", timeout: 2000, ...options });
     told = [];
     if (listen) client.on("update", ({ key, prompt, event }) => told.push(`${event.type} ${key} ${prompt.content}`));
