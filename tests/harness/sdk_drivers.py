@@ -40,7 +40,6 @@ COMMANDS = {
 }
 # Scenario files that an SDK does not play yet; take its name out as soon as it does.
 NOT_PLAYED_YET = {
-    "node": {"foreign", "other_keys", "outages", "preload", "subjects"},
     # A line of its own for each SDK.
     "java": {"foreign", "other_keys", "outages", "preload", "subjects"},
 }
