@@ -69,7 +69,7 @@ export class PromptOpsClient implements Prompts {
     this.#app = checkedText("appName", appName);
     this.#timeout = checkedTimeout(timeout);
     this.#address = new ServerAddress(server, token, options.tls);
-    this.#http = new HttpClient(this.#address);
+    this.#http = new HttpClient(this.#address, timeout);
     const cacheDir = checkedPath("cacheDir", options.cacheDir);
     const bundle = checkedPath("bundle", options.bundle);
     const disk = cacheDir === null ? null : new Disk(cacheDir, this.#address.url, workspace, namespace, warnings);

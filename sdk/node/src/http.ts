@@ -1,8 +1,9 @@
 import http from "node:http";
 import https from "node:https";
 
-import { ANY_FAMILY, type ServerAddress } from "./address.js";
+import type { ServerAddress } from "./address.js";
 import { ClientClosedError, ProtocolError, RequestTimeoutError, ServerUnreachableError } from "./errors.js";
+import { agentFor } from "./tunnels.js";
 import { wordsOf } from "./warnings.js";
 
 /** An answer, whole. */
@@ -24,12 +25,10 @@ export class HttpClient {
   readonly #running = new Set<http.ClientRequest>();
   #closed = false;
 
-  constructor(address: ServerAddress) {
-    const options = { keepAlive: true, maxSockets: 16, timeout: LONGEST_IDLE, ...ANY_FAMILY };
+  /** A proxy has so many milliseconds to make a connection. */
+  constructor(address: ServerAddress, milliseconds: number) {
     this.#address = address;
-    this.#agent = address.url.startsWith("https:")
-      ? new https.Agent({ ...options, ...(address.tls as https.AgentOptions) })
-      : new http.Agent(options);
+    this.#agent = agentFor(address, milliseconds, { keepAlive: true, maxSockets: 16, timeout: LONGEST_IDLE });
   }
 
   get closed(): boolean {

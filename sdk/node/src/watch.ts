@@ -1,4 +1,4 @@
-import { WebSocket } from "ws";
+import { type ClientOptions, WebSocket } from "ws";
 
 import { ANY_FAMILY, type ServerAddress, VERSION } from "./address.js";
 import { Backoff } from "./backoff.js";
@@ -6,6 +6,7 @@ import { type ForbiddenError, isRefusal, responseError, UnauthorizedError } from
 import type { Place } from "./fetching.js";
 import type { Following } from "./following.js";
 import { messageIn } from "./messages.js";
+import { agentFor, type ClosableAgent, proxyOf } from "./tunnels.js";
 import { wordsOf } from "./warnings.js";
 
 const SILENT_BEATS = 2.5;
@@ -25,6 +26,8 @@ export class Watch {
   #socket: WebSocket | null = null;
   #pause: NodeJS.Timeout | null = null;
   #closed = false;
+  // Only a proxy needs one.
+  readonly #agent: ClosableAgent | null;
 
   constructor(
     private readonly address: ServerAddress,
@@ -36,6 +39,7 @@ export class Watch {
     this.#tried = new Promise((resolve) => {
       this.#resolveTried = resolve;
     });
+    this.#agent = proxyOf(address) && agentFor(address, timeout);
     following.begin();
     this.#connect();
   }
@@ -51,11 +55,13 @@ export class Watch {
     this.#resolveTried();
     if (this.#pause) clearTimeout(this.#pause);
     const socket = this.#socket;
+    if (!socket) this.#agent?.destroy();
     if (!socket) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = setTimeout(() => socket.terminate(), GOODBYE);
       socket.once("close", () => {
         clearTimeout(timer);
+        this.#agent?.destroy();
         resolve();
       });
       if (socket.readyState === WebSocket.CONNECTING) socket.terminate();
@@ -74,7 +80,8 @@ export class Watch {
     });
     const socket = new WebSocket(url, {
       ...ANY_FAMILY,
-      ...(this.address.tls as WebSocket.ClientOptions),
+      ...(this.address.tls as ClientOptions),
+      ...(this.#agent ? { agent: this.#agent } : {}),
       headers: this.address.headers,
       handshakeTimeout: this.timeout,
       maxPayload: LARGEST_MESSAGE,
@@ -140,11 +147,12 @@ class Connection {
     });
     socket.on("unexpected-response", (request, response) => {
       const status = response.statusCode ?? 0;
-      const error = responseError(status, "");
+      const { location } = response.headers;
+      const error = responseError(status, "", status >= 300 && status < 400 ? location : undefined);
       if (isRefusal(error)) this.refusal = error;
       response.destroy();
       request.destroy();
-      this.#end(`the server answered ${status}`);
+      this.#end(location ? error.message : `the server answered ${status}`);
     });
     socket.on("open", () => {
       this.#greeting = setTimeout(() => this.#treatAsOfBefore(), GREETING);

@@ -253,7 +253,7 @@ describe("a client", () => {
   });
 
   test("what Node refuses to send is an error of the client", async () => {
-    const http = new HttpClient(new ServerAddress(server.url, "t"));
+    const http = new HttpClient(new ServerAddress(server.url, "t"), 1000);
     await assert.rejects(http.get(server.url, { "if-none-match": "a\nb" }, 1000), ServerUnreachableError);
     http.close();
   });
