@@ -1,6 +1,7 @@
 """Where the time comes from, so that tests can set it."""
 
 import asyncio
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -10,6 +11,9 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """The current time, in UTC and with its zone."""
+
+    def monotonic(self) -> float:
+        """Seconds that pass whatever the clock is set to; only their differences mean something."""
 
     async def sleep(self, seconds: float) -> None:
         """Let this time pass."""
@@ -21,6 +25,9 @@ class SystemClock:
     def now(self) -> datetime:
         return datetime.now(UTC)
 
+    def monotonic(self) -> float:
+        return time.monotonic()
+
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
@@ -30,10 +37,14 @@ class FakeClock:
 
     def __init__(self, start: datetime | None = None) -> None:
         self._now = start or datetime(2026, 1, 1, tzinfo=UTC)
+        self._monotonic = 0.0
         self._moved = asyncio.Event()
 
     def now(self) -> datetime:
         return self._now
+
+    def monotonic(self) -> float:
+        return self._monotonic
 
     async def sleep(self, seconds: float) -> None:
         """Until the clock was moved that far."""
@@ -42,7 +53,12 @@ class FakeClock:
             await self._moved.wait()
 
     def advance(self, by: timedelta) -> None:
-        """Move the clock forward."""
+        """Let this time pass."""
+        self._monotonic += by.total_seconds()
+        self.set_by(by)
+
+    def set_by(self, by: timedelta) -> None:
+        """Set the clock forward or back, without time passing."""
         self._now += by
         self._moved.set()
         self._moved = asyncio.Event()

@@ -12,6 +12,7 @@ from promptops_platform.access.grants import Grants
 from promptops_platform.access.holding import KeyHolding
 from promptops_platform.access.keys import KeyService
 from promptops_platform.access.service import AccessService
+from promptops_platform.access.token_guesses import TokenGuesses
 from promptops_platform.access.users import UserService
 from promptops_platform.access.uses import UseLog
 from promptops_platform.agents.conversations import ConversationService
@@ -208,7 +209,10 @@ class Rooms:
         lifetime = timedelta(hours=self.settings.session_hours)
         self.credentials = CredentialMirror(self.database, clock)
         self.authenticator = Authenticator(
-            self.settings.token.get_secret_value(), self.credentials, self.feed
+            self.settings.token.get_secret_value(),
+            self.credentials,
+            self.feed,
+            TokenGuesses(clock),
         )
         self.access = AccessService(
             database=self.database,

@@ -6,13 +6,17 @@ from typing import Protocol
 
 from promptops_platform.access.actor import STATIC_TOKEN, Actor
 from promptops_platform.access.credentials import CredentialMirror
+from promptops_platform.access.token_guesses import TokenGuesses
 from promptops_platform.access.tokens import KEY_PREFIX, SESSION_PREFIX, token_hash
-from promptops_platform.errors import Unauthorized
+from promptops_platform.errors import TooManyRequests, Unauthorized
+from promptops_platform.settings import DEFAULT_TOKEN
 
 # How long a token that is not known here may wait for news from other replicas, and how far apart
 # such questions are, whoever sends whatever.
 NEWS_SECONDS = 0.5
 PAUSE_SECONDS = 0.02
+# There is nothing to guess at in it.
+KNOWN_TOKEN = DEFAULT_TOKEN.encode()
 
 
 class News(Protocol):
@@ -25,10 +29,17 @@ class News(Protocol):
 class Authenticator:
     """Knows the static token, the open sessions and the API keys."""
 
-    def __init__(self, static_token: str, credentials: CredentialMirror, news: News) -> None:
+    def __init__(
+        self,
+        static_token: str,
+        credentials: CredentialMirror,
+        news: News,
+        guesses: TokenGuesses,
+    ) -> None:
         self._static_token = static_token.encode()
         self._credentials = credentials
         self._news = news
+        self._guesses = guesses
         self._asked_at = 0.0
         self._asking: asyncio.Task[None] | None = None
         self._next: asyncio.Task[None] | None = None
@@ -50,16 +61,20 @@ class Authenticator:
         credential = self._credentials.find(actor.credential)
         return None if credential is None else credential.actor
 
-    async def authenticate(self, token: str | None) -> Actor:
-        """The caller; raises Unauthorized. A session or key that another replica made a moment ago
-        is waited for, shortly."""
+    async def authenticate(self, token: str | None, address: str) -> Actor:
+        """The caller; raises Unauthorized, and TooManyRequests after too many wrong tokens from
+        the address. A session or key that another replica made a moment ago is waited for,
+        shortly."""
         if not token:
             raise Unauthorized("no token; send the header Authorization: Bearer TOKEN")
         actor = self.actor(token)
+        if actor is STATIC_TOKEN and self._static_token != KNOWN_TOKEN:
+            _refuse_for(self._guesses.refused_seconds(address))
         if actor is None and token.startswith((SESSION_PREFIX, KEY_PREFIX)):
             await self._ask_for_news()
             actor = self.actor(token)
         if actor is None:
+            _refuse_for(self._guesses.count(token_hash(token), address))
             raise Unauthorized(
                 "the token is not valid: its session has ended, or the key was revoked or has "
                 "expired; log in again, or use another key"
@@ -80,6 +95,14 @@ class Authenticator:
         await asyncio.sleep(self._asked_at + PAUSE_SECONDS - loop.time())
         self._asking, self._next, self._asked_at = self._next, None, loop.time()
         await self._news.poll_now(NEWS_SECONDS)
+
+
+def _refuse_for(seconds: int) -> None:
+    if seconds:
+        raise TooManyRequests(
+            f"too many wrong tokens came from this address; try again in {seconds} seconds",
+            retry_after=seconds,
+        )
 
 
 def bearer_token(authorization: str | None) -> str | None:

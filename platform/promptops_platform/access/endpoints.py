@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 
 from promptops_platform.access.actor import Actor
+from promptops_platform.access.authentication import bearer_token
 from promptops_platform.access.gate import client_address
 from promptops_platform.access.guard import PUBLIC, permits
 from promptops_platform.access.keys import KeyService
@@ -56,14 +57,16 @@ Keys = Annotated[KeyService, Depends(_keys)]
 @router.post("/login", dependencies=[PUBLIC], responses=may_answer(Unauthorized, TooManyRequests))
 async def login(body: LoginRequest, service: Access, request: Request) -> LoginAnswer:
     """Trade a user name and password, or a token, for a session."""
+    address = client_address(request.scope)
     if body.token:
-        actor = await service.login_with_token(body.token)
+        actor = await service.login_with_token(body.token, address=address)
         return LoginAnswer(token=body.token, role=actor.role, username=actor.name)
     actor, token = await service.login(
         body.username,
         body.password,
-        address=client_address(request.scope),
+        address=address,
         request_id=request.scope["request_id"],
+        token=bearer_token(request.headers.get("authorization")),
     )
     return LoginAnswer(token=token, role=actor.role, username=actor.name)
 

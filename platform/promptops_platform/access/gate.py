@@ -28,7 +28,9 @@ class Gate:
             # What a path takes is no secret, and browsers ask without a token.
             if _is_guarded(scope["path"]) and scope["method"] != "OPTIONS":
                 try:
-                    actor = await self._authenticator.authenticate(_token(scope))
+                    actor = await self._authenticator.authenticate(
+                        _token(scope), client_address(scope)
+                    )
                 except PlatformError as error:
                     await answer(error)(scope, receive, send)
                     return

@@ -19,7 +19,7 @@ from promptops_platform.access.passwords import (
 )
 from promptops_platform.access.permissions import Role, known_role
 from promptops_platform.access.repository import Credential
-from promptops_platform.access.throttle import LoginThrottle
+from promptops_platform.access.throttle import LoginThrottle, Try
 from promptops_platform.access.tokens import new_session_token, token_hash
 from promptops_platform.addresses import network
 from promptops_platform.changes.schemas import Change, ChangeType
@@ -35,6 +35,7 @@ from promptops_platform.errors import (
     Unauthorized,
 )
 from promptops_platform.ids import new_id
+from promptops_platform.text import tidied
 
 log = structlog.get_logger(__name__)
 
@@ -93,15 +94,22 @@ class AccessService:
         self._throttle = LoginThrottle(database, clock)
         self._lifetime = session_lifetime
 
-    async def login_with_token(self, token: str) -> Actor:
-        """The caller that a token stands for; raises Unauthorized."""
-        return await self._authenticator.authenticate(token)
+    async def login_with_token(self, token: str, *, address: str) -> Actor:
+        """The caller that a token stands for; raises Unauthorized, and TooManyRequests."""
+        return await self._authenticator.authenticate(token, address)
 
     async def login(
-        self, username: str | None, password: str | None, *, address: str, request_id: str
+        self,
+        username: str | None,
+        password: str | None,
+        *,
+        address: str,
+        request_id: str,
+        token: str | None = None,
     ) -> tuple[Actor, str]:
-        """Open a session; returns the caller and the session's token. It is audited; failed tries
-        are not, which anybody could fill the trail with: they are throttled.
+        """Open a session, perhaps beside that of `token`; returns the caller and the new session's
+        token. It is audited; failed tries are not, which anybody could fill the trail with: they
+        are throttled.
 
         The password is compared outside of any transaction: that takes a quarter of a second.
         Where the session can't be stored, on a full disk, it lives in this process for an hour.
@@ -110,22 +118,24 @@ class AccessService:
         """
         if username is None or password is None:
             raise BadRequest("give username and password, or token")
-        await self._throttle.count(username, address)
+        tried = await self._throttle.count(
+            username, address, has_session=self._is_session_of(token, username)
+        )
         for _ in range(COMPARISONS):
-            user, grown = await self._compared(username, password, address)
+            user, grown = await self._compared(username, password, tried, address)
             role = known_role(user.role)
             actor = Actor(user.username, role, user.id, address=address, request_id=request_id)
             try:
-                opened = await self._stored_session(user, grown, actor, username)
+                opened = await self._stored_session(user, grown, actor, tried)
             except DatabaseNotWritable:
-                self._throttle.take_back(username, address)
+                self._throttle.take_back(tried)
                 return actor, self._unstored_session(actor)
             if opened is not None:
                 return opened
         raise Unauthorized(WRONG)
 
     async def _stored_session(
-        self, user: UserRow, grown: str | None, actor: Actor, username: str
+        self, user: UserRow, grown: str | None, actor: Actor, tried: Try
     ) -> tuple[Actor, str] | None:
         """Open a session of a user whose password was right; None where it was changed since."""
         async with self._database.write() as transaction:
@@ -133,7 +143,8 @@ class AccessService:
             if row is None or row.password_hash != user.password_hash:
                 return None
             row.password_hash = grown or row.password_hash
-            await self._throttle.succeeded(transaction, username, actor.address)
+            await self._throttle.succeeded(transaction, tried)
+            await self._throttle.remember_place(transaction, row.id, actor.address)
             await self._close_oldest(transaction, row.id)
             token = self._open_session(transaction, row.id)
             actor = replace(actor, name=row.username, role=known_role(row.role))
@@ -173,14 +184,15 @@ class AccessService:
         if actor.user_id is None:
             raise BadRequest("this token has no password; log in as a user to change one")
         refuse_weak(new, actor.name, "new_password")
-        user = await self._compared_own(actor, current)
+        user, tried = await self._compared_own(actor, current)
         hashed = await hash_password(new)
         async with self._database.write() as transaction:
             row = await repository.user(transaction.session, user.id, lock=True)
             if row is None or row.password_hash != user.password_hash:
                 raise BadRequest("the password was changed meanwhile; log in again")
-            await self._throttle.succeeded(transaction, row.username, actor.address)
+            await self._throttle.succeeded(transaction, tried)
             await self.set_password(transaction, row, new, hashed)
+            await self._throttle.remember_place(transaction, row.id, actor.address)
             self._audited(transaction, actor, row, "changed the own password")
 
     async def set_password(
@@ -193,6 +205,7 @@ class AccessService:
         row.password_hash = hashed
         row.has_default_password = False
         await repository.close_sessions(transaction.session, row.id)
+        await self._throttle.forget_places(transaction, row.id)
         self._changes.record(transaction, Change(ChangeType.USER_CHANGED, row.id))
 
     async def extend(self, transaction: Transaction, used: Mapping[str, datetime]) -> None:
@@ -249,7 +262,7 @@ class AccessService:
         self._audited(transaction, SYSTEM, user, "seeded account of a new database", "create")
 
     async def _compared(
-        self, username: str, password: str, address: str
+        self, username: str, password: str, tried: Try, address: str
     ) -> tuple[UserRow, str | None]:
         """The user with this password, and a longer hash of it where that is due; the try was
         counted before."""
@@ -264,18 +277,26 @@ class AccessService:
             if needs_rehash(user.password_hash):
                 grown = await hash_password(password, line=network(address))
         except TooManyRequests:
-            self._throttle.take_back(username, address)
+            self._throttle.take_back(tried)
             raise
         return user, grown
 
-    async def _compared_own(self, actor: Actor, password: str) -> UserRow:
-        await self._throttle.count(actor.name, actor.address)
+    def _is_session_of(self, token: str | None, username: str) -> bool:
+        actor = self._authenticator.actor(token) if token else None
+        return (
+            actor is not None
+            and actor.user_id is not None
+            and tidied(actor.name) == tidied(username)
+        )
+
+    async def _compared_own(self, actor: Actor, password: str) -> tuple[UserRow, Try]:
+        tried = await self._throttle.count(actor.name, actor.address, has_session=True)
         try:
-            user, _ = await self._compared(actor.name, password, actor.address)
+            user, _ = await self._compared(actor.name, password, tried, actor.address)
         except Unauthorized as error:
             # Not a 401, on which consoles log out.
             raise BadRequest("current_password: is wrong") from error
-        return user
+        return user, tried
 
     async def _close_oldest(self, transaction: Transaction, user_id: str) -> None:
         """Make room for one more session: all of them are mirrored in memory."""

@@ -1,8 +1,10 @@
 """Bounds how often passwords may be tried."""
 
 import hashlib
+from typing import NamedTuple
 
 from promptops_platform.access import repository
+from promptops_platform.access.familiar_places import FamiliarPlaces
 from promptops_platform.access.try_counts import WINDOW, Limit, LimitReached, TryCounts
 from promptops_platform.addresses import network
 from promptops_platform.clock import Clock
@@ -15,40 +17,72 @@ TRIES_PER_ACCOUNT = 10
 TRIES_PER_ADDRESS = 50
 
 
+class Try(NamedTuple):
+    """What one try is counted for: an account, or its owner at a place, and perhaps an address."""
+
+    account: Limit
+    address: Limit | None
+
+    @property
+    def limits(self) -> list[Limit]:
+        return [self.account] if self.address is None else [self.account, self.address]
+
+
 class LoginThrottle:
     """Counts a try before the password is compared, so that tries at once count as well, and takes
-    it back when the password was right."""
+    it back when the password was right.
+
+    Strangers who guess lock an account for strangers only: who logged in before from the same
+    network, or has a session of the account, has tries of their own.
+    """
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._clock = clock
         self._counts = TryCounts(database, clock)
+        self._places = FamiliarPlaces(database, clock)
 
-    async def count(self, username: str, address: str) -> None:
+    async def count(self, username: str, address: str, *, has_session: bool = False) -> Try:
         """Count a try of this account from this address; raises TooManyRequests, then without
         counting, when either has used up its tries."""
+        name = tidied(username)
+        if has_session:
+            return await self._counted(Try(_limit("session", name), None))
+        by_address = None
+        if address:
+            by_address = Limit(f"address:{network(address)}", TRIES_PER_ADDRESS)
+        by_stranger = Try(_limit("account", name), by_address)
         try:
-            await self._counts.count(_limits(username, address))
+            await self._counts.count(by_stranger.limits)
         except LimitReached as reached:
-            raise TooManyRequests(
-                f"too many failed logins; try again in {reached.seconds} seconds",
-                retry_after=reached.seconds,
-            ) from reached
+            is_account = reached.subject == by_stranger.account.subject
+            if not is_account or not await self._places.include(name, address):
+                raise _refused(reached) from reached
+            by_owner = _limit("place", f"{network(address)} {name}")
+            return await self._counted(Try(by_owner, by_address))
+        return by_stranger
 
-    async def succeeded(self, transaction: Transaction, username: str, address: str) -> None:
+    async def succeeded(self, transaction: Transaction, tried: Try) -> None:
         """Forget the account's tries, and this one of the address, once this is committed."""
-        account, *others = _limits(username, address)
-        await repository.forget_tries(transaction.session, account.subject)
+        await repository.forget_tries(transaction.session, tried.account.subject)
 
         async def forget() -> None:
-            self._counts.forget(account.subject)
-            for limit in others:
-                self._counts.take_back(limit.subject)
+            self._counts.forget(tried.account.subject)
+            if tried.address is not None:
+                self._counts.take_back(tried.address.subject)
 
         transaction.after_commit(forget)
 
-    def take_back(self, username: str, address: str) -> None:
+    async def remember_place(self, transaction: Transaction, user_id: str, address: str) -> None:
+        """The account's owner has logged in from there."""
+        await self._places.remember(transaction, user_id, address)
+
+    async def forget_places(self, transaction: Transaction, user_id: str) -> None:
+        """Who knew the old password may have logged in from anywhere."""
+        await self._places.forget(transaction, user_id)
+
+    def take_back(self, tried: Try) -> None:
         """Uncount a try whose password was never compared."""
-        for limit in _limits(username, address):
+        for limit in tried.limits:
             self._counts.take_back(limit.subject)
 
     async def write(self) -> None:
@@ -59,12 +93,21 @@ class LoginThrottle:
         """Delete what no window counts any more."""
         await repository.delete_old_tries(transaction.session, self._clock.now() - WINDOW)
 
+    async def _counted(self, tried: Try) -> Try:
+        try:
+            await self._counts.count(tried.limits)
+        except LimitReached as reached:
+            raise _refused(reached) from reached
+        return tried
 
-def _limits(username: str, address: str) -> list[Limit]:
-    """What is counted, the account first; the name is hashed, as callers may send anything, their
-    passwords included."""
-    name = hashlib.sha256(tidied(username).encode()).hexdigest()[:32]
-    limits = [Limit(f"account:{name}", TRIES_PER_ACCOUNT)]
-    if address:
-        limits.append(Limit(f"address:{network(address)}", TRIES_PER_ADDRESS))
-    return limits
+
+def _limit(kind: str, name: str) -> Limit:
+    """The name is hashed, as callers may send anything, their passwords included."""
+    return Limit(f"{kind}:{hashlib.sha256(name.encode()).hexdigest()[:32]}", TRIES_PER_ACCOUNT)
+
+
+def _refused(reached: LimitReached) -> TooManyRequests:
+    return TooManyRequests(
+        f"too many failed logins; try again in {reached.seconds} seconds",
+        retry_after=reached.seconds,
+    )

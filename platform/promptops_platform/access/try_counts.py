@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
@@ -25,6 +25,7 @@ log = structlog.get_logger(__name__)
 WINDOW = timedelta(minutes=15)
 # How old what is known of other replicas' tries may be.
 REFRESH_SECONDS = 1.0
+NEVER = datetime.min.replace(tzinfo=UTC)
 # The oldest are dropped from memory first; of those what was written can be read again.
 MOST_SUBJECTS = 50_000
 # So many subjects are written in one transaction.
@@ -47,9 +48,16 @@ class Limit:
 @dataclass(slots=True)
 class _Count:
     """`written` are the tries of all replicas, `unwritten` those of this one since; negative where
-    tries were taken back."""
+    tries were taken back.
+
+    A window ends by the clock or by the time that has passed since `began`, whichever is sooner:
+    a clock that is set back lengthens no lock. Windows that started up to `over_until` have ended,
+    whatever the clock says of the database's rows.
+    """
 
     started_at: datetime
+    began: float
+    over_until: datetime = NEVER
     written: int = 0
     unwritten: int = 0
     read_at: float = -math.inf
@@ -60,10 +68,11 @@ class _Count:
 
 
 class LimitReached(Exception):
-    """The tries are used up for so many `seconds`."""
+    """The tries of a subject are used up for so many `seconds`."""
 
-    def __init__(self, seconds: int) -> None:
+    def __init__(self, subject: str, seconds: int) -> None:
         super().__init__(f"no more tries for {seconds} seconds")
+        self.subject = subject
         self.seconds = seconds
 
 
@@ -88,13 +97,13 @@ class TryCounts:
         await self.share(limits)
         for limit in limits:
             if self._current(limit.subject).tries > limit.most:
-                raise LimitReached(self._seconds_left(limit.subject))
+                raise self._reached(limit)
 
     def check(self, limits: Sequence[Limit]) -> None:
         """Raise LimitReached where a subject has used up its tries, as far as is known here."""
         for limit in limits:
             if self._current(limit.subject).tries >= limit.most:
-                raise LimitReached(self._seconds_left(limit.subject))
+                raise self._reached(limit)
 
     async def share(self, limits: Sequence[Limit]) -> None:
         """Write the counts that have reached half of their limit."""
@@ -112,7 +121,7 @@ class TryCounts:
         count = self._current(subject)
         if count.tries > 0:
             count.unwritten -= 1
-        if count.tries == count.written == 0:
+        if count.tries == count.written == 0 and count.over_until == NEVER:
             self._counts.pop(subject, None)
 
     def forget(self, subject: str) -> None:
@@ -121,8 +130,10 @@ class TryCounts:
 
     async def write(self) -> None:
         """Write all counts that have changed since they were written."""
-        now = self._clock.now()
-        for subject in [name for name, count in self._counts.items() if _is_over(count, now)]:
+        since = self._clock.now() - WINDOW
+        for subject in [
+            name for name, count in self._counts.items() if _is_forgotten(count, since)
+        ]:
             del self._counts[subject]
         changed = [subject for subject, count in self._counts.items() if count.unwritten]
         for start in range(0, len(changed), MOST_WRITTEN):
@@ -132,16 +143,32 @@ class TryCounts:
         """The count of the window of now."""
         now = self._clock.now()
         count = self._counts.get(subject)
-        if count is None or _is_over(count, now):
+        if count is None or self._left(count) <= 0:
             self._counts.pop(subject, None)
-            count = self._counts[subject] = _Count(started_at=now)
+            over_until = NEVER
+            if count is not None and count.started_at > now - WINDOW:
+                over_until = max(count.started_at, count.over_until)
+            count = _Count(now, self._clock.monotonic(), over_until)
+            self._counts[subject] = count
             while len(self._counts) > MOST_SUBJECTS:
                 del self._counts[next(iter(self._counts))]
         return count
 
-    def _seconds_left(self, subject: str) -> int:
-        left = self._current(subject).started_at + WINDOW - self._clock.now()
-        return max(1, math.ceil(left.total_seconds()))
+    def _left(self, count: _Count) -> float:
+        """Seconds until the window of a count ends."""
+        by_clock = (count.started_at + WINDOW - self._clock.now()).total_seconds()
+        by_time = count.began + WINDOW.total_seconds() - self._clock.monotonic()
+        return min(by_clock, by_time)
+
+    def _reached(self, limit: Limit) -> LimitReached:
+        seconds = math.ceil(self._left(self._current(limit.subject)))
+        return LimitReached(limit.subject, max(1, seconds))
+
+    def _learn_start(self, count: _Count, started_at: datetime) -> None:
+        """Take the start of the window from the database, where another replica may have set it."""
+        passed = (self._clock.now() - started_at).total_seconds()
+        count.began = min(count.began, self._clock.monotonic() - max(0.0, passed))
+        count.started_at = started_at
 
     def _stale(self, subjects: Collection[str]) -> list[str]:
         oldest = time.monotonic() - REFRESH_SECONDS
@@ -164,7 +191,10 @@ class TryCounts:
                 # What was written meanwhile is newer than what was read.
                 if count.written == before[name]:
                     count.written, started_at = rows.get(name, (0, count.started_at))
-                    count.started_at = started_at
+                    if started_at <= count.over_until:
+                        count.written = 0
+                    elif name in rows:
+                        self._learn_start(count, started_at)
 
     async def _write_or_log(self, subjects: Collection[str]) -> None:
         """The count in memory holds also where the database can't take it now."""
@@ -185,15 +215,20 @@ class TryCounts:
             totals = {}
             async with self._database.write(background=True) as transaction:
                 for name, number in added.items():
+                    count = counts[name]
+                    assert count is not None
                     totals[name] = await repository.add_tries(
-                        transaction.session, name, number, now, now - WINDOW
+                        transaction.session, name, number, now, max(now - WINDOW, count.over_until)
                     )
             for name, number in added.items():
                 count = counts[name]
                 assert count is not None
                 count.unwritten -= number
-                count.written, count.started_at = totals[name]
+                count.written, started_at = totals[name]
+                count.over_until = NEVER
+                self._learn_start(count, started_at)
 
 
-def _is_over(count: _Count, now: datetime) -> bool:
-    return count.started_at <= now - WINDOW
+def _is_forgotten(count: _Count, since: datetime) -> bool:
+    """Whether nothing is lost without it: by the clock it is over, and what was over before."""
+    return max(count.started_at, count.over_until) <= since

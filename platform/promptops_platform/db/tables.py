@@ -176,6 +176,18 @@ class LoginTryRow(Table):
     started_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 
+class LoginPlaceRow(Table):
+    """A network that a user has logged in from, and when last."""
+
+    __tablename__ = "login_places"
+
+    user_id: Mapped[str] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True
+    )
+    network: Mapped[str] = mapped_column(String(64), primary_key=True)
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class WorkspaceRow(Table):
     __tablename__ = "workspaces"
 

@@ -147,7 +147,7 @@ def errors_by_rule(method: str, operation: Json, document: Json) -> set[int]:
     if takes_input:
         found.add(400)
     if guarded:
-        found |= {401, 403}
+        found |= {401, 403, 429}
     fields = _body_fields(operation, document)
     if _names_a_resource(operation, fields):
         found.add(404)

@@ -4,6 +4,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.authentication import Authenticator, bearer_token
+from promptops_platform.access.gate import client_address
 from promptops_platform.access.grants import require_environment, require_fetch
 from promptops_platform.changes.feed import Feed
 from promptops_platform.errors import NotFound, PlatformError
@@ -42,7 +43,9 @@ class FetchEndpoint:
         authorization, if_none_match = _sent(scope)
         headers: Headers = ()
         try:
-            actor = await self._authenticator.authenticate(bearer_token(authorization))
+            actor = await self._authenticator.authenticate(
+                bearer_token(authorization), client_address(scope)
+            )
             admit(scope)
             query = asked(scope["query_string"])
             if query.min_revision:

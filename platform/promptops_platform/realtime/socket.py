@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from promptops_platform.access.authentication import Authenticator, bearer_token
+from promptops_platform.access.gate import client_address
 from promptops_platform.access.grants import require_environment, require_fetch
 from promptops_platform.clock import Clock
 from promptops_platform.errors import DatabaseUnavailable, PlatformError
@@ -57,7 +58,7 @@ class WatchEndpoint:
         query = websocket.query_params
         token = bearer_token(websocket.headers.get("authorization")) or query.get("token")
         try:
-            actor = await self._authenticator.authenticate(token)
+            actor = await self._authenticator.authenticate(token, client_address(scope))
             require_fetch(actor)
             connection: WatchConnection = scope["extensions"][EXTENSION]
             connection.admit()

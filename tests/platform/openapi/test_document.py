@@ -78,14 +78,14 @@ def test_every_tag_is_described() -> None:
     ("path", "method", "expected"),
     [
         ("/health", "get", set()),
-        ("/api/me", "get", {401, 403}),
+        ("/api/me", "get", {401, 403, 429}),
         ("/api/login", "post", {400, 401, 413, 429}),
         ("/api/users", "post", {400, 401, 403, 409, 413, 429}),
-        ("/api/prompts", "get", {400, 401, 403, 404}),
-        ("/api/prompts/publish", "post", {400, 401, 403, 404, 409, 413}),
-        ("/api/prompts/{prompt_id}", "delete", {400, 401, 403, 404, 409, 413}),
+        ("/api/prompts", "get", {400, 401, 403, 404, 429}),
+        ("/api/prompts/publish", "post", {400, 401, 403, 404, 409, 413, 429}),
+        ("/api/prompts/{prompt_id}", "delete", {400, 401, 403, 404, 409, 413, 429}),
         ("/api/workflows/{workflow_id}/run", "post", {400, 401, 403, 404, 409, 413, 429, 502}),
-        ("/api/sdk/prompts/{key}", "get", {400, 401, 403, 404}),
+        ("/api/sdk/prompts/{key}", "get", {400, 401, 403, 404, 429}),
     ],
 )
 def test_errors_go_by_rule(path: str, method: str, expected: set[int]) -> None:
