@@ -1,4 +1,4 @@
-import type { WebSocket } from "ws";
+import type { WebSocket } from "./socket.js";
 
 import { ClientClosedError, isRefusal, NotFoundError, type PromptOpsError } from "./errors.js";
 import { type ChangeEvent, changeEvent } from "./events.js";

@@ -1,4 +1,4 @@
-import type { WebSocket } from "ws";
+import type { WebSocket } from "./socket.js";
 
 const BETWEEN_HOLDINGS = 200;
 const BETWEEN_APPLIED = 100;

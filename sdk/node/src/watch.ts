@@ -1,4 +1,4 @@
-import { type ClientOptions, WebSocket } from "ws";
+import { type ClientOptions, WebSocket } from "./socket.js";
 
 import { ANY_FAMILY, type ServerAddress, VERSION } from "./address.js";
 import { Backoff } from "./backoff.js";

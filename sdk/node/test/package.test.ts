@@ -30,8 +30,8 @@ test("the lock file holds no address, and locks every package by its checksum", 
 test("what is published is the built package and its types", async () => {
   const { stdout } = await run("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], { cwd: PACKAGE });
   const paths: string[] = JSON.parse(stdout)[0].files.map((file: { path: string }) => file.path);
-  const others = paths.filter((path) => !/^dist\/[a-z]+\.(js|d\.ts)$/.test(path));
-  assert.deepEqual(others.sort(), ["README.md", "package.json"]);
+  const others = paths.filter((path) => !/^dist\/(cjs\/)?[a-z]+\.(js|d\.ts)$/.test(path));
+  assert.deepEqual(others.sort(), ["README.md", "dist/cjs/package.json", "package.json"]);
   assert.ok(["dist/index.js", "dist/index.d.ts", "dist/testing.js", "dist/testing.d.ts"].every((each) => paths.includes(each)));
 });
 
