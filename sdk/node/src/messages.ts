@@ -1,6 +1,6 @@
 import { isKey } from "./arguments.js";
 import { type ChangeEvent, changeEvent } from "./events.js";
-import { isObject } from "./json.js";
+import { isObject, parseAnswer } from "./json.js";
 import { revisionIn } from "./revisions.js";
 
 export const DELETED = "prompt.deleted";
@@ -20,9 +20,11 @@ export type Message =
 
 /** Null for what is to be passed over: another type, or garbage. */
 export function messageIn(text: string): Message | null {
+  // A flood of empty messages should not cost an exception each.
+  if (text === "") return null;
   let data: unknown;
   try {
-    data = JSON.parse(text);
+    data = parseAnswer(text);
   } catch {
     return null;
   }

@@ -4,6 +4,7 @@ import { ANY_FAMILY, type ServerAddress, VERSION } from "./address.js";
 import { Backoff } from "./backoff.js";
 import { type ForbiddenError, isRefusal, responseError, UnauthorizedError } from "./errors.js";
 import type { Place } from "./fetching.js";
+import { FloodGuard } from "./floods.js";
 import type { Following } from "./following.js";
 import { messageIn } from "./messages.js";
 import { agentFor, type ClosableAgent, proxyOf } from "./tunnels.js";
@@ -86,6 +87,7 @@ export class Watch {
       handshakeTimeout: this.timeout,
       maxPayload: LARGEST_MESSAGE,
       perMessageDeflate: false,
+      autoPong: false,
     });
     this.#socket = socket;
     const connection = new Connection(socket, this.following, this.timeout, {
@@ -130,6 +132,7 @@ class Connection {
   /** What ended it, if that is known. */
   failure: string | null = null;
   readonly #silence: Silence;
+  readonly #guard: FloodGuard;
   #greeting: NodeJS.Timeout | null = null;
   #isGreeted = false;
   #isOfBefore = false;
@@ -140,6 +143,7 @@ class Connection {
     timeout: number,
     private readonly owner: Owner,
   ) {
+    this.#guard = new FloodGuard(socket);
     this.#silence = new Silence(timeout + GREETING, () => this.#end("the server was silent"));
     // Every failure is followed by `close`.
     socket.on("error", (error) => {
@@ -157,7 +161,11 @@ class Connection {
     socket.on("open", () => {
       this.#greeting = setTimeout(() => this.#treatAsOfBefore(), GREETING);
     });
-    socket.on("ping", () => this.#silence.broken());
+    socket.on("ping", (data) => {
+      this.#silence.broken();
+      this.#guard.count();
+      this.#guard.answerPing(data);
+    });
     socket.on("message", (data) => this.#take(String(data)));
   }
 
@@ -168,6 +176,7 @@ class Connection {
 
   end(): void {
     this.#silence.end();
+    this.#guard.end();
     if (this.#greeting) clearTimeout(this.#greeting);
   }
 
@@ -177,9 +186,11 @@ class Connection {
   }
 
   #take(text: string): void {
+    this.#guard.count();
+    if (this.socket.readyState !== WebSocket.OPEN) return;
     this.#silence.broken();
     const message = messageIn(text);
-    if (message === null || this.socket.readyState !== WebSocket.OPEN) return;
+    if (message === null) return;
     if (message.type === "hello") {
       if (!this.#isGreeted) this.#greet(message.epoch, message.heartbeatSeconds * 1000 * SILENT_BEATS);
       return;
