@@ -41,7 +41,7 @@ COMMANDS = {
 # Scenario files that an SDK does not play yet; take its name out as soon as it does.
 NOT_PLAYED_YET = {
     # A line of its own for each SDK.
-    "java": {"foreign", "other_keys", "outages", "preload", "subjects"},
+    "java": {"outages", "preload"},
 }
 # What has to be there for a driver to run, beside its interpreter.
 NEEDED = {

@@ -12,9 +12,11 @@ import java.util.Map;
 final class Bundle {
     private static final System.Logger LOGGER = System.getLogger("io.promptops");
 
+    private final String epoch;
     private final Map<String, Whole> prompts;
 
-    private Bundle(Map<String, Whole> prompts) {
+    private Bundle(String epoch, Map<String, Whole> prompts) {
+        this.epoch = epoch;
         this.prompts = prompts;
     }
 
@@ -24,15 +26,20 @@ final class Bundle {
      */
     static Bundle load(Path file, String environment) {
         if (file == null) {
-            return new Bundle(Map.of());
+            return new Bundle(null, Map.of());
         }
         try {
             byte[] content = Uninterrupted.run(() -> Files.readAllBytes(file));
-            return new Bundle(read(JsonReader.readObject(JsonReader.decode(content)), environment));
+            return read(JsonReader.readObject(JsonReader.decode(content)), environment);
         } catch (IOException | JsonException | ProtocolException error) {
             LOGGER.log(System.Logger.Level.WARNING, "passed over the bundle " + file, error);
-            return new Bundle(Map.of());
+            return new Bundle(null, Map.of());
         }
+    }
+
+    /** Of the server that it was saved from; null where that named none. */
+    String epoch() {
+        return epoch;
     }
 
     /** The prompt, or null. */
@@ -40,7 +47,7 @@ final class Bundle {
         return prompts.get(key);
     }
 
-    private static Map<String, Whole> read(Map<?, ?> snapshot, String environment) {
+    private static Bundle read(Map<?, ?> snapshot, String environment) {
         if (!Members.text(snapshot, "env").equals(environment)) {
             throw new ProtocolException("it is of the environment " + snapshot.get("env"), null);
         }
@@ -53,6 +60,7 @@ final class Bundle {
                 LOGGER.log(System.Logger.Level.WARNING, "skipped a prompt of the bundle", bad);
             }
         }
-        return prompts;
+        String epoch = Members.text(snapshot, "epoch", "");
+        return new Bundle(epoch.isEmpty() ? null : epoch, prompts);
     }
 }

@@ -9,10 +9,13 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.AtomicMoveNotSupportedException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
@@ -22,6 +25,7 @@ import java.time.format.DateTimeParseException;
 import java.time.temporal.ChronoUnit;
 import java.util.HexFormat;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * The last known good copies, a file for each prompt, in a folder that clients of other languages may
@@ -30,6 +34,7 @@ import java.util.Map;
 final class DiskCache {
     private static final System.Logger LOGGER = System.getLogger("io.promptops");
     private static final int LARGEST_FILE = 17 * 1024 * 1024;
+    private static final Set<PosixFilePermission> PRIVATE = PosixFilePermissions.fromString("rwx------");
     private static final String PREFIX = "prompt";
     private static final String SUFFIX = ".tmp";
     // Nobody writes for so long.
@@ -69,7 +74,7 @@ final class DiskCache {
                 + ",\"revision\":" + (position == null ? "null" : Long.toString(position.revision()))
                 + ",\"prompt\":";
         try {
-            Files.createDirectories(folder);
+            makeFolder();
             Path written = Files.createTempFile(folder, PREFIX, SUFFIX);
             try {
                 Uninterrupted.run(() -> Files.writeString(written, head + whole.json() + "}"));
@@ -113,9 +118,7 @@ final class DiskCache {
             throw Members.wrong("sha256");
         }
         Whole whole = Whole.read(json);
-        if (!whole.key().equals(key)) {
-            throw Members.wrong("key");
-        }
+        whole.requireKey(key);
         Object epoch = JsonReader.read(members.getOrDefault("epoch", "null"));
         Object revision = JsonReader.read(members.getOrDefault("revision", "null"));
         Object at = JsonReader.read(members.getOrDefault("saved_at", "null"));
@@ -141,6 +144,25 @@ final class DiskCache {
         } catch (IOException | DirectoryIteratorException error) {
             // Another process may have removed them at the same moment.
             LOGGER.log(System.Logger.Level.DEBUG, "what was left behind in " + folder + " stays", error);
+        }
+    }
+
+    /** Others on the machine may not read the prompts. */
+    private void makeFolder() throws IOException {
+        if (Files.isDirectory(folder)) {
+            return;
+        }
+        Path parent = folder.toAbsolutePath().getParent();
+        if (parent != null) {
+            Files.createDirectories(parent);
+        }
+        try {
+            Files.createDirectory(folder, PosixFilePermissions.asFileAttribute(PRIVATE));
+        } catch (UnsupportedOperationException notPosix) {
+            Files.createDirectories(folder);
+        } catch (FileAlreadyExistsException meanwhile) {
+            // Another process made it at the same moment; what else is there, writing tells.
+            return;
         }
     }
 

@@ -50,6 +50,8 @@ public final class FakePrompts implements Prompts {
     /** A subject does not matter here. */
     @Override
     public Prompt getPrompt(String key, PromptOptions options) {
+        Required.argument(key, "a prompt's key");
+        Required.argument(options, "the options");
         Prompt known = isUnreachable ? null : prompts.get(key);
         if (known != null) {
             return known;
@@ -70,7 +72,7 @@ public final class FakePrompts implements Prompts {
 
     @Override
     public void watch(Consumer<String> onChange) {
-        listeners.add(onChange);
+        listeners.add(Required.argument(onChange, "the listener"));
         isWatching = true;
     }
 

@@ -11,12 +11,15 @@ import java.io.IOException;
 import java.net.SocketTimeoutException;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
+import java.util.function.BooleanSupplier;
 
 /** Asks the server for a prompt. */
 final class Fetcher {
     private final Connector connector;
     private final HttpClient http;
     private final String query;
+    // Since then its 404 names the epoch, too.
+    private volatile boolean serverHasEpochs;
 
     Fetcher(Connector connector, Requests requests, String environment, String workspace) {
         this.connector = connector;
@@ -31,8 +34,9 @@ final class Fetcher {
      *
      * @param known null, or what is held
      * @param atLeast null, or when the answer must be of
+     * @param copyHasEpoch whether a copy of the prompt is of a server with epochs
      */
-    Held fetch(String key, Held known, Position atLeast, long deadline) {
+    Held fetch(String key, Held known, Position atLeast, BooleanSupplier copyHasEpoch, long deadline) {
         String path = "/api/sdk/prompts/" + encoded(key) + query
                 + (atLeast == null
                         ? ""
@@ -42,16 +46,20 @@ final class Fetcher {
             return known.confirmed(position(response));
         }
         if (response.status() == 404) {
-            throw notFound(response, known == null ? null : known.position(), atLeast);
+            boolean hasEpochs = serverHasEpochs || copyHasEpoch.getAsBoolean();
+            throw notFound(response, hasEpochs, known == null ? null : known.position(), atLeast);
         }
         if (response.status() != 200) {
             throw ResponseException.of(response);
         }
         Whole whole = read(response.body());
-        if (!whole.key().equals(key)) {
-            throw Members.wrong("key");
-        }
+        whole.requireKey(key);
         return new Held(whole, response.header("etag"), position(response), System.nanoTime());
+    }
+
+    /** The server has named its epoch. */
+    void hearEpoch() {
+        serverHasEpochs = true;
     }
 
     static String encoded(String text) {
@@ -79,18 +87,23 @@ final class Fetcher {
             throw new ClientClosedException();
         }
         try {
-            return http.get(path, etag, deadline);
+            Response response = http.get(path, etag, deadline);
+            if (Absence.hasEpoch(response)) {
+                hearEpoch();
+            }
+            return response;
         } catch (IOException error) {
             throw translated(error, connector);
         }
     }
 
     /** A fact only where it is the server's own word, and not of before what is known or asked for. */
-    private static PromptOpsException notFound(Response response, Position known, Position atLeast) {
-        String words = ResponseException.words(response);
-        if (words == null) {
-            return new ProtocolException("a 404 that is not PromptOps' own", null);
+    private static PromptOpsException notFound(
+            Response response, boolean serverHasEpochs, Position known, Position atLeast) {
+        if (!Absence.isStated(response, serverHasEpochs)) {
+            return new ProtocolException("a 404 came that is not from PromptOps; check the server's address", null);
         }
+        String words = ResponseException.words(response);
         Position at = position(response);
         boolean isOld = at != null
                 && (known != null && at.isBefore(known) || atLeast != null && at.isBefore(atLeast));
@@ -110,7 +123,7 @@ final class Fetcher {
     private static Position position(Response response) {
         String revision = response.header("x-promptops-revision");
         String epoch = response.header("x-promptops-epoch");
-        if (revision == null || epoch == null) {
+        if (revision == null || !Absence.hasEpoch(response)) {
             return null;
         }
         try {

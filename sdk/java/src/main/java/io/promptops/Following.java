@@ -47,6 +47,7 @@ final class Following implements PromptStore.Observer {
             // Before anything that the connection brings.
             listeners.tellConnect();
         }
+        store.hearEpoch();
         lock.lock();
         try {
             progress.connected(hello.epoch());

@@ -7,7 +7,6 @@ import io.promptops.internal.net.ServerAddress;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Set;
 import java.util.function.Consumer;
 import javax.net.ssl.SSLContext;
@@ -79,11 +78,13 @@ public final class PromptOpsClient implements Prompts {
 
     /** A client with options; server is an address like http://127.0.0.1:8080. */
     public static Builder builder(String server) {
-        return new Builder(server);
+        return new Builder(Required.argument(server, "the server's address"));
     }
 
     @Override
     public Prompt getPrompt(String key, PromptOptions options) {
+        Required.argument(key, "a prompt's key");
+        Required.argument(options, "the options");
         if (IMPOSSIBLE_KEYS.contains(key)) {
             throw new IllegalArgumentException("a prompt's key can't be '" + key + "'");
         }
@@ -98,7 +99,7 @@ public final class PromptOpsClient implements Prompts {
         }
     }
 
-    /** Puts the variables into a text, as render does; one that is missing stays as it was. */
+    /** Puts the variables into a text, as render does; one that is missing stays as it was. A text that is null is "". */
     public static String renderTemplate(String content, Map<String, ?> variables) {
         return Template.render(content, variables, false);
     }
@@ -139,7 +140,7 @@ public final class PromptOpsClient implements Prompts {
      */
     @Override
     public void watch(Consumer<String> onChange) {
-        Objects.requireNonNull(onChange);
+        Required.argument(onChange, "the listener");
         listeners.onUpdate(update -> onChange.accept(update.key()));
         watch();
     }
@@ -200,12 +201,13 @@ public final class PromptOpsClient implements Prompts {
 
         /** The environment to read from; prod unless set. */
         public Builder namespace(String environment) {
-            this.namespace = Objects.requireNonNull(environment);
+            this.namespace = Required.argument(environment, "the namespace");
             return this;
         }
 
         /** An API key, session token or the server's static token. */
         public Builder token(String secret) {
+            Required.argument(secret, "the token");
             if (secret.isEmpty() || !secret.chars().allMatch(character -> character > ' ' && character <= '~')) {
                 throw new IllegalArgumentException("the token must be printable ASCII without blanks, and not empty");
             }
@@ -215,18 +217,19 @@ public final class PromptOpsClient implements Prompts {
 
         /** What the server's list of live clients shows. */
         public Builder appName(String name) {
-            this.appName = Objects.requireNonNull(name);
+            this.appName = Required.argument(name, "the app's name");
             return this;
         }
 
         /** The id or slug of the workspace to read from. */
         public Builder workspace(String idOrSlug) {
-            this.workspace = Objects.requireNonNull(idOrSlug);
+            this.workspace = Required.argument(idOrSlug, "the workspace");
             return this;
         }
 
         /** For a fetch as a whole; 10 seconds unless set. */
         public Builder timeout(Duration duration) {
+            Required.argument(duration, "the time-out");
             if (duration.isNegative() || duration.isZero()) {
                 throw new IllegalArgumentException("the time-out must be longer than nothing, not " + duration);
             }
@@ -236,7 +239,7 @@ public final class PromptOpsClient implements Prompts {
 
         /** While no connection tells of changes, older copies are refreshed in the background; 60 seconds unless set. */
         public Builder maxAge(Duration duration) {
-            this.maxAge = Objects.requireNonNull(duration);
+            this.maxAge = Required.argument(duration, "the largest age");
             return this;
         }
 

@@ -35,12 +35,13 @@ public final class PromptOptions {
         return NONE.orElse(content);
     }
 
-    /** For this subject. It must have a form in UTF-8, so no half of a surrogate pair. */
+    /** For this subject; an empty one is none. It must have a form in UTF-8, so no half of a surrogate pair. */
     public PromptOptions subject(String subject) {
-        if (subject != null) {
+        boolean isNone = subject == null || subject.isEmpty();
+        if (!isNone) {
             Bucketing.utf8(subject);
         }
-        return new PromptOptions(subject, fallback, strict, refresh);
+        return new PromptOptions(isNone ? null : subject, fallback, strict, refresh);
     }
 
     /** With this content where the prompt can't be had, or does not exist. */

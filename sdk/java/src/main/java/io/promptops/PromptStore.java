@@ -113,6 +113,11 @@ final class PromptStore {
         return fetches.fresh(key, Asker.WATCH, System.nanoTime() + timeout);
     }
 
+    /** The server has named its epoch elsewhere. */
+    void hearEpoch() {
+        fetcher.hearEpoch();
+    }
+
     /** The copy that is held, or null. */
     Held held(String key) {
         return held.get(key);
@@ -233,7 +238,7 @@ final class PromptStore {
         Held known = held.get(key);
         Position heard = observer.heard();
         Position demand = demands.get(key);
-        Held answered = fetcher.fetch(key, known, demand, deadline);
+        Held answered = fetcher.fetch(key, known, demand, () -> copyHasEpoch(key, known), deadline);
         // Not `known`: an event may have told of its deletion meanwhile.
         AtomicReference<Held> before = new AtomicReference<>();
         Held now = held.compute(key, (k, old) -> {
@@ -247,6 +252,14 @@ final class PromptStore {
         failures.remove(key);
         tell(key, before.get(), now, heard);
         return now;
+    }
+
+    private boolean copyHasEpoch(String key, Held known) {
+        if (known != null) {
+            return known.position() != null;
+        }
+        DiskCache.Saved saved = saved(key);
+        return saved != null && saved.epoch() != null;
     }
 
     private static void refuseOlder(Position answered, Position demand) {
@@ -293,6 +306,6 @@ final class PromptStore {
             return saved;
         }
         Whole bundled = bundle.get(key);
-        return bundled == null ? null : new DiskCache.Saved(bundled, null, null, null);
+        return bundled == null ? null : new DiskCache.Saved(bundled, bundle.epoch(), null, null);
     }
 }

@@ -28,9 +28,10 @@ final class Template {
         this.text = text;
     }
 
-    /** The text with the variables put in, in one pass; strict where a missing one is an error. */
+    /** The text with the variables put in, in one pass; strict where a missing one is an error. Of null, "". */
     static String render(String text, Map<String, ?> variables, boolean strict) {
-        return new Template(text).render(variables, strict);
+        Required.argument(variables, "the variables");
+        return text == null ? "" : new Template(text).render(variables, strict);
     }
 
     /** The names of the variables, each once, in order of first appearance. */

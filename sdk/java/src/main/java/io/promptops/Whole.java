@@ -2,6 +2,7 @@ package io.promptops;
 
 import io.promptops.internal.json.JsonException;
 import io.promptops.internal.json.JsonReader;
+import java.text.Normalizer;
 import java.time.Duration;
 import java.util.Map;
 
@@ -36,6 +37,15 @@ record Whole(String key, String env, Body body, String variant, Rollout rollout,
                 rollout,
                 rollout == null ? null : rollout.drawn(),
                 json);
+    }
+
+    /** Raises ProtocolException where it is another prompt than this; keys are the same in Unicode's composed form. */
+    void requireKey(String asked) {
+        boolean isSame = Normalizer.normalize(key, Normalizer.Form.NFC)
+                .equals(Normalizer.normalize(asked, Normalizer.Form.NFC));
+        if (!isSame) {
+            throw new ProtocolException("the prompt '" + asked + "' was asked for, '" + key + "' came", null);
+        }
     }
 
     Whole drawnAnew() {

@@ -278,7 +278,7 @@ class FetchTest {
         server.answer(request -> ScriptedServer.prompt("k", "v1", "text", 7));
         PromptOpsClient client = client(builder().cacheDir(folder).bundle(bundle("k", "bundled")));
         client.getPrompt("k");
-        server.answer(request -> ScriptedServer.error(404, "prompt not found"));
+        server.answer(request -> ScriptedServer.notFound(7));
 
         assertThrows(NotFoundException.class, () -> client.getPrompt("k", PromptOptions.NONE.refresh()));
         assertThrows(NotFoundException.class, () -> client.getPrompt("k"));

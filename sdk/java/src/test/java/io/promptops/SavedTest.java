@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.time.Instant;
 import org.junit.jupiter.api.AfterEach;
@@ -88,6 +89,14 @@ class SavedTest {
             assertThrows(ProtocolException.class, () -> client.getPrompt("other"));
         }
         assertEquals(Source.DISK, fetched(page).source());
+    }
+
+    @Test
+    void theFolderIsTheUsersAlone() throws IOException {
+        folder = folder.resolve("made/by the client");
+        fetched(ScriptedServer.prompt("k", "v1", "text", 1));
+        assertEquals("rwx------", PosixFilePermissions.toString(Files.getPosixFilePermissions(folder)));
+        assertEquals(Source.DISK, saved().source());
     }
 
     @Test

@@ -137,7 +137,7 @@ final class ScriptedServer implements AutoCloseable {
 
     static byte[] notFound(long revision) {
         String headers = "X-PromptOps-Revision: " + revision + "\r\nX-PromptOps-Epoch: " + EPOCH + "\r\n";
-        return http(404, headers, "{\"error\":\"none\"}");
+        return http(404, headers, "{\"error\":\"none\",\"code\":\"not_found\"}");
     }
 
     static byte[] http(int status, String headers, String body) {

@@ -19,7 +19,7 @@ abstract class WatchFixture {
     PromptOpsClient client = open(PromptOpsClient.builder(server.url()).timeout(Duration.ofSeconds(5)));
 
     WatchFixture() {
-        server.answer(request -> served.getOrDefault(request.key(), ScriptedServer.error(404, "none")));
+        server.answer(request -> served.getOrDefault(request.key(), ScriptedServer.notFound(1_000_000)));
     }
 
     PromptOpsClient open(PromptOpsClient.Builder builder) {

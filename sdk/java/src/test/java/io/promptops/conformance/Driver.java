@@ -233,9 +233,18 @@ public final class Driver {
 
     private static PromptOptions options(Map<?, ?> command) {
         PromptOptions options =
-                PromptOptions.NONE.subject((String) command.get("subject")).orElse((String) command.get("default"));
+                PromptOptions.NONE.subject(subject(command)).orElse((String) command.get("default"));
         options = Boolean.TRUE.equals(command.get("refresh")) ? options.refresh() : options;
         return Boolean.TRUE.equals(command.get("strict")) ? options.strict() : options;
+    }
+
+    /** What is not a text can't even be written in a program. */
+    private static String subject(Map<?, ?> command) {
+        Object subject = command.get("subject");
+        if (subject == null || subject instanceof String) {
+            return (String) subject;
+        }
+        throw new IllegalArgumentException("a subject is a text, not " + subject);
     }
 
     private static Map<String, Object> variables(Map<?, ?> command) {

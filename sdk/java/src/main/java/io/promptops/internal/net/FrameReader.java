@@ -28,10 +28,16 @@ final class FrameReader {
 
     private final PushbackInputStream in;
     private final OnPing onPing;
+    private final Pace pace;
 
     FrameReader(InputStream in, OnPing onPing) {
+        this(in, onPing, new Pace());
+    }
+
+    FrameReader(InputStream in, OnPing onPing, Pace pace) {
         this.in = new PushbackInputStream(in);
         this.onPing = onPing;
+        this.pace = pace;
     }
 
     /** Answers a ping. */
@@ -102,6 +108,8 @@ final class FrameReader {
     }
 
     private Frame nextFrame(int largest) throws IOException {
+        // Pings, empty frames and empty messages cost bytes of the peer, but must not take a whole core here.
+        pace.step();
         int first = octet();
         int second = octet();
         int opcode = first & 0x0F;

@@ -7,7 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.ByteArrayInputStream;
 import java.io.EOFException;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.util.Random;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 
 class FrameReaderTest {
@@ -30,6 +32,36 @@ class FrameReaderTest {
         };
         for (byte[] frames : broken) {
             assertThrows(BadAnswerException.class, () -> reader(frames).nextText());
+        }
+    }
+
+    /** Seconds that are waited for between so many frames which come at once. */
+    private static double secondsFor(byte[] frame, int count) {
+        ByteBuffer frames = ByteBuffer.allocate(frame.length * count);
+        for (int i = 0; i < count; i++) {
+            frames.put(frame);
+        }
+        AtomicLong now = new AtomicLong();
+        Pace pace = new Pace(now::get, now::addAndGet);
+        FrameReader reader = new FrameReader(new ByteArrayInputStream(frames.array()), payload -> {}, pace);
+        assertThrows(EOFException.class, () -> {
+            while (true) {
+                reader.nextText();
+            }
+        });
+        return now.get() / 1e9;
+    }
+
+    @Test
+    void aFloodIsReadAtAPaceAndABurstAtOnce() {
+        byte[] ping = {(byte) 0x89, 0};
+        byte[] emptyMessage = {(byte) 0x81, 0};
+        byte[] emptyFragments = {0x01, 0, (byte) 0x80, 0};
+        for (byte[] frames : new byte[][] {ping, emptyMessage, emptyFragments}) {
+            int framesEach = frames.length / 2;
+            assertEquals(0, secondsFor(frames, Pace.BURST / framesEach - 1));
+            double seconds = secondsFor(frames, (Pace.BURST + 5 * Pace.PER_SECOND) / framesEach);
+            assertEquals(5, seconds, 0.01);
         }
     }
 
