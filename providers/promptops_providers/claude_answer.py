@@ -11,10 +11,15 @@ from typing import Any
 
 from promptops_providers.claude_request import AFTER, CONTENT, KIND, Asked
 from promptops_providers.endings import stop_reason, word_at
-from promptops_providers.errors import MalformedAnswerError
 from promptops_providers.estimates import estimated_usage, reported_usage
 from promptops_providers.json_values import count_at, object_at, objects_at, text_at
-from promptops_providers.protocol import Completion, CompletionRequest, StopReason, Usage
+from promptops_providers.protocol import (
+    Completion,
+    CompletionRequest,
+    StopReason,
+    ToolCall,
+    Usage,
+)
 from promptops_providers.tool_calls import RawCall, read_calls
 from promptops_providers.wire import Wire
 
@@ -81,12 +86,9 @@ class Answer:
         details = object_at(self._message, "stop_details")
         said = text_at(details, "explanation") or text_at(details, "category")
         reason = stop_reason(self.wire, stop, _STOP_REASONS, said)
-        self._read_arguments(cut_short=reason == "length")
         blocks = [self._blocks[index] for index in sorted(self._blocks)]
         text = "".join(text_at(block, "text") for block in blocks if block.get("type") == "text")
-        calls = read_calls(
-            self.wire, [self._call(block) for block in blocks if block.get("type") == "tool_use"]
-        )
+        calls = self._calls(reason)
         if reason == "tool_calls" and not calls:
             raise self.wire.malformed("it asks for tool calls, and has none")
         plain = all(block.get("type") in _PLAIN_BLOCKS for block in blocks)
@@ -99,11 +101,18 @@ class Answer:
             vendor_data={} if plain else {KIND: {CONTENT: blocks, AFTER: asked.digest}},
         )
 
-    def _call(self, block: Mapping[str, Any]) -> RawCall:
-        arguments = block.get("input")
-        if not isinstance(arguments, Mapping):
-            raise self.wire.malformed("a tool call has no object of arguments")
-        return RawCall(text_at(block, "id"), text_at(block, "name"), arguments)
+    def _calls(self, reason: StopReason) -> tuple[ToolCall, ...]:
+        """The calls; their blocks get the ids and arguments with which they may be sent back."""
+        raws, blocks = [], []
+        for index, block in sorted(self._blocks.items()):
+            if block.get("type") == "tool_use":
+                arguments = self._arguments.get(index, "").strip() or block.get("input")
+                raws.append(RawCall(text_at(block, "id"), text_at(block, "name"), arguments))
+                blocks.append(block)
+        calls = read_calls(self.wire, raws, reason)
+        for block, call in zip(blocks, calls, strict=True):
+            block.update(id=call.id, input=call.arguments)
+        return calls
 
     def _index_of(self, event: Mapping[str, Any]) -> int:
         index = event.get("index")
@@ -131,15 +140,3 @@ class Answer:
             begun = self._arguments.get(index, "")
             self._arguments[index] = begun + text_at(delta, "partial_json")
         return text_at(delta, "text") if kind == "text_delta" else ""
-
-    def _read_arguments(self, *, cut_short: bool) -> None:
-        """A call in the midst of which the limit was reached is none."""
-        for index, text in self._arguments.items():
-            if not text.strip():
-                continue
-            try:
-                self._blocks[index]["input"] = self.wire.json_object(text)
-            except MalformedAnswerError:
-                if not cut_short:
-                    raise
-                del self._blocks[index]

@@ -54,7 +54,7 @@ def _clean_calls(calls: Iterable[ToolCall], redact: Redactor) -> Iterator[ToolCa
             call_id = f"call_{number}_{uuid4().hex}"
         used.add(call_id)
         arguments = storable_json(dict(call.arguments))
-        yield ToolCall(call_id, _label(call.name, redact), arguments)
+        yield ToolCall(call_id, _label(call.name, redact), arguments, call.problem)
 
 
 def _label(text: str, redact: Redactor) -> str:

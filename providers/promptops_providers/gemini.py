@@ -23,6 +23,7 @@ from promptops_providers.protocol import (
     StopReason,
     StreamEnd,
     TextDelta,
+    ToolCall,
     Usage,
 )
 from promptops_providers.tool_calls import RawCall, read_calls
@@ -128,10 +129,7 @@ class _Answer:
             raise self.wire.malformed("it has no candidate that was finished")
         reason = stop_reason(self.wire, self.finish, _STOP_REASONS, self._finish_message)
         text = "".join(_text_of(part) for part in self._parts)
-        calls = read_calls(
-            self.wire,
-            [self._call(part["functionCall"]) for part in self._parts if "functionCall" in part],
-        )
+        calls = self._calls(reason)
         plain = all(
             len(part) == 1 and ("text" in part or "functionCall" in part) for part in self._parts
         )
@@ -154,11 +152,22 @@ class _Answer:
         elif part and part != {"text": ""}:
             self._parts.append(dict(part))
 
-    def _call(self, call: Any) -> RawCall:
-        arguments = call.get("args", {}) if isinstance(call, Mapping) else None
-        if not isinstance(arguments, Mapping):
-            raise self.wire.malformed("a function call has no object of arguments")
-        return RawCall(text_at(call, "id"), text_at(call, "name"), arguments)
+    def _calls(self, reason: StopReason) -> tuple[ToolCall, ...]:
+        """The calls; a part whose arguments can't be used gets some that may be sent back."""
+        parts = [part for part in self._parts if "functionCall" in part]
+        sent = [object_at(part, "functionCall") for part in parts]
+        calls = read_calls(
+            self.wire,
+            [
+                RawCall(text_at(call, "id"), text_at(call, "name"), call.get("args"))
+                for call in sent
+            ],
+            reason,
+        )
+        for part, call in zip(parts, calls, strict=True):
+            if call.problem:
+                part["functionCall"] = {**part["functionCall"], "args": call.arguments}
+        return calls
 
     def _refused(self, reason: str, message: str) -> RefusedError:
         return self.wire.error(RefusedError, vendor_words=_both(reason, message))

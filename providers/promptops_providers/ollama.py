@@ -100,9 +100,11 @@ class Ollama:
         return body
 
     def _messages(self, messages: Sequence[Message]) -> list[dict[str, Any]]:
-        called = {call.id: call.name for message in messages for call in message.tool_calls}
+        called: dict[str, str] = {}
         written = []
         for message in messages:
+            # Ids that were made up are the same in each turn.
+            called.update({call.id: call.name for call in message.tool_calls})
             role = "system" if message.role == "developer" else message.role
             turn: dict[str, Any] = {"role": role, "content": message.content}
             kept = message.vendor_data.get(self.name)
@@ -153,7 +155,7 @@ class _Answer:
         text = "".join(text_at(message, "content") for message in self._messages)
         thinking = "".join(text_at(message, "thinking") for message in self._messages)
         raw = [call for message in self._messages for call in objects_at(message, "tool_calls")]
-        calls = read_calls(self.wire, map(_call, raw))
+        calls = read_calls(self.wire, map(_call, raw), stop)
         return Completion(
             text=text,
             model=text_at(self._last, "model") or request.model,
@@ -183,4 +185,4 @@ def _parameters(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _call(raw: Mapping[str, Any]) -> RawCall:
     function = object_at(raw, "function")
-    return RawCall(text_at(raw, "id"), text_at(function, "name"), function.get("arguments") or {})
+    return RawCall(text_at(raw, "id"), text_at(function, "name"), function.get("arguments"))

@@ -81,7 +81,7 @@ class ChatCompletions:
 
     async def complete(self, request: CompletionRequest) -> Completion:
         body = await self._wire.answer(PATH, _body(request, self.flavour))
-        answer = _Answer(self._wire)
+        answer = _Answer(self._wire, is_whole=True)
         with with_usage_in_errors(answer):
             choice = _first_choice(body)
             message = choice.get("message") if choice else None
@@ -118,13 +118,15 @@ class _Answer:
     """What has come so far, whole or in pieces."""
 
     wire: Wire
+    is_whole: bool = False
     finish: str = ""
     model: str = ""
     refusal: str = ""
     reported: Mapping[str, Any] = field(default_factory=dict)
     pieces: list[str] = field(default_factory=list)
     calls: list[RawCall] = field(default_factory=list)
-    _by_index: dict[int, RawCall] = field(default_factory=dict)
+    # By index, and by index and id: some servers give all parallel calls the index 0.
+    _begun: dict[tuple[int | None, str], RawCall] = field(default_factory=dict)
 
     def take(self, chunk: Mapping[str, Any], choice: Mapping[str, Any] | None) -> str:
         """The text in this chunk."""
@@ -156,7 +158,7 @@ class _Answer:
         function = fragment.get("function")
         function = function if isinstance(function, Mapping) else {}
         call = self._call_of(fragment, _text(function.get("name")))
-        call.id = _text(fragment.get("id")) or call.id
+        call.id = call.id or _text(fragment.get("id"))
         # A name comes whole, once; servers that repeat it must not double it.
         call.name = call.name or _text(function.get("name"))
         arguments = function.get("arguments")
@@ -167,15 +169,27 @@ class _Answer:
 
     def _call_of(self, fragment: Mapping[str, Any], name: str) -> RawCall:
         index = fragment.get("index")
-        if isinstance(index, int) and index in self._by_index:
-            return self._by_index[index]
-        if not isinstance(index, int) and self.calls and not name:
-            return self.calls[-1]
-        call = RawCall()
-        self.calls.append(call)
-        if isinstance(index, int):
-            self._by_index[index] = call
+        index = index if isinstance(index, int) else None
+        call_id = _text(fragment.get("id"))
+        call = None if self.is_whole else self._begun_call(index, call_id, name)
+        if call is None:
+            call = RawCall()
+            self.calls.append(call)
+        if index is not None:
+            self._begun[index, ""] = call
+        if call_id:
+            self._begun[index, call_id] = call
         return call
+
+    def _begun_call(self, index: int | None, call_id: str, name: str) -> RawCall | None:
+        """The call with which the fragment goes on, if it does."""
+        if call_id and (index, call_id) in self._begun:
+            return self._begun[index, call_id]
+        if index is None:
+            return self.calls[-1] if self.calls and not name else None
+        latest = self._begun.get((index, ""))
+        is_another = latest is not None and name and call_id and latest.id
+        return None if is_another else latest
 
     @property
     def has_content(self) -> bool:
@@ -189,7 +203,7 @@ class _Answer:
         if self.refusal:
             raise self.wire.error(RefusedError, vendor_words=self.refusal)
         stop = stop_reason(self.wire, self.finish, _STOP_REASONS)
-        calls = read_calls(self.wire, self.calls)
+        calls = read_calls(self.wire, self.calls, stop)
         if stop == "tool_calls" and not (calls or text):
             raise self.wire.malformed("it asks for tool calls, and has none")
         return Completion(

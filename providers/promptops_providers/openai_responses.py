@@ -31,6 +31,7 @@ from promptops_providers.protocol import (
     StopReason,
     StreamEnd,
     TextDelta,
+    ToolCall,
     Usage,
 )
 from promptops_providers.sse import ServerSentEvent
@@ -156,7 +157,7 @@ class _Answer:
         stop = stop_reason(self.wire, _ending(body), _STOP_REASONS)
         if not isinstance(body.get("output"), list):
             raise self.wire.malformed("it has no output")
-        calls = read_calls(self.wire, [_call(item) for item in items if _is_call(item)])
+        calls = read_calls(self.wire, [_call(item) for item in items if _is_call(item)], stop)
         text = "".join(text_at(part, "text") for part in parts if part.get("type") == "output_text")
         name = self.wire.provider
         return Completion(
@@ -165,7 +166,7 @@ class _Answer:
             usage=self.usage() or estimated_usage(request, text),
             stop_reason="tool_calls" if calls else stop,
             tool_calls=calls,
-            vendor_data={name: {"output": items}} if _has_reasoning(items) else {},
+            vendor_data={name: {"output": _usable(items, calls)}} if _has_reasoning(items) else {},
         )
 
 
@@ -207,5 +208,19 @@ def _has_reasoning(items: Sequence[Mapping[str, Any]]) -> bool:
     return any(item.get("type") == "reasoning" for item in items)
 
 
+def _usable(
+    items: Sequence[Mapping[str, Any]], calls: Sequence[ToolCall]
+) -> list[Mapping[str, Any]]:
+    """The items as they may be sent back: with the ids by which results name the calls, and with
+    arguments that are JSON."""
+    rest = iter(calls)
+    usable: list[Mapping[str, Any]] = []
+    for item in items:
+        call = next(rest) if _is_call(item) else None
+        changed = {} if call is None else {"call_id": call.id}
+        usable.append({**item, **changed, **({"arguments": "{}"} if call and call.problem else {})})
+    return usable
+
+
 def _call(item: Mapping[str, Any]) -> RawCall:
-    return RawCall(text_at(item, "call_id"), text_at(item, "name"), item.get("arguments") or "")
+    return RawCall(text_at(item, "call_id"), text_at(item, "name"), item.get("arguments"))

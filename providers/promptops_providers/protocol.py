@@ -19,11 +19,16 @@ ToolChoice = Literal["auto", "none", "required"]
 @dataclass(frozen=True, slots=True)
 class ToolCall:
     """A call that the model asks for. `arguments` is a JSON object, not yet checked against the
-    tool's schema; `id` is unique within the answer, made up where the vendor gives none."""
+    tool's schema; `id` is unique within the answer, made up where the vendor gives none.
+
+    A `problem` is a sentence for the model: its arguments could not be used, and are empty here.
+    Such a call is not run, the sentence is its result.
+    """
 
     id: str
     name: str
     arguments: Mapping[str, Any]
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)

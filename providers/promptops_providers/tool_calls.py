@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain, count
 from typing import Any
 
-from promptops_providers.protocol import ToolCall
+from promptops_providers.errors import MalformedAnswerError
+from promptops_providers.protocol import StopReason, ToolCall
 from promptops_providers.wire import Wire
+
+_CUT = (
+    "the arguments of this call broke off, because the answer reached its limit of tokens; call "
+    "the tool again with shorter arguments, or with one call at a time"
+)
 
 
 @dataclass(slots=True)
@@ -20,20 +28,63 @@ class RawCall:
     arguments: Any = ""
 
 
-def read_calls(wire: Wire, raw_calls: Iterable[RawCall]) -> tuple[ToolCall, ...]:
-    """Raises `MalformedAnswerError` for a call without name, or whose arguments are no object."""
+def read_calls(
+    wire: Wire, raw_calls: Iterable[RawCall], stop: StopReason = "end"
+) -> tuple[ToolCall, ...]:
+    """The calls in their order; one whose arguments can't be used says so in its `problem`.
+
+    Raises `MalformedAnswerError` for a call without name.
+    """
+    raws = list(raw_calls)
+    reserved = {raw.id for raw in raws}
     calls: dict[str, ToolCall] = {}
-    for number, raw in enumerate(raw_calls, 1):
+    for number, raw in enumerate(raws, 1):
         if not raw.name:
             raise wire.malformed("a tool call has no name")
-        own = raw.id if raw.id and raw.id not in calls else f"call_{number}"
-        calls[own] = ToolCall(own, raw.name, _arguments(wire, raw))
+        is_own = raw.id and raw.id not in calls
+        call_id = raw.id if is_own else _free_id(number, reserved)
+        reserved.add(call_id)
+        # Only the last one can have been cut.
+        is_cut = stop == "length" and number == len(raws)
+        calls[call_id] = _call(wire, call_id, raw, is_cut=is_cut)
     return tuple(calls.values())
 
 
-def _arguments(wire: Wire, raw: RawCall) -> Mapping[str, Any]:
-    if isinstance(raw.arguments, str):
-        return wire.json_object(raw.arguments) if raw.arguments.strip() else {}
-    if not isinstance(raw.arguments, Mapping):
+def _free_id(number: int, reserved: Collection[str]) -> str:
+    base = f"call_{number}"
+    candidates = chain([base], (f"{base}_{suffix}" for suffix in count(2)))
+    return next(candidate for candidate in candidates if candidate not in reserved)
+
+
+def _call(wire: Wire, call_id: str, raw: RawCall, *, is_cut: bool) -> ToolCall:
+    try:
+        arguments = _arguments(wire, raw.arguments)
+    except MalformedAnswerError:
+        return ToolCall(call_id, raw.name, {}, _CUT if is_cut else _problem(raw.arguments))
+    # The limit may come before the first character of the arguments, too.
+    return ToolCall(call_id, raw.name, arguments, _CUT if is_cut and not arguments else "")
+
+
+def _arguments(wire: Wire, arguments: Any) -> Mapping[str, Any]:
+    """Raises `MalformedAnswerError` for what is no object."""
+    if isinstance(arguments, Mapping):
+        return arguments
+    if arguments is None:
+        return {}
+    if not isinstance(arguments, str):
         raise wire.malformed("a tool call has no object of arguments")
-    return raw.arguments
+    return wire.json_object(arguments) if arguments.strip() not in ("", "null") else {}
+
+
+def _problem(arguments: Any) -> str:
+    """What the model is told of arguments that can't be used."""
+    if isinstance(arguments, str):
+        try:
+            arguments = json.loads(arguments)
+        except (ValueError, RecursionError) as error:
+            reason = str(error)[:100]
+            return f"the arguments of this call are not JSON ({reason}); send a JSON object"
+    if isinstance(arguments, dict):
+        return "the arguments of this call hold too many values; send a smaller JSON object"
+    kind = "a JSON list" if isinstance(arguments, list) else "one JSON value"
+    return f"the arguments of this call are {kind}; send a JSON object"

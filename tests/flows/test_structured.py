@@ -33,3 +33,48 @@ def test_an_answer_that_does_not_fit(text: str, problem: str) -> None:
     schema = {**ANY, "items": {"allOf": [{"type": "integer"}] * 9}} if text[1:2] == "0" else ANY
     with pytest.raises(UnfitAnswerError, match=problem):
         parse_structured(schema, text)
+
+
+CITY: dict[str, Any] = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}},
+    "required": ["city"],
+}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<think>Perhaps {"city": "Bonn"}?</think>\n{"city": "Köln"}',
+        '<thinking>Hm.</thinking>```json\n{"city": "Köln"}\n```',
+        'It could be {"city": "Bonn"}.\n</think>\n\n{"city": "Köln"}',
+        '<think>a</think> No: <think>b {"city": "Bonn"}</think> {"city": "Köln"}',
+        'Here is the answer [1] for {name}:\n\n```json\n{"city": "Köln"}\n```\nAnything else?',
+        'The answer is {"city": "Köln"}. I repeat: {"city": "Köln"}',
+    ],
+)
+def test_thoughts_and_prose_around_an_answer_are_stripped(text: str) -> None:
+    assert parse_structured(CITY, text) == {"city": "Köln"}
+
+
+def test_tags_within_the_answer_stay() -> None:
+    text = '{"city": "<think>Köln</think>"}'
+    assert parse_structured(CITY, text) == {"city": "<think>Köln</think>"}
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('<think>Perhaps {"city": "Bonn"}', "it is not JSON"),
+        ('Either {"city": "Köln"} or {"city": "Bonn"}', "more than one JSON value that fits"),
+        ('The answer is {"town": "Köln"}', "it is not JSON"),
+        ('The answer is {"city": "Köln"', "it is not JSON"),
+        ('{"city": "Köln", "near": [{"city": "Bonn"}, {"ci', "it is not JSON"),
+        ('[{"city": "Bonn"}, {"ci', "it is not JSON"),
+        ('{"city": Köln, "near": {"city": "Bonn"}}', "it is not JSON"),
+        ('{"a":' * 100_000, "it is not JSON"),
+    ],
+)
+def test_prose_without_one_answer_that_fits(text: str, problem: str) -> None:
+    with pytest.raises(UnfitAnswerError, match=problem):
+        parse_structured(CITY, text)

@@ -154,15 +154,6 @@ async def test_tool_calls(gateway: Gateway, vendor: FakeVendor) -> None:
     )
 
 
-@pytest.mark.parametrize("arguments", ['{"city', "[]", "null"])
-async def test_arguments_that_are_no_object(
-    gateway: Gateway, vendor: FakeVendor, arguments: str
-) -> None:
-    body = openai.chat(None, tool_calls=[openai.chat_call("a", "weather", arguments)])
-    with pytest.raises(errors.MalformedAnswerError):
-        await completed(gateway, vendor, body)
-
-
 async def test_a_stream_and_its_usage(gateway: Gateway, vendor: FakeVendor) -> None:
     vendor.answers(Answer.of_events(openai.CHAT_STREAM))
     pieces, completion = await collected(gateway.stream(ASKED, [target(vendor)]))

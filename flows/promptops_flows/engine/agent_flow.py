@@ -166,7 +166,11 @@ class AgentRun(CompiledRun):
     def _without_secrets(self, answer: Completion) -> Completion:
         """Without a key that the provider has repeated: callers and tools may not read it."""
         calls = tuple(
-            ToolCall(call.id, self.redact(call.name), self.redact.within(dict(call.arguments)))
+            replace(
+                call,
+                name=self.redact(call.name),
+                arguments=self.redact.within(dict(call.arguments)),
+            )
             for call in answer.tool_calls
         )
         return replace(
@@ -249,6 +253,8 @@ class AgentRun(CompiledRun):
             if tool is None:
                 known = ", ".join(self._tools) or "none"
                 raise ToolError("there is no such tool", f"{call.name!r}; the tools are: {known}")
+            if call.problem:
+                raise ToolError(call.problem)
             return await call_tool(self._tool_client, tool, call.arguments, self._turns)
         except ToolError as error:
             raise StepError(str(error), error.summary) from error

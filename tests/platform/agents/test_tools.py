@@ -118,6 +118,28 @@ async def test_an_error_of_a_tool_is_told_to_the_model_and_the_run_goes_on(
     assert bool(place.tools.requests) == (answer is not None)
 
 
+async def test_arguments_that_cannot_be_used_are_told_to_the_model(
+    running: RunningPlatform, place: ToolPlace
+) -> None:
+    cut = openai.chat(
+        None, finish="length", tool_calls=[openai.chat_call("c", "order", '{"item": "umb')]
+    )
+    place.model.answers(
+        calls(("a", "order", "[1]"), ("b", "forecast", '{"city": "Bonn", "days": 1}')),
+        Answer.of_json(cut),
+        says("<think>Enough.</think>I could not order it."),
+    )
+    place.tools.answers(Answer.of_json({"rain": True}))
+    agent = await save_agent(running, **place.agent())
+    answer = await run_agent(running, agent, **place.run())
+    assert answer.status_code == 200, answer.text
+    told = [each["content"] for each in place.told if each["role"] == "tool"]
+    assert told[0] == "error: the arguments of this call are a JSON list; send a JSON object"
+    assert told[1] == '{"rain": true}'
+    assert "its limit of tokens" in told[2]
+    assert [request.method for request in place.tools.requests] == ["GET"]
+
+
 async def test_a_tool_that_is_slow_or_talks_too_much_is_bounded(
     running: RunningPlatform, place: ToolPlace
 ) -> None:
