@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
+
+from promptops.bounded_json import MOST_CONTAINERS_OF_MESSAGE, parse_json
+from promptops.errors import ProtocolError
 
 CODE = "not_found"
 
@@ -25,8 +27,8 @@ def says_absent(body: bytes, epoch: str | None, server_has_epochs: bool) -> bool
 
 def _json_object(body: bytes) -> dict[str, Any]:
     try:
-        answer = json.loads(body)
+        answer = parse_json(body, MOST_CONTAINERS_OF_MESSAGE)
     # Whatever stands between (a proxy, another server) answers in its own format.
-    except (ValueError, RecursionError):
+    except ProtocolError:
         return {}
     return answer if isinstance(answer, dict) else {}

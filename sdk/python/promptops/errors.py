@@ -90,6 +90,8 @@ class TemplateValueError(PromptOpsError, TypeError):
         self.name = name
 
 
+# What is longer has no words of PromptOps.
+LONGEST_REFUSAL = 64 * 1024
 _BY_STATUS = {401: UnauthorizedError, 403: ForbiddenError, 404: NotFoundError}
 
 
@@ -103,6 +105,8 @@ def response_error(status: int, body: bytes, location: str | None = None) -> Pro
 
 
 def _server_words(body: bytes) -> str | None:
+    if len(body) > LONGEST_REFUSAL:
+        return None
     try:
         answer = json.loads(body)
     # Whatever stands between (a proxy, another server) answers in its own format.

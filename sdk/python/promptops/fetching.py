@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
 from promptops.absence import says_absent
+from promptops.bounded_json import parse_json
 from promptops.errors import (
     ForbiddenError,
     NotFoundError,
@@ -25,7 +26,7 @@ from promptops.errors import (
 from promptops.listeners import DELETED, Event, made_event
 from promptops.memory import Failure, Known, Memory, Stamp
 from promptops.outages import Outages
-from promptops.prompts import parse_json, parse_prompt
+from promptops.prompts import parse_prompt
 from promptops.responses import Response
 from promptops.saved import Bundle, Disk
 from promptops.snapshot import parse_snapshot

@@ -8,7 +8,8 @@ import time
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
-from promptops.errors import NotFoundError, PromptOpsError
+from promptops.bounded_json import MOST_CONTAINERS_OF_MESSAGE, parse_json
+from promptops.errors import NotFoundError, PromptOpsError, ProtocolError
 from promptops.fetching import NOTHING_TOLD, REFUSALS, Fetches
 from promptops.listeners import DELETED, REFRESHED, Event, Listeners, Telling, made_event
 from promptops.memory import Known, Stamp
@@ -96,8 +97,8 @@ class Following:
     def hear(self, text: str) -> None:
         """Take a message of the server."""
         try:
-            message = json.loads(text)
-        except (ValueError, RecursionError):
+            message = parse_json(text, MOST_CONTAINERS_OF_MESSAGE)
+        except ProtocolError:
             message = None
         if not isinstance(message, dict):
             logger.debug("ignored a message that is no object: %.200s", text)

@@ -19,9 +19,14 @@ NORMAL_CLOSURE = 1000
 PROTOCOL_VIOLATION = 1002
 NO_STATUS = 1005
 INVALID_TEXT = 1007
+FLOOD = 1008
 TOO_BIG = 1009
 
 LONGEST_CONTROL_PAYLOAD = 125
+# Frames that say next to nothing, as pings and empty texts: so many at once, and so many a second.
+# A server sends one in some seconds.
+MOST_SMALL_FRAMES, SMALL_FRAMES_A_SECOND = 1000, 100
+SMALL_PAYLOAD = 16
 _FIN = 0x80
 _RESERVED = 0x70
 _MASKED = 0x80
@@ -33,6 +38,13 @@ class FrameError(ProtocolError):
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class FloodError(FrameError):
+    """The peer sends nothing but small frames, which cost time and say nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(FLOOD, "the server floods the connection with pings or empty frames")
 
 
 @dataclass(frozen=True)
@@ -78,7 +90,8 @@ class FrameParser:
     """Takes the server's bytes as they come and gives whole messages and control frames.
 
     Raises FrameError for everything that RFC 6455 forbids a server, and for a message of more
-    than `limit` bytes, before it is held in memory. After an error the parser is of no use.
+    than `limit` bytes, before it is held in memory; FloodError for a flood of small frames. After
+    an error the parser is of no use.
 
     `heard_at` is when the last whole frame was taken, in seconds of ``time.monotonic``: bytes that
     never become one are no sign of life.
@@ -90,6 +103,7 @@ class FrameParser:
         self._message = bytearray()
         self._message_opcode: int | None = None
         self.heard_at = time.monotonic()
+        self._small_frames, self._counted_at = 0.0, self.heard_at
 
     def feed(self, data: bytes) -> None:
         """Add what came from the network, cut at any place."""
@@ -107,9 +121,18 @@ class FrameParser:
             payload = bytes(self._buffer[start : start + length])
             del self._buffer[: start + length]
             self.heard_at = time.monotonic()
+            if length < SMALL_PAYLOAD or first & 0x0F in {BINARY, PING, PONG}:
+                self._count_small_frame()
             received = self._frame(first & 0x0F, bool(first & _FIN), payload)
             if received is not None:
                 return received
+
+    def _count_small_frame(self) -> None:
+        gone = (self.heard_at - self._counted_at) * SMALL_FRAMES_A_SECOND
+        self._small_frames = max(self._small_frames - gone, 0.0) + 1
+        self._counted_at = self.heard_at
+        if self._small_frames > MOST_SMALL_FRAMES:
+            raise FloodError
 
     def _head(self) -> tuple[int, int, int] | None:
         """First byte, start of the payload and its length, once these are here and lawful."""

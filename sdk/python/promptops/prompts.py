@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypedDict, cast
@@ -36,10 +35,6 @@ class Prompt(_PromptFields, total=False):
 
     # While a rollout is on.
     variant: str
-
-
-# Python's own functions for nested data recurse: what is deeper than any configuration is garbage.
-DEEPEST = 100
 
 
 class Variant:
@@ -140,14 +135,6 @@ def is_text(text: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def parse_json(text: bytes | str) -> Any:
-    """What the text holds; ProtocolError for what is no JSON, or nested without end."""
-    try:
-        return _not_too_deep(json.loads(text, parse_constant=_no_constant))
-    except (ValueError, RecursionError) as error:
-        raise ProtocolError(f"the server sent what is not JSON: {error}") from error
-
-
 def parse_prompt(data: Any, key: str = "") -> Whole:
     """A prompt of a fetch, a snapshot or a file; ProtocolError for anything else.
 
@@ -235,21 +222,3 @@ def _check_complete(templates: list[Template], variables: Mapping[str, Any]) -> 
     missing = [name for name in names if variables.get(name) is None]
     if missing:
         raise MissingVariableError(list(dict.fromkeys(missing)))
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no number of JSON")
-
-
-def _not_too_deep(value: Any) -> Any:
-    level = [value]
-    for _ in range(DEEPEST):
-        level = [
-            member
-            for container in level
-            if isinstance(container, (dict, list))
-            for member in (container.values() if isinstance(container, dict) else container)
-        ]
-        if not level:
-            return value
-    raise ValueError(f"it is nested more than {DEEPEST} deep")

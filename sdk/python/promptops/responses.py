@@ -15,6 +15,8 @@ from promptops.handshake import LARGEST_HEAD, parse_head
 
 LARGEST_BODY = 16 * 1024 * 1024
 LONGEST_CHUNK_LINE = 4096
+# Chunks of a byte would take longer to read than any body.
+MOST_CHUNKS = 65536
 
 _BEGINNING = b"HTTP/1."
 _LENGTH = re.compile(r"[0-9]{1,15}")
@@ -98,8 +100,11 @@ class ResponseReader:
             allowed -= len(head)
 
     def _chunks(self) -> Generator[None, None, bytes]:
-        body = bytearray()
+        body, chunks = bytearray(), 0
         while size := _chunk_length((yield from self._until(b"\r\n", LONGEST_CHUNK_LINE))):
+            chunks += 1
+            if chunks > MOST_CHUNKS:
+                raise ProtocolError(f"the server sent an answer of over {MOST_CHUNKS} chunks")
             _check_size(len(body) + size)
             body += yield from self._exactly(size)
             if (yield from self._exactly(2)) != b"\r\n":

@@ -15,9 +15,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from promptops.bounded_json import parse_json
 from promptops.errors import ProtocolError
 from promptops.memory import Known, Stamp
-from promptops.prompts import Whole, parse_json, parse_prompt
+from promptops.prompts import Whole, parse_prompt
 from promptops.snapshot import parse_snapshot
 
 logger = logging.getLogger("promptops")

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from promptops.bounded_json import MOST_CONTAINERS_OF_SNAPSHOT, parse_json
 from promptops.errors import ProtocolError
-from promptops.prompts import Whole, check_key, parse_json, parse_prompt
+from promptops.prompts import Whole, check_key, parse_prompt
 
 logger = logging.getLogger("promptops")
 
@@ -26,7 +27,7 @@ def parse_snapshot(content: bytes, environment: str, name: str) -> Snapshot:
 
     Raises ProtocolError for what is not a snapshot of this environment.
     """
-    snapshot = parse_json(content)
+    snapshot = parse_json(content, MOST_CONTAINERS_OF_SNAPSHOT)
     prompts = snapshot.get("prompts") if isinstance(snapshot, dict) else None
     if not isinstance(prompts, list):
         raise ProtocolError(f"{name} is not a snapshot: it has no list 'prompts'")

@@ -17,10 +17,14 @@ from promptops.errors import (
 )
 from promptops.fetcher import Fetcher
 from promptops.following import Due, Following
+from promptops.frames import FloodError
 from promptops.listeners import Listeners, Untold
 from promptops.memory import Failure, Known
 from promptops.transport import Connector, Wakeup
 from promptops.websocket import TOKEN_ENDED, ConnectionLostError, WebSocket
+
+# Before it connects again to a server that floods it: the next flood costs as much.
+FLOODED_SECONDS = 5.0
 
 logger = logging.getLogger("promptops")
 
@@ -101,6 +105,8 @@ class Watch:
             self._listeners.refused(error)
         except PromptOpsError as error:
             pause = self._reconnect_backoff.delay()
+            if isinstance(error, FloodError):
+                pause = max(pause, FLOODED_SECONDS)
             level = logging.DEBUG if self._failing else logging.WARNING
             logger.log(level, "hot reload stopped, reconnecting until it works: %s", error)
         # A fault of this SDK must not end hot reload for good.

@@ -13,7 +13,12 @@ from collections.abc import Mapping
 from email.message import Message
 
 from promptops import frames
-from promptops.errors import ProtocolError, ServerUnreachableError, response_error
+from promptops.errors import (
+    ClientClosedError,
+    ProtocolError,
+    ServerUnreachableError,
+    response_error,
+)
 from promptops.frames import Binary, Close, FrameError, FrameParser, Ping, Received, Text
 from promptops.handshake import (
     LARGEST_HEAD,
@@ -86,6 +91,9 @@ class WebSocket:
         with self._connector.translated_errors():
             text = self._next_text()
             while text is None and self._read_until(deadline, wakeup):
+                # While there is always something to read, nothing else looks at this.
+                if self._connector.closed:
+                    raise ClientClosedError
                 text = self._next_text()
                 # A server that sends nothing but pings must not keep the caller here.
                 if time.monotonic() > deadline:

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from harness.sdk_server import frame
 from promptops import PromptOpsError
+from promptops.bounded_json import parse_json
 from promptops.frames import FrameError, FrameParser, Text
 from promptops.handshake import parse_head
-from promptops.prompts import own, parse_json, parse_prompt
+from promptops.prompts import own, parse_prompt
 from promptops.responses import ResponseReader
 from promptops.saved import _read
 from promptops.setup import Options, Setup

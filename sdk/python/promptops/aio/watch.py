@@ -21,8 +21,10 @@ from promptops.errors import (
     UnauthorizedError,
 )
 from promptops.following import Due, Following
+from promptops.frames import FloodError
 from promptops.listeners import Listeners, Telling
 from promptops.memory import Failure, Known
+from promptops.watch import FLOODED_SECONDS
 from promptops.websocket import TOKEN_ENDED, ConnectionLostError
 
 logger = logging.getLogger("promptops")
@@ -86,6 +88,8 @@ class AsyncWatch:
             await self._tell(partial(self._listeners.refused, error))
         except PromptOpsError as error:
             pause = self._reconnect_backoff.delay()
+            if isinstance(error, FloodError):
+                pause = max(pause, FLOODED_SECONDS)
             level = logging.DEBUG if self._failing else logging.WARNING
             logger.log(level, "hot reload stopped, reconnecting until it works: %s", error)
         # A fault of this SDK must not end hot reload for good.

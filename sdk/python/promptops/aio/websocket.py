@@ -90,8 +90,10 @@ class AsyncWebSocket:
     async def _say_goodbye(self, code: int) -> None:
         if not self._said_goodbye:
             self._said_goodbye = True
-            with contextlib.suppress(OSError):
-                await self._connection.send(frames.close_frame(code))
+            # A server that reads nothing is not waited for.
+            with contextlib.suppress(OSError, asyncio.TimeoutError):
+                sending = self._connection.send(frames.close_frame(code))
+                await asyncio.wait_for(sending, CLOSE_SECONDS)
 
     async def _read(self) -> None:
         data = await self._connection.reader.read(65536)
