@@ -93,7 +93,7 @@ class AsyncWebSocket:
             # A server that reads nothing is not waited for.
             with contextlib.suppress(OSError, asyncio.TimeoutError):
                 sending = self._connection.send(frames.close_frame(code))
-                await asyncio.wait_for(sending, CLOSE_SECONDS)
+                await within(CLOSE_SECONDS, sending)
 
     async def _read(self) -> None:
         data = await self._connection.reader.read(65536)
