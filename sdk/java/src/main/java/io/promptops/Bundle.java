@@ -30,7 +30,7 @@ final class Bundle {
         }
         try {
             byte[] content = Uninterrupted.run(() -> Files.readAllBytes(file));
-            return read(JsonReader.readObject(JsonReader.decode(content)), environment);
+            return of(Snapshot.read(JsonReader.decode(content), environment, "the bundle " + file));
         } catch (IOException | JsonException | ProtocolException error) {
             LOGGER.log(System.Logger.Level.WARNING, "passed over the bundle " + file, error);
             return new Bundle(null, Map.of());
@@ -47,20 +47,9 @@ final class Bundle {
         return prompts.get(key);
     }
 
-    private static Bundle read(Map<?, ?> snapshot, String environment) {
-        if (!Members.text(snapshot, "env").equals(environment)) {
-            throw new ProtocolException("it is of the environment " + snapshot.get("env"), null);
-        }
+    private static Bundle of(Snapshot snapshot) {
         Map<String, Whole> prompts = new HashMap<>();
-        for (Object each : Members.list(snapshot, "prompts")) {
-            try {
-                Whole whole = Whole.read(Members.object(each, "prompts"), "");
-                prompts.put(whole.key(), whole);
-            } catch (ProtocolException bad) {
-                LOGGER.log(System.Logger.Level.WARNING, "skipped a prompt of the bundle", bad);
-            }
-        }
-        String epoch = Members.text(snapshot, "epoch", "");
-        return new Bundle(epoch.isEmpty() ? null : epoch, prompts);
+        snapshot.prompts().forEach(whole -> prompts.put(whole.key(), whole));
+        return new Bundle(snapshot.epoch(), prompts);
     }
 }

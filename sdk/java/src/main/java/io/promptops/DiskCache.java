@@ -26,6 +26,7 @@ import java.time.temporal.ChronoUnit;
 import java.util.HexFormat;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
  * The last known good copies, a file for each prompt, in a folder that clients of other languages may
@@ -42,6 +43,7 @@ final class DiskCache {
 
     private final Path folder;
     private final String names;
+    private final AtomicBoolean isFailing = new AtomicBoolean();
 
     /** The server's address as the client writes it, the workspace empty where none was named. */
     DiskCache(Path folder, String server, String workspace, String environment) {
@@ -79,11 +81,12 @@ final class DiskCache {
             try {
                 Uninterrupted.run(() -> Files.writeString(written, head + whole.json() + "}"));
                 replace(written, file(key));
+                isFailing.set(false);
             } finally {
                 Files.deleteIfExists(written);
             }
         } catch (IOException error) {
-            LOGGER.log(System.Logger.Level.WARNING, "prompt '" + key + "' was not saved in " + folder, error);
+            warnOnce(error);
         }
     }
 
@@ -93,8 +96,12 @@ final class DiskCache {
             return read(key, JsonReader.decode(Uninterrupted.run(() -> content(file(key)))));
         } catch (NoSuchFileException absent) {
             return null;
-        } catch (IOException | JsonException | ProtocolException | DateTimeParseException error) {
-            LOGGER.log(System.Logger.Level.WARNING, "passed over the saved copy of prompt '" + key + "'", error);
+        } catch (IOException error) {
+            warnOnce(error);
+            return null;
+        } catch (JsonException | ProtocolException | DateTimeParseException error) {
+            String words = "passed over the saved copy of prompt '" + key + "': " + error.getMessage();
+            LOGGER.log(System.Logger.Level.WARNING, words);
             return null;
         }
     }
@@ -103,7 +110,7 @@ final class DiskCache {
         try {
             Files.deleteIfExists(file(key));
         } catch (IOException error) {
-            LOGGER.log(System.Logger.Level.WARNING, "the saved copy of prompt '" + key + "' stays", error);
+            warnOnce(error);
         }
     }
 
@@ -144,6 +151,13 @@ final class DiskCache {
         } catch (IOException | DirectoryIteratorException error) {
             // Another process may have removed them at the same moment.
             LOGGER.log(System.Logger.Level.DEBUG, "what was left behind in " + folder + " stays", error);
+        }
+    }
+
+    /** One line until a copy is saved again, whatever the number of prompts. */
+    private void warnOnce(IOException error) {
+        if (isFailing.compareAndSet(false, true)) {
+            LOGGER.log(System.Logger.Level.WARNING, "prompts can't be kept in the folder " + folder + ": " + error);
         }
     }
 

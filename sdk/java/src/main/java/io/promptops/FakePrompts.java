@@ -66,6 +66,14 @@ public final class FakePrompts implements Prompts {
     }
 
     @Override
+    public List<String> preload() {
+        if (isUnreachable) {
+            throw new ServerUnreachableException("the fake was told to be unreachable", null);
+        }
+        return prompts.keySet().stream().sorted().toList();
+    }
+
+    @Override
     public void watch() {
         isWatching = true;
     }

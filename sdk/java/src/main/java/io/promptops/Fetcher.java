@@ -15,17 +15,22 @@ import java.util.function.BooleanSupplier;
 
 /** Asks the server for a prompt. */
 final class Fetcher {
+    private static final int LARGEST_PROMPT = 16 * 1024 * 1024;
+    private static final int LARGEST_SNAPSHOT = 64 * 1024 * 1024;
+
     private final Connector connector;
     private final HttpClient http;
-    private final String query;
+    private final String environment;
+    private final String workspaceQuery;
+    private final Hanging hanging = new Hanging();
     // Since then its 404 names the epoch, too.
     private volatile boolean serverHasEpochs;
 
     Fetcher(Connector connector, Requests requests, String environment, String workspace) {
         this.connector = connector;
         this.http = new HttpClient(connector, requests);
-        this.query = "?env=" + encoded(environment) + "&full=true"
-                + (workspace.isEmpty() ? "" : "&workspace=" + encoded(workspace));
+        this.environment = environment;
+        this.workspaceQuery = workspace.isEmpty() ? "" : "&workspace=" + encoded(workspace);
     }
 
     /**
@@ -37,11 +42,8 @@ final class Fetcher {
      * @param copyHasEpoch whether a copy of the prompt is of a server with epochs
      */
     Held fetch(String key, Held known, Position atLeast, BooleanSupplier copyHasEpoch, long deadline) {
-        String path = "/api/sdk/prompts/" + encoded(key) + query
-                + (atLeast == null
-                        ? ""
-                        : "&min_revision=" + atLeast.revision() + "&epoch=" + encoded(atLeast.epoch()));
-        Response response = get(path, known == null ? null : known.etag(), deadline);
+        String path = "/api/sdk/prompts/" + encoded(key) + query("&full=true", atLeast);
+        Response response = get(path, known == null ? null : known.etag(), deadline, LARGEST_PROMPT);
         if (response.status() == 304 && known != null) {
             return known.confirmed(position(response));
         }
@@ -55,6 +57,40 @@ final class Fetcher {
         Whole whole = read(response.body());
         whole.requireKey(key);
         return new Held(whole, response.header("etag"), position(response), System.nanoTime());
+    }
+
+    /** A snapshot, and when it is of; null where the server did not say. */
+    record OfSnapshot(Snapshot snapshot, Position position) {}
+
+    /** All prompts of the environment; raises likewise. */
+    OfSnapshot fetchSnapshot(Position atLeast, long deadline) {
+        boolean isKnown = atLeast != null && atLeast.isOfServer();
+        String path = "/api/sdk/snapshot" + query("", isKnown ? atLeast : null);
+        Response response = get(path, null, deadline, LARGEST_SNAPSHOT);
+        if (response.status() == 404) {
+            throw notFound(response, true, null, null);
+        }
+        if (response.status() != 200) {
+            throw ResponseException.of(response);
+        }
+        try {
+            String json = JsonReader.decode(response.body());
+            return new OfSnapshot(Snapshot.read(json, environment, "the snapshot"), position(response));
+        } catch (JsonException bad) {
+            throw new ProtocolException("the snapshot " + bad.getMessage(), bad);
+        }
+    }
+
+    /** Of the server, as far as fetches tell. */
+    Hanging hanging() {
+        return hanging;
+    }
+
+    private String query(String kind, Position atLeast) {
+        String reaching = atLeast == null
+                ? ""
+                : "&min_revision=" + atLeast.revision() + "&epoch=" + encoded(atLeast.epoch());
+        return "?env=" + encoded(environment) + kind + workspaceQuery + reaching;
     }
 
     /** The server has named its epoch. */
@@ -82,12 +118,13 @@ final class Fetcher {
         return new ServerUnreachableException("can't reach " + url + ": " + reason, error);
     }
 
-    private Response get(String path, String etag, long deadline) {
+    private Response get(String path, String etag, long deadline, int largest) {
         if (connector.isClosed()) {
             throw new ClientClosedException();
         }
         try {
-            Response response = http.get(path, etag, deadline);
+            Response response = http.get(path, etag, deadline, largest);
+            hanging.ended();
             if (Absence.hasEpoch(response)) {
                 hearEpoch();
             }

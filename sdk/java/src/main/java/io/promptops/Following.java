@@ -27,6 +27,7 @@ final class Following implements PromptStore.Observer {
     // Also read without the lock, by every call for a prompt.
     private volatile Position heard;
     private volatile Long confirmedAt;
+    private volatile boolean isWatching;
 
     Following(PromptStore store, Threads threads, Closing closing, Listeners listeners) {
         this.store = store;
@@ -41,13 +42,18 @@ final class Following implements PromptStore.Observer {
         return applied();
     }
 
+    /** Connections are tried from now on. */
+    void begun() {
+        isWatching = true;
+    }
+
     /** A connection stands; the hello may be a late one. */
     void connected(Event.Hello hello, WebSocket socket) {
         if (heard == null) {
             // Before anything that the connection brings.
             listeners.tellConnect();
         }
-        store.hearEpoch();
+        store.greeted(true);
         lock.lock();
         try {
             progress.connected(hello.epoch());
@@ -61,6 +67,7 @@ final class Following implements PromptStore.Observer {
 
     /** A connection stands to a server of before, which wants no reports. */
     void connectedUngreeted() {
+        store.greeted(false);
         listeners.tellConnect();
         lock.lock();
         try {
@@ -116,6 +123,11 @@ final class Following implements PromptStore.Observer {
     @Override
     public Position heard() {
         return heard;
+    }
+
+    @Override
+    public boolean isLost() {
+        return isWatching && heard == null;
     }
 
     @Override

@@ -6,6 +6,7 @@ import io.promptops.internal.net.Requests;
 import io.promptops.internal.net.ServerAddress;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
@@ -26,7 +27,7 @@ public final class PromptOpsClient implements Prompts {
     static final String VERSION = "0.1.0";
 
     // The last two are no names in a path.
-    private static final Set<String> IMPOSSIBLE_KEYS = Set.of("", ".", "..");
+    static final Set<String> IMPOSSIBLE_KEYS = Set.of("", ".", "..");
 
     // On close, for a thread that is looking up a host's name, or in a listener.
     private static final long JOIN_MILLISECONDS = 5000;
@@ -90,13 +91,18 @@ public final class PromptOpsClient implements Prompts {
         }
         Bucketing.utf8(key);
         try {
-            return store.get(key, options.subject(), options.isRefresh());
+            return store.get(key, options);
         } catch (PromptOpsException error) {
             if (options.fallback() == null) {
                 throw error;
             }
             return Whole.defaultAnswer(key, options.fallback());
         }
+    }
+
+    @Override
+    public List<String> preload() {
+        return store.preload();
     }
 
     /** Puts the variables into a text, as render does; one that is missing stays as it was. A text that is null is "". */

@@ -7,7 +7,6 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 
@@ -22,11 +21,13 @@ final class PromptStore {
     private final Workers workers;
     private final long timeout;
     private final Duration maxAge;
+    private final Preload preload;
     private final Coalesced<Held> fetches = new Coalesced<>(this::fetch);
     private final ConcurrentHashMap<String, Held> held = new ConcurrentHashMap<>();
     private final ConcurrentHashMap<String, Failure> failures = new ConcurrentHashMap<>();
     private final ConcurrentHashMap<String, Position> demands = new ConcurrentHashMap<>();
     private final Set<String> refreshing = ConcurrentHashMap.newKeySet();
+    private final FetchOutage outage = new FetchOutage();
     private volatile Observer observer;
 
     /** The disk cache may be null. */
@@ -45,6 +46,7 @@ final class PromptStore {
         this.workers = workers;
         this.timeout = timeout.toNanos();
         this.maxAge = maxAge;
+        this.preload = new Preload(fetcher, closing, this);
     }
 
     /** Who learns of what happens here. */
@@ -64,6 +66,9 @@ final class PromptStore {
         /** How far the watch has heard; null without a connection that is well. */
         Position heard();
 
+        /** Whether the watch has lost its connection, and has logged that. */
+        boolean isLost();
+
         /** When the server last confirmed all copies, by saying that nothing changed; or null. */
         Long confirmedAt();
     }
@@ -72,16 +77,18 @@ final class PromptStore {
         this.observer = observer;
     }
 
-    /** The answer to a call; for this subject, unless it is null. */
-    Prompt get(String key, String subject, boolean refresh) {
+    /** The answer to a call, without its default. */
+    Prompt get(String key, PromptOptions options) {
+        String subject = options.subject();
+        boolean refresh = options.isRefresh();
         Held known = held.get(key);
         if (known != null && !refresh) {
             refreshIfOld(key, known);
             return known.answer(subject, Source.MEMORY, observer.confirmedAt());
         }
-        Failure failure = failures.get(key);
-        if (!refresh && failure != null && isFallbackBetter(key, failure)) {
-            return fallback(key, subject, failure);
+        Failure instead = refresh ? null : insteadOfServer(key, options.fallback() != null);
+        if (instead != null) {
+            return fallback(key, subject, instead);
         }
         long deadline = System.nanoTime() + timeout;
         try {
@@ -100,6 +107,48 @@ final class PromptStore {
         }
     }
 
+    /** Has all prompts of the environment held; answers their keys, in order. Raises as a fetch does. */
+    List<String> preload() {
+        return preload.run(System.nanoTime() + timeout);
+    }
+
+    /** Holds what a snapshot has, unless something newer is known of it. Answers whether it is held now. */
+    boolean hold(Whole whole, Position at, Position heard) {
+        AtomicReference<Held> before = new AtomicReference<>();
+        Held now = held.compute(whole.key(), (key, old) -> {
+            before.set(old);
+            if (isOlder(at, demands.get(key)) || old != null && isOlder(at, old.position())) {
+                return old;
+            }
+            boolean isSame = old != null && old.whole().isSame(whole);
+            // The ETag of the same is still right.
+            return isSame ? old.confirmed(at) : new Held(whole, null, at, System.nanoTime());
+        });
+        if (now != null && now != before.get()) {
+            succeeded(whole.key());
+            tell(whole.key(), before.get(), now, heard);
+        }
+        return now != null;
+    }
+
+    /** A snapshot has come. */
+    void snapshotCame() {
+        outage.succeeded("");
+    }
+
+    /** A snapshot could not be fetched, for good. */
+    void snapshotFailed(PromptOpsException error) {
+        failed("", error, Asker.CALLER);
+        if (error instanceof UnauthorizedException || error instanceof ForbiddenException) {
+            observer.refused((ResponseException) error);
+        }
+    }
+
+    /** How far the watch has heard; null without a connection that is well. */
+    Position heard() {
+        return observer.heard();
+    }
+
     /** From now on no answer of before is taken, also not one that is under way. */
     void demand(String key, Position atLeast) {
         if (atLeast.isOfServer()) {
@@ -113,9 +162,12 @@ final class PromptStore {
         return fetches.fresh(key, Asker.WATCH, System.nanoTime() + timeout);
     }
 
-    /** The server has named its epoch elsewhere. */
-    void hearEpoch() {
-        fetcher.hearEpoch();
+    /** The server has greeted a watch. */
+    void greeted(boolean isWithEpoch) {
+        fetcher.hanging().ended();
+        if (isWithEpoch) {
+            fetcher.hearEpoch();
+        }
     }
 
     /** The copy that is held, or null. */
@@ -135,12 +187,12 @@ final class PromptStore {
     }
 
     boolean isFetching(String key) {
-        return fetches.isRunning(key);
+        return preload.isRunning() || fetches.isRunning(key);
     }
 
     /** The prompt is gone. Answers whether it was held. */
     boolean forget(String key) {
-        failures.remove(key);
+        succeeded(key);
         if (disk != null) {
             disk.delete(key);
         }
@@ -149,6 +201,23 @@ final class PromptStore {
             observer.holdingChanged();
         }
         return wasHeld;
+    }
+
+    /** What to answer from without waiting for the server; null where it is worth the wait. */
+    private Failure insteadOfServer(String key, boolean hasDefault) {
+        Failure failure = failures.get(key);
+        if (failure != null && isFallbackBetter(key, failure)) {
+            return failure;
+        }
+        if (!fetcher.hanging().lasts() || closing.isClosed()) {
+            return null;
+        }
+        Failure hang = new Failure(null, new RequestTimeoutException("the server does not answer in time", null));
+        if (!hasDefault && hang.fallback(() -> saved(key)) == null) {
+            return null;
+        }
+        refresh(key);
+        return hang;
     }
 
     /** During the pause after a failure; after it, where there is a copy, the server is asked in the background. */
@@ -197,7 +266,8 @@ final class PromptStore {
         if (now != null) {
             return now;
         }
-        for (int left = asker.tries(); ; left--) {
+        Tries tries = new Tries(asker, closing, deadline);
+        while (true) {
             try {
                 return attempt(key, deadline);
             } catch (NotFoundException fact) {
@@ -209,18 +279,16 @@ final class PromptStore {
             } catch (ClientClosedException closed) {
                 throw closed;
             } catch (UnauthorizedException | ForbiddenException refused) {
-                noteFailure(key, refused);
+                noteFailure(key, refused, asker);
                 if (asker != Asker.WATCH) {
                     observer.refused(refused);
                 }
                 throw refused;
             } catch (PromptOpsException error) {
-                long pause = TimeUnit.MILLISECONDS.toNanos(ThreadLocalRandom.current().nextLong(50, 151));
-                if (left <= 1 || System.nanoTime() + pause >= deadline) {
-                    noteFailure(key, error);
+                if (!tries.pauseBeforeAnother()) {
+                    noteFailure(key, error, asker);
                     throw error;
                 }
-                closing.pause(pause);
             }
         }
     }
@@ -249,9 +317,14 @@ final class PromptStore {
         if (demand != null) {
             demands.remove(key, demand);
         }
-        failures.remove(key);
+        succeeded(key);
         tell(key, before.get(), now, heard);
         return now;
+    }
+
+    private void succeeded(String key) {
+        failures.remove(key);
+        outage.succeeded(key);
     }
 
     private boolean copyHasEpoch(String key, Held known) {
@@ -263,9 +336,13 @@ final class PromptStore {
     }
 
     private static void refuseOlder(Position answered, Position demand) {
-        if (answered != null && demand != null && answered.isBefore(demand)) {
+        if (isOlder(answered, demand)) {
             throw new ServerException(503, "the answer is older than what is known of");
         }
+    }
+
+    private static boolean isOlder(Position answered, Position known) {
+        return answered != null && known != null && answered.isBefore(known);
     }
 
     private void tell(String key, Held before, Held now, Position heard) {
@@ -281,7 +358,17 @@ final class PromptStore {
         }
     }
 
-    private void noteFailure(String key, PromptOpsException error) {
+    private void failed(String key, PromptOpsException error, Asker asker) {
+        if (asker != Asker.WATCH && !observer.isLost()) {
+            outage.failed(key, error);
+        }
+        if (error instanceof RequestTimeoutException) {
+            fetcher.hanging().timedOut();
+        }
+    }
+
+    private void noteFailure(String key, PromptOpsException error, Asker asker) {
+        failed(key, error, asker);
         failures.compute(key, (k, before) -> new Failure(before, error));
     }
 

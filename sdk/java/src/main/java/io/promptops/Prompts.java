@@ -53,6 +53,13 @@ public interface Prompts extends AutoCloseable {
         return renderMessages(key, variables, PromptOptions.NONE);
     }
 
+    /**
+     * Has all prompts of the environment held, by one request. Answers their keys.
+     *
+     * @throws PromptOpsException the server's failure, which changes nothing
+     */
+    List<String> preload();
+
     /** Keeps what is held up to date from now on. */
     void watch();
 

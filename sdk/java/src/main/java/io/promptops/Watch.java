@@ -57,6 +57,7 @@ final class Watch {
     }
 
     void start() {
+        following.begun();
         threads.watching().run(this::run);
     }
 

@@ -48,6 +48,15 @@ record Whole(String key, String env, Body body, String variant, Rollout rollout,
         }
     }
 
+    /** Whether it is the same value, however it is written. */
+    boolean isSame(Whole other) {
+        try {
+            return json.equals(other.json) || JsonReader.read(json).equals(JsonReader.read(other.json));
+        } catch (JsonException impossible) {
+            throw new IllegalStateException("both were read before", impossible);
+        }
+    }
+
     Whole drawnAnew() {
         return rollout == null ? this : new Whole(key, env, body, variant, rollout, rollout.drawn(), json);
     }

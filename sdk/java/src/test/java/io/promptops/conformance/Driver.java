@@ -112,6 +112,8 @@ public final class Driver {
                 return described(client.getPrompt(key(command), options(command)));
             case "render":
                 return client.render(key(command), variables(command), options(command));
+            case "preload":
+                return client.preload().stream().sorted().toList();
             case "watch":
                 client.watch();
                 return true;

@@ -71,6 +71,22 @@ public final class JsonReader {
         return members;
     }
 
+    /** The elements of the array that the text is, each as it stands in the text. */
+    public static List<String> readElementTexts(String text) throws JsonException {
+        JsonReader reader = new JsonReader(text);
+        reader.skipBlanks();
+        if (reader.peek() != '[') {
+            throw reader.error("expected a list");
+        }
+        List<String> elements = new ArrayList<>();
+        reader.elements(begin -> {
+            reader.value();
+            elements.add(text.substring(begin, reader.at));
+        });
+        reader.expectEnd();
+        return elements;
+    }
+
     /** The text of UTF-8 bytes, all of which must be valid. */
     public static String decode(byte[] utf8) throws JsonException {
         try {
@@ -87,6 +103,10 @@ public final class JsonReader {
 
     private interface OnMember {
         void read(String name, int begin) throws JsonException;
+    }
+
+    private interface OnElement {
+        void read(int begin) throws JsonException;
     }
 
     private Object value() throws JsonException {
@@ -136,17 +156,21 @@ public final class JsonReader {
 
     private List<Object> array() throws JsonException {
         List<Object> array = new ArrayList<>();
+        elements(begin -> array.add(value()));
+        return array;
+    }
+
+    private void elements(OnElement onElement) throws JsonException {
         enter();
         if (!skip(']')) {
             do {
                 skipBlanks();
-                array.add(value());
+                onElement.read(at);
                 skipBlanks();
             } while (skip(','));
             expect(']');
         }
         depth--;
-        return array;
     }
 
     private void enter() throws JsonException {

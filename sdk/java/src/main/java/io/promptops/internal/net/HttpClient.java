@@ -32,20 +32,26 @@ public final class HttpClient {
 
     private record Idle(Stream stream, long since) {}
 
+    /** The answer to a GET, whatever its status, as below; it has at most 16 MiB. */
+    public Response get(String path, String etag, long deadline) throws IOException {
+        return get(path, etag, deadline, ResponseReader.LARGEST_BODY);
+    }
+
     /**
      * The answer to a GET, whatever its status.
      *
      * @param path begins with a slash, and is encoded already
      * @param etag null, or what may be answered with a 304 without body
      * @param deadline of System.nanoTime, for the whole of it
+     * @param largest in bytes, of its body
      */
-    public Response get(String path, String etag, long deadline) throws IOException {
+    public Response get(String path, String etag, long deadline, int largest) throws IOException {
         String head = requests.get(
                 path, "Accept: application/json\r\n" + (etag == null ? "" : "If-None-Match: " + etag + "\r\n"));
         Stream kept = takeIdle();
         if (kept != null) {
             try {
-                return exchange(kept, head, deadline);
+                return exchange(kept, head, deadline, largest);
             } catch (SocketTimeoutException timeout) {
                 throw timeout;
             } catch (EOFException | SocketException closedMeanwhile) {
@@ -55,15 +61,15 @@ public final class HttpClient {
                 }
             }
         }
-        return exchange(connector.open(deadline), head, deadline);
+        return exchange(connector.open(deadline), head, deadline, largest);
     }
 
-    private Response exchange(Stream stream, String head, long deadline) throws IOException {
+    private Response exchange(Stream stream, String head, long deadline, int largest) throws IOException {
         boolean reusable = false;
         try {
             stream.setDeadline(deadline);
             stream.writeHead(head);
-            ResponseReader reader = new ResponseReader(stream);
+            ResponseReader reader = new ResponseReader(stream, largest);
             Response response = reader.read();
             reusable = reader.isReusable();
             return response;

@@ -20,10 +20,16 @@ final class ResponseReader {
     private static final Pattern CHUNK_LENGTH = Pattern.compile("([0-9a-fA-F]{1,15})[ \t]*(;.*)?");
 
     private final Stream stream;
+    private final int largestBody;
     private boolean reusable;
 
     ResponseReader(Stream stream) {
+        this(stream, LARGEST_BODY);
+    }
+
+    ResponseReader(Stream stream, int largestBody) {
         this.stream = stream;
+        this.largestBody = largestBody;
     }
 
     /** Whether another request can be sent on the stream, once the answer is read. */
@@ -113,14 +119,14 @@ final class ResponseReader {
     }
 
     private byte[] rest() throws IOException {
-        byte[] body = stream.readNBytes(LARGEST_BODY + 1);
+        byte[] body = stream.readNBytes(largestBody + 1);
         checkSize(body.length);
         return body;
     }
 
-    private static void checkSize(long size) throws BadAnswerException {
-        if (size > LARGEST_BODY) {
-            throw new BadAnswerException("the answer has over " + LARGEST_BODY + " bytes");
+    private void checkSize(long size) throws BadAnswerException {
+        if (size > largestBody) {
+            throw new BadAnswerException("the answer has over " + largestBody + " bytes");
         }
     }
 }
