@@ -22,6 +22,7 @@ PlatformError
     └── NotReady            this replica should be sent no requests now
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -136,7 +137,11 @@ class ProviderFailed(PlatformError):
         fields: Mapping[str, Any] | None = None,
     ) -> None:
         hint = {} if retry_after is None else {"retry_after": retry_after}
-        super().__init__(sentence, fields={"reason": reason, **hint, **(fields or {})})
+        # The header takes whole seconds only.
+        headers = {} if retry_after is None else {"retry-after": str(math.ceil(retry_after))}
+        super().__init__(
+            sentence, headers=headers, fields={"reason": reason, **hint, **(fields or {})}
+        )
 
 
 class Unavailable(PlatformError):

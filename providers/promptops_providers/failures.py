@@ -32,6 +32,16 @@ _LOOKS_LIKE_A_KEY = re.compile(
     r"\S*\*{3,}\S*|\b(?:sk|pk|rk|xai|gsk|hf)[-_][\w-]{6,}|\bAIza[\w-]{6,}"
 )
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", re.ASCII)
+_LONGEST_MESSAGE_CHARACTERS = 2_000
+_AMOUNT_PATTERN = (
+    r"(\d{1,9}(?:\.\d{1,9})?) ?"
+    r"(ms|milliseconds?|seconds?|secs?|s|minutes?|mins?|m|hours?|h|days?|d)(?![a-z])"
+)
+_AMOUNT = re.compile(_AMOUNT_PATTERN, re.ASCII | re.IGNORECASE)
+_WAIT_IN_WORDS = re.compile(
+    rf"\b(?:again|retry|wait)\b[^.\d]{{0,30}}((?:{_AMOUNT_PATTERN},? ?(?:and )?){{1,4}})",
+    re.ASCII | re.IGNORECASE,
+)
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 # The header of what is left, that of when it is refilled (a duration or an RFC 3339 time).
 _LIMIT_HEADERS = (
@@ -99,6 +109,18 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         if _number(headers.get(left, "")) == 0
     ]
     return max((wait for wait in waits if wait is not None), default=None)
+
+
+def retry_after_in_words(text: str) -> float | None:
+    """Seconds to wait, by words such as `try again in 6.5s` or `retry after 20 seconds`."""
+    match = _WAIT_IN_WORDS.search(text[:_LONGEST_MESSAGE_CHARACTERS])
+    if match is None:
+        return None
+    seconds = 0.0
+    for amount, unit in _AMOUNT.findall(match[1]):
+        name = "ms" if unit.lower() in ("ms", "millisecond", "milliseconds") else unit[0].lower()
+        seconds += float(amount) * _UNIT_SECONDS[name]
+    return _bounded(seconds)
 
 
 def seconds_of(text: str) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -66,6 +67,12 @@ class EventParser:
             else:
                 self._name = ""
         return events
+
+    def unfinished(self) -> ServerSentEvent | None:
+        """The event that the end of the stream left without its blank line, as far as it came."""
+        with suppress(UnicodeDecodeError):
+            self._take(self._lines.rest.decode())
+        return ServerSentEvent("\n".join(self._data), self._name) if self._data else None
 
     def _take(self, line: str) -> None:
         field, _, value = line.partition(":")

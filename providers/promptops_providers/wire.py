@@ -33,6 +33,7 @@ from promptops_providers.failures import (
     class_for_status,
     excerpt,
     retry_after,
+    retry_after_in_words,
     words_for,
 )
 from promptops_providers.gateway import Credentials
@@ -46,6 +47,8 @@ MAX_STREAM_BYTES = 64 * 1024 * 1024
 _MAX_ERROR_BYTES = 64 * 1024
 _TAIL_SECONDS = 0.5
 _VERSION = re.compile(r"v\d+\w*", re.ASCII)
+_CHAT = ["chat", "completions"]
+_ENDPOINTS = (_CHAT, ["responses"], ["messages"], ["chat"])
 _KEY = re.compile(r"[!-~]+")
 
 ErrorT = TypeVar("ErrorT", bound=ProviderError)
@@ -140,6 +143,9 @@ class Wire:
                     if until(event):
                         await _read_to_end(chunks)
                         return
+        last = parser.unfinished()
+        if last is not None and _is_whole(last):
+            yield last
 
     async def json_lines(
         self,
@@ -203,7 +209,11 @@ class Wire:
         kind = self.dialect.classify(status, body) or class_for_status(status)
         error = self.error(kind, vendor_words=self.dialect.message(body))
         if error.retryable:
-            error.retry_after = retry_after(headers) or self.dialect.retry_after(body)
+            error.retry_after = (
+                retry_after(headers)
+                or self.dialect.retry_after(body)
+                or retry_after_in_words(self.dialect.message(body))
+            )
         return error
 
     @property
@@ -314,6 +324,18 @@ async def _read_to_end(chunks: AsyncIterator[bytes]) -> None:
                 pass
 
 
+def _is_whole(event: ServerSentEvent) -> bool:
+    """Whether only the blank line after the event is missing, and nothing of its data."""
+    data = event.data.strip()
+    if not data.startswith("{"):
+        return data == "[DONE]"
+    try:
+        json.loads(data)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def _count_values(raw: bytes | str) -> int:
     """At least as many as the JSON has; commas within texts count as well."""
     if isinstance(raw, str):
@@ -328,7 +350,8 @@ def _unwrapped(raw: bytes) -> bytes:
 
 
 def endpoint(base: str, path: str) -> httpx.URL:
-    """`path` below a root that may already hold the version (`/v1`), or the path's first part.
+    """`path` below a root that may already hold the version (`/v1`), or the path's first part, or
+    lead to an endpoint, as vendors' examples do (`…/chat/completions`).
 
     A query comes from the path only, the root's is dropped.
     """
@@ -336,10 +359,25 @@ def endpoint(base: str, path: str) -> httpx.URL:
     path, _, query = path.partition("?")
     have = [part for part in root.path.split("/") if part]
     first, *rest = [part for part in path.split("/") if part]
-    if _VERSION.fullmatch(first):
+    have = _without_endpoint(have, first)
+    if rest == _CHAT and have[-2:] == _CHAT:
+        # Without a version before it, it is the server's own place for it.
+        first, rest = "", []
+    elif _VERSION.fullmatch(first):
         if any(_VERSION.fullmatch(part) for part in have):
             first = ""
     elif have and (have[-1] == first or _VERSION.fullmatch(have[-1])):
         have.pop()
     parts = [*have, *([first] if first else []), *rest]
     return root.copy_with(path="/" + "/".join(parts), query=query.encode() or None, fragment=None)
+
+
+def _without_endpoint(have: list[str], first: str) -> list[str]:
+    if len(have) > 2 and have[-2] == "models" and ":" in have[-1]:
+        return have[:-2]
+    for endpoint_parts in _ENDPOINTS:
+        before, tail = have[: -len(endpoint_parts)], have[-len(endpoint_parts) :]
+        is_below_root = before and (_VERSION.fullmatch(before[-1]) or before[-1] == first)
+        if tail == endpoint_parts and is_below_root:
+            return before
+    return have

@@ -3,7 +3,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptops_providers.failures import excerpt, retry_after, seconds_of
+from promptops_providers.failures import (
+    excerpt,
+    retry_after,
+    retry_after_in_words,
+    seconds_of,
+)
 
 DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
 
@@ -81,3 +86,25 @@ def test_an_excerpt_never_holds_the_key(before: str, after: str, padding: int) -
     assert key not in shown
     assert len(shown) <= 300
     assert "\n" not in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("Rate limit reached. Please try again in 6.5s. Visit the console.", 6.5),
+        ("Please try again in 7m12s", 432.0),
+        ("try again in 1m30.5s", 90.5),
+        ("Try again in 120ms", 0.12),
+        ("Please retry after 31 seconds.", 31.0),
+        ("Please retry in 34.074824224s.", 34.074824224),
+        ("please wait for 2 minutes and 5 seconds", 125.0),
+        ("try again in 3 hours", 10_800.0),
+        ("try again in 400 days", 86_400.0),
+        ("Try again in 5 steps of 3s", None),
+        ("try again later", None),
+        ("the limit is 60s of audio", None),
+        ("again " * 400, None),
+    ],
+)
+def test_a_wait_in_words(text: str, seconds: float | None) -> None:
+    assert retry_after_in_words(text) == (None if seconds is None else pytest.approx(seconds))

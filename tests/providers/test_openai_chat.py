@@ -200,6 +200,18 @@ async def test_fragments_without_index_id_or_done(gateway: Gateway, vendor: Fake
     assert (completion.stop_reason, completion.usage.estimated) == ("tool_calls", True)
 
 
+@pytest.mark.parametrize("done", ["[DONE]", None])
+@pytest.mark.parametrize("missing", [1, 2])
+async def test_a_last_event_without_its_blank_line(
+    gateway: Gateway, vendor: FakeVendor, done: str | None, missing: int
+) -> None:
+    begun = openai.chat_chunk({"content": "Hello"})
+    whole = Answer.of_events([begun, openai.chat_chunk({}, "stop")], done=done)
+    vendor.answers(Answer([whole.body[:-missing]], headers=whole.headers))
+    pieces, completion = await collected(gateway.stream(ASKED, [target(vendor)]))
+    assert (pieces, completion.text) == (["Hello"], "Hello")
+
+
 WHOLE = Answer.of_events(openai.CHAT_STREAM)
 IN_A_CHARACTER = WHOLE.body.index("世".encode()) + 1
 IN_AN_EVENT = WHOLE.body.index(b'"delta": {"content": "Gr')

@@ -1,5 +1,6 @@
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,6 +66,14 @@ def test_an_event_comes_with_the_last_byte_of_its_blank_line() -> None:
 
 def test_an_event_without_its_blank_line_is_none() -> None:
     assert EventParser().feed(b"data: a\n") == []
+
+
+@pytest.mark.parametrize("ending", [b"", b"\n", b"\r\n"])
+def test_what_the_end_of_a_stream_left_without_its_blank_line(ending: bytes) -> None:
+    parser = EventParser()
+    assert parser.feed(b"data: a\n\nevent: last\ndata: b" + ending) == [ServerSentEvent("a")]
+    assert parser.unfinished() == ServerSentEvent("b", "last")
+    assert EventParser().unfinished() is None
 
 
 def test_a_byte_order_mark_and_missing_spaces_are_no_matter() -> None:

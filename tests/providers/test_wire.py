@@ -94,6 +94,27 @@ async def test_each_failure_has_its_error(
         ("http://a.b:11434/api", "/api/chat", "http://a.b:11434/api/chat"),
         ("http://a.b:11434/v1", "/api/chat", "http://a.b:11434/api/chat"),
         ("http://a.b/proxy", "/api/chat", "http://a.b/proxy/api/chat"),
+        ("http://a.b/chat", "/api/chat", "http://a.b/chat/api/chat"),
+        ("http://a.b/api/chat/", "/api/chat", "http://a.b/api/chat"),
+        ("http://a.b/v1/chat/completions", "/api/chat", "http://a.b/api/chat"),
+        *(
+            (base, "/v1/chat/completions", base)
+            for base in (
+                "https://a.b/v1/chat/completions",
+                "https://a.b/api/paas/v4/chat/completions",
+                "https://a.b/v1beta/openai/chat/completions",
+                "https://a.b/inference/chat/completions",
+                "https://a.b/chat/completions",
+            )
+        ),
+        ("https://a.b/v1/responses", "/v1/chat/completions", "https://a.b/v1/chat/completions"),
+        ("https://a.b/v1/chat/completions/", "/v1/responses", "https://a.b/v1/responses"),
+        ("https://a.b/v1/messages", "/v1/messages", "https://a.b/v1/messages"),
+        (
+            "https://a.b/v1beta/models/m:go?key=x",
+            "/v1beta/models/n:go",
+            "https://a.b/v1beta/models/n:go",
+        ),
         (
             "https://a.b/v1beta?key=x",
             "/v1beta/m:stream?alt=sse",

@@ -145,6 +145,7 @@ async def test_a_provider_that_fails_is_a_502_with_what_was_asked(
     assert body["error"].startswith("provider mock: ")
     assert body["rendered"] == "Hello"
     assert (body["reason"], body["retry_after"]) == ("rate_limited", 1.0)
+    assert answer.headers["retry-after"] == "1"
     entry = await logged(platform, answer)
     assert (entry["status"], entry["error"]) == ("error", body["error"])
 
