@@ -30,7 +30,7 @@ class SmallDisk:
 @contextmanager
 def small_disk(folder: Path, megabytes: int) -> Iterator[SmallDisk]:
     """Mounted on the folder until the block ends; only root may do that."""
-    options = ["-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs"]
+    options = ["-t", "tmpfs", "-o", f"size={megabytes}m,mode=700", "tmpfs"]
     subprocess.run(["mount", *options, str(folder)], check=True)
     try:
         yield SmallDisk(folder)

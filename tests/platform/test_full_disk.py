@@ -10,8 +10,13 @@ import pytest
 from pydantic import SecretStr
 
 from harness.callers import login, me
+from harness.commands import refused
 from harness.platform import TOKEN, RunningPlatform, running_platform
 from harness.small_disk import SmallDisk, small_disk
+from promptops_platform.clock import SystemClock
+from promptops_platform.composition import Platform
+from promptops_platform.db.schema import DatabaseNotUsable
+from promptops_platform.errors import DatabaseUnavailable
 from promptops_platform.settings import Settings
 
 ADMIN = {"username": "admin", "password": "admin"}
@@ -72,3 +77,23 @@ async def edit_until_refused(platform: RunningPlatform, prompt_id: str) -> httpx
         if answer.status_code != 200:
             return answer
     raise AssertionError("the disk did not get full")
+
+
+async def test_a_start_on_a_full_disk_says_so(disk: SmallDisk) -> None:
+    settings = Settings(data=disk.folder, token=SecretStr(TOKEN))
+    async with running_platform(settings):
+        pass
+    disk.fill()
+    platform = Platform(settings, SystemClock())
+    with pytest.raises((DatabaseNotUsable, DatabaseUnavailable), match=r"[Mm]ake room on its disk"):
+        await platform.prepare()
+    await platform.stop()
+    disk.make_room()
+    async with running_platform(settings):
+        pass
+
+
+def test_a_first_start_on_a_full_disk_says_so(disk: SmallDisk) -> None:
+    disk.fill()
+    sentence = refused("serve", PROMPTOPS_DATA=str(disk.folder))
+    assert "make room on its disk" in sentence.lower()

@@ -33,7 +33,7 @@ def _refuse_shared(data: Path) -> None:
     if _others_write(data) and data.stat().st_mode & stat.S_ISVTX:
         raise DataFolderNotUsable(
             f"all users of this machine share the folder {data}; set PROMPTOPS_DATA to a folder of "
-            "its own"
+            "its own, such as one below it"
         )
 
 
@@ -54,7 +54,8 @@ def _correct(path: Path, data: Path) -> None:
     except OSError as error:
         raise DataFolderNotUsable(
             f"every user of this machine may write to {path}, and this user may not change that "
-            f"({error.strerror}); run: chmod -R o-w {data}"
+            f"({error.strerror}); run: chmod -R o-w {data}, or set PROMPTOPS_DATA to a folder "
+            "below it, which the start makes"
         ) from error
     log.warning("others_kept_out", path=str(path))
 

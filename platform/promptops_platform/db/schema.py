@@ -1,5 +1,6 @@
 """Brings a database to this program's schema, or refuses to touch it."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,8 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 # Tables of the server that this one replaces; it kept no number of its schema.
 OLDER_TABLES = frozenset({"users", "workspaces", "agents", "workflows"})
 LEAST_OLDER_TABLES = 2
+# SQLite needs so much for its log before it can store anything.
+LEAST_FREE_BYTES = 1024 * 1024
 # Any number, the same in every process that migrates.
 MIGRATION_LOCK = 7_305_818_242
 
@@ -56,11 +59,18 @@ async def migrate(engines: Engines, *, must_exist: bool = False) -> None:
 
 def _not_usable(engines: Engines, error: Exception) -> DatabaseNotUsable:
     reason = str(getattr(error, "orig", None) or error).partition("\n")[0].rpartition(">: ")[2]
-    if engines.is_sqlite:
+    if isinstance(engines.location, SqliteFile):
         remedy = "put it back from a backup, or name another one in PROMPTOPS_DB"
+        if shutil.disk_usage(existing_folder(engines.location.path)).free < LEAST_FREE_BYTES:
+            remedy = "make room on its disk, which is full"
     else:
         remedy = "start the database, or correct PROMPTOPS_DATABASE_URL"
     return DatabaseNotUsable(f"can't open {engines.location}: {reason}; {remedy}")
+
+
+def existing_folder(path: Path) -> Path:
+    """The next folder above a path that is there."""
+    return next(folder for folder in path.absolute().parents if folder.is_dir())
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from promptops_flows.engine_client import EngineClient
 from promptops_platform.changes.feed import Feed
+from promptops_platform.db.schema import LEAST_FREE_BYTES
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.errors import DatabaseUnavailable
 from promptops_platform.observability.schemas import Part, Parts
@@ -21,8 +22,6 @@ CHECK_SECONDS = 1.0
 GOOD_FOR_SECONDS = 1.0
 # Several times what the feed waits between two looks, and a busy machine may be late.
 FEED_LAG_SECONDS = 10.0
-# SQLite needs room for its log before it can store anything.
-LEAST_FREE_BYTES = 1024 * 1024
 
 DATABASE_UP = Part(ok=True, detail="answers")
 DATABASE_LATE = Part(ok=False, detail=f"did not answer within {CHECK_SECONDS:g} s")
