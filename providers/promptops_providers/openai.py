@@ -49,7 +49,9 @@ class OpenAI:
                 yield event
 
     def _api_for(self, request: CompletionRequest) -> ChatCompletions | Responses:
-        if self._is_imitated() or any(request.parameters.get(name) for name in _CHAT_ONLY):
+        given = (request.parameters.get(name) for name in _CHAT_ONLY)
+        # No stop at all is an empty text or list; a seed of 0 is one like others.
+        if self._is_imitated() or any(value not in (None, "", [], ()) for value in given):
             return OpenAIChat(self._wire)
         return Responses(self._wire)
 

@@ -191,11 +191,12 @@ async def test_streams_that_fail(
     assert type(caught.value) is error
 
 
+@pytest.mark.parametrize("only", [{"stop": ["x"]}, {"stop": "x"}, {"seed": 1}, {"seed": 0}])
 async def test_stop_and_seed_are_known_to_chat_completions_only(
-    provider: OpenAI, vendor: FakeVendor
+    provider: OpenAI, vendor: FakeVendor, only: dict[str, Any]
 ) -> None:
     vendor.answers(Answer.of_json(openai.chat()))
-    await provider.complete(replace(ASKED, parameters={"stop": ["x"], "seed": 1, "max_tokens": 5}))
+    await provider.complete(replace(ASKED, parameters={**only, "max_tokens": 5}))
     assert vendor.seen.path == "/v1/chat/completions"
     assert vendor.seen.json["max_completion_tokens"] == 5
     assert vendor.seen.json["model"] == DEFAULT_MODELS["openai"]
