@@ -19,6 +19,7 @@ from promptops_providers.errors import (
     ProviderTimeoutError,
     QuotaExceededError,
     RateLimitedError,
+    TargetUnusableError,
 )
 from promptops_providers.failures import ErrorClass
 from promptops_providers.json_values import object_at, text_at
@@ -43,7 +44,7 @@ _ERRORS: Mapping[str, ErrorClass] = {
     "authentication_error": AuthenticationError,
     "permission_error": AuthenticationError,
     "invalid_request_error": BadRequestError,
-    "not_found_error": BadRequestError,
+    "not_found_error": TargetUnusableError,
     "request_too_large": ContextTooLongError,
     "billing_error": QuotaExceededError,
     "rate_limit_error": RateLimitedError,

@@ -6,7 +6,8 @@
     ├── RequestTooLargeError     the request passes a limit of this program's; nothing was sent
     ├── AuthenticationError      the vendor refuses the API key
     ├── BadRequestError          the vendor refuses the request as it stands
-    │   └── ContextTooLongError  the prompt does not fit into the model's window
+    │   ├── ContextTooLongError  the prompt does not fit into the model's window
+    │   └── TargetUnusableError  the model or the address is not there, or takes no such request
     ├── RefusedError             the model declines to answer this content
     ├── QuotaExceededError       the account's credit or quota is used up
     ├── RateLimitedError         too many requests; `retry_after` when the vendor says it
@@ -82,6 +83,11 @@ class BadRequestError(ProviderError):
 
 class ContextTooLongError(BadRequestError):
     code = "context_too_long"
+    falls_back = True
+
+
+class TargetUnusableError(BadRequestError):
+    code = "target_unusable"
     falls_back = True
 
 

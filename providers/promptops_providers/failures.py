@@ -18,6 +18,7 @@ from promptops_providers.errors import (
     QuotaExceededError,
     RateLimitedError,
     RefusedError,
+    TargetUnusableError,
 )
 from promptops_providers.redaction import REDACTED, Redactor
 
@@ -56,6 +57,7 @@ _WORDS: Mapping[ErrorClass, str] = {
     AuthenticationError: "the API key was refused",
     BadRequestError: "the request was refused",
     ContextTooLongError: "the prompt does not fit into the model's context window",
+    TargetUnusableError: "the model or the address is not there, or takes no such request",
     RefusedError: "the model declined to answer",
     QuotaExceededError: "the account's quota is used up",
     RateLimitedError: "too many requests, try again later",
@@ -70,7 +72,10 @@ def class_for_status(status: int) -> ErrorClass:
         401: AuthenticationError,
         402: QuotaExceededError,
         403: AuthenticationError,
+        404: TargetUnusableError,
         408: ProviderTimeoutError,
+        410: TargetUnusableError,
+        413: ContextTooLongError,
         429: RateLimitedError,
         504: ProviderTimeoutError,
     }

@@ -14,6 +14,7 @@ from promptops_providers.errors import (
     QuotaExceededError,
     RateLimitedError,
     RefusedError,
+    TargetUnusableError,
 )
 from promptops_providers.failures import ErrorClass, class_for_status
 from promptops_providers.wire import message_of
@@ -23,7 +24,7 @@ _KNOWN: Mapping[str, ErrorClass] = {
     "authentication_error": AuthenticationError,
     "invalid_api_key": AuthenticationError,
     "invalid_request_error": BadRequestError,
-    "model_not_found": BadRequestError,
+    "model_not_found": TargetUnusableError,
     "context_length_exceeded": ContextTooLongError,
     "exceed_context_size_error": ContextTooLongError,
     "billing_hard_limit_reached": QuotaExceededError,

@@ -26,6 +26,7 @@ from promptops_providers.errors import (
     ProviderError,
     ProviderTimeoutError,
     StreamCutOffError,
+    TargetUnusableError,
     UnreachableError,
 )
 from promptops_providers.failures import (
@@ -207,6 +208,9 @@ class Wire:
         self, status: int, body: Mapping[str, Any], headers: Mapping[str, str]
     ) -> ProviderError:
         kind = self.dialect.classify(status, body) or class_for_status(status)
+        if status == 422 and not body:
+            # Not the vendor's own judgement of the request, which comes as JSON.
+            kind = TargetUnusableError
         error = self.error(kind, vendor_words=self.dialect.message(body))
         if error.retryable:
             error.retry_after = (

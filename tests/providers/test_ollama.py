@@ -173,8 +173,8 @@ async def test_a_stream_that_breaks_off(
     [
         (
             Answer.of_json({"error": "model 'x' not found"}, 404),
-            errors.BadRequestError,
-            "the request was refused (model 'x' not found)",
+            errors.TargetUnusableError,
+            "takes no such request (model 'x' not found)",
         ),
         (
             Answer.of_json({"error": "the input length exceeds the context length"}, 400),

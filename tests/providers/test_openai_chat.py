@@ -348,3 +348,12 @@ async def test_a_refusal_within_a_stream(gateway: Gateway, vendor: FakeVendor) -
 async def test_without_an_address_it_says_so(gateway: Gateway) -> None:
     with pytest.raises(errors.BadRequestError, match="no base URL is given"):
         await gateway.complete(ASKED, [Target("openai-compatible", "m")])
+
+
+@pytest.mark.parametrize("status", [404, 410, 413, 422])
+async def test_the_chain_goes_on_after_a_target_that_is_not_there(
+    gateway: Gateway, vendor: FakeVendor, status: int
+) -> None:
+    vendor.answers(Answer([b"<html>"], status), Answer.of_json(openai.chat()))
+    completion = await gateway.complete(ASKED, [target(vendor), target(vendor)])
+    assert completion.text == "Grüße, 世界!"

@@ -58,6 +58,11 @@ async def test_closing_the_iterator_closes_the_connection(wire: Wire, vendor: Fa
     ("answer", "error"),
     [
         (Answer.of_json({}, 400), errors.BadRequestError),
+        (Answer([b"<html>gone</html>"], 404), errors.TargetUnusableError),
+        (Answer.of_json({"error": "retired"}, 410), errors.TargetUnusableError),
+        (Answer([b"<html>too large</html>"], 413), errors.ContextTooLongError),
+        (Answer([b"unprocessable"], 422), errors.TargetUnusableError),
+        (Answer.of_json({"error": {"message": "no"}}, 422), errors.BadRequestError),
         (Answer.of_json({}, 401), errors.AuthenticationError),
         (Answer.of_json({}, 402), errors.QuotaExceededError),
         (Answer.of_json({}, 429), errors.RateLimitedError),
