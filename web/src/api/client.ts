@@ -1,0 +1,94 @@
+import createClient, { type Middleware } from 'openapi-fetch'
+
+import type { components, paths } from './schema'
+
+export type Schemas = components['schemas']
+
+/** What the platform answers instead of a result: its sentence, and what stands beside it. */
+export class ApiError extends Error {
+  constructor(
+    /** HTTP status; 0 where the platform could not be reached. */
+    readonly status: number,
+    /** The platform's code for the situation, such as `not_found`. */
+    readonly code: string,
+    /** The platform's own sentence, for people. */
+    sentence: string,
+    readonly requestId: string,
+    /** The whole body, with fields such as `current` of a conflict. */
+    readonly body: Record<string, unknown> = {},
+  ) {
+    super(sentence)
+  }
+
+  get unreachable(): boolean {
+    return this.status === 0
+  }
+}
+
+type Listener = () => void
+const sessionEnded = new Set<Listener>()
+
+/** Calls `listener` whenever a request is refused because the session has ended. */
+export function onSessionEnded(listener: Listener): void {
+  sessionEnded.add(listener)
+}
+
+let csrfToken = ''
+
+/** The token that proves that a change comes from this page; each login gives another. */
+export function setCsrfToken(token: string): void {
+  csrfToken = token
+}
+
+const guard: Middleware = {
+  onRequest({ request }) {
+    if (!['GET', 'HEAD'].includes(request.method)) request.headers.set('x-csrf-token', csrfToken)
+    return request
+  },
+  async onResponse({ response, request }) {
+    if (response.ok || response.status === 304) return response
+    if (response.status === 401 && !request.url.endsWith('/api/session')) {
+      sessionEnded.forEach((listener) => listener())
+    }
+    throw await errorOf(response)
+  },
+  onError() {
+    return new ApiError(0, 'unreachable', '', '')
+  },
+}
+
+async function errorOf(response: Response): Promise<ApiError> {
+  const requestId = response.headers.get('x-request-id') ?? ''
+  let body: Record<string, unknown> = {}
+  try {
+    body = (await response.json()) as Record<string, unknown>
+  } catch {
+    // A proxy's page, not an answer of the platform: the status has to do.
+  }
+  const sentence = typeof body.error === 'string' ? body.error : `${response.status} ${response.statusText}`
+  return new ApiError(response.status, String(body.code ?? response.status), sentence, requestId, body)
+}
+
+/** The API, typed by its OpenAPI document. Every call resolves with a 2xx answer or throws an ApiError. */
+export const api = createClient<paths>({ baseUrl: '/' })
+api.use(guard)
+
+/** The body of an answer; the client has thrown where there is none. */
+export function body<T>(answer: { data?: T }): T {
+  return answer.data as T
+}
+
+/** A request whose answer is read as it comes, such as a stream of a model's text. */
+export async function stream(path: string, json: unknown, signal: AbortSignal): Promise<Response> {
+  const headers = { 'content-type': 'application/json', accept: 'text/event-stream', 'x-csrf-token': csrfToken }
+  let response: Response
+  try {
+    response = await fetch(path, { method: 'POST', headers, body: JSON.stringify(json), signal })
+  } catch (error) {
+    if (signal.aborted) throw error
+    throw new ApiError(0, 'unreachable', '', '')
+  }
+  if (response.ok) return response
+  if (response.status === 401) sessionEnded.forEach((listener) => listener())
+  throw await errorOf(response)
+}

@@ -1,0 +1,67 @@
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { brotliCompress, constants, gzip } from 'node:zlib'
+
+import VueI18n from '@intlify/unplugin-vue-i18n/vite'
+import tailwind from '@tailwindcss/vite'
+import vue from '@vitejs/plugin-vue'
+import { defineConfig, type Plugin } from 'vite'
+
+const platform = process.env.PROMPTOPS_URL ?? 'http://127.0.0.1:8080'
+const compressible = /\.(js|css|svg|html|json)$/
+
+/** Writes each text file a second and third time, as `.br` and `.gz`, so that the platform need not compress. */
+function compressed(): Plugin {
+  return {
+    name: 'compressed',
+    apply: 'build',
+    async generateBundle(_options, bundle) {
+      const files = Object.values(bundle).filter((file) => compressible.test(file.fileName))
+      await Promise.all(
+        files.map(async (file) => {
+          const text = Buffer.from(file.type === 'chunk' ? file.code : file.source)
+          const quality = { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } }
+          const [brotli, gzipped] = await Promise.all([
+            promisify(brotliCompress)(text, quality),
+            promisify(gzip)(text, { level: 9 }),
+          ])
+          this.emitFile({ type: 'asset', fileName: `${file.fileName}.br`, source: brotli })
+          this.emitFile({ type: 'asset', fileName: `${file.fileName}.gz`, source: gzipped })
+        }),
+      )
+    },
+  }
+}
+
+export default defineConfig({
+  plugins: [
+    vue(),
+    tailwind(),
+    VueI18n({
+      include: [fileURLToPath(new URL('./src/**/messages/*.json', import.meta.url))],
+      runtimeOnly: true,
+      strictMessage: true,
+      fullInstall: false,
+      dropMessageCompiler: true,
+    }),
+    compressed(),
+  ],
+  define: { __VUE_OPTIONS_API__: 'false', __VUE_PROD_DEVTOOLS__: 'false', __VUE_I18N_LEGACY_API__: 'false', __INTLIFY_PROD_DEVTOOLS__: 'false' },
+  resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
+  build: {
+    target: 'es2022',
+    // Vite would put small files into the page as data, which the content security policy refuses.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    reportCompressedSize: false,
+    manifest: true,
+  },
+  server: {
+    proxy: {
+      '/api': platform,
+      '/ready': platform,
+      '/openapi.json': platform,
+      '/ws': { target: platform.replace('http', 'ws'), ws: true },
+    },
+  },
+})
