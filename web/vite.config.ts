@@ -49,6 +49,8 @@ export default defineConfig({
   define: { __VUE_OPTIONS_API__: 'false', __VUE_PROD_DEVTOOLS__: 'false', __VUE_I18N_LEGACY_API__: 'false', __INTLIFY_PROD_DEVTOOLS__: 'false' },
   resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
   build: {
+    outDir: '../platform/promptops_platform/console/dist',
+    emptyOutDir: true,
     target: 'es2022',
     // Vite would put small files into the page as data, which the content security policy refuses.
     assetsInlineLimit: 0,

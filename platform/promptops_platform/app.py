@@ -11,11 +11,14 @@ from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp
 
 from promptops_platform.access import endpoints as access_endpoints
+from promptops_platform.access import session_endpoints
 from promptops_platform.access.gate import Gate
+from promptops_platform.access.session_cookie import SessionCookie
 from promptops_platform.agents import endpoints as agents_endpoints
 from promptops_platform.audit import endpoints as audit_endpoints
 from promptops_platform.clock import Clock, SystemClock
 from promptops_platform.composition import Platform
+from promptops_platform.console.pages import ConsolePages
 from promptops_platform.http.allowed_hosts import AllowedHosts
 from promptops_platform.http.cross_origin import CrossOrigin
 from promptops_platform.http.error_answers import install_error_answers
@@ -45,6 +48,7 @@ from promptops_platform.workspaces import endpoints as workspaces_endpoints
 ROUTERS = (
     observability_endpoints.router,
     access_endpoints.router,
+    session_endpoints.router,
     workspaces_endpoints.router,
     prompts_endpoints.router,
     rollouts_endpoints.router,
@@ -62,6 +66,8 @@ ROOMS = (
     "database",
     "grants",
     "access",
+    "authenticator",
+    "settings",
     "users",
     "keys",
     "workspaces",
@@ -139,7 +145,7 @@ def asgi(platform: Platform) -> ASGIApp:
         ],
     )
     return RequestContext(
-        AllowedHosts(WatchPath(cors), settings.hosts),
+        AllowedHosts(WatchPath(ConsolePages(SessionCookie(cors))), settings.hosts),
         quiet=_is_fetch,
         answered=platform.metrics.answers.answered,
     )

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.authentication import bearer_token
@@ -24,6 +24,7 @@ from promptops_platform.access.schemas import (
     UserUpdate,
 )
 from promptops_platform.access.service import AccessService
+from promptops_platform.access.session_cookie import COOKIE, forget_session
 from promptops_platform.access.users import UserService
 from promptops_platform.errors import TooManyRequests, Unauthorized
 from promptops_platform.http.declared_errors import may_answer
@@ -73,10 +74,16 @@ async def login(body: LoginRequest, service: Access, request: Request) -> LoginA
 
 @router.post("/logout")
 async def logout(
-    service: Access, transaction: Write, actor: Actor = permits(Permission.OWN_ACCOUNT)
+    service: Access,
+    transaction: Write,
+    request: Request,
+    response: Response,
+    actor: Actor = permits(Permission.OWN_ACCOUNT),
 ) -> Done:
-    """End the session whose token was sent."""
+    """End the session whose token or cookie was sent."""
     await service.logout(transaction, actor)
+    if COOKIE in request.cookies:
+        forget_session(response)
     return Done()
 
 

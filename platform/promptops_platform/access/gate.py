@@ -10,7 +10,7 @@ from promptops_platform.http.connection import admit
 from promptops_platform.http.error_answers import answer
 
 PREFIX = "/api/"
-PUBLIC_PATHS = frozenset({"/api/login"})
+PUBLIC_PATHS = frozenset({"/api/login", "/api/session"})
 # Beside everything below the prefix.
 GUARDED_PATHS = frozenset({"/metrics"})
 

@@ -92,6 +92,26 @@ class LoginAnswer(BaseModel):
     username: str
 
 
+class ConsoleSession(BaseModel):
+    """The session of a browser. `csrf_token` goes into the header `x-csrf-token` of every change;
+    `default_secrets` names what everybody knows and is still in use, `token` or `password`;
+    without `has_account` there is no password to change."""
+
+    model_config = example(
+        username="ada",
+        role="editor",
+        has_account=True,
+        csrf_token="5f1c",  # noqa: S106  an example
+        default_secrets=[],
+    )
+
+    username: str
+    role: Role
+    has_account: bool
+    csrf_token: str
+    default_secrets: list[str]
+
+
 class Me(BaseModel):
     """The caller; `workspace_id` and `environments` are what an API key is limited to."""
 

@@ -218,9 +218,30 @@ export interface paths {
         post?: never;
         /**
          * Revoke Api Key
-         * @description Revoke an API key: it is refused, and its connections end, within a second.
+         * @description Revoke an API key and those that it made: they are refused, and their connections end, within
+         *     a second.
          */
         delete: operations["access_revoke_api_key"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/keys/{key_id}/adopt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Adopt Api Key
+         * @description Become the maker of an API key, so that it stays when the account that made it is deleted.
+         */
+        post: operations["access_adopt_api_key"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -257,7 +278,7 @@ export interface paths {
         put?: never;
         /**
          * Logout
-         * @description End the session whose token was sent.
+         * @description End the session whose token or cookie was sent.
          */
         post: operations["access_logout"];
         delete?: never;
@@ -750,6 +771,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Session
+         * @description Who the browser's cookie belongs to; null for nobody.
+         */
+        get: operations["access_get_session"];
+        put?: never;
+        /**
+         * Open Session
+         * @description Log a browser in: the session is put into a cookie that no script can read.
+         */
+        post: operations["access_open_session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/users": {
         parameters: {
             query?: never;
@@ -790,7 +835,7 @@ export interface paths {
         post?: never;
         /**
          * Delete User
-         * @description Delete an account; its sessions end.
+         * @description Delete an account; its sessions end, and the API keys that it made.
          */
         delete: operations["access_delete_user"];
         options?: never;
@@ -1466,12 +1511,16 @@ export interface components {
          * @example {
          *       "created_at": "2026-03-14T09:26:53.589793Z",
          *       "created_by": "ada",
+         *       "effective_role": "sdk",
          *       "environments": [
          *         "prod"
          *       ],
          *       "expires_at": "2027-03-14T00:00:00Z",
          *       "id": "0f3c5d7e9a3f2a1c",
          *       "last_used_at": "2026-03-15T11:02:41.120396Z",
+         *       "maker_id": "7e9a3f2a1c0f3c5d",
+         *       "maker_kind": "user",
+         *       "manage_accounts": false,
          *       "name": "shop",
          *       "prefix": "pok_Vx3kQ9fA",
          *       "role": "sdk",
@@ -1486,6 +1535,8 @@ export interface components {
             created_at: string;
             /** Created By */
             created_by: string;
+            /** @description What the key may do now, which is no more than the account that made it; null while it is refused because that account has no rights there. */
+            effective_role: components["schemas"]["Role"] | null;
             /** Environments */
             environments: string[];
             /** Expires At */
@@ -1494,6 +1545,19 @@ export interface components {
             id: string;
             /** Last Used At */
             last_used_at: string | null;
+            /**
+             * Maker Id
+             * @description The id of that user or key.
+             */
+            maker_id: string | null;
+            /**
+             * Maker Kind
+             * @description What `created_by` names.
+             * @enum {string}
+             */
+            maker_kind: "user" | "key" | "static token" | "command line" | "unknown";
+            /** Manage Accounts */
+            manage_accounts: boolean;
             /** Name */
             name: string;
             /** Prefix */
@@ -1522,6 +1586,12 @@ export interface components {
             environments: string[];
             /** Expires At */
             expires_at?: string | null;
+            /**
+             * Manage Accounts
+             * @description Whether the key may make and change accounts and members. Only an account gives this right, and only to a key with role `admin` and without `environments`.
+             * @default false
+             */
+            manage_accounts: boolean;
             /** Name */
             name: string;
             /**
@@ -1534,6 +1604,10 @@ export interface components {
              * @description Id or slug.
              */
             workspace?: string | null;
+        };
+        /** ApiKeyData */
+        ApiKeyData: {
+            data: components["schemas"]["ApiKey"];
         };
         /** ApiKeyListData */
         ApiKeyListData: {
@@ -1774,6 +1848,38 @@ export interface components {
             model?: string | null;
             /** Name */
             name?: string | null;
+        };
+        /**
+         * ConsoleSession
+         * @description The session of a browser. `csrf_token` goes into the header `x-csrf-token` of every change;
+         *     `default_secrets` names what everybody knows and is still in use, `token` or `password`;
+         *     without `has_account` there is no password to change.
+         * @example {
+         *       "csrf_token": "5f1c",
+         *       "default_secrets": [],
+         *       "has_account": true,
+         *       "role": "editor",
+         *       "username": "ada"
+         *     }
+         */
+        ConsoleSession: {
+            /** Csrf Token */
+            csrf_token: string;
+            /** Default Secrets */
+            default_secrets: string[];
+            /** Has Account */
+            has_account: boolean;
+            role: components["schemas"]["Role"];
+            /** Username */
+            username: string;
+        };
+        /** ConsoleSessionData */
+        ConsoleSessionData: {
+            data: components["schemas"]["ConsoleSession"];
+        };
+        /** ConsoleSessionOrNullData */
+        ConsoleSessionOrNullData: {
+            data: components["schemas"]["ConsoleSession"] | null;
         };
         /**
          * Conversation
@@ -2480,6 +2586,7 @@ export interface components {
          * @example {
          *       "created_at": "2026-03-14T09:26:53.589793Z",
          *       "created_by": "ada",
+         *       "effective_role": "sdk",
          *       "environments": [
          *         "prod"
          *       ],
@@ -2487,6 +2594,9 @@ export interface components {
          *       "id": "0f3c5d7e9a3f2a1c",
          *       "key": "pok_Vx3kQ9fA0f3c5d7e9a3f2a1cVx3kQ9fA0f3c5d7e9a3",
          *       "last_used_at": "2026-03-15T11:02:41.120396Z",
+         *       "maker_id": "7e9a3f2a1c0f3c5d",
+         *       "maker_kind": "user",
+         *       "manage_accounts": false,
          *       "name": "shop",
          *       "prefix": "pok_Vx3kQ9fA",
          *       "role": "sdk",
@@ -2501,6 +2611,8 @@ export interface components {
             created_at: string;
             /** Created By */
             created_by: string;
+            /** @description What the key may do now, which is no more than the account that made it; null while it is refused because that account has no rights there. */
+            effective_role: components["schemas"]["Role"] | null;
             /** Environments */
             environments: string[];
             /** Expires At */
@@ -2511,6 +2623,19 @@ export interface components {
             key: string;
             /** Last Used At */
             last_used_at: string | null;
+            /**
+             * Maker Id
+             * @description The id of that user or key.
+             */
+            maker_id: string | null;
+            /**
+             * Maker Kind
+             * @description What `created_by` names.
+             * @enum {string}
+             */
+            maker_kind: "user" | "key" | "static token" | "command line" | "unknown";
+            /** Manage Accounts */
+            manage_accounts: boolean;
             /** Name */
             name: string;
             /** Prefix */
@@ -5217,6 +5342,8 @@ export interface operations {
                 prefix?: string | null;
                 /** @description Text in the name. */
                 q?: string | null;
+                /** @description Id of a user or key: those that it made. */
+                maker?: string | null;
             };
             header?: never;
             path?: never;
@@ -5291,6 +5418,36 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Done"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    access_adopt_api_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKeyData"];
                 };
             };
             400: components["responses"]["BadRequest"];
@@ -6379,6 +6536,58 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    access_get_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleSessionOrNullData"];
+                };
+            };
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    access_open_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LoginRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleSessionData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Fault"];
             503: components["responses"]["Unavailable"];
         };

@@ -48,7 +48,7 @@ export const useSession = defineStore('session', () => {
   }
 
   async function logOut(): Promise<void> {
-    await api.DELETE('/api/session')
+    await api.POST('/api/logout')
     use(null)
     cache.getEntries().forEach((entry) => cache.remove(entry))
   }

@@ -20,30 +20,28 @@ export function usePaletteSearch(typed: Ref<string>, enabled: Ref<boolean>) {
   const q = computed(() => typed.value.trim())
   const asked = computed(() => ({ workspace: slug.value, q: q.value }))
   const isOn = () => enabled.value && q.value.length > 0
-  const kept = <T>(previous?: T) => previous
-
   const prompts = useQuery({
     key: () => ['prompts', 'palette', slug.value, q.value],
     enabled: isOn,
-    placeholderData: kept,
+    placeholderData: (previous) => previous,
     query: async () => body(await api.GET('/api/prompts', { params: { query: { ...asked.value, limit: LIMIT } } })).data,
   })
   const agents = useQuery({
     key: () => ['agents', 'palette', slug.value, q.value],
     enabled: isOn,
-    placeholderData: kept,
+    placeholderData: (previous) => previous,
     query: async () => body(await api.GET('/api/agents', { params: { query: asked.value } })).data,
   })
   const workflows = useQuery({
     key: () => ['workflows', 'palette', slug.value, q.value],
     enabled: isOn,
-    placeholderData: kept,
+    placeholderData: (previous) => previous,
     query: async () => body(await api.GET('/api/workflows', { params: { query: asked.value } })).data,
   })
   const runs = useQuery({
     key: () => ['runs', 'palette', slug.value, q.value],
     enabled: isOn,
-    placeholderData: kept,
+    placeholderData: (previous) => previous,
     query: async () => body(await api.GET('/api/runs', { params: { query: { workspace: slug.value, key: q.value, limit: LIMIT } } })).data,
   })
 

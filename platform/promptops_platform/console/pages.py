@@ -1,0 +1,138 @@
+"""The web console's files: one page for every address that nothing else has, and what it loads."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+BUILT = Path(__file__).parent / "dist"
+PAGE = "index.html"
+# Addresses of the API and of other protocols: never the page, so that programs get JSON.
+RESERVED = (
+    "/.well-known",
+    "/api",
+    "/docs",
+    "/health",
+    "/mcp",
+    "/metrics",
+    "/ofrep",
+    "/openapi.json",
+    "/ready",
+    "/v1",
+    "/ws",
+)
+HASHED = "/assets/"
+MEDIA_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".woff2": "font/woff2",
+}
+# Beside the name of the file, best first.
+ENCODINGS = {"br": ".br", "gzip": ".gz"}
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "font-src 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+PAGE_HEADERS = {
+    "cache-control": "no-cache",
+    "content-security-policy": CONTENT_SECURITY_POLICY,
+    "cross-origin-opener-policy": "same-origin",
+    "referrer-policy": "same-origin",
+    "x-content-type-options": "nosniff",
+}
+# A hashed name never has other contents.
+FILE_HEADERS = {
+    "cache-control": "public, max-age=31536000, immutable",
+    "x-content-type-options": "nosniff",
+}
+UNHASHED_HEADERS = {**FILE_HEADERS, "cache-control": "public, max-age=3600"}
+
+
+@dataclass(frozen=True)
+class _File:
+    path: Path
+    media_type: str
+    # By content coding, as far as the build wrote them.
+    encoded: dict[str, Path]
+
+    def response(self, accepted: str, headers: dict[str, str]) -> Response:
+        """The file in the best coding that the client takes."""
+        coding = next((name for name in self.encoded if _accepts(accepted, name)), None)
+        contents = self.encoded[coding] if coding else self.path
+        more = {"content-encoding": coding} if coding else {}
+        return Response(
+            contents.read_bytes(),
+            media_type=self.media_type,
+            headers={**headers, **more, "vary": "accept-encoding"},
+        )
+
+
+class ConsolePages:
+    """Serves the built console; without one, every request goes on to `app`."""
+
+    def __init__(self, app: ASGIApp, built: Path = BUILT) -> None:
+        self.app = app
+        self._built = built
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
+            await self.app(scope, receive, send)
+            return
+        response = self._response(scope)
+        await (response or self.app)(scope, receive, send)
+
+    def _response(self, scope: Scope) -> Response | None:
+        path: str = scope["path"]
+        if is_reserved(path) or PAGE not in self._files:
+            return None
+        accepted = Headers(scope=scope).get("accept-encoding", "")
+        if (file := self._files.get(path[1:])) is not None and path != f"/{PAGE}":
+            headers = FILE_HEADERS if path.startswith(HASHED) else UNHASHED_HEADERS
+            return file.response(accepted, headers)
+        if path.startswith(HASHED):
+            # A page of an earlier build asks: the page of now would be taken for a script.
+            return None
+        return self._files[PAGE].response(accepted, PAGE_HEADERS)
+
+    @cached_property
+    def _files(self) -> dict[str, _File]:
+        """The files by their address, without the slash before it."""
+        paths = [path for path in self._built.rglob("*") if path.suffix in MEDIA_TYPES]
+        return {path.relative_to(self._built).as_posix(): _file(path) for path in paths}
+
+
+def _file(path: Path) -> _File:
+    encoded = {coding: path.with_name(path.name + suffix) for coding, suffix in ENCODINGS.items()}
+    return _File(
+        path,
+        MEDIA_TYPES[path.suffix],
+        {coding: other for coding, other in encoded.items() if other.is_file()},
+    )
+
+
+def is_reserved(path: str) -> bool:
+    """Whether the address belongs to a program, not to a person."""
+    return any(path == prefix or path.startswith(f"{prefix}/") for prefix in RESERVED)
+
+
+def _accepts(accepted: str, coding: str) -> bool:
+    """Whether an `Accept-Encoding` names the coding and does not refuse it by `q=0`."""
+    for part in accepted.split(","):
+        name, _, parameter = part.partition(";")
+        if name.strip().lower() == coding:
+            return parameter.replace(" ", "").lower() not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False
