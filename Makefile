@@ -7,18 +7,28 @@ JOBS ?= 2
 BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check
 SDK := sdk/python/promptops
+CONSOLE := platform/promptops_platform/console/dist/index.html
+CONSOLE_SOURCES := $(shell find web/src web/public web/*.json web/*.ts web/index.html -type f)
+# The machine's own Node where it is new enough for the console's build, else one from a wheel.
+NODE_IS_NEW := $(shell node -e 'const [a, b] = process.versions.node.split("."); console.log(a > 20 || (a == 20 && b >= 19) ? 1 : "")' 2>/dev/null)
+NPM := $(if $(NODE_IS_NEW),,PATH="$(CURDIR)/.venv/bin:$$PATH" )npm --prefix web --no-audit --no-fund --silent
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-node test-java test-all lint types audit bench chaos lock openapi openapi-baseline prefect-template clean
+.PHONY: help up test test-web test-node test-java test-all lint types audit bench chaos lock openapi openapi-baseline prefect-template clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
 
-up: .venv/.runtime ## Start the platform on :8080 and Prefect on 127.0.0.1:4200
+up: .venv/.runtime $(CONSOLE) ## Start the platform on :8080 and Prefect on 127.0.0.1:4200
 	@exec $(BIN)/promptops up
 
-test: lint types test-node test-java ## Lint, types, import rules, and the tests of everything
+test: lint types test-web test-node test-java ## Lint, types, import rules, and the tests of everything
 	PROMPTOPS_TEST_ALL_SDKS=1 $(BIN)/pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder
+
+test-web: web/node_modules/.everything $(CONSOLE) ## The console's lint, types and unit tests
+	$(NPM) run lint
+	$(NPM) run types
+	$(NPM) test
 
 test-node: ## The Node SDK's types and tests
 	cd sdk/node && npm ci --no-audit --no-fund --silent && npm test
@@ -54,7 +64,9 @@ audit: .venv/.audit ## Report locked versions that were withdrawn or have a know
 		.venv/audit/bin/pip-audit --progress-spinner off --disable-pip --require-hashes -r $$lock; \
 	done
 	@echo "== Node packages, deprecated or with known faults"
-	-@cd sdk/node && npm ci --dry-run --no-fund --no-audit >/dev/null && npm audit
+	-@for folder in sdk/node web; do \
+		(cd $$folder && npm ci --dry-run --no-fund --no-audit >/dev/null && npm audit); \
+	done
 
 lock: .venv/bin/python ## Resolve the dependencies anew
 	$(PIP) install --quiet uv
@@ -65,11 +77,13 @@ lock: .venv/bin/python ## Resolve the dependencies anew
 		-c requirements-dev.lock -o requirements-bench.lock
 	$(BIN)/uv pip compile --quiet --upgrade $(COMPILE) --group build -c requirements-dev.lock \
 		-o requirements-build.lock
+	$(BIN)/uv pip compile --quiet --upgrade $(COMPILE) --group node -o requirements-node.lock
 	$(BIN)/uv pip compile --quiet --upgrade $(COMPILE) --group audit -o requirements-audit.lock
 
-openapi: .venv/.runtime ## Write docs/openapi.json anew
+openapi: .venv/.runtime web/node_modules/.everything ## Write docs/openapi.json and the console's types anew
 	$(BIN)/promptops openapi > docs/openapi.json.new
 	mv docs/openapi.json.new docs/openapi.json
+	$(NPM) run api
 
 openapi-baseline: openapi ## At a release: what later releases may no longer take away
 	cp docs/openapi.json docs/openapi-baseline.json
@@ -79,6 +93,7 @@ prefect-template: .venv/.development ## Make the embedded Prefect server's empty
 
 clean: ## Remove everything that make has made, but no data
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	rm -rf web/node_modules $(dir $(CONSOLE))
 	rm -rf sdk/node/node_modules sdk/node/dist sdk/node/build sdk/java/target
 
 COMPILE := --universal --python-version 3.11 --generate-hashes \
@@ -93,6 +108,22 @@ COMPILE := --universal --python-version 3.11 --generate-hashes \
 .venv/.runtime: .venv/bin/python requirements.lock requirements-build.lock pyproject.toml
 	$(PIP) install --quiet --no-deps --require-hashes -r requirements.lock -r requirements-build.lock
 	$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/.node: .venv/bin/python requirements-node.lock
+	$(if $(NODE_IS_NEW),,$(PIP) install --quiet --no-deps --require-hashes -r requirements-node.lock)
+	@touch $@
+
+web/node_modules/.build: web/package-lock.json .venv/.node
+	$(NPM) ci --omit=dev --ignore-scripts
+	@touch $@
+
+web/node_modules/.everything: web/package-lock.json .venv/.node
+	$(NPM) ci --ignore-scripts
+	@touch web/node_modules/.build $@
+
+$(CONSOLE): web/node_modules/.build $(CONSOLE_SOURCES)
+	$(NPM) run build
 	@touch $@
 
 .venv/.development: .venv/.runtime requirements-dev.lock

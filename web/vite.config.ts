@@ -1,3 +1,5 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { brotliCompress, constants, gzip } from 'node:zlib'
@@ -15,22 +17,19 @@ function compressed(): Plugin {
   return {
     name: 'compressed',
     apply: 'build',
-    async generateBundle(_options, bundle) {
-      const files = Object.values(bundle).filter((file) => compressible.test(file.fileName))
-      await Promise.all(
-        files.map(async (file) => {
-          const text = Buffer.from(file.type === 'chunk' ? file.code : file.source)
-          const quality = { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } }
-          const [brotli, gzipped] = await Promise.all([
-            promisify(brotliCompress)(text, quality),
-            promisify(gzip)(text, { level: 9 }),
-          ])
-          this.emitFile({ type: 'asset', fileName: `${file.fileName}.br`, source: brotli })
-          this.emitFile({ type: 'asset', fileName: `${file.fileName}.gz`, source: gzipped })
-        }),
-      )
+    // Once the files are written: until then Vite still changes them.
+    async writeBundle({ dir }, bundle) {
+      const names = Object.keys(bundle).filter((name) => compressible.test(name))
+      await Promise.all(names.map((name) => compress(join(dir ?? '', name))))
     },
   }
+}
+
+async function compress(path: string): Promise<void> {
+  const text = await readFile(path)
+  const quality = { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } }
+  await writeFile(`${path}.br`, await promisify(brotliCompress)(text, quality))
+  await writeFile(`${path}.gz`, await promisify(gzip)(text, { level: 9 }))
 }
 
 export default defineConfig({

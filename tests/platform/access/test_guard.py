@@ -13,6 +13,8 @@ PUBLIC_ROUTES = {
     ("GET", "/health"),
     ("GET", "/ready"),
     ("POST", "/api/login"),
+    ("GET", "/api/session"),
+    ("POST", "/api/session"),
     ("GET", "/openapi.json"),
     ("GET", "/docs"),
     ("GET", "/docs/assets/{name}"),

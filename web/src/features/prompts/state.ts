@@ -27,7 +27,7 @@ export function variablesOf(text: string): string[] {
 
 /** The text with its variables filled in; what is not given stays as it was written. */
 export function rendered(text: string, values: Readonly<Record<string, string>>): string {
-  return text.replace(/\{\{[ \t\r\n]*([\p{L}\p{Nd}_.]+)[ \t\r\n]*\}\}/gu, (whole, name: string) => values[name] || whole)
+  return text.replace(/\{\{[ \t\r\n]*([\p{L}\p{Nd}_.]+)[ \t\r\n]*\}\}/gu, (whole, name: string) => (Object.hasOwn(values, name) && values[name]) || whole)
 }
 
 /** About how many tokens a model counts: 4 characters of Latin text, or one of Chinese, are one. */

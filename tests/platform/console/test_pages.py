@@ -1,0 +1,99 @@
+"""The console's page and files, as a browser and as a program asks for them."""
+
+import gzip
+from pathlib import Path
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from promptops_platform.console.pages import ConsolePages
+
+PAGE = "<!doctype html><title>PromptOps</title>"
+SCRIPT = "export default 1"
+
+
+@pytest.fixture
+def built(tmp_path: Path) -> Path:
+    assets = tmp_path / "assets"
+    assets.mkdir()
+    (tmp_path / "index.html").write_text(PAGE)
+    (tmp_path / "favicon.svg").write_text("<svg/>")
+    (assets / "index-a1b2.js").write_text(SCRIPT)
+    (assets / "index-a1b2.js.gz").write_bytes(gzip.compress(SCRIPT.encode()))
+    (assets / "secret.txt").write_text("not of the console")
+    return tmp_path
+
+
+def client_of(built: Path) -> httpx.AsyncClient:
+    async def missing(_request: object) -> JSONResponse:
+        return JSONResponse({"error": "there is no such route"}, status_code=404)
+
+    api = Starlette(routes=[Route("/{path:path}", missing, methods=["GET", "POST"])])
+    transport = httpx.ASGITransport(app=ConsolePages(api, built))
+    return httpx.AsyncClient(transport=transport, base_url="http://console")
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/login", "/w/default/prompts/a.b", "/apiary", "/index.html"]
+)
+async def test_every_address_of_a_person_is_the_page(built: Path, path: str) -> None:
+    async with client_of(built) as client:
+        answer = await client.get(path)
+    assert answer.status_code == 200
+    assert answer.text == PAGE
+    assert answer.headers["cache-control"] == "no-cache"
+    policy = answer.headers["content-security-policy"].split("; ")
+    assert policy[0] == "default-src 'none'"
+    assert "frame-ancestors 'none'" in policy
+    assert not any("unsafe" in directive for directive in policy)
+
+
+@pytest.mark.parametrize(
+    "path", ["/api", "/api/nothing", "/v1/models", "/mcp", "/ofrep/v1", "/.well-known/x", "/ws/x"]
+)
+async def test_addresses_of_programs_are_never_the_page(built: Path, path: str) -> None:
+    async with client_of(built) as client:
+        answer = await client.get(path)
+    assert answer.status_code == 404
+    assert answer.json()["error"]
+
+
+async def test_a_hashed_file_is_compressed_and_never_asked_for_again(built: Path) -> None:
+    async with client_of(built) as client:
+        answer = await client.get("/assets/index-a1b2.js", headers={"accept-encoding": "br, gzip"})
+        plain = await client.get("/assets/index-a1b2.js", headers={"accept-encoding": "identity"})
+        refused = await client.get("/assets/index-a1b2.js", headers={"accept-encoding": "gzip;q=0"})
+    assert answer.headers["content-encoding"] == "gzip"
+    assert answer.text == plain.text == refused.text == SCRIPT
+    assert "content-encoding" not in plain.headers
+    assert "content-encoding" not in refused.headers
+    assert "immutable" in answer.headers["cache-control"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    "path", ["/assets/gone-0000.js", "/assets/secret.txt", "/assets/../../pages.py"]
+)
+async def test_what_is_no_file_of_the_console_is_not_found(built: Path, path: str) -> None:
+    async with client_of(built) as client:
+        answer = await client.get(path)
+    assert answer.status_code in (200, 404)
+    assert "not of the console" not in answer.text
+    assert "class ConsolePages" not in answer.text
+    assert answer.status_code == 404 or answer.text == PAGE
+
+
+async def test_only_reading_is_for_the_page(built: Path) -> None:
+    async with client_of(built) as client:
+        assert (await client.post("/w/default/prompts")).status_code == 404
+        head = await client.head("/")
+    assert head.status_code == 200
+    assert head.headers["content-type"].startswith("text/html")
+
+
+async def test_without_a_built_console_the_api_answers(tmp_path: Path) -> None:
+    async with client_of(tmp_path) as client:
+        assert (await client.get("/")).status_code == 404
