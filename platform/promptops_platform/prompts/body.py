@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from promptops_flows.templates import variables_in
 from promptops_platform.errors import BadRequest
@@ -30,6 +30,13 @@ class HasBody(Protocol):
     def messages(self) -> Any: ...
     @property
     def config(self) -> Any: ...
+
+
+class ServedVersion(NamedTuple):
+    """What is served of a prompt: the version's label, and the hash of its body."""
+
+    label: str
+    content_hash: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from promptops_platform.prompts.acknowledgement import (
     Published,
     wait_seconds,
 )
+from promptops_platform.prompts.body import ServedVersion
 from promptops_platform.prompts.promotion import Order, Promotion
 from promptops_platform.prompts.revisions import IfMatch, etag, seen_revisions
 from promptops_platform.prompts.schemas import (
@@ -83,7 +84,10 @@ async def list_prompts(
     wanted = PromptFilter(workspace_id, text=q, env=env, category=category, tag=tag)
     found = await service.search(transaction, wanted, actor=actor, limit=limit, offset=offset)
     return CappedPage(
-        data=[Prompt.of(row, published_version=label) for row, label in found.rows],
+        data=[
+            Prompt.shown(row, ServedVersion(label, content_hash) if label else None)
+            for row, label, content_hash in found.rows
+        ],
         total=found.total,
         total_is_at_least=found.total_is_at_least,
     )
@@ -161,8 +165,8 @@ async def rollback_prompt(
     seen = seen_revisions(if_match, body.if_revision)
     row, ended = await service.rollback(transaction, body.id, body.version, actor=actor, seen=seen)
     response.headers["etag"] = etag(row)
-    label = row.version
-    return Data(data=RolledBackPrompt.of(row, published_version=label, rollout_ended=ended))
+    published = await service.published(transaction, row)
+    return Data(data=RolledBackPrompt.shown(row, published, rollout_ended=ended))
 
 
 @router.get("/{prompt_id}")
@@ -284,5 +288,4 @@ async def _answer(
     service: PromptService, transaction: Transaction, row: PromptRow, response: Response
 ) -> Data[Prompt]:
     response.headers["etag"] = etag(row)
-    published = await service.published_label(transaction, row)
-    return Data(data=Prompt.of(row, published_version=published))
+    return Data(data=Prompt.shown(row, await service.published(transaction, row)))

@@ -104,14 +104,14 @@ class Promotion:
         source = await self._prompts.get(
             transaction, prompt_id, actor=actor, permission=Permission.PROMPTS_WRITE
         )
-        published = await self._prompts.published_label(transaction, source)
+        published = await self._prompts.published(transaction, source)
         refuse_outdated(source, published, order.seen)
         if source.env == order.env:
             raise BadRequest(
                 f"env: the prompt is in {order.env!r} already; name another environment, or "
                 "publish it there"
             )
-        label = order.version or published
+        label = order.version or (published.label if published else None)
         if label is None:
             origin = f"the working copy of {source.env}"
             return _Copy(source, source.version, Body.of(source), origin)

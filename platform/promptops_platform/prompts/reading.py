@@ -10,7 +10,7 @@ from promptops_platform.db.tables import PromptRow, PromptVersionRow, ServedMove
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import NotFound
 from promptops_platform.prompts import repository, search
-from promptops_platform.prompts.body import Body
+from promptops_platform.prompts.body import Body, ServedVersion
 from promptops_platform.prompts.diff import compare
 from promptops_platform.prompts.history import ServedHistory
 from promptops_platform.prompts.labels import DRAFT
@@ -65,9 +65,14 @@ class PromptReader:
         self._grants.require(actor, permission, row.workspace_id)
         return row
 
+    async def published(self, transaction: Transaction, row: PromptRow) -> ServedVersion | None:
+        """What is published, None before the first publish."""
+        return await repository.published(transaction.session, row)
+
     async def published_label(self, transaction: Transaction, row: PromptRow) -> str | None:
         """The label that is published, None before the first publish."""
-        return await repository.published_label(transaction.session, row)
+        published = await self.published(transaction, row)
+        return published.label if published else None
 
     async def versions(
         self,

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import flag_modified
 
 from promptops_platform.db.tables import PromptRow, PromptVersionRow, ServedMoveRow, WorkspaceRow
+from promptops_platform.prompts.body import ServedVersion
 from promptops_platform.prompts.schemas import ServedPrompt, Slot
 
 LOAD_BATCH = 500
@@ -59,14 +60,13 @@ def set_columns(row: PromptRow, values: Mapping[str, Any]) -> None:
         flag_modified(row, name)
 
 
-async def published_label(session: AsyncSession, row: PromptRow) -> str | None:
-    """The label that is published, None before the first publish."""
+async def published(session: AsyncSession, row: PromptRow) -> ServedVersion | None:
+    """What is published, None before the first publish."""
     if row.published_id is None:
         return None
-    result: str | None = await session.scalar(
-        select(PromptVersionRow.version).where(PromptVersionRow.id == row.published_id)
-    )
-    return result
+    columns = select(PromptVersionRow.version, PromptVersionRow.content_hash)
+    version = (await session.execute(columns.where(PromptVersionRow.id == row.published_id))).one()
+    return ServedVersion(*version)
 
 
 async def versions(

@@ -13,6 +13,7 @@ from fastapi import Header
 from promptops_platform.db.tables import PromptRow
 from promptops_platform.errors import BadRequest, Conflict
 from promptops_platform.http.error_answers import quoted
+from promptops_platform.prompts.body import ServedVersion
 from promptops_platform.prompts.schemas import Prompt
 
 ANY = "*"
@@ -79,7 +80,7 @@ def agreed(
 
 def refuse_outdated(
     row: PromptRow,
-    published_version: str | None,
+    published: ServedVersion | None,
     seen: frozenset[int] | None,
     *,
     mine: Mapping[str, Any] | None = None,
@@ -88,7 +89,7 @@ def refuse_outdated(
     edit that would overwrite it."""
     if seen is None or row.revision in seen:
         return
-    current = Prompt.of(row, published_version=published_version).model_dump(mode="json")
+    current = Prompt.shown(row, published).model_dump(mode="json")
     expected = " or ".join(str(each) for each in sorted(seen))
     action = "merge your edit into `current` and send it" if mine else "look at `current` and try"
     raise EditedMeanwhile(

@@ -19,7 +19,7 @@ from promptops_platform.http.field_rules import (
     only,
     ruled,
 )
-from promptops_platform.prompts.body import TEXT, variables_of
+from promptops_platform.prompts.body import TEXT, Body, HasBody, ServedVersion, variables_of
 from promptops_platform.text import (
     Content,
     JsonObject,
@@ -203,6 +203,7 @@ class Prompt(WithBody):
         created_at="2026-03-14T09:26:53.589793Z",
         updated_at="2026-03-14T09:26:53.589793Z",
         published_version="v1",
+        draft_ahead=True,
         kind="text",
         messages=[],
         config={"temperature": 0.2},
@@ -224,12 +225,20 @@ class Prompt(WithBody):
     created_at: datetime
     updated_at: datetime
     published_version: str | None
+    draft_ahead: bool = Field(description="Whether the next publish would change what is served.")
     kind: str
     messages: list[dict[str, Any]]
     config: dict[str, Any]
     variables: list[str] = Field(description="Names of the placeholders, by first appearance.")
     revision: int = Field(description="Counts the saved changes; the etag, and for `if-match`.")
     updated_by: str
+
+    @classmethod
+    def shown(cls, row: HasBody, published: ServedVersion | None, **more: Any) -> Self:
+        """The working copy beside what is served."""
+        is_ahead = published is not None and Body.of(row).content_hash() != published.content_hash
+        label = published.label if published else None
+        return cls.of(row, published_version=label, draft_ahead=is_ahead, **more)
 
 
 class RolledBackPrompt(Prompt):

@@ -21,14 +21,14 @@ from promptops_platform.db.tables import (
 from promptops_platform.prompts.schemas import PromptFilter
 from promptops_platform.prompts.search_index import LONGEST_TAGGED_CATEGORY, tags_in
 
-PromptWithLabel = Row[tuple[PromptRow, Any]]
+PublishedPrompt = Row[tuple[PromptRow, Any, Any]]
 
 
 class Found(NamedTuple):
-    """Prompts with the label that is published, newest change first, and how many there are in all;
-    with `total_is_at_least` there are more than `total`."""
+    """Prompts with label and hash of what is published, newest change first, and how many there
+    are in all; with `total_is_at_least` there are more than `total`."""
 
-    rows: Sequence[PromptWithLabel]
+    rows: Sequence[PublishedPrompt]
     total: int
     total_is_at_least: bool
 
@@ -42,21 +42,21 @@ async def page(session: AsyncSession, wanted: PromptFilter, *, limit: int, offse
         # To sort that many costs more than to look through the newest.
         hits = _through_the_newest(wanted)
     ids = _newest_first(hits).limit(limit).offset(offset).subquery()
-    rows = await session.execute(_with_labels().join(ids, ids.c.id == PromptRow.id))
+    rows = await session.execute(_with_versions().join(ids, ids.c.id == PromptRow.id))
     return Found(rows.all(), min(total, EXACT_TOTAL), total > EXACT_TOTAL)
 
 
-async def every(session: AsyncSession, wanted: PromptFilter) -> Sequence[PromptWithLabel]:
+async def every(session: AsyncSession, wanted: PromptFilter) -> Sequence[PublishedPrompt]:
     """The whole list."""
     ids = _hits(session, wanted).subquery()
-    rows = await session.execute(_with_labels().join(ids, ids.c.id == PromptRow.id))
-    found: Sequence[PromptWithLabel] = rows.all()
+    rows = await session.execute(_with_versions().join(ids, ids.c.id == PromptRow.id))
+    found: Sequence[PublishedPrompt] = rows.all()
     return found
 
 
-def _with_labels() -> Select[tuple[PromptRow, Any]]:
+def _with_versions() -> Select[tuple[PromptRow, Any, Any]]:
     return (
-        select(PromptRow, PromptVersionRow.version)
+        select(PromptRow, PromptVersionRow.version, PromptVersionRow.content_hash)
         .outerjoin(PromptVersionRow, PromptVersionRow.id == PromptRow.published_id)
         .order_by(PromptRow.updated_at.desc(), PromptRow.id.desc())
     )

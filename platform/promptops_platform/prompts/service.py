@@ -274,7 +274,7 @@ class PromptService(PromptReader):
         row = await self.get(
             transaction, prompt_id, actor=actor, permission=Permission.PROMPTS_WRITE, lock=True
         )
-        refuse_outdated(row, await self.published_label(transaction, row), seen, mine=mine)
+        refuse_outdated(row, await self.published(transaction, row), seen, mine=mine)
         return row
 
     async def _enter(

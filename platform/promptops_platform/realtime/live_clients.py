@@ -23,7 +23,7 @@ from promptops_platform.realtime.reports import EVERY_KEY, Reports
 from promptops_platform.realtime.schemas import LiveClient
 from promptops_platform.realtime.snapshot import Snapshot
 from promptops_platform.realtime.view import Sight
-from promptops_platform.realtime.watch import Follower, Watch
+from promptops_platform.realtime.watch import CONSOLE, Follower, Watch
 
 # How often somebody who waits looks again without news; other replicas write every second.
 LOOK_SECONDS = 0.5
@@ -114,7 +114,11 @@ class LiveClients:
                 and self._may_see(actor, view.named, view.environments)
                 and self._fetches(published, self._sight.workspaces(view))
             ):
-                found += (_Holder(True, None, each) for each in crowd.watches)
+                found += (
+                    _Holder(True, None, watch)
+                    for watch in crowd.watches
+                    if watch.client.client_type != CONSOLE
+                )
                 found += (
                     _Holder(False, each.applied, each)
                     for each in crowd.followers

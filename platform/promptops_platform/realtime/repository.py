@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from promptops_platform.db.replica_tables import LiveClientRow
+from promptops_platform.realtime.watch import CONSOLE
 
 ROWS_AT_ONCE = 500
 
@@ -49,6 +50,7 @@ async def holders(
     environments = cast(LiveClientRow.environments, JSONB)
     keys = cast(LiveClientRow.keys, JSONB)
     query = _of(replicas).where(
+        LiveClientRow.client_type != CONSOLE,
         or_(LiveClientRow.environments.is_(None), environments.contains([env])),
         or_(LiveClientRow.keys.is_(None), keys.contains([key]), keys.contains([every])),
     )

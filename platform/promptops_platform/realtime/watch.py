@@ -18,6 +18,10 @@ TOO_SLOW = 4408
 NO_KEYS: frozenset[str] = frozenset()
 
 
+# Looked at by people, who hold no prompts: a publish neither waits for it nor counts it.
+CONSOLE = "console"
+
+
 @dataclass(frozen=True, slots=True)
 class Client:
     """Who watches."""

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from promptops_platform.db.tables import PromptRow, RolloutRow
 from promptops_platform.http.error_answers import quoted
+from promptops_platform.prompts.body import ServedVersion
 from promptops_platform.prompts.revisions import (
     REVISION,
     EditedMeanwhile,
@@ -55,7 +56,7 @@ def seen_rollout(if_match: str | None, if_revision: int | None) -> SeenRollout |
 
 def refuse_outdated_rollout(
     prompt: PromptRow,
-    published_version: str | None,
+    published: ServedVersion | None,
     row: RolloutRow | None,
     seen: SeenRollout | None,
 ) -> None:
@@ -64,7 +65,7 @@ def refuse_outdated_rollout(
     if seen is None or rollout_tag(row) in seen.tags or prompt.revision in seen.revisions:
         return
     if not seen.tags:
-        refuse_outdated(prompt, published_version, seen.revisions)
+        refuse_outdated(prompt, published, seen.revisions)
     raise EditedMeanwhile(
         f"if-match: the rollout of {quoted(prompt.key)} was changed since you read it; look at "
         f'`current` and try again with if-match "{rollout_tag(row)}"',

@@ -131,7 +131,7 @@ class RolloutService:
             transaction, prompt.workspace_id, prompt.env, actor=actor, serving=True
         )
         row = await repository.of_prompt(transaction.session, prompt.id)
-        published = await self._prompts.published_label(transaction, prompt)
+        published = await self._prompts.published(transaction, prompt)
         refuse_outdated_rollout(prompt, published, row, seen)
         return prompt, row
 

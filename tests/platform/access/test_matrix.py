@@ -53,6 +53,8 @@ GET    /docs/assets/{name}                           200 200 | 200 200 200 200 2
 GET    /openapi.json                                 200 200 | 200 200 200 200 200 | -
 
 POST   /api/login                                    200 200 | 200 200 200 200 200 | -
+GET    /api/session                                  200 200 | 200 200 200 200 200 | -
+POST   /api/session                                  200 200 | 200 200 200 200 200 | -
 POST   /api/logout                                   401 401 | 200 200 200 403 200 | -
 GET    /api/me                                       401 401 | 200 200 200 403 200 | -
 PUT    /api/me/password                              401 401 | 200 200 200 403 200 | -
@@ -189,6 +191,7 @@ async def _new_workspace(_place: Place) -> dict[str, Any]:
 
 BODIES: dict[tuple[str, str], Body | dict[str, Any]] = {
     ("POST", "/api/login"): {"token": TOKEN},
+    ("POST", "/api/session"): {"token": TOKEN},
     ("PUT", "/api/me/password"): {"current_password": PASSWORD, "new_password": "brand new one"},
     ("POST", "/api/users"): _new_user,
     ("PUT", "/api/users/{user_id}"): {"role": "editor"},

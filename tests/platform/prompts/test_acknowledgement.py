@@ -46,6 +46,13 @@ async def test_without_a_wait_the_answer_is_the_version_alone(platform: RunningP
     assert list(answer.json()) == ["data"]
 
 
+async def test_a_console_is_no_program(platform: RunningPlatform) -> None:
+    prompt = await platform.create(env="stage-console")
+    async with platform.watch(client="console", app="console"):
+        answer = await publish(platform, prompt["id"], "1s")
+    assert answer.json()["connected"] == 0
+
+
 async def test_it_answers_as_soon_as_all_that_hold_the_prompt_have_it(
     platform: RunningPlatform,
 ) -> None:

@@ -222,3 +222,27 @@ async def test_a_rollback_to_whatever_is_no_version_is_a_404(platform: RunningPl
         body = {"id": prompt["id"], "version": version}
         answer = await platform.http.post("/api/prompts/rollback", json=body)
         assert answer.status_code == 404
+
+
+async def test_a_draft_is_ahead_while_a_publish_would_change_what_is_served(
+    platform: RunningPlatform,
+) -> None:
+    prompt = await platform.create(content="one")
+    url = f"/api/prompts/{prompt['id']}"
+
+    async def is_ahead() -> bool:
+        one = (await platform.http.get(url)).json()["data"]["draft_ahead"]
+        query = {"q": prompt["key"], "workspace": "default"}
+        listed = (await platform.http.get("/api/prompts", params=query)).json()["data"]
+        assert [row["draft_ahead"] for row in listed] == [one]
+        return bool(one)
+
+    assert not await is_ahead()
+    await platform.publish(prompt["id"])
+    assert not await is_ahead()
+    await platform.http.put(url, json={"content": "two"})
+    assert await is_ahead()
+    await platform.http.put(url, json={"content": "one"})
+    assert not await is_ahead()
+    await platform.http.put(url, json={"config": {"temperature": 0}})
+    assert await is_ahead()

@@ -429,6 +429,8 @@ export interface paths {
          *
          *     With `wait`, at most 30 seconds, it answers once the programs that hold the prompt have applied
          *     it, or the time is over, and says which have. No transaction is open meanwhile.
+         *
+         *     With `if-match` or `if_revision` it is a 409 where the prompt was edited since it was reviewed.
          */
         post: operations["prompts_publish"];
         delete?: never;
@@ -473,7 +475,7 @@ export interface paths {
          * Update Prompt
          * @description Edit the working copy; another `env` moves it. The key stays.
          *
-         *     With `if-match` or `revision` it is a 409, with both sides, when somebody else was faster;
+         *     With `if-match` or `if_revision` it is a 409, with both sides, when somebody else was faster;
          *     without them the last write wins.
          */
         put: operations["prompts_update"];
@@ -563,6 +565,8 @@ export interface paths {
         /**
          * Set Rollout
          * @description Set or change a prompt's rollout; it takes effect at once.
+         *
+         *     With `if-match` or `if_revision` it is a 409 where somebody else was faster.
          */
         put: operations["rollouts_set"];
         post?: never;
@@ -953,7 +957,8 @@ export interface paths {
         get: operations["workspaces_get"];
         /**
          * Update Workspace
-         * @description Change name, slug or visibility. The workspace `default` keeps its slug and stays open.
+         * @description Change name, slug or visibility, or whether clients that name no workspace find its prompts.
+         *     The workspace `default` keeps its slug, stays open, and always serves such clients.
          */
         put: operations["workspaces_update"];
         post?: never;
@@ -1294,6 +1299,11 @@ export interface components {
             /** Tools */
             tools?: components["schemas"]["HttpTool"][] | null;
             /**
+             * Updated At
+             * @description Of the answer, where the whole agent is sent back: then `prompt` and `prompt_ref` may both stand there, and what was changed counts.
+             */
+            updated_at?: unknown;
+            /**
              * Window Messages
              * @description How many messages of a conversation the model sees; 40 by default.
              */
@@ -1307,7 +1317,7 @@ export interface components {
             workspace?: string | null;
             /** Workspace Id */
             workspace_id?: string | null;
-        };
+        } & unknown;
         /** AgentData */
         AgentData: {
             data: components["schemas"]["Agent"];
@@ -1344,6 +1354,7 @@ export interface components {
          *           "duration": 0.412,
          *           "model": "mock-1",
          *           "name": "model",
+         *           "notes": [],
          *           "output": "No, it stays dry.",
          *           "provider": "mock",
          *           "start": "2026-03-14T09:26:53.589793Z",
@@ -1393,6 +1404,7 @@ export interface components {
          *       "duration": 0.412,
          *       "model": "mock-1",
          *       "name": "model",
+         *       "notes": [],
          *       "output": "No, it stays dry.",
          *       "provider": "mock",
          *       "start": "2026-03-14T09:26:53.589793Z",
@@ -1413,6 +1425,11 @@ export interface components {
             model?: string | null;
             /** Name */
             name: string;
+            /**
+             * Notes
+             * @description How the model was asked otherwise than the definition says.
+             */
+            notes: string[];
             /** Output */
             output: string | null;
             /** Provider */
@@ -1481,6 +1498,11 @@ export interface components {
             /** Tools */
             tools?: components["schemas"]["HttpTool"][] | null;
             /**
+             * Updated At
+             * @description Of the answer, where the whole agent is sent back: then `prompt` and `prompt_ref` may both stand there, and what was changed counts.
+             */
+            updated_at?: unknown;
+            /**
              * Window Messages
              * @description How many messages of a conversation the model sees; 40 by default.
              */
@@ -1490,7 +1512,7 @@ export interface components {
              * @description How many tokens of them, estimated as a quarter of their characters; 8000 by default.
              */
             window_tokens?: number | null;
-        };
+        } & unknown;
         /**
          * Alive
          * @example {
@@ -1604,7 +1626,7 @@ export interface components {
              * @description Id or slug.
              */
             workspace?: string | null;
-        };
+        } & (unknown & unknown & unknown);
         /** ApiKeyData */
         ApiKeyData: {
             data: components["schemas"]["ApiKey"];
@@ -1621,6 +1643,7 @@ export interface components {
          * @example {
          *       "action": "publish",
          *       "actor": "ada",
+         *       "actor_kind": "user",
          *       "address": "192.0.2.7",
          *       "after": {
          *         "published_version": "v2"
@@ -1643,6 +1666,11 @@ export interface components {
             action: string;
             /** Actor */
             actor: string;
+            /**
+             * Actor Kind
+             * @description What `actor` names: `user`, `key`, `static token`, `command line`, `system`, or `unknown` in entries of older releases.
+             */
+            actor_kind: string;
             /** Address */
             address: string;
             /** After */
@@ -1690,9 +1718,11 @@ export interface components {
          * @description How a workspace reaches a model provider. The key is never shown; `key_hint` is its end, for
          *     admins of the workspace only and where the key is long enough, else empty.
          * @example {
+         *       "answer_seconds": 1800,
          *       "base_url": "",
          *       "created_at": "2026-03-14T09:26:53.589793Z",
          *       "created_by": "ada",
+         *       "first_token_seconds": 300,
          *       "has_key": true,
          *       "id": "6c7d8e9f0a1b2c3d",
          *       "key_hint": "x9Qf",
@@ -1706,6 +1736,8 @@ export interface components {
          *     }
          */
         Connection: {
+            /** Answer Seconds */
+            answer_seconds: number | null;
             /** Base Url */
             base_url: string;
             /**
@@ -1715,6 +1747,8 @@ export interface components {
             created_at: string;
             /** Created By */
             created_by: string;
+            /** First Token Seconds */
+            first_token_seconds: number | null;
             /** Has Key */
             has_key: boolean;
             /** Id */
@@ -1750,6 +1784,11 @@ export interface components {
          *     }
          */
         ConnectionCreate: {
+            /**
+             * Answer Seconds
+             * @description How long a whole answer may take; null for the gateway's own limit.
+             */
+            answer_seconds?: number | null;
             /** Api Key */
             api_key?: string | null;
             /**
@@ -1757,6 +1796,11 @@ export interface components {
              * @description The provider's root, before `/v1`; by default the vendor's own.
              */
             base_url?: string | null;
+            /**
+             * First Token Seconds
+             * @description How long a streamed answer may be without a first token while the model sends no sign of its work; null for the gateway's own limit.
+             */
+            first_token_seconds?: number | null;
             /**
              * Kind
              * @enum {string}
@@ -1776,7 +1820,7 @@ export interface components {
             workspace?: string | null;
             /** Workspace Id */
             workspace_id?: string | null;
-        };
+        } & (unknown & unknown & unknown & unknown & unknown & unknown & unknown);
         /** ConnectionData */
         ConnectionData: {
             data: components["schemas"]["Connection"];
@@ -1830,6 +1874,11 @@ export interface components {
          */
         ConnectionUpdate: {
             /**
+             * Answer Seconds
+             * @description How long a whole answer may take; null for the gateway's own limit.
+             */
+            answer_seconds?: number | null;
+            /**
              * Api Key
              * @description Absent or empty, the stored one stays; null removes it. Must be sent again along with another base_url or kind.
              */
@@ -1839,6 +1888,11 @@ export interface components {
              * @description The provider's root; null or empty for the vendor's own.
              */
             base_url?: string | null;
+            /**
+             * First Token Seconds
+             * @description How long a streamed answer may be without a first token while the model sends no sign of its work; null for the gateway's own limit.
+             */
+            first_token_seconds?: number | null;
             /** Kind */
             kind?: ("openai" | "claude" | "ollama" | "gemini" | "openai-compatible" | "mock") | null;
             /**
@@ -1883,7 +1937,8 @@ export interface components {
         };
         /**
          * Conversation
-         * @description A conversation; `id` is the `conversation_id` of its runs.
+         * @description A conversation; `id` is the `conversation_id` of its runs, or a pseudonym that can be used
+         *     instead, where PROMPTOPS_RUN_REDACT blanks out a part of it.
          * @example {
          *       "agent_id": "6d7e8f90a1b2c3d4",
          *       "created_at": "2026-03-14T09:26:53.589793Z",
@@ -1958,7 +2013,8 @@ export interface components {
         /**
          * ConversationMessage
          * @description A turn. `tool_calls` are those that an assistant asks for; a message of role `tool` answers
-         *     the one that `tool_call_id` names.
+         *     the one that `tool_call_id` names. Of texts there is what PROMPTOPS_RUN_TEXTS and
+         *     PROMPTOPS_RUN_REDACT allow.
          * @example {
          *       "content": "And tomorrow?",
          *       "created_at": "2026-03-14T09:26:53.589793Z",
@@ -2107,7 +2163,7 @@ export interface components {
         };
         /**
          * EnvironmentsUpdate
-         * @description All environments in their order.
+         * @description All environments in their order. More than 50 stay if they exist, but none is added then.
          * @example {
          *       "environments": [
          *         {
@@ -2446,7 +2502,12 @@ export interface components {
             token?: string | null;
             /** Username */
             username?: string | null;
-        };
+        } & ({
+            token: string;
+        } | {
+            password: string;
+            username: string;
+        });
         /**
          * Me
          * @description The caller; `workspace_id` and `environments` are what an API key is limited to.
@@ -2665,10 +2726,14 @@ export interface components {
         /**
          * Parts
          * @description `database` and `feed` are what fetches and edits need, `engine` and `prefect` what runs
-         *     need.
+         *     need, `disk` what everything needs that is stored.
          * @example {
          *       "database": {
          *         "detail": "answers",
+         *         "ok": true
+         *       },
+         *       "disk": {
+         *         "detail": "has room",
          *         "ok": true
          *       },
          *       "engine": {
@@ -2687,6 +2752,7 @@ export interface components {
          */
         Parts: {
             database: components["schemas"]["Part"];
+            disk: components["schemas"]["Part"];
             engine: components["schemas"]["Part"];
             feed: components["schemas"]["Part"];
             prefect: components["schemas"]["Part"];
@@ -2715,6 +2781,7 @@ export interface components {
          *           "role": "user"
          *         }
          *       ],
+         *       "notes": [],
          *       "rendered": "Say hello to Ada.",
          *       "result": {
          *         "model": "mock-1",
@@ -2738,6 +2805,11 @@ export interface components {
             messages: {
                 [key: string]: unknown;
             }[];
+            /**
+             * Notes
+             * @description How the model was asked otherwise than it was meant to.
+             */
+            notes: string[];
             /** Rendered */
             rendered: string;
             result: components["schemas"]["ModelAnswer"];
@@ -2813,6 +2885,26 @@ export interface components {
              * @description Id or slug; without a prompt's `id` only.
              */
             workspace?: string | null;
+        } & ({
+            id: string;
+        } | {
+            content: string;
+        } | {
+            messages: unknown[];
+        });
+        /**
+         * Precondition
+         * @description The prompt must still be at the revision that the caller has read.
+         * @example {
+         *       "if_revision": 4
+         *     }
+         */
+        Precondition: {
+            /**
+             * If Revision
+             * @description The `revision` of the prompt as it was read; else it is a 409.
+             */
+            if_revision?: number | null;
         };
         /**
          * Price
@@ -2885,6 +2977,11 @@ export interface components {
         PromoteRequest: {
             /** Env */
             env: string;
+            /**
+             * If Revision
+             * @description The `revision` of the prompt as it was read; else it is a 409.
+             */
+            if_revision?: number | null;
             /** Note */
             note?: string | null;
             /**
@@ -2908,6 +3005,7 @@ export interface components {
          *       },
          *       "content": "Hello {{who}}!",
          *       "created_at": "2026-03-14T09:26:53.589793Z",
+         *       "draft_ahead": true,
          *       "env": "prod",
          *       "id": "0f3c5d7e9a3f2a1c",
          *       "key": "greeting",
@@ -2944,6 +3042,11 @@ export interface components {
              * Format: date-time
              */
             created_at: string;
+            /**
+             * Draft Ahead
+             * @description Whether the next publish would change what is served.
+             */
+            draft_ahead: boolean;
             /** Env */
             env: string;
             /** Id */
@@ -3039,7 +3142,17 @@ export interface components {
             workspace?: string | null;
             /** Workspace Id */
             workspace_id?: string | null;
-        };
+        } & ({
+            /** @constant */
+            kind?: "text";
+            messages?: unknown[] | null;
+        } | {
+            /** @constant */
+            kind: "chat";
+            messages: unknown[];
+        } | {
+            kind?: null;
+        });
         /** PromptData */
         PromptData: {
             data: components["schemas"]["Prompt"];
@@ -3129,7 +3242,7 @@ export interface components {
         };
         /**
          * PromptUpdate
-         * @description An edit. With `revision`, it is refused when the prompt is at another one by now.
+         * @description An edit. With `if_revision`, it is refused when the prompt is at another one by now.
          * @example {
          *       "content": "Good morning, {{who}}!"
          *     }
@@ -3152,6 +3265,11 @@ export interface components {
             /** Env */
             env?: string | null;
             /**
+             * If Revision
+             * @description The `revision` of the prompt as it was read; else it is a 409.
+             */
+            if_revision?: number | null;
+            /**
              * Kind
              * @description With messages it is `chat`; `text` drops the messages.
              */
@@ -3162,13 +3280,21 @@ export interface components {
             model?: string | null;
             /** Name */
             name?: string | null;
-            /** Revision */
-            revision?: number | null;
             /** Tags */
             tags?: string | null;
             /** Version */
             version?: string | null;
-        };
+        } & ({
+            /** @constant */
+            kind?: "text";
+            messages?: unknown[] | null;
+        } | {
+            /** @constant */
+            kind?: "chat";
+            messages?: unknown[] | null;
+        } | {
+            kind?: null;
+        });
         /**
          * PromptUse
          * @description The version of a prompt that a run used, and the variant when a rollout chose it.
@@ -3356,6 +3482,11 @@ export interface components {
         PublishRequest: {
             /** Id */
             id: string;
+            /**
+             * If Revision
+             * @description The `revision` of the prompt as it was read; else it is a 409.
+             */
+            if_revision?: number | null;
             /** Note */
             note?: string | null;
         };
@@ -3369,6 +3500,10 @@ export interface components {
          *       "parts": {
          *         "database": {
          *           "detail": "answers",
+         *           "ok": true
+         *         },
+         *         "disk": {
+         *           "detail": "has room",
          *           "ok": true
          *         },
          *         "engine": {
@@ -3415,6 +3550,11 @@ export interface components {
         RollbackRequest: {
             /** Id */
             id: string;
+            /**
+             * If Revision
+             * @description The `revision` of the prompt as it was read; else it is a 409.
+             */
+            if_revision?: number | null;
             /** Version */
             version: string;
         };
@@ -3428,6 +3568,7 @@ export interface components {
          *       },
          *       "content": "Hello {{who}}!",
          *       "created_at": "2026-03-14T09:26:53.589793Z",
+         *       "draft_ahead": true,
          *       "env": "prod",
          *       "id": "0f3c5d7e9a3f2a1c",
          *       "key": "greeting",
@@ -3465,6 +3606,11 @@ export interface components {
              * Format: date-time
              */
             created_at: string;
+            /**
+             * Draft Ahead
+             * @description Whether the next publish would change what is served.
+             */
+            draft_ahead: boolean;
             /** Env */
             env: string;
             /** Id */
@@ -3623,10 +3769,20 @@ export interface components {
             /** Enabled */
             enabled?: boolean | null;
             /**
+             * If Revision
+             * @description The `revision` of the prompt as it was read; else it is a 409.
+             */
+            if_revision?: number | null;
+            /**
              * Salt
              * @description Rollouts of the same salt assign alike. A new rollout gets one of its own.
              */
             salt?: string | null;
+            /**
+             * Updated At
+             * @description Of the answer, where the whole rollout is sent back: then `variants` and the A/B form may differ, and what was changed counts, the form where both were.
+             */
+            updated_at?: unknown;
             /**
              * Variant A
              * @description Version of the first variant.
@@ -3804,6 +3960,7 @@ export interface components {
          *           "input": "Write a welcome for Ada.",
          *           "model": "mock-fail-refused",
          *           "name": "call",
+         *           "notes": [],
          *           "output": "",
          *           "output_tokens": 0,
          *           "price": {
@@ -3914,7 +4071,7 @@ export interface components {
          * @description Totals over the ended runs; the mean latency is in milliseconds. They cover whole hours or
          *     days (`interval`) from `since` on and before `until`, of runs that began then; null for all.
          * @example {
-         *       "avg_latency_ms": 61.5,
+         *       "avg_latency_ms": 62,
          *       "by_provider": [
          *         {
          *           "count": 8,
@@ -4025,6 +4182,7 @@ export interface components {
          *       "input": "Write a welcome for Ada.",
          *       "model": "mock-fail-refused",
          *       "name": "call",
+         *       "notes": [],
          *       "output": "",
          *       "output_tokens": 0,
          *       "price": {
@@ -4062,6 +4220,11 @@ export interface components {
             model: string;
             /** Name */
             name: string;
+            /**
+             * Notes
+             * @description How the model was asked otherwise than the definition says.
+             */
+            notes: string[];
             /** Output */
             output: string | null;
             /** Output Tokens */
@@ -4278,6 +4441,7 @@ export interface components {
          *       "attempts": 1,
          *       "duration": 0.012,
          *       "name": "greet",
+         *       "notes": [],
          *       "output": "Write a welcome for Ada.",
          *       "start": "2026-03-14T09:26:53.589793Z",
          *       "state": "Completed",
@@ -4291,6 +4455,11 @@ export interface components {
             duration: number;
             /** Name */
             name: string;
+            /**
+             * Notes
+             * @description How the model was asked otherwise than the definition says.
+             */
+            notes: string[];
             /** Output */
             output: string | null;
             /**
@@ -4566,7 +4735,12 @@ export interface components {
              * Steps
              * @description Steps in their order, each with name and type.
              */
-            steps?: Record<string, never>[] | null;
+            steps?: ({
+                /** @enum {unknown} */
+                type: "render" | "model" | "transform";
+            } & {
+                name?: string | null;
+            } & unknown & unknown & unknown)[] | null;
             /** Workspace */
             workspace?: string | null;
             /** Workspace Id */
@@ -4594,6 +4768,7 @@ export interface components {
          *           "attempts": 1,
          *           "duration": 0.012,
          *           "name": "greet",
+         *           "notes": [],
          *           "output": "Write a welcome for Ada.",
          *           "start": "2026-03-14T09:26:53.589793Z",
          *           "state": "Completed",
@@ -4647,14 +4822,21 @@ export interface components {
              * Steps
              * @description Steps in their order, each with name and type.
              */
-            steps?: Record<string, never>[] | null;
+            steps?: ({
+                /** @enum {unknown} */
+                type: "render" | "model" | "transform";
+            } & {
+                name?: string | null;
+            } & unknown & unknown & unknown)[] | null;
         };
         /**
          * Workspace
-         * @description `role` is the caller's own in it.
+         * @description `role` is the caller's own in it; with `implicit_lookup` a fetch or watch that names no
+         *     workspace finds its prompts.
          * @example {
          *       "created_at": "2026-03-14T09:26:53.589793Z",
          *       "id": "1d2c3b4e5f60717a",
+         *       "implicit_lookup": true,
          *       "name": "Support team",
          *       "role": "admin",
          *       "slug": "support",
@@ -4669,6 +4851,8 @@ export interface components {
             created_at: string;
             /** Id */
             id: string;
+            /** Implicit Lookup */
+            implicit_lookup: boolean;
             /** Name */
             name: string;
             role: components["schemas"]["Role"];
@@ -4689,6 +4873,11 @@ export interface components {
          *     }
          */
         WorkspaceCreate: {
+            /**
+             * Implicit Lookup
+             * @description Whether a fetch or watch that names no workspace looks into this one. Global admins decide it; without it, a workspace that one of them makes does, another does not.
+             */
+            implicit_lookup?: boolean | null;
             /** Name */
             name: string;
             /** Slug */
@@ -4718,6 +4907,11 @@ export interface components {
          *     }
          */
         WorkspaceUpdate: {
+            /**
+             * Implicit Lookup
+             * @description Whether a fetch or watch that names no workspace looks into this one; only global admins may change it.
+             */
+            implicit_lookup?: boolean | null;
             /** Name */
             name?: string | null;
             /** Slug */
@@ -5211,6 +5405,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Fault"];
             502: components["responses"]["StepFailed"];
             503: components["responses"]["Unavailable"];
@@ -5628,6 +5823,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Fault"];
             502: components["responses"]["StepFailed"];
             503: components["responses"]["Unavailable"];
@@ -5734,7 +5930,10 @@ export interface operations {
                 /** @description How long to wait for the programs that use it: `5s`, `500ms`. */
                 wait?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description The etag of the prompt as it was read. */
+                "if-match"?: string | null;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5766,7 +5965,10 @@ export interface operations {
     prompts_rollback: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The etag of the prompt as it was read. */
+                "if-match"?: string | null;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5863,13 +6065,20 @@ export interface operations {
     prompts_delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The etag of the prompt as it was read. */
+                "if-match"?: string | null;
+            };
             path: {
                 prompt_id: string;
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Precondition"] | null;
+            };
+        };
         responses: {
             /** @description Successful Response */
             200: {
@@ -5958,7 +6167,10 @@ export interface operations {
     prompts_promote: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The etag of the prompt as it was read. */
+                "if-match"?: string | null;
+            };
             path: {
                 prompt_id: string;
             };
@@ -6020,7 +6232,10 @@ export interface operations {
     rollouts_set: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The etag of the rollout, or of its prompt, as it was read. */
+                "if-match"?: string | null;
+            };
             path: {
                 prompt_id: string;
             };
@@ -6054,13 +6269,20 @@ export interface operations {
     rollouts_delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The etag of the rollout, or of its prompt, as it was read. */
+                "if-match"?: string | null;
+            };
             path: {
                 prompt_id: string;
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Precondition"] | null;
+            };
+        };
         responses: {
             /** @description Successful Response */
             200: {
@@ -6901,6 +7123,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Fault"];
             502: components["responses"]["StepFailed"];
             503: components["responses"]["Unavailable"];

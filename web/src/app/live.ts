@@ -19,16 +19,7 @@ const TINT_MS = 1_000
 
 /** Which cached queries an event makes stale, by the first part of the event's type. */
 const STALE: Record<string, string[]> = {
-  prompt: ['prompts', 'audit', 'overview'],
-  rollout: ['prompts', 'audit', 'overview'],
-  agent: ['agents', 'audit', 'overview'],
-  workflow: ['workflows', 'audit', 'overview'],
-  run: ['runs', 'overview'],
-  client: ['clients', 'overview'],
-  connection: ['connections', 'audit'],
-  workspace: ['workspaces', 'audit'],
-  user: ['users', 'audit'],
-  key: ['keys', 'audit'],
+  prompt: ['prompts', 'audit'],
 }
 
 /** The one connection to `/ws` of this page: it heals itself and keeps what is cached up to date. */
@@ -47,7 +38,7 @@ export const useLive = defineStore('live', () => {
   function connect(): void {
     wanted = true
     if (socket) return
-    const address = new URL('/ws?client=console&app=console&events=all', location.href)
+    const address = new URL('/ws?client=console&app=console', location.href)
     address.protocol = address.protocol.replace('http', 'ws')
     socket = new WebSocket(address)
     socket.addEventListener('open', () => {

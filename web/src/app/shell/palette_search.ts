@@ -18,25 +18,12 @@ const LIMIT = 20
 export function usePaletteSearch(typed: Ref<string>, enabled: Ref<boolean>) {
   const { slug } = useWorkspace()
   const q = computed(() => typed.value.trim())
-  const asked = computed(() => ({ workspace: slug.value, q: q.value }))
   const isOn = () => enabled.value && q.value.length > 0
   const prompts = useQuery({
     key: () => ['prompts', 'palette', slug.value, q.value],
     enabled: isOn,
     placeholderData: (previous) => previous,
-    query: async () => body(await api.GET('/api/prompts', { params: { query: { ...asked.value, limit: LIMIT } } })).data,
-  })
-  const agents = useQuery({
-    key: () => ['agents', 'palette', slug.value, q.value],
-    enabled: isOn,
-    placeholderData: (previous) => previous,
-    query: async () => body(await api.GET('/api/agents', { params: { query: asked.value } })).data,
-  })
-  const workflows = useQuery({
-    key: () => ['workflows', 'palette', slug.value, q.value],
-    enabled: isOn,
-    placeholderData: (previous) => previous,
-    query: async () => body(await api.GET('/api/workflows', { params: { query: asked.value } })).data,
+    query: async () => body(await api.GET('/api/prompts', { params: { query: { workspace: slug.value, q: q.value, limit: LIMIT } } })).data,
   })
   const runs = useQuery({
     key: () => ['runs', 'palette', slug.value, q.value],
@@ -52,14 +39,6 @@ export function usePaletteSearch(typed: Ref<string>, enabled: Ref<boolean>) {
       {
         group: 'prompts',
         hits: (prompts.data.value ?? []).map((prompt): Hit => ({ id: prompt.id, label: prompt.key, detail: prompt.env, route: { name: 'prompt', params: { workspace, key: prompt.key }, query: { env: prompt.env } } })),
-      },
-      {
-        group: 'agents',
-        hits: (agents.data.value ?? []).map((agent): Hit => ({ id: agent.id, label: agent.key, detail: agent.name, route: { name: 'agent', params: { workspace, key: agent.key } } })),
-      },
-      {
-        group: 'workflows',
-        hits: (workflows.data.value ?? []).map((workflow): Hit => ({ id: workflow.id, label: workflow.key, detail: workflow.name, route: { name: 'workflow', params: { workspace, key: workflow.key } } })),
       },
       {
         group: 'runs',
