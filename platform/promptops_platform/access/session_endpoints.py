@@ -23,12 +23,14 @@ router = APIRouter(prefix="/api/session", tags=["access"])
 async def get_session(request: Request) -> Data[ConsoleSession | None]:
     """Who the browser's cookie belongs to; null for nobody."""
     token = bearer_token(request.headers.get("authorization"))
+    if token is None:
+        return Data(data=None)
     authenticator: Authenticator = request.app.state.authenticator
     try:
-        actor = await authenticator.authenticate(token)
+        actor = await authenticator.authenticate(token, client_address(request.scope))
     except Unauthorized:
         return Data(data=None)
-    return Data(data=await _session(request, actor, token or ""))
+    return Data(data=await _session(request, actor, token))
 
 
 @router.post(
@@ -41,13 +43,14 @@ async def open_session(body: LoginRequest, service: Access, request: Request) ->
     """Log a browser in: the session is put into a cookie that no script can read."""
     if body.token:
         token = body.token
-        actor = await service.login_with_token(token)
+        actor = await service.login_with_token(token, address=client_address(request.scope))
     else:
         actor, token = await service.login(
             body.username,
             body.password,
             address=client_address(request.scope),
             request_id=request.scope["request_id"],
+            token=bearer_token(request.headers.get("authorization")),
         )
     session: Data[ConsoleSession] = Data(data=await _session(request, actor, token))
     response = JSONResponse(session.model_dump(mode="json"), headers={"cache-control": "no-store"})
