@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import update
 
 from harness.platform import RunningPlatform
+from promptops_platform.db.tables import PromptVersionRow
 from promptops_platform.prompts.body import Body
 from promptops_platform.prompts.diff import MOST_LINES, compare, unified
 
@@ -173,8 +175,14 @@ def test_the_changes_of_messages_lead_from_one_to_the_other(
     assert list(left) == []
 
 
-async def test_what_is_published_may_be_labelled_draft(platform: RunningPlatform) -> None:
-    prompt = await platform.create(content="one", version="draft")
+async def test_what_an_older_release_published_may_be_labelled_draft(
+    platform: RunningPlatform,
+) -> None:
+    prompt = await platform.create(content="one")
     await platform.publish(prompt["id"])
+    async with platform.platform.database.write() as transaction:
+        of_prompt = PromptVersionRow.prompt_id == prompt["id"]
+        renamed = update(PromptVersionRow).where(of_prompt).values(version="draft")
+        await transaction.session.execute(renamed)
     await platform.http.put(f"/api/prompts/{prompt['id']}", json={"content": "two"})
     assert "-one" in (await diff(platform, prompt["id"]))["content"]
