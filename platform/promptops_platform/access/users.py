@@ -110,7 +110,6 @@ class UserService:
     ) -> None:
         """Give the account of this name another password; raises NotFound, and BadRequest for a
         weak one."""
-        refuse_weak(password, username)
         hashed = await hash_password(password)
         row = await repository.user_by_name(transaction.session, username, lock=True)
         if row is None:
