@@ -131,7 +131,7 @@ async def test_a_body_that_nobody_waits_for_is_bounded(
 
 
 @pytest.mark.parametrize("name", ["Host", "Authorization"])
-@pytest.mark.parametrize("path", ["/health", "/api/me", "/api/sdk/prompts/x", "/ws", "/none"])
+@pytest.mark.parametrize("path", ["/health", "/api/me", "/api/sdk/prompts/x", "/ws", "/v1/none"])
 async def test_a_header_that_may_be_there_once_is_not_taken_twice(
     platform: RunningPlatform, path: str, name: str
 ) -> None:
@@ -202,7 +202,7 @@ async def test_pipelined_requests_are_answered_in_order(
     platform: RunningPlatform, pytestconfig: pytest.Config
 ) -> None:
     number = 20_000 if pytestconfig.getoption("--long") else 1_000
-    paths = ["/health", "/none", "/api/me"]
+    paths = ["/health", "/v1/none", "/api/me"]
     asked = b"".join(
         request(f"GET {paths[n % 3]}", "Connection: keep-alive") for n in range(number)
     )

@@ -51,6 +51,12 @@ async def _login(platform: RunningPlatform) -> Call:
     return Call("/api/login", {"username": name, "password": PASSWORD}, actor=name)
 
 
+@row("POST", "/api/session", "login")
+async def _console_login(platform: RunningPlatform) -> Call:
+    name = (await new_user(platform, "viewer"))["username"]
+    return Call("/api/session", {"username": name, "password": PASSWORD}, actor=name)
+
+
 @row("POST", "/api/logout", "logout")
 async def _logout(platform: RunningPlatform) -> Call:
     user = await new_user(platform, "viewer")

@@ -102,6 +102,7 @@ READS = {
     "/ready": 200,
     "/metrics": 403,
     "/api/me": 200,
+    "/api/session": 200,
     "/api/users": 403,
     "/api/keys": 200,
     "/api/workspaces": 200,

@@ -18,7 +18,7 @@ ANSWERS = [
     ("GET", "/api/me", 200),
     ("GET", "/api/prompts/none", 404),
     ("GET", "/api/sdk/prompts/none", 404),
-    ("GET", "/none", 404),
+    ("GET", "/v1/none", 404),
     ("PATCH", "/api/prompts", 405),
     ("POST", "/api/prompts", 400),
     ("OPTIONS", "/api/prompts", 204),
