@@ -51,7 +51,7 @@ async def test_a_workflow_may_be_empty(platform: RunningPlatform) -> None:
         ([{"type": "transform", "op": "reverse"}], "op 'reverse' is unknown, use one of"),
         ([{"type": "transform"}], "op"),
         ([{"type": "render", "template": 5}], "template"),
-        ([{"type": "render", "template": "x" * 1_000_000}], "262,144"),
+        ([{"type": "render", "template": "x" * 1_100_000}], "1,048,576"),
         ([{"type": "model", "provider": "nobody"}], "provider 'nobody'"),
         ([{"type": "render", "template": "a\u0000b"}], "U+0000"),
         ([{"type": "render", "template": "a", "x": ["\u0000"]}], "U+0000"),
