@@ -80,7 +80,7 @@ REFUSED: dict[str, Schema] = {
     **{f"doubling {keyword}": doubling(keyword) for keyword in (
         "allOf", "anyOf", "oneOf", "prefixItems", "properties", "dependentSchemas")},
     "all refer to all": mutual(40),
-    "64 KB of empty schemas": {"anyOf": [{}] * 14_000, "title": "x" * 24_000},
+    "many empty schemas": {"anyOf": [{}] * 14_000},
     "large enum": {"enum": list(range(12_000))},
     "long constant": {"const": "x" * 70_000},
     "deep": nested(300),

@@ -105,7 +105,7 @@ async def test_prompts_and_entries_of_an_older_release_are_found_and_counted(
             PromptFilter(tag="ab", env="staging"),
         ):
             found = await search.page(session, wanted, limit=10, offset=0)
-            assert [row.key for row, _ in found.rows] == ["Key"], wanted
+            assert [row.key for row, *_ in found.rows] == ["Key"], wanted
         totals = await session.execute(select(AuditCountRow.scope, AuditCountRow.total))
         assert sorted(totals.tuples()) == [("", 1), ("w", 1)]
         environments = await session.scalars(
@@ -179,7 +179,7 @@ async def test_names_of_an_older_release_are_found_in_both_forms(database: Datab
             PromptFilter(tag=old, category=name, text=name),
         ):
             found = await search.page(transaction.session, wanted, limit=10, offset=0)
-            assert [(row.name, row.content) for row, _ in found.rows] == [(name, old)], wanted
+            assert [(row.name, row.content) for row, *_ in found.rows] == [(name, old)], wanted
 
 
 async def test_keys_of_an_older_release_have_the_maker_that_is_certain(database: Database) -> None:
