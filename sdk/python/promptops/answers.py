@@ -50,9 +50,11 @@ class Answers:
         While the server hangs, a copy on disk or in the bundle, or the default, is answered.
         """
         held = self._memory.held.get(key)
+        if held is not None and not self._memory.is_fresh(held):
+            refresh(key)
+            # Where no thread can be started the refresh is over by now.
+            held = self._memory.held.get(key)
         if held is not None:
-            if not self._memory.is_fresh(held):
-                refresh(key)
             return self._of(held, subject, MEMORY)
         fallback = self._memory.fallback(key)
         is_hanging = self._memory.is_hanging
@@ -60,6 +62,9 @@ class Answers:
             fallback = self._find_copy(key)
         if fallback is not None:
             refresh(key)
+            held = self._memory.held.get(key)
+            if held is not None:
+                return self._of(held, subject, MEMORY)
             return self._of(fallback, subject, fallback.source)
         if default is not None and is_hanging:
             refresh(key)

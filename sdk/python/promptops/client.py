@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import ssl
 import threading
+import time
 import weakref
 from collections.abc import Mapping
+from os import getpid
 from types import TracebackType
 from typing import Any, TypeVar
 
 from promptops import templates
 from promptops.answers import Answer
 from promptops.errors import ClientClosedError
-from promptops.fetcher import Fetcher, Refresher
+from promptops.fetcher import SECONDS_WITHOUT_THREAD, Fetcher, Refresher
 from promptops.following import Following
 from promptops.http import HttpClient
 from promptops.listeners import OnConnection, OnDelete, OnError, OnUpdate, Untold
@@ -24,11 +27,15 @@ from promptops.transport import Connector
 from promptops.watch import Watch
 from promptops.websocket import WebSocket
 
+logger = logging.getLogger("promptops")
+
 C = TypeVar("C", bound="PromptOpsClient")
 
 # On close, to let the threads say goodbye to the server. It takes longer only while
 # the operating system looks up a host name, which can't be interrupted, or in a listener.
 JOIN_SECONDS = 5.0
+# Most children that a fork makes end at once, or become another program.
+SECONDS_AFTER_FORK = 0.2
 
 
 class PromptOpsClient:
@@ -73,9 +80,10 @@ class PromptOpsClient:
         self._listeners = self._setup.listeners
         self._memory = self._setup.memory
         self._answers = self._setup.answers
-        # What may be rendered at once; after a fork nothing, until the watch is started again.
-        self._ready: dict[str, Known] = self._memory.held
+        self._held: dict[str, Known] = self._memory.held
         self._watched = self._closed = False
+        self._no_thread_until = 0.0
+        self._fork_lock = threading.Lock()
         self._watch: Watch | None = None
         self._connect()
         _clients.add(self)
@@ -113,8 +121,7 @@ class PromptOpsClient:
         Raises the errors of `get_prompt`; what is held stays then. Servers without snapshots
         (404) are a ProtocolError.
         """
-        if self._ready is not self._memory.held:
-            self._continue_in_child()
+        self._enter()
         return self._fetcher.snapshot()
 
     def render(
@@ -130,8 +137,9 @@ class PromptOpsClient:
 
         Fails as `get_prompt` and `render_template` do.
         """
-        if subject is None:
-            known = self._ready.get(key)
+        # Not every process manager calls the hooks of a fork.
+        if subject is None and getpid() == self._pid:
+            known = self._held.get(key)
             if known is not None and self._memory.is_fresh(known):
                 check_default(default)
                 return known.render(variables, strict)
@@ -179,6 +187,7 @@ class PromptOpsClient:
         """
         if on_update is not None:
             self._listeners.update.append(on_update)
+        self._enter()
         self._watch_from_now_on()
 
     def on_delete(self, listener: OnDelete) -> None:
@@ -203,6 +212,7 @@ class PromptOpsClient:
 
         What is held can still be read afterwards, nothing can be fetched.
         """
+        self._notice_fork()
         with self._lock:
             self._closed = True
             self._connector.close()
@@ -231,8 +241,7 @@ class PromptOpsClient:
         check_key(key)
         check_default(default)
         subject = check_subject(subject)
-        if self._ready is not self._memory.held:
-            self._continue_in_child()
+        self._enter()
         if not refresh:
             answer = self._answers.at_once(key, subject, default, self._refresher.want)
             if answer is not None:
@@ -241,18 +250,28 @@ class PromptOpsClient:
         return self._answers.after(key, subject, default, outcome)
 
     def _watch_from_now_on(self) -> None:
-        self._start_watch().wait_until_tried(self._setup.options.timeout)
+        if self._closed:
+            raise ClientClosedError
+        self._watched = True
+        self._resume_watch()
+        watch = self._watch
+        if watch is not None:
+            watch.wait_until_tried(self._setup.options.timeout)
 
-    def _start_watch(self) -> Watch:
+    def _resume_watch(self, delay: float = 0.0) -> None:
+        """Start the watch, unless it runs. Where there is no thread for it, the next call tries."""
         with self._lock:
-            if self._closed:
-                raise ClientClosedError
-            self._watched = True
-            if self._watch is None:
-                self._watch = self._new_watch()
-            return self._watch
+            now = time.monotonic()
+            if self._watch is not None or self._closed or now < self._no_thread_until:
+                return
+            try:
+                self._watch = self._new_watch(delay)
+            except RuntimeError as error:
+                if not self._no_thread_until:
+                    logger.warning("hot reload has no thread, and is tried again: %s", error)
+                self._no_thread_until = now + SECONDS_WITHOUT_THREAD
 
-    def _new_watch(self) -> Watch:
+    def _new_watch(self, delay: float) -> Watch:
         following = self._setup.new_following()
         return Watch(
             self._connector,
@@ -261,10 +280,12 @@ class PromptOpsClient:
             self._fetcher,
             self._listeners,
             self._untold,
+            delay=delay,
         )
 
     def _connect(self) -> None:
         """Everything that can't be shared with another process, made anew."""
+        self._pid = getpid()
         self._lock = threading.Lock()
         self._connector = Connector(self._setup.address, self._ssl_context)
         self._http = HttpClient(self._connector, self._setup.options.token)
@@ -277,23 +298,39 @@ class PromptOpsClient:
         path = self._setup.watch_path(following)
         return WebSocket.open(self._connector, path, headers, self._setup.options.timeout)
 
+    def _enter(self) -> None:
+        """Before each call: go on in a child process, and with a watch that has ended there."""
+        self._notice_fork()
+        if self._watched and self._watch is None:
+            self._resume_watch()
+
+    def _notice_fork(self) -> None:
+        if getpid() != self._pid:
+            with self._fork_lock:
+                if getpid() != self._pid:
+                    self._after_fork()
+
     def _after_fork(self) -> None:
         """In the child: its parent's threads are not here, its connections are not ours."""
-        self._ready = {}
         self._connector.abandon()
-        self._setup.fetches.after_fork()
+        self._setup.fetches.begin_anew()
         if self._watch is not None:
             self._watch.abandon()
             self._watch = None
         self._connect()
         if self._closed:
             self._connector.close()
-        self._memory.unwatched()
+            self._memory.unwatched()
+        else:
+            # What changed between the fork and the child's first call, nobody has told it.
+            self._memory.leave_behind()
 
-    def _continue_in_child(self) -> None:
-        self._ready = self._memory.held
-        if self._watched and not self._closed:
-            self._start_watch()
+    def _after_fork_hook(self) -> None:
+        self._fork_lock = threading.Lock()
+        self._after_fork()
+        # Listeners are told even if the child never makes a call.
+        if self._watched and self._listeners.any():
+            self._resume_watch(delay=SECONDS_AFTER_FORK)
 
 
 _clients: weakref.WeakSet[PromptOpsClient] = weakref.WeakSet()
@@ -301,7 +338,7 @@ _clients: weakref.WeakSet[PromptOpsClient] = weakref.WeakSet()
 
 def _after_fork_in_child() -> None:
     for client in list(_clients):
-        client._after_fork()
+        client._after_fork_hook()
 
 
 if hasattr(os, "register_at_fork"):

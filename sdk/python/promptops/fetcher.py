@@ -20,8 +20,10 @@ logger = logging.getLogger("promptops")
 
 T = TypeVar("T")
 
-# Where the system has no thread to give.
+# Where the system has no thread to give: until one is asked for again, and until a caller's own
+# thread fetches again after it has failed.
 SECONDS_WITHOUT_THREAD = 1.0
+SECONDS_AFTER_FAILURE = 30.0
 
 
 class Fetcher:
@@ -127,7 +129,10 @@ class Fetcher:
 
 
 class Refresher:
-    """Asks again, in a thread that lives as long as there is something to ask."""
+    """Asks again, in a thread that lives as long as there is something to ask.
+
+    Where the system has no thread to give, the caller's own asks.
+    """
 
     def __init__(self, fetcher: Fetcher, connector: Connector) -> None:
         self._fetcher = fetcher
@@ -136,19 +141,30 @@ class Refresher:
         self._wanted: dict[str, None] = {}
         self._asked: str | None = None
         self._thread: threading.Thread | None = None
-        self._no_thread_until = 0.0
+        self._no_thread_until = self._not_here_until = 0.0
+        # What callers' own threads ask for.
+        self._asked_here: set[str] = set()
 
     def want(self, key: str) -> None:
         """Refresh the prompt soon, unless that has just failed."""
         if self._fetcher.fetches.memory.paused(key) is not None:
             return
         with self._lock:
-            if key == self._asked or self._connector.closed:
+            if key == self._asked or key in self._asked_here or self._connector.closed:
                 return
             if self._thread is not None:
                 self._wanted[key] = None
-            elif time.monotonic() >= self._no_thread_until:
-                self._start_with(key)
+                return
+            if self._start_with(key) or time.monotonic() < self._not_here_until:
+                return
+            self._asked_here.add(key)
+        try:
+            self._refresh(key)
+        finally:
+            with self._lock:
+                self._asked_here.discard(key)
+        if self._fetcher.fetches.memory.paused(key) is not None:
+            self._not_here_until = time.monotonic() + SECONDS_AFTER_FAILURE
 
     def join(self, seconds: float) -> None:
         """Until the thread has ended; does nothing within it, in a listener."""
@@ -171,17 +187,21 @@ class Refresher:
         except Exception:
             logger.exception("prompt %r was not refreshed", key)
 
-    def _start_with(self, key: str) -> None:
+    def _start_with(self, key: str) -> bool:
+        """Whether there is a thread now."""
+        if time.monotonic() < self._no_thread_until:
+            return False
         thread = threading.Thread(target=self._run, name="promptops-refresh", daemon=True)
         try:
             thread.start()
         except RuntimeError as error:
-            # What is held is answered all the same.
+            if not self._no_thread_until:
+                logger.warning("prompts are refreshed in the threads that ask for them: %s", error)
             self._no_thread_until = time.monotonic() + SECONDS_WITHOUT_THREAD
-            logger.warning("prompt %r can't be refreshed: %s", key, error)
-        else:
-            self._wanted[key] = None
-            self._thread = thread
+            return False
+        self._wanted[key] = None
+        self._thread = thread
+        return True
 
     def _next(self) -> str | None:
         with self._lock:

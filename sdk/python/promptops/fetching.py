@@ -110,11 +110,14 @@ class Fetches:
     def concerns(self, key: str) -> bool:
         """Whether the prompt is held, or may be so soon."""
         # In this order: it is held before its fetch ends.
-        return self._snapshots > 0 or key in self._under_way or key in self.memory.held
+        is_fetched = self._snapshots > 0 or key in self._under_way
+        return is_fetched or self.memory.copy(key) is not None
 
     def concerned_keys(self) -> list[str]:
         """Those held and those that may be so soon."""
-        return list(dict.fromkeys([*list(self._under_way), *list(self.memory.held)]))
+        memory = self.memory
+        keys = [*list(self._under_way), *list(memory.inherited), *list(memory.held)]
+        return list(dict.fromkeys(keys))
 
     def take_behind(self) -> list[tuple[str, Stamp, Stamp]]:
         """The new copies that are older than what had been told: key, their stamp, the other."""
@@ -133,9 +136,9 @@ class Fetches:
     def request(self, key: str) -> tuple[str, str | None]:
         """Path and ETag to ask with."""
         query = self._query(self._wanted.get(key))
-        held = self.memory.held.get(key)
+        copy = self.memory.copy(key)
         path = f"/api/sdk/prompts/{quote(key, safe='')}?{_encoded(query | {'full': 'true'})}"
-        return path, held.etag if held else None
+        return path, copy.etag if copy else None
 
     def snapshot_request(self) -> str:
         """The path that all prompts of the environment are asked for with."""
@@ -149,15 +152,18 @@ class Fetches:
             known = Known(whole, whole.drawn(), SERVER, stamp, time.monotonic(), response.etag)
         with self._lock:
             self._check_not_stale(key, stamp, response.status)
-            held = self.memory.held.get(key)
+            copy, is_first = self.memory.copy(key), key not in self.memory.held
             if response.status in {200, 304}:
                 self._outages.succeeded(key)
-            if response.status == 304 and held is not None:
-                return self.memory.confirm(key, held, stamp, response.etag)
+            if response.status == 304 and copy is not None:
+                known = self.memory.confirm(key, copy, stamp, response.etag)
+                if is_first:
+                    self._note_behind(key, known)
+                return known
             if known is None:
                 raise self._refusal(response, key)
             kept = self.memory.keep(key, known)
-            if held is None:
+            if is_first:
                 self._note_behind(key, kept)
             if kept is known and self._disk is not None:
                 self._disk.write(key, known)
@@ -214,20 +220,26 @@ class Fetches:
         if was_held:
             self._on_gone(event or made_event(DELETED, key, self._place.namespace, ""))
 
-    def after_fork(self) -> None:
-        """In the child, where the parent's threads end nothing that they had begun."""
+    def begin_anew(self) -> None:
+        """In a child process or a new event loop, where nothing that had begun ends any more."""
         self._lock = threading.Lock()
         self._under_way = {}
         self._asked_by_watch = set()
         self._snapshots = 0
         self._outages = Outages()
+        self.watch_ended()
+
+    def watch_ended(self) -> None:
+        """There is no watch any more."""
         self.told, self.wake_watch = NOTHING_TOLD, _nothing
 
     def fallback(self, key: str) -> Known | None:
         """The copy that is answered while nothing is held."""
         if key in self.memory.held:
             return None
-        found = self._disk.read(key) if self._disk is not None else None
+        found = self.memory.inherited.get(key)
+        if found is None and self._disk is not None:
+            found = self._disk.read(key)
         if found is None and self._bundle is not None:
             found = self._bundle.read(key)
         return found
@@ -259,7 +271,7 @@ class Fetches:
 
     def _has_epoch(self, key: str) -> bool:
         """Whether a copy of the prompt is of a server with epochs."""
-        known = self.memory.held.get(key) or self.fallback(key)
+        known = self.memory.copy(key) or self.fallback(key)
         return known is not None and bool(known.stamp.epoch)
 
     def _note_failure(self, key: str, error: PromptOpsError, *, told_by_watch: bool) -> None:
@@ -280,10 +292,10 @@ class Fetches:
                 self._check_not_stale(key, known.stamp, 200)
             except ServerError:
                 return key in self.memory.held
-            held = self.memory.held.get(key)
-            if held is not None and held.whole.data == known.whole.data:
+            copy = self.memory.copy(key)
+            if copy is not None and copy.whole.data == known.whole.data:
                 # Its ETag is still right.
-                self.memory.confirm(key, held, known.stamp, None)
+                self.memory.confirm(key, copy, known.stamp, None)
                 return True
             if self.memory.keep(key, known) is known and self._disk is not None:
                 self._disk.write(key, known)
@@ -297,8 +309,8 @@ class Fetches:
     def _check_not_stale(self, key: str, stamp: Stamp, status: int) -> None:
         if status not in {200, 304, 404}:
             return
-        held = self.memory.held.get(key)
-        for newest in (self._wanted.get(key), held.stamp if held is not None else None):
+        copy = self.memory.copy(key)
+        for newest in (self._wanted.get(key), copy.stamp if copy is not None else None):
             if newest is not None and stamp.is_before(newest):
                 words = f"revision {stamp.revision} is too old, {newest.revision} is known"
                 raise ServerError(503, words)

@@ -85,6 +85,11 @@ class Listeners:
         self.disconnect: list[OnConnection] = []
         self.error: list[OnError] = []
 
+    def any(self) -> bool:
+        """Whether there is anybody to be told."""
+        kinds = (self.update, self.delete, self.connect, self.disconnect, self.error)
+        return any(kinds)
+
     def updated(self, prompt: Prompt, event: Event) -> list[Any]:
         """A prompt has changed; each listener gets dicts of its own."""
         return _call(

@@ -81,6 +81,8 @@ class Memory:
 
     def __init__(self, max_age: float) -> None:
         self.held: dict[str, Known] = {}
+        # Copies of before a fork, or of an event loop that has ended: the server is asked first.
+        self.inherited: dict[str, Known] = {}
         self.failures: dict[str, Failure] = {}
         self.is_watched = False
         self._max_age = max_age
@@ -88,6 +90,21 @@ class Memory:
         self._pauses: dict[str, float] = {}
         self._pauses_ended_at = 0.0
         self._hanging_until = 0.0
+
+    def copy(self, key: str) -> Known | None:
+        """What is held, or was inherited."""
+        return self.held.get(key) or self.inherited.get(key)
+
+    def leave_behind(self) -> None:
+        """In a new process or event loop: nothing is held, all copies are inherited.
+
+        The dict stays the same one, since others look into it.
+        """
+        for key, known in list(self.held.items()):
+            confirmed_at = max(known.confirmed_at or 0.0, self._confirmed_at)
+            self.inherited[key] = replace(known, confirmed_at=confirmed_at, source="memory")
+        self.held.clear()
+        self.is_watched = False
 
     def is_fresh(self, known: Known) -> bool:
         """Whether it need not be asked for again."""
@@ -116,6 +133,7 @@ class Memory:
         if held is not None and known.stamp.is_before(held.stamp):
             return held
         self.held[key] = known
+        self.inherited.pop(key, None)
         self._succeeded(key)
         return known
 
@@ -133,7 +151,9 @@ class Memory:
 
     def forget(self, key: str) -> bool:
         """The server says that there is no such prompt. Answers whether it was held."""
-        was_held = self.held.pop(key, None) is not None
+        was_held = self.copy(key) is not None
+        self.held.pop(key, None)
+        self.inherited.pop(key, None)
         self._succeeded(key)
         return was_held
 

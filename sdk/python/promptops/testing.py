@@ -111,6 +111,9 @@ class _AsyncHttp(AsyncHttpClient):
     async def close(self) -> None:
         pass
 
+    def drop(self) -> None:
+        pass
+
 
 class FakePromptOps(PromptOpsClient):
     """A `PromptOpsClient` of the prompts given, each a text or the fields of a prompt.
@@ -147,6 +150,9 @@ class FakePromptOps(PromptOpsClient):
         self._watched = True
         self._memory.watched()
 
+    def _resume_watch(self, delay: float = 0.0) -> None:
+        self._memory.watched()
+
 
 class AsyncFakePromptOps(AsyncPromptOpsClient):
     """An `AsyncPromptOpsClient` of the prompts given; see `FakePromptOps`."""
@@ -154,9 +160,6 @@ class AsyncFakePromptOps(AsyncPromptOpsClient):
     def __init__(self, prompts: Mapping[str, str | Mapping[str, Any]], **options: Any) -> None:
         self.server = FakeServer(prompts)
         super().__init__(NOWHERE, **options)
-        self._http = _AsyncHttp(self.server)
-        timeout = self._setup.options.timeout
-        self._fetcher = AsyncFetcher(self._http, self._setup.fetches, timeout)
 
     async def set(self, key: str, prompt: str | Mapping[str, Any]) -> None:
         """Change a prompt; a client that watches has it, and has told of it, afterwards."""
@@ -172,6 +175,18 @@ class AsyncFakePromptOps(AsyncPromptOpsClient):
         if self._memory.is_watched:
             self._setup.fetches.forget(key, event=event)
             await self._teller.told()
+
+    def _connect(self) -> None:
+        super()._connect()
+        self._http = _AsyncHttp(self.server)
+        timeout = self._setup.options.timeout
+        self._fetcher = AsyncFetcher(self._http, self._setup.fetches, timeout, closed=self._closed)
+
+    def _enter(self) -> None:
+        is_watched = self._memory.is_watched
+        super()._enter()
+        if is_watched:
+            self._memory.watched()
 
     async def _watch_from_now_on(self) -> None:
         self._memory.watched()

@@ -36,7 +36,8 @@ MESSAGES_AT_ONCE = 1000
 class Watch:
     """Follows the server's events in a daemon thread, and reconnects as often as it has to.
 
-    `connect` opens the event stream. The thread ends when the connector is closed.
+    `connect` opens the event stream, for the first time after `delay` seconds. The thread ends when
+    the connector is closed. Raises RuntimeError where the system has no thread to give.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Watch:
         listeners: Listeners,
         untold: Untold,
         *,
+        delay: float = 0.0,
         reconnect_backoff: Backoff | None = None,
         refused_backoff: Backoff | None = None,
     ) -> None:
@@ -61,12 +63,18 @@ class Watch:
         self._reconnect_backoff = reconnect_backoff or Backoff(initial=0.5, longest=10)
         # A refused token seldom becomes right by itself.
         self._refused_backoff = refused_backoff or Backoff(30, 300, shortest=10)
+        self._delay = delay
         self._wakeup = Wakeup()
         fetcher.fetches.wake_watch = self._wakeup.set
         self._tried = threading.Event()
         self._failing = False
         self._thread = threading.Thread(target=self._run, name="promptops-watch", daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError:
+            fetcher.fetches.watch_ended()
+            self._wakeup.close()
+            raise
 
     def wait_until_tried(self, seconds: float) -> None:
         """Until the first connection stands or has failed."""
@@ -83,6 +91,7 @@ class Watch:
 
     def _run(self) -> None:
         try:
+            self._connector.sleep(self._delay)
             while not self._connector.closed:
                 self._connector.sleep(self._follow())
         except ClientClosedError:
@@ -173,7 +182,7 @@ class Watch:
             self._following.forget(due)
             self._untold.tell()
             return
-        before = self._memory.held.get(due.key)
+        before = self._memory.copy(due.key)
         outcome = self._following.is_here(due) or self._refetch(due)
         self._following.refetched(due, before, outcome)()
 

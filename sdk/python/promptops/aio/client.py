@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
+from asyncio import get_running_loop
 from collections.abc import Awaitable, Callable, Mapping
+from os import getpid
 from types import TracebackType
 from typing import Any, TypeVar
 
 from promptops import templates
 from promptops.aio.fetcher import AsyncFetcher
 from promptops.aio.http import AsyncHttpClient
+from promptops.aio.leaving import Left
 from promptops.aio.telling import Teller
 from promptops.aio.watch import AsyncWatch
 from promptops.aio.websocket import AsyncWebSocket
 from promptops.answers import Answer
 from promptops.errors import ClientClosedError, PromptOpsError
 from promptops.following import Following
-from promptops.listeners import Deletion, Update
+from promptops.listeners import Deletion, Telling, Update
+from promptops.memory import Known
 from promptops.prompts import Prompt, check_default, check_key, check_subject
 from promptops.setup import AnyPath, Options, Setup
 
@@ -32,7 +37,8 @@ OnError = Callable[[PromptOpsError], Awaitable[object] | object]
 class AsyncPromptOpsClient:
     """`PromptOpsClient` for asyncio: the same arguments, methods, answers and errors.
 
-    For the tasks of one event loop. What is held is answered without giving up control to the
+    For the tasks of one event loop at a time: called in another one, it goes on there, with
+    connections and a watch of its own. What is held is answered without giving up control to the
     loop. Listeners may be coroutine functions; they are called and awaited one after the other, in
     a task of their own.
     """
@@ -55,17 +61,19 @@ class AsyncPromptOpsClient:
             server, namespace, token, app_name, workspace, timeout, max_age, cache_dir, bundle
         )
         self._teller = Teller()
-        self._setup = Setup(options, self._teller.tell)
+        self._setup = Setup(options, self._tell)
         self._listeners = self._setup.listeners
         self._memory = self._setup.memory
         self._answers = self._setup.answers
         self._tls: ssl.SSLContext | None = None
         if self._setup.address.secure:
             self._tls = ssl_context or ssl.create_default_context()
-        self._http = AsyncHttpClient(self._setup.address, self._tls, token)
-        self._fetcher = AsyncFetcher(self._http, self._setup.fetches, timeout)
         self._watch: AsyncWatch | None = None
-        self._closed = False
+        self._watched = self._closed = False
+        # The loop that all tasks and connections belong to.
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._held: dict[str, Known] = self._memory.held
+        self._connect()
 
     async def get_prompt(
         self,
@@ -80,6 +88,7 @@ class AsyncPromptOpsClient:
 
     async def preload(self) -> list[str]:
         """As `PromptOpsClient.preload`."""
+        self._enter()
         return await self._fetcher.snapshot()
 
     async def render(
@@ -92,8 +101,8 @@ class AsyncPromptOpsClient:
         default: str | None = None,
     ) -> str:
         """As `PromptOpsClient.render`."""
-        if subject is None:
-            known = self._memory.held.get(key)
+        if subject is None and get_running_loop() is self._loop:
+            known = self._held.get(key)
             if known is not None and self._memory.is_fresh(known):
                 check_default(default)
                 return known.render(variables, strict)
@@ -125,6 +134,7 @@ class AsyncPromptOpsClient:
             self._listeners.update.append(on_update)
         if self._closed:
             raise ClientClosedError
+        self._enter()
         await self._watch_from_now_on()
 
     def on_delete(self, listener: OnDelete) -> None:
@@ -149,6 +159,7 @@ class AsyncPromptOpsClient:
         What is held can still be read afterwards, nothing can be fetched.
         """
         self._closed = True
+        self._enter()
         if self._watch is not None:
             await self._watch.close()
         await self._fetcher.close()
@@ -174,6 +185,7 @@ class AsyncPromptOpsClient:
         check_key(key)
         check_default(default)
         subject = check_subject(subject)
+        self._enter()
         if not refresh:
             answer = self._answers.at_once(key, subject, default, self._fetcher.refresh)
             if answer is not None:
@@ -182,14 +194,58 @@ class AsyncPromptOpsClient:
         return self._answers.after(key, subject, default, outcome)
 
     async def _watch_from_now_on(self) -> None:
+        self._watched = True
+        await self._resumed_watch().wait_until_tried(self._setup.options.timeout)
+
+    def _resumed_watch(self) -> AsyncWatch:
         if self._watch is None:
             following = self._setup.new_following()
             self._watch = AsyncWatch(
-                self._connect, following, self._fetcher, self._listeners, self._teller
+                self._connect_events, following, self._fetcher, self._listeners, self._teller
             )
-        await self._watch.wait_until_tried(self._setup.options.timeout)
+        return self._watch
 
-    async def _connect(self, following: Following) -> AsyncWebSocket:
+    def _connect(self) -> None:
+        """Everything that belongs to one event loop, made anew."""
+        self._pid = getpid()
+        self._teller = Teller()
+        options = self._setup.options
+        self._http = AsyncHttpClient(self._setup.address, self._tls, options.token)
+        self._fetcher = AsyncFetcher(
+            self._http, self._setup.fetches, options.timeout, closed=self._closed
+        )
+
+    def _enter(self) -> None:
+        """Before each call: go on in the loop that runs, as in a child process after a fork."""
+        loop = get_running_loop()
+        if loop is self._loop:
+            return
+        if self._loop is not None:
+            self._leave(self._loop)
+        self._loop = loop
+        if self._watched and not self._closed:
+            self._resumed_watch()
+
+    def _leave(self, loop: asyncio.AbstractEventLoop) -> None:
+        left = Left(self._http, self._fetcher, self._teller, self._watch)
+        is_child = getpid() != self._pid
+        if is_child:
+            left.keep_open()
+        else:
+            left.end_in(loop)
+        if not self._closed and (is_child or self._watched):
+            # What changed between the two, nobody has told this client.
+            self._memory.leave_behind()
+        self._memory.unwatched()
+        self._setup.fetches.begin_anew()
+        self._watch = None
+        self._connect()
+
+    def _tell(self, telling: Telling) -> None:
+        # The teller is another one in each loop.
+        self._teller.tell(telling)
+
+    async def _connect_events(self, following: Following) -> AsyncWebSocket:
         headers = {"Authorization": f"Bearer {self._setup.options.token}"}
         path = self._setup.watch_path(following)
         timeout = self._setup.options.timeout

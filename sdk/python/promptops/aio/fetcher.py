@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from promptops.aio.http import AsyncHttpClient
 from promptops.errors import ClientClosedError, PromptOpsError, RequestTimeoutError
@@ -25,7 +25,9 @@ class AsyncFetcher:
     Raises ClientClosedError; all other failures are outcomes.
     """
 
-    def __init__(self, http: AsyncHttpClient, fetches: Fetches, timeout: float) -> None:
+    def __init__(
+        self, http: AsyncHttpClient, fetches: Fetches, timeout: float, *, closed: bool = False
+    ) -> None:
         self.fetches = fetches
         self._http = http
         self._timeout = timeout
@@ -34,7 +36,7 @@ class AsyncFetcher:
         self._next: dict[str, Call] = {}
         self._refreshes: dict[str, asyncio.Task[None]] = {}
         self._snapshots: set[asyncio.Task[list[str]]] = set()
-        self._closed = False
+        self._closed = closed
 
     async def missing(self, key: str) -> Outcome:
         """A prompt that is not held: by the fetch that runs, if one does.
@@ -79,11 +81,15 @@ class AsyncFetcher:
             return
         self._refreshes[key] = asyncio.create_task(self._refresh(key))
 
+    def tasks(self) -> list[asyncio.Task[Any]]:
+        """What runs."""
+        fetches = [*self._running.values(), *self._next.values()]
+        return [*fetches, *self._refreshes.values(), *self._snapshots]
+
     async def close(self) -> None:
         """End all calls; whoever waits for one gets ClientClosedError."""
         self._closed = True
-        fetches = [*self._running.values(), *self._next.values()]
-        tasks = [*fetches, *self._refreshes.values(), *self._snapshots]
+        tasks = self.tasks()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

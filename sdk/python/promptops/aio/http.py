@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import AsyncGenerator
 
 from promptops.aio.streams import Connection, translated_errors
 from promptops.aio.waiting import within
@@ -23,6 +24,7 @@ class AsyncHttpClient:
             Connection.is_quiet, Connection.drop
         )
         self._closed = False
+        self._end_of_loop: AsyncGenerator[None, None] | None = None
 
     async def get(self, path: str, timeout: float, etag: str | None = None) -> Response:
         """The answer to ``GET path``, whatever its status; fails as `HttpClient.get` does."""
@@ -35,10 +37,28 @@ class AsyncHttpClient:
         self._closed = True
         for connection in self._idle.close():
             await connection.close()
+        if self._end_of_loop is not None:
+            await self._end_of_loop.aclose()
+
+    def drop(self) -> None:
+        """Close the idle connections soon; no other is kept any more."""
+        self._closed = True
+        for connection in self._idle.close():
+            connection.drop()
+
+    async def _drop_at_end_of_loop(self) -> AsyncGenerator[None, None]:
+        """Its end is the one thing that a loop which shuts down runs, beside its tasks."""
+        try:
+            yield
+        finally:
+            self.drop()
 
     async def _get(self, request: bytes) -> Response:
         if self._closed:
             raise ClientClosedError
+        if self._end_of_loop is None:
+            self._end_of_loop = self._drop_at_end_of_loop()
+            await anext(self._end_of_loop)
         kept = self._idle.take()
         if kept is not None:
             try:

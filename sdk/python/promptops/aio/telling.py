@@ -42,6 +42,10 @@ class Teller:
         while self._task is not None and not self._is_idle():
             await asyncio.wait({self._task})
 
+    def tasks(self) -> list[asyncio.Task[None]]:
+        """What runs."""
+        return [] if self._task is None else [self._task]
+
     async def close(self) -> None:
         """Tell nothing more, and cancel a listener that is not done, unless it asks for this."""
         self._closed = True

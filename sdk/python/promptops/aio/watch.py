@@ -61,6 +61,10 @@ class AsyncWatch:
         with contextlib.suppress(asyncio.TimeoutError):
             await within(seconds, self._tried.wait())
 
+    def tasks(self) -> list[asyncio.Task[None]]:
+        """What runs."""
+        return [self._task]
+
     async def close(self) -> None:
         """End the task."""
         self._closed = True
@@ -166,7 +170,7 @@ class AsyncWatch:
         if due.is_deletion:
             self._following.forget(due)
         else:
-            before = self._memory.held.get(due.key)
+            before = self._memory.copy(due.key)
             outcome = self._following.is_here(due) or await self._refetch(due)
             self._teller.tell(self._following.refetched(due, before, outcome))
         # Listeners that are slow are not given more and more to do.
