@@ -82,7 +82,7 @@ async def test_requests_are_counted_by_the_template_of_their_route(
     before = await scrape(running)
     for _ in range(3):
         await running.http.get(f"/api/prompts/{new_key()}")
-    await running.http.get(f"/{new_key()}")
+    await running.http.get(f"/v1/{new_key()}")
     await running.http.request("PROPFIND", "/api/me")
     after = await scrape(running)
 
