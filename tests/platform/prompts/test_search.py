@@ -77,10 +77,10 @@ async def found(
     service = platform.platform.prompts
     paged = await service.search(transaction, wanted, actor=SYSTEM, limit=10_000, offset=0)
     whole = await service.search(transaction, wanted, actor=SYSTEM, limit=None, offset=0)
-    ids = [row.id for row, _ in paged.rows]
-    assert ids == [row.id for row, _ in whole.rows]
+    ids = [row.id for row, *_ in paged.rows]
+    assert ids == [row.id for row, *_ in whole.rows]
     assert (paged.total, paged.total_is_at_least) == (len(ids), False) == (whole.total, False)
-    order = [(row.updated_at, row.id) for row, _ in paged.rows]
+    order = [(row.updated_at, row.id) for row, *_ in paged.rows]
     assert order == sorted(order, reverse=True)
     return among & set(ids)
 
@@ -271,7 +271,7 @@ async def test_a_frequent_term_has_a_page_and_a_total_that_says_it_stopped(
         ):
             page = await search.page(transaction.session, wanted, limit=5, offset=2)
             assert (page.total, page.total_is_at_least) == (total, at_least), wanted
-            found = [row.id for row, _ in page.rows]
+            found = [row.id for row, *_ in page.rows]
             mine = [row.id for row in newest if is_wanted(row, wanted)]
             assert found == mine[2:7], wanted
 
@@ -284,4 +284,4 @@ async def test_a_list_can_be_kept_to_the_readable_workspaces(platform: RunningPl
             for readable, expected in (([], 0), (["elsewhere"], 0), ([DEFAULT_WORKSPACE], 1)):
                 kept = PromptFilter(**wanted, readable=frozenset(readable))
                 page = await search.page(transaction.session, kept, limit=10_000, offset=0)
-                assert len({row.id for row, _ in page.rows} & {mine[0].id}) == expected
+                assert len({row.id for row, *_ in page.rows} & {mine[0].id}) == expected
