@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from promptops.errors import ClientClosedError
+from promptops.proxies import Proxy
 from promptops.responses import NoAnswerError, Response, ResponseReader
 from promptops.transport import Connector, ServerAddress, Stream
 from promptops.version import USER_AGENT
@@ -24,14 +25,22 @@ IDLE_SECONDS = 4.0
 STALE = (NoAnswerError, BrokenPipeError, ConnectionResetError, ConnectionAbortedError)
 
 
-def get_request(address: ServerAddress, token: str, path: str, etag: str | None) -> bytes:
-    """What is sent; `path` begins with ``/`` and is encoded already."""
+def get_request(
+    address: ServerAddress, proxy: Proxy | None, token: str, path: str, etag: str | None
+) -> bytes:
+    """What is sent; `path` begins with ``/`` and is encoded already.
+
+    To an http server a `proxy` passes the request on, to others only its bytes.
+    """
+    reader = None if address.secure else proxy
+    target = f"http://{address.host_header}" if reader else ""
     lines = [
-        f"GET {address.path}{path} HTTP/1.1",
+        f"GET {target}{address.path}{path} HTTP/1.1",
         f"Host: {address.host_header}",
         f"Authorization: Bearer {token}",
         f"User-Agent: {USER_AGENT}",
         "Accept: application/json",
+        *(reader.headers if reader else []),
         *([f"If-None-Match: {etag}"] if etag is not None else []),
     ]
     return "\r\n".join([*lines, "", ""]).encode("ascii")
@@ -94,7 +103,9 @@ class HttpClient:
         of it. With `etag` the answer may be a 304 without body. Raises ServerUnreachableError,
         RequestTimeoutError, ProtocolError, ClientClosedError.
         """
-        request = get_request(self._connector.address, self._token, path, etag)
+        request = get_request(
+            self._connector.address, self._connector.proxy, self._token, path, etag
+        )
         deadline = time.monotonic() + timeout
         with self._connector.translated_errors():
             if self._connector.closed:

@@ -17,6 +17,7 @@ from urllib.parse import quote, urlsplit
 
 from promptops.errors import ClientClosedError, RequestTimeoutError, ServerUnreachableError
 from promptops.masking import masked_url
+from promptops.proxies import Proxy, proxy_for
 
 T = TypeVar("T")
 
@@ -62,6 +63,10 @@ class ServerAddress:
         port = parts.port or (443 if secure else 80)
         path = quote(parts.path.rstrip("/"), safe=_PATH_CHARACTERS)
         return cls(url.rstrip("/"), secure, host, port, path)
+
+    def proxy(self) -> Proxy | None:
+        """The proxy that the environment names for this server; ValueError for a wrong one."""
+        return proxy_for(self.host, self.port, secure=self.secure, environment=os.environ)
 
     @property
     def host_header(self) -> str:
@@ -165,9 +170,9 @@ class Stream:
         self._on_close: Callable[[Stream], None] | None = on_close
         self._socket: socket.socket | None = None
 
-    def connect(self, address: ServerAddress, tls: ssl.SSLContext | None) -> None:
-        """Connect to the first of the host's addresses that answers, then encrypt if `tls`."""
-        found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+    def connect(self, host: str, port: int) -> None:
+        """Connect to the first of the host's addresses that answers."""
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         deadline, failure = self.deadline, OSError("the host has no address")
         for number, (family, kind, protocol, _, target) in enumerate(found):
             # One that drops all packets leaves time for the next.
@@ -184,8 +189,24 @@ class Stream:
                 self.deadline = deadline
         else:
             raise failure
-        if tls is not None:
-            self._encrypt(self._socket, tls, address.host)
+
+    def tunnel(self, proxy: Proxy, authority: str) -> None:
+        """Let the proxy, which this is connected to, connect to ``host:port``."""
+        self.send(proxy.tunnel_request(authority))
+        received = bytearray()
+        while not proxy.has_tunnel(received):
+            data = self.receive(4096)
+            if not data:
+                raise OSError(errno.ECONNRESET, "the proxy ended the connection")
+            received += data
+
+    def encrypt(self, tls: ssl.SSLContext, host: str) -> None:
+        """Speak TLS from now on."""
+        encrypted = tls.wrap_socket(
+            self._connected(), server_hostname=host, do_handshake_on_connect=False
+        )
+        self._socket = encrypted
+        self._when_ready(encrypted.do_handshake, selectors.EVENT_READ)
 
     def is_quiet(self) -> bool:
         """Whether nothing can be read, not even that the server has closed."""
@@ -246,11 +267,6 @@ class Stream:
         if code:
             raise OSError(code, os.strerror(code))
 
-    def _encrypt(self, connected: socket.socket, tls: ssl.SSLContext, host: str) -> None:
-        encrypted = tls.wrap_socket(connected, server_hostname=host, do_handshake_on_connect=False)
-        self._socket = encrypted
-        self._when_ready(encrypted.do_handshake, selectors.EVENT_READ)
-
     def _when_ready(self, operation: Callable[[], T], events: int) -> T:
         while True:
             try:
@@ -282,6 +298,7 @@ class Connector:
 
     def __init__(self, address: ServerAddress, tls: ssl.SSLContext | None = None) -> None:
         self.address = address
+        self.proxy = address.proxy()
         self._tls = (tls or ssl.create_default_context()) if address.secure else None
         self._interrupt = Interrupt()
         self._lock = threading.Lock()
@@ -296,8 +313,12 @@ class Connector:
         """Wait, but no longer than until the connector is closed."""
         self._interrupt.wait(seconds)
 
-    def open(self, deadline: float) -> Stream:
-        """A connected stream with this deadline; fails as `Stream` does."""
+    def open(self, deadline: float, *, tunnel: bool = False) -> Stream:
+        """A connected stream with this deadline; fails as `Stream` does.
+
+        Where there is a proxy to an http server, it is connected to that, but with a `tunnel`
+        to the server.
+        """
         with self._lock:
             if self.closed:
                 raise ClientClosedError
@@ -305,11 +326,19 @@ class Connector:
             stream = Stream(self._interrupt, deadline, self._stream_closed)
             self._open_streams.add(stream)
         try:
-            stream.connect(self.address, self._tls)
+            self._connect(stream, tunnel=tunnel or self.address.secure)
         except BaseException:
             stream.close()
             raise
         return stream
+
+    def _connect(self, stream: Stream, *, tunnel: bool) -> None:
+        target = self.proxy or self.address
+        stream.connect(target.host, target.port)
+        if self.proxy is not None and tunnel:
+            stream.tunnel(self.proxy, self.address.host_header)
+        if self._tls is not None:
+            stream.encrypt(self._tls, self.address.host)
 
     def close(self) -> None:
         """Interrupt every stream, which its user then closes; again is allowed."""
@@ -335,10 +364,13 @@ class Connector:
     @contextlib.contextmanager
     def translated_errors(self) -> Iterator[None]:
         """The border: what the socket library raises leaves as this SDK's errors."""
+        where = self.address.url
+        if self.proxy is not None:
+            where = f"{where} through the proxy {self.proxy.url}"
         try:
             yield
         except TimeoutError as error:
-            raise RequestTimeoutError(f"{self.address.url} did not answer in time") from error
+            raise RequestTimeoutError(f"{where} did not answer in time") from error
         except OSError as error:
             reason = error.strerror or str(error) or type(error).__name__
-            raise ServerUnreachableError(f"can't reach {self.address.url}: {reason}") from error
+            raise ServerUnreachableError(f"can't reach {where}: {reason}") from error

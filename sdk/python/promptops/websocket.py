@@ -71,7 +71,7 @@ class WebSocket:
         handshake, ServerUnreachableError, RequestTimeoutError and ClientClosedError.
         """
         with connector.translated_errors():
-            stream = connector.open(time.monotonic() + timeout)
+            stream = connector.open(time.monotonic() + timeout, tunnel=True)
             try:
                 rest = _shake_hands(stream, connector, path, headers)
             except BaseException:

@@ -14,6 +14,7 @@ from promptops import templates
 from promptops.aio.fetcher import AsyncFetcher
 from promptops.aio.http import AsyncHttpClient
 from promptops.aio.leaving import Left
+from promptops.aio.streams import Route
 from promptops.aio.telling import Teller
 from promptops.aio.watch import AsyncWatch
 from promptops.aio.websocket import AsyncWebSocket
@@ -65,9 +66,9 @@ class AsyncPromptOpsClient:
         self._listeners = self._setup.listeners
         self._memory = self._setup.memory
         self._answers = self._setup.answers
-        self._tls: ssl.SSLContext | None = None
-        if self._setup.address.secure:
-            self._tls = ssl_context or ssl.create_default_context()
+        address = self._setup.address
+        tls = (ssl_context or ssl.create_default_context()) if address.secure else None
+        self._route = Route(address, address.proxy(), tls)
         self._watch: AsyncWatch | None = None
         self._watched = self._closed = False
         # The loop that all tasks and connections belong to.
@@ -210,7 +211,7 @@ class AsyncPromptOpsClient:
         self._pid = getpid()
         self._teller = Teller()
         options = self._setup.options
-        self._http = AsyncHttpClient(self._setup.address, self._tls, options.token)
+        self._http = AsyncHttpClient(self._route, options.token)
         self._fetcher = AsyncFetcher(
             self._http, self._setup.fetches, options.timeout, closed=self._closed
         )
@@ -249,4 +250,4 @@ class AsyncPromptOpsClient:
         headers = {"Authorization": f"Bearer {self._setup.options.token}"}
         path = self._setup.watch_path(following)
         timeout = self._setup.options.timeout
-        return await AsyncWebSocket.open(self._setup.address, self._tls, path, headers, timeout)
+        return await AsyncWebSocket.open(self._route, path, headers, timeout)

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import AsyncGenerator
 
-from promptops.aio.streams import Connection, translated_errors
+from promptops.aio.streams import Connection, Route, translated_errors
 from promptops.aio.waiting import within
 from promptops.errors import ClientClosedError
 from promptops.http import STALE, IdleConnections, get_request
 from promptops.responses import Response, ResponseReader
-from promptops.transport import ServerAddress
 
 
 class AsyncHttpClient:
     """Sends GET requests with the bearer token; for the tasks of one loop."""
 
-    def __init__(self, address: ServerAddress, tls: ssl.SSLContext | None, token: str) -> None:
-        self._address = address
-        self._tls = tls
+    def __init__(self, route: Route, token: str) -> None:
+        self._route = route
         self._token = token
         self._idle: IdleConnections[Connection] = IdleConnections(
             Connection.is_quiet, Connection.drop
@@ -28,8 +25,8 @@ class AsyncHttpClient:
 
     async def get(self, path: str, timeout: float, etag: str | None = None) -> Response:
         """The answer to ``GET path``, whatever its status; fails as `HttpClient.get` does."""
-        request = get_request(self._address, self._token, path, etag)
-        with translated_errors(self._address):
+        request = get_request(self._route.address, self._route.proxy, self._token, path, etag)
+        with translated_errors(self._route):
             return await within(timeout, self._get(request))
 
     async def close(self) -> None:
@@ -65,7 +62,7 @@ class AsyncHttpClient:
                 return await self._exchange(kept, request)
             except STALE:
                 pass
-        return await self._exchange(await Connection.open(self._address, self._tls), request)
+        return await self._exchange(await Connection.open(self._route), request)
 
     async def _exchange(self, connection: Connection, request: bytes) -> Response:
         reader = ResponseReader()

@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from collections.abc import Iterator
+from dataclasses import dataclass
 
+from promptops.aio.tunnels import open_tunnel
 from promptops.aio.waiting import within
 from promptops.errors import ProtocolError, RequestTimeoutError, ServerUnreachableError
 from promptops.handshake import LARGEST_HEAD
+from promptops.proxies import Proxy
 from promptops.transport import SHORTEST_CONNECT_SECONDS, ServerAddress
 
 CLOSE_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Route:
+    """How the server is reached."""
+
+    address: ServerAddress
+    proxy: Proxy | None
+    tls: ssl.SSLContext | None
 
 
 class Connection:
@@ -23,15 +36,36 @@ class Connection:
         self.writer = writer
 
     @classmethod
-    async def open(cls, address: ServerAddress, tls: ssl.SSLContext | None) -> Connection:
-        """Connect, and encrypt with `tls`."""
+    async def open(cls, route: Route, *, tunnel: bool = False) -> Connection:
+        """Connect, and encrypt where the server is secure.
+
+        Where there is a proxy to an http server, it is connected to that, but with a `tunnel`
+        to the server.
+        """
+        address, proxy, tls = route.address, route.proxy, route.tls
+        if proxy is not None and (tunnel or tls is not None):
+            tunneled = await open_tunnel(proxy, address.host_header)
+            return await cls._of_socket(tunneled, route)
+        target = proxy or address
         reader, writer = await asyncio.open_connection(
-            address.host,
-            address.port,
+            target.host,
+            target.port,
             ssl=tls,
             limit=LARGEST_HEAD,
             happy_eyeballs_delay=SHORTEST_CONNECT_SECONDS,
         )
+        return cls(reader, writer)
+
+    @classmethod
+    async def _of_socket(cls, connected: socket.socket, route: Route) -> Connection:
+        host = None if route.tls is None else route.address.host
+        try:
+            reader, writer = await asyncio.open_connection(
+                sock=connected, ssl=route.tls, server_hostname=host, limit=LARGEST_HEAD
+            )
+        except BaseException:
+            connected.close()
+            raise
         return cls(reader, writer)
 
     async def send(self, data: bytes) -> None:
@@ -70,15 +104,18 @@ class Connection:
 
 
 @contextlib.contextmanager
-def translated_errors(address: ServerAddress) -> Iterator[None]:
+def translated_errors(route: Route) -> Iterator[None]:
     """The border: what asyncio raises leaves as this SDK's errors."""
+    where = route.address.url
+    if route.proxy is not None:
+        where = f"{where} through the proxy {route.proxy.url}"
     try:
         yield
     # Until Python 3.11 these are two classes.
     except (TimeoutError, asyncio.TimeoutError) as error:
-        raise RequestTimeoutError(f"{address.url} did not answer in time") from error
+        raise RequestTimeoutError(f"{where} did not answer in time") from error
     except asyncio.IncompleteReadError as error:
         raise ServerUnreachableError("the connection broke within an answer") from error
     except OSError as error:
         reason = error.strerror or str(error) or type(error).__name__
-        raise ServerUnreachableError(f"can't reach {address.url}: {reason}") from error
+        raise ServerUnreachableError(f"can't reach {where}: {reason}") from error

@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import ssl
 from collections.abc import Mapping
 from email.message import Message
 
 from promptops import frames
-from promptops.aio.streams import Connection, translated_errors
+from promptops.aio.streams import Connection, Route, translated_errors
 from promptops.aio.waiting import within
 from promptops.errors import response_error
 from promptops.frames import Close, FrameError, FrameParser, Ping, Received, Text
 from promptops.handshake import check_upgrade, handshake_request, parse_head, refusal_length
-from promptops.transport import ServerAddress
 from promptops.websocket import CLOSE_SECONDS, LARGEST_MESSAGE, SEND_SECONDS, ConnectionLostError
 
 logger = logging.getLogger("promptops")
@@ -24,8 +22,8 @@ logger = logging.getLogger("promptops")
 class AsyncWebSocket:
     """An open connection, which one task reads and one writes."""
 
-    def __init__(self, address: ServerAddress, connection: Connection) -> None:
-        self._address = address
+    def __init__(self, route: Route, connection: Connection) -> None:
+        self._route = route
         self._connection = connection
         self._parser = FrameParser(LARGEST_MESSAGE)
         self._said_goodbye = False
@@ -37,18 +35,13 @@ class AsyncWebSocket:
 
     @classmethod
     async def open(
-        cls,
-        address: ServerAddress,
-        tls: ssl.SSLContext | None,
-        path: str,
-        headers: Mapping[str, str],
-        timeout: float,
+        cls, route: Route, path: str, headers: Mapping[str, str], timeout: float
     ) -> AsyncWebSocket:
         """Connect and shake hands, within `timeout` seconds; fails as `WebSocket.open` does."""
-        with translated_errors(address):
-            opening = _open(address, tls, path, headers)
+        with translated_errors(route):
+            opening = _open(route, path, headers)
             connection = await within(timeout, opening, Connection.drop)
-        return cls(address, connection)
+        return cls(route, connection)
 
     async def receive(self) -> str:
         """The next text message; answers pings on the way.
@@ -56,7 +49,7 @@ class AsyncWebSocket:
         Raises ConnectionLostError when the connection has ended and FrameError when the server
         broke the protocol; the connection is to be closed then.
         """
-        with translated_errors(self._address):
+        with translated_errors(self._route):
             while True:
                 try:
                     received = self._parser.next()
@@ -102,7 +95,7 @@ class AsyncWebSocket:
         self._parser.feed(data)
 
     async def _send(self, data: bytes) -> None:
-        with translated_errors(self._address):
+        with translated_errors(self._route):
             await within(SEND_SECONDS, self._connection.send(data))
 
     async def _answer(self, received: Received) -> None:
@@ -115,12 +108,10 @@ class AsyncWebSocket:
             raise ConnectionLostError(words, received.code)
 
 
-async def _open(
-    address: ServerAddress, tls: ssl.SSLContext | None, path: str, headers: Mapping[str, str]
-) -> Connection:
-    connection = await Connection.open(address, tls)
+async def _open(route: Route, path: str, headers: Mapping[str, str]) -> Connection:
+    connection = await Connection.open(route, tunnel=True)
     try:
-        request, key = handshake_request(address, path, headers)
+        request, key = handshake_request(route.address, path, headers)
         await connection.send(request)
         status, fields = parse_head(await connection.head())
         if status != 101:
