@@ -38,8 +38,6 @@ COMMANDS = {
         "io.promptops.conformance.Driver",
     ],
 }
-# Scenario files that an SDK does not play yet; take its name out as soon as it does.
-NOT_PLAYED_YET: dict[str, set[str]] = {}
 # What has to be there for a driver to run, beside its interpreter.
 NEEDED = {
     "python": SDK / "python" / "conformance" / "driver.py",
