@@ -4,6 +4,8 @@ PYTHON ?= python3
 # So many processes share the tests, each with a PostgreSQL and a Prefect server of its own; the
 # files go out in their order, the slow ones first.
 JOBS ?= 2
+# For parts that keep one core busy: the output of each comes in one piece, where make can do that.
+SIDE_BY_SIDE := --jobs=$(JOBS) $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check
 SDK := sdk/python/promptops
@@ -13,8 +15,11 @@ CONSOLE_SOURCES := $(shell find web/src web/public web/*.json web/*.ts web/index
 NODE_IS_NEW := $(shell node -e 'const [a, b] = process.versions.node.split("."); console.log(a > 20 || (a == 20 && b >= 19) ? 1 : "")' 2>/dev/null)
 NPM := $(if $(NODE_IS_NEW),,PATH="$(CURDIR)/.venv/bin:$$PATH" )npm --prefix web --no-audit --no-fund --silent
 
+# (`true`: make takes the status of a command that is not there for a failure of the whole line.)
+CHROMIUM ?= $(firstword $(shell for name in chromium chromium-browser google-chrome; do command -v $$name; done; true))
+
 .DEFAULT_GOAL := help
-.PHONY: help up test test-web test-node test-java test-all lint types audit bench chaos lock openapi openapi-baseline prefect-template clean
+.PHONY: help up check test test-web test-browser test-node test-java test-all lint types audit bench chaos lock openapi openapi-baseline prefect-template clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -22,7 +27,13 @@ help: ## Show this list
 up: .venv/.runtime $(CONSOLE) ## Start the platform on :8080 and Prefect on 127.0.0.1:4200
 	@exec $(BIN)/promptops up
 
-test: lint types test-web test-node test-java ## Lint, types, import rules, and the tests of everything
+check: .venv/.development ## Lint, types and the tests that need no server, in a minute or two
+	@+$(MAKE) --no-print-directory $(SIDE_BY_SIDE) lint types
+	$(BIN)/pytest -q --quick -n $(JOBS) --dist loadfile
+
+test: .venv/.development web/node_modules/.everything $(CONSOLE) ## Lint, types, import rules, and the tests of everything
+	@+$(MAKE) --no-print-directory $(SIDE_BY_SIDE) lint types test-web test-node test-java
+	@+$(MAKE) --no-print-directory test-browser
 	PROMPTOPS_TEST_ALL_SDKS=1 $(BIN)/pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 test-web: web/node_modules/.everything $(CONSOLE) ## The console's lint, types and unit tests
@@ -30,13 +41,21 @@ test-web: web/node_modules/.everything $(CONSOLE) ## The console's lint, types a
 	$(NPM) run types
 	$(NPM) test
 
+test-browser: .venv/.runtime web/node_modules/.everything $(CONSOLE) ## The console in Chromium, on a real platform
+ifeq ($(CHROMIUM),)
+	@echo "SKIPPED: the browser tests need Chromium (Debian: apt-get install chromium), or CHROMIUM=/path/to/it"
+else
+	CHROMIUM=$(CHROMIUM) JOBS=$(JOBS) $(NPM) run e2e
+endif
+
 test-node: ## The Node SDK's types and tests
 	cd sdk/node && npm ci --no-audit --no-fund --silent && npm test
 
 test-java: ## The Java SDK's tests
 	mvn --batch-mode --no-transfer-progress --file sdk/java/pom.xml test
 
-test-all: test bench chaos ## The tests, the benchmarks and the long trials
+test-all: export EVERY_LOOK = 1
+test-all: test bench chaos ## The tests, every look of the console, the benchmarks and the long trials
 
 lint: .venv/.development
 	$(BIN)/ruff check
@@ -46,13 +65,14 @@ types: .venv/.development
 	$(BIN)/mypy
 	$(BIN)/mypy --config-file sdk/python/pyproject.toml $(SDK)
 
-bench: .venv/.bench ## Benchmarks, each with its ratio to a baseline of the same run
+bench: .venv/.bench web/node_modules/.everything $(CONSOLE) ## Benchmarks, each with its ratio to a baseline of the same run
 	$(BIN)/python -P tests/bench/run.py
 
 chaos: .venv/.development ## Long trials of faults
 	cd sdk/node && npm ci --no-audit --no-fund --silent && npm run --silent build
 	mvn --batch-mode --no-transfer-progress --quiet --file sdk/java/pom.xml test-compile
-	PROMPTOPS_TEST_ALL_SDKS=1 $(BIN)/pytest -q --long tests/chaos tests/attacks
+	PROMPTOPS_TEST_ALL_SDKS=1 $(BIN)/pytest -q --long tests/chaos tests/attacks \
+		tests/platform/openapi/test_fuzz.py
 
 # A report, which fails nothing: what it needs to ask may be out of reach.
 audit: .venv/.audit ## Report locked versions that were withdrawn or have a known fault

@@ -1,4 +1,4 @@
-"""Prints a greeting, and prints it anew whenever its prompt is changed on the server."""
+"""Prints a greeting, and prints it again whenever its prompt changes on the server."""
 
 import threading
 

@@ -7,8 +7,12 @@ from hypothesis import HealthCheck, settings
 from harness.engine import engine
 from harness.postgres import postgres
 from harness.prefect_server import prefect_server
+from harness.quick import is_quick
+from harness.temporary_folders import keep_files_in_memory
 
 __all__ = ["engine", "postgres", "prefect_server"]
+
+keep_files_in_memory()
 
 # structlog's own default draws a traceback in colours, which takes a second.
 structlog.configure(
@@ -28,3 +32,12 @@ settings.load_profile("suite")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="Run the trials of faults for long.")
+    parser.addoption("--quick", action="store_true", help="Leave out what starts servers.")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--quick"):
+        left_out = [item for item in items if not is_quick(item)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if is_quick(item)]

@@ -45,11 +45,53 @@ def test_a_repository_is_imported_by_its_own_room_only() -> None:
     for path in PLATFORM.rglob("*.py"):
         room = path.relative_to(PLATFORM).parts[0]
         for name in imported(path):
-            found = re.match(r"promptops_platform\.(\w+)\.repository", name)
-            if found:
+            match = re.match(r"promptops_platform\.(\w+)\.repository", name)
+            if match:
                 checked += 1
-                assert found[1] == room, f"{path} imports {name}"
+                assert match[1] == room, f"{path} imports {name}"
     assert checked
+
+
+def test_tables_import_the_database_only() -> None:
+    paths = sorted(PLATFORM.glob("*/tables.py"))
+    assert len(paths) > 10
+    for path in paths:
+        for name in imported(path):
+            # Agents and workflows have the columns of all definitions.
+            is_allowed = re.match(r"promptops_platform\.(db|definitions\.columns)\b", name)
+            assert is_allowed or not name.startswith("promptops_"), f"{path} imports {name}"
+
+
+def test_routes_open_no_transaction_and_know_no_engine() -> None:
+    behind = {
+        "promptops_platform.db.unit_of_work.Database",
+        "promptops_flows.protocol.engine_client",
+    }
+    for path in PLATFORM.glob("*/*endpoints.py"):
+        # The export of the audit trail reads each batch in a transaction of its own.
+        allowed = (
+            {"promptops_platform.db.unit_of_work.Database"} if "audit" in path.parts else set()
+        )
+        forbidden = imported(path) & (behind - allowed)
+        assert not forbidden, f"{path} imports {forbidden}"
+
+
+def test_the_composition_creates_every_room_that_composes_itself() -> None:
+    rooms = {path.parent.name for path in PLATFORM.glob("*/composition.py")}
+    composed = {
+        name.split(".")[1]
+        for name in imported(PLATFORM / "composition.py")
+        if name.endswith(".composition")
+    }
+    assert composed == rooms
+
+
+def test_the_page_of_the_architecture_names_every_room() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    for path in PLATFORM.glob("*/endpoints.py"):
+        assert f"`{path.parent.name}`" in page, (
+            f"docs/architecture.md leaves {path.parent.name} out"
+        )
 
 
 def test_the_migrations_are_one_chain_in_the_order_of_their_files() -> None:
@@ -81,7 +123,7 @@ def test_server_and_sdk_print_values_by_the_same_code() -> None:
     """Neither may import the other, so the SDK has a copy, and a copy it must stay."""
     bodies = [
         (ROOT / folder / "ecmascript.py").read_text().partition('"""\n\n')[2]
-        for folder in ("flows/promptops_flows", "sdk/python/promptops")
+        for folder in ("flows/promptops_flows/templates", "sdk/python/promptops")
     ]
     assert bodies[0] == bodies[1] != ""
 
@@ -90,13 +132,13 @@ def test_every_setting_is_documented_and_no_other() -> None:
     table = (ROOT / "docs" / "settings.md").read_text()
     documented = set(re.findall(r"^\| `([A-Z_]+)` \|", table, re.MULTILINE))
     prefix = Settings.model_config["env_prefix"]
-    known = set()
+    settings = set()
     for name, field in Settings.model_fields.items():
         alias = field.validation_alias
         choices = getattr(alias, "choices", None)
-        known.add(str(choices[0]) if choices else f"{prefix}{name}".upper())
+        settings.add(str(choices[0]) if choices else f"{prefix}{name}".upper())
         assert field.description, name
-    assert documented == known
+    assert documented == settings
 
 
 def test_lock_files_carry_no_download_address() -> None:
@@ -110,5 +152,5 @@ def test_every_command_of_the_readme_exists() -> None:
     readme = (ROOT / "README.md").read_text()
     targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     used = set(re.findall(r"^make ([\w-]+)|`make ([\w-]+)`", readme, re.MULTILINE))
-    named = {either or other for either, other in used}
-    assert {"up", "test"} <= named <= targets
+    targets_named = {either or other for either, other in used}
+    assert {"up", "test"} <= targets_named <= targets

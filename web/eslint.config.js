@@ -2,7 +2,7 @@ import vueI18n from '@intlify/eslint-plugin-vue-i18n'
 import { defineConfigWithVueTs, vueTsConfigs } from '@vue/eslint-config-typescript'
 import pluginVue from 'eslint-plugin-vue'
 
-const features = ['access', 'agents', 'audit', 'clients', 'overview', 'playground', 'prompts', 'runs', 'settings', 'system', 'workflows']
+const features = ['access', 'agents', 'audit', 'clients', 'overview', 'playground', 'prompts', 'rollouts', 'runs', 'settings', 'system', 'workflows']
 
 export default defineConfigWithVueTs(
   { ignores: ['dist/**', 'src/api/schema.ts', 'playwright-report/**', 'test-results/**'] },
@@ -18,7 +18,11 @@ export default defineConfigWithVueTs(
       'vue/block-lang': ['error', { script: { lang: 'ts' } }],
       'no-console': 'error',
       // Texts of people stand in the message files, in both languages.
-      '@intlify/vue-i18n/no-raw-text': ['error', { ignorePattern: '^[^\\p{L}]*$', ignoreText: ['PromptOps', 'ms', 'Esc', 'Ctrl', 'Enter', 'Tab', 'Alt', 'Shift', 'YAML', 'JSON', 'Python', 'Node', 'Java', 'curl'] }],
+      '@intlify/vue-i18n/no-raw-text': ['error', {
+        attributes: { '/.+/': ['title', 'label', 'placeholder', 'alt', 'text', 'hint', 'description', 'reason', 'aria-label', 'aria-description', 'aria-roledescription', 'aria-valuetext'] },
+        ignorePattern: '^[^\\p{L}]*$',
+        ignoreText: ['PromptOps', 'Prefect', 'staging', 'ms', 'Esc', 'Ctrl', 'Enter', 'Tab', 'Alt', 'Shift', 'YAML', 'JSON', 'Python', 'Node', 'Java', 'curl'],
+      }],
     },
     settings: { 'vue-i18n': { localeDir: { pattern: './src/**/messages/*.json', localeKey: 'file' }, messageSyntaxVersion: '^11.0.0' } },
   },

@@ -32,8 +32,29 @@ async function compress(path: string): Promise<void> {
   await writeFile(`${path}.gz`, await promisify(gzip)(text, { level: 9 }))
 }
 
+// These import all of Vue to look for one name, and so keep all of it in the build: by file, what stands there and what to read instead.
+const NAMESPACES: [RegExp, string, string][] = [
+  [/vue-i18n\/dist\/vue-i18n\.runtime\.mjs$/, "import * as Vue from 'vue';", "import { getCurrentInstance as instanceOfVue } from 'vue'; const Vue = { getCurrentInstance: instanceOfVue };"],
+  [/reka-ui\/dist\/shared\/useId\.js$/, 'import * as vue from "vue";', 'import { useId as idOfVue } from "vue"; const vue = { useId: idOfVue };'],
+]
+
+/** Imports from Vue by name what these packages use of it, so that the rest can be left out. */
+function namedImports(): Plugin {
+  return {
+    name: 'named-imports',
+    apply: 'build',
+    transform(code, id) {
+      const place = NAMESPACES.find(([file]) => file.test(id.split('?')[0] ?? ''))
+      if (!place) return null
+      if (!code.includes(place[1])) this.error(`${id} has no "${place[1]}" any more`)
+      return { code: code.replace(place[1], place[2]), map: null }
+    },
+  }
+}
+
 export default defineConfig({
   plugins: [
+    namedImports(),
     vue(),
     tailwind(),
     VueI18n({
@@ -59,9 +80,10 @@ export default defineConfig({
   },
   server: {
     proxy: {
-      '/api': platform,
-      '/ready': platform,
-      '/openapi.json': platform,
+      // As objects: the short form changes `Host`, and the platform takes the page for another origin.
+      '/api': { target: platform },
+      '/ready': { target: platform },
+      '/openapi.json': { target: platform },
       '/ws': { target: platform.replace('http', 'ws'), ws: true },
     },
   },

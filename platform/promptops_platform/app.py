@@ -15,10 +15,14 @@ from promptops_platform.access import session_endpoints
 from promptops_platform.access.gate import Gate
 from promptops_platform.access.session_cookie import SessionCookie
 from promptops_platform.agents import endpoints as agents_endpoints
+from promptops_platform.agents import tool_endpoints as agent_tools_endpoints
 from promptops_platform.audit import endpoints as audit_endpoints
+from promptops_platform.catalog import endpoints as catalog_endpoints
+from promptops_platform.catalog import usage_endpoints
 from promptops_platform.clock import Clock, SystemClock
-from promptops_platform.composition import Platform
 from promptops_platform.console.pages import ConsolePages
+from promptops_platform.execution import endpoints as execution_endpoints
+from promptops_platform.execution import event_endpoints as run_event_endpoints
 from promptops_platform.http.allowed_hosts import AllowedHosts
 from promptops_platform.http.cross_origin import CrossOrigin
 from promptops_platform.http.error_answers import install_error_answers
@@ -26,22 +30,29 @@ from promptops_platform.http.loop_share import FloodGate, LoopShare
 from promptops_platform.http.methods import Methods
 from promptops_platform.http.request_body import RequestBody
 from promptops_platform.http.request_context import RequestContext
+from promptops_platform.http.services import Services
+from promptops_platform.lifecycle import Platform
 from promptops_platform.observability import endpoints as observability_endpoints
 from promptops_platform.observability.server_spans import telemetry
 from promptops_platform.openapi import endpoints as openapi_endpoints
+from promptops_platform.openapi.document import ApiDocument
 from promptops_platform.openapi.schema import describe
 from promptops_platform.playground import endpoints as playground_endpoints
 from promptops_platform.prompts import endpoints as prompts_endpoints
 from promptops_platform.providers import endpoints as providers_endpoints
 from promptops_platform.realtime import endpoints as realtime_endpoints
-from promptops_platform.realtime.fetch import PATH as FETCH_PATH
-from promptops_platform.realtime.fetch import FetchEndpoint
-from promptops_platform.realtime.fetch_description import FETCH_DESCRIPTION
 from promptops_platform.realtime.watch_path import PATH as WATCH_PATH
 from promptops_platform.realtime.watch_path import WatchPath
 from promptops_platform.rollouts import endpoints as rollouts_endpoints
-from promptops_platform.runs import endpoints as runs_endpoints
+from promptops_platform.runlog import endpoints as runs_endpoints
+from promptops_platform.sample import endpoints as sample_endpoints
+from promptops_platform.serving import endpoints as serving_endpoints
+from promptops_platform.serving.fetch import PATH as FETCH_PATH
+from promptops_platform.serving.fetch import FetchEndpoint
+from promptops_platform.serving.fetch_description import FETCH_DESCRIPTION
+from promptops_platform.serving.fetch_lane import FetchLane
 from promptops_platform.settings import Settings
+from promptops_platform.system import endpoints as system_endpoints
 from promptops_platform.workflows import endpoints as workflows_endpoints
 from promptops_platform.workspaces import endpoints as workspaces_endpoints
 
@@ -51,55 +62,24 @@ ROUTERS = (
     session_endpoints.router,
     workspaces_endpoints.router,
     prompts_endpoints.router,
+    catalog_endpoints.router,
+    usage_endpoints.agents,
+    usage_endpoints.workflows,
     rollouts_endpoints.router,
     providers_endpoints.router,
     playground_endpoints.router,
     workflows_endpoints.router,
     agents_endpoints.router,
+    sample_endpoints.router,
+    agent_tools_endpoints.router,
     runs_endpoints.router,
+    execution_endpoints.router,
+    run_event_endpoints.router,
     audit_endpoints.router,
+    serving_endpoints.router,
     realtime_endpoints.router,
+    system_endpoints.router,
     openapi_endpoints.router,
-)
-# What the routes find on `app.state`.
-ROOMS = (
-    "database",
-    "grants",
-    "access",
-    "authenticator",
-    "settings",
-    "users",
-    "keys",
-    "workspaces",
-    "workspace_removal",
-    "members",
-    "environment_list",
-    "prompts",
-    "promotion",
-    "rollouts",
-    "providers",
-    "connections",
-    "gateway",
-    "playground",
-    "asker",
-    "workflows",
-    "agents",
-    "conversations",
-    "agent_planner",
-    "agent_runs",
-    "runs",
-    "run_statistics",
-    "call_log",
-    "prices",
-    "executor",
-    "audit",
-    "hub",
-    "readiness",
-    "metrics",
-    "live_clients",
-    "changes",
-    "feed",
-    "environment_answers",
 )
 
 
@@ -125,11 +105,11 @@ def asgi(platform: Platform) -> ASGIApp:
                 FloodGate(methods, LoopShare(platform.database.turns)),
                 limit=settings.max_body_bytes,
             ),
-            platform.authenticator,
+            platform.access.authenticator,
         ),
-        snapshot=platform.snapshot,
-        authenticator=platform.authenticator,
-        feed=platform.feed,
+        snapshot=platform.serving.snapshot,
+        authenticator=platform.access.authenticator,
+        feed=platform.changes.feed,
     )
     cors = CrossOrigin(
         fetch,
@@ -144,10 +124,16 @@ def asgi(platform: Platform) -> ASGIApp:
             "x-promptops-epoch",
         ],
     )
-    return RequestContext(
-        AllowedHosts(WatchPath(ConsolePages(SessionCookie(cors))), settings.hosts),
-        quiet=_is_fetch,
-        answered=platform.metrics.answers.answered,
+    layers = WatchPath(ConsolePages(SessionCookie(cors)))
+    hosts = AllowedHosts(layers, settings.hosts)
+    answered = platform.metrics.answers.answered
+    return FetchLane(
+        RequestContext(hosts, quiet=_is_fetch, answered=answered),
+        fetch,
+        hosts=hosts,
+        authenticator=platform.access.authenticator,
+        feed=platform.changes.feed,
+        answered=answered,
     )
 
 
@@ -174,9 +160,7 @@ def _api(platform: Platform) -> FastAPI:
         openapi_url=None,
         telemetry=telemetry(platform.tracing),
     )
-    for name in ROOMS:
-        setattr(api.state, name, getattr(platform, name))
-    api.state.openapi = openapi
+    api.state.services = Services(ApiDocument(openapi), *platform.services())
     install_error_answers(api)
     for router in ROUTERS:
         api.include_router(router)

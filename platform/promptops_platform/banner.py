@@ -32,7 +32,7 @@ def start_text(
     The Prefect password is not printed, so that it stays out of captured output; the text names
     the file that holds it.
     """
-    lines = ["", f"PromptOps is ready: {', '.join(_url(each) for each in sockets)}"]
+    lines = ["", f"PromptOps is ready: {', '.join(_url(address) for address in sockets)}"]
     lines += [f"  Log in as {name} / {SEEDED_PASSWORD}" for name in default_passwords]
     lines.append(f"  Data folder: {settings.data.resolve()}")
     if prefect is not None:

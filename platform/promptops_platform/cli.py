@@ -9,17 +9,17 @@ from typing import Annotated
 import typer
 import uvloop
 
-from promptops_flows.children import engine_spec, inherited
+from promptops_flows.processes.children import engine_spec, inherited
 from promptops_platform.app import openapi as openapi_document
 from promptops_platform.commands import accounts, feed, secrets
 from promptops_platform.commands.doctor import doctor
 from promptops_platform.commands.frame import guarded, read_settings, refuse
-from promptops_platform.composition import migrate_known
 from promptops_platform.data_folder import DataFolderLock, instance_id, read_instance
 from promptops_platform.data_folder.files import check_engine_files
 from promptops_platform.data_folder.permissions import keep_others_out
 from promptops_platform.db.location import SqliteFile
 from promptops_platform.db.unit_of_work import Database
+from promptops_platform.lifecycle import migrate_known
 from promptops_platform.openapi.schema import as_text
 from promptops_platform.server import serve_platform
 from promptops_platform.settings import Settings
@@ -33,7 +33,7 @@ app = typer.Typer(
 
 NewDatabase = Annotated[
     bool,
-    typer.Option("--new", help="Take a new database where the one of this data folder is gone."),
+    typer.Option("--new", help="Create a new database if the one of this data folder is missing."),
 ]
 
 app.add_typer(accounts.keys, name="key")
@@ -96,9 +96,9 @@ def _serve(*, children: bool, new_database: bool) -> None:
 
     def run() -> None:
         with DataFolderLock(settings.data):
-            registry = settings.registry
+            location = settings.database_location
             keep_others_out(
-                settings.data, registry.path if isinstance(registry, SqliteFile) else None
+                settings.data, location.path if isinstance(location, SqliteFile) else None
             )
             uvloop.run(serve_platform(settings, children=children, new_database=new_database))
 
@@ -107,7 +107,7 @@ def _serve(*, children: bool, new_database: bool) -> None:
 
 async def _migrate(settings: Settings) -> None:
     instance = read_instance(settings.data)
-    database = Database(settings.registry)
+    database = Database(settings.database_location)
     try:
         await migrate_known(database, settings, instance.database if instance else None)
     finally:

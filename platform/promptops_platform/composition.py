@@ -1,146 +1,300 @@
-"""One running platform: how it is prepared, started and stopped."""
+"""Every room of a platform, each composed by itself: here is their order, and who gets whom."""
 
-import structlog
-
+from promptops_flows.telemetry.call_counts import CallCounts
+from promptops_flows.telemetry.traced_calls import TracedCalls
+from promptops_flows.telemetry.tracing import open_tracing
+from promptops_platform.access.composition import Access
+from promptops_platform.access.contents import KeyContents
+from promptops_platform.access.grants import Grants
+from promptops_platform.agents.composition import Agents
+from promptops_platform.agents.service import AGENTS
+from promptops_platform.audit.service import AuditTrail
+from promptops_platform.catalog import summaries  # noqa: F401  follows changes of prompts
+from promptops_platform.catalog.definition_usage import DefinitionUses
+from promptops_platform.catalog.service import Catalog
+from promptops_platform.changes.composition import Changes
 from promptops_platform.clock import Clock
-from promptops_platform.data_folder import open_instance, remember_database
-from promptops_platform.data_folder.instance import INSTANCE_FILE
-from promptops_platform.db.identity import ensure_identity
-from promptops_platform.db.schema import DatabaseMissing, hold_lock, migrate
-from promptops_platform.db.unit_of_work import Database, Transaction
-from promptops_platform.errors import StartRefused
-from promptops_platform.ids import new_id
-from promptops_platform.rooms import Rooms
-from promptops_platform.settings import SHORTEST_TOKEN, Settings
+from promptops_platform.db.unit_of_work import Database
+from promptops_platform.definitions.composition import Definitions
+from promptops_platform.definitions.contents import DefinitionContents, ServedEnvironments
+from promptops_platform.execution.composition import Execution
+from promptops_platform.execution.places import Limit, Places
+from promptops_platform.http.open_streams import OpenStreams
+from promptops_platform.http.stop_signal import StopSignal
+from promptops_platform.observability.composition import Observability
+from promptops_platform.observability.metrics import Metrics
+from promptops_platform.playground.composition import Playground
+from promptops_platform.prompts.composition import Prompts
+from promptops_platform.prompts.contents import PromptContents
+from promptops_platform.prompts.publishing import Publishing
+from promptops_platform.providers.composition import Providers
+from promptops_platform.providers.contents import ConnectionContents
+from promptops_platform.realtime.composition import Realtime
+from promptops_platform.rollouts.audit import RolloutAudit
+from promptops_platform.rollouts.composition import Rollouts
+from promptops_platform.rollouts.ending import RolloutEnding
+from promptops_platform.runlog.callers import RunCallers
+from promptops_platform.runlog.composition import RunLogRoom
+from promptops_platform.runlog.contents import RunContents
+from promptops_platform.runlog.prompt_calls import PromptCalls
+from promptops_platform.runlog.redaction import policy_of
+from promptops_platform.sample.service import SampleService
+from promptops_platform.serving.composition import Serving
+from promptops_platform.settings import Settings
 from promptops_platform.supervision.start_work import NO_START_WORK, StartWork
+from promptops_platform.system.service import SystemService
+from promptops_platform.workflows.composition import Workflows
+from promptops_platform.workflows.service import WORKFLOWS
+from promptops_platform.workspaces.composition import Workspaces
+from promptops_providers.observation import CallObserver, Observers
 
-log = structlog.get_logger(__name__)
 
-
-class Platform(Rooms):
-    """All rooms, and what runs in them."""
+class Composition:
+    """The rooms of one platform, lower ones first. Nothing is opened or started yet."""
 
     def __init__(
         self, settings: Settings, clock: Clock, start_work: StartWork = NO_START_WORK
     ) -> None:
-        super().__init__(settings, clock, start_work)
-        self._prepared = self._started = False
-
-    async def prepare(self, *, new_database: bool = False) -> None:
-        """Bring the database to this release: schema, first rows, runs that a crash left open.
-
-        Raises SchemaRefused for a database that is not ours, and StartRefused for secrets that
-        are missing or wrong, and where the database that this data folder had is gone; with
-        `new_database` another one takes its place. Harmless when repeated.
-        """
-        if self._prepared:
-            return
-        remembered = None if new_database else open_instance(self.settings.data).database
-        await migrate_known(self.database, self.settings, remembered)
-        async with self.database.write() as transaction:
-            await hold_lock(self.database.engines, transaction.session)
-            identity = await ensure_identity(transaction.session, remembered or new_id())
-            self._refuse_another_database(identity, remembered)
-            await self.changes.seed(transaction)
-            # Before the vault, which makes the secret key of a new data folder.
-            await self.conversations.check(transaction)
-            await self.vault.check(transaction)
-            await self._seed_accounts(transaction)
-            await self.workspaces.seed(transaction)
-            interrupted = await self.runs.close_orphans(transaction)
-        remember_database(self.settings.data, identity)
-        self._prepared = True
-        if interrupted:
-            log.warning("runs_interrupted", runs=interrupted)
-
-    async def open_registry(self) -> None:
-        """For a command that only writes to the registry, perhaps beside a platform that runs:
-        its schema, and who may do what. Raises SchemaRefused, and StartRefused where no platform
-        has run: in the wrong folder, most likely, which stays as it is."""
-        registry = self.settings.registry
-        never_run = StartRefused(
-            f"no PromptOps has run on {registry} yet; start one first, or name the data folder or "
-            "database of yours (PROMPTOPS_DATA, PROMPTOPS_DATABASE_URL)"
+        """`start_work` is that of engine and Prefect, where they are started along with it."""
+        self.settings = settings
+        self.text_policy = policy_of(
+            texts=settings.run_texts,
+            kinds=settings.run_redact,
+            patterns=settings.run_redact_patterns,
         )
-        try:
-            await migrate(self.database.engines, must_exist=True)
-        except DatabaseMissing:
-            raise never_run from None
-        async with self.database.write() as transaction:
-            await hold_lock(self.database.engines, transaction.session)
-            await self.changes.seed(transaction)
-        await self.grants.load()
-        if not self.grants.ranks:
-            raise never_run
+        self.tracing = open_tracing(
+            settings.otel_endpoint, service="promptops", content=settings.trace_content
+        )
+        self.metrics, self.calls = Metrics(), CallCounts()
+        self.stop_signal = StopSignal()
+        self.open_streams = OpenStreams(settings.streams_per_caller)
+        self.database = database = Database(settings.database_location)
+        self.changes = changes = Changes(settings, database, clock)
+        self._compose_registry(clock)
+        self._compose_runs(clock, start_work)
+        self.realtime = Realtime(
+            database=database,
+            feed=changes.feed,
+            replicas=changes.replicas,
+            snapshot=self.serving.snapshot,
+            authenticator=self.access.authenticator,
+            grants=self.access.grants,
+            clock=clock,
+            when_sent=self.metrics.sent,
+            run_events=self.runlog.events,
+            signals=changes.signals,
+        )
+        self._compose_top(clock)
+        self._follow_the_feed()
 
-    def _refuse_another_database(self, identity: str, remembered: str | None) -> None:
-        if remembered is not None and identity != remembered:
-            raise StartRefused(
-                f"{self.settings.registry} is not the database that the data folder "
-                f"{self.settings.data} belongs to; correct PROMPTOPS_DATA, PROMPTOPS_DB or "
-                f"PROMPTOPS_DATABASE_URL, or put the right {INSTANCE_FILE} file back. To use this "
-                "database with this folder from now on: promptops up --new"
-            )
-
-    async def _seed_accounts(self, transaction: Transaction) -> None:
-        """Raises StartRefused for default secrets in production."""
-        production = self.settings.env == "production"
-        if production and self.settings.uses_default_token:
-            raise StartRefused(
-                "PROMPTOPS_ENV is production and the static token is the one everybody knows; set "
-                "PROMPTOPS_TOKEN to a secret of your own"
-            )
-        if production and self.settings.uses_short_token:
-            raise StartRefused(
-                "PROMPTOPS_ENV is production and PROMPTOPS_TOKEN is too short; set it to a secret "
-                f"of at least {SHORTEST_TOKEN} characters, such as openssl rand -hex 32 prints"
-            )
-        given = self.settings.admin_password
-        await self.access.seed(
-            transaction,
-            password=given.get_secret_value() if given else None,
-            production=production,
+    def _compose_registry(self, clock: Clock) -> None:
+        settings, database, changes = self.settings, self.database, self.changes
+        grants = Grants(database)
+        self.audit = audit = AuditTrail(clock, grants)
+        self.access = access = Access(
+            settings, database, changes, clock, grants=grants, audit=audit
+        )
+        prompt_contents = PromptContents(changes.log)
+        self.workspaces = Workspaces(
+            access,
+            audit,
+            changes,
+            clock,
+            uses=(prompt_contents, ServedEnvironments()),
+            contents=(
+                prompt_contents,
+                DefinitionContents(WORKFLOWS, changes.log),
+                DefinitionContents(AGENTS, changes.log),
+                ConnectionContents(),
+                RunContents(),
+                KeyContents(),
+            ),
+        )
+        self.definitions = Definitions(access, self.workspaces)
+        self.prompts = Prompts(
+            access,
+            self.workspaces,
+            self.definitions,
+            audit,
+            changes,
+            clock,
+            rollouts=RolloutEnding(RolloutAudit(audit), clock),
+        )
+        self.rollouts = Rollouts(access, self.prompts, audit, changes, clock)
+        self.serving = Serving(database, access, self.prompts, self.rollouts, changes)
+        self.providers = Providers(
+            settings, database, access, audit, changes, clock, observer=self._observer()
         )
 
-    async def start(self) -> None:
-        """Load what is served and follow the changes. Harmless when repeated."""
-        if self._started:
-            return
-        self._started = True
-        await self.feed.start()
-        await self.replicas.start()
-        self.realtime.start()
-        self.uses.start()
-        self.run_retention.start()
-        await self.call_log.start()
-        if self.notifications is not None:
-            self.notifications.start()
+    def _compose_runs(self, clock: Clock, start_work: StartWork) -> None:
+        settings, database, access = self.settings, self.database, self.access
+        self.runlog = runlog = RunLogRoom(
+            settings,
+            database,
+            access,
+            self.workspaces,
+            clock,
+            text_policy=self.text_policy,
+            when_ended=self.metrics.run_ended,
+            signals=self.changes.signals,
+            streams=self.open_streams,
+            stop=self.stop_signal,
+        )
+        self.execution = Execution(
+            settings,
+            database,
+            access,
+            self.changes,
+            self.providers,
+            runlog,
+            clock,
+            text_policy=self.text_policy,
+            start_work=start_work,
+            streams=self.open_streams,
+            stop=self.stop_signal,
+        )
+        places = Places(
+            kind="playground calls",
+            per_caller=Limit(settings.playground_per_caller, "PROMPTOPS_PLAYGROUND_PER_CALLER"),
+            per_workspace=Limit(
+                settings.playground_per_workspace, "PROMPTOPS_PLAYGROUND_PER_WORKSPACE"
+            ),
+        )
+        self.playground = Playground(
+            database,
+            access,
+            self.providers,
+            self.serving,
+            runlog,
+            clock,
+            places=places,
+            stop=self.stop_signal,
+        )
+        self.agents = Agents(
+            settings,
+            database,
+            access,
+            self.workspaces,
+            self.definitions,
+            self.providers,
+            self.serving,
+            runlog,
+            self.execution,
+            self.audit,
+            self.changes,
+            clock,
+            text_policy=self.text_policy,
+            places=places,
+        )
+        self.workflows = Workflows(
+            database,
+            access,
+            self.workspaces,
+            self.definitions,
+            self.providers,
+            self.serving,
+            runlog,
+            self.execution,
+            self.audit,
+            self.changes,
+            clock,
+            agents=self.agents.planner,
+        )
 
-    async def stop(self) -> None:
-        """Let the runs end, then let go of everything. Harmless when repeated."""
-        await self.executor.drain(self.settings.drain_seconds)
-        await self.readiness.stop()
-        await self.realtime.stop()
-        await self.uses.stop()
-        await self.replicas.stop()
-        await self.run_retention.stop()
-        await self.call_log.stop()
-        if self.notifications is not None:
-            await self.notifications.stop()
-        await self.feed.stop()
-        await self.gateway.aclose()
-        await self.database.close()
-        await self.tracing.close()
+    def _compose_top(self, clock: Clock) -> None:
+        """What brings rooms together for people and programs."""
+        self.publishing = Publishing(
+            database=self.database,
+            prompts=self.prompts.service,
+            changes=self.changes.log,
+            clients=self.realtime.live_clients,
+        )
+        self.sample = SampleService(
+            workspaces=self.workspaces.service,
+            environments=self.workspaces.environments,
+            prompts=self.prompts.service,
+            promotion=self.prompts.promotion,
+            agents=self.agents.service,
+            workflows=self.workflows.service,
+            keys=self.access.keys,
+        )
+        self.catalog = Catalog(
+            grants=self.access.grants,
+            workspaces=self.workspaces.service,
+            prompts=self.prompts.service,
+            agents=self.agents.service,
+            workflows=self.workflows.service,
+            holders=self.realtime.prompt_holders,
+            calls=PromptCalls(clock),
+        )
+        self.definition_uses = DefinitionUses(
+            grants=self.access.grants,
+            agents=self.agents.service,
+            workflows=self.workflows.service,
+            callers=RunCallers(clock),
+        )
+        self.observability = Observability(
+            self.settings,
+            self.database,
+            self.changes,
+            self.serving,
+            self.execution,
+            self.realtime,
+            metrics=self.metrics,
+            calls=self.calls,
+        )
+        self.system = SystemService(
+            settings=self.settings,
+            database=self.database,
+            feed=self.changes.feed,
+            replicas=self.changes.replicas,
+            readiness=self.observability.readiness,
+            hub=self.realtime.hub,
+            runs_in_flight=lambda: self.execution.in_flight,
+            clock=clock,
+        )
 
+    def _follow_the_feed(self) -> None:
+        feed = self.changes.feed
+        for consumer in (
+            self.access.credentials,
+            self.access.grants,
+            self.providers.mirror,
+            self.serving.snapshot,
+        ):
+            feed.add(consumer)
+        # After the consumers: an event goes out when its change can already be fetched.
+        for announcer in (self.changes.replicas, self.realtime.hub):
+            feed.announce_to(announcer)
 
-async def migrate_known(database: Database, settings: Settings, remembered: str | None) -> None:
-    """Migrate, but make no new database where the data folder remembers that it had one; raises
-    StartRefused then."""
-    try:
-        await migrate(database.engines, must_exist=remembered is not None)
-    except DatabaseMissing as error:
-        raise StartRefused(
-            f"{error}, and the data folder {settings.data} had a database; put it back from a "
-            "backup, or correct PROMPTOPS_DB or PROMPTOPS_DATABASE_URL. To start with a new one: "
-            "promptops up --new"
-        ) from error
+    def _observer(self) -> CallObserver:
+        if not self.tracing.is_on:
+            return self.calls
+        return Observers(self.calls, TracedCalls(self.tracing, self.text_policy))
+
+    def services(self) -> tuple[object, ...]:
+        """What routes ask for."""
+        return (
+            self.database,
+            self.stop_signal,
+            *self.changes.services,
+            *self.access.services,
+            self.audit,
+            *self.workspaces.services,
+            *self.prompts.services,
+            self.publishing,
+            *self.rollouts.services,
+            *self.serving.services,
+            *self.providers.services,
+            *self.runlog.services,
+            *self.execution.services,
+            *self.playground.services,
+            *self.workflows.services,
+            *self.agents.services,
+            *self.realtime.services,
+            self.sample,
+            self.catalog,
+            self.definition_uses,
+            *self.observability.services,
+            self.system,
+        )

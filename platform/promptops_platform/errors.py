@@ -11,6 +11,7 @@ PlatformError
 ├── UpgradeRequired     426  a WebSocket is asked for like a page
 ├── TooManyRequests     429
 ├── HeadTooLarge        431
+├── CallerGone          499  nobody waits for the answer any more
 ├── StepFailed          502  a workflow's step failed
 ├── ProviderFailed      502  a model provider did not answer as asked
 └── Unavailable         503  a part that the request needs can't answer now
@@ -115,6 +116,11 @@ class TooManyRequests(PlatformError):
 class HeadTooLarge(PlatformError):
     status = 431
     code = "head_too_large"
+
+
+class CallerGone(PlatformError):
+    status = 499
+    code = "caller_gone"
 
 
 class StepFailed(PlatformError):

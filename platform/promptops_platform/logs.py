@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import structlog
 
-from promptops_flows.text_policy import EVERYTHING, TextPolicy
+from promptops_flows.telemetry.text_policy import EVERYTHING, TextPolicy
 
 
 def configure_logs(

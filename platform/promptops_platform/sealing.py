@@ -56,7 +56,7 @@ class Sealer:
 def parsed_keys(text: str) -> list[bytes]:
     """Comma-separated keys, each 32 bytes in Base64 of either alphabet; raises ValueError, whose
     text repeats none of them."""
-    keys = [_parsed(each.strip()) for each in text.split(",") if each.strip()]
+    keys = [_parsed(key.strip()) for key in text.split(",") if key.strip()]
     if not keys:
         raise ValueError(f"holds no key; {REMEDY}")
     return keys
@@ -69,11 +69,11 @@ class SecretKeys:
     it had encrypted can say so, and no new one takes its place.
     """
 
-    def __init__(self, data: Path, given: str | None = None) -> None:
+    def __init__(self, data: Path, text: str | None = None) -> None:
         """Raises ValueError for given keys that are none, and SecretKeyUnreadable for a file that
         holds none."""
         self._path = data / KEY_FILE
-        self._keys = parsed_keys(given) if given else self._read()
+        self._keys = parsed_keys(text) if text else self._read()
         self._sealer: Sealer | None = None
 
     @property

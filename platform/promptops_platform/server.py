@@ -15,21 +15,21 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
-from promptops_flows.children import ChildSpec, engine_spec, prefect_server_spec
+from promptops_flows.processes.children import ChildSpec, engine_spec, prefect_server_spec
 from promptops_platform import open_files
-from promptops_platform.addresses import ListenAddress, open_sockets
 from promptops_platform.app import asgi
 from promptops_platform.banner import PrefectAccess, start_text
 from promptops_platform.clock import SystemClock
-from promptops_platform.composition import Platform
 from promptops_platform.data_folder import instance_id
 from promptops_platform.data_folder.files import check_children_files
 from promptops_platform.errors import StartRefused
 from promptops_platform.http.connection import HttpConnection
 from promptops_platform.http.connection_limits import ConnectionLimits
+from promptops_platform.lifecycle import Platform
+from promptops_platform.listen_addresses import ListenAddress, open_sockets
 from promptops_platform.realtime.connection import WatchConnection
 from promptops_platform.settings import Settings
-from promptops_platform.supervision.credentials import read_credentials, stored_credentials
+from promptops_platform.supervision.login_files import read_credentials, stored_credentials
 from promptops_platform.supervision.ports import reserve_port
 from promptops_platform.supervision.start_work import ChildrenStartWork
 from promptops_platform.supervision.supervisor import Supervisor
@@ -86,7 +86,7 @@ async def serve_platform(settings: Settings, *, children: bool, new_database: bo
         # Not left to uvicorn, which would end with a traceback where this has a sentence.
         await platform.start()
         async with platform.database.read() as transaction:
-            default_passwords = await platform.access.default_passwords(transaction)
+            default_passwords = await platform.access.accounts.default_passwords(transaction)
         # After all that may refuse the start, in one sentence.
         log.info("open_files", limit=open_files.raise_limit())
         exposed = settings.uses_default_token or bool(default_passwords)
@@ -131,6 +131,7 @@ def _children(settings: Settings) -> tuple[list[ChildSpec], PrefectAccess]:
         port=prefect.port,
         auth=prefect.auth or "",
         listener=prefect.listener.fileno(),
+        keep_days=settings.run_days,
     )
     return [server, engine], prefect
 
@@ -138,8 +139,8 @@ def _children(settings: Settings) -> tuple[list[ChildSpec], PrefectAccess]:
 def _prefect_access(settings: Settings) -> PrefectAccess:
     if settings.prefect_api_url is not None:
         auth = settings.prefect_api_auth_string
-        given = auth.get_secret_value() if auth else None
-        return PrefectAccess(settings.prefect_api_url, given, listener=None)
+        password = auth.get_secret_value() if auth else None
+        return PrefectAccess(settings.prefect_api_url, password, listener=None)
     listener = reserve_port(settings.prefect_port, PREFECT_HOST)
     port = listener.getsockname()[1]
     auth_string = stored_credentials(settings.data / CREDENTIALS)
@@ -182,9 +183,10 @@ async def _serve(
 
     def stop() -> None:
         server.stop()
+        platform.stop_signal.set()
         seconds = 0.0 if server.force_exit else platform.settings.drain_seconds
         # All parts drain at once, against one bound; runs that take too long still get an answer.
-        stopping.append(loop.create_task(platform.executor.drain(seconds)))
+        stopping.append(loop.create_task(platform.execution.drain(seconds)))
         stopping.append(loop.create_task(supervisor.stop(now=server.force_exit)))
 
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -5,14 +5,15 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from promptops_platform.addresses import ListenAddress
 from promptops_platform.db.location import PostgresUrl, SqliteFile
+from promptops_platform.listen_addresses import ListenAddress
 from promptops_platform.sealing import parsed_keys
-from promptops_providers.addresses import AddressPolicy
+from promptops_providers.transport.address_policy import AddressPolicy
 
 DEFAULT_TOKEN = "promptops-dev-token"  # noqa: S105  the SDKs' documented development token
 
@@ -62,8 +63,19 @@ def _http_url(value: str | None) -> str | None:
     return value
 
 
+def _page_url(value: str | None) -> str | None:
+    if value is None:
+        return None
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError(
+            f"{value!r} is not the address of a page; use http(s)://host[:port][/path]"
+        )
+    return value.rstrip("/")
+
+
 def _listed(text: str) -> list[str]:
-    return [each.strip() for each in text.split(",") if each.strip()]
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 # What matches no request would be found out only by whom it keeps out, or lets in.
@@ -73,17 +85,17 @@ HOST = re.compile(r"\*|\[[0-9a-fA-F:.]+\]|(\*\.)?[^/\s:*?#@\[\]]+")
 
 def _origins(value: str | None) -> str | None:
     _refuse(
-        (each for each in _listed(value or "") if not ORIGIN.fullmatch(each)),
-        "is no origin; write it like https://console.example.org, with its port if it has one and "
-        "nothing behind it, or * for any",
+        (origin for origin in _listed(value or "") if not ORIGIN.fullmatch(origin)),
+        "is not a valid origin; use scheme://host or scheme://host:port without a path, or * for "
+        "any",
     )
     return value
 
 
 def _hosts(value: str) -> str:
     _refuse(
-        (each for each in _listed(value) if not HOST.fullmatch(each)),
-        "is no host; write a name or an address without scheme and port, *.example.org for any "
+        (host for host in _listed(value) if not HOST.fullmatch(host)),
+        "is not a host; use a name or an address without scheme and port, *.example.org for any "
         "below that name, or * for any",
     )
     return value
@@ -91,8 +103,8 @@ def _hosts(value: str) -> str:
 
 def _proxies(value: str) -> str:
     _refuse(
-        (each for each in _listed(value) if not _is_network(each)),
-        "is no address or network; write it like 10.0.0.7 or 10.0.0.0/8",
+        (proxy for proxy in _listed(value) if not _is_network(proxy)),
+        "is not an address or network; write it like 10.0.0.7 or 10.0.0.0/8",
     )
     return value
 
@@ -105,9 +117,9 @@ def _is_network(text: str) -> bool:
     return True
 
 
-def _refuse(wrong: Iterable[str], said: str) -> None:
-    for each in wrong:
-        raise ValueError(f"{each!r} {said}")
+def _refuse(wrong: Iterable[str], rule: str) -> None:
+    for value in wrong:
+        raise ValueError(f"{value!r} {rule}")
 
 
 class Settings(BaseSettings):
@@ -120,7 +132,11 @@ class Settings(BaseSettings):
     addr: Annotated[str, AfterValidator(_address)] = Field(
         default=":8080", description="Address to listen on, `host:port` or `:port`."
     )
-    data: Path = Field(default=Path("data"), description="Folder that holds all state.")
+    url: Annotated[str | None, AfterValidator(_page_url)] = Field(
+        default=None,
+        description="Address of the console in a browser, for the links from Prefect to runs.",
+    )
+    data: Path = Field(default=Path("data"), description="Folder for all state.")
     db: Path | None = Field(
         default=None, description="SQLite file of the registry; by default in the data folder."
     )
@@ -139,9 +155,9 @@ class Settings(BaseSettings):
     )
     secret_key: Annotated[SecretStr | None, AfterValidator(_secret_keys)] = Field(
         default=None,
-        description="Encrypts the stored API keys of model providers and conversations whose texts "
-        "may not be kept as they are; several comma-separated: the first encrypts, all decrypt. By "
-        "default a generated one in the data folder.",
+        description="Encrypts the stored API keys of model providers, the checkpoints of runs, and "
+        "conversations whose texts may not be kept as they are; several comma-separated: the first "
+        "encrypts, all decrypt. By default a generated one in the data folder.",
     )
     cors_origins: Annotated[str | None, NoDecode, AfterValidator(_origins)] = Field(
         default=None,
@@ -213,8 +229,8 @@ class Settings(BaseSettings):
     runs_per_caller: int | None = Field(
         default=None,
         ge=1,
-        description="Runs of agents and workflows that one caller may have under way at once; "
-        "three times as many wait, others get a 429. By default half of "
+        description="Runs of agents and workflows that one caller may have in progress at once; "
+        "up to three times as many wait, others get a 429. By default half of "
         "`PROMPTOPS_ENGINE_CONCURRENCY`.",
     )
     runs_per_workspace: int | None = Field(
@@ -223,20 +239,39 @@ class Settings(BaseSettings):
         description="The same for one workspace. By default three quarters of "
         "`PROMPTOPS_ENGINE_CONCURRENCY`.",
     )
+    queued_runs: int = Field(
+        default=1000,
+        ge=1,
+        description="Runs started with `wait: false` that may wait for their turn in one "
+        "workspace; others get a 429.",
+    )
+    retry_days: float = Field(
+        default=7.0,
+        ge=0,
+        le=36_500,
+        description="Days that a run that was not completed can be retried: so long the outputs of "
+        "its completed steps are kept, encrypted.",
+    )
     playground_per_caller: int = Field(
         default=8,
         ge=1,
-        description="Playground calls that one caller may have under way at once; three times as "
-        "many wait, others get a 429.",
+        description="Playground calls that one caller may have in progress at once; up to three "
+        "times as many wait, others get a 429.",
     )
     playground_per_workspace: int = Field(
         default=32, ge=1, description="The same for one workspace."
+    )
+    streams_per_caller: int = Field(
+        default=64,
+        ge=1,
+        description="Events of runs and requests that wait for a run, of one caller at once; "
+        "others get a 429.",
     )
     engine_wait_seconds: float = Field(
         default=30.0,
         gt=0,
         le=3600,
-        description="Longest wait of a run for an engine that is not ready; it begins anew while "
+        description="Longest wait of a run for an engine that is not ready; it restarts while "
         "the start of engine and Prefect makes progress, for at most 120 seconds in all.",
     )
     drain_seconds: float = Field(
@@ -297,6 +332,11 @@ class Settings(BaseSettings):
         return ListenAddress.parse(self.addr)
 
     @property
+    def console_url(self) -> str:
+        """`url`, or else the address on this machine."""
+        return self.url or f"http://127.0.0.1:{self.listen.port}"
+
+    @property
     def uses_default_token(self) -> bool:
         """Whether the static token is the one that everybody knows."""
         return self.token.get_secret_value().strip().casefold() == DEFAULT_TOKEN
@@ -316,7 +356,7 @@ class Settings(BaseSettings):
     @property
     def hosts(self) -> list[str]:
         """`allowed_hosts` as a list, in lower case, IPv6 addresses without brackets."""
-        return [each.strip("[]") for each in _listed(self.allowed_hosts.lower())]
+        return [host.strip("[]") for host in _listed(self.allowed_hosts.lower())]
 
     @property
     def proxies(self) -> list[str]:
@@ -329,6 +369,11 @@ class Settings(BaseSettings):
         return AddressPolicy.of_hosts(self.provider_hosts, allow_loopback=self.env == "development")
 
     @property
+    def tool_policy(self) -> AddressPolicy:
+        """Where HTTP tools may call, as the run engine has it."""
+        return AddressPolicy.of_tools(self.tool_hosts, allow_loopback=self.env == "development")
+
+    @property
     def most_runs_per_caller(self) -> int:
         """`runs_per_caller`, or its default."""
         return self.runs_per_caller or max(1, self.engine_concurrency // 2)
@@ -339,7 +384,7 @@ class Settings(BaseSettings):
         return self.runs_per_workspace or max(1, self.engine_concurrency * 3 // 4)
 
     @property
-    def registry(self) -> SqliteFile | PostgresUrl:
+    def database_location(self) -> SqliteFile | PostgresUrl:
         """Where the registry database is."""
         if self.database_url is None:
             return SqliteFile(self.db or self.data / "promptops.db")

@@ -59,9 +59,9 @@ LONGEST_NORMALIZED = 4 * LONGEST_LINE
 
 def refuse_unprintable(value: str) -> str:
     """Refuse control characters (but tab, LF and CR) and lone surrogates."""
-    found = UNPRINTABLE.search(value)
-    if found:
-        code = ord(found.group())
+    match = UNPRINTABLE.search(value)
+    if match:
+        code = ord(match.group())
         kind = "control character" if code < 0x20 else "lone surrogate"
         raise ValueError(f"holds the {kind} U+{code:04X}; remove it")
     return value
@@ -112,9 +112,9 @@ def _not_blank(value: str) -> str:
 
 def _refuse(pattern: re.Pattern[str], kind: str) -> Callable[[str], str]:
     def check(value: str) -> str:
-        found = pattern.search(value)
-        if found:
-            raise ValueError(f"holds the {kind} U+{ord(found.group()):04X}; remove it")
+        match = pattern.search(value)
+        if match:
+            raise ValueError(f"holds the {kind} U+{ord(match.group()):04X}; remove it")
         return value
 
     return check
@@ -149,10 +149,10 @@ def title(value: str) -> str:
 
 
 def _key(value: str) -> str:
-    found = KEY_REFUSED.search(_without_invisible(_one_line(value)))
-    if found:
+    match = KEY_REFUSED.search(_without_invisible(_one_line(value)))
+    if match:
         raise ValueError(
-            f"holds {found.group()!r}; use letters, digits and signs like - _ . : but no blanks, "
+            f"holds {match.group()!r}; use letters, digits and signs like - _ . : but no blanks, "
             "quotes or any of / \\ % & < > ? #"
         )
     if value in {".", ".."}:
@@ -162,7 +162,7 @@ def _key(value: str) -> str:
 
 def _without_colon(value: str) -> str:
     if ":" in value:
-        raise ValueError("holds ':', which stands between slug and key; use - instead")
+        raise ValueError("holds ':', which separates slug and key; use - instead")
     return value
 
 
@@ -170,16 +170,16 @@ def refuse_unprintable_inside(value: Any) -> Any:
     """As `refuse_unprintable`, in every text of a JSON value; also refuses NaN and Infinity."""
     pending = [(value, 0)]
     while pending:
-        each, depth = pending.pop()
+        inner_value, depth = pending.pop()
         if depth > DEEPEST_JSON:
             raise ValueError(f"is nested more than {DEEPEST_JSON} deep; flatten it")
-        if isinstance(each, str):
-            refuse_unprintable(each)
-        elif isinstance(each, dict):
-            pending.extend((inner, depth + 1) for pair in each.items() for inner in pair)
-        elif isinstance(each, list):
-            pending.extend((inner, depth + 1) for inner in each)
-        elif isinstance(each, float) and not math.isfinite(each):
+        if isinstance(inner_value, str):
+            refuse_unprintable(inner_value)
+        elif isinstance(inner_value, dict):
+            pending.extend((inner, depth + 1) for pair in inner_value.items() for inner in pair)
+        elif isinstance(inner_value, list):
+            pending.extend((inner, depth + 1) for inner in inner_value)
+        elif isinstance(inner_value, float) and not math.isfinite(inner_value):
             raise ValueError("holds NaN or Infinity, which is not JSON; send a number or null")
     return value
 

@@ -7,17 +7,18 @@ from typing import ClassVar, Protocol
 
 import httpx
 
-from promptops_providers.claude import Claude
+from promptops_providers.adaptation.compatibility import UNKNOWN, Compatibility
+from promptops_providers.claude.adapter import Claude
 from promptops_providers.errors import NotAvailableError
 from promptops_providers.gateway import Target
-from promptops_providers.gemini import Gemini
-from promptops_providers.mock import MockProvider
-from promptops_providers.ollama import Ollama
-from promptops_providers.openai import OpenAI
-from promptops_providers.openai_chat import ChatCompletions
+from promptops_providers.gemini.adapter import Gemini
+from promptops_providers.mock.adapter import MockProvider
+from promptops_providers.ollama.adapter import Ollama
+from promptops_providers.openai.adapter import OpenAI
+from promptops_providers.openai.chat import ChatCompletions
 from promptops_providers.protocol import Provider
-from promptops_providers.registry import PROVIDER_NAMES
-from promptops_providers.wire import Dialect, Wire
+from promptops_providers.provider_names import PROVIDER_NAMES
+from promptops_providers.transport.vendor_http import Dialect, VendorHttp
 
 
 class VendorAdapter(Provider, Protocol):
@@ -25,7 +26,7 @@ class VendorAdapter(Provider, Protocol):
 
     dialect: ClassVar[Dialect]
 
-    def __init__(self, wire: Wire) -> None: ...
+    def __init__(self, wire: VendorHttp) -> None: ...
 
 
 _VENDORS: Mapping[str, type[VendorAdapter]] = {
@@ -37,7 +38,9 @@ _VENDORS: Mapping[str, type[VendorAdapter]] = {
 }
 
 
-def adapter_for(target: Target, client: httpx.AsyncClient) -> Provider:
+def adapter_for(
+    target: Target, client: httpx.AsyncClient, compatibility: Compatibility = UNKNOWN
+) -> Provider:
     """Raises `NotAvailableError` for a kind without an adapter."""
     kind = target.kind or target.provider
     if kind == MockProvider.name:
@@ -48,4 +51,6 @@ def adapter_for(target: Target, client: httpx.AsyncClient) -> Provider:
             target.provider,
             f"provider {kind!r} is unknown, use one of {', '.join(PROVIDER_NAMES)}",
         )
-    return adapter(Wire(target.provider, adapter.dialect, target.credentials, client))
+    return adapter(
+        VendorHttp(target.provider, adapter.dialect, target.credentials, client, compatibility)
+    )

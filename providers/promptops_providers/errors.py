@@ -7,7 +7,8 @@
     ├── AuthenticationError      the vendor refuses the API key
     ├── BadRequestError          the vendor refuses the request as it stands
     │   ├── ContextTooLongError  the prompt does not fit into the model's window
-    │   └── TargetUnusableError  the model or the address is not there, or takes no such request
+    │   ├── TargetUnusableError  the model or the address does not exist, or refuses such requests
+    │   └── UnsupportedPartError the adapter can't send an image or a file of the request
     ├── RefusedError             the model declines to answer this content
     ├── QuotaExceededError       the account's credit or quota is used up
     ├── RateLimitedError         too many requests; `retry_after` when the vendor says it
@@ -27,6 +28,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from promptops_providers.adaptation.rejections import Rejection
 from promptops_providers.protocol import SpentCall, Usage
 
 
@@ -45,7 +47,8 @@ class ProviderError(Exception):
     ) -> None:
         """`quoted` are the vendor's own words; `retry_after` is in seconds, None when the vendor
         gave no hint. `usage` is what the vendor has reported all the same, and `model` which one
-        was asked; `spent` are the calls of the chain's targets before."""
+        was asked; `spent` are the calls of the chain's targets before. `rejection` is what the
+        vendor has against the request as it was sent, and `notes` are those of a `Completion`."""
         sentence = f"{summary} ({quoted})" if quoted else summary
         super().__init__(sentence)
         self.provider = provider
@@ -53,6 +56,8 @@ class ProviderError(Exception):
         self.summary = summary
         self.retry_after = retry_after
         self.usage: Usage | None = None
+        self.rejection: Rejection | None = None
+        self.notes: tuple[str, ...] = ()
         self.spent: tuple[SpentCall, ...] = ()
         self.model = ""
 
@@ -88,6 +93,11 @@ class ContextTooLongError(BadRequestError):
 
 class TargetUnusableError(BadRequestError):
     code = "target_unusable"
+    falls_back = True
+
+
+class UnsupportedPartError(BadRequestError):
+    code = "unsupported_part"
     falls_back = True
 
 

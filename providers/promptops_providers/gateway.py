@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from promptops_providers.adaptation.compatibility import UNKNOWN, Compatibility
 from promptops_providers.protocol import Completion, CompletionRequest, StreamEvent
 
 
@@ -25,7 +26,8 @@ class Target:
     """One link of a chain: the provider, its model (empty for the default), and how to reach it.
 
     `kind` is the adapter; empty, it is that of the provider's name. A stored connection may bear
-    any name. `first_token_seconds` and `answer_seconds` take the place of the gateway's time-outs.
+    any name. `first_token_seconds` and `answer_seconds` take the place of the gateway's time-outs,
+    `compatibility` that of what is usual at the host.
     """
 
     provider: str
@@ -34,6 +36,7 @@ class Target:
     credentials: Credentials = Credentials()
     first_token_seconds: int | None = None
     answer_seconds: int | None = None
+    compatibility: Compatibility = UNKNOWN
 
 
 class ModelGateway(Protocol):

@@ -69,11 +69,13 @@ class Observers:
         self._observers = observers
 
     def begin(self, request: CompletionRequest, target: Target, *, streams: bool) -> Call:
-        return _Calls([each.begin(request, target, streams=streams) for each in self._observers])
+        return _Calls(
+            [observer.begin(request, target, streams=streams) for observer in self._observers]
+        )
 
     def fell_back(self, target: Target, error: ProviderError) -> None:
-        for each in self._observers:
-            each.fell_back(target, error)
+        for observer in self._observers:
+            observer.fell_back(target, error)
 
 
 class _Calls:
@@ -81,20 +83,20 @@ class _Calls:
         self._calls = calls
 
     def first_piece(self) -> None:
-        for each in self._calls:
-            each.first_piece()
+        for call in self._calls:
+            call.first_piece()
 
     def answered(self, completion: Completion) -> None:
-        for each in self._calls:
-            each.answered(completion)
+        for call in self._calls:
+            call.answered(completion)
 
     def failed(self, error: ProviderError) -> None:
-        for each in self._calls:
-            each.failed(error)
+        for call in self._calls:
+            call.failed(error)
 
     def abandoned(self) -> None:
-        for each in self._calls:
-            each.abandoned()
+        for call in self._calls:
+            call.abandoned()
 
 
 @contextmanager

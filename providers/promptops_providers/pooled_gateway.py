@@ -6,13 +6,13 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
 
-from promptops_providers.adapters import adapter_for
-from promptops_providers.addresses import AddressPolicy
-from promptops_providers.clean_answers import clean_completion
+from promptops_providers.adaptation.adapting import AdaptedCalls
+from promptops_providers.answers.clean_answers import clean_completion
+from promptops_providers.answers.storable_texts import StorablePieces
 from promptops_providers.errors import EmptyAnswerError, ProviderError, ProviderTimeoutError
 from promptops_providers.gateway import Target
 from promptops_providers.observation import UNOBSERVED, CallObserver, observed
@@ -26,8 +26,8 @@ from promptops_providers.protocol import (
     TextDelta,
     Usage,
 )
-from promptops_providers.storable_texts import StorablePieces
-from promptops_providers.transport import Resolve, Timeouts, guarded_client
+from promptops_providers.transport.address_policy import AddressPolicy
+from promptops_providers.transport.clients import Resolve, Timeouts, guarded_client
 
 
 class Gateway:
@@ -36,7 +36,8 @@ class Gateway:
     A chain goes on to its next target after an empty answer, and after an error that another
     provider may not have: see `falls_back` in `errors.py`. It does not after `bad_request`,
     `refused`, `address_refused` and `provider_not_available`, which are about the request, nor once
-    a piece of a stream was given. Each target gets the whole of the time-outs.
+    a piece of a stream was given. Each target gets the whole of the time-outs, also where it is
+    asked once more because it refuses a part of the request: see `adapting.py`.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Gateway:
         self._timeouts = timeouts or Timeouts()
         self._observer = observer
         self._client = guarded_client(self.policy, self._timeouts, resolve=resolve)
+        self._calls = AdaptedCalls(self._client)
 
     async def __aenter__(self) -> Self:
         return self
@@ -67,28 +69,28 @@ class Gateway:
         await self._client.aclose()
 
     async def complete(self, request: CompletionRequest, targets: Sequence[Target]) -> Completion:
-        spent: list[SpentCall] = []
+        earlier = _Earlier()
         for target in targets[:-1]:
             try:
-                completion = await self._complete(request, target, spent)
+                completion = await self._complete(request, target, earlier)
             except ProviderError as error:
                 if not error.falls_back:
                     raise
-                self._fell_back(target, error, error.usage, spent)
+                self._fell_back(target, error, error.usage, earlier)
             else:
                 if completion.stop_reason != "empty":
                     return completion
-                self._fell_back(target, _empty(target, completion), completion.usage, spent)
-        return await self._complete(request, targets[-1], spent)
+                self._fell_back(target, _empty(target, completion), completion.usage, earlier)
+        return await self._complete(request, targets[-1], earlier)
 
     async def stream(
         self, request: CompletionRequest, targets: Sequence[Target]
     ) -> AsyncGenerator[StreamEvent, None]:
-        spent: list[SpentCall] = []
+        earlier = _Earlier()
         for target in targets[:-1]:
             begun = False
             try:
-                async with aclosing(self._stream(request, target, spent)) as events:
+                async with aclosing(self._stream(request, target, earlier)) as events:
                     async for event in events:
                         empty = None if begun else _empty_end(event)
                         if empty is not None:
@@ -97,49 +99,48 @@ class Gateway:
                         yield event
                     else:
                         return
-                self._fell_back(target, _empty(target, empty), empty.usage, spent)
+                self._fell_back(target, _empty(target, empty), empty.usage, earlier)
             except ProviderError as error:
                 if begun or not error.falls_back:
                     raise
-                self._fell_back(target, error, error.usage, spent)
-        async with aclosing(self._stream(request, targets[-1], spent)) as events:
+                self._fell_back(target, error, error.usage, earlier)
+        async with aclosing(self._stream(request, targets[-1], earlier)) as events:
             async for event in events:
                 yield event
 
     def _fell_back(
-        self, target: Target, error: ProviderError, usage: Usage | None, spent: list[SpentCall]
+        self, target: Target, error: ProviderError, usage: Usage | None, earlier: _Earlier
     ) -> None:
         if usage is not None:
-            spent.append(SpentCall(target.provider, target.kind, error.model, usage))
+            earlier.spent.append(SpentCall(target.provider, target.kind, error.model, usage))
+        earlier.notes.append(f"fell back: {error.summary}")
         self._observer.fell_back(target, error)
 
     async def _complete(
-        self, request: CompletionRequest, target: Target, spent: Sequence[SpentCall]
+        self, request: CompletionRequest, target: Target, earlier: _Earlier
     ) -> Completion:
         asked = replace(request, model=target.model)
         with (
-            _told_in_errors(asked, spent),
+            _told_in_errors(asked, earlier),
             observed(self._observer, asked, target, streams=False) as call,
         ):
-            adapter = adapter_for(target, self._client)
             waiting = _Waiting(target, self._timeouts, streams=False)
             async with waiting.limited():
-                completion = _cleaned(await adapter.complete(asked), target, spent)
+                completion = _cleaned(await self._calls.complete(asked, target), target, earlier)
             call.answered(completion)
         return completion
 
     async def _stream(
-        self, request: CompletionRequest, target: Target, spent: Sequence[SpentCall]
+        self, request: CompletionRequest, target: Target, earlier: _Earlier
     ) -> AsyncGenerator[StreamEvent, None]:
         asked = replace(request, model=target.model)
         with (
-            _told_in_errors(asked, spent),
+            _told_in_errors(asked, earlier),
             observed(self._observer, asked, target, streams=True) as call,
         ):
-            adapter = adapter_for(target, self._client)
             waiting = _Waiting(target, self._timeouts, streams=True)
             pieces = StorablePieces()
-            async with aclosing(adapter.stream(asked)) as events:
+            async with aclosing(self._calls.stream(asked, target)) as events:
                 while True:
                     async with waiting.limited():
                         event = await anext(events, None)
@@ -154,7 +155,7 @@ class Gateway:
                     waiting.begun = True
                     if text := pieces.add(event.text):
                         yield TextDelta(text)
-            completion = _cleaned(event.completion, target, spent)
+            completion = _cleaned(event.completion, target, earlier)
             # Before it is passed on: who reads it may leave with it.
             call.answered(completion)
         if rest := pieces.end():
@@ -162,12 +163,21 @@ class Gateway:
         yield StreamEnd(completion)
 
 
+@dataclass(slots=True)
+class _Earlier:
+    """Of a chain: what its earlier targets cost, and why each failed."""
+
+    spent: list[SpentCall] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
 @contextmanager
-def _told_in_errors(asked: CompletionRequest, spent: Sequence[SpentCall]) -> Iterator[None]:
+def _told_in_errors(asked: CompletionRequest, earlier: _Earlier) -> Iterator[None]:
     try:
         yield
     except ProviderError as error:
-        error.model, error.spent = asked.model, tuple(spent)
+        error.model, error.spent = asked.model, tuple(earlier.spent)
+        error.notes = (*earlier.notes, *error.notes)
         raise
 
 
@@ -183,14 +193,15 @@ def _empty(target: Target, completion: Completion) -> EmptyAnswerError:
     return error
 
 
-def _cleaned(completion: Completion, target: Target, spent: Sequence[SpentCall]) -> Completion:
+def _cleaned(completion: Completion, target: Target, earlier: _Earlier) -> Completion:
     has_content = completion.text.strip() or completion.tool_calls
     stop_reason = completion.stop_reason
     marked = replace(
         completion,
         provider=target.provider,
         stop_reason="empty" if stop_reason == "end" and not has_content else stop_reason,
-        spent=tuple(spent),
+        spent=tuple(earlier.spent),
+        notes=(*earlier.notes, *completion.notes),
     )
     return clean_completion(marked, target.credentials.api_key)
 

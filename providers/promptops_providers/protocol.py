@@ -32,9 +32,38 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True)
+class TextPart:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePart:
+    """`url` is an address that the vendor fetches, or a `data:` URL; `detail` is `low`, `high` or
+    `auto` for vendors that know it."""
+
+    url: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """`url` is an address that the vendor fetches, or a `data:` URL."""
+
+    url: str
+    filename: str = ""
+
+
+Part = TextPart | ImagePart | FilePart
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One turn. `tool_calls` stand with role `assistant` only; role `tool` answers the call whose
     id is `tool_call_id`, with the result as text in `content`.
+
+    `parts` are what a user's turn consists of where it is more than a text; `content` then holds
+    their texts, for whoever takes texts alone. `name` tells participants of one role apart, for
+    vendors that know it.
 
     `vendor_data` is JSON that a vendor wants back with this turn as it came (signatures of hidden
     reasoning, for instance), under the provider's name; other providers pass over it.
@@ -45,6 +74,8 @@ class Message:
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str = ""
     vendor_data: Mapping[str, Any] = field(default_factory=dict)
+    name: str = ""
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +88,25 @@ class Tool:
 
 
 @dataclass(frozen=True, slots=True)
+class PromptVersion:
+    """A version of a prompt in an environment of the registry; `draft` is its working copy.
+    `variant` is the one of the rollout that chose it."""
+
+    key: str
+    env: str
+    version: str
+    variant: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CompletionRequest:
     """One question to a model.
 
     An empty `model` means the provider's default. Of `parameters` the shared names `temperature`,
     `max_tokens`, `top_p`, `stop` (text or list of texts) and `seed` are translated into the
     vendor's own; any other is passed on as it is. With `output_schema`, a JSON Schema, the answer's
-    text is to be JSON of that form, as far as the vendor can promise it.
+    text is to be JSON of that form, as far as the vendor can promise it. `prompt` is the registry's
+    that the messages come from: for whoever observes the call, vendors are not told of it.
     """
 
     messages: tuple[Message, ...]
@@ -72,6 +115,7 @@ class CompletionRequest:
     tools: tuple[Tool, ...] = ()
     tool_choice: ToolChoice = "auto"
     output_schema: Mapping[str, Any] | None = None
+    prompt: PromptVersion | None = None
 
     @classmethod
     def of_text(cls, text: str, model: str = "") -> CompletionRequest:

@@ -13,13 +13,12 @@ import pytest_asyncio
 
 from harness.vendors import Answer, FakeVendor, fake_vendor, openai
 from harness.vendors.collecting import collected
-from promptops_flows.agents import HttpTool
-from promptops_flows.http_tools import ToolClient, ToolError, call_tool
+from promptops_flows.steps.http_tools import HttpTool, ToolClient, ToolError, call_tool
 from promptops_providers import errors
-from promptops_providers.addresses import AddressPolicy
 from promptops_providers.gateway import Credentials, Target
 from promptops_providers.pooled_gateway import Gateway
 from promptops_providers.protocol import Completion, CompletionRequest
+from promptops_providers.transport.address_policy import AddressPolicy
 
 POLICY = AddressPolicy(allow_loopback=True)
 ASKED = CompletionRequest.of_text("Hi")
@@ -96,14 +95,14 @@ async def gateway() -> AsyncIterator[Gateway]:
         yield opened
 
 
-@pytest.mark.parametrize(("coding", "body", "said"), BOMBS)
+@pytest.mark.parametrize(("coding", "body", "message"), BOMBS)
 async def test_a_models_answer(
-    gateway: Gateway, vendor: FakeVendor, coding: str, body: Body, said: str
+    gateway: Gateway, vendor: FakeVendor, coding: str, body: Body, message: str
 ) -> None:
     vendor.answers(answer(coding, body()))
-    with little_memory(), pytest.raises(errors.MalformedAnswerError, match=said):
+    with little_memory(), pytest.raises(errors.MalformedAnswerError, match=message):
         await completed(gateway, target(vendor))
-    with little_memory(), pytest.raises(errors.MalformedAnswerError, match=said):
+    with little_memory(), pytest.raises(errors.MalformedAnswerError, match=message):
         await streamed(gateway, target(vendor))
 
 
@@ -116,9 +115,9 @@ async def test_every_kind_of_model(gateway: Gateway, vendor: FakeVendor, kind: s
         await streamed(gateway, target(vendor, kind))
 
 
-@pytest.mark.parametrize(("coding", "body", "said"), BOMBS)
+@pytest.mark.parametrize(("coding", "body", "message"), BOMBS)
 async def test_an_error_of_a_model(
-    gateway: Gateway, vendor: FakeVendor, coding: str, body: Body, said: str
+    gateway: Gateway, vendor: FakeVendor, coding: str, body: Body, message: str
 ) -> None:
     """Its words are lost, the status says what happened."""
     vendor.answers(answer(coding, body(), 429))
@@ -127,8 +126,10 @@ async def test_an_error_of_a_model(
 
 
 @pytest.mark.parametrize("status", [200, 500])
-@pytest.mark.parametrize(("coding", "body", "said"), BOMBS)
-async def test_a_tool(vendor: FakeVendor, coding: str, body: Body, said: str, status: int) -> None:
+@pytest.mark.parametrize(("coding", "body", "message"), BOMBS)
+async def test_a_tool(
+    vendor: FakeVendor, coding: str, body: Body, message: str, status: int
+) -> None:
     """What a tool answers is cut, so one layer of any size does no harm."""
     vendor.answers(answer(coding, body(), status))
     tool = HttpTool("t", "", {"type": "object"}, "GET", vendor.url, max_response_bytes=5)
@@ -195,12 +196,12 @@ LARGE = [
 ]
 
 
-@pytest.mark.parametrize(("body", "said"), LARGE)
+@pytest.mark.parametrize(("body", "message"), LARGE)
 async def test_json_that_takes_long(
-    gateway: Gateway, vendor: FakeVendor, body: bytes, said: str
+    gateway: Gateway, vendor: FakeVendor, body: bytes, message: str
 ) -> None:
     vendor.answers(answer("identity", body))
-    with pytest.raises(errors.MalformedAnswerError, match=said):
+    with pytest.raises(errors.MalformedAnswerError, match=message):
         await completed(gateway, target(vendor))
     vendor.answers(answer("identity", b"data: " + body + b"\n\n"))
     with pytest.raises(errors.ProviderError):

@@ -20,9 +20,10 @@ from harness.platform import (
     new_settings,
     running_platform,
 )
+from harness.platform_fixtures import PRODUCT_ROUNDS
 from harness.postgres import Postgres
 from promptops_platform.access import passwords
-from promptops_platform.runs.call_log import GROUP_RUNS
+from promptops_platform.runlog.call_log import GROUP_RUNS
 
 PLAYGROUND_CLIENTS = 32
 FAILING_LOGINS = 60
@@ -53,7 +54,7 @@ class Transactions:
     def __init__(self, platform: RunningPlatform, monkeypatch: pytest.MonkeyPatch) -> None:
         self.begun: Counter[str] = Counter()
         self.most_runs = 0
-        write, record = platform.platform.database.write, platform.platform.runs.record_calls
+        write, record = platform.platform.database.write, platform.platform.runlog.log.record_calls
 
         def counted(*, background: bool = False) -> Any:
             self.begun["background" if background else "foreground"] += 1
@@ -64,7 +65,7 @@ class Transactions:
             await record(transaction, calls)
 
         monkeypatch.setattr(platform.platform.database, "write", counted)
-        monkeypatch.setattr(platform.platform.runs, "record_calls", measured)
+        monkeypatch.setattr(platform.platform.runlog.log, "record_calls", measured)
 
 
 @asynccontextmanager
@@ -122,7 +123,7 @@ async def log_in(platform: RunningPlatform, person: Account) -> None:
 @pytest.fixture(autouse=True)
 def fewer_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """A tenth of the work for each password, as a busy machine has little to spare."""
-    monkeypatch.setattr(passwords, "ROUNDS", passwords.ROUNDS // 10)
+    monkeypatch.setattr(passwords, "ROUNDS", PRODUCT_ROUNDS // 10)
 
 
 @pytest.mark.timeout(600)

@@ -21,7 +21,7 @@ from harness.platform import (
     running_platform,
 )
 from harness.postgres import Postgres
-from promptops_platform.db.agent_tables import AgentRow
+from promptops_platform.agents.tables import AgentRow
 
 Schema = dict[str, Any]
 

@@ -42,13 +42,13 @@ class Watchers:
 
     process: asyncio.subprocess.Process
 
-    async def said(self) -> dict[str, Any]:
+    async def report(self) -> dict[str, Any]:
         """Its next line; raises AssertionError when a connection was lost."""
         assert self.process.stdout is not None
         line = await asyncio.wait_for(self.process.stdout.readline(), PATIENCE_SECONDS)
-        said: dict[str, Any] = json.loads(line)
-        assert "error" not in said, said
-        return said
+        report: dict[str, Any] = json.loads(line)
+        assert "error" not in report, report
+        return report
 
 
 async def delivery() -> Result:
@@ -63,7 +63,7 @@ async def delivery() -> Result:
         ):
             prompt = {"key": "greeting", "env": "prod", "content": "0"}
             prompt_id = await platform.create("/api/prompts", prompt)
-            await mine.said()
+            await mine.report()
             taken: tuple[list[float], list[float]] = ([], [])
             for number in range(ROUNDS + WARMING):
                 message = _message(prompt_id, number)
@@ -83,8 +83,8 @@ async def idle() -> Result:
             async with watching(platform, IDLE, path):
                 await asyncio.sleep(SETTLE_SECONDS)
                 after = resident_mb(platform.process.pid)
-    each = (after - before) * 1024 / IDLE
-    figure = Figure("idle watcher", each, "≤", IDLE_KB, "KB")
+    kilobytes = (after - before) * 1024 / IDLE
+    figure = Figure("idle watcher", kilobytes, "≤", IDLE_KB, "KB")
     return Result([figure], [f"{before:.0f} MB, with {IDLE:,} watchers {after:.0f} MB"])
 
 
@@ -111,15 +111,15 @@ async def _published(platform: Server, prompt_id: str, watchers: Watchers) -> fl
     publish = request("POST", "/api/prompts/publish", token=TOKEN, body={"id": prompt_id})
     async with connections(platform.port, 1) as (connection,):
         started = time.monotonic()
-        answer, said = await asyncio.gather(connection.send(publish), watchers.said())
+        answer, report = await asyncio.gather(connection.send(publish), watchers.report())
     assert answer.status == 200, answer
-    return float(said["at"]) - started
+    return float(report["at"]) - started
 
 
 async def _broadcast(control: ClientConnection, message: str, watchers: Watchers) -> float:
     started = time.monotonic()
-    _, said = await asyncio.gather(control.send(message), watchers.said())
-    return float(said["at"]) - started
+    _, report = await asyncio.gather(control.send(message), watchers.report())
+    return float(report["at"]) - started
 
 
 @asynccontextmanager
@@ -135,7 +135,7 @@ async def watching(server: Server, number: int, path: str) -> AsyncIterator[Watc
     )
     try:
         watchers = Watchers(process)
-        assert await watchers.said() == {"connected": number}
+        assert await watchers.report() == {"connected": number}
         yield watchers
     finally:
         process.terminate()
@@ -143,5 +143,5 @@ async def watching(server: Server, number: int, path: str) -> AsyncIterator[Watc
 
 
 def _raw(name: str, seconds: list[float]) -> str:
-    milliseconds = [each * 1000 for each in seconds]
+    milliseconds = [second * 1000 for second in seconds]
     return f"{name}: median {median(milliseconds):.1f} ms of {listed(milliseconds, 1)}"

@@ -42,10 +42,10 @@ async def put(key: str, prompt: ServedPrompt) -> None:
 
 @app.get("/api/sdk/prompts/{key}", response_model=ServedPrompt, dependencies=[Depends(authorized)])
 async def fetch(key: str, env: str = "prod") -> dict[str, str]:
-    found = PROMPTS.get((env, key))
-    if found is None:
+    row = PROMPTS.get((env, key))
+    if row is None:
         raise HTTPException(404)
-    return found
+    return row
 
 
 if __name__ == "__main__":

@@ -26,8 +26,8 @@ async def grown(
             small, large = [
                 await stack.enter_async_context(filled_platform(kind, **size)) for size in sizes
             ]
-            for most, name, wanted in _listed(bounds):
-                requests = [request("GET", path, token=TOKEN) for path in wanted]
+            for most, name, urls in _listed(bounds):
+                requests = [request("GET", path, token=TOKEN) for path in urls]
                 less, more = await _in_turn(small, large, requests)
                 figures.append(Figure(f"{name} {kind}", median_ratio(more, less), "≤", most))
                 raw.append(f"{name} {kind}: ms, small {listed(less, 1)}, large {listed(more, 1)}")
@@ -38,8 +38,8 @@ def _listed(
     bounds: Mapping[float, Mapping[str, Sequence[str]]],
 ) -> Iterator[tuple[float, str, Sequence[str]]]:
     for most, paths in bounds.items():
-        for name, wanted in paths.items():
-            yield most, name, wanted
+        for name, urls in paths.items():
+            yield most, name, urls
 
 
 async def _in_turn(

@@ -41,8 +41,8 @@ def request(
 
 def complete(received: bytes) -> Answer | None:
     """The answer, once all of it is there. Raises ValueError for one without a length."""
-    head, found, body = received.partition(END_OF_HEAD)
-    if not found:
+    head, separator, body = received.partition(END_OF_HEAD)
+    if not separator:
         return None
     if head[9:12] == b"304":
         return Answer(304, b"")
@@ -97,8 +97,8 @@ async def connections(port: int, number: int) -> AsyncIterator[list[Connection]]
     try:
         yield made
     finally:
-        for each in made:
-            each.close()
+        for connection in made:
+            connection.close()
 
 
 async def ask(port: int, sent: bytes) -> Answer:
@@ -110,7 +110,7 @@ async def ask(port: int, sent: bytes) -> Answer:
 async def all_at_once(port: int, requests: Sequence[bytes]) -> list[Answer | BaseException]:
     """Every request on a connection of its own, sent together."""
     async with connections(port, len(requests)) as made:
-        sending = [each.send(sent) for each, sent in zip(made, requests, strict=True)]
+        sending = [connection.send(sent) for connection, sent in zip(made, requests, strict=True)]
         return await asyncio.gather(*sending, return_exceptions=True)
 
 
@@ -131,7 +131,7 @@ async def rate(
         started = clock()
         end = started + seconds
         counts = await asyncio.gather(
-            *(_count(each, cycle(requests), end, expected) for each in made)
+            *(_count(connection, cycle(requests), end, expected) for connection in made)
         )
         return sum(counts) / (clock() - started)
 

@@ -63,7 +63,10 @@ async def _runs_in_flight(platform: Server, run: bytes) -> AsyncIterator[list[fl
     over: list[float] = []
     ended = asyncio.Event()
     async with connections(platform.port, IN_FLIGHT) as made:
-        runs = [asyncio.create_task(_again_and_again(each, run, over, ended)) for each in made]
+        runs = [
+            asyncio.create_task(_again_and_again(connection, run, over, ended))
+            for connection in made
+        ]
         try:
             yield over
         finally:
@@ -106,9 +109,9 @@ def _p99s(phases: list[Latencies]) -> list[float]:
 
 
 def _raw(name: str, phases: list[Latencies]) -> str:
-    pooled = [each for phase in phases for each in phase.answered]
-    served = [each for phase in phases for each in phase.served]
-    late = [each for phase in phases for each in phase.late]
+    pooled = [phase for phase in phases for phase in phase.answered]
+    served = [phase for phase in phases for phase in phase.served]
+    late = [phase for phase in phases for phase in phase.late]
     shares = [percentile(pooled, share) for share in (0.5, 0.95, 0.99, 0.999, 1)]
     return (
         f"{name}: p99 by phase {listed(_p99s(phases), 1)} ms; "

@@ -45,8 +45,8 @@ class Vendor(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._received += data
-        head, found, body = self._received.partition(END_OF_HEAD)
-        if found and len(body) >= _length(head):
+        head, separator, body = self._received.partition(END_OF_HEAD)
+        if separator and len(body) >= _length(head):
             self._received = b""
             self._transport.write(self.answer)
 

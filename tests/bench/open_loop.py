@@ -41,7 +41,7 @@ async def send_on_schedule(
         stdout=asyncio.subprocess.PIPE,
         limit=16 * 1024 * 1024,
     )
-    texts = [each.decode("latin-1") for each in requests]
+    texts = [request.decode("latin-1") for request in requests]
     asked = {"port": port, "rate": rate, "seconds": seconds, "requests": texts}
     output, _ = await process.communicate(json.dumps(asked).encode())
     assert process.returncode == 0, "the load process failed"
@@ -110,7 +110,7 @@ def _connected(port: int) -> socket.socket:
 
 
 def _main(asked: dict[str, Any]) -> None:
-    requests = [each.encode("latin-1") for each in asked.pop("requests")]
+    requests = [text.encode("latin-1") for text in asked.pop("requests")]
     schedule = Schedule(requests=requests, **asked)
     schedule.idle.extend(_connected(schedule.port) for _ in range(8))
     gc.disable()

@@ -2,6 +2,8 @@
 
 A process with Prefect settings of its own: `async 8` or `sync 8` on its input runs that flow eight
 times, one after the other; the line that comes back lists the seconds that each run took.
+`together:4 8` runs four flows of coroutines at once, each eight times; the line lists the seconds
+that they took together.
 """
 
 import asyncio
@@ -62,6 +64,13 @@ async def timed_async(times: int) -> list[float]:
     return seconds
 
 
+async def timed_together(width: int, times: int) -> list[float]:
+    """The seconds of all runs, on one event loop."""
+    started = time.perf_counter()
+    await asyncio.gather(*(timed_async(times) for _ in range(width)))
+    return [time.perf_counter() - started]
+
+
 def timed_sync(times: int) -> list[float]:
     """The seconds of each run."""
     seconds = []
@@ -72,9 +81,16 @@ def timed_sync(times: int) -> list[float]:
     return seconds
 
 
+def timed(kind: str, times: int) -> list[float]:
+    """The seconds of runs of that kind."""
+    if kind == "sync":
+        return timed_sync(times)
+    if kind == "async":
+        return asyncio.run(timed_async(times))
+    return asyncio.run(timed_together(int(kind.removeprefix("together:")), times))
+
+
 if __name__ == "__main__":
     for line in sys.stdin:
         kind, number = line.split()
-        asked = int(number)
-        taken = asyncio.run(timed_async(asked)) if kind == "async" else timed_sync(asked)
-        print(json.dumps(taken), flush=True)
+        print(json.dumps(timed(kind, int(number))), flush=True)

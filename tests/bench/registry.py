@@ -17,8 +17,8 @@ PATHS = {
     ],
     "search for nothing": ["/api/prompts?q=istant%20pro&limit=100"] * 20,
     "page by environment": [f"/api/prompts?env={env}&limit=50" for env in ENVIRONMENTS * 7],
-    "page by category": [f"/api/prompts?category={each}&limit=50" for each in CATEGORIES],
-    "page by tag": [f"/api/prompts?tag={each}&limit=50" for each in TAGS],
+    "page by category": [f"/api/prompts?category={category}&limit=50" for category in CATEGORIES],
+    "page by tag": [f"/api/prompts?tag={tag}&limit=50" for tag in TAGS],
     "page by all": [
         f"/api/prompts?category={COMMON}&tag={COMMON}&env=prod&workspace=default&limit=50"
     ]

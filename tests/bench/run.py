@@ -1,6 +1,7 @@
-"""The benchmarks: `run.py [--strict] [fetch] [run] [isolation] [memory] [start] [registry]
-[audit_page] [runs] [mixed] [fairness] [gateway] [unchanged] [delivery] [idle]
-[render]`.
+"""The benchmarks: `run.py [--strict] [fetch] [run] [checkpoints] [run_postgres] [durable] [fan_out]
+[map] [isolation] [memory] [start] [registry] [audit_page] [runs] [mixed] [edits] [fairness]
+[gateway] [unchanged] [delivery] [idle] [render] [prefect_growth] [console_list] [console_row]
+[console_build]`.
 
 Each measures its subject and its baseline in turn within one run, because figures of a shared
 machine compare only then.
@@ -19,15 +20,24 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "sdk" / "python"))
 
 from bench import (
     audit_page,
+    checkpoints,
+    console,
+    console_build,
     delivery,
+    durable,
+    edits,
     fairness,
+    fan_out,
     fetch_rate,
     gateway,
     isolation,
+    map_items,
     memory,
     mixed,
+    prefect_growth,
     registry,
     run_log,
+    run_postgres,
     run_time,
     sdk_render,
     start_up,
@@ -38,21 +48,36 @@ BENCHMARKS: dict[str, Callable[[], Coroutine[Any, Any, Result]]] = {
     "start": start_up.measure,
     "fetch": fetch_rate.measure,
     "run": run_time.measure,
+    "checkpoints": checkpoints.measure,
+    "run_postgres": run_postgres.measure,
+    "durable": durable.measure,
+    "fan_out": fan_out.measure,
+    "map": map_items.measure,
     "isolation": isolation.measure,
     "memory": memory.measure,
     "registry": registry.measure,
     "audit_page": audit_page.measure,
     "runs": run_log.measure,
     "mixed": mixed.measure,
+    "edits": edits.measure,
     "fairness": fairness.measure,
+    "prefect_growth": prefect_growth.measure,
     "gateway": gateway.measure,
     "unchanged": fetch_rate.unchanged,
     "delivery": delivery.delivery,
     "idle": delivery.idle,
     "render": sdk_render.measure,
+    "console_list": console.measure_list,
+    "console_row": console.measure_row,
+    "console_build": console_build.measure,
 }
 # Why one can't be measured here, for those that need what is not always installed.
-MISSING: dict[str, Callable[[], str | None]] = {"render": sdk_render.missing}
+MISSING: dict[str, Callable[[], str | None]] = {
+    "render": sdk_render.missing,
+    "console_list": console.missing,
+    "console_row": console.missing,
+    "console_build": console_build.missing,
+}
 
 
 def main() -> int:

@@ -50,15 +50,15 @@ async def measure() -> Result:
         langfuse = _langfuse(url)
         for name, (template, variables) in CASES.items():
 
-            def mine(key: str = name, given: dict[str, str] = variables) -> str:
-                return client.render(key, given)
+            def mine(key: str = name, values: dict[str, str] = variables) -> str:
+                return client.render(key, values)
 
-            def theirs(key: str = name, given: dict[str, str] = variables) -> Any:
-                return langfuse.get_prompt(key, cache_ttl_seconds=3600).compile(**given)
+            def theirs(key: str = name, values: dict[str, str] = variables) -> Any:
+                return langfuse.get_prompt(key, cache_ttl_seconds=3600).compile(**values)
 
             assert mine() == theirs() != template
             rates = [(_rate(mine), _rate(theirs)) for _ in range(ROUNDS)]
-            subject, baseline = [each[0] for each in rates], [each[1] for each in rates]
+            subject, baseline = [pair[0] for pair in rates], [pair[1] for pair in rates]
             figures.append(
                 Figure(f"cached render, {name}", median_ratio(subject, baseline), "≥", 4)
             )
@@ -92,11 +92,11 @@ class _Handler(BaseHTTPRequestHandler):
         key = path.rpartition("/")[2].replace("%20", " ").replace("%2C", ",")
         text = CASES[key][0]
         if path.startswith("/api/sdk/"):
-            found = {"key": key, "version": "v1", "env": "prod", "model": "", "content": text}
+            answer = {"key": key, "version": "v1", "env": "prod", "model": "", "content": text}
         else:
-            found = {"name": key, "version": 1, "type": "text", "prompt": text}
-            found |= {"config": {}, "labels": ["production"], "tags": []}
-        body = json.dumps(found).encode()
+            answer = {"name": key, "version": 1, "type": "text", "prompt": text}
+            answer |= {"config": {}, "labels": ["production"], "tags": []}
+        body = json.dumps(answer).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))

@@ -77,8 +77,15 @@ def data_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def platform(command: str, data: Path, database_url: str | None = None) -> Iterator[Server]:
-    """`promptops up` or `promptops serve`, just started."""
+def platform(
+    command: str,
+    data: Path,
+    database_url: str | None = None,
+    prefect: Server | None = None,
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[Server]:
+    """`promptops up` or `promptops serve`, just started; its runs go to `prefect` where that is
+    given, else to a Prefect server of its own. `settings` are further variables."""
     port = free_port()
     env = {
         "PROMPTOPS_ADDR": f"{HOST}:{port}",
@@ -86,19 +93,28 @@ def platform(command: str, data: Path, database_url: str | None = None) -> Itera
         "PROMPTOPS_TOKEN": TOKEN,
         "PROMPTOPS_PREFECT_PORT": str(free_port()),
         "PROMPTOPS_LOG_FORMAT": "json",
+        # One caller asks for all that many would.
+        "PROMPTOPS_RUNS_PER_CALLER": "16",
+        **(settings or {}),
     }
     if database_url is not None:
         env["PROMPTOPS_DATABASE_URL"] = database_url
+    if prefect is not None:
+        env["PREFECT_API_URL"] = f"http://{HOST}:{prefect.port}/api"
     with _spawned([str(BIN / "promptops"), command], env, port, data / "bench.log") as server:
         yield server
 
 
 @asynccontextmanager
 async def running_platform(
-    command: str, data: Path, database_url: str | None = None
+    command: str,
+    data: Path,
+    database_url: str | None = None,
+    prefect: Server | None = None,
+    settings: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Server]:
     """The same, once it answers."""
-    with platform(command, data, database_url) as server:
+    with platform(command, data, database_url, prefect, settings) as server:
         await server.answers("/health", 200)
         yield server
 
@@ -145,14 +161,18 @@ async def broadcast_server(folder: Path) -> AsyncIterator[Server]:
 
 
 @asynccontextmanager
-async def stock_prefect(folder: Path) -> AsyncIterator[Server]:
-    """`prefect server start` as it comes, but without telemetry: nothing leaves the machine."""
+async def stock_prefect(folder: Path, postgres_url: str | None = None) -> AsyncIterator[Server]:
+    """`prefect server start` as it comes, on SQLite or on that PostgreSQL database, but without
+    telemetry: nothing leaves the machine."""
     port = free_port()
     env = {
         "PREFECT_HOME": str(folder / "server"),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
     }
+    if postgres_url is not None:
+        url = postgres_url.replace("postgresql://", "postgresql+asyncpg://")
+        env["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = url
     argv = [str(BIN / "prefect"), "server", "start", "--host", HOST, "--port", str(port)]
     with _spawned(argv, env, port, folder / "prefect.log") as server:
         await server.answers("/api/health", 200)

@@ -15,11 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bench.run_store import fill_runs
 from bench.servers import Server, data_folder, running_platform
 from harness.postgres import running_postgres
+from promptops_platform.catalog.summaries import draft_values
+from promptops_platform.catalog.tables import PromptSummaryRow
 from promptops_platform.clock import SystemClock
-from promptops_platform.composition import Platform
-from promptops_platform.db.tables import PromptRow, PromptSearchRow, PromptTagRow
 from promptops_platform.db.unit_of_work import Database
+from promptops_platform.lifecycle import Platform
 from promptops_platform.prompts.search_index import search_values, tag_values
+from promptops_platform.prompts.tables import PromptRow, PromptSearchRow, PromptTagRow
 from promptops_platform.settings import Settings
 from promptops_platform.workspaces.service import DEFAULT_WORKSPACE
 
@@ -98,8 +100,8 @@ async def _without_trigrams(session: AsyncSession) -> AsyncIterator[None]:
     """Make the index of texts at the end, at once: one by one takes many times as long."""
     in_sqlite = session.get_bind().dialect.name == "sqlite"
     kind = "TRIGGER" if in_sqlite else "INDEX"
-    found = await session.execute(text(TRIGRAMS["sqlite" if in_sqlite else "postgresql"]))
-    rows = found.tuples().all()
+    result = await session.execute(text(TRIGRAMS["sqlite" if in_sqlite else "postgresql"]))
+    rows = result.tuples().all()
     for name, _ in rows:
         await session.execute(text(f"DROP {kind} {name}"))
     yield
@@ -151,11 +153,12 @@ def _words(chance: random.Random) -> list[str]:
 
 async def _insert(session: AsyncSession, rows: list[PromptRow]) -> None:
     values = [{name: getattr(row, name) for name in COLUMNS} for row in rows]
-    tags: list[dict[str, Any]] = [each for row in rows for each in tag_values(row)]
+    tags: list[dict[str, Any]] = [tag for row in rows for tag in tag_values(row)]
     # Tables, not classes: no returned keys are asked for, so that rows go in batches.
     await session.execute(insert(PromptRow.__table__), values)
     await session.execute(insert(PromptSearchRow.__table__), [search_values(row) for row in rows])
     await session.execute(insert(PromptTagRow.__table__), tags)
+    await session.execute(insert(PromptSummaryRow.__table__), [draft_values(row) for row in rows])
 
 
 async def _insert_entries(session: AsyncSession, entries: int) -> None:

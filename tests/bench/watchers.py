@@ -52,8 +52,8 @@ class Watcher(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         data = self._left + data
         if not self.connected.done():
-            head, found, rest = data.partition(END_OF_HEAD)
-            if not found:
+            head, separator, rest = data.partition(END_OF_HEAD)
+            if not separator:
                 self._left = data
                 return
             assert head.startswith(b"HTTP/1.1 101"), head

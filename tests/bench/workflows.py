@@ -1,8 +1,9 @@
 """The workflows that are run over the API, and how a run is asked for."""
 
+import time
 from typing import Any
 
-from bench.http_load import Answer, request
+from bench.http_load import Answer, Connection, request
 from bench.servers import TOKEN, Server
 
 THREE_STEPS = [
@@ -27,10 +28,21 @@ async def run_request(platform: Server, key: str, steps: list[dict[str, Any]]) -
     return request("POST", path, token=TOKEN, body=body)
 
 
+async def run_times(connection: Connection, run: bytes, runs: int) -> list[float]:
+    """Milliseconds of runs, one after the other."""
+    times = []
+    for _ in range(runs):
+        started = time.perf_counter()
+        answer = await connection.send(run)
+        times.append((time.perf_counter() - started) * 1000)
+        assert answer.status == 200, answer
+    return times
+
+
 def failed(answers: list[Answer | BaseException]) -> list[str]:
     """What came instead of a run's result."""
     return [
-        repr(each)[:300]
-        for each in answers
-        if isinstance(each, BaseException) or each.status != 200
+        repr(answer)[:300]
+        for answer in answers
+        if isinstance(answer, BaseException) or answer.status != 200
     ]

@@ -186,7 +186,7 @@ async def check_registry(registry: Registry, writers: list[Writer]) -> None:
         most = prompt.acknowledged + prompt.unanswered
         assert prompt.acknowledged <= changed[prompt.id] <= most
         assert changed[prompt.id] == audited[prompt.id]
-    for prompt_id, key in (each for writer in writers for each in writer.created.items()):
+    for prompt_id, key in (item for writer in writers for item in writer.created.items()):
         assert prompts[prompt_id][1] == key
         assert changed[prompt_id] == 1
 

@@ -78,8 +78,8 @@ async def trial(
     with first.client() as client:
         made = [created(client, "prompts", key=key, env="prod", content=key) for key in KEYS]
     before = await asyncio.to_thread(snapshot, first)
-    async with bad_network([each.port for each in servers[:running]]) as network:
-        publisher = Publisher(network.targets, first.token, [each["id"] for each in made])
+    async with bad_network([server.port for server in servers[:running]]) as network:
+        publisher = Publisher(network.targets, first.token, [prompt["id"] for prompt in made])
         with driven_watchers(extent.watchers) as watchers:
             address = f"http://127.0.0.1:{network.port}"
             await asyncio.to_thread(watchers.watch, address, first.token, KEYS)
@@ -88,14 +88,18 @@ async def trial(
                 yield Trial(extent, network, publisher, watchers)
             took = time.monotonic() - began
             network.faults = ()
-            server = next(each for each in servers if each.port == network.targets[-1])
+            server = next(
+                candidate for candidate in servers if candidate.port == network.targets[-1]
+            )
             await asyncio.to_thread(watchers.stop)
             await asyncio.to_thread(watchers.hold, lambda: state_of(snapshot(server)))
             served = await asyncio.to_thread(snapshot, server)
             assert served["epoch"] == before["epoch"]
             converged = time.monotonic() - began - took
             check_versions(server, publisher, state_of(served))
-            assert all(each.highest_revision <= served["revision"] for each in watchers.each)
+            assert all(
+                watcher.highest_revision <= served["revision"] for watcher in watchers.members
+            )
             report(publisher, network, watchers, took, converged)
 
 
@@ -108,7 +112,7 @@ def snapshot(server: PromptOps) -> dict[str, Any]:
 
 
 def state_of(served: dict[str, Any]) -> State:
-    return {each["key"]: (each["version"], each["content"]) for each in served["prompts"]}
+    return {prompt["key"]: (prompt["version"], prompt["content"]) for prompt in served["prompts"]}
 
 
 def check_versions(server: PromptOps, publisher: Publisher, state: State) -> None:
@@ -116,7 +120,7 @@ def check_versions(server: PromptOps, publisher: Publisher, state: State) -> Non
     with server.client() as client:
         for prompt, acknowledged in publisher.acknowledged.items():
             answer = client.get(f"/api/prompts/{prompt}/versions")
-            versions = {each["version"]: each["content"] for each in answer.json()["data"]}
+            versions = {version["version"]: version["content"] for version in answer.json()["data"]}
             assert versions.items() >= acknowledged.items()
             key = client.get(f"/api/prompts/{prompt}").json()["data"]["key"]
             newest = max(acknowledged, key=number_of, default="v1")
@@ -133,7 +137,9 @@ def report(
         "seconds": round(took, 1),
         "converged_seconds": round(converged, 1),
         "faults": dict(network.struck),
-        "watchers": {each.name: [each.answers, each.updates] for each in watchers.each},
+        "watchers": {
+            watcher.name: [watcher.answers, watcher.updates] for watcher in watchers.members
+        },
     }
     print(json.dumps(figures))
 
@@ -159,8 +165,8 @@ async def test_watchers_hold_what_is_served_while_replicas_come_and_go(
     settings = {"database_url": await postgres.new_database()}
     with ExitStack() as stack:
         servers = [stack.enter_context(promptops("serve", settings)) for _ in range(3)]
-        for each in servers[:2]:
-            await asyncio.to_thread(each.start)
+        for server in servers[:2]:
+            await asyncio.to_thread(server.start)
         async with trial(extent, servers, running=2) as running:
             ports = running.network.targets
             for number in range(extent.rounds):

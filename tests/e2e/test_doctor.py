@@ -4,7 +4,7 @@ import json
 import subprocess
 
 from harness.processes import eventually
-from harness.up import PromptOps, promptops
+from harness.up import ENGINE_SECONDS, PromptOps, promptops
 
 
 def doctor(platform: PromptOps) -> tuple[int, dict[str, str]]:
@@ -17,24 +17,26 @@ def doctor(platform: PromptOps) -> tuple[int, dict[str, str]]:
         timeout=60,
         check=False,
     )
-    found: dict[str, str] = {}
-    for each in json.loads(done.stdout)["findings"]:
-        if found.get(each["check"], "ok") == "ok" or each["level"] == "problem":
-            found[each["check"]] = each["level"]
-    return done.returncode, found
+    levels: dict[str, str] = {}
+    for finding in json.loads(done.stdout)["findings"]:
+        if levels.get(finding["check"], "ok") == "ok" or finding["level"] == "problem":
+            levels[finding["check"]] = finding["level"]
+    return done.returncode, levels
 
 
 def test_a_platform_that_runs_is_well_and_is_told_when_it_is_not() -> None:
     with promptops("up", {"provider_hosts": "127.0.0.1:9", "token": "my own"}) as platform:
         platform.start()
         with platform.client() as client:
-            eventually(lambda: client.get("/ready?runs=true").status_code == 200, seconds=60)
-        code, found = doctor(platform)
-        assert code == 0, found
+            eventually(
+                lambda: client.get("/ready?runs=true").status_code == 200, seconds=ENGINE_SECONDS
+            )
+        code, levels = doctor(platform)
+        assert code == 0, levels
         well = ("data folder", "database", "platform", "engine", "prefect", "installation")
-        assert {found[check] for check in well} == {"ok"}, found
+        assert {levels[check] for check in well} == {"ok"}, levels
         platform.kill()
         platform.all_gone()
-        code, found = doctor(platform)
-        assert code == 0, found
-        assert found["database"] == "ok"
+        code, levels = doctor(platform)
+        assert code == 0, levels
+        assert levels["database"] == "ok"

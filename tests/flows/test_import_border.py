@@ -6,13 +6,13 @@ import sys
 import pytest
 
 FOR_THE_PLATFORM = (
-    "promptops_flows.definitions",
-    "promptops_flows.templates",
-    "promptops_flows.wire",
-    "promptops_flows.engine_client",
-    "promptops_flows.children",
-    "promptops_flows.parent_watch",
-    "promptops_providers.registry",
+    "promptops_flows.definitions.workflow",
+    "promptops_flows.templates.language",
+    "promptops_flows.protocol.engine_protocol",
+    "promptops_flows.protocol.engine_client",
+    "promptops_flows.processes.children",
+    "promptops_flows.processes.parent_watch",
+    "promptops_providers.provider_names",
 )
 HEAVY = ("prefect", "sqlalchemy", "fastapi", "starlette")
 
@@ -27,6 +27,8 @@ def test_what_the_platform_loads_of_flows_does_not_load_prefect() -> None:
     assert loaded_by(FOR_THE_PLATFORM) & set(HEAVY) == set()
 
 
-@pytest.mark.parametrize("module", ["promptops_flows.engine.server", "promptops_flows.steps"])
+@pytest.mark.parametrize(
+    "module", ["promptops_flows.engine.server", "promptops_flows.steps.registry"]
+)
 def test_the_engine_listens_before_prefect_is_loaded(module: str) -> None:
     assert "prefect" not in loaded_by((module, "promptops_flows.engine.__main__"))

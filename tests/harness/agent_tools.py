@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.vendors import Answer, FakeVendor, fake_vendor
-from harness.vendors.openai import chat, chat_call
+from harness.vendors.openai import chat, chat_call, chat_chunk
 
 PROVIDER = "openai-compatible"
 
@@ -27,12 +27,23 @@ ORDER: dict[str, Any] = {
 
 def calls(*asked: tuple[str, str, str]) -> Answer:
     """An answer that asks for tools: id, name and arguments of each."""
-    tool_calls = [chat_call(*each) for each in asked]
+    tool_calls = [chat_call(*call) for call in asked]
     return Answer.of_json(chat(None, finish="tool_calls", tool_calls=tool_calls))
 
 
 def says(text: str) -> Answer:
     return Answer.of_json(chat(text))
+
+
+def streams(text: str) -> Answer:
+    """As `says`, to a run whose texts are streamed."""
+    return Answer.of_events([chat_chunk({"content": text}), chat_chunk({}, "stop")])
+
+
+def streams_calls(*asked: tuple[str, str, str]) -> Answer:
+    """As `calls`, to a run whose texts are streamed."""
+    tool_calls = [{"index": at, **chat_call(*call)} for at, call in enumerate(asked)]
+    return Answer.of_events([chat_chunk({"tool_calls": tool_calls}), chat_chunk({}, "tool_calls")])
 
 
 @dataclass
@@ -72,7 +83,7 @@ class ToolPlace:
         return {"base_url": self.model.url, "api_key": "sk-of-the-run", **body}
 
     @property
-    def told(self) -> list[dict[str, Any]]:
+    def model_messages(self) -> list[dict[str, Any]]:
         """The messages of the last request to the model."""
         messages: list[dict[str, Any]] = self.model.seen.json["messages"]
         return messages

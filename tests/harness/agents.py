@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest_asyncio
 
-from harness.engine import EngineProcess
+from harness.engine import EngineProcess, use_engine
 from harness.platform import (
     DatabaseKind,
     RunningPlatform,
@@ -17,7 +17,6 @@ from harness.platform import (
     running_platform,
 )
 from harness.postgres import Postgres
-from promptops_flows.engine_client import EngineClient
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -31,10 +30,6 @@ async def running(
         use_engine(platform, engine)
         yield platform
     shutil.rmtree(data)
-
-
-def use_engine(platform: RunningPlatform, engine: EngineProcess) -> None:
-    platform.platform.executor._engine = EngineClient(engine.socket)
 
 
 async def save_agent(platform: RunningPlatform, **fields: Any) -> dict[str, Any]:

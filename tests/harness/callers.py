@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 
 from harness.platform import RunningPlatform
+from promptops_platform.access.tables import SessionRow, UserRow
 from promptops_platform.access.tokens import new_session_token, token_hash
 from promptops_platform.changes.schemas import Change, ChangeType
 from promptops_platform.clock import Clock, SystemClock
-from promptops_platform.db.tables import SessionRow, UserRow
 from promptops_platform.ids import new_id
 
 PASSWORD = "correct horse"
@@ -39,7 +39,7 @@ async def new_account(
     """Make a user with an open session."""
     now = (clock or SystemClock()).now()
     account = Account(new_id(), f"user-{new_id()}", new_session_token())
-    changes = platform.platform.changes
+    changes = platform.platform.changes.log
     async with platform.platform.database.write() as transaction:
         transaction.session.add(
             UserRow(

@@ -70,6 +70,12 @@ async def _own_password(platform: RunningPlatform) -> Call:
     return Call("/api/me/password", body, await new_session(platform, user), user["username"])
 
 
+@row("DELETE", "/api/me/sessions", "logout")
+async def _end_sessions(platform: RunningPlatform) -> Call:
+    user = await new_user(platform, "viewer")
+    return Call("/api/me/sessions", None, await new_session(platform, user), user["username"])
+
+
 @row("POST", "/api/users", "create")
 async def _create_user(_platform: RunningPlatform) -> Call:
     return Call("/api/users", {"username": new_key(), "password": PASSWORD, "role": "editor"})
@@ -174,6 +180,11 @@ async def _publish(platform: RunningPlatform) -> Call:
     return Call("/api/prompts/publish", {"id": (await platform.create(content="one"))["id"]})
 
 
+@row("POST", "/api/prompts/{prompt_id}/versions", "version")
+async def _make_version(platform: RunningPlatform) -> Call:
+    return Call(f"/api/prompts/{(await platform.create(content='one'))['id']}/versions", {})
+
+
 @row("POST", "/api/prompts/rollback", "rollback")
 async def _rollback(platform: RunningPlatform) -> Call:
     prompt = await twice_published(platform)
@@ -233,6 +244,21 @@ async def _run_workflow(platform: RunningPlatform) -> Call:
     return Call(url, {"api_key": STEP_SECRET}, status=503)
 
 
+@row("POST", "/api/runs/{run_id}/cancel")
+async def _cancel_run(platform: RunningPlatform) -> Call:
+    """The run log says who did it."""
+    return Call(f"/api/runs/{await queued_run(platform)}/cancel", {}, status=202)
+
+
+@row("POST", "/api/runs/{run_id}/retry")
+async def _retry_run(platform: RunningPlatform) -> Call:
+    """As a run itself."""
+    run_id = await queued_run(platform)
+    answer = await platform.http.post(f"/api/runs/{run_id}/cancel")
+    assert answer.json()["data"]["state"] == "cancelled", answer.text
+    return Call(f"/api/runs/{run_id}/retry", {}, status=202)
+
+
 @row("POST", "/api/playground/run")
 async def _run_playground(_platform: RunningPlatform) -> Call:
     """As a run of a workflow, it changes nothing that others see. Here the provider fails."""
@@ -262,11 +288,77 @@ async def _run_agent(platform: RunningPlatform) -> Call:
     return Call(url, {"api_key": STEP_SECRET}, status=503)
 
 
+@row("POST", "/api/agents/{agent_id}/tools/try", "test")
+async def _try_tool(platform: RunningPlatform) -> Call:
+    """The tool's address is not allowed, so nothing is called."""
+    tool = {"name": "look", "parameters": {"type": "object"}, "url": "https://tool.example.org/"}
+    return Call(f"/api/agents/{await agent(platform)}/tools/try", {"tool": tool})
+
+
+@row("POST", "/api/workflows/{workflow_id}/versions", "version")
+async def _make_workflow_version(platform: RunningPlatform) -> Call:
+    return Call(f"/api/workflows/{await workflow(platform)}/versions", {})
+
+
+@row("POST", "/api/workflows/{workflow_id}/publish", "publish")
+async def _publish_workflow(platform: RunningPlatform) -> Call:
+    return Call(f"/api/workflows/{await workflow(platform)}/publish", {})
+
+
+@row("POST", "/api/workflows/{workflow_id}/rollback", "rollback")
+async def _rollback_workflow(platform: RunningPlatform) -> Call:
+    """To a version that is not served."""
+    url = f"/api/workflows/{await workflow(platform)}"
+    sent(await platform.http.post(f"{url}/versions"))
+    return Call(f"{url}/rollback", {"version": 1})
+
+
+@row("POST", "/api/workflows/{workflow_id}/promote", "promote")
+async def _promote_workflow(platform: RunningPlatform) -> Call:
+    return Call(f"/api/workflows/{await workflow(platform)}/promote", {"env": "test"})
+
+
+@row("POST", "/api/agents/{agent_id}/versions", "version")
+async def _make_agent_version(platform: RunningPlatform) -> Call:
+    return Call(f"/api/agents/{await agent(platform)}/versions", {})
+
+
+@row("POST", "/api/agents/{agent_id}/publish", "publish")
+async def _publish_agent(platform: RunningPlatform) -> Call:
+    return Call(f"/api/agents/{await agent(platform)}/publish", {})
+
+
+@row("POST", "/api/agents/{agent_id}/rollback", "rollback")
+async def _rollback_agent(platform: RunningPlatform) -> Call:
+    """To a version that is not served."""
+    url = f"/api/agents/{await agent(platform)}"
+    sent(await platform.http.post(f"{url}/versions"))
+    return Call(f"{url}/rollback", {"version": 1})
+
+
+@row("POST", "/api/agents/{agent_id}/promote", "promote")
+async def _promote_agent(platform: RunningPlatform) -> Call:
+    return Call(f"/api/agents/{await agent(platform)}/promote", {"env": "test"})
+
+
+# A prompt with three versions, of which one is promoted; an agent, a workflow and a key.
+@row("POST", "/api/sample", *["create"] * 4, *["update"] * 2, *["publish"] * 3, "promote")
+async def _create_sample(platform: RunningPlatform) -> Call:
+    return Call("/api/sample", {"workspace": await new_workspace(platform)})
+
+
+@row("DELETE", "/api/sample", "delete", "delete", "delete", "delete", "revoke")
+async def _delete_sample(platform: RunningPlatform) -> Call:
+    workspace = await new_workspace(platform)
+    sent(await platform.http.post("/api/sample", json={"workspace": workspace}))
+    return Call(f"/api/sample?workspace={workspace}")
+
+
 @row("DELETE", "/api/agents/{agent_id}/conversations/{conversation_id}", "delete")
 async def _delete_conversation(platform: RunningPlatform) -> Call:
-    found = await agent(platform)
-    await remember(platform, found, "chat-1")
-    return Call(f"/api/agents/{found}/conversations/chat-1")
+    agent_id = await agent(platform)
+    await remember(platform, agent_id, "chat-1")
+    return Call(f"/api/agents/{agent_id}/conversations/chat-1")
 
 
 async def agent(platform: RunningPlatform) -> str:
@@ -279,14 +371,14 @@ async def remember(platform: RunningPlatform, agent_id: str, name: str) -> None:
     """A conversation with one turn, as a run leaves it behind; no engine runs here."""
     rooms, run_id = platform.platform, new_id()
     async with rooms.database.write() as transaction:
-        found = await rooms.agents.get(transaction, agent_id, actor=STATIC_TOKEN)
-        seen = await rooms.conversations.remembered(
-            transaction, found, name, None, actor=STATIC_TOKEN
+        row = await rooms.agents.service.get(transaction, agent_id, actor=STATIC_TOKEN)
+        seen = await rooms.agents.conversations.remembered(
+            transaction, row, name, None, actor=STATIC_TOKEN
         )
-        await rooms.conversations.take(transaction, seen, run_id)
+        await rooms.agents.conversations.take(transaction, seen, run_id)
     async with rooms.database.write() as transaction:
         turns = [{"role": "user", "content": "Hello"}]
-        await rooms.conversations.end(transaction, seen, run_id, turns)
+        await rooms.agents.conversations.end(transaction, seen, run_id, turns)
 
 
 async def workflow(platform: RunningPlatform) -> str:
@@ -294,6 +386,14 @@ async def workflow(platform: RunningPlatform) -> str:
     body = {"key": new_key(), "steps": STEPS}
     made = sent(await platform.http.post("/api/workflows", json=body))
     return str(made["id"])
+
+
+async def queued_run(platform: RunningPlatform) -> str:
+    """The id of a run that waits for its turn; no engine runs here."""
+    url = f"/api/workflows/{await workflow(platform)}/run"
+    answer = await platform.http.post(url, json={"wait": False})
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["run_id"])
 
 
 async def connection(platform: RunningPlatform) -> str:

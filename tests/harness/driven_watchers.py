@@ -36,7 +36,7 @@ class Watcher:
         self.updates = 0
         self._driver = driver
         self._seen: dict[str, tuple[int, int]] = {}
-        self._told: dict[str, str] = {}
+        self._last_told: dict[str, str] = {}
 
     def watch(self, server: str, token: str, keys: Sequence[str]) -> None:
         """Get every key once, and watch."""
@@ -56,14 +56,14 @@ class Watcher:
     def differences(self, state: State) -> dict[str, Any]:
         """By key, what it holds or has told last where that is not so in the state."""
         self._take_updates()
-        found: dict[str, Any] = {}
+        differences: dict[str, Any] = {}
         for key, (version, content) in state.items():
             held = self._get(key)
             if (held["version"], held["content"]) != (version, content):
-                found[key] = f"holds {held}, served is {version}"
-            elif self._told.get(key, version) != version:
-                found[key] = f"holds {version}, was told of {self._told[key]} last"
-        return found
+                differences[key] = f"holds {held}, served is {version}"
+            elif self._last_told.get(key, version) != version:
+                differences[key] = f"holds {version}, was told of {self._last_told[key]} last"
+        return differences
 
     def _get(self, key: str) -> dict[str, Any]:
         held: dict[str, Any] = self._ask({"op": "get", "key": key})
@@ -83,10 +83,10 @@ class Watcher:
                 continue
             self.updates += 1
             key, version = event["key"], event["version"]
-            before = self._told.setdefault(key, version)
+            before = self._last_told.setdefault(key, version)
             back = number_of(version) < number_of(before)
             assert not back, f"{self.name} was told of {key} {version} after {before}"
-            self._told[key] = version
+            self._last_told[key] = version
 
     def _ask(self, command: dict[str, Any]) -> Any:
         answer = self._driver.ask(command)
@@ -97,20 +97,23 @@ class Watcher:
 class Watchers:
     """Several, each in a thread of its own."""
 
-    def __init__(self, each: Sequence[Watcher], threads: ThreadPoolExecutor) -> None:
-        self.each = each
+    def __init__(self, watchers: Sequence[Watcher], threads: ThreadPoolExecutor) -> None:
+        self.members = watchers
         self._threads = threads
         self._stopped = threading.Event()
         self._looking: list[Future[None]] = []
 
     def watch(self, server: str, token: str, keys: Sequence[str]) -> None:
         """Begin, and look at every key from now on."""
-        started = [self._threads.submit(each.watch, server, token, keys) for each in self.each]
+        started = [
+            self._threads.submit(watcher.watch, server, token, keys) for watcher in self.members
+        ]
         for future in started:
             future.result()
-        pause = PAUSE_SECONDS * len(self.each)
+        pause = PAUSE_SECONDS * len(self.members)
         self._looking = [
-            self._threads.submit(each.look, keys, pause, self._stopped) for each in self.each
+            self._threads.submit(watcher.look, keys, pause, self._stopped)
+            for watcher in self.members
         ]
 
     def check(self) -> None:
@@ -129,7 +132,7 @@ class Watchers:
         """Wait until each holds what is served, which is asked for anew with each look: a replica
         may be behind, and a publish that nobody waits for any more may still come. A failure says
         who doesn't."""
-        waiting = [self._threads.submit(self._holds, each, served) for each in self.each]
+        waiting = [self._threads.submit(self._holds, watcher, served) for watcher in self.members]
         for future in waiting:
             future.result()
 
@@ -158,11 +161,11 @@ def driven_watchers(count: int) -> Iterator[Watchers]:
     with ExitStack() as stack:
         threads = stack.enter_context(ThreadPoolExecutor(count))
         drivers = [stack.enter_context(running_driver(name)) for name in names]
-        each = [
+        members = [
             Watcher(f"{name}-{number}", driver)
             for number, (name, driver) in enumerate(zip(names, drivers, strict=True))
         ]
-        watchers = Watchers(each, threads)
+        watchers = Watchers(members, threads)
         # First of all at the end: no thread uses a driver that ends.
         stack.callback(watchers.end)
         yield watchers

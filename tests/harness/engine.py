@@ -16,18 +16,25 @@ from typing import Any, TypeVar
 
 import pytest
 
+from harness.platform import RunningPlatform
 from harness.prefect_server import PrefectServer, end, spawn
-from promptops_flows.children import engine_spec
-from promptops_flows.engine_client import (
+from promptops_flows.definitions.workflow import parse_steps, parse_workflow
+from promptops_flows.processes.children import engine_spec
+from promptops_flows.protocol.engine_client import (
+    Began,
+    Checkpoint,
     EngineClient,
     EngineUnavailable,
     RunFinished,
     RunRequest,
     StartedRun,
+    StepCheckpoint,
     StepFinished,
     StepStarted,
 )
-from promptops_flows.wire import RunEvent
+from promptops_flows.protocol.engine_protocol import RunEvent
+from promptops_flows.steps.models import ModelChoice
+from promptops_flows.steps.plans import AgentPlan
 
 READY_SECONDS = 30.0
 T = TypeVar("T")
@@ -53,6 +60,11 @@ class EngineProcess:
 
     def exit_code(self, within: float = 20.0) -> int:
         return self.process.wait(timeout=within)
+
+
+def use_engine(platform: RunningPlatform, engine: EngineProcess) -> None:
+    """Have the platform's runs go to this engine from now on."""
+    platform.platform.execution.engine._socket = engine.socket
 
 
 @contextmanager
@@ -114,6 +126,10 @@ class RunRecord:
     def steps(self) -> list[StepFinished]:
         return [event for event in self.events if isinstance(event, StepFinished)]
 
+    @property
+    def checkpoints(self) -> tuple[Checkpoint, ...]:
+        return tuple(event.checkpoint for event in self.events if isinstance(event, StepCheckpoint))
+
 
 def request(steps: list[Any] | None = None, **fields: Any) -> RunRequest:
     defaults = {
@@ -124,7 +140,25 @@ def request(steps: list[Any] | None = None, **fields: Any) -> RunRequest:
         "version": "7",
         "variables": {"name": "Ada"},
     }
-    return RunRequest(steps=THREE_STEPS if steps is None else steps, **{**defaults, **fields})
+    connections = [connection.provider for connection in fields.get("connections", ())]
+    plan = parse_steps(THREE_STEPS if steps is None else steps, connections)
+    return RunRequest(plan=plan, **{**defaults, **fields})
+
+
+def workflow(steps: list[Any], *, variables: Any = None, **fields: Any) -> RunRequest:
+    """A run of a workflow with these fields."""
+    plan = parse_workflow({"steps": steps, **fields})
+    return replace(request([]), plan=plan, variables=variables or {"name": "Ada"})
+
+
+def agent(**fields: Any) -> RunRequest:
+    """A run of an agent on provider `openai`, whose plan has these fields."""
+    defaults = {
+        "prompt": ({"role": "user", "content": "Hi {{name}}"},),
+        "is_chat": False,
+        "models": (ModelChoice("openai", "m"),),
+    }
+    return replace(request([]), plan=AgentPlan(**{**defaults, **fields}), source="agent")
 
 
 @asynccontextmanager
@@ -142,11 +176,21 @@ async def under_way(
     client: EngineClient, asked: RunRequest
 ) -> AsyncIterator[tuple[str, AsyncIterator[RunEvent]]]:
     """The run's id in Prefect and its events to come, once its first step has begun."""
+    async with going(client, asked) as (run, events):
+        yield run.flow_run_id, events
+
+
+@asynccontextmanager
+async def going(
+    client: EngineClient, asked: RunRequest
+) -> AsyncIterator[tuple[StartedRun, AsyncIterator[RunEvent]]]:
+    """The run and its events to come, once its first step has begun."""
     async with prepared(client, asked) as run:
         await run.go()
         events = run.events()
+        assert isinstance(await anext(events), Began)
         assert isinstance(await anext(events), StepStarted)
-        yield run.flow_run_id, events
+        yield run, events
 
 
 async def run_to_end(client: EngineClient, asked: RunRequest) -> RunRecord:
@@ -171,7 +215,7 @@ def eventually(look: Callable[[], T | None], within: float = 15.0) -> T:
     """What `look` finds, asked until it finds something; Prefect writes task runs with a delay."""
     deadline = time.monotonic() + within
     while time.monotonic() < deadline:
-        if found := look():
-            return found
+        if outcome := look():
+            return outcome
         time.sleep(0.05)
     raise AssertionError(f"Not seen within {within:.0f} s")

@@ -21,3 +21,25 @@ async def events_of(answer: httpx.Response) -> AsyncIterator[SentEvent]:
             name = value
         elif field == "data":
             yield SentEvent(name, json.loads(value))
+
+
+class RunStreamEvent(NamedTuple):
+    """An event of a run, by which a stream may be resumed where it has an id."""
+
+    name: str
+    data: Any
+    id: str | None
+
+
+async def run_events_of(answer: httpx.Response) -> AsyncIterator[RunStreamEvent]:
+    """As `events_of`, with ids."""
+    name, event_id = "", None
+    async for line in answer.aiter_lines():
+        field, _, value = line.partition(": ")
+        if field == "id":
+            event_id = value
+        elif field == "event":
+            name = value
+        elif field == "data":
+            yield RunStreamEvent(name, json.loads(value), event_id)
+            event_id = None

@@ -13,7 +13,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from harness.platform import RunningPlatform, next_event
-from promptops_platform.db.tables import ChangeRow
+from promptops_platform.changes.tables import ChangeRow
 
 TOLD = ("prompt.updated", "prompt.published", "prompt.deleted")
 
@@ -32,7 +32,7 @@ class Following:
             if message["type"] != "heartbeat":
                 return message
 
-    async def holds(self, *keys: str) -> None:
+    async def report_keys(self, *keys: str) -> None:
         await self.connection.send(json.dumps({"type": "holding", "keys": keys}))
 
     async def has_applied(self, revision: int) -> None:
@@ -44,7 +44,7 @@ async def following(
     platform: RunningPlatform, since: int | None = None, **query: str
 ) -> AsyncIterator[Following]:
     """Follows from `since` on, or from now; with the feed's epoch, unless another is given."""
-    feed = platform.platform.feed
+    feed = platform.platform.changes.feed
     asked = {
         "namespace": "prod",
         "since": str(feed.applied if since is None else since),
@@ -57,7 +57,9 @@ async def following(
         yield Following(connection, hello)
 
 
-async def told(platform: RunningPlatform, after: int, env: str = "prod") -> list[dict[str, Any]]:
+async def feed_events(
+    platform: RunningPlatform, after: int, env: str = "prod"
+) -> list[dict[str, Any]]:
     """What a watcher of the environment must have been told since then, from the feed's table."""
     async with platform.platform.database.read() as transaction:
         rows = await transaction.session.scalars(
@@ -94,7 +96,7 @@ async def follow_at_random(
                 except TimeoutError:
                     break
                 seen.append(since)
-    last = (await told(replicas[0], start))[-1]["revision"]
+    last = (await feed_events(replicas[0], start))[-1]["revision"]
     async with following(chance.choice(replicas), since, epoch=epoch) as follower:
         while since < last:
             since = (await follower.next())["revision"]

@@ -9,6 +9,7 @@ import threading
 from urllib.parse import urlsplit
 
 SECONDS = 10.0
+PROXY_LOGIN = "proxy-authorization"
 
 
 class HttpProxy:
@@ -17,17 +18,14 @@ class HttpProxy:
     def __init__(self, port: int, credentials: str = "") -> None:
         self._port = port
         expected = base64.b64encode(credentials.encode()).decode()
-        self._expected = f"Proxy-Authorization: Basic {expected}" if credentials else ""
+        self._expected = f"Basic {expected}" if credentials else ""
         # The first line of each request.
         self.asked: list[str] = []
         self._open: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
+        self.authority = f"127.0.0.1:{self._listener.getsockname()[1]}"
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
-
-    @property
-    def authority(self) -> str:
-        return f"127.0.0.1:{self._listener.getsockname()[1]}"
 
     def close(self) -> None:
         for end in [self._listener, *self._open]:
@@ -52,7 +50,7 @@ class HttpProxy:
             while head := _read_head(client):
                 first, *headers = head.decode("latin-1").split("\r\n")
                 self.asked.append(first)
-                if self._expected and self._expected not in headers:
+                if self._expected and _login(headers) != self._expected:
                     client.sendall(b"HTTP/1.1 407 x\r\nContent-Length: 0\r\n\r\n")
                 elif first.startswith("CONNECT "):
                     server = self._connect()
@@ -71,7 +69,7 @@ class HttpProxy:
         """One request, as from a client of its own; the server ends the connection after it."""
         method, url, version = first.split(" ")
         parts = urlsplit(url)
-        kept = [header for header in headers if header and not header.startswith("Proxy-")]
+        kept = [header for header in headers if header and not header.lower().startswith("proxy-")]
         lines = [f"{method} {parts.path}?{parts.query} {version}", *kept, "Connection: close"]
         server = self._connect()
         server.sendall("\r\n".join([*lines, "", ""]).encode("latin-1"))
@@ -84,6 +82,11 @@ class HttpProxy:
         back.start()
         _copy(client, server)
         back.join(SECONDS)
+
+
+def _login(headers: list[str]) -> str:
+    fields = [header.partition(":") for header in headers]
+    return "".join(value.strip() for name, _, value in fields if name.lower() == PROXY_LOGIN)
 
 
 def _read_head(client: socket.socket) -> bytes:

@@ -56,8 +56,14 @@ class _Comparison:
         return not operation.get("security", document.get("security"))
 
     def parameters(self, place: str, old: Json, new: Json) -> Iterator[str]:
-        before = {(each["in"], each["name"]): each for each in old.get("parameters", [])}
-        after = {(each["in"], each["name"]): each for each in new.get("parameters", [])}
+        before = {
+            (parameter["in"], parameter["name"]): parameter
+            for parameter in old.get("parameters", [])
+        }
+        after = {
+            (parameter["in"], parameter["name"]): parameter
+            for parameter in new.get("parameters", [])
+        }
         for key, parameter in before.items():
             where = f"{place}, {key[0]} parameter {key[1]}"
             if key not in after:
@@ -104,7 +110,7 @@ class _Comparison:
 
     def errors(self) -> Iterator[str]:
         """All errors look alike, so their schema is compared once."""
-        old, new = (each["components"]["schemas"]["Error"] for each in (self.old, self.new))
+        old, new = (document["components"]["schemas"]["Error"] for document in (self.old, self.new))
         yield from self.answer("the schema Error", old, new)
 
     def request(self, where: str, old: Json, new: Json) -> Iterator[str]:
@@ -141,7 +147,7 @@ class _Schemas:
             yield from inside.each_in_some(where, after, before, "may now also be")
 
     def each_in_some(
-        self, where: str, these: list[Json], those: list[Json], said: str
+        self, where: str, these: list[Json], those: list[Json], change: str
     ) -> Iterator[str]:
         """These alternatives must each be one of those, or a part of one.
 
@@ -149,11 +155,11 @@ class _Schemas:
         """
         for this in these:
             alike = [that for that in those if _kinds(this) & _kinds(that)]
-            found = [list(self._in_order(where, this, that)) for that in alike]
+            differences = [list(self._in_order(where, this, that)) for that in alike]
             if len(alike) == 1:
-                yield from found[0]
-            elif not any(each == [] for each in found):
-                yield f"{where} {said} {_named(this)}"
+                yield from differences[0]
+            elif not any(difference == [] for difference in differences):
+                yield f"{where} {change} {_described(this)}"
 
     def _in_order(self, where: str, this: Json, that: Json) -> Iterator[str]:
         old, new = (this, that) if self.direction == "request" else (that, this)
@@ -164,12 +170,12 @@ class _Schemas:
         narrower = self.direction == "request"
         wide, narrow = (new, old) if narrower else (old, new)
         if not _kinds(narrow) <= _kinds(wide):
-            yield f"{where} was {_named(old)} and is now {_named(new)}"
+            yield f"{where} was {_described(old)} and is now {_described(new)}"
             return
         if narrower:
             yield from _limits(where, old, new)
         elif old.get("format") != new.get("format"):
-            yield f"{where} was {_named(old)} and is now {_named(new)}"
+            yield f"{where} was {_described(old)} and is now {_described(new)}"
         yield from self.fields(where, old, new)
         if "items" in old and "items" in new:
             yield from self.compare(f"{where}[]", old["items"], new["items"])
@@ -188,12 +194,12 @@ class _Schemas:
             yield from self.compare(f"{where}.*", extra, more)
         required, still = set(old.get("required", [])), set(new.get("required", []))
         if self.direction == "request":
-            yield from (f"{where} now requires {each}" for each in sorted(still - required))
+            yield from (f"{where} now requires {name}" for name in sorted(still - required))
             if extra is not False and more is False:
                 yield f"{where} no longer takes other fields"
         else:
             missing = sorted((required - still) & set(after))
-            yield from (f"{where} may now come without {each}" for each in missing)
+            yield from (f"{where} may now come without {name}" for name in missing)
 
 
 def _alternatives(document: Json, schema: Json) -> Iterator[Json]:
@@ -205,12 +211,12 @@ def _alternatives(document: Json, schema: Json) -> Iterator[Json]:
         yield from _alternatives(document, target)
     elif any("$ref" in part for part in schema.get("allOf", ())):
         raise NotImplementedError("allOf is not compared; teach this module what it means")
-    elif found := schema.get("anyOf", schema.get("oneOf")):
-        for each in found:
-            yield from _alternatives(document, each)
+    elif alternatives := schema.get("anyOf", schema.get("oneOf")):
+        for alternative in alternatives:
+            yield from _alternatives(document, alternative)
     elif isinstance(schema.get("type"), list):
-        for each in schema["type"]:
-            yield schema | {"type": each}
+        for type_ in schema["type"]:
+            yield schema | {"type": type_}
     else:
         yield schema
 
@@ -226,7 +232,7 @@ def _kinds(schema: Json) -> frozenset[str]:
     return frozenset({"integer", "fraction"} if kind == "number" else {kind})
 
 
-def _named(schema: Json) -> str:
+def _described(schema: Json) -> str:
     kind = schema.get("type", "anything")
     return f"{kind} ({schema['format']})" if "format" in schema else str(kind)
 

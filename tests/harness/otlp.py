@@ -44,17 +44,17 @@ class Collector:
     spans: list[SeenSpan] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
 
-    def one(self, wanted: Callable[[SeenSpan], bool]) -> SeenSpan:
+    def one(self, condition: Callable[[SeenSpan], bool]) -> SeenSpan:
         """The span that is wanted, once it has arrived."""
-        found: SeenSpan = eventually(
-            lambda: next((each for each in list(self.spans) if wanted(each)), None),
+        span: SeenSpan = eventually(
+            lambda: next((span for span in list(self.spans) if condition(span)), None),
             within=WITHIN_SECONDS,
         )
-        return found
+        return span
 
-    def named(self, name: str, trace_id: str | None = None) -> SeenSpan:
+    def span_named(self, name: str, trace_id: str | None = None) -> SeenSpan:
         """The span of that name, of that trace if one is given, once it has arrived."""
-        return self.one(lambda each: each.name == name and trace_id in (None, each.trace_id))
+        return self.one(lambda span: span.name == name and trace_id in (None, span.trace_id))
 
 
 @contextmanager
@@ -114,15 +114,15 @@ def _seen(service: str, span: Span) -> SeenSpan:
 
 
 def _attributes(pairs: Any) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    attributes: dict[str, Any] = {}
     pair: KeyValue
     for pair in pairs:
-        found[pair.key] = _value(pair.value)
-    return found
+        attributes[pair.key] = _value(pair.value)
+    return attributes
 
 
 def _value(value: AnyValue) -> Any:
     kind = value.WhichOneof("value")
     if kind == "array_value":
-        return [_value(each) for each in value.array_value.values]
+        return [_value(item) for item in value.array_value.values]
     return getattr(value, kind) if kind else None

@@ -6,13 +6,17 @@ from typing import Any
 from harness.callers import Account, new_account, new_api_key
 from harness.people import join, new_workspace, sent
 from harness.platform import RunningPlatform, new_key
+from promptops_platform.ids import new_id
+from promptops_platform.runlog.new_run import NewRun
 
 Maker = Callable[["Place"], Awaitable[str]]
 
 STEPS = [{"name": "greet", "type": "render", "template": "Hello"}]
+FAILING = [{"name": "ask", "type": "model", "provider": "mock", "model": "mock-fail-refused"}]
 # In the names of what a restricted workspace holds, so that a leak is seen.
 CLASSIFIED = "classified"
 CONVERSATION = "chat-1"
+VERSION = "1"
 MEMBERS = ("viewer", "editor", "admin")
 
 
@@ -97,16 +101,29 @@ async def served_key(place: Place) -> str:
 
 
 async def workflow(place: Place) -> str:
-    return str((await place.make("/api/workflows", steps=STEPS))["id"])
+    """The id of a workflow that is published as VERSION."""
+    made = await place.make("/api/workflows", steps=STEPS)
+    await publish(place, f"/api/workflows/{made['id']}")
+    return str(made["id"])
 
 
 async def agent(place: Place) -> str:
-    """The id of an agent that remembers the conversation CONVERSATION."""
+    """The id of an agent that is published as VERSION and remembers CONVERSATION."""
     made = await place.make("/api/agents", prompt="Hello")
+    await publish(place, f"/api/agents/{made['id']}")
     url = f"/api/agents/{made['id']}/run"
     answer = await place.platform.http.post(url, json={"conversation_id": CONVERSATION})
     assert answer.status_code == 200, answer.text
     return str(made["id"])
+
+
+async def publish(place: Place, url: str) -> None:
+    answer = await place.platform.http.post(f"{url}/publish")
+    assert answer.status_code == 200, answer.text
+
+
+async def version(_place: Place) -> str:
+    return VERSION
 
 
 async def conversation(_place: Place) -> str:
@@ -122,6 +139,22 @@ async def run(place: Place) -> str:
     url = f"/api/workflows/{await workflow(place)}/run"
     answer = await place.platform.http.post(url)
     assert answer.status_code == 200, answer.text
+    return str(answer.json()["run_id"])
+
+
+async def run_under_way(place: Place) -> str:
+    """The id of a run that no engine has."""
+    new = NewRun(new_id(), place.workspace, "workflow", place.key())
+    async with place.platform.platform.database.write() as transaction:
+        await place.platform.platform.runlog.log.open(transaction, new)
+    return new.id
+
+
+async def failed_run(place: Place) -> str:
+    """The id of a run that can be retried."""
+    made = await place.make("/api/workflows", steps=FAILING)
+    answer = await place.platform.http.post(f"/api/workflows/{made['id']}/run")
+    assert answer.status_code == 502, answer.text
     return str(answer.json()["run_id"])
 
 

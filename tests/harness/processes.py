@@ -11,10 +11,10 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def eventually(found: Callable[[], T], *, seconds: float = 20.0) -> T:
+def eventually(look: Callable[[], T], *, seconds: float = 20.0) -> T:
     """The first true answer of `found`; a failure after `seconds`."""
     deadline = time.monotonic() + seconds
-    while not (answer := found()):
+    while not (answer := look()):
         assert time.monotonic() < deadline, f"not within {seconds:.0f} s, last: {answer!r}"
         time.sleep(0.02)
     return answer

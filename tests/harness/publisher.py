@@ -20,7 +20,7 @@ class Publisher:
 
     def __init__(self, ports: Sequence[int], token: str, prompts: Sequence[str]) -> None:
         # By prompt, the content of each version whose publish was answered.
-        self.acknowledged: dict[str, dict[str, str]] = {each: {} for each in prompts}
+        self.acknowledged: dict[str, dict[str, str]] = {prompt: {} for prompt in prompts}
         self.count = 0
         self.unanswered = 0
         self._ports = ports
@@ -31,9 +31,9 @@ class Publisher:
 
     async def more(self, count: int) -> None:
         """Until so many more publishes are acknowledged."""
-        wanted = self.count + count
+        target = self.count + count
         async with asyncio.timeout(REACH_SECONDS):
-            while self.count < wanted:
+            while self.count < target:
                 assert not self._stopped.is_set(), "it has ended"
                 self._news.clear()
                 await self._news.wait()

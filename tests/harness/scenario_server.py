@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import ssl
 import struct
 import threading
 from collections import deque
@@ -36,10 +37,10 @@ NO_SUCH_PROMPT = '{"error":"no such prompt","code":"not_found"}'
 class ScenarioServer(SdkServer):
     """Prompts with a feed of changes; every request, watcher and message of a client is noted."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.epoch = "epoch-1"
         self.revision = 1
-        self.told: list[dict[str, Any]] = []
+        self.events: list[dict[str, Any]] = []
         self.scripts: dict[str, deque[dict[str, Any]]] = {}
         self.always: dict[str, dict[str, Any]] = {}
         self.released = threading.Event()
@@ -51,7 +52,7 @@ class ScenarioServer(SdkServer):
         self.messages: list[dict[str, Any]] = []
         self.news = threading.Condition()
         self._fetched: list[tuple[str, dict[str, Any]]] = []
-        super().__init__()
+        super().__init__(tls)
         self.token = "t"
 
     def start(self) -> None:
@@ -72,7 +73,7 @@ class ScenarioServer(SdkServer):
         else:
             self.prompts[event["key"]] = prompt
         numbered = {"id": f"id-{event['key']}", "env": "prod", **event, "revision": self.revision}
-        self.told.append(numbered)
+        self.events.append(numbered)
         if tell:
             self.send_text(json.dumps(numbered))
 
@@ -84,9 +85,9 @@ class ScenarioServer(SdkServer):
 
     def ping(self) -> None:
         """Return once the newest watcher has read all that was sent to it."""
-        wanted = self.pongs + 1
+        target = self.pongs + 1
         self.watchers[-1].send(frame(PING, b"read?"))
-        assert self.wait_for(lambda: self.pongs >= wanted, DEADLINE), "no pong came"
+        assert self.wait_for(lambda: self.pongs >= target, DEADLINE), "no pong came"
 
     def hang_up(self, code: int | None) -> None:
         """End the newest watcher's connection, with a closing frame if it has a code."""
@@ -138,9 +139,9 @@ class ScenarioServer(SdkServer):
             return Answer(503, b'{"error":"not there yet"}', {"Retry-After": "1"})
         if key != SNAPSHOT:
             return self._prompt(key, headers)
-        prompts = [self.prompts[each] for each in sorted(self.prompts)]
+        prompts = [self.prompts[key] for key in sorted(self.prompts)]
         whole = {"epoch": self.epoch, "revision": self.revision, "env": "prod", "prompts": prompts}
-        return self._found(whole, headers)
+        return self._response(whole, headers)
 
     def follow(self, watcher: Watcher) -> None:
         with contextlib.suppress(OSError, EOFError):
@@ -171,11 +172,11 @@ class ScenarioServer(SdkServer):
         if key not in self.prompts:
             stamp = _stamp(self.epoch, self.revision)
             return Answer(404, NO_SUCH_PROMPT.encode(), stamp)
-        return self._found(self.prompts[key], headers)
+        return self._response(self.prompts[key], headers)
 
-    def _found(self, found: dict[str, Any], headers: dict[str, str]) -> Answer:
+    def _response(self, body: dict[str, Any], headers: dict[str, str]) -> Answer:
         stamp = _stamp(self.epoch, self.revision)
-        return conditional(headers, json.dumps(found).encode(), **stamp)
+        return conditional(headers, json.dumps(body).encode(), **stamp)
 
     def _greet(self, watcher: Watcher) -> None:
         if self.watching.get("hello") is False:
@@ -186,9 +187,9 @@ class ScenarioServer(SdkServer):
         if self.watching.get("resync") or watcher.query.get("epoch") != self.epoch:
             watcher.tell({"type": "resync", **here})
             return
-        for told in self.told:
-            if told["revision"] > int(watcher.query["since"]):
-                watcher.tell(told)
+        for change in self.events:
+            if change["revision"] > int(watcher.query["since"]):
+                watcher.tell(change)
 
     def _heard(self, watcher: Watcher, opcode: int, payload: bytes) -> bool:
         if opcode == PING:

@@ -19,7 +19,7 @@ WAIT_SECONDS = 5.0
 
 Step = dict[str, Any]
 # Members of a step that are about the step, not part of the command.
-OF_THE_STEP = {"ok", "error", "begin", "until", "within", "note"}
+OF_THE_STEP = {"ok", "error", "words", "secrets", "begin", "until", "within", "note"}
 
 
 def all_cases() -> list[dict[str, Any]]:
@@ -32,24 +32,24 @@ def all_cases() -> list[dict[str, Any]]:
     return cases
 
 
-def problem(expected: Any, found: Any, where: str = "") -> str | None:
+def problem(expected: Any, actual: Any, where: str = "") -> str | None:
     """The first difference, or None if `found` has all that is expected."""
     differences: Iterator[str | None] = iter(
-        [f"{where or 'the answer'} is {found!r}, not {expected!r}"]
+        [f"{where or 'the answer'} is {actual!r}, not {expected!r}"]
     )
     if isinstance(expected, dict) and set(expected) == {"any_of"}:
-        if any(problem(each, found) is None for each in expected["any_of"]):
+        if any(problem(alternative, actual) is None for alternative in expected["any_of"]):
             return None
-    elif isinstance(expected, dict) and isinstance(found, dict):
+    elif isinstance(expected, dict) and isinstance(actual, dict):
         differences = (
-            problem(value, found.get(name), f"{where}.{name}") for name, value in expected.items()
+            problem(value, actual.get(name), f"{where}.{name}") for name, value in expected.items()
         )
-    elif isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
+    elif isinstance(expected, list) and isinstance(actual, list) and len(expected) == len(actual):
         differences = (
             problem(one, other, f"{where}[{index}]")
-            for index, (one, other) in enumerate(zip(expected, found, strict=True))
+            for index, (one, other) in enumerate(zip(expected, actual, strict=True))
         )
-    elif expected == found and isinstance(expected, bool) == isinstance(found, bool):
+    elif expected == actual and isinstance(expected, bool) == isinstance(actual, bool):
         return None
     return next((difference for difference in differences if difference is not None), None)
 
@@ -133,7 +133,9 @@ class Player:
     @staticmethod
     def _differs(step: Step, answer: dict[str, Any]) -> str | None:
         if "error" in step:
-            return problem(step["error"], answer.get("error"), "the error")
+            return problem(step["error"], answer.get("error"), "the error") or _differs_in_words(
+                step, answer["message"]
+            )
         if "ok" not in step:
             return None
         if "error" in answer:
@@ -193,7 +195,7 @@ class Player:
     def _server_feed(self, step: Step) -> None:
         self._server.epoch = step.get("epoch", self._server.epoch)
         self._server.revision = step.get("revision", self._server.revision)
-        self._server.told.clear()
+        self._server.events.clear()
 
     def _expect_connect(self, step: Step) -> None:
         try:
@@ -213,8 +215,8 @@ class Player:
         key, count = step["key"], step["count"]
         least, most = count if isinstance(count, list) else (count, count)
         self._server.wait_for(lambda: self._server.fetches(key) >= least, step.get("seconds", 0))
-        found = self._server.fetches(key)
-        assert least <= found <= most, f"{found} fetches"
+        fetches = self._server.fetches(key)
+        assert least <= fetches <= most, f"{fetches} fetches"
 
     def _expect_hanging(self, step: Step) -> None:
         hangs = self._server.wait_for(
@@ -243,7 +245,9 @@ class Player:
 
     def _expect_no_message(self, step: Step) -> None:
         def came() -> bool:
-            return any(problem(step["message"], each) is None for each in self._server.messages)
+            return any(
+                problem(step["message"], message) is None for message in self._server.messages
+            )
 
         assert not self._server.wait_for(came, step["seconds"]), f"{self._server.messages} came"
 
@@ -259,6 +263,12 @@ class Player:
         text = path.read_text("utf-8")
         assert step["replace"] in text, text
         path.write_text(text.replace(step["replace"], step["by"]), "utf-8")
+
+
+def _differs_in_words(step: Step, message: str) -> str | None:
+    missing = [words for words in step.get("words", []) if words not in message]
+    betrayed = [secret for secret in step.get("secrets", []) if secret in message]
+    return f"the message is {message!r}" if missing or betrayed else None
 
 
 def _with_sorted_keys(message: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -106,9 +106,12 @@ class Driver:
 
 
 @contextmanager
-def running_driver(name: str) -> Iterator[Driver]:
-    """The driver's process; it has to end by itself, with 0, at the end of its input."""
-    env = {**os.environ, "PYTHONPATH": str(SDK / "python")}
+def running_driver(name: str, variables: Mapping[str, str] | None = None) -> Iterator[Driver]:
+    """The driver's process; it has to end by itself, with 0, at the end of its input.
+
+    `variables` are set in its environment.
+    """
+    env = {**os.environ, "PYTHONPATH": str(SDK / "python"), **(variables or {})}
     pipe = subprocess.PIPE
     with subprocess.Popen(
         COMMANDS[name], env=env, stdin=pipe, stdout=pipe, text=True, encoding="utf-8"

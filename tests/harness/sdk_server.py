@@ -66,8 +66,8 @@ class Watcher:
     def send(self, data: bytes) -> None:
         self._connection.sendall(data)
 
-    def tell(self, told: dict[str, Any]) -> None:
-        self.send(frame(TEXT, json.dumps(told).encode()))
+    def tell(self, event: dict[str, Any]) -> None:
+        self.send(frame(TEXT, json.dumps(event).encode()))
 
     def ping(self, payload: bytes = b"") -> None:
         self.send(frame(PING, payload))

@@ -25,8 +25,8 @@ class TcpGate:
         if self._server is not None:
             # A closed server drops what it has accepted in the same turn of the loop, and leaves
             # it open: accept no more, and let that turn end.
-            for each in self._server.sockets:
-                asyncio.get_running_loop().remove_reader(each.fileno())
+            for socket in self._server.sockets:
+                asyncio.get_running_loop().remove_reader(socket.fileno())
             await asyncio.sleep(0)
             self._server.close()
             self._server = None
@@ -39,6 +39,10 @@ class TcpGate:
     def target(self) -> int:
         """The port that the next connection leads to."""
         return self._target_port
+
+    async def ask(self, near: asyncio.StreamReader, far: asyncio.StreamWriter) -> None:
+        """Pass on what comes from the client."""
+        await copy(near, far)
 
     async def answer(self, far: asyncio.StreamReader, near: asyncio.StreamWriter) -> None:
         """Pass on what comes from the server."""
@@ -60,7 +64,7 @@ class TcpGate:
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.target())
             pair.add(far_writer)
             self._writers |= pair
-            await asyncio.gather(copy(reader, far_writer), self.answer(far_reader, writer))
+            await asyncio.gather(self.ask(reader, far_writer), self.answer(far_reader, writer))
         except OSError:
             # Nothing listens there: the caller is refused as well.
             writer.transport.abort()

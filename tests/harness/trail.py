@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import func, select, text
 
 from harness.platform import RunningPlatform
-from promptops_platform.db.tables import AuditCountRow, AuditRow
+from promptops_platform.audit.tables import AuditCountRow, AuditRow
 
 Entry = dict[str, Any]
 
@@ -14,8 +14,8 @@ async def listed(platform: RunningPlatform, **query: str | int) -> list[Entry]:
     """The entries that these filters leave."""
     answer = await platform.http.get("/api/audit", params={"limit": 200, **query})
     assert answer.status_code == 200, answer.text
-    found: list[Entry] = answer.json()["data"]
-    return found
+    entries: list[Entry] = answer.json()["data"]
+    return entries
 
 
 async def counts(platform: RunningPlatform) -> tuple[dict[str, int], dict[str, int]]:

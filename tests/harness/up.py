@@ -26,8 +26,8 @@ COMMAND = Path(sys.executable).with_name("promptops")
 HEALTHY_SECONDS = 60.0
 EXIT_SECONDS = 60.0
 # What children may take to start on a busy machine, and what a run may take that waits for them.
-ENGINE_SECONDS = 90.0
-RUN_SECONDS = 100.0
+ENGINE_SECONDS = 180.0
+RUN_SECONDS = 200.0
 
 
 class PromptOps:
@@ -50,7 +50,7 @@ class PromptOps:
         self.url = f"http://127.0.0.1:{self.port}"
         self.token = settings.get("token", DEFAULT_TOKEN)
         self.argv: Sequence[str] = (str(COMMAND), command)
-        given = {
+        defaults = {
             "addr": f"127.0.0.1:{self.port}",
             "data": str(data),
             "prefect_port": str(free_port()),
@@ -60,7 +60,7 @@ class PromptOps:
         }
         self._environment = {
             **_clean_environment(),
-            **{f"PROMPTOPS_{name.upper()}": value for name, value in given.items()},
+            **{f"PROMPTOPS_{name.upper()}": value for name, value in defaults.items()},
             **environment,
         }
         self._folder = Path(tempfile.mkdtemp(prefix="promptops-output-"))
@@ -93,9 +93,9 @@ class PromptOps:
     @property
     def prefect_port(self) -> int:
         """Where its Prefect server listens, by the text at the start."""
-        found = re.search(r"Prefect UI: http://127\.0\.0\.1:(\d+)", self.text)
-        assert found, self.text
-        return int(found[1])
+        match = re.search(r"Prefect UI: http://127\.0\.0\.1:(\d+)", self.text)
+        assert match, self.text
+        return int(match[1])
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """Log entries of one kind, since the last start."""
@@ -153,11 +153,11 @@ class PromptOps:
 
     def processes(self) -> set[int]:
         """Every living process with this data folder, whosever child it is by now (Linux only)."""
-        wanted = os.fsencode(str(self.data))
+        data_path = os.fsencode(str(self.data))
         return {
             int(folder.name)
             for folder in Path("/proc").glob("[0-9]*")
-            if wanted in _environment_of(folder) and is_alive(int(folder.name))
+            if data_path in _environment_of(folder) and is_alive(int(folder.name))
         }
 
     def all_gone(self, seconds: float = 60.0) -> None:

@@ -1,41 +1,34 @@
 """`promptops key` and `promptops set-password`, beside a running platform and without one."""
 
 import asyncio
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from harness.platform import DatabaseKind, RunningPlatform, new_settings, running_platform
+from harness.commands import run_command
+from harness.platform import (
+    WAIT_SECONDS,
+    DatabaseKind,
+    RunningPlatform,
+    new_settings,
+    running_platform,
+)
 from harness.postgres import Postgres
 from promptops_platform.clock import SystemClock
-from promptops_platform.composition import Platform
+from promptops_platform.lifecycle import Platform
 from promptops_platform.settings import Settings
-
-PROGRAM = "from promptops_platform.cli import main; main()"
 
 
 async def promptops(
     settings: Settings, *arguments: str, typed: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """Run the command on the same database."""
-    env = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)}
-    env |= {"PROMPTOPS_DATA": str(settings.data)}
+    env = {"PROMPTOPS_DATA": str(settings.data)}
     if settings.database_url is not None:
         env["PROMPTOPS_DATABASE_URL"] = settings.database_url.get_secret_value()
-    return await asyncio.to_thread(
-        subprocess.run,
-        [sys.executable, "-c", PROGRAM, *arguments],
-        env=env,
-        input=typed,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return await asyncio.to_thread(run_command, [*arguments], env, typed)
 
 
 async def refused(settings: Settings, *arguments: str, typed: str = "") -> str:
@@ -53,7 +46,7 @@ async def status(platform: RunningPlatform, key: str) -> int:
 async def test_a_key_is_made_listed_and_revoked_beside_a_running_platform(
     database_kind: DatabaseKind, postgres: Postgres, data_folder: Path
 ) -> None:
-    settings = await new_settings(database_kind, postgres, data_folder)
+    settings = await new_settings(database_kind, postgres, data_folder, empty=True)
     async with running_platform(settings) as platform:
         made = await promptops(settings, "key", "create", "--name", "shop", "--env", "dev")
         assert made.returncode == 0, made.stderr
@@ -69,24 +62,24 @@ async def test_a_key_is_made_listed_and_revoked_beside_a_running_platform(
             revoked = await promptops(settings, "key", "revoke", key[:12])
             assert revoked.returncode == 0, revoked.stderr
             with pytest.raises(ConnectionClosed):
-                await asyncio.wait_for(watcher.recv(), 5)
+                await asyncio.wait_for(watcher.recv(), WAIT_SECONDS)
         assert await status(platform, key) == 401
         entries = (await platform.http.get("/api/audit?resource=api_key")).json()["data"]
-        assert [each["actor"] for each in entries] == ["command line"] * 2
+        assert [entry["actor"] for entry in entries] == ["command line"] * 2
 
 
 async def test_a_password_is_set_and_ends_the_sessions(
     database_kind: DatabaseKind, postgres: Postgres, data_folder: Path
 ) -> None:
-    settings = await new_settings(database_kind, postgres, data_folder)
+    settings = await new_settings(database_kind, postgres, data_folder, empty=True)
     async with running_platform(settings) as platform:
         login = {"username": "admin", "password": "admin"}
         token = (await platform.http.post("/api/login", json=login)).json()["token"]
         done = await promptops(settings, "set-password", "admin", typed="another one\n")
         assert done.returncode == 0, done.stderr
         assert "another one" not in done.stdout + done.stderr
-        authenticator = platform.platform.authenticator
-        async with asyncio.timeout(5):
+        authenticator = platform.platform.access.authenticator
+        async with asyncio.timeout(WAIT_SECONDS):
             while authenticator.actor(token) is not None:
                 await asyncio.sleep(0.01)
         again = await platform.http.post("/api/login", json=login)
@@ -99,7 +92,7 @@ async def test_a_folder_where_no_platform_has_run_is_left_alone(
     database_kind: DatabaseKind, postgres: Postgres, data_folder: Path
 ) -> None:
     """A key made there would open nothing, and the wrong folder would look like a registry."""
-    settings = await new_settings(database_kind, postgres, data_folder)
+    settings = await new_settings(database_kind, postgres, data_folder, empty=True)
     for arguments in (("key", "create", "--name", "shop"), ("key", "list")):
         assert "no PromptOps has run" in await refused(settings, *arguments)
     assert not has_registry(data_folder)

@@ -26,17 +26,17 @@ from harness.ports import free_port
 from harness.postgres import Postgres
 from harness.up import promptops as promptops_process
 from promptops_platform.clock import SystemClock
-from promptops_platform.composition import Platform
 from promptops_platform.data_folder import DataFolderLock, DataFolderNotUsable, read_instance
 from promptops_platform.data_folder.files import check_children_files
 from promptops_platform.data_folder.permissions import keep_others_out
 from promptops_platform.db.schema import DatabaseNotUsable, SchemaRefused
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.errors import StartRefused
+from promptops_platform.lifecycle import Platform
 from promptops_platform.sealing import KEY_FILE
 from promptops_platform.server import _check_children_files
 from promptops_platform.settings import Settings
-from promptops_platform.supervision.credentials import UnreadableCredentialsError
+from promptops_platform.supervision.login_files import UnreadableCredentialsError
 
 OLDER_SERVER = ("users", "workspaces", "prompts", "prompt_versions", "agents", "workflows")
 
@@ -131,11 +131,11 @@ async def test_a_command_makes_no_database(data_folder: Path) -> None:
 async def test_an_empty_postgresql_database_does_not_replace_the_one_before(
     postgres: Postgres, data_folder: Path
 ) -> None:
-    await used_folder(await new_settings("postgresql", postgres, data_folder))
-    other = await new_settings("postgresql", postgres, data_folder)
+    await used_folder(await new_settings("postgresql", postgres, data_folder, empty=True))
+    other = await new_settings("postgresql", postgres, data_folder, empty=True)
     with pytest.raises(StartRefused, match="is empty, and the data folder"):
         await start(other)
-    database = Database(other.registry)
+    database = Database(other.database_location)
     async with database.read() as transaction:
         tables = await transaction.session.execute(
             text("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
@@ -159,7 +159,7 @@ async def test_a_foreign_instance_is_refused(
     database_kind: DatabaseKind, postgres: Postgres, data_folder: Path
 ) -> None:
     """As a file of another folder's backup, or as another folder's database."""
-    settings = await new_settings(database_kind, postgres, data_folder)
+    settings = await new_settings(database_kind, postgres, data_folder, empty=True)
     await used_folder(settings)
     stranger = new_data_folder()
     await start(sqlite_settings(stranger))
@@ -271,7 +271,7 @@ def test_a_damaged_template_is_named(
 ) -> None:
     damaged = tmp_path / "template.db.xz"
     damaged.write_bytes(b"garbled")
-    monkeypatch.setattr("promptops_flows.prefect_files.TEMPLATE", damaged)
+    monkeypatch.setattr("promptops_flows.processes.prefect_files.TEMPLATE", damaged)
     with pytest.raises(DataFolderNotUsable, match="install PromptOps again"):
         check_children_files(data_folder, with_prefect=True)
     check_children_files(data_folder, with_prefect=False)

@@ -47,14 +47,14 @@ async def test_places_go_to_the_lines_in_turn() -> None:
 async def test_who_hangs_up_takes_no_place_along() -> None:
     crowd = Crowd(FairQueue(1))
     await crowd.ask("ada")
-    gone, given = await crowd.ask("bob"), await crowd.ask("eve")
+    gone, waiting = await crowd.ask("bob"), await crowd.ask("eve")
     gone.cancel()
     await asyncio.wait([gone])
     last = await crowd.ask("joe")
     crowd.queue.leave()
     # In the very moment in which the place was given.
-    given.cancel()
-    await asyncio.wait([given, last])
+    waiting.cancel()
+    await asyncio.wait([waiting, last])
     assert crowd.entered == ["ada", "joe"]
     assert crowd.queue.waiting == 0
     crowd.queue.leave()

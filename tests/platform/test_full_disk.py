@@ -14,9 +14,9 @@ from harness.commands import refused
 from harness.platform import TOKEN, RunningPlatform, running_platform
 from harness.small_disk import SmallDisk, small_disk
 from promptops_platform.clock import SystemClock
-from promptops_platform.composition import Platform
 from promptops_platform.db.schema import DatabaseNotUsable
 from promptops_platform.errors import DatabaseUnavailable
+from promptops_platform.lifecycle import Platform
 from promptops_platform.settings import Settings
 
 ADMIN = {"username": "admin", "password": "admin"}
@@ -31,7 +31,7 @@ def disk(data_folder: Path) -> Iterator[SmallDisk]:
 
 
 async def ready(platform: RunningPlatform) -> dict[str, Any]:
-    platform.platform.readiness._found = None
+    platform.platform.observability.readiness._parts = None
     answer = await platform.http.get("/ready")
     body: dict[str, Any] = answer.json()
     return {"status": answer.status_code, **body}
@@ -59,6 +59,11 @@ async def test_on_a_full_disk_ready_says_so_and_admins_log_in(disk: SmallDisk) -
             assert (await admin.get("/api/prompts")).status_code == 200
             assert (await admin.post("/api/logout")).status_code == 200
         assert (await me(platform, token)).status_code == 401
+        one, other = (answers[number].json()["token"] for number in (1, 2))
+        async with platform.client(one) as admin:
+            assert (await admin.delete("/api/me/sessions?keep_current=true")).status_code == 200
+            assert (await admin.get("/api/me")).status_code == 200
+        assert (await me(platform, other)).status_code == 401
         wrong = await login(platform, username="admin", password="wrong")
         assert wrong.status_code == 401
         assert (await platform.fetch(prompt["key"])).status_code == 200

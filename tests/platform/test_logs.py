@@ -10,7 +10,7 @@ PROGRAM = """
 import asyncio, sys
 import structlog
 from promptops_platform.logs import configure_logs
-from promptops_flows.text_policy import TextPolicy
+from promptops_flows.telemetry.text_policy import TextPolicy
 
 texts = TextPolicy(texts=sys.argv[2], kinds=tuple(sys.argv[3:]))
 configure_logs("info", sys.argv[1], texts)

@@ -13,8 +13,8 @@ from harness.processes import eventually
 from harness.up import promptops
 from promptops_platform.access.actor import COMMAND_LINE
 from promptops_platform.clock import SystemClock
-from promptops_platform.composition import Platform
 from promptops_platform.errors import StartRefused
+from promptops_platform.lifecycle import Platform
 from promptops_platform.settings import DEFAULT_TOKEN, Settings
 
 OWN = {"token": SecretStr("a token of our own"), "admin_password": SecretStr("of our own, too")}
@@ -32,12 +32,18 @@ async def prepared(settings: Settings, **changes: Any) -> Platform:
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("secrets", "message"),
     [
         ({"token": SecretStr(DEFAULT_TOKEN)}, "set PROMPTOPS_TOKEN"),
         ({"admin_password": None}, "set PROMPTOPS_ADMIN_PASSWORD"),
-        ({"admin_password": SecretStr("admin")}, "PROMPTOPS_ADMIN_PASSWORD: is a default"),
-        ({"admin_password": SecretStr(" Admin\n")}, "PROMPTOPS_ADMIN_PASSWORD: is a default"),
+        (
+            {"admin_password": SecretStr("admin")},
+            "PROMPTOPS_ADMIN_PASSWORD: is a well-known default",
+        ),
+        (
+            {"admin_password": SecretStr(" Admin\n")},
+            "PROMPTOPS_ADMIN_PASSWORD: is a well-known default",
+        ),
         ({"admin_password": SecretStr("   ")}, "set PROMPTOPS_ADMIN_PASSWORD|is too short"),
         ({"admin_password": SecretStr("seven77")}, "PROMPTOPS_ADMIN_PASSWORD: is too short"),
         ({"token": SecretStr(f" {DEFAULT_TOKEN}\n")}, "set PROMPTOPS_TOKEN"),
@@ -50,29 +56,36 @@ async def test_a_default_secret_is_refused_and_leaves_no_account(
     database_kind: DatabaseKind,
     postgres: Postgres,
     data_folder: Path,
-    given: dict[str, Any],
-    said: str,
+    secrets: dict[str, Any],
+    message: str,
 ) -> None:
-    settings = await new_settings(database_kind, postgres, data_folder, env="production", **OWN)
-    with pytest.raises(StartRefused, match=said):
-        await prepared(settings, **given)
+    settings = await new_settings(
+        database_kind, postgres, data_folder, empty=True, env="production", **OWN
+    )
+    with pytest.raises(StartRefused, match=message):
+        await prepared(settings, **secrets)
     platform = await prepared(settings)
     async with platform.database.read() as transaction:
-        assert await platform.access.default_passwords(transaction) == []
-        assert [row.username for row in await platform.users.every(transaction)] == ["admin"]
+        assert await platform.access.accounts.default_passwords(transaction) == []
+        users, _ = await platform.access.users.search(transaction)
+        assert [row.username for row in users] == ["admin"]
     await platform.stop()
 
 
 async def test_a_database_of_development_is_refused_until_its_password_is_changed(
     database_kind: DatabaseKind, postgres: Postgres, data_folder: Path
 ) -> None:
-    settings = await new_settings(database_kind, postgres, data_folder, token=OWN["token"])
+    settings = await new_settings(
+        database_kind, postgres, data_folder, empty=True, token=OWN["token"]
+    )
     await (await prepared(settings)).stop()
     with pytest.raises(StartRefused, match="promptops set-password admin"):
         await prepared(settings, env="production", **OWN)
     platform = await prepared(settings)
     async with platform.database.write() as transaction:
-        await platform.users.set_password(transaction, "admin", "of our own", actor=COMMAND_LINE)
+        await platform.access.users.set_password(
+            transaction, "admin", "of our own", actor=COMMAND_LINE
+        )
     await platform.stop()
     await (await prepared(settings, env="production")).stop()
 
@@ -80,7 +93,7 @@ async def test_a_database_of_development_is_refused_until_its_password_is_change
 async def test_a_weak_first_password_is_refused_in_development_but_for_the_default(
     database_kind: DatabaseKind, postgres: Postgres, data_folder: Path
 ) -> None:
-    settings = await new_settings(database_kind, postgres, data_folder)
+    settings = await new_settings(database_kind, postgres, data_folder, empty=True)
     for weak in ("seven77", " admin "):
         with pytest.raises(StartRefused, match="PROMPTOPS_ADMIN_PASSWORD"):
             await prepared(settings, admin_password=SecretStr(weak))
@@ -115,9 +128,9 @@ def test_while_a_default_secret_is_in_use_only_this_machine_can_connect(
     with promptops("serve", {"addr": ":0", **settings}) as platform:
         platform.launch()
         eventually(lambda: "Stop with Ctrl-C" in platform.text)
-        found = re.search(r"ready: http://([0-9.]+):", platform.text)
-        assert found is not None
-        assert found[1] == hosts
+        match = re.search(r"ready: http://([0-9.]+):", platform.text)
+        assert match is not None
+        assert match[1] == hosts
         assert platform.stop() == 0
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.commands import promptops, refused
+from harness.commands import promptops, refused, refused_here
 from harness.platform import new_settings
 from harness.postgres import Postgres
 from promptops_platform.clock import SystemClock
-from promptops_platform.composition import Platform
+from promptops_platform.lifecycle import Platform
 from promptops_platform.server import _started
 from promptops_platform.settings import Settings
 from promptops_platform.supervision.supervisor import Supervisor
@@ -20,7 +20,7 @@ from promptops_platform.supervision.supervisor import Supervisor
 async def test_two_platforms_may_start_on_one_empty_database(
     postgres: Postgres, data_folder: Path
 ) -> None:
-    settings = await new_settings("postgresql", postgres, data_folder)
+    settings = await new_settings("postgresql", postgres, data_folder, empty=True)
     platforms = [Platform(settings, SystemClock()) for _ in range(3)]
     await asyncio.gather(*(platform.prepare() for platform in platforms))
     for platform in platforms:
@@ -58,29 +58,34 @@ async def test_two_platforms_may_start_on_one_empty_database(
     ],
 )
 def test_a_bad_setting_is_named(data_folder: Path, variable: str, value: str) -> None:
-    said = refused("serve", PROMPTOPS_DATA=str(data_folder), **{variable: value})
-    assert variable in said
-    assert "S3CRET" not in said
+    refusal = refused_here("serve", PROMPTOPS_DATA=str(data_folder), **{variable: value})
+    assert variable in refusal
+    assert "S3CRET" not in refusal
+
+
+def test_a_process_with_a_bad_setting_ends_with_the_same_sentence(data_folder: Path) -> None:
+    bad = {"PROMPTOPS_DATA": str(data_folder), "PROMPTOPS_ADDR": "nowhere"}
+    assert refused("serve", **bad) == refused_here("serve", **bad)
 
 
 def test_a_database_out_of_reach_is_named_without_its_password(data_folder: Path) -> None:
     url = "postgresql://user:S3CRET@127.0.0.1:1/registry?sslmode=prefer"
-    said = refused("serve", PROMPTOPS_DATA=str(data_folder), PROMPTOPS_DATABASE_URL=url)
-    assert "registry at 127.0.0.1:1" in said
-    assert "S3CRET" not in said
+    refusal = refused("serve", PROMPTOPS_DATA=str(data_folder), PROMPTOPS_DATABASE_URL=url)
+    assert "registry at 127.0.0.1:1" in refusal
+    assert "S3CRET" not in refusal
 
 
 def test_a_missing_database_is_named(postgres: Postgres, data_folder: Path) -> None:
     url = f"postgresql://postgres:@/missing?host={postgres.folder}"
-    said = refused("migrate", PROMPTOPS_DATA=str(data_folder), PROMPTOPS_DATABASE_URL=url)
-    assert '"missing" does not exist' in said
+    refusal = refused("migrate", PROMPTOPS_DATA=str(data_folder), PROMPTOPS_DATABASE_URL=url)
+    assert '"missing" does not exist' in refusal
 
 
 def test_a_file_that_is_no_database_is_left_alone(data_folder: Path) -> None:
     file = data_folder / "promptops.db"
     file.write_text("not a database, but somebody's text" * 50)
-    said = refused("serve", PROMPTOPS_DATA=str(data_folder))
-    assert str(file) in said
+    refusal = refused("serve", PROMPTOPS_DATA=str(data_folder))
+    assert str(file) in refusal
     assert file.read_text().startswith("not a database")
 
 
@@ -104,8 +109,8 @@ def test_a_data_folder_that_is_a_file_is_named(data_folder: Path) -> None:
 def test_a_worker_needs_a_prefect_server(data_folder: Path) -> None:
     assert "PREFECT_API_URL" in refused("worker", PROMPTOPS_DATA=str(data_folder))
     long = str(data_folder / ("x" * 100))
-    said = refused("worker", PROMPTOPS_DATA=long, PREFECT_API_URL="http://127.0.0.1:1/api")
-    assert "too long" in said
+    refusal = refused("worker", PROMPTOPS_DATA=long, PREFECT_API_URL="http://127.0.0.1:1/api")
+    assert "too long" in refusal
 
 
 def test_what_is_stored_is_for_its_owner_only(data_folder: Path) -> None:

@@ -19,26 +19,31 @@ from harness.platform import (
 from harness.postgres import Postgres
 from harness.runs import model_call, new_run
 from promptops_platform.clock import SystemClock
-from promptops_platform.composition import Platform
 from promptops_platform.db.location import PostgresUrl
+from promptops_platform.lifecycle import Platform
 
 Background = Callable[[Platform], Coroutine[Any, Any, None]]
 TASKS: dict[str, Background] = {
-    "feed": lambda platform: platform.feed._follow(),
-    "pruning": lambda platform: platform.feed._prune_forever(),
-    "replicas": lambda platform: platform.replicas._beat_or_log(),
-    "uses": lambda platform: platform.uses._write_forever(),
-    "calls": lambda platform: platform.call_log._write_forever(),
-    "retention": lambda platform: platform.run_retention._prune_forever(),
-    "ticks": lambda platform: platform.hub._tick_forever(),
-    "order": lambda platform: platform.hub._order._release_forever(),
+    "feed": lambda platform: platform.changes.feed._follow(),
+    "pruning": lambda platform: platform.changes.feed._prune_forever(),
+    "replicas": lambda platform: platform.changes.replicas._beat_or_log(),
+    "uses": lambda platform: platform.access.uses._write_forever(),
+    "calls": lambda platform: platform.runlog.calls._write_forever(),
+    "retention": lambda platform: platform.runlog.retention._prune_forever(),
+    "take-over": lambda platform: platform.execution.take_over._look_forever(),
+    "presses": lambda platform: platform.execution.prefect_retries._watch_forever(),
+    "checkpoints": lambda platform: platform.execution.retention._prune_forever(),
+    "ticks": lambda platform: platform.realtime.hub._tick_forever(),
+    "order": lambda platform: platform.realtime.hub._order._release_forever(),
 }
 
 
 @pytest_asyncio.fixture(scope="module")
 async def own(database_kind: DatabaseKind, postgres: Postgres) -> AsyncIterator[RunningPlatform]:
     data = new_data_folder()
-    async with running_platform(await new_settings(database_kind, postgres, data)) as platform:
+    async with running_platform(
+        await new_settings(database_kind, postgres, data, empty=True)
+    ) as platform:
         yield platform
     shutil.rmtree(data)
 
@@ -47,11 +52,11 @@ def stirring(platform: Platform) -> Callable[[], None]:
     """Gives everybody in the background something to do."""
 
     def stir() -> None:
-        platform.feed.wake()
-        platform.replicas.progress.set()
-        platform.replicas._tell_waiting()
-        platform.hub._order._filled.set()
-        platform.call_log._filled.set()
+        platform.changes.feed.wake()
+        platform.changes.replicas.progress.set()
+        platform.changes.replicas._tell_waiting()
+        platform.realtime.hub._order._filled.set()
+        platform.runlog.calls._filled.set()
 
     return stir
 
@@ -61,13 +66,13 @@ async def test_a_cancelled_task_ends(own: RunningPlatform, name: str) -> None:
     platform = own.platform
     numbers = range(1, 31) if name == "feed" else (*range(1, 6), 8, 13)
     for number in numbers:
-        await platform.call_log.add(new_run(), model_call())
+        await platform.runlog.calls.add(new_run(), model_call())
         task = TASKS[name](platform)
         assert await ends_when_cancelled(task, number, stirring(platform)), number
 
 
 async def test_a_feed_that_is_woken_as_it_is_stopped_ends(own: RunningPlatform) -> None:
-    feed = own.platform.feed
+    feed = own.platform.changes.feed
 
     async def wait_again_and_again() -> None:
         while True:
@@ -79,18 +84,18 @@ async def test_a_feed_that_is_woken_as_it_is_stopped_ends(own: RunningPlatform) 
 
 
 async def test_a_wait_for_replicas_ends(own: RunningPlatform) -> None:
-    replicas = own.platform.replicas
-    replicas.hear("elsewhere epoch 0")
+    replicas = own.platform.changes.replicas
+    replicas.receive("elsewhere epoch 0")
     for number in range(1, 12):
-        replicas.hear(f"elsewhere {own.platform.feed.epoch} 0")
-        waiting = replicas.wait_for(own.platform.feed.applied + 1, 60)
+        replicas.receive(f"elsewhere {own.platform.changes.feed.epoch} 0")
+        waiting = replicas.wait_for(own.platform.changes.feed.applied + 1, 60)
         assert await ends_when_cancelled(waiting, number, replicas._tell_waiting), number
-    replicas.hear("elsewhere")
+    replicas.receive("elsewhere")
 
 
 async def test_listening_for_notifications_ends(own: RunningPlatform) -> None:
-    notifications = own.platform.notifications
-    if not isinstance(own.platform.settings.registry, PostgresUrl):
+    notifications = own.platform.changes.notifications
+    if not isinstance(own.platform.settings.database_location, PostgresUrl):
         assert notifications is None
         return
     assert notifications is not None
@@ -103,7 +108,7 @@ async def test_a_platform_stops_at_any_moment_of_its_first_turns(
     database_kind: DatabaseKind, postgres: Postgres
 ) -> None:
     data = new_data_folder()
-    settings = await new_settings(database_kind, postgres, data)
+    settings = await new_settings(database_kind, postgres, data, empty=True)
     first = Platform(settings, SystemClock())
     await first.prepare()
     await first.stop()

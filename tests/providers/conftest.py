@@ -3,8 +3,8 @@ from collections.abc import AsyncIterator
 import pytest_asyncio
 
 from harness.vendors import FakeVendor, fake_vendor
-from promptops_providers.addresses import AddressPolicy
 from promptops_providers.pooled_gateway import Gateway
+from promptops_providers.transport.address_policy import AddressPolicy
 
 
 @pytest_asyncio.fixture

@@ -4,7 +4,7 @@ import pytest
 from promptops_providers.adapters import adapter_for
 from promptops_providers.default_models import DEFAULT_MODELS
 from promptops_providers.gateway import Target
-from promptops_providers.registry import PROVIDER_NAMES
+from promptops_providers.provider_names import PROVIDER_NAMES
 
 
 @pytest.mark.parametrize("name", PROVIDER_NAMES)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from promptops_providers import errors
 from promptops_providers.default_models import DEFAULT_MODELS
-from promptops_providers.registry import PROVIDER_NAMES
-from promptops_providers.transport import Timeouts
+from promptops_providers.provider_names import PROVIDER_NAMES
+from promptops_providers.transport.clients import Timeouts
 
 TEXT = (Path(__file__).parents[2] / "docs" / "gateway.md").read_text()
 
@@ -27,20 +27,20 @@ def test_every_provider_and_its_default_model() -> None:
 
 def test_every_error_and_what_follows_from_it() -> None:
     listed = {row[0].strip("`"): (row[2], row[3]) for row in rows("Code")}
-    known = {}
+    actual = {}
     stack = errors.ProviderError.__subclasses__()
     while stack:
         error = stack.pop()
         stack += error.__subclasses__()
         answers = {True: "yes", False: "no"}
-        known[error.code] = (answers[error.retryable], answers[error.falls_back])
-    assert listed == known
+        actual[error.code] = (answers[error.retryable], answers[error.falls_back])
+    assert listed == actual
 
 
 def test_the_time_outs() -> None:
-    found = re.search(r"has (\d+) seconds to come about.* stream (\d+), a whole answer (\d+)", TEXT)
-    assert found is not None
-    assert tuple(map(float, found.groups())) == (
+    match = re.search(r"has (\d+) seconds to come about.* stream (\d+), a whole answer (\d+)", TEXT)
+    assert match is not None
+    assert tuple(map(float, match.groups())) == (
         Timeouts().connect,
         Timeouts().first_token,
         Timeouts().whole,

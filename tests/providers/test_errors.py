@@ -2,7 +2,7 @@ from promptops_providers import errors
 
 
 def tree(error: type[errors.ProviderError]) -> list[type[errors.ProviderError]]:
-    return [error, *(found for child in error.__subclasses__() for found in tree(child))]
+    return [error, *(descendant for child in error.__subclasses__() for descendant in tree(child))]
 
 
 def test_every_error_has_a_code_of_its_own() -> None:

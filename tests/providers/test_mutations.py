@@ -19,17 +19,17 @@ from harness.vendors import Answer, claude, gemini, ollama, openai
 from harness.vendors.collecting import collected
 from harness.vendors.mutations import mutated
 from promptops_providers.adapters import VendorAdapter
-from promptops_providers.claude import Claude
-from promptops_providers.clean_answers import clean_completion
+from promptops_providers.answers.clean_answers import clean_completion
+from promptops_providers.answers.json_values import MAX_COUNT
+from promptops_providers.claude.adapter import Claude
 from promptops_providers.errors import ProviderError
 from promptops_providers.gateway import Credentials
-from promptops_providers.gemini import Gemini
-from promptops_providers.json_values import MAX_COUNT
-from promptops_providers.ollama import Ollama
-from promptops_providers.openai_chat import ChatCompletions
-from promptops_providers.openai_responses import Responses
+from promptops_providers.gemini.adapter import Gemini
+from promptops_providers.ollama.adapter import Ollama
+from promptops_providers.openai.chat import ChatCompletions
+from promptops_providers.openai.responses import Responses
 from promptops_providers.protocol import Completion, CompletionRequest, Usage
-from promptops_providers.wire import Wire
+from promptops_providers.transport.vendor_http import VendorHttp
 
 KEY = "sk-very-secret-123456"
 ASKED = CompletionRequest.of_text("Hi", "m")
@@ -104,7 +104,7 @@ class Vendor(httpx.AsyncBaseTransport):
 
 def adapter(kind: type[VendorAdapter], answer: Answer, status: int = 200) -> VendorAdapter:
     client = httpx.AsyncClient(transport=Vendor(answer, status), trust_env=False)
-    return kind(Wire("acme", kind.dialect, Credentials(KEY, "http://llm.test"), client))
+    return kind(VendorHttp("acme", kind.dialect, Credentials(KEY, "http://llm.test"), client))
 
 
 def check_usage(usage: Usage | None) -> None:

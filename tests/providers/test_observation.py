@@ -42,10 +42,10 @@ class Told:
 
 
 async def test_a_chain_is_told_call_by_call() -> None:
-    told = Told()
-    async with Gateway(observer=told) as gateway:
+    observer = Told()
+    async with Gateway(observer=observer) as gateway:
         await gateway.complete(REQUEST, [OVERLOADED, Target("mock", "mock-2")])
-    assert told.events == [
+    assert observer.events == [
         "begin mock-fail-overloaded whole",
         "failed: overloaded",
         "fell back from mock-fail-overloaded: overloaded",
@@ -55,14 +55,14 @@ async def test_a_chain_is_told_call_by_call() -> None:
 
 
 async def test_a_stream_is_told_with_its_first_piece() -> None:
-    told = Told()
+    observer = Told()
     async with (
-        Gateway(observer=told) as gateway,
+        Gateway(observer=observer) as gateway,
         aclosing(gateway.stream(REQUEST, [OVERLOADED, Target("mock")])) as events,
     ):
         async for _event in events:
             pass
-    assert told.events == [
+    assert observer.events == [
         "begin mock-fail-overloaded stream",
         "failed: overloaded",
         "fell back from mock-fail-overloaded: overloaded",
@@ -73,34 +73,34 @@ async def test_a_stream_is_told_with_its_first_piece() -> None:
 
 
 async def test_a_stream_that_is_left_was_abandoned() -> None:
-    told = Told()
+    observer = Told()
     async with (
-        Gateway(observer=told) as gateway,
+        Gateway(observer=observer) as gateway,
         aclosing(gateway.stream(REQUEST, [Target("mock")])) as events,
     ):
         await anext(events)
-    assert told.events[-2:] == ["first piece", "abandoned"]
+    assert observer.events[-2:] == ["first piece", "abandoned"]
 
 
 async def test_a_call_that_is_cancelled_was_abandoned() -> None:
-    told = Told()
-    async with Gateway(observer=told) as gateway:
+    observer = Told()
+    async with Gateway(observer=observer) as gateway:
         asked = gateway.complete(REQUEST, [Target("mock", "mock-slow-60000ms")])
         call = asyncio.create_task(asked)
-        while not told.events:
+        while not observer.events:
             await asyncio.sleep(0)
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
-    assert told.events[-1] == "abandoned"
+    assert observer.events[-1] == "abandoned"
 
 
 async def test_the_last_error_of_a_chain_is_no_fallback() -> None:
-    told = Told()
-    async with Gateway(observer=told) as gateway:
+    observer = Told()
+    async with Gateway(observer=observer) as gateway:
         with pytest.raises(OverloadedError):
             await gateway.complete(REQUEST, [OVERLOADED])
-    assert told.events == ["begin mock-fail-overloaded whole", "failed: overloaded"]
+    assert observer.events == ["begin mock-fail-overloaded whole", "failed: overloaded"]
 
 
 async def test_several_observers_are_told_the_same() -> None:

@@ -11,11 +11,11 @@ from harness.ports import free_port
 from harness.vendors import Answer, FakeVendor, fake_vendor, openai
 from harness.vendors.collecting import collected
 from promptops_providers import errors
-from promptops_providers.addresses import AddressPolicy
 from promptops_providers.gateway import Credentials, ModelGateway, Target
 from promptops_providers.pooled_gateway import Gateway
 from promptops_providers.protocol import CompletionRequest, TextDelta
-from promptops_providers.transport import Timeouts
+from promptops_providers.transport.address_policy import AddressPolicy
+from promptops_providers.transport.clients import Timeouts
 
 KEY = "sk-very-secret-123456"
 ASKED = CompletionRequest.of_text("Hello")
@@ -245,14 +245,17 @@ async def test_a_key_that_can_be_none(gateway: Gateway, vendor: FakeVendor, key:
     target = Target("llm", "m", "openai-compatible", Credentials(key, vendor.url))
     with pytest.raises(errors.AuthenticationError) as caught:
         await gateway.complete(ASKED, [target])
-    assert str(caught.value) == "provider llm: the API key holds characters that no key has"
+    assert (
+        str(caught.value)
+        == "provider llm: the API key contains characters that are not valid in a key"
+    )
     assert vendor.connections == 0
 
 
 async def test_a_request_that_is_no_json(gateway: Gateway, vendor: FakeVendor) -> None:
     for value in (float("nan"), object()):
         request = CompletionRequest(ASKED.messages, parameters={"x": value})
-        with pytest.raises(errors.BadRequestError, match="the request is no JSON"):
+        with pytest.raises(errors.BadRequestError, match="the request is not JSON"):
             await gateway.complete(request, [at(vendor)])
 
 
@@ -260,8 +263,8 @@ async def test_no_key_in_logs_and_texts(
     gateway: Gateway, vendor: FakeVendor, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    said = f"Bearer {KEY} is wrong"
-    vendor.answers(ANSWER, STREAM, openai.error(401, said, "invalid_request_error", said))
+    message = f"Bearer {KEY} is wrong"
+    vendor.answers(ANSWER, STREAM, openai.error(401, message, "invalid_request_error", message))
     target = at(vendor)
     await gateway.complete(ASKED, [target])
     await collected(gateway.stream(ASKED, [target]))

@@ -24,8 +24,8 @@ from promptops_flows.engine.settings import (
     settle_prefect_defaults,
 )
 from promptops_flows.engine.socket_file import SocketInUseError, listen_on
-from promptops_flows.parent_watch import exit_with_parent
-from promptops_flows.wire import MAX_LINE_BYTES
+from promptops_flows.processes.parent_watch import exit_with_parent
+from promptops_flows.protocol.engine_protocol import MAX_LINE_BYTES
 
 # What a stop may take beyond the drain: cancelled runs, Prefect's last events, open connections.
 _STOP_SECONDS = 20.0

@@ -5,30 +5,38 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
-from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
 from prefect.client.schemas.objects import State
 
-from promptops_flows.agents import AgentTask, written_message
-from promptops_flows.bounded_templates import MAX_TEXT_CHARACTERS
-from promptops_flows.engine.compiled_run import CompiledRun, StepFailedError, step_context
+from promptops_flows.definitions.agent import written_message
+from promptops_flows.engine.compiled_run import CompiledRun, StepFailedError, model_access
 from promptops_flows.engine.result_cuts import ResultCuts
+from promptops_flows.engine.run_control import RunControl
 from promptops_flows.engine.runs import Emit
-from promptops_flows.engine.step_run import StepPlan
-from promptops_flows.http_tools import ToolClient, ToolError, call_tool
+from promptops_flows.engine.step_run import StepPlan, StepRun
 from promptops_flows.json_schemas.turns import Turns
-from promptops_flows.steps import StepError, StepOutput, rendered
-from promptops_flows.structured import UnfitAnswerError, parse_structured, repair_request
-from promptops_flows.wire import RunFinished, RunRequest, StepDelta
+from promptops_flows.protocol.engine_protocol import RunFinished, RunRequest
+from promptops_flows.steps.context import StepError, StepOutput
+from promptops_flows.steps.http_tools import ToolError, call_tool
+from promptops_flows.steps.plans import AgentPlan
+from promptops_flows.steps.services import StepServices
+from promptops_flows.steps.structured import UnfitAnswerError, parse_structured, repair_request
+from promptops_flows.templates.bounded import TextTooLongError
+from promptops_flows.templates.chat_messages import (
+    MessageError,
+    PlaceholderError,
+    RenderedChat,
+    render_chat,
+)
+from promptops_flows.templates.language import TemplateValueError
 from promptops_providers.errors import ContextTooLongError, ProviderError
 from promptops_providers.gateway import ModelGateway
 from promptops_providers.protocol import (
     Completion,
     CompletionRequest,
     Message,
-    StreamEnd,
     ToolCall,
     ToolChoice,
 )
@@ -48,35 +56,36 @@ class AgentRun(CompiledRun):
     def __init__(
         self,
         request: RunRequest,
-        task: AgentTask,
+        plan: AgentPlan,
         emit: Emit,
-        gateway: ModelGateway,
-        tools: ToolClient,
+        services: StepServices,
+        control: RunControl,
     ) -> None:
-        super().__init__(request, emit)
-        self._task = task
+        super().__init__(request, emit, control)
+        self._plan = plan
         self._variables = request.variables
-        self._is_streamed = request.stream
-        self._gateway = gateway
-        self._tool_client = tools
+        self._prompt = request.prompt
+        self._prompts = (request.prompt,) if request.prompt else ()
+        self._gateway = services.gateway
+        self._tool_client = services.http
         self._turns = Turns()
-        self._targets = step_context(request, gateway).targets(task.models)
-        self._tools = {tool.name: tool for tool in task.tools}
+        self._targets = model_access(request).targets(plan.models)
+        self._tools = {tool.name: tool for tool in plan.tools}
         self._index = 0
         # So many messages the steps have told of as what went into a model.
-        self._told = 0
+        self._logged_count = 0
         self._cuts = ResultCuts()
 
     async def run_steps(self) -> RunFinished:
         rendered, states = await self._render()
-        said = _user_turn(self._task, rendered)
-        messages = [*_before(self._task, rendered), *self._task.history, *said]
-        turns = list(said)
-        for call in range(1, self._task.max_steps + 1):
+        user_messages = _user_turn(self._plan, rendered)
+        messages = [*_before(self._plan, rendered), *self._plan.history, *user_messages]
+        turns = list(user_messages)
+        for call in range(1, self._plan.max_steps + 1):
             completion, states = await self._ask(messages, states)
             if not completion.tool_calls:
                 return await self._answered(messages, turns, completion, states)
-            self._check_calls(completion, is_last=call == self._task.max_steps)
+            self._check_calls(completion, is_last=call == self._plan.max_steps)
             results, states = await self._call_tools(completion.tool_calls, states)
             for added in (completion.as_message(), *results):
                 messages.append(added)
@@ -88,29 +97,35 @@ class AgentRun(CompiledRun):
 
         async def work() -> StepOutput:
             # On a thread: a megabyte of template must not stall the runs beside this one.
-            rendered[:] = await asyncio.to_thread(self._rendered)
-            return StepOutput(_BETWEEN_MESSAGES.join(each.content for each in rendered))
+            chat = await asyncio.to_thread(self._rendered)
+            rendered[:] = chat.messages
+            return StepOutput(chat.text, notes=chat.notes)
 
-        state = await self._must(StepPlan(self._next_index(), "render", "render", work))
+        plan = StepPlan(self._next_index(), "render", "render", work, prompts=self._prompts)
+        run, state = await self._must(plan)
+        if run.checkpoint is not None:
+            # Which holds the text alone.
+            await work()
         return rendered, [state]
 
-    def _rendered(self) -> list[Message]:
-        return [
-            Message(each.role, rendered(each.content, self._variables))
-            for each in self._task.prompt
-        ]
+    def _rendered(self) -> RenderedChat:
+        try:
+            return render_chat(self._plan.prompt, self._variables)
+        except (TextTooLongError, TemplateValueError, PlaceholderError, MessageError) as error:
+            raise StepError(str(error)) from error
 
     async def _ask(
         self, messages: list[Message], after: States, choice: ToolChoice = "auto"
     ) -> tuple[Completion, States]:
         answers: list[Completion] = []
-        first = self._task.models[0]
+        first, index = self._plan.models[0], self._next_index()
+        gateway = self.gateway(self._gateway, index)
 
         async def work() -> StepOutput:
             try:
-                answer = await self._fitting(messages, choice)
+                answer = await self._fitting(gateway, messages, choice)
             except ProviderError as error:
-                raise StepError(error.sentence, error.summary, failed_call=error) from error
+                raise StepError.of(error) from error
             completion = self._without_secrets(answer)
             answers.append(completion)
             return StepOutput(
@@ -124,31 +139,38 @@ class AgentRun(CompiledRun):
             )
 
         plan = StepPlan(
-            self._next_index(),
+            index,
             "model",
             "model",
             work,
             provider=first.provider,
             model=first.model or None,
             input=self._untold(messages),
+            completion=lambda: answers[-1],
+            prompts=self._prompts,
         )
-        state = await self._must(plan, after)
-        return answers[-1], [state]
+        run, state = await self._must(plan, after)
+        completion = run.checkpoint.completion if run.checkpoint else answers[-1]
+        assert completion is not None
+        return completion, [state]
 
-    async def _fitting(self, messages: list[Message], choice: ToolChoice) -> Completion:
+    async def _fitting(
+        self, gateway: ModelGateway, messages: list[Message], choice: ToolChoice
+    ) -> Completion:
         """The model's answer to as much of the tools' results as fits into its window."""
-        task = self._task
+        plan = self._plan
         request = CompletionRequest(
             messages=(),
-            parameters=task.parameters,
-            tools=tuple(tool.as_tool() for tool in task.tools),
+            parameters=plan.parameters,
+            tools=tuple(tool.as_tool() for tool in plan.tools),
             tool_choice=choice,
-            output_schema=task.output_schema,
+            output_schema=plan.output_schema,
+            prompt=self._prompt,
         )
         while True:
             asked = replace(request, messages=tuple(messages))
             try:
-                answer = await self._complete(asked, self._index)
+                answer = await gateway.complete(asked, self._targets)
             except ContextTooLongError:
                 if not self._cuts.cut(messages):
                     raise
@@ -159,9 +181,13 @@ class AgentRun(CompiledRun):
     def _untold(self, messages: Sequence[Message]) -> str:
         """What the model is told now, without what the steps of this run have told it or it has
         answered in them."""
-        told, self._told = self._told, len(messages)
-        new = [each for each in messages[told:] if told == 0 or each.role != "assistant"]
-        return _BETWEEN_MESSAGES.join(each.content for each in new if each.content)
+        logged_count, self._logged_count = self._logged_count, len(messages)
+        new = [
+            message
+            for message in messages[logged_count:]
+            if logged_count == 0 or message.role != "assistant"
+        ]
+        return _BETWEEN_MESSAGES.join(message.content for message in new if message.content)
 
     def _without_secrets(self, answer: Completion) -> Completion:
         """Without a key that the provider has repeated: callers and tools may not read it."""
@@ -181,29 +207,6 @@ class AgentRun(CompiledRun):
             vendor_data=self.redact.within(dict(answer.vendor_data)),
         )
 
-    async def _complete(self, request: CompletionRequest, index: int) -> Completion:
-        if not self._is_streamed:
-            return await self._gateway.complete(request, self._targets)
-        characters, waiting = 0, ""
-        async with aclosing(self._gateway.stream(request, self._targets)) as events:
-            async for event in events:
-                if isinstance(event, StreamEnd):
-                    self._tell(index, waiting)
-                    return event.completion
-                characters += len(event.text)
-                if characters > MAX_TEXT_CHARACTERS:
-                    raise StepError(
-                        f"the answer is longer than {MAX_TEXT_CHARACTERS:,} characters; ask for "
-                        "less, or set max_tokens"
-                    )
-                shown, waiting = self.redact.split(waiting + event.text)
-                self._tell(index, shown)
-        raise StepError("the model's answer ended without its last event")
-
-    def _tell(self, index: int, text: str) -> None:
-        if text:
-            self.emit(StepDelta(index, text))
-
     def _check_calls(self, completion: Completion, *, is_last: bool) -> None:
         """The tools of the last call are not run: nobody would read what they answer."""
         asked = len(completion.tool_calls)
@@ -215,7 +218,7 @@ class AgentRun(CompiledRun):
         if is_last:
             raise StepFailedError(
                 f"step {self._index} (model): the agent has used up its max_steps of "
-                f"{self._task.max_steps} model calls and still asks for tools; raise max_steps, or "
+                f"{self._plan.max_steps} model calls and still asks for tools; raise max_steps, or "
                 "say in the prompt when to stop"
             )
 
@@ -242,7 +245,16 @@ class AgentRun(CompiledRun):
         name = f"tool: {call.name[:_NAME_CHARACTERS]}"
         # A name that no tool has is the model's own text.
         public = None if call.name in self._tools else "tool: unknown"
-        plan = StepPlan(self._next_index(), name, "tool", work, input=shown, public_name=public)
+        plan = StepPlan(
+            self._next_index(),
+            name,
+            "tool",
+            work,
+            input=shown,
+            public_name=public,
+            # The model is told of a failure as of any result.
+            keeps_failures=True,
+        )
         run, state = await self.step(plan, after)
         text = run.output.text if run.output else f"error: {run.error}"
         return Message("tool", text, tool_call_id=call.id), state
@@ -251,8 +263,10 @@ class AgentRun(CompiledRun):
         tool = self._tools.get(call.name)
         try:
             if tool is None:
-                known = ", ".join(self._tools) or "none"
-                raise ToolError("there is no such tool", f"{call.name!r}; the tools are: {known}")
+                tool_names = ", ".join(self._tools) or "none"
+                raise ToolError(
+                    "there is no such tool", f"{call.name!r}; the tools are: {tool_names}"
+                )
             if call.problem:
                 raise ToolError(call.problem)
             return await call_tool(self._tool_client, tool, call.arguments, self._turns)
@@ -268,56 +282,56 @@ class AgentRun(CompiledRun):
     ) -> RunFinished:
         """The end of the run, once the answer fits the output schema, for which it may be asked
         once more. The conversation keeps the answer that fits, not how it came about."""
-        schema, found = self._task.output_schema, {}
+        schema, fields = self._plan.output_schema, {}
         if schema is not None:
             try:
-                found["structured"] = await self._turns.compare(
+                fields["structured"] = await self._turns.compare(
                     parse_structured, schema, completion.text
                 )
             except UnfitAnswerError as error:
                 correction = Message("user", repair_request(schema, str(error)))
                 asked = [*messages, completion.as_message(), correction]
                 completion, _ = await self._ask(asked, after, choice="none")
-                found["structured"] = await self._repaired(schema, completion.text)
+                fields["structured"] = await self._repaired(schema, completion.text)
         last = Message("assistant", completion.text, vendor_data=completion.vendor_data)
-        found["turns"] = [
-            written_message(replace(each, content=self.redact(each.content)))
-            for each in (*turns, last)
+        fields["turns"] = [
+            written_message(replace(message, content=self.redact(message.content)))
+            for message in (*turns, last)
         ]
-        found["stop_reason"] = completion.stop_reason
-        return RunFinished("ok", output=completion.text, agent=found)
+        fields["stop_reason"] = completion.stop_reason
+        return RunFinished("ok", output=completion.text, agent=fields)
 
     async def _repaired(self, schema: Any, text: str) -> Any:
         try:
             return await self._turns.compare(parse_structured, schema, text)
         except UnfitAnswerError as error:
             where = f"step {self._index} (model)"
-            said = f"{where}: the answer does not fit output_schema, also after one repair"
-            raise StepFailedError(f"{said}: {self.redact(str(error))}", said) from error
+            summary = f"{where}: the answer does not fit output_schema, also after one repair"
+            raise StepFailedError(f"{summary}: {self.redact(str(error))}", summary) from error
 
-    async def _must(self, plan: StepPlan, after: States = ()) -> State[Any]:
+    async def _must(self, plan: StepPlan, after: States = ()) -> tuple[StepRun, State[Any]]:
         """Run a step without which there is no going on; raises `StepFailedError`."""
         run, state = await self.step(plan, after)
         if run.output is None:
             raise StepFailedError(*run.failure)
-        return state
+        return run, state
 
     def _next_index(self) -> int:
         self._index += 1
         return self._index
 
 
-def _before(task: AgentTask, rendered: Sequence[Message]) -> list[Message]:
+def _before(plan: AgentPlan, rendered: Sequence[Message]) -> list[Message]:
     """What stands before the conversation."""
-    if task.is_chat:
+    if plan.is_chat:
         return list(rendered)
-    if task.said is None:
+    if plan.user_message is None:
         return []
-    return [Message("system", each.content) for each in rendered if each.content]
+    return [Message("system", message.content) for message in rendered if message.content]
 
 
-def _user_turn(task: AgentTask, rendered: Sequence[Message]) -> list[Message]:
+def _user_turn(plan: AgentPlan, rendered: Sequence[Message]) -> list[Message]:
     """What the user says in this run; nothing where a chat prompt says it all."""
-    if task.said is not None:
-        return [Message("user", task.said)]
-    return [] if task.is_chat else list(rendered)
+    if plan.user_message is not None:
+        return [Message("user", plan.user_message)]
+    return [] if plan.is_chat else list(rendered)

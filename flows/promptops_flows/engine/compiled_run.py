@@ -15,21 +15,20 @@ from typing import Any
 
 from prefect.client.schemas.objects import State
 from prefect.flows import Flow
+from prefect.settings import get_current_settings
 from prefect.states import Completed, Failed
 
+from promptops_flows.engine.cancellation import RunCancelledError
 from promptops_flows.engine.logs import log
+from promptops_flows.engine.printable import MESSAGE_CHARACTERS, printable
+from promptops_flows.engine.run_control import RunControl
 from promptops_flows.engine.runs import Emit
-from promptops_flows.engine.step_run import (
-    MESSAGE_CHARACTERS,
-    StepPlan,
-    StepRun,
-    internal_error,
-    printable,
-)
-from promptops_flows.steps import MAX_RUN_CHARACTERS, StepContext, StepOutput
-from promptops_flows.wire import RunFinished, RunRequest
+from promptops_flows.engine.step_run import StepPlan, StepRun, internal_error
+from promptops_flows.protocol.engine_protocol import RunFinished, RunRequest, StepDelta
+from promptops_flows.steps.context import MAX_RUN_CHARACTERS, ModelAccess, StepOutput
+from promptops_flows.steps.streamed_gateway import StreamedGateway
+from promptops_providers.answers.redaction import Redactor
 from promptops_providers.gateway import ModelGateway
-from promptops_providers.redaction import Redactor
 
 _DEFAULT_WORKSPACE = "default"
 
@@ -39,14 +38,12 @@ def flow_name(workspace: str, key: str) -> str:
     return key if workspace == _DEFAULT_WORKSPACE else f"{workspace}:{key}"
 
 
-def step_context(request: RunRequest, gateway: ModelGateway) -> StepContext:
-    """What the steps of that run share."""
-    return StepContext(
-        request.variables,
-        gateway,
+def model_access(request: RunRequest) -> ModelAccess:
+    """How the steps of that run reach models."""
+    return ModelAccess(
         request.api_key,
         request.base_url,
-        {each.provider: each for each in request.connections},
+        {connection.provider: connection for connection in request.connections},
     )
 
 
@@ -65,15 +62,27 @@ class CompiledRun(ABC):
     None while it has not come to an end. `ended` is set along with `result`.
     """
 
-    def __init__(self, request: RunRequest, emit: Emit) -> None:
+    def __init__(
+        self,
+        request: RunRequest,
+        emit: Emit,
+        control: RunControl,
+        timeout_seconds: float | None = None,
+    ) -> None:
         self.result: RunFinished | None = None
         self.ended = asyncio.Event()
+        self.control = control
+        self.flow_run_name = printable(f"{request.key} · {request.run_id[-6:]}")
+        self._timeout_seconds = timeout_seconds
+        self._has_begun = False
         self.state: State[Any] | None = None
         self.redact = Redactor(request.secrets)
         self.texts = request.texts
         self.emit = emit
         self.steps = 0
-        self._kinds = {each.provider: each.kind for each in request.connections}
+        self._is_streamed = request.stream
+        self._kinds = {connection.provider: connection.kind for connection in request.connections}
+        self._version = request.version
         self._produced = 0
         self.flow: Flow[Any, Any] = Flow(
             self._body_function(),
@@ -81,6 +90,9 @@ class CompiledRun(ABC):
             version=request.version,
             validate_parameters=False,
             persist_result=False,
+            # Nothing is stored there. Without it Prefect asks its server for each run, and stops
+            # the event loop meanwhile.
+            result_storage=get_current_settings().results.local_storage_path,
             log_prints=False,
         )
 
@@ -88,15 +100,40 @@ class CompiledRun(ABC):
     async def run_steps(self) -> RunFinished:
         """Run all steps; raises `StepFailedError`."""
 
+    def cancel(self, by: str) -> None:
+        """Stop the steps. A run that has ended stays as it is."""
+        if self.result is None:
+            self.control.cancellation.request(by)
+            self._end_unbegun()
+
+    def abandon(self) -> None:
+        """Stop the steps, which somebody else executes from now on."""
+        if self.result is None:
+            self.control.cancellation.abandon()
+            self._end_unbegun()
+
     def without_secrets(self, output: StepOutput) -> StepOutput:
         """The output as it may be shown and passed on."""
-        return replace(output, text=self.redact(output.text))
+        value = None if output.value is None else self.redact.within(output.value)
+        return replace(output, text=self.redact(output.text), value=value)
+
+    def gateway(self, gateway: ModelGateway, index: int) -> ModelGateway:
+        """By which the step of that place asks models: where the caller wants their texts as they
+        come, it gets them."""
+        if not self._is_streamed:
+            return gateway
+
+        def tell(text: str, call: int) -> None:
+            self.emit(StepDelta(index, text, call))
+
+        return StreamedGateway(gateway, self.redact, tell)
 
     async def step(self, plan: StepPlan, after: Iterable[State[Any]]) -> tuple[StepRun, State[Any]]:
         """Run one step; a failed one is for the caller to judge. Raises `StepFailedError` when the
         outputs grow too long together."""
-        run = StepRun(plan, self.redact, self._kinds, self.texts)
+        run = StepRun(plan, self.redact, self._kinds, self.texts, self._version, self.control)
         state = await run.execute(list(after), self.emit)
+        await self.control.checkpoints.stored(plan.index)
         self.steps += 1
         self._produced += len(run.output.text) if run.output else 0
         if self._produced > MAX_RUN_CHARACTERS:
@@ -114,12 +151,21 @@ class CompiledRun(ABC):
         return body
 
     async def _run(self) -> State[Any]:
+        if self.state is not None:
+            return self.state
+        self._has_begun = True
+        timeout = asyncio.timeout(self._timeout_seconds)
         try:
-            result = await self.run_steps()
+            async with self.control.scope(), timeout:
+                result = await self.run_steps()
+        except RunCancelledError:
+            return self._cancelled()
         except StepFailedError as error:
             return self._failed(str(error), error.summary)
         # Prefect would store its text, whatever that quotes.
         except Exception as error:  # noqa: BLE001
+            if isinstance(error, TimeoutError) and timeout.expired():
+                return self._timed_out()
             trace = self.redact(self.texts.traceback(error))
             log(logging.ERROR, "run.internal_error", trace=trace)
             return self._failed(internal_error(error))
@@ -131,6 +177,21 @@ class CompiledRun(ABC):
         self._end(RunFinished("error", error=sentence, summary=summary))
         message = self.texts.redact(summary or sentence)
         return Failed(message=printable(message, MESSAGE_CHARACTERS))
+
+    def _timed_out(self) -> State[Any]:
+        sentence = f"the run took longer than its timeout of {self._timeout_seconds:g} s"
+        self._end(RunFinished("error", error=sentence, state="timed_out"))
+        return Failed(name="TimedOut", message=sentence)
+
+    def _cancelled(self) -> State[Any]:
+        cancellation = self.control.cancellation
+        self._end(cancellation.end())
+        return cancellation.state()
+
+    def _end_unbegun(self) -> None:
+        """Where Prefect holds the run back, nothing is there that could be stopped."""
+        if not self._has_begun:
+            self.state = self._cancelled()
 
     def _end(self, result: RunFinished) -> None:
         output = None if result.output is None else self.redact(result.output)

@@ -6,10 +6,11 @@ import asyncio
 import contextvars
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
+from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import PrefectClient
@@ -17,35 +18,39 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import AsyncClientContext
 from prefect.events.worker import EventsWorker
 from prefect.exceptions import ObjectNotFound, PrefectException, PrefectSignal
-from prefect.flow_engine import run_flow_async
-from prefect.states import Crashed, Pending
+from prefect.states import Crashed
 from prefect.utilities.urls import url_for
 
-from promptops_flows.definitions import DefinitionError
+from promptops_flows.engine.cancellation import Cancellation
+from promptops_flows.engine.checkpoints import RunCheckpoints
 from promptops_flows.engine.compiled_run import CompiledRun
 from promptops_flows.engine.compiler import compile_run
+from promptops_flows.engine.created_run import run_created_flow
+from promptops_flows.engine.flow_run_creation import FlowRunCreator
 from promptops_flows.engine.identity import EngineIdentity
+from promptops_flows.engine.inner_flows import InnerFlows
+from promptops_flows.engine.late_reports import LateReports
 from promptops_flows.engine.left_behind import LeftBehind
 from promptops_flows.engine.logs import log
+from promptops_flows.engine.prefect_buttons import PREFECT, PrefectButtons
 from promptops_flows.engine.prefect_gate import PREFECT_ERRORS, PrefectGate
+from promptops_flows.engine.printable import printable
+from promptops_flows.engine.run_control import RunControl
+from promptops_flows.engine.run_pages import RunPage, RunPages
 from promptops_flows.engine.run_trace import RunTrace
 from promptops_flows.engine.runs import Emit, RunRefusedError, RunUnavailableError
 from promptops_flows.engine.settings import EngineSettings
 from promptops_flows.engine.shown_parameters import shown_parameters
-from promptops_flows.engine.step_run import printable
-from promptops_flows.http_tools import ToolClient
-from promptops_flows.tracing import Tracing
-from promptops_flows.waiting import end_tasks
-from promptops_flows.wire import RunFinished, RunRequest
-from promptops_providers.gateway import ModelGateway
-
-T = TypeVar("T")
+from promptops_flows.processes.waiting import end_tasks
+from promptops_flows.protocol.engine_protocol import Began, RunFinished, RunRequest
+from promptops_flows.steps.services import StepServices
+from promptops_flows.telemetry.tracing import Tracing
 
 _PREPARE_SECONDS = 20.0
 _DRAIN_EVENTS_SECONDS = 5.0
-_REPORT_PAUSE_SECONDS = 1.0
 # What Prefect gets to take the end of a run before the run is answered without it.
 _REPORT_SECONDS = 2.0
+_NOT_LET_GO = "The run was not started again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,8 @@ class PreparedRun:
 
     request: RunRequest
     compiled: CompiledRun
+    checkpoints: RunCheckpoints
+    page: RunPage
     flow_run: FlowRun
 
     @property
@@ -72,39 +79,46 @@ class FlowRuns:
         self,
         client: PrefectClient,
         gate: PrefectGate,
-        gateway: ModelGateway,
-        tools: ToolClient,
+        services: StepServices,
         tracing: Tracing,
         identity: EngineIdentity,
         concurrency: int,
     ) -> None:
         self._tracing = tracing
         self._client = client
+        self._creator = FlowRunCreator(client)
         self._gate = gate
-        self._gateway = gateway
-        self._tools = tools
+        self._services = services
         self._identity = identity
         self._turns = asyncio.Semaphore(concurrency)
         # Holds the open client, which Prefect finds by context; connections know nothing of it.
         self._context = contextvars.copy_context()
-        # Flows that Prefect has not finished with, and ends that it did not take.
-        self._unreported: set[asyncio.Task[Any]] = set()
+        self._reports = LateReports(client, gate)
+        self._pages = RunPages(client, gate)
+        # What cancels the flow runs under way.
+        self._cancels: dict[str, Callable[[str], None]] = {}
+        self._inner_flows = InnerFlows(self._creator, identity, self._reports, self._cancels)
 
     async def prepare(self, request: RunRequest, emit: Emit) -> PreparedRun:
         """Raises `RunRefusedError` or `RunUnavailableError`; then nothing is left in Prefect."""
+        page = RunPage(self._pages, request)
+        emit = page.reading(emit)
+        checkpoints = RunCheckpoints(request, emit)
+        control = RunControl(Cancellation(request.texts), checkpoints, self._inner_flows)
         try:
-            compiled = compile_run(request, emit, self._gateway, self._tools)
+            compiled = compile_run(request, emit, self._services, control)
             # On a thread: variables may be megabytes.
             shown = await asyncio.to_thread(
                 shown_parameters, request.variables, compiled.redact, request.texts
             )
-        except (DefinitionError, PrefectException) as error:
+        except PrefectException as error:
             raise RunRefusedError(str(error)) from error
         except RecursionError as error:
             raise RunRefusedError("a variable of the run is nested too deeply") from error
         try:
             async with asyncio.timeout(_PREPARE_SECONDS):
-                return PreparedRun(request, compiled, await self._create(request, compiled, shown))
+                flow_run = await self._flow_run(request, compiled, shown)
+                return PreparedRun(request, compiled, checkpoints, page, flow_run)
         except httpx.HTTPStatusError as error:
             raise _as_refusal(error) from error
         except PREFECT_ERRORS as error:
@@ -121,29 +135,92 @@ class FlowRuns:
         """
         trace = RunTrace(self._tracing, prepared.request, prepared.flow_run_id)
         result = None
+        self._cancels[prepared.flow_run_id] = prepared.compiled.cancel
         try:
             result = await self._execute(prepared, trace)
         finally:
+            del self._cancels[prepared.flow_run_id]
             trace.ended(result)
         return result
 
     async def _execute(self, prepared: PreparedRun, trace: RunTrace) -> RunFinished:
-        async with self._turns:
-            trace.began()
-            context = trace.enter(self._context.copy())
-            began = time.perf_counter()
-            flow = self._keep(asyncio.create_task(self._run_flow(prepared), context=context))
-            await self._end_of(flow, prepared.compiled)
-            result = prepared.compiled.result or RunFinished("error", error=flow.result())
+        began = time.perf_counter()
+        prepared.page.began(prepared.flow_run.id)
+        async with self._turn(prepared.compiled) as has_come:
+            if has_come:
+                trace.began()
+                prepared.compiled.emit(Began())
+                began = time.perf_counter()
+                result = await self._take_turn(prepared, trace)
+            else:
+                result = self._end_early(prepared)
+        prepared.page.ended(prepared.compiled.state or Crashed(message=result.error))
+        milliseconds = round((time.perf_counter() - began) * 1000)
+        fields = {"status": result.status, "state": result.state, "ms": milliseconds}
+        log(logging.INFO, "run.finished", **_names(prepared), **fields)
+        return result
+
+    async def _take_turn(self, prepared: PreparedRun, trace: RunTrace) -> RunFinished:
+        context = trace.enter(self._context.copy())
+        flow = asyncio.create_task(self._run_flow(prepared), context=context)
+        await self._end_of(self._reports.keep(flow), prepared.compiled)
         if not flow.done():
             self._gate.suspect()
             log(logging.WARNING, "run.report_pending", **_names(prepared))
-        milliseconds = round((time.perf_counter() - began) * 1000)
-        log(logging.INFO, "run.finished", **_names(prepared), status=result.status, ms=milliseconds)
-        return result
+        if prepared.compiled.result is not None:
+            return prepared.compiled.result
+        return RunFinished("error", error=flow.result(), state="crashed")
+
+    def _end_early(self, prepared: PreparedRun) -> RunFinished:
+        compiled = prepared.compiled
+        assert compiled.result is not None
+        assert compiled.state is not None
+        self._report_later(prepared, compiled.state)
+        return compiled.result
+
+    @asynccontextmanager
+    async def _turn(self, compiled: CompiledRun) -> AsyncIterator[bool]:
+        """Says whether the run's turn has come; it may be cancelled before."""
+        turn = asyncio.create_task(self._turns.acquire())
+        ended = asyncio.create_task(compiled.ended.wait())
+        try:
+            await asyncio.wait([turn, ended], return_when=asyncio.FIRST_COMPLETED)
+            yield turn.done() and compiled.result is None
+        finally:
+            ended.cancel()
+            if not turn.cancel():
+                self._turns.release()
+
+    def cancel(self, prepared: PreparedRun, by: str) -> None:
+        """End a run that is under way; one that has ended stays as it is."""
+        prepared.compiled.cancel(by)
+
+    def cancel_flow_run(self, flow_run_id: str, by: str) -> bool:
+        """End the run that this engine executes as that flow run, or with it as an inner one; False
+        where it executes none."""
+        cancel = self._cancels.get(flow_run_id)
+        if cancel is not None:
+            cancel(by)
+        return cancel is not None
+
+    def executes(self, flow_run_id: str) -> bool:
+        """Whether that flow run is executed here, or waits for its turn."""
+        return flow_run_id in self._cancels
+
+    def abandon(self, prepared: PreparedRun) -> None:
+        """Nobody follows the run any more; a durable one ends, as somebody else takes it over."""
+        if prepared.request.durable:
+            prepared.compiled.abandon()
+
+    def checkpoint_stored(self, prepared: PreparedRun, index: int) -> None:
+        """What depends on that step of a durable run may begin."""
+        prepared.checkpoints.mark_stored(index)
 
     async def discard(self, prepared: PreparedRun) -> None:
-        """Remove a run that was never let go."""
+        """Remove a run that was never let go; one that exists for longer ends once more."""
+        if prepared.request.flow_run_id is not None:
+            self._report_later(prepared, Crashed(message=_NOT_LET_GO))
+            return
         try:
             await self._client.delete_flow_run(prepared.flow_run.id)
         except ObjectNotFound:
@@ -154,8 +231,9 @@ class FlowRuns:
 
     async def settle(self) -> None:
         """Give Prefect a moment for the ends that it has not taken yet."""
-        if self._unreported:
-            await asyncio.wait(self._unreported, timeout=_REPORT_SECONDS)
+        await asyncio.gather(
+            self._reports.settle(_REPORT_SECONDS), self._pages.settle(_REPORT_SECONDS)
+        )
 
     async def _end_of(self, flow: asyncio.Task[str], compiled: CompiledRun) -> None:
         """Wait for the flow, but for Prefect's part after the last step only a moment."""
@@ -172,30 +250,36 @@ class FlowRuns:
         finally:
             ended.cancel()
 
-    def _keep(self, task: asyncio.Task[T]) -> asyncio.Task[T]:
-        self._unreported.add(task)
-        task.add_done_callback(self._unreported.discard)
-        return task
-
-    async def _create(
+    async def _flow_run(
         self, request: RunRequest, compiled: CompiledRun, shown: dict[str, Any]
     ) -> FlowRun:
-        return await self._client.create_flow_run(
+        """A new one, or the one that is executed once more."""
+        if request.flow_run_id is not None:
+            return await self._adopt(request.flow_run_id)
+        return await self._creator.create(
             compiled.flow,
-            name=printable(f"{request.key} · {request.run_id[-6:]}"),
+            name=compiled.flow_run_name,
             parameters=shown,
             context=self._identity.context,
             tags=_tags(request, self._identity),
-            state=Pending(),
         )
+
+    async def _adopt(self, flow_run_id: str) -> FlowRun:
+        try:
+            flow_run = await self._client.read_flow_run(UUID(flow_run_id))
+        except (ObjectNotFound, ValueError) as error:
+            raise RunRefusedError(f"Prefect has no flow run {flow_run_id}") from error
+        self._identity.adopt(flow_run.id)
+        tags = self._identity.own(flow_run.tags)
+        if set(tags) != set(flow_run.tags):
+            await self._client.update_flow_run(flow_run.id, tags=tags)
+        return flow_run
 
     async def _run_flow(self, prepared: PreparedRun) -> str:
         """Returns why the steps did not come to an end, for the case that they didn't."""
         compiled = prepared.compiled
         try:
-            state = await run_flow_async(
-                compiled.flow, flow_run=prepared.flow_run, parameters={}, return_type="state"
-            )
+            state = await run_created_flow(compiled.flow, prepared.flow_run)
         # Whatever Prefect raises, and its signals are no Exceptions: how the steps ended stands.
         except (Exception, PrefectSignal) as error:  # noqa: BLE001
             note = f"Prefect failed before the run came to its end ({type(error).__name__})"
@@ -205,59 +289,55 @@ class FlowRuns:
             log(logging.WARNING, "run.prefect_failed", **_names(prepared), note=note, trace=trace)
             self._report_later(prepared, compiled.state or Crashed(message=note))
             return note
-        assert isinstance(state, State)
-        if compiled.state is not None and _is_another_failure(state, compiled.state):
+        if state.is_cancelling() or state.is_cancelled():
+            # Before it began: a run that has ended stays as it is.
+            compiled.cancel(PREFECT)
+        if compiled.state is not None and not _is_shown(compiled.state, state):
             self._report_later(prepared, compiled.state)
         return f"Prefect ended the run as {state.name} before its steps came to an end"
 
     def _report_later(self, prepared: PreparedRun, state: State[Any]) -> None:
-        self._keep(asyncio.create_task(self._report(prepared, state)))
-
-    async def _report(self, prepared: PreparedRun, state: State[Any]) -> None:
-        """Tell Prefect how a run ended that it still takes for a running one."""
-        while True:
-            await self._gate.opened()
-            try:
-                await self._client.set_flow_run_state(prepared.flow_run.id, state, force=True)
-                log(logging.INFO, "run.reported_late", **_names(prepared), state=state.name)
-            except PREFECT_ERRORS as error:
-                if isinstance(error, ObjectNotFound):
-                    return
-                self._gate.suspect()
-                await asyncio.sleep(_REPORT_PAUSE_SECONDS)
-            else:
-                return
+        self._reports.add(prepared.flow_run.id, state, _names(prepared))
 
 
 @asynccontextmanager
 async def open_flow_runs(
     gate: PrefectGate,
-    gateway: ModelGateway,
-    tools: ToolClient,
+    services: StepServices,
     tracing: Tracing,
     settings: EngineSettings,
+    retry: Callable[[str], None],
 ) -> AsyncIterator[FlowRuns]:
     """One Prefect client for as long as the engine lives; at the end its events are sent off.
 
-    Meanwhile the runs that its predecessor left behind are ended.
+    Meanwhile the runs that its predecessor left behind are ended, and Prefect's buttons are obeyed:
+    `retry` gets the ids of flow runs for which Retry is pressed.
     """
     identity = EngineIdentity(settings.engine_id)
     async with AsyncClientContext.get_or_create() as context:
         left_behind = LeftBehind(context.client, gate, identity, settings.lock)
         ending = asyncio.create_task(left_behind.end())
-        runs = FlowRuns(
-            context.client, gate, gateway, tools, tracing, identity, settings.concurrency
+        runs = FlowRuns(context.client, gate, services, tracing, identity, settings.concurrency)
+        buttons = PrefectButtons(
+            context.client,
+            gate,
+            identity,
+            cancel=runs.cancel_flow_run,
+            executes=runs.executes,
+            retry=retry,
         )
+        watching = asyncio.create_task(buttons.watch())
         yield runs
+        await end_tasks(watching)
         await runs.settle()
         await end_tasks(ending)
     await asyncio.to_thread(EventsWorker.drain_all, _DRAIN_EVENTS_SECONDS)
 
 
-def _is_another_failure(shown: State[Any], ours: State[Any]) -> bool:
-    """Whether Prefect shows its own failure to take our state, as if the flow had failed so."""
-    same = (shown.type, shown.message) == (ours.type, ours.message)
-    return (shown.is_failed() or shown.is_crashed()) and not same
+def _is_shown(ours: State[Any], shown: State[Any]) -> bool:
+    """Whether Prefect has taken our state. It may show its own failure to do so, or that somebody
+    has pressed Cancel since."""
+    return (shown.type, shown.message) == (ours.type, ours.message)
 
 
 def _tags(request: RunRequest, identity: EngineIdentity) -> list[str]:

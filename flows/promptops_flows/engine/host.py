@@ -14,11 +14,14 @@ from promptops_flows.engine.prefect_gate import PrefectGate
 from promptops_flows.engine.server import EngineServer, Part
 from promptops_flows.engine.settings import EngineSettings
 from promptops_flows.engine.thread_watch import ThreadWatch
-from promptops_flows.http_tools import ToolClient
 from promptops_flows.json_schemas.turns import SCHEMA_THREADS
-from promptops_flows.traced_calls import TracedCalls
-from promptops_flows.tracing import tracing_of
-from promptops_flows.waiting import end_tasks
+from promptops_flows.processes.budgeted_workers import BudgetedWorkers
+from promptops_flows.processes.waiting import end_tasks
+from promptops_flows.steps.expressions import WORKER, Expressions
+from promptops_flows.steps.http_tools import ToolClient
+from promptops_flows.steps.services import StepServices
+from promptops_flows.telemetry.traced_calls import TracedCalls
+from promptops_flows.telemetry.tracing import tracing_of
 from promptops_providers.observation import Observers
 from promptops_providers.pooled_gateway import Gateway
 
@@ -49,7 +52,14 @@ async def prefect_behind(server: EngineServer, settings: EngineSettings) -> Asyn
     async with (
         Gateway(settings.address_policy, observer=observer) as gateway,
         ToolClient(settings.tool_policy) as tools,
-        open_flow_runs(gate, gateway, tools, tracing, settings) as runs,
+        BudgetedWorkers(WORKER) as workers,
+        open_flow_runs(
+            gate,
+            StepServices(gateway, tools, Expressions(workers)),
+            tracing,
+            settings,
+            server.watchers.pressed,
+        ) as runs,
     ):
         watches = asyncio.gather(gate.watch(), threads.watch())
         server.runs, server.readiness = runs, EngineReadiness(gate, threads)

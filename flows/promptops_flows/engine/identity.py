@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import UUID
 
 from prefect.client.schemas.objects import FlowRun
 
 _PROCESS = "engine_process"
+_TAG = "engine:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +19,17 @@ class EngineIdentity:
 
     engine_id: str
     process: str = field(default_factory=lambda: uuid.uuid4().hex)
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    _adopted: set[UUID] = field(default_factory=set, repr=False)
 
     @property
     def tag(self) -> str:
         """By this an operator finds the engine's runs, and so does the next process."""
-        return f"engine:{self.engine_id}"
+        return f"{_TAG}{self.engine_id}"
+
+    def own(self, tags: list[str]) -> list[str]:
+        """The tags of a flow run that this engine executes from now on."""
+        return [*(tag for tag in tags if not tag.startswith(_TAG)), self.tag]
 
     @property
     def context(self) -> dict[str, str]:
@@ -29,5 +38,9 @@ class EngineIdentity:
         return {_PROCESS: self.process}
 
     def runs(self, flow_run: FlowRun) -> bool:
-        """Whether this very process created it."""
-        return flow_run.context.get(_PROCESS) == self.process
+        """Whether this very process created it, or executes it once more."""
+        return flow_run.context.get(_PROCESS) == self.process or flow_run.id in self._adopted
+
+    def adopt(self, flow_run_id: UUID) -> None:
+        """This process executes a flow run that another one may have created."""
+        self._adopted.add(flow_run_id)

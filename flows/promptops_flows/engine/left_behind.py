@@ -1,4 +1,4 @@
-"""Runs that a killed engine left behind, which Prefect would show as running for good.
+"""Runs and steps that a killed engine left behind, which Prefect would show as running for good.
 
 The next engine of the same identity ends them, once its predecessor is gone: one whose platform
 was killed still lets its runs end, and takes seconds for that.
@@ -11,15 +11,26 @@ import fcntl
 import logging
 import os
 from pathlib import Path
+from typing import Any
 
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import (
     FlowRunFilter,
+    FlowRunFilterExpectedStartTime,
     FlowRunFilterState,
     FlowRunFilterStateType,
     FlowRunFilterTags,
+    TaskRunFilter,
+    TaskRunFilterState,
+    TaskRunFilterStateType,
 )
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import (
+    TERMINAL_STATES,
+    FlowRun,
+    State,
+    StateType,
+    TaskRun,
+)
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Crashed
@@ -29,9 +40,15 @@ from promptops_flows.engine.logs import log
 from promptops_flows.engine.prefect_gate import PREFECT_ERRORS, PrefectGate
 
 MESSAGE = "The run engine ended before it reported the end of this run"
+STEP_MESSAGE = "The run engine ended before it reported the end of this step"
+# In which a task run may have been left.
+_UNDER_WAY = [StateType.PENDING, StateType.RUNNING, StateType.SCHEDULED]
 _PAGE = 100
 _LOCK_PERIOD_SECONDS = 0.5
 _PAUSE_SECONDS = 5.0
+# Prefect writes task runs up to some seconds after it was told of them.
+_LOOKS = 3
+_LOOK_SECONDS = 2.0
 
 
 class LeftBehind:
@@ -52,7 +69,8 @@ class LeftBehind:
             try:
                 await self._predecessor_gone()
                 await self._gate.opened()
-                await self._end_all()
+                await self._end_flow_runs()
+                await self._end_task_runs()
             # ValueError: an answer that can't be read.
             except (*PREFECT_ERRORS, ValueError) as error:
                 log(logging.WARNING, "left_behind.failed", error=f"{type(error).__name__}: {error}")
@@ -73,25 +91,58 @@ class LeftBehind:
             else:
                 return
 
-    async def _end_all(self) -> None:
-        while found := [run for run in await self._oldest() if not self._identity.runs(run)]:
-            for flow_run in found:
-                await self._end(flow_run)
+    async def _end_flow_runs(self) -> None:
+        while flow_runs := [run for run in await self._oldest() if not self._identity.runs(run)]:
+            for flow_run in flow_runs:
+                await self._end_flow_run(flow_run)
 
     async def _oldest(self) -> list[FlowRun]:
         """The first page; runs of this process come after all that were left behind."""
         unfinished = FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING])
-        wanted = FlowRunFilter(
-            tags=FlowRunFilterTags(all_=["promptops", self._identity.tag]),
-            state=FlowRunFilterState(type=unfinished),
-        )
+        filters = FlowRunFilter(tags=self._tags, state=FlowRunFilterState(type=unfinished))
         return await self._client.read_flow_runs(
-            flow_run_filter=wanted, sort=FlowRunSort.EXPECTED_START_TIME_ASC, limit=_PAGE
+            flow_run_filter=filters, sort=FlowRunSort.EXPECTED_START_TIME_ASC, limit=_PAGE
         )
 
-    async def _end(self, flow_run: FlowRun) -> None:
+    async def _end_flow_run(self, flow_run: FlowRun) -> None:
         try:
             await self._client.set_flow_run_state(flow_run.id, Crashed(message=MESSAGE), force=True)
         except ObjectNotFound:
             return  # somebody removed it meanwhile
         log(logging.WARNING, "left_behind.ended", flow_run_id=str(flow_run.id), name=flow_run.name)
+
+    async def _end_task_runs(self) -> None:
+        """Of all flow runs that have ended, until a few looks in a row find none."""
+        looks = 0
+        while looks < _LOOKS:
+            task_runs = await self._task_runs()
+            looks = 0 if task_runs else looks + 1
+            for task_run in task_runs:
+                await self._end_task_run(task_run)
+            if not task_runs:
+                await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _task_runs(self) -> list[TaskRun]:
+        """A page of those that are under way in runs of before. The steps of this process's runs
+        may seem so, too, for a moment after the run's end."""
+        ended = FlowRunFilterStateType(any_=sorted(TERMINAL_STATES))
+        under_way = TaskRunFilterStateType(any_=_UNDER_WAY)
+        before = FlowRunFilterExpectedStartTime(before_=self._identity.started_at)
+        return await self._client.read_task_runs(
+            flow_run_filter=FlowRunFilter(
+                tags=self._tags,
+                state=FlowRunFilterState(type=ended),
+                expected_start_time=before,
+            ),
+            task_run_filter=TaskRunFilter(state=TaskRunFilterState(type=under_way)),
+            limit=_PAGE,
+        )
+
+    async def _end_task_run(self, task_run: TaskRun) -> None:
+        state: State[Any] = Crashed(message=STEP_MESSAGE)
+        await self._client.set_task_run_state(task_run.id, state, force=True)
+        log(logging.WARNING, "left_behind.step_ended", task_run_id=str(task_run.id))
+
+    @property
+    def _tags(self) -> FlowRunFilterTags:
+        return FlowRunFilterTags(all_=["promptops", self._identity.tag])

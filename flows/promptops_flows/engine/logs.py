@@ -8,7 +8,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
-from promptops_flows.text_policy import EVERYTHING, TextPolicy, current_policy
+from promptops_flows.telemetry.text_policy import EVERYTHING, TextPolicy, current_policy
 
 _LOGGER = "promptops.engine"
 _ASYNCIO = "asyncio"

@@ -13,7 +13,7 @@ from prefect.settings import get_current_settings
 
 from promptops_flows.engine.logs import log
 from promptops_flows.engine.server import Part
-from promptops_flows.waiting import happens_within
+from promptops_flows.processes.waiting import happens_within
 
 # What Prefect's client raises when the server is away, slow, or answers an error.
 PREFECT_ERRORS = (httpx.HTTPError, PrefectException, OSError, TimeoutError)
@@ -44,10 +44,11 @@ class PrefectGate:
         """Keep `reason` true until cancelled."""
         async with _client() as client:
             while True:
-                self._settle(await _why_not(client))
+                self.settle(await _why_not(client))
                 await self._pause()
 
-    def _settle(self, reason: str | None) -> None:
+    def settle(self, reason: str | None) -> None:
+        """Prefect answers, or does not for that reason."""
         if reason != self.reason:
             event = "prefect.ready" if reason is None else "prefect.unavailable"
             log(logging.INFO if reason is None else logging.WARNING, event, reason=reason)

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.trace import INVALID_SPAN, Span, Tracer
 
-from promptops_flows.text_policy import current_policy
-from promptops_flows.tracing import Tracing, context_of, fail, within
-from promptops_flows.wire import RunFinished, RunRequest
+from promptops_flows.protocol.engine_protocol import RunFinished, RunRequest
+from promptops_flows.steps.plans import WorkflowPlan
+from promptops_flows.telemetry.text_policy import current_policy
+from promptops_flows.telemetry.tracing import Tracing, context_of, fail, prompts_attributes, within
+from promptops_providers.protocol import PromptVersion
 
 # What the conventions have names for; all else counts as a workflow.
 _OPERATIONS = {"agent": ("invoke_agent", "gen_ai.agent.name")}
 _WORKFLOW = ("invoke_workflow", "gen_ai.workflow.name")
-_FAILED = {"ok": None, "error": "run_failed"}
 
 # Of the run whose flow is executed in this context.
 _tracer: contextvars.ContextVar[Tracer | None] = contextvars.ContextVar("tracer", default=None)
@@ -42,6 +44,7 @@ class RunTrace:
                 "promptops.source": request.source,
                 "promptops.version": request.version,
                 "prefect.flow_run_id": flow_run_id,
+                **prompts_attributes(_prompts(request)),
             },
         )
 
@@ -57,16 +60,31 @@ class RunTrace:
         self._span.add_event("began")
 
     def ended(self, result: RunFinished | None) -> None:
-        """How the run ended; None where it was stopped before."""
-        failure = "interrupted" if result is None else _FAILED[result.status]
-        if failure is not None:
-            fail(self._span, failure)
+        """How the run ended; None where the engine was stopped before."""
+        state = "crashed" if result is None else result.state
+        if state != "completed":
+            fail(self._span, f"run_{state}")
         self._span.end()
 
 
+def _prompts(request: RunRequest) -> Sequence[PromptVersion]:
+    if isinstance(request.plan, WorkflowPlan):
+        return request.plan.prompts
+    return (request.prompt,) if request.prompt else ()
+
+
 @contextmanager
-def step_span(index: int, name: str, kind: str, attempt: int) -> Iterator[Span]:
-    """The span of one try of a step of the run that is executed here, current inside."""
+def step_span(
+    index: int,
+    name: str,
+    kind: str,
+    attempt: int,
+    *,
+    version: str,
+    prompts: Sequence[PromptVersion],
+) -> Iterator[Span]:
+    """The span of one try of a step of the run that is executed here, current inside. `version` is
+    that of its definition."""
     tracer = _tracer.get()
     if tracer is None:
         yield INVALID_SPAN
@@ -78,7 +96,13 @@ def step_span(index: int, name: str, kind: str, attempt: int) -> Iterator[Span]:
             "promptops.step.name": name,
             "promptops.step.type": kind,
             "promptops.step.attempt": attempt,
+            "promptops.version": version,
+            **prompts_attributes(prompts),
         },
     )
     with trace.use_span(span, end_on_exit=True, record_exception=False):
-        yield span
+        try:
+            yield span
+        except asyncio.CancelledError:
+            fail(span, "step_stopped")
+            raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
-from promptops_flows.wire import RunEvent, RunFinished, RunRequest
+from promptops_flows.protocol.engine_protocol import RunEvent, RunFinished, RunRequest
 
 Emit = Callable[[RunEvent], None]
 
@@ -37,6 +37,15 @@ class Runs(Protocol, Generic[PreparedT]):
 
     async def execute(self, prepared: PreparedT) -> RunFinished:
         """Execute to the end; how it ended is in the answer, never an exception."""
+
+    def cancel(self, prepared: PreparedT, by: str) -> None:
+        """End a run that is under way; one that has ended stays as it is."""
+
+    def abandon(self, prepared: PreparedT) -> None:
+        """Nobody follows the run any more; a durable one ends, as somebody else takes it over."""
+
+    def checkpoint_stored(self, prepared: PreparedT, index: int) -> None:
+        """What depends on that step of a durable run may begin."""
 
     async def discard(self, prepared: PreparedT) -> None:
         """Remove a run that was never let go."""

@@ -1,4 +1,4 @@
-"""The engine's end of the socket: one connection a run, see `wire.py`."""
+"""The engine's end of the socket: one connection a run, see `engine_protocol`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ import logging
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from promptops_flows.call_counts import CallCounts, listed
 from promptops_flows.engine.logs import log
+from promptops_flows.engine.retry_watchers import RetryWatchers
 from promptops_flows.engine.runs import PreparedT, RunRefusedError, Runs, RunUnavailableError
-from promptops_flows.wire import (
+from promptops_flows.processes.waiting import end_tasks
+from promptops_flows.protocol.engine_protocol import (
     CallsCounted,
+    Cancel,
+    CheckpointStored,
     CountCalls,
+    EngineProtocolError,
     Go,
     Message,
     Ping,
@@ -22,16 +26,20 @@ from promptops_flows.wire import (
     RunRequest,
     Started,
     Unavailable,
-    WireError,
+    Watch,
+    Watching,
     decode,
     encode,
 )
+from promptops_flows.telemetry.call_counts import CallCounts, listed
 
 _STOPPING = "the run engine is stopping"
 _STOPPED = "the run engine was stopped before the run came to its end"
 _OUT_OF_TURN = Refused("this message makes no sense at this point")
 _CANCEL_SECONDS = 5.0
 _FLUSH_SECONDS = 30.0
+# What a client gets to hang up first, once it was told of the end.
+_HANG_UP_SECONDS = 5.0
 
 
 Part = Literal["engine", "prefect", "threads"]
@@ -54,12 +62,14 @@ class NotReady:
 
 
 class EngineServer:
-    """`runs` is None until Prefect has been loaded; `readiness` may be replaced along with it."""
+    """`runs` is None until Prefect has been loaded; `readiness` may be replaced along with it.
+    `watchers` are told of Retry pressed in Prefect."""
 
     def __init__(self) -> None:
         self.runs: Runs[Any] | None = None
         self.readiness: Readiness = NotReady("the run engine is starting")
         self.counts = CallCounts()
+        self.watchers = RetryWatchers()
         self._stopping = False
         self._sessions: set[asyncio.Task[None]] = set()
 
@@ -71,8 +81,13 @@ class EngineServer:
                 if isinstance(message, RunRequest):
                     await self._hold(message, peer)
                     return
+                if isinstance(message, Watch):
+                    peer.send(Watching())
+                    with self.watchers.watching(peer.send):
+                        await peer.receive()
+                    return
                 peer.send(self._answer(message))
-        except WireError as error:
+        except EngineProtocolError as error:
             log(logging.WARNING, "connection.unreadable", error=str(error))
             peer.send(Refused(f"the run engine can't read this message: {error}"))
         finally:
@@ -115,17 +130,38 @@ class EngineServer:
         try:
             peer.send(Started(prepared.flow_run_id, prepared.flow_run_url))
             let_go = isinstance(await peer.receive(), Go)
-        except (WireError, asyncio.CancelledError):
+        except (EngineProtocolError, asyncio.CancelledError):
             await runs.discard(prepared)
             raise
         if not let_go:
             await runs.discard(prepared)
             return
+        following = asyncio.create_task(self._follow(runs, prepared, peer))
+        try:
+            await self._execute(runs, prepared, peer)
+            # A client that has something to say while we close would not read how the run ended.
+            await asyncio.wait([following], timeout=_HANG_UP_SECONDS)
+        finally:
+            await end_tasks(following)
+
+    async def _execute(self, runs: Runs[PreparedT], prepared: PreparedT, peer: _Peer) -> None:
         try:
             peer.send(await runs.execute(prepared))
         except asyncio.CancelledError:
-            peer.send(RunFinished("error", error=_STOPPED))
+            peer.send(RunFinished("error", error=_STOPPED, state="crashed"))
             raise
+
+    async def _follow(self, runs: Runs[PreparedT], prepared: PreparedT, peer: _Peer) -> None:
+        """Do what the client says of a run that is under way, until it hangs up."""
+        try:
+            while (message := await peer.receive()) is not None:
+                if isinstance(message, CheckpointStored):
+                    runs.checkpoint_stored(prepared, message.index)
+                elif isinstance(message, Cancel):
+                    runs.cancel(prepared, message.by)
+        except EngineProtocolError as error:
+            log(logging.WARNING, "connection.unreadable", error=str(error))
+        runs.abandon(prepared)
 
     def _answer(self, message: Message) -> Message:
         if isinstance(message, CountCalls):
@@ -150,13 +186,13 @@ class _Peer:
         self._writer = writer
 
     async def receive(self) -> Message | None:
-        """The next message, None when the client is gone; raises `WireError`."""
+        """The next message, None when the client is gone; raises `EngineProtocolError`."""
         try:
             return decode(await self._reader.readuntil(b"\n"))
         except (OSError, asyncio.IncompleteReadError):
             return None
         except asyncio.LimitOverrunError as error:
-            raise WireError("a line is too long") from error
+            raise EngineProtocolError("a line is too long") from error
 
     def send(self, message: Message) -> None:
         """Never waits: a client that reads slowly must not slow its run down."""

@@ -7,7 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from promptops_providers.addresses import HOSTS_SETTING, TOOL_HOSTS_SETTING, AddressPolicy
+from promptops_providers.transport.address_policy import (
+    HOSTS_SETTING,
+    TOOL_HOSTS_SETTING,
+    AddressPolicy,
+)
 
 # Settled before Prefect is loaded. A variable that is set already wins.
 PREFECT_DEFAULTS: Mapping[str, str] = {

@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from promptops_flows.text_policy import TextPolicy
-from promptops_providers.redaction import Redactor
-from promptops_providers.storable_texts import storable
+from promptops_flows.telemetry.text_policy import TextPolicy
+from promptops_providers.answers.redaction import Redactor
+from promptops_providers.answers.storable_texts import storable
 
 MAX_VARIABLES = 100
 MAX_VALUE_CHARACTERS = 1_000

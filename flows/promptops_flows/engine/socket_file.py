@@ -38,7 +38,7 @@ def _remove_stale(path: Path) -> None:
     if not path.exists():
         return
     if not path.is_socket():
-        raise SocketInUseError(f"{path} exists and is no socket, move it away")
+        raise SocketInUseError(f"{path} exists and is not a socket, move it away")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.connect(str(path))

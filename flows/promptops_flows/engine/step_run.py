@@ -2,40 +2,38 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from prefect import allow_failure
-from prefect.cache_policies import NO_CACHE
+from opentelemetry.trace import Span
 from prefect.client.schemas.objects import State
 from prefect.context import TaskRunContext
 from prefect.states import Completed, Failed
-from prefect.task_engine import run_task_async
-from prefect.tasks import Task
 
 from promptops_flows.engine.logs import log
+from promptops_flows.engine.printable import MESSAGE_CHARACTERS, printable
+from promptops_flows.engine.run_control import RunControl
 from promptops_flows.engine.run_trace import step_span
 from promptops_flows.engine.runs import Emit
-from promptops_flows.steps import StepError, StepOutput
-from promptops_flows.text_policy import TextPolicy
-from promptops_flows.tracing import fail
-from promptops_flows.wire import StepFinished, StepStarted
+from promptops_flows.engine.step_task import Retry, StepTask
+from promptops_flows.protocol.engine_protocol import Checkpoint, StepFinished, StepStarted
+from promptops_flows.steps.context import ItemCounts, StepError, StepOutput
+from promptops_flows.steps.policy import ORDINARY, StepPolicy
+from promptops_flows.telemetry.text_policy import TextPolicy
+from promptops_flows.telemetry.tracing import fail
+from promptops_providers.answers.redaction import Redactor
 from promptops_providers.errors import ProviderError
-from promptops_providers.protocol import SpentCall, Usage
-from promptops_providers.redaction import Redactor
+from promptops_providers.protocol import Completion, PromptVersion, SpentCall, Usage
 
-MESSAGE_CHARACTERS = 2_000
-_NAME_CHARACTERS = 200
-
-
-def printable(text: str, limit: int = _NAME_CHARACTERS) -> str:
-    """A text as Prefect's database and pages can hold it: no NUL, no lone surrogate."""
-    cut = text[:limit]
-    return "".join(character if character.isprintable() else "\ufffd" for character in cut)
+SKIPPED = "Skipped"
+CACHED = "Cached"
+_REUSED = "Reused from an earlier attempt of the run"
 
 
 def internal_error(error: Exception) -> str:
@@ -47,8 +45,11 @@ def internal_error(error: Exception) -> str:
 class StepPlan:
     """What a step is called and does; `index` counts from 1, `name` may be empty.
 
-    `work` raises `StepError`. `provider` and `model` are those that are asked, if any.
-    `public_name` stands for a name that a model has made up.
+    `work` raises `StepError`; it is not called where `skipped` says why, or where the step has a
+    checkpoint. `provider` and `model` are those that are asked, if any; `prompts` are those of the
+    registry that it uses.
+    `public_name` stands for a name that a model has made up. `completion` is what a checkpoint of
+    the step holds beside its output; one that `keeps_failures` has a checkpoint of these as well.
     """
 
     index: int
@@ -59,14 +60,26 @@ class StepPlan:
     model: str | None = None
     input: str | None = None
     public_name: str | None = None
+    policy: StepPolicy = ORDINARY
+    skipped: str | None = None
+    completion: Callable[[], Completion | None] = lambda: None
+    keeps_failures: bool = False
+    prompts: tuple[PromptVersion, ...] = ()
 
 
 class StepRun:
-    """One step within one run; `output` or `error` is set once it has been executed. `kinds` are
-    those of the run's connections, `texts` says what may be stored of it."""
+    """One step within one run; `output` or `error` is set once it has been executed, or its
+    `checkpoint` was taken instead. `kinds` are those of the run's connections, `texts` says what
+    may be stored of it; `version` is that of the definition."""
 
     def __init__(
-        self, plan: StepPlan, redact: Redactor, kinds: Mapping[str, str], texts: TextPolicy
+        self,
+        plan: StepPlan,
+        redact: Redactor,
+        kinds: Mapping[str, str],
+        texts: TextPolicy,
+        version: str,
+        control: RunControl,
     ) -> None:
         self.output: StepOutput | None = None
         self.error: str | None = None
@@ -76,11 +89,20 @@ class StepRun:
         self._redact = redact
         self._kinds = kinds
         self._texts = texts
+        self._version = version
         self.name = redact(plan.name or plan.type)
         # Callers get the name as it was saved, which may be empty.
         self._own_name = redact(plan.name)
         self._stored_name = texts.stored(self.name, plan.public_name)
+        self._control = control
+        self.checkpoint: Checkpoint | None = None
+        if plan.skipped is None:
+            self.checkpoint = control.checkpoints.find(plan.index, self._own_name, plan.type)
         self._attempts = 0
+        self._failures: list[str] = []
+        self._failure_summaries: list[str | None] = []
+        self._retry = Retry(again=False)
+        self._items: ItemCounts | None = None
         self._started_at = ""
         self._started_clock = self._ended_clock = 0.0
 
@@ -94,49 +116,109 @@ class StepRun:
     async def execute(self, after: Sequence[State[Any]], emit: Emit) -> State[Any]:
         """Run as a Prefect task, drawn in its graph behind the steps whose states are `after`,
         also behind those that failed."""
-        name = printable(self._stored_name)
-        task: Task[[], Any] = Task(
-            self._work_function(emit),
-            name=name,
-            # A function: Prefect would take braces in a text for its own placeholders.
-            task_run_name=lambda: name,
-            cache_policy=NO_CACHE,
-            persist_result=False,
-            log_prints=False,
+        task = StepTask(
+            self._stored_name, self._work_function(emit), self._why_retried, self._plan.policy
         )
-        behind: Any = [allow_failure(state) for state in after]
-        state = await run_task_async(task, parameters={}, wait_for=behind, return_type="state")
-        assert isinstance(state, State)
+        try:
+            state = await task.execute(after, self._control.cancellation)
+        except asyncio.CancelledError:
+            if self._started_at:
+                self._fail("it was stopped before it had ended")
+                emit(self._finished("Cancelled"))
+            raise
         if self.output is None and self.error is None:
-            self.error = f"Prefect ended the step as {state.name} before it ran"
+            self._fail(self._why_unfinished(state))
+        self._keep()
         emit(self._finished(state.name or state.type.value))
         return state
+
+    def _keep(self) -> None:
+        """Have the step's checkpoint stored, unless it was skipped or has one."""
+        plan, output = self._plan, self.output
+        if plan.skipped is not None or self.checkpoint is not None:
+            return
+        if output is None and plan.keeps_failures:
+            notes = () if self._summary is None else (self._summary,)
+            output = StepOutput(self.error or "", notes=notes, failed=True)
+        if output is not None:
+            completion = plan.completion() if self.output else None
+            self._control.checkpoints.add(
+                Checkpoint(plan.index, self._own_name, plan.type, output, completion)
+            )
+
+    def _why_unfinished(self, state: State[Any]) -> str:
+        if state.name == "TimedOut":
+            return self._too_slow()
+        return f"Prefect ended the step as {state.name} before it ran"
+
+    def _why_retried(self) -> Retry:
+        if self.error is None:
+            self._fail(self._too_slow())
+        return self._retry
+
+    def _too_slow(self) -> str:
+        return f"it took longer than its timeout of {self._plan.policy.timeout_seconds:g} s"
+
+    def _fail(self, sentence: str, summary: str | None = None) -> None:
+        self.error, self._summary = sentence, summary
+        self._failures.append(sentence)
+        self._failure_summaries.append(summary)
 
     def _work_function(self, emit: Emit) -> Callable[[], Any]:
         async def step() -> State[Any]:
             self._begin_attempt(emit)
             plan = self._plan
-            with step_span(plan.index, self._stored_name, plan.type, self._attempts) as span:
+            if plan.skipped is not None:
+                self.output = StepOutput("")
+                self._ended_clock = self._started_clock
+                return Completed(name=SKIPPED, message=printable(plan.skipped, MESSAGE_CHARACTERS))
+            if self.checkpoint is not None:
+                return self._reuse(self.checkpoint.output)
+            with self._span() as span:
                 await self._try()
                 if self.error is not None:
                     fail(span, "step_failed")
             if self.error is None:
-                return Completed()
+                notes = self._texts.redact("; ".join(self.output.notes if self.output else ()))
+                name = CACHED if self.output and self.output.cached else None
+                message = printable(notes, MESSAGE_CHARACTERS) or None
+                return Completed(message=message) if name is None else Completed(name=name)
             message = self._texts.redact(self._summary or self.error)
             return Failed(message=printable(message, MESSAGE_CHARACTERS))
 
         return step
 
+    def _reuse(self, output: StepOutput) -> State[Any]:
+        self._ended_clock = self._started_clock
+        if output.failed:
+            self._fail(output.text, next(iter(output.notes), None))
+            return Failed(message=_REUSED)
+        self.output = output
+        return Completed(name=CACHED, message=_REUSED)
+
+    def _span(self) -> AbstractContextManager[Span]:
+        plan = self._plan
+        return step_span(
+            plan.index,
+            self._stored_name,
+            plan.type,
+            self._attempts,
+            version=self._version,
+            prompts=plan.prompts,
+        )
+
     async def _try(self) -> None:
         try:
             self.output = await self._plan.work()
         except StepError as error:
-            self.error = self._redact(str(error))
-            self._summary = None if error.summary is None else self._redact(error.summary)
+            summary = None if error.summary is None else self._redact(error.summary)
+            self._fail(self._redact(str(error)), summary)
+            self._retry = Retry(error.retryable, error.retry_after)
+            self._items = error.items
             self._failed_call = error.failed_call
         # Whatever a step's code raises would be shown by Prefect as it is, secrets included.
         except Exception as error:  # noqa: BLE001
-            self.error = internal_error(error)
+            self._fail(internal_error(error))
             self._log_unexpected(error)
         finally:
             self._ended_clock = time.perf_counter()
@@ -145,6 +227,8 @@ class StepRun:
         context = TaskRunContext.get()
         self._attempts = context.task_run.run_count if context else 1
         self.output = self.error = self._summary = self._failed_call = None
+        # Until the work says otherwise: it may be cut off by the time-out.
+        self._retry = Retry(again=True)
         if not self._started_at:
             plan = self._plan
             self._started_clock = time.perf_counter()
@@ -176,15 +260,28 @@ class StepRun:
             input=None if plan.input is None else self._redact(plan.input),
             stop_reason=output.stop_reason if output else None,
             spent=call.spent,
-            notes=output.notes if output else (),
+            notes=self._notes() if plan.skipped is None else (plan.skipped,),
             provider_kind=self._kinds.get(call.provider or ""),
             summary=self._summary,
             public_name=plan.public_name,
+            failures=tuple(self._failures),
+            version=self._version,
+            prompts=plan.prompts if plan.skipped is None else (),
+            failure_summaries=tuple(self._failure_summaries),
+            items=output.items if output else self._items,
+            reused=self.checkpoint is not None,
         )
+
+    def _notes(self) -> tuple[str, ...]:
+        if self.output:
+            return self.output.notes
+        return self._failed_call.notes if self._failed_call else ()
 
     def _call(self) -> _Call:
         """Which model was called last, and what the vendor reported: also of a call that failed."""
         output, failed = self.output, self._failed_call
+        if output and self.checkpoint:
+            return _Call(output.provider, output.model, None, ())
         if output:
             return _Call(output.provider, output.model, output.usage, output.spent)
         if failed is not None and failed.usage is not None:

@@ -142,7 +142,7 @@ class Evaluation:
                 raise ValueRefusedError("it holds a number beyond ±1e308")
             if isinstance(part, dict | list):
                 inner: Iterable[Any] = part.values() if isinstance(part, dict) else part
-                pending.extend((each, depth + 1) for each in inner)
+                pending.extend((child, depth + 1) for child in inner)
 
 
 Applicator = Callable[[Evaluation, Any, Any, Mapping[str, Any], Outcome], None]

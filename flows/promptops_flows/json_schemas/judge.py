@@ -28,7 +28,7 @@ _SENTENCE_CHARACTERS = 300
 
 
 def check_schema(schema: Mapping[str, Any]) -> None:
-    """Raises `SchemaRefusedError` for what is no JSON Schema, or passes a limit; its work is
+    """Raises `SchemaRefusedError` for what is not a JSON Schema, or passes a limit; its work is
     linear in the schema's size."""
     measure_schema(schema)
     judgement = _Judgement(schema)
@@ -115,6 +115,6 @@ def _own_values(schema: Mapping[str, Any]) -> int:
 
 
 def _not_valid(where: Where, wrong: str) -> SchemaRefusedError:
-    sentence = f"is no JSON Schema: {'.'.join(where)}: {wrong}"
+    sentence = f"is not a JSON Schema: {'.'.join(where)}: {wrong}"
     is_short = len(sentence) <= _SENTENCE_CHARACTERS
     return SchemaRefusedError(sentence if is_short else f"{sentence[:_SENTENCE_CHARACTERS]}…")

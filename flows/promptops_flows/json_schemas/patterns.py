@@ -34,8 +34,8 @@ def compiled(pattern: str) -> Any:
         return re2.compile(_ESCAPE.sub(_in_re2, pattern), options)
     except (re2.error, UnicodeError) as error:
         raise SchemaRefusedError(
-            f"is no JSON Schema: pattern: {pattern!r} can't be matched in linear time, is too "
-            "large, or is no regular expression; write it without look-around, back-references "
+            f"is not a JSON Schema: pattern: {pattern!r} can't be matched in linear time, is too "
+            "large, or is not a regular expression; write it without look-around, back-references "
             "and large repetitions"
         ) from error
 

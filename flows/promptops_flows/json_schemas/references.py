@@ -34,14 +34,14 @@ class References:
             )
         name = unquote(reference[1:])
         if not name or name.startswith("/"):
-            found = _at_pointer(self._root, name.split("/")[1:])
+            target = _at_pointer(self._root, name.split("/")[1:])
         else:
-            found = self._anchors.get(name, _MISSING)
-        if found is _MISSING:
+            target = self._anchors.get(name, _MISSING)
+        if target is _MISSING:
             raise SchemaRefusedError(
                 f"refers to {reference!r}, which leads nowhere; define it under $defs"
             )
-        return found
+        return target
 
 
 def _anchors(root: Any) -> Iterator[tuple[str, Any]]:
@@ -56,16 +56,16 @@ def _anchors(root: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _at_pointer(root: Any, parts: list[str]) -> Any:
-    found = root
+    target = root
     for part in parts:
         name = part.replace("~1", "/").replace("~0", "~")
-        if isinstance(found, dict) and name in found:
-            found = found[name]
-        elif isinstance(found, list) and _INDEX.fullmatch(name) and int(name) < len(found):
-            found = found[int(name)]
+        if isinstance(target, dict) and name in target:
+            target = target[name]
+        elif isinstance(target, list) and _INDEX.fullmatch(name) and int(name) < len(target):
+            target = target[int(name)]
         else:
             return _MISSING
-    return found
+    return target
 
 
 # Of each schema, by its identity: its own values, and the schemas that it applies.

@@ -1,7 +1,7 @@
 """`python -m promptops_flows.prefect_server`: serves Prefect's API and UI until SIGTERM.
 
 Everything is configured through Prefect's own environment variables, see
-`promptops_flows.children.prefect_server_spec`.
+`promptops_flows.processes.children.prefect_server_spec`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-from promptops_flows.parent_watch import exit_with_parent
+from promptops_flows.processes.parent_watch import exit_with_parent
 
 _STOP_SECONDS = 10.0
 

@@ -11,8 +11,8 @@ from prefect.server.api.server import create_app
 from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, get_current_settings
 from sqlalchemy.engine import make_url
 
-from promptops_flows.children import LISTENER_VARIABLE
-from promptops_flows.prefect_server import sqlite_lock, template
+from promptops_flows.prefect_server import interface_copy, pages, shrinking, sqlite_lock, template
+from promptops_flows.processes.children import LISTENER_VARIABLE
 
 # Open event streams of a browser never end by themselves.
 _GRACEFUL_SECONDS = 3
@@ -21,10 +21,17 @@ _GRACEFUL_SECONDS = 3
 def serve() -> None:
     """Serve until SIGTERM. The database is made on the first start, migrated on later ones."""
     sqlite_lock.begin_immediate()
-    template.install(_database())
-    api = get_current_settings().server.api
+    database = _database()
+    template.install(database)
+    pages.serve_one_interface()
+    server = get_current_settings().server
+    if "flow_runs" in server.services.db_vacuum.enabled_vacuum_types:
+        shrinking.make_shrinkable(database)
+        shrinking.keep_small(database)
+    api, application = server.api, create_app(final=True)
+    interface_copy.adapt(Path(str(server.ui.static_directory), "v2"))
     config = uvicorn.Config(
-        create_app(final=True),
+        pages.GuardedPages(application, str(server.ui.api_url)),
         host=api.host,
         port=api.port,
         timeout_keep_alive=api.keepalive_timeout,

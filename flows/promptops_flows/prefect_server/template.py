@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from promptops_flows.prefect_files import TEMPLATE
+from promptops_flows.processes.prefect_files import TEMPLATE
 
 # SQLite's header field that says whose file it is: "POps".
 APPLICATION_ID = 0x504F7073

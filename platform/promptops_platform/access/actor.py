@@ -18,8 +18,9 @@ class Actor:
 
     `name` stands in the audit trail. `role` counts in open workspaces; a key of one workspace has
     it there only. `credential` is the hash of the session token or key, None for the static token.
-    What follows `address` and `request_id` is of an API key: its id, the account that it goes back
-    to, None where that is no account, and whether it was given the right to change accounts.
+    The fields after `request_id` describe an API key: its id, the account at the beginning of its
+    chain of makers (None where that is no account), and whether it has the right to change
+    accounts.
     """
 
     name: str
@@ -46,8 +47,8 @@ class Actor:
 
     @property
     def caller_id(self) -> str:
-        """Whose requests are counted together: those of an account and of its keys, else those of
-        a key, or of the static token."""
+        """Whose requests count together: those of an account and of its keys, else those of a key,
+        or of the static token."""
         return self.user_id or self.owner_id or self.key_id or self.name
 
     def may_enter(self, env: str) -> bool:

@@ -5,17 +5,17 @@ import hmac
 from typing import Protocol
 
 from promptops_platform.access.actor import STATIC_TOKEN, Actor
-from promptops_platform.access.credentials import CredentialMirror
+from promptops_platform.access.credential_mirror import CredentialMirror
 from promptops_platform.access.token_guesses import TokenGuesses
 from promptops_platform.access.tokens import KEY_PREFIX, SESSION_PREFIX, token_hash
 from promptops_platform.errors import TooManyRequests, Unauthorized
 from promptops_platform.settings import DEFAULT_TOKEN
 
-# How long a token that is not known here may wait for news from other replicas, and how far apart
-# such questions are, whoever sends whatever.
+# A token that this replica does not know waits at most so long for the changes of other replicas.
+# So far apart are two questions for these changes, however many requests come.
 NEWS_SECONDS = 0.5
 PAUSE_SECONDS = 0.02
-# There is nothing to guess at in it.
+# Shown in the documentation: whoever sends this token guesses at nothing.
 KNOWN_TOKEN = DEFAULT_TOKEN.encode()
 
 
@@ -54,6 +54,18 @@ class Authenticator:
         self._credentials.note_use(credential)
         return credential.actor
 
+    def recognized(self, token: str, address: str) -> Actor | None:
+        """The caller, where the answer needs no wait, no count and no refusal; otherwise None, and
+        `authenticate` decides."""
+        actor = self.actor(token)
+        if (
+            actor is STATIC_TOKEN
+            and self._static_token != KNOWN_TOKEN
+            and self._guesses.refused_seconds(address)
+        ):
+            return None
+        return actor
+
     def current(self, actor: Actor) -> Actor | None:
         """The same caller with the rights of now; None where the session or key has ended."""
         if actor.credential is None:
@@ -61,10 +73,17 @@ class Authenticator:
         credential = self._credentials.find(actor.credential)
         return None if credential is None else credential.actor
 
+    def require_current(self, actor: Actor) -> Actor:
+        """As `current`; raises Unauthorized where the session or key has ended."""
+        current = self.current(actor)
+        if current is None:
+            raise Unauthorized("the session or API key has ended; log in again")
+        return current
+
     async def authenticate(self, token: str | None, address: str) -> Actor:
         """The caller; raises Unauthorized, and TooManyRequests after too many wrong tokens from
-        the address. A session or key that another replica made a moment ago is waited for,
-        shortly."""
+        the address. It waits for a moment for a session or key that another replica has just made.
+        """
         if not token:
             raise Unauthorized("no token; send the header Authorization: Bearer TOKEN")
         actor = self.actor(token)
@@ -82,8 +101,9 @@ class Authenticator:
         return actor
 
     async def _ask_for_news(self) -> None:
-        """Requests that come together share one question. It begins after all of them: an earlier
-        one may have looked before the session or key was made."""
+        """Requests that come together share one question for changes. The question begins after all
+        these requests have come: an earlier one may have read the feed before the session or key
+        was made."""
         if self._next is None:
             self._next = asyncio.create_task(self._question(self._asking))
         await asyncio.shield(self._next)

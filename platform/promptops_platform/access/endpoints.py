@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.authentication import bearer_token
@@ -14,10 +14,12 @@ from promptops_platform.access.schemas import (
     ApiKey,
     ApiKeyCreate,
     Done,
+    EndedSessions,
     LoginAnswer,
     LoginRequest,
     Me,
     NewApiKey,
+    OptionalAccountRole,
     PasswordChange,
     User,
     UserCreate,
@@ -26,33 +28,21 @@ from promptops_platform.access.schemas import (
 from promptops_platform.access.service import AccessService
 from promptops_platform.access.session_cookie import COOKIE, forget_session
 from promptops_platform.access.users import UserService
+from promptops_platform.db.pages import Part
 from promptops_platform.errors import TooManyRequests, Unauthorized
 from promptops_platform.http.declared_errors import may_answer
-from promptops_platform.http.envelope import Data
+from promptops_platform.http.envelope import Data, Page
+from promptops_platform.http.paging import paged_by
+from promptops_platform.http.services import provided
 from promptops_platform.http.transactions import Read, Write
 from promptops_platform.text import OptionalLine, OptionalSearchTerm, ResourceId
 
 router = APIRouter(prefix="/api", tags=["access"])
 
 
-def _access(request: Request) -> AccessService:
-    service: AccessService = request.app.state.access
-    return service
-
-
-def _users(request: Request) -> UserService:
-    service: UserService = request.app.state.users
-    return service
-
-
-def _keys(request: Request) -> KeyService:
-    service: KeyService = request.app.state.keys
-    return service
-
-
-Access = Annotated[AccessService, Depends(_access)]
-Users = Annotated[UserService, Depends(_users)]
-Keys = Annotated[KeyService, Depends(_keys)]
+Access = Annotated[AccessService, provided(AccessService)]
+Users = Annotated[UserService, provided(UserService)]
+Keys = Annotated[KeyService, provided(KeyService)]
 
 
 @router.post("/login", dependencies=[PUBLIC], responses=may_answer(Unauthorized, TooManyRequests))
@@ -107,10 +97,36 @@ async def change_own_password(
     return Done()
 
 
+@router.delete("/me/sessions")
+async def end_own_sessions(
+    service: Access,
+    transaction: Write,
+    request: Request,
+    response: Response,
+    keep_current: Annotated[
+        bool, Query(description="Leave the session open whose token or cookie is sent.")
+    ] = False,
+    actor: Actor = permits(Permission.OWN_ACCOUNT),
+) -> Data[EndedSessions]:
+    """Sign out everywhere: end all sessions of the own account, and close the connections that were
+    opened with them. API keys stay."""
+    ended = await service.end_sessions(transaction, actor, keep_current=keep_current)
+    if COOKIE in request.cookies and not keep_current:
+        forget_session(response)
+    return Data(data=EndedSessions(ended=ended))
+
+
 @router.get("/users", dependencies=[permits(Permission.USERS_READ)])
-async def list_users(service: Users, transaction: Read) -> Data[list[User]]:
-    """All accounts, by name."""
-    return Data(data=[User.of(row) for row in await service.every(transaction)])
+async def list_users(
+    service: Users,
+    transaction: Read,
+    part: Annotated[Part, paged_by("username", "role", "created_at")],
+    q: Annotated[OptionalSearchTerm, Query(description="Text in the name.")] = None,
+    role: Annotated[OptionalAccountRole, Query()] = None,
+) -> Page[User]:
+    """Accounts, by default by name; all of them without a `limit`."""
+    rows, total = await service.search(transaction, q, role, part)
+    return Page(data=[User.of(row) for row in rows], total=total)
 
 
 @router.post("/users")
@@ -162,19 +178,21 @@ async def delete_user(
 async def list_api_keys(
     service: Keys,
     transaction: Read,
+    part: Annotated[Part, paged_by("name", "created_at", "expires_at", "last_used_at")],
     workspace: Annotated[OptionalLine, Query(description="Id or slug.")] = None,
     prefix: Annotated[OptionalLine, Query(description="How the key begins.")] = None,
     q: Annotated[OptionalSearchTerm, Query(description="Text in the name.")] = None,
     maker: Annotated[
-        OptionalLine, Query(description="Id of a user or key: those that it made.")
+        OptionalLine, Query(description="Id of a user or key: only the keys that it made.")
     ] = None,
     actor: Actor = permits(Permission.KEYS_READ),
-) -> Data[list[ApiKey]]:
-    """The API keys that the caller may manage, newest first."""
-    keys = await service.search(
-        transaction, actor=actor, workspace=workspace, prefix=prefix, text=q, maker=maker
+) -> Page[ApiKey]:
+    """The API keys that the caller may manage, by default newest first; all of them without a
+    `limit`."""
+    keys, total = await service.search(
+        transaction, actor=actor, workspace=workspace, prefix=prefix, text=q, maker=maker, part=part
     )
-    return Data(data=[ApiKey.stored(key) for key in keys])
+    return Page(data=[ApiKey.stored(key) for key in keys], total=total)
 
 
 @router.post("/keys")

@@ -5,13 +5,14 @@ from collections import OrderedDict
 from datetime import timedelta
 
 from promptops_platform.access import place_repository
-from promptops_platform.addresses import network
 from promptops_platform.clock import Clock
 from promptops_platform.db.unit_of_work import Database, Transaction
+from promptops_platform.listen_addresses import network
 
 MOST_PLACES = 20
 REMEMBERED = timedelta(days=90)
-# Of an account that is locked each try asks: a flood of them shall not become one of queries.
+# Each try for a locked account asks this question; a flood of tries must not become a flood of
+# queries.
 CACHED_SECONDS = 30.0
 MOST_CACHED = 10_000
 

@@ -1,4 +1,4 @@
-"""The gate before the API: who has no valid token is turned away before the body is read."""
+"""The gate before the API: it refuses callers without a valid token before it reads the body."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from promptops_platform.http.error_answers import answer
 
 PREFIX = "/api/"
 PUBLIC_PATHS = frozenset({"/api/login", "/api/session"})
-# Beside everything below the prefix.
+# In addition to everything below the prefix.
 GUARDED_PATHS = frozenset({"/metrics"})
 
 
@@ -25,7 +25,7 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             scope["actor"] = None
-            # What a path takes is no secret, and browsers ask without a token.
+            # The methods of a path are no secret, and browsers ask for them without a token.
             if _is_guarded(scope["path"]) and scope["method"] != "OPTIONS":
                 try:
                     actor = await self._authenticator.authenticate(

@@ -19,9 +19,9 @@ from promptops_platform.errors import Forbidden
 
 OPEN = "open"
 DEFAULT_WORKSPACE = "default"
-# What a key that is limited to some environments would use to get around its limits: the audit
-# trail holds the texts of all of them, the statistics count the runs of all of them, and what runs
-# in all of them uses the connections.
+# A key that is limited to some environments could get around its limits with these permissions: the
+# audit trail holds the texts of all environments, the statistics count the runs of all, and the
+# runs of all use the connections.
 UNLIMITED = GLOBAL | {
     Permission.WORKSPACES_MANAGE,
     Permission.MEMBERS_WRITE,
@@ -37,8 +37,9 @@ CHANGES = frozenset(
 class Grants:
     """Roles within workspaces; a consumer of the change feed.
 
-    In an open workspace everyone has the own role, or a higher one as its member. A restricted
-    workspace exists for its members only, and for admins, who could not manage it otherwise.
+    In an open workspace everyone has their global role, and members may have a higher one. A
+    restricted workspace exists only for its members and for admins, who could not manage it
+    otherwise.
     """
 
     def __init__(self, database: Database) -> None:
@@ -47,9 +48,10 @@ class Grants:
         self._restricted: frozenset[str] = frozenset()
         self._ids: dict[str, str] = {}
         self._members: dict[tuple[str, str], Role] = {}
-        # Places of the workspaces when one is looked for in all: `default`, then by age.
+        # The order in which all workspaces are searched for a prompt: `default` first, the others
+        # by age.
         self.ranks: dict[str, int] = {}
-        # The workspaces that are looked into for callers who name none.
+        # The workspaces that are searched for callers who name none.
         self._marked: frozenset[str] = frozenset()
         self._readable: dict[str | None, frozenset[str]] = {}
         self._implicit: dict[str | None, frozenset[str]] = {}
@@ -58,25 +60,34 @@ class Grants:
         async with self._database.read() as transaction:
             workspaces = await repository.workspaces(transaction.session)
             self._members = await repository.members(transaction.session)
-        self._open = frozenset(each.id for each in workspaces if each.visibility == OPEN)
-        self._restricted = frozenset(each.id for each in workspaces) - self._open
-        ids = [each.id for each in workspaces]
+        self._open = frozenset(
+            workspace.id for workspace in workspaces if workspace.visibility == OPEN
+        )
+        self._restricted = frozenset(workspace.id for workspace in workspaces) - self._open
+        ids = [workspace.id for workspace in workspaces]
         # An id wins over another workspace's slug.
-        self._ids = {each.slug: each.id for each in workspaces} | {each: each for each in ids}
-        ids.sort(key=lambda each: each != DEFAULT_WORKSPACE)
-        self.ranks = {each: rank for rank, each in enumerate(ids)}
-        self._marked = frozenset(each.id for each in workspaces if each.implicit_lookup)
+        self._ids = {workspace.slug: workspace.id for workspace in workspaces}
+        self._ids |= {id_: id_ for id_ in ids}
+        ids.sort(key=lambda id_: id_ != DEFAULT_WORKSPACE)
+        self.ranks = {id_: rank for rank, id_ in enumerate(ids)}
+        self._marked = frozenset(
+            workspace.id for workspace in workspaces if workspace.implicit_lookup
+        )
         self._readable, self._implicit = {}, {}
 
     async def apply(self, changes: Sequence[NumberedChange]) -> None:
-        if any(each.change.type in CHANGES for each in changes):
+        if any(numbered.change.type in CHANGES for numbered in changes):
             await self.load()
 
     def find(self, actor: Actor, name: str) -> str | None:
         """The id of the workspace with this id or slug, None where it doesn't exist for the
         caller."""
-        found = self._ids.get(name)
-        return found if found is not None and self.can_read(actor, found) else None
+        workspace_id = self._ids.get(name)
+        return (
+            workspace_id
+            if workspace_id is not None and self.can_read(actor, workspace_id)
+            else None
+        )
 
     def role_in(self, actor: Actor, workspace_id: str) -> Role | None:
         """The caller's role in a workspace; None where it doesn't exist for the caller."""
@@ -86,21 +97,21 @@ class Grants:
         return role_within(actor.role, member, is_open=workspace_id in self._open)
 
     def readable(self, actor: Actor) -> frozenset[str] | None:
-        """Ids of the workspaces that exist for the caller; None for all, and for what deleted
-        ones have left behind."""
+        """Ids of the workspaces that exist for the caller. None stands for all, and includes what
+        deleted workspaces have left behind."""
         if actor.workspace_id is not None:
             return frozenset({actor.workspace_id})
         if actor.role == Role.ADMIN:
             return None
-        found = self._readable.get(actor.user_id)
-        if found is None:
+        readable = self._readable.get(actor.user_id)
+        if readable is None:
             own = {ws for ws in self._restricted if (ws, actor.user_id or "") in self._members}
-            found = self._readable[actor.user_id] = self._open | own
-        return found
+            readable = self._readable[actor.user_id] = self._open | own
+        return readable
 
     def implicit(self, actor: Actor) -> frozenset[str]:
-        """Ids of the workspaces in which a prompt is looked for when the caller names none: that
-        of the API key, else those of the readable ones that an admin has marked."""
+        """Ids of the workspaces that are searched for a prompt when the caller names none: the
+        workspace of the API key, or else those readable ones that an admin has marked."""
         if actor.workspace_id is not None:
             return frozenset({actor.workspace_id})
         readable = self.readable(actor)
@@ -117,7 +128,8 @@ class Grants:
         return readable is None or workspace_id in readable
 
     def require(self, actor: Actor, permission: Permission, workspace_id: str) -> None:
-        """Raises Forbidden, in the words of the wire contract, when the role there is too low."""
+        """Raises Forbidden, in the words of the wire contract, when the caller's role in the
+        workspace is too low."""
         _refuse_limited(actor, permission)
         role = self.role_in(actor, workspace_id)
         if role is None or not allows(role, permission):
@@ -133,6 +145,14 @@ class Grants:
             raise _forbidden(permission)
         _refuse_accounts(actor, permission)
 
+    def has(self, actor: Actor, permission: Permission, workspace_id: str) -> bool:
+        """Whether `require` lets the caller through."""
+        try:
+            self.require(actor, permission, workspace_id)
+        except Forbidden:
+            return False
+        return True
+
     def has_global(self, actor: Actor, permission: Permission) -> bool:
         """Whether `require_global` lets the caller through."""
         try:
@@ -143,7 +163,7 @@ class Grants:
 
     def require_somewhere(self, actor: Actor, permission: Permission) -> None:
         """The guard of a route: raises Forbidden for callers who have the permission in no
-        workspace. In which one they have it is for the service to ask."""
+        workspace. The service then checks the workspace of the request."""
         if permission in GLOBAL:
             self.require_global(actor, permission)
             return
@@ -174,9 +194,14 @@ def _refuse_limited(actor: Actor, permission: Permission) -> None:
         raise Forbidden("forbidden: an API key that is limited to environments can't do this")
 
 
+def may_manage_accounts(actor: Actor) -> bool:
+    """Whether the caller's role alone decides about accounts and members. For an API key it does
+    not: the accounts that it makes would outlive it and might have more rights."""
+    return actor.key_id is None or actor.manages_accounts
+
+
 def _refuse_accounts(actor: Actor, permission: Permission) -> None:
-    """What a key makes of accounts would outlive it, and might do more."""
-    if actor.key_id is not None and permission in ACCOUNTS and not actor.manages_accounts:
+    if permission in ACCOUNTS and not may_manage_accounts(actor):
         raise Forbidden(
             "forbidden: this API key may not make or change accounts and members; log in, or have "
             "an admin make a key with manage_accounts"

@@ -7,19 +7,20 @@ from fastapi import Depends, Request
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.grants import Grants
 from promptops_platform.access.permissions import Permission
+from promptops_platform.http.services import services_of
 
 
 class Guard:
-    """A dependency that lets only callers through who have `permission` somewhere, and answers who
-    calls; whether they have it in the workspace at hand is for the service to ask."""
+    """A dependency that admits only callers who have `permission` in some workspace, and returns
+    the caller. The service checks the workspace of the request."""
 
     def __init__(self, permission: Permission) -> None:
         self.permission = permission
 
     async def __call__(self, request: Request) -> Actor:
-        # The gate has put the caller there; on a public path this fails, and is a fault of ours.
+        # The gate has put the caller there. On a public path this fails, which is a fault of ours.
         actor: Actor = request.scope["actor"]
-        grants: Grants = request.app.state.grants
+        grants = services_of(request).get(Grants)
         grants.require_somewhere(actor, self.permission)
         return actor
 

@@ -17,13 +17,21 @@ from promptops_platform.access.permissions import (
     role_within,
 )
 from promptops_platform.access.repository import Credential
-from promptops_platform.db.search import LIKE_ESCAPE, containing
-from promptops_platform.db.tables import ApiKeyRow, MemberRow, UserRow, WorkspaceRow
+from promptops_platform.access.tables import ApiKeyRow, UserRow
+from promptops_platform.access.workspace_rights import MEMBERS, WORKSPACES
+from promptops_platform.db.pages import Part, containing_text, ordered
+
+SORTED_BY = {
+    "name": ApiKeyRow.name,
+    "created_at": ApiKeyRow.created_at,
+    "expires_at": ApiKeyRow.expires_at,
+    "last_used_at": ApiKeyRow.last_used_at,
+}
 
 
 class StoredKey(NamedTuple):
-    """A key, and what it may do now: no more than the account that it goes back to, which may be
-    nothing at all."""
+    """A key and its effective role, which never exceeds that of the account at the beginning of its
+    chain of makers; the role may be nothing at all."""
 
     row: ApiKeyRow
     effective_role: Role | None
@@ -65,13 +73,14 @@ async def key_credentials(
 
 
 async def api_keys(
-    session: AsyncSession, readable: Collection[str] | None, wanted: KeyFilter
+    session: AsyncSession, readable: Collection[str] | None, key_filter: KeyFilter, part: Part
 ) -> list[StoredKey]:
-    """Keys, newest first; `readable` are the workspaces whose keys may be seen, None for all."""
-    query = _with_makers().order_by(ApiKeyRow.created_at.desc(), ApiKeyRow.id.desc())
+    """All keys in the order of `part`, by default newest first; `readable` are the workspaces
+    whose keys may be seen, None for all."""
+    query = ordered(_with_makers(), part, SORTED_BY, default="-created_at", unique=ApiKeyRow.id)
     if readable is not None:
         query = query.where(ApiKeyRow.workspace_id.in_(readable))
-    return await _stored(session, _filtered(query, wanted))
+    return await _stored(session, _filtered(query, key_filter))
 
 
 async def api_key(session: AsyncSession, key_id: str, *, lock: bool = False) -> ApiKeyRow | None:
@@ -118,9 +127,8 @@ async def clear_keys(session: AsyncSession, workspace_id: str) -> int:
 
 
 async def note_key_uses(session: AsyncSession, uses: Mapping[str, datetime]) -> None:
-    """Note when keys were last used, by id; another replica may have noted a later use.
-
-    A row that somebody else holds is left out, as in `move_expiries`.
+    """Note when keys were last used, by id; another replica may have noted a later use. Rows that
+    another transaction has locked are left out, as in `move_expiries`.
     """
     rows = await session.scalars(
         select(ApiKeyRow).where(ApiKeyRow.id.in_(uses)).with_for_update(skip_locked=True)
@@ -134,13 +142,13 @@ def _with_makers() -> Select[Any]:
     """Each key with what decides over it: role and membership of its owner, and whether its
     workspace is open."""
     is_membership = and_(
-        MemberRow.workspace_id == ApiKeyRow.workspace_id, MemberRow.user_id == ApiKeyRow.owner_id
+        MEMBERS.c.workspace_id == ApiKeyRow.workspace_id, MEMBERS.c.user_id == ApiKeyRow.owner_id
     )
     return (
-        select(ApiKeyRow, UserRow.role, MemberRow.role, WorkspaceRow.visibility)
+        select(ApiKeyRow, UserRow.role, MEMBERS.c.role, WORKSPACES.c.visibility)
         .outerjoin(UserRow, UserRow.id == ApiKeyRow.owner_id)
-        .outerjoin(MemberRow, is_membership)
-        .outerjoin(WorkspaceRow, WorkspaceRow.id == ApiKeyRow.workspace_id)
+        .outerjoin(MEMBERS, is_membership)
+        .outerjoin(WORKSPACES, WORKSPACES.c.id == ApiKeyRow.workspace_id)
     )
 
 
@@ -181,23 +189,23 @@ def _credential(row: ApiKeyRow, role: Role) -> Credential:
     return Credential(row.id, row.token_hash, actor, row.expires_at, is_session=False)
 
 
-def _filtered(query: Select[Any], wanted: KeyFilter) -> Select[Any]:
-    if wanted.workspace_id is not None:
-        query = query.where(ApiKeyRow.workspace_id == wanted.workspace_id)
-    if wanted.prefix is not None:
+def _filtered(query: Select[Any], key_filter: KeyFilter) -> Select[Any]:
+    if key_filter.workspace_id is not None:
+        query = query.where(ApiKeyRow.workspace_id == key_filter.workspace_id)
+    if key_filter.prefix is not None:
         # Not LIKE, which takes no notice of case in SQLite.
-        start = func.substr(ApiKeyRow.prefix, 1, len(wanted.prefix))
-        query = query.where(start == wanted.prefix)
-    if wanted.text is not None:
-        query = query.where(ApiKeyRow.name.ilike(containing(wanted.text), escape=LIKE_ESCAPE))
-    if wanted.maker is not None:
+        start = func.substr(ApiKeyRow.prefix, 1, len(key_filter.prefix))
+        query = query.where(start == key_filter.prefix)
+    query = containing_text(query, key_filter.text, ApiKeyRow.name)
+    if key_filter.maker is not None:
         query = query.where(
-            or_(ApiKeyRow.maker_id == wanted.maker, ApiKeyRow.owner_id == wanted.maker)
+            or_(ApiKeyRow.maker_id == key_filter.maker, ApiKeyRow.owner_id == key_filter.maker)
         )
     return query
 
 
 async def _locked(session: AsyncSession, condition: Any) -> list[ApiKeyRow]:
-    # In one order, so that two who lock the same rows do not wait for each other.
+    # Always in the same order, so that two transactions that lock the same rows do not wait for
+    # each other.
     query = select(ApiKeyRow).where(condition).order_by(ApiKeyRow.id).with_for_update()
     return list(await session.scalars(query))

@@ -11,11 +11,12 @@ from promptops_platform.access.key_repository import KeyFilter, StoredKey
 from promptops_platform.access.makers import descendants, hold_maker, maker_of
 from promptops_platform.access.permissions import Permission, Role
 from promptops_platform.access.service import AuditRecorder
+from promptops_platform.access.tables import ApiKeyRow, UserRow
 from promptops_platform.access.tokens import new_api_key, shown_prefix, token_hash
 from promptops_platform.changes.schemas import Change, ChangeType
 from promptops_platform.changes.service import ChangeLog
 from promptops_platform.clock import Clock
-from promptops_platform.db.tables import ApiKeyRow, UserRow
+from promptops_platform.db.pages import WHOLE, Part
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import BadRequest, Forbidden, NotFound
 from promptops_platform.ids import new_id
@@ -24,8 +25,8 @@ from promptops_platform.ids import new_id
 class KeyService:
     """Makes, lists and revokes keys. Each change is audited and recorded in the feed.
 
-    Keys of a workspace are managed by its admins, keys of none by global admins. A key goes with
-    the account or the key that made it.
+    Admins of a workspace manage its keys; global admins manage the keys that belong to no
+    workspace. A key is deleted with the account or the key that made it.
     """
 
     def __init__(
@@ -45,19 +46,21 @@ class KeyService:
         prefix: str | None,
         text: str | None,
         maker: str | None = None,
-    ) -> list[StoredKey]:
-        """The keys that the caller may manage, newest first; raises NotFound for an unknown
-        workspace."""
-        wanted = KeyFilter(
+        part: Part = WHOLE,
+    ) -> tuple[list[StoredKey], int]:
+        """The keys that the caller may manage, by default newest first, and how many there are;
+        raises NotFound for an unknown workspace."""
+        key_filter = KeyFilter(
             self._workspace(actor, workspace),
             None if prefix is None else shown_prefix(prefix),
             text,
             maker,
         )
         keys = await key_repository.api_keys(
-            transaction.session, self._grants.readable(actor), wanted
+            transaction.session, self._grants.readable(actor), key_filter, part
         )
-        return [key for key in keys if self._may_manage(actor, key.row)]
+        manageable = [key for key in keys if self._may_manage(actor, key.row)]
+        return part.cut(manageable), len(manageable)
 
     async def create(
         self,
@@ -132,7 +135,7 @@ class KeyService:
         raises NotFound, and Forbidden for a key as the caller."""
         if actor.key_id is not None:
             raise Forbidden("forbidden: an API key can't take over another one; log in to do it")
-        # Before the key, as a deletion of the account does.
+        # Locked before the key, in the order in which a deletion of the account locks them.
         maker = maker_of(actor)
         await hold_maker(transaction, maker)
         row = await self._managed(transaction, key_id, actor)
@@ -179,10 +182,10 @@ class KeyService:
     def _workspace(self, actor: Actor, name: str | None) -> str | None:
         if name is None:
             return None
-        found = self._grants.find(actor, name)
-        if found is None:
+        workspace_id = self._grants.find(actor, name)
+        if workspace_id is None:
             raise NotFound(f"workspace {name!r} not found; GET /api/workspaces lists them")
-        return found
+        return workspace_id
 
     def _require(self, actor: Actor, workspace_id: str | None) -> None:
         if workspace_id is None:
@@ -237,7 +240,7 @@ def _refuse_longer(actor: Actor, expires_at: datetime | None) -> None:
 
 
 def _check_account_right(actor: Actor, role: Role, environments: list[str]) -> None:
-    """Only an account gives it, and only to a key that could use it."""
+    """Only an account grants this right, and only to a key that could use it."""
     if actor.key_id is not None:
         raise Forbidden("forbidden: only an account may give manage_accounts; log in to do it")
     if role is not Role.ADMIN or environments:

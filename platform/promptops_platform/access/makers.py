@@ -1,14 +1,14 @@
-"""Who has made an API key, and with whom it goes."""
+"""Who has made an API key, and with whose deletion the key is deleted."""
 
 from typing import Literal, NamedTuple
 
 from promptops_platform.access import key_repository, repository
 from promptops_platform.access.actor import COMMAND_LINE, Actor
-from promptops_platform.db.tables import ApiKeyRow
+from promptops_platform.access.tables import ApiKeyRow
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import Unauthorized
 
-# A key of an older release may not say.
+# A key from an older release may not name its maker.
 MakerKind = Literal["user", "key", "static token", "command line", "unknown"]
 
 
@@ -31,8 +31,8 @@ def maker_of(actor: Actor) -> Maker:
 
 
 async def hold_maker(transaction: Transaction, maker: Maker) -> None:
-    """Keep a maker from being deleted before the commit; raises Unauthorized where that has
-    happened already."""
+    """Lock a maker, so that it is not deleted before the commit; raises Unauthorized where it is
+    deleted already."""
     session = transaction.session
     is_there = maker.owner_id is None or await repository.hold_user(session, maker.owner_id)
     if is_there and maker.kind == "key" and maker.id is not None:

@@ -22,7 +22,7 @@ LONGEST_LINE = 20
 LONGEST_QUEUE = 40
 NICENESS = 10
 SHORTEST = 8
-# Everybody knows them from the documentation.
+# The documentation shows them to everybody.
 DEFAULTS = frozenset({"admin", DEFAULT_TOKEN})
 
 
@@ -31,10 +31,11 @@ def refuse_weak(password: str, username: str = "", field: str = "password") -> N
     name; blanks around it count nowhere."""
     text = password.strip(BLANKS)
     if alike(text) in DEFAULTS:
-        raise BadRequest(f"{field}: is a default that everybody knows; choose another one")
+        raise BadRequest(f"{field}: is a well-known default; choose another one")
     if len(text) < SHORTEST:
         raise BadRequest(
-            f"{field}: is too short; use at least {SHORTEST} characters, beside blanks around them"
+            f"{field}: is too short; use at least {SHORTEST} characters, not counting blanks "
+            "around them"
         )
     if username and alike(text) == alike(username):
         raise BadRequest(f"{field}: is the name of the account; choose another one")
@@ -62,8 +63,8 @@ def needs_rehash(stored: str) -> bool:
 
 
 class _Hashing:
-    """One thread: a login costs a quarter of a second of CPU, which leaves the rest to requests.
-    Those of each address wait in a line of their own."""
+    """Hashes on a single thread: each login costs a quarter of a second of CPU, and requests need
+    the rest. The logins of each address wait in their own line."""
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(

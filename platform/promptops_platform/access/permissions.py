@@ -4,8 +4,8 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """Roles, each including those before it, but for `metrics`, which nothing includes and which
-    includes nothing. `metrics` and `sdk` are the narrow scopes of API keys."""
+    """The roles. Each includes those before it, except `metrics`: no other role includes it, and it
+    includes none. `metrics` and `sdk` are the narrow scopes of API keys."""
 
     METRICS = "metrics"
     SDK = "sdk"
@@ -48,6 +48,7 @@ class Permission(StrEnum):
     AUDIT_READ = "audit:read"
     CLIENTS_READ = "clients:read"
     METRICS_READ = "metrics:read"
+    SYSTEM_READ = "system:read"
 
 
 RANK = {role: rank for rank, role in enumerate(Role)}
@@ -77,7 +78,8 @@ NEEDED_ROLE: dict[Permission, Role] = {
     Permission.WORKSPACES_MANAGE: Role.ADMIN,
     Permission.WORKSPACES_DELETE: Role.ADMIN,
     Permission.MEMBERS_WRITE: Role.ADMIN,
-    # What is marked is served to clients of all teams, so its own admins can't decide it.
+    # Clients of all teams are served from marked workspaces, so the admins of a workspace can't
+    # mark it themselves.
     Permission.WORKSPACES_MARK: Role.ADMIN,
     Permission.PROVIDERS_READ: Role.VIEWER,
     Permission.PROVIDERS_WRITE: Role.ADMIN,
@@ -85,8 +87,9 @@ NEEDED_ROLE: dict[Permission, Role] = {
     Permission.RUNS_STATS: Role.VIEWER,
     Permission.AUDIT_READ: Role.VIEWER,
     Permission.CLIENTS_READ: Role.VIEWER,
-    # They are of the whole installation, closed workspaces included.
+    # These concern the whole installation, including restricted workspaces.
     Permission.METRICS_READ: Role.ADMIN,
+    Permission.SYSTEM_READ: Role.ADMIN,
 }
 
 # What roles may do besides.
@@ -94,7 +97,7 @@ ALSO = frozenset({(Role.METRICS, Permission.METRICS_READ)})
 
 KEYS_ONLY = frozenset({Role.METRICS, Role.SDK})
 
-# What concerns no single workspace: a role within one, or a key of one, is not enough.
+# These concern no single workspace: neither a role within a workspace nor a key of one is enough.
 GLOBAL = frozenset(
     {
         Permission.USERS_READ,
@@ -103,6 +106,7 @@ GLOBAL = frozenset(
         Permission.WORKSPACES_DELETE,
         Permission.WORKSPACES_MARK,
         Permission.METRICS_READ,
+        Permission.SYSTEM_READ,
     }
 )
 

@@ -6,7 +6,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from promptops_platform.db.tables import LoginPlaceRow, UserRow
+from promptops_platform.access.tables import LoginPlaceRow, UserRow
 
 
 async def is_familiar(session: AsyncSession, username: str, network: str, since: datetime) -> bool:

@@ -11,16 +11,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.permissions import Role, known_role
-from promptops_platform.db.tables import (
-    LoginTryRow,
-    MemberRow,
-    SessionRow,
-    UserRow,
-    WorkspaceRow,
-)
+from promptops_platform.access.tables import LoginTryRow, SessionRow, UserRow
+from promptops_platform.access.workspace_rights import MEMBERS, WORKSPACES, WorkspaceRights
+from promptops_platform.db.pages import Part, containing_text, ordered, page_of
 from promptops_platform.text import tidied
 
 SESSIONS_AT_ONCE = 1000
+USERS_SORTED_BY = {
+    "username": UserRow.username,
+    "role": UserRow.role,
+    "created_at": UserRow.created_at,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +39,16 @@ async def count_users(session: AsyncSession) -> int:
     return await session.scalar(select(func.count()).select_from(UserRow)) or 0
 
 
-async def users(session: AsyncSession) -> list[UserRow]:
-    """All users, by name."""
-    return list(await session.scalars(select(UserRow).order_by(UserRow.username)))
+async def users(
+    session: AsyncSession, text: str | None, role: Role | None, part: Part
+) -> tuple[list[UserRow], int]:
+    """Users with `text` in their name, and how many there are; by default by name."""
+    query = containing_text(select(UserRow), text, UserRow.username)
+    if role is not None:
+        query = query.where(UserRow.role == role)
+    query = ordered(query, part, USERS_SORTED_BY, default="username", unique=UserRow.id)
+    rows, total = await page_of(session, query, part)
+    return [row for (row,) in rows], total
 
 
 async def user(session: AsyncSession, user_id: str, *, lock: bool = False) -> UserRow | None:
@@ -136,9 +144,13 @@ async def sessions_beyond(session: AsyncSession, user_id: str, newest: int) -> l
     return list(rows)
 
 
-async def close_sessions(session: AsyncSession, user_id: str) -> None:
-    """End all sessions of a user."""
-    await session.execute(delete(SessionRow).where(SessionRow.user_id == user_id))
+async def close_sessions(session: AsyncSession, user_id: str, *, but: str | None = None) -> int:
+    """End all sessions of a user, perhaps but for the one with this hash; returns how many."""
+    query = delete(SessionRow).where(SessionRow.user_id == user_id)
+    if but is not None:
+        query = query.where(SessionRow.token_hash != but)
+    ended: Any = await session.execute(query)
+    return int(ended.rowcount)
 
 
 async def move_expiries(session: AsyncSession, moved: Mapping[str, datetime]) -> list[str]:
@@ -150,10 +162,10 @@ async def move_expiries(session: AsyncSession, moved: Mapping[str, datetime]) ->
     rows = await session.scalars(
         select(SessionRow).where(SessionRow.id.in_(moved)).with_for_update(skip_locked=True)
     )
-    found = [row for row in rows if row.expires_at < moved[row.id]]
-    for row in found:
+    later = [row for row in rows if row.expires_at < moved[row.id]]
+    for row in later:
         row.expires_at = moved[row.id]
-    return [row.id for row in found]
+    return [row.id for row in later]
 
 
 async def delete_expired(session: AsyncSession, now: datetime) -> None:
@@ -212,12 +224,13 @@ async def delete_old_tries(session: AsyncSession, before: datetime) -> None:
     )
 
 
-async def workspaces(session: AsyncSession) -> list[WorkspaceRow]:
+async def workspaces(session: AsyncSession) -> list[WorkspaceRights]:
     """All workspaces, oldest first."""
-    rows = await session.scalars(
-        select(WorkspaceRow).order_by(WorkspaceRow.created_at, WorkspaceRow.id)
+    columns = (getattr(WORKSPACES.c, name) for name in WorkspaceRights._fields)
+    rows = await session.execute(
+        select(*columns).order_by(WORKSPACES.c.created_at, WORKSPACES.c.id)
     )
-    return list(rows)
+    return [WorkspaceRights(*row) for row in rows]
 
 
 async def hold_user(session: AsyncSession, user_id: str) -> bool:
@@ -228,7 +241,7 @@ async def hold_user(session: AsyncSession, user_id: str) -> bool:
 
 async def hold_workspace(session: AsyncSession, workspace_id: str) -> bool:
     """Keep a workspace from being deleted before the commit; False where it is gone already."""
-    query = select(WorkspaceRow.id).where(WorkspaceRow.id == workspace_id)
+    query = select(WORKSPACES.c.id).where(WORKSPACES.c.id == workspace_id)
     held = await session.scalar(query.with_for_update(read=True, key_share=True))
     return held is not None
 
@@ -236,6 +249,6 @@ async def hold_workspace(session: AsyncSession, workspace_id: str) -> bool:
 async def members(session: AsyncSession) -> dict[tuple[str, str], Role]:
     """Roles by workspace and user."""
     rows: Any = await session.execute(
-        select(MemberRow.workspace_id, MemberRow.user_id, MemberRow.role)
+        select(MEMBERS.c.workspace_id, MEMBERS.c.user_id, MEMBERS.c.role)
     )
     return {(workspace_id, user_id): known_role(role) for workspace_id, user_id, role in rows}

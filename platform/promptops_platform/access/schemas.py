@@ -3,13 +3,20 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+)
 
 from promptops_platform.access.actor import KEY_NAME, OWN_NAMES
 from promptops_platform.access.key_repository import StoredKey
 from promptops_platform.access.makers import MakerKind
 from promptops_platform.access.permissions import Role, known_key_role
-from promptops_platform.db.tables import ApiKeyRow
+from promptops_platform.access.tables import ApiKeyRow
 from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example
 from promptops_platform.http.field_rules import (
@@ -18,8 +25,8 @@ from promptops_platform.http.field_rules import (
     TEXT,
     either,
     exactly,
-    given,
     only,
+    present,
     ruled,
     when,
 )
@@ -63,7 +70,7 @@ def _in_utc(value: datetime) -> datetime:
     try:
         return value.astimezone(UTC)
     except OverflowError:
-        raise ValueError("is no time that a calendar has in UTC; name another one") from None
+        raise ValueError("is not a valid time in UTC; use another one") from None
 
 
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
@@ -74,7 +81,9 @@ class LoginRequest(BaseModel):
 
     model_config = ruled(
         example(username="ada", password="correct horse"),  # noqa: S106  an example
-        either(given(token=TEXT), given(username={"type": "string"}, password={"type": "string"})),
+        either(
+            present(token=TEXT), present(username={"type": "string"}, password={"type": "string"})
+        ),
     )
 
     # As it was sent: an account of an older release may have blanks around its name.
@@ -95,12 +104,14 @@ class LoginAnswer(BaseModel):
 class ConsoleSession(BaseModel):
     """The session of a browser. `csrf_token` goes into the header `x-csrf-token` of every change;
     `default_secrets` names what everybody knows and is still in use, `token` or `password`;
-    without `has_account` there is no password to change."""
+    without `has_account` there is no password to change, and without `manages_accounts` users and
+    members stay as they are, whatever the role."""
 
     model_config = example(
         username="ada",
         role="editor",
         has_account=True,
+        manages_accounts=False,
         csrf_token="5f1c",  # noqa: S106  an example
         default_secrets=[],
     )
@@ -108,8 +119,29 @@ class ConsoleSession(BaseModel):
     username: str
     role: Role
     has_account: bool
+    manages_accounts: bool
     csrf_token: str
     default_secrets: list[str]
+
+
+class SessionState(BaseModel):
+    """`default_account` tells a browser without a session whether the account of a new installation
+    still has its default password; who has a session finds that in `default_secrets`."""
+
+    model_config = example(
+        data={
+            "username": "ada",
+            "role": "editor",
+            "has_account": True,
+            "manages_accounts": False,
+            "csrf_token": "5f1c",
+            "default_secrets": [],
+        },
+        default_account=False,
+    )
+
+    data: ConsoleSession | None
+    default_account: bool
 
 
 class Me(BaseModel):
@@ -152,6 +184,12 @@ class UserUpdate(BaseModel):
     role: OptionalLine = None
 
 
+OptionalAccountRole = Annotated[
+    Literal[Role.VIEWER, Role.EDITOR, Role.ADMIN] | None,
+    BeforeValidator(lambda value: None if value == "" else value),
+]
+
+
 class User(Resource):
     model_config = example(
         id="0f3c5d7e9a3f2a1c",
@@ -172,10 +210,11 @@ class ApiKeyCreate(BaseModel):
     model_config = ruled(
         example(name="shop", role="sdk", workspace="support", environments=["prod"]),
         when(
-            given(role=exactly(Role.METRICS.value)), only(workspace=NO_TEXT, environments=NO_ITEMS)
+            present(role=exactly(Role.METRICS.value)),
+            only(workspace=NO_TEXT, environments=NO_ITEMS),
         ),
-        when(given(manage_accounts=exactly(True)), given(role=exactly(Role.ADMIN.value))),
-        when(given(manage_accounts=exactly(True)), only(environments=NO_ITEMS)),
+        when(present(manage_accounts=exactly(True)), present(role=exactly(Role.ADMIN.value))),
+        when(present(manage_accounts=exactly(True)), only(environments=NO_ITEMS)),
     )
 
     name: KeyName
@@ -250,6 +289,14 @@ class NewApiKey(ApiKey):
     @classmethod
     def made(cls, row: ApiKeyRow, key: str) -> Self:
         return cls.of(row, key=key, effective_role=known_key_role(row.role))
+
+
+class EndedSessions(BaseModel):
+    """How many sessions of the caller's account were ended."""
+
+    model_config = example(ended=2)
+
+    ended: int
 
 
 class Done(BaseModel):

@@ -10,7 +10,7 @@ import structlog
 from promptops_platform.access import repository
 from promptops_platform.access.actor import SYSTEM, Actor
 from promptops_platform.access.authentication import Authenticator
-from promptops_platform.access.credentials import CredentialMirror
+from promptops_platform.access.credential_mirror import CredentialMirror
 from promptops_platform.access.passwords import (
     hash_password,
     needs_rehash,
@@ -19,13 +19,12 @@ from promptops_platform.access.passwords import (
 )
 from promptops_platform.access.permissions import Role, known_role
 from promptops_platform.access.repository import Credential
+from promptops_platform.access.tables import SessionRow, UserRow
 from promptops_platform.access.throttle import LoginThrottle, Try
 from promptops_platform.access.tokens import new_session_token, token_hash
-from promptops_platform.addresses import network
 from promptops_platform.changes.schemas import Change, ChangeType
 from promptops_platform.changes.service import ChangeLog
 from promptops_platform.clock import Clock
-from promptops_platform.db.tables import SessionRow, UserRow
 from promptops_platform.db.unit_of_work import Database, Transaction
 from promptops_platform.errors import (
     BadRequest,
@@ -35,6 +34,7 @@ from promptops_platform.errors import (
     Unauthorized,
 )
 from promptops_platform.ids import new_id
+from promptops_platform.listen_addresses import network
 from promptops_platform.text import tidied
 
 log = structlog.get_logger(__name__)
@@ -175,6 +175,22 @@ class AccessService:
             self._changes.record(transaction, Change(ChangeType.SESSION_CLOSED, row.id))
             self._audited(transaction, actor, user, "logged out", "logout")
 
+    async def end_sessions(
+        self, transaction: Transaction, actor: Actor, *, keep_current: bool
+    ) -> int:
+        """End all sessions of the caller's account, perhaps but for the caller's own; returns how
+        many. Raises BadRequest for callers without an account."""
+        user = await repository.user(transaction.session, actor.user_id or "", lock=True)
+        if user is None:
+            raise BadRequest("this token belongs to no account; log in as a user to end sessions")
+        kept = actor.credential if keep_current else None
+        stored = await repository.close_sessions(transaction.session, user.id, but=kept)
+        if stored:
+            self._changes.record(transaction, Change(ChangeType.USER_CHANGED, user.id))
+            which = "other sessions" if keep_current else "sessions"
+            self._audited(transaction, actor, user, f"ended all {which}: {stored}", "logout")
+        return stored + self._credentials.forget_unstored_of(user.id, but=kept)
+
     async def change_password(self, actor: Actor, current: str, new: str) -> None:
         """Change the caller's own password and end all sessions, this one included.
 
@@ -246,7 +262,7 @@ class AccessService:
 
     @staticmethod
     async def default_passwords(transaction: Transaction) -> list[str]:
-        """Names of the accounts that have the password that everybody knows."""
+        """Names of the accounts that have the well-known default password."""
         return await repository.default_password_users(transaction.session)
 
     async def _seed_admin(self, transaction: Transaction, password: str | None) -> None:

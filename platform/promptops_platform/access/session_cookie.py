@@ -23,6 +23,8 @@ CSRF_HEADER = "x-csrf-token"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # The login itself: there is no session yet whose token could be repeated.
 LOGIN = ("POST", "/api/session")
+# In the scope of what speaks by the cookie.
+BY_COOKIE = "promptops.by_cookie"
 
 
 def csrf_token(token: str) -> str:
@@ -68,11 +70,12 @@ class SessionCookie:
             await _refusal(problem)(scope, receive, send)
             return
         bearer = (b"authorization", b"Bearer " + token.encode("latin-1"))
-        await self.app({**scope, "headers": [*scope["headers"], bearer]}, receive, send)
+        headers_with_token = [*scope["headers"], bearer]
+        await self.app({**scope, "headers": headers_with_token, BY_COOKIE: True}, receive, send)
 
 
 _OTHER_ORIGIN = "the request comes from another origin; open the console at its own address"
-_NO_CSRF_TOKEN = f"the header {CSRF_HEADER} does not fit the session; reload the page"
+_NO_CSRF_TOKEN = f"the header {CSRF_HEADER} does not match the session; reload the page"
 
 
 def _problem(scope: Scope, headers: Headers, token: str) -> str | None:

@@ -6,10 +6,10 @@ from typing import NamedTuple
 from promptops_platform.access import repository
 from promptops_platform.access.familiar_places import FamiliarPlaces
 from promptops_platform.access.try_counts import WINDOW, Limit, LimitReached, TryCounts
-from promptops_platform.addresses import network
 from promptops_platform.clock import Clock
 from promptops_platform.db.unit_of_work import Database, Transaction
 from promptops_platform.errors import TooManyRequests
+from promptops_platform.listen_addresses import network
 from promptops_platform.text import tidied
 
 TRIES_PER_ACCOUNT = 10

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from promptops_platform.access.try_counts import WINDOW
-from promptops_platform.addresses import network
 from promptops_platform.clock import Clock
+from promptops_platform.listen_addresses import network
 
 GUESSES_PER_ADDRESS = 50
 MOST_ADDRESSES = 10_000

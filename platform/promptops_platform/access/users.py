@@ -8,12 +8,13 @@ from promptops_platform.access import repository
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.keys import KeyService
 from promptops_platform.access.passwords import hash_password, refuse_weak
-from promptops_platform.access.permissions import known_role
+from promptops_platform.access.permissions import Role, known_role
 from promptops_platform.access.service import AccessService, AuditRecorder
+from promptops_platform.access.tables import UserRow
 from promptops_platform.changes.schemas import Change, ChangeType
 from promptops_platform.changes.service import ChangeLog
 from promptops_platform.clock import Clock
-from promptops_platform.db.tables import UserRow
+from promptops_platform.db.pages import WHOLE, Part
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import BadRequest, Conflict, NotFound
 from promptops_platform.ids import new_id
@@ -37,9 +38,15 @@ class UserService:
         self._changes = changes
         self._clock = clock
 
-    async def every(self, transaction: Transaction) -> list[UserRow]:
-        """All accounts, by name."""
-        return await repository.users(transaction.session)
+    async def search(
+        self,
+        transaction: Transaction,
+        text: str | None = None,
+        role: Role | None = None,
+        part: Part = WHOLE,
+    ) -> tuple[list[UserRow], int]:
+        """Accounts with `text` in their name, by default by name, and how many there are."""
+        return await repository.users(transaction.session, text, role, part)
 
     async def create(
         self, transaction: Transaction, *, actor: Actor, username: str, password: str, role: str

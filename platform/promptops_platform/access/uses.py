@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from promptops_flows.waiting import end_tasks
-from promptops_platform.access.credentials import CredentialMirror
+from promptops_flows.processes.waiting import end_tasks
+from promptops_platform.access.credential_mirror import CredentialMirror
 from promptops_platform.access.keys import KeyService
 from promptops_platform.access.repository import Credential
 from promptops_platform.access.service import AccessService
@@ -54,9 +54,17 @@ class UseLog:
     async def write(self) -> None:
         """Write what was used since the last time; what could not be written waits for the next."""
         used = self._credentials.take_uses()
-        known = self._credentials.by_id(used)
-        keys = {each.id: used[each.id] for each in known if not each.is_session}
-        due = {each.id: used[each.id] for each in known if self._is_due(each, used[each.id])}
+        credentials = self._credentials.by_id(used)
+        keys = {
+            credential.id: used[credential.id]
+            for credential in credentials
+            if not credential.is_session
+        }
+        due = {
+            credential.id: used[credential.id]
+            for credential in credentials
+            if self._is_due(credential, used[credential.id])
+        }
         if not keys and not due:
             return
         try:

@@ -6,7 +6,7 @@ from typing import Any, Self
 from pydantic import BaseModel
 
 from promptops_platform.agents.memory import ShownTurn
-from promptops_platform.db.agent_tables import ConversationRow
+from promptops_platform.agents.tables import ConversationRow
 from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example, example_like
 

@@ -6,25 +6,25 @@ refused: turns of two runs never mix, and no answer is given that missed one. A 
 breaks off adds nothing.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
-from promptops_flows.agents import written_message
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.permissions import Permission
 from promptops_platform.access.scopes import joint_scope, seen_scopes, sees
 from promptops_platform.agents import repository
 from promptops_platform.agents.memory import ConversationMemory, ShownTurn, StoredTurn
 from promptops_platform.agents.service import AgentService
+from promptops_platform.agents.tables import AgentRow, ConversationRow
 from promptops_platform.agents.window import windowed
 from promptops_platform.audit.service import AuditTrail
 from promptops_platform.clock import Clock
-from promptops_platform.db.agent_tables import AgentRow, ConversationRow
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import Conflict, Forbidden, NotFound, SecretUnreadable
+from promptops_platform.execution.followers import RunFollower, RunOutcome
 from promptops_platform.ids import new_id
-from promptops_platform.runs.executor import RunFollower, RunOutcome
-from promptops_platform.runs.service import RunLog
+from promptops_platform.runlog.service import RunLog
 from promptops_providers.protocol import Message
 
 
@@ -43,6 +43,17 @@ class Remembered:
     history: list[Message]
     # Of the run that has it, together with what was said before.
     scope: str | None
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """What ends the run that has it, as JSON; its plan has the history."""
+        names = ("workspace_id", "agent_id", "asked_id", "name", "id", "messages", "scope")
+        return {name: getattr(self, name) for name in names}
+
+    @classmethod
+    def of(cls, kept: Mapping[str, Any]) -> Self:
+        """The conversation of which this was kept."""
+        return cls(**kept, history=[])
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +108,8 @@ class ConversationService:
             most=agent.window_messages,
             tokens=agent.window_tokens,
         )
-        known = (row.id, row.messages) if row is not None else ("", 0)
-        return Remembered(agent.workspace_id, agent.id, asked_id, name, *known, history, scope)
+        identity = (row.id, row.messages) if row is not None else ("", 0)
+        return Remembered(agent.workspace_id, agent.id, asked_id, name, *identity, history, scope)
 
     async def take(self, transaction: Transaction, seen: Remembered, run_id: str) -> None:
         """Hold the conversation for a run; raises Conflict where another run has it, or had it
@@ -227,7 +238,7 @@ class ConversationService:
     async def _has_ended(self, transaction: Transaction, row: ConversationRow, run_id: str) -> bool:
         """Whether the run's turns are there already, by a commit that seemed to have failed."""
         last = await repository.messages(transaction.session, row.id, newest=1)
-        return any(each.run_id == run_id for each in last)
+        return any(step.run_id == run_id for step in last)
 
     def _new(self, seen: Remembered, run_id: str) -> ConversationRow:
         now = self._clock.now()
@@ -252,17 +263,16 @@ class TakenConversation(RunFollower):
         self._seen = seen
         self._run_id = run_id
 
+    @property
+    def kept(self) -> dict[str, Any] | None:
+        return self._seen.kept
+
     async def open(self, transaction: Transaction) -> None:
         await self._conversations.take(transaction, self._seen, self._run_id)
 
     async def close(self, transaction: Transaction, outcome: RunOutcome) -> None:
         turns = (outcome.end.agent or {}).get("turns", []) if outcome.end.status == "ok" else []
         await self._conversations.end(transaction, self._seen, self._run_id, turns)
-
-
-def history_of(seen: Remembered | None) -> list[dict[str, Any]]:
-    """The history as a run's request has it."""
-    return [written_message(each) for each in seen.history] if seen is not None else []
 
 
 def _has_moved(row: ConversationRow, seen: Remembered) -> bool:
@@ -281,6 +291,6 @@ def _require_sight(actor: Actor, row: ConversationRow) -> None:
 
 def _busy(name: str) -> Conflict:
     return Conflict(
-        f"conversation_id: another run of conversation {name!r} is under way or has just ended; "
+        f"conversation_id: another run of conversation {name!r} is in progress or has just ended; "
         "wait for its answer and send this again"
     )

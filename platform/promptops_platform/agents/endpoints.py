@@ -2,8 +2,8 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
-from starlette.responses import StreamingResponse
+from fastapi import APIRouter, Depends, Query, Request, Response
+from starlette.responses import JSONResponse, StreamingResponse
 
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.guard import permits
@@ -11,17 +11,31 @@ from promptops_platform.access.permissions import Permission
 from promptops_platform.access.schemas import Done
 from promptops_platform.agents.conversation_schemas import Conversation, ConversationDetail
 from promptops_platform.agents.conversations import ConversationService
-from promptops_platform.agents.planning import AgentPlanner, AskedRun
+from promptops_platform.agents.planning import AskedRun
 from promptops_platform.agents.results import AgentResult
 from promptops_platform.agents.running import AgentRuns
-from promptops_platform.agents.schemas import Agent, AgentCreate, AgentUpdate, RunAgent
-from promptops_platform.agents.service import AgentService
-from promptops_platform.db.unit_of_work import Database
-from promptops_platform.errors import BadRequest, StepFailed, TooManyRequests
+from promptops_platform.agents.schemas import (
+    Agent,
+    AgentCreate,
+    AgentEdit,
+    AgentUpdate,
+    RunAgent,
+)
+from promptops_platform.agents.service import AGENTS, AgentService, AgentVersions
+from promptops_platform.agents.tables import AgentRow
+from promptops_platform.db.pages import Part
+from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.definitions.endpoints import add_version_routes, seen
+from promptops_platform.definitions.preconditions import IfMatch, etag
+from promptops_platform.errors import BadRequest, Conflict, StepFailed, TooManyRequests
+from promptops_platform.execution.endpoints import ACCEPTED, accepted, accepting, refuse_stream
+from promptops_platform.execution.idempotency import IdempotentRuns, RunKey
+from promptops_platform.execution.keyed_requests import IdempotencyKey, answer_once, keyed_request
 from promptops_platform.http.declared_errors import may_answer
 from promptops_platform.http.envelope import Data, Page
 from promptops_platform.http.event_stream import ServerEvent, described, event_stream, wants_events
-from promptops_platform.http.paging import DEFAULT_PAGE, Limit, Offset
+from promptops_platform.http.paging import DEFAULT_PAGE, Limit, Offset, paged_by
+from promptops_platform.http.services import provided, services_of
 from promptops_platform.http.transactions import Read, Write
 from promptops_platform.prompts.json_schemas import judge_schemas
 from promptops_platform.text import OptionalLine, OptionalSearchTerm, ResourceId
@@ -38,35 +52,20 @@ STREAMED: dict[int | str, dict[str, Any]] = {
 }
 
 
-def _service(request: Request) -> AgentService:
-    service: AgentService = request.app.state.agents
-    return service
-
-
-def _workspaces(request: Request) -> WorkspaceService:
-    service: WorkspaceService = request.app.state.workspaces
-    return service
-
-
-def _conversations(request: Request) -> ConversationService:
-    service: ConversationService = request.app.state.conversations
-    return service
-
-
 async def _judged_create(body: AgentCreate) -> AgentCreate:
     """Before the route's transaction begins: judging takes a while, and blocks no writer."""
     await judge_schemas(body.schemas())
     return body
 
 
-async def _judged_update(body: AgentUpdate) -> AgentUpdate:
+async def _judged_update(body: AgentEdit) -> AgentEdit:
     await judge_schemas(body.schemas())
     return body
 
 
-Service = Annotated[AgentService, Depends(_service)]
-Workspaces = Annotated[WorkspaceService, Depends(_workspaces)]
-Conversations = Annotated[ConversationService, Depends(_conversations)]
+Service = Annotated[AgentService, provided(AgentService)]
+Workspaces = Annotated[WorkspaceService, provided(WorkspaceService)]
+Conversations = Annotated[ConversationService, provided(ConversationService)]
 
 
 @router.get("")
@@ -74,21 +73,25 @@ async def list_agents(
     service: Service,
     workspaces: Workspaces,
     transaction: Read,
+    part: Annotated[Part, paged_by("key", "name", "updated_at")],
     q: Annotated[OptionalSearchTerm, Query(description="Text in key, name or description.")] = None,
     workspace: Annotated[OptionalLine, Query(description="Id or slug.")] = None,
     actor: Actor = permits(Permission.AGENTS_READ),
-) -> Data[list[Agent]]:
-    """Agents, newest change first."""
+) -> Page[Agent]:
+    """Agents, by default newest change first; all of them without a `limit`."""
     workspace_id = None
     if workspace:
         workspace_id = (await workspaces.find(transaction, workspace, actor=actor)).id
-    rows = await service.search(transaction, workspace_id, q, actor=actor)
-    return Data(data=[Agent.of(row) for row in rows])
+    rows, total = await service.search(transaction, workspace_id, q, part, actor=actor)
+    states = await service.states.of_all(transaction, rows)
+    shown = [Agent.shown(row, state, actor) for row, state in zip(rows, states, strict=True)]
+    return Page(data=shown, total=total)
 
 
 @router.post("")
 async def create_agent(
     body: Annotated[AgentCreate, Depends(_judged_create)],
+    response: Response,
     service: Service,
     workspaces: Workspaces,
     transaction: Write,
@@ -96,36 +99,49 @@ async def create_agent(
     actor: Actor = permits(Permission.AGENTS_WRITE),
 ) -> Data[Agent]:
     """Save a new agent."""
-    named = body.workspace_id or body.workspace or workspace
-    found = await workspaces.find_for(transaction, named, Permission.AGENTS_WRITE, actor=actor)
-    row = await service.create(
-        transaction, actor=actor, workspace_id=found.id, key=body.key, fields=_given(body)
+    workspace_name = body.workspace_id or body.workspace or workspace
+    target = await workspaces.find_for(
+        transaction, workspace_name, Permission.AGENTS_WRITE, actor=actor
     )
-    return Data(data=Agent.of(row))
+    row = await service.create(
+        transaction, actor=actor, workspace_id=target.id, key=body.key, fields=_sent_fields(body)
+    )
+    return await _answer(service, transaction, row, response, actor)
 
 
 @router.get("/{agent_id}")
 async def get_agent(
     agent_id: ResourceId,
+    response: Response,
     service: Service,
     transaction: Read,
     actor: Actor = permits(Permission.AGENTS_READ),
 ) -> Data[Agent]:
-    """An agent."""
-    return Data(data=Agent.of(await service.get(transaction, agent_id, actor=actor)))
+    """A working copy; its etag is the revision."""
+    row = await service.get(transaction, agent_id, actor=actor)
+    return await _answer(service, transaction, row, response, actor)
 
 
 @router.put("/{agent_id}")
 async def update_agent(
     agent_id: ResourceId,
-    body: Annotated[AgentUpdate, Depends(_judged_update)],
+    body: Annotated[AgentEdit, Depends(_judged_update)],
+    response: Response,
     service: Service,
     transaction: Write,
+    if_match: IfMatch = None,
     actor: Actor = permits(Permission.AGENTS_WRITE),
 ) -> Data[Agent]:
-    """Edit an agent. The key stays."""
-    row = await service.update(transaction, agent_id, actor=actor, fields=_given(body))
-    return Data(data=Agent.of(row))
+    """Edit the working copy. The key stays.
+
+    With `if-match`, `if_revision` or `if_version` it is a 409, with both sides, when somebody else
+    was faster; without them the last write wins.
+    """
+    state = seen(if_match, body.if_revision, body.if_version)
+    row = await service.update(
+        transaction, agent_id, actor=actor, fields=_sent_fields(body), seen=state
+    )
+    return await _answer(service, transaction, row, response, actor)
 
 
 @router.delete("/{agent_id}")
@@ -133,36 +149,49 @@ async def delete_agent(
     agent_id: ResourceId,
     service: Service,
     transaction: Write,
+    force: Annotated[bool, Query(description="Also where others use it.")] = False,
+    if_match: IfMatch = None,
     actor: Actor = permits(Permission.AGENTS_WRITE),
 ) -> Done:
-    """Delete an agent with what it remembers; its runs stay in the log."""
-    await service.delete(transaction, agent_id, actor=actor)
+    """Delete an agent with its versions and what it remembers; its runs stay in the log.
+
+    Where others use it, it is a 409 that names them.
+    """
+    await service.delete(transaction, agent_id, actor=actor, seen=seen(if_match, None), force=force)
     return Done()
 
 
 @router.post(
     "/{agent_id}/run",
     response_model=AgentResult,
-    responses={**may_answer(StepFailed, TooManyRequests), **STREAMED},
+    responses={**may_answer(Conflict, StepFailed, TooManyRequests), **STREAMED, **ACCEPTED},
 )
 async def run_agent(
     agent_id: ResourceId,
     request: Request,
     body: RunAgent | None = None,
+    idempotency_key: IdempotencyKey = None,
     actor: Actor = permits(Permission.AGENTS_RUN),
-) -> AgentResult | StreamingResponse:
-    """Run an agent to its answer, as a Prefect flow. No transaction is open meanwhile."""
-    asked = _asked(body or RunAgent(), request)
-    database: Database = request.app.state.database
-    planner: AgentPlanner = request.app.state.agent_planner
-    async with database.read() as transaction:
-        plan = await planner.plan(transaction, agent_id, asked, actor=actor)
-    # They may have been saved before there was a limit.
-    await judge_schemas(plan.schemas)
-    runs: AgentRuns = request.app.state.agent_runs
-    if not asked.stream:
-        return await runs.run(plan)
-    return event_stream(await runs.follow(plan, request.scope["request_id"]))
+) -> AgentResult | StreamingResponse | JSONResponse:
+    """Run an agent, as a Prefect flow: to its answer, or without waiting for it."""
+    body = body or RunAgent()
+    asked, waits = _asked(body, request), body.wait is not False
+    runs = services_of(request).get(AgentRuns)
+    if not waits:
+        refuse_stream(body.stream)
+
+    async def start(key: RunKey | None) -> AgentResult | StreamingResponse | JSONResponse:
+        if not waits:
+            also = accepting(key)
+            return accepted(await runs.submit(agent_id, asked, actor=actor, also=also))
+        if not asked.stream:
+            return await runs.run(agent_id, asked, actor=actor, key=key)
+        request_id = request.scope["request_id"]
+        events = await runs.follow(agent_id, asked, request_id, actor=actor, key=key)
+        return event_stream(request, events)
+
+    keyed = await keyed_request(idempotency_key, request, Permission.AGENTS_RUN, actor=actor)
+    return await answer_once(request, keyed, services_of(request).get(IdempotentRuns), start)
 
 
 @router.get("/{agent_id}/conversations")
@@ -216,14 +245,32 @@ def _asked(body: RunAgent, request: Request) -> AskedRun:
         variables=variables,
         api_key=body.api_key,
         base_url=body.base_url,
-        said=body.input,
+        user_text=body.input,
         conversation_id=body.conversation_id,
         subject=body.subject,
-        stream=wants_events(request, body.stream),
+        version=body.version,
+        env=body.env,
+        # Whoever follows a run that nobody waits for sees its text as it comes.
+        stream=body.wait is False or wants_events(request, body.stream),
     )
 
 
-def _given(body: AgentUpdate) -> dict[str, Any]:
+def _sent_fields(body: AgentUpdate) -> dict[str, Any]:
     """The fields that were sent with a value, as JSON."""
     fields = body.model_dump(mode="json", include=set(AgentUpdate.model_fields))
     return {name: value for name, value in fields.items() if value is not None}
+
+
+async def _answer(
+    service: AgentService,
+    transaction: Transaction,
+    row: AgentRow,
+    response: Response,
+    actor: Actor,
+) -> Data[Agent]:
+    response.headers["etag"] = etag(row)
+    state = await service.states.of(transaction, row)
+    return Data(data=Agent.shown(row, state, actor))
+
+
+add_version_routes(router, AGENTS, Agent, AgentVersions)

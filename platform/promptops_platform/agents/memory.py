@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from promptops_flows.agents import read_message, written_message
-from promptops_flows.text_policy import TextPolicy
-from promptops_platform.db.agent_tables import ConversationMessageRow
+from promptops_flows.definitions.agent import read_message, written_message
+from promptops_flows.telemetry.text_policy import TextPolicy
+from promptops_platform.agents.tables import ConversationMessageRow
 from promptops_platform.errors import SecretUnreadable, StartRefused
 from promptops_platform.sealing import SecretKeys, Unsealable
 from promptops_providers.protocol import Message

@@ -1,72 +1,29 @@
 """SQL of agents."""
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Row, delete, func, or_, select, tuple_
+from sqlalchemy import Row, delete, func, select, tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm.attributes import flag_modified
 
-from promptops_platform.db.agent_tables import AgentRow, ConversationMessageRow, ConversationRow
-from promptops_platform.db.search import LIKE_ESCAPE, containing
+from promptops_platform.agents.tables import AgentRow, ConversationMessageRow, ConversationRow
 
 SEALED_PAGE = 200
 
 
-async def get(session: AsyncSession, agent_id: str, *, lock: bool = False) -> AgentRow | None:
-    """An agent by id; `lock` holds off other writers of the row until the commit."""
-    return await session.get(AgentRow, agent_id, with_for_update=lock)
-
-
-async def search(
-    session: AsyncSession,
-    readable: Collection[str] | None,
-    workspace_id: str | None,
-    text: str | None,
-) -> list[AgentRow]:
-    """Agents of these workspaces, None for all, with `text` in key, name or description; newest
-    change first."""
-    query = select(AgentRow).order_by(AgentRow.updated_at.desc(), AgentRow.id.desc())
-    if readable is not None:
-        query = query.where(AgentRow.workspace_id.in_(readable))
-    if workspace_id is not None:
-        query = query.where(AgentRow.workspace_id == workspace_id)
-    if text is not None:
-        columns = (AgentRow.key, AgentRow.name, AgentRow.description)
-        pattern = containing(text)
-        query = query.where(or_(*(each.ilike(pattern, escape=LIKE_ESCAPE) for each in columns)))
-    return list(await session.scalars(query))
-
-
-def set_columns(row: AgentRow, values: Mapping[str, Any]) -> None:
-    """Change an agent's columns."""
-    for name, value in values.items():
-        setattr(row, name, value)
-        # Python holds 1 and true for equal, JSON doesn't: without this the change would be lost.
-        flag_modified(row, name)
-
-
-async def remove(session: AsyncSession, agent_id: str) -> None:
-    """Delete an agent; its conversations go along, its runs stay in the log."""
-    await session.execute(delete(AgentRow).where(AgentRow.id == agent_id))
-
-
-async def count(session: AsyncSession, workspace_id: str) -> int:
-    """How many agents a workspace has."""
-    query = select(func.count()).where(AgentRow.workspace_id == workspace_id)
-    return await session.scalar(query.select_from(AgentRow)) or 0
-
-
-async def clear(session: AsyncSession, workspace_id: str) -> Sequence[Row[tuple[str, str, int]]]:
-    """Delete the agents of a workspace; returns id, key and version of each."""
-    gone = await session.execute(
-        delete(AgentRow)
-        .where(AgentRow.workspace_id == workspace_id)
-        .returning(AgentRow.id, AgentRow.key, AgentRow.version)
-        .execution_options(synchronize_session=False)
+async def with_prompts(
+    session: AsyncSession, workspace_id: str
+) -> Sequence[Row[tuple[str, str, str, dict[str, Any] | None]]]:
+    """Id, key, name and reference of the agents of a workspace that use a prompt of the registry,
+    by key."""
+    columns = select(AgentRow.id, AgentRow.key, AgentRow.name, AgentRow.prompt_ref)
+    rows = await session.execute(
+        columns.where(
+            AgentRow.workspace_id == workspace_id, AgentRow.prompt_ref.is_not(None)
+        ).order_by(AgentRow.key)
     )
-    return gone.all()
+    return rows.all()
 
 
 async def hold(session: AsyncSession, agent_id: str) -> bool:
@@ -83,8 +40,8 @@ async def conversation(
     query = select(ConversationRow).where(
         ConversationRow.agent_id == agent_id, ConversationRow.name == name
     )
-    found: ConversationRow | None = await session.scalar(query.with_for_update() if lock else query)
-    return found
+    row: ConversationRow | None = await session.scalar(query.with_for_update() if lock else query)
+    return row
 
 
 async def conversations(
@@ -97,17 +54,17 @@ async def conversations(
 ) -> tuple[list[ConversationRow], int]:
     """The conversations with an agent in which something was said, the last one first, and how
     many there are; of these scopes, None for all."""
-    wanted = (ConversationRow.agent_id == agent_id) & (ConversationRow.messages > 0)
+    condition = (ConversationRow.agent_id == agent_id) & (ConversationRow.messages > 0)
     if scopes is not None:
-        wanted &= ConversationRow.scope.in_(scopes)
+        condition &= ConversationRow.scope.in_(scopes)
     rows = await session.scalars(
         select(ConversationRow)
-        .where(wanted)
+        .where(condition)
         .order_by(ConversationRow.updated_at.desc(), ConversationRow.id.desc())
         .limit(limit)
         .offset(offset)
     )
-    total = await session.scalar(select(func.count()).select_from(ConversationRow).where(wanted))
+    total = await session.scalar(select(func.count()).select_from(ConversationRow).where(condition))
     return list(rows), total or 0
 
 

@@ -4,15 +4,18 @@ from typing import Any, Self
 
 from pydantic import BaseModel
 
-from promptops_flows.engine_client import StepFinished
-from promptops_platform.agents.planning import AgentPlan
+from promptops_flows.protocol.engine_client import StepFinished
+from promptops_platform.agents.planning import PlannedRun
+from promptops_platform.execution.followers import RunOutcome
 from promptops_platform.http.examples import example
-from promptops_platform.runs.executor import RunOutcome
-from promptops_platform.runs.model_answer import ModelAnswer, TokenUsage
-from promptops_platform.runs.trace import StepTrace
+from promptops_platform.runlog.model_answer import ModelAnswer, TokenUsage
+from promptops_platform.runlog.trace import EXAMPLE_TRACE as EXAMPLE_STEP_TRACE
+from promptops_platform.runlog.trace import StepTrace
 
 MODEL, RENDER = "model", "render"
 EXAMPLE_STEP: dict[str, Any] = {
+    **EXAMPLE_STEP_TRACE,
+    "input": "Will it rain in Oslo?",
     "name": "model",
     "type": "model",
     "output": "No, it stays dry.",
@@ -44,15 +47,10 @@ class AgentStep(StepTrace):
     model_config = example(**EXAMPLE_STEP)
 
     input: str | None = None
-    error: str | None = None
-    provider: str | None = None
-    model: str | None = None
 
     @classmethod
-    def of(cls, step: StepFinished) -> Self:
-        found = StepTrace.of(step).model_dump()
-        more = {name: getattr(step, name) for name in ("input", "error", "provider", "model")}
-        return cls(**found, **more)
+    def of(cls, step: StepFinished, **more: Any) -> Self:
+        return super().of(step, input=step.input, **more)
 
 
 class PromptUse(BaseModel):
@@ -82,7 +80,7 @@ class AgentFailure(BaseModel):
     conversation_id: str | None
 
     @classmethod
-    def of(cls, plan: AgentPlan, outcome: RunOutcome) -> Self:
+    def of(cls, plan: PlannedRun, outcome: RunOutcome) -> Self:
         return cls(rendered=_rendered(outcome), **_traced(plan, outcome))
 
 
@@ -111,7 +109,7 @@ class AgentResult(BaseModel):
     conversation_id: str | None
 
     @classmethod
-    def of(cls, plan: AgentPlan, outcome: RunOutcome) -> Self:
+    def of(cls, plan: PlannedRun, outcome: RunOutcome) -> Self:
         brought = outcome.end.agent or {}
         return cls(
             rendered=_rendered(outcome),
@@ -123,11 +121,11 @@ class AgentResult(BaseModel):
 
 
 def _rendered(outcome: RunOutcome) -> str:
-    found = next((step.output for step in outcome.steps if step.type == RENDER), None)
-    return found or ""
+    prompt_text = next((step.output for step in outcome.steps if step.type == RENDER), None)
+    return prompt_text or ""
 
 
-def _traced(plan: AgentPlan, outcome: RunOutcome) -> dict[str, Any]:
+def _traced(plan: PlannedRun, outcome: RunOutcome) -> dict[str, Any]:
     steps = sorted(outcome.steps, key=lambda step: step.index)
     used = plan.prompt
     return {
@@ -143,7 +141,7 @@ def _traced(plan: AgentPlan, outcome: RunOutcome) -> dict[str, Any]:
     }
 
 
-def _answer(plan: AgentPlan, outcome: RunOutcome) -> ModelAnswer:
+def _answer(plan: PlannedRun, outcome: RunOutcome) -> ModelAnswer:
     last = next((step for step in reversed(outcome.steps) if step.type == MODEL), None)
     return ModelAnswer(
         provider=(last.provider if last else None) or plan.provider,

@@ -1,117 +1,107 @@
 """Running agents: answered at the end, or followed as it goes on."""
 
-import asyncio
 from collections.abc import AsyncGenerator
 
-import structlog
-
-from promptops_flows.engine_client import RunEvent
-from promptops_platform.agents.conversations import ConversationService, TakenConversation
-from promptops_platform.agents.planning import AgentPlan
+from promptops_platform.access.actor import Actor
+from promptops_platform.agents.planning import AgentPlanner, AskedRun, PlannedRun
 from promptops_platform.agents.results import AgentFailure, AgentResult
-from promptops_platform.db.unit_of_work import Transaction
-from promptops_platform.errors import PlatformError, StepFailed
-from promptops_platform.http.error_answers import fault_body
+from promptops_platform.db.unit_of_work import Database
+from promptops_platform.errors import StepFailed
+from promptops_platform.execution.detached import Also, DetachedRuns
+from promptops_platform.execution.executor import RunExecutor
+from promptops_platform.execution.followers import RunFollower, RunOutcome
+from promptops_platform.execution.idempotency import RunKey
+from promptops_platform.execution.run_stream import RunStream, StreamFollower, follow_run
 from promptops_platform.http.event_stream import ServerEvent
-from promptops_platform.runs.executor import RunExecutor, RunFollower, RunOutcome
-from promptops_platform.runs.run_stream import RunStream
-
-log = structlog.get_logger(__name__)
+from promptops_platform.prompts.json_schemas import judge_schemas
+from promptops_platform.runlog.tables import RunRow
 
 
 class AgentRuns:
-    """Takes planned runs through the engine, each with its conversation."""
+    """Plans runs and takes them through the engine, each with its conversation. No transaction is
+    open while one runs."""
 
-    def __init__(self, *, executor: RunExecutor, conversations: ConversationService) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        planner: AgentPlanner,
+        executor: RunExecutor,
+        detached: DetachedRuns,
+    ) -> None:
+        self._database = database
+        self._planner = planner
         self._executor = executor
-        self._conversations = conversations
+        self._detached = detached
 
-    async def run(self, plan: AgentPlan) -> AgentResult:
-        """Run to the end; raises StepFailed with the trace, Conflict where another run has the
-        conversation, and EngineNotReady."""
-        return _result(plan, await self._run(plan, None))
+    async def run(
+        self, agent_id: str, asked: AskedRun, *, actor: Actor, key: RunKey | None = None
+    ) -> AgentResult:
+        """Run to the end; `key` is the one of the request.
 
-    async def follow(self, plan: AgentPlan, request_id: str) -> AsyncGenerator[ServerEvent, None]:
+        Raises NotFound, Forbidden, BadRequest for a run that would make no sense, StepFailed with
+        the trace, Conflict where another run has the conversation, TooManyRequests and
+        EngineNotReady.
+        """
+        plan = await self._plan(agent_id, asked, actor)
+        return _result(plan, await self._executor.run(plan.order, self._follower(plan, key)))
+
+    async def submit(
+        self, agent_id: str, asked: AskedRun, *, actor: Actor, also: Also | None = None
+    ) -> RunRow:
+        """Record a run that goes on by itself; `also` writes in the same transaction.
+
+        Raises NotFound, Forbidden, BadRequest, TooManyRequests, and Conflict where another run has
+        the conversation.
+        """
+        plan = await self._plan(agent_id, asked, actor)
+        return await self._detached.submit(plan.order, self._follower(plan), also=also)
+
+    async def follow(
+        self,
+        agent_id: str,
+        asked: AskedRun,
+        request_id: str,
+        *,
+        actor: Actor,
+        key: RunKey | None = None,
+    ) -> AsyncGenerator[ServerEvent, None]:
         """Events of a run that goes: what `RunStream` has, then `usage` and `result`, or `error`.
 
         Raises as `run` does where the run can't start. It goes on when the events are closed.
         """
-        stream = RunStream()
-        running = asyncio.create_task(self._run(plan, stream))
-        starting = asyncio.create_task(stream.started.wait())
-        await asyncio.wait([running, starting], return_when=asyncio.FIRST_COMPLETED)
-        starting.cancel()
-        if not stream.started.is_set():
-            running.result()
-        running.add_done_callback(lambda done: _ended(done, stream))
-        return _events(plan, stream, running, request_id)
+        plan = await self._plan(agent_id, asked, actor)
+        follower = self._follower(plan, key)
 
-    async def _run(self, plan: AgentPlan, stream: RunStream | None) -> RunOutcome:
-        taken = None
-        if plan.conversation is not None:
-            taken = TakenConversation(self._conversations, plan.conversation, plan.request.run_id)
-        return await self._executor.run(
-            plan.request,
-            workspace_id=plan.workspace_id,
-            caller_id=plan.caller_id,
-            user=plan.user,
-            scope=plan.scope,
-            inputs=plan.inputs,
-            follower=_Follower(taken, stream),
+        def last_events(outcome: RunOutcome) -> list[ServerEvent]:
+            answer = _result(plan, outcome).model_dump(mode="json")
+            return [ServerEvent("usage", answer["usage"]), ServerEvent("result", answer)]
+
+        return await follow_run(
+            lambda stream: self._executor.run(plan.order, StreamFollower(follower, stream)),
+            RunStream(),
+            last_events,
+            request_id,
         )
 
+    async def _plan(self, agent_id: str, asked: AskedRun, actor: Actor) -> PlannedRun:
+        async with self._database.read() as transaction:
+            plan = await self._planner.plan(transaction, agent_id, asked, actor=actor)
+        # They may have been saved before there was a limit.
+        await judge_schemas(plan.schemas)
+        return plan
 
-class _Follower(RunFollower):
-    """The conversation of a run and who listens to it, where there are such."""
-
-    def __init__(self, conversation: TakenConversation | None, stream: RunStream | None) -> None:
-        self._conversation = conversation
-        self._stream = stream
-
-    async def open(self, transaction: Transaction) -> None:
-        if self._conversation is not None:
-            await self._conversation.open(transaction)
-
-    def opened(self, outcome: RunOutcome) -> None:
-        if self._stream is not None:
-            self._stream.opened(outcome)
-
-    def happened(self, event: RunEvent) -> None:
-        if self._stream is not None:
-            self._stream.happened(event)
-
-    async def close(self, transaction: Transaction, outcome: RunOutcome) -> None:
-        if self._conversation is not None:
-            await self._conversation.close(transaction, outcome)
+    def _follower(self, plan: PlannedRun, key: RunKey | None = None) -> RunFollower:
+        kept = plan.conversation.kept if plan.conversation else None
+        run_id = plan.order.request.run_id
+        follower = self._planner.follower(run_id, kept)
+        if key is None:
+            return follower
+        return key.following(run_id, follower, lambda outcome: _result(plan, outcome))
 
 
-def _result(plan: AgentPlan, outcome: RunOutcome) -> AgentResult:
+def _result(plan: PlannedRun, outcome: RunOutcome) -> AgentResult:
     if outcome.end.status == "error":
         fields = AgentFailure.of(plan, outcome).model_dump(mode="json")
         raise StepFailed(outcome.end.error or "the run failed", fields=fields)
     return AgentResult.of(plan, outcome)
-
-
-def _ended(running: asyncio.Task[RunOutcome], stream: RunStream) -> None:
-    # Asked for, so that nobody warns of it where the client has gone.
-    if not running.cancelled():
-        running.exception()
-    stream.end()
-
-
-async def _events(
-    plan: AgentPlan, stream: RunStream, running: asyncio.Task[RunOutcome], request_id: str
-) -> AsyncGenerator[ServerEvent, None]:
-    async for event in stream.events():
-        yield event
-    try:
-        result = _result(plan, running.result())
-    except PlatformError as error:
-        yield ServerEvent("error", error.body())
-    except Exception:
-        log.exception("stream_failed", request_id=request_id)
-        yield ServerEvent("error", fault_body(request_id))
-    else:
-        answer = result.model_dump(mode="json")
-        yield ServerEvent("usage", answer["usage"])
-        yield ServerEvent("result", answer)

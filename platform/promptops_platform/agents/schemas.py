@@ -13,11 +13,19 @@ from pydantic import (
     StringConstraints,
 )
 
-from promptops_flows.agents import MAX_MODEL_CALLS
+from promptops_flows.definitions.agent import MAX_MODEL_CALLS
 from promptops_platform.agents.tools import EXAMPLE_PARAMETERS, HttpTool, Tools
+from promptops_platform.definitions.schemas import (
+    EXAMPLE_SERVED,
+    IfRevision,
+    RunEnvironment,
+    RunVersion,
+    RunWait,
+    ServedFields,
+)
 from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example
-from promptops_platform.http.field_rules import TEXT, given, never, ruled
+from promptops_platform.http.field_rules import TEXT, never, present, ruled
 from promptops_platform.prompts.json_schemas import SentSchema
 from promptops_platform.text import (
     Content,
@@ -52,7 +60,7 @@ EXAMPLE_TOOL = {
     "url": "https://weather.example.org/v1/{{city}}",
 }
 
-ONE_PROMPT = never(given(prompt=TEXT, prompt_ref={"type": "object"}))
+ONE_PROMPT = never(present(prompt=TEXT, prompt_ref={"type": "object"}))
 
 ProviderName = Annotated[Name, StringConstraints(max_length=LONGEST_PROVIDER)]
 ModelName = Annotated[Name, StringConstraints(max_length=LONGEST_MODEL)]
@@ -70,7 +78,7 @@ def _parameters(value: dict[str, Any]) -> dict[str, Any]:
     for name in OWN_PARAMETERS:
         if name in value:
             raise ValueError(f"{name!r} is made of the agent's own fields; set it there")
-    for name, fits, wanted in (
+    for name, fits, expected in (
         ("temperature", _is_number, "a number"),
         ("top_p", _is_number, "a number from 0 to 1"),
         ("max_tokens", _is_count, "a whole number above 0"),
@@ -78,7 +86,7 @@ def _parameters(value: dict[str, Any]) -> dict[str, Any]:
         ("stop", _is_texts, "a text or a list of texts"),
     ):
         if value.get(name) is not None and not fits(value[name]):
-            raise ValueError(f"{name!r} must be {wanted}")
+            raise ValueError(f"{name!r} must be {expected}")
     return value
 
 
@@ -96,7 +104,7 @@ def _is_number(value: Any) -> bool:
 
 def _is_texts(value: Any) -> bool:
     return isinstance(value, str) or (
-        isinstance(value, list) and all(isinstance(each, str) for each in value)
+        isinstance(value, list) and all(isinstance(text, str) for text in value)
     )
 
 
@@ -150,7 +158,7 @@ class AgentUpdate(BaseModel):
     updated_at: Json = Field(
         default=None,
         description="Of the answer, where the whole agent is sent back: then `prompt` and "
-        "`prompt_ref` may both stand there, and what was changed counts.",
+        "`prompt_ref` may both be present, and the changed one counts.",
     )
     tools: Tools | None = None
     max_steps: Annotated[int, Field(ge=1, le=MAX_MODEL_CALLS)] | None = Field(
@@ -179,6 +187,15 @@ class AgentUpdate(BaseModel):
         return {"output_schema:": self.output_schema, **schemas} if self.output_schema else schemas
 
 
+class AgentEdit(AgentUpdate):
+    """An edit. With `if_version` or `if_revision` it is refused when somebody else was faster."""
+
+    if_version: Annotated[int, Field(ge=1, le=2**53)] | None = Field(
+        default=None, description="The version that you have seen; without it the last write wins."
+    )
+    if_revision: IfRevision = None
+
+
 class AgentCreate(AgentUpdate):
     """A new agent. `workspace` takes an id or a slug, and so does `workspace_id`."""
 
@@ -194,7 +211,30 @@ class AgentCreate(AgentUpdate):
     workspace_id: OptionalLine = None
 
 
-class Agent(Resource):
+class AgentFields(Resource):
+    """The agent itself."""
+
+    id: str
+    workspace_id: str
+    key: str
+    name: str
+    description: str
+    prompt: str
+    provider: str
+    model: str
+    created_at: datetime
+    updated_at: datetime
+    prompt_ref: PromptReference | None
+    fallbacks: list[ModelChoice]
+    parameters: dict[str, Any]
+    tools: list[HttpTool]
+    max_steps: int
+    output_schema: dict[str, Any] | None
+    window_messages: int
+    window_tokens: int
+
+
+class Agent(ServedFields, AgentFields):
     """An agent; `version` counts how often its definition was saved with a change."""
 
     model_config = example(
@@ -216,28 +256,9 @@ class Agent(Resource):
         output_schema={"type": "object", "properties": {"rain": {"type": "boolean"}}},
         window_messages=40,
         window_tokens=8000,
-        version=1,
+        version=4,
+        **EXAMPLE_SERVED,
     )
-
-    id: str
-    workspace_id: str
-    key: str
-    name: str
-    description: str
-    prompt: str
-    provider: str
-    model: str
-    created_at: datetime
-    updated_at: datetime
-    prompt_ref: PromptReference | None
-    fallbacks: list[ModelChoice]
-    parameters: dict[str, Any]
-    tools: list[HttpTool]
-    max_steps: int
-    output_schema: dict[str, Any] | None
-    window_messages: int
-    window_tokens: int
-    version: int
 
 
 class RunAgent(BaseModel):
@@ -251,6 +272,9 @@ class RunAgent(BaseModel):
     variables: Json = Field(default=None, json_schema_extra={"type": ["object", "null"]})
     api_key: OptionalLine = None
     base_url: OptionalLine = None
+    version: RunVersion = None
+    env: RunEnvironment = None
+    wait: RunWait = None
     input: (
         Annotated[
             str,

@@ -1,6 +1,5 @@
 """The HTTP tools of an agent on the wire."""
 
-import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -13,39 +12,15 @@ from pydantic import (
     model_validator,
 )
 
-from promptops_flows.agents import MAX_TOOL_BYTES, MAX_TOOL_SECONDS
 from promptops_flows.json_schemas import SchemaRefusedError
-from promptops_flows.tool_urls import MAX_URL_CHARACTERS, ToolUrlError, check_url
+from promptops_flows.steps.http_tools import MAX_TOOL_BYTES, MAX_TOOL_SECONDS
+from promptops_flows.steps.tool_headers import check_headers
+from promptops_flows.steps.tool_urls import MAX_URL_CHARACTERS, ToolUrlError, check_url
 from promptops_platform.prompts.json_schemas import MOST_CHARACTERS, bounded, size_of
 from promptops_platform.text import Line, refuse_unprintable
 
 LONGEST_DESCRIPTION = 4_000
 MOST_TOOLS = 64
-MOST_HEADERS = 20
-LONGEST_HEADER = 2_000
-HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
-HEADER_VALUE = re.compile(r"[\x20-\x7e]*")
-# What belongs to the connection, or is settled by the request itself.
-SETTLED_HEADERS = frozenset(
-    {
-        "accept-encoding",
-        "connection",
-        "content-length",
-        "expect",
-        "host",
-        "keep-alive",
-        "proxy-authorization",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    }
-)
-# Names under which keys travel: everybody who may read the agent could read them.
-TELLING = re.compile(
-    r"auth(?!ors?\b)|token|secret|password|passwd|api-?key|cookie|credential|signature"
-)
 EXAMPLE_PARAMETERS: Any = {
     "type": "object",
     "properties": {"city": {"type": "string"}, "days": {"type": "integer", "maximum": 7}},
@@ -61,35 +36,12 @@ def _of_an_object(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _headers(value: dict[str, str]) -> dict[str, str]:
-    for name, text in value.items():
-        if not HEADER_NAME.fullmatch(name):
-            raise ValueError(f"{name!r} is no name of a header; use letters, digits and hyphens")
-        if name.lower() in SETTLED_HEADERS:
-            raise ValueError(f"{name!r} is set by the request itself; leave it out")
-        if len(text) > LONGEST_HEADER or not HEADER_VALUE.fullmatch(text):
-            raise ValueError(
-                f"the value of {name!r} must be at most {LONGEST_HEADER} printable ASCII "
-                "characters on one line"
-            )
-    lowered = {name.lower(): text for name, text in value.items()}
-    if len(lowered) < len(value):
-        raise ValueError("names a header twice, in upper and lower case; keep one")
-    return lowered
-
-
-def _untelling(value: dict[str, str]) -> dict[str, str]:
-    for name in value:
-        if TELLING.search(name):
-            raise ValueError(
-                f"{name!r} looks like the header of a secret, which everybody who may read the "
-                "agent could read; call a service that needs none, such as a gateway of your own "
-                "that adds it"
-            )
-    return value
+    check_headers(value)
+    return {name.lower(): text for name, text in value.items()}
 
 
 ToolName = Annotated[str, StringConstraints(max_length=64, pattern=r"^[A-Za-z_][A-Za-z0-9_-]*$")]
-Headers = Annotated[dict[str, str], Field(max_length=MOST_HEADERS), AfterValidator(_headers)]
+Headers = Annotated[dict[str, str], AfterValidator(_headers)]
 
 
 class HttpTool(BaseModel):
@@ -122,7 +74,7 @@ class HttpTool(BaseModel):
     url: Annotated[Line, StringConstraints(max_length=MAX_URL_CHARACTERS)] = Field(
         description="With `{{argument}}` in path and query; required arguments only."
     )
-    headers: Annotated[Headers, AfterValidator(_untelling)] = {}
+    headers: Headers = {}
     timeout_seconds: float = Field(default=30.0, gt=0, le=MAX_TOOL_SECONDS)
     max_response_bytes: int = Field(
         default=65_536, ge=1, le=MAX_TOOL_BYTES, description="What is longer is cut."
@@ -156,8 +108,17 @@ def _bounded(tools: object) -> object:
     return tools
 
 
+def _bounded_alone(tool: object) -> object:
+    schema = tool.get("parameters") if isinstance(tool, dict) else None
+    try:
+        bounded(schema)
+    except SchemaRefusedError as error:
+        raise ValueError(f"parameters {error}") from error
+    return tool
+
+
 def _unique(tools: list[HttpTool]) -> list[HttpTool]:
-    names = [each.name for each in tools]
+    names = [tool.name for tool in tools]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise ValueError(f"two tools are called {twice!r}; give each a name of its own")
@@ -170,3 +131,6 @@ Tools = Annotated[
     AfterValidator(_unique),
     BeforeValidator(_bounded),
 ]
+
+# One that is not stored, and whose schema the route has to judge.
+SentTool = Annotated[HttpTool, BeforeValidator(_bounded_alone)]

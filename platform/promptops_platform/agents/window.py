@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from promptops_flows.agents import written_message
-from promptops_flows.ecmascript import json_text
-from promptops_providers.estimates import estimate_tokens
+from promptops_flows.definitions.agent import written_message
+from promptops_flows.templates.ecmascript import json_text
+from promptops_providers.answers.estimates import estimate_tokens
 from promptops_providers.protocol import Message
 
 

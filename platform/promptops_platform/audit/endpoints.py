@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
 
 from promptops_platform.access.actor import Actor
@@ -12,17 +12,14 @@ from promptops_platform.access.permissions import Permission
 from promptops_platform.audit.export import FORMATS, Format, exported
 from promptops_platform.audit.schemas import EXAMPLE_ENTRY, AuditEntry, AuditFilter
 from promptops_platform.audit.service import AuditTrail
+from promptops_platform.db.unit_of_work import Database
 from promptops_platform.http.envelope import CappedPage
 from promptops_platform.http.paging import DEFAULT_PAGE, Limit, Offset
+from promptops_platform.http.services import provided
 from promptops_platform.http.transactions import Read
 from promptops_platform.text import OptionalLine, OptionalPosition, OptionalTime
 
 router = APIRouter(prefix="/api/audit", tags=["audit"])
-
-
-def _service(request: Request) -> AuditTrail:
-    service: AuditTrail = request.app.state.audit
-    return service
 
 
 def _filter(
@@ -40,11 +37,11 @@ def _filter(
     )
 
 
-Service = Annotated[AuditTrail, Depends(_service)]
+Service = Annotated[AuditTrail, provided(AuditTrail)]
 Filter = Annotated[AuditFilter, Depends(_filter)]
 Workspace = Annotated[OptionalLine, Query(description="Id or slug.")]
 Before = Annotated[
-    OptionalPosition, Query(description="Id of an entry: only those before it, however deep.")
+    OptionalPosition, Query(description="Id of an entry: only entries before it, at any depth.")
 ]
 
 
@@ -52,7 +49,7 @@ Before = Annotated[
 async def list_audit(
     service: Service,
     transaction: Read,
-    wanted: Filter,
+    filters: Filter,
     workspace: Workspace = None,
     before: Before = None,
     limit: Limit = DEFAULT_PAGE,
@@ -62,7 +59,7 @@ async def list_audit(
     """Who changed what, newest first."""
     rows, total = await service.page(
         transaction,
-        wanted,
+        filters,
         actor=caller,
         workspace=workspace,
         limit=limit,
@@ -84,12 +81,14 @@ def _described(form: Format) -> dict[str, Any]:
 @router.get(
     "/export",
     response_class=StreamingResponse,
-    responses={200: {"content": {each.media_type: _described(each) for each in FORMATS.values()}}},
+    responses={
+        200: {"content": {format_.media_type: _described(format_) for format_ in FORMATS.values()}}
+    },
 )
 async def export_audit(
     service: Service,
-    request: Request,
-    wanted: Filter,
+    database: Annotated[Database, provided(Database)],
+    filters: Filter,
     workspace: Workspace = None,
     before: Before = None,
     form: Annotated[Literal["jsonl", "csv"], Query(alias="format")] = "jsonl",
@@ -101,8 +100,8 @@ async def export_audit(
     """
     lines = exported(
         service,
-        request.app.state.database,
-        wanted,
+        database,
+        filters,
         actor=caller,
         workspace=workspace,
         before=before,
@@ -119,5 +118,5 @@ async def export_audit(
 
 async def _all(first: bytes, others: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
     yield first
-    async for each in others:
-        yield each
+    async for batch in others:
+        yield batch

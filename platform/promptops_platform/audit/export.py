@@ -34,7 +34,7 @@ class Format(NamedTuple):
 async def exported(
     trail: AuditTrail,
     database: Database,
-    wanted: AuditFilter,
+    filters: AuditFilter,
     *,
     actor: Actor,
     workspace: str | None,
@@ -50,7 +50,7 @@ async def exported(
     while True:
         async with database.read() as transaction:
             rows = await trail.batch(
-                transaction, wanted, actor=actor, workspace=workspace, before=place
+                transaction, filters, actor=actor, workspace=workspace, before=place
             )
         text = form.write([AuditEntry.of(row, id=str(row.id)) for row in rows])
         yield (head + text).encode()
@@ -64,7 +64,7 @@ def _json_lines(entries: Sequence[AuditEntry]) -> str:
 
 
 def _table(entries: Sequence[AuditEntry]) -> str:
-    return _rows([_cells(each) for each in entries])
+    return _rows([_cells(entry) for entry in entries])
 
 
 def _rows(rows: Sequence[Sequence[str]]) -> str:

@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from promptops_platform.db.tables import AuditCountRow, AuditRow
+from promptops_platform.audit.tables import AuditCountRow, AuditRow
 
 NO_WORKSPACE = ""
 
@@ -39,6 +39,6 @@ async def counted(session: AsyncSession, workspaces: Sequence[str | None] | None
     """How many entries these workspaces have; None among them stands for entries of none."""
     query = select(func.sum(AuditCountRow.total))
     if workspaces is not None:
-        scopes = [each or NO_WORKSPACE for each in workspaces]
+        scopes = [workspace or NO_WORKSPACE for workspace in workspaces]
         query = query.where(AuditCountRow.scope.in_(scopes))
     return int(await session.scalar(query) or 0)

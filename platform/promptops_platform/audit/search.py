@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from promptops_platform.audit.repository import counted
 from promptops_platform.audit.schemas import AuditFilter
+from promptops_platform.audit.tables import AuditRow
 from promptops_platform.db.search import EXACT_TOTAL, tested
-from promptops_platform.db.tables import AuditRow
 from promptops_platform.db.types import UtcDateTime
 
 # From the filter that leaves fewest entries to the one that leaves most, as a rule.
@@ -34,24 +34,24 @@ class Total(NamedTuple):
 async def place(session: AsyncSession, entry_id: int) -> Place | None:
     """Where this entry stands; None for none."""
     query = select(AuditRow.created_at, AuditRow.id).where(AuditRow.id == entry_id)
-    found = (await session.execute(query)).one_or_none()
-    return None if found is None else Place(*found)
+    row = (await session.execute(query)).one_or_none()
+    return None if row is None else Place(*row)
 
 
-async def total(session: AsyncSession, wanted: AuditFilter) -> Total:
+async def total(session: AsyncSession, filters: AuditFilter) -> Total:
     """How many entries are wanted: of a filtered list at most EXACT_TOTAL, which bounds its
     cost."""
-    kept = await counted(session, wanted.workspaces)
-    if wanted.is_unfiltered:
+    kept = await counted(session, filters.workspaces)
+    if filters.is_unfiltered:
         return Total(kept, is_at_least=False)
-    some = _hits(wanted, kept, None).order_by(None).limit(EXACT_TOTAL + 1).subquery()
+    some = _hits(filters, kept, None).order_by(None).limit(EXACT_TOTAL + 1).subquery()
     number = await session.scalar(select(func.count()).select_from(some)) or 0
     return Total(min(number, EXACT_TOTAL), number > EXACT_TOTAL)
 
 
 async def entries(
     session: AsyncSession,
-    wanted: AuditFilter,
+    filters: AuditFilter,
     *,
     limit: int,
     offset: int = 0,
@@ -59,8 +59,8 @@ async def entries(
 ) -> list[AuditRow]:
     """A part of the entries that are wanted, newest first; `before` leaves out those up to and
     with that place, and costs the same wherever it is."""
-    kept = await counted(session, wanted.workspaces)
-    ids = _hits(wanted, kept, before).limit(limit).offset(offset).subquery()
+    kept = await counted(session, filters.workspaces)
+    ids = _hits(filters, kept, before).limit(limit).offset(offset).subquery()
     rows = await session.scalars(
         select(AuditRow)
         .join(ids, ids.c.id == AuditRow.id)
@@ -69,28 +69,28 @@ async def entries(
     return list(rows)
 
 
-def _hits(wanted: AuditFilter, kept: int, before: Place | None) -> Select[Any]:
+def _hits(filters: AuditFilter, kept: int, before: Place | None) -> Select[Any]:
     """Id and time of the entries that are wanted, newest first, from the index of the most
     selective filter; `kept` is how many entries the workspaces have."""
     tests: list[ColumnElement[bool]] = []
     for name in MOST_SELECTIVE_FIRST:
-        value = getattr(wanted, name)
+        value = getattr(filters, name)
         if value is not None:
             column = getattr(AuditRow, name)
             tests.append((tested(column) if tests else column) == value)
     by_time: Any = AuditRow.created_at
-    if wanted.workspaces is not None:
+    if filters.workspaces is not None:
         column = tested(AuditRow.workspace_id)
-        if not tests and len(wanted.workspaces) == 1:
+        if not tests and len(filters.workspaces) == 1:
             column = AuditRow.workspace_id
         elif not tests and kept <= EXACT_TOTAL:
             # Few entries in several workspaces: to sort them costs less than to look for them.
             column, by_time = AuditRow.workspace_id, tested(AuditRow.created_at)
-        tests.append(_in_workspaces(column, wanted.workspaces))
-    if wanted.since is not None:
-        tests.append(by_time >= wanted.since)
-    if wanted.until is not None:
-        tests.append(by_time < wanted.until)
+        tests.append(_in_workspaces(column, filters.workspaces))
+    if filters.since is not None:
+        tests.append(by_time >= filters.since)
+    if filters.until is not None:
+        tests.append(by_time < filters.until)
     if before is not None:
         at = literal(before.created_at, UtcDateTime())
         tests.append(tuple_(by_time, AuditRow.id) < tuple_(at, literal(before.id)))
@@ -103,7 +103,7 @@ def _hits(wanted: AuditFilter, kept: int, before: Place | None) -> Select[Any]:
 
 def _in_workspaces(column: Any, workspaces: Sequence[str | None]) -> ColumnElement[bool]:
     tests = [column.is_(None)] if None in workspaces else []
-    named = [each for each in workspaces if each is not None]
+    ids = [workspace for workspace in workspaces if workspace is not None]
     # One is no list of one: only so is its index known to be in order.
-    tests.append(column == named[0] if len(named) == 1 else column.in_(named))
-    return or_(*(tests if named else tests[:1]))
+    tests.append(column == ids[0] if len(ids) == 1 else column.in_(ids))
+    return or_(*(tests if ids else tests[:1]))

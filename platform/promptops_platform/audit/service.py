@@ -12,8 +12,8 @@ from promptops_platform.audit import repository, search
 from promptops_platform.audit.schemas import AuditFilter
 from promptops_platform.audit.search import Place, Total
 from promptops_platform.audit.snapshots import kept_of
+from promptops_platform.audit.tables import AuditRow
 from promptops_platform.clock import Clock
-from promptops_platform.db.tables import AuditRow
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import BadRequest, NotFound
 
@@ -71,7 +71,7 @@ class AuditTrail:
     async def page(
         self,
         transaction: Transaction,
-        wanted: AuditFilter,
+        filters: AuditFilter,
         *,
         actor: Actor,
         workspace: str | None,
@@ -86,7 +86,7 @@ class AuditTrail:
         caller, and of none. Raises NotFound for an unknown workspace, BadRequest for an unknown
         entry.
         """
-        seen = self._seen(wanted, actor, workspace)
+        seen = self._seen(filters, actor, workspace)
         rows = await search.entries(
             transaction.session,
             seen,
@@ -99,7 +99,7 @@ class AuditTrail:
     async def batch(
         self,
         transaction: Transaction,
-        wanted: AuditFilter,
+        filters: AuditFilter,
         *,
         actor: Actor,
         workspace: str | None,
@@ -108,32 +108,32 @@ class AuditTrail:
         """The next entries of an export, as `page` finds them."""
         return await search.entries(
             transaction.session,
-            self._seen(wanted, actor, workspace),
+            self._seen(filters, actor, workspace),
             limit=EXPORT_BATCH,
             before=await self._place(transaction, before),
         )
 
-    def _seen(self, wanted: AuditFilter, actor: Actor, workspace: str | None) -> AuditFilter:
+    def _seen(self, filters: AuditFilter, actor: Actor, workspace: str | None) -> AuditFilter:
         """The filter, kept to what exists for the caller."""
         if workspace is not None:
-            found = self._grants.find(actor, workspace)
-            if found is None:
+            workspace_id = self._grants.find(actor, workspace)
+            if workspace_id is None:
                 raise NotFound(f"workspace {workspace!r} not found; GET /api/workspaces lists them")
-            return replace(wanted, workspaces=[found])
+            return replace(filters, workspaces=[workspace_id])
         readable = self._grants.readable(actor)
         if readable is None:
-            return wanted
+            return filters
         # The key of a workspace knows of nothing else.
         others = [] if actor.workspace_id is not None else [None]
-        return replace(wanted, workspaces=[*sorted(readable), *others])
+        return replace(filters, workspaces=[*sorted(readable), *others])
 
     async def _place(self, transaction: Transaction, before: int | None) -> Place | None:
         if before is None:
             return None
-        found = await search.place(transaction.session, before)
-        if found is None:
+        place = await search.place(transaction.session, before)
+        if place is None:
             raise BadRequest(f"before: there is no entry {before}; send the id of a listed one")
-        return found
+        return place
 
     def _count(self, transaction: Transaction, scope: str) -> None:
         added: Counter[str] | None = transaction.notes.get(self)

@@ -37,7 +37,7 @@ def _without_secrets(value: Any) -> Any:
             name: HIDDEN if isinstance(inner, str) and is_secret(name) else _without_secrets(inner)
             for name, inner in value.items()
         }
-    return [_without_secrets(each) for each in value] if isinstance(value, list) else value
+    return [_without_secrets(item) for item in value] if isinstance(value, list) else value
 
 
 def is_secret(name: str) -> bool:

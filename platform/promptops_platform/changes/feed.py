@@ -9,7 +9,7 @@ from typing import Protocol
 
 import structlog
 
-from promptops_flows.waiting import end_tasks, happens_within
+from promptops_flows.processes.waiting import end_tasks, happens_within
 from promptops_platform.changes import repository
 from promptops_platform.changes.schemas import NumberedChange
 from promptops_platform.clock import Clock
@@ -103,10 +103,10 @@ class Feed:
     async def poll_now(self, seconds: float) -> None:
         """Apply what is committed up to now, waiting at most `seconds`."""
         # The poll that is under way may have looked before this call.
-        wanted = self._polls + 2
+        target = self._polls + 2
         try:
             async with asyncio.timeout(seconds), self._progress:
-                while self._polls < wanted:
+                while self._polls < target:
                     self.wake()
                     await self._progress.wait()
         except TimeoutError:
@@ -115,7 +115,7 @@ class Feed:
     def hand_over(self, changes: Sequence[NumberedChange]) -> None:
         """Changes that were committed here just now."""
         if self._task is not None:
-            self._own |= {each.revision: each for each in changes}
+            self._own |= {change.revision: change for change in changes}
 
     def wake(self) -> None:
         """Say that there may be new changes."""
@@ -235,12 +235,12 @@ class Feed:
 
     def _take_own(self) -> list[NumberedChange]:
         """Own changes that are next in the feed; others may have come in between."""
-        found: list[NumberedChange] = []
-        while (each := self._own.pop(self.applied + len(found) + 1, None)) is not None:
-            found.append(each)
-        if not found and self._own:
-            self._own = {name: each for name, each in self._own.items() if name > self.applied}
-        return found
+        own: list[NumberedChange] = []
+        while (change := self._own.pop(self.applied + len(own) + 1, None)) is not None:
+            own.append(change)
+        if not own and self._own:
+            self._own = {name: change for name, change in self._own.items() if name > self.applied}
+        return own
 
     async def _apply(self, changes: Sequence[NumberedChange], epoch: str) -> None:
         for consumer in self._consumers:
@@ -268,10 +268,10 @@ class Feed:
         """The changes that follow `revision`, up to `until`, in order and at most `limit`; None
         where they are already pruned. Raises DatabaseUnavailable."""
         async with self._database.read() as transaction:
-            found = await repository.after(transaction.session, revision, limit)
-        if not found or found[0].revision != revision + 1:
+            changes = await repository.after(transaction.session, revision, limit)
+        if not changes or changes[0].revision != revision + 1:
             return None
-        return [each for each in found if each.revision <= until]
+        return [change for change in changes if change.revision <= until]
 
     async def prune(self) -> None:
         """Delete what is older than any client may still ask for."""

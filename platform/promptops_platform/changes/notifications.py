@@ -4,13 +4,14 @@ tells the others how far this one is."""
 import asyncio
 from typing import Any
 
-import asyncpg
 import structlog
 
-from promptops_flows.waiting import end_tasks
+from promptops_flows.processes.waiting import end_tasks
 from promptops_platform.changes.feed import Feed
 from promptops_platform.changes.replicas import Replicas
-from promptops_platform.changes.repository import NOTIFY_CHANNEL, REPLICA_CHANNEL
+from promptops_platform.changes.repository import NOTIFY_CHANNEL, REPLICA_CHANNEL, SIGNAL_CHANNEL
+from promptops_platform.changes.signals import Signals
+from promptops_platform.db.driver_errors import postgres_errors
 from promptops_platform.db.engine import connect_postgres
 from promptops_platform.db.location import PostgresUrl
 
@@ -25,10 +26,13 @@ SEND_SECONDS = 3.0
 class Notifications:
     """Listens on a connection of its own, and again after that was lost."""
 
-    def __init__(self, location: PostgresUrl, feed: Feed, replicas: Replicas) -> None:
+    def __init__(
+        self, location: PostgresUrl, feed: Feed, replicas: Replicas, signals: Signals
+    ) -> None:
         self._location = location
         self._feed = feed
         self._replicas = replicas
+        self._signals = signals
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -43,7 +47,7 @@ class Notifications:
         while True:
             try:
                 await self._listen_once()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except postgres_errors(OSError, TimeoutError) as error:
                 # The feed polls meanwhile; nothing is lost, it only comes later.
                 log.warning("notifications_lost", error=str(error))
             await asyncio.sleep(RECONNECT_SECONDS)
@@ -56,7 +60,10 @@ class Notifications:
         try:
             await connection.add_listener(NOTIFY_CHANNEL, lambda *_payload: self._feed.wake())
             await connection.add_listener(
-                REPLICA_CHANNEL, lambda *payload: self._replicas.hear(payload[-1])
+                REPLICA_CHANNEL, lambda *payload: self._replicas.receive(payload[-1])
+            )
+            await connection.add_listener(
+                SIGNAL_CHANNEL, lambda *payload: self._signals.receive(payload[-1])
             )
             self._feed.wake()
             while True:
@@ -67,7 +74,9 @@ class Notifications:
             await connection.close(timeout=CLOSE_SECONDS)
 
     async def _tell(self, connection: Any) -> None:
-        payload = self._replicas.payload()
-        await connection.execute(
-            "SELECT pg_notify($1, $2)", REPLICA_CHANNEL, payload, timeout=SEND_SECONDS
-        )
+        news = [(REPLICA_CHANNEL, self._replicas.payload())]
+        news += [(SIGNAL_CHANNEL, payload) for payload in self._signals.take()]
+        for channel, payload in news:
+            await connection.execute(
+                "SELECT pg_notify($1, $2)", channel, payload, timeout=SEND_SECONDS
+            )

@@ -3,16 +3,17 @@
 import asyncio
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
+from typing import NamedTuple
 
 import structlog
 
-from promptops_flows.waiting import end_tasks, happens_within
+from promptops_flows.processes.waiting import end_tasks, happens_within
 from promptops_platform.changes import repository
 from promptops_platform.changes.feed import Feed
 from promptops_platform.changes.schemas import NumberedChange
-from promptops_platform.db.unit_of_work import Database
+from promptops_platform.db.unit_of_work import Database, Transaction
 from promptops_platform.errors import DatabaseUnavailable
 from promptops_platform.ids import new_id
 
@@ -22,6 +23,17 @@ BEAT_SECONDS = 1.0
 # A replica that is not heard of for so long has died, or is cut off from the database.
 GONE_SECONDS = 3.0
 FORGOTTEN_AFTER = timedelta(minutes=1)
+# Others go on with what it was doing.
+DEAD_AFTER = timedelta(seconds=10)
+
+
+class OtherReplica(NamedTuple):
+    """A replica as it was heard of last."""
+
+    id: str
+    epoch: str
+    revision: int
+    seen_seconds_ago: float
 
 
 class _Other:
@@ -37,8 +49,10 @@ class Replicas:
     """Tells the others how far this one is, at once by notification and every second by the table,
     and knows how far they are. On SQLite there is only this one."""
 
-    def __init__(self, database: Database, feed: Feed) -> None:
+    def __init__(self, database: Database, feed: Feed, instance: str) -> None:
+        """`instance` is the platform that this process is of."""
         self.id = new_id()
+        self._instance = instance
         # Counts up whenever the others may have forgotten what this one has told.
         self.registrations = 0
         self.is_shared = not database.engines.is_sqlite
@@ -70,10 +84,22 @@ class Replicas:
             log.warning("replica_not_unregistered", replica=self.id)
 
     @property
+    def states(self) -> list[OtherReplica]:
+        """How far the other replicas are that live."""
+        now = time.monotonic()
+        return [
+            OtherReplica(name, other.epoch, other.revision, now - other.seen)
+            for name, other in self._others.items()
+            if now - other.seen <= GONE_SECONDS
+        ]
+
+    @property
     def others(self) -> list[str]:
         """Ids of the other replicas that live."""
         now = time.monotonic()
-        return [name for name, each in self._others.items() if now - each.seen <= GONE_SECONDS]
+        return [
+            name for name, replica in self._others.items() if now - replica.seen <= GONE_SECONDS
+        ]
 
     def everyone_has(self, revision: int) -> bool:
         """Whether each replica that lives serves this revision."""
@@ -83,13 +109,19 @@ class Replicas:
             if self._others[name].epoch == self._feed.epoch
         )
 
+    async def dead(self, transaction: Transaction, instances: Collection[str]) -> set[str]:
+        """Those of these platforms of which no replica lives; none while there is a replica of an
+        older release, which does not say what it is of."""
+        living = await repository.living_instances(transaction.session, DEAD_AFTER)
+        return set() if "" in living else set(instances) - living
+
     async def wait_for(self, revision: int, seconds: float) -> None:
         """Until each replica that lives serves this revision, at most so long."""
         end = time.monotonic() + seconds
         while not self.everyone_has(revision) and (left := end - time.monotonic()) > 0:
             await happens_within(self._news, left)
 
-    def hear(self, payload: str) -> None:
+    def receive(self, payload: str) -> None:
         """Take another replica's notification."""
         name, _, rest = payload.partition(" ")
         epoch, _, revision = rest.partition(" ")
@@ -116,13 +148,13 @@ class Replicas:
             self.progress.set()
 
     def _note(self, name: str, epoch: str, revision: int, seen: float) -> None:
-        known = self._others.get(name)
-        if known is None or known.epoch != epoch:
+        replica = self._others.get(name)
+        if replica is None or replica.epoch != epoch:
             self._others[name] = _Other(epoch, revision, seen)
             return
         # The table may say less than the notifications have.
-        known.revision = max(known.revision, revision)
-        known.seen = max(known.seen, seen)
+        replica.revision = max(replica.revision, revision)
+        replica.seen = max(replica.seen, seen)
 
     def _tell_waiting(self) -> None:
         self._news.set()
@@ -145,22 +177,24 @@ class Replicas:
     async def _beat(self) -> None:
         async with self._database.write() as transaction:
             session = transaction.session
-            await repository.register(session, self.id, self._feed.epoch, self._feed.applied)
-            found = await repository.replicas(session)
-            if any(age > FORGOTTEN_AFTER.total_seconds() for *_, age in found):
+            await repository.register(
+                session, self.id, self._feed.epoch, self._feed.applied, self._instance
+            )
+            rows = await repository.replicas(session)
+            if any(age > FORGOTTEN_AFTER.total_seconds() for *_, age in rows):
                 await repository.remove_gone(session, FORGOTTEN_AFTER)
         now = time.monotonic()
         if now - self._registered_at > FORGOTTEN_AFTER.total_seconds() / 2:
             self.registrations += 1
         self._registered_at = now
-        for name, epoch, revision, age in found:
+        for name, epoch, revision, age in rows:
             if name != self.id:
                 self._note(name, epoch, revision, now - age)
-        known = {name for name, *_ in found}
-        for name in [name for name in self._others if name not in known]:
+        names = {name for name, *_ in rows}
+        for name in [name for name in self._others if name not in names]:
             if now - self._others[name].seen > GONE_SECONDS:
                 del self._others[name]
-        if any(each.revision > self._feed.applied for each in self._others.values()):
+        if any(replica.revision > self._feed.applied for replica in self._others.values()):
             # The notification of that change was lost.
             self._feed.wake()
         self._tell_waiting()

@@ -8,11 +8,11 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from promptops_platform.changes.schemas import Change, NumberedChange
-from promptops_platform.db.replica_tables import ReplicaRow
-from promptops_platform.db.tables import ChangeRow, FeedState
+from promptops_platform.changes.tables import ChangeRow, FeedState, ReplicaRow
 
 NOTIFY_CHANNEL = "promptops_changes"
 REPLICA_CHANNEL = "promptops_replicas"
+SIGNAL_CHANNEL = "promptops_signals"
 
 
 async def ensure_state(session: AsyncSession, epoch: str) -> None:
@@ -28,9 +28,9 @@ async def current(session: AsyncSession) -> tuple[int, str]:
     return revision, epoch
 
 
-async def renew_epoch(session: AsyncSession, known: str, new: str) -> None:
+async def renew_epoch(session: AsyncSession, current: str, new: str) -> None:
     """Replace the epoch, unless that was done already."""
-    await session.execute(update(FeedState).where(FeedState.epoch == known).values(epoch=new))
+    await session.execute(update(FeedState).where(FeedState.epoch == current).values(epoch=new))
     await notify(session)
 
 
@@ -111,9 +111,17 @@ def _numbered(row: ChangeRow) -> NumberedChange:
     return NumberedChange(row.revision, change)
 
 
-async def register(session: AsyncSession, replica: str, epoch: str, revision: int) -> None:
+async def register(
+    session: AsyncSession, replica: str, epoch: str, revision: int, instance: str
+) -> None:
     """Say that a replica lives and how far it is; the others hear of it at the commit."""
-    row = {"id": replica, "epoch": epoch, "revision": revision, "seen_at": func.now()}
+    row = {
+        "id": replica,
+        "epoch": epoch,
+        "revision": revision,
+        "seen_at": func.now(),
+        "instance": instance,
+    }
     statement = postgresql.insert(ReplicaRow).values(row)
     await session.execute(statement.on_conflict_do_update(index_elements=[ReplicaRow.id], set_=row))
     await session.execute(
@@ -127,7 +135,13 @@ async def replicas(session: AsyncSession) -> list[tuple[str, str, int, float]]:
     rows = await session.execute(
         select(ReplicaRow.id, ReplicaRow.epoch, ReplicaRow.revision, cast(age, Float))
     )
-    return [(each[0], each[1], each[2], each[3]) for each in rows]
+    return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+
+async def living_instances(session: AsyncSession, within: timedelta) -> set[str]:
+    """The platforms of the replicas that were seen within that time."""
+    query = select(ReplicaRow.instance).where(ReplicaRow.seen_at >= func.now() - within)
+    return set(await session.scalars(query))
 
 
 async def unregister(session: AsyncSession, replica: str) -> None:

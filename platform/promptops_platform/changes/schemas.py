@@ -12,12 +12,16 @@ class ChangeType(StrEnum):
     PROMPT_DRAFTED = "prompt.drafted"  # an edit that is not served before its publish
     PROMPT_DELETED = "prompt.deleted"
     WORKFLOW_SAVED = "workflow.saved"
+    WORKFLOW_PUBLISHED = "workflow.published"
     WORKFLOW_DELETED = "workflow.deleted"
     AGENT_SAVED = "agent.saved"
+    AGENT_PUBLISHED = "agent.published"
     AGENT_DELETED = "agent.deleted"
+    ROLLOUT_CHANGED = "rollout.changed"  # also where that alters no fetch
     CONNECTION_CHANGED = "connection.changed"  # stored, edited or deleted
     WORKSPACE_SAVED = "workspace.saved"
     WORKSPACE_DELETED = "workspace.deleted"
+    ENVIRONMENT_CHANGED = "environment.changed"  # made, moved, protected or removed
     USER_CHANGED = "user.changed"  # made, edited or deleted
     SESSION_SAVED = "session.saved"
     SESSION_CLOSED = "session.closed"

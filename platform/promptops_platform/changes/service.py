@@ -25,8 +25,8 @@ class ChangeLog:
 
     async def renew_epoch(self, transaction: Transaction) -> None:
         """Begin another feed: whoever follows this one fetches everything anew."""
-        _, known = await repository.current(transaction.session)
-        await repository.renew_epoch(transaction.session, known, new_id())
+        _, epoch = await repository.current(transaction.session)
+        await repository.renew_epoch(transaction.session, epoch, new_id())
 
     def record(self, transaction: Transaction, change: Change) -> None:
         """Write `change` with the commit.
@@ -53,7 +53,7 @@ class ChangeLog:
     async def _apply(self, pending: "_Pending") -> None:
         first = pending.revision - len(pending.changes) + 1
         self._feed.hand_over(
-            [NumberedChange(first + index, each) for index, each in enumerate(pending.changes)]
+            [NumberedChange(first + index, change) for index, change in enumerate(pending.changes)]
         )
         await self._feed.catch_up(pending.revision, APPLY_SECONDS)
 

@@ -11,11 +11,11 @@ from promptops_platform.access.actor import COMMAND_LINE
 from promptops_platform.access.key_repository import StoredKey
 from promptops_platform.access.permissions import Role
 from promptops_platform.access.schemas import ApiKeyCreate, UserUpdate
+from promptops_platform.access.tables import ApiKeyRow
 from promptops_platform.commands.registry import carry_out
-from promptops_platform.composition import Platform
-from promptops_platform.db.tables import ApiKeyRow
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import BadRequest, NotFound
+from promptops_platform.lifecycle import Platform
 
 DURATION = re.compile(r"([1-9][0-9]{0,4})([mhd])")
 UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
@@ -43,7 +43,7 @@ def create_key(
     """Make a key. It alone goes to the standard output, this once."""
 
     async def create(platform: Platform, transaction: Transaction) -> None:
-        wanted = ApiKeyCreate(
+        fields = ApiKeyCreate(
             name=name,
             role=role,
             workspace=workspace,
@@ -51,8 +51,8 @@ def create_key(
             expires_at=_expiry(expires_in),
             manage_accounts=manage_accounts,
         )
-        row, key = await platform.keys.create(
-            transaction, actor=COMMAND_LINE, **wanted.model_dump()
+        row, key = await platform.access.keys.create(
+            transaction, actor=COMMAND_LINE, **fields.model_dump()
         )
         transaction.after_commit(lambda: _print_new(row, key))
 
@@ -67,7 +67,7 @@ def list_keys(
     """List the keys, newest first."""
 
     async def show(platform: Platform, transaction: Transaction) -> None:
-        keys = await platform.keys.search(
+        keys, _ = await platform.access.keys.search(
             transaction, actor=COMMAND_LINE, workspace=workspace, prefix=prefix, text=None
         )
         for key in keys:
@@ -83,8 +83,8 @@ def revoke_key(
     """Revoke a key: it is refused, and its connections end, within a second."""
 
     async def revoke(platform: Platform, transaction: Transaction) -> None:
-        row = await _found(platform, transaction, key)
-        await platform.keys.revoke(transaction, row.id, actor=COMMAND_LINE)
+        row = await _matching_key(platform, transaction, key)
+        await platform.access.keys.revoke(transaction, row.id, actor=COMMAND_LINE)
         typer.echo(f"Revoked {row.prefix}… ({row.name}).", err=True)
 
     carry_out(revoke)
@@ -98,7 +98,7 @@ def set_password(user: Annotated[str, typer.Argument(help="Name of the account."
         password = UserUpdate(password=_asked_password()).password
         if not password:
             raise BadRequest("the password is empty; give one")
-        await platform.users.set_password(transaction, user, password, actor=COMMAND_LINE)
+        await platform.access.users.set_password(transaction, user, password, actor=COMMAND_LINE)
         typer.echo(f"Changed the password of {user}; its sessions have ended.", err=True)
 
     carry_out(change)
@@ -111,20 +111,22 @@ async def _print_new(row: ApiKeyRow, key: str) -> None:
     )
 
 
-async def _found(platform: Platform, transaction: Transaction, key: str) -> ApiKeyRow:
+async def _matching_key(platform: Platform, transaction: Transaction, key: str) -> ApiKeyRow:
     """The one key that begins so, or has this id."""
-    keys = await platform.keys.search(
+    keys, _ = await platform.access.keys.search(
         transaction, actor=COMMAND_LINE, workspace=None, prefix=None, text=None
     )
     rows = [key.row for key in keys]
-    found = [row for row in rows if row.id == key or row.prefix.startswith(key[: len(row.prefix)])]
-    if not key or not found:
+    matching = [
+        row for row in rows if row.id == key or row.prefix.startswith(key[: len(row.prefix)])
+    ]
+    if not key or not matching:
         raise NotFound(f"no API key begins with {key[:16]!r}; promptops key list shows them")
-    if len(found) > 1:
+    if len(matching) > 1:
         raise BadRequest(
-            f"{len(found)} API keys begin with {key[:16]!r}; give more of it, or an id"
+            f"{len(matching)} API keys begin with {key[:16]!r}; give more of it, or an id"
         )
-    return found[0]
+    return matching[0]
 
 
 def _columns(key: StoredKey) -> list[str]:
@@ -154,13 +156,13 @@ def _shown(time: datetime) -> str:
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%MZ")
 
 
-def _expiry(given: str | None) -> datetime | None:
-    if given is None:
+def _expiry(text: str | None) -> datetime | None:
+    if text is None:
         return None
-    found = DURATION.fullmatch(given)
-    if found is None:
-        raise BadRequest(f"--expires-in: {given!r} is no duration; write it like 90d, 12h or 30m")
-    return datetime.now(UTC) + int(found[1]) * UNITS[found[2]]
+    match = DURATION.fullmatch(text)
+    if match is None:
+        raise BadRequest(f"--expires-in: {text!r} is not a duration; write it like 90d, 12h or 30m")
+    return datetime.now(UTC) + int(match[1]) * UNITS[match[2]]
 
 
 def _asked_password() -> str:

@@ -31,28 +31,34 @@ def doctor(
         settings = Settings()
     except ValidationError as error:
         shown: Mapping[str, str] = {}
-        found = [
-            problem("settings", named_setting(each), "correct the variable; docs/settings.md")
-            for each in error.errors()
+        findings = [
+            problem("settings", named_setting(detail), "correct the variable; docs/settings.md")
+            for detail in error.errors()
         ]
     else:
-        shown, found = shown_settings(settings), asyncio.run(examine(settings))
-    healthy = all(each.level != "problem" for each in found)
-    typer.echo(_as_json(shown, found, healthy=healthy) if as_json else _as_text(shown, found))
+        shown, findings = shown_settings(settings), asyncio.run(examine(settings))
+    healthy = all(finding.level != "problem" for finding in findings)
+    typer.echo(_as_json(shown, findings, healthy=healthy) if as_json else _as_text(shown, findings))
     sys.exit(0 if healthy else 1)
 
 
-def _as_json(shown: Mapping[str, str], found: Sequence[Finding], *, healthy: bool) -> str:
-    report = {"ok": healthy, "settings": shown, "findings": [asdict(each) for each in found]}
+def _as_json(shown: Mapping[str, str], findings: Sequence[Finding], *, healthy: bool) -> str:
+    report = {
+        "ok": healthy,
+        "settings": shown,
+        "findings": [asdict(finding) for finding in findings],
+    }
     return json.dumps(report, indent=2)
 
 
-def _as_text(shown: Mapping[str, str], found: Sequence[Finding]) -> str:
+def _as_text(shown: Mapping[str, str], findings: Sequence[Finding]) -> str:
     lines = [f"{name}={value}" for name, value in shown.items()]
-    for each in found:
-        lines.append(f"{MARKS[each.level]}  {each.check}: {each.text}")
-        if each.remedy:
-            lines.append(f"{'':9}→ {each.remedy}")
-    counts = [sum(each.level == level for each in found) for level in ("problem", "warning")]
+    for finding in findings:
+        lines.append(f"{MARKS[finding.level]}  {finding.check}: {finding.text}")
+        if finding.remedy:
+            lines.append(f"{'':9}→ {finding.remedy}")
+    counts = [
+        sum(finding.level == level for finding in findings) for level in ("problem", "warning")
+    ]
     lines.append(f"{counts[0]} problems, {counts[1]} warnings")
     return "\n".join(lines)

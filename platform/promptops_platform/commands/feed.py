@@ -3,19 +3,19 @@
 import typer
 
 from promptops_platform.commands.registry import carry_out
-from promptops_platform.composition import Platform
 from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.lifecycle import Platform
 
 
 def resync() -> None:
     """Have all programs that watch fetch their prompts anew; after the database was restored."""
 
     async def renew(platform: Platform, transaction: Transaction) -> None:
-        await platform.changes.renew_epoch(transaction)
+        await platform.changes.log.renew_epoch(transaction)
         transaction.after_commit(_say)
 
     carry_out(renew)
 
 
 async def _say() -> None:
-    typer.echo("All programs that watch fetch their prompts anew.", err=True)
+    typer.echo("All watching programs fetch their prompts again.", err=True)

@@ -13,9 +13,9 @@ from promptops_platform.db.schema import DatabaseNotUsable, SchemaRefused
 from promptops_platform.errors import PlatformError, StartRefused
 from promptops_platform.http.error_answers import sentences
 from promptops_platform.logs import configure_logs
-from promptops_platform.runs.redaction import policy_of
+from promptops_platform.runlog.redaction import policy_of
 from promptops_platform.settings import Settings
-from promptops_platform.supervision.credentials import UnreadableCredentialsError
+from promptops_platform.supervision.login_files import UnreadableCredentialsError
 
 REFUSALS = (
     DataFolderInUse,
@@ -35,7 +35,7 @@ def read_settings() -> Settings:
     try:
         settings = Settings()
     except ValidationError as error:
-        refuse("; ".join(named_setting(each) for each in error.errors()))
+        refuse("; ".join(named_setting(detail) for detail in error.errors()))
     try:
         texts = policy_of(
             texts=settings.run_texts,
@@ -68,5 +68,5 @@ def named_setting(error: ErrorDetails) -> str:
     """What is wrong with a setting, under the name of its variable; secrets are not repeated."""
     name = str(error["loc"][0])
     variable = name if name.isupper() else f"PROMPTOPS_{name.upper()}"
-    said = str(error["msg"]).removeprefix("Value error, ")
-    return f"{variable}: {said[:1].lower()}{said[1:]}"
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return f"{variable}: {message[:1].lower()}{message[1:]}"

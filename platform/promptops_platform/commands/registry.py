@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 
 from promptops_platform.clock import SystemClock
 from promptops_platform.commands.frame import guarded, read_settings
-from promptops_platform.composition import Platform
 from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.lifecycle import Platform
 
 Action = Callable[[Platform, Transaction], Awaitable[None]]
 

@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 
 from promptops_platform.commands.registry import carry_out
-from promptops_platform.composition import Platform
 from promptops_platform.db.unit_of_work import Transaction
-from promptops_platform.workspaces.holdings import listed
+from promptops_platform.lifecycle import Platform
+from promptops_platform.workspaces.contents import listed
 
 
 def rotate_secrets(
@@ -15,22 +15,31 @@ def rotate_secrets(
         bool, typer.Option(help="Remove what can't be read because its secret key is lost.")
     ] = False,
 ) -> None:
-    """Encrypt stored keys of model providers and sealed conversations anew, with the first of
-    PROMPTOPS_SECRET_KEY."""
+    """Encrypt stored keys of model providers, sealed conversations, checkpoints and answers of
+    runs anew, with the first of PROMPTOPS_SECRET_KEY."""
 
     async def rotate(platform: Platform, transaction: Transaction) -> None:
-        rotation = await platform.connections.rotate(transaction, forget=forget_unreadable)
-        resealed = await platform.conversations.rotate(transaction, forget=forget_unreadable)
+        rotation = await platform.providers.service.rotate(transaction, forget=forget_unreadable)
+        resealed = await platform.agents.conversations.rotate(transaction, forget=forget_unreadable)
+        runs = await platform.execution.stored.rotate(transaction, forget=forget_unreadable)
+        answers = await platform.execution.idempotent.rotate(transaction)
         renewed = {"key": rotation.renewed}
         if resealed.turns:
             renewed["message"] = resealed.turns
-        said = f"Encrypted {listed(renewed)} anew"
+        if runs.texts:
+            renewed["checkpoint"] = runs.texts
+        if answers:
+            renewed["answer"] = answers
+        summary = f"Encrypted {listed(renewed)} again"
         if rotation.unreadable:
-            named = ", ".join(row.name for row in rotation.unreadable)
-            said += f", and forgot those of {named}"
+            names = ", ".join(row.name for row in rotation.unreadable)
+            summary += f", and forgot those of {names}"
         if resealed.deleted:
-            said += f"; deleted {listed({'unreadable conversation': resealed.deleted})}"
-        transaction.after_commit(lambda: _say(f"{said}."))
+            summary += f"; deleted {listed({'unreadable conversation': resealed.deleted})}"
+        if runs.deleted:
+            unreadable = listed({"run": runs.deleted})
+            summary += f"; deleted the unreadable checkpoints of {unreadable}"
+        transaction.after_commit(lambda: _say(f"{summary}."))
 
     carry_out(rotate)
 

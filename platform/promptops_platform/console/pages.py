@@ -99,6 +99,13 @@ class ConsolePages:
         path: str = scope["path"]
         if is_reserved(path) or PAGE not in self._files:
             return None
+        try:
+            return self._file_response(path, scope)
+        except FileNotFoundError:
+            # The console is being built anew.
+            return None
+
+    def _file_response(self, path: str, scope: Scope) -> Response | None:
         accepted = Headers(scope=scope).get("accept-encoding", "")
         if (file := self._files.get(path[1:])) is not None and path != f"/{PAGE}":
             headers = FILE_HEADERS if path.startswith(HASHED) else UNHASHED_HEADERS

@@ -5,8 +5,8 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from promptops_flows.children import ENGINE, PREFECT_SERVER, prefect_home
-from promptops_flows.prefect_files import PrefectFilesNotUsable, check_prefect_files
+from promptops_flows.processes.children import ENGINE, PREFECT_SERVER, prefect_home
+from promptops_flows.processes.prefect_files import PrefectFilesNotUsable, check_prefect_files
 from promptops_platform.data_folder.errors import DataFolderNotUsable
 
 LOGS = "logs"

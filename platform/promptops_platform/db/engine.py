@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
-import asyncpg
 from sqlalchemy import URL, event
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -49,6 +48,8 @@ class Engines:
 
 async def connect_postgres(location: PostgresUrl, *, read_only: bool = False) -> Any:
     """A driver's connection; asyncpg reads the URL, so it means what it means to psql."""
+    import asyncpg  # noqa: PLC0415  on SQLite nothing needs it
+
     limits = {"default_transaction_read_only": "on"} if read_only else {}
     return await asyncpg.connect(
         location.url,

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from traceback import walk_tb
 from types import TracebackType
 
-import asyncpg
 import structlog
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from promptops_platform.db.driver_errors import postgres_errors
 from promptops_platform.errors import (
     BadRequest,
     DatabaseDamaged,
@@ -78,14 +78,13 @@ def _translated(
             "disk, and try again"
         )
     return DatabaseUnavailable(
-        f"the database can't take this now ({reason}); nothing was changed, try again"
+        f"the database is unavailable ({reason}); nothing was changed, try again"
     )
 
 
 def is_unavailable(error: BaseException) -> bool:
     """Whether `error` means that the database is out of reach, locked, full or overloaded."""
-    # SQLAlchemy does not wrap asyncpg's own errors when a connection is opened.
-    if isinstance(error, PoolTimeout | OSError | asyncpg.PostgresError | asyncpg.InterfaceError):
+    if isinstance(error, postgres_errors(PoolTimeout, OSError)):
         return True
     if not isinstance(error, DBAPIError) or isinstance(error, IntegrityError):
         return False

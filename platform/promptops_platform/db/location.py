@@ -33,7 +33,7 @@ class PostgresUrl:
             _ = urlsplit(self.url).port
         except ValueError:
             # Its text would hold a part of the password.
-            raise ValueError("is no URL; percent-encode / # ? @ [ ] in its password") from None
+            raise ValueError("is not a URL; percent-encode / # ? @ [ ] in its password") from None
 
     def __str__(self) -> str:
         parts = urlsplit(self.url)

@@ -4,17 +4,14 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-import asyncpg
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
+from promptops_platform.db.driver_errors import postgres_errors
 from promptops_platform.db.engine import Engines
 from promptops_platform.db.location import SqliteFile
+from promptops_platform.spared_imports import import_without_colours
 
 # A table name of our own tells our databases from those of other programs that use Alembic.
 VERSION_TABLE = "promptops_schema"
@@ -53,7 +50,7 @@ async def migrate(engines: Engines, *, must_exist: bool = False) -> None:
         async with engines.writer.begin() as connection:
             await hold_lock(engines, connection)
             await connection.run_sync(_upgrade, str(engines.location), must_exist)
-    except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+    except postgres_errors(SQLAlchemyError, OSError) as error:
         raise _not_usable(engines, error) from error
 
 
@@ -86,7 +83,7 @@ async def schema_state(engines: Engines) -> SchemaState:
     try:
         async with engines.reader.connect() as connection:
             return await connection.run_sync(_state, str(engines.location))
-    except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+    except postgres_errors(SQLAlchemyError, OSError) as error:
         raise _not_usable(engines, error) from error
 
 
@@ -125,13 +122,9 @@ async def _look_first(engines: Engines, *, must_exist: bool) -> None:
         )
 
 
-def alembic_config(connection: Connection) -> Config:
-    """Alembic's configuration for commands that run on an open connection."""
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.set_main_option("path_separator", "os")
-    config.attributes["connection"] = connection
-    return config
+def revisions() -> list[str]:
+    """The schemas that this program knows, oldest first. A migration's file begins with its own."""
+    return sorted(path.name.partition("_")[0] for path in MIGRATIONS.glob("versions/[0-9]*.py"))
 
 
 def _upgrade(connection: Connection, where: str, must_exist: bool) -> None:
@@ -139,13 +132,15 @@ def _upgrade(connection: Connection, where: str, must_exist: bool) -> None:
     if must_exist and state.current is None:
         raise DatabaseMissing(f"{where} is empty")
     if state.current != state.newest:
-        command.upgrade(alembic_config(connection), "head")
+        # Loaded only when it is needed: Alembic takes several megabytes.
+        alembic = import_without_colours("promptops_platform.db.alembic_commands")
+        alembic.upgrade(connection, state.newest)
 
 
 def _state(connection: Connection, where: str) -> SchemaState:
     """Raises SchemaRefused."""
-    scripts = ScriptDirectory.from_config(alembic_config(connection))
-    newest = scripts.get_current_head() or ""
+    program_revisions = revisions()
+    newest = program_revisions[-1]
     tables = set(inspect(connection).get_table_names())
     if not tables:
         return SchemaState(None, newest)
@@ -160,9 +155,8 @@ def _state(connection: Connection, where: str) -> SchemaState:
             f"{where} holds tables that PromptOps did not make ({', '.join(sorted(tables)[:3])}); "
             "it was left untouched. Name another database, or move this one away."
         )
-    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
-    current = context.get_current_revision()
-    if current is not None and current not in {each.revision for each in scripts.walk_revisions()}:
+    current = connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}"))  # noqa: S608
+    if current is not None and current not in program_revisions:
         raise SchemaRefused(
             f"{where} has schema {current}, which this release of PromptOps does not know; "
             "it was left untouched. Start a newer release."

@@ -1,36 +1,26 @@
 """Search in texts: the border that hides how each database finds a part of a text.
 
 Both compare folded texts byte by byte, because SQLite folds ASCII only, PostgreSQL as its locale
-says, and each full-text index in its own way. Both keep an index of all runs of three characters,
-of any script, signs included: SQLite in an FTS5 table, PostgreSQL in a GIN index over an array,
-which needs no extension and, unlike pg_trgm, skips no sign.
+says, and each full-text index in its own way.
 """
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Text, bindparam, column, func, table
-from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import ColumnElement
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import Boolean
 
-from promptops_platform.db.tables import PromptSearchRow
 from promptops_platform.text import composed
 
 LIKE_ESCAPE = "\\"
-TRIGRAM = 3
-# More of them than this find nothing that these don't; the text itself is compared anyway.
-MOST_TRIGRAMS = 32
 # Totals are exact up to here; counting further would cost more the more there is.
 EXACT_TOTAL = 10_000
 
 # What a migration makes and no model can declare.
 SQLITE_TRIGRAMS = "prompt_trigrams"
 POSTGRES_TRIGRAMS = "ix_prompt_search_trigrams"
-
-_TRIGRAM_TABLE = table(SQLITE_TRIGRAMS, column("rowid"), column(SQLITE_TRIGRAMS))
 
 
 def literal(text: str) -> str:
@@ -58,45 +48,20 @@ def is_declared(name: str | None, kind: str, _parents: object = None) -> bool:
     return kind != "table" or not str(name).startswith(SQLITE_TRIGRAMS)
 
 
-def narrowed(query: Select[Any], session: AsyncSession, folded: str) -> Select[Any]:
-    """A query over `PromptSearchRow`, kept to the texts that hold `folded`, by the index where the
-    term is long enough for it."""
-    query = query.where(holds(PromptSearchRow.text, folded))
-    parts = _trigrams(folded)
-    if not parts:
-        return query
-    if session.get_bind().dialect.name == "sqlite":
-        match = _TRIGRAM_TABLE.c[SQLITE_TRIGRAMS].op("MATCH", is_comparison=True)(_phrases(parts))
-        return query.join(_TRIGRAM_TABLE, _TRIGRAM_TABLE.c.rowid == PromptSearchRow.id).where(match)
-    wanted = bindparam(None, parts, type_=ARRAY(Text))
-    return query.where(func.promptops_trigrams(PromptSearchRow.text).op("@>")(wanted))
-
-
-def _trigrams(folded: str) -> list[str]:
-    found = list(dict.fromkeys(folded[at : at + TRIGRAM] for at in range(len(folded) - 2)))
-    step = max(1, -(-len(found) // MOST_TRIGRAMS))
-    return found[::step]
-
-
-def _phrases(parts: list[str]) -> str:
-    """FTS5's query for texts with all of `parts`; within quotes it knows no operators."""
-    return " ".join('"' + part.replace('"', '""') + '"' for part in parts)
-
-
-class holds(FunctionElement[bool]):  # noqa: N801  a function in SQL
+class contains(FunctionElement[bool]):  # noqa: N801  a function in SQL
     """Whether the first text holds the second, byte by byte."""
 
     type = Boolean()
     inherit_cache = True
 
 
-@compiles(holds)
-def _holds(element: holds, compiler: SQLCompiler, **options: Any) -> str:
+@compiles(contains)
+def _contains(element: contains, compiler: SQLCompiler, **options: Any) -> str:
     return f"strpos({compiler.process(element.clauses, **options)}) > 0"
 
 
-@compiles(holds, "sqlite")
-def _holds_in_sqlite(element: holds, compiler: SQLCompiler, **options: Any) -> str:
+@compiles(contains, "sqlite")
+def _contains_in_sqlite(element: contains, compiler: SQLCompiler, **options: Any) -> str:
     return f"instr({compiler.process(element.clauses, **options)}) > 0"
 
 

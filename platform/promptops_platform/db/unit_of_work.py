@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from promptops_platform.db.engine import Engines
 from promptops_platform.db.failures import database_errors_translated
 from promptops_platform.db.location import PostgresUrl, SqliteFile
-from promptops_platform.db.tables import FeedState
+from promptops_platform.db.tables import DatabaseIdentityRow
 from promptops_platform.db.turns import WriterTurns
 from promptops_platform.errors import DatabaseNotWritable, DatabaseUnavailable
 
@@ -98,7 +98,7 @@ class Database:
             async with self.write() as transaction:
                 # Which changes nothing, and is written all the same.
                 await transaction.session.execute(
-                    update(FeedState).values(revision=FeedState.revision)
+                    update(DatabaseIdentityRow).values(identity=DatabaseIdentityRow.identity)
                 )
             self.is_writable = True
 

@@ -26,13 +26,13 @@ MOST_SKEW_SECONDS = 5.0
 
 async def look_at_database(settings: Settings, seconds: float = ANSWER_SECONDS) -> Findings:
     """Waits for so many seconds at most; never migrates, and never makes the file."""
-    location = settings.registry
+    location = settings.database_location
     if isinstance(location, SqliteFile) and not location.path.exists():
         return [_missing(location, settings)]
     database = Database(location, read_only=True)
     try:
         async with asyncio.timeout(seconds):
-            return await _found(database, settings)
+            return await _findings(database, settings)
     except TimeoutError:
         return [
             problem(
@@ -49,7 +49,7 @@ async def look_at_database(settings: Settings, seconds: float = ANSWER_SECONDS) 
         await database.close()
 
 
-async def _found(database: Database, settings: Settings) -> Findings:
+async def _findings(database: Database, settings: Settings) -> Findings:
     state = await schema_state(database.engines)
     where = database.engines.location
     if state.current is None:
@@ -61,14 +61,14 @@ async def _found(database: Database, settings: Settings) -> Findings:
             "make a copy of it; the next start, or promptops migrate, brings it up to date",
         )
         return [schema]
-    found = [ok(CHECK, f"{where} answers, with this release's schema {state.current}")]
+    findings = [ok(CHECK, f"{where} answers, with this release's schema {state.current}")]
     async with database.read() as transaction:
-        found += await _secret_key(settings, transaction)
-        found += _passwords(settings, await AccessService.default_passwords(transaction))
+        findings += await _secret_key(settings, transaction)
+        findings += _passwords(settings, await AccessService.default_passwords(transaction))
         if not database.engines.is_sqlite:
             answer = await transaction.session.execute(text("SELECT clock_timestamp()"))
-            found.append(_skew(answer.scalar_one()))
-    return found
+            findings.append(_skew(answer.scalar_one()))
+    return findings
 
 
 def _missing(location: SqliteFile, settings: Settings) -> Finding:
@@ -86,9 +86,9 @@ def _missing(location: SqliteFile, settings: Settings) -> Finding:
 
 
 async def _secret_key(settings: Settings, transaction: Transaction) -> Findings:
-    given = settings.secret_key
+    key = settings.secret_key
     try:
-        keys = SecretKeys(settings.data, given.get_secret_value() if given else None)
+        keys = SecretKeys(settings.data, key.get_secret_value() if key else None)
         await Vault(keys).require_key(transaction)
     except (SecretKeyUnreadable, StartRefused) as error:
         return [problem(SECRETS, f"{error}", "see docs/operations.md")]
@@ -103,7 +103,7 @@ def _passwords(settings: Settings, accounts: list[str]) -> Findings:
     return [
         level(
             SECRETS,
-            f"the account {name!r} has the password that everybody knows",
+            f"the account {name!r} has the well-known default password",
             f"promptops set-password {name}",
         )
     ]
@@ -116,5 +116,5 @@ def _skew(theirs: datetime) -> Finding:
     return warning(
         CLOCK,
         f"differs from the database's by {seconds:+.0f} s, and sessions and keys expire by it",
-        "let both machines follow a time server",
+        "synchronize both machines with a time server",
     )

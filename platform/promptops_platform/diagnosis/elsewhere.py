@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from promptops_platform.diagnosis.finding import Finding, Findings, ok, problem, warning
 from promptops_platform.diagnosis.shown_settings import without_login
 from promptops_platform.settings import Settings
-from promptops_providers.addresses import VENDOR_HOSTS
+from promptops_providers.transport.address_policy import VENDOR_HOSTS
 
 CONNECT_SECONDS = 3.0
 TRACES = "traces"
@@ -23,7 +23,7 @@ async def look_at_token(settings: Settings) -> Findings:
     return [
         level(
             SECRETS,
-            "the static token is the one that everybody knows; only this machine can connect, "
+            "the static token is the well-known default; only this machine can connect, "
             "unless PROMPTOPS_ADDR names a host",
             "set PROMPTOPS_TOKEN to a secret of your own",
         )
@@ -53,10 +53,12 @@ async def look_at_models(settings: Settings) -> Findings:
     """Whether the hosts can be reached at which models may be called."""
     patterns = settings.address_policy.listed
     hosts = [
-        (each.host.strip("[]"), each.port or HTTPS) for each in patterns if "*" not in each.host
+        (pattern.host.strip("[]"), pattern.port or HTTPS)
+        for pattern in patterns
+        if "*" not in pattern.host
     ]
     if not patterns:
-        hosts = [(each, HTTPS) for each in VENDOR_HOSTS]
+        hosts = [(host, HTTPS) for host in VENDOR_HOSTS]
     return await asyncio.gather(*(_model_host(host, port) for host, port in hosts))
 
 

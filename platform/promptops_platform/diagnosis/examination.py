@@ -18,7 +18,7 @@ from promptops_platform.settings import Settings
 async def examine(settings: Settings) -> list[Finding]:
     """What is found, in the order in which one part needs the other. Takes some seconds at most,
     whatever doesn't answer."""
-    found = await asyncio.gather(
+    findings_by_area = await asyncio.gather(
         look_at_installation(),
         look_at_token(settings),
         look_at_folder(settings),
@@ -29,4 +29,4 @@ async def examine(settings: Settings) -> list[Finding]:
         look_at_traces(settings),
         look_at_models(settings),
     )
-    return [each for findings in found for each in findings]
+    return [finding for findings in findings_by_area for finding in findings]

@@ -9,7 +9,7 @@ from promptops_platform.data_folder import DataFolderNotUsable, holder, read_ins
 from promptops_platform.data_folder.files import check_children_files
 from promptops_platform.diagnosis.finding import Finding, Findings, ok, problem, warning
 from promptops_platform.settings import Settings
-from promptops_platform.supervision.credentials import (
+from promptops_platform.supervision.login_files import (
     UnreadableCredentialsError,
     read_credentials,
 )
@@ -23,17 +23,17 @@ OTHER_FOLDER = "set PROMPTOPS_DATA to a folder that this user may write to"
 async def look_at_folder(settings: Settings) -> Findings:
     """The folder itself, the space, and whether a path in it fits a socket's name."""
     data = settings.data.absolute()
-    found = [_writable(data), _space(data)]
+    findings = [_writable(data), _space(data)]
     try:
         _ = settings.engine_socket
     except ValueError as error:
-        found.append(problem(CHECK, f"{error}", "set PROMPTOPS_DATA to a shorter path"))
-    return [*found, *_files(settings)]
+        findings.append(problem(CHECK, f"{error}", "set PROMPTOPS_DATA to a shorter path"))
+    return [*findings, *_files(settings)]
 
 
 def _files(settings: Settings) -> Findings:
     """What a start would refuse or correct."""
-    data, found = settings.data, []
+    data, findings = settings.data, []
     with_prefect = settings.prefect_api_url is None
     try:
         read_instance(data)
@@ -41,11 +41,11 @@ def _files(settings: Settings) -> Findings:
         if with_prefect:
             read_credentials(data / "prefect" / "credentials")
     except (DataFolderNotUsable, UnreadableCredentialsError) as error:
-        found.append(problem(CHECK, f"{error}", "see docs/operations.md"))
+        findings.append(problem(CHECK, f"{error}", "see docs/operations.md"))
     if data.is_dir() and data.stat().st_mode & stat.S_IWOTH:
         text = f"every user of this machine may write to {data}"
-        found.append(warning(CHECK, text, f"chmod -R o-w {data}; a start does it as well"))
-    return found
+        findings.append(warning(CHECK, text, f"chmod -R o-w {data}; a start does it as well"))
+    return findings
 
 
 def _writable(data: Path) -> Finding:
@@ -55,7 +55,7 @@ def _writable(data: Path) -> Finding:
             return ok(CHECK, f"{data} is not there yet; the first start makes it")
         return problem(CHECK, f"{data} is not there, and {above} is not writable", OTHER_FOLDER)
     if not data.is_dir():
-        return problem(CHECK, f"{data} is no folder", OTHER_FOLDER)
+        return problem(CHECK, f"{data} is not a folder", OTHER_FOLDER)
     if not os.access(data, os.R_OK | os.W_OK | os.X_OK):
         return problem(CHECK, f"{data} is not writable for this user", OTHER_FOLDER)
     pid = holder(data)
@@ -75,4 +75,4 @@ def _space(data: Path) -> Finding:
 
 def _existing(path: Path) -> Path:
     """The path, or the next folder above it that is there."""
-    return next(each for each in (path, *path.parents) if each.exists())
+    return next(folder for folder in (path, *path.parents) if folder.exists())

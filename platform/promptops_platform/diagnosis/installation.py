@@ -28,23 +28,23 @@ def _python() -> Finding:
 
 def _versions() -> str:
     shown = ", ".join(f"{name} {version(name)}" for name in ("promptops", *sorted(MATTER)))
-    return f"{shown}; all packages are of versions that this release takes"
+    return f"{shown}; all packages have versions that this release supports"
 
 
 def _packages() -> Findings:
-    found = []
+    findings = []
     for line in requires("promptops") or ():
-        wanted = Requirement(line)
-        if wanted.marker is not None and not wanted.marker.evaluate({"extra": ""}):
+        requirement = Requirement(line)
+        if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
             continue
         try:
-            installed = version(wanted.name)
+            installed = version(requirement.name)
         except PackageNotFoundError:
-            text = f"{wanted.name} is not installed"
+            text = f"{requirement.name} is not installed"
         else:
-            if wanted.specifier.contains(installed, prereleases=True):
+            if requirement.specifier.contains(installed, prereleases=True):
                 continue
-            text = f"{wanted.name} is {installed}, and must be {wanted.specifier}"
-        level = problem if wanted.name in MATTER else warning
-        found.append(level(CHECK, text, AS_LOCKED))
-    return found
+            text = f"{requirement.name} is {installed}, and must be {requirement.specifier}"
+        level = problem if requirement.name in MATTER else warning
+        findings.append(level(CHECK, text, AS_LOCKED))
+    return findings

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import httpx
 
-from promptops_flows.engine_client import EngineClient
-from promptops_platform.addresses import ALL_HOSTS, ListenAddress, open_sockets
+from promptops_flows.protocol.engine_client import EngineClient
 from promptops_platform.data_folder import holder
 from promptops_platform.diagnosis.finding import Finding, Findings, ok, problem, warning
 from promptops_platform.diagnosis.shown_settings import without_login
+from promptops_platform.listen_addresses import ALL_HOSTS, ListenAddress, open_sockets
 from promptops_platform.settings import Settings
 
 PLATFORM = "platform"
@@ -40,26 +40,28 @@ async def look_at_platform(settings: Settings) -> Findings:
                 "where it has just been started",
             )
         ]
-    return [ok(PLATFORM, f"answers at {where}"), *(_part(*each) for each in parts.items())]
+    return [ok(PLATFORM, f"answers at {where}"), *(_part(*part) for part in parts.items())]
 
 
 def _part(name: str, part: dict[str, object]) -> Finding:
     text = f"the {name} {part['detail']}"
     if part["ok"]:
         return ok(PLATFORM, text)
-    return problem(PLATFORM, text, "see what is said of it here, and the logs in the data folder")
+    return problem(PLATFORM, text, "see its other findings here, and the logs in the data folder")
 
 
 def _port(address: ListenAddress) -> Finding:
     where = f"{address.host or ''}:{address.port}"
     try:
-        for each in open_sockets(address.hosts(loopback_only=address.host is None), address.port):
-            each.close()
+        for listener in open_sockets(
+            address.hosts(loopback_only=address.host is None), address.port
+        ):
+            listener.close()
     except OSError as error:
         return problem(
             PLATFORM,
             f"does not run, and can't listen on {where} ({error.strerror or error})",
-            "stop who listens there, or set PROMPTOPS_ADDR to a free address",
+            "stop the program that listens there, or set PROMPTOPS_ADDR to a free address",
         )
     return ok(PLATFORM, f"does not run; {where} is free for it")
 
@@ -75,9 +77,11 @@ async def look_at_engine(settings: Settings) -> Findings:
         return [ok(ENGINE, "does not run; promptops up starts it")]
     missing = await EngineClient(socket).why_not_ready()
     if missing is None:
-        return [ok(ENGINE, "answers on its socket, and takes runs")]
+        return [ok(ENGINE, "responds on its socket and accepts runs")]
     if not runs:
-        return [ok(ENGINE, "does not run, and has left its socket behind; its next start takes it")]
+        return [
+            ok(ENGINE, "does not run, but has left its socket behind; its next start reuses it")
+        ]
     return [
         problem(
             ENGINE,
@@ -91,16 +95,16 @@ async def look_at_engine(settings: Settings) -> Findings:
 async def look_at_prefect(settings: Settings) -> Findings:
     """The Prefect server that runs go to: reachable, of the client's version, and its login."""
     if settings.prefect_api_url is not None:
-        given = settings.prefect_api_auth_string
-        auth = given.get_secret_value() if given else None
+        password = settings.prefect_api_auth_string
+        auth = password.get_secret_value() if password else None
         return [await _prefect(settings.prefect_api_url, auth)]
     if holder(settings.data) is None:
         return [ok(PREFECT, "the embedded server does not run; promptops up starts it")]
     auth = _stored_login(settings.data / "prefect" / "credentials")
-    found = await _prefect(f"http://{LOOPBACK}:{settings.prefect_port}/api", auth)
-    if found.level == "ok":
-        return [found]
-    text = f"at port {settings.prefect_port}: {found.text}"
+    finding = await _prefect(f"http://{LOOPBACK}:{settings.prefect_port}/api", auth)
+    if finding.level == "ok":
+        return [finding]
+    text = f"at port {settings.prefect_port}: {finding.text}"
     return [
         warning(
             PREFECT,
@@ -141,7 +145,7 @@ async def _prefect(api_url: str, auth: str | None) -> Finding:
     if not isinstance(theirs, str):
         return problem(
             PREFECT,
-            f"what answers at {where} is no Prefect server (HTTP {answer.status_code})",
+            f"the server at {where} is not a Prefect server (HTTP {answer.status_code})",
             "correct PREFECT_API_URL, which ends in /api",
         )
     return _of_version(where, theirs)

@@ -35,9 +35,9 @@ def _shown(name: str, value: Any, settings: Settings) -> str:
     if value is None or value == "":
         return "(not set)"
     if name == "database_url":
-        return str(settings.registry)
+        return str(settings.database_location)
     if isinstance(value, SecretStr):
         default = Settings.model_fields[name].default
-        return "(the default, which everybody knows)" if value == default else HIDDEN
+        return "(the well-known default)" if value == default else HIDDEN
     text = str(value)
     return without_login(text) if "://" in text else text

@@ -10,15 +10,16 @@ from promptops_platform.errors import BadRequest
 from promptops_platform.http.error_answers import quoted
 
 ANY = "*"
-# Asked by load balancers, which name an address.
+# Load balancers ask for these paths with an address as the host.
 UNCHECKED = frozenset({"/health", "/ready"})
 
 
 class AllowedHosts:
-    """Takes only requests whose `Host` is among `hosts`; `*.example.org` is any below it.
+    """Admits only requests whose `Host` is among `hosts`; `*.example.org` stands for every name
+    below it.
 
-    This is what keeps a web page from reaching a server on its reader's machine by a name of its
-    own (DNS rebinding).
+    Without it, a web page could reach a server on its reader's machine through a name of its own
+    (DNS rebinding).
     """
 
     def __init__(self, app: ASGIApp, hosts: Sequence[str]) -> None:
@@ -27,14 +28,22 @@ class AllowedHosts:
         self._exact = frozenset(host for host in hosts if not host.startswith("*."))
         self._below = tuple(host[1:] for host in hosts if host.startswith("*."))
 
+    def allow(self, header: bytes) -> bool:
+        """Whether a request with this `Host` is taken."""
+        if self._any:
+            return True
+        host = _host(header)
+        return host in self._exact or host.endswith(self._below)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._any or scope["type"] == "lifespan" or scope["path"] in UNCHECKED:
             await self.app(scope, receive, send)
             return
-        host = _host(scope)
-        if host in self._exact or host.endswith(self._below):
+        header = next((value for name, value in scope["headers"] if name == b"host"), b"")
+        if self.allow(header):
             await self.app(scope, receive, send)
             return
+        host = _host(header)
         error = BadRequest(
             f"the host {quoted(host)} is not allowed; add it to PROMPTOPS_ALLOWED_HOSTS"
         )
@@ -45,10 +54,7 @@ class AllowedHosts:
             await response(scope, receive, send)
 
 
-def _host(scope: Scope) -> str:
-    """The named host in lower case, without its port."""
-    for name, value in scope["headers"]:
-        if name == b"host":
-            host: str = value.decode("latin-1").lower()
-            return host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-    return ""
+def _host(header: bytes) -> str:
+    """The header's host in lower case, without its port."""
+    host = header.decode("latin-1").lower()
+    return host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]

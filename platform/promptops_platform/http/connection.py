@@ -1,12 +1,9 @@
 """The HTTP connection: uvicorn's, with bounds on what a client may send and how slowly."""
 
 import asyncio
-import fcntl
 import json
-import socket
-import termios
 from enum import Enum, auto
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import httptools
 from starlette.types import Scope
@@ -20,33 +17,28 @@ from promptops_platform.errors import (
     PlatformError,
     RequestTimeout,
 )
-from promptops_platform.http.connection_limits import ConnectionLimits, Place, Wait
+from promptops_platform.http.connection_limits import ConnectionLimits, Heir, Place, Wait
+from promptops_platform.http.kernel_sockets import give_up_when_gone, has_unread
 
 # The connection of a request or a WebSocket, among the extensions of its scope.
 EXTENSION = "promptops.connection"
 NOSNIFF = (b"x-content-type-options", b"nosniff")
 
-# Request line and header lines together.
+# The request line and the header lines together.
 LONGEST_HEAD = 64 * 1024
-# Parsed in one go where requests may follow each other: each of them costs memory of its own.
+# Bytes that are parsed at once where several requests may follow each other, because each of them
+# costs memory.
 SLICE_BYTES = 1024
 BODY_SLICE_BYTES = 64 * 1024
-# Of what frames a body, which are chunk extensions and trailers, without any of the body.
+# Bytes of chunk extensions and trailers that come in a row, without any byte of the body.
 LONGEST_FRAMING = 64 * 1024
 # A body in chunks of one byte is six times as long on the wire.
 WIRE_FACTOR = 8
-# Who has acknowledged nothing for so long is gone.
-GONE_SECONDS = 30.0
-# What a refused client may still send before it has read why.
+# A refused client may still send so much before it has read why.
 LINGER_BYTES = 16 * 1024 * 1024
-# They say who calls and whom: a second one is read by some other server on the way.
+# These headers name the caller and the host. Where one is sent twice, another server on the way may
+# read the other one.
 SINGLE_HEADERS = (b"authorization", b"host")
-
-
-class Heir(Protocol):
-    """The protocol that takes a connection over, as a WebSocket."""
-
-    def inherit(self, place: Place | None) -> None: ...
 
 
 class _Phase(Enum):
@@ -56,7 +48,7 @@ class _Phase(Enum):
 
 
 class _Flow(FlowControl):
-    """Does not read while requests wait for their turn."""
+    """Does not resume reading while requests wait for their turn."""
 
     is_held = False
 
@@ -66,46 +58,30 @@ class _Flow(FlowControl):
 
 
 def admit(scope: Scope) -> None:
-    """The caller has shown a valid token: the connection is not among the anonymous any more."""
+    """The caller has shown a valid token: the connection no longer counts as anonymous."""
     extensions = scope.get("extensions")
     if extensions is not None and EXTENSION in extensions:
         extensions[EXTENSION].admit()
 
 
-def has_unread(transport: asyncio.BaseTransport) -> bool:
-    """Whether bytes wait in the socket."""
-    connection = transport.get_extra_info("socket")
-    if connection is None or connection.fileno() < 0:
-        return False
-    answer = fcntl.ioctl(connection.fileno(), termios.FIONREAD, b"\0" * 4)
-    return answer != b"\0" * 4
-
-
-def give_up_when_gone(transport: asyncio.BaseTransport) -> None:
-    """Let the kernel end a connection whose client acknowledges nothing any more."""
-    connection = transport.get_extra_info("socket")
-    if connection is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
-        milliseconds = int(GONE_SECONDS * 1000)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
-
-
 class HttpConnection(HttpToolsProtocol):
     """Ends a connection whose client sends too much, too slowly, or in a form of two meanings."""
 
-    def __init__(self, limits: ConnectionLimits, **named: Any) -> None:
-        super().__init__(**named)
+    def __init__(self, limits: ConnectionLimits, **options: Any) -> None:
+        super().__init__(**options)
         self._limits = limits
         self._place: Place | None = None
         self._is_proxied = False
         self._extensions = {EXTENSION: self}
         self._phase = _Phase.BETWEEN
-        # Of the head at hand, then of the body: bytes on the wire, and since the body grew last.
+        # Bytes on the wire of the current head, then of the body, and those since the body last
+        # grew.
         self._head_bytes = self._body_bytes = self._framing_bytes = 0
-        # What its length says is still to come; None where it has chunks.
+        # Bytes of the body that are still to come by its length; None where it comes in chunks.
         self._body_left: int | None = None
         self._body_grew = False
         self._messages = 0
-        # What came behind requests that wait for their turn.
+        # Bytes behind requests that wait for their turn.
         self._held: bytearray | None = None
         # Set when a request was refused: what is wrong, and how much came after that.
         self._refusal: PlatformError | None = None
@@ -153,20 +129,17 @@ class HttpConnection(HttpToolsProtocol):
         self._phase = _Phase.HEAD
         cast("dict[str, Any]", self.scope)["extensions"] = self._extensions
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        # Behind the body they are trailers, which nobody here asks for.
-        if self._phase is _Phase.HEAD:
-            super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
-        self._refuse_ambiguous()
+        self._read_headers()
         self._limits.heads.met(self)
         if self._is_proxied:
             self._take_place_of_client()
         super().on_headers_complete()
         self._phase = _Phase.BODY
         self._head_bytes = self._body_bytes = self._framing_bytes = 0
-        self._body_left = self._declared_length()
+        if not self.parser.should_upgrade():
+            # The headers behind the body are trailers, which nothing here reads.
+            self.headers = []
 
     def on_body(self, body: bytes) -> None:
         self._body_grew = True
@@ -187,7 +160,7 @@ class HttpConnection(HttpToolsProtocol):
         if self._held is not None and self._refusal is None and not self.pipeline:
             self.loop.call_soon(self._feed_held)
 
-    # What the limits ask
+    # For the limits
 
     def admit(self) -> None:
         """The caller is known."""
@@ -211,13 +184,13 @@ class HttpConnection(HttpToolsProtocol):
         )
 
     def time_out(self, wait: Wait) -> None:
-        """The client did not do in time what was expected of it."""
+        """End a connection whose client was too slow."""
         if wait in (Wait.READ, Wait.CLOSE):
             self.transport.abort()
             return
         self._note(f"slow_{wait.value}")
         if wait is Wait.HEAD and self._phase is _Phase.BETWEEN:
-            # It has asked for nothing, so there is nothing to answer.
+            # The client has sent no request, so there is nothing to answer.
             self.transport.close()
             return
         seconds = (self._limits.heads if wait is Wait.HEAD else self._limits.bodies).seconds
@@ -259,7 +232,7 @@ class HttpConnection(HttpToolsProtocol):
         return max(1, min(BODY_SLICE_BYTES, self._body_left))
 
     def _feed_piece(self, piece: bytes) -> bool:
-        """Parse it; False where nothing after it is to be parsed."""
+        """Parse the piece; returns False where nothing after it may be parsed."""
         messages, self._body_grew = self._messages, False
         try:
             self.parser.feed_data(piece)
@@ -267,7 +240,7 @@ class HttpConnection(HttpToolsProtocol):
             if self._should_upgrade():
                 self._hand_over()
                 return False
-            # It is answered as if it had not asked.
+            # The request is answered as if it had not asked for an upgrade.
             return self._feed_piece(piece[upgrade.args[0] :])
         except httptools.HttpParserError:
             self._refuse(
@@ -334,27 +307,36 @@ class HttpConnection(HttpToolsProtocol):
 
     # Refusing
 
-    def _refuse_ambiguous(self) -> None:
-        names = [name for name, _ in self.headers]
-        for name in SINGLE_HEADERS:
-            if names.count(name) > 1:
-                self._refusal = BadRequest(
-                    f"the header {name.decode()} is there {names.count(name)} times; send it once"
-                )
-                # The parser ends, and `_feed_piece` sees to the refusal.
-                raise self._refusal
+    def _read_headers(self) -> None:
+        """Read the length of the body; raises the refusal of a head that servers may read in two
+        ways."""
+        self._body_left = 0
+        names: set[bytes] = set()
+        for name, value in self.headers:
+            if name in SINGLE_HEADERS:
+                if name in names:
+                    self._refusal = BadRequest(
+                        f"the header {name.decode()} is there more than once; send it once"
+                    )
+                    # The parser ends here, and `_feed_piece` answers with the refusal.
+                    raise self._refusal
+                names.add(name)
+            elif name == b"content-length" and self._body_left is not None:
+                self._body_left = int(value)
+            elif name == b"transfer-encoding":
+                self._body_left = None
 
     def _refuse(self, error: PlatformError) -> None:
-        """Answer so in place of the request at hand, and end the connection."""
+        """Answer the current request with the error, and end the connection."""
         self._refusal = error
         if not self._is_answering:
             if self._phase is _Phase.BODY and self.cycle is not None:
-                # It was answered without its body.
+                # The request was answered before its body had come.
                 self._linger()
             else:
                 self._answer(error)
         elif self._phase is not _Phase.BODY:
-            # Those before it are answered first.
+            # The requests before it are answered first.
             self.cycle.keep_alive = False
             self._hold(b"")
         elif self.cycle.response_started or self.pipeline:
@@ -385,7 +367,7 @@ class HttpConnection(HttpToolsProtocol):
             self.transport.write_eof()
         self._limits.closes.expect(self)
 
-    # Places, and handing over
+    # Places, and handing the connection over
 
     def _take_place(self, address: str) -> None:
         self.admit()
@@ -394,7 +376,7 @@ class HttpConnection(HttpToolsProtocol):
             self.transport.abort()
 
     def _take_place_of_client(self) -> None:
-        """A proxy's connections are many clients', so that their requests are counted."""
+        """A proxy's connections serve many clients, so each request takes a place of its own."""
         forwarded = [value for name, value in self.headers if name == b"x-forwarded-for"]
         address = self._limits.forwarded_address(b", ".join(forwarded).decode("latin-1"))
         self._take_place(address)
@@ -413,14 +395,6 @@ class HttpConnection(HttpToolsProtocol):
         self._limits.forget(self)
         self._extensions = {}
         self._held = None
-
-    def _declared_length(self) -> int | None:
-        for name, value in self.headers:
-            if name == b"content-length":
-                return int(value)
-            if name == b"transfer-encoding":
-                return None
-        return 0
 
     def _note(self, reason: str) -> None:
         self._limits.note(reason, self.client[0] if self.client else "")

@@ -10,22 +10,23 @@ from typing import Protocol
 import structlog
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from promptops_platform.addresses import network
+from promptops_platform.listen_addresses import network
 from promptops_platform.settings import Settings
 
 log = structlog.get_logger(__name__)
 
 SWEEP_SECONDS = 1.0
 LOG_SECONDS = 10.0
-# Younger connections are never cut for their number: one that has a token sends it in this time.
+# A connection younger than this is never cut to make room: a client with a token sends it within
+# this time.
 GRACE_SECONDS = 1.0
-# A refused client gets so long to read why.
+# A refused client has so long to read why.
 LINGER_SECONDS = 2.0
-# So many times the cap may be open for a moment, when clients connect faster than is swept.
+# So many times the cap may be open for a moment, when clients connect faster than the sweep cuts.
 BURST = 8
 # Of the open files, this part may be anonymous connections, those of a burst included.
 SHARE_OF_FILES = 0.25
-# How many are looked at for one that can make room.
+# How many connections are examined to find one that can make room.
 MOST_LOOKED_AT = 64
 
 
@@ -47,7 +48,7 @@ class Limited(Protocol):
 
     @property
     def has_unread(self) -> bool:
-        """Whether the client has sent what the server has not got round to reading."""
+        """Whether the client has sent bytes that the server has not read yet."""
 
     def time_out(self, wait: Wait) -> None: ...
     def cut(self) -> None: ...
@@ -71,6 +72,12 @@ class Place:
         self._limits.remove(self)
 
 
+class Heir(Protocol):
+    """The protocol that takes a connection over, as a WebSocket."""
+
+    def inherit(self, place: Place | None) -> None: ...
+
+
 class Deadlines:
     """Until when clients have to do one thing."""
 
@@ -84,7 +91,7 @@ class Deadlines:
         return bool(self._times)
 
     def expect(self, connection: Limited) -> None:
-        """The client has so many seconds from now; where it was expected before, from then."""
+        """The client has so many seconds, counted from the first call while it is expected."""
         if connection not in self._times:
             self._times[connection] = self._now() + self.seconds
 
@@ -132,11 +139,11 @@ class ConnectionLimits:
         self._sweeping: asyncio.TimerHandle | None = None
 
     def is_proxy(self, address: str) -> bool:
-        """Whether this peer is believed about its clients' addresses."""
+        """Whether this peer is a proxy whose word about its clients' addresses counts."""
         return address in self._proxies
 
     def forwarded_address(self, forwarded_for: str) -> str:
-        """The client's address in the `X-Forwarded-For` of a proxy that is believed."""
+        """The client's address in the `X-Forwarded-For` of such a proxy."""
         if isinstance(self._proxies, tuple):
             return ""
         return self._proxies.get_trusted_client_address(forwarded_for)[0]
@@ -176,7 +183,7 @@ class ConnectionLimits:
         return self.heads, self.bodies, self.reads, self.closes
 
     def _now(self) -> float:
-        """The loop's time. Whatever asks for it has something for the sweep to look at."""
+        """The loop's time. It also schedules the sweep: each caller has something for it."""
         loop = asyncio.get_running_loop()
         if self._sweeping is None:
             self._sweeping = loop.call_later(SWEEP_SECONDS, self._sweep)

@@ -5,8 +5,9 @@ from starlette.types import Receive, Scope, Send
 
 
 class CrossOrigin(CORSMiddleware):
-    """Starlette's middleware, passed by where no browser asks: it wraps each answer for the header
-    `Vary: Origin`, which costs a tenth of a fetch and which no cache of ours looks at."""
+    """Starlette's middleware, skipped for requests that come from no browser. It wraps each answer
+    to add `Vary: Origin`, which costs a tenth of a fetch, and no cache of ours reads that header.
+    """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and any(name == b"origin" for name, _ in scope["headers"]):

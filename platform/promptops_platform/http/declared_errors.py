@@ -1,4 +1,4 @@
-"""Declares on a route what the rules of the API description can't know of it."""
+"""Declares errors on a route that the rules of the API description can't derive."""
 
 from typing import Any
 

@@ -35,7 +35,7 @@ def _type_name(type_: Any) -> str:
     if get_origin(type_) is list:
         return f"{_type_name(get_args(type_)[0])}List"
     if get_origin(type_) in (Union, UnionType):
-        return "Or".join(_type_name(each) for each in get_args(type_))
+        return "Or".join(_type_name(argument) for argument in get_args(type_))
     return "Null" if type_ is NoneType else str(type_.__name__)
 
 

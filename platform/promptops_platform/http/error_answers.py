@@ -15,10 +15,12 @@ from promptops_platform.http.allowed_methods import allowed_methods
 from promptops_platform.text import INVISIBLE
 
 LONGEST_QUOTE = 80
-# What a large or deep value costs to quote is bounded as well.
+# These bound the cost of quoting a large or deep value.
 _QUOTES = Repr()
 _QUOTES.maxlevel, _QUOTES.maxdict, _QUOTES.maxlist = 4, 20, 20
 _QUOTES.maxstring = _QUOTES.maxlong = _QUOTES.maxother = 3 * LONGEST_QUOTE
+# The tags of a union's branches begin with it; they do not belong to the name of a field.
+BRANCH = "\x00"
 # Values of these fields are never repeated in an answer.
 SECRET_FIELDS = frozenset(
     {"password", "current_password", "new_password", "token", "api_key", "headers"}
@@ -57,7 +59,7 @@ def install_error_answers(app: FastAPI) -> None:
 
 
 def fault_body(request_id: str) -> dict[str, str]:
-    """The body of a 500: what went wrong stands in the log only."""
+    """The body of a 500; only the log says what went wrong."""
     return {
         "error": "the server failed; its log has the details under this request id",
         "code": "internal",
@@ -72,11 +74,12 @@ def answer(error: PlatformError) -> JSONResponse:
 
 def sentences(errors: Sequence[Any]) -> list[str]:
     """One sentence for each of pydantic's findings, naming field, value and what was expected."""
-    return [_sentence(each) for each in errors[:5]]
+    return [_sentence(error) for error in errors[:5]]
 
 
 def _sentence(error: dict[str, Any]) -> str:
     where = [str(part) for part in error["loc"] if part not in ("body", "query", "path", "header")]
+    where = [part for part in where if not part.startswith(BRANCH)]
     if error["type"] == "json_invalid":
         return f"the body is not valid JSON: {error['ctx']['error']} at character {where[-1]}"
     if not where:
@@ -85,12 +88,12 @@ def _sentence(error: dict[str, Any]) -> str:
     if error["type"] == "missing":
         return f"{field}: is required; give it a value"
     if error["type"] == "extra_forbidden":
-        return f"{field}: is not known here; leave it out"
-    said = str(error["msg"]).removeprefix("Value error, ")
-    said = said[:1].lower() + said[1:]
+        return f"{field}: is not a known field; leave it out"
+    message = str(error["msg"]).removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
     if SECRET_FIELDS & set(where):
-        return f"{field}: {said}"
-    return f"{field}: {said} (got {quoted(error.get('input'))})"
+        return f"{field}: {message}"
+    return f"{field}: {message} (got {quoted(error.get('input'))})"
 
 
 def quoted(value: object) -> str:
@@ -107,7 +110,7 @@ def no_route(scope: Scope) -> JSONResponse:
 
 def method_not_allowed(scope: Scope, allowed: str) -> JSONResponse:
     """The answer where the path takes only other methods, which are `allowed`."""
-    sentence = f"{scope['path']} does not take {scope['method']}; use {allowed}"
+    sentence = f"{scope['path']} does not support {scope['method']}; use {allowed}"
     body = {"error": sentence, "code": "http_405"}
     return JSONResponse(body, status_code=405, headers={"allow": allowed})
 

@@ -1,7 +1,5 @@
-"""Rules over several fields of a body, as the API description says them.
-
-They are checked where the fields are used, and say nothing that is not refused there; a test holds
-the two together.
+"""Rules over several fields of a body, for the API description. The services enforce them where
+they use the fields; a test checks that both agree.
 """
 
 from typing import Any
@@ -22,7 +20,7 @@ def ruled(config: ConfigDict, *rules: Rule) -> ConfigDict:
     return ConfigDict(json_schema_extra={**extra, "allOf": list(rules)})
 
 
-def given(**fields: Rule) -> Rule:
+def present(**fields: Rule) -> Rule:
     """These fields are there, with such values."""
     return {"required": list(fields), "properties": fields}
 
@@ -42,7 +40,7 @@ def when(condition: Rule, rule: Rule) -> Rule:
 
 
 def only(**fields: Rule) -> Rule:
-    """These fields have such values where they are there."""
+    """These fields have such values where they are present."""
     return {"properties": fields}
 
 

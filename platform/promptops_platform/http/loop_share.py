@@ -1,5 +1,5 @@
-"""How much of the event loop is taken by what callers may send in floods: logins, and questions to
-models.
+"""Limits the share of the event loop for requests that callers may send in floods: logins, and
+calls of models.
 
 Each request that is worked on lengthens every turn of the loop, and an edit takes dozens of turns.
 So of these requests only a few are worked on at once; the others wait, those of each caller in a
@@ -13,23 +13,25 @@ from contextvars import ContextVar
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from promptops_platform.addresses import network
 from promptops_platform.db.turns import WriterTurns
 from promptops_platform.fair_queue import FairQueue
+from promptops_platform.listen_addresses import network
 
 AT_ONCE = 2
-# Who takes longer, because a part of the platform keeps it waiting, keeps nobody else from working.
+# A request that takes longer, because a part of the platform keeps it waiting, blocks no other
+# request.
 LONGEST_SECONDS = 0.25
 FLOOD_PATHS = re.compile(
-    r"/api/(?:login|me/password|playground/run|(?:agents|workflows)/[^/]+/run)"
+    r"/api/(?:login|me/password|playground/run|(?:agents|workflows)/[^/]+/run"
+    r"|agents/[^/]+/tools/try)"
 )
 
 _leave: ContextVar[Callable[[], None] | None] = ContextVar("leave", default=None)
 
 
 def leave_loop_share() -> None:
-    """To be called by a request that begins to wait for something else, a model for instance;
-    does nothing for those that have no place."""
+    """Call this when a request begins to wait for something else, such as a model; does nothing for
+    requests without a place."""
     leave = _leave.get()
     if leave is not None:
         leave()
@@ -90,7 +92,7 @@ class _Place:
 
 
 def _caller(scope: Scope) -> str:
-    """Who is served in turn with others: an account or key, else an address."""
+    """The caller whose requests share a line: an account or key, else an address."""
     actor = scope.get("actor")
     if actor is not None:
         return f"caller {actor.caller_id}"

@@ -11,8 +11,8 @@ from promptops_platform.http.error_answers import method_not_allowed, no_route
 
 
 class Methods:
-    """Comes before the routes. Below `read_only_prefix` there is no route for `GET` and `HEAD`,
-    which are answered before they get here."""
+    """Runs before the routes. Below `read_only_prefix` no route has `GET` or `HEAD`: an earlier
+    layer answers these."""
 
     def __init__(self, app: ASGIApp, *, routes: Sequence[BaseRoute], read_only_prefix: str) -> None:
         self.app = app
@@ -20,7 +20,8 @@ class Methods:
         self._read_only_prefix = read_only_prefix
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        # No coroutine of its own, which each watcher would keep for as long as it is connected.
+        # A plain function: a coroutine would stay in memory for each watcher as long as it is
+        # connected.
         if scope["type"] != "http":
             return self.app(scope, receive, send)
         if scope["method"] == "OPTIONS":
@@ -46,12 +47,12 @@ class Methods:
             return
         as_get = {**scope, "method": "GET"}
         await self.app(as_get, receive, _HeadOnly(send))
-        # The metrics count by it.
+        # The metrics count requests by this route.
         scope["route"] = as_get["route"]
 
 
 class _HeadOnly:
-    """Ends an answer with its headers, also one that would go on for as long as it is read."""
+    """Ends an answer after its headers, even a stream that would go on while it is read."""
 
     def __init__(self, send: Send) -> None:
         self._send = send

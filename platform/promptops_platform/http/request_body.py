@@ -1,4 +1,4 @@
-"""What is done to request bodies before the routes see them."""
+"""Limits and reads request bodies before the routes see them."""
 
 import json
 from collections.abc import Awaitable
@@ -8,9 +8,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from promptops_platform.errors import BadRequest, BodyTooLarge, PlatformError
 
-# Of a caller who is not known: a login is the most that there is to send.
+# For unknown callers: their longest body is a login.
 ANONYMOUS_LIMIT = 4 * 1024
-# Reading and judging them takes a tenth of a second: lists and objects are slow to make.
+# Parsing and validating so many takes a tenth of a second: lists and objects are slow to create.
 MOST_VALUES = 30_000
 LONG_BODY, LONGEST_NUMBER = 64 * 1024, 1000
 LONG_NUMBER = b"0" * (LONGEST_NUMBER + 1)
@@ -29,7 +29,8 @@ class RequestBody:
         self.limit = limit
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        # No coroutine of its own, which each watcher would keep for as long as it is connected.
+        # A plain function: a coroutine would stay in memory for each watcher as long as it is
+        # connected.
         if scope["type"] != "http" or scope["method"] in {"GET", "HEAD", "OPTIONS"}:
             return self.app(scope, receive, send)
         return self._pass_on(scope, receive, send)
@@ -53,7 +54,7 @@ class RequestBody:
 
 
 class _Replay:
-    """Hands on a body that was read, then what the server says of the connection."""
+    """Replays a body that was read, then passes on the server's events about the connection."""
 
     def __init__(self, body: bytes, receive: Receive) -> None:
         self._body: bytes | None = body
@@ -111,7 +112,7 @@ def refuse_costly(body: bytes) -> None:
 
 
 def _outside_texts(body: bytes) -> bytes | None:
-    """Of a JSON document what is not in quotes; None where that can't be told quickly."""
+    """A JSON document without its strings; None where finding them would take long."""
     if not json.detect_encoding(body).startswith("utf-8"):
         return None
     bare = body.replace(b"\\\\", b"").replace(b'\\"', b"")
@@ -122,7 +123,7 @@ def _outside_texts(body: bytes) -> bytes | None:
 
 
 def _has_long_number(text: bytes) -> bool:
-    """Their cost grows with the square of their length, so a short body can't hold much of it."""
+    """The cost of a number grows with the square of its length, so a short body can't cost much."""
     return len(text) > LONG_BODY and LONG_NUMBER in text.translate(DIGITS_TO_ZERO)
 
 

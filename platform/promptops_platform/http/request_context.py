@@ -16,14 +16,14 @@ from promptops_platform.ids import new_id
 
 log = structlog.get_logger(__name__)
 
-# What a caller may bring as its own id; anything else could forge log lines.
+# A caller's own request id must look like this; anything else could forge log lines.
 GIVEN_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 API = "/api/"
 CACHE_CONTROL = b"cache-control"
 
-# Told of each answer: the request, its status (None where nobody waited for one), and the seconds
-# that it took.
+# Called for each answer with the request, its status (None where nobody waited for one), and the
+# seconds that it took.
 Answered = Callable[[Scope, int | None, float], None]
 
 
@@ -40,7 +40,7 @@ class RequestContext:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
-            # A slash at the end makes no difference.
+            # A trailing slash makes no difference.
             scope["path"] = scope["path"].rstrip("/") or "/"
         if scope["type"] != "http":
             await self.app(scope, receive, send)
@@ -92,7 +92,7 @@ class _Exchange:
             headers = message.setdefault("headers", [])
             headers += ((b"x-request-id", self.request_id.encode()), NOSNIFF)
             if self.scope["path"].startswith(API) and not _has(headers, CACHE_CONTROL):
-                # Answers of the API hold secrets, and what not everybody may see.
+                # Answers of the API hold secrets and data that not everybody may see.
                 headers.append((CACHE_CONTROL, b"no-store"))
         await self._send(message)
 
@@ -116,11 +116,19 @@ class _Exchange:
 
 
 def _has(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bool:
-    return any(other == name for other, _ in headers)
+    for other, _ in headers:  # noqa: SIM110  the generator of any() costs more than the loop
+        if other == name:
+            return True
+    return False
 
 
 def _given_id(scope: Scope) -> str | None:
     for name, value in scope["headers"]:
         if name == b"x-request-id":
-            return value.decode() if GIVEN_ID.fullmatch(value) else None
+            return accepted_id(value)
     return None
+
+
+def accepted_id(value: bytes) -> str | None:
+    """The id that the caller sent; None where it may not be used."""
+    return value.decode() if GIVEN_ID.fullmatch(value) else None

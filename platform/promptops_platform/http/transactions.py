@@ -6,16 +6,17 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from promptops_platform.db.unit_of_work import Database, Transaction
+from promptops_platform.http.services import services_of
 
 
 async def _write(request: Request) -> AsyncIterator[Transaction]:
-    database: Database = request.app.state.database
+    database = services_of(request).get(Database)
     async with database.write() as transaction:
         yield transaction
 
 
 async def _read(request: Request) -> AsyncIterator[Transaction]:
-    database: Database = request.app.state.database
+    database = services_of(request).get(Database)
     async with database.read() as transaction:
         yield transaction
 

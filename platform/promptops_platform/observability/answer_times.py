@@ -10,7 +10,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from starlette.types import Scope
 
-from promptops_platform.realtime.fetch import PATH as FETCH_PATH
+from promptops_platform.serving.fetch import PATH as FETCH_PATH
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
 FETCHING = frozenset({"GET", "HEAD"})

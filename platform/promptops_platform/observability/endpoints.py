@@ -9,6 +9,7 @@ from promptops_platform.access.actor import Actor
 from promptops_platform.access.guard import PUBLIC, permits
 from promptops_platform.access.permissions import Permission
 from promptops_platform.errors import NotReady
+from promptops_platform.http.services import services_of
 from promptops_platform.observability.metrics import CONTENT_TYPE, Metrics
 from promptops_platform.observability.readiness import Readiness
 from promptops_platform.observability.schemas import Alive, Ready
@@ -37,17 +38,17 @@ async def ready(
     """Whether to send requests here: 200 while the database answers and the change feed is
     followed, else 503 with the same `parts`. What only runs need is told, and counts with
     `runs=true`. Answers within about a second; what was found is good for one more."""
-    readiness: Readiness = request.app.state.readiness
+    readiness = services_of(request).get(Readiness)
     parts = await readiness.parts()
-    found = parts.model_dump()
-    bad = [name for name, part in found.items() if not part["ok"]]
+    states = parts.model_dump()
+    bad = [name for name, part in states.items() if not part["ok"]]
     needed = {"database", "feed"} | ({"engine", "prefect"} if runs else set())
     missing = [name for name in bad if name in needed]
     if missing:
-        why = "; ".join(f"the {name} {found[name]['detail']}" for name in missing)
+        why = "; ".join(f"the {name} {states[name]['detail']}" for name in missing)
         raise NotReady(
             f"not ready: {why}",
-            fields={"ready": False, "degraded": bad, "parts": found},
+            fields={"ready": False, "degraded": bad, "parts": states},
         )
     response.headers.update(NO_STORE)
     return Ready(degraded=bad, parts=parts)
@@ -60,5 +61,5 @@ async def ready(
 )
 async def metrics(request: Request, _actor: Actor = permits(Permission.METRICS_READ)) -> Response:
     """The metrics of this process, in Prometheus's text format."""
-    found: Metrics = request.app.state.metrics
-    return Response(await found.exposition(), media_type=CONTENT_TYPE, headers=NO_STORE)
+    recorder = services_of(request).get(Metrics)
+    return Response(await recorder.exposition(), media_type=CONTENT_TYPE, headers=NO_STORE)

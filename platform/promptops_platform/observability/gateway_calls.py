@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from promptops_flows.call_counts import CallCounts, listed
-from promptops_flows.engine_client import CallsCounted, EngineClient
+from promptops_flows.protocol.engine_client import CallsCounted, EngineClient
+from promptops_flows.telemetry.call_counts import CallCounts, listed
 
 
 class GatewayCalls:

@@ -1,8 +1,8 @@
 """What the platform counts, for Prometheus.
 
-Each platform has a registry of its own. No label holds a key, a user or an id, and each has a
-bounded number of values: routes are templates, statuses are classes, and of models and providers
-the first so many are named.
+Each platform has a registry of its own. No label holds an API key, a user or an id, and each has a
+bounded number of values: routes are templates, statuses are classes, of models and providers the
+first so many are named, and of prompts the versions that ran last.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,8 +14,9 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
-from promptops_platform.db.run_tables import RunRow
 from promptops_platform.observability.answer_times import NO_ROUTE, OTHER, AnswerTimes
+from promptops_platform.observability.prompt_metrics import PromptMetrics
+from promptops_platform.runlog.tables import RunRow
 
 NANOS = 1e9
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
@@ -37,14 +38,14 @@ class Names:
 
     def __init__(self, most: int = MOST_NAMES) -> None:
         self._most = most
-        self._known: set[str] = set()
+        self._labels: set[str] = set()
 
     def bounded(self, name: str) -> str:
         """The label for a name; `none` for an empty one."""
         short = name[:LONGEST_NAME] or NO_ROUTE
-        if short not in self._known and len(self._known) >= self._most:
+        if short not in self._labels and len(self._labels) >= self._most:
             return OTHER
-        self._known.add(short)
+        self._labels.add(short)
         return short
 
 
@@ -71,7 +72,7 @@ class _WithoutBirths(Collector):
 
     def collect(self) -> Iterator[Metric]:
         for metric in self._registry.collect():
-            metric.samples = [each for each in metric.samples if not _is_birth(each.name)]
+            metric.samples = [sample for sample in metric.samples if not _is_birth(sample.name)]
             yield metric
 
 
@@ -110,6 +111,7 @@ class Metrics:
             ("source", "provider", "model"),
             registry=registry,
         )
+        self._prompts = PromptMetrics(registry)
         self._read = _Read()
         registry.register(self._read)
         self._sources: list[Source] = []
@@ -134,10 +136,11 @@ class Metrics:
                 self._tokens.labels(source, provider, model, direction).inc(tokens)
         if run.cost_nanos:
             self._cost.labels(source, provider, model).inc(run.cost_nanos / NANOS)
+        self._prompts.run_ended(run)
 
     async def exposition(self) -> bytes:
         """All metrics in the text format."""
-        read = [list(await each.read()) for each in self._sources]
+        read = [list(await source.read()) for source in self._sources]
         # Without an await from here on, so that readers don't mix their values.
         self._read.metrics = [metric for metrics in read for metric in metrics]
         return generate_latest(_WithoutBirths(self._registry))

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import text
 
-from promptops_flows.engine_client import EngineClient
+from promptops_flows.protocol.engine_client import EngineClient
 from promptops_platform.changes.feed import Feed
 from promptops_platform.db.schema import LEAST_FREE_BYTES
 from promptops_platform.db.unit_of_work import Database
@@ -29,15 +29,15 @@ DATABASE_DOWN = Part(ok=False, detail="can't be used now")
 FEED_UP = Part(ok=True, detail="follows the changes")
 ENGINE_UP = Part(ok=True, detail="answers")
 ENGINE_LATE = Part(ok=False, detail=f"did not answer within {CHECK_SECONDS:g} s")
-ENGINE_FULL = Part(ok=False, detail="has no thread free; runs wait for one")
-ENGINE_DOWN = Part(ok=False, detail="takes no runs now; they wait for it")
+ENGINE_FULL = Part(ok=False, detail="has no free thread; runs wait for one")
+ENGINE_DOWN = Part(ok=False, detail="accepts no runs now; they wait for it")
 DISK_UP = Part(ok=True, detail="has room")
 DISK_LATE = Part(ok=False, detail=f"did not answer within {CHECK_SECONDS:g} s")
 DISK_FULL = Part(ok=False, detail="is full: nothing can be stored; make room")
-NOT_WRITABLE = Part(ok=False, detail="takes no writes of the database: it is full or read-only")
+NOT_WRITABLE = Part(ok=False, detail="refuses writes: it is full or read-only")
 PREFECT_UP = Part(ok=True, detail="answers the run engine")
-PREFECT_DOWN = Part(ok=False, detail="does not answer the run engine; runs wait for it")
-PREFECT_UNKNOWN = Part(ok=False, detail="is not known while the run engine does not answer")
+PREFECT_DOWN = Part(ok=False, detail="does not respond to the run engine; runs wait for it")
+PREFECT_UNKNOWN = Part(ok=False, detail="is unknown while the run engine does not respond")
 
 
 class Readiness:
@@ -51,8 +51,8 @@ class Readiness:
         self._folders = folders
         self._feed = feed
         self._engine = engine
-        self._found: Parts | None = None
-        self._found_at = 0.0
+        self._parts: Parts | None = None
+        self._parts_at = 0.0
         self._looking: asyncio.Task[Parts] | None = None
         # Checks that took too long and are not gone yet, by name.
         self._late: dict[str, asyncio.Task[Any]] = {}
@@ -60,8 +60,8 @@ class Readiness:
     async def parts(self) -> Parts:
         """How the parts are, or were a second ago; those who ask together share one look."""
         clock = asyncio.get_running_loop().time
-        if self._found is not None and clock() - self._found_at < GOOD_FOR_SECONDS:
-            return self._found
+        if self._parts is not None and clock() - self._parts_at < GOOD_FOR_SECONDS:
+            return self._parts
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look(), name="readiness")
         return await asyncio.shield(self._looking)
@@ -80,15 +80,15 @@ class Readiness:
             self._in_time("disk", self._check_disk, DISK_LATE),
             self._in_time("engine", self._check_engine, (ENGINE_LATE, PREFECT_UNKNOWN)),
         )
-        found = Parts(
+        parts = Parts(
             database=database,
             feed=self._check_feed(),
             engine=engine,
             prefect=prefect,
             disk=disk,
         )
-        self._found, self._found_at = found, asyncio.get_running_loop().time()
-        return found
+        self._parts, self._parts_at = parts, asyncio.get_running_loop().time()
+        return parts
 
     async def _in_time(self, name: str, check: Callable[[], Coroutine[Any, Any, T]], late: T) -> T:
         """What the check finds, or `late`. One that hangs is cancelled, which may take a while as

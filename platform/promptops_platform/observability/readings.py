@@ -1,6 +1,6 @@
 """What is read of the rooms whenever the metrics are: how things are now."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
@@ -11,8 +11,7 @@ from promptops_platform.changes.feed import Feed
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.observability.readiness import Readiness
 from promptops_platform.realtime.hub import Hub
-from promptops_platform.realtime.snapshot import Snapshot
-from promptops_platform.runs.executor import RunExecutor
+from promptops_platform.serving.snapshot import Snapshot
 
 
 class Readings:
@@ -26,14 +25,14 @@ class Readings:
         feed: Feed,
         snapshot: Snapshot,
         hub: Hub,
-        executor: RunExecutor,
+        runs_in_flight: Callable[[], int],
     ) -> None:
         self._readiness = readiness
         self._database = database
         self._feed = feed
         self._snapshot = snapshot
         self._hub = hub
-        self._executor = executor
+        self._runs_in_flight = runs_in_flight
 
     async def read(self) -> Iterable[Metric]:
         """The values of now."""
@@ -50,7 +49,7 @@ class Readings:
             _gauge(
                 "promptops_runs_in_flight",
                 "Runs that have not ended, those that wait for the engine included.",
-                self._executor.in_flight,
+                self._runs_in_flight(),
             ),
         ]
 
@@ -96,12 +95,12 @@ class Readings:
 
     def _pools(self) -> Iterator[tuple[str, QueuePool]]:
         engines = self._database.engines
-        named: dict[str, AsyncEngine] = (
+        engines_by_name: dict[str, AsyncEngine] = (
             {"writer": engines.writer, "reader": engines.reader}
             if engines.is_sqlite
             else {"all": engines.writer}
         )
-        for name, engine in named.items():
+        for name, engine in engines_by_name.items():
             assert isinstance(engine.pool, QueuePool)
             yield name, engine.pool
 

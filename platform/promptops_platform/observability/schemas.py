@@ -51,7 +51,10 @@ class Ready(BaseModel):
             "database": {"ok": True, "detail": "answers"},
             "feed": {"ok": True, "detail": "follows the changes"},
             "engine": {"ok": True, "detail": "answers"},
-            "prefect": {"ok": False, "detail": "does not answer the run engine; runs wait for it"},
+            "prefect": {
+                "ok": False,
+                "detail": "does not respond to the run engine; runs wait for it",
+            },
             "disk": {"ok": True, "detail": "has room"},
         },
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi.telemetry import TelemetryConfig
 
-from promptops_flows.tracing import Tracing
+from promptops_flows.telemetry.tracing import Tracing
 
 UNTRACED = frozenset({"/health", "/ready", "/metrics"})
 

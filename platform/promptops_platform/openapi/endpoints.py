@@ -6,6 +6,8 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from promptops_platform.access.guard import PUBLIC
 from promptops_platform.errors import NotFound
 from promptops_platform.http.error_answers import quoted
+from promptops_platform.http.services import services_of
+from promptops_platform.openapi.document import ApiDocument
 from promptops_platform.openapi.page import CONTENT_SECURITY_POLICY, MEDIA_TYPES, PAGE, asset
 
 router = APIRouter(tags=["openapi"], dependencies=[PUBLIC], include_in_schema=False)
@@ -21,7 +23,7 @@ ASSET_HEADERS = {"cache-control": "public, max-age=3600"}
 @router.get("/openapi.json")
 def openapi_document(request: Request) -> Response:
     """The OpenAPI document."""
-    return JSONResponse(request.app.state.openapi())
+    return JSONResponse(services_of(request).get(ApiDocument).made())
 
 
 @router.get("/docs")

@@ -28,13 +28,13 @@ REQUEST_ID = "5f2b8c1e9d3a4f60b7c8d9e0f1a2b3c4"
 SCHEMA: Json = {
     "type": "object",
     "title": "Error",
-    "description": "What every error looks like. Further fields may stand beside these two.",
+    "description": "The form of every error. Other fields may be present.",
     "properties": {
         "error": {
             "type": "string",
-            "description": "A sentence for people: what was wrong, and what to do.",
+            "description": "A sentence for people: what was wrong and what to do.",
         },
-        "code": {"type": "string", "description": "Names the situation for programs."},
+        "code": {"type": "string", "description": "Identifies the error for programs."},
     },
     "required": ["error", "code"],
     "additionalProperties": True,
@@ -74,12 +74,12 @@ RETRY_AFTER = {"Retry-After": "Seconds to wait before the next try."}
 ANSWERS = {
     400: ErrorAnswer(
         "BadRequest",
-        "A field or value can't be taken; the sentence names both.",
+        "A field or value is not accepted; the message names both.",
         BadRequest("key: is required; give it a value").body(),
     ),
     401: ErrorAnswer(
         "Unauthorized",
-        "No token, or one that is not valid.",
+        "The token is missing or not valid.",
         Unauthorized("no token; send Authorization: Bearer <token>").body(),
         {"WWW-Authenticate": "The scheme, `Bearer`."},
     ),
@@ -90,7 +90,7 @@ ANSWERS = {
     ),
     404: ErrorAnswer(
         "NotFound",
-        "What the request names does not exist, or not for this caller.",
+        "The resource does not exist, or the caller may not see it.",
         NotFound("prompt '0f3c5d7e' not found").body(),
     ),
     408: ErrorAnswer(
@@ -124,15 +124,15 @@ ANSWERS = {
         "The request's line and headers are too long.",
         HeadTooLarge("the request's line and headers are larger than 65536 bytes").body(),
     ),
-    500: ErrorAnswer("Fault", "A fault of the server's.", fault_body(REQUEST_ID)),
+    500: ErrorAnswer("Fault", "An internal error of the server.", fault_body(REQUEST_ID)),
     502: ErrorAnswer(
         "StepFailed",
-        "A model provider or a step failed; what was done before stands beside the error.",
+        "A model provider or a step failed; the body also contains what was done before.",
         StepFailed("step 2 (call): the provider refused the request").body(),
     ),
     503: ErrorAnswer(
         "Unavailable",
-        "A part that the request needs can't answer now.",
+        "A part that the request needs is not available now.",
         Unavailable("the database can't be reached; try again").body(),
         RETRY_AFTER,
     ),
@@ -141,31 +141,31 @@ ANSWERS = {
 
 def errors_by_rule(method: str, operation: Json, document: Json) -> set[int]:
     """The statuses of the errors that follow from the operation's shape alone."""
-    found = {500, 503}
+    statuses = {500, 503}
     guarded = PERMISSION in operation
     takes_input = bool(operation.get("parameters")) or "requestBody" in operation
     if takes_input:
-        found.add(400)
+        statuses.add(400)
     if guarded:
-        found |= {401, 403, 429}
+        statuses |= {401, 403, 429}
     fields = _body_fields(operation, document)
     if _names_a_resource(operation, fields):
-        found.add(404)
+        statuses.add(404)
     if any(name.endswith("password") for name in fields):
         # Hashing takes long, so no more than a few may wait for it.
-        found.add(429)
+        statuses.add(429)
     if method in WRITING:
-        found.add(413)
+        statuses.add(413)
         if guarded and takes_input:
-            found.add(409)
-    return found
+            statuses.add(409)
+    return statuses
 
 
 def _names_a_resource(operation: Json, fields: set[str]) -> bool:
     """Whether the caller says which resource is meant, which then may not exist."""
     parameters = operation.get("parameters", [])
-    names = {each["name"] for each in parameters} | fields
-    return any(each["in"] == "path" for each in parameters) or any(
+    names = {parameter["name"] for parameter in parameters} | fields
+    return any(parameter["in"] == "path" for parameter in parameters) or any(
         name in ("id", "workspace") or name.endswith("_id") for name in names
     )
 

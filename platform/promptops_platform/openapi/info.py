@@ -10,7 +10,7 @@ caller's role must allow. Times are RFC 3339 with zone; ids are opaque texts.
 
 **Answers.** A resource comes as `{"data": {...}}`, a list as `{"data": [...]}`, a deletion as
 `{"ok": true}`. Clients must ignore fields that they don't know. Every answer carries
-`X-Request-Id`; a caller may send its own, which then stands in the server's log and the audit.
+`X-Request-Id`; a caller may send its own, which then appears in the server's log and the audit.
 
 **Errors.** The status, and a JSON body with the sentence `error` and the name `code`; further
 fields may stand beside them. A bad body or value is a 400, never a 422.
@@ -18,7 +18,7 @@ fields may stand beside them. A bad body or value is a 400, never a 422.
 **Hot reload.** The WebSocket `/ws` sends a JSON text message for each change that alters what a
 fetch answers: `{"type", "id", "key", "env", "version"}`, where `type` is `prompt.updated`,
 `prompt.published` or one that a later release adds. The message comes after the change can be
-fetched: get the prompt anew on every message whose `key` you hold. Query parameters: `token`
+fetched: fetch the prompt again on every message whose `key` you hold. Query parameters: `token`
 (or the header `Authorization`), `client` (the SDK's name), `app`, `namespace` or `env` (the
 environment to watch; all without it), `workspace`. Without a valid token the handshake is answered
 with 401. The server pings every 3 seconds and expects no answer; the close code 4401 says that the
@@ -27,18 +27,20 @@ session or the key has ended.
 
 # By tag. A tag that no route has is left out of the document.
 TAGS = {
-    "access": "Login, sessions and the own account.",
+    "access": "Login, sessions and your own account.",
     "agents": "A prompt with a model, tools and a memory, run as a Prefect flow.",
     "audit": "Who changed what, and when.",
     "health": "Whether the process is alive and ready, and its metrics.",
     "keys": "API keys for SDKs and scripts.",
-    "playground": "Trying out a prompt with a model.",
+    "playground": "Try a prompt with a model.",
     "prompts": "The registry: working copies, versions, publishing and rollback.",
-    "providers": "How the workspaces reach model providers.",
+    "providers": "Connections of workspaces to model providers.",
     "realtime": "What programs fetch, and which of them watch for changes.",
-    "rollouts": "Serving several versions of a prompt side by side.",
+    "sample": "A sample to start with.",
+    "rollouts": "Serve several versions of a prompt side by side.",
     "runs": "The log of what was run.",
+    "system": "The parts of the installation and their state.",
     "users": "Accounts and their roles.",
     "workflows": "Definitions that run as Prefect flows.",
-    "workspaces": "Places that keep teams apart.",
+    "workspaces": "Workspaces separate teams.",
 }

@@ -12,6 +12,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
 from promptops_platform.access.guard import PUBLIC, Guard
+from promptops_platform.http.examples import with_nulls
 from promptops_platform.openapi.errors import ANSWERS, PERMISSION, SCHEMA, errors_by_rule
 from promptops_platform.openapi.info import INFO, TAGS
 
@@ -36,8 +37,10 @@ def describe(routers: Iterable[APIRouter], by_hand: Sequence[Json] = ()) -> Json
         for route in router.routes
         if isinstance(route, APIRoute) and route.include_in_schema
     ]
-    document = get_openapi(
-        title="PromptOps", version=version("promptops"), description=INFO, routes=routes
+    document = with_nulls(
+        get_openapi(
+            title="PromptOps", version=version("promptops"), description=INFO, routes=routes
+        )
     )
     for route in routes:
         for method in route.methods or ():
@@ -82,14 +85,14 @@ def _access(route: APIRoute) -> Json:
         if isinstance(call, Guard):
             return {PERMISSION: call.permission.value}
     if PUBLIC.dependency not in calls:
-        raise ValueError(f"{route.path} names no permission; give it one, or PUBLIC")
+        raise ValueError(f"{route.path} names no permission; add one, or PUBLIC")
     return {"security": []}
 
 
 def _dependencies(dependant: Dependant) -> Iterator[object]:
-    for each in dependant.dependencies:
-        yield each.call
-        yield from _dependencies(each)
+    for dependency in dependant.dependencies:
+        yield dependency.call
+        yield from _dependencies(dependency)
 
 
 def _declare_errors(document: Json) -> None:
@@ -101,9 +104,9 @@ def _declare_errors(document: Json) -> None:
         responses = operation["responses"]
         responses.pop(NEVER_ANSWERED, None)
         declared = {int(status) for status in responses if int(status) >= 400}
-        found = errors_by_rule(method, operation, document) | declared
-        used |= found
-        for status in sorted(found):
+        statuses = errors_by_rule(method, operation, document) | declared
+        used |= statuses
+        for status in sorted(statuses):
             responses[str(status)] = {"$ref": f"#/components/responses/{ANSWERS[status].name}"}
     components["schemas"]["Error"] = SCHEMA
     components["responses"] = {
@@ -117,30 +120,32 @@ def _with_readable_names(document: Json) -> Json:
     """Schemas under their titles: pydantic names `PromptData` after its parts, `Data_Prompt_`."""
     schemas: Json = document["components"]["schemas"]
     titles = Counter(schema.get("title") for schema in schemas.values())
-    named = {
+    readable_names = {
         name: schema["title"] if titles[schema.get("title")] == 1 else name
         for name, schema in schemas.items()
     }
-    document["components"]["schemas"] = {named[name]: schemas[name] for name in schemas}
+    document["components"]["schemas"] = {readable_names[name]: schemas[name] for name in schemas}
     renamed: Json = _with_refs(
-        document, {SCHEMAS + old: SCHEMAS + new for old, new in named.items()}
+        document, {SCHEMAS + old: SCHEMAS + new for old, new in readable_names.items()}
     )
     return renamed
 
 
-def _with_refs(node: Any, named: dict[str, str]) -> Any:
+def _with_refs(node: Any, readable_names: dict[str, str]) -> Any:
     if isinstance(node, list):
-        return [_with_refs(each, named) for each in node]
+        return [_with_refs(item, readable_names) for item in node]
     if not isinstance(node, dict):
         return node
     return {
-        name: named.get(each, each) if name == "$ref" else _with_refs(each, named)
-        for name, each in node.items()
+        name: readable_names.get(value, value)
+        if name == "$ref"
+        else _with_refs(value, readable_names)
+        for name, value in node.items()
     }
 
 
 def _declare_tags(document: Json) -> None:
-    used = {tag for _path, _method, each in operations(document) for tag in each["tags"]}
+    used = {tag for _path, _method, operation in operations(document) for tag in operation["tags"]}
     document["tags"] = [
         {"name": tag, "description": TAGS[tag]} if tag in TAGS else {"name": tag}
         for tag in sorted(used)

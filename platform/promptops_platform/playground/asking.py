@@ -5,18 +5,21 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 
+from promptops_flows.telemetry.tracing import name_prompt
 from promptops_platform.access.actor import Actor
 from promptops_platform.clock import Clock
 from promptops_platform.errors import BadRequest, PlatformError, ProviderFailed
+from promptops_platform.execution.places import Places
 from promptops_platform.http.event_stream import ServerEvent
 from promptops_platform.http.loop_share import leave_loop_share
+from promptops_platform.http.stop_signal import StopSignal
 from promptops_platform.ids import new_id
 from promptops_platform.playground.questions import Question
 from promptops_platform.playground.schemas import PlaygroundAnswer
-from promptops_platform.runs.call_log import CallLog
-from promptops_platform.runs.model_answer import ModelAnswer, TokenUsage
-from promptops_platform.runs.places import Places
-from promptops_platform.runs.service import ModelCall, NewRun
+from promptops_platform.runlog.call_log import CallLog
+from promptops_platform.runlog.model_answer import ModelAnswer, TokenUsage
+from promptops_platform.runlog.new_run import ModelCall, NewRun
+from promptops_providers.answers.redaction import Redactor
 from promptops_providers.errors import (
     AddressRefusedError,
     NotAvailableError,
@@ -25,9 +28,9 @@ from promptops_providers.errors import (
 )
 from promptops_providers.gateway import ModelGateway
 from promptops_providers.protocol import Completion, StreamEnd, StreamEvent
-from promptops_providers.redaction import Redactor
 
 HUNG_UP = "the caller hung up before the answer was complete"
+STOPPED = "the platform was stopped before the answer was complete"
 FAULT = "the platform failed to read the answer; see its log"
 
 
@@ -35,8 +38,15 @@ class Asker:
     """Asks what a question says. Each one is a run of the log once it has ended."""
 
     def __init__(
-        self, *, gateway: ModelGateway, calls: CallLog, places: Places, clock: Clock
+        self,
+        *,
+        gateway: ModelGateway,
+        calls: CallLog,
+        places: Places,
+        clock: Clock,
+        stop: StopSignal,
     ) -> None:
+        self._stop = stop
         self._gateway = gateway
         self._places = places
         self._calls = calls
@@ -45,6 +55,7 @@ class Asker:
     async def answer(self, question: Question, *, actor: Actor) -> PlaygroundAnswer:
         """The whole answer; raises ProviderFailed, and BadRequest for what no provider was asked
         for, and TooManyRequests."""
+        name_prompt(question.prompt)
         leave_loop_share()
         async with self._places.taken(actor.caller_id, question.workspace_id):
             return await self._answer(_Run(question, actor, self._clock), question)
@@ -57,11 +68,11 @@ class Asker:
             await self._calls.add(run.opened, run.call(failure.sentence, error))
             raise failure from error
         except BaseException as error:
-            await self._calls.add(run.opened, run.call(_broken_off(error)))
+            await self._calls.add(run.opened, run.call(self._broken_off(error)))
             raise
         run.ended(completion)
-        await self._calls.add(run.opened, run.call(None))
-        return run.answered()
+        logged = await self._calls.add(run.opened, run.call(None))
+        return run.answered(logged.cost_usd)
 
     async def events(
         self, question: Question, *, actor: Actor
@@ -70,6 +81,7 @@ class Asker:
 
         What fails before the first event is raised, as by `answer`.
         """
+        name_prompt(question.prompt)
         leave_loop_share()
         async with (
             self._places.taken(actor.caller_id, question.workspace_id),
@@ -95,22 +107,24 @@ class Asker:
         except ProviderError as error:
             failure, failed = run.failed(error), error
         except BaseException as error:
-            await self._calls.add(run.opened, run.call(_broken_off(error)))
+            await self._calls.add(run.opened, run.call(self._broken_off(error)))
             raise
-        await self._calls.add(run.opened, run.call(failure.sentence if failure else None, failed))
+        call = run.call(failure.sentence if failure else None, failed)
+        logged = await self._calls.add(run.opened, call)
         if failure is not None:
             if not begun:
                 raise failure
             yield ServerEvent("error", failure.body())
         else:
-            answer = run.answered()
+            answer = run.answered(logged.cost_usd)
             yield ServerEvent("usage", answer.usage.model_dump())
             yield ServerEvent("result", answer.model_dump(mode="json"))
 
-
-def _broken_off(error: BaseException) -> str:
-    """What the log says of a run that ended by no error of a provider."""
-    return FAULT if isinstance(error, Exception) else HUNG_UP
+    def _broken_off(self, error: BaseException) -> str:
+        """What the log says of a run that ended by no error of a provider."""
+        if isinstance(error, Exception):
+            return FAULT
+        return STOPPED if self._stop.is_set else HUNG_UP
 
 
 class _Run:
@@ -118,7 +132,7 @@ class _Run:
 
     def __init__(self, question: Question, actor: Actor, clock: Clock) -> None:
         first = question.targets[0]
-        self._redact = Redactor([each.credentials.api_key for each in question.targets])
+        self._redact = Redactor([target.credentials.api_key for target in question.targets])
         self.opened = NewRun(
             id=new_id(),
             workspace_id=question.workspace_id,
@@ -126,6 +140,7 @@ class _Run:
             ref_key=question.ref_key,
             user=actor.name,
             scope=question.scope,
+            prompt=question.prompt,
             inputs=self._redact.within(dict(question.inputs)),
             provider=first.provider,
             model=first.model,
@@ -179,9 +194,10 @@ class _Run:
         provider, model = self.opened.provider, self.opened.model
         usage = failed.usage if failed else None
         spent = failed.spent if failed else ()
+        notes = failed.notes if failed else ()
         if done is not None:
             provider, model, usage = done.provider, done.model, done.usage
-            spent = done.spent
+            spent, notes = done.spent, done.notes
         elif failed is not None and usage is not None:
             provider, model = failed.provider, failed.model
         kinds = {target.provider: target.kind for target in self._question.targets}
@@ -198,11 +214,11 @@ class _Run:
             first_token_ms=self.first_token_ms,
             # It is written a moment later.
             ended_at=self._clock.now(),
-            notes=done.notes if done else (),
+            notes=(*self._question.chat.notes, *notes),
             spent=spent,
         )
 
-    def answered(self) -> PlaygroundAnswer:
+    def answered(self, cost_usd: float | None) -> PlaygroundAnswer:
         """The contract's answer, and ours beside it, once the answer is complete."""
         completion = self.completion
         assert completion is not None
@@ -216,7 +232,8 @@ class _Run:
             stop_reason=completion.stop_reason,
             latency_ms=self._latency_ms,
             run_id=self.opened.id,
-            notes=list(completion.notes),
+            cost_usd=cost_usd,
+            notes=[*self._question.chat.notes, *completion.notes],
         )
 
     def _milliseconds(self) -> int:

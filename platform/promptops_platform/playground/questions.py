@@ -1,29 +1,27 @@
 """What the playground asks a model: a prompt, or what an editor has in hand, rendered."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from promptops_flows.bounded_templates import TextTooLongError, render_bounded
-from promptops_flows.templates import TemplateValueError
+from promptops_flows.templates.chat_messages import (
+    RenderedChat,
+)
 from promptops_platform.errors import BadRequest
-from promptops_platform.http.loop_share import leave_loop_share
 from promptops_platform.playground.schemas import PlaygroundRun
-from promptops_platform.prompts.body import BETWEEN_MESSAGES, CHAT, TEXT, Body, joined
+from promptops_platform.prompts.body import CHAT, TEXT, Body, joined
 from promptops_platform.prompts.json_schemas import judge_schemas
+from promptops_platform.prompts.message_schemas import stored_messages
 from promptops_platform.prompts.model_settings import named_output_schema, parameters_of
 from promptops_providers.gateway import Target
-from promptops_providers.protocol import CompletionRequest, Message
-
-# Longer ones are rendered on a thread, so that nobody else waits for them.
-QUICK_CHARACTERS = 20_000
+from promptops_providers.protocol import CompletionRequest, PromptVersion
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """Ready to be asked. `ref_key` is the prompt's key, empty where none was named; `inputs` is
-    what the run log keeps of it; `scope` is one of `access.scopes`."""
+    what the run log keeps of it; `scope` is one of `access.scopes`; `prompt` is the stored version
+    that was named."""
 
     workspace_id: str
     ref_key: str
@@ -31,23 +29,29 @@ class Question:
     request: CompletionRequest
     targets: Sequence[Target]
     inputs: Mapping[str, Any]
+    chat: RenderedChat
+
+    @property
+    def prompt(self) -> PromptVersion | None:
+        """The one of the registry that is asked with."""
+        return self.request.prompt
 
     @property
     def rendered(self) -> str:
         """The texts of the messages with a blank line between them."""
-        return BETWEEN_MESSAGES.join(each.content for each in self.request.messages)
+        return self.chat.text
 
     @property
     def messages(self) -> list[dict[str, Any]]:
         """The rendered messages, as they go over the wire."""
-        return [{"role": each.role, "content": each.content} for each in self.request.messages]
+        return [dict(message) for message in self.chat.raw]
 
 
 def body_of(asked: PlaygroundRun, stored: Body | None) -> Body:
     """What is to be rendered: what was sent, else what is stored; raises BadRequest for neither."""
     config = dict(stored.config) if stored else {}
     if asked.messages:
-        messages = [each.model_dump() for each in asked.messages]
+        messages = stored_messages(asked.messages)
         return Body(joined(messages), kind=CHAT, messages=messages, config=config)
     if asked.content:
         return Body(asked.content, kind=TEXT, config=config)
@@ -67,38 +71,16 @@ def variables_of(asked: PlaygroundRun) -> Mapping[str, Any]:
     return variables
 
 
-async def rendered(body: Body, variables: Mapping[str, Any]) -> list[Message]:
-    """The messages to ask with; raises BadRequest for what renders to too much, or to nothing."""
-    size = len(body.content) + sum(len(str(each)) for each in variables.values())
-    try:
-        if size > QUICK_CHARACTERS:
-            leave_loop_share()
-            messages = await asyncio.to_thread(_render, body, variables)
-        else:
-            messages = _render(body, variables)
-    except TextTooLongError as error:
-        raise BadRequest(f"variables: {error}") from error
-    except TemplateValueError as error:
-        raise BadRequest(str(error)) from error
-    return messages
-
-
 async def completion_request(
-    asked: PlaygroundRun, body: Body, messages: Sequence[Message]
+    asked: PlaygroundRun, body: Body, chat: RenderedChat, prompt: PromptVersion | None
 ) -> CompletionRequest:
     """The prompt's own parameters and schema, under those that were sent; raises BadRequest for a
     schema that can't be used."""
     schemas = named_output_schema(asked.output_schema, body.config)
     await judge_schemas(schemas)
     return CompletionRequest(
-        messages=tuple(messages),
+        messages=tuple(chat.messages),
         parameters=parameters_of(body.config) | (asked.parameters or {}),
         output_schema=next(iter(schemas.values()), None),
+        prompt=prompt,
     )
-
-
-def _render(body: Body, variables: Mapping[str, Any]) -> list[Message]:
-    if body.kind == TEXT:
-        return [Message("user", render_bounded(body.content, variables))]
-    found = [Message(each["role"], each["content"]) for each in body.messages]
-    return [replace(each, content=render_bounded(each.content, variables)) for each in found]

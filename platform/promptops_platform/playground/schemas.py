@@ -5,10 +5,11 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from promptops_platform.http.examples import example
-from promptops_platform.http.field_rules import ITEMS, TEXT, either, given, ruled
+from promptops_platform.http.field_rules import ITEMS, TEXT, either, present, ruled
 from promptops_platform.prompts.json_schemas import SentSchema
-from promptops_platform.prompts.schemas import MOST_MESSAGES, Message
-from promptops_platform.runs.model_answer import ModelAnswer, TokenUsage
+from promptops_platform.prompts.message_schemas import Messages
+from promptops_platform.runlog.model_answer import ModelAnswer, TokenUsage
+from promptops_platform.runlog.schemas import Cost
 from promptops_platform.text import Content, Json, JsonObject, OptionalLine
 
 MOST_FALLBACKS = 5
@@ -39,7 +40,7 @@ class PlaygroundRun(BaseModel):
 
     model_config = ruled(
         example(content="Say hello to {{who}}.", variables={"who": "Ada"}, provider="mock"),
-        either(given(id=TEXT), given(content=TEXT), given(messages=ITEMS)),
+        either(present(id=TEXT), present(content=TEXT), present(messages=ITEMS)),
     )
 
     id: Annotated[OptionalLine, Field(description="A prompt's.")] = None
@@ -47,7 +48,7 @@ class PlaygroundRun(BaseModel):
         OptionalLine, Field(description="A published version of it; else the working copy.")
     ] = None
     content: Content | None = None
-    messages: Annotated[list[Message], Field(max_length=MOST_MESSAGES)] | None = None
+    messages: Messages | None = None
     variables: Json = Field(default=None, json_schema_extra={"type": ["object", "null"]})
     provider: Annotated[
         OptionalLine, Field(description="Default `mock`; a provider or a stored connection.")
@@ -81,6 +82,7 @@ EXAMPLE_ANSWER: dict[str, Any] = {
     "latency_ms": 412,
     "run_id": "5e4f30219b8a7c6d",
     "notes": [],
+    "cost_usd": 0.0,
 }
 
 
@@ -96,4 +98,7 @@ class PlaygroundAnswer(BaseModel):
     stop_reason: str
     latency_ms: int
     run_id: str
-    notes: list[str] = Field(description="How the model was asked otherwise than it was meant to.")
+    notes: list[str] = Field(
+        description="How the request to the model differed from the intended one."
+    )
+    cost_usd: Cost

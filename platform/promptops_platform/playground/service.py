@@ -1,102 +1,125 @@
-"""Makes a question of what the playground was sent."""
+"""Asks a model what the playground was sent."""
 
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator
+from dataclasses import replace
 from typing import Any
 
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.grants import DEFAULT_WORKSPACE, Grants
 from promptops_platform.access.permissions import Permission
 from promptops_platform.access.scopes import scope_of
-from promptops_platform.db.tables import PromptRow
-from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.db.unit_of_work import Database
 from promptops_platform.errors import NotFound
+from promptops_platform.http.event_stream import ServerEvent, begun
+from promptops_platform.http.stop_signal import StopSignal
+from promptops_platform.playground.asking import Asker
 from promptops_platform.playground.questions import (
     Question,
     body_of,
     completion_request,
-    rendered,
     variables_of,
 )
-from promptops_platform.playground.schemas import PlaygroundRun
-from promptops_platform.prompts.body import Body
-from promptops_platform.prompts.reading import PromptReader
-from promptops_platform.providers.service import ProviderService
-from promptops_providers.registry import DEFAULT_PROVIDER
-
-
-@dataclass(frozen=True, slots=True)
-class StoredPrompt:
-    """A prompt, and what of it is asked: its working copy where there is no `version`."""
-
-    row: PromptRow
-    body: Body
-    version: str | None = None
-
-    def reference(self) -> dict[str, Any]:
-        """What the run log keeps of it."""
-        return {"id": self.row.id, "env": self.row.env, "version": self.version}
+from promptops_platform.playground.schemas import PlaygroundAnswer, PlaygroundRun
+from promptops_platform.prompts.labels import DRAFT
+from promptops_platform.providers.lookup import ProviderLookup
+from promptops_platform.serving.prompt_resolver import PromptResolver, ResolvedPrompt
+from promptops_platform.serving.rendering import render_body
+from promptops_providers.protocol import PromptVersion
+from promptops_providers.provider_names import DEFAULT_PROVIDER
 
 
 class PlaygroundService:
-    """Finds prompt, connection and model, and renders."""
+    """Finds prompt, connection and model, renders, and asks."""
 
     def __init__(
         self,
         *,
+        database: Database,
         grants: Grants,
-        prompts: PromptReader,
-        connections: ProviderService,
+        prompts: PromptResolver,
+        connections: ProviderLookup,
+        asker: Asker,
+        stop: StopSignal,
     ) -> None:
+        self._stop = stop
+        self._database = database
         self._grants = grants
         self._prompts = prompts
         self._connections = connections
+        self._asker = asker
 
-    async def stored(
-        self, transaction: Transaction, prompt_id: str, version: str | None, *, actor: Actor
-    ) -> StoredPrompt:
-        """A prompt as it was published under that label, or its working copy; raises NotFound and
-        Forbidden."""
-        row = await self._prompts.get(
-            transaction, prompt_id, actor=actor, permission=Permission.PLAYGROUND_RUN
-        )
-        if version is None:
-            return StoredPrompt(row, Body.of(row))
-        found = await self._prompts.version(transaction, row, version, actor=actor)
-        return StoredPrompt(row, Body.of(found), found.version)
+    async def run(self, asked: PlaygroundRun, *, actor: Actor) -> PlaygroundAnswer:
+        """The whole answer. No transaction is open while the model is asked.
 
-    async def question(
-        self, asked: PlaygroundRun, stored: StoredPrompt | None, *, actor: Actor
-    ) -> Question:
-        """What is to be asked.
-
-        Raises NotFound for an unknown workspace, BadRequest for what can't be rendered and for an
-        unknown provider.
+        Raises NotFound, Forbidden, BadRequest for what can't be rendered or asked, ProviderFailed
+        and TooManyRequests.
         """
-        workspace_id = stored.row.workspace_id if stored else self._workspace(asked, actor)
+        return await self._asker.answer(await self._question(asked, actor), actor=actor)
+
+    async def follow(
+        self, asked: PlaygroundRun, request_id: str, *, actor: Actor
+    ) -> AsyncGenerator[ServerEvent, None]:
+        """The answer piece by piece, as `Asker.events`; raises as `run` does what fails before the
+        first event, or as long as the stream has not begun without one."""
+        question = await self._question(asked, actor)
+        return await begun(self._asker.events(question, actor=actor), request_id, self._stop)
+
+    async def _question(self, asked: PlaygroundRun, actor: Actor) -> Question:
+        stored = await self._stored(asked, actor)
+        workspace_id = stored.workspace_id if stored else self._workspace(asked, actor)
         body, variables = body_of(asked, stored.body if stored else None), variables_of(asked)
-        wanted = [(asked.provider or DEFAULT_PROVIDER, asked.model or "")]
-        wanted += [(each.provider or "", each.model or "") for each in asked.fallbacks or ()]
+        models = [(asked.provider or DEFAULT_PROVIDER, asked.model or "")]
+        models += [
+            (fallback.provider or "", fallback.model or "") for fallback in asked.fallbacks or ()
+        ]
         targets = self._connections.targets(
-            workspace_id, wanted, api_key=asked.api_key, base_url=asked.base_url, actor=actor
+            workspace_id, models, api_key=asked.api_key, base_url=asked.base_url, actor=actor
         )
-        request = await completion_request(asked, body, await rendered(body, variables))
+        chat = await render_body(body, variables)
+        prompt = _counted(stored, asked) if stored else None
+        request = await completion_request(asked, body, chat, prompt)
         return Question(
             workspace_id=workspace_id,
-            ref_key=stored.row.key if stored else "",
-            scope=scope_of([stored.row.env] if stored else [], actor),
+            ref_key=stored.used.key if stored else "",
+            scope=scope_of([stored.used.env] if stored else [], actor),
             request=request,
             targets=targets,
+            chat=chat,
             inputs={
                 "variables": variables,
                 "parameters": dict(request.parameters),
-                **({"prompt": stored.reference()} if stored else {}),
+                **({"prompt": _reference(stored)} if stored else {}),
             },
         )
 
+    async def _stored(self, asked: PlaygroundRun, actor: Actor) -> ResolvedPrompt | None:
+        if asked.id is None:
+            return None
+        async with self._database.read() as transaction:
+            return await self._prompts.resolve_by_id(
+                transaction,
+                asked.id,
+                asked.version,
+                actor=actor,
+                permission=Permission.PLAYGROUND_RUN,
+            )
+
     def _workspace(self, asked: PlaygroundRun, actor: Actor) -> str:
-        wanted = asked.workspace or actor.workspace_id or DEFAULT_WORKSPACE
-        found = self._grants.find(actor, wanted)
-        if found is None:
-            raise NotFound(f"workspace {wanted!r} not found; GET /api/workspaces lists them")
-        self._grants.require(actor, Permission.PLAYGROUND_RUN, found)
-        return found
+        name = asked.workspace or actor.workspace_id or DEFAULT_WORKSPACE
+        workspace_id = self._grants.find(actor, name)
+        if workspace_id is None:
+            raise NotFound(f"workspace {name!r} not found; GET /api/workspaces lists them")
+        self._grants.require(actor, Permission.PLAYGROUND_RUN, workspace_id)
+        return workspace_id
+
+
+def _reference(prompt: ResolvedPrompt) -> dict[str, Any]:
+    """What the run log keeps of it."""
+    version = None if prompt.is_draft else prompt.used.version
+    return {"id": prompt.prompt_id, "env": prompt.used.env, "version": version}
+
+
+def _counted(prompt: ResolvedPrompt, asked: PlaygroundRun) -> PromptVersion:
+    """What its figures count under: an edit that was sent along is no version."""
+    is_edited = bool(asked.messages or asked.content)
+    return replace(prompt.used, version=DRAFT).counted if is_edited else prompt.used.counted

@@ -1,25 +1,21 @@
 """Waiting after a publish until the programs that use the prompt have it."""
 
-import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from pydantic import BaseModel, Field
 
 from promptops_platform.access.actor import Actor
-from promptops_platform.errors import BadRequest
 from promptops_platform.http.envelope import Data
-from promptops_platform.http.error_answers import quoted
 from promptops_platform.http.examples import example
 from promptops_platform.prompts.schemas import PromptVersion
 
 LONGEST_WAIT_SECONDS = 30.0
-WAIT = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s)", re.ASCII)
-SECONDS = {"ms": 0.001, "s": 1.0}
 
 
-class HoldingClient(BaseModel):
-    """A program that watches the environment and holds the prompt, or says nothing of it."""
+class CachingClient(BaseModel):
+    """A program that watches the environment and caches the prompt, or reports nothing about it."""
 
     id: str
     client_type: str
@@ -27,19 +23,25 @@ class HoldingClient(BaseModel):
     version: str
     revision: int | None
     replica: str
+    remote_addr: str
+    reported_at: datetime | None = Field(
+        description="Of its last report: of one that has just applied the publish, when it did."
+    )
 
 
 class Acknowledged(BaseModel):
-    """Of the programs that exist for the caller; `behind` and `silent` name at most 100 each."""
+    """Of the programs that exist for the caller; `behind`, `silent` and `applied` name at most
+    100 each."""
 
-    acknowledged: int = Field(description="How many have applied it.")
-    connected: int = Field(description="How many watch the environment and hold the prompt.")
-    behind: list[HoldingClient] = Field(description="Those that have not applied it yet.")
-    silent: list[HoldingClient] = Field(description="Those that report nothing.")
+    acknowledged: int = Field(description="How many clients have applied it.")
+    connected: int = Field(description="How many watch the environment and cache the prompt.")
+    behind: list[CachingClient] = Field(description="Clients that have not applied it yet.")
+    silent: list[CachingClient] = Field(description="Clients that report nothing.")
     partial: bool = Field(
         description="Whether those at other replicas are not among them, as the database could "
         "not be asked for them."
     )
+    applied: list[CachingClient] = Field(description="Clients that have applied it.")
 
 
 class Publication(Data[PromptVersion]):
@@ -57,17 +59,24 @@ class Publication(Data[PromptVersion]):
                 "version": "0.2.0",
                 "revision": 4710,
                 "replica": "0198a3b2c4d5e6f7",
+                "remote_addr": "10.4.18.207",
+                "reported_at": "2026-03-14T09:26:41.120394Z",
             }
         ],
         silent=[],
         partial=False,
+        applied=[],
+        published_at="2026-03-14T09:26:53.589793Z",
     )
 
     acknowledged: int | None = None
     connected: int | None = None
-    behind: list[HoldingClient] | None = None
-    silent: list[HoldingClient] | None = None
+    behind: list[CachingClient] | None = None
+    silent: list[CachingClient] | None = None
     partial: bool | None = None
+    applied: list[CachingClient] | None = None
+    # The version is older where the same content was published under this label before.
+    published_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +96,3 @@ class Acknowledgements(Protocol):
         self, published: Published, seconds: float, *, actor: Actor
     ) -> Acknowledged:
         """Wait for those who hold the prompt, at most so long."""
-
-
-def wait_seconds(text: str) -> float:
-    """The seconds of `5s` or `500ms`; raises BadRequest."""
-    found = WAIT.fullmatch(text)
-    seconds = float(found[1]) * SECONDS[found[2]] if found else None
-    if seconds is None or seconds > LONGEST_WAIT_SECONDS:
-        raise BadRequest(
-            f"wait: must be a time of at most 30s, as 5s or 500ms (got {quoted(text)})"
-        )
-    return seconds

@@ -6,15 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-from promptops_flows.templates import variables_in
+from promptops_flows.templates.chat_messages import RawMessage, joined_texts, names_in, templates_in
+from promptops_flows.templates.language import variables_in
+from promptops_platform.definitions.content import exact
 from promptops_platform.errors import BadRequest
 from promptops_platform.text import LONGEST_CONTENT
 
 TEXT = "text"
 CHAT = "chat"
-BETWEEN_MESSAGES = "\n\n"
 
-Message = Mapping[str, Any]
+# In the form of OpenAI's Chat Completions, or a placeholder: see
+# `promptops_flows.templates.chat_messages`.
+Message = RawMessage
 
 
 class HasBody(Protocol):
@@ -110,26 +113,28 @@ class Body:
 
 
 def joined(messages: Sequence[Message]) -> str:
-    """The texts of the messages with a blank line between them; raises BadRequest when that is
-    longer than a prompt may be."""
-    content = BETWEEN_MESSAGES.join(each["content"] for each in messages)
-    if len(content) > LONGEST_CONTENT:
+    """The texts of the messages with a blank line between them; raises BadRequest where they, with
+    URLs and arguments of tool calls, are longer than a prompt may be."""
+    content = joined_texts(messages)
+    urls = sum(len(template) for message in messages for template in templates_in(message))
+    arguments = sum(
+        len(call["function"]["arguments"])
+        for message in messages
+        for call in message.get("tool_calls", ())
+    )
+    size = max(len(content), urls) + arguments
+    if size > LONGEST_CONTENT:
         raise BadRequest(
-            f"messages: their texts have {len(content)} characters, joined by blank lines; at most "
-            f"{LONGEST_CONTENT} are taken, shorten them"
+            f"messages: their texts, URLs and arguments have {size} characters, joined by blank "
+            f"lines; at most {LONGEST_CONTENT} are taken, shorten them"
         )
     return content
 
 
 def variables_of(row: HasBody) -> list[str]:
-    """Names of the placeholders, each once, in order of first appearance."""
+    """The names that a rendering looks up, those of placeholder messages too: each once, in order
+    of first appearance."""
     if row.kind == TEXT:
         return variables_in(row.content)
-    # Not those of the joined text: braces of two messages make no placeholder.
-    found = (name for each in row.messages for name in variables_in(each["content"]))
-    return list(dict.fromkeys(found))
-
-
-def exact(value: Any) -> str:
-    """A JSON value as text, for comparisons in which 1, 1.0 and true differ."""
-    return json.dumps(value, ensure_ascii=False)
+    # Not those of the joined text: braces of two messages make no variable.
+    return names_in(row.messages)

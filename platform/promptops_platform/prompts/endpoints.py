@@ -2,27 +2,24 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.guard import permits
 from promptops_platform.access.permissions import Permission
 from promptops_platform.access.schemas import Done
-from promptops_platform.changes.service import ChangeLog
-from promptops_platform.db.tables import PromptRow
-from promptops_platform.db.unit_of_work import Database, Transaction
+from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.definitions.preconditions import IfMatch, etag, seen_revisions
+from promptops_platform.definitions.schemas import NewVersion
 from promptops_platform.http.envelope import CappedPage, Data, Page
 from promptops_platform.http.paging import DEFAULT_PAGE, Limit, Offset, OptionalLimit
+from promptops_platform.http.services import provided
 from promptops_platform.http.transactions import Read, Write
-from promptops_platform.prompts.acknowledgement import (
-    Acknowledgements,
-    Publication,
-    Published,
-    wait_seconds,
-)
+from promptops_platform.http.wait_times import wait_seconds
+from promptops_platform.prompts.acknowledgement import LONGEST_WAIT_SECONDS, Publication
 from promptops_platform.prompts.body import ServedVersion
 from promptops_platform.prompts.promotion import Order, Promotion
-from promptops_platform.prompts.revisions import IfMatch, etag, seen_revisions
+from promptops_platform.prompts.publishing import Publishing
 from promptops_platform.prompts.schemas import (
     Precondition,
     PromoteRequest,
@@ -38,29 +35,15 @@ from promptops_platform.prompts.schemas import (
     ServedMove,
 )
 from promptops_platform.prompts.service import PromptService
+from promptops_platform.prompts.tables import PromptRow
 from promptops_platform.text import OptionalLine, OptionalSearchTerm, ResourceId
 from promptops_platform.workspaces.service import WorkspaceService
 
 router = APIRouter(prefix="/api/prompts", tags=["prompts"])
 
 
-def _service(request: Request) -> PromptService:
-    service: PromptService = request.app.state.prompts
-    return service
-
-
-def _workspaces(request: Request) -> WorkspaceService:
-    service: WorkspaceService = request.app.state.workspaces
-    return service
-
-
-def _promotion(request: Request) -> Promotion:
-    promotion: Promotion = request.app.state.promotion
-    return promotion
-
-
-Service = Annotated[PromptService, Depends(_service)]
-Workspaces = Annotated[WorkspaceService, Depends(_workspaces)]
+Service = Annotated[PromptService, provided(PromptService)]
+Workspaces = Annotated[WorkspaceService, provided(WorkspaceService)]
 
 
 @router.get("")
@@ -81,15 +64,15 @@ async def list_prompts(
     workspace_id = None
     if workspace:
         workspace_id = (await workspaces.find(transaction, workspace, actor=actor)).id
-    wanted = PromptFilter(workspace_id, text=q, env=env, category=category, tag=tag)
-    found = await service.search(transaction, wanted, actor=actor, limit=limit, offset=offset)
+    filters = PromptFilter(workspace_id, text=q, env=env, category=category, tag=tag)
+    page = await service.search(transaction, filters, actor=actor, limit=limit, offset=offset)
     return CappedPage(
         data=[
             Prompt.shown(row, ServedVersion(label, content_hash) if label else None)
-            for row, label, content_hash in found.rows
+            for row, label, content_hash in page.rows
         ],
-        total=found.total,
-        total_is_at_least=found.total_is_at_least,
+        total=page.total,
+        total_is_at_least=page.total_is_at_least,
     )
 
 
@@ -104,14 +87,16 @@ async def create_prompt(
     actor: Actor = permits(Permission.PROMPTS_WRITE),
 ) -> Data[Prompt]:
     """Make a prompt. It is served from now on, and each edit of it until its first publish."""
-    named = body.workspace_id or body.workspace or workspace
-    found = await workspaces.find_for(transaction, named, Permission.PROMPTS_WRITE, actor=actor)
+    workspace_name = body.workspace_id or body.workspace or workspace
+    target = await workspaces.find_for(
+        transaction, workspace_name, Permission.PROMPTS_WRITE, actor=actor
+    )
     row = await service.create(
         transaction,
         actor=actor,
-        workspace_id=found.id,
+        workspace_id=target.id,
         key=body.key,
-        fields=body.given(),
+        fields=body.fields_with_values(),
     )
     return await _answer(service, transaction, row, response)
 
@@ -119,8 +104,7 @@ async def create_prompt(
 @router.post("/publish", response_model_exclude_unset=True)
 async def publish_prompt(
     body: PublishRequest,
-    request: Request,
-    service: Service,
+    publishing: Annotated[Publishing, provided(Publishing)],
     wait: Annotated[
         OptionalLine,
         Query(description="How long to wait for the programs that use it: `5s`, `500ms`."),
@@ -128,28 +112,21 @@ async def publish_prompt(
     if_match: IfMatch = None,
     actor: Actor = permits(Permission.PROMPTS_WRITE),
 ) -> Publication:
-    """Publish the working copy: it is served from now on.
+    """Publish the working copy, or a version that exists: it is served from now on.
 
     With `wait`, at most 30 seconds, it answers once the programs that hold the prompt have applied
     it, or the time is over, and says which have. No transaction is open meanwhile.
 
     With `if-match` or `if_revision` it is a 409 where the prompt was edited since it was reviewed.
     """
-    seen = seen_revisions(if_match, body.if_revision)
-    seconds = None if wait is None else wait_seconds(wait)
-    database: Database = request.app.state.database
-    changes: ChangeLog = request.app.state.changes
-    async with database.write() as transaction:
-        version = await service.publish(
-            transaction, body.id, actor=actor, note=body.note or "", seen=seen
-        )
-        if seconds is None:
-            return Publication(data=PromptVersion.of(version))
-        row = await service.get(transaction, body.id, actor=actor)
-    published = Published(row.id, row.env, row.key, changes.revision_of(transaction))
-    clients: Acknowledgements = request.app.state.live_clients
-    found = await clients.acknowledged(published, seconds, actor=actor)
-    return Publication(data=PromptVersion.of(version), **dict(found))
+    return await publishing.publish(
+        body.id,
+        actor=actor,
+        label=body.version,
+        note=body.note or "",
+        seen=seen_revisions(if_match, body.if_revision),
+        wait_seconds=None if wait is None else wait_seconds(wait, longest=LONGEST_WAIT_SECONDS),
+    )
 
 
 @router.post("/rollback")
@@ -198,7 +175,9 @@ async def update_prompt(
     without them the last write wins.
     """
     seen = seen_revisions(if_match, body.if_revision)
-    row = await service.update(transaction, prompt_id, actor=actor, fields=body.given(), seen=seen)
+    row = await service.update(
+        transaction, prompt_id, actor=actor, fields=body.fields_with_values(), seen=seen
+    )
     return await _answer(service, transaction, row, response)
 
 
@@ -226,11 +205,30 @@ async def list_versions(
     offset: Offset = 0,
     actor: Actor = permits(Permission.PROMPTS_READ),
 ) -> Page[PromptVersion]:
-    """Published versions, newest first; all of them without a `limit`."""
+    """Versions, newest first; all of them without a `limit`."""
     rows, total = await service.versions(
         transaction, prompt_id, actor=actor, limit=limit, offset=offset
     )
     return Page(data=[PromptVersion.of(row) for row in rows], total=total)
+
+
+@router.post("/{prompt_id}/versions")
+async def make_version(
+    prompt_id: ResourceId,
+    service: Service,
+    transaction: Write,
+    body: NewVersion | None = None,
+    if_match: IfMatch = None,
+    actor: Actor = permits(Permission.PROMPTS_WRITE),
+) -> Data[PromptVersion]:
+    """Make a version of the working copy without serving it. Where its label is a version of the
+    same content already, that one is the answer."""
+    wish = body or NewVersion()
+    seen = seen_revisions(if_match, wish.if_revision)
+    version = await service.make_version(
+        transaction, prompt_id, actor=actor, note=wish.note or "", seen=seen
+    )
+    return Data(data=PromptVersion.of(version))
 
 
 @router.get("/{prompt_id}/history")
@@ -255,7 +253,7 @@ async def diff_prompt(
     service: Service,
     transaction: Read,
     from_: Annotated[
-        OptionalLine, Query(alias="from", description="A label; what is published without one.")
+        OptionalLine, Query(alias="from", description="A label; the published version without one.")
     ] = None,
     to: Annotated[
         OptionalLine, Query(description="A label, or `draft` for the working copy.")
@@ -272,7 +270,7 @@ async def promote_prompt(
     body: PromoteRequest,
     response: Response,
     service: Service,
-    promotion: Annotated[Promotion, Depends(_promotion)],
+    promotion: Annotated[Promotion, provided(Promotion)],
     transaction: Write,
     if_match: IfMatch = None,
     actor: Actor = permits(Permission.PROMPTS_WRITE),

@@ -5,9 +5,9 @@ from typing import Any
 
 from promptops_platform.access.actor import Actor
 from promptops_platform.clock import Clock
-from promptops_platform.db.tables import PromptRow, ServedMoveRow
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.prompts import repository
+from promptops_platform.prompts.tables import PromptRow, ServedMoveRow
 
 
 class ServedHistory:

@@ -27,7 +27,7 @@ def refuse_reserved(label: str) -> None:
 
 def next_label(taken: Sequence[str]) -> str:
     """The `vN` after the highest one that is taken."""
-    numbers = [int(found[1]) for label in taken if (found := NUMBERED_LABEL.fullmatch(label))]
+    numbers = [int(match[1]) for label in taken if (match := NUMBERED_LABEL.fullmatch(label))]
     number = max(numbers, default=0) + 1
     while f"v{number}" in taken:
         number += 1

@@ -18,9 +18,9 @@ def output_schema_of(config: Mapping[str, Any]) -> dict[str, Any] | None:
     form = config.get("response_format")
     if not isinstance(form, dict):
         return None
-    named = form.get("json_schema")
-    if form.get("type") == "json_schema" and isinstance(named, dict):
-        schema = named.get("schema")
+    schema_form = form.get("json_schema")
+    if form.get("type") == "json_schema" and isinstance(schema_form, dict):
+        schema = schema_form.get("schema")
         return schema if isinstance(schema, dict) else None
     # `json_object` and `text` name no schema.
     return form if form.get("type") in ("object", "array") else None

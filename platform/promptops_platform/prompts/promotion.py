@@ -8,16 +8,17 @@ from promptops_platform.audit.service import AuditTrail
 from promptops_platform.changes.schemas import ChangeType
 from promptops_platform.changes.service import ChangeLog
 from promptops_platform.clock import Clock
-from promptops_platform.db.tables import PromptRow
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import BadRequest, Conflict
 from promptops_platform.ids import new_id
 from promptops_platform.prompts import repository
+from promptops_platform.prompts.admission import PromptAdmission
 from promptops_platform.prompts.body import Body
 from promptops_platform.prompts.history import ServedHistory
 from promptops_platform.prompts.recording import PromptRecorder, shown
 from promptops_platform.prompts.revisions import refuse_outdated
 from promptops_platform.prompts.service import PromptService
+from promptops_platform.prompts.tables import PromptRow
 from promptops_platform.workspaces.environments import EnvironmentService
 
 # What a new row takes over of the other one; an existing row keeps its own.
@@ -54,6 +55,7 @@ class Promotion:
         *,
         prompts: PromptService,
         environments: EnvironmentService,
+        admission: PromptAdmission,
         history: ServedHistory,
         audit: AuditTrail,
         changes: ChangeLog,
@@ -61,6 +63,7 @@ class Promotion:
     ) -> None:
         self._prompts = prompts
         self._environments = environments
+        self._admission = admission
         self._history = history
         self._recorder = PromptRecorder(audit, changes)
         self._clock = clock
@@ -81,8 +84,9 @@ class Promotion:
         copy = await self._taken(transaction, prompt_id, order, actor)
         slot = (copy.source.workspace_id, order.env, copy.source.key)
         target = await repository.in_slot(transaction.session, slot)
+        # Where it is new, before any row of it.
         await self._environments.enter(
-            transaction, copy.source.workspace_id, order.env, actor=actor, serving=True
+            transaction, copy.source.workspace_id, order.env, actor=actor
         )
         added = target is None and await self._add(transaction, copy, order.env, actor)
         target = target or await repository.in_slot(transaction.session, slot)
@@ -160,7 +164,7 @@ class Promotion:
                 transaction, target, previous, actor=actor, action="promote", note=note
             )
         else:
-            self._draft(transaction, target, actor)
+            await self._draft(transaction, target, previous, actor)
         published = target.version if order.publish else previous
         self._recorder.audited(
             transaction,
@@ -176,15 +180,19 @@ class Promotion:
     async def _label(self, transaction: Transaction, target: PromptRow, copy: _Copy) -> str:
         """The label that it has there: its own, or where that names something else the one under
         which it came before, so that promoting twice makes one version."""
-        wanted = copy.body.content_hash()
+        content_hash = copy.body.content_hash()
         session = transaction.session
         taken = await repository.version(session, target.id, copy.label)
-        if taken is None or taken.content_hash == wanted:
+        if taken is None or taken.content_hash == content_hash:
             return copy.label
-        return await repository.label_of_content(session, target.id, wanted) or copy.label
+        return await repository.label_of_content(session, target.id, content_hash) or copy.label
 
-    def _draft(self, transaction: Transaction, target: PromptRow, actor: Actor) -> None:
+    async def _draft(
+        self, transaction: Transaction, target: PromptRow, published: str | None, actor: Actor
+    ) -> None:
+        await self._admission.admit(
+            transaction, target, "promote", published, published, actor=actor
+        )
         self._prompts.touch(target, actor)
-        served = target.published_id is None
-        kind = ChangeType.PROMPT_UPDATED if served else ChangeType.PROMPT_DRAFTED
+        kind = ChangeType.PROMPT_UPDATED if published is None else ChangeType.PROMPT_DRAFTED
         self._recorder.changed(transaction, target, kind)

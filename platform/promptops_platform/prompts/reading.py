@@ -6,7 +6,6 @@ from dataclasses import replace
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.grants import Grants, require_environment
 from promptops_platform.access.permissions import Permission
-from promptops_platform.db.tables import PromptRow, PromptVersionRow, ServedMoveRow
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import NotFound
 from promptops_platform.prompts import repository, search
@@ -15,6 +14,7 @@ from promptops_platform.prompts.diff import compare
 from promptops_platform.prompts.history import ServedHistory
 from promptops_platform.prompts.labels import DRAFT
 from promptops_platform.prompts.schemas import PromptDiff, PromptFilter, ServedPrompt, Slot
+from promptops_platform.prompts.tables import PromptRow, PromptVersionRow, ServedMoveRow
 
 
 class PromptReader:
@@ -27,7 +27,7 @@ class PromptReader:
     async def search(
         self,
         transaction: Transaction,
-        wanted: PromptFilter,
+        filters: PromptFilter,
         *,
         actor: Actor,
         limit: int | None,
@@ -36,7 +36,7 @@ class PromptReader:
         """A part of the prompts that are wanted, or all of them, newest change first; of those
         workspaces and environments that exist for the caller."""
         seen = replace(
-            wanted,
+            filters,
             readable=self._grants.readable(actor),
             environments=actor.environments or None,
         )
@@ -67,7 +67,14 @@ class PromptReader:
 
     async def published(self, transaction: Transaction, row: PromptRow) -> ServedVersion | None:
         """What is published, None before the first publish."""
-        return await repository.published(transaction.session, row)
+        if row.published_id is None:
+            return None
+        note = ("published", row.published_id)
+        if note not in transaction.notes:
+            # A version never changes: what this transaction has read of it stays true.
+            transaction.notes[note] = await repository.published(transaction.session, row)
+        published: ServedVersion = transaction.notes[note]
+        return published
 
     async def published_label(self, transaction: Transaction, row: PromptRow) -> str | None:
         """The label that is published, None before the first publish."""
@@ -116,15 +123,15 @@ class PromptReader:
     ) -> PromptVersionRow:
         """A published version of a prompt; raises NotFound, and Forbidden for a limited API key
         where it was published in another environment, before the prompt was moved."""
-        found = await repository.version(transaction.session, row.id, label)
-        if found is None:
+        stored = await repository.version(transaction.session, row.id, label)
+        if stored is None:
             raise NotFound(
                 f"version {label!r} of prompt {row.key!r} not found; "
                 f"GET /api/prompts/{row.id}/versions lists them"
             )
-        if found.id != row.published_id:
-            require_environment(actor, found.env)
-        return found
+        if stored.id != row.published_id:
+            require_environment(actor, stored.env)
+        return stored
 
     async def diff(
         self,
@@ -163,10 +170,10 @@ class PromptReader:
         return repository.all_served(transaction.session)
 
     async def served_versions(
-        self, transaction: Transaction, wanted: Sequence[tuple[str, str]]
+        self, transaction: Transaction, prompt_versions: Sequence[tuple[str, str]]
     ) -> list[ServedPrompt]:
         """What these versions serve, each named by prompt and label; unknown ones are left out."""
-        return await repository.served_versions(transaction.session, wanted)
+        return await repository.served_versions(transaction.session, prompt_versions)
 
     async def _state(
         self, transaction: Transaction, row: PromptRow, label: str, actor: Actor

@@ -7,9 +7,9 @@ from promptops_platform.access.actor import Actor
 from promptops_platform.audit.service import AuditTrail
 from promptops_platform.changes.schemas import Change, ChangeType
 from promptops_platform.changes.service import ChangeLog
-from promptops_platform.db.tables import PromptRow
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.prompts.body import Body
+from promptops_platform.prompts.tables import PromptRow
 
 
 class PromptRecorder:
@@ -67,5 +67,5 @@ class PromptRecorder:
 
 def shown(row: PromptRow, **more: Any) -> dict[str, Any]:
     """A prompt as the audit trail shows it."""
-    named = {name: getattr(row, name) for name in ("name", "version", "env", "category", "tags")}
-    return {**named, **Body.of(row).columns(), **more}
+    fields = {name: getattr(row, name) for name in ("name", "version", "env", "category", "tags")}
+    return {**fields, **Body.of(row).columns(), **more}

@@ -1,37 +1,46 @@
 """The prompts that a definition, an agent's or a workflow's, refers to."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 from promptops_platform.access.actor import Actor
-from promptops_platform.access.grants import require_environment
 
 FIELD = "prompt_ref"
+# In a step that renders a prompt of the registry.
+STEP_FIELD = "prompt"
 DEFAULT_ENVIRONMENT = "prod"
 
 
-def referenced_environments(definition: Any) -> frozenset[str]:
-    """The environments of all `prompt_ref`s, however deep they are in the JSON."""
-    environments: set[str] = set()
+class PromptReference(NamedTuple):
+    """What a `prompt_ref` says; without a version it means what is served."""
+
+    key: str
+    env: str
+    version: str | None
+
+
+def references(definition: Any) -> Iterator[PromptReference]:
+    """All `prompt_ref`s and the `prompt`s of steps, however deep they are in the JSON."""
     pending = [definition]
     while pending:
         value = pending.pop()
         if isinstance(value, Mapping):
-            reference = value.get(FIELD)
-            if isinstance(reference, Mapping):
-                environments.add(str(reference.get("env") or DEFAULT_ENVIRONMENT))
+            for reference in (value.get(FIELD), value.get(STEP_FIELD)):
+                if not isinstance(reference, Mapping) or "key" not in reference:
+                    continue
+                key, version = reference.get("key"), reference.get("version")
+                env = str(reference.get("env") or DEFAULT_ENVIRONMENT)
+                yield PromptReference(str(key), env, str(version) if version else None)
             pending.extend(value.values())
         elif isinstance(value, list):
             pending.extend(value)
-    return frozenset(environments)
+
+
+def referenced_environments(definition: Any) -> frozenset[str]:
+    """The environments of all `prompt_ref`s."""
+    return frozenset(reference.env for reference in references(definition))
 
 
 def may_refer(actor: Actor, definition: Any) -> bool:
     """Whether the definition refers to no environment that is closed to the caller."""
     return all(actor.may_enter(env) for env in referenced_environments(definition))
-
-
-def require_references(actor: Actor, definition: Any) -> None:
-    """Raises Forbidden for an API key that is limited to other environments."""
-    for env in sorted(referenced_environments(definition)):
-        require_environment(actor, env)

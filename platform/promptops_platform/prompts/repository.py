@@ -8,9 +8,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import flag_modified
 
-from promptops_platform.db.tables import PromptRow, PromptVersionRow, ServedMoveRow, WorkspaceRow
 from promptops_platform.prompts.body import ServedVersion
 from promptops_platform.prompts.schemas import ServedPrompt, Slot
+from promptops_platform.prompts.tables import PromptRow, PromptVersionRow, ServedMoveRow
+from promptops_platform.workspaces.tables import WorkspaceRow
 
 LOAD_BATCH = 500
 
@@ -21,7 +22,10 @@ async def get(session: AsyncSession, prompt_id: str, *, lock: bool = False) -> P
 
 
 async def hold_workspace_of(session: AsyncSession, prompt_id: str) -> None:
-    """Keep a prompt's workspace from being deleted before the commit."""
+    """Keep a prompt's workspace from being deleted before the commit; a writer of SQLite is alone
+    anyway."""
+    if session.get_bind().dialect.name == "sqlite":
+        return
     await session.execute(
         select(WorkspaceRow.id)
         .join(PromptRow, PromptRow.workspace_id == WorkspaceRow.id)
@@ -193,7 +197,7 @@ async def all_served(session: AsyncSession) -> AsyncIterator[ServedPrompt]:
 
 
 async def served_versions(
-    session: AsyncSession, wanted: Sequence[tuple[str, str]]
+    session: AsyncSession, prompt_versions: Sequence[tuple[str, str]]
 ) -> list[ServedPrompt]:
     """What these versions serve, each named by prompt and label; unknown ones are left out."""
     published = PromptVersionRow
@@ -211,12 +215,12 @@ async def served_versions(
         published.config,
     ).join(published, published.prompt_id == PromptRow.id)
     place = tuple_(published.prompt_id, published.version)
-    found: list[ServedPrompt] = []
-    for start in range(0, len(wanted), LOAD_BATCH):
-        batch = wanted[start : start + LOAD_BATCH]
+    served: list[ServedPrompt] = []
+    for start in range(0, len(prompt_versions), LOAD_BATCH):
+        batch = prompt_versions[start : start + LOAD_BATCH]
         rows = await session.execute(query.where(place.in_(batch)))
-        found += (ServedPrompt(*row) for row in rows)
-    return found
+        served += (ServedPrompt(*row) for row in rows)
+    return served
 
 
 async def _count(session: AsyncSession, query: Select[Any]) -> int:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from promptops_platform.definitions.schemas import Note
 from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example, example_like
 from promptops_platform.http.field_rules import (
@@ -15,11 +16,12 @@ from promptops_platform.http.field_rules import (
     NO_ITEMS,
     either,
     exactly,
-    given,
     only,
+    present,
     ruled,
 )
 from promptops_platform.prompts.body import TEXT, Body, HasBody, ServedVersion, variables_of
+from promptops_platform.prompts.message_schemas import Messages, stored_messages
 from promptops_platform.text import (
     Content,
     JsonObject,
@@ -29,23 +31,16 @@ from promptops_platform.text import (
     OptionalLabel,
     OptionalLine,
     Title,
-    refuse_unprintable,
 )
 
-MOST_MESSAGES = 200
 LONGEST_CONFIG = 65_536
-LONGEST_NOTE = 2_000
 
 Kind = Literal["text", "chat"]
-# A message of the role `tool` answers a call by its id, which a prompt can't know beforehand.
-MessageRole = Literal["system", "developer", "user", "assistant"]
 TEXT_WITHOUT_MESSAGES = only(kind=exactly("text"), messages=NO_ITEMS)
 NO_KIND = only(kind={"type": "null"})
 IfRevision = Annotated[
-    int | None, Field(description="The `revision` of the prompt as it was read; else it is a 409.")
-]
-Note = Annotated[
-    str, StringConstraints(max_length=LONGEST_NOTE), AfterValidator(refuse_unprintable)
+    int | None,
+    Field(description="The `revision` of the prompt as you read it; 409 if it has changed since."),
 ]
 
 
@@ -59,18 +54,6 @@ def _not_too_long(config: dict[str, Any]) -> dict[str, Any]:
 
 
 Config = Annotated[JsonObject, AfterValidator(_not_too_long)]
-
-
-class Message(BaseModel):
-    """One message of a chat prompt."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={"examples": [{"role": "user", "content": "Hello {{who}}!"}]},
-    )
-
-    role: MessageRole
-    content: Content
 
 
 class PromptFields(BaseModel):
@@ -89,7 +72,8 @@ class PromptFields(BaseModel):
 
     name: Title | None = None
     content: Content | None = Field(
-        default=None, description="Of a chat prompt it is made of the messages; leave it out."
+        default=None,
+        description="Generated from the messages of a chat prompt; leave it out there.",
     )
     version: OptionalLabel = None
     env: OptionalLabel = None
@@ -99,19 +83,19 @@ class PromptFields(BaseModel):
     kind: Kind | None = Field(
         default=None, description="With messages it is `chat`; `text` drops the messages."
     )
-    messages: Annotated[list[Message], Field(max_length=MOST_MESSAGES)] | None = None
+    messages: Messages | None = None
     config: Config | None = Field(
         default=None,
         description="Any JSON object: the model's parameters, a schema as `response_format`.",
     )
 
-    def given(self) -> dict[str, Any]:
+    def fields_with_values(self) -> dict[str, Any]:
         """The fields that were sent with a value."""
-        sent = {name: getattr(self, name) for name in PromptFields.model_fields}
-        given = {name: value for name, value in sent.items() if value is not None}
+        values = {name: getattr(self, name) for name in PromptFields.model_fields}
+        fields = {name: value for name, value in values.items() if value is not None}
         if self.messages is not None:
-            given["messages"] = [each.model_dump() for each in self.messages]
-        return given
+            fields["messages"] = stored_messages(self.messages)
+        return fields
 
 
 class PromptUpdate(PromptFields):
@@ -132,7 +116,7 @@ class PromptCreate(PromptFields):
             tags="mail,short",
             model="gpt-4o-mini",
         ),
-        either(TEXT_WITHOUT_MESSAGES, given(kind=exactly("chat"), messages=ITEMS), NO_KIND),
+        either(TEXT_WITHOUT_MESSAGES, present(kind=exactly("chat"), messages=ITEMS), NO_KIND),
     )
 
     key: Key
@@ -149,11 +133,14 @@ class Precondition(BaseModel):
 
 
 class PublishRequest(BaseModel):
-    """`note` says why, and stays with the version."""
+    """`note` says why. Without `version` the draft becomes a version, else that one is served."""
 
     model_config = example(id="0f3c5d7e9a3f2a1c", note="Shorter, after the pilot.")
 
     id: Line
+    version: Annotated[OptionalLine, Field(description="The label of a version that exists.")] = (
+        None
+    )
     note: Note | None = None
     if_revision: IfRevision = None
 
@@ -173,7 +160,7 @@ class PromoteRequest(BaseModel):
 
     env: Label
     publish: bool = False
-    version: Annotated[OptionalLine, Field(description="A published version's label.")] = None
+    version: Annotated[OptionalLine, Field(description="A version's label.")] = None
     note: Note | None = None
     if_revision: IfRevision = None
 
@@ -225,11 +212,15 @@ class Prompt(WithBody):
     created_at: datetime
     updated_at: datetime
     published_version: str | None
-    draft_ahead: bool = Field(description="Whether the next publish would change what is served.")
+    draft_ahead: bool = Field(
+        description="Whether the next publish would change the served version."
+    )
     kind: str
     messages: list[dict[str, Any]]
     config: dict[str, Any]
-    variables: list[str] = Field(description="Names of the placeholders, by first appearance.")
+    variables: list[str] = Field(
+        description="In order of first appearance, including names of placeholders."
+    )
     revision: int = Field(description="Counts the saved changes; the etag, and for `if-match`.")
     updated_by: str
 
@@ -250,7 +241,7 @@ class RolledBackPrompt(Prompt):
 
 
 class PromptVersion(WithBody):
-    """A published version; `content_hash` is the SHA-256 of what it serves."""
+    """A version; `content_hash` is the SHA-256 of what it serves."""
 
     model_config = example(
         id="7a1d2c3b4e5f6071",
@@ -355,7 +346,7 @@ class PromptDiff(BaseModel):
     to: str = Field(description="A version's label, or `draft`.")
     same: bool
     content: str = Field(description="Unified diff, empty where nothing differs.")
-    fields: list[FieldChange] = Field(description="Of model, kind and config those that differ.")
+    fields: list[FieldChange] = Field(description="The changed ones of model, kind and config.")
     messages: list[MessageChange]
 
 

@@ -11,15 +11,16 @@ from sqlalchemy import ColumnElement, Row, Select, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from promptops_platform.db.search import EXACT_TOTAL, fold, holds, narrowed, tested
-from promptops_platform.db.tables import (
+from promptops_platform.db.search import EXACT_TOTAL, contains, fold, tested
+from promptops_platform.prompts.schemas import PromptFilter
+from promptops_platform.prompts.search_index import LONGEST_TAGGED_CATEGORY, tags_in
+from promptops_platform.prompts.tables import (
     PromptRow,
     PromptSearchRow,
     PromptTagRow,
     PromptVersionRow,
 )
-from promptops_platform.prompts.schemas import PromptFilter
-from promptops_platform.prompts.search_index import LONGEST_TAGGED_CATEGORY, tags_in
+from promptops_platform.prompts.trigrams import narrowed
 
 PublishedPrompt = Row[tuple[PromptRow, Any, Any]]
 
@@ -33,25 +34,25 @@ class Found(NamedTuple):
     total_is_at_least: bool
 
 
-async def page(session: AsyncSession, wanted: PromptFilter, *, limit: int, offset: int) -> Found:
+async def page(session: AsyncSession, filters: PromptFilter, *, limit: int, offset: int) -> Found:
     """A part of the list."""
-    hits = _hits(session, wanted)
+    hits = _hits(session, filters)
     counted = select(func.count()).select_from(hits.limit(EXACT_TOTAL + 1).subquery())
     total: int = await session.scalar(counted) or 0
-    if total > EXACT_TOTAL and wanted.text is not None:
+    if total > EXACT_TOTAL and filters.text is not None:
         # To sort that many costs more than to look through the newest.
-        hits = _through_the_newest(wanted)
+        hits = _through_the_newest(filters)
     ids = _newest_first(hits).limit(limit).offset(offset).subquery()
     rows = await session.execute(_with_versions().join(ids, ids.c.id == PromptRow.id))
     return Found(rows.all(), min(total, EXACT_TOTAL), total > EXACT_TOTAL)
 
 
-async def every(session: AsyncSession, wanted: PromptFilter) -> Sequence[PublishedPrompt]:
+async def every(session: AsyncSession, filters: PromptFilter) -> Sequence[PublishedPrompt]:
     """The whole list."""
-    ids = _hits(session, wanted).subquery()
+    ids = _hits(session, filters).subquery()
     rows = await session.execute(_with_versions().join(ids, ids.c.id == PromptRow.id))
-    found: Sequence[PublishedPrompt] = rows.all()
-    return found
+    prompts: Sequence[PublishedPrompt] = rows.all()
+    return prompts
 
 
 def _with_versions() -> Select[tuple[PromptRow, Any, Any]]:
@@ -67,47 +68,47 @@ def _newest_first(hits: Select[Any]) -> Select[Any]:
     return hits.order_by(updated_at.desc(), prompt_id.desc())
 
 
-def _hits(session: AsyncSession, wanted: PromptFilter) -> Select[Any]:
+def _hits(session: AsyncSession, filters: PromptFilter) -> Select[Any]:
     """Id and time of the prompts that are wanted, from the index of the most selective filter."""
-    tags = tags_in(wanted.tag or "")
-    if wanted.text is not None:
+    tags = tags_in(filters.tag or "")
+    if filters.text is not None:
         hits = select(PromptSearchRow.prompt_id.label("id"), PromptSearchRow.updated_at)
-        hits = narrowed(hits, session, fold(wanted.text)).where(*_tests(PromptSearchRow, wanted))
+        hits = narrowed(hits, session, fold(filters.text)).where(*_tests(PromptSearchRow, filters))
         return hits.where(*_tagged(PromptSearchRow.prompt_id, tags))
-    if tags and len(wanted.category or "") <= LONGEST_TAGGED_CATEGORY:
+    if tags and len(filters.category or "") <= LONGEST_TAGGED_CATEGORY:
         hits = select(PromptTagRow.prompt_id.label("id"), PromptTagRow.updated_at)
-        hits = hits.where(PromptTagRow.tag == tags[0], *_tests(PromptTagRow, wanted))
+        hits = hits.where(PromptTagRow.tag == tags[0], *_tests(PromptTagRow, filters))
         return hits.where(*_tagged(PromptTagRow.prompt_id, tags[1:]))
     hits = select(PromptRow.id, PromptRow.updated_at)
-    return hits.where(*_tests(PromptRow, wanted, driven=True), *_tagged(PromptRow.id, tags))
+    return hits.where(*_tests(PromptRow, filters, driven=True), *_tagged(PromptRow.id, tags))
 
 
-def _through_the_newest(wanted: PromptFilter) -> Select[Any]:
+def _through_the_newest(filters: PromptFilter) -> Select[Any]:
     """The same prompts by a text that many hold: all prompts, each looked at."""
     hits = select(PromptRow.id, PromptRow.updated_at)
     hits = hits.join(PromptSearchRow, PromptSearchRow.prompt_id == PromptRow.id)
-    hits = hits.where(holds(PromptSearchRow.text, fold(wanted.text or "")))
+    hits = hits.where(contains(PromptSearchRow.text, fold(filters.text or "")))
     return hits.where(
-        *_tests(PromptSearchRow, wanted),
-        *_tagged(PromptRow.id, tags_in(wanted.tag or "")),
+        *_tests(PromptSearchRow, filters),
+        *_tagged(PromptRow.id, tags_in(filters.tag or "")),
     )
 
 
 def _tests(
-    table: type[Any], wanted: PromptFilter, *, driven: bool = False
+    table: type[Any], filters: PromptFilter, *, driven: bool = False
 ) -> list[ColumnElement[bool]]:
     """The filters by workspace, environment and category, as far as `table` has them, and what
     exists for the caller; with `driven`, the first one may use an index."""
     tests: list[ColumnElement[bool]] = []
     for name in ("category", "env", "workspace_id"):
-        value = getattr(wanted, name)
+        value = getattr(filters, name)
         column = getattr(table, name, None)
         if value is not None and column is not None:
             tests.append((tested(column) if tests or not driven else column) == value)
-    if wanted.readable is not None:
-        tests.append(tested(table.workspace_id).in_(wanted.readable))
-    if wanted.environments is not None:
-        tests.append(tested(table.env).in_(wanted.environments))
+    if filters.readable is not None:
+        tests.append(tested(table.workspace_id).in_(filters.readable))
+    if filters.environments is not None:
+        tests.append(tested(table.env).in_(filters.environments))
     return tests
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, event, insert, inspect, update
 from sqlalchemy.orm import Mapper
 
 from promptops_platform.db.search import fold
-from promptops_platform.db.tables import PromptRow, PromptSearchRow, PromptTagRow
+from promptops_platform.prompts.tables import PromptRow, PromptSearchRow, PromptTagRow
 
 # Longer tags are told apart by their beginning: an index entry of PostgreSQL is at most 2.7 KB.
 LONGEST_TAG = 200
@@ -67,10 +67,10 @@ def _change(_mapper: Mapper[Any], connection: Connection, row: PromptRow) -> Non
     values = _sorted_and_tested(row)
     if _has_changed(row, *SEARCHED):
         values["text"] = _text(row)
-    found = connection.execute(
+    result = connection.execute(
         update(PromptSearchRow).where(PromptSearchRow.prompt_id == row.id).values(values)
     )
-    if not found.rowcount:
+    if not result.rowcount:
         # An older release, still running beside this one, has made the prompt.
         _add(_mapper, connection, row)
     elif _has_changed(row, "tags"):

@@ -12,18 +12,19 @@ from promptops_platform.audit.service import AuditTrail
 from promptops_platform.changes.schemas import ChangeType
 from promptops_platform.changes.service import ChangeLog
 from promptops_platform.clock import Clock
-from promptops_platform.db.tables import PromptRow, PromptVersionRow
 from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.definitions.content import exact
 from promptops_platform.errors import Conflict
 from promptops_platform.ids import new_id
 from promptops_platform.prompts import repository
-from promptops_platform.prompts.body import Body, exact
+from promptops_platform.prompts.admission import PromptAdmission
+from promptops_platform.prompts.body import Body
 from promptops_platform.prompts.history import ServedHistory
 from promptops_platform.prompts.labels import FIRST_LABEL, is_reserved, next_label, refuse_reserved
 from promptops_platform.prompts.reading import PromptReader
 from promptops_platform.prompts.recording import PromptRecorder, shown
 from promptops_platform.prompts.revisions import refuse_outdated
-from promptops_platform.workspaces.environments import EnvironmentService
+from promptops_platform.prompts.tables import PromptRow, PromptVersionRow
 
 FIRST_ENVIRONMENT = "dev"
 
@@ -47,7 +48,7 @@ class PromptService(PromptReader):
         self,
         *,
         grants: Grants,
-        environments: EnvironmentService,
+        admission: PromptAdmission,
         history: ServedHistory,
         rollouts: RunningRollouts,
         audit: AuditTrail,
@@ -55,7 +56,7 @@ class PromptService(PromptReader):
         clock: Clock,
     ) -> None:
         super().__init__(grants, history)
-        self._environments = environments
+        self._admission = admission
         self._rollouts = rollouts
         self._recorder = PromptRecorder(audit, changes)
         self._clock = clock
@@ -75,7 +76,6 @@ class PromptService(PromptReader):
         self._grants.require(actor, Permission.PROMPTS_WRITE, workspace_id)
         refuse_reserved(fields.get("version", FIRST_LABEL))
         env = fields.get("env", FIRST_ENVIRONMENT)
-        await self._enter(transaction, workspace_id, env, actor, serving=True)
         row = PromptRow(
             id=new_id(),
             workspace_id=workspace_id,
@@ -92,6 +92,7 @@ class PromptService(PromptReader):
             updated_at=now,
             **Body().edited(fields).columns(),
         )
+        await self._admission.admit(transaction, row, "create", None, None, actor=actor)
         transaction.session.add(row)
         await self._flush(transaction, row.key, row.env)
         self._recorder.changed(transaction, row, ChangeType.PROMPT_UPDATED)
@@ -120,13 +121,19 @@ class PromptService(PromptReader):
         before = shown(row)
         values = {**fields, **Body.of(row).edited(fields).columns()}
         changed = {
-            name: each for name, each in values.items() if exact(before[name]) != exact(each)
+            name: value for name, value in values.items() if exact(before[name]) != exact(value)
         }
         refuse_reserved(changed.get("version", FIRST_LABEL))
-        old_env, serving = row.env, published is None or "env" in changed
+        old_env = row.env
         if "env" in changed:
-            await self._enter(transaction, row.workspace_id, fields["env"], actor, serving=True)
-        await self._enter(transaction, row.workspace_id, old_env, actor, serving=serving)
+            move = "move", None, published
+            await self._admission.admit(transaction, row, *move, env=fields["env"], actor=actor)
+            await self._admission.admit(transaction, row, "move", published, None, actor=actor)
+        elif published is None:
+            await self._admission.admit(transaction, row, "update", None, None, actor=actor)
+        else:
+            # A draft: of what is served nothing changes.
+            await self._admission.enter(transaction, row, actor)
         repository.set_columns(row, changed)
         self.touch(row, actor)
         await self._flush(transaction, row.key, row.env)
@@ -148,15 +155,15 @@ class PromptService(PromptReader):
         """Delete a prompt with its versions and its history; raises NotFound, and EditedMeanwhile
         as `update` does."""
         row = await self._writable(transaction, prompt_id, actor, seen)
-        await self._enter(transaction, row.workspace_id, row.env, actor, serving=True)
         published = await self.published_label(transaction, row)
+        await self._admission.admit(transaction, row, "delete", published, None, actor=actor)
         await repository.remove(transaction.session, row.id)
         self._recorder.changed(transaction, row, ChangeType.PROMPT_DELETED)
         before = shown(row, published_version=published)
         summary = f"deleted from {row.env}"
         self._recorder.audited(transaction, row, actor, "delete", summary, before=before)
 
-    async def publish(
+    async def make_version(
         self,
         transaction: Transaction,
         prompt_id: str,
@@ -165,19 +172,48 @@ class PromptService(PromptReader):
         note: str = "",
         seen: frozenset[int] | None = None,
     ) -> PromptVersionRow:
-        """Publish the working copy and serve it from now on; raises NotFound, and EditedMeanwhile
-        as `update` does: a publish is of what was reviewed.
+        """Make a version of the working copy without serving it: under its label, or the next free
+        `vN` where that has other content. Raises NotFound, and EditedMeanwhile as `update` does."""
+        row = await self._writable(transaction, prompt_id, actor, seen)
+        await self._admission.enter(transaction, row, actor)
+        label, version = await self._pinned(transaction, row)
+        if version is not None:
+            return version
+        version = self._new_version(transaction, row, label, actor, note)
+        if row.version != label:
+            row.version = label
+            self.touch(row, actor)
+        self._recorder.changed(transaction, row, ChangeType.PROMPT_DRAFTED)
+        summary = f"made version {label} in {row.env}"
+        self._recorder.audited(
+            transaction, row, actor, "version", summary, after={"version": label}
+        )
+        return version
+
+    async def publish(
+        self,
+        transaction: Transaction,
+        prompt_id: str,
+        *,
+        actor: Actor,
+        label: str | None = None,
+        note: str = "",
+        seen: frozenset[int] | None = None,
+    ) -> PromptVersionRow:
+        """Publish the working copy, or the version `label`, and serve it from now on; raises
+        NotFound, and EditedMeanwhile as `update` does: a publish is of what was reviewed.
 
         Under a label that is published with the same content that version is served again; with
         other content the next free `vN` is taken, because a published version never changes.
         """
         row = await self._writable(transaction, prompt_id, actor, seen)
-        await self._enter(transaction, row.workspace_id, row.env, actor, serving=True)
         previous = await self.published_label(transaction, row)
         before = {"version": row.version, "published_version": previous}
-        published = await self.serve(transaction, row, previous, actor=actor, note=note)
-        after = {"version": row.version, "published_version": row.version}
-        summary = f"published {row.version} to {row.env}"
+        published = await self.serve(
+            transaction, row, previous, actor=actor, label=label, note=note
+        )
+        after = {"version": row.version, "published_version": published.version}
+        summary = f"published {published.version} to {row.env}"
         self._recorder.audited(
             transaction, row, actor, "publish", summary, before=before, after=after
         )
@@ -190,28 +226,29 @@ class PromptService(PromptReader):
         previous: str | None,
         *,
         actor: Actor,
+        label: str | None = None,
         action: str = "publish",
         note: str = "",
     ) -> PromptVersionRow:
-        """Publish the working copy of a locked row instead of the label `previous`.
-
-        Whether the caller may is asked, and the audit entry written, by whoever calls this.
-        """
-        body, label = Body.of(row), row.version
-        published = await repository.version(transaction.session, row.id, label)
-        if published is None or published.content_hash != body.content_hash():
-            # An older release took any label for a working copy.
-            if published is not None or is_reserved(label):
-                taken = await repository.labels(transaction.session, row.id)
-                row.version = next_label(taken)
-            published = self._new_version(transaction, row, body, actor, note)
-        moves, row.published_id = row.published_id != published.id, published.id
+        """Publish the working copy of a locked row, or its version `label`, instead of the label
+        `previous`. The caller checks the permission and writes the audit entry."""
+        draft_label = row.version
+        if label is None:
+            target, version = await self._pinned(transaction, row)
+        else:
+            version = await self.version(transaction, row, label, actor=actor)
+            target = version.version
+        await self._admission.admit(transaction, row, action, previous, target, actor=actor)
+        if version is None:
+            version = self._new_version(transaction, row, target, actor, note)
+            row.version = target
+        moves, row.published_id = row.published_id != version.id, version.id
         # A publish alone is no edit: what an editor has seen of the working copy is still true.
-        self.touch(row, actor, edited=action != "publish" or row.version != label)
+        self.touch(row, actor, edited=action != "publish" or row.version != draft_label)
         if moves:
-            await self._moved(transaction, row, actor, action, row.version, previous, note)
-        self._recorder.changed(transaction, row, ChangeType.PROMPT_PUBLISHED)
-        return published
+            await self._moved(transaction, row, actor, action, target, previous, note)
+        self._recorder.changed(transaction, row, ChangeType.PROMPT_PUBLISHED, version=target)
+        return version
 
     async def rollback(
         self,
@@ -225,9 +262,9 @@ class PromptService(PromptReader):
         """Serve an earlier version again and make it the working copy; also answers whether that
         ended a running rollout. Raises NotFound, and EditedMeanwhile as `update` does."""
         row = await self._writable(transaction, prompt_id, actor, seen)
-        await self._enter(transaction, row.workspace_id, row.env, actor, serving=True)
         target = await self.version(transaction, row, label, actor=actor)
         previous = await self.published_label(transaction, row)
+        await self._admission.admit(transaction, row, "rollback", previous, label, actor=actor)
         before = shown(row, published_version=previous)
         ended = await self._rollouts.end(transaction, row, actor=actor)
         repository.set_columns(row, Body.of(target).columns() | {"version": target.version})
@@ -243,14 +280,29 @@ class PromptService(PromptReader):
         )
         return row, ended
 
+    async def _pinned(
+        self, transaction: Transaction, row: PromptRow
+    ) -> tuple[str, PromptVersionRow | None]:
+        """The label of a version with the content of the working copy, and that version where there
+        is one."""
+        label, content_hash = row.version, Body.of(row).content_hash()
+        version = await repository.version(transaction.session, row.id, label)
+        if version is not None and version.content_hash == content_hash:
+            return label, version
+        # An older release took any label for a working copy.
+        if version is not None or is_reserved(label):
+            label = next_label(await repository.labels(transaction.session, row.id))
+        return label, None
+
     def _new_version(
-        self, transaction: Transaction, row: PromptRow, body: Body, actor: Actor, note: str
+        self, transaction: Transaction, row: PromptRow, label: str, actor: Actor, note: str
     ) -> PromptVersionRow:
+        body = Body.of(row)
         version = PromptVersionRow(
             id=new_id(),
             prompt_id=row.id,
             key=row.key,
-            version=row.version,
+            version=label,
             env=row.env,
             note=note,
             content_hash=body.content_hash(),
@@ -276,17 +328,6 @@ class PromptService(PromptReader):
         )
         refuse_outdated(row, await self.published(transaction, row), seen, mine=mine)
         return row
-
-    async def _enter(
-        self,
-        transaction: Transaction,
-        workspace_id: str,
-        env: str,
-        actor: Actor,
-        *,
-        serving: bool,
-    ) -> None:
-        await self._environments.enter(transaction, workspace_id, env, actor=actor, serving=serving)
 
     def touch(self, row: PromptRow, actor: Actor, *, edited: bool = True) -> None:
         """Say when and by whom a row was changed, and count the edits of its working copy."""

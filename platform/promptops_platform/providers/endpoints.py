@@ -2,42 +2,33 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.guard import permits
 from promptops_platform.access.permissions import Permission
 from promptops_platform.access.schemas import Done
-from promptops_platform.db.unit_of_work import Database
-from promptops_platform.http.envelope import Data
+from promptops_platform.db.pages import Part
+from promptops_platform.http.envelope import Data, Page
+from promptops_platform.http.paging import paged_by
+from promptops_platform.http.services import provided, services_of
 from promptops_platform.http.transactions import Read, Write
-from promptops_platform.providers.connections import ConnectionService
 from promptops_platform.providers.schemas import (
     Connection,
     ConnectionCreate,
     ConnectionTest,
     ConnectionUpdate,
 )
-from promptops_platform.providers.service import ProviderService
-from promptops_platform.providers.trial import try_out
+from promptops_platform.providers.service import ConnectionService
+from promptops_platform.providers.trial import ConnectionTrials
 from promptops_platform.text import OptionalLine, OptionalSearchTerm, ResourceId
 from promptops_platform.workspaces.service import WorkspaceService
 
 router = APIRouter(prefix="/api/providers", tags=["providers"])
 
 
-def _service(request: Request) -> ConnectionService:
-    service: ConnectionService = request.app.state.connections
-    return service
-
-
-def _workspaces(request: Request) -> WorkspaceService:
-    service: WorkspaceService = request.app.state.workspaces
-    return service
-
-
-Service = Annotated[ConnectionService, Depends(_service)]
-Workspaces = Annotated[WorkspaceService, Depends(_workspaces)]
+Service = Annotated[ConnectionService, provided(ConnectionService)]
+Workspaces = Annotated[WorkspaceService, provided(WorkspaceService)]
 
 
 @router.get("")
@@ -45,17 +36,19 @@ async def list_connections(
     service: Service,
     workspaces: Workspaces,
     transaction: Read,
+    part: Annotated[Part, paged_by("name", "kind", "updated_at")],
     q: Annotated[OptionalSearchTerm, Query(description="Text in name, kind or model.")] = None,
     workspace: Annotated[OptionalLine, Query(description="Id or slug.")] = None,
     actor: Actor = permits(Permission.PROVIDERS_READ),
-) -> Data[list[Connection]]:
-    """Connections, by name."""
+) -> Page[Connection]:
+    """Connections, by default by name; all of them without a `limit`."""
     workspace_id = None
     if workspace:
         workspace_id = (await workspaces.find(transaction, workspace, actor=actor)).id
-    rows = await service.search(transaction, workspace_id, q, actor=actor)
-    return Data(
-        data=[Connection.shown(row, hint=service.may_write(row, actor=actor)) for row in rows]
+    rows, total = await service.search(transaction, workspace_id, q, part, actor=actor)
+    return Page(
+        data=[Connection.shown(row, hint=service.may_write(row, actor=actor)) for row in rows],
+        total=total,
     )
 
 
@@ -69,12 +62,14 @@ async def create_connection(
     actor: Actor = permits(Permission.PROVIDERS_WRITE),
 ) -> Data[Connection]:
     """Store a connection. Its key is encrypted, and no answer ever shows it."""
-    named = body.workspace_id or body.workspace or workspace
-    found = await workspaces.find_for(transaction, named, Permission.PROVIDERS_WRITE, actor=actor)
+    workspace_name = body.workspace_id or body.workspace or workspace
+    target = await workspaces.find_for(
+        transaction, workspace_name, Permission.PROVIDERS_WRITE, actor=actor
+    )
     row = await service.create(
         transaction,
         actor=actor,
-        workspace_id=found.id,
+        workspace_id=target.id,
         name=body.name,
         kind=body.kind,
         base_url=body.base_url,
@@ -82,6 +77,7 @@ async def create_connection(
         api_key=body.api_key,
         first_token_seconds=body.first_token_seconds,
         answer_seconds=body.answer_seconds,
+        compatibility=body.compatibility.stored() if body.compatibility else None,
     )
     return Data(data=Connection.shown(row, hint=True))
 
@@ -109,6 +105,8 @@ async def update_connection(
     """Edit a connection. Without `api_key` the stored key stays, unless `base_url` or `kind`
     change: a stored key is not sent to another address."""
     fields = body.model_dump(include=set(ConnectionUpdate.model_fields), exclude_unset=True)
+    if body.compatibility is not None:
+        fields["compatibility"] = body.compatibility.stored()
     row = await service.update(transaction, connection_id, actor=actor, fields=fields)
     return Data(data=Connection.shown(row, hint=True))
 
@@ -133,19 +131,5 @@ async def try_connection(
 ) -> Data[ConnectionTest]:
     """Ask the provider for a few tokens, for at most 20 seconds. That it fails is a result too, and
     a 200. No transaction is open meanwhile."""
-    database: Database = request.app.state.database
-    service, providers = _service(request), _providers(request)
-    async with database.read() as transaction:
-        row = await service.get(
-            transaction, connection_id, actor=actor, permission=Permission.PROVIDERS_WRITE
-        )
-        target = providers.resolved(row)
-    result = await try_out(request.app.state.gateway, target)
-    async with database.write() as transaction:
-        await service.tested(transaction, row, result.ok, actor=actor)
-    return Data(data=result)
-
-
-def _providers(request: Request) -> ProviderService:
-    service: ProviderService = request.app.state.providers
-    return service
+    trials = services_of(request).get(ConnectionTrials)
+    return Data(data=await trials.try_connection(connection_id, actor=actor))

@@ -3,9 +3,9 @@
 from collections.abc import Collection, Sequence
 
 from promptops_platform.changes.schemas import ChangeType, NumberedChange
-from promptops_platform.db.provider_tables import ConnectionRow
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.providers import repository
+from promptops_platform.providers.tables import ConnectionRow
 
 CHANGES = frozenset({ChangeType.CONNECTION_CHANGED, ChangeType.WORKSPACE_DELETED})
 
@@ -19,11 +19,11 @@ class ConnectionMirror:
 
     async def load(self) -> None:
         async with self._database.read() as transaction:
-            rows = await repository.search(transaction.session, None, None, None)
+            rows, _ = await repository.search(transaction.session, None, None, None)
         self._rows = {(row.workspace_id, row.name): row for row in rows}
 
     async def apply(self, changes: Sequence[NumberedChange]) -> None:
-        if any(each.change.type in CHANGES for each in changes):
+        if any(numbered.change.type in CHANGES for numbered in changes):
             await self.load()
 
     def find(self, workspace_id: str, name: str) -> ConnectionRow | None:

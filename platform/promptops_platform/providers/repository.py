@@ -2,14 +2,19 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from promptops_platform.db.provider_tables import ConnectionRow, SecretCheckRow
-from promptops_platform.db.search import LIKE_ESCAPE, containing
+from promptops_platform.db.pages import WHOLE, Part, containing_text, ordered, page_of
+from promptops_platform.providers.tables import ConnectionRow, SecretCheckRow
 
 THE_CHECK = 1
+SORTED_BY = {
+    "name": ConnectionRow.name,
+    "kind": ConnectionRow.kind,
+    "updated_at": ConnectionRow.updated_at,
+}
 
 
 async def get(
@@ -24,19 +29,21 @@ async def search(
     readable: Collection[str] | None,
     workspace_id: str | None,
     text: str | None,
-) -> list[ConnectionRow]:
-    """Connections of these workspaces, None for all, with `text` in name, kind or model; by
-    name."""
-    query = select(ConnectionRow).order_by(ConnectionRow.name, ConnectionRow.id)
+    part: Part = WHOLE,
+) -> tuple[list[ConnectionRow], int]:
+    """Connections of these workspaces, None for all, with `text` in name, kind or model, and how
+    many there are; by default by name."""
+    query = select(ConnectionRow)
     if readable is not None:
         query = query.where(ConnectionRow.workspace_id.in_(readable))
     if workspace_id is not None:
         query = query.where(ConnectionRow.workspace_id == workspace_id)
-    if text is not None:
-        columns = (ConnectionRow.name, ConnectionRow.kind, ConnectionRow.model)
-        pattern = containing(text)
-        query = query.where(or_(*(each.ilike(pattern, escape=LIKE_ESCAPE) for each in columns)))
-    return list(await session.scalars(query))
+    query = containing_text(
+        query, text, ConnectionRow.name, ConnectionRow.kind, ConnectionRow.model
+    )
+    query = ordered(query, part, SORTED_BY, default="name", unique=ConnectionRow.id)
+    rows, total = await page_of(session, query, part)
+    return [row for (row,) in rows], total
 
 
 async def count(session: AsyncSession, workspace_id: str) -> int:

@@ -3,14 +3,15 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from promptops_platform.db.provider_tables import ConnectionRow
 from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example
-from promptops_platform.http.field_rules import TEXT, exactly, given, ruled, when
+from promptops_platform.http.field_rules import TEXT, exactly, present, ruled, when
+from promptops_platform.providers.tables import ConnectionRow
 from promptops_platform.text import Label, OptionalLine, OptionalName
-from promptops_providers.registry import PROVIDER_NAMES
+from promptops_providers.adaptation.compatibility import LimitParameter, StructuredOutput
+from promptops_providers.provider_names import PROVIDER_NAMES
 
 LONGEST_API_KEY = 4096
 
@@ -20,8 +21,10 @@ Kind = Literal["openai", "claude", "ollama", "gemini", "openai-compatible", "moc
 def _sendable(value: str) -> str:
     """A key travels in an HTTP header."""
     stripped = value.strip()
-    if not all("!" <= each <= "~" for each in stripped):
-        raise ValueError("is no API key: it must be printable ASCII without blanks; copy it again")
+    if not all("!" <= character <= "~" for character in stripped):
+        raise ValueError(
+            "is not an API key: it must be printable ASCII without blanks; copy it again"
+        )
     return stripped
 
 
@@ -33,9 +36,43 @@ FIRST_PIECE_LIMIT = (
 )
 ANSWER_LIMIT = "How long a whole answer may take; null for the gateway's own limit."
 Seconds = Annotated[int, Field(ge=1, le=LONGEST_WAIT_SECONDS)]
+# Shorter ones could be the same by chance, longer ones are taken nowhere.
+CallIdLength = Annotated[int, Field(ge=8, le=64)]
 ApiKeyText = Annotated[
     str, StringConstraints(max_length=LONGEST_API_KEY), AfterValidator(_sendable)
 ]
+
+
+class CompatibilitySwitches(BaseModel):
+    """What the server takes; null where that of its host counts, or what is usual."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"structured_output": "json_object"}]}
+    )
+
+    stream_options: bool | None = Field(
+        default=None, description="Whether a stream's usage is asked for with `stream_options`."
+    )
+    limit_parameter: LimitParameter | None = Field(
+        default=None, description="The name of the limit of an answer."
+    )
+    developer_role: bool | None = Field(
+        default=None, description="False where the role `developer` is sent as `system`."
+    )
+    structured_output: StructuredOutput | None = Field(
+        default=None,
+        description="How an output schema is sent: as a schema, in JSON mode with the schema in "
+        "words, or in words alone.",
+    )
+    tool_call_id_length: CallIdLength | None = Field(
+        default=None, description="How many letters and digits the id of a tool call has."
+    )
+    returns_reasoning: bool | None = Field(
+        default=None, description="Whether the reasoning of earlier answers is sent back."
+    )
+
+    def stored(self) -> dict[str, Any]:
+        return self.model_dump(exclude_none=True)
 
 
 class ConnectionUpdate(BaseModel):
@@ -49,10 +86,14 @@ class ConnectionUpdate(BaseModel):
         default=None, description="The provider's root; null or empty for the vendor's own."
     )
     model: OptionalName = Field(
-        default=None, description="Used where none is asked for; null or empty for the kind's own."
+        default=None,
+        description="Used if a request names none; null or empty for the default of the kind.",
     )
     first_token_seconds: Seconds | None = Field(default=None, description=FIRST_PIECE_LIMIT)
     answer_seconds: Seconds | None = Field(default=None, description=ANSWER_LIMIT)
+    compatibility: CompatibilitySwitches | None = Field(
+        default=None, description="Replaces the stored value; null removes it."
+    )
     api_key: ApiKeyText | None = Field(
         default=None,
         description="Absent or empty, the stored one stays; null removes it. Must be sent again "
@@ -65,18 +106,24 @@ class ConnectionCreate(BaseModel):
 
     model_config = ruled(
         example(name="openai", kind="openai", model="gpt-5-mini", api_key="sk-..."),
-        when(given(kind=exactly("openai-compatible")), given(base_url=TEXT)),
-        *(when(given(name=exactly(name)), given(kind=exactly(name))) for name in PROVIDER_NAMES),
+        when(present(kind=exactly("openai-compatible")), present(base_url=TEXT)),
+        *(
+            when(present(name=exactly(name)), present(kind=exactly(name)))
+            for name in PROVIDER_NAMES
+        ),
     )
 
-    name: Label = Field(description="What steps, agents and the playground give as `provider`.")
+    name: Label = Field(
+        description="The name that steps, agents and the playground use as `provider`."
+    )
     kind: Kind
     base_url: OptionalLine = Field(
         default=None, description="The provider's root, before `/v1`; by default the vendor's own."
     )
-    model: OptionalName = Field(default=None, description="Used where none is asked for.")
+    model: OptionalName = Field(default=None, description="Used if a request names none.")
     first_token_seconds: Seconds | None = Field(default=None, description=FIRST_PIECE_LIMIT)
     answer_seconds: Seconds | None = Field(default=None, description=ANSWER_LIMIT)
+    compatibility: CompatibilitySwitches | None = None
     api_key: ApiKeyText | None = None
     workspace: OptionalLine = None
     workspace_id: OptionalLine = None
@@ -95,6 +142,7 @@ class Connection(Resource):
         model="gpt-5-mini",
         first_token_seconds=300,
         answer_seconds=1800,
+        compatibility=dict.fromkeys(CompatibilitySwitches.model_fields),
         has_key=True,
         key_hint="x9Qf",
         created_by="ada",
@@ -112,6 +160,7 @@ class Connection(Resource):
     model: str
     first_token_seconds: int | None
     answer_seconds: int | None
+    compatibility: CompatibilitySwitches
     has_key: bool
     key_hint: str
     created_by: str
@@ -122,7 +171,10 @@ class Connection(Resource):
 
     @classmethod
     def shown(cls, row: ConnectionRow, *, hint: bool) -> Self:
-        more: dict[str, Any] = {"has_key": row.sealed_key is not None}
+        more: dict[str, Any] = {
+            "has_key": row.sealed_key is not None,
+            "compatibility": CompatibilitySwitches.model_validate(row.compatibility or {}),
+        }
         return cls.of(row, **more, key_hint=row.key_hint if hint else "")
 
 

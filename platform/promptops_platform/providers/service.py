@@ -1,113 +1,299 @@
-"""What may be given as a provider, and how it is reached: for those who run something."""
+"""Connections to model providers: stored, edited, tested and encrypted anew."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping
+from typing import Any
 
-from promptops_platform.access.actor import Actor
+from sqlalchemy.exc import IntegrityError
+
+from promptops_platform.access.actor import COMMAND_LINE, Actor
 from promptops_platform.access.grants import Grants
-from promptops_platform.db.provider_tables import ConnectionRow
-from promptops_platform.errors import BadRequest, NotFound
-from promptops_platform.providers.addresses import BaseUrls
-from promptops_platform.providers.mirror import ConnectionMirror
-from promptops_platform.providers.vault import Vault
-from promptops_providers.gateway import Credentials, Target
-from promptops_providers.own_credentials import with_own
-from promptops_providers.registry import PROVIDER_NAMES
+from promptops_platform.access.permissions import Permission
+from promptops_platform.audit.service import AuditTrail
+from promptops_platform.changes.schemas import Change, ChangeType
+from promptops_platform.changes.service import ChangeLog
+from promptops_platform.clock import Clock
+from promptops_platform.db.pages import Part
+from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.errors import BadRequest, Conflict, Forbidden, NotFound, SecretUnreadable
+from promptops_platform.ids import new_id
+from promptops_platform.providers import repository
+from promptops_platform.providers.base_urls import BaseUrls
+from promptops_platform.providers.tables import ConnectionRow
+from promptops_platform.providers.vault import Rotation, Vault
+from promptops_providers.provider_names import PROVIDER_NAMES
 
-MOCK = "mock"
-LONGEST_SHOWN = 64
+# A kind that has no address of its own.
+ANY_VENDOR = "openai-compatible"
+EVERY_CONNECTION = "*"
 
 
-class ProviderService:
-    """Turns names of providers into targets of the gateway, with the keys that are stored."""
+class ConnectionService:
+    """Keeps connections. Each change is audited, without the key, and recorded in the feed."""
 
     def __init__(
-        self, *, grants: Grants, mirror: ConnectionMirror, vault: Vault, urls: BaseUrls
+        self,
+        *,
+        grants: Grants,
+        vault: Vault,
+        urls: BaseUrls,
+        audit: AuditTrail,
+        changes: ChangeLog,
+        clock: Clock,
     ) -> None:
         self._grants = grants
-        self._mirror = mirror
         self._vault = vault
         self._urls = urls
+        self._audit = audit
+        self._changes = changes
+        self._clock = clock
 
-    def names(self, workspaces: Collection[str] | None) -> list[str]:
-        """What may be given as `provider` in these workspaces, None for all: the built-in names,
-        then those of connections."""
-        stored = self._mirror.names(workspaces)
-        return [*PROVIDER_NAMES, *(name for name in stored if name not in PROVIDER_NAMES)]
-
-    def check_base_url(self, base_url: str, names: Collection[str]) -> None:
-        """Raises BadRequest where a caller's own address for these providers is not allowed; the
-        mock provider is at none."""
-        if any(name != MOCK for name in names):
-            self._urls.check(base_url)
-
-    def targets(
+    async def search(
         self,
-        workspace_id: str,
-        wanted: Sequence[tuple[str, str]],
+        transaction: Transaction,
+        workspace_id: str | None,
+        text: str | None,
+        part: Part,
         *,
         actor: Actor,
-        api_key: str | None = None,
-        base_url: str | None = None,
-    ) -> list[Target]:
-        """The chain for these providers and models, in their order: by a connection of that name,
-        else by the built-in provider without a key.
+    ) -> tuple[list[ConnectionRow], int]:
+        """Connections of the workspaces that exist for the caller, by default by name, and how
+        many there are."""
+        readable = self._grants.readable(actor)
+        return await repository.search(transaction.session, readable, workspace_id, text, part)
 
-        The caller's own `api_key` and `base_url` are for the first one alone, and a stored key is
-        never sent to a `base_url` of the caller's. An empty model, key or address is not given.
-        Raises BadRequest for an unknown provider and an address that is not allowed,
-        SecretUnreadable, and NotFound where the workspace doesn't exist for the caller.
-        """
-        if base_url:
-            self.check_base_url(base_url, [name for name, _ in wanted[:1]])
-        stored = self._stored(workspace_id, [name for name, _ in wanted], actor)
-        targets = [self._target(stored.get(name), name, model) for name, model in wanted]
-        if targets:
-            targets[0] = with_own(targets[0], api_key, base_url)
-        return targets
-
-    def connected(
+    async def get(
         self,
-        workspace_id: str,
-        names: Collection[str],
+        transaction: Transaction,
+        connection_id: str,
         *,
         actor: Actor,
-    ) -> list[Target]:
-        """Those of these providers that are connections, each with its default model, its key and
-        its address. Raises as `targets`, but passes over names that are none."""
-        stored = self._stored(workspace_id, names, actor)
-        return [self._target(stored[name], name, "") for name in sorted(stored)]
+        permission: Permission = Permission.PROVIDERS_READ,
+        lock: bool = False,
+    ) -> ConnectionRow:
+        """A connection; raises Forbidden, and NotFound also where it doesn't exist for the
+        caller."""
+        row = await repository.get(transaction.session, connection_id, lock=lock)
+        if row is None or not self._grants.can_read(actor, row.workspace_id):
+            raise NotFound(f"connection {connection_id!r} not found; GET /api/providers lists them")
+        self._grants.require(actor, permission, row.workspace_id)
+        return row
 
-    def resolved(self, row: ConnectionRow) -> Target:
-        """The connection with its default model; raises SecretUnreadable."""
-        return self._target(row, row.name, "")
+    def may_write(self, row: ConnectionRow, *, actor: Actor) -> bool:
+        """Whether the caller may change this connection, and see the end of its key."""
+        try:
+            self._grants.require(actor, Permission.PROVIDERS_WRITE, row.workspace_id)
+        except Forbidden:
+            return False
+        return True
 
-    def _stored(
-        self, workspace_id: str, names: Collection[str], actor: Actor
-    ) -> dict[str, ConnectionRow]:
-        if not self._grants.can_read(actor, workspace_id):
-            raise NotFound(f"workspace {workspace_id!r} not found; GET /api/workspaces lists them")
-        found = {}
-        for name in names:
-            row = self._mirror.find(workspace_id, name)
-            if row is not None:
-                found[name] = row
-            elif name not in PROVIDER_NAMES:
-                known = ", ".join(self.names([workspace_id]))
-                raise BadRequest(
-                    f"provider: {name[:LONGEST_SHOWN]!r} is unknown in this workspace; use one of "
-                    f"{known}"
-                )
-        return found
-
-    def _target(self, row: ConnectionRow | None, name: str, model: str) -> Target:
-        if row is None:
-            return Target(name, model, kind=name)
-        credentials = Credentials(self._vault.take(row), row.base_url or None)
-        return Target(
-            name,
-            model or row.model,
-            row.kind,
-            credentials,
-            row.first_token_seconds,
-            row.answer_seconds,
+    async def create(
+        self,
+        transaction: Transaction,
+        *,
+        actor: Actor,
+        workspace_id: str,
+        name: str,
+        kind: str,
+        base_url: str | None,
+        model: str | None,
+        api_key: str | None,
+        first_token_seconds: int | None,
+        answer_seconds: int | None,
+        compatibility: dict[str, Any] | None,
+    ) -> ConnectionRow:
+        """Store a connection; raises BadRequest for an address that is not allowed and for a name
+        that means another kind, Conflict for a taken name."""
+        self._grants.require(actor, Permission.PROVIDERS_WRITE, workspace_id)
+        now = self._clock.now()
+        row = ConnectionRow(
+            id=new_id(),
+            workspace_id=workspace_id,
+            name=name,
+            kind=kind,
+            base_url=base_url or "",
+            model=model or "",
+            first_token_seconds=first_token_seconds,
+            answer_seconds=answer_seconds,
+            compatibility=compatibility or None,
+            sealed_key=None,
+            key_hint="",
+            created_by=actor.name,
+            created_at=now,
+            updated_at=now,
+            last_tested_at=None,
+            last_test_ok=None,
         )
+        self._check(row)
+        await self._vault.put(transaction, row, api_key or None)
+        transaction.session.add(row)
+        await _flush(transaction, row)
+        self._recorded(transaction, row, actor, "create", _summary("stored", row), after=shown(row))
+        return row
+
+    async def update(
+        self,
+        transaction: Transaction,
+        connection_id: str,
+        *,
+        actor: Actor,
+        fields: Mapping[str, Any],
+    ) -> ConnectionRow:
+        """Edit a connection: `fields` are those to change; an `api_key` of None removes the key,
+        an empty one keeps it.
+
+        Raises NotFound, Forbidden, Conflict for a taken name, and BadRequest: a stored key is not
+        sent to another address, so a change of it must bring the key again.
+        """
+        row = await self._writable(transaction, connection_id, actor)
+        before, had_key = shown(row), row.sealed_key is not None
+        target = (row.kind, row.base_url)
+        row.name = fields.get("name") or row.name
+        row.kind = fields.get("kind") or row.kind
+        if "base_url" in fields:
+            row.base_url = fields["base_url"] or ""
+        if "model" in fields:
+            row.model = fields["model"] or ""
+        for name in ("first_token_seconds", "answer_seconds"):
+            if name in fields:
+                setattr(row, name, fields[name])
+        if "compatibility" in fields:
+            row.compatibility = fields["compatibility"] or None
+        self._check(row)
+        await _flush(transaction, row)
+        moved = target != (row.kind, row.base_url)
+        api_key = fields.get("api_key", "")
+        if moved and had_key and api_key == "":
+            changed = "base_url" if target[0] == row.kind else "kind"
+            raise BadRequest(
+                f"{changed}: the stored API key is not sent to another address; send api_key again "
+                "along with it, or null to remove the key"
+            )
+        if api_key != "":
+            await self._vault.put(transaction, row, api_key)
+        if moved or api_key != "":
+            # What was tested is not what is there now.
+            row.last_tested_at, row.last_test_ok = None, None
+        row.updated_at = self._clock.now()
+        summary = f"{_summary('changed', row)}{', with another key' if api_key else ''}"
+        self._recorded(transaction, row, actor, "update", summary, before, shown(row))
+        return row
+
+    async def delete(self, transaction: Transaction, connection_id: str, *, actor: Actor) -> None:
+        """Delete a connection with its key; what names it as its provider fails from now on."""
+        row = await self._writable(transaction, connection_id, actor)
+        await repository.remove(transaction.session, row.id)
+        self._recorded(
+            transaction, row, actor, "delete", _summary("deleted", row), before=shown(row)
+        )
+
+    async def tested(
+        self, transaction: Transaction, connection: ConnectionRow, ok: bool, *, actor: Actor
+    ) -> None:
+        """Record how a test of `connection`, as it was then, went; one that was changed or deleted
+        meanwhile keeps what it has."""
+        row = await repository.get(transaction.session, connection.id, lock=True)
+        if row is None or row.updated_at != connection.updated_at:
+            return
+        row.last_tested_at, row.last_test_ok = self._clock.now(), ok
+        summary = f"{_summary('tested', row)}: it {'answers' if ok else 'fails'}"
+        self._recorded(transaction, row, actor, "test", summary)
+
+    async def rotate(self, transaction: Transaction, *, forget: bool) -> Rotation:
+        """Encrypt all stored keys anew; raises SecretUnreadable for one that can't be read, unless
+        it shall be forgotten."""
+        rotation = await self._vault.rotate(transaction, forget=forget)
+        if rotation.unreadable and not forget:
+            names = ", ".join(f"{row.name} ({row.workspace_id})" for row in rotation.unreadable)
+            raise SecretUnreadable(
+                f"nothing was changed: the keys of these connections can't be read: {names}; give "
+                "their secret key in PROMPTOPS_SECRET_KEY as well, or say --forget-unreadable"
+            )
+        self._changes.record(transaction, connection_changed(EVERY_CONNECTION, None))
+        for row in rotation.unreadable:
+            before = {**shown(row), "has_key": True}
+            summary = f"{_summary('forgot the key of', row)}, which could not be read"
+            self._recorded(transaction, row, COMMAND_LINE, "update", summary, before, shown(row))
+        return rotation
+
+    async def _writable(
+        self, transaction: Transaction, connection_id: str, actor: Actor
+    ) -> ConnectionRow:
+        return await self.get(
+            transaction,
+            connection_id,
+            actor=actor,
+            permission=Permission.PROVIDERS_WRITE,
+            lock=True,
+        )
+
+    def _check(self, row: ConnectionRow) -> None:
+        """Raises BadRequest for what can't be stored together."""
+        if row.name in PROVIDER_NAMES and row.kind != row.name:
+            raise BadRequest(
+                f"name: {row.name!r} is the built-in provider {row.name}, so kind must be "
+                f"{row.name} and not {row.kind}; choose another name"
+            )
+        if row.base_url:
+            self._urls.check(row.base_url)
+        elif row.kind == ANY_VENDOR:
+            raise BadRequest(
+                f"base_url: is required for kind {ANY_VENDOR}; give the root of the API"
+            )
+
+    def _recorded(
+        self,
+        transaction: Transaction,
+        row: ConnectionRow,
+        actor: Actor,
+        action: str,
+        summary: str,
+        before: dict[str, Any] | None = None,
+        after: dict[str, Any] | None = None,
+    ) -> None:
+        self._changes.record(transaction, connection_changed(row.id, row.workspace_id))
+        self._audit.record(
+            transaction,
+            actor=actor,
+            action=action,
+            resource="provider",
+            resource_id=row.id,
+            key=row.name,
+            summary=summary,
+            workspace_id=row.workspace_id,
+            before=before,
+            after=after,
+        )
+
+
+def connection_changed(connection_id: str, workspace_id: str | None) -> Change:
+    """Tells every replica to look at the connections again."""
+    return Change(ChangeType.CONNECTION_CHANGED, connection_id, workspace_id)
+
+
+def shown(row: ConnectionRow) -> dict[str, Any]:
+    """What the audit trail keeps: whether there is a key, and nothing of the key itself."""
+    return {
+        "name": row.name,
+        "kind": row.kind,
+        "base_url": row.base_url,
+        "model": row.model,
+        "first_token_seconds": row.first_token_seconds,
+        "answer_seconds": row.answer_seconds,
+        "compatibility": row.compatibility or {},
+        "has_key": row.sealed_key is not None,
+    }
+
+
+def _summary(done: str, row: ConnectionRow) -> str:
+    return f"{done} connection {row.name} of kind {row.kind}"
+
+
+async def _flush(transaction: Transaction, row: ConnectionRow) -> None:
+    name = row.name
+    try:
+        await transaction.session.flush()
+    except IntegrityError as error:
+        raise Conflict(
+            f"name: {name!r} is taken by another connection of this workspace; choose another "
+            "name, or edit that one"
+        ) from error

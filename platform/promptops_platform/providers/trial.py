@@ -3,16 +3,51 @@
 import asyncio
 import time
 
+from promptops_platform.access.actor import Actor
+from promptops_platform.access.permissions import Permission
+from promptops_platform.db.unit_of_work import Database
+from promptops_platform.providers.lookup import ProviderLookup
 from promptops_platform.providers.schemas import ConnectionTest
+from promptops_platform.providers.service import ConnectionService
+from promptops_providers.answers.redaction import Redactor
 from promptops_providers.errors import ProviderError, ProviderTimeoutError
 from promptops_providers.gateway import ModelGateway, Target
 from promptops_providers.protocol import CompletionRequest, Message
-from promptops_providers.redaction import Redactor
 
 SECONDS = 20.0
 REQUEST = CompletionRequest(
     messages=(Message("user", "Answer with the word: ok"),), parameters={"max_tokens": 16}
 )
+
+
+class ConnectionTrials:
+    """Tries stored connections out, and records how that went."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        connections: ConnectionService,
+        lookup: ProviderLookup,
+        gateway: ModelGateway,
+    ) -> None:
+        self._database = database
+        self._connections = connections
+        self._lookup = lookup
+        self._gateway = gateway
+
+    async def try_connection(self, connection_id: str, *, actor: Actor) -> ConnectionTest:
+        """Ask the provider for a few tokens; that it fails is a result too. No transaction is open
+        meanwhile. Raises NotFound, Forbidden and SecretUnreadable."""
+        async with self._database.read() as transaction:
+            row = await self._connections.get(
+                transaction, connection_id, actor=actor, permission=Permission.PROVIDERS_WRITE
+            )
+            target = self._lookup.resolved(row)
+        result = await try_out(self._gateway, target)
+        async with self._database.write() as transaction:
+            await self._connections.tested(transaction, row, result.ok, actor=actor)
+        return result
 
 
 async def try_out(

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from promptops_platform.db.provider_tables import ConnectionRow
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import SecretUnreadable, StartRefused
 from promptops_platform.providers import repository
+from promptops_platform.providers.tables import ConnectionRow
 from promptops_platform.sealing import Sealer, SecretKeys, Unsealable
 
 CHECK_PLACE, CHECK_TEXT = "check", "promptops"

@@ -13,24 +13,25 @@ from websockets.http11 import Request, Response
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
-from promptops_flows.waiting import happens_within
+from promptops_flows.processes.waiting import happens_within
 from promptops_platform.errors import BadRequest, HeadTooLarge, PlatformError
-from promptops_platform.http.connection import EXTENSION, NOSNIFF, has_unread
+from promptops_platform.http.connection import EXTENSION, NOSNIFF
 from promptops_platform.http.connection_limits import Place, Wait
+from promptops_platform.http.kernel_sockets import has_unread
 
-# How long a client gets to read what waits, the close among it, and to answer that.
+# A client gets so long to read what waits for it, including the close, and to answer the close.
 CLOSE_SECONDS = 10.0
-# The same where nobody waits for it: at a stop, and for who is not listened to any more.
+# The same where nobody waits for the client: at a stop, and once its messages are ignored.
 GOODBYE_SECONDS = 1.0
 
-# What a client may say, which is little: reports of what it holds at the most.
+# Limits for what a client sends. The longest of its messages are reports of the keys that it holds.
 PERIOD_SECONDS = 10.0
 MOST_FRAMES, MOST_BYTES = 1000, 8 * 1024 * 1024
 MOST_FRAGMENTS = 64
-# Parsed in one go; one reading of a socket may hold many thousand empty frames.
+# Bytes that are parsed at once: a single read of a socket may return many thousand empty frames.
 SLICE_BYTES = 4 * 1024
 STOPPING, TOO_MUCH = 1012, 1008
-# Of the answer to a watcher that is refused, as all other answers have them.
+# Headers of the answer to a refused watcher, the same as those of all other answers.
 REFUSED_HEADERS = (NOSNIFF, (b"cache-control", b"no-store"))
 
 
@@ -62,14 +63,15 @@ class WatchConnection(WebSocketsSansIOProtocol):
     message for each of them.
     """
 
-    # There are many of them: their dictionaries stay at the size that uvicorn's own names need.
+    # There are many connections: with slots, their dictionaries stay as small as uvicorn's own
+    # attributes need.
     __slots__ = ("_bytes_heard", "_frames_heard", "_period_began", "_place", "when_writable")
 
-    def __init__(self, *given: Any, **named: Any) -> None:
-        super().__init__(*given, **named)
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
         self.conn = _Handshake(max_size=self.config.ws_max_size, logger=self.conn.logger)
         self.when_writable: Callable[[], None] | None = None
-        # Held until the caller is known.
+        # The connection keeps its place until its caller is known.
         self._place: Place | None = None
         # What came in the present period, and since when that lasts.
         self._frames_heard = self._bytes_heard = 0
@@ -89,7 +91,8 @@ class WatchConnection(WebSocketsSansIOProtocol):
 
     @property
     def waits_for_client(self) -> bool:
-        """As a connection with a place: only where it was refused, and the client does not go."""
+        """Part of the `Limited` protocol: true only after a refusal, while the client does not
+        leave."""
         return self.transport.is_closing()
 
     @property
@@ -128,7 +131,8 @@ class WatchConnection(WebSocketsSansIOProtocol):
             super().handle_cont(event)
 
     def handle_ping(self) -> None:
-        # Pongs that nobody reads would pile up: one of the newest ping is enough, when it reads.
+        # Pongs that nobody reads would pile up: when the client reads again, one pong for the
+        # newest ping is enough.
         if self.is_paused:
             self.conn.data_to_send()
         else:
@@ -138,7 +142,7 @@ class WatchConnection(WebSocketsSansIOProtocol):
         if not self.handshake_complete:
             super().shutdown()
         elif self.conn.state is State.OPEN:
-            self.end(STOPPING, "the server stops; connect again")
+            self.end(STOPPING, "the server is stopping; connect again")
         self.transport.close()
         self.loop.call_later(GOODBYE_SECONDS, self.transport.abort)
 
@@ -147,7 +151,7 @@ class WatchConnection(WebSocketsSansIOProtocol):
             message = {**message, "headers": [*message.get("headers", ()), *REFUSED_HEADERS]}
         await super().send(message)
         if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
-            # Refused: there will be no handshake, and it is no fault that there is none.
+            # The watcher was refused: the missing handshake is then no fault.
             self.handshake_complete = True
 
     def handle_connect(self, event: Request) -> None:
@@ -182,7 +186,7 @@ class WatchConnection(WebSocketsSansIOProtocol):
         return await happens_within(self.writable, seconds)
 
     def end(self, code: int, reason: str, seconds: float = CLOSE_SECONDS) -> None:
-        """Close, also where the client does not read: it is cut off after so many seconds."""
+        """Close the connection. A client that does not read is cut off after so many seconds."""
         if self.close_sent or self.disconnected or self.transport.is_closing():
             return
         self.conn.send_close(code, reason)
@@ -195,7 +199,8 @@ class WatchConnection(WebSocketsSansIOProtocol):
         self.close_timer = self.loop.call_later(seconds, self.transport.abort)
 
     def _refuse_handshake(self, failure: Exception) -> None:
-        """Its head was fine as HTTP, but not as a handshake; uvicorn would leave it waiting."""
+        """Refuse a head that is valid HTTP but not a valid handshake; uvicorn would leave such a
+        client waiting."""
         error: PlatformError
         if isinstance(failure.__cause__, SecurityError):
             error = HeadTooLarge(
@@ -210,7 +215,8 @@ class WatchConnection(WebSocketsSansIOProtocol):
         self.transport.close()
 
     def _is_too_much(self, *, frames_heard: int = 0, bytes_heard: int = 0) -> bool:
-        """Whether the client says more than it may: then it is told so, and not listened to."""
+        """Whether the client sends more than it may. If so, it is told why, and its messages are
+        ignored from then on."""
         now = self.loop.time()
         if now >= self._period_began + PERIOD_SECONDS:
             self._period_began, self._frames_heard, self._bytes_heard = now, 0, 0
@@ -219,7 +225,9 @@ class WatchConnection(WebSocketsSansIOProtocol):
         if self._frames_heard <= MOST_FRAMES and self._bytes_heard <= MOST_BYTES:
             return False
         if self.handshake_complete:
-            self.end(TOO_MUCH, "said too much in a short time; connect again", GOODBYE_SECONDS)
+            self.end(
+                TOO_MUCH, "the client sent too much in a short time; connect again", GOODBYE_SECONDS
+            )
         else:
             self.transport.abort()
         return True

@@ -1,4 +1,4 @@
-"""How far a client is behind with what it watches."""
+"""How far a client lags behind the changes that it watches."""
 
 from collections import deque
 from collections.abc import Collection, Sequence
@@ -7,50 +7,61 @@ from typing import NamedTuple
 
 from promptops_platform.changes.schemas import Change, ChangeType, NumberedChange
 from promptops_platform.clock import Clock
-from promptops_platform.realtime.view import SERVING
+from promptops_platform.realtime.subscription import SERVING
 
 MOST_REMEMBERED = 1000
 
 
 class Lag(NamedTuple):
-    """`revisions` that are not applied yet, and the seconds since the first of them was told."""
+    """The number of `revisions` that the client has not applied yet, and the seconds since the
+    first of them was announced."""
 
     revisions: int
     seconds: float
 
 
-class _Told(NamedTuple):
+class _Remembered(NamedTuple):
     revision: int
     at: datetime
     change: Change
 
 
 class RecentChanges:
-    """The newest changes of prompts that were told. Who is behind further than they reach is
-    behind by all changes there were, of whatever it is."""
+    """The newest changes of prompts that were announced. For a client that lags further behind than
+    these reach, every change counts, whatever it is about."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._told: deque[_Told] = deque()
-        # What came up to there is not known any more, and when that was told.
+        self._remembered: deque[_Remembered] = deque()
+        # Changes up to this revision are forgotten; the time says when it was announced.
         self._start, self._started_at = 0, clock.now()
         self._newest = 0
 
     def reset(self, revision: int) -> None:
-        """The feed was read anew; nothing is known of what came before this revision."""
-        self._told.clear()
+        """Start again after the feed was read anew: changes before this revision are unknown."""
+        self._remembered.clear()
         self._start = self._newest = revision
         self._started_at = self._clock.now()
 
     def add(self, changes: Sequence[NumberedChange]) -> None:
         """These are told now."""
         now = self._clock.now()
-        for revision, change in ((each.revision, each.change) for each in changes):
+        for revision, change in ((numbered.revision, numbered.change) for numbered in changes):
             self._newest = revision
             if change.type == ChangeType.PROMPT_DELETED or change.type in SERVING:
-                self._told.append(_Told(revision, now, change))
-        while len(self._told) > MOST_REMEMBERED:
-            self._start, self._started_at, _ = self._told.popleft()
+                self._remembered.append(_Remembered(revision, now, change))
+        while len(self._remembered) > MOST_REMEMBERED:
+            self._start, self._started_at, _ = self._remembered.popleft()
+
+    def newest_by_prompt(self) -> dict[str, int]:
+        """The revision of the newest change of each prompt, by the prompt's id, as far as they are
+        remembered; all others are from `start` or before."""
+        return {numbered.change.resource_id: numbered.revision for numbered in self._remembered}
+
+    @property
+    def start(self) -> int:
+        """Up to this revision nothing is remembered."""
+        return self._start
 
     def lag(
         self,
@@ -58,19 +69,19 @@ class RecentChanges:
         environments: Collection[str] | None,
         workspaces: Collection[str] | None,
     ) -> Lag:
-        """Of a client that has applied this revision and sees these environments of these
-        workspaces, None meaning all."""
+        """The lag of a client that has applied this revision and sees these environments of these
+        workspaces; None means all."""
         if revision < self._start:
             return Lag(self._newest - revision, self._seconds_since(self._started_at))
         waiting, first = 0, None
-        # From the newest on: most have applied all of them.
-        for each in reversed(self._told):
-            if each.revision <= revision:
+        # Starts with the newest change: most clients have applied all of them.
+        for numbered in reversed(self._remembered):
+            if numbered.revision <= revision:
                 break
-            if (environments is None or each.change.env in environments) and (
-                workspaces is None or each.change.workspace_id in workspaces
+            if (environments is None or numbered.change.env in environments) and (
+                workspaces is None or numbered.change.workspace_id in workspaces
             ):
-                waiting, first = waiting + 1, each.at
+                waiting, first = waiting + 1, numbered.at
         return Lag(waiting, 0.0 if first is None else self._seconds_since(first))
 
     def _seconds_since(self, then: datetime) -> float:

@@ -1,4 +1,4 @@
-"""Who watches, on all replicas, and who of them has applied a change."""
+"""Which clients watch, on all replicas, and which of them have applied a change."""
 
 import asyncio
 import time
@@ -8,24 +8,24 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
-from promptops_flows.waiting import happens_within
+from promptops_flows.processes.waiting import happens_within
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.grants import Grants
 from promptops_platform.changes.replicas import Replicas
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.errors import DatabaseUnavailable
-from promptops_platform.prompts.acknowledgement import Acknowledged, HoldingClient, Published
+from promptops_platform.prompts.acknowledgement import Acknowledged, CachingClient, Published
 from promptops_platform.realtime import repository
 from promptops_platform.realtime.hub import Hub
 from promptops_platform.realtime.lag import RecentChanges
 from promptops_platform.realtime.presence import Presence
 from promptops_platform.realtime.reports import EVERY_KEY, Reports
 from promptops_platform.realtime.schemas import LiveClient
-from promptops_platform.realtime.snapshot import Snapshot
-from promptops_platform.realtime.view import Sight
-from promptops_platform.realtime.watch import CONSOLE, Follower, Watch
+from promptops_platform.realtime.subscription import Visibility
+from promptops_platform.realtime.watchers import CONSOLE, LegacyWatcher, ResumingWatcher
+from promptops_platform.serving.snapshot import Snapshot
 
-# How often somebody who waits looks again without news; other replicas write every second.
+# A caller who waits looks again this often even without news; other replicas write every second.
 LOOK_SECONDS = 0.5
 GATHER_SECONDS = 0.05
 MOST_NAMED = 100
@@ -34,7 +34,8 @@ Row = dict[str, Any]
 
 
 class LiveClients:
-    """Those of this replica as they are now, those of the others as they said last."""
+    """The clients of this replica as they are now, and those of the others as their replicas wrote
+    them last."""
 
     def __init__(
         self,
@@ -44,7 +45,7 @@ class LiveClients:
         snapshot: Snapshot,
         replicas: Replicas,
         hub: Hub,
-        sight: Sight,
+        visibility: Visibility,
         presence: Presence,
         reports: Reports,
         recent: RecentChanges,
@@ -54,83 +55,87 @@ class LiveClients:
         self._snapshot = snapshot
         self._replicas = replicas
         self._hub = hub
-        self._sight = sight
+        self._visibility = visibility
         self._presence = presence
         self._reports = reports
         self._recent = recent
 
     async def listed(self, actor: Actor) -> list[LiveClient]:
-        """Newest connection first; without those of workspaces that don't exist for the caller."""
-        rows = [self._presence.row(each) for each in self._hub.connections()]
+        """The clients, newest connection first, without those of workspaces that don't exist for
+        the caller."""
+        rows = [self._presence.row(connection) for connection in self._hub.connections()]
         if others := self._replicas.others:
             async with self._database.read() as transaction:
-                found = await repository.of_replicas(transaction.session, others)
-            rows += [each._asdict() for each in found]
-        rows.sort(key=lambda each: each["connected_at"], reverse=True)
+                stored = await repository.of_replicas(transaction.session, others)
+            rows += [row._asdict() for row in stored]
+        rows.sort(key=lambda row: row["connected_at"], reverse=True)
         return [
             self._shown(row)
             for row in rows
-            if self._may_see(actor, row["workspace"], row["environments"])
+            if self.may_see(actor, row["workspace"], row["environments"])
         ]
 
     async def acknowledged(
         self, published: Published, seconds: float, *, actor: Actor
     ) -> Acknowledged:
-        """Wait until those who hold the prompt have applied its publish, at most so long. Those
-        who report nothing are not waited for, and those who don't exist for the caller are neither
-        waited for nor counted."""
+        """Wait until the clients that hold the prompt have applied its publish, at most so long. It
+        does not wait for clients that report nothing, and neither waits for nor counts clients that
+        don't exist for the caller."""
         end = time.monotonic() + seconds
         while True:
-            # Before they are looked at: no report falls between the two.
+            # Taken before the clients are looked at, so that no report falls between the two.
             news = self._reports.news
             holders = self._holders(published, actor)
             others = await self._holders_elsewhere(published, actor)
             holders += others or ()
-            behind = [each for each in holders if each.is_behind(published.revision)]
+            behind = [holder for holder in holders if holder.is_behind(published.revision)]
             is_done = others is not None and not behind
             if is_done or (left := end - time.monotonic()) <= 0:
                 break
-            # One that leaves is no news.
+            # A client that leaves wakes nobody.
             await happens_within(news, min(left, LOOK_SECONDS))
-            # Many report at once: they are looked at together.
+            # Many clients report at once: one look covers all of them.
             await asyncio.sleep(min(left, GATHER_SECONDS))
-        silent = [each for each in holders if each.is_silent]
+        silent = [holder for holder in holders if holder.is_silent]
+        missing = {*map(id, behind), *map(id, silent)}
+        applied = [holder for holder in holders if id(holder) not in missing]
         return Acknowledged(
-            acknowledged=len(holders) - len(silent) - len(behind),
+            acknowledged=len(applied),
             connected=len(holders),
-            behind=self._named(behind),
-            silent=self._named(silent),
+            behind=self._clients(behind),
+            silent=self._clients(silent),
             partial=others is None,
+            applied=self._clients(applied),
         )
 
     def _holders(self, published: Published, actor: Actor) -> list["_Holder"]:
         """Those who watch the environment here, hold the key, and fetch this prompt under it, as
         far as they exist for the caller."""
         env, key = published.env, published.key
-        found: list[_Holder] = []
-        for view, crowd in self._hub.crowds():
+        holders: list[_Holder] = []
+        for subscription, group in self._hub.groups():
             if (
-                view.wants(env)
-                and self._may_see(actor, view.named, view.environments)
-                and self._fetches(published, self._sight.workspaces(view))
+                subscription.wants(env)
+                and self.may_see(actor, subscription.watched_workspace, subscription.environments)
+                and self._fetches(published, self._visibility.workspaces(subscription))
             ):
-                found += (
-                    _Holder(True, None, watch)
-                    for watch in crowd.watches
-                    if watch.client.client_type != CONSOLE
+                holders += (
+                    _Holder(True, None, watcher)
+                    for watcher in group.legacy
+                    if watcher.client.client_type != CONSOLE
                 )
-                found += (
-                    _Holder(False, each.applied, each)
-                    for each in crowd.followers
-                    if key in each.keys or EVERY_KEY in each.keys
+                holders += (
+                    _Holder(False, watcher.applied, watcher)
+                    for watcher in group.resuming
+                    if key in watcher.keys or EVERY_KEY in watcher.keys
                 )
-        return found
+        return holders
 
     async def _holders_elsewhere(
         self, published: Published, actor: Actor
     ) -> list["_Holder"] | None:
-        """Those at other replicas; None where they can't be looked up. The publish stands, so that
-        is no reason to fail."""
+        """The holders at other replicas; None where they can't be looked up. The publish has been
+        made, so this is no reason to fail."""
         others = self._replicas.others
         if not others:
             return []
@@ -140,31 +145,31 @@ class LiveClients:
                 rows = await repository.holders(transaction.session, others, env, key, EVERY_KEY)
         except DatabaseUnavailable:
             return None
-        found: list[_Holder] = []
+        holders: list[_Holder] = []
         for row in rows:
             # A replica of an older release writes null for an admin, who may read all of them.
             workspaces = self._grants.ranks if row.readable is None else row.readable
-            if self._may_see(actor, row.workspace, row.environments) and self._fetches(
+            if self.may_see(actor, row.workspace, row.environments) and self._fetches(
                 published, frozenset(workspaces)
             ):
-                found.append(_Holder(row.key_count is None, row.revision, row._asdict()))
-        return found
+                holders.append(_Holder(row.key_count is None, row.revision, row._asdict()))
+        return holders
 
     def _fetches(self, published: Published, workspaces: frozenset[str]) -> bool:
-        found = self._snapshot.first(published.env, published.key, workspaces)
-        return found is not None and found.prompt_id == published.prompt_id
+        entry = self._snapshot.first(published.env, published.key, workspaces)
+        return entry is not None and entry.prompt_id == published.prompt_id
 
-    def _named(self, holders: Iterable["_Holder"]) -> list[HoldingClient]:
+    def _clients(self, holders: Iterable["_Holder"]) -> list[CachingClient]:
         rows = map(self._row, islice(holders, MOST_NAMED))
         return [
-            HoldingClient(**_fields(row, HoldingClient), replica=row["replica_id"]) for row in rows
+            CachingClient(**_fields(row, CachingClient), replica=row["replica_id"]) for row in rows
         ]
 
     def _row(self, holder: "_Holder") -> Row:
         source = holder.source
         return source if isinstance(source, dict) else self._presence.row(source)
 
-    def _may_see(
+    def may_see(
         self, actor: Actor, workspace: str | None, environments: Sequence[str] | None
     ) -> bool:
         """Whether a client that watches these environments, None for all, of the workspace that it
@@ -173,7 +178,8 @@ class LiveClients:
         if actor.environments and not (environments and all(map(actor.may_enter, environments))):
             return False
         if self._grants.readable(actor) is None:
-            # Also who watches a workspace that does not exist, and wonders why nothing comes.
+            # This includes clients that watch a workspace that does not exist: their owner wants to
+            # find out why no event comes.
             return True
         if workspace is None:
             return actor.workspace_id is None
@@ -198,10 +204,10 @@ class _Holder(NamedTuple):
 
     is_silent: bool
     revision: int | None
-    source: Watch | Follower | Row
+    source: LegacyWatcher | ResumingWatcher | Row
 
     def is_behind(self, revision: int) -> bool:
-        """One that fetches everything anew has applied nothing yet."""
+        """A client that fetches everything anew has applied nothing yet."""
         return not self.is_silent and (self.revision is None or self.revision < revision)
 
 

@@ -1,4 +1,5 @@
-"""What watchers are sent, as ready WebSocket frames: a server masks none, so one serves all."""
+"""The messages for watchers as ready WebSocket frames: a server does not mask its frames, so all
+watchers get the same one."""
 
 import json
 from typing import Any
@@ -6,13 +7,40 @@ from typing import Any
 from websockets.frames import Frame, Opcode
 
 from promptops_platform.changes.schemas import Change
+from promptops_platform.runlog.events import RunEvent
 
+RESYNC = "resync"
 PING = Frame(Opcode.PING, b"ping").serialize(mask=False)
 
 
 def event(change: Change) -> bytes:
     """An event as existing clients know it."""
     return _frame(_fields(change))
+
+
+def console_event(change: Change) -> bytes:
+    """An event for a console, which shows several workspaces."""
+    return _frame({**_fields(change), "workspace": change.workspace_id})
+
+
+def console_resync() -> bytes:
+    """Makes a console ask for everything anew: what it may see has changed, or the events that it
+    missed are unknown."""
+    return _frame({"type": RESYNC})
+
+
+def run_event(event: RunEvent) -> bytes:
+    """An event about a run for consoles; without an `id` it is about many runs of the workspace."""
+    return _frame(
+        {
+            "type": event.type,
+            "id": event.id,
+            "key": event.ref_key,
+            "workspace": event.workspace_id,
+            "source": event.source,
+            "status": event.status,
+        }
+    )
 
 
 def numbered_event(revision: int, change: Change) -> bytes:
@@ -38,8 +66,9 @@ def heartbeat(revision: int) -> bytes:
 
 
 def resync(epoch: str, revision: int) -> bytes:
-    """What was missed can't be told; what happens after this revision follows."""
-    return _frame({"type": "resync", "epoch": epoch, "revision": revision})
+    """Makes a client fetch everything anew: the events that it missed are unknown. Those after this
+    revision follow."""
+    return _frame({"type": RESYNC, "epoch": epoch, "revision": revision})
 
 
 def _fields(change: Change) -> dict[str, Any]:

@@ -1,19 +1,20 @@
-"""Tells the other replicas who watches at this one: once a second, and only what has changed."""
+"""Writes which clients watch at this replica, for the others to read: once a second, and only what
+has changed."""
 
 import asyncio
 from typing import Any
 
 import structlog
 
-from promptops_flows.waiting import end_tasks
+from promptops_flows.processes.waiting import end_tasks
 from promptops_platform.changes.replicas import Replicas
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.errors import DatabaseUnavailable
 from promptops_platform.realtime import repository
 from promptops_platform.realtime.hub import Hub
 from promptops_platform.realtime.reports import EVERY_KEY, MOST_KEYS
-from promptops_platform.realtime.view import Sight
-from promptops_platform.realtime.watch import Follower, Watch
+from promptops_platform.realtime.subscription import Visibility
+from promptops_platform.realtime.watchers import LegacyWatcher, ResumingWatcher
 
 log = structlog.get_logger(__name__)
 
@@ -23,14 +24,16 @@ Row = dict[str, Any]
 
 
 class Presence:
-    """Writes only while there is somebody to read it."""
+    """Writes only while there is another replica to read it."""
 
-    def __init__(self, database: Database, replicas: Replicas, hub: Hub, sight: Sight) -> None:
+    def __init__(
+        self, database: Database, replicas: Replicas, hub: Hub, visibility: Visibility
+    ) -> None:
         self._database = database
         self._replicas = replicas
         self._hub = hub
-        self._sight = sight
-        # The registration under which the others know them; None while they don't.
+        self._visibility = visibility
+        # The registration under which the others know these clients; None while they know none.
         self._shared_under: int | None = None
         self._written: set[str] = set()
         self._task: asyncio.Task[None] | None = None
@@ -42,17 +45,17 @@ class Presence:
     async def stop(self) -> None:
         await end_tasks(self._task)
 
-    def row(self, watch: Watch | Follower) -> Row:
-        """A connection as the other replicas are told of it."""
-        view, client = watch.view, watch.client
-        told: Row = {"keys": None, "key_count": None, "revision": None, "reported_at": None}
-        if isinstance(watch, Follower):
-            every = EVERY_KEY in watch.keys
-            told = {
-                "keys": sorted(watch.keys),
-                "key_count": MOST_KEYS + 1 if every else len(watch.keys),
-                "revision": watch.applied,
-                "reported_at": watch.reported_at,
+    def row(self, watcher: LegacyWatcher | ResumingWatcher) -> Row:
+        """A connection as the other replicas read it."""
+        subscription, client = watcher.subscription, watcher.client
+        state: Row = {"keys": None, "key_count": None, "revision": None, "reported_at": None}
+        if isinstance(watcher, ResumingWatcher):
+            every = EVERY_KEY in watcher.keys
+            state = {
+                "keys": sorted(watcher.keys),
+                "key_count": MOST_KEYS + 1 if every else len(watcher.keys),
+                "revision": watcher.applied,
+                "reported_at": watcher.reported_at,
             }
         return {
             "id": client.id,
@@ -64,10 +67,10 @@ class Presence:
             "remote_addr": client.remote_addr,
             "user_agent": client.user_agent,
             "connected_at": client.connected_at,
-            "workspace": view.named,
-            "environments": view.environments,
-            "readable": sorted(self._sight.workspaces(view)),
-            **told,
+            "workspace": subscription.watched_workspace,
+            "environments": subscription.environments,
+            "readable": sorted(self._visibility.workspaces(subscription)),
+            **state,
         }
 
     async def write(self) -> None:
@@ -76,15 +79,15 @@ class Presence:
             self._shared_under = None
             return
         registration, changed = self._replicas.registrations, self._hub.take_changed()
-        connected = {each.client.id: each for each in self._hub.connections()}
+        connected = {connection.client.id: connection for connection in self._hub.connections()}
         is_first = self._shared_under != registration
         if is_first:
             changed = set(connected)
         gone = self._written - connected.keys()
-        rows = [self.row(connected[each]) for each in changed if each in connected]
+        rows = [self.row(connected[id_]) for id_ in changed if id_ in connected]
         if not (rows or gone or is_first):
             return
-        # Should it fail, what was to be written is not known any more: next time all of it.
+        # If the write fails, nobody remembers what had changed, so the next one writes everything.
         self._shared_under = None
         async with self._database.write(background=True) as transaction:
             if is_first:

@@ -7,21 +7,21 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
-from promptops_flows.waiting import end_tasks
+from promptops_flows.processes.waiting import end_tasks
 from promptops_platform.changes.replicas import Replicas
 from promptops_platform.changes.schemas import NumberedChange
 
 log = structlog.get_logger(__name__)
 
-# So long an event waits for a replica that lives and does not get on.
+# An event waits at most so long for a replica that lives but makes no progress.
 LONGEST_WAIT_SECONDS = 1.0
 
 Deliver = Callable[[Sequence[NumberedChange]], Awaitable[None]]
 
 
 class ReplicaOrder:
-    """Holds changes back until every replica serves them: whichever answers the fetch that follows
-    an event, it is not with an older state."""
+    """Holds changes back until every replica serves them, so that whichever replica answers the
+    fetch after an event has at least that state."""
 
     def __init__(self, replicas: Replicas, deliver: Deliver) -> None:
         self._replicas = replicas
@@ -37,7 +37,7 @@ class ReplicaOrder:
         await end_tasks(self._task)
 
     async def submit(self, changes: Sequence[NumberedChange]) -> None:
-        """Deliver them at once where nobody is to be waited for."""
+        """Take changes; they are delivered at once where no replica has to be waited for."""
         if not self._held and not self._replicas.others:
             await self._deliver(changes)
             return

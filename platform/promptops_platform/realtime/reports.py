@@ -6,62 +6,64 @@ from sys import intern
 from typing import Any
 
 from promptops_platform.clock import Clock
-from promptops_platform.realtime.watch import NO_KEYS, Follower
+from promptops_platform.realtime.watchers import NO_KEYS, ResumingWatcher
 from promptops_platform.text import UNPRINTABLE, composed
 
 MOST_KEYS = 1000
 LONGEST_KEY = 200
-# It holds some, and does not say which.
+# A client that holds keys but does not say which.
 EVERY_KEY = "*"
-# Programs of one kind hold the same keys.
+# Equal sets are stored once: programs of one kind hold the same keys.
 SETS_REMEMBERED = 256
 
 
 class Reports:
-    """Keeps what is reported with the connection, and wakes who waits for it."""
+    """Stores each report with its connection, and wakes those who wait for one."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._known: OrderedDict[frozenset[str], frozenset[str]] = OrderedDict()
+        self._interned: OrderedDict[frozenset[str], frozenset[str]] = OrderedDict()
         # Set, and replaced, with the next report of an applied revision.
         self.news = asyncio.Event()
 
-    def hear(self, follower: Follower, message: dict[str, Any], newest: int) -> None:
-        """Take a report; what is none, or of a kind that is not known, or of a revision that is
-        not there yet, is passed over."""
+    def record(self, watcher: ResumingWatcher, message: dict[str, Any], newest: int) -> None:
+        """Take a report. Messages that are no reports, unknown kinds, and revisions that do not
+        exist yet are ignored."""
         kind = message.get("type")
         if kind == "applied":
-            self._applied(follower, message.get("revision"), newest)
+            self._applied(watcher, message.get("revision"), newest)
         elif kind == "holding":
-            self._holding(follower, message.get("keys"))
+            self._holding(watcher, message.get("keys"))
 
-    def _applied(self, follower: Follower, revision: object, newest: int) -> None:
-        # A replica that is late has told of less than the client came with.
-        if type(revision) is not int or not 0 <= revision <= max(newest, follower.position):
+    def _applied(self, watcher: ResumingWatcher, revision: object, newest: int) -> None:
+        # A late replica has announced less than the client already had when it connected.
+        if type(revision) is not int or not 0 <= revision <= max(newest, watcher.position):
             return
-        follower.applied = max(revision, follower.applied or 0)
-        follower.reported_at = self._clock.now()
+        watcher.applied = max(revision, watcher.applied or 0)
+        watcher.reported_at = self._clock.now()
         self.news.set()
         self.news = asyncio.Event()
 
-    def _holding(self, follower: Follower, keys: object) -> None:
+    def _holding(self, watcher: ResumingWatcher, keys: object) -> None:
         if not isinstance(keys, list) or not all(
-            isinstance(each, str) and len(each) <= LONGEST_KEY and not UNPRINTABLE.search(each)
-            for each in keys
+            isinstance(key, str) and len(key) <= LONGEST_KEY and not UNPRINTABLE.search(key)
+            for key in keys
         ):
             return
-        named = frozenset(map(composed, keys)) if len(keys) <= MOST_KEYS else frozenset({EVERY_KEY})
-        follower.keys = self._shared(named)
-        follower.reported_at = self._clock.now()
+        reported = (
+            frozenset(map(composed, keys)) if len(keys) <= MOST_KEYS else frozenset({EVERY_KEY})
+        )
+        watcher.keys = self._shared(reported)
+        watcher.reported_at = self._clock.now()
 
     def _shared(self, keys: frozenset[str]) -> frozenset[str]:
         """The same set for all that hold the same."""
         if not keys:
             return NO_KEYS
-        known = self._known.get(keys)
-        if known is None:
-            known = frozenset(map(intern, keys))
-            self._known[known] = known
-            if len(self._known) > SETS_REMEMBERED:
-                self._known.popitem(last=False)
-        return known
+        shared = self._interned.get(keys)
+        if shared is None:
+            shared = frozenset(map(intern, keys))
+            self._interned[shared] = shared
+            if len(self._interned) > SETS_REMEMBERED:
+                self._interned.popitem(last=False)
+        return shared

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select, cast, delete, or_, select
+from sqlalchemy import Row, Select, Text, bindparam, cast, delete, or_, select
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from promptops_platform.db.replica_tables import LiveClientRow
-from promptops_platform.realtime.watch import CONSOLE
+from promptops_platform.realtime.tables import LiveClientRow
+from promptops_platform.realtime.watchers import CONSOLE
 
 ROWS_AT_ONCE = 500
 
@@ -57,6 +57,21 @@ async def holders(
     return (await session.execute(query)).all()
 
 
+async def programs(
+    session: AsyncSession, replicas: Sequence[str], keys: Sequence[str] | None
+) -> Sequence[Row[Any]]:
+    """Those at these replicas with the keys that they hold, consoles left out; with `keys` those
+    that hold one of them, or may hold it."""
+    query = select(LiveClientRow.__table__).where(
+        LiveClientRow.replica_id.in_(replicas), LiveClientRow.client_type != CONSOLE
+    )
+    if keys is not None:
+        names = cast(bindparam(None, list(keys), type_=ARRAY(Text)), ARRAY(Text))
+        overlap = cast(LiveClientRow.keys, JSONB).op("?|", is_comparison=True)(names)
+        query = query.where(or_(LiveClientRow.keys.is_(None), overlap))
+    return (await session.execute(query)).all()
+
+
 def _of(replicas: Sequence[str]) -> Select[Any]:
-    columns = [each for each in LiveClientRow.__table__.columns if each.name != "keys"]
+    columns = [column for column in LiveClientRow.__table__.columns if column.name != "keys"]
     return select(*columns).where(LiveClientRow.replica_id.in_(replicas))

@@ -1,4 +1,4 @@
-"""The WebSocket `/ws`, with the courtesies that existing clients need."""
+"""The WebSocket `/ws`, with what existing clients need beyond the standard."""
 
 import asyncio
 import json
@@ -14,29 +14,30 @@ from starlette.websockets import WebSocket
 from promptops_platform.access.authentication import Authenticator, bearer_token
 from promptops_platform.access.gate import client_address
 from promptops_platform.access.grants import require_environment, require_fetch
+from promptops_platform.access.session_cookie import BY_COOKIE
 from promptops_platform.clock import Clock
 from promptops_platform.errors import DatabaseUnavailable, PlatformError
 from promptops_platform.http.connection import EXTENSION
 from promptops_platform.ids import new_id
 from promptops_platform.realtime.connection import WatchConnection
 from promptops_platform.realtime.hub import Hub
-from promptops_platform.realtime.missed import Resumption
-from promptops_platform.realtime.query import revision_of
 from promptops_platform.realtime.reports import Reports
-from promptops_platform.realtime.view import View
-from promptops_platform.realtime.watch import Client, Follower, Watch
+from promptops_platform.realtime.resumption import Resumption
+from promptops_platform.realtime.subscription import Subscription
+from promptops_platform.realtime.watchers import CONSOLE, Client, LegacyWatcher, ResumingWatcher
+from promptops_platform.serving.query import revision_of
 from promptops_platform.text import UNPRINTABLE, composed
 
 log = structlog.get_logger(__name__)
 
-# One of the existing clients loses what arrives together with the handshake's answer.
+# One existing client loses messages that arrive together with the answer to its handshake.
 QUIET_AFTER_HANDSHAKE_SECONDS = 0.1
 LONGEST_NAME = 200
 TRY_AGAIN = 1012
 
 
 class WatchEndpoint:
-    """Accepts watchers, and hears them until they leave; the hub writes to them."""
+    """Accepts watchers and reads their messages until they leave; the hub writes to them."""
 
     def __init__(
         self,
@@ -71,21 +72,26 @@ class WatchEndpoint:
                 JSONResponse(error.body(), status_code=error.status)
             )
             return
-        view = View(actor, composed(_name(query.get("workspace"))) or None, client.namespace)
-        watch: Watch | Follower
+        # Other clients that call themselves a console understand only the events of existing
+        # clients.
+        is_console = client.client_type == CONSOLE and BY_COOKIE in scope
+        workspace = composed(_name(query.get("workspace"))) or None
+        subscription = Subscription(actor, workspace, client.namespace, is_console)
+        watcher: LegacyWatcher | ResumingWatcher
         if since is None:
-            watch = Watch(client, view, connection)
-            # Watching starts before the handshake is answered: nothing falls between the two.
-            self._hub.add(watch)
-            talk = self._watch(websocket, watch)
+            watcher = LegacyWatcher(client, subscription, connection)
+            # Watching starts before the answer to the handshake, so that no event falls between the
+            # two.
+            self._hub.add(watcher)
+            talk = self._watch(websocket, watcher)
         else:
-            watch = Follower(client, view, connection, since)
-            talk = self._follow(websocket, watch, query.get("epoch"))
+            watcher = ResumingWatcher(client, subscription, connection, since)
+            talk = self._follow(websocket, watcher, query.get("epoch"))
         log.info("watch_opened", client=client.id, app=client.app)
         try:
             await talk
         finally:
-            self._hub.remove(watch)
+            self._hub.remove(watcher)
             log.info("watch_closed", client=client.id, app=client.app)
 
     def _client(self, websocket: WebSocket) -> Client:
@@ -101,60 +107,63 @@ class WatchEndpoint:
             version=_name(query.get("version")),
         )
 
-    async def _watch(self, websocket: WebSocket, watch: Watch) -> None:
+    async def _watch(self, websocket: WebSocket, watcher: LegacyWatcher) -> None:
         await websocket.accept()
-        opening = asyncio.create_task(self._open(watch))
+        opening = asyncio.create_task(self._open(watcher))
         try:
-            # Whatever comes is passed over: reading is what notices that the client has left.
+            # Messages are ignored; reading them only serves to notice that the client has left.
             while await _next(websocket) is not None:
                 pass
         finally:
             opening.cancel()
 
-    async def _open(self, watch: Watch) -> None:
+    async def _open(self, watcher: LegacyWatcher) -> None:
         await self._clock.sleep(QUIET_AFTER_HANDSHAKE_SECONDS)
-        watch.open()
-        watch.connection.when_writable = lambda: self._hub.flush(watch)
-        self._hub.flush(watch)
+        watcher.open()
+        watcher.connection.when_writable = lambda: self._hub.flush(watcher)
+        self._hub.flush(watcher)
 
-    async def _follow(self, websocket: WebSocket, follower: Follower, epoch: str | None) -> None:
+    async def _follow(
+        self, websocket: WebSocket, watcher: ResumingWatcher, epoch: str | None
+    ) -> None:
         await websocket.accept()
-        # Without a pause between the two: nothing comes before the hello.
-        self._hub.add(follower)
-        telling = None
-        if self._resumption.greet(follower, epoch):
-            telling = asyncio.create_task(self._tell(follower))
+        # Without a pause between the two, so that no event comes before the hello.
+        self._hub.add(watcher)
+        catching_up = None
+        if self._resumption.send_hello(watcher, epoch):
+            catching_up = asyncio.create_task(self._catch_up(watcher))
         try:
             while (text := await _next(websocket)) is not None:
-                self._reports.hear(follower, _decoded(text), self._hub.revision)
-                self._hub.note_change(follower)
+                self._reports.record(watcher, _decoded(text), self._hub.revision)
+                self._hub.note_change(watcher)
         finally:
-            if telling is not None:
-                telling.cancel()
+            if catching_up is not None:
+                catching_up.cancel()
 
-    async def _tell(self, follower: Follower) -> None:
+    async def _catch_up(self, watcher: ResumingWatcher) -> None:
         try:
-            await self._resumption.tell(follower)
+            await self._resumption.catch_up(watcher)
         except DatabaseUnavailable:
-            follower.connection.end(TRY_AGAIN, "the feed can't be read now; connect again")
+            watcher.connection.end(TRY_AGAIN, "the feed can't be read now; connect again")
         except Exception:
-            # Else it would be alive and never hear of anything.
-            log.exception("missed_changes_not_told", client=follower.client.id)
-            follower.connection.end(TRY_AGAIN, "what was missed can't be told; connect again")
+            # Otherwise it would stay connected and never receive an event.
+            log.exception("missed_changes_not_told", client=watcher.client.id)
+            watcher.connection.end(TRY_AGAIN, "the missed changes can't be sent; connect again")
 
 
 def _since(query: QueryParams) -> int | None:
-    given = query.get("since")
-    return None if given is None else revision_of(given, "since")
+    text = query.get("since")
+    return None if text is None else revision_of(text, "since")
 
 
-def _name(given: str | None) -> str:
-    """Many clients bring the same few; without what no database takes."""
-    return intern(UNPRINTABLE.sub("", (given or "")[:LONGEST_NAME]))
+def _name(name: str | None) -> str:
+    """The name without characters that no database takes; interned, because many clients send the
+    same few names."""
+    return intern(UNPRINTABLE.sub("", (name or "")[:LONGEST_NAME]))
 
 
 async def _next(websocket: WebSocket) -> str | None:
-    """What the client says next, empty for bytes; None once it has left."""
+    """The client's next message as text, empty for a binary one; None once the client has left."""
     message = await websocket.receive()
     if message["type"] == "websocket.disconnect":
         return None
@@ -162,7 +171,7 @@ async def _next(websocket: WebSocket) -> str | None:
 
 
 def _decoded(text: str) -> dict[str, Any]:
-    """The message in a text; an empty one for what is none."""
+    """The message in the text; an empty one where the text is no JSON object."""
     try:
         message = json.loads(text)
     except (ValueError, RecursionError):

@@ -35,37 +35,37 @@ def form_of(variants: StoredVariants) -> AbForm:
 def variants_after(update: RolloutUpdate, stored: StoredVariants) -> list[dict[str, Any]]:
     """The variants that a rollout has after `update`; raises BadRequest where form and variants
     contradict each other, or the form can't say it."""
-    given = update.model_dump(include=set(FIELDS), exclude_none=True)
-    if "weight_a" in given:
-        given["weight_a"] = min(max(given["weight_a"], 0), 100)
+    changes = update.model_dump(include=set(FIELDS), exclude_none=True)
+    if "weight_a" in changes:
+        changes["weight_a"] = min(max(changes["weight_a"], 0), 100)
     if update.variants is None:
-        return _with_form(stored, given)
-    variants = [each.model_dump() for each in update.variants]
-    if not given.items() - form_of(variants)._asdict().items():
+        return _with_form(stored, changes)
+    variants = [variant.model_dump() for variant in update.variants]
+    if not changes.items() - form_of(variants)._asdict().items():
         return variants
     if update.updated_at is None:
         raise BadRequest(
-            f"variants and {', '.join(given)} say different things; send only one of them"
+            f"variants and {', '.join(changes)} contradict each other; send only one of them"
         )
     # The whole rollout was sent back, with one of both changed.
-    is_form_unchanged = not given.items() - form_of(stored)._asdict().items()
-    return variants if is_form_unchanged else _with_form(stored, given)
+    is_form_unchanged = not changes.items() - form_of(stored)._asdict().items()
+    return variants if is_form_unchanged else _with_form(stored, changes)
 
 
-def _with_form(stored: StoredVariants, given: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _with_form(stored: StoredVariants, changes: Mapping[str, Any]) -> list[dict[str, Any]]:
     shown = form_of(stored)
-    wanted = shown._replace(**given)
-    if wanted == shown:
+    changed_form = shown._replace(**changes)
+    if changed_form == shown:
         # Also where the form shows a rounded share: who saves it unchanged changes nothing.
-        return [dict(each) for each in stored]
+        return [dict(variant) for variant in stored]
     if len(stored) > 2:
         raise BadRequest(
-            f"{', '.join(given)}: this rollout has {len(stored)} variants, which the A/B form "
+            f"{', '.join(changes)}: this rollout has {len(stored)} variants, which the A/B form "
             "can't change; send variants, or delete the rollout first"
         )
-    first, second = (dict(each) for each in stored)
-    first["version"], second["version"] = wanted.variant_a, wanted.variant_b
-    if wanted.weight_a != shown.weight_a:
-        first["weight"] = wanted.weight_a * PERCENT
+    first, second = (dict(variant) for variant in stored)
+    first["version"], second["version"] = changed_form.variant_a, changed_form.variant_b
+    if changed_form.weight_a != shown.weight_a:
+        first["weight"] = changed_form.weight_a * PERCENT
         second["weight"] = BASIS_POINTS - first["weight"]
     return [first, second]

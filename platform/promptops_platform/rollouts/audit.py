@@ -4,8 +4,9 @@ from typing import Any
 
 from promptops_platform.access.actor import Actor
 from promptops_platform.audit.service import AuditTrail
-from promptops_platform.db.tables import PromptRow, RolloutRow
 from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.prompts.tables import PromptRow
+from promptops_platform.rollouts.tables import RolloutRow
 
 # What the trail keeps of a rollout; None where there is none.
 Shown = dict[str, Any] | None
@@ -34,7 +35,7 @@ class RolloutAudit:
             resource="rollout",
             resource_id=rollout_id,
             key=prompt.key,
-            summary=f"{_said(before, after)} in {prompt.env}",
+            summary=f"{_summary(before, after)} in {prompt.env}",
             workspace_id=prompt.workspace_id,
             before=before,
             after=after,
@@ -48,7 +49,7 @@ def shown(row: RolloutRow | None) -> Shown:
     return {"enabled": row.enabled, "variants": row.variants, "salt": row.salt}
 
 
-def _said(before: Shown, after: Shown) -> str:
+def _summary(before: Shown, after: Shown) -> str:
     if after is None:
         return "removed the rollout"
     if before == after:
@@ -62,5 +63,8 @@ def _said(before: Shown, after: Shown) -> str:
 
 def _shares(variants: list[dict[str, Any]]) -> str:
     """`A v1 90 %, B v2 10 %`"""
-    shares = (f"{each['name']} {each['version']} {each['weight'] / 100:g} %" for each in variants)
+    shares = (
+        f"{variant['name']} {variant['version']} {variant['weight'] / 100:g} %"
+        for variant in variants
+    )
     return ", ".join(shares)

@@ -4,8 +4,8 @@ from typing import Any
 
 from promptops_platform.access.actor import Actor
 from promptops_platform.clock import Clock
-from promptops_platform.db.tables import PromptRow
 from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.prompts.tables import PromptRow
 from promptops_platform.rollouts import repository
 from promptops_platform.rollouts.audit import RolloutAudit, shown
 

@@ -2,36 +2,66 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Header, Query, Response
 
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.guard import permits
 from promptops_platform.access.permissions import Permission
 from promptops_platform.access.schemas import Done
-from promptops_platform.http.envelope import Data
+from promptops_platform.http.envelope import Data, Page
+from promptops_platform.http.paging import DEFAULT_PAGE, Limit, Offset
+from promptops_platform.http.services import provided
 from promptops_platform.http.transactions import Read, Write
 from promptops_platform.prompts.schemas import Precondition
-from promptops_platform.rollouts.answer import rollout_answer
+from promptops_platform.rollouts.answer import listed_rollout, rollout_answer
+from promptops_platform.rollouts.listing import RolloutList
+from promptops_platform.rollouts.repository import RolloutFilter
 from promptops_platform.rollouts.revisions import rollout_tag, seen_rollout
-from promptops_platform.rollouts.schemas import Rollout, RolloutUpdate
+from promptops_platform.rollouts.schemas import ListedRollout, Rollout, RolloutUpdate
 from promptops_platform.rollouts.service import RolloutService
-from promptops_platform.text import ResourceId
+from promptops_platform.text import OptionalLine, OptionalSearchTerm, ResourceId
+from promptops_platform.workspaces.service import WorkspaceService
 
-router = APIRouter(prefix="/api/prompts/{prompt_id}/rollout", tags=["rollouts"])
-
-
-def _service(request: Request) -> RolloutService:
-    service: RolloutService = request.app.state.rollouts
-    return service
+router = APIRouter(tags=["rollouts"])
+OF_PROMPT = "/api/prompts/{prompt_id}/rollout"
 
 
 IfMatchRollout = Annotated[
     str | None, Header(description="The etag of the rollout, or of its prompt, as it was read.")
 ]
-Service = Annotated[RolloutService, Depends(_service)]
+Service = Annotated[RolloutService, provided(RolloutService)]
+Listing = Annotated[RolloutList, provided(RolloutList)]
+Workspaces = Annotated[WorkspaceService, provided(WorkspaceService)]
 
 
-@router.get("")
+@router.get("/api/rollouts")
+async def list_rollouts(
+    listing: Listing,
+    workspaces: Workspaces,
+    transaction: Read,
+    q: Annotated[OptionalSearchTerm, Query(description="Text in the prompt's key.")] = None,
+    env: OptionalLine = None,
+    enabled: Annotated[
+        bool | None, Query(description="`true` for enabled, `false` for disabled rollouts.")
+    ] = None,
+    workspace: Annotated[OptionalLine, Query(description="Id or slug.")] = None,
+    limit: Limit = DEFAULT_PAGE,
+    offset: Offset = 0,
+    actor: Actor = permits(Permission.ROLLOUTS_READ),
+) -> Page[ListedRollout]:
+    """Rollouts of all prompts, newest change first."""
+    workspace_id = None
+    if workspace:
+        workspace_id = (await workspaces.find(transaction, workspace, actor=actor)).id
+    rollout_filter = RolloutFilter(workspace_id, env, enabled, q)
+    rows, total = await listing.page(
+        transaction, rollout_filter, actor=actor, limit=limit, offset=offset
+    )
+    data = [listed_rollout(prompt, row, published) for row, prompt, published in rows]
+    return Page(data=data, total=total)
+
+
+@router.get(OF_PROMPT)
 async def get_rollout(
     prompt_id: ResourceId,
     response: Response,
@@ -45,7 +75,7 @@ async def get_rollout(
     return Data(data=None if row is None else rollout_answer(prompt, row))
 
 
-@router.put("")
+@router.put(OF_PROMPT)
 async def set_rollout(
     prompt_id: ResourceId,
     body: RolloutUpdate,
@@ -65,7 +95,7 @@ async def set_rollout(
     return Data(data=rollout_answer(prompt, row))
 
 
-@router.delete("")
+@router.delete(OF_PROMPT)
 async def delete_rollout(
     prompt_id: ResourceId,
     service: Service,

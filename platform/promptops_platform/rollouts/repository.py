@@ -1,11 +1,29 @@
 """SQL of rollouts."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import Row, Select, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from promptops_platform.db.tables import RolloutRow
+from promptops_platform.db.search import LIKE_ESCAPE, containing
+from promptops_platform.prompts.tables import PromptRow, PromptVersionRow
+from promptops_platform.rollouts.tables import RolloutRow
+
+# A rollout, its prompt, and the label that the prompt has published.
+RolloutOfPrompt = Row[tuple[RolloutRow, PromptRow, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutFilter:
+    """Which rollouts a list shows; None filters nothing."""
+
+    workspace_id: str | None = None
+    env: str | None = None
+    enabled: bool | None = None
+    # In the prompt's key, without regard to ASCII case.
+    text: str | None = None
 
 
 async def of_prompt(session: AsyncSession, prompt_id: str) -> RolloutRow | None:
@@ -22,6 +40,50 @@ async def enabled(session: AsyncSession, prompt_ids: Collection[str] | None) -> 
     if prompt_ids is not None:
         query = query.where(RolloutRow.prompt_id.in_(prompt_ids))
     return list(await session.scalars(query))
+
+
+async def page(
+    session: AsyncSession,
+    filters: RolloutFilter,
+    *,
+    readable: Collection[str] | None,
+    environments: Collection[str] | None,
+    limit: int,
+    offset: int,
+) -> tuple[Sequence[RolloutOfPrompt], int]:
+    """A part of the rollouts, newest change first, and how many there are; in these workspaces and
+    environments, None for all."""
+    query = (
+        select(RolloutRow, PromptRow, PromptVersionRow.version)
+        .join(PromptRow, PromptRow.id == RolloutRow.prompt_id)
+        .outerjoin(PromptVersionRow, PromptVersionRow.id == PromptRow.published_id)
+    )
+    query = _filtered(query, filters, readable, environments)
+    counted = query.with_only_columns(func.count(RolloutRow.id))
+    newest_first = query.order_by(RolloutRow.updated_at.desc(), RolloutRow.id.desc())
+    rows = await session.execute(newest_first.limit(limit).offset(offset))
+    return rows.all(), await session.scalar(counted) or 0
+
+
+def _filtered(
+    query: Select[Any],
+    filters: RolloutFilter,
+    readable: Collection[str] | None,
+    environments: Collection[str] | None,
+) -> Select[Any]:
+    if filters.workspace_id is not None:
+        query = query.where(PromptRow.workspace_id == filters.workspace_id)
+    if filters.env is not None:
+        query = query.where(PromptRow.env == filters.env)
+    if filters.enabled is not None:
+        query = query.where(RolloutRow.enabled == filters.enabled)
+    if filters.text is not None:
+        query = query.where(PromptRow.key.ilike(containing(filters.text), escape=LIKE_ESCAPE))
+    if readable is not None:
+        query = query.where(PromptRow.workspace_id.in_(readable))
+    if environments is not None:
+        query = query.where(PromptRow.env.in_(environments))
+    return query
 
 
 def add(session: AsyncSession, row: RolloutRow) -> None:

@@ -4,18 +4,19 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from promptops_platform.db.tables import PromptRow, RolloutRow
-from promptops_platform.http.error_answers import quoted
-from promptops_platform.prompts.body import ServedVersion
-from promptops_platform.prompts.revisions import (
+from promptops_platform.definitions.preconditions import (
     REVISION,
     EditedMeanwhile,
     agreed,
     named_tags,
     not_a_tag,
-    refuse_outdated,
 )
+from promptops_platform.http.error_answers import quoted
+from promptops_platform.prompts.body import ServedVersion
+from promptops_platform.prompts.revisions import refuse_outdated
+from promptops_platform.prompts.tables import PromptRow
 from promptops_platform.rollouts.answer import rollout_answer
+from promptops_platform.rollouts.tables import RolloutRow
 
 TAG = "rollout-"
 ROLLOUT_TAG = re.compile(rf"{TAG}[0-9]{{1,18}}")
@@ -43,12 +44,12 @@ def seen_rollout(if_match: str | None, if_revision: int | None) -> SeenRollout |
     The header takes the etag of the rollout and of its prompt, `if_revision` the prompt's revision.
     Raises BadRequest for a header that names neither, and where both contradict each other.
     """
-    named = named_tags(if_match)
-    if named is None and if_revision is None:
+    named_revisions = named_tags(if_match)
+    if named_revisions is None and if_revision is None:
         return None
-    tags = frozenset(tag for tag in named or () if ROLLOUT_TAG.fullmatch(tag))
-    numbers = frozenset(int(tag) for tag in named or () if REVISION.fullmatch(tag))
-    if named is not None and len(tags) + len(numbers) < len(named):
+    tags = frozenset(tag for tag in named_revisions or () if ROLLOUT_TAG.fullmatch(tag))
+    numbers = frozenset(int(tag) for tag in named_revisions or () if REVISION.fullmatch(tag))
+    if named_revisions is not None and len(tags) + len(numbers) < len(named_revisions):
         raise not_a_tag(if_match)
     agreed_numbers = agreed(numbers or None, if_revision, if_match)
     return SeenRollout(agreed_numbers or frozenset(), tags)

@@ -35,15 +35,15 @@ class Variant(BaseModel):
 
 
 def _unique(variants: list[Variant]) -> list[Variant]:
-    names = [each.name for each in variants]
+    names = [variant.name for variant in variants]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise ValueError(f"names two variants {twice!r}; give each a name of its own")
+        raise ValueError(f"names two variants {twice!r}; give each a different name")
     return variants
 
 
 def _whole(variants: list[Variant]) -> list[Variant]:
-    total = sum(each.weight for each in variants)
+    total = sum(variant.weight for variant in variants)
     if total != BASIS_POINTS:
         raise ValueError(
             f"the weights add up to {total}; they are basis points and must add up to "
@@ -90,7 +90,7 @@ class RolloutUpdate(BaseModel):
     variants: Variants | None = None
     salt: OptionalSubject = Field(
         default=None,
-        description="Rollouts of the same salt assign alike. A new rollout gets one of its own.",
+        description="Rollouts with the same salt assign alike. A new rollout gets a new salt.",
     )
     if_revision: IfRevision = None
     updated_at: Json = Field(
@@ -139,6 +139,35 @@ class Rollout(Resource):
     salt: str
 
 
+class ListedRollout(Rollout):
+    """A rollout in a list, with what names its prompt."""
+
+    model_config = example(
+        id="5b6c7d8e9f0a1b2c",
+        key="greeting",
+        env="prod",
+        enabled=True,
+        variant_a="v1",
+        variant_b="v2",
+        weight_a=90,
+        created_at="2026-03-14T09:26:53.589793Z",
+        updated_at="2026-03-14T09:26:53.589793Z",
+        prompt_id="0f3c5d7e9a3f2a1c",
+        variants=[
+            {"name": "A", "version": "v1", "weight": 9000},
+            {"name": "B", "version": "v2", "weight": 1000},
+        ],
+        salt="0192f0c1e2b77a3f8d2c5b6a7e8f9012",
+        workspace_id="default",
+        name="Greeting",
+        published_version="v2",
+    )
+
+    workspace_id: str
+    name: str
+    published_version: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class RunningVariant:
     """A variant with what it serves."""
@@ -158,4 +187,4 @@ class RunningRollout:
     def variant_for(self, subject: str | None) -> RunningVariant:
         """The same subject gets the same variant; without one it is drawn."""
         bucket = drawn_bucket() if subject is None else bucket_of(self.salt, subject)
-        return self.variants[choice(ends_of(each.weight for each in self.variants), bucket)]
+        return self.variants[choice(ends_of(variant.weight for variant in self.variants), bucket)]

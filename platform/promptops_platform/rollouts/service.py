@@ -9,18 +9,19 @@ from promptops_platform.access.permissions import Permission
 from promptops_platform.changes.schemas import Change, ChangeType
 from promptops_platform.changes.service import ChangeLog
 from promptops_platform.clock import Clock
-from promptops_platform.db.tables import PromptRow, RolloutRow
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import BadRequest
 from promptops_platform.ids import new_id
+from promptops_platform.prompts.admission import PromptAdmission
 from promptops_platform.prompts.history import ServedHistory
 from promptops_platform.prompts.service import PromptService
+from promptops_platform.prompts.tables import PromptRow
 from promptops_platform.rollouts import repository
 from promptops_platform.rollouts.ab_form import EMPTY, variants_after
 from promptops_platform.rollouts.audit import RolloutAudit, Shown, shown
 from promptops_platform.rollouts.revisions import SeenRollout, refuse_outdated_rollout
 from promptops_platform.rollouts.schemas import RolloutUpdate, RunningRollout, RunningVariant
-from promptops_platform.workspaces.environments import EnvironmentService
+from promptops_platform.rollouts.tables import RolloutRow
 
 
 class RolloutService:
@@ -31,14 +32,14 @@ class RolloutService:
         self,
         *,
         prompts: PromptService,
-        environments: EnvironmentService,
+        admission: PromptAdmission,
         history: ServedHistory,
         audit: RolloutAudit,
         changes: ChangeLog,
         clock: Clock,
     ) -> None:
         self._prompts = prompts
-        self._environments = environments
+        self._admission = admission
         self._history = history
         self._audit = audit
         self._changes = changes
@@ -67,11 +68,15 @@ class RolloutService:
         it was seen."""
         prompt, row = await self._writable(transaction, prompt_id, actor, seen)
         before, now = shown(row), self._clock.now()
+        old = row or _new(prompt, now)
+        variants = variants_after(update, old.variants)
+        enabled = old.enabled if update.enabled is None else update.enabled
+        proposed = {"enabled": enabled, "variants": variants}
+        await self._admit(transaction, prompt, before, proposed, actor)
         if row is None:
-            row = _new(prompt, now)
-            repository.add(transaction.session, row)
-        row.variants = variants_after(update, row.variants)
-        row.enabled = row.enabled if update.enabled is None else update.enabled
+            repository.add(transaction.session, old)
+        row = old
+        row.variants, row.enabled = variants, enabled
         row.salt = update.salt or row.salt
         row.updated_at = now
         if row.enabled:
@@ -90,6 +95,9 @@ class RolloutService:
         """Delete a prompt's rollout, if one is set; raises NotFound, Forbidden, and EditedMeanwhile
         as `save` does."""
         prompt, row = await self._writable(transaction, prompt_id, actor, seen)
+        before = None if row is None else shown(row)
+        # Also where none is set: who may not delete one is told so either way.
+        await self._admit(transaction, prompt, before, None, actor)
         if row is None:
             return
         await repository.remove(transaction.session, prompt.id)
@@ -101,22 +109,26 @@ class RolloutService:
         """The rollouts that are on, by prompt, with what their variants serve; of these prompts,
         or of all."""
         rows = await repository.enabled(transaction.session, prompt_ids)
-        wanted = {(row.prompt_id, each["version"]) for row in rows for each in row.variants}
-        found = await self._prompts.served_versions(transaction, sorted(wanted))
-        served = {(each.prompt_id, each.version): each for each in found}
+        prompt_versions = {
+            (row.prompt_id, variant["version"]) for row in rows for variant in row.variants
+        }
+        versions = await self._prompts.served_versions(transaction, sorted(prompt_versions))
+        served = {(version.prompt_id, version.version): version for version in versions}
         return {
             row.prompt_id: RunningRollout(
                 row.salt,
                 tuple(
                     RunningVariant(
-                        each["name"], each["weight"], served[row.prompt_id, each["version"]]
+                        variant["name"],
+                        variant["weight"],
+                        served[row.prompt_id, variant["version"]],
                     )
-                    for each in row.variants
+                    for variant in row.variants
                 ),
             )
             for row in rows
             # A prompt that is deleted between the two queries takes its versions along.
-            if all((row.prompt_id, each["version"]) in served for each in row.variants)
+            if all((row.prompt_id, variant["version"]) in served for variant in row.variants)
         }
 
     async def _writable(
@@ -127,13 +139,16 @@ class RolloutService:
         prompt = await self._prompts.get(
             transaction, prompt_id, actor=actor, permission=Permission.ROLLOUTS_WRITE, lock=True
         )
-        await self._environments.enter(
-            transaction, prompt.workspace_id, prompt.env, actor=actor, serving=True
-        )
         row = await repository.of_prompt(transaction.session, prompt.id)
         published = await self._prompts.published(transaction, prompt)
         refuse_outdated_rollout(prompt, published, row, seen)
         return prompt, row
+
+    async def _admit(
+        self, transaction: Transaction, prompt: PromptRow, before: Shown, after: Shown, actor: Actor
+    ) -> None:
+        states = _described(before), _described(after)
+        await self._admission.admit(transaction, prompt, "rollout", *states, actor=actor)
 
     async def _check_versions(
         self,
@@ -142,19 +157,19 @@ class RolloutService:
         variants: list[dict[str, Any]],
         actor: Actor,
     ) -> None:
-        wanted = [(prompt.id, each["version"]) for each in variants]
-        found = await self._prompts.served_versions(transaction, wanted)
-        published = {each.version for each in found}
-        for each in variants:
-            if each["version"] not in published:
+        prompt_versions = [(prompt.id, variant["version"]) for variant in variants]
+        versions = await self._prompts.served_versions(transaction, prompt_versions)
+        published = {version.version for version in versions}
+        for variant in variants:
+            if variant["version"] not in published:
                 raise BadRequest(
-                    f"variant {each['name']!r}: {each['version']!r} is no published version of "
-                    f"prompt {prompt.key!r}, and an enabled rollout serves published ones only; "
+                    f"variant {variant['name']!r}: {variant['version']!r} is not a version of "
+                    f"prompt {prompt.key!r}, and an enabled rollout serves versions only; "
                     f"GET /api/prompts/{prompt.id}/versions lists them"
                 )
         if actor.environments:
-            for each in variants:
-                await self._prompts.version(transaction, prompt, each["version"], actor=actor)
+            for variant in variants:
+                await self._prompts.version(transaction, prompt, variant["version"], actor=actor)
 
     async def _recorded(
         self,
@@ -166,6 +181,11 @@ class RolloutService:
         after: Shown,
     ) -> None:
         self._audit.record(transaction, prompt, rollout_id, actor, before, after)
+        place = (prompt.id, prompt.workspace_id, prompt.key, prompt.env)
+        # Before the change of the prompt: that is the last of the transaction, for which an answer
+        # may wait.
+        if before != after:
+            self._changes.record(transaction, Change(ChangeType.ROLLOUT_CHANGED, *place))
         if _serving(before) == _serving(after):
             return
         label = await self._prompts.published_label(transaction, prompt)
@@ -178,14 +198,7 @@ class RolloutService:
             previous_version=label,
             variants=after["variants"] if after and after["enabled"] else None,
         )
-        change = Change(
-            ChangeType.PROMPT_UPDATED,
-            prompt.id,
-            prompt.workspace_id,
-            prompt.key,
-            prompt.env,
-            label or prompt.version,
-        )
+        change = Change(ChangeType.PROMPT_UPDATED, *place, label or prompt.version)
         self._changes.record(transaction, change)
 
 
@@ -203,3 +216,12 @@ def _new(prompt: PromptRow, now: datetime) -> RolloutRow:
 def _serving(rollout: Shown) -> Shown:
     """What of a rollout alters a fetch: all of it while it is on, nothing while it is off."""
     return rollout if rollout and rollout["enabled"] else None
+
+
+def _described(rollout: Shown) -> str | None:
+    """`v1 at 90 %, v2 at 10 %`; None where what is published is served."""
+    serving = _serving(rollout)
+    if serving is None:
+        return None
+    shares = ((variant["version"], variant["weight"] / 100) for variant in serving["variants"])
+    return ", ".join(f"{version} at {share:g} %" for version, share in shares)

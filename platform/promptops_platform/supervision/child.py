@@ -15,8 +15,8 @@ from typing import Protocol
 
 import structlog
 
-from promptops_flows.children import inherited
-from promptops_flows.waiting import happens_within
+from promptops_flows.processes.children import inherited
+from promptops_flows.processes.waiting import happens_within
 from promptops_platform.supervision.backoff import Backoff
 from promptops_platform.supervision.logs import open_log
 

@@ -1,50 +1,62 @@
 """Routes of workflows."""
 
+from collections.abc import Collection
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel
+from starlette.responses import JSONResponse, StreamingResponse
 
-from promptops_flows.engine_client import Connection, RunRequest
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.guard import permits
 from promptops_platform.access.permissions import Permission
 from promptops_platform.access.schemas import Done
-from promptops_platform.access.scopes import scope_of
-from promptops_platform.db.tables import WorkflowRow
-from promptops_platform.db.unit_of_work import Database
-from promptops_platform.errors import BadRequest, StepFailed, TooManyRequests
+from promptops_platform.db.pages import Part
+from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.definitions.endpoints import add_version_routes, seen
+from promptops_platform.definitions.preconditions import IfMatch, etag
+from promptops_platform.errors import BadRequest, Conflict, StepFailed, TooManyRequests
+from promptops_platform.execution.endpoints import ACCEPTED, accepted, accepting, refuse_stream
+from promptops_platform.execution.idempotency import IdempotentRuns, RunKey
+from promptops_platform.execution.keyed_requests import IdempotencyKey, answer_once, keyed_request
 from promptops_platform.http.declared_errors import may_answer
-from promptops_platform.http.envelope import Data
+from promptops_platform.http.envelope import Data, Page
+from promptops_platform.http.event_stream import ServerEvent, described, event_stream, wants_events
+from promptops_platform.http.paging import paged_by
+from promptops_platform.http.services import provided
 from promptops_platform.http.transactions import Read, Write
-from promptops_platform.ids import new_id
-from promptops_platform.prompts.references import referenced_environments
-from promptops_platform.runs.executor import RunExecutor
 from promptops_platform.text import OptionalLine, OptionalSearchTerm, ResourceId
+from promptops_platform.workflows.planning import WorkflowInputs
+from promptops_platform.workflows.running import WorkflowRuns
 from promptops_platform.workflows.schemas import (
+    CheckWorkflow,
     RunWorkflow,
+    SavedWorkflow,
     Workflow,
     WorkflowCreate,
+    WorkflowEdit,
+    WorkflowJudgement,
+    WorkflowProblem,
     WorkflowResult,
     WorkflowUpdate,
 )
-from promptops_platform.workflows.service import WorkflowService
+from promptops_platform.workflows.service import WORKFLOWS, WorkflowService, WorkflowVersions
+from promptops_platform.workflows.tables import WorkflowRow
 from promptops_platform.workspaces.service import WorkspaceService
 
 router = APIRouter(prefix="/api/workflows", tags=["workflows"])
 
-
-def _service(request: Request) -> WorkflowService:
-    service: WorkflowService = request.app.state.workflows
-    return service
-
-
-def _workspaces(request: Request) -> WorkspaceService:
-    service: WorkspaceService = request.app.state.workspaces
-    return service
+STREAMED: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The result, or with `stream` the events `start`, `step_started`, `delta`, "
+        "`step`, `result` and `error`, whose data is JSON.",
+        "content": described(ServerEvent("step_started", {"step": 2, "name": "call"})),
+    }
+}
 
 
-Service = Annotated[WorkflowService, Depends(_service)]
-Workspaces = Annotated[WorkspaceService, Depends(_workspaces)]
+Service = Annotated[WorkflowService, provided(WorkflowService)]
+Workspaces = Annotated[WorkspaceService, provided(WorkspaceService)]
 
 
 @router.get("")
@@ -52,62 +64,102 @@ async def list_workflows(
     service: Service,
     workspaces: Workspaces,
     transaction: Read,
+    part: Annotated[Part, paged_by("key", "name", "updated_at")],
     q: Annotated[OptionalSearchTerm, Query(description="Text in key, name or description.")] = None,
     workspace: Annotated[OptionalLine, Query(description="Id or slug.")] = None,
     actor: Actor = permits(Permission.WORKFLOWS_READ),
-) -> Data[list[Workflow]]:
-    """Workflows, newest change first."""
+) -> Page[Workflow]:
+    """Workflows, by default newest change first; all of them without a `limit`."""
     workspace_id = None
     if workspace:
         workspace_id = (await workspaces.find(transaction, workspace, actor=actor)).id
-    rows = await service.search(transaction, workspace_id, q, actor=actor)
-    return Data(data=[Workflow.of(row) for row in rows])
+    rows, total = await service.search(transaction, workspace_id, q, part, actor=actor)
+    states = await service.states.of_all(transaction, rows)
+    shown = [Workflow.shown(row, state, actor) for row, state in zip(rows, states, strict=True)]
+    return Page(data=shown, total=total)
 
 
 @router.post("")
 async def create_workflow(
     body: WorkflowCreate,
+    response: Response,
     service: Service,
     workspaces: Workspaces,
     transaction: Write,
     workspace: Annotated[OptionalLine, Query(description="Id or slug.")] = None,
     actor: Actor = permits(Permission.WORKFLOWS_WRITE),
-) -> Data[Workflow]:
+) -> SavedWorkflow:
     """Save a new definition."""
-    named = body.workspace_id or body.workspace or workspace
-    found = await workspaces.find_for(transaction, named, Permission.WORKFLOWS_WRITE, actor=actor)
+    workspace_name = body.workspace_id or body.workspace or workspace
+    target = await workspaces.find_for(
+        transaction, workspace_name, Permission.WORKFLOWS_WRITE, actor=actor
+    )
     row = await service.create(
         transaction,
         actor=actor,
-        workspace_id=found.id,
+        workspace_id=target.id,
         key=body.key,
-        fields=_given(body),
+        fields=_sent_fields(body),
     )
-    return Data(data=Workflow.of(row))
+    return await _saved(service, transaction, row, body, response, actor)
+
+
+@router.post("/validate")
+async def validate_workflow(
+    body: CheckWorkflow,
+    service: Service,
+    workspaces: Workspaces,
+    transaction: Read,
+    workspace: Annotated[OptionalLine, Query(description="Id or slug.")] = None,
+    actor: Actor = permits(Permission.WORKFLOWS_READ),
+) -> WorkflowJudgement:
+    """What would keep this definition from running, and what of it has no effect; nothing is
+    saved."""
+    target = await workspaces.find(transaction, workspace, actor=actor)
+    # Steps that are missing are a problem, as at a save.
+    definition = {"steps": body.steps} | body.model_dump(
+        include=set(CheckWorkflow.model_fields), exclude_none=True
+    )
+    problems, warnings = service.judge(target.id, definition, actor=actor)
+    unknown = _unknown(body, Workflow.model_fields)
+    return WorkflowJudgement(
+        data=[WorkflowProblem.of(problem) for problem in problems], warnings=[*unknown, *warnings]
+    )
 
 
 @router.get("/{workflow_id}")
 async def get_workflow(
     workflow_id: ResourceId,
+    response: Response,
     service: Service,
     transaction: Read,
     actor: Actor = permits(Permission.WORKFLOWS_READ),
 ) -> Data[Workflow]:
-    """A definition."""
-    return Data(data=Workflow.of(await service.get(transaction, workflow_id, actor=actor)))
+    """A working copy; its etag is the revision."""
+    row = await service.get(transaction, workflow_id, actor=actor)
+    return await _answer(service, transaction, row, response, actor)
 
 
 @router.put("/{workflow_id}")
 async def update_workflow(
     workflow_id: ResourceId,
-    body: WorkflowUpdate,
+    body: WorkflowEdit,
+    response: Response,
     service: Service,
     transaction: Write,
+    if_match: IfMatch = None,
     actor: Actor = permits(Permission.WORKFLOWS_WRITE),
-) -> Data[Workflow]:
-    """Edit a definition. The key stays."""
-    row = await service.update(transaction, workflow_id, actor=actor, fields=_given(body))
-    return Data(data=Workflow.of(row))
+) -> SavedWorkflow:
+    """Edit the working copy. The key stays.
+
+    With `if-match`, `if_revision` or `if_version` it is a 409, with both sides, when somebody else
+    was faster; without them the last write wins.
+    """
+    state = seen(if_match, body.if_revision, body.if_version)
+    row = await service.update(
+        transaction, workflow_id, actor=actor, fields=_sent_fields(body), seen=state
+    )
+    return await _saved(service, transaction, row, body, response, actor)
 
 
 @router.delete("/{workflow_id}")
@@ -115,64 +167,106 @@ async def delete_workflow(
     workflow_id: ResourceId,
     service: Service,
     transaction: Write,
+    force: Annotated[bool, Query(description="Also where others use it.")] = False,
+    if_match: IfMatch = None,
     actor: Actor = permits(Permission.WORKFLOWS_WRITE),
 ) -> Done:
-    """Delete a definition; its runs stay in the log."""
-    await service.delete(transaction, workflow_id, actor=actor)
+    """Delete a workflow with its versions; its runs stay in the log.
+
+    Where others use it, it is a 409 that names them.
+    """
+    await service.delete(
+        transaction, workflow_id, actor=actor, seen=seen(if_match, None), force=force
+    )
     return Done()
 
 
-@router.post("/{workflow_id}/run", responses=may_answer(StepFailed, TooManyRequests))
+@router.post(
+    "/{workflow_id}/run",
+    response_model=WorkflowResult,
+    responses={**may_answer(Conflict, StepFailed, TooManyRequests), **STREAMED, **ACCEPTED},
+)
 async def run_workflow(
     workflow_id: ResourceId,
     request: Request,
+    runs: Annotated[WorkflowRuns, provided(WorkflowRuns)],
+    idempotent: Annotated[IdempotentRuns, provided(IdempotentRuns)],
     body: RunWorkflow | None = None,
+    idempotency_key: IdempotencyKey = None,
     actor: Actor = permits(Permission.WORKFLOWS_RUN),
-) -> WorkflowResult:
-    """Run a workflow to its end, as a Prefect flow. No transaction is open meanwhile."""
+) -> WorkflowResult | StreamingResponse | JSONResponse:
+    """Run a workflow, as a Prefect flow: to its end, or without waiting for it."""
     asked = body or RunWorkflow()
-    database: Database = request.app.state.database
-    async with database.read() as transaction:
-        workflow = await _service(request).get(
-            transaction, workflow_id, actor=actor, permission=Permission.WORKFLOWS_RUN
-        )
-        workspace = await _workspaces(request).find(transaction, workflow.workspace_id, actor=actor)
-    connections = _service(request).connections(workflow, base_url=asked.base_url, actor=actor)
-    executor: RunExecutor = request.app.state.executor
-    outcome = await executor.run(
-        _run_request(workflow, workspace.slug, asked, connections),
-        workspace_id=workflow.workspace_id,
-        caller_id=actor.caller_id,
-        user=actor.name,
-        scope=scope_of(referenced_environments(workflow.steps), actor),
-    )
-    result = WorkflowResult.of(outcome)
-    if outcome.end.status == "error":
-        fields = result.model_dump(mode="json", exclude={"output"})
-        raise StepFailed(outcome.end.error or "the run failed", fields=fields)
-    return result
+    inputs = _inputs(asked, request)
+    if asked.wait is False:
+        refuse_stream(asked.stream)
+
+    async def start(key: RunKey | None) -> WorkflowResult | StreamingResponse | JSONResponse:
+        if asked.wait is False:
+            also = accepting(key)
+            return accepted(await runs.submit(workflow_id, inputs, actor=actor, also=also))
+        if not wants_events(request, asked.stream):
+            return await runs.run(workflow_id, inputs, actor=actor, key=key)
+        request_id = request.scope["request_id"]
+        events = await runs.follow(workflow_id, inputs, request_id, actor=actor, key=key)
+        return event_stream(request, events)
+
+    keyed = await keyed_request(idempotency_key, request, Permission.WORKFLOWS_RUN, actor=actor)
+    return await answer_once(request, keyed, idempotent, start)
 
 
-def _run_request(
-    workflow: WorkflowRow, workspace: str, asked: RunWorkflow, connections: tuple[Connection, ...]
-) -> RunRequest:
-    variables = {} if asked.variables is None else asked.variables
+def _inputs(body: RunWorkflow, request: Request) -> WorkflowInputs:
+    variables = {} if body.variables is None else body.variables
     if not isinstance(variables, dict):
         raise BadRequest("variables: must be an object of names and values; send {} for none")
-    return RunRequest(
-        run_id=new_id(),
-        workspace=workspace,
-        key=workflow.key,
-        name=workflow.name,
-        version=str(workflow.version),
-        steps=workflow.steps,
+    return WorkflowInputs(
+        warnings=_unknown(body, ()),
         variables=variables,
-        api_key=asked.api_key,
-        base_url=asked.base_url,
-        connections=connections,
+        api_key=body.api_key,
+        base_url=body.base_url,
+        version=body.version,
+        env=body.env,
+        # Whoever follows a run that nobody waits for sees its text as it comes.
+        stream=body.wait is False or wants_events(request, body.stream),
     )
 
 
-def _given(body: WorkflowUpdate) -> dict[str, Any]:
+def _sent_fields(body: WorkflowUpdate) -> dict[str, Any]:
     """The fields that were sent with a value."""
     return body.model_dump(include=set(WorkflowUpdate.model_fields), exclude_none=True)
+
+
+def _unknown(body: BaseModel, harmless: Collection[str]) -> tuple[str, ...]:
+    """A sentence for each field that was sent and that nobody knows."""
+    extra = [name for name in body.model_extra or {} if name not in harmless]
+    return tuple(f"field '{name[:40]}' is unknown and has no effect" for name in extra)
+
+
+async def _saved(
+    service: WorkflowService,
+    transaction: Transaction,
+    row: WorkflowRow,
+    body: BaseModel,
+    response: Response,
+    actor: Actor,
+) -> SavedWorkflow:
+    answer = await _answer(service, transaction, row, response, actor)
+    # Consoles send back all that they were given.
+    unknown = _unknown(body, Workflow.model_fields)
+    warnings = service.warnings(row.workspace_id, service.content_of(row))
+    return SavedWorkflow(data=answer.data, warnings=[*unknown, *warnings])
+
+
+async def _answer(
+    service: WorkflowService,
+    transaction: Transaction,
+    row: WorkflowRow,
+    response: Response,
+    actor: Actor,
+) -> Data[Workflow]:
+    response.headers["etag"] = etag(row)
+    state = await service.states.of(transaction, row)
+    return Data(data=Workflow.shown(row, state, actor))
+
+
+add_version_routes(router, WORKFLOWS, Workflow, WorkflowVersions)

@@ -1,26 +1,35 @@
 """Workflows on the wire."""
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
-from promptops_flows.definitions import (
-    MAX_MODEL_CHARACTERS,
-    MAX_NAME_CHARACTERS,
-    MAX_TEMPLATE_CHARACTERS,
-    STEP_TYPES,
-    TRANSFORM_OPS,
+from promptops_flows.protocol.engine_client import StepFinished
+from promptops_flows.steps.fields import MAX_NAME_CHARACTERS, DefinitionError
+from promptops_flows.steps.model import MAX_MODEL_CHARACTERS
+from promptops_flows.steps.registry import STEP_TYPES
+from promptops_flows.steps.render import MAX_TEMPLATE_CHARACTERS
+from promptops_flows.steps.transform import TRANSFORM_OPS
+from promptops_platform.definitions.schemas import (
+    EXAMPLE_SERVED,
+    IfRevision,
+    RunEnvironment,
+    RunVersion,
+    RunWait,
+    ServedFields,
 )
+from promptops_platform.execution.followers import RunOutcome
 from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example
-from promptops_platform.http.field_rules import Rule, exactly, given, only, when
-from promptops_platform.runs.executor import RunOutcome
-from promptops_platform.runs.trace import EXAMPLE_TRACE, StepTrace
-from promptops_platform.text import Json, Key, OptionalLine, Prose, Title, title
+from promptops_platform.http.field_rules import Rule, exactly, only, present, when
+from promptops_platform.runlog.trace import EXAMPLE_TRACE, StepTrace
+from promptops_platform.text import Json, JsonObject, Key, Line, OptionalLine, Prose, Title, title
 
 Steps = list[dict[str, Any]]
 
+EXAMPLE_STEP = {**EXAMPLE_TRACE, "cost_usd": 0.0}
 EXAMPLE_STEPS = [
     {"name": "greet", "type": "render", "template": "Write a welcome for {{who}}."},
     {"name": "call", "type": "model", "provider": "mock"},
@@ -52,11 +61,11 @@ def _text(longest: int) -> Rule:
 STEP: Rule = {
     "type": "object",
     "allOf": [
-        given(type={"enum": list(STEP_TYPES)}),
+        present(type={"enum": list(STEP_TYPES)}),
         only(name=_text(MAX_NAME_CHARACTERS)),
-        when(given(type=exactly("render")), only(template=_text(MAX_TEMPLATE_CHARACTERS))),
-        when(given(type=exactly("transform")), given(op={"enum": list(TRANSFORM_OPS)})),
-        when(given(type=exactly("model")), only(model=_text(MAX_MODEL_CHARACTERS))),
+        when(present(type=exactly("render")), only(template=_text(MAX_TEMPLATE_CHARACTERS))),
+        when(present(type=exactly("transform")), present(op={"enum": list(TRANSFORM_OPS)})),
+        when(present(type=exactly("model")), only(model=_text(MAX_MODEL_CHARACTERS))),
     ],
 }
 
@@ -64,7 +73,7 @@ STEP: Rule = {
 class WorkflowUpdate(BaseModel):
     """What an edit may change; a field that is absent or null stays as it is."""
 
-    model_config = example(name="Welcome", steps=EXAMPLE_STEPS)
+    model_config = {**example(name="Welcome", steps=EXAMPLE_STEPS), "extra": "allow"}
 
     name: Title | None = None
     description: Prose | None = None
@@ -72,6 +81,78 @@ class WorkflowUpdate(BaseModel):
         default=None,
         description="Steps in their order, each with name and type.",
         json_schema_extra={"type": ["array", "null"], "items": STEP},
+    )
+    input_schema: JsonObject | None = Field(
+        default=None, description="JSON Schema of the variables of a run; `{}` takes any."
+    )
+    defaults: JsonObject | None = Field(
+        default=None, description="Variables that a run has unless its caller sends others."
+    )
+    timeout: Annotated[Line, StringConstraints(max_length=40)] | Literal[""] | None = Field(
+        default=None, description="What a run may take, as in `90s`, `2m`, `1h`; at most a day."
+    )
+    output: Annotated[str, StringConstraints(max_length=MAX_TEMPLATE_CHARACTERS)] | None = Field(
+        default=None,
+        description="The step whose output is the result, or a template over steps. Without it, "
+        "the last step.",
+    )
+    strict: bool | None = Field(
+        default=None, description="Refuse runs in which a template reads what nothing fills."
+    )
+
+
+class WorkflowEdit(WorkflowUpdate):
+    """An edit. With `if_version` or `if_revision` it is refused when somebody else was
+    faster."""
+
+    if_version: int | None = Field(
+        default=None, description="The `version` of the workflow as it was read; else it is a 409."
+    )
+    if_revision: IfRevision = None
+
+
+class CheckWorkflow(BaseModel):
+    """A definition that is being written: its fields as they would be sent to be saved. One that is
+    left out or null is as in a new workflow."""
+
+    model_config = {
+        **example(steps=[{"name": "call", "type": "model", "provider": "nobody"}]),
+        "extra": "allow",
+    }
+
+    steps: Json = Field(default=None, description="A list of steps.")
+    input_schema: Json = None
+    defaults: Json = None
+    timeout: Json = None
+    output: Json = None
+    strict: Json = None
+
+
+class WorkflowProblem(BaseModel):
+    """Why a definition can't run; `step` counts from 0."""
+
+    model_config = example(
+        step=0,
+        field="provider",
+        error="step 1 (call): provider 'nobody' is unknown, use one of mock, openai",
+    )
+
+    step: int | None = Field(description="Null where the list itself is wrong.")
+    field: str | None = Field(description="Null where the step itself is wrong.")
+    error: str
+
+    @classmethod
+    def of(cls, problem: DefinitionError) -> Self:
+        return cls(step=problem.step, field=problem.field, error=str(problem))
+
+
+class WorkflowJudgement(BaseModel):
+    """At most one problem of each step; without any the definition can run."""
+
+    data: list[WorkflowProblem]
+    warnings: list[str] = Field(
+        description="What has no effect, or leaves a placeholder unfilled.",
+        examples=[["step 1 (greet): field 'modell' is unknown and has no effect"]],
     )
 
 
@@ -85,20 +166,8 @@ class WorkflowCreate(WorkflowUpdate):
     workspace_id: OptionalLine = None
 
 
-class Workflow(Resource):
-    """A definition; `version` counts how often its steps were saved with a change."""
-
-    model_config = example(
-        id="3b4e5f60717a1d2c",
-        workspace_id="default",
-        key="welcome",
-        name="Welcome",
-        description="",
-        steps=EXAMPLE_STEPS,
-        created_at="2026-03-14T09:26:53.589793Z",
-        updated_at="2026-03-14T09:26:53.589793Z",
-        version=1,
-    )
+class WorkflowFields(Resource):
+    """The workflow itself."""
 
     id: str
     workspace_id: str
@@ -108,17 +177,68 @@ class Workflow(Resource):
     steps: Steps
     created_at: datetime
     updated_at: datetime
-    version: int
+    input_schema: dict[str, Any]
+    defaults: dict[str, Any]
+    timeout: str
+    output: str
+    strict: bool
+
+
+class Workflow(ServedFields, WorkflowFields):
+    """A definition; `version` counts how often its steps were saved with a change."""
+
+    model_config = example(
+        id="3b4e5f60717a1d2c",
+        workspace_id="default",
+        key="welcome",
+        name="Welcome",
+        description="",
+        steps=EXAMPLE_STEPS,
+        input_schema={},
+        defaults={},
+        timeout="",
+        output="",
+        strict=False,
+        created_at="2026-03-14T09:26:53.589793Z",
+        updated_at="2026-03-14T09:26:53.589793Z",
+        version=4,
+        **EXAMPLE_SERVED,
+    )
+
+
+class SavedWorkflow(BaseModel):
+    """A workflow that was saved, and what of the request has no effect or may go wrong."""
+
+    data: Workflow
+    warnings: list[str] = Field(
+        examples=[["step 1 (greet): field 'modell' is unknown and has no effect"]]
+    )
 
 
 class RunWorkflow(BaseModel):
     """Values for the templates. The key is handed to the provider, and stored nowhere."""
 
-    model_config = example(variables={"who": "Ada"})
+    model_config = {**example(variables={"who": "Ada"}), "extra": "allow"}
 
     variables: Json = Field(default=None, json_schema_extra={"type": ["object", "null"]})
     api_key: OptionalLine = None
     base_url: OptionalLine = None
+    version: RunVersion = None
+    env: RunEnvironment = None
+    wait: RunWait = None
+    stream: bool | None = Field(
+        default=None,
+        description="Answer with server-sent events. Without it, the header `Accept` decides.",
+    )
+
+
+class WorkflowStep(StepTrace):
+    """A finished step of a workflow. Those of agents and workflows inside of it come before, and
+    are called after it."""
+
+    model_config = example(**EXAMPLE_STEP)
+
+    cost_usd: float | None = Field(description="Null where the price of a call is unknown.")
 
 
 class WorkflowResult(BaseModel):
@@ -126,23 +246,31 @@ class WorkflowResult(BaseModel):
 
     model_config = example(
         output="HELLO ADA!",
-        steps=[EXAMPLE_TRACE],
+        steps=[EXAMPLE_STEP],
         run_id="5e4f30219b8a7c6d",
         flow_run_id="0b9f3a52-4c6e-4f0e-8d2b-0a4c1f6c2f11",
         flow_run_url="http://127.0.0.1:4200/runs/flow-run/0b9f3a52-4c6e-4f0e-8d2b-0a4c1f6c2f11",
+        warnings=[],
     )
 
     output: str
-    steps: list[StepTrace]
+    steps: list[WorkflowStep]
     run_id: str
     flow_run_id: str
     flow_run_url: str | None
+    warnings: list[str] = Field(description="What of the request or the definition has no effect.")
 
     @classmethod
-    def of(cls, outcome: RunOutcome) -> Self:
+    def of(
+        cls,
+        outcome: RunOutcome,
+        cost_of: Callable[[StepFinished], float | None],
+        warnings: Sequence[str],
+    ) -> Self:
         return cls(
             output=outcome.end.output or "",
-            steps=[StepTrace.of(step) for step in outcome.steps],
+            steps=[WorkflowStep.of(step, cost_usd=cost_of(step)) for step in outcome.steps],
+            warnings=list(warnings),
             run_id=outcome.run_id,
             flow_run_id=outcome.flow_run_id,
             flow_run_url=outcome.flow_run_url,

@@ -1,211 +1,159 @@
 """Workflow definitions."""
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sqlalchemy.exc import IntegrityError
-
-from promptops_flows.definitions import DefinitionError, WorkflowDefinition, parse_steps
-from promptops_flows.engine_client import Connection
+from promptops_flows.definitions.variables import unfilled_variables
+from promptops_flows.definitions.workflow import WorkflowReading, read_workflow
+from promptops_flows.json_schemas import SchemaRefusedError, check_schema
+from promptops_flows.steps.fields import DefinitionError, described
+from promptops_flows.steps.models import Connection
+from promptops_flows.steps.plans import WorkflowPlan
 from promptops_platform.access.actor import Actor
-from promptops_platform.access.grants import Grants
 from promptops_platform.access.permissions import Permission
-from promptops_platform.audit.service import AuditTrail
-from promptops_platform.changes.schemas import Change, ChangeType
-from promptops_platform.changes.service import ChangeLog
-from promptops_platform.clock import Clock
-from promptops_platform.db.tables import WorkflowRow
+from promptops_platform.changes.schemas import ChangeType
 from promptops_platform.db.unit_of_work import Transaction
-from promptops_platform.errors import BadRequest, Conflict, NotFound
-from promptops_platform.ids import new_id
-from promptops_platform.prompts.references import may_refer, require_references
-from promptops_platform.providers.service import ProviderService
+from promptops_platform.definitions.kinds import Kind
+from promptops_platform.definitions.service import DefinitionService
+from promptops_platform.definitions.states import ServedState
+from promptops_platform.definitions.versions import VersionService
+from promptops_platform.errors import BadRequest
+from promptops_platform.prompts.references import references
+from promptops_platform.providers.lookup import ProviderLookup
 from promptops_platform.workflows import repository
+from promptops_platform.workflows.schemas import Workflow
+from promptops_platform.workflows.step_targets import environments_of
+from promptops_platform.workflows.tables import WorkflowRow
+
+WORKFLOWS: Kind[WorkflowRow] = Kind(
+    noun="workflow",
+    table=WorkflowRow,
+    defaults={
+        "steps": [],
+        "input_schema": {},
+        "defaults": {},
+        "timeout": "",
+        "output": "",
+        "strict": False,
+    },
+    read=Permission.WORKFLOWS_READ,
+    write=Permission.WORKFLOWS_WRITE,
+    run=Permission.WORKFLOWS_RUN,
+    saved=ChangeType.WORKFLOW_SAVED,
+    published=ChangeType.WORKFLOW_PUBLISHED,
+    deleted=ChangeType.WORKFLOW_DELETED,
+)
 
 
-class WorkflowService:
-    """Saves and finds definitions. Each change is audited and recorded in the feed."""
+class WorkflowService(DefinitionService[WorkflowRow]):
+    """Saves and finds workflows."""
 
-    def __init__(
-        self,
-        *,
-        grants: Grants,
-        providers: ProviderService,
-        audit: AuditTrail,
-        changes: ChangeLog,
-        clock: Clock,
-    ) -> None:
-        self._grants = grants
+    def __init__(self, providers: ProviderLookup, **rest: Any) -> None:
+        super().__init__(WORKFLOWS, **rest)
         self._providers = providers
-        self._audit = audit
-        self._changes = changes
-        self._clock = clock
 
-    async def search(
-        self,
-        transaction: Transaction,
-        workspace_id: str | None,
-        text: str | None,
-        *,
-        actor: Actor,
-    ) -> list[WorkflowRow]:
-        """Workflows of the workspaces that exist for the caller, newest change first; without those
-        that refer to environments that are closed to the caller."""
-        readable = self._grants.readable(actor)
-        rows = await repository.search(transaction.session, readable, workspace_id, text)
-        return [row for row in rows if may_refer(actor, row.steps)]
+    def answer(self, row: WorkflowRow, state: ServedState, actor: Actor) -> Workflow:
+        """A workflow as it is sent to this caller."""
+        return Workflow.shown(row, state, actor)
 
-    async def get(
-        self,
-        transaction: Transaction,
-        workflow_id: str,
-        *,
-        actor: Actor,
-        permission: Permission = Permission.WORKFLOWS_READ,
-        lock: bool = False,
-    ) -> WorkflowRow:
-        """A workflow; raises Forbidden, also for one that refers to another environment than the
-        caller's, and NotFound also where it doesn't exist for the caller."""
-        row = await repository.get(transaction.session, workflow_id, lock=lock)
-        if row is None or not self._grants.can_read(actor, row.workspace_id):
-            raise NotFound(f"workflow {workflow_id!r} not found; GET /api/workflows lists them")
-        require_references(actor, row.steps)
-        self._grants.require(actor, permission, row.workspace_id)
-        return row
-
-    async def create(
-        self,
-        transaction: Transaction,
-        *,
-        actor: Actor,
-        workspace_id: str,
-        key: str,
-        fields: dict[str, Any],
-    ) -> WorkflowRow:
-        """Make a workflow; raises BadRequest for steps that can't run, Conflict for a taken key."""
-        self._grants.require(actor, Permission.WORKFLOWS_WRITE, workspace_id)
-        now = self._clock.now()
-        steps = self._checked(workspace_id, fields.get("steps", []), actor)
-        row = WorkflowRow(
-            id=new_id(),
-            workspace_id=workspace_id,
-            key=key,
-            name=fields.get("name", ""),
-            description=fields.get("description", ""),
-            steps=steps,
-            version=1,
-            created_at=now,
-            updated_at=now,
-        )
-        transaction.session.add(row)
+    def check(self, workspace_id: str, content: Mapping[str, Any], *, actor: Actor) -> None:
+        """Raises BadRequest for steps that can't run, naming step and remedy, and for a schema
+        that can't be used."""
+        reading = self._read(workspace_id, content)
+        if reading.plan is None:
+            raise BadRequest(str(reading.problems[0])) from reading.problems[0]
         try:
-            await transaction.session.flush()
-        except IntegrityError as error:
-            raise Conflict(
-                f"key: {key!r} is taken by another workflow; choose another key, or edit that one"
-            ) from error
-        self._recorded(
-            transaction, row, actor, "create", ChangeType.WORKFLOW_SAVED, after=_shown(row)
-        )
-        return row
+            check_schema(content["input_schema"])
+        except SchemaRefusedError as error:
+            raise BadRequest(f"input_schema: {error}") from error
 
-    async def update(
-        self, transaction: Transaction, workflow_id: str, *, actor: Actor, fields: dict[str, Any]
-    ) -> WorkflowRow:
-        """Edit a workflow; raises NotFound, or BadRequest for steps that can't run."""
-        row = await self._writable(transaction, workflow_id, actor)
-        before = _shown(row)
-        if "steps" in fields and fields["steps"] != row.steps:
-            row.steps = self._checked(row.workspace_id, fields["steps"], actor)
-            row.version += 1
-        row.name = fields.get("name", row.name)
-        row.description = fields.get("description", row.description)
-        row.updated_at = self._clock.now()
-        self._recorded(
-            transaction, row, actor, "update", ChangeType.WORKFLOW_SAVED, before, _shown(row)
-        )
-        return row
+    def warnings(self, workspace_id: str, content: Mapping[str, Any]) -> list[str]:
+        """What of a definition that can run has no effect, or leaves a placeholder unfilled where
+        the workflow says which variables there are."""
+        return _warnings(self._read(workspace_id, content), content)
 
-    async def delete(self, transaction: Transaction, workflow_id: str, *, actor: Actor) -> None:
-        """Delete a workflow; raises NotFound."""
-        row = await self._writable(transaction, workflow_id, actor)
-        await repository.remove(transaction.session, row.id)
-        self._recorded(
-            transaction, row, actor, "delete", ChangeType.WORKFLOW_DELETED, before=_shown(row)
-        )
+    def environments_of(self, content: Mapping[str, Any]) -> frozenset[str]:
+        """The environments whose prompts, agents and workflows its steps use."""
+        return environments_of(content["steps"])
+
+    async def using(
+        self, transaction: Transaction, workspace_id: str, key: str, env: str, *, actor: Actor
+    ) -> list[tuple[WorkflowRow, list[int]]]:
+        """The workflows that use this prompt, by key, and the places of the steps that do, counted
+        from 1; without those that refer to environments that are closed to the caller."""
+        rows = await repository.with_prompts(transaction.session, workspace_id)
+        visible = [row for row in rows if self.may_see(actor, self.content_of(row))]
+        places = [(row, _steps_with(row, key, env)) for row in visible]
+        return [(row, steps) for row, steps in places if steps]
+
+    def judge(
+        self, workspace_id: str, definition: Mapping[str, Any], *, actor: Actor
+    ) -> tuple[list[DefinitionError], list[str]]:
+        """What keeps a definition that is being written from running, and warnings; fields that are
+        left out are as in a new workflow. Raises Forbidden."""
+        self._grants.require(actor, Permission.WORKFLOWS_READ, workspace_id)
+        content = {**WORKFLOWS.defaults, **definition}
+        wrong = list(_wrong_fields(content))
+        content |= {str(error.field): WORKFLOWS.defaults[str(error.field)] for error in wrong}
+        reading = self._read(workspace_id, content)
+        return [*reading.problems, *wrong], _warnings(reading, content)
+
+    def parsed(self, row: WorkflowRow) -> WorkflowPlan:
+        """What a run of it executes, without what its steps name; raises BadRequest for a step
+        that can't run any more."""
+        reading = self._read(row.workspace_id, self.content_of(row))
+        if reading.plan is None:
+            raise BadRequest(str(reading.problems[0])) from reading.problems[0]
+        return reading.plan
 
     def connections(
-        self, row: WorkflowRow, *, base_url: str | None, actor: Actor
+        self, workspace_id: str, plan: WorkflowPlan, *, base_url: str | None, actor: Actor
     ) -> tuple[Connection, ...]:
-        """The workspace's connections that the steps name, for a run with the caller's `base_url`.
+        """The workspace's connections that the plan uses, for a run with the caller's `base_url`.
 
-        Raises BadRequest for a step that can't run any more and an address that is not allowed, and
-        SecretUnreadable.
+        Raises BadRequest for an address that is not allowed, and SecretUnreadable.
         """
-        definition = self._parsed(row.workspace_id, row.steps)
         if base_url:
-            self._providers.check_base_url(base_url, definition.providers)
-        targets = self._providers.connected(row.workspace_id, definition.providers, actor=actor)
-        return tuple(Connection.of(each) for each in targets)
+            self._providers.check_base_url(base_url, plan.providers)
+        targets = self._providers.connected(workspace_id, plan.providers, actor=actor)
+        return tuple(Connection.of(target) for target in targets)
 
-    def _checked(self, workspace_id: str, steps: object, actor: Actor) -> list[dict[str, Any]]:
-        """`steps` as they were sent, if they can run; raises BadRequest naming step and remedy, and
-        Forbidden for a reference to another environment than the caller's."""
-        self._parsed(workspace_id, steps)
-        require_references(actor, steps)
-        assert isinstance(steps, list)
-        return steps
-
-    def _parsed(self, workspace_id: str, steps: object) -> WorkflowDefinition:
-        names = self._providers.names([workspace_id])
-        try:
-            return parse_steps(steps, names)
-        except DefinitionError as error:
-            raise BadRequest(str(error)) from error
-
-    async def _writable(
-        self, transaction: Transaction, workflow_id: str, actor: Actor
-    ) -> WorkflowRow:
-        """A workflow that the caller may change, locked until the commit."""
-        return await self.get(
-            transaction,
-            workflow_id,
-            actor=actor,
-            permission=Permission.WORKFLOWS_WRITE,
-            lock=True,
-        )
-
-    def _recorded(
-        self,
-        transaction: Transaction,
-        row: WorkflowRow,
-        actor: Actor,
-        action: str,
-        kind: ChangeType,
-        before: dict[str, Any] | None = None,
-        after: dict[str, Any] | None = None,
-    ) -> None:
-        self._changes.record(
-            transaction, Change(kind, row.id, row.workspace_id, row.key, version=str(row.version))
-        )
-        self._audit.record(
-            transaction,
-            actor=actor,
-            action=action,
-            resource="workflow",
-            resource_id=row.id,
-            key=row.key,
-            summary=f"{action} of workflow {row.key}, version {row.version}",
-            workspace_id=row.workspace_id,
-            before=before,
-            after=after,
-        )
+    def _read(self, workspace_id: str, content: Mapping[str, Any]) -> WorkflowReading:
+        return read_workflow(content, self._providers.names([workspace_id]))
 
 
-def _shown(row: WorkflowRow) -> dict[str, Any]:
-    """What the audit trail keeps."""
-    return {
-        "name": row.name,
-        "description": row.description,
-        "steps": row.steps,
-        "version": row.version,
-    }
+class WorkflowVersions(VersionService[WorkflowRow]):
+    """Makes versions of workflows and serves them."""
+
+
+def _steps_with(row: WorkflowRow, key: str, env: str) -> list[int]:
+    return [
+        place
+        for place, step in enumerate(row.steps, 1)
+        if any((reference.key, reference.env) == (key, env) for reference in references(step))
+    ]
+
+
+def _warnings(reading: WorkflowReading, content: Mapping[str, Any]) -> list[str]:
+    warnings = list(reading.warnings)
+    schema = content["input_schema"]
+    if reading.plan is not None and isinstance(schema.get("properties"), dict):
+        filled = {*schema["properties"], *content["defaults"]}
+        warnings += unfilled_variables(reading.plan, filled)
+    return warnings
+
+
+def _wrong_fields(content: Mapping[str, Any]) -> Iterator[DefinitionError]:
+    """What is wrong beside steps, output and time-out."""
+    for name in ("input_schema", "defaults"):
+        if not isinstance(content[name], dict):
+            sentence = f"{name} is {described(content[name])}, give an object; {{}} for none"
+            yield DefinitionError(sentence, field=name)
+        elif name == "input_schema":
+            try:
+                check_schema(content[name])
+            except SchemaRefusedError as error:
+                yield DefinitionError(f"{name}: {error}", field=name)
+    if not isinstance(content["strict"], bool):
+        sentence = f"strict is {described(content['strict'])}, give true or false"
+        yield DefinitionError(sentence, field="strict")

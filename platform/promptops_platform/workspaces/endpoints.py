@@ -2,16 +2,19 @@
 
 from typing import Annotated, cast
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query
 
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.grants import OPEN
 from promptops_platform.access.guard import permits
 from promptops_platform.access.permissions import Permission, Role, known_role
 from promptops_platform.access.schemas import Done
-from promptops_platform.http.envelope import Data
+from promptops_platform.db.pages import Part
+from promptops_platform.http.envelope import Data, Page
+from promptops_platform.http.paging import paged_by
+from promptops_platform.http.services import provided
 from promptops_platform.http.transactions import Read, Write
-from promptops_platform.text import ResourceId
+from promptops_platform.text import OptionalSearchTerm, ResourceId
 from promptops_platform.workspaces.environment_list import EnvironmentList, WantedEnvironment
 from promptops_platform.workspaces.members import MemberService, Membership
 from promptops_platform.workspaces.removal import WorkspaceRemoval
@@ -29,39 +32,25 @@ from promptops_platform.workspaces.service import WorkspaceFields, WorkspaceServ
 router = APIRouter(prefix="/api/workspaces", tags=["workspaces"])
 
 
-def _service(request: Request) -> WorkspaceService:
-    service: WorkspaceService = request.app.state.workspaces
-    return service
-
-
-def _removal(request: Request) -> WorkspaceRemoval:
-    service: WorkspaceRemoval = request.app.state.workspace_removal
-    return service
-
-
-def _members(request: Request) -> MemberService:
-    service: MemberService = request.app.state.members
-    return service
-
-
-def _environments(request: Request) -> EnvironmentList:
-    service: EnvironmentList = request.app.state.environment_list
-    return service
-
-
-Service = Annotated[WorkspaceService, Depends(_service)]
-Removal = Annotated[WorkspaceRemoval, Depends(_removal)]
-Members = Annotated[MemberService, Depends(_members)]
-Environments = Annotated[EnvironmentList, Depends(_environments)]
+Service = Annotated[WorkspaceService, provided(WorkspaceService)]
+Removal = Annotated[WorkspaceRemoval, provided(WorkspaceRemoval)]
+Members = Annotated[MemberService, provided(MemberService)]
+Environments = Annotated[EnvironmentList, provided(EnvironmentList)]
 
 
 @router.get("")
 async def list_workspaces(
-    service: Service, transaction: Read, actor: Actor = permits(Permission.WORKSPACES_READ)
-) -> Data[list[Workspace]]:
-    """The workspaces that exist for the caller, oldest first."""
-    rows = await service.every(transaction, actor=actor)
-    return Data(data=[Workspace.of(row, role=service.role(row, actor=actor)) for row in rows])
+    service: Service,
+    transaction: Read,
+    part: Annotated[Part, paged_by("name", "slug", "created_at")],
+    q: Annotated[OptionalSearchTerm, Query(description="Text in name or slug.")] = None,
+    actor: Actor = permits(Permission.WORKSPACES_READ),
+) -> Page[Workspace]:
+    """The workspaces that exist for the caller, by default oldest first; all of them without a
+    `limit`."""
+    rows, total = await service.search(transaction, q, part, actor=actor)
+    shown = [Workspace.of(row, role=service.role(row, actor=actor)) for row in rows]
+    return Page(data=shown, total=total)
 
 
 @router.post("")
@@ -130,11 +119,13 @@ async def list_members(
     workspace_id: ResourceId,
     service: Members,
     transaction: Read,
+    part: Annotated[Part, paged_by("username", "role", "created_at")],
+    q: Annotated[OptionalSearchTerm, Query(description="Text in the name.")] = None,
     actor: Actor = permits(Permission.WORKSPACES_READ),
-) -> Data[list[Member]]:
-    """The members of a workspace, by name."""
-    found = await service.every(transaction, workspace_id, actor=actor)
-    return Data(data=[_shown(each) for each in found])
+) -> Page[Member]:
+    """The members of a workspace, by default by name; all of them without a `limit`."""
+    members, total = await service.search(transaction, workspace_id, q, part, actor=actor)
+    return Page(data=[_shown(member) for member in members], total=total)
 
 
 @router.put("/{workspace_id}/members/{user}")
@@ -185,8 +176,11 @@ async def replace_environments(
     actor: Actor = permits(Permission.WORKSPACES_MANAGE),
 ) -> Data[list[Environment]]:
     """Give a workspace these environments, in this order. One that holds prompts must stay."""
-    wanted = [WantedEnvironment(each.name, each.protected) for each in body.environments]
-    rows = await service.replace(transaction, workspace_id, wanted, actor=actor)
+    environments = [
+        WantedEnvironment(environment.name, environment.protected)
+        for environment in body.environments
+    ]
+    rows = await service.replace(transaction, workspace_id, environments, actor=actor)
     return Data(data=[Environment.of(row) for row in rows])
 
 

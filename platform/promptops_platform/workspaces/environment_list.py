@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.permissions import Permission
 from promptops_platform.audit.service import AuditTrail
-from promptops_platform.db.tables import EnvironmentRow, WorkspaceRow
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import BadRequest, Conflict
 from promptops_platform.workspaces import repository
+from promptops_platform.workspaces.contents import EnvironmentUse
 from promptops_platform.workspaces.environments import MOST_ENVIRONMENTS, EnvironmentService
-from promptops_platform.workspaces.holdings import EnvironmentUse
 from promptops_platform.workspaces.service import WorkspaceService
+from promptops_platform.workspaces.tables import EnvironmentRow, WorkspaceRow
 
 
 class WantedEnvironment(NamedTuple):
@@ -24,19 +24,19 @@ class WantedEnvironment(NamedTuple):
 
 
 class EnvironmentList:
-    """Reads and replaces the list. No replica keeps it in memory, so the feed isn't told."""
+    """Reads and replaces the list."""
 
     def __init__(
         self,
         *,
         workspaces: WorkspaceService,
         environments: EnvironmentService,
-        use: EnvironmentUse,
+        uses: Sequence[EnvironmentUse],
         audit: AuditTrail,
     ) -> None:
         self._workspaces = workspaces
         self._environments = environments
-        self._use = use
+        self._uses = uses
         self._audit = audit
 
     async def every(
@@ -51,7 +51,7 @@ class EnvironmentList:
         self,
         transaction: Transaction,
         workspace: str,
-        wanted: Sequence[WantedEnvironment],
+        environments: Sequence[WantedEnvironment],
         *,
         actor: Actor,
     ) -> list[EnvironmentRow]:
@@ -64,21 +64,25 @@ class EnvironmentList:
         place = await self._workspaces.locked(
             transaction, workspace, Permission.WORKSPACES_MANAGE, actor=actor
         )
-        _check(wanted)
+        _check(environments)
         rows = await repository.environments(transaction.session, place.id)
         before = _shown(rows)
         kept = {row.name: row for row in rows}
-        _refuse_more(wanted, kept.keys())
-        await self._leave_out(transaction, place, kept.keys() - {each.name for each in wanted})
+        _refuse_more(environments, kept.keys())
+        await self._leave_out(
+            transaction, place, kept.keys() - {environment.name for environment in environments}
+        )
         rows = []
-        for position, each in enumerate(wanted):
-            row = kept.get(each.name)
+        for position, environment in enumerate(environments):
+            row = kept.get(environment.name)
             if row is None:
-                await repository.append_environment(transaction.session, place.id, each.name)
-                row = await repository.environment(transaction.session, place.id, each.name)
+                await repository.append_environment(transaction.session, place.id, environment.name)
+                row = await repository.environment(transaction.session, place.id, environment.name)
                 assert row is not None, "it was appended, and the workspace is locked"
             row.position = position
-            row.protected = row.protected if each.protected is None else each.protected
+            row.protected = (
+                row.protected if environment.protected is None else environment.protected
+            )
             rows.append(row)
         self._recorded(transaction, actor, place, before, _shown(rows))
         return rows
@@ -89,12 +93,13 @@ class EnvironmentList:
         for name in sorted(names):
             await repository.remove_environment(transaction.session, place.id, name)
         # Looked up afterwards: from now on nobody can add to them unseen.
-        used = names & set(await self._use.environments(transaction, place.id)) if names else set()
-        if used:
-            raise Conflict(
-                f"environments: {', '.join(sorted(used))} can't be left out, prompts are in it; "
-                "move or delete these first"
-            )
+        for use in self._uses if names else ():
+            used = names & set(await use.environments(transaction, place.id))
+            if used:
+                raise Conflict(
+                    f"environments: {', '.join(sorted(used))} can't be left out, {use.nouns} are "
+                    "in it; move or delete these first"
+                )
 
     def _recorded(
         self,
@@ -106,7 +111,8 @@ class EnvironmentList:
     ) -> None:
         if before == after:
             return
-        names = ", ".join(each["name"] for each in after["environments"])
+        self._environments.changed(transaction, place.id)
+        names = ", ".join(environment["name"] for environment in after["environments"])
         self._audit.record(
             transaction,
             actor=actor,
@@ -121,8 +127,8 @@ class EnvironmentList:
         )
 
 
-def _check(wanted: Sequence[WantedEnvironment]) -> None:
-    names = [each.name for each in wanted]
+def _check(environments: Sequence[WantedEnvironment]) -> None:
+    names = [environment.name for environment in environments]
     if not names:
         raise BadRequest("environments: is empty; name one at least")
     name, times = Counter(names).most_common(1)[0]
@@ -130,11 +136,13 @@ def _check(wanted: Sequence[WantedEnvironment]) -> None:
         raise BadRequest(f"environments: {name!r} comes twice; name each once")
 
 
-def _refuse_more(wanted: Sequence[WantedEnvironment], existing: Collection[str]) -> None:
-    new = next((each.name for each in wanted if each.name not in existing), None)
-    if new is not None and len(wanted) > MOST_ENVIRONMENTS:
+def _refuse_more(environments: Sequence[WantedEnvironment], existing: Collection[str]) -> None:
+    new = next(
+        (environment.name for environment in environments if environment.name not in existing), None
+    )
+    if new is not None and len(environments) > MOST_ENVIRONMENTS:
         raise BadRequest(
-            f"environments: a list of {len(wanted)} adds {new!r}, and a workspace may have "
+            f"environments: a list of {len(environments)} adds {new!r}, and a workspace may have "
             f"{MOST_ENVIRONMENTS}; leave it out"
         )
 

@@ -1,12 +1,15 @@
 """The environments of a workspace: ordered, and some of them protected."""
 
+from collections.abc import Collection
+
 from promptops_platform.access.actor import Actor
-from promptops_platform.access.grants import Grants, require_environment
-from promptops_platform.access.permissions import Permission
-from promptops_platform.db.tables import EnvironmentRow
+from promptops_platform.access.grants import require_environment
+from promptops_platform.changes.schemas import Change, ChangeType
+from promptops_platform.changes.service import ChangeLog
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import BadRequest, NotFound
 from promptops_platform.workspaces import repository
+from promptops_platform.workspaces.tables import EnvironmentRow
 
 FIRST_ENVIRONMENTS = ("dev", "test", "prod")
 # A workspace of an older release may have more: they stay, and none is added.
@@ -16,8 +19,8 @@ MOST_ENVIRONMENTS = 50
 class EnvironmentService:
     """Knows the environments; one that a prompt names first is appended."""
 
-    def __init__(self, grants: Grants) -> None:
-        self._grants = grants
+    def __init__(self, changes: ChangeLog) -> None:
+        self._changes = changes
 
     def seed(self, transaction: Transaction, workspace_id: str) -> None:
         """Give a new workspace its first environments."""
@@ -35,29 +38,45 @@ class EnvironmentService:
         rows = await repository.environments(transaction.session, workspace_id)
         return [row for row in rows if actor.may_enter(row.name)]
 
-    async def enter(
-        self,
-        transaction: Transaction,
-        workspace_id: str,
-        env: str,
-        *,
-        actor: Actor,
-        serving: bool,
-    ) -> None:
-        """Make sure that the environment exists, until the commit, and that the caller may change
-        prompts in it.
+    async def of_workspaces(
+        self, transaction: Transaction, workspace_ids: Collection[str]
+    ) -> dict[str, list[EnvironmentRow]]:
+        """All environments of these workspaces in their order."""
+        return await repository.environments_of(transaction.session, workspace_ids)
 
-        Raises Forbidden for an API key of other environments and, where the change alters what
-        a protected environment serves (`serving`), for callers who aren't admins; BadRequest for
-        a new environment where the workspace has as many as it may; NotFound where it is gone
-        meanwhile. Enter a new environment before one that exists: this locks the workspace.
+    async def enter(
+        self, transaction: Transaction, workspace_id: str, env: str, *, actor: Actor
+    ) -> EnvironmentRow | None:
+        """Make sure that the environment exists, until the commit, and that the caller may change
+        prompts in it; returns it, None for a new one.
+
+        Raises Forbidden for an API key of other environments; BadRequest for a new environment
+        where the workspace has as many as it may; NotFound where it is gone meanwhile. Enter a new
+        environment before one that exists: this locks the workspace.
         """
         require_environment(actor, env)
         row = await repository.environment(transaction.session, workspace_id, env)
         if row is None:
             await self._append(transaction, workspace_id, env)
-        elif serving and row.protected:
-            self._grants.require(actor, Permission.PROMPTS_PROTECTED, workspace_id)
+        return row
+
+    async def require(
+        self, transaction: Transaction, workspace_id: str, env: str, *, actor: Actor
+    ) -> EnvironmentRow:
+        """An environment, which stays until the commit; raises Forbidden for an API key of others,
+        and NotFound where the workspace has none of this name."""
+        require_environment(actor, env)
+        row = await repository.environment(transaction.session, workspace_id, env)
+        if row is None:
+            rows = await repository.environments(transaction.session, workspace_id)
+            names = ", ".join(row.name for row in rows if actor.may_enter(row.name))
+            raise NotFound(f"env: the workspace has no environment {env!r}; use one of {names}")
+        return row
+
+    def changed(self, transaction: Transaction, workspace_id: str) -> None:
+        """Tell consoles that the workspace has other environments, or has them in another order."""
+        change = Change(ChangeType.ENVIRONMENT_CHANGED, workspace_id, workspace_id)
+        self._changes.record(transaction, change)
 
     async def _append(self, transaction: Transaction, workspace_id: str, env: str) -> None:
         session = transaction.session
@@ -71,3 +90,5 @@ class EnvironmentService:
                 f"have {MOST_ENVIRONMENTS}; use one of them, or have an admin remove one"
             )
         await repository.append_environment(session, workspace_id, env)
+        if env not in names:
+            self.changed(transaction, workspace_id)

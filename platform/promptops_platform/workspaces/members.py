@@ -4,16 +4,18 @@ from typing import Any, NamedTuple
 
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.permissions import Permission, Role, known_role
+from promptops_platform.access.tables import UserRow
 from promptops_platform.access.users import UserService
 from promptops_platform.audit.service import AuditTrail
 from promptops_platform.changes.schemas import Change, ChangeType
 from promptops_platform.changes.service import ChangeLog
 from promptops_platform.clock import Clock
-from promptops_platform.db.tables import MemberRow, UserRow, WorkspaceRow
+from promptops_platform.db.pages import Part
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import NotFound
 from promptops_platform.workspaces import repository
 from promptops_platform.workspaces.service import WorkspaceService
+from promptops_platform.workspaces.tables import MemberRow, WorkspaceRow
 
 
 class Membership(NamedTuple):
@@ -45,13 +47,20 @@ class MemberService:
         self._changes = changes
         self._clock = clock
 
-    async def every(
-        self, transaction: Transaction, workspace: str, *, actor: Actor
-    ) -> list[Membership]:
-        """The members of the workspace with this id or slug, by name; raises NotFound."""
+    async def search(
+        self,
+        transaction: Transaction,
+        workspace: str,
+        text: str | None,
+        part: Part,
+        *,
+        actor: Actor,
+    ) -> tuple[list[Membership], int]:
+        """The members of the workspace with this id or slug, by default by name, and how many
+        there are; raises NotFound."""
         row = await self._workspaces.find(transaction, workspace, actor=actor)
-        found = await repository.members(transaction.session, row.id)
-        return [Membership(member, username) for member, username in found]
+        rows, total = await repository.members(transaction.session, row.id, text, part)
+        return [Membership(member, username) for member, username in rows], total
 
     async def put(
         self, transaction: Transaction, workspace: str, user: str, role: Role, *, actor: Actor
@@ -85,7 +94,7 @@ class MemberService:
         row = await repository.member(transaction.session, place.id, account.id)
         if row is None:
             raise NotFound(
-                f"user {user!r} is no member of workspace {place.slug!r}; "
+                f"user {user!r} is not a member of workspace {place.slug!r}; "
                 f"GET /api/workspaces/{place.id}/members lists them"
             )
         await transaction.session.delete(row)

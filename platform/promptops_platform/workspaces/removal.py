@@ -11,7 +11,7 @@ from promptops_platform.changes.service import ChangeLog
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import BadRequest, Conflict, NotFound
 from promptops_platform.workspaces import repository
-from promptops_platform.workspaces.holdings import Holding, listed
+from promptops_platform.workspaces.contents import RoomContents, listed
 from promptops_platform.workspaces.service import WorkspaceService, shown
 
 
@@ -23,7 +23,7 @@ class WorkspaceRemoval:
         self,
         *,
         workspaces: WorkspaceService,
-        holdings: Sequence[Holding],
+        holdings: Sequence[RoomContents],
         grants: Grants,
         audit: AuditTrail,
         changes: ChangeLog,

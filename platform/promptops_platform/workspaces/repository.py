@@ -1,23 +1,46 @@
 """SQL of workspaces, their members and environments."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import Any
 
 from sqlalchemy import Row, delete, func, or_, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from promptops_platform.db.tables import EnvironmentRow, MemberRow, UserRow, WorkspaceRow
+from promptops_platform.access.tables import UserRow
+from promptops_platform.db.pages import Part, containing_text, ordered, page_of
+from promptops_platform.workspaces.tables import EnvironmentRow, MemberRow, WorkspaceRow
 
 # Any number, the same in every process.
 WORKSPACE_SLUGS_LOCK = 7_305_818_243
+SORTED_BY = {
+    "name": WorkspaceRow.name,
+    "slug": WorkspaceRow.slug,
+    "created_at": WorkspaceRow.created_at,
+}
+MEMBERS_SORTED_BY = {
+    "username": UserRow.username,
+    "role": MemberRow.role,
+    "created_at": MemberRow.created_at,
+}
 
 
-async def every(session: AsyncSession) -> list[WorkspaceRow]:
-    """All workspaces, oldest first."""
-    rows = await session.scalars(
-        select(WorkspaceRow).order_by(WorkspaceRow.created_at, WorkspaceRow.id)
-    )
-    return list(rows)
+async def exists(session: AsyncSession) -> bool:
+    """Whether there is any workspace."""
+    return await session.scalar(select(WorkspaceRow.id).limit(1)) is not None
+
+
+async def search(
+    session: AsyncSession, readable: Collection[str] | None, text: str | None, part: Part
+) -> tuple[list[WorkspaceRow], int]:
+    """Those of these workspaces, None for all, with `text` in name or slug, and how many there
+    are; by default oldest first."""
+    query = containing_text(select(WorkspaceRow), text, WorkspaceRow.name, WorkspaceRow.slug)
+    if readable is not None:
+        query = query.where(WorkspaceRow.id.in_(readable))
+    query = ordered(query, part, SORTED_BY, default="created_at", unique=WorkspaceRow.id)
+    rows, total = await page_of(session, query, part)
+    return [row for (row,) in rows], total
 
 
 async def by_id_or_slug(session: AsyncSession, name: str) -> WorkspaceRow | None:
@@ -25,8 +48,8 @@ async def by_id_or_slug(session: AsyncSession, name: str) -> WorkspaceRow | None
     rows = await session.scalars(
         select(WorkspaceRow).where(or_(WorkspaceRow.id == name, WorkspaceRow.slug == name))
     )
-    found = {row.id == name: row for row in rows}
-    return found.get(True) or found.get(False)
+    row_by_match = {row.id == name: row for row in rows}
+    return row_by_match.get(True) or row_by_match.get(False)
 
 
 async def lock_slugs(session: AsyncSession) -> None:
@@ -43,14 +66,14 @@ async def slugs_from(session: AsyncSession, beginning: str) -> set[str]:
     return set(await session.scalars(select(WorkspaceRow.slug).where(begins)))
 
 
-async def hold(session: AsyncSession, workspace_id: str) -> bool:
+async def lock_row(session: AsyncSession, workspace_id: str) -> bool:
     """Keep a workspace from being deleted before the commit; False where it is gone already."""
-    found = await session.scalar(
+    id_ = await session.scalar(
         select(WorkspaceRow.id)
         .where(WorkspaceRow.id == workspace_id)
         .with_for_update(read=True, key_share=True)
     )
-    return found is not None
+    return id_ is not None
 
 
 async def lock(
@@ -76,15 +99,16 @@ async def remove(session: AsyncSession, workspace_id: str) -> None:
     )
 
 
-async def members(session: AsyncSession, workspace_id: str) -> Sequence[Row[tuple[MemberRow, str]]]:
-    """The members of a workspace with their names, by name."""
-    rows = await session.execute(
-        select(MemberRow, UserRow.username)
-        .join(UserRow, UserRow.id == MemberRow.user_id)
-        .where(MemberRow.workspace_id == workspace_id)
-        .order_by(UserRow.username)
-    )
-    return rows.all()
+async def members(
+    session: AsyncSession, workspace_id: str, text: str | None, part: Part
+) -> tuple[Sequence[Row[Any]], int]:
+    """The members of a workspace with `text` in their names, each with the name, and how many
+    there are; by default by name."""
+    query = select(MemberRow, UserRow.username).join(UserRow, UserRow.id == MemberRow.user_id)
+    query = query.where(MemberRow.workspace_id == workspace_id)
+    query = containing_text(query, text, UserRow.username)
+    query = ordered(query, part, MEMBERS_SORTED_BY, default="username", unique=UserRow.id)
+    return await page_of(session, query, part)
 
 
 async def member(session: AsyncSession, workspace_id: str, user_id: str) -> MemberRow | None:
@@ -104,6 +128,21 @@ async def environments(session: AsyncSession, workspace_id: str) -> list[Environ
         .order_by(EnvironmentRow.position, EnvironmentRow.name)
     )
     return list(rows)
+
+
+async def environments_of(
+    session: AsyncSession, workspace_ids: Collection[str]
+) -> dict[str, list[EnvironmentRow]]:
+    """The environments of these workspaces in their order."""
+    rows = await session.scalars(
+        select(EnvironmentRow)
+        .where(EnvironmentRow.workspace_id.in_(workspace_ids))
+        .order_by(EnvironmentRow.workspace_id, EnvironmentRow.position, EnvironmentRow.name)
+    )
+    by_workspace: dict[str, list[EnvironmentRow]] = {}
+    for row in rows:
+        by_workspace.setdefault(row.workspace_id, []).append(row)
+    return by_workspace
 
 
 async def environment(session: AsyncSession, workspace_id: str, name: str) -> EnvironmentRow | None:

@@ -14,13 +14,14 @@ from promptops_platform.audit.service import AuditTrail
 from promptops_platform.changes.schemas import Change, ChangeType
 from promptops_platform.changes.service import ChangeLog
 from promptops_platform.clock import Clock
-from promptops_platform.db.tables import MemberRow, WorkspaceRow
+from promptops_platform.db.pages import Part
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import BadRequest, Conflict, NotFound
 from promptops_platform.ids import new_id
 from promptops_platform.text import LONGEST_LABEL
 from promptops_platform.workspaces import repository
 from promptops_platform.workspaces.environments import EnvironmentService
+from promptops_platform.workspaces.tables import MemberRow, WorkspaceRow
 
 
 class WorkspaceFields(TypedDict, total=False):
@@ -54,20 +55,25 @@ class WorkspaceService:
         self._changes = changes
         self._clock = clock
 
-    async def every(self, transaction: Transaction, *, actor: Actor) -> list[WorkspaceRow]:
-        """The workspaces that exist for the caller, oldest first."""
-        rows = await repository.every(transaction.session)
-        return [row for row in rows if self._grants.can_read(actor, row.id)]
+    async def search(
+        self, transaction: Transaction, text: str | None, part: Part, *, actor: Actor
+    ) -> tuple[list[WorkspaceRow], int]:
+        """The workspaces that exist for the caller, by default oldest first, and how many there
+        are."""
+        readable = self._grants.readable(actor)
+        rows, total = await repository.search(transaction.session, readable, text, part)
+        # One may have been closed to the caller meanwhile.
+        return [row for row in rows if self._grants.can_read(actor, row.id)], total
 
     async def find(
         self, transaction: Transaction, name: str | None, *, actor: Actor
     ) -> WorkspaceRow:
         """The workspace with this id or slug; for none that of the caller's API key, else
         `default`. Raises NotFound, also where it doesn't exist for the caller."""
-        wanted = name or actor.workspace_id or DEFAULT_WORKSPACE
-        row = await repository.by_id_or_slug(transaction.session, wanted)
+        wanted_name = name or actor.workspace_id or DEFAULT_WORKSPACE
+        row = await repository.by_id_or_slug(transaction.session, wanted_name)
         if row is None or not self._grants.can_read(actor, row.id):
-            raise NotFound(f"workspace {wanted!r} not found; GET /api/workspaces lists them")
+            raise NotFound(f"workspace {wanted_name!r} not found; GET /api/workspaces lists them")
         return row
 
     async def find_for(
@@ -77,15 +83,15 @@ class WorkspaceService:
         where the caller lacks the permission there."""
         row = await self.find(transaction, name, actor=actor)
         self._grants.require(actor, permission, row.id)
-        await self.hold(transaction, row.id)
+        await self.lock_row(transaction, row.id)
         return row
 
-    async def hold(self, transaction: Transaction, workspace_id: str) -> None:
+    async def lock_row(self, transaction: Transaction, workspace_id: str) -> None:
         """Keep a workspace from being deleted before the commit; raises NotFound where it is gone.
 
         Who also locks something in it does so afterwards, as a deletion of the workspace does.
         """
-        if not await repository.hold(transaction.session, workspace_id):
+        if not await repository.lock_row(transaction.session, workspace_id):
             raise _gone(workspace_id)
 
     async def gone(self, transaction: Transaction, workspace_ids: Collection[str]) -> set[str]:
@@ -93,7 +99,7 @@ class WorkspaceService:
         return {
             workspace_id
             for workspace_id in sorted(workspace_ids)
-            if not await repository.hold(transaction.session, workspace_id)
+            if not await repository.lock_row(transaction.session, workspace_id)
         }
 
     async def locked(
@@ -101,9 +107,9 @@ class WorkspaceService:
     ) -> WorkspaceRow:
         """As `find`, locked until the commit, for a change of the workspace itself; raises
         Forbidden where the caller lacks the permission there."""
-        found = await self.find(transaction, name, actor=actor)
-        self._grants.require(actor, permission, found.id)
-        row = await repository.lock(transaction.session, found.id)
+        workspace = await self.find(transaction, name, actor=actor)
+        self._grants.require(actor, permission, workspace.id)
+        row = await repository.lock(transaction.session, workspace.id)
         if row is None:
             raise _gone(name)
         return row
@@ -184,7 +190,7 @@ class WorkspaceService:
 
     async def seed(self, transaction: Transaction) -> None:
         """Make the workspace `default` of an empty database."""
-        if await repository.every(transaction.session):
+        if await repository.exists(transaction.session):
             return
         row = WorkspaceRow(
             id=DEFAULT_WORKSPACE,
@@ -285,7 +291,7 @@ async def _free_slug(transaction: Transaction, name: str) -> str:
         f"{slug[: LONGEST_LABEL - len(suffix)]}{suffix}"
         for suffix in (f"-{number}" for number in itertools.count(2))
     )
-    return next(each for each in itertools.chain([slug], numbered) if each not in taken)
+    return next(free for free in itertools.chain([slug], numbered) if free not in taken)
 
 
 def _slug_of(name: str) -> str:

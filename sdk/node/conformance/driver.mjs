@@ -1,5 +1,5 @@
-// The driver of the conformance scenarios: reads one JSON command a line, answers each with one JSON
-// line. The commands stand in docs/sdk-protocol.md. It needs the package built: npm run build.
+// The driver of the conformance scenarios: reads one JSON command a line, writes one JSON reply a line.
+// docs/sdk-protocol.md has the commands. It needs the built package: npm run build.
 import { createInterface } from "node:readline";
 
 import { PromptOpsClient, PromptOpsError, renderTemplate } from "@promptops/client";
@@ -66,6 +66,9 @@ const operations = {
   render({ key, variables, subject, strict, default: fallback }) {
     return current().render(key, variables, options({ subject, strict, default: fallback }));
   },
+  render_messages({ key, variables, subject, strict, default: fallback }) {
+    return current().renderMessages(key, variables, options({ subject, strict, default: fallback }));
+  },
   async watch() {
     const tell = note;
     current().on("update", ({ key, prompt }) => tell({ event: "update", key, version: prompt.version }));
@@ -100,9 +103,9 @@ function nextEvent(milliseconds) {
   });
 }
 
-/** @param {Record<string, any>} given */
-function options(given) {
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined && value !== null));
+/** @param {Record<string, any>} values */
+function options(values) {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined && value !== null));
 }
 
 /**

@@ -1,7 +1,7 @@
 import { createSecureContext, type SecureContextOptions } from "node:tls";
 
 import { maskedUrl } from "./masking.js";
-import { wordsOf } from "./warnings.js";
+import { messageOf } from "./warnings.js";
 
 /** The certificates and keys for an https server, as `node:tls` takes them. */
 export interface TlsOptions {
@@ -12,13 +12,13 @@ export interface TlsOptions {
   readonly servername?: string;
 }
 
-/** Where the server is, and how to show who asks. */
+/** The server's address, and the headers that authenticate the client. */
 export class ServerAddress {
-  /** Without a slash at its end. */
+  /** Without a trailing slash. */
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
 
-  /** TypeError for what can't be an address or a token, and for certificates and keys that can't be used. */
+  /** Throws TypeError for an invalid address, token, certificate or key. */
   constructor(
     server: string,
     token: string,
@@ -32,7 +32,7 @@ export class ServerAddress {
     this.headers = { authorization: `Bearer ${token}`, "user-agent": `promptops-node/${VERSION}` };
   }
 
-  /** Parameters of undefined are left out. */
+  /** Leaves out parameters that are undefined. */
   http(path: string, query: Query): string {
     return `${this.url}${path}?${encoded(query)}`;
   }
@@ -42,7 +42,10 @@ export class ServerAddress {
   }
 }
 
-/** For sockets: `localhost` may be two addresses of which one answers. Node 20 does so by itself. */
+/**
+ * For sockets: `localhost` may have two addresses, of which one accepts connections. Node 20 does this by
+ * default.
+ */
 export const ANY_FAMILY = { autoSelectFamily: true };
 
 export const VERSION = "0.1.0";
@@ -60,7 +63,7 @@ function checkTls(tls: TlsOptions): void {
   try {
     createSecureContext(tls as SecureContextOptions);
   } catch (error) {
-    throw new TypeError(`the certificates and keys in tls can't be used: ${wordsOf(error)}`, { cause: error });
+    throw new TypeError(`the certificates and keys in tls can't be used: ${messageOf(error)}`, { cause: error });
   }
 }
 
@@ -69,13 +72,13 @@ function checkedUrl(server: string): string {
   try {
     url = new URL(server);
   } catch {
-    // Told below, as every other address that can't be right.
+    // The check below rejects it, like every other invalid address.
   }
   const isPlain = url !== null && !url.search && !url.hash && !url.username && !url.password;
   if (typeof server !== "string" || !isPlain || !/^https?:\/\/\S+$/.test(server)) {
-    const words = "without user, password, query and fragment";
-    throw new TypeError(`the server's address must look like http://host:8080, ${words}, not '${maskedUrl(String(server))}'`);
+    const restriction = "without user, password, query and fragment";
+    throw new TypeError(`the server's address must look like http://host:8080, ${restriction}, not '${maskedUrl(String(server))}'`);
   }
-  // As it was given: it names the files on disk, which other clients of PromptOps read.
+  // Unchanged, because it is part of the names of files on disk, which other clients of PromptOps read.
   return server.replace(/\/+$/, "");
 }

@@ -1,11 +1,11 @@
-// What callers give: TypeErrors for what can't be right, before anything is done with it.
+// Checks the arguments of callers: invalid ones cause TypeErrors before anything happens.
 
-/** Whether it has UTF-8: text with half of a surrogate pair has none. */
+/** Whether it can be encoded in UTF-8: a text with half of a surrogate pair can't. */
 export function isText(value: unknown): value is string {
   return typeof value === "string" && !/\p{Surrogate}/u.test(value);
 }
 
-/** Whether a prompt can be asked for by it: `.` and `..` don't survive in an address. */
+/** Whether it is a valid key: `.` and `..` do not survive in a URL. */
 export function isKey(value: unknown): value is string {
   return isText(value) && !["", ".", ".."].includes(value);
 }
@@ -14,17 +14,17 @@ export function checkKey(key: unknown): void {
   if (!isKey(key)) throw new TypeError("a prompt's key must be text, and neither empty nor '.' or '..'");
 }
 
-/** The empty text is no subject, as on the server. */
+/** An empty text counts as no subject, as on the server. */
 export function checkedSubject(subject: unknown): string | undefined {
   if (subject === undefined || subject === null || subject === "") return undefined;
   if (typeof subject !== "string") {
     throw new TypeError(`a subject must be text, not ${typeName(subject)}; pass String(...) of it`);
   }
-  if (!isText(subject)) throw new TypeError("a subject with a lone surrogate is no text: it has no UTF-8");
+  if (!isText(subject)) throw new TypeError("a subject must not have a lone surrogate, which has no UTF-8");
   return subject;
 }
 
-/** The text of the call to fall back on; null where there is none. */
+/** The default of the call; null without one. */
 export function checkedDefault(text: unknown): string | null {
   if (text === undefined || text === null) return null;
   if (typeof text !== "string") throw new TypeError(`a default must be text, not ${typeName(text)}`);
@@ -37,7 +37,7 @@ export function checkedText(name: string, value: unknown): string {
   return value;
 }
 
-/** A file or folder; null where none is given. */
+/** The path of a file or folder; null without one. */
 export function checkedPath(name: string, value: unknown): string | null {
   if (value === undefined) return null;
   if (typeof value !== "string" || value === "") throw wrongOption(name, "the path of a file or folder", value);
@@ -45,11 +45,11 @@ export function checkedPath(name: string, value: unknown): string | null {
 }
 
 function wrongOption(name: string, expected: string, value: unknown): TypeError {
-  const got = value === "" ? "empty" : typeName(value);
-  return new TypeError(`${name} must be ${expected}, not ${got}; leave it out if you have none`);
+  const actual = value === "" ? "empty" : typeName(value);
+  return new TypeError(`${name} must be ${expected}, not ${actual}; leave it out if you have none`);
 }
 
-/** What a value is, for a message that must not show the value. */
+/** The type of a value, for a message that must not show the value. */
 export function typeName(value: unknown): string {
   if (value === null) return "null";
   return typeof value === "object" ? Object.prototype.toString.call(value).slice(8, -1) : typeof value;

@@ -1,7 +1,7 @@
 /**
- * Exponential backoff with full jitter, in milliseconds: the n-th pause is drawn evenly from
- * `shortest` to `initial * 2**n`, at most `longest`, so that clients that lost the same server don't
- * come back at the same moment. Source: AWS Architecture Blog, "Exponential Backoff And Jitter".
+ * Exponential backoff with full jitter, in milliseconds: the n-th pause is random between `shortest` and
+ * `initial * 2**n`, at most `longest`, so that clients that lost the same server do not reconnect at the same
+ * moment. Source: AWS Architecture Blog, "Exponential Backoff And Jitter".
  */
 export class Backoff {
   #ceiling: number;
@@ -19,25 +19,25 @@ export class Backoff {
     return new Backoff(500, 10_000);
   }
 
-  /** After a refused token, which seldom becomes right by itself. */
+  /** After a refused token, which rarely becomes valid by itself. */
   static refused(): Backoff {
     return new Backoff(30_000, 300_000, 10_000);
   }
 
-  /** The next pause; each call doubles the ceiling of the one after it. */
+  /** The next pause; each call doubles the ceiling of the next one. */
   next(): number {
     const ceiling = this.#ceiling;
     this.#ceiling = Math.min(ceiling * 2, this.longest);
     return randomBetween(this.shortest, ceiling);
   }
 
-  /** Begins again at `initial`, after a success. */
+  /** Starts again at `initial`, after a success. */
   reset(): void {
     this.#ceiling = this.initial;
   }
 }
 
-/** Spreads load; guards no secret. */
+/** Spreads load; protects no secret. */
 export function randomBetween(least: number, most: number): number {
   return least + Math.random() * (most - least);
 }

@@ -1,23 +1,26 @@
 import { checkedText } from "./arguments.js";
 
-// Which variant of a rollout a subject gets; `sdk/conformance/bucketing.json` has the cases.
+// Assigns variants of a rollout to subjects; `sdk/conformance/bucketing.json` has the cases.
 
 /** The weights of a rollout's variants add up to this. */
 export const BASIS_POINTS = 10_000;
 
-/** 0 to 9999, always the same for one salt and subject; TypeError for text that has no UTF-8. */
+/**
+ * The bucket of a subject, 0 to 9999, always the same for one salt and subject; TypeError for text that has
+ * no UTF-8.
+ */
 export function bucketOf(salt: string, subject: string): number {
   const hashed = `${checkedText("a salt", salt)}:${checkedText("a subject", subject)}`;
   // The product needs 46 bits, which a double holds exactly.
   return Math.floor((murmur3(new TextEncoder().encode(hashed)) * BASIS_POINTS) / 2 ** 32);
 }
 
-/** A bucket for a call without a subject. */
-export function drawnBucket(): number {
+/** A random bucket for a call without a subject. */
+export function randomBucket(): number {
   return Math.floor(Math.random() * BASIS_POINTS);
 }
 
-/** Which of the consecutive ranges with these weights the bucket lies in. */
+/** The index of the range that contains the bucket; the ranges are consecutive and have these weights. */
 export function rangeOf(weights: readonly number[], bucket: number): number {
   let end = 0;
   return weights.findIndex((weight) => bucket < (end += weight));
@@ -26,17 +29,17 @@ export function rangeOf(weights: readonly number[], bucket: number): number {
 /** MurmurHash3 x86, 32 bit, seed 0 (Austin Appleby, public domain); unsigned. */
 export function murmur3(bytes: Uint8Array): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const whole = bytes.length - (bytes.length % 4);
+  const aligned = bytes.length - (bytes.length % 4);
   let hash = 0;
-  for (let at = 0; at < whole; at += 4) {
+  for (let at = 0; at < aligned; at += 4) {
     hash ^= scrambled(view.getInt32(at, true));
     hash = (Math.imul(rotated(hash, 13), 5) + 0xe6546b64) | 0;
   }
-  if (whole < bytes.length) hash ^= scrambled(lastBlock(bytes.subarray(whole)));
+  if (aligned < bytes.length) hash ^= scrambled(lastBlock(bytes.subarray(aligned)));
   return finished(hash ^ bytes.length);
 }
 
-/** Of up to three bytes, the lowest first. */
+/** The last block, of up to three bytes, the lowest first. */
 function lastBlock(bytes: Uint8Array): number {
   return bytes.reduce((block, byte, index) => block | (byte << (8 * index)), 0);
 }

@@ -1,17 +1,17 @@
 import { readFile } from "node:fs/promises";
 
 import { parseJson } from "./json.js";
-import type { Whole } from "./prompts.js";
+import type { FullPrompt } from "./prompts.js";
 import { parseSnapshot } from "./snapshot.js";
-import { type Warnings, wordsOf } from "./warnings.js";
+import { type Warnings, messageOf } from "./warnings.js";
 
 /** A prompt of the bundle, and the epoch of the server that it comes from. */
 export interface Bundled {
-  readonly whole: Whole;
+  readonly fullPrompt: FullPrompt;
   readonly epoch: string | null;
 }
 
-/** The prompts of a saved snapshot; a file that is none is warned of, and holds nothing. */
+/** The prompts of a saved snapshot. An invalid file causes a warning and leaves the bundle empty. */
 export class Bundle {
   #reading: Promise<Map<string, Bundled>> | null = null;
 
@@ -31,9 +31,9 @@ export class Bundle {
     try {
       const data = parseJson(new TextDecoder("utf-8", { fatal: true }).decode(await readFile(this.file)));
       const { epoch, prompts } = parseSnapshot(data, this.environment, `the bundle ${this.file}`, this.warnings);
-      return new Map(prompts.map((whole) => [whole.served.key, { whole, epoch }]));
+      return new Map(prompts.map((fullPrompt) => [fullPrompt.served.key, { fullPrompt, epoch }]));
     } catch (error) {
-      this.warnings.warn("bundle", `the bundle ${this.file} can't be used: ${wordsOf(error)}`);
+      this.warnings.warn("bundle", `the bundle ${this.file} can't be used: ${messageOf(error)}`);
       return new Map();
     }
   }

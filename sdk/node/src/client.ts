@@ -1,90 +1,90 @@
 import { ServerAddress, type TlsOptions } from "./address.js";
 import { checkedMilliseconds, checkedDefault, checkedPath, checkedSubject, checkedText, checkedTimeout, checkKey } from "./arguments.js";
 import { Bundle } from "./bundle.js";
-import { Disk } from "./disk.js";
+import type { PromptMessage } from "./chat.js";
+import { DiskCache } from "./disk-cache.js";
 import { ClientClosedError, PromptOpsError } from "./errors.js";
-import { Fetching, type Place } from "./fetching.js";
-import { Following } from "./following.js";
+import { FetchPolicy, type PromptScope } from "./fetch-policy.js";
+import { SyncState } from "./sync-state.js";
 import { HttpClient } from "./http.js";
-import { LastKnown } from "./lastknown.js";
+import { FallbackCopies } from "./fallback-copies.js";
 import { type EventName, type Listener, Listeners } from "./listeners.js";
-import { Memory } from "./memory.js";
-import { defaultPrompt, type Prompt, type PromptMessage, renderMessages } from "./prompts.js";
-import type { GetOptions, Prompts, RenderOptions } from "./surface.js";
-import { Store } from "./store.js";
+import { CachedPrompts } from "./cached-prompts.js";
+import { defaultPrompt, type Prompt, renderMessages } from "./prompts.js";
+import type { GetOptions, Prompts, RenderOptions } from "./prompts-interface.js";
+import { PromptStore } from "./prompt-store.js";
 import { renderTemplate, type Variables } from "./templates.js";
 import { Warnings } from "./warnings.js";
 import { Watch } from "./watch.js";
 
-/** How a client is made; all but the server may be left out. */
+/** The options of a client; only `server` is required. */
 export interface ClientOptions {
   /** The server's address, as `http://127.0.0.1:8080`. */
   server: string;
-  /** The environment to read from; `prod` unless given. */
+  /** The environment to read from; default `prod`. */
   namespace?: string | undefined;
-  /** An API key, session token or the server's static token; its development token unless given. */
+  /** An API key, session token or the server's static token; default: the server's development token. */
   token?: string | undefined;
-  /** What the server's list of live clients shows. */
+  /** The name in the server's list of live clients. */
   appName?: string | undefined;
-  /** The id or slug of the workspace to read from; the one that the token means unless given. */
+  /** The id or slug of the workspace to read from; default: the one of the token. */
   workspace?: string | undefined;
-  /** For a fetch as a whole, in milliseconds; 10,000 unless given. */
+  /** The limit of a whole fetch, in milliseconds; default 10,000. */
   timeout?: number | undefined;
   /**
-   * While no watch keeps them up to date, copies older than this are refreshed in the background;
-   * in milliseconds, 60,000 unless given.
+   * Without a watch, copies older than this are refreshed in the background; in milliseconds, default 60,000.
    */
   maxAge?: number | undefined;
-  /** A folder for the last known good copies, for when the server can't answer. */
+  /** A folder for the last known good copies, used if the server can't respond. */
   cacheDir?: string | undefined;
-  /** A file with an answer of `/api/sdk/snapshot`, for when there is no other copy. */
+  /** A file with a response of `/api/sdk/snapshot`, used if there is no other copy. */
   bundle?: string | undefined;
   /** Certificates and keys, for an https server. */
   tls?: TlsOptions | undefined;
 }
 
 /**
- * Fetches prompts from a PromptOps server, holds them in memory and keeps them up to date. Share one
+ * Fetches prompts from a PromptOps server, caches them in memory and keeps them up to date. Share one client
  * in the whole program, and close it at the end.
  */
 export class PromptOpsClient implements Prompts {
-  readonly #place: Place;
+  readonly #scope: PromptScope;
   readonly #address: ServerAddress;
   readonly #app: string;
   readonly #timeout: number;
   readonly #http: HttpClient;
-  readonly #store: Store;
+  readonly #store: PromptStore;
   readonly #listeners = new Listeners();
-  readonly #following: Following;
+  readonly #syncState: SyncState;
   #watch: Watch | null = null;
   #closing: Promise<void> | null = null;
 
-  /** Asks nothing of the server yet. TypeError for an option that can't be right. */
+  /** Makes no request yet. Throws TypeError for an invalid option. */
   constructor(options: ClientOptions) {
     const { server, token = "promptops-dev-token" } = checkedOptions(options);
     const { namespace = "prod", workspace = "", appName = "", timeout = 10_000, maxAge = 60_000 } = options;
     const warnings = new Warnings();
-    const memory = new Memory();
-    this.#place = { namespace: checkedText("namespace", namespace), workspace: checkedText("workspace", workspace) };
+    const copies = new CachedPrompts();
+    this.#scope = { namespace: checkedText("namespace", namespace), workspace: checkedText("workspace", workspace) };
     this.#app = checkedText("appName", appName);
     this.#timeout = checkedTimeout(timeout);
     this.#address = new ServerAddress(server, token, options.tls);
     this.#http = new HttpClient(this.#address, timeout);
     const cacheDir = checkedPath("cacheDir", options.cacheDir);
     const bundle = checkedPath("bundle", options.bundle);
-    const disk = cacheDir === null ? null : new Disk(cacheDir, this.#address.url, workspace, namespace, warnings);
+    const disk = cacheDir === null ? null : new DiskCache(cacheDir, this.#address.url, workspace, namespace, warnings);
     const bundled = bundle === null ? null : new Bundle(bundle, namespace, warnings);
-    const lastKnown = new LastKnown(disk, bundled, warnings);
-    this.#store = new Store(
-      new Fetching(this.#http, this.#address, this.#place, memory, lastKnown, timeout),
-      memory,
+    const fallbackCopies = new FallbackCopies(disk, bundled, warnings);
+    this.#store = new PromptStore(
+      new FetchPolicy(this.#http, this.#address, this.#scope, copies, fallbackCopies, timeout),
+      copies,
       disk,
-      lastKnown,
+      fallbackCopies,
       warnings,
       { timeout, maxAge: checkedMilliseconds("maxAge", maxAge, 0) },
     );
-    this.#following = new Following(this.#store, this.#listeners, namespace);
-    this.#store.observe(this.#following);
+    this.#syncState = new SyncState(this.#store, this.#listeners, namespace);
+    this.#store.observe(this.#syncState);
   }
 
   async getPrompt(key: string, options: GetOptions = {}): Promise<Prompt> {
@@ -92,10 +92,10 @@ export class PromptOpsClient implements Prompts {
     const subject = checkedSubject(options.subject);
     checkKey(key);
     try {
-      return await this.#store.get(key, { subject, refresh: options.refresh ?? false, hasDefault: fallback !== null });
+      return await this.#store.getPrompt(key, { subject, refresh: options.refresh ?? false, hasDefault: fallback !== null });
     } catch (error) {
       if (fallback === null || !(error instanceof PromptOpsError)) throw error;
-      return defaultPrompt(key, this.#place.namespace, fallback);
+      return defaultPrompt(key, this.#scope.namespace, fallback);
     }
   }
 
@@ -104,8 +104,8 @@ export class PromptOpsClient implements Prompts {
   }
 
   async render(key: string, variables?: Variables | null, options: RenderOptions = {}): Promise<string> {
-    const { strict = false, ...asked } = options;
-    return renderTemplate((await this.getPrompt(key, asked)).content, variables, { strict });
+    const { strict = false, ...getOptions } = options;
+    return renderTemplate((await this.getPrompt(key, getOptions)).content, variables, { strict });
   }
 
   async renderMessages(
@@ -113,8 +113,8 @@ export class PromptOpsClient implements Prompts {
     variables?: Variables | null,
     options: RenderOptions = {},
   ): Promise<PromptMessage[]> {
-    const { strict = false, ...asked } = options;
-    return renderMessages(await this.getPrompt(key, asked), variables, strict);
+    const { strict = false, ...getOptions } = options;
+    return renderMessages(await this.getPrompt(key, getOptions), variables, strict);
   }
 
   renderTemplate(template: string | null | undefined, variables?: Variables | null, options?: { strict?: boolean }): string {
@@ -123,8 +123,8 @@ export class PromptOpsClient implements Prompts {
 
   async watch(): Promise<void> {
     if (this.#closing) throw new ClientClosedError();
-    this.#watch ??= new Watch(this.#address, this.#place, this.#app, this.#following, this.#timeout);
-    await this.#watch.tried();
+    this.#watch ??= new Watch(this.#address, this.#scope, this.#app, this.#syncState, this.#timeout);
+    await this.#watch.firstAttempt();
   }
 
   on<Name extends EventName>(event: Name, listener: Listener<Name>): this {
@@ -153,7 +153,7 @@ export class PromptOpsClient implements Prompts {
   }
 }
 
-/** For programs without types: what they forgot is said in words. */
+/** For programs without types: throws clear errors for missing options. */
 function checkedOptions(options: unknown): ClientOptions {
   if (typeof options !== "object" || options === null) {
     throw new TypeError("the client needs options, at least { server: \"http://host:8080\" }");

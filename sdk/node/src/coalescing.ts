@@ -1,4 +1,4 @@
-/** One call for many callers that want the same thing at the same time. */
+/** Shares one call between concurrent callers. */
 export class Coalesced<T> {
   readonly #running = new Map<string, Promise<T>>();
   readonly #next = new Map<string, Promise<T>>();
@@ -13,13 +13,13 @@ export class Coalesced<T> {
     return [...this.#running.keys()];
   }
 
-  /** The outcome of the call that runs, or of a new one. */
+  /** The outcome of the running call, or of a new one. */
   join(key: string): Promise<T> {
     return this.#running.get(key) ?? this.#start(key);
   }
 
-  /** The outcome of a call that begins now or later: it sees all that has happened before. */
-  fresh(key: string): Promise<T> {
+  /** The outcome of a call that begins now or later, and therefore sees everything that happened before. */
+  callAnew(key: string): Promise<T> {
     const running = this.#running.get(key);
     if (!running) return this.#start(key);
     const waiting = this.#next.get(key);

@@ -1,4 +1,6 @@
-/** What notified of a change: as on the wire, or made by the client with the type `prompt.refreshed`. */
+/**
+ * The event of a change: as sent by the server, or created by the client with the type `prompt.refreshed`.
+ */
 export interface ChangeEvent {
   readonly type: string;
   readonly key: string;
@@ -7,7 +9,7 @@ export interface ChangeEvent {
   readonly [field: string]: unknown;
 }
 
-/** An event that prints as its type, so that `${event}` is `prompt.updated`. */
+/** Makes the event print as its type, so that `${event}` is `prompt.updated`. */
 export function changeEvent<Fields extends ChangeEvent>(fields: Fields): Fields {
   return Object.defineProperty(fields, "toString", { value: () => fields.type, enumerable: false });
 }

@@ -3,39 +3,46 @@ import https from "node:https";
 
 import type { ServerAddress } from "./address.js";
 import { ClientClosedError, ProtocolError, RequestTimeoutError, ServerUnreachableError } from "./errors.js";
+import { forwarded, forwardingProxy, proxyAgent } from "./forwarding.js";
+import { proxyName, refusalMessage, UNAUTHORIZED } from "./proxy.js";
 import { agentFor } from "./tunnels.js";
-import { wordsOf } from "./warnings.js";
+import { messageOf } from "./warnings.js";
 
-/** An answer, whole. */
+/** A complete response. */
 export interface HttpResponse {
   readonly status: number;
   readonly headers: http.IncomingHttpHeaders;
   readonly body: string;
 }
 
-// A prompt of 20 variants of the most content and messages that the server takes fits.
+// This fits a prompt of 20 variants with the largest content and messages that the server accepts.
 const LARGEST_BODY = 16 * 1024 * 1024;
-// Servers close connections that are idle for 5 seconds, and what stands between forgets them.
+// Servers close connections that are idle for 5 seconds, and intermediaries forget them.
 const LONGEST_IDLE = 4000;
 
-/** GET requests to one server over kept connections, until it is closed. */
+/** GET requests to one server over reused connections, until the client is closed. */
 export class HttpClient {
   readonly #address: ServerAddress;
+  readonly #proxy: URL | null;
   readonly #agent: http.Agent;
   readonly #running = new Set<http.ClientRequest>();
   #closed = false;
 
-  /** A proxy has so many milliseconds to make a connection. */
+  /** `milliseconds` limits the time of a proxy to make a connection. */
   constructor(address: ServerAddress, milliseconds: number) {
     this.#address = address;
-    this.#agent = agentFor(address, milliseconds, { keepAlive: true, maxSockets: 16, timeout: LONGEST_IDLE });
+    const options = { keepAlive: true, maxSockets: 16, timeout: LONGEST_IDLE };
+    this.#proxy = forwardingProxy(address);
+    this.#agent = this.#proxy ? proxyAgent(this.#proxy, options) : agentFor(address, milliseconds, options);
   }
 
   get closed(): boolean {
     return this.#closed;
   }
 
-  /** Has all of the answer within so many milliseconds, or rejects with one of the client's errors. */
+  /**
+   * Resolves with the complete response within `milliseconds`, or rejects with one of the client's errors.
+   */
   get(
     url: string,
     headers: Record<string, string>,
@@ -45,7 +52,7 @@ export class HttpClient {
     if (this.#closed) return Promise.reject(new ClientClosedError());
     return new Promise((resolve, reject) => {
       const fail = (error: Error): void => reject(this.#translated(error));
-      const request = this.#sent(url, headers, fail);
+      const request = this.#send(url, headers, fail);
       if (!request) return;
       let isAnswered = false;
       this.#limit(request, milliseconds);
@@ -53,12 +60,17 @@ export class HttpClient {
       request.on("error", fail);
       request.on("close", () => {
         this.#running.delete(request);
-        // An upgrade that nobody asked for ends without an error.
-        if (!isAnswered) fail(new Error("the connection ended without an answer"));
+        // An unrequested upgrade ends without an error.
+        if (!isAnswered) fail(new Error("the connection ended without a response"));
       });
       request.on("response", (response) => {
         isAnswered = true;
-        read(response, largest).then((body) => resolve(answer(response, body)), (error: Error) => {
+        if (this.#proxy && response.statusCode === UNAUTHORIZED) {
+          fail(new ServerUnreachableError(`can't reach ${this.#address.url}: ${refusalMessage(this.#proxy, UNAUTHORIZED)}`));
+          request.destroy();
+          return;
+        }
+        readBody(response, largest).then((body) => resolve(toResponse(response, body)), (error: Error) => {
           fail(error);
           request.destroy();
         });
@@ -73,22 +85,24 @@ export class HttpClient {
     this.#agent.destroy();
   }
 
-  /** Null where Node refuses to send it. */
-  #sent(url: string, headers: Record<string, string>, fail: (error: Error) => void): http.ClientRequest | null {
-    const send = url.startsWith("https:") ? https.get : http.get;
+  /** Sends the request; null if Node refuses to. */
+  #send(url: string, headers: Record<string, string>, fail: (error: Error) => void): http.ClientRequest | null {
+    const allHeaders = { ...this.#address.headers, ...headers };
     try {
-      return send(url, { agent: this.#agent, headers: { ...this.#address.headers, ...headers } });
+      if (this.#proxy) return forwarded(this.#proxy, url, allHeaders, this.#agent);
+      const sendRequest = url.startsWith("https:") ? https.get : http.get;
+      return sendRequest(url, { agent: this.#agent, headers: allHeaders });
     } catch (error) {
       fail(error as Error);
       return null;
     }
   }
 
-  /** A kept connection may be dead without a sign: it gets half of the time, a new one the rest. */
+  /** A reused connection may be dead without a sign: it gets half of the time, a new one the rest. */
   #limit(request: http.ClientRequest, milliseconds: number): void {
     const until = performance.now() + milliseconds;
     const end = (): void => {
-      request.destroy(new RequestTimeoutError(`${this.#address.url} did not answer in time`));
+      request.destroy(new RequestTimeoutError(`${this.#route} did not respond in time`));
     };
     let timer = setTimeout(end, milliseconds);
     request.once("socket", () => {
@@ -108,24 +122,30 @@ export class HttpClient {
     }
   }
 
-  /** The border: what Node's errors leave as. */
+  /** The route to the server, for messages. */
+  get #route(): string {
+    return this.#address.url + (this.#proxy ? ` through ${proxyName(this.#proxy)}` : "");
+  }
+
+  /** Translates Node's errors into errors of this client. */
   #translated(error: Error): Error {
     if (this.#closed) return new ClientClosedError();
     if (error instanceof ServerUnreachableError || error instanceof ProtocolError) return error;
     const code = (error as NodeJS.ErrnoException).code ?? "";
     if (code.startsWith("HPE_")) {
-      return new ProtocolError(`${this.#address.url} does not speak HTTP: ${error.message}`, { cause: error });
+      return new ProtocolError(`${this.#route} does not speak HTTP: ${error.message}`, { cause: error });
     }
-    return new ServerUnreachableError(`can't reach ${this.#address.url}: ${wordsOf(error)}`, { cause: error });
+    return new ServerUnreachableError(`can't reach ${this.#route}: ${messageOf(error)}`, { cause: error });
   }
 }
 
-async function read(response: http.IncomingMessage, largest: number): Promise<string> {
+/** Reads and decodes the body; ProtocolError if it has more than `largest` bytes. */
+export async function readBody(response: http.IncomingMessage, largest: number): Promise<string> {
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {
     length += chunk.length;
-    if (length > largest) throw new ProtocolError(`an answer of more than ${largest} bytes came`);
+    if (length > largest) throw new ProtocolError(`the response has more than ${largest} bytes`);
     chunks.push(chunk);
   }
   return decoded(Buffer.concat(chunks), response.statusCode === 200);
@@ -135,10 +155,10 @@ function decoded(body: Buffer, strictly: boolean): string {
   try {
     return new TextDecoder("utf-8", { fatal: strictly }).decode(body);
   } catch (error) {
-    throw new ProtocolError("the answer is not UTF-8", { cause: error });
+    throw new ProtocolError("the response is not UTF-8", { cause: error });
   }
 }
 
-function answer(response: http.IncomingMessage, body: string): HttpResponse {
+function toResponse(response: http.IncomingMessage, body: string): HttpResponse {
   return { status: response.statusCode ?? 0, headers: response.headers, body };
 }

@@ -1,4 +1,5 @@
 export type { TlsOptions } from "./address.js";
+export type { ContentPart, MessageTemplate, Placeholder, PromptMessage } from "./chat.js";
 export { type ClientOptions, PromptOpsClient } from "./client.js";
 export {
   ClientClosedError,
@@ -6,6 +7,7 @@ export {
   ForbiddenError,
   MissingVariableError,
   NotFoundError,
+  PlaceholderError,
   PromptOpsError,
   ProtocolError,
   RequestTimeoutError,
@@ -17,6 +19,6 @@ export {
 } from "./errors.js";
 export type { ChangeEvent } from "./events.js";
 export type { ClientEvents, Deletion, EventName, Listener, Update } from "./listeners.js";
-export type { Prompt, PromptMessage, PromptState, Source } from "./prompts.js";
-export type { GetOptions, Prompts, RenderOptions } from "./surface.js";
+export type { Prompt, PromptState, Source } from "./prompts.js";
+export type { GetOptions, Prompts, RenderOptions } from "./prompts-interface.js";
 export { renderTemplate, type Variables, variablesIn } from "./templates.js";

@@ -1,30 +1,30 @@
 import { ProtocolError } from "./errors.js";
 
-// What is deeper than any configuration is garbage; the other clients read as deep.
+// Deeper nesting than in any configuration is rejected; the other clients have the same limit.
 const DEEPEST = 100;
-// Far more than a prompt with all its variants has. Millions take JSON.parse seconds, in which
-// the program stands still.
+// Much more than a prompt with all its variants has. JSON.parse takes seconds for millions of values and
+// blocks the program.
 const MOST_VALUES = 1_000_000;
 
-// Members of objects take several times as long as items of lists.
+// Members of objects take several times as long as items of arrays.
 const MEMBER = 3;
 
-const [QUOTE, BACKSLASH, COMMA, COLON] = ['"', "\\", ",", ":"].map((each) => each.charCodeAt(0));
-const OPENING = ["[", "{"].map((each) => each.charCodeAt(0));
-const CLOSING = ["]", "}"].map((each) => each.charCodeAt(0));
+const [QUOTE, BACKSLASH, COMMA, COLON] = ['"', "\\", ",", ":"].map((member) => member.charCodeAt(0));
+const OPENING = ["[", "{"].map((member) => member.charCodeAt(0));
+const CLOSING = ["]", "}"].map((member) => member.charCodeAt(0));
 
-/** Of a server's answer; ProtocolError for what is no JSON, or more of it than a prompt can be. */
-export function parseAnswer(text: string): unknown {
+/** Parses a response; ProtocolError if it is not JSON, or larger than a prompt can be. */
+export function parseResponse(text: string): unknown {
   checkSize(text);
   return parseJson(text);
 }
 
-/** ProtocolError for what is no JSON. */
+/** Parses JSON; ProtocolError if it is invalid. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new ProtocolError("what came is not JSON", { cause: error });
+    throw new ProtocolError("the data is not JSON", { cause: error });
   }
 }
 
@@ -32,16 +32,16 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** With all that it holds; ProtocolError where that is nested without end. */
+/** Freezes the value deeply; ProtocolError if it is nested too deep. */
 export function frozen<T extends object>(value: T): Readonly<T> {
-  // Level by level, since nesting without end must not end the stack.
+  // Level by level, because deep nesting must not overflow the stack.
   let level: object[] = [value];
   for (let depth = 0; level.length > 0; depth += 1) {
     if (depth >= DEEPEST) throw tooDeep();
     const deeper: object[] = [];
     for (const container of level) {
-      for (const each of Object.values(Object.freeze(container))) {
-        if (typeof each === "object" && each !== null) deeper.push(each);
+      for (const member of Object.values(Object.freeze(container))) {
+        if (typeof member === "object" && member !== null) deeper.push(member);
       }
     }
     level = deeper;
@@ -49,7 +49,7 @@ export function frozen<T extends object>(value: T): Readonly<T> {
   return value;
 }
 
-/** Counts what JSON.parse would have to make, in a fraction of its time. */
+/** Counts the values that JSON.parse would create, in a fraction of its time. */
 function checkSize(text: string): void {
   let depth = 0;
   let values = 0;
@@ -63,7 +63,7 @@ function checkSize(text: string): void {
       values += 1;
     } else if (code === CLOSING[0] || code === CLOSING[1]) depth -= 1;
     if (depth > DEEPEST) throw tooDeep();
-    if (values > MOST_VALUES) throw new ProtocolError("more values came than a prompt can have");
+    if (values > MOST_VALUES) throw new ProtocolError("the data has more values than a prompt can have");
   }
 }
 
@@ -76,5 +76,5 @@ function endOfString(text: string, start: number): number {
 }
 
 function tooDeep(): ProtocolError {
-  return new ProtocolError(`what came is nested more than ${DEEPEST} deep`);
+  return new ProtocolError(`the data is nested more than ${DEEPEST} deep`);
 }

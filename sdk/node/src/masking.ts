@@ -1,4 +1,8 @@
-/** An address for a message: without its user and password. */
+/** Masks an address for a message: removes its user, password, query and fragment. */
 export function maskedUrl(address: string): string {
-  return address.replace(/^([a-z][a-z0-9+.-]*:)?\/\/[^/?#]*@/i, "$1//***@");
+  const at = address.lastIndexOf("@");
+  const plain = address.slice(at + 1).replace(/[?#].*/s, "");
+  if (at < 0) return plain;
+  const [scheme = ""] = /^[^/?#]*\/\//.exec(address.slice(0, at)) ?? [];
+  return `${scheme}***@${plain}`;
 }

@@ -1,4 +1,4 @@
-/** JSON of whoever sent it; null for what is not JSON. */
+/** Parses JSON of any sender; null if it is not JSON. */
 export function parsedOrNull(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -1,68 +1,68 @@
 import type { WebSocket } from "./socket.js";
 
-const BETWEEN_HOLDINGS = 200;
+const BETWEEN_KEY_REPORTS = 200;
 const BETWEEN_APPLIED = 100;
 const MOST_KEYS = 1000;
 const LONGEST_TEXT = 64 * 1024;
 
-/** Tells the server which keys are held and up to where changes are applied, not too often. */
+/** Reports the cached keys and the applied revision to the server, not too often. */
 export class Reports {
-  readonly #holding = new Throttled(BETWEEN_HOLDINGS, () => this.#sendHolding());
+  readonly #cachedKeysReport = new Throttled(BETWEEN_KEY_REPORTS, () => this.#sendCachedKeys());
   readonly #applied = new Throttled(BETWEEN_APPLIED, () => this.#sendApplied());
   #socket: WebSocket | null = null;
-  #toldKeys = "";
-  #toldRevision = -1;
+  #reportedKeys = "";
+  #reportedRevision = -1;
 
   constructor(
-    private readonly heldKeys: () => string[],
+    private readonly cachedKeys: () => string[],
     private readonly applied: () => number | null,
   ) {}
 
-  /** The server has forgotten what it was told on another connection. */
+  /** The server has discarded the reports of earlier connections. */
   connected(socket: WebSocket): void {
     this.#socket = socket;
-    this.#toldKeys = textOf([]);
-    this.#toldRevision = -1;
-    this.holdingChanged();
+    this.#reportedKeys = textOf([]);
+    this.#reportedRevision = -1;
+    this.cachedKeysChanged();
   }
 
-  /** Revisions begin anew. */
+  /** Resets the reported revision, because revisions start again. */
   resynced(): void {
-    this.#toldRevision = -1;
+    this.#reportedRevision = -1;
   }
 
   disconnected(): void {
     this.#socket = null;
-    this.#holding.end();
+    this.#cachedKeysReport.end();
     this.#applied.end();
   }
 
-  holdingChanged(): void {
-    if (this.#socket) this.#holding.request();
+  cachedKeysChanged(): void {
+    if (this.#socket) this.#cachedKeysReport.request();
   }
 
   appliedChanged(): void {
     if (this.#socket) this.#applied.request();
   }
 
-  #sendHolding(): void {
-    const keys = this.heldKeys();
+  #sendCachedKeys(): void {
+    const keys = this.cachedKeys();
     const text = keys.length > MOST_KEYS ? textOf(["*"]) : textOf(keys.sort());
-    const sent = Buffer.byteLength(text) > LONGEST_TEXT ? textOf(["*"]) : text;
-    if (sent === this.#toldKeys) return;
-    this.#toldKeys = sent;
-    this.#send(sent);
+    const message = Buffer.byteLength(text) > LONGEST_TEXT ? textOf(["*"]) : text;
+    if (message === this.#reportedKeys) return;
+    this.#reportedKeys = message;
+    this.#send(message);
   }
 
   #sendApplied(): void {
     const revision = this.applied();
-    if (revision === null || revision <= this.#toldRevision) return;
-    this.#toldRevision = revision;
+    if (revision === null || revision <= this.#reportedRevision) return;
+    this.#reportedRevision = revision;
     this.#send(JSON.stringify({ type: "applied", revision }));
   }
 
   #send(text: string): void {
-    // What can't be sent ends the connection, which is noticed elsewhere.
+    // A failure to send ends the connection, which is handled elsewhere.
     this.#socket?.send(text, () => undefined);
   }
 }
@@ -71,10 +71,10 @@ function textOf(keys: readonly string[]): string {
   return JSON.stringify({ type: "holding", keys });
 }
 
-/** Calls at once, and then no more often than once in so many milliseconds. */
+/** Calls immediately, and then at most once in so many milliseconds. */
 class Throttled {
   #timer: NodeJS.Timeout | null = null;
-  #isWanted = false;
+  #isRequested = false;
 
   constructor(
     private readonly milliseconds: number,
@@ -83,13 +83,13 @@ class Throttled {
 
   request(): void {
     if (this.#timer) {
-      this.#isWanted = true;
+      this.#isRequested = true;
       return;
     }
-    this.#isWanted = false;
+    this.#isRequested = false;
     this.#timer = setTimeout(() => {
       this.#timer = null;
-      if (this.#isWanted) this.request();
+      if (this.#isRequested) this.request();
     }, this.milliseconds);
     this.call();
   }
@@ -97,6 +97,6 @@ class Throttled {
   end(): void {
     if (this.#timer) clearTimeout(this.#timer);
     this.#timer = null;
-    this.#isWanted = false;
+    this.#isRequested = false;
   }
 }

@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 
-// Bundled into an ES module, `ws` asks a global `require` for Node's own modules while it loads. This module
-// gives it one, and `unrequirable` takes it away again.
+// In a bundled ES module, `ws` calls a global `require` for Node's own modules while it loads. This module
+// provides it, and `unrequirable` removes it again.
 const scope = globalThis as { require?: unknown };
 
 export const isNeeded = typeof scope.require === "undefined";

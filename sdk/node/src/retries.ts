@@ -4,14 +4,14 @@ interface Failing {
   readonly usual: Backoff;
   readonly refused: Backoff;
   timer: NodeJS.Timeout | null;
-  /** Whether it was tried early because another key's refetch has succeeded. */
-  wasHurried: boolean;
+  /** Whether it was retried early because the refetch of another key succeeded. */
+  wasTriedEarly: boolean;
 }
 
-/** When the keys whose refetch has failed are tried again: each after pauses of its own. */
+/** Retries failed refetches, each key after its own pauses. */
 export class Retries {
   readonly #failing = new Map<string, Failing>();
-  // Those refused since the last `error` event.
+  // The keys that were refused since the last `error` event.
   readonly #refused = new Set<string>();
 
   constructor(private readonly tryAgain: (key: string) => void) {}
@@ -24,35 +24,35 @@ export class Retries {
     const failing = this.#failing.get(key) ?? neverFailed();
     this.#failing.set(key, failing);
     const pause = (isRefusal ? failing.refused : failing.usual).next();
-    failing.timer = setTimeout(() => this.#hurry(key, failing), pause);
+    failing.timer = setTimeout(() => this.#retryNow(key, failing), pause);
   }
 
-  /** The server is well again; therefore all others are tried at once. */
+  /** Ends the pauses of all other keys, because the server works again. */
   succeeded(key: string): void {
     this.endPause(key);
     this.#failing.delete(key);
     for (const [other, failing] of this.#failing) {
-      // Once: one that always fails must not be tried at each success of others.
-      if (!failing.timer || failing.wasHurried) continue;
-      failing.wasHurried = true;
-      this.#hurry(other, failing);
+      // Only once: a key that always fails must not be retried at each success of others.
+      if (!failing.timer || failing.wasTriedEarly) continue;
+      failing.wasTriedEarly = true;
+      this.#retryNow(other, failing);
     }
   }
 
-  /** There is news of it, which may end what made it fail. */
+  /** Ends the pause of a key, because a new event may change the result. */
   endPause(key: string): void {
     const failing = this.#failing.get(key);
     if (failing?.timer) clearTimeout(failing.timer);
     if (failing) failing.timer = null;
   }
 
-  /** What failed before says nothing of what is now. */
+  /** Forgets all failures. */
   clear(): void {
     for (const key of this.#failing.keys()) this.endPause(key);
     this.#failing.clear();
   }
 
-  /** Whether it is the first of a round of refusals, of which each key has one. */
+  /** Whether it is the first refusal of a round, in which each key is refused once. */
   beginsRound(key: string): boolean {
     const isFirst = this.#refused.size === 0 || this.#refused.has(key);
     if (isFirst) this.#refused.clear();
@@ -60,7 +60,7 @@ export class Retries {
     return isFirst;
   }
 
-  #hurry(key: string, failing: Failing): void {
+  #retryNow(key: string, failing: Failing): void {
     if (failing.timer) clearTimeout(failing.timer);
     failing.timer = null;
     this.tryAgain(key);
@@ -68,5 +68,5 @@ export class Retries {
 }
 
 function neverFailed(): Failing {
-  return { usual: Backoff.reconnecting(), refused: Backoff.refused(), timer: null, wasHurried: false };
+  return { usual: Backoff.reconnecting(), refused: Backoff.refused(), timer: null, wasTriedEarly: false };
 }

@@ -1,19 +1,19 @@
 import { isKey } from "./arguments.js";
 import { ProtocolError } from "./errors.js";
 import { isObject } from "./json.js";
-import { parsePrompt, type Whole } from "./prompts.js";
-import { type Warnings, wordsOf } from "./warnings.js";
+import { parsePrompt, type FullPrompt } from "./prompts.js";
+import { type Warnings, messageOf } from "./warnings.js";
 
-/** All prompts of an environment, as the server sends them or a bundle file has them. */
+/** All prompts of an environment, from the server or a bundle file. */
 export interface Snapshot {
-  /** Null where none was sent. */
+  /** Null if there is none. */
   readonly epoch: string | null;
-  readonly prompts: readonly Whole[];
+  readonly prompts: readonly FullPrompt[];
 }
 
 /**
- * The prompts without those that are invalid, of which a warning is given. ProtocolError for what is not
- * a snapshot of this environment. `name` says in messages what it is.
+ * Parses a snapshot; invalid prompts cause a warning and are skipped. ProtocolError if it is not a snapshot
+ * of this environment. `name` is its name in messages.
  */
 export function parseSnapshot(data: unknown, environment: string, name: string, warnings: Warnings): Snapshot {
   const prompts = isObject(data) ? data["prompts"] : null;
@@ -27,14 +27,14 @@ export function parseSnapshot(data: unknown, environment: string, name: string, 
   return { epoch, prompts: prompts.flatMap((prompt) => validPrompts(prompt, name, warnings)) };
 }
 
-/** The prompt, or none where it is invalid: the others are as good as ever. */
-function validPrompts(prompt: unknown, name: string, warnings: Warnings): Whole[] {
+/** The prompt, or nothing if it is invalid, which does not affect the others. */
+function validPrompts(prompt: unknown, name: string, warnings: Warnings): FullPrompt[] {
   try {
-    const whole = parsePrompt(prompt, JSON.stringify(prompt));
-    if (!isKey(whole.served.key)) throw new ProtocolError("a prompt came without a key");
-    return [whole];
+    const fullPrompt = parsePrompt(prompt, JSON.stringify(prompt));
+    if (!isKey(fullPrompt.served.key)) throw new ProtocolError("a prompt has no key");
+    return [fullPrompt];
   } catch (error) {
-    warnings.warn(`prompts of ${name}`, `a prompt of ${name} is skipped: ${wordsOf(error)}`);
+    warnings.warn(`prompts of ${name}`, `a prompt of ${name} is skipped: ${messageOf(error)}`);
     return [];
   }
 }

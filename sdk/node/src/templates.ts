@@ -1,22 +1,24 @@
 import { typeName } from "./arguments.js";
 import { MissingVariableError, TemplateValueError } from "./errors.js";
 
-/** What goes into a template, by name: any object, an interface's too, but no list, Map or Set. */
+/** Variables by name: any object, including one of an interface, but no array, Map or Set. */
 export type Variables = Readonly<Record<string, unknown>> | (object & { readonly [Symbol.iterator]?: never });
 
 const PLACEHOLDER = /\{\{[ \t\r\n]*([\p{L}\p{Nd}_.]+)[ \t\r\n]*\}\}/gu;
-// What JSON prints as `{}` although it holds something, by its tag: that of another realm has it, too.
+// Types that JSON prints as `{}` even though they have content, by their tag, which is the same in another
+// realm.
 const OPAQUE = new Set(["Map", "Set", "WeakMap", "WeakSet", "WeakRef", "Promise"]);
 const PRINTED = new Set(["Object", "Array", "Arguments", "Number", "String", "Boolean"]);
 
 /**
- * Puts the variables into the placeholders `{{ name }}`, in one pass. A name is letters and digits of
- * any script, `_` and `.`, and is looked up as a whole. A placeholder whose variable is missing, null
- * or undefined stays as it was; with `strict` it is a MissingVariableError. Text goes in as it is,
- * booleans and numbers as JavaScript prints them, everything else as compact JSON; what has no JSON, as
- * a Map, a Set or a Promise, is a TemplateValueError. A template of null or undefined renders to "".
+ * Inserts the variables into the placeholders `{{ name }}`, in one pass. A name consists of letters and
+ * digits of any script, `_` and `.`, and is looked up as a whole. A placeholder whose variable is missing,
+ * null or undefined stays; with `strict` it causes a MissingVariableError. Texts are inserted as they are,
+ * booleans and numbers as JavaScript prints them, everything else as compact JSON. A value without a JSON
+ * form, such as a Map, a Set or a Promise, causes a TemplateValueError. A template that is null or undefined
+ * renders to "".
  *
- * `sdk/conformance/README.md` of the project has the full text, and the server renders the same.
+ * `sdk/conformance/README.md` of the project has the full specification; the server renders the same.
  */
 export function renderTemplate(
   template: string | null | undefined,
@@ -86,7 +88,7 @@ function withoutOpaque(_name: string, value: unknown): unknown {
   return value;
 }
 
-/** What an object is whose JSON would show nothing of what it holds; null for others. */
+/** The type of an object whose JSON would not show its content; null for others. */
 function opaqueName(value: object): string | null {
   if (typeof (value as { then?: unknown }).then === "function") return "Promise";
   const tag = typeName(value);

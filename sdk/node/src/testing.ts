@@ -1,15 +1,15 @@
 import { checkedDefault, checkedSubject, checkKey } from "./arguments.js";
+import { joinedTexts, type PromptMessage } from "./chat.js";
 import { NotFoundError, type PromptOpsError } from "./errors.js";
 import { type ChangeEvent, changeEvent } from "./events.js";
 import { type EventName, type Listener, Listeners } from "./listeners.js";
 import {
   defaultPrompt,
   type Prompt,
-  type PromptMessage,
   type PromptState,
   renderMessages,
 } from "./prompts.js";
-import type { GetOptions, Prompts, RenderOptions } from "./surface.js";
+import type { GetOptions, Prompts, RenderOptions } from "./prompts-interface.js";
 import { renderTemplate, type Variables } from "./templates.js";
 
 /** A prompt for the fake: its text, or any of its fields. */
@@ -35,62 +35,62 @@ export class FakePromptOpsClient implements Prompts {
     return this.#isWatching;
   }
 
-  /** Adds a prompt or changes it; while watched, listeners for `update` are told at once. */
-  set(key: string, prompt: FakePrompt): this {
-    const given = typeof prompt === "string" ? { content: prompt } : prompt;
-    const content = given.content ?? (given.messages ?? []).map((each) => each.content).join("\n\n");
-    const kind = given.messages?.length ? "chat" : "text";
+  /** Adds or changes a prompt; while watching, notifies the listeners of `update` immediately. */
+  set(key: string, definition: FakePrompt): this {
+    const fields = typeof definition === "string" ? { content: definition } : definition;
+    const content = fields.content ?? joinedTexts(fields.messages ?? []);
+    const kind = fields.messages?.length ? "chat" : "text";
     const base = { ...defaultPrompt(key, "test", content), version: "v1", kind };
-    const made: Prompt = { ...base, ...given, source: "memory", revision: null, age: 0 };
-    this.#prompts.set(key, made);
+    const prompt: Prompt = { ...base, ...fields, source: "memory", revision: null, age: 0 };
+    this.#prompts.set(key, prompt);
     if (this.#isWatching) {
-      this.#listeners.tell("update", { key, prompt: { ...made }, event: event("prompt.published", made) });
+      this.#listeners.notify("update", { key, prompt: { ...prompt }, event: event("prompt.published", prompt) });
     }
     return this;
   }
 
-  /** Removes a prompt, as a deletion on the server does. */
+  /** Removes a prompt, like a deletion on the server. */
   delete(key: string): this {
-    const gone = this.#prompts.get(key);
+    const removed = this.#prompts.get(key);
     this.#prompts.delete(key);
-    if (gone && this.#isWatching) this.#listeners.tell("delete", { key, event: event("prompt.deleted", gone) });
+    if (removed && this.#isWatching) this.#listeners.notify("delete", { key, event: event("prompt.deleted", removed) });
     return this;
   }
 
-  /** From now on calls without a default reject with this; null: no longer. */
+  /** Makes calls without a default reject with this error; null ends that. */
   failWith(error: PromptOpsError | null): this {
     this.#failure = error;
     return this;
   }
 
-  /** Tells listeners, as the client would. */
+  /** Notifies listeners, like the client. */
   emit(name: "connect" | "disconnect"): void;
   emit(name: "error", error: PromptOpsError): void;
   emit(name: "connect" | "disconnect" | "error", error?: PromptOpsError): void {
-    if (name === "error") this.#listeners.tell(name, error as PromptOpsError);
-    else this.#listeners.tell(name);
+    if (name === "error") this.#listeners.notify(name, error as PromptOpsError);
+    else this.#listeners.notify(name);
   }
 
-  /** A subject does not matter here. */
+  /** The subject has no effect here. */
   async getPrompt(key: string, options: GetOptions = {}): Promise<Prompt> {
     const fallback = checkedDefault(options.default);
     checkedSubject(options.subject);
     checkKey(key);
-    const found = this.#failure ? undefined : this.#prompts.get(key);
-    if (found) return { ...found };
+    const prompt = this.#failure ? undefined : this.#prompts.get(key);
+    if (prompt) return { ...prompt };
     if (fallback !== null) return defaultPrompt(key, "test", fallback);
-    throw this.#failure ?? new NotFoundError(`no prompt '${key}' was given to the fake`);
+    throw this.#failure ?? new NotFoundError(`the fake has no prompt '${key}'`);
   }
 
-  /** The keys of all prompts that it has. */
+  /** Resolves with the keys of all prompts. */
   async preload(): Promise<string[]> {
     if (this.#failure) throw this.#failure;
     return [...this.#prompts.keys()];
   }
 
   async render(key: string, variables?: Variables | null, options: RenderOptions = {}): Promise<string> {
-    const { strict = false, ...asked } = options;
-    return renderTemplate((await this.getPrompt(key, asked)).content, variables, { strict });
+    const { strict = false, ...getOptions } = options;
+    return renderTemplate((await this.getPrompt(key, getOptions)).content, variables, { strict });
   }
 
   async renderMessages(
@@ -98,8 +98,8 @@ export class FakePromptOpsClient implements Prompts {
     variables?: Variables | null,
     options: RenderOptions = {},
   ): Promise<PromptMessage[]> {
-    const { strict = false, ...asked } = options;
-    return renderMessages(await this.getPrompt(key, asked), variables, strict);
+    const { strict = false, ...getOptions } = options;
+    return renderMessages(await this.getPrompt(key, getOptions), variables, strict);
   }
 
   renderTemplate(template: string | null | undefined, variables?: Variables | null, options?: { strict?: boolean }): string {

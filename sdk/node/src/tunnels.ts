@@ -5,12 +5,12 @@ import tls from "node:tls";
 
 import { ANY_FAMILY, type ServerAddress } from "./address.js";
 import { RequestTimeoutError } from "./errors.js";
-import { hostOf, portOf, proxyFor } from "./proxy.js";
-import { wordsOf } from "./warnings.js";
+import { hostOf, portOf, proxyFor, proxyHeaders, proxyName, refusalMessage } from "./proxy.js";
+import { messageOf } from "./warnings.js";
 
 type Connected = (error: Error | null, socket?: Socket) => void;
 
-/** An agent for one server: directly, or through the HTTP proxy that the environment names. */
+/** An agent for one server: direct, or through the HTTP proxy of the environment. */
 export function agentFor(address: ServerAddress, milliseconds: number, options: http.AgentOptions = {}): ClosableAgent {
   const isSecure = address.url.startsWith("https:");
   const all = { ...ANY_FAMILY, ...options, ...(isSecure ? (address.tls as https.AgentOptions) : {}) };
@@ -20,33 +20,35 @@ export function agentFor(address: ServerAddress, milliseconds: number, options: 
   return agent;
 }
 
-/** The HTTP proxy that the environment names for the server; null where there is none. */
+/** The HTTP proxy of the environment for the server; null if there is none. */
 export function proxyOf(address: ServerAddress): URL | null {
   return proxyFor(new URL(address.url), process.env);
 }
 
 export type ClosableAgent = http.Agent | https.Agent;
 
-/** Its connections are tunnels from now on (CONNECT, RFC 9110); those that are being made end with it. */
+/** Makes its connections tunnels (CONNECT, RFC 9110); destroying it also ends those that are being made. */
 function throughProxy(agent: ClosableAgent, address: ServerAddress, proxy: URL, milliseconds: number): void {
   const server = new URL(address.url);
-  const making = new Set<http.ClientRequest>();
+  const connecting = new Set<http.ClientRequest>();
   const createConnection = (_options: unknown, connected: Connected): void => {
     const request = connectRequest(proxy, `${server.hostname}:${portOf(server)}`);
-    const late = new RequestTimeoutError(`the proxy ${proxy.host} did not answer in time`);
-    const timer = setTimeout(() => request.destroy(late), milliseconds);
+    const timeoutError = new RequestTimeoutError(`${proxyName(proxy)} did not respond in time`);
+    const timer = setTimeout(() => request.destroy(timeoutError), milliseconds);
     const end = (error: Error | null, socket?: Socket): void => {
       clearTimeout(timer);
-      making.delete(request);
-      const words = error && `the proxy ${proxy.host}: ${wordsOf(error)}`;
-      connected(error === late || !words ? error : new Error(words, { cause: error }), socket);
+      connecting.delete(request);
+      connected(error, socket);
     };
-    making.add(request);
-    request.once("error", end);
+    connecting.add(request);
+    request.once("error", (error) => {
+      end(error === timeoutError ? error : new Error(`${proxyName(proxy)}: ${messageOf(error)}`, { cause: error }));
+    });
     request.once("connect", (response: http.IncomingMessage, socket: Socket, head: Buffer) => {
-      if (response.statusCode !== 200) {
+      const status = response.statusCode ?? 0;
+      if (status < 200 || status > 299) {
         socket.destroy();
-        end(new Error(`it refused the connection with ${response.statusCode} ${response.statusMessage ?? ""}`.trim()));
+        end(new Error(refusalMessage(proxy, status)));
         return;
       }
       if (head.length > 0) socket.unshift(head);
@@ -58,15 +60,13 @@ function throughProxy(agent: ClosableAgent, address: ServerAddress, proxy: URL, 
   Object.assign(agent, {
     createConnection,
     destroy: () => {
-      for (const request of making) request.destroy();
+      for (const request of connecting) request.destroy();
       destroy();
     },
   });
 }
 
 function connectRequest(proxy: URL, authority: string): http.ClientRequest {
-  const user = proxy.username || proxy.password ? `${proxy.username}:${proxy.password}` : null;
-  const login = user && Buffer.from(user.split(":").map(decodeURIComponent).join(":")).toString("base64");
   const send = proxy.protocol === "https:" ? https.request : http.request;
   return send({
     ...ANY_FAMILY,
@@ -75,7 +75,7 @@ function connectRequest(proxy: URL, authority: string): http.ClientRequest {
     method: "CONNECT",
     path: authority,
     agent: false,
-    headers: { host: authority, ...(login ? { "proxy-authorization": `Basic ${login}` } : {}) },
+    headers: { host: authority, ...proxyHeaders(proxy) },
   });
 }
 
@@ -85,7 +85,7 @@ function secured(socket: Socket, server: URL, address: ServerAddress): Socket {
     ...(address.tls as tls.ConnectionOptions),
     socket,
     servername: address.tls.servername ?? (/^[\d.]+$|:/.test(host) ? "" : host),
-    // The certificate is the server's also where that is an IP address.
+    // The certificate must match the server even if its address is an IP address.
     checkServerIdentity: (_name, certificate) => tls.checkServerIdentity(address.tls.servername ?? host, certificate),
   });
 }

@@ -1,34 +1,34 @@
-/** For what a program should know of and need not act on: shown on standard error, once a `key`. */
+/** Warnings that need no action by the program; each `key` is emitted once, on standard error. */
 export class Warnings {
-  readonly #given = new Set<string>();
+  readonly #emitted = new Set<string>();
 
   warn(key: string, message: string): void {
-    if (this.#given.has(key)) return;
-    this.#given.add(key);
+    if (this.#emitted.has(key)) return;
+    this.#emitted.add(key);
     process.emitWarning(message, { type: "PromptOpsWarning" });
   }
 }
 
-/** What does not work for a while: warned of when it begins and when it ends, and not each time that it is tried. */
+/** An outage: emits a warning when it begins and when it ends, and not for each failed attempt. */
 export class Outage {
-  #lasts = false;
+  #isActive = false;
 
   constructor(private readonly recovery: string) {}
 
-  goesOn(message: string): void {
-    if (!this.#lasts) process.emitWarning(message, { type: "PromptOpsWarning" });
-    this.#lasts = true;
+  report(message: string): void {
+    if (!this.#isActive) process.emitWarning(message, { type: "PromptOpsWarning" });
+    this.#isActive = true;
   }
 
-  isOver(): void {
-    if (this.#lasts) process.emitWarning(this.recovery, { type: "PromptOpsWarning" });
-    this.#lasts = false;
+  end(): void {
+    if (this.#isActive) process.emitWarning(this.recovery, { type: "PromptOpsWarning" });
+    this.#isActive = false;
   }
 }
 
-/** The words of whatever was thrown. */
-export function wordsOf(error: unknown): string {
+/** The message of any thrown value. */
+export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  // Of several addresses that were tried in vain, Node tells only the code.
+  // If all of several addresses failed, Node reports only the code.
   return error.message || (error as NodeJS.ErrnoException).code || error.name;
 }

@@ -2,58 +2,60 @@ import { type ClientOptions, WebSocket } from "./socket.js";
 
 import { ANY_FAMILY, type ServerAddress, VERSION } from "./address.js";
 import { Backoff } from "./backoff.js";
-import { type ForbiddenError, isRefusal, responseError, UnauthorizedError } from "./errors.js";
-import type { Place } from "./fetching.js";
-import { FloodGuard } from "./floods.js";
-import type { Following } from "./following.js";
-import { messageIn } from "./messages.js";
+import { type ForbiddenError, isRefusal, type ResponseError, responseError, UnauthorizedError } from "./errors.js";
+import type { PromptScope } from "./fetch-policy.js";
+import { FloodGuard } from "./flood-guard.js";
+import type { SyncState } from "./sync-state.js";
+import { readBody } from "./http.js";
+import { parseMessage } from "./messages.js";
 import { agentFor, type ClosableAgent, proxyOf } from "./tunnels.js";
-import { wordsOf } from "./warnings.js";
+import { messageOf } from "./warnings.js";
 
-const SILENT_BEATS = 2.5;
+const SILENT_HEARTBEATS = 2.5;
 const LARGEST_MESSAGE = 1024 * 1024;
+const LARGEST_REFUSAL = 64 * 1024;
 const GOODBYE = 500;
-// Servers of before greet nobody, and ping at least every 4 seconds.
-const GREETING = 1000;
-const SILENCE_OF_BEFORE = 15_000;
+// Older servers send no hello, and a ping at least every 4 seconds.
+const HELLO_TIMEOUT = 1000;
+const SILENCE_OF_OLD_SERVER = 15_000;
 const TOKEN_ENDED = 4401;
 
-/** The connection that the server tells of changes over; made anew as often as it has to be. */
+/** The connection for events of the server; reconnects as often as necessary. */
 export class Watch {
   readonly #backoff = Backoff.reconnecting();
   readonly #refusedBackoff = Backoff.refused();
-  readonly #tried: Promise<void>;
-  #resolveTried!: () => void;
+  readonly #firstAttempt: Promise<void>;
+  #resolveFirstAttempt!: () => void;
   #socket: WebSocket | null = null;
   #pause: NodeJS.Timeout | null = null;
   #closed = false;
-  // Only a proxy needs one.
+  // Only needed for a proxy.
   readonly #agent: ClosableAgent | null;
 
   constructor(
     private readonly address: ServerAddress,
-    private readonly place: Place,
+    private readonly scope: PromptScope,
     private readonly app: string,
-    private readonly following: Following,
+    private readonly syncState: SyncState,
     private readonly timeout: number,
   ) {
-    this.#tried = new Promise((resolve) => {
-      this.#resolveTried = resolve;
+    this.#firstAttempt = new Promise((resolve) => {
+      this.#resolveFirstAttempt = resolve;
     });
     this.#agent = proxyOf(address) && agentFor(address, timeout);
-    following.begin();
+    syncState.startWatching();
     this.#connect();
   }
 
-  /** Until the first connection stands or has failed. */
-  tried(): Promise<void> {
-    return this.#tried;
+  /** Resolves when the first connection succeeded or failed. */
+  firstAttempt(): Promise<void> {
+    return this.#firstAttempt;
   }
 
   /** Resolves when no timer and no socket is left. */
   close(): Promise<void> {
     this.#closed = true;
-    this.#resolveTried();
+    this.#resolveFirstAttempt();
     if (this.#pause) clearTimeout(this.#pause);
     const socket = this.#socket;
     if (!socket) this.#agent?.destroy();
@@ -72,12 +74,12 @@ export class Watch {
 
   #connect(): void {
     const url = this.address.webSocket("/ws", {
-      namespace: this.place.namespace,
-      ...this.following.position,
+      namespace: this.scope.namespace,
+      ...this.syncState.resumeParameters,
       client: "node",
       version: VERSION,
       app: this.app,
-      workspace: this.place.workspace || undefined,
+      workspace: this.scope.workspace || undefined,
     });
     const socket = new WebSocket(url, {
       ...ANY_FAMILY,
@@ -90,28 +92,28 @@ export class Watch {
       autoPong: false,
     });
     this.#socket = socket;
-    const connection = new Connection(socket, this.following, this.timeout, {
-      greeted: () => this.#greeted(),
-      heard: () => this.#backoff.reset(),
+    const connection = new Connection(socket, this.syncState, this.timeout, {
+      helloReceived: () => this.#helloReceived(),
+      messageReceived: () => this.#backoff.reset(),
     });
     socket.on("close", (code) => this.#lost(connection, code));
   }
 
-  #greeted(): void {
+  #helloReceived(): void {
     this.#refusedBackoff.reset();
-    this.#resolveTried();
+    this.#resolveFirstAttempt();
   }
 
   #lost(connection: Connection, code: number): void {
     this.#socket = null;
     connection.end();
-    this.following.disconnected();
-    this.#resolveTried();
+    this.syncState.disconnected();
+    this.#resolveFirstAttempt();
     if (this.#closed) return;
     const refusal = code === TOKEN_ENDED ? new UnauthorizedError("the token has ended") : connection.refusal;
     const reason = connection.failure ?? `it was closed with ${code}`;
-    if (refusal) this.following.refusedToConnect(refusal);
-    else if (!connection.hasStood) this.following.notConnected(`${this.address.url}: ${reason}`);
+    if (refusal) this.syncState.connectionRefused(refusal);
+    else if (!connection.wasUsable) this.syncState.connectionFailed(`${this.address.url}: ${reason}`);
     // A listener may have closed the client.
     if (this.#closed) return;
     const pause = (refusal ? this.#refusedBackoff : this.#backoff).next();
@@ -119,47 +121,47 @@ export class Watch {
   }
 }
 
-interface Owner {
-  greeted(): void;
-  /** A message has come after the hello: the server is more than a greeting. */
-  heard(): void;
+interface ConnectionHandlers {
+  helloReceived(): void;
+  /** A message arrived after the hello, so the connection works. */
+  messageReceived(): void;
 }
 
-/** One connection, from the handshake to its end; silence ends it too. */
+/** One connection, from the handshake to its end; silence ends it, too. */
 class Connection {
-  /** Why the server did not let the client in, if it did not. */
+  /** The error if the server refused the client. */
   refusal: UnauthorizedError | ForbiddenError | null = null;
-  /** What ended it, if that is known. */
+  /** The reason why it ended, if known. */
   failure: string | null = null;
   readonly #silence: Silence;
   readonly #guard: FloodGuard;
-  #greeting: NodeJS.Timeout | null = null;
-  #isGreeted = false;
-  #isOfBefore = false;
+  #helloTimer: NodeJS.Timeout | null = null;
+  #hasHello = false;
+  #isOldServer = false;
 
   constructor(
     private readonly socket: WebSocket,
-    private readonly following: Following,
+    private readonly syncState: SyncState,
     timeout: number,
-    private readonly owner: Owner,
+    private readonly handlers: ConnectionHandlers,
   ) {
     this.#guard = new FloodGuard(socket);
-    this.#silence = new Silence(timeout + GREETING, () => this.#end("the server was silent"));
-    // Every failure is followed by `close`.
+    this.#silence = new Silence(timeout + HELLO_TIMEOUT, () => this.#end("the server was silent"));
+    // A `close` event follows every failure.
     socket.on("error", (error) => {
-      this.failure ??= wordsOf(error);
+      this.failure ??= messageOf(error);
     });
     socket.on("unexpected-response", (request, response) => {
-      const status = response.statusCode ?? 0;
-      const { location } = response.headers;
-      const error = responseError(status, "", status >= 300 && status < 400 ? location : undefined);
-      if (isRefusal(error)) this.refusal = error;
-      response.destroy();
-      request.destroy();
-      this.#end(location ? error.message : `the server answered ${status}`);
+      const refused = (body: string): void => this.#refused(responseError(response.statusCode ?? 0, body, response.headers.location));
+      // The status is sufficient if the body does not arrive.
+      refused("");
+      void readBody(response, LARGEST_REFUSAL).then(refused, () => undefined).then(() => {
+        request.destroy();
+        socket.terminate();
+      });
     });
     socket.on("open", () => {
-      this.#greeting = setTimeout(() => this.#treatAsOfBefore(), GREETING);
+      this.#helloTimer = setTimeout(() => this.#treatAsOldServer(), HELLO_TIMEOUT);
     });
     socket.on("ping", (data) => {
       this.#silence.broken();
@@ -169,15 +171,20 @@ class Connection {
     socket.on("message", (data) => this.#take(String(data)));
   }
 
-  /** Whether it has been of use. */
-  get hasStood(): boolean {
-    return this.#isGreeted || this.#isOfBefore;
+  /** Whether the connection was established. */
+  get wasUsable(): boolean {
+    return this.#hasHello || this.#isOldServer;
   }
 
   end(): void {
     this.#silence.end();
     this.#guard.end();
-    if (this.#greeting) clearTimeout(this.#greeting);
+    if (this.#helloTimer) clearTimeout(this.#helloTimer);
+  }
+
+  #refused(error: ResponseError): void {
+    this.failure = error.message;
+    this.refusal = isRefusal(error) ? error : null;
   }
 
   #end(failure: string): void {
@@ -189,40 +196,40 @@ class Connection {
     this.#guard.count();
     if (this.socket.readyState !== WebSocket.OPEN) return;
     this.#silence.broken();
-    const message = messageIn(text);
+    const message = parseMessage(text);
     if (message === null) return;
     if (message.type === "hello") {
-      if (!this.#isGreeted) this.#greet(message.epoch, message.heartbeatSeconds * 1000 * SILENT_BEATS);
+      if (!this.#hasHello) this.#acceptHello(message.epoch, message.heartbeatSeconds * 1000 * SILENT_HEARTBEATS);
       return;
     }
-    this.owner.heard();
-    if (this.#isGreeted) {
-      if (message.type !== "unnumbered") this.following.take(message);
+    this.handlers.messageReceived();
+    if (this.#hasHello) {
+      if (message.type !== "unnumbered") this.syncState.handleMessage(message);
     } else if ("event" in message) {
-      this.#treatAsOfBefore();
-      this.following.take({ type: "unnumbered", event: message.event });
+      this.#treatAsOldServer();
+      this.syncState.handleMessage({ type: "unnumbered", event: message.event });
     }
   }
 
-  #greet(epoch: string, silence: number): void {
-    this.#isGreeted = true;
-    if (this.#greeting) clearTimeout(this.#greeting);
+  #acceptHello(epoch: string, silence: number): void {
+    this.#hasHello = true;
+    if (this.#helloTimer) clearTimeout(this.#helloTimer);
     this.#silence.lengthen(silence);
-    this.following.connected(epoch, this.socket);
-    this.owner.greeted();
+    this.syncState.connected(epoch, this.socket);
+    this.handlers.helloReceived();
   }
 
-  #treatAsOfBefore(): void {
-    if (this.#isOfBefore) return;
-    this.#isOfBefore = true;
-    if (this.#greeting) clearTimeout(this.#greeting);
-    this.#silence.lengthen(SILENCE_OF_BEFORE);
-    this.following.connectedUngreeted();
-    this.owner.greeted();
+  #treatAsOldServer(): void {
+    if (this.#isOldServer) return;
+    this.#isOldServer = true;
+    if (this.#helloTimer) clearTimeout(this.#helloTimer);
+    this.#silence.lengthen(SILENCE_OF_OLD_SERVER);
+    this.syncState.connectedWithoutHello();
+    this.handlers.helloReceived();
   }
 }
 
-/** Calls when so many milliseconds have passed unbroken. */
+/** Calls a function after so many milliseconds without a sign of life. */
 class Silence {
   #timer: NodeJS.Timeout;
 

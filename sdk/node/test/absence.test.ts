@@ -1,4 +1,4 @@
-// Whose word counts: that a prompt does not exist, and that it is the one that was asked for.
+// Which responses count: 404s of PromptOps and of others, and keys of prompts.
 import assert from "node:assert/strict";
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -63,7 +63,7 @@ describe("a 404", () => {
     });
   }
 
-  test("with our headers and code empties memory and disk", async () => {
+  test("with our headers and code removes the prompt from memory and disk", async () => {
     const client = made();
     await client.getPrompt("greeting");
     answers(404, '{"error":"no such prompt","code":"not_found"}', ours);
@@ -91,7 +91,7 @@ describe("a 404", () => {
     assert.equal((await made({ bundle }).getPrompt("greeting")).source, "bundle");
   });
 
-  test("where nothing is known is an error of the address, and a default helps", async () => {
+  test("without a copy is an error of the address, and a default is returned", async () => {
     answers(404, GATEWAYS["with a status code"]);
     await assert.rejects(made().getPrompt("greeting"), ProtocolError);
     assert.equal((await made().getPrompt("greeting", { default: "d" })).source, "default");
@@ -117,13 +117,13 @@ describe("a 404", () => {
     });
   }
 
-  test("but a 200 whose key is composed (NFC) is of the same key", async () => {
+  test("but a 200 whose key is composed (NFC) has the same key", async () => {
     answers(200, '{"key":"caf\u00e9","content":"x"}');
     assert.equal((await made().getPrompt("cafe\u0301")).content, "x");
   });
 
-  test("and a redirect is named with its Location, without a password", async () => {
+  test("and the error for a redirect names its Location, without a password", async () => {
     answers(302, "", { location: "https://u:secret@login.example/x" });
-    await assert.rejects(made().getPrompt("greeting"), /302: the server redirects to https:\/\/\*\*\*@login\.example\/x/);
+    await assert.rejects(made().getPrompt("greeting"), /302: the server redirects to 'https:\/\/\*\*\*@login\.example\/x'/);
   });
 });

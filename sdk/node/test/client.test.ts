@@ -33,7 +33,7 @@ describe("a client", () => {
   let folder: string;
   const clients: PromptOpsClient[] = [];
 
-  const made = (options: Partial<ClientOptions> = {}): PromptOpsClient => {
+  const makeClient = (options: Partial<ClientOptions> = {}): PromptOpsClient => {
     const client = new PromptOpsClient({ server: server.url, token: "t", timeout: 2000, ...options });
     clients.push(client);
     return client;
@@ -50,8 +50,8 @@ describe("a client", () => {
     await rm(folder, { recursive: true });
   });
 
-  test("answers with all that is known, and from memory then", async () => {
-    const client = made();
+  test("returns all fields, and then reads from memory", async () => {
+    const client = makeClient();
     const { age, ...prompt } = await client.getPrompt("greeting");
     assert.deepEqual(prompt, {
       key: "greeting",
@@ -74,7 +74,7 @@ describe("a client", () => {
   });
 
   test("a caller's changes are not the next one's", async () => {
-    const client = made();
+    const client = makeClient();
     const prompt = await client.getPrompt("greeting");
     prompt.content = "mine";
     assert.throws(() => ((prompt.config as { temperature: number }).temperature = 2), TypeError);
@@ -84,7 +84,7 @@ describe("a client", () => {
   test("keys, workspaces and namespaces of any text reach the server as they are", async () => {
     const key = "a/b?c=d&e #é😀";
     server.put(key, "found");
-    assert.equal(await made({ namespace: "p&q", workspace: "w=1" }).render(key), "found");
+    assert.equal(await makeClient({ namespace: "p&q", workspace: "w=1" }).render(key), "found");
     const query = server.fetches[0]!.searchParams;
     assert.deepEqual([query.get("env"), query.get("workspace")], ["p&q", "w=1"]);
   });
@@ -95,7 +95,7 @@ describe("a client", () => {
       { role: "user", content: "{{q}}" },
     ];
     server.put("chat", "Be {{how}}.\n\n{{q}}", { kind: "chat", messages });
-    const client = made();
+    const client = makeClient();
     assert.deepEqual(await client.renderMessages("chat", { how: "brief", q: "Why?" }), [
       { role: "system", content: "Be brief.", name: "x" },
       { role: "user", content: "Why?" },
@@ -106,23 +106,23 @@ describe("a client", () => {
     await assert.rejects(client.renderMessages("chat", { how: "brief" }, { strict: true }), MissingVariableError);
   });
 
-  test("many callers are one fetch, and a refresh is one that begins later", async () => {
-    const held: (() => void)[] = [];
-    server.onFetch = (request, response) => held.push(() => server.answer(request, response));
-    const client = made();
+  test("concurrent callers share one fetch, and a refresh starts a later one", async () => {
+    const responses: (() => void)[] = [];
+    server.onFetch = (request, response) => responses.push(() => server.answer(request, response));
+    const client = makeClient();
     const callers = Array.from({ length: 50 }, () => client.render("greeting", { who: "Ada" }));
-    await eventually(() => held.length === 1);
+    await eventually(() => responses.length === 1);
     const refreshed = Array.from({ length: 50 }, () => client.getPrompt("greeting", { refresh: true }));
     server.put("greeting", "Bye");
-    held[0]!();
+    responses[0]!();
     assert.deepEqual(new Set(await Promise.all(callers)), new Set(["Bye"]));
-    await eventually(() => held.length === 2);
-    held[1]!();
-    assert.deepEqual(new Set((await Promise.all(refreshed)).map((each) => each.source)), new Set(["server"]));
+    await eventually(() => responses.length === 2);
+    responses[1]!();
+    assert.deepEqual(new Set((await Promise.all(refreshed)).map((prompt) => prompt.source)), new Set(["server"]));
     assert.equal(server.fetches.length, 2);
   });
 
-  const wrong: [string, FakeServer["onFetch"], new (...given: any[]) => PromptOpsError][] = [
+  const wrong: [string, FakeServer["onFetch"], new (...args: any[]) => PromptOpsError][] = [
     ["is not JSON", (_, response) => response.end("<html>"), ProtocolError],
     ["is a list", (_, response) => response.end("[]"), ProtocolError],
     ["has no content", (_, response) => response.end('{"key":"greeting"}'), ProtocolError],
@@ -153,39 +153,39 @@ describe("a client", () => {
   ];
   for (const [name, onFetch, kind] of wrong) {
     test(`an answer that ${name} is a clear error, and changes nothing that is held`, async () => {
-      const client = made({ timeout: 400 });
+      const client = makeClient({ timeout: 400 });
       await client.getPrompt("greeting");
       server.onFetch = onFetch;
-      const fresh = made({ timeout: 400 });
+      const fresh = makeClient({ timeout: 400 });
       await assert.rejects(fresh.getPrompt("greeting"), (error: PromptOpsError) => {
         return error instanceof kind && (kind !== ResponseError || error.code === "server");
       });
-      const kept = await client.getPrompt("greeting", { refresh: true });
-      assert.deepEqual([kept.content, kept.source], ["Hello {{who}}!", "memory"]);
+      const prompt = await client.getPrompt("greeting", { refresh: true });
+      assert.deepEqual([prompt.content, prompt.source], ["Hello {{who}}!", "memory"]);
       assert.equal(await fresh.render("greeting", { who: "Ada" }, { default: "Hi {{who}}" }), "Hi Ada");
     });
   }
 
-  test("each fetch draws anew, also one that finds the same", async () => {
+  test("each fetch draws a variant, even if the prompt has not changed", async () => {
     const variants = ["a", "b"].map((name) => ({ name, weight: 5000, content: name }));
     server.put("drawn", "served", { rollout: { salt: "s", variants } });
-    const client = made();
-    const seen = new Set<string | null>();
+    const client = makeClient();
+    const drawnNames = new Set<string | null>();
     for (let left = 60; left > 0; left--) {
       const { variant, content } = await client.getPrompt("drawn", { refresh: true });
       assert.equal(content, variant);
-      seen.add(variant);
+      drawnNames.add(variant);
     }
-    assert.equal(seen.size, 2);
+    assert.equal(drawnNames.size, 2);
   });
 
-  test("304 to what is not held is an error", async () => {
+  test("a 304 without a cached copy is an error", async () => {
     server.onFetch = (_, response) => response.writeHead(304).end();
-    await assert.rejects(made().getPrompt("greeting"), { code: "server", status: 304 });
+    await assert.rejects(makeClient().getPrompt("greeting"), { code: "server", status: 304 });
   });
 
-  test("what is on disk is for its owner only, and as the other clients write it", async () => {
-    const saving = made({ cacheDir: path.join(folder, "new") });
+  test("files on disk are private, and have the format of the other clients", async () => {
+    const saving = makeClient({ cacheDir: path.join(folder, "new") });
     await saving.getPrompt("greeting");
     await saving.close();
     const [name, ...others] = await readdir(path.join(folder, "new"));
@@ -207,35 +207,35 @@ describe("a client", () => {
     const head = `{ "saved_at": "2026-01-01T00:00:00Z", "revision": 7, "epoch": null, "sha256": "${sha256}"`;
     await writeFile(path.join(folder, `${name}.json`), `${head},\n "prompt" : ${prompt} }\n`);
     await server.stop();
-    const found = await made({ cacheDir: folder }).getPrompt("greeting");
-    assert.deepEqual([found.content, found.source, found.revision], ["saved é {", "disk", 7]);
-    assert.ok(found.age! > 0);
+    const copy = await makeClient({ cacheDir: folder }).getPrompt("greeting");
+    assert.deepEqual([copy.content, copy.source, copy.revision], ["saved é {", "disk", 7]);
+    assert.ok(copy.age! > 0);
   });
 
   test("a folder that can't be used changes nothing", async () => {
     const file = path.join(folder, "file");
     await writeFile(file, "");
-    assert.equal((await made({ cacheDir: path.join(file, "x") }).getPrompt("greeting")).source, "server");
+    assert.equal((await makeClient({ cacheDir: path.join(file, "x") }).getPrompt("greeting")).source, "server");
   });
 
-  test("an error that nobody listens for, and a listener that throws, end nothing", async () => {
-    const client = made();
+  test("an error without a listener, and a listener that throws, do not stop the client", async () => {
+    const client = makeClient();
     await client.getPrompt("greeting");
     server.onFetch = (_, response) => response.writeHead(401).end();
     assert.equal((await client.getPrompt("greeting", { refresh: true })).source, "memory");
-    const told: unknown[] = [];
+    const errorCodes: unknown[] = [];
     client.on("error", () => {
       throw new Error("the listener's own");
     });
     client.on("error", async () => Promise.reject(new Error("and asynchronously")));
-    client.once("error", (error) => told.push(error.code));
+    client.once("error", (error) => errorCodes.push(error.code));
     await client.getPrompt("greeting", { refresh: true });
     await client.getPrompt("greeting", { refresh: true });
-    assert.deepEqual(told, ["unauthorized"]);
+    assert.deepEqual(errorCodes, ["unauthorized"]);
   });
 
-  test("close ends requests at once, and what is held can still be read", async () => {
-    const client = made({ timeout: 60_000 });
+  test("close ends requests immediately, and cached prompts can still be read", async () => {
+    const client = makeClient({ timeout: 60_000 });
     await client.getPrompt("greeting");
     server.onFetch = () => undefined;
     const waiting = client.getPrompt("other");
@@ -247,19 +247,19 @@ describe("a client", () => {
     await eventually(() => server.openSockets === 0);
   });
 
-  test("a default of null is as not given", async () => {
-    await assert.rejects(made().getPrompt("none", { default: null }), NotFoundError);
-    assert.equal((await made().getPrompt("none", { default: "" })).source, "default");
+  test("a default of null counts as missing", async () => {
+    await assert.rejects(makeClient().getPrompt("none", { default: null }), NotFoundError);
+    assert.equal((await makeClient().getPrompt("none", { default: "" })).source, "default");
   });
 
-  test("what Node refuses to send is an error of the client", async () => {
+  test("a request that Node refuses to send is an error of the client", async () => {
     const http = new HttpClient(new ServerAddress(server.url, "t"), 1000);
     await assert.rejects(http.get(server.url, { "if-none-match": "a\nb" }, 1000), ServerUnreachableError);
     http.close();
   });
 
-  test("404 is the not-found error, with the server's words", async () => {
-    await assert.rejects(made().getPrompt("none"), (error) => {
+  test("404 is the not-found error, with the server's message", async () => {
+    await assert.rejects(makeClient().getPrompt("none"), (error) => {
       return error instanceof NotFoundError && error.message === "404: no such prompt" && error.name === "NotFoundError";
     });
   });
@@ -297,7 +297,7 @@ describe("a client", () => {
     });
   }
 
-  test("an option that is null is named, and a password is masked", () => {
+  test("the error for a null option names it, and a password is masked", () => {
     const words = (options: Partial<ClientOptions>): string => {
       try {
         return String(new PromptOpsClient({ server: "http://x", ...options }));
@@ -312,7 +312,7 @@ describe("a client", () => {
     assert.ok(masked.includes("http://***@x:80/p") && !/ada|s3cret/.test(masked), masked);
   });
 
-  test("without a server it is a TypeError that says how to give one", () => {
+  test("without a server it throws a TypeError that explains how to pass one", () => {
     for (const options of [undefined, null, {}, { server: undefined }, { server: null }, { server: "" }]) {
       assert.throws(() => new PromptOpsClient(options as never), (error) => {
         return error instanceof TypeError && error.message.includes('{ server: "http://host:8080" }');
@@ -320,8 +320,8 @@ describe("a client", () => {
     }
   });
 
-  test("refuses keys and events that can't be", async () => {
-    const client = made();
+  test("rejects invalid keys and events", async () => {
+    const client = makeClient();
     await assert.rejects(client.getPrompt(""), TypeError);
     for (const key of ["\ud800", ".", ".."]) {
       await assert.rejects(client.getPrompt(key, { default: "d" }), TypeError, key);

@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import { bucketOf, murmur3, rangeOf } from "../src/bucketing.js";
-import { MissingVariableError, TemplateValueError } from "../src/errors.js";
+import { isMessage, joinedTexts, renderChat } from "../src/chat.js";
+import { MissingVariableError, PlaceholderError, TemplateValueError } from "../src/errors.js";
 import { renderTemplate, variablesIn } from "../src/templates.js";
 
 const CASES = new URL("../../../conformance/", import.meta.url);
@@ -14,7 +15,7 @@ function cases(file: string): any {
   return read;
 }
 
-test("templates are rendered as everywhere", async (t) => {
+test("templates render like in all SDKs", async (t) => {
   for (const { name, template, variables, expected, names, repeat = 1 } of cases("templates.json").cases) {
     await t.test(name, () => {
       const began = performance.now();
@@ -25,21 +26,54 @@ test("templates are rendered as everywhere", async (t) => {
   }
 });
 
-test("subjects get the variants that they get everywhere", async (t) => {
+test("messages render like in all SDKs", async (t) => {
+  for (const { name, messages, variables, expected, content, missing, refused } of cases("messages.json").cases) {
+    await t.test(name, () => {
+      const before = JSON.stringify([messages, variables]);
+      assert.ok(messages.every(isMessage));
+      if (refused) {
+        assert.throws(() => renderChat(messages, variables, false), (error: unknown) => {
+          assert.ok(error instanceof PlaceholderError);
+          assert.deepEqual([error.variable, error.index, error.code], [refused.variable, refused.index, "invalid"]);
+          return true;
+        });
+      } else {
+        assert.deepEqual(renderChat(messages, variables, false), expected);
+        assert.equal(joinedTexts(messages), content);
+        if (missing.length === 0) assert.deepEqual(renderChat(messages, variables, true), expected);
+        else assert.throws(() => renderChat(messages, variables, true), { name: "MissingVariableError", variable: missing[0] });
+      }
+      assert.equal(JSON.stringify([messages, variables]), before);
+    });
+  }
+});
+
+test("a message that no server sends is invalid", () => {
+  const messages = [7, null, [], {}, { role: "user" }, { content: "a" }, ...[7, [7], [{ type: [] }]].map((content) => ({ role: "user", content })), { role: "assistant", tool_calls: [] }];
+  for (const message of [...messages, { type: "placeholder" }, { type: "placeholder", name: 7 }]) assert.ok(!isMessage(message));
+});
+
+test("inherited members of objects fill no placeholder", () => {
+  assert.deepEqual(renderChat([{ type: "placeholder", name: "constructor" }], {}, false), []);
+  const part = { type: "constructor", text: "{{a}}" };
+  assert.deepEqual(renderChat([{ role: "user", content: [part] }], { a: "x" }, false), [{ role: "user", content: [{ ...part, text: "x" }] }]);
+});
+
+test("subjects get the same variants as in all SDKs", async (t) => {
   const { variant_lists: lists, cases: all } = cases("bucketing.json");
   for (const { name, salt, subject, hash, bucket, chosen } of all) {
     await t.test(name, () => {
       assert.equal(murmur3(new TextEncoder().encode(`${salt}:${subject}`)), hash);
       assert.equal(bucketOf(salt, subject), bucket);
       for (const [list, variant] of Object.entries(chosen)) {
-        const weights = lists[list].map((each: [string, number]) => each[1]);
+        const weights = lists[list].map((entry: [string, number]) => entry[1]);
         assert.equal(lists[list][rangeOf(weights, bucket)][0], variant);
       }
     });
   }
 });
 
-test("a subject without UTF-8 is refused", () => {
+test("a subject without UTF-8 is rejected", () => {
   assert.throws(() => bucketOf("salt", "\ud800"), TypeError);
 });
 
@@ -59,7 +93,7 @@ test("values that only JavaScript has", () => {
   assert.equal(renderTemplate("{{a}}"), "{{a}}");
 });
 
-test("strict names the variable that is missing", () => {
+test("strict names the missing variable", () => {
   assert.throws(
     () => renderTemplate("{{a}} {{b}}", { a: 1, b: null }, { strict: true }),
     (error) => error instanceof MissingVariableError && error.variable === "b",

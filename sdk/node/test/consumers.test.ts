@@ -1,4 +1,4 @@
-// The package as its users have it: packed, installed into a folder of its own, and used in each way.
+// The package as users get it: packed, installed into a separate folder, and used in each way.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -18,6 +18,11 @@ const npm = (folder: string, ...words: string[]) => {
   return run("npm", [...words, "--no-audit", "--no-fund", "--prefer-offline"], { cwd: folder, timeout: 300_000 });
 };
 const tool = (name: string): string => path.join(TOOLS, "node_modules", ...name.split("/"));
+const install = async (folder: string, packed: string): Promise<void> => {
+  await mkdir(folder);
+  await writeFile(path.join(folder, "package.json"), '{ "private": true }');
+  await npm(folder, "install", packed);
+};
 const USE = `
   const client = new PromptOpsClient({ server: process.argv[2], token: "t" });
   client.watch().then(() => client.render("greeting", { who: "Ada" })).then(async (text) => {
@@ -26,7 +31,8 @@ const USE = `
   });
 `;
 
-describe("the installed package", () => {
+// These tests mostly wait for npm and other programs.
+describe("the installed package", { concurrency: 2 }, () => {
   let server: FakeServer;
   let folder: string;
   let user: string;
@@ -43,12 +49,11 @@ describe("the installed package", () => {
     server.put("greeting", "Hello {{who}}!");
     folder = await mkdtemp(path.join(tmpdir(), "promptops-"));
     user = path.join(folder, "user");
-    await mkdir(user);
-    if (!existsSync(tool("typescript/bin/tsc"))) await npm(TOOLS, "ci");
+    const tools = existsSync(tool("typescript/bin/tsc")) ? null : npm(TOOLS, "ci");
     await npm(PACKAGE, "pack", "--ignore-scripts", "--pack-destination", folder);
     const [tarball] = (await readdir(folder)).filter((name) => name.endsWith(".tgz"));
-    await file("package.json", '{ "private": true }');
-    await npm(user, "install", path.join(folder, tarball!));
+    await install(user, path.join(folder, tarball!));
+    await tools;
   });
   after(async () => {
     await server.stop();
@@ -80,14 +85,13 @@ describe("the installed package", () => {
     await run(process.execPath, [tool("jest/bin/jest.js"), "--rootDir", user, "--watchman=false"], { cwd: user, timeout: 120_000 });
   });
 
-  for (const [resolution, module, name] of [
-    ["node10", "commonjs", "a.ts"],
-    ["node16", "node16", "b.mts"],
-    ["node16", "node16", "b.cts"],
-    ["bundler", "es2022", "c.ts"],
+  for (const [resolution, module, names] of [
+    ["node10", "commonjs", ["a.ts"]],
+    ["node16", "node16", ["b.mts", "b.cts"]],
+    ["bundler", "es2022", ["c.ts"]],
   ] as const) {
-    test(`has types for TypeScript with moduleResolution ${resolution} (${name})`, async () => {
-      const program = await file(name, `
+    test(`has types for TypeScript with moduleResolution ${resolution} (${names.join(", ")})`, async () => {
+      const text = `
         import { PromptOpsClient, type Prompts } from "@promptops/client";
         import { FakePromptOpsClient } from "@promptops/client/testing";
         import { renderTemplate } from "@promptops/client/portable";
@@ -95,9 +99,12 @@ describe("the installed package", () => {
         export const text: string = renderTemplate("{{a}}", { a: 1 });
         // @ts-expect-error the server is missing
         export const wrong = new PromptOpsClient({});
-      `);
-      const options = ["--noEmit", "--strict", "--target", "es2022", "--moduleResolution", resolution, "--module", module];
-      await run(process.execPath, [tool("typescript/bin/tsc"), ...options, program], { cwd: user }).catch((error) => {
+      `;
+      const programs = await Promise.all(names.map((name) => file(name, text)));
+      // Check the declarations of the package, not those of TypeScript's own libraries.
+      const options = ["--noEmit", "--strict", "--skipDefaultLibCheck", "--target", "es2022"];
+      const modules = ["--moduleResolution", resolution, "--module", module];
+      await run(process.execPath, [tool("typescript/bin/tsc"), ...options, ...modules, ...programs], { cwd: user }).catch((error) => {
         assert.fail(String(error.stdout));
       });
     });
@@ -120,27 +127,33 @@ describe("the installed package", () => {
     assert.doesNotMatch(await readFile(out, "utf8"), /node:|\brequire\b|\bBuffer\b|\bprocess\b/);
   });
 
-  test("is built where it is installed from git", async () => {
-    const repository = path.join(folder, "repository");
+  const sources = async (name: string): Promise<string> => {
+    const copy = path.join(folder, name);
     const copied = ["src", "package.json", "package-lock.json", ".npmrc", "prepare.mjs"];
-    const projects = (await readdir(PACKAGE)).filter((name) => name.startsWith("tsconfig"));
-    for (const name of [...copied, ...projects]) await cp(path.join(PACKAGE, name), path.join(repository, name), { recursive: true });
+    const projects = (await readdir(PACKAGE)).filter((project) => project.startsWith("tsconfig"));
+    for (const source of [...copied, ...projects]) await cp(path.join(PACKAGE, source), path.join(copy, source), { recursive: true });
+    return copy;
+  };
+  const required = async (consumer: string): Promise<string> => {
+    const program = path.join(consumer, "a.cjs");
+    await writeFile(program, 'console.log(require("@promptops/client").renderTemplate("{{a}}", { a: 1 }))');
+    return printed(program);
+  };
+
+  test("is built where it is installed from git", async () => {
+    const repository = await sources("repository");
     const git = (...words: string[]) => run("git", ["-c", "user.name=a", "-c", "user.email=a@b", ...words], { cwd: repository });
     await git("init", "-q");
     await git("add", ".");
     await git("commit", "-qm", "all");
-    const other = path.join(folder, "other");
-    await mkdir(other);
-    await writeFile(path.join(other, "package.json"), '{ "private": true }');
-    await npm(other, "install", `git+file://${repository}`);
-    const program = path.join(other, "a.cjs");
-    await writeFile(program, 'console.log(require("@promptops/client").renderTemplate("{{a}}", { a: 1 }))');
-    assert.equal(await printed(program), "1\n");
-    await rm(other, { recursive: true });
-    await mkdir(other);
-    await writeFile(path.join(other, "package.json"), '{ "private": true }');
-    await writeFile(program, 'console.log(require("@promptops/client").renderTemplate("{{a}}", { a: 2 }))');
-    await npm(other, "install", repository);
-    assert.equal(await printed(program), "2\n");
+    const consumer = path.join(folder, "of-git");
+    await install(consumer, `git+file://${repository}`);
+    assert.equal(await required(consumer), "1\n");
+  });
+
+  test("is built where it is installed from a folder", async () => {
+    const consumer = path.join(folder, "of-folder");
+    await install(consumer, await sources("copy"));
+    assert.equal(await required(consumer), "1\n");
   });
 });

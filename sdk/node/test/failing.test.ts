@@ -1,4 +1,4 @@
-// A server, a network and a disk that fail, and what is answered all the while.
+// A server, a network and a disk that fail, and the results meanwhile.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -44,7 +44,7 @@ describe("a client whose server fails", () => {
     await rm(folder, { recursive: true });
   });
 
-  test("somebody else's 404 forgets nothing", async () => {
+  test("a 404 of another server removes nothing", async () => {
     const client = made({ cacheDir: folder });
     await client.getPrompt("greeting");
     server.onFetch = (_, response) => response.writeHead(404).end("404 page not found");
@@ -53,7 +53,7 @@ describe("a client whose server fails", () => {
     assert.equal((await readdir(folder)).length, 1);
   });
 
-  test("a 404 of a replica that is behind forgets nothing, one of now does", async () => {
+  test("a 404 of a replica that is behind removes nothing, a current one does", async () => {
     server.revision = 5;
     const client = made();
     await client.getPrompt("greeting");
@@ -64,7 +64,7 @@ describe("a client whose server fails", () => {
     await assert.rejects(client.getPrompt("greeting", { refresh: true }), NotFoundError);
   });
 
-  test("an answer is read up to 16 MiB, which holds 20 variants of all that the server takes", async () => {
+  test("a response is read up to 16 MiB, which fits 20 variants of the largest size", async () => {
     const text = "x".repeat(262_144);
     const variants = Array.from({ length: 20 }, (_, number) => {
       const messages = [{ role: "user", content: text }];
@@ -77,29 +77,29 @@ describe("a client whose server fails", () => {
     await assert.rejects(client.getPrompt("endless"), { code: "protocol" });
   });
 
-  test("a copy on disk keeps nobody waiting twice, and the server is asked behind it", async () => {
+  test("with a copy on disk only one call waits, and the server is asked in the background", async () => {
     await saved("greeting");
     const client = made({ cacheDir: folder });
     server.onFetch = (_, response) => response.writeHead(503).end();
     assert.equal((await client.getPrompt("greeting")).source, "disk");
-    const held: (() => void)[] = [];
-    server.onFetch = (request, response) => held.push(() => server.answer(request, response));
-    for (const until = performance.now() + 5000; held.length === 0; ) {
+    const responses: (() => void)[] = [];
+    server.onFetch = (request, response) => responses.push(() => server.answer(request, response));
+    for (const until = performance.now() + 5000; responses.length === 0; ) {
       assert.ok(performance.now() < until);
       assert.equal((await client.getPrompt("greeting")).source, "disk");
       await new Promise(setImmediate);
     }
     const callers = Array.from({ length: 20 }, () => client.getPrompt("greeting"));
     assert.deepEqual(new Set((await Promise.all(callers)).map(({ source }) => source)), new Set(["disk"]));
-    held[0]!();
+    responses[0]!();
     for (let source = "disk"; source !== "memory"; ) {
       await new Promise(setImmediate);
       ({ source } = await client.getPrompt("greeting"));
     }
-    assert.equal(held.length, 1);
+    assert.equal(responses.length, 1);
   });
 
-  test("a connection comes back, and still nobody waits twice", async () => {
+  test("after a reconnect still only one call waits", async () => {
     await saved("greeting");
     const client = made({ cacheDir: folder });
     server.onFetch = (_, response) => response.writeHead(503).end();
@@ -110,7 +110,7 @@ describe("a client whose server fails", () => {
     await eventually(() => server.fetches.length === 4);
   });
 
-  test("an older copy does not take a newer one's place on disk", async () => {
+  test("an older copy does not replace a newer one on disk", async () => {
     server.revision = 5;
     server.put("greeting", "new");
     await saved("greeting");
@@ -127,7 +127,7 @@ describe("a client whose server fails", () => {
     assert.equal((await made({ cacheDir: folder }).getPrompt("greeting")).content, "old");
   });
 
-  test("a disk that hangs delays no answer of the server, and others by a second", async () => {
+  test("a disk that hangs delays no response of the server, and fallbacks by a second", async () => {
     execFileSync("mkfifo", [fileOf("greeting"), fileOf("other")]);
     const warnings = warningsOf();
     const client = made({ cacheDir: folder });
@@ -145,7 +145,7 @@ describe("a client whose server fails", () => {
     }
   });
 
-  test("a prompt in the bundle that is not valid is passed over, and warned of", async () => {
+  test("an invalid prompt in the bundle is skipped with a warning", async () => {
     const warnings = warningsOf();
     const prompts = [{ key: "bad", content: null }, { content: "no key" }, { key: "good", content: "fine" }];
     const bundle = path.join(folder, "bundle.json");
@@ -159,7 +159,7 @@ describe("a client whose server fails", () => {
   });
 });
 
-describe("a kept connection", () => {
+describe("a reused connection", () => {
   let listener: http.Server;
   let connections: Socket[];
   let client: PromptOpsClient;
@@ -198,7 +198,7 @@ describe("a kept connection", () => {
   });
 });
 
-/** Who opens a pipe for reading waits for a writer. */
+/** Opening a pipe for reading waits for a writer. */
 async function endReadsOf(pipe: string): Promise<void> {
   for (let left = 3; left > 0; left -= 1) {
     const writer = await open(pipe, constants.O_WRONLY | constants.O_NONBLOCK).catch(() => null);

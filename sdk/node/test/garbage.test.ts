@@ -1,4 +1,4 @@
-// The borders to the network and the disk, fed with what no PromptOps server sends.
+// Input from the network and the disk that no PromptOps server sends.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -7,11 +7,11 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { test } from "node:test";
 
-import { Disk } from "../src/disk.js";
+import { DiskCache } from "../src/disk-cache.js";
 import { ProtocolError } from "../src/errors.js";
 import { PromptOpsClient } from "../src/index.js";
-import { messageIn } from "../src/messages.js";
-import { parseAnswer } from "../src/json.js";
+import { parseMessage } from "../src/messages.js";
+import { parseResponse } from "../src/json.js";
 import { parsePrompt } from "../src/prompts.js";
 import { Warnings } from "../src/warnings.js";
 import { eventually, FakeServer, seeded } from "./server.js";
@@ -26,7 +26,7 @@ const PROMPT = JSON.stringify({
 });
 const SCRAPS = ["{", "}", "[", "]", '"', ":", ",", "null", "1e999", "-1", "true", '"key"', '"\\ud800"', "\u0000", "é"];
 
-/** A text that differs from a right one in some places. */
+/** A text that differs from a valid one in some places. */
 function spoiled(text: string, random: () => number): string {
   const scrap = (): string => SCRAPS[Math.floor(random() * SCRAPS.length)]!;
   let result = text;
@@ -38,23 +38,23 @@ function spoiled(text: string, random: () => number): string {
   return result;
 }
 
-/** One with another value somewhere, still JSON. */
+/** A copy with another value somewhere, still JSON. */
 function twisted(value: unknown, random: () => number): unknown {
   const others = [null, 0, -1, 1.5, "", "text", true, [], {}, [[]], { content: 1 }, 1e300];
   if (random() < 0.08) return others[Math.floor(random() * others.length)];
-  if (Array.isArray(value)) return value.map((each) => twisted(each, random));
+  if (Array.isArray(value)) return value.map((member) => twisted(member, random));
   if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, twisted(each, random)]));
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, twisted(member, random)]));
 }
 
-test("a spoiled prompt is a prompt or a ProtocolError", () => {
+test("a corrupted prompt is a prompt or a ProtocolError", () => {
   const random = seeded(5);
   let good = 0;
   for (let times = 0; times < 20_000; times += 1) {
     const text = times % 2 ? spoiled(PROMPT, random) : JSON.stringify(twisted(JSON.parse(PROMPT), random));
     try {
-      const whole = parsePrompt(parseAnswer(text), text);
-      assert.equal(typeof whole.served.content, "string");
+      const fullPrompt = parsePrompt(parseResponse(text), text);
+      assert.equal(typeof fullPrompt.served.content, "string");
       good += 1;
     } catch (error) {
       assert.ok(error instanceof ProtocolError, `${text}: ${error}`);
@@ -63,19 +63,19 @@ test("a spoiled prompt is a prompt or a ProtocolError", () => {
   assert.ok(good > 500, String(good));
 });
 
-test("garbage of 16 MB takes no second", () => {
+test("16 MB of garbage take less than a second", () => {
   const filled = (item: string): string => `{"content":"x","config":{"a":[${item.repeat(16e6 / item.length)}0]}}`;
   const items = ["{},", "[],", "1,", '"a",', '"\\"",', "[[[{}]]],", '{"a":"b"},', "[", "{"];
   const members = Array.from({ length: 1e6 }, (_, number) => `"k${number}":${number}`).join();
   for (const text of [...items.map(filled), `{"content":"x","config":{${members}}}`]) {
-    // The processor's time, which is the same on a machine that is busy with something else.
+    // The CPU time, which does not depend on the load of the machine.
     const before = process.cpuUsage();
-    assert.throws(() => parsePrompt(parseAnswer(text), text), ProtocolError);
+    assert.throws(() => parsePrompt(parseResponse(text), text), ProtocolError);
     assert.ok(process.cpuUsage(before).user < 1e6, text.slice(0, 60));
   }
 });
 
-test("a spoiled message is a message or passed over", () => {
+test("a corrupted message is a message or ignored", () => {
   const random = seeded(6);
   const right = [
     { type: "hello", epoch: "e", revision: 1, heartbeat_seconds: 10 },
@@ -84,37 +84,37 @@ test("a spoiled message is a message or passed over", () => {
     { type: "heartbeat", revision: 5 },
   ];
   for (let times = 0; times < 20_000; times += 1) {
-    const message = messageIn(spoiled(JSON.stringify(right[times % 4]), random));
+    const message = parseMessage(spoiled(JSON.stringify(right[times % 4]), random));
     if (message && "revision" in message) assert.ok(Number.isSafeInteger(message.revision));
     if (message?.type === "hello") assert.ok(message.heartbeatSeconds > 0);
   }
   for (const text of ["", "[".repeat(1e6), "[".repeat(1e6) + "]".repeat(1e6), "null", '{"type":"heartbeat","revision":1e400}']) {
-    assert.equal(messageIn(text), null);
+    assert.equal(parseMessage(text), null);
   }
 });
 
-test("a spoiled file is passed over, unless what is spoiled is not the prompt", async () => {
+test("a corrupted file is ignored, unless only other members are corrupted", async () => {
   const folder = await mkdtemp(path.join(tmpdir(), "promptops-"));
   const warnings = new Warnings();
   warnings.warn("disk k", "files of this test are damaged on purpose");
-  const disk = new Disk(folder, "s", "", "prod", warnings);
+  const disk = new DiskCache(folder, "s", "", "prod", warnings);
   const file = path.join(folder, `${createHash("sha256").update("s\n\nprod\nk").digest("hex")}.json`);
   const random = seeded(7);
   await disk.write("k", parsePrompt(JSON.parse(PROMPT), PROMPT), { revision: 1, epoch: "e" });
   const right = (await disk.read("k"))!;
-  assert.equal(right.whole.text, PROMPT);
+  assert.equal(right.fullPrompt.text, PROMPT);
   const head = `{"sha256":"${createHash("sha256").update(PROMPT).digest("hex")}","revision":1,"prompt":`;
   for (let times = 0; times < 300; times += 1) {
     await writeFile(file, spoiled(`${head}${PROMPT}}`, random));
-    const found = await disk.read("k");
-    assert.ok(found === null || found.whole.text === PROMPT);
+    const saved = await disk.read("k");
+    assert.ok(saved === null || saved.fullPrompt.text === PROMPT);
   }
   await writeFile(file, Buffer.from([0xff, 0xfe, 0x7b]));
   assert.equal(await disk.read("k"), null);
   await rm(folder, { recursive: true });
 });
 
-test("garbage in messages is passed over, and what follows is heard", async () => {
+test("garbage in messages is ignored, and later messages are handled", async () => {
   const server = await new FakeServer().start();
   server.put("k", "one");
   const client = new PromptOpsClient({ server: server.url, token: "t" });
@@ -134,7 +134,7 @@ test("garbage in messages is passed over, and what follows is heard", async () =
   await server.stop();
 });
 
-test("a message without end is cut off, and the next connection resumes", async () => {
+test("an endless message is cut off, and the next connection resumes", async () => {
   const server = await new FakeServer().start();
   server.put("k", "one");
   const client = new PromptOpsClient({ server: server.url, token: "t" });
@@ -166,7 +166,7 @@ test("random bytes after the handshake end the connection and nothing else", asy
   });
   await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
   const server = `http://127.0.0.1:${(listener.address() as AddressInfo).port}`;
-  // Clients of their own, each with its first connections: the pauses between them grow.
+  // Separate clients with their first connections, because the pauses between connections grow.
   const clients = Array.from({ length: 40 }, () => new PromptOpsClient({ server, token: "t", timeout: 1000 }));
   await Promise.all(clients.map((client) => client.watch()));
   await eventually(() => connections > 80);

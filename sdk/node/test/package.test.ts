@@ -1,4 +1,4 @@
-// What the package promises, looked at as its users get it: built.
+// The built package, as users get it.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
@@ -13,13 +13,13 @@ const PACKAGE = new URL("../../", import.meta.url);
 const run = promisify(execFile);
 const read = async (name: string): Promise<any> => JSON.parse(await readFile(new URL(name, PACKAGE), "utf8"));
 
-test("needs ws and nothing else, and says which version it is", async () => {
+test("needs only ws, and reports its version", async () => {
   const described = await read("package.json");
   assert.deepEqual(Object.keys(described.dependencies), ["ws"]);
   assert.equal(described.version, VERSION);
 });
 
-test("the lock file holds no address, and locks every package by its checksum", async () => {
+test("the lock file has no address, and locks every package by its checksum", async () => {
   const { packages } = await read("package-lock.json");
   for (const [name, locked] of Object.entries<any>(packages)) {
     assert.equal(locked.resolved, undefined, name);
@@ -27,12 +27,12 @@ test("the lock file holds no address, and locks every package by its checksum", 
   }
 });
 
-test("what is published is the built package and its types", async () => {
+test("the published files are the built package and its types", async () => {
   const { stdout } = await run("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], { cwd: PACKAGE });
   const paths: string[] = JSON.parse(stdout)[0].files.map((file: { path: string }) => file.path);
-  const others = paths.filter((path) => !/^dist\/(cjs\/)?[a-z]+\.(js|d\.ts)$/.test(path));
+  const others = paths.filter((path) => !/^dist\/(cjs\/)?[a-z-]+\.(js|d\.ts)$/.test(path));
   assert.deepEqual(others.sort(), ["README.md", "dist/cjs/package.json", "package.json"]);
-  assert.ok(["dist/index.js", "dist/index.d.ts", "dist/testing.js", "dist/testing.d.ts"].every((each) => paths.includes(each)));
+  assert.ok(["dist/index.js", "dist/index.d.ts", "dist/testing.js", "dist/testing.d.ts"].every((path) => paths.includes(path)));
 });
 
 test("a program whose client is closed ends by itself, whatever the client has done", async () => {
@@ -55,7 +55,7 @@ test("a program whose client is closed ends by itself, whatever the client has d
   try {
     const { stdout, stderr } = await ended(program);
     assert.equal(stdout, "Hello else\n");
-    // The one of the server that is not there, and nothing else.
+    // Only the warning about the missing server.
     assert.match(stderr, /^\(node:\d+\) PromptOpsWarning: hot reload does not work.*ECONNREFUSED.*\n\(Use `node .*\n$/);
     assert.ok(performance.now() - began < 5000);
   } finally {
@@ -79,7 +79,7 @@ test("a program that closes its client when the token is refused ends by itself"
   }
 });
 
-/** What it has printed; an error if it does not end in time. */
+/** The output of the program; an error if it does not end in time. */
 function ended(program: string, timeout = 20_000): Promise<{ stdout: string; stderr: string }> {
   return run(process.execPath, ["--input-type=module", "-e", program], { cwd: fileURLToPath(PACKAGE), timeout });
 }

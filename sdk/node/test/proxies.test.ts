@@ -1,4 +1,4 @@
-// HTTP proxies that the environment names, for fetches and for the watch.
+// HTTP proxies of the environment, for fetches and for the watch.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
@@ -10,24 +10,25 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 
-import { PromptOpsClient, ServerUnreachableError } from "../src/index.js";
-import { proxyFor } from "../src/proxy.js";
+import { ServerAddress } from "../src/address.js";
+import { PromptOpsClient, type PromptOpsError } from "../src/index.js";
+import { hostOf, portOf, proxyFor, proxyHeaders } from "../src/proxy.js";
 import { eventually, FakeServer } from "./server.js";
 
 const NAMES = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "REQUEST_METHOD"];
 
-/** Takes CONNECT only, and knows one host: the server of the test. */
+/** Makes tunnels, forwards requests, and resolves one host: the server of the test. */
 class Proxy {
-  readonly asked: string[] = [];
+  readonly requests: string[] = [];
   readonly logins: (string | undefined)[] = [];
   status = 200;
   readonly sockets = new Set<Socket>();
-  readonly listener = http.createServer((_, response) => response.writeHead(405).end());
+  readonly listener = http.createServer((request, response) => this.#forward(request, response));
 
   constructor(private readonly target: () => number) {
     this.listener.on("connection", (socket) => this.#track(socket));
     this.listener.on("connect", (request: http.IncomingMessage, socket: Socket, head: Buffer) => {
-      this.asked.push(request.url!);
+      this.requests.push(request.url!);
       this.logins.push(request.headers["proxy-authorization"]);
       if (this.status === 0) return void socket.resume().on("end", () => socket.end());
       if (this.status !== 200) {
@@ -40,6 +41,19 @@ class Proxy {
       upstream.write(head);
       socket.pipe(upstream).pipe(socket);
       for (const [one, other] of [[socket, upstream], [upstream, socket]] as const) one.on("close", () => other.destroy());
+    });
+  }
+
+  #forward(request: http.IncomingMessage, response: http.ServerResponse): void {
+    this.requests.push(request.url!);
+    this.logins.push(request.headers["proxy-authorization"]);
+    if (this.status === 0) return;
+    if (this.status !== 200) return void response.writeHead(this.status).end();
+    const { pathname, search } = new URL(request.url!);
+    const { "proxy-authorization": _login, ...headers } = request.headers;
+    http.get({ host: "127.0.0.1", port: this.target(), path: pathname + search, headers, agent: false }, (answer) => {
+      response.writeHead(answer.statusCode!, answer.headers);
+      answer.pipe(response);
     });
   }
 
@@ -104,46 +118,63 @@ describe("behind a proxy", () => {
     server.publish("greeting", "two");
     await eventually(() => server.messages.some(({ revision }) => revision === 2));
     assert.equal((await client.getPrompt("greeting")).content, "two");
-    assert.deepEqual(new Set(proxy.asked), new Set(["promptops.test:1234"]));
-    assert.ok(proxy.asked.length >= 2);
+    const fetch = "http://promptops.test:1234/api/sdk/prompts/greeting";
+    assert.deepEqual(new Set(proxy.requests.map((request) => request.split("?")[0])), new Set([fetch, "promptops.test:1234"]));
+    assert.equal(proxy.requests.filter((request) => request === "promptops.test:1234").length, 1);
     const login = `Basic ${Buffer.from("ada:p@ss").toString("base64")}`;
     assert.deepEqual(new Set(proxy.logins), new Set([login]));
     assert.equal(server.connections[0]!.headers["proxy-authorization"], undefined);
   });
 
-  test("what NO_PROXY excepts goes directly", async () => {
+  test("hosts in NO_PROXY are reached directly", async () => {
     process.env["HTTP_PROXY"] = proxy.url;
     process.env["NO_PROXY"] = "example.org, 127.0.0.1";
     const client = made(server.url);
     assert.equal((await client.getPrompt("greeting")).source, "server");
     await client.watch();
-    assert.deepEqual(proxy.asked, []);
+    assert.deepEqual(proxy.requests, []);
   });
 
-  test("a refusal and a proxy that is not there are errors in words, without its password", async () => {
-    process.env["http_proxy"] = proxy.url.replace("//", "//ada:s3cret@");
+  test("a refusal and a missing proxy are clear errors, without its password", async () => {
+    process.env["http_proxy"] = process.env["https_proxy"] = proxy.url.replace("//", "//ada:s3cret@");
     proxy.status = 407;
-    const told = await made("http://promptops.test").getPrompt("greeting").catch((error: Error) => error);
-    assert.ok(told instanceof ServerUnreachableError);
-    assert.match(told.message, /can't reach http:\/\/promptops\.test: the proxy 127\.0\.0\.1:\d+: it refused .* 407 Refused/);
-    process.env["http_proxy"] = "http://ada:s3cret@127.0.0.1:1";
-    await assert.rejects(made("http://promptops.test").getPrompt("greeting"), (error: Error) => {
-      return /the proxy 127\.0\.0\.1:1: .*ECONNREFUSED/.test(error.message) && !error.message.includes("s3cret");
-    });
+    for (const url of ["http://promptops.test", "https://promptops.test"]) {
+      await assert.rejects(made(url).getPrompt("greeting"), {
+        code: "unreachable",
+        message: `can't reach ${url}: the proxy ${proxy.url.replace("//", "//***@")} refused: 407; check its user and password`,
+      });
+    }
+    process.env["http_proxy"] = process.env["https_proxy"] = "http://ada:s3cret@127.0.0.1:1";
+    for (const url of ["http://promptops.test", "https://promptops.test"]) {
+      await assert.rejects(made(url).getPrompt("greeting"), (error: Error) => {
+        return /the proxy http:\/\/\*\*\*@127\.0\.0\.1:1: .*ECONNREFUSED/.test(error.message) && !error.message.includes("s3cret");
+      });
+    }
     process.env["http_proxy"] = "socks5://ada:s3cret@x";
     assert.throws(() => made("http://promptops.test"), (error: Error) => {
       return error instanceof TypeError && /HTTP_PROXY must look like .*socks5:\/\/\*\*\*@x/.test(error.message);
     });
   });
 
-  test("one that hangs is a time-out, and close ends what waits for it", async () => {
+  test("a percent sign that encodes nothing is part of the password", async () => {
+    process.env["HTTP_PROXY"] = proxy.url.replace("//", "//ada:100%@");
+    assert.equal((await made("http://promptops.test").getPrompt("greeting")).source, "server");
+    assert.deepEqual(proxy.logins, [`Basic ${Buffer.from("ada:100%").toString("base64")}`]);
+  });
+
+  test("a proxy that hangs is a time-out, and close ends waiting requests", async () => {
     process.env["HTTP_PROXY"] = proxy.url;
     proxy.status = 0;
-    await assert.rejects(made("http://promptops.test", { timeout: 300 }).getPrompt("greeting"), { code: "timeout" });
+    for (const url of ["http://promptops.test", "https://promptops.test"]) {
+      process.env["HTTPS_PROXY"] = proxy.url;
+      await assert.rejects(made(url, { timeout: 300 }).getPrompt("greeting"), (error: PromptOpsError) => {
+        return error.code === "timeout" && error.message.includes(`the proxy ${proxy.url}`);
+      });
+    }
     const client = made("http://promptops.test", { timeout: 600_000 });
     const waiting = assert.rejects(client.getPrompt("greeting"), { code: "closed" });
     const watching = client.watch();
-    await eventually(() => proxy.asked.length >= 3);
+    await eventually(() => proxy.requests.length >= 4);
     await client.close();
     await Promise.all([waiting, watching]);
     await eventually(() => proxy.sockets.size === 0);
@@ -169,12 +200,12 @@ describe("behind a proxy", () => {
       await rm(folder, { recursive: true });
     });
 
-    test("is asked through a tunnel, and its certificate is checked for its own name", async () => {
+    test("is reached through a tunnel, and its certificate is checked for its own name", async () => {
       process.env["HTTPS_PROXY"] = proxy.url;
       port = (secure.address() as AddressInfo).port;
       for (const [host, authority] of [["promptops.test", "promptops.test:443"], ["127.0.0.1:4", "127.0.0.1:4"]]) {
         assert.equal((await made(`https://${host}`, { tls: { ca } }).getPrompt("greeting")).content, "safe");
-        assert.equal(proxy.asked.at(-1), authority);
+        assert.equal(proxy.requests.at(-1), authority);
       }
       await assert.rejects(made("https://other.test", { tls: { ca } }).getPrompt("greeting"), /can't reach.*altnames/);
       await assert.rejects(made("https://promptops.test").getPrompt("greeting"), { code: "unreachable" });
@@ -182,37 +213,20 @@ describe("behind a proxy", () => {
   });
 });
 
-test("which proxy is meant for which address", () => {
-  const chosen = (url: string, environment: Record<string, string>): string | null => {
-    return proxyFor(new URL(url), environment)?.host ?? null;
-  };
-  const proxies = { HTTP_PROXY: "http://p:1", HTTPS_PROXY: "s:2" };
-  assert.equal(chosen("http://x", proxies), "p:1");
-  assert.equal(chosen("https://x", proxies), "s:2");
-  assert.equal(chosen("https://x", { HTTP_PROXY: "http://p:1" }), null);
-  assert.equal(chosen("http://x", { HTTP_PROXY: "http://p:1", http_proxy: "http://small:3" }), "small:3");
-  assert.equal(chosen("http://x", { HTTP_PROXY: "http://forged:1", REQUEST_METHOD: "GET" }), null);
-  assert.equal(chosen("http://x", { HTTP_PROXY: " " }), null);
-  const excepted: [string, string, boolean][] = [
-    ["http://x.org", "x.org", true],
-    ["http://a.x.org", "x.org", true],
-    ["http://a.x.org", ".x.org", true],
-    ["http://a.x.org", "*.X.org", true],
-    ["http://ax.org", "x.org", false],
-    ["http://x.org.", "x.org", true],
-    ["http://x.org:81", "x.org:81", true],
-    ["http://x.org:81", "x.org:80", false],
-    ["http://x.org", "x.org:80", true],
-    ["http://x.org", "a b,*", true],
-    ["http://10.1.2.3", "10.0.0.0/8", true],
-    ["http://11.1.2.3", "10.0.0.0/8", false],
-    ["http://10.1.2.3", "10.0.0.0/99", false],
-    ["http://[::1]:80", "::1", true],
-    ["http://[::1]:80", "[::1]:80", true],
-    ["http://[fd00::1]", "fd00::/8", true],
-    ["http://x.org", "", false],
-  ];
-  for (const [url, exceptions, isExcepted] of excepted) {
-    assert.equal(chosen(url, { ...proxies, NO_PROXY: exceptions }) === null, isExcepted, `${url} ${exceptions}`);
+test("which proxy is meant for which server, and its login", async (t) => {
+  const file = new URL("../../../conformance/proxies.json", import.meta.url);
+  const { format, cases } = JSON.parse(await readFile(file, "utf8"));
+  assert.equal(format, 1);
+  for (const { name, server, environment, proxy, authorization, refused } of cases) {
+    await t.test(name, () => {
+      const { url } = new ServerAddress(server, "t");
+      if (refused) {
+        assert.throws(() => proxyFor(new URL(url), environment), { name: "TypeError", message: refused });
+        return;
+      }
+      const chosen = proxyFor(new URL(url), environment);
+      assert.equal(chosen && `${hostOf(chosen)}:${portOf(chosen)}`, proxy);
+      if (authorization !== undefined) assert.equal(proxyHeaders(chosen!)["proxy-authorization"] ?? null, authorization);
+    });
   }
 });

@@ -1,4 +1,4 @@
-// A watch whose refetches fail, and answers that come in the wrong order.
+// A watch with failing refetches, and responses in the wrong order.
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
 
@@ -8,28 +8,31 @@ import { eventually, FakeServer, warningsOf } from "./server.js";
 describe("a watch", () => {
   let server: FakeServer;
   let client: PromptOpsClient;
-  let told: string[];
+  let notifications: string[];
   let warnings: ReturnType<typeof warningsOf>;
   const keys = ["a", "b", "c", "d"];
 
+  const made = (options: Partial<ClientOptions> = {}): PromptOpsClient => {
+    return new PromptOpsClient({ server: server.url, token: "t", timeout: 2000, ...options });
+  };
   const watching = async (options: Partial<ClientOptions> = {}): Promise<void> => {
-    client = new PromptOpsClient({ server: server.url, token: "t", timeout: 2000, ...options });
-    told = [];
-    client.on("update", ({ key, prompt }) => told.push(`${key} ${prompt.content}`));
-    client.on("delete", ({ key }) => told.push(`no ${key}`));
-    client.on("connect", () => told.push("connect"));
-    client.on("error", (error) => told.push(error.code));
+    client = made(options);
+    notifications = [];
+    client.on("update", ({ key, prompt }) => notifications.push(`${key} ${prompt.content}`));
+    client.on("delete", ({ key }) => notifications.push(`no ${key}`));
+    client.on("connect", () => notifications.push("connect"));
+    client.on("error", (error) => notifications.push(error.code));
     for (const key of keys) await client.getPrompt(key);
     await client.watch();
     await eventually(() => server.messages.some(({ type }) => type === "applied"));
-    told = [];
+    notifications = [];
   };
   const refused = async (): Promise<void> => {
     server.onFetch = (_, response) => response.writeHead(403).end('{"error":"forbidden"}');
     const before = server.fetches.length;
     for (const key of ["a", "b", "c"]) server.publish(key, "two");
     await eventually(() => server.fetches.length === before + 3);
-    // The answers of all three have come when one that was asked for later has.
+    // All three responses have arrived when a later one has.
     await assert.doesNotReject(client.getPrompt("d", { refresh: true }));
   };
 
@@ -44,14 +47,14 @@ describe("a watch", () => {
     await server.stop();
   });
 
-  test("tells of a refusal once a round, not once a key", async () => {
+  test("notifies of a refusal once a round, not once a key", async () => {
     await watching();
     await refused();
-    // The second one is of the call for d, which has nothing to do with events.
-    assert.deepEqual(told, ["forbidden", "forbidden"]);
+    // The second one belongs to the call for d, which is independent of events.
+    assert.deepEqual(notifications, ["forbidden", "forbidden"]);
   });
 
-  test("tries a refused key at once when there is news of it", async () => {
+  test("retries a refused key immediately after a new event", async () => {
     await watching();
     await refused();
     server.onFetch = (request, response) => {
@@ -59,10 +62,10 @@ describe("a watch", () => {
       else response.writeHead(403).end();
     };
     server.publish("a", "three");
-    await eventually(() => told.includes("a three"), 5);
+    await eventually(() => notifications.includes("a three"), 5);
   });
 
-  test("tries all refused keys at once after a resync", async () => {
+  test("retries all refused keys immediately after a resync", async () => {
     await watching();
     await refused();
     server.onFetch = null;
@@ -72,15 +75,15 @@ describe("a watch", () => {
     for (const key of ["a", "b", "c"]) assert.equal((await client.getPrompt(key)).content, "two");
   });
 
-  test("tries all refused keys at once when another one's refetch succeeds", async () => {
+  test("retries all refused keys immediately when another refetch succeeds", async () => {
     await watching();
     await refused();
     server.onFetch = null;
     server.publish("d", "three");
-    await eventually(() => ["a two", "b two", "c two", "d three"].every((each) => told.includes(each)), 5);
+    await eventually(() => ["a two", "b two", "c two", "d three"].every((expected) => notifications.includes(expected)), 5);
   });
 
-  test("is not driven by others' successes to try one again and again that always fails", async () => {
+  test("does not retry a failing key at each success of others", async () => {
     await watching();
     await refused();
     server.onFetch = (request, response) => {
@@ -90,12 +93,12 @@ describe("a watch", () => {
     const before = server.fetchesOf("a").length;
     for (let times = 0; times < 10; times += 1) {
       server.publish("d", `text ${times}`);
-      await eventually(() => told.includes(`d text ${times}`));
+      await eventually(() => notifications.includes(`d text ${times}`));
     }
     assert.ok(server.fetchesOf("a").length <= before + 1);
   });
 
-  test("goes on with one key while another one fails", async () => {
+  test("refetches one key while another one fails", async () => {
     await watching();
     server.onFetch = (request, response) => {
       if (request.url!.includes("/a?")) response.writeHead(503).end();
@@ -104,37 +107,62 @@ describe("a watch", () => {
     server.publish("a", "two");
     for (let times = 0; times < 5; times += 1) {
       server.publish("b", `text ${times}`);
-      await eventually(() => told.includes(`b text ${times}`), 5);
+      await eventually(() => notifications.includes(`b text ${times}`), 5);
     }
-    assert.ok(!told.includes("a two"));
+    assert.ok(!notifications.includes("a two"));
     server.onFetch = null;
-    await eventually(() => told.includes("a two"));
+    await eventually(() => notifications.includes("a two"));
   });
 
-  test("warns once while it fails, with the reason, and again only after it was well", async () => {
+  test("warns once per outage, with the reason", async () => {
     await watching();
     server.onFetch = (_, response) => response.writeHead(503).end('{"error":"tired"}');
     server.publish("a", "two");
     await eventually(() => server.fetchesOf("a").length > 5);
     assert.deepEqual(warnings.messages, ["prompt 'a' was not refreshed, trying until it is: 503: tired"]);
     server.onFetch = null;
-    await eventually(() => told.includes("a two"));
+    await eventually(() => notifications.includes("a two"));
     server.refuseWatch = 500;
     server.watcher.terminate();
     await eventually(() => server.refusals > 2);
     assert.equal(warnings.messages.length, 3);
     assert.equal(warnings.messages[1], "hot reload works again");
-    assert.match(warnings.messages[2]!, /^hot reload does not work.*the server answered 500$/);
+    assert.match(warnings.messages[2]!, /^hot reload does not work.*: 500: the server gave no reason$/);
   });
 
-  test("says nothing of a connection that was lost and comes back", async () => {
+  for (const [status, refusal, words] of [
+    [426, 'content-length: 33\r\n\r\n{"error":"a proxy drops Upgrade"}\n', "426: a proxy drops Upgrade"],
+    [302, "location: https://me:s3cret@login.example/x?t=s3cret\r\ncontent-length: 0\r\n\r\n",
+      "302: the server redirects to 'https://***@login.example/x'; use that address"],
+    [500, "content-length: 70000\r\n\r\n", "500: the server gave no reason"],
+  ] as const) {
+    test(`warns of a watch that is not accepted in the server's words (${status})`, async () => {
+      Object.assign(server, { refuseWatch: status, refusal });
+      client = made();
+      await client.watch();
+      await eventually(() => warnings.messages.length > 0);
+      assert.deepEqual(warnings.messages, [`hot reload does not work, trying until it does: ${server.url}: ${words}`]);
+    });
+  }
+
+  test("notifies of a refused token even if the refusal's body does not arrive", async () => {
+    const errors: Error[] = [];
+    client = made({ timeout: 300 });
+    client.on("error", (error) => errors.push(error));
+    Object.assign(server, { refuseWatch: 401, refusal: "content-length: 50\r\n\r\n{" });
+    await client.watch();
+    await eventually(() => errors.length > 0);
+    assert.equal(errors[0]!.message, "401: the server gave no reason");
+  });
+
+  test("emits no warning for a connection that comes back", async () => {
     await watching();
     server.watcher.terminate();
-    await eventually(() => told.includes("connect"));
+    await eventually(() => notifications.includes("connect"));
     assert.deepEqual(warnings.messages, []);
   });
 
-  test("tells no update of what was deleted after it", async () => {
+  test("emits no update for a prompt that was deleted afterwards", async () => {
     await watching();
     server.onWatch = (socket, url) => {
       const { _socket: wire } = socket as unknown as { _socket: { cork(): void; uncork(): void } };
@@ -152,36 +180,36 @@ describe("a watch", () => {
     server.prompts.delete("a");
     await eventually(() => server.messages.some(({ revision }) => revision === 3));
     await client.getPrompt("b", { refresh: true });
-    assert.deepEqual(told.filter((each) => each !== "connect"), ["a two", "no a"]);
+    assert.deepEqual(notifications.filter((notification) => notification !== "connect"), ["a two", "no a"]);
   });
 
-  test("does not bring back what was deleted while an answer was under way", async () => {
+  test("does not restore a prompt that was deleted during its fetch", async () => {
     await watching();
-    const held: (() => void)[] = [];
+    const responses: (() => void)[] = [];
     server.onFetch = (_, response) => {
       server.onFetch = null;
       const body = JSON.stringify(server.prompts.get("a"));
       const headers = { "x-promptops-revision": "2", "x-promptops-epoch": server.epoch };
-      held.push(() => response.writeHead(200, headers).end(body));
+      responses.push(() => response.writeHead(200, headers).end(body));
     };
     server.publish("a", "two");
-    await eventually(() => held.length === 1);
+    await eventually(() => responses.length === 1);
     server.delete("a");
-    await eventually(() => told.includes("no a"));
-    held[0]!();
+    await eventually(() => notifications.includes("no a"));
+    responses[0]!();
     for (const until = server.fetchesOf("a").length + 1; server.fetchesOf("a").length < until; ) {
       assert.equal((await client.getPrompt("a", { default: "d" })).source, "default");
     }
     await eventually(() => server.messages.some(({ revision }) => revision === 3));
-    assert.deepEqual(told, ["no a"]);
+    assert.deepEqual(notifications, ["no a"]);
   });
 
-  test("keys that can't be asked for are passed over", async () => {
+  test("invalid keys are ignored", async () => {
     await watching();
     const before = server.fetches.length;
     for (const key of ["..", ".", "\ud800"]) server.publish(key, "odd");
     server.publish("a", "two");
-    await eventually(() => told.includes("a two"));
+    await eventually(() => notifications.includes("a two"));
     assert.equal(server.fetches.length, before + 1);
   });
 
@@ -198,20 +226,20 @@ describe("a watch", () => {
     });
   }
 
-  test("a listener for good and for once is called both ways, and stays", async () => {
+  test("a listener that is added with on and once is called for both, and stays", async () => {
     await watching();
     let calls = 0;
     const listener = (): void => void (calls += 1);
     client.on("update", listener).once("update", listener).once("update", listener);
     server.publish("a", "two");
-    await eventually(() => told.includes("a two"));
+    await eventually(() => notifications.includes("a two"));
     assert.equal(calls, 2);
     server.publish("a", "three");
-    await eventually(() => told.includes("a three"));
+    await eventually(() => notifications.includes("a three"));
     assert.equal(calls, 3);
     client.off("update", listener);
     server.publish("a", "four");
-    await eventually(() => told.includes("a four"));
+    await eventually(() => notifications.includes("a four"));
     assert.equal(calls, 3);
   });
 });

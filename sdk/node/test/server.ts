@@ -1,4 +1,4 @@
-// A PromptOps server for these tests: real sockets, and as wrong as a test asks for.
+// A PromptOps server for these tests, on real sockets, that fails as a test requires.
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import http from "node:http";
@@ -24,12 +24,13 @@ export class FakeServer {
   epoch = "epoch-1";
   revision = 1;
   heartbeatSeconds = 10;
-  /** Instead of the right answer. */
+  /** Replaces the normal response. */
   onFetch: Handler | null = null;
-  /** Instead of the greeting. */
+  /** Replaces the hello. */
   onWatch: ((socket: WebSocket, url: URL) => void) | null = null;
-  /** Watchers are answered this status. */
+  /** Refuses watchers with this status, followed by the rest of a response. */
   refuseWatch: number | null = null;
+  refusal = "content-length: 0\r\n\r\n";
   refusals = 0;
   readonly #http = http.createServer((request, response) => this.#answer(request, response));
   readonly #watchers = new WebSocketServer({ noServer: true });
@@ -44,7 +45,7 @@ export class FakeServer {
     this.#http.on("upgrade", (request, socket, head) => {
       if (this.refuseWatch !== null) {
         this.refusals += 1;
-        socket.end(`HTTP/1.1 ${this.refuseWatch} x\r\ncontent-length: 0\r\n\r\n`);
+        socket.end(`HTTP/1.1 ${this.refuseWatch} x\r\n${this.refusal}`);
         return;
       }
       this.#watchers.handleUpgrade(request, socket, head, (watcher) => this.#watched(watcher, request));
@@ -85,7 +86,7 @@ export class FakeServer {
     return prompt;
   }
 
-  /** The next revision, told to the newest watcher. */
+  /** Publishes the next revision, and notifies the newest watcher. */
   publish(key: string, content: string): void {
     this.revision += 1;
     const { version } = this.put(key, content);
@@ -106,7 +107,7 @@ export class FakeServer {
     return this.fetches.filter((url) => url.pathname.endsWith(`/${encodeURIComponent(key)}`));
   }
 
-  /** The right answer. */
+  /** Sends the normal response. */
   answer(request: http.IncomingMessage, response: http.ServerResponse, revision = this.revision): void {
     const url = new URL(request.url!, this.url);
     const prompt = this.prompts.get(decodeURIComponent(url.pathname.split("/").at(-1)!));
@@ -143,7 +144,7 @@ export class FakeServer {
   }
 }
 
-/** Waits for what must come true; tried after each turn of the loop. */
+/** Waits until the condition is true; checks after each turn of the loop. */
 export async function eventually(condition: () => boolean, seconds = 10): Promise<void> {
   const until = performance.now() + seconds * 1000;
   while (!condition()) {
@@ -152,7 +153,7 @@ export async function eventually(condition: () => boolean, seconds = 10): Promis
   }
 }
 
-/** The warnings of the package from now on, until `stop`. */
+/** Collects the warnings of the package from now on, until `stop`. */
 export function warningsOf(): { messages: string[]; stop: () => void } {
   const messages: string[] = [];
   const note = (warning: Error): void => void (warning.name === "PromptOpsWarning" && messages.push(warning.message));
@@ -160,7 +161,7 @@ export function warningsOf(): { messages: string[]; stop: () => void } {
   return { messages, stop: () => void process.off("warning", note) };
 }
 
-/** Mulberry32: random numbers that are the same in each run. */
+/** Mulberry32: the same random numbers in each run. */
 export function seeded(seed: number): () => number {
   let state = seed;
   return () => {

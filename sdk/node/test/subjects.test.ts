@@ -1,4 +1,4 @@
-// What callers give: subjects, defaults, templates and variables.
+// Arguments of callers: subjects, defaults, templates and variables.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import vm from "node:vm";
@@ -8,12 +8,12 @@ import { PromptOpsClient, renderTemplate, TemplateValueError, variablesIn } from
 import { FakePromptOpsClient } from "../src/testing.js";
 import { eventually, FakeServer } from "./server.js";
 
-describe("what a caller gives", () => {
+describe("an argument", () => {
   let server: FakeServer;
   let client: PromptOpsClient;
   before(async () => {
     server = await new FakeServer().start();
-    // The bucket of the empty text is that of 'hashed'.
+    // The empty text has the same bucket as 'hashed'.
     const weights = { before: bucketOf("greeting", ""), hashed: 1, after: 10_000 - bucketOf("greeting", "") - 1 };
     const variants = Object.entries(weights).map(([name, weight]) => ({ name, weight, content: name }));
     server.put("greeting", "served", { rollout: { salt: "greeting", variants } });
@@ -24,7 +24,7 @@ describe("what a caller gives", () => {
     await server.stop();
   });
 
-  test("as an empty subject is none: it has no bucket of its own", async () => {
+  test("that is an empty subject counts as none: it has no bucket", async () => {
     const variants = new Set<string | null>();
     for (let times = 0; times < 5; times += 1) {
       variants.add((await client.getPrompt("greeting", { subject: "", refresh: true })).variant);
@@ -42,13 +42,13 @@ describe("what a caller gives", () => {
     });
   }
 
-  test("as a default that is no text is refused", async () => {
+  test("that is a default of another type is rejected", async () => {
     for (const text of [5, {}, false]) {
       await assert.rejects(client.getPrompt("greeting", { default: text as never }), /a default must be text, not/);
     }
   });
 
-  test("as a template of null or undefined is the empty text, and of others an error", () => {
+  test("that is a null or undefined template renders to an empty text, others are errors", () => {
     const fake = new FakePromptOpsClient();
     for (const render of [renderTemplate, client.renderTemplate, fake.renderTemplate]) {
       assert.equal(render(null), "");
@@ -81,13 +81,13 @@ describe("what a caller gives", () => {
     });
   }
 
-  test("as variables that are no object of names are refused", () => {
+  test("that is variables of another type is rejected", () => {
     for (const variables of [new Map([["a", 1]]), new Set(), Promise.resolve({ a: 1 }), ["a"], "a", 5]) {
       assert.throws(() => renderTemplate("{{a}}", variables as never), /variables must be an object/);
     }
   });
 
-  test("is printed as ever where it has JSON", () => {
+  test("that has a JSON form is printed", () => {
     const values = [new Date(0), Buffer.from("a"), new URL("http://x/"), Object.create(null), {}, [], new (class Empty {})()];
     for (const value of [...values, { toJSON: () => 1 }, new Number(5), Object.assign(new Error("e"), { code: 1 })]) {
       assert.equal(renderTemplate("{{a}}", { a: [value] }), JSON.stringify([value]));

@@ -6,7 +6,7 @@ import { FakePromptOpsClient } from "../src/testing.js";
 
 const greet = (prompts: Prompts): Promise<string> => prompts.render("greeting", { who: "Ada" });
 
-test("the fake answers what it was given", async () => {
+test("the fake returns its prompts", async () => {
   const fake = new FakePromptOpsClient({
     greeting: "Hello {{who}}!",
     chat: { messages: [{ role: "user", content: "{{q}}" }], config: { temperature: 0 }, version: "v7" },
@@ -20,14 +20,14 @@ test("the fake answers what it was given", async () => {
   assert.deepEqual(await fake.preload(), ["greeting", "chat"]);
 });
 
-test("the fake tells of changes while it is watched, and fails when told to", async () => {
+test("the fake notifies of changes while watching, and fails on request", async () => {
   const fake = new FakePromptOpsClient({ greeting: "one" });
-  const told: string[] = [];
-  fake.on("update", ({ prompt }) => told.push(prompt.content)).on("delete", ({ key }) => told.push(`no ${key}`));
+  const notifications: string[] = [];
+  fake.on("update", ({ prompt }) => notifications.push(prompt.content)).on("delete", ({ key }) => notifications.push(`no ${key}`));
   fake.set("greeting", "two");
   await fake.watch();
   fake.set("greeting", "three").delete("greeting");
-  assert.deepEqual(told, ["three", "no greeting"]);
+  assert.deepEqual(notifications, ["three", "no greeting"]);
   fake.set("greeting", "four").failWith(new ServerUnreachableError("down"));
   await assert.rejects(greet(fake), ServerUnreachableError);
   assert.equal(await greet(fake.failWith(null)), "four");

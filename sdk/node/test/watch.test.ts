@@ -7,15 +7,15 @@ import { eventually, FakeServer } from "./server.js";
 describe("a watch", () => {
   let server: FakeServer;
   let client: PromptOpsClient;
-  let told: string[];
+  let notifications: string[];
 
   const watching = async (options: Partial<ClientOptions> = {}, listen = true): Promise<void> => {
     client = new PromptOpsClient({ server: server.url, token: "t", appName: "shop", timeout: 2000, ...options });
-    told = [];
-    if (listen) client.on("update", ({ key, prompt, event }) => told.push(`${event.type} ${key} ${prompt.content}`));
-    client.on("delete", ({ key, event }) => told.push(`${event.type} ${key}`));
-    client.on("connect", () => told.push("connect"));
-    client.on("disconnect", () => told.push("disconnect"));
+    notifications = [];
+    if (listen) client.on("update", ({ key, prompt, event }) => notifications.push(`${event.type} ${key} ${prompt.content}`));
+    client.on("delete", ({ key, event }) => notifications.push(`${event.type} ${key}`));
+    client.on("connect", () => notifications.push("connect"));
+    client.on("disconnect", () => notifications.push("disconnect"));
     await client.getPrompt("greeting");
     await client.watch();
     await eventually(() => server.messages.some(({ type }) => type === "applied"));
@@ -31,7 +31,7 @@ describe("a watch", () => {
     await server.stop();
   });
 
-  test("says who it is, and not in the address what the token is", async () => {
+  test("identifies itself, without the token in the address", async () => {
     await watching({ workspace: "team" });
     const { url, headers } = server.connections[0]!;
     const { version, ...query } = Object.fromEntries(url.searchParams);
@@ -46,15 +46,15 @@ describe("a watch", () => {
     assert.equal((await client.getPrompt("greeting")).content, "one");
   });
 
-  test("tells changes, also of what was not held, and deletions", async () => {
+  test("notifies of changes, also of prompts that were not cached, and of deletions", async () => {
     await watching();
     server.publish("greeting", "two");
     server.publish("other", "new");
     await eventually(() => applied() === 3);
     server.delete("greeting");
     await eventually(() => applied() === 4);
-    assert.deepEqual(told.slice(0, 1), ["connect"]);
-    assert.deepEqual(told.slice(1).sort(), [
+    assert.deepEqual(notifications.slice(0, 1), ["connect"]);
+    assert.deepEqual(notifications.slice(1).sort(), [
       "prompt.deleted greeting",
       "prompt.published greeting two",
       "prompt.published other new",
@@ -62,7 +62,7 @@ describe("a watch", () => {
     assert.equal((await client.getPrompt("other")).source, "memory");
   });
 
-  test("without a listener for updates, what is not held is passed over", async () => {
+  test("without a listener for updates, prompts that are not cached are ignored", async () => {
     await watching({}, false);
     server.publish("other", "new");
     server.publish("greeting", "two");
@@ -71,7 +71,7 @@ describe("a watch", () => {
     assert.equal((await client.getPrompt("greeting")).content, "two");
   });
 
-  test("a copy from a replica that is behind is fetched again, of what was told", async () => {
+  test("a copy from a replica that is behind is refetched at the received position", async () => {
     await watching({}, false);
     server.revision = 9;
     server.tell({ type: "heartbeat", revision: 9 });
@@ -93,12 +93,12 @@ describe("a watch", () => {
   test("an event during the first fetch of a key is not lost", async () => {
     await watching({}, false);
     server.put("other", "old");
-    const held: (() => void)[] = [];
+    const responses: (() => void)[] = [];
     server.onFetch = (request, response) => {
       server.onFetch = null;
       const revision = server.revision;
       const old = server.prompts.get("other")!;
-      held.push(() => {
+      responses.push(() => {
         const now = server.prompts.get("other")!;
         server.prompts.set("other", old);
         server.answer(request, response, revision);
@@ -106,22 +106,22 @@ describe("a watch", () => {
       });
     };
     const first = client.getPrompt("other");
-    await eventually(() => held.length === 1);
+    await eventually(() => responses.length === 1);
     server.publish("other", "new");
     server.tell({ type: "heartbeat", revision: server.revision });
-    held[0]!();
+    responses[0]!();
     await first;
     await eventually(() => applied() === 2);
     assert.equal((await client.getPrompt("other")).content, "new");
   });
 
-  test("too many keys, or too long ones, are told as all", async () => {
+  test("too many keys, or too long ones, are reported as all", async () => {
     await watching({}, false);
     for (let number = 0; number < 20; number += 1) server.put(`${number}${"x".repeat(4000)}`, "long");
     await Promise.all([...server.prompts.keys()].map((key) => client.getPrompt(key)));
     await eventually(() => server.messages.some(({ keys }) => keys?.[0] === "*"));
     const holdings = server.messages.filter(({ type }) => type === "holding");
-    assert.ok(holdings.every((each) => JSON.stringify(each).length <= 64 * 1024));
+    assert.ok(holdings.every((report) => JSON.stringify(report).length <= 64 * 1024));
   });
 
   test("silence ends the connection, and the next one resumes", async () => {
@@ -130,10 +130,10 @@ describe("a watch", () => {
     await eventually(() => server.connections.length > 1);
     assert.equal(server.connections[1]!.url.searchParams.get("since"), "1");
     assert.equal(server.connections[1]!.url.searchParams.get("epoch"), "epoch-1");
-    assert.deepEqual(told.slice(0, 2), ["connect", "disconnect"]);
+    assert.deepEqual(notifications.slice(0, 2), ["connect", "disconnect"]);
   });
 
-  test("what changed while no connection stood is told once, by its event", async () => {
+  test("a change during a lost connection notifies once, with its event", async () => {
     await watching();
     server.onWatch = (_, url) => {
       server.greet(url);
@@ -144,11 +144,11 @@ describe("a watch", () => {
     server.watcher.terminate();
     await eventually(() => applied() === 2);
     server.watcher.terminate();
-    await eventually(() => server.connections.length === 3 && told.at(-1) === "connect");
-    assert.deepEqual(told.filter((each) => each.startsWith("prompt")), ["prompt.published greeting two"]);
+    await eventually(() => server.connections.length === 3 && notifications.at(-1) === "connect");
+    assert.deepEqual(notifications.filter((notification) => notification.startsWith("prompt")), ["prompt.published greeting two"]);
   });
 
-  test("after a resync only what changed is told", async () => {
+  test("after a resync only changed prompts notify", async () => {
     server.put("other", "same");
     await watching();
     await client.getPrompt("other");
@@ -156,10 +156,10 @@ describe("a watch", () => {
     server.put("greeting", "two");
     server.watcher.terminate();
     await eventually(() => server.messages.filter(({ type }) => type === "applied").length >= 2);
-    assert.deepEqual(told.filter((each) => each.startsWith("prompt")), ["prompt.refreshed greeting two"]);
+    assert.deepEqual(notifications.filter((notification) => notification.startsWith("prompt")), ["prompt.refreshed greeting two"]);
   });
 
-  test("a burst is few fetches, and ends with the newest", async () => {
+  test("a burst causes few fetches, and ends with the newest", async () => {
     await watching();
     for (let number = 0; number < 500; number += 1) server.publish("greeting", `text ${number}`);
     await eventually(() => applied() === 501);
@@ -167,11 +167,11 @@ describe("a watch", () => {
     assert.ok(server.fetchesOf("greeting").length < 100);
   });
 
-  test("what it ends with is silence: no socket, and no event after it", async () => {
+  test("close leaves no socket, and no event follows", async () => {
     await watching();
     await client.close();
-    const { length } = told;
+    const { length } = notifications;
     await eventually(() => server.openSockets === 0);
-    assert.equal(told.length, length);
+    assert.equal(notifications.length, length);
   });
 });

@@ -1,6 +1,7 @@
-"""The driver of the conformance scenarios: reads one JSON command a line, answers one JSON line.
+"""The driver of the conformance scenarios: reads one JSON command a line, writes one JSON reply a
+line.
 
-`--async` drives the asynchronous client. The commands stand in `docs/sdk-protocol.md`.
+ `--async` drives the asynchronous client. `docs/sdk-protocol.md` has the commands.
 """
 
 from __future__ import annotations
@@ -32,17 +33,17 @@ KINDS: list[tuple[type[Exception], str]] = [
     (ValueError, "invalid"),
     (TypeError, "invalid"),
 ]
-Answer = dict[str, Any]
+Reply = dict[str, Any]
 
 
 class Blocking:
-    """The asynchronous client with the methods of the other one, its loop in a thread."""
+    """The asynchronous client with synchronous methods, its loop in a thread."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
+        self._client = AsyncPromptOpsClient(*arguments, **options)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
-        self._client = AsyncPromptOpsClient(*arguments, **options)
         self.on_connect = self._client.on_connect
         self.on_disconnect = self._client.on_disconnect
         self.on_error = self._client.on_error
@@ -53,6 +54,9 @@ class Blocking:
 
     def render(self, key: str, variables: Any, **options: Any) -> Any:
         return self._run(self._client.render(key, variables, **options))
+
+    def render_messages(self, key: str, variables: Any, **options: Any) -> Any:
+        return self._run(self._client.render_messages(key, variables, **options))
 
     def preload(self) -> Any:
         return self._run(self._client.preload())
@@ -78,9 +82,9 @@ class Driver:
     def __init__(self, make_client: Callable[..., Any]) -> None:
         self._make_client = make_client
         self._client: Any = None
-        self._events: queue.Queue[Answer] = queue.Queue()
+        self._events: queue.Queue[Reply] = queue.Queue()
 
-    def answer(self, command: dict[str, Any]) -> Answer:
+    def run(self, command: dict[str, Any]) -> Reply:
         operation: Callable[[dict[str, Any]], Any] = getattr(self, f"_{command['op']}")
         try:
             if "callers" not in command:
@@ -89,7 +93,7 @@ class Driver:
             return failure(error)
         one = {name: value for name, value in command.items() if name != "callers"}
         with ThreadPoolExecutor(command["callers"]) as callers:
-            return {"ok": list(callers.map(self.answer, [one] * command["callers"]))}
+            return {"ok": list(callers.map(self.run, [one] * command["callers"]))}
 
     def close(self) -> None:
         if self._client is not None:
@@ -118,19 +122,23 @@ class Driver:
         )
         client.on_connect(lambda: events.put({"event": "connect"}))
         client.on_disconnect(lambda: events.put({"event": "disconnect"}))
-        client.on_delete(lambda gone: events.put({"event": "delete", "key": gone["key"]}))
+        client.on_delete(lambda deletion: events.put({"event": "delete", "key": deletion["key"]}))
         client.on_error(
             lambda error: events.put({"event": "error", "status": getattr(error, "status", None)})
         )
         return True
 
-    def _get(self, command: dict[str, Any]) -> Answer:
-        asked = {k: command[k] for k in ("refresh", "subject", "default") if k in command}
-        return dict(self.client.get_prompt(command["key"], **asked))
+    def _get(self, command: dict[str, Any]) -> Reply:
+        options = {k: command[k] for k in ("refresh", "subject", "default") if k in command}
+        return dict(self.client.get_prompt(command["key"], **options))
 
     def _render(self, command: dict[str, Any]) -> str:
-        asked = {k: command[k] for k in ("subject", "strict", "default") if k in command}
-        return self.client.render(command["key"], command.get("variables"), **asked)
+        options = {k: command[k] for k in ("subject", "strict", "default") if k in command}
+        return self.client.render(command["key"], command.get("variables"), **options)
+
+    def _render_messages(self, command: dict[str, Any]) -> list[Any]:
+        options = {k: command[k] for k in ("subject", "strict", "default") if k in command}
+        return self.client.render_messages(command["key"], command.get("variables"), **options)
 
     def _preload(self, _command: dict[str, Any]) -> list[str]:
         return sorted(self.client.preload())
@@ -153,15 +161,15 @@ class Driver:
             self._client.close()
         return True
 
-    def _take_events(self, command: dict[str, Any]) -> list[Answer]:
+    def _take_events(self, command: dict[str, Any]) -> list[Reply]:
         until = time.monotonic() + command["seconds"]
-        taken: list[Answer] = []
+        events: list[Reply] = []
         try:
-            while len(taken) < command["count"]:
-                taken.append(self._events.get(timeout=max(until - time.monotonic(), 0.001)))
+            while len(events) < command["count"]:
+                events.append(self._events.get(timeout=max(until - time.monotonic(), 0.001)))
         except queue.Empty:
             pass
-        return taken
+        return events
 
     @staticmethod
     def _template(command: dict[str, Any]) -> str:
@@ -172,7 +180,7 @@ class Driver:
         return bucket_of(command["salt"], command["subject"])
 
 
-def failure(error: Exception) -> Answer:
+def failure(error: Exception) -> Reply:
     kind = next(name for of, name in KINDS if isinstance(error, of))
     return {"error": kind, "message": str(error)}
 
@@ -180,7 +188,7 @@ def failure(error: Exception) -> Answer:
 def main() -> None:
     driver = Driver(Blocking if "--async" in sys.argv else PromptOpsClient)
     for line in sys.stdin:
-        sys.stdout.write(json.dumps(driver.answer(json.loads(line))) + "\n")
+        sys.stdout.write(json.dumps(driver.run(json.loads(line))) + "\n")
         sys.stdout.flush()
     driver.close()
 

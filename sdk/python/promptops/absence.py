@@ -1,4 +1,4 @@
-"""Whether a 404 is PromptOps' own statement that a prompt does not exist."""
+"""Tells PromptOps' own 404 for a missing prompt from any other 404."""
 
 from __future__ import annotations
 
@@ -10,25 +10,26 @@ from promptops.errors import ProtocolError
 CODE = "not_found"
 
 
-def says_absent(body: bytes, epoch: str | None, server_has_epochs: bool) -> bool:
-    """Whether the body of a 404 counts; gateways and other servers have shapes of their own.
+def states_absence(body: bytes, epoch: str | None, server_has_epochs: bool) -> bool:
+    """Whether a 404 means that the prompt does not exist; gateways and other servers have other
+    bodies.
 
-    It counts with the header of the epoch and the code ``not_found``. Older servers send neither:
-    where no epoch was ever seen, a body of a text ``error`` alone counts.
+     It requires the header with the epoch and the code ``not_found``. Older servers send neither:
+    without any known epoch, a body that has only a text ``error`` is accepted.
     """
-    answer = _json_object(body)
-    if not isinstance(answer.get("error"), str):
+    body_json = _json_object(body)
+    if not isinstance(body_json.get("error"), str):
         return False
     if epoch:
-        return bool(answer.get("code") == CODE)
-    is_plain = set(answer) <= {"error", "code"} and answer.get("code", CODE) == CODE
+        return bool(body_json.get("code") == CODE)
+    is_plain = set(body_json) <= {"error", "code"} and body_json.get("code", CODE) == CODE
     return is_plain and not server_has_epochs
 
 
 def _json_object(body: bytes) -> dict[str, Any]:
     try:
-        answer = parse_json(body, MOST_CONTAINERS_OF_MESSAGE)
-    # Whatever stands between (a proxy, another server) answers in its own format.
+        body_json = parse_json(body, MOST_CONTAINERS_OF_MESSAGE)
+    # A proxy or another server may respond in its own format.
     except ProtocolError:
         return {}
-    return answer if isinstance(answer, dict) else {}
+    return body_json if isinstance(body_json, dict) else {}

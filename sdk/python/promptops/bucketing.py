@@ -1,4 +1,4 @@
-"""Which variant of a rollout a subject gets, as the server and all SDKs agree on it.
+"""Assigns variants of a rollout to subjects, equally in the server and all SDKs.
 
 Source of the hash: MurmurHash3 x86 32 bit by Austin Appleby, in the public domain.
 """
@@ -17,37 +17,37 @@ _FIRST, _SECOND = 0xCC9E2D51, 0x1B873593
 
 
 def bucket_of(salt: str, subject: str) -> int:
-    """The subject's place among all, 0 to 9,999.
+    """Return the subject's bucket, 0 to 9,999.
 
     Raises ValueError for a text with a lone surrogate, which has no UTF-8.
     """
     return (murmur3(f"{salt}:{subject}".encode()) * BASIS_POINTS) >> 32
 
 
-def drawn_bucket() -> int:
-    """A place at random, for a fetch without a subject."""
+def random_bucket() -> int:
+    """Return a random bucket, for a fetch without a subject."""
     return random.randrange(BASIS_POINTS)  # noqa: S311 (spreads users, guards no secret)
 
 
 def ends_of(weights: Iterable[int]) -> tuple[int, ...]:
-    """Where the range of each variant ends: they follow one another, in basis points."""
+    """Return the end of each variant's range, in basis points; the ranges are consecutive."""
     return tuple(accumulate(weights))
 
 
 def choice(ends: Sequence[int], bucket: int) -> int:
-    """The index of the variant whose range holds `bucket`; one of weight 0 holds none."""
+    """Return the index of the variant whose range contains `bucket`."""
     return bisect_right(ends, bucket)
 
 
 def murmur3(data: bytes) -> int:
-    """The hash with seed 0, unsigned."""
+    """Return the hash with seed 0, unsigned."""
     hashed = 0
-    whole = len(data) & ~3
-    for start in range(0, whole, 4):
+    aligned = len(data) & ~3
+    for start in range(0, aligned, 4):
         hashed ^= _mixed(int.from_bytes(data[start : start + 4], "little"))
         hashed = ((hashed << 13 | hashed >> 19) * 5 + 0xE6546B64) & _WORD
-    if whole < len(data):
-        hashed ^= _mixed(int.from_bytes(data[whole:], "little"))
+    if aligned < len(data):
+        hashed ^= _mixed(int.from_bytes(data[aligned:], "little"))
     hashed ^= len(data)
     hashed = ((hashed ^ hashed >> 16) * 0x85EBCA6B) & _WORD
     hashed = ((hashed ^ hashed >> 13) * 0xC2B2AE35) & _WORD

@@ -1,4 +1,4 @@
-"""The client that programs use."""
+"""The synchronous client."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from promptops import templates
-from promptops.answers import Answer
 from promptops.errors import ClientClosedError
-from promptops.fetcher import SECONDS_WITHOUT_THREAD, Fetcher, Refresher
-from promptops.following import Following
+from promptops.fetch_thread import SECONDS_WITHOUT_THREAD, Fetcher, Refresher
 from promptops.http import HttpClient
-from promptops.listeners import OnConnection, OnDelete, OnError, OnUpdate, Untold
-from promptops.memory import Known
+from promptops.listeners import OnConnection, OnDelete, OnError, OnUpdate, PendingNotifications
+from promptops.options import AnyPath, ClientState, Options
+from promptops.prompt_store import CachedPrompt
 from promptops.prompts import Prompt, check_default, check_key, check_subject
-from promptops.setup import AnyPath, Options, Setup
+from promptops.results import PromptResult
+from promptops.sync_state import SyncState
 from promptops.transport import Connector
 from promptops.watch import Watch
 from promptops.websocket import WebSocket
@@ -31,30 +31,30 @@ logger = logging.getLogger("promptops")
 
 C = TypeVar("C", bound="PromptOpsClient")
 
-# On close, to let the threads say goodbye to the server. It takes longer only while
-# the operating system looks up a host name, which can't be interrupted, or in a listener.
+# The longest that `close` waits for the threads to disconnect. A thread needs longer only during a
+# look-up of a host name, which can't be interrupted, or in a listener.
 JOIN_SECONDS = 5.0
-# Most children that a fork makes end at once, or become another program.
+# Most child processes exit or start another program within this time.
 SECONDS_AFTER_FORK = 0.2
 
 
 class PromptOpsClient:
-    """Fetches prompts from a PromptOps server, holds them in memory and keeps them up to date.
+    """Fetches prompts from a PromptOps server, caches them in memory and keeps them up to date.
 
-    ``server`` is the server's address, ``namespace`` the environment to read from (``prod``,
+     ``server`` is the server's address, ``namespace`` the environment to read from (``prod``,
     ``dev``, ...), ``token`` an API key, session token or the server's static token, ``app_name``
-    what the server's list of live clients shows, ``workspace`` needed only where the token
-    reads several.
+    the name in the server's list of live clients, ``workspace`` is needed only if the token can
+    read several.
 
-    ``timeout``, in seconds, is for one fetch as a whole. What is held is asked for again once it is
-    ``max_age`` seconds old, in the background and only where no watch keeps it up to date.
-    ``cache_dir`` is a folder for the last known good copies, ``bundle`` a saved snapshot; both
-    are answered from when there is nothing in memory and the server can't answer.
-    ``ssl_context`` replaces the system's trusted certificates for an https server.
+    ``timeout``, in seconds, limits a whole fetch. The client refreshes a cached copy in the
+    background once it is ``max_age`` seconds old, unless a watch keeps it up to date. ``cache_dir``
+    is a folder for the last known good copies, ``bundle`` a saved snapshot; the client uses both if
+    it has no cached copy and the server can't respond. ``ssl_context`` replaces the system's
+    trusted certificates for an https server.
 
-    Share one client between all threads, and close it at the end, or use it in a ``with``
-    statement. A child process made by a fork may use it as well: with connections of its own.
-    Raises ValueError for an address, token or number that can't be right.
+    Share one client between all threads, and close it at the end or use it in a ``with`` statement.
+    A child process after a fork may use it as well, with its own connections. Raises ValueError for
+    an invalid address, token or number.
     """
 
     def __init__(
@@ -74,13 +74,13 @@ class PromptOpsClient:
         options = Options(
             server, namespace, token, app_name, workspace, timeout, max_age, cache_dir, bundle
         )
-        self._untold = Untold()
-        self._setup = Setup(options, self._untold.add)
+        self._pending = PendingNotifications()
+        self._state = ClientState(options, self._pending.add)
         self._ssl_context = ssl_context
-        self._listeners = self._setup.listeners
-        self._memory = self._setup.memory
-        self._answers = self._setup.answers
-        self._held: dict[str, Known] = self._memory.held
+        self._listeners = self._state.listeners
+        self._store = self._state.store
+        self._results = self._state.results
+        self._cached: dict[str, CachedPrompt] = self._store.cached
         self._watched = self._closed = False
         self._no_thread_until = 0.0
         self._fork_lock = threading.Lock()
@@ -96,33 +96,33 @@ class PromptOpsClient:
         subject: str | None = None,
         default: str | None = None,
     ) -> Prompt:
-        """The prompt: key, version, env, model, content, kind, messages, config, variables.
+        """Return the prompt: key, version, env, model, content, kind, messages, config, variables.
 
-        While a rollout is on it has `variant` as well: the one of `subject`, which is always the
-        same, else one that is drawn for each fetch. `source` is ``memory``, ``server``, ``disk``,
-        ``bundle`` or ``default``; `revision` and `age`, the seconds since the server last
-        confirmed it, are None where they are not known. The dict is the caller's own.
+         During a rollout it also has `variant`: always the same one for a `subject`, otherwise one
+        drawn by each fetch. `source` is ``memory``, ``server``, ``disk``, ``bundle`` or
+        ``default``. `revision` and `age`, the seconds since the server last confirmed the copy, are
+        None if unknown. The caller owns the dict.
 
-        What is held is answered at once; with `refresh` the server is asked first. Threads that ask
-        for one key at the same time share one request. When the server can't answer, the next
-        of these is: memory, disk, bundle, `default` (a text). A prompt that is not there is
-        answered by the `default` only.
+        A cached copy is returned immediately; with `refresh` the client asks the server first.
+        Threads that request one key at the same time share one request. If the server can't
+        respond, the client tries in this order: memory, disk, bundle, `default` (a text). For a
+        prompt that does not exist only the `default` is returned.
 
-        Raises, where there is nothing to answer, NotFoundError, UnauthorizedError, ForbiddenError,
+        Raises, if there is nothing to return, NotFoundError, UnauthorizedError, ForbiddenError,
         ServerError (each a ResponseError), ServerUnreachableError, RequestTimeoutError,
-        ProtocolError; where it would have to fetch, ClientClosedError; ValueError for what is no
-        key: the empty text, a dot or two, a text that has no UTF-8.
+        ProtocolError; ClientClosedError if it would have to fetch; ValueError for an invalid key:
+        an empty text, one or two dots, a text that can't be encoded in UTF-8.
         """
-        return self._answer(key, subject, default, refresh).prompt()
+        return self._get_result(key, subject, default, refresh).prompt()
 
     def preload(self) -> list[str]:
-        """Fetch all prompts of the namespace in one request, and hold them; returns their keys.
+        """Fetch all prompts of the namespace in one request, cache them and return their keys.
 
-        Raises the errors of `get_prompt`; what is held stays then. Servers without snapshots
-        (404) are a ProtocolError.
+         Raises the errors of `get_prompt`; cached copies stay then. A server without snapshots
+        (404) causes a ProtocolError.
         """
         self._enter()
-        return self._fetcher.snapshot()
+        return self._fetcher.fetch_all()
 
     def render(
         self,
@@ -133,17 +133,17 @@ class PromptOpsClient:
         strict: bool = False,
         default: str | None = None,
     ) -> str:
-        """The prompt's content with the variables put in; of a chat prompt, all messages' texts.
+        """Return the prompt's content with the variables inserted; of a chat prompt, all its texts.
 
-        Fails as `get_prompt` and `render_template` do.
+        Raises the errors of `get_prompt` and `render_template`.
         """
-        # Not every process manager calls the hooks of a fork.
+        # Not every process manager calls the fork hooks.
         if subject is None and getpid() == self._pid:
-            known = self._held.get(key)
-            if known is not None and self._memory.is_fresh(known):
+            entry = self._cached.get(key)
+            if entry is not None and self._store.is_fresh(entry):
                 check_default(default)
-                return known.render(variables, strict)
-        template = self._answer(key, subject, default).variant.template
+                return entry.render(variables, strict)
+        template = self._get_result(key, subject, default).variant.template
         return template.render(variables, strict)
 
     def render_messages(
@@ -155,62 +155,65 @@ class PromptOpsClient:
         strict: bool = False,
         default: str | None = None,
     ) -> list[dict[str, Any]]:
-        """The messages of a chat prompt, each `content` rendered; fails as `render` does.
+        """Return the messages of a chat prompt, with the variables in their texts and URLs.
 
-        A text prompt is one message with the role ``user``.
+         A placeholder, ``{"type": "placeholder", "name": "history"}``, is replaced by the list of
+        messages in the variable ``history``, unchanged; without the variable it is left out. A text
+        prompt becomes one message with the role ``user``. Raises the errors of `render`, and
+        PlaceholderError for a value that can't fill a placeholder.
         """
-        return self._answer(key, subject, default).variant.messages(variables, strict)
+        return self._get_result(key, subject, default).variant.messages(variables, strict)
 
     @staticmethod
     def render_template(
         content: str | None, variables: Mapping[str, Any] | None = None, *, strict: bool = False
     ) -> str:
-        """Put the variables into a text, as `promptops.render_template` does."""
+        """Insert the variables into a text; see `promptops.render_template`."""
         return templates.render_template(content, variables, strict=strict)
 
     def watch(self, on_update: OnUpdate | None = None) -> None:
-        """Keep the held prompts up to date from now on, in a background thread.
+        """Keep the cached prompts up to date from now on, in a background thread.
 
-        Returns once the first connection stands or has failed, within the time-out: where
-        it stands, no later change is missed. A failure isn't raised, the thread tries again.
+         Returns after the first connection succeeded or failed, at most after the time-out. After a
+        success, no later change is missed. A failure raises no error; the thread tries again.
 
-        `on_update` is called in that thread with ``{"key", "prompt", "event"}`` for each change in
-        this namespace once the prompt is fetched, also of prompts that were not held before
-        (they are from then on). Without any `on_update` only held prompts are refetched. Changes
-        of one key that come while the thread is busy count as one, the newest. Where the server
-        can't say what was missed, all held prompts are refetched, and those that changed are
-        told with an event of the type ``prompt.refreshed``, which the SDK makes itself. What
-        `on_update` raises is logged.
+        The thread calls `on_update` with ``{"key", "prompt", "event"}`` for each change in this
+        namespace after it fetched the prompt, including prompts that were not cached before (they
+        are cached from then on). Without any `on_update` it refetches only cached prompts. Changes
+        of one key that arrive while the thread is busy count as one, the newest. If the server
+        can't resend missed changes, the thread refetches all cached prompts and calls `on_update`
+        for those that changed, with an event of the type ``prompt.refreshed`` that the SDK creates.
+        Errors of `on_update` are logged.
 
-        May be called again: there is one thread, and each `on_update` given is called.
-        Raises ClientClosedError.
+        You can call this again: there is one thread, and it calls each `on_update`. Raises
+        ClientClosedError.
         """
         if on_update is not None:
             self._listeners.update.append(on_update)
         self._enter()
-        self._watch_from_now_on()
+        self._start_watching()
 
     def on_delete(self, listener: OnDelete) -> None:
-        """Call this with ``{"key", "event"}`` for each held prompt that turns out to be deleted,
-        in whatever thread that is; without an event of the server, with one the SDK makes."""
+        """Call `listener` with ``{"key", "event"}`` for each cached prompt that was deleted, in the
+        thread that detects it. Without an event of the server, the SDK creates one."""
         self._listeners.delete.append(listener)
 
     def on_connect(self, listener: OnConnection) -> None:
-        """Call this, in the watch's thread, whenever its connection stands."""
+        """Call `listener` in the watch's thread whenever the watch connects."""
         self._listeners.connect.append(listener)
 
     def on_disconnect(self, listener: OnConnection) -> None:
-        """Call this, in the watch's thread, whenever its connection is lost."""
+        """Call `listener` in the watch's thread whenever the watch loses its connection."""
         self._listeners.disconnect.append(listener)
 
     def on_error(self, listener: OnError) -> None:
-        """Call this with the error whenever the token is refused, in whatever thread that is."""
+        """Call `listener` with the error whenever the server refuses the token, in any thread."""
         self._listeners.error.append(listener)
 
     def close(self) -> None:
-        """End the watch and all requests, and free all connections; again is allowed.
+        """End the watch and all requests, and free all connections. Can be called again.
 
-        What is held can still be read afterwards, nothing can be fetched.
+        Afterwards cached prompts can still be read, but nothing can be fetched.
         """
         self._notice_fork()
         with self._lock:
@@ -223,7 +226,7 @@ class PromptOpsClient:
         self._http.close()
 
     def __enter__(self: C) -> C:
-        """The client itself, closed at the end of the block."""
+        """Return the client, which is closed at the end of the block."""
         return self
 
     def __exit__(
@@ -235,31 +238,33 @@ class PromptOpsClient:
         """Close the client."""
         self.close()
 
-    def _answer(
+    def _get_result(
         self, key: str, subject: str | None, default: str | None, refresh: bool = False
-    ) -> Answer:
+    ) -> PromptResult:
         check_key(key)
         check_default(default)
         subject = check_subject(subject)
         self._enter()
         if not refresh:
-            answer = self._answers.at_once(key, subject, default, self._refresher.want)
-            if answer is not None:
-                return answer
-        outcome = self._fetcher.fresh(key) if refresh else self._fetcher.missing(key)
-        return self._answers.after(key, subject, default, outcome)
+            result = self._results.immediate_result(
+                key, subject, default, self._refresher.request_refresh
+            )
+            if result is not None:
+                return result
+        outcome = self._fetcher.fetch_fresh(key) if refresh else self._fetcher.fetch_missing(key)
+        return self._results.result_of(key, subject, default, outcome)
 
-    def _watch_from_now_on(self) -> None:
+    def _start_watching(self) -> None:
         if self._closed:
             raise ClientClosedError
         self._watched = True
         self._resume_watch()
         watch = self._watch
         if watch is not None:
-            watch.wait_until_tried(self._setup.options.timeout)
+            watch.wait_for_first_attempt(self._state.options.timeout)
 
     def _resume_watch(self, delay: float = 0.0) -> None:
-        """Start the watch, unless it runs. Where there is no thread for it, the next call tries."""
+        """Start the watch unless it runs. Without a free thread, the next call tries again."""
         with self._lock:
             now = time.monotonic()
             if self._watch is not None or self._closed or now < self._no_thread_until:
@@ -268,38 +273,38 @@ class PromptOpsClient:
                 self._watch = self._new_watch(delay)
             except RuntimeError as error:
                 if not self._no_thread_until:
-                    logger.warning("hot reload has no thread, and is tried again: %s", error)
+                    logger.warning("hot reload has no thread, trying again: %s", error)
                 self._no_thread_until = now + SECONDS_WITHOUT_THREAD
 
     def _new_watch(self, delay: float) -> Watch:
-        following = self._setup.new_following()
+        sync_state = self._state.new_sync_state()
         return Watch(
             self._connector,
             self._connect_events,
-            following,
+            sync_state,
             self._fetcher,
             self._listeners,
-            self._untold,
+            self._pending,
             delay=delay,
         )
 
     def _connect(self) -> None:
-        """Everything that can't be shared with another process, made anew."""
+        """Create everything that can't be shared with another process."""
         self._pid = getpid()
         self._lock = threading.Lock()
-        self._connector = Connector(self._setup.address, self._ssl_context)
-        self._http = HttpClient(self._connector, self._setup.options.token)
-        fetches, timeout = self._setup.fetches, self._setup.options.timeout
-        self._fetcher = Fetcher(self._connector, self._http, fetches, timeout, self._untold)
+        self._connector = Connector(self._state.address, self._ssl_context)
+        self._http = HttpClient(self._connector, self._state.options.token)
+        policy, timeout = self._state.policy, self._state.options.timeout
+        self._fetcher = Fetcher(self._connector, self._http, policy, timeout, self._pending)
         self._refresher = Refresher(self._fetcher, self._connector)
 
-    def _connect_events(self, following: Following) -> WebSocket:
-        headers = {"Authorization": f"Bearer {self._setup.options.token}"}
-        path = self._setup.watch_path(following)
-        return WebSocket.open(self._connector, path, headers, self._setup.options.timeout)
+    def _connect_events(self, sync_state: SyncState) -> WebSocket:
+        headers = {"Authorization": f"Bearer {self._state.options.token}"}
+        path = self._state.watch_path(sync_state)
+        return WebSocket.open(self._connector, path, headers, self._state.options.timeout)
 
     def _enter(self) -> None:
-        """Before each call: go on in a child process, and with a watch that has ended there."""
+        """Run before each call: detect a fork, and restart a watch that ended with it."""
         self._notice_fork()
         if self._watched and self._watch is None:
             self._resume_watch()
@@ -311,25 +316,25 @@ class PromptOpsClient:
                     self._after_fork()
 
     def _after_fork(self) -> None:
-        """In the child: its parent's threads are not here, its connections are not ours."""
+        """Run in the child: the threads stay in the parent, and so do the connections."""
         self._connector.abandon()
-        self._setup.fetches.begin_anew()
+        self._state.policy.reset()
         if self._watch is not None:
             self._watch.abandon()
             self._watch = None
         self._connect()
         if self._closed:
             self._connector.close()
-            self._memory.unwatched()
+            self._store.mark_unwatched()
         else:
-            # What changed between the fork and the child's first call, nobody has told it.
-            self._memory.leave_behind()
+            # The child has missed changes between the fork and its first call.
+            self._store.inherit_all()
 
     def _after_fork_hook(self) -> None:
         self._fork_lock = threading.Lock()
         self._after_fork()
-        # Listeners are told even if the child never makes a call.
-        if self._watched and self._listeners.any():
+        # Listeners receive changes even if the child never makes a call.
+        if self._watched and self._listeners.has_any():
             self._resume_watch(delay=SECONDS_AFTER_FORK)
 
 

@@ -125,12 +125,12 @@ def _pieces(container: Mapping[Any, Any] | list[Any] | tuple[Any, ...]) -> Itera
 
 
 def _members(mapping: Mapping[Any, Any]) -> list[tuple[str, Any]]:
-    named = {_key_text(key): member for key, member in mapping.items()}
-    indexes = sorted(int(key) for key in named if _is_array_index(key))
+    by_name = {_key_text(key): member for key, member in mapping.items()}
+    indexes = sorted(int(key) for key in by_name if _is_array_index(key))
     if not indexes:
-        return list(named.items())
-    first = {str(index): named[str(index)] for index in indexes}
-    return list((first | named).items())
+        return list(by_name.items())
+    first = {str(index): by_name[str(index)] for index in indexes}
+    return list((first | by_name).items())
 
 
 def _is_array_index(key: str) -> bool:
@@ -152,7 +152,7 @@ def _string_text(text: str) -> str:
 
 
 def _well_formed(surrogates: re.Match[str]) -> str:
-    found = surrogates.group()
-    if len(found) == 2:
-        return found.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
-    return f"\\u{ord(found):04x}"
+    matched = surrogates.group()
+    if len(matched) == 2:
+        return matched.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+    return f"\\u{ord(matched):04x}"

@@ -1,17 +1,18 @@
-"""Everything the SDK raises on purpose.
+"""The errors of the SDK.
 
 PromptOpsError
-├── ServerUnreachableError      no answer: refused, reset, name not found, TLS failed
-│   └── RequestTimeoutError     no full answer within the time-out
-├── ProtocolError               an answer that is not what PromptOps sends
-├── ResponseError               the server refused; has `status` and the server's own words
+├── ServerUnreachableError      no response: refused, reset, name not found, TLS failed
+│   └── RequestTimeoutError     no complete response within the time-out
+├── ProtocolError               a response that does not come from PromptOps
+├── ResponseError               the server refused; has `status` and the server's message
 │   ├── UnauthorizedError       401
 │   ├── ForbiddenError          403
 │   ├── NotFoundError           404
 │   └── ServerError             5xx
 ├── ClientClosedError           the client was closed before or during the call
-├── MissingVariableError        `strict` was asked for, and variables are missing
-└── TemplateValueError          a variable can't be put into a text (a TypeError too)
+├── MissingVariableError        `strict`, and variables are missing
+└── TemplateValueError          a variable has no text form (a TypeError too)
+    └── PlaceholderError        a variable can't fill a placeholder of a chat
 """
 
 from __future__ import annotations
@@ -23,23 +24,23 @@ from promptops.masking import masked_url
 
 
 class PromptOpsError(Exception):
-    """What all errors of this SDK have in common."""
+    """The base class of all errors of this SDK."""
 
 
 class ServerUnreachableError(PromptOpsError):
-    """No answer came: connection refused or lost, host not found, TLS failed."""
+    """No response: connection refused or lost, host not found, TLS failed."""
 
 
 class RequestTimeoutError(ServerUnreachableError):
-    """The answer was not complete within the client's time-out."""
+    """The response was not complete within the client's time-out."""
 
 
 class ProtocolError(PromptOpsError):
-    """Something answered, but not as PromptOps does: is the server's address right?"""
+    """The response does not come from PromptOps: is the server's address right?"""
 
 
 class ResponseError(PromptOpsError):
-    """The server answered with an error status; `status` holds it."""
+    """The server responded with an error status, `status`."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(f"{status}: {message}")
@@ -70,7 +71,7 @@ class ClientClosedError(PromptOpsError):
 
 
 class MissingVariableError(PromptOpsError):
-    """The text has placeholders whose variables were not given, or are None; `names` holds them."""
+    """Variables of the text are missing or None; `names` lists them."""
 
     def __init__(self, names: Sequence[str]) -> None:
         super().__init__(
@@ -80,7 +81,7 @@ class MissingVariableError(PromptOpsError):
 
 
 class TemplateValueError(PromptOpsError, TypeError):
-    """A variable's value can't be put into a text: no JSON form, as a set or an open file."""
+    """A variable's value has no text form, for example a set or an open file."""
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(
@@ -90,27 +91,38 @@ class TemplateValueError(PromptOpsError, TypeError):
         self.name = name
 
 
-# What is longer has no words of PromptOps.
+class PlaceholderError(TemplateValueError):
+    """A variable's value can't fill its placeholder in a chat prompt; `index` is the index of
+    the invalid message, None if the value is not a list."""
+
+    def __init__(self, name: str, reason: str, index: int | None = None) -> None:
+        PromptOpsError.__init__(self, f"variable {name!r} can't fill its placeholder: {reason}")
+        self.name = name
+        self.index = index
+
+
+# Longer bodies are not from PromptOps.
 LONGEST_REFUSAL = 64 * 1024
 _BY_STATUS = {401: UnauthorizedError, 403: ForbiddenError, 404: NotFoundError}
 
 
 def response_error(status: int, body: bytes, location: str | None = None) -> PromptOpsError:
-    """The error for a status, in the words of the body's field ``error`` where it has one."""
-    words = _server_words(body)
+    """Return the error for a status, with the message in the body's field ``error`` if there is
+    one."""
+    message = _server_message(body)
     if 300 <= status < 400 and location:
-        words = f"the server redirects to {masked_url(location)!r:.300}; use that address"
+        message = f"the server redirects to {masked_url(location)!r:.300}; use that address"
     kind = _BY_STATUS.get(status, ServerError if status >= 500 else ResponseError)
-    return kind(status, words or "the server gave no reason")
+    return kind(status, message or "the server gave no reason")
 
 
-def _server_words(body: bytes) -> str | None:
+def _server_message(body: bytes) -> str | None:
     if len(body) > LONGEST_REFUSAL:
         return None
     try:
-        answer = json.loads(body)
-    # Whatever stands between (a proxy, another server) answers in its own format.
+        body_json = json.loads(body)
+    # A proxy or another server may respond in its own format.
     except (ValueError, RecursionError):
         return None
-    words = answer.get("error") if isinstance(answer, dict) else None
-    return words if isinstance(words, str) else None
+    message = body_json.get("error") if isinstance(body_json, dict) else None
+    return message if isinstance(message, str) else None

@@ -23,8 +23,8 @@ FLOOD = 1008
 TOO_BIG = 1009
 
 LONGEST_CONTROL_PAYLOAD = 125
-# Frames that say next to nothing, as pings and empty texts: so many at once, and so many a second.
-# A server sends one in some seconds.
+# Small frames such as pings and empty texts: the burst and the rate that are allowed. A server
+# sends one in several seconds.
 MOST_SMALL_FRAMES, SMALL_FRAMES_A_SECOND = 1000, 100
 SMALL_PAYLOAD = 16
 _FIN = 0x80
@@ -41,7 +41,7 @@ class FrameError(ProtocolError):
 
 
 class FloodError(FrameError):
-    """The peer sends nothing but small frames, which cost time and say nothing."""
+    """The peer floods the connection with small frames."""
 
     def __init__(self) -> None:
         super().__init__(FLOOD, "the server floods the connection with pings or empty frames")
@@ -49,35 +49,35 @@ class FloodError(FrameError):
 
 @dataclass(frozen=True)
 class Text:
-    """A whole text message."""
+    """A complete text message."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Binary:
-    """A whole binary message."""
+    """A complete binary message."""
 
     data: bytes
 
 
 @dataclass(frozen=True)
 class Ping:
-    """To be answered by a pong with the same payload."""
+    """A ping; respond with a pong of the same payload."""
 
     payload: bytes
 
 
 @dataclass(frozen=True)
 class Pong:
-    """The answer to a ping, or a sign of life."""
+    """The response to a ping, or a sign of life."""
 
     payload: bytes
 
 
 @dataclass(frozen=True)
 class Close:
-    """The peer's last frame; `code` is 1005 where it gave none."""
+    """The peer's last frame; `code` is 1005 if it has none."""
 
     code: int
     reason: str
@@ -87,14 +87,14 @@ Received = Text | Binary | Ping | Pong | Close
 
 
 class FrameParser:
-    """Takes the server's bytes as they come and gives whole messages and control frames.
+    """Parses the server's bytes into complete messages and control frames.
 
-    Raises FrameError for everything that RFC 6455 forbids a server, and for a message of more
-    than `limit` bytes, before it is held in memory; FloodError for a flood of small frames. After
-    an error the parser is of no use.
+     Raises FrameError for everything that RFC 6455 forbids a server and for messages over `limit`
+    bytes, before they are in memory; FloodError for a flood of small frames. Do not use the parser
+    after an error.
 
-    `heard_at` is when the last whole frame was taken, in seconds of ``time.monotonic``: bytes that
-    never become one are no sign of life.
+    `last_frame_at` is when the last complete frame arrived, in seconds of ``time.monotonic``. Bytes
+    that never complete a frame do not count.
     """
 
     def __init__(self, limit: int) -> None:
@@ -102,15 +102,15 @@ class FrameParser:
         self._buffer = bytearray()
         self._message = bytearray()
         self._message_opcode: int | None = None
-        self.heard_at = time.monotonic()
-        self._small_frames, self._counted_at = 0.0, self.heard_at
+        self.last_frame_at = time.monotonic()
+        self._small_frames, self._counted_at = 0.0, self.last_frame_at
 
     def feed(self, data: bytes) -> None:
-        """Add what came from the network, cut at any place."""
+        """Add bytes from the network, split at any position."""
         self._buffer += data
 
     def next(self) -> Received | None:
-        """The next message or control frame, or None when more bytes are needed."""
+        """Return the next message or control frame, or None if more bytes are needed."""
         while True:
             head = self._head()
             if head is None:
@@ -120,7 +120,7 @@ class FrameParser:
                 return None
             payload = bytes(self._buffer[start : start + length])
             del self._buffer[: start + length]
-            self.heard_at = time.monotonic()
+            self.last_frame_at = time.monotonic()
             if length < SMALL_PAYLOAD or first & 0x0F in {BINARY, PING, PONG}:
                 self._count_small_frame()
             received = self._frame(first & 0x0F, bool(first & _FIN), payload)
@@ -128,14 +128,15 @@ class FrameParser:
                 return received
 
     def _count_small_frame(self) -> None:
-        gone = (self.heard_at - self._counted_at) * SMALL_FRAMES_A_SECOND
-        self._small_frames = max(self._small_frames - gone, 0.0) + 1
-        self._counted_at = self.heard_at
+        drained = (self.last_frame_at - self._counted_at) * SMALL_FRAMES_A_SECOND
+        self._small_frames = max(self._small_frames - drained, 0.0) + 1
+        self._counted_at = self.last_frame_at
         if self._small_frames > MOST_SMALL_FRAMES:
             raise FloodError
 
     def _head(self) -> tuple[int, int, int] | None:
-        """First byte, start of the payload and its length, once these are here and lawful."""
+        """Return the first byte, the start of the payload and its length, once they are complete
+        and valid."""
         if len(self._buffer) < 2:
             return None
         first, second = self._buffer[0], self._buffer[1]
@@ -177,9 +178,9 @@ class FrameParser:
         if opcode != CONTINUATION:
             self._message_opcode = opcode
         self._message += payload
-        return self._whole_message() if final else None
+        return self._complete_message() if final else None
 
-    def _whole_message(self) -> Text | Binary:
+    def _complete_message(self) -> Text | Binary:
         opcode, data = self._message_opcode, bytes(self._message)
         self._message.clear()
         self._message_opcode = None
@@ -192,9 +193,9 @@ def _close(payload: bytes) -> Close:
     if len(payload) == 1:
         raise FrameError(PROTOCOL_VIOLATION, "half a status code")
     (code,) = struct.unpack_from("!H", payload)
-    # 1004, 1005, 1006 and 1015 stand for what was never sent.
+    # 1004, 1005, 1006 and 1015 are never sent.
     if not (code in {1000, 1001, 1002, 1003} or 1007 <= code <= 1014 or 3000 <= code <= 4999):
-        raise FrameError(PROTOCOL_VIOLATION, f"{code} is no status code")
+        raise FrameError(PROTOCOL_VIOLATION, f"{code} is not a status code")
     return Close(code, _text(payload[2:]))
 
 
@@ -206,12 +207,13 @@ def _text(data: bytes) -> str:
 
 
 def control_frame(opcode: int, payload: bytes) -> bytes:
-    """A masked control frame, as a client must send it; `payload` is at most 125 bytes."""
+    """Return a masked control frame, as RFC 6455 requires of clients; `payload` has at most 125
+    bytes."""
     return _masked(bytes([_FIN | opcode, _MASKED | len(payload)]), payload)
 
 
 def text_frame(text: str) -> bytes:
-    """A masked text message in one frame; `text` has less than 64 KiB in UTF-8."""
+    """Return a masked text message in one frame; `text` has less than 64 KiB in UTF-8."""
     payload = text.encode()
     if len(payload) <= LONGEST_CONTROL_PAYLOAD:
         return control_frame(TEXT, payload)
@@ -226,5 +228,5 @@ def _masked(head: bytes, payload: bytes) -> bytes:
 
 
 def close_frame(code: int) -> bytes:
-    """The frame that ends a connection; 1005, which may not be sent, makes one without a code."""
+    """Return the frame that ends a connection; for 1005, which must not be sent, without a code."""
     return control_frame(CLOSE, b"" if code == NO_STATUS else struct.pack("!H", code))

@@ -1,6 +1,6 @@
-"""The texts of a WebSocket handshake and of an HTTP head, without any input or output.
+"""Builds WebSocket handshakes and parses HTTP heads, without input and output.
 
-Source: RFC 6455, section 4.1. No extensions and no subprotocols are offered, so none may come.
+Source: RFC 6455, section 4.1. It offers no extensions and no subprotocols, so none may come.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _ACCEPT_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 def handshake_request(
     address: ServerAddress, path: str, headers: Mapping[str, str]
 ) -> tuple[bytes, str]:
-    """What to send, and the key that the answer has to be made for."""
+    """Return the request, and the key that the response must match."""
     key = base64.b64encode(os.urandom(16)).decode()
     lines = [
         f"GET {address.path}{path} HTTP/1.1",
@@ -44,20 +44,20 @@ def handshake_request(
 
 
 def parse_head(head: bytes) -> tuple[int, Message]:
-    """Status and headers; ProtocolError for what is no HTTP."""
+    """Return status and headers; ProtocolError if it is not HTTP."""
     first, _, rest = head.partition(b"\r\n")
     status_line = _STATUS_LINE.match(first)
     if status_line is None:
-        raise ProtocolError(f"not an HTTP answer: {first[:100]!r}")
+        raise ProtocolError(f"not an HTTP response: {first[:100]!r}")
     try:
         fields = http.client.parse_headers(io.BytesIO(rest))
     except http.client.HTTPException as error:
-        raise ProtocolError(f"the answer has bad headers: {error!r}") from error
+        raise ProtocolError(f"the response has bad headers: {error!r}") from error
     return int(status_line.group(1)), fields
 
 
 def check_upgrade(fields: Message, key: str) -> None:
-    """Raises ProtocolError where the answer with status 101 is not one to our handshake."""
+    """Raises ProtocolError if a response with status 101 does not match our handshake."""
     digest = hashlib.sha1(key.encode() + _ACCEPT_GUID, usedforsecurity=False).digest()
     connection = ",".join(fields.get_all("Connection", [])).lower().split(",")
     if fields.get("Upgrade", "").strip().lower() != "websocket" or "upgrade" not in [
@@ -65,13 +65,13 @@ def check_upgrade(fields: Message, key: str) -> None:
     ]:
         raise ProtocolError("the server did not upgrade the connection to a WebSocket")
     if fields.get("Sec-WebSocket-Accept", "").strip() != base64.b64encode(digest).decode():
-        raise ProtocolError("the handshake's answer was made for another request")
+        raise ProtocolError("the handshake's response belongs to another request")
     for header in ("Sec-WebSocket-Extensions", "Sec-WebSocket-Protocol"):
         if fields.get(header, "").strip():
             raise ProtocolError(f"the server chose a {header} that was not offered")
 
 
 def refusal_length(fields: Message) -> int:
-    """How much there is to read of a refusal's body, for the server's words in it."""
+    """Return how much of a refusal's body to read, for the server's message in it."""
     length = fields.get("Content-Length", "").strip()
     return min(int(length), LARGEST_HEAD) if _LENGTH.fullmatch(length) else 0

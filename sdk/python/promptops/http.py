@@ -1,4 +1,4 @@
-"""GET requests over connections that are kept open and reused."""
+"""GET requests over connections that stay open and are reused."""
 
 from __future__ import annotations
 
@@ -8,31 +8,36 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from promptops.errors import ClientClosedError
+from promptops.http_response import NoResponseError, Response, ResponseReader
 from promptops.proxies import Proxy
-from promptops.responses import NoAnswerError, Response, ResponseReader
 from promptops.transport import Connector, ServerAddress, Stream
 from promptops.version import USER_AGENT
 
 C = TypeVar("C")
 
-# More than this are open only while more threads fetch at once.
+# More connections are open only while more threads fetch at once.
 IDLE_CONNECTIONS = 4
-# Many servers close what is idle for five.
+# Many servers close connections that are idle for five seconds.
 IDLE_SECONDS = 4.0
 
-# How a server's closing of an idle connection shows when the next request is sent on it. A GET may
-# be sent twice: again, on a new connection.
-STALE = (NoAnswerError, BrokenPipeError, ConnectionResetError, ConnectionAbortedError)
+# The errors of a request on an idle connection that the server has closed. A GET may be sent twice,
+# so it is repeated on a new connection.
+STALE = (NoResponseError, BrokenPipeError, ConnectionResetError, ConnectionAbortedError)
+
+
+def reading_proxy(address: ServerAddress, proxy: Proxy | None) -> Proxy | None:
+    """Return the proxy that forwards the requests; None if it makes tunnels."""
+    return None if address.secure else proxy
 
 
 def get_request(
     address: ServerAddress, proxy: Proxy | None, token: str, path: str, etag: str | None
 ) -> bytes:
-    """What is sent; `path` begins with ``/`` and is encoded already.
+    """Return the request; `path` begins with ``/`` and is encoded already.
 
-    To an http server a `proxy` passes the request on, to others only its bytes.
+    A `proxy` forwards requests to an http server; for others it makes a tunnel.
     """
-    reader = None if address.secure else proxy
+    reader = reading_proxy(address, proxy)
     target = f"http://{address.host_header}" if reader else ""
     lines = [
         f"GET {target}{address.path}{path} HTTP/1.1",
@@ -47,45 +52,45 @@ def get_request(
 
 
 class IdleConnections(Generic[C]):
-    """Connections that wait for their next request; safe between threads.
+    """Idle connections for the next request; safe between threads.
 
-    `is_quiet` says of one that nothing has come on it since its last answer: neither what nobody
-    has asked for, which would be taken for the next answer, nor the server's goodbye.
+     `is_quiet` returns whether a connection has received nothing since its last response: neither
+    extra data, which would be mistaken for the next response, nor the server's close.
     """
 
     def __init__(self, is_quiet: Callable[[C], bool], drop: Callable[[C], None]) -> None:
         self._is_quiet = is_quiet
         self._drop = drop
         self._lock = threading.Lock()
-        self._kept: list[tuple[C, float]] = []
+        self._entries: list[tuple[C, float]] = []
         self._closed = False
 
     def take(self) -> C | None:
-        """One that can be used at once."""
+        """Take a usable connection."""
         while True:
             with self._lock:
-                if not self._kept:
+                if not self._entries:
                     return None
-                connection, until = self._kept.pop()
+                connection, until = self._entries.pop()
             if time.monotonic() < until and self._is_quiet(connection):
                 return connection
             self._drop(connection)
 
     def put(self, connection: C) -> None:
-        """Keep it, if there is room."""
+        """Keep the connection if there is room."""
         with self._lock:
-            keep = not self._closed and len(self._kept) < IDLE_CONNECTIONS
+            keep = not self._closed and len(self._entries) < IDLE_CONNECTIONS
             if keep:
-                self._kept.append((connection, time.monotonic() + IDLE_SECONDS))
+                self._entries.append((connection, time.monotonic() + IDLE_SECONDS))
         if not keep:
             self._drop(connection)
 
     def close(self) -> list[C]:
-        """Those that were kept, for the caller to close; none is kept any more."""
+        """Return the kept connections for the caller to close; no more are kept."""
         with self._lock:
             self._closed = True
-            kept, self._kept = self._kept, []
-        return [connection for connection, _ in kept]
+            entries, self._entries = self._entries, []
+        return [connection for connection, _ in entries]
 
 
 class HttpClient:
@@ -97,11 +102,11 @@ class HttpClient:
         self._idle: IdleConnections[Stream] = IdleConnections(Stream.is_quiet, Stream.close)
 
     def get(self, path: str, timeout: float, etag: str | None = None) -> Response:
-        """The answer to ``GET path``, whatever its status.
+        """Return the response to ``GET path``, with any status.
 
-        `path` begins with ``/`` and is encoded already; `timeout` in seconds is for the whole
-        of it. With `etag` the answer may be a 304 without body. Raises ServerUnreachableError,
-        RequestTimeoutError, ProtocolError, ClientClosedError.
+         `path` begins with ``/`` and is encoded already; `timeout`, in seconds, limits the whole
+        request. With `etag` the response may be a 304 without a body. Raises
+        ServerUnreachableError, RequestTimeoutError, ProtocolError, ClientClosedError.
         """
         request = get_request(
             self._connector.address, self._connector.proxy, self._token, path, etag
@@ -110,10 +115,10 @@ class HttpClient:
         with self._connector.translated_errors():
             if self._connector.closed:
                 raise ClientClosedError
-            kept = self._idle.take()
-            if kept is not None:
+            idle_stream = self._idle.take()
+            if idle_stream is not None:
                 try:
-                    return self._exchange(kept, request, deadline)
+                    return self._exchange(idle_stream, request, deadline)
                 except STALE:
                     pass
             return self._exchange(self._connector.open(deadline), request, deadline)
@@ -129,9 +134,11 @@ class HttpClient:
             stream.deadline = deadline
             stream.send(request)
             while (response := reader.feed(stream.receive(65536))) is None:
-                # A stream only looks at the clock where it has to wait.
+                # A stream checks the clock only when it waits.
                 if time.monotonic() > deadline:
                     raise TimeoutError
+            if proxy := reading_proxy(self._connector.address, self._connector.proxy):
+                proxy.check(response.status)
             return response
         finally:
             if reader.reusable:

@@ -1,4 +1,4 @@
-"""What a program wants to be told."""
+"""Listeners of a program, and the events they receive."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, TypedDict
 
+from promptops.chat import own
 from promptops.errors import PromptOpsError
-from promptops.prompts import Prompt, own
+from promptops.prompts import Prompt
 
 logger = logging.getLogger("promptops")
 
-# As on the wire: type, id, key, env, version, revision.
+# The event as sent by the server: type, id, key, env, version, revision.
 Event = dict[str, Any]
 
 DELETED = "prompt.deleted"
-# The type of the event that stands for a change which a new connection brought to light.
+# The type of an event for a change that a refetch detected.
 REFRESHED = "prompt.refreshed"
 
 
 class Update(TypedDict):
-    """What `on_update` is called with: a prompt's new copy, and the event that told of it."""
+    """The argument of `on_update`: the new copy of a prompt and the event."""
 
     key: str
     prompt: Prompt
@@ -30,13 +31,13 @@ class Update(TypedDict):
 
 
 class Deletion(TypedDict):
-    """What `on_delete` is called with: a prompt that is there no longer, and the event."""
+    """The argument of `on_delete`: the deleted prompt's key and the event."""
 
     key: str
     event: Event
 
 
-# What a listener may raise without ending its program's hot reload.
+# Errors of a listener that must not end its program's hot reload.
 PROGRAMS_FAULTS = (Exception, SystemExit, asyncio.CancelledError)
 
 OnUpdate = Callable[[Update], object]
@@ -45,37 +46,37 @@ OnConnection = Callable[[], object]
 OnError = Callable[[PromptOpsError], object]
 
 
-# Tells listeners of one thing, and answers what they answered.
-Telling = Callable[[], list[Any]]
+# Calls the listeners of one event, and returns their results.
+Notification = Callable[[], list[Any]]
 
 
-class Untold:
-    """What listeners will be told once nobody holds a lock any more: they may ask for prompts.
+class PendingNotifications:
+    """Notifications to deliver when no lock is held, because listeners may fetch prompts.
 
     Safe between threads.
     """
 
     def __init__(self) -> None:
-        self._waiting: deque[Telling] = deque()
+        self._waiting: deque[Notification] = deque()
 
-    def add(self, telling: Telling) -> None:
-        """To be told by the next `tell`."""
-        self._waiting.append(telling)
+    def add(self, notification: Notification) -> None:
+        """Queue the notification for the next `deliver`."""
+        self._waiting.append(notification)
 
-    def tell(self) -> None:
-        """Tell all of it, in this thread."""
+    def deliver(self) -> None:
+        """Deliver all queued notifications in this thread."""
         while True:
             try:
-                telling = self._waiting.popleft()
+                notification = self._waiting.popleft()
             except IndexError:
                 return
-            telling()
+            notification()
 
 
 class Listeners:
-    """Calls each of them; what one raises is logged, and is the others' business as little as ours.
+    """Calls the listeners. It logs their errors and continues with the next one.
 
-    Each `call` method answers what the listeners have answered, for those that are coroutines.
+    Each `notify` method returns the results of the listeners, which may be coroutines.
     """
 
     def __init__(self) -> None:
@@ -85,48 +86,50 @@ class Listeners:
         self.disconnect: list[OnConnection] = []
         self.error: list[OnError] = []
 
-    def any(self) -> bool:
-        """Whether there is anybody to be told."""
+    def has_any(self) -> bool:
+        """Whether there is any listener."""
         kinds = (self.update, self.delete, self.connect, self.disconnect, self.error)
         return any(kinds)
 
-    def updated(self, prompt: Prompt, event: Event) -> list[Any]:
-        """A prompt has changed; each listener gets dicts of its own."""
-        return _call(
+    def notify_update(self, prompt: Prompt, event: Event) -> list[Any]:
+        """Notify of a changed prompt; each listener gets its own dicts."""
+        return _call_all(
             self.update,
             "on_update",
             lambda: ({"key": event["key"], "prompt": own(prompt), "event": dict(event)},),
         )
 
-    def deleted(self, event: Event) -> list[Any]:
-        """A prompt that was held is gone."""
-        return _call(
+    def notify_deletion(self, event: Event) -> list[Any]:
+        """Notify of a deleted prompt."""
+        return _call_all(
             self.delete, "on_delete", lambda: ({"key": event["key"], "event": dict(event)},)
         )
 
-    def connected(self) -> list[Any]:
-        """The watch's connection stands."""
-        return _call(self.connect, "on_connect", tuple)
+    def notify_connect(self) -> list[Any]:
+        """Notify that the watch has connected."""
+        return _call_all(self.connect, "on_connect", tuple)
 
-    def disconnected(self) -> list[Any]:
-        """The watch's connection is lost."""
-        return _call(self.disconnect, "on_disconnect", tuple)
+    def notify_disconnect(self) -> list[Any]:
+        """Notify that the watch has lost its connection."""
+        return _call_all(self.disconnect, "on_disconnect", tuple)
 
-    def refused(self, error: PromptOpsError) -> list[Any]:
-        """The token is refused."""
-        return _call(self.error, "on_error", lambda: (error,))
+    def notify_refusal(self, error: PromptOpsError) -> list[Any]:
+        """Notify that the server refused the token."""
+        return _call_all(self.error, "on_error", lambda: (error,))
 
 
-def made_event(kind: str, key: str, environment: str, version: str) -> Event:
-    """The event for a change that no event of the server told of."""
+def make_event(kind: str, key: str, environment: str, version: str) -> Event:
+    """Create the event for a change without an event of the server."""
     return {"type": kind, "id": "", "key": key, "env": environment, "version": version}
 
 
-def _call(listeners: list[Any], name: str, arguments: Callable[[], tuple[Any, ...]]) -> list[Any]:
-    answered = []
+def _call_all(
+    listeners: list[Any], name: str, arguments: Callable[[], tuple[Any, ...]]
+) -> list[Any]:
+    results = []
     for listener in tuple(listeners):
         try:
-            answered.append(listener(*arguments()))
+            results.append(listener(*arguments()))
         except PROGRAMS_FAULTS:  # noqa: PERF203 (one listener's fault is not the next one's)
             logger.exception("%s failed", name)
-    return answered
+    return results

@@ -1,13 +1,17 @@
-"""Addresses as they may stand in messages and logs."""
+"""Masks addresses for messages and logs."""
 
 from __future__ import annotations
 
 import re
 
-_CREDENTIALS = re.compile(r"^([^/?#]*//)?.*@", re.DOTALL)
+_SCHEME = re.compile(r"[^/?#]*//")
 
 
 def masked_url(url: str) -> str:
-    """The address without its user, password, query and fragment."""
-    plain = re.split(r"[?#](?!.*@)", url, maxsplit=1)[0]
-    return _CREDENTIALS.sub(r"\1***@", plain)
+    """Return the address without its user, password, query and fragment."""
+    prefix, at, rest = url.rpartition("@")
+    plain = re.split(r"[?#]", rest, maxsplit=1)[0]
+    if not at:
+        return plain
+    scheme = _SCHEME.match(prefix)
+    return f"{scheme.group() if scheme else ''}***@{plain}"

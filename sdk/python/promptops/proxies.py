@@ -1,7 +1,7 @@
-"""HTTP proxies that the environment names, and how to ask one for a tunnel; without any input.
+"""HTTP proxies of the environment, and requests for tunnels, without input and output.
 
-Sources: RFC 9110, section 9.3.6 (CONNECT); RFC 9112, section 3.2.2 (absolute form); RFC 6455,
-section 4.1 (a WebSocket goes through a tunnel). The variables are read as curl reads them.
+ Sources: RFC 9110, section 9.3.6 (CONNECT); RFC 9112, section 3.2.2 (absolute form); RFC 6455,
+section 4.1 (a WebSocket uses a tunnel). The variables are read as curl reads them.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from promptops.masking import masked_url
 from promptops.version import USER_AGENT
 
 LARGEST_ANSWER = 64 * 1024
+UNAUTHORIZED = 407
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([0-9]{3})(?: |\r)")
@@ -26,7 +27,7 @@ _EXCEPTION = re.compile(r"(?:\*?\.)?(?P<host>\[.*\]|[^:]*|[^:]*:[^:]*:.*?)(?::(?
 
 @dataclass(frozen=True)
 class Proxy:
-    """A proxy that is spoken to in plain HTTP; `url` is what may be logged of it."""
+    """A proxy that accepts plain HTTP; `url` is the address for logs."""
 
     url: str
     host: str
@@ -35,11 +36,11 @@ class Proxy:
 
     @property
     def headers(self) -> list[str]:
-        """What each request that the proxy reads has, beside its own headers."""
+        """Return the extra headers of requests that the proxy reads."""
         return [f"Proxy-Authorization: {self.authorization}"] if self.authorization else []
 
     def tunnel_request(self, authority: str) -> bytes:
-        """Asks for a tunnel to ``host:port``."""
+        """Return the request for a tunnel to ``host:port``."""
         lines = [
             f"CONNECT {authority} HTTP/1.1",
             f"Host: {authority}",
@@ -49,30 +50,39 @@ class Proxy:
         return "\r\n".join([*lines, "", ""]).encode("ascii")
 
     def has_tunnel(self, received: bytes | bytearray) -> bool:
-        """Whether the tunnel stands, False if more of the answer has to come.
+        """Whether the tunnel is open; False if the response is incomplete.
 
-        Raises ServerUnreachableError for a refusal, and ProtocolError for what is not an answer.
+        Raises ServerUnreachableError for a refusal, and ProtocolError for an invalid response.
         """
         head, end, rest = bytes(received).partition(b"\r\n\r\n")
         if not end and len(received) <= LARGEST_ANSWER:
             return False
         status_line = _STATUS_LINE.match(head + b"\r")
         if status_line is None or not end or rest:
-            raise ProtocolError(f"the proxy {self.url} sent what is not an answer to CONNECT")
+            raise ProtocolError(f"the proxy {self.url} sent an invalid response to CONNECT")
         status = int(status_line.group(1))
         if not 200 <= status < 300:
-            hint = "; check its user and password" if status == 407 else ""
-            raise ServerUnreachableError(f"the proxy {self.url} refused: {status}{hint}")
+            raise self._refusal(status)
         return True
+
+    def check(self, status: int) -> None:
+        """Raises ServerUnreachableError if the response to a forwarded request is the proxy's
+        refusal."""
+        if status == UNAUTHORIZED:
+            raise self._refusal(status)
+
+    def _refusal(self, status: int) -> ServerUnreachableError:
+        hint = "; check its user and password" if status == UNAUTHORIZED else ""
+        return ServerUnreachableError(f"the proxy {self.url} refused: {status}{hint}")
 
 
 def proxy_for(
     host: str, port: int, *, secure: bool, environment: Mapping[str, str]
 ) -> Proxy | None:
-    """The proxy to this server: HTTPS_PROXY or HTTP_PROXY, by its scheme.
+    """Return the proxy for this server: HTTPS_PROXY or HTTP_PROXY, by its scheme.
 
-    None where NO_PROXY excepts the server. Names in small letters go first. Raises ValueError for
-    a proxy that can't be used.
+     Returns None if NO_PROXY excludes the server. Lower-case names win. Raises ValueError for an
+    unusable proxy.
     """
     name = "https_proxy" if secure else "http_proxy"
     value = _value(name, environment)
@@ -82,7 +92,7 @@ def proxy_for(
 
 
 def _value(name: str, environment: Mapping[str, str]) -> str:
-    # In a CGI program the request's header `Proxy` has this name.
+    # In a CGI program a request's header `Proxy` sets this variable.
     is_forged = name == "http_proxy" and "REQUEST_METHOD" in environment
     value = environment.get(name) or ("" if is_forged else environment.get(name.upper(), ""))
     return value.strip()
@@ -95,9 +105,9 @@ def _parse(name: str, url: str) -> Proxy:
         if parts.scheme != "http" or not host or not host.isprintable() or " " in host:
             raise ValueError
     except ValueError:
-        # No cause: its words may hold a password.
-        words = f"{name} must look like http://proxy:3128, not {masked_url(url)!r}"
-        raise ValueError(words) from None
+        # No cause, because its message may contain a password.
+        message = f"{name} must look like http://proxy:3128, not {masked_url(url)!r}"
+        raise ValueError(message) from None
     authorization = None
     if parts.username is not None:
         credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
@@ -106,8 +116,8 @@ def _parse(name: str, url: str) -> Proxy:
 
 
 def _is_excepted(host: str, port: int, exceptions: str) -> bool:
-    """Exceptions are hosts, which stand for what ends in them too, networks (10.0.0.0/8) or ``*``,
-    each with a port if need be."""
+    """Exceptions are hosts including their subdomains, networks (10.0.0.0/8) or ``*``, each with
+    an optional port."""
     entries = re.split(r"[\s,]+", exceptions.lower())
     return any(_fits(host.lower().rstrip("."), port, entry) for entry in entries if entry)
 
@@ -123,7 +133,8 @@ def _fits(host: str, port: int, entry: str) -> bool:
 
 
 def _is_in_network(host: str, entry: str) -> bool:
+    network = re.sub(r"[\[\]]", "", entry)
     try:
-        return ipaddress.ip_address(host) in ipaddress.ip_network(entry.strip("[]"), strict=False)
+        return ipaddress.ip_address(host) in ipaddress.ip_network(network, strict=False)
     except ValueError:
         return False

@@ -1,4 +1,4 @@
-"""A snapshot of an environment, as the server sends it or as a bundle file has it."""
+"""Snapshots of an environment, from the server or a bundle file."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import Any
 
 from promptops.bounded_json import MOST_CONTAINERS_OF_SNAPSHOT, parse_json
 from promptops.errors import ProtocolError
-from promptops.prompts import Whole, check_key, parse_prompt
+from promptops.prompts import FullPrompt, check_key, parse_prompt
 
 logger = logging.getLogger("promptops")
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The prompts of an environment; `epoch` is empty where none was sent."""
+    """The prompts of an environment; `epoch` is empty if there is none."""
 
     epoch: str
-    prompts: Iterator[Whole]
+    prompts: Iterator[FullPrompt]
 
 
 def parse_snapshot(content: bytes, environment: str, name: str) -> Snapshot:
-    """The prompts without those that are invalid, which are logged.
+    """Parse a snapshot; invalid prompts are logged and skipped.
 
-    Raises ProtocolError for what is not a snapshot of this environment.
+    Raises ProtocolError if it is not a snapshot of this environment.
     """
     snapshot = parse_json(content, MOST_CONTAINERS_OF_SNAPSHOT)
     prompts = snapshot.get("prompts") if isinstance(snapshot, dict) else None
@@ -37,18 +37,18 @@ def parse_snapshot(content: bytes, environment: str, name: str) -> Snapshot:
     return Snapshot(epoch if isinstance(epoch, str) else "", _valid_prompts(prompts, name))
 
 
-def _valid_prompts(prompts: list[Any], name: str) -> Iterator[Whole]:
+def _valid_prompts(prompts: list[Any], name: str) -> Iterator[FullPrompt]:
     for number, prompt in enumerate(prompts):
-        whole = _valid_prompt(prompt, f"prompt {number} of {name}")
-        if whole is not None:
-            yield whole
+        full_prompt = _valid_prompt(prompt, f"prompt {number} of {name}")
+        if full_prompt is not None:
+            yield full_prompt
 
 
-def _valid_prompt(prompt: Any, name: str) -> Whole | None:
+def _valid_prompt(prompt: Any, name: str) -> FullPrompt | None:
     try:
-        whole = parse_prompt(prompt)
-        check_key(whole.served.fields["key"])
+        full_prompt = parse_prompt(prompt)
+        check_key(full_prompt.served.fields["key"])
     except (ProtocolError, ValueError) as error:
         logger.warning("%s is skipped: %s", name, error)
         return None
-    return whole
+    return full_prompt

@@ -1,7 +1,8 @@
 """The template language of prompts: ``{{ name }}``, rendered to the same bytes as by the server.
 
-A name is one or more letters (Unicode general category L*), digits (Nd), ``_`` or ``.``; inside the
-braces blanks (space, tab, CR, LF) are allowed. ``sdk/conformance/README.md`` has the full text.
+ A name is one or more letters (Unicode general category L*), digits (Nd), ``_`` or ``.``; inside
+the braces blanks (space, tab, CR, LF) are allowed. ``sdk/conformance/README.md`` has the full
+specification.
 """
 
 from __future__ import annotations
@@ -14,19 +15,19 @@ from typing import Any
 from promptops.ecmascript import UnprintableValueError, json_text, number_text
 from promptops.errors import MissingVariableError, TemplateValueError
 
-# ``\w`` takes numbers of the categories Nl and No too, which `_is_name` then refuses.
+# ``\w`` also matches numbers of the categories Nl and No, which `_is_name` rejects.
 _PLACEHOLDER = re.compile(r"\{\{[ \t\r\n]*([\w.]+)[ \t\r\n]*\}\}")
 
 
 def render_template(
     content: str | None, variables: Mapping[str, Any] | None = None, *, strict: bool = False
 ) -> str:
-    """Put the variables into the placeholders, in one pass; without a text (None) it is empty.
+    """Insert the variables into the placeholders, in one pass; the result is empty for None.
 
-    A name is looked up as a whole, dots included. A placeholder whose variable is missing or None
-    stays as it was in the text; with `strict` it raises MissingVariableError. Text goes in as it
-    is, booleans as ``true``/``false``, numbers as JavaScript prints them, lists and dicts as
-    compact JSON.
+     A name is looked up as a whole, dots included. A placeholder whose variable is missing or None
+    stays in the text; with `strict` it raises MissingVariableError. Texts are inserted as they are,
+    booleans as ``true``/``false``, numbers as JavaScript prints them, lists and dicts as compact
+    JSON.
 
     Raises TemplateValueError for a value without a JSON form.
     """
@@ -38,32 +39,32 @@ def render_template(
 
 
 class Template:
-    """A text that is taken apart once and rendered often; see `render_template`."""
+    """A text that is parsed once and rendered often; see `render_template`."""
 
     __slots__ = ("_names", "_pieces", "_texts_only", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
-        # Literal text and placeholders in turn, literal text first and last.
+        # Literal text and placeholders alternate; literal text is first and last.
         self._pieces: list[str] = []
         self._names: list[str] = []
         end = 0
-        for found in _PLACEHOLDER.finditer(text):
-            if _is_name(found.group(1)):
-                self._pieces += (text[end : found.start()], found.group())
-                self._names.append(found.group(1))
-                end = found.end()
+        for match in _PLACEHOLDER.finditer(text):
+            if _is_name(match.group(1)):
+                self._pieces += (text[end : match.start()], match.group())
+                self._names.append(match.group(1))
+                end = match.end()
         self._pieces.append(text[end:])
         self._texts_only = _renderer_of_texts(self._pieces, self._names)
 
     @property
     def names(self) -> list[str]:
-        """Each name once, in order of first appearance."""
+        """Return each name once, in order of first appearance."""
         return list(dict.fromkeys(self._names))
 
     def render(self, variables: Mapping[str, Any] | None, strict: bool = False) -> str:
-        """Fails as `render_template` does."""
-        # A dict's own look-up has no side effects, as that of a defaultdict has.
+        """Raises the errors of `render_template`."""
+        # The look-up of a dict has no side effects, unlike that of a defaultdict.
         if variables.__class__ is dict:
             try:
                 return self._texts_only(variables)
@@ -86,9 +87,9 @@ class Template:
 
 
 def _renderer_of_texts(pieces: list[str], names: list[str]) -> Callable[[Any], str]:
-    """Renders if all variables are there and are texts, and fails otherwise.
+    """Return a function that renders if all variables are texts, and fails otherwise.
 
-    ``str.join`` raises TypeError for whatever is no text, so that no type has to be looked at.
+    ``str.join`` raises TypeError for anything but a text, so no type has to be checked.
     """
     join = "".join
     if not names:

@@ -1,4 +1,4 @@
-"""Clients for your tests: no server, no network, no threads; all else as the real ones do it."""
+"""Clients for tests, without server, network and threads."""
 
 from __future__ import annotations
 
@@ -10,26 +10,27 @@ from typing import Any
 from urllib.parse import unquote
 
 from promptops.aio.client import AsyncPromptOpsClient
-from promptops.aio.fetcher import AsyncFetcher
+from promptops.aio.fetch_tasks import AsyncFetcher
 from promptops.aio.http import AsyncHttpClient
+from promptops.chat import joined_texts
 from promptops.client import PromptOpsClient
 from promptops.errors import PromptOpsError
-from promptops.fetcher import Fetcher, Refresher
-from promptops.fetching import EPOCH, REVISION
+from promptops.fetch_policy import EPOCH, REVISION
+from promptops.fetch_thread import Fetcher, Refresher
 from promptops.http import HttpClient
-from promptops.listeners import DELETED, Event, made_event
-from promptops.memory import Failure, Known, Outcome
-from promptops.responses import Response
+from promptops.http_response import Response
+from promptops.listeners import DELETED, Event, make_event
+from promptops.prompt_store import CachedPrompt, Failure, Outcome
 
-# Of the domain that no name server knows.
+# This top-level domain never resolves.
 NOWHERE = "http://promptops.invalid"
 
 
 class FakeServer:
-    """The prompts that a fake client is served.
+    """The prompts of a fake client.
 
-    `failure` is raised by every fetch while it is set, as by a server that can't be reached;
-    `asked` has the key of each fetch.
+     Every fetch raises `failure` while it is set, as if the server could not be reached; `asked`
+    has the key of each fetch.
     """
 
     def __init__(self, prompts: Mapping[str, str | Mapping[str, Any]]) -> None:
@@ -41,12 +42,11 @@ class FakeServer:
             self.put(key, prompt)
 
     def put(self, key: str, prompt: str | Mapping[str, Any]) -> Event:
-        """Serve this from now on. Answers the event that tells of it."""
+        """Serve this prompt from now on; returns the event of the change."""
         self._revision += 1
         fields: dict[str, Any] = {"content": prompt} if isinstance(prompt, str) else {**prompt}
         if "messages" in fields:
-            texts = [message["content"] for message in fields["messages"]]
-            fields = {"kind": "chat", "content": "\n\n".join(texts), **fields}
+            fields = {"kind": "chat", "content": joined_texts(fields["messages"]), **fields}
         self._prompts[key] = {
             "key": key,
             "version": f"v{self._revision}",
@@ -57,13 +57,13 @@ class FakeServer:
         return self._event(key, "prompt.published")
 
     def take_away(self, key: str) -> Event:
-        """Serve it no longer. Answers the event that tells of it."""
+        """Stop serving the prompt; returns the event of the deletion."""
         self._revision += 1
         self._prompts.pop(key, None)
         return self._event(key, DELETED)
 
     def answer(self, path: str) -> Response:
-        """What is answered to a fetch."""
+        """Return the response to a fetch."""
         key = unquote(path.partition("?")[0].rpartition("/")[2])
         self.asked.append(key)
         if self.failure is not None:
@@ -76,14 +76,14 @@ class FakeServer:
 
     def _event(self, key: str, kind: str) -> Event:
         version = self._prompts[key]["version"] if key in self._prompts else ""
-        return {**made_event(kind, key, "prod", version), "revision": self._revision}
+        return {**make_event(kind, key, "prod", version), "revision": self._revision}
 
 
 def _absent(key: str) -> bytes:
     return json.dumps({"error": f"no prompt {key!r}", "code": "not_found"}).encode()
 
 
-def _got(outcome: Outcome) -> Known:
+def _cached_or_raise(outcome: Outcome) -> CachedPrompt:
     if isinstance(outcome, Failure):
         raise outcome.error
     return outcome
@@ -116,9 +116,9 @@ class _AsyncHttp(AsyncHttpClient):
 
 
 class FakePromptOps(PromptOpsClient):
-    """A `PromptOpsClient` of the prompts given, each a text or the fields of a prompt.
+    """A `PromptOpsClient` with fixed prompts, each a text or the fields of a prompt.
 
-    ``FakePromptOps({"greeting": "Hello {{who}}!"})``; `server` says more of what it is served.
+    ``FakePromptOps({"greeting": "Hello {{who}}!"})``; use `server` for more control.
     """
 
     def __init__(self, prompts: Mapping[str, str | Mapping[str, Any]], **options: Any) -> None:
@@ -126,67 +126,67 @@ class FakePromptOps(PromptOpsClient):
         super().__init__(NOWHERE, **options)
 
     def set(self, key: str, prompt: str | Mapping[str, Any]) -> None:
-        """Change a prompt; a client that watches has it, and has told of it, afterwards."""
+        """Change a prompt; a watching client has it and has notified its listeners afterwards."""
         event = self.server.put(key, prompt)
-        if self._watched and (key in self._memory.held or self._listeners.update):
-            known = _got(self._fetcher.fresh(key))
-            self._listeners.updated(self._memory.prompt(known), event)
+        if self._watched and (key in self._store.cached or self._listeners.update):
+            entry = _cached_or_raise(self._fetcher.fetch_fresh(key))
+            self._listeners.notify_update(self._store.to_prompt(entry), event)
 
     def remove(self, key: str) -> None:
-        """Take a prompt away; a client that watches forgets it, and tells."""
+        """Remove a prompt; a watching client removes it and notifies its listeners."""
         event = self.server.take_away(key)
         if self._watched:
-            self._setup.fetches.forget(key, event=event)
-            self._untold.tell()
+            self._state.policy.remove_prompt(key, event=event)
+            self._pending.deliver()
 
     def _connect(self) -> None:
         super()._connect()
         self._http = _Http(self.server)
-        fetches, timeout = self._setup.fetches, self._setup.options.timeout
-        self._fetcher = Fetcher(self._connector, self._http, fetches, timeout, self._untold)
+        policy, timeout = self._state.policy, self._state.options.timeout
+        self._fetcher = Fetcher(self._connector, self._http, policy, timeout, self._pending)
         self._refresher = Refresher(self._fetcher, self._connector)
 
-    def _watch_from_now_on(self) -> None:
+    def _start_watching(self) -> None:
         self._watched = True
-        self._memory.watched()
+        self._store.mark_watched()
 
     def _resume_watch(self, delay: float = 0.0) -> None:
-        self._memory.watched()
+        self._store.mark_watched()
 
 
 class AsyncFakePromptOps(AsyncPromptOpsClient):
-    """An `AsyncPromptOpsClient` of the prompts given; see `FakePromptOps`."""
+    """An `AsyncPromptOpsClient` with fixed prompts; see `FakePromptOps`."""
 
     def __init__(self, prompts: Mapping[str, str | Mapping[str, Any]], **options: Any) -> None:
         self.server = FakeServer(prompts)
         super().__init__(NOWHERE, **options)
 
     async def set(self, key: str, prompt: str | Mapping[str, Any]) -> None:
-        """Change a prompt; a client that watches has it, and has told of it, afterwards."""
+        """Change a prompt; a watching client has it and has notified its listeners afterwards."""
         event = self.server.put(key, prompt)
-        if self._memory.is_watched and (key in self._memory.held or self._listeners.update):
-            fetched = self._memory.prompt(_got(await self._fetcher.fresh(key)))
-            self._teller.tell(lambda: self._listeners.updated(fetched, event))
-            await self._teller.told()
+        if self._store.is_watched and (key in self._store.cached or self._listeners.update):
+            fetched = self._store.to_prompt(_cached_or_raise(await self._fetcher.fetch_fresh(key)))
+            self._notifier.notify(lambda: self._listeners.notify_update(fetched, event))
+            await self._notifier.drained()
 
     async def remove(self, key: str) -> None:
-        """Take a prompt away; a client that watches forgets it, and tells."""
+        """Remove a prompt; a watching client removes it and notifies its listeners."""
         event = self.server.take_away(key)
-        if self._memory.is_watched:
-            self._setup.fetches.forget(key, event=event)
-            await self._teller.told()
+        if self._store.is_watched:
+            self._state.policy.remove_prompt(key, event=event)
+            await self._notifier.drained()
 
     def _connect(self) -> None:
         super()._connect()
         self._http = _AsyncHttp(self.server)
-        timeout = self._setup.options.timeout
-        self._fetcher = AsyncFetcher(self._http, self._setup.fetches, timeout, closed=self._closed)
+        timeout = self._state.options.timeout
+        self._fetcher = AsyncFetcher(self._http, self._state.policy, timeout, closed=self._closed)
 
     def _enter(self) -> None:
-        is_watched = self._memory.is_watched
+        is_watched = self._store.is_watched
         super()._enter()
         if is_watched:
-            self._memory.watched()
+            self._store.mark_watched()
 
-    async def _watch_from_now_on(self) -> None:
-        self._memory.watched()
+    async def _start_watching(self) -> None:
+        self._store.mark_watched()

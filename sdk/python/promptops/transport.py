@@ -1,4 +1,4 @@
-"""TCP and TLS connections that wait no longer than told, and that `close` can interrupt."""
+"""TCP and TLS connections with deadlines, which `close` can interrupt."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from promptops.proxies import Proxy, proxy_for
 
 T = TypeVar("T")
 
-# poll() knows no highest file descriptor, as select() does, and needs no descriptor, as epoll does.
+# poll() has no limit on descriptors, unlike select(), and needs none, unlike epoll.
 _Selector: type[selectors.BaseSelector] = getattr(
     selectors, "PollSelector", selectors.SelectSelector
 )
@@ -32,7 +32,7 @@ _CONNECTING = {errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EAGAIN}
 
 @dataclass(frozen=True)
 class ServerAddress:
-    """Where the server is; `path` is what stands before the paths of PromptOps, mostly nothing."""
+    """The server's address; `path` is a prefix of PromptOps' paths, usually empty."""
 
     url: str
     secure: bool
@@ -46,7 +46,7 @@ class ServerAddress:
         try:
             return cls._of(url)
         except ValueError:
-            # No cause: its words may hold a password.
+            # No cause, because its message may contain a password.
             raise ValueError(
                 "the server's address must look like http://host:8080, without a user, a password"
                 f" and a query, not {masked_url(url)!r}"
@@ -65,18 +65,18 @@ class ServerAddress:
         return cls(url.rstrip("/"), secure, host, port, path)
 
     def proxy(self) -> Proxy | None:
-        """The proxy that the environment names for this server; ValueError for a wrong one."""
+        """Return the proxy of the environment for this server; ValueError if it is invalid."""
         return proxy_for(self.host, self.port, secure=self.secure, environment=os.environ)
 
     @property
     def host_header(self) -> str:
-        """``host:port`` as the header ``Host`` wants it, IPv6 in brackets."""
+        """Return ``host:port`` for the header ``Host``, IPv6 in brackets."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
 
 
 def _ascii_host(host: str) -> str:
-    """The host as name servers know it; empty for what can be none."""
+    """Return the host in the form of DNS; empty if it is invalid."""
     try:
         encoded = host.encode("idna").decode("ascii")
     except UnicodeError:
@@ -85,24 +85,24 @@ def _ascii_host(host: str) -> str:
 
 
 class Interrupt:
-    """A flag that wakes up every thread which waits in a `Stream`; set once, for good."""
+    """A flag that wakes up every thread that waits in a `Stream`; it can be set once."""
 
     def __init__(self) -> None:
         self._set = threading.Event()
-        # What is waited on, and what is written to; none while nobody waits.
+        # The socket to wait on, and the socket to write to; None while nobody waits.
         self._sockets: tuple[socket.socket, socket.socket] | None = None
 
     def prepare(self) -> None:
-        """Before the first stream waits."""
+        """Prepare before the first stream waits."""
         if self._sockets is None:
             self._sockets = socket.socketpair()
 
     def fileno(self) -> int:
-        """Readable once the flag is set."""
+        """Return a descriptor that becomes readable when the flag is set."""
         return self._sockets[0].fileno() if self._sockets is not None else -1
 
     def set(self) -> None:
-        """Wake up all waiting threads; again is allowed."""
+        """Wake up all waiting threads; can be called again."""
         if not self._set.is_set():
             self._set.set()
             if self._sockets is not None:
@@ -113,17 +113,17 @@ class Interrupt:
         return self._set.is_set()
 
     def wait(self, seconds: float) -> None:
-        """Sleep, but no longer than until the flag is set."""
+        """Sleep until the flag is set, at most so long."""
         self._set.wait(seconds)
 
     def close(self) -> None:
-        """Free the descriptors, once no stream waits on them any more."""
-        for each in self._sockets or ():
-            each.close()
+        """Free the descriptors when no stream waits on them any more."""
+        for end in self._sockets or ():
+            end.close()
 
 
 class Wakeup:
-    """Ends one thread's waiting in a `Stream`, as often as it is set; safe between threads."""
+    """Wakes up one thread that waits in a `Stream`, any number of times; safe between threads."""
 
     def __init__(self) -> None:
         self._waited_on, self._written_to = socket.socketpair()
@@ -131,17 +131,17 @@ class Wakeup:
         self._written_to.setblocking(False)
 
     def fileno(self) -> int:
-        """Readable while it is set."""
+        """Return a descriptor that is readable while it is set."""
         return self._waited_on.fileno()
 
     def set(self) -> None:
         """Wake up the thread; does nothing after `close`."""
-        # Full of wake-ups that were not heard yet, or closed.
+        # The socket is full of pending wake-ups, or closed.
         with contextlib.suppress(OSError):
             self._written_to.send(b"\0")
 
     def clear(self) -> None:
-        """Forget all wake-ups so far."""
+        """Discard all pending wake-ups."""
         with contextlib.suppress(BlockingIOError):
             while self._waited_on.recv(4096):
                 pass
@@ -155,10 +155,10 @@ class Wakeup:
 class Stream:
     """One connection to the server, used by one thread at a time.
 
-    Every operation ends at ``deadline`` (in seconds of ``time.monotonic``) with TimeoutError,
-    and as soon as the interrupt is set with ClientClosedError; other failures are OSErrors.
-    What can be done without waiting is done even if the deadline is past. A `wakeup` ends the
-    waiting as the deadline does.
+     Every operation ends at ``deadline`` (in seconds of ``time.monotonic``) with TimeoutError, and
+    with ClientClosedError as soon as the interrupt is set; other failures are OSErrors. Operations
+    that need no waiting succeed even after the deadline. A `wakeup` ends the waiting like the
+    deadline.
     """
 
     def __init__(
@@ -171,12 +171,12 @@ class Stream:
         self._socket: socket.socket | None = None
 
     def connect(self, host: str, port: int) -> None:
-        """Connect to the first of the host's addresses that answers."""
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        """Connect to the first of the host's addresses that accepts a connection."""
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         deadline, failure = self.deadline, OSError("the host has no address")
-        for number, (family, kind, protocol, _, target) in enumerate(found):
-            # One that drops all packets leaves time for the next.
-            share = (deadline - time.monotonic()) / (len(found) - number)
+        for number, (family, kind, protocol, _, target) in enumerate(addresses):
+            # An address that drops all packets must leave time for the next one.
+            share = (deadline - time.monotonic()) / (len(addresses) - number)
             self.deadline = min(deadline, time.monotonic() + max(share, SHORTEST_CONNECT_SECONDS))
             try:
                 self._socket = socket.socket(family, kind, protocol)
@@ -191,7 +191,7 @@ class Stream:
             raise failure
 
     def tunnel(self, proxy: Proxy, authority: str) -> None:
-        """Let the proxy, which this is connected to, connect to ``host:port``."""
+        """Ask the connected proxy for a tunnel to ``host:port``."""
         self.send(proxy.tunnel_request(authority))
         received = bytearray()
         while not proxy.has_tunnel(received):
@@ -201,7 +201,7 @@ class Stream:
             received += data
 
     def encrypt(self, tls: ssl.SSLContext, host: str) -> None:
-        """Speak TLS from now on."""
+        """Encrypt the connection with TLS from now on."""
         encrypted = tls.wrap_socket(
             self._connected(), server_hostname=host, do_handshake_on_connect=False
         )
@@ -209,7 +209,7 @@ class Stream:
         self._when_ready(encrypted.do_handshake, selectors.EVENT_READ)
 
     def is_quiet(self) -> bool:
-        """Whether nothing can be read, not even that the server has closed."""
+        """Whether there is nothing to read, not even the server's close."""
         try:
             self._connected().recv(1)
         except (BlockingIOError, ssl.SSLWantReadError):
@@ -219,32 +219,32 @@ class Stream:
         return False
 
     def receive(self, limit: int) -> bytes:
-        """At least one byte and at most `limit`; ``b""`` when the server has closed."""
+        """Return one to `limit` bytes; ``b""`` if the server has closed."""
         connected = self._connected()
         return self._when_ready(lambda: connected.recv(limit), selectors.EVENT_READ)
 
     def send(self, data: bytes) -> None:
-        """Hand all of it to the kernel."""
+        """Pass all bytes to the kernel."""
         connected = self._connected()
         rest = memoryview(data)
         while rest:
-            sent = self._when_ready(lambda: connected.send(rest), selectors.EVENT_WRITE)  # noqa: B023
-            rest = rest[sent:]
+            sent_bytes = self._when_ready(lambda: connected.send(rest), selectors.EVENT_WRITE)  # noqa: B023
+            rest = rest[sent_bytes:]
 
     def finish_within(self, seconds: float) -> None:
-        """From now on wait for the server although the client closes, but no longer than this."""
+        """From now on wait for the server even though the client closes, but at most so long."""
         self._interrupt = None
         self.deadline = time.monotonic() + seconds
 
     def close(self) -> None:
-        """Free the descriptor; again is allowed."""
+        """Free the descriptor; can be called again."""
         self._close_socket()
         on_close, self._on_close = self._on_close, None
         if on_close is not None:
             on_close(self)
 
     def abandon(self) -> None:
-        """Free the descriptor of a connection that another process goes on using."""
+        """Free the descriptor of a connection that another process continues to use."""
         self._close_socket()
 
     def _close_socket(self) -> None:
@@ -273,7 +273,7 @@ class Stream:
                 return operation()
             except BlockingIOError:  # noqa: PERF203 (it is the loop's purpose)
                 self._wait(events)
-            # TLS may have to read in order to write, and the other way round.
+            # TLS may have to read in order to write, and vice versa.
             except ssl.SSLWantReadError:
                 self._wait(selectors.EVENT_READ)
             except ssl.SSLWantWriteError:
@@ -310,14 +310,14 @@ class Connector:
         return self._interrupt.is_set()
 
     def sleep(self, seconds: float) -> None:
-        """Wait, but no longer than until the connector is closed."""
+        """Wait until the connector is closed, at most so long."""
         self._interrupt.wait(seconds)
 
     def open(self, deadline: float, *, tunnel: bool = False) -> Stream:
-        """A connected stream with this deadline; fails as `Stream` does.
+        """Return a connected stream with this deadline; raises the errors of `Stream`.
 
-        Where there is a proxy to an http server, it is connected to that, but with a `tunnel`
-        to the server.
+         It connects to the proxy of an http server if there is one, or with `tunnel` through it to
+        the server.
         """
         with self._lock:
             if self.closed:
@@ -341,13 +341,13 @@ class Connector:
             stream.encrypt(self._tls, self.address.host)
 
     def close(self) -> None:
-        """Interrupt every stream, which its user then closes; again is allowed."""
+        """Interrupt every stream, so that its user closes it; can be called again."""
         with self._lock:
             self._interrupt.set()
             self._free_when_unused()
 
     def abandon(self) -> None:
-        """In a child process: free the descriptors of connections that are its parent's."""
+        """In a child process: free the descriptors of the parent's connections."""
         for stream in list(self._open_streams):
             stream.abandon()
         self._interrupt.close()
@@ -363,14 +363,14 @@ class Connector:
 
     @contextlib.contextmanager
     def translated_errors(self) -> Iterator[None]:
-        """The border: what the socket library raises leaves as this SDK's errors."""
+        """Translate the errors of the socket library into errors of this SDK."""
         where = self.address.url
         if self.proxy is not None:
             where = f"{where} through the proxy {self.proxy.url}"
         try:
             yield
         except TimeoutError as error:
-            raise RequestTimeoutError(f"{where} did not answer in time") from error
+            raise RequestTimeoutError(f"{where} did not respond in time") from error
         except OSError as error:
             reason = error.strerror or str(error) or type(error).__name__
             raise ServerUnreachableError(f"can't reach {where}: {reason}") from error

@@ -1,7 +1,7 @@
-"""A WebSocket client: the handshake, pings, text messages, closing.
+"""A WebSocket client: handshake, pings, text messages, close.
 
-Source: RFC 6455, sections 4.1 (handshake), 5.5 (control frames), 7 (closing). No extensions and no
-subprotocols are offered, so none may come.
+ Source: RFC 6455, sections 4.1 (handshake), 5.5 (control frames), 7 (closing). It offers no
+extensions and no subprotocols, so none may come.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ from promptops.handshake import (
 from promptops.transport import Connector, Stream, Wakeup
 
 LARGEST_MESSAGE = 1024 * 1024
-# To send a pong or the closing frame, and to wait for the server's closing frame.
+# The time to send a frame, and to wait for the server's close frame.
 SEND_SECONDS = 5.0
 CLOSE_SECONDS = 1.0
-# The code that a server closes with once the token or session has ended.
+# The close code of the server when the token or session has expired.
 TOKEN_ENDED = 4401
 
 logger = logging.getLogger("promptops")
 
 
 class ConnectionLostError(ServerUnreachableError):
-    """The connection ended; `code` is that of the server's closing frame, None without one."""
+    """The connection ended; `code` is the code of the server's close frame, None without one."""
 
     def __init__(self, message: str, code: int | None = None) -> None:
         super().__init__(message)
@@ -57,18 +57,18 @@ class WebSocket:
         self._parser.feed(already_received)
 
     @property
-    def heard_at(self) -> float:
-        """When the last whole frame came, in seconds of ``time.monotonic``."""
-        return self._parser.heard_at
+    def last_frame_at(self) -> float:
+        """Return when the last complete frame arrived, in seconds of ``time.monotonic``."""
+        return self._parser.last_frame_at
 
     @classmethod
     def open(
         cls, connector: Connector, path: str, headers: Mapping[str, str], timeout: float
     ) -> WebSocket:
-        """Connect and shake hands, within `timeout` seconds.
+        """Connect and perform the handshake, within `timeout` seconds.
 
-        Raises a ResponseError for a refusal by status, ProtocolError for an answer that is no
-        handshake, ServerUnreachableError, RequestTimeoutError and ClientClosedError.
+         Raises a ResponseError for a refusal, ProtocolError for an invalid handshake,
+        ServerUnreachableError, RequestTimeoutError and ClientClosedError.
         """
         with connector.translated_errors():
             stream = connector.open(time.monotonic() + timeout, tunnel=True)
@@ -80,34 +80,33 @@ class WebSocket:
         return cls(connector, stream, rest)
 
     def receive(self, timeout: float, wakeup: Wakeup | None = None) -> str | None:
-        """The next text message, or None if none is complete after `timeout` seconds.
+        """Return the next text message, or None if none is complete after `timeout` seconds or
+        `wakeup` is set.
 
-        So it is once `wakeup` is set, which ends the waiting.
-
-        Answers pings on the way. Raises ConnectionLostError when the connection has ended and
-        FrameError when the server broke the protocol; the connection is closed then.
+         Responds to pings. Raises ConnectionLostError if the connection has ended, and FrameError
+        if the server violated the protocol; the connection is closed then.
         """
         deadline = time.monotonic() + timeout
         with self._connector.translated_errors():
             text = self._next_text()
             while text is None and self._read_until(deadline, wakeup):
-                # While there is always something to read, nothing else looks at this.
+                # With a steady stream of data, nothing else checks this.
                 if self._connector.closed:
                     raise ClientClosedError
                 text = self._next_text()
-                # A server that sends nothing but pings must not keep the caller here.
+                # A server that sends only pings must not block the caller.
                 if time.monotonic() > deadline:
                     break
             return text
 
     def send(self, text: str) -> None:
-        """Send a text message of less than 64 KiB; fails as `receive` does."""
+        """Send a text message of less than 64 KiB; raises the errors of `receive`."""
         with self._connector.translated_errors():
             self._stream.deadline = time.monotonic() + SEND_SECONDS
             self._stream.send(frames.text_frame(text))
 
     def close(self, code: int = frames.NORMAL_CLOSURE) -> None:
-        """Say goodbye, wait a second for the server's goodbye, and free the connection."""
+        """Send a close frame, wait a second for the server's, and free the connection."""
         self._stream.finish_within(CLOSE_SECONDS)
         try:
             with self._connector.translated_errors():
@@ -115,12 +114,12 @@ class WebSocket:
                 while self._stream.receive(65536) and time.monotonic() < self._stream.deadline:
                     pass
         except ServerUnreachableError as error:
-            logger.debug("no goodbye from the server: %s", error)
+            logger.debug("no close frame from the server: %s", error)
         finally:
             self._stream.close()
 
     def _read_until(self, deadline: float, wakeup: Wakeup | None) -> bool:
-        """Whether any bytes came."""
+        """Read; returns whether any bytes arrived."""
         self._stream.deadline, self._stream.wakeup = deadline, wakeup
         try:
             data = self._stream.receive(65536)
@@ -129,31 +128,31 @@ class WebSocket:
         finally:
             self._stream.wakeup = None
         if not data:
-            raise ConnectionLostError("the server ended the connection without a goodbye")
+            raise ConnectionLostError("the server ended the connection without a close frame")
         self._parser.feed(data)
         return True
 
     def _next_text(self) -> str | None:
-        """The next text message in what has come; does what the frames before it ask for."""
+        """Return the next text message that has arrived; handles control frames before it."""
         try:
             while (received := self._parser.next()) is not None:
                 if isinstance(received, Text):
                     return received.text
-                self._answer(received)
+                self._handle_control(received)
         except FrameError as error:
             self.close(error.code)
             raise
         return None
 
-    def _answer(self, received: Received) -> None:
+    def _handle_control(self, received: Received) -> None:
         if isinstance(received, Ping):
             self._stream.deadline = time.monotonic() + SEND_SECONDS
             self._stream.send(frames.control_frame(frames.PONG, received.payload))
         elif isinstance(received, Close):
             self.close(received.code)
             reason = f": {received.reason}" if received.reason else ""
-            words = f"the server said goodbye ({received.code}){reason}"
-            raise ConnectionLostError(words, received.code)
+            message = f"the server closed the connection ({received.code}){reason}"
+            raise ConnectionLostError(message, received.code)
         elif isinstance(received, Binary):
             logger.debug("ignored a binary message of %d bytes", len(received.data))
 
@@ -161,7 +160,7 @@ class WebSocket:
 def _shake_hands(
     stream: Stream, connector: Connector, path: str, headers: Mapping[str, str]
 ) -> bytes:
-    """What the server sent after its answer, already the beginning of its first frame."""
+    """Return the bytes after the response, the beginning of the first frame."""
     request, key = handshake_request(connector.address, path, headers)
     stream.send(request)
     head, rest = _read_head(stream)
@@ -176,7 +175,7 @@ def _read_head(stream: Stream) -> tuple[bytes, bytes]:
     received = bytearray()
     while (end := received.find(b"\r\n\r\n", max(len(received) - 65536 - 3, 0))) < 0:
         if len(received) > LARGEST_HEAD:
-            raise ProtocolError(f"the answer to the handshake is over {LARGEST_HEAD} bytes")
+            raise ProtocolError(f"the response to the handshake is over {LARGEST_HEAD} bytes")
         data = stream.receive(65536)
         if not data:
             raise ConnectionLostError("the server ended the connection within the handshake")
@@ -185,10 +184,10 @@ def _read_head(stream: Stream) -> tuple[bytes, bytes]:
 
 
 def _read_body(stream: Stream, received: bytes, fields: Message) -> bytes:
-    """The body of a refusal, for the server's words in it: as much as comes."""
-    wanted = refusal_length(fields)
-    # The status has been told already, which counts for more than a body that is cut off.
+    """Return the body of a refusal, as far as it arrives, for the server's message."""
+    length = refusal_length(fields)
+    # The status is known already and matters more than an incomplete body.
     with contextlib.suppress(OSError):
-        while len(received) < wanted and (data := stream.receive(wanted - len(received))):
+        while len(received) < length and (data := stream.receive(length - len(received))):
             received += data
-    return received[:wanted]
+    return received[:length]

@@ -19,8 +19,8 @@ import harness
 from harness.ports import free_port
 from harness.prefect_server import PrefectServer, end, spawn, wait_until_healthy
 from harness.processes import eventually, is_alive
-from promptops_flows.children import prefect_server_spec
 from promptops_flows.prefect_server import template
+from promptops_flows.processes.children import prefect_server_spec
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -119,7 +119,7 @@ PARENT = """
 import sys, time
 from pathlib import Path
 from harness.prefect_server import spawn
-from promptops_flows.children import prefect_server_spec
+from promptops_flows.processes.children import prefect_server_spec
 
 data, port = Path(sys.argv[1]), int(sys.argv[2])
 spec = prefect_server_spec(data=data, host="127.0.0.1", port=port, auth="admin:pw")

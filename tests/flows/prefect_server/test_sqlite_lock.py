@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,89 @@ async def test_stock_prefect_loses_the_second_write(config: AioSqliteConfigurati
 async def test_with_the_fix_both_writes_are_there(config: AioSqliteConfiguration) -> None:
     sqlite_lock.begin_immediate()
     assert await read_then_write_while_another_writes(config) == 2
+
+
+@asynccontextmanager
+async def another_holds_the_lock(config: AioSqliteConfiguration) -> AsyncIterator[None]:
+    """From a task of its own: what is started inside the block is no part of its transaction."""
+    held, enough = asyncio.Event(), asyncio.Event()
+
+    async def hold() -> None:
+        session = await config.session(await config.engine())
+        async with session, config.begin_transaction(session):
+            await session.execute(INSERT)
+            held.set()
+            await enough.wait()
+
+    holding = asyncio.create_task(hold())
+    await held.wait()
+    yield
+    enough.set()
+    await holding
+
+
+async def test_transactions_get_the_lock_in_the_order_in_which_they_asked(
+    config: AioSqliteConfiguration,
+) -> None:
+    """SQLite alone lets newcomers overtake those who have waited for long."""
+    sqlite_lock.begin_immediate()
+    order: list[int] = []
+
+    async def transaction(number: int) -> None:
+        session = await config.session(await config.engine())
+        async with session, config.begin_transaction(session):
+            await session.execute(INSERT)
+            order.append(number)
+
+    async with another_holds_the_lock(config):
+        waiting = []
+        for number in range(12):
+            waiting.append(asyncio.create_task(transaction(number)))
+            # Far enough apart that their tries at SQLite's lock would come at different times.
+            await asyncio.wait(waiting, timeout=0.03)
+    await asyncio.gather(*waiting)
+    assert order == list(range(12))
+
+
+async def test_one_that_gives_up_leaves_the_queue(config: AioSqliteConfiguration) -> None:
+    sqlite_lock.begin_immediate()
+    async with another_holds_the_lock(config):
+        waiting = asyncio.create_task(write(config))
+        await asyncio.wait([waiting], timeout=0.03)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        assert waiting.cancelled()
+    await write(config)
+
+
+async def test_a_transaction_inside_another_fails_and_does_not_wait_for_good(
+    config: AioSqliteConfiguration,
+) -> None:
+    sqlite_lock.begin_immediate()
+    engine = await config.engine()
+    outer, inner = await config.session(engine), await config.session(engine)
+    async with outer, inner, config.begin_transaction(outer):
+        await outer.execute(INSERT)
+        # In place of Prefect's minute; that connection goes back and is taken out again.
+        await inner.execute(sa.text("PRAGMA busy_timeout = 50"))
+        await inner.commit()
+        with pytest.raises(OperationalError, match="database is locked"):
+            async with config.begin_transaction(inner):
+                await inner.execute(INSERT)
+    await write(config)
+
+
+async def test_a_session_inside_a_transaction_reads_without_the_lock(
+    config: AioSqliteConfiguration,
+) -> None:
+    sqlite_lock.begin_immediate()
+    engine = await config.engine()
+    outer, inner = await config.session(engine), await config.session(engine)
+    async with outer, inner, config.begin_transaction(outer):
+        await inner.execute(sa.text("PRAGMA busy_timeout = 50"))
+        await inner.commit()
+        await outer.execute(INSERT)
+        assert (await inner.execute(COUNT)).scalar_one() == 0
 
 
 def test_the_fix_refuses_another_prefect() -> None:

@@ -50,15 +50,17 @@ class Answer:
     @classmethod
     def of_json(cls, value: Any, status: int = 200, **headers: str) -> Answer:
         """Header names are given with underscores for hyphens."""
-        named = {name.replace("_", "-"): text for name, text in headers.items()}
+        extra_headers = {name.replace("_", "-"): text for name, text in headers.items()}
         return cls(
-            [json.dumps(value).encode()], status, {"content-type": "application/json", **named}
+            [json.dumps(value).encode()],
+            status,
+            {"content-type": "application/json", **extra_headers},
         )
 
     @classmethod
     def of_events(cls, events: Iterable[Any], *, done: str | None = "[DONE]") -> Answer:
         """Server-sent events: each value as JSON, or with its name as `(name, value)`."""
-        parts = [_event(each) for each in events]
+        parts = [_event(event) for event in events]
         if done is not None:
             parts.append(f"data: {done}\n\n".encode())
         return cls(parts, headers={"content-type": "text/event-stream"})
@@ -219,8 +221,8 @@ def _head(answer: Answer) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode()
 
 
-def _event(each: Any) -> bytes:
-    name, value = each if isinstance(each, tuple) else ("", each)
+def _event(event: Any) -> bytes:
+    name, value = event if isinstance(event, tuple) else ("", event)
     prefix = f"event: {name}\n" if name else ""
     return f"{prefix}data: ".encode() + _json(value) + b"\n\n"
 

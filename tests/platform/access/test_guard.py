@@ -22,22 +22,22 @@ PUBLIC_ROUTES = {
 
 
 def dependencies(dependant: Dependant) -> Iterator[object]:
-    for each in dependant.dependencies:
-        yield each.call
-        yield from dependencies(each)
+    for dependency in dependant.dependencies:
+        yield dependency.call
+        yield from dependencies(dependency)
 
 
 def routes() -> list[APIRoute]:
-    found = [route for router in ROUTERS for route in router.routes]
-    assert found
-    assert all(isinstance(route, APIRoute) for route in found)
-    return [route for route in found if isinstance(route, APIRoute)]
+    routes_found = [route for router in ROUTERS for route in router.routes]
+    assert routes_found
+    assert all(isinstance(route, APIRoute) for route in routes_found)
+    return [route for route in routes_found if isinstance(route, APIRoute)]
 
 
 def test_every_route_names_one_permission_or_is_public() -> None:
     for route in routes():
         calls = list(dependencies(route.dependant))
-        guards = [each for each in calls if isinstance(each, Guard)]
+        guards = [call for call in calls if isinstance(call, Guard)]
         public = PUBLIC.dependency in calls
         assert len(guards) + public == 1, route.path
         is_listed = {(method, route.path) for method in route.methods} <= PUBLIC_ROUTES

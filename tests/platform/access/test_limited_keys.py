@@ -1,99 +1,19 @@
 """What an API key that is limited to environments sees and changes, by every route that reads."""
 
 import json
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from harness.agents import running
 from harness.callers import new_api_key
+from harness.limited_keys import CONVERSATION, MARK, OPEN, SECRET, World, ask, world
 from harness.people import sent
-from harness.platform import RunningPlatform, new_key, next_event
+from harness.platform import new_key, next_event
 from promptops_platform.app import openapi
 
-__all__ = ["running"]
-
-OPEN, SECRET = "dev", "prod"
-# In the names and texts of all that is of the other environment.
-MARK = "classified"
-CONVERSATION = "chat-1"
-Things = dict[str, str]
-
-
-@dataclass
-class World:
-    """One of each kind in both environments: `things` are ids by the name that paths have for
-    them. `client` sends the limited key, `other` another one with the same limits."""
-
-    platform: RunningPlatform
-    client: httpx.AsyncClient
-    other: httpx.AsyncClient
-    token: str
-    things: dict[str, Things]
-    runs: dict[str, list[str]] = field(default_factory=dict)
-
-    def path(self, template: str, env: str) -> str:
-        path = template.format(**self.things[env])
-        return f"{path}?env={env}" if path.startswith("/api/sdk/") else path
-
-
-async def ask(client: httpx.AsyncClient, **body: Any) -> str:
-    """The id of a playground run."""
-    answer = await client.post("/api/playground/run", json=body)
-    assert answer.status_code == 200, answer.text
-    run: str = answer.json()["run_id"]
-    return run
-
-
-async def made(platform: RunningPlatform, env: str) -> tuple[Things, list[str]]:
-    """One of each kind that refers to a prompt of the environment, and runs of all."""
-    text = f"{MARK} {new_key()}" if env == SECRET else "Hello"
-    key = f"{MARK}-{new_key()}" if env == SECRET else new_key()
-    http, reference = platform.http, {"key": key, "env": env}
-    prompt = await platform.create(key, env=env, content=text)
-    await platform.publish(prompt["id"])
-    agent = sent(await http.post("/api/agents", json={"key": key, "prompt_ref": reference}))
-    steps = [{"name": "s", "type": "render", "template": text, "prompt_ref": reference}]
-    workflow = sent(await http.post("/api/workflows", json={"key": key, "steps": steps}))
-    runs = [await ask(http, id=prompt["id"])]
-    body = {"input": "Hi", "conversation_id": CONVERSATION}
-    for path, sending in ((f"agents/{agent['id']}", body), (f"workflows/{workflow['id']}", {})):
-        answer = await http.post(f"/api/{path}/run", json=sending)
-        assert answer.status_code == 200, answer.text
-        runs.append(answer.json()["run_id"])
-    things = {
-        "prompt_id": prompt["id"],
-        "key": key,
-        "agent_id": agent["id"],
-        "workflow_id": workflow["id"],
-        "run_id": runs[0],
-        "conversation_id": CONVERSATION,
-        "workspace_id": "default",
-    }
-    return things, runs
-
-
-@pytest_asyncio.fixture(scope="module")
-async def world(running: RunningPlatform) -> AsyncIterator[World]:
-    limits = {"role": "admin", "environments": [OPEN]}
-    keys = [await new_api_key(running, **limits) for _ in range(2)]
-    found = {env: await made(running, env) for env in (OPEN, SECRET)}
-    things = {env: found[env][0] for env in found}
-    for env_things in things.values():
-        connection = {"name": new_key(), "kind": "mock"}
-        saved = sent(await running.http.post("/api/providers", json=connection))
-        env_things["connection_id"] = saved["id"]
-    runs = {env: found[env][1] for env in found}
-    runs[SECRET].append(await ask(running.http, content=f"{MARK} of nowhere"))
-    async with running.client(keys[0]["key"]) as client, running.client(keys[1]["key"]) as other:
-        for each in (client, other):
-            each.timeout = httpx.Timeout(60)
-        yield World(running, client, other, keys[0]["key"], things, runs)
-
+__all__ = ["running", "world"]
 
 # Path, and the status of what is of another environment; what is of the key's own is a 200 where
 # the path names something.
@@ -115,22 +35,43 @@ READS = {
     "/api/prompts/{prompt_id}/history": 403,
     "/api/prompts/{prompt_id}/diff": 403,
     "/api/prompts/{prompt_id}/rollout": 403,
+    "/api/prompts/{prompt_id}/usage": 403,
+    "/api/prompt-keys": 200,
+    "/api/prompt-keys/facets": 200,
+    "/api/prompt-keys/programs": 200,
+    "/api/prompt-keys/calls": 403,
+    "/api/rollouts": 200,
+    "/api/sample": 200,
     "/api/sdk/prompts/{key}": 403,
     "/api/sdk/snapshot": 403,
     "/api/clients": 200,
     "/api/workflows": 200,
     "/api/workflows/{workflow_id}": 403,
+    "/api/workflows/{workflow_id}/versions": 403,
+    "/api/workflows/{workflow_id}/versions/{version}": 403,
+    "/api/workflows/{workflow_id}/history": 403,
+    "/api/workflows/{workflow_id}/diff": 403,
     "/api/agents": 200,
     "/api/agents/{agent_id}": 403,
+    "/api/agents/{agent_id}/versions": 403,
+    "/api/agents/{agent_id}/versions/{version}": 403,
+    "/api/agents/{agent_id}/history": 403,
+    "/api/agents/{agent_id}/diff": 403,
+    "/api/workflows/{workflow_id}/usage": 403,
+    "/api/agents/{agent_id}/usage": 403,
     "/api/agents/{agent_id}/conversations": 403,
     "/api/agents/{agent_id}/conversations/{conversation_id}": 403,
     "/api/providers": 200,
     "/api/providers/{connection_id}": 200,
     "/api/playground/providers": 200,
     "/api/runs": 200,
+    "/api/runs/points": 200,
     "/api/runs/stats": 403,
     "/api/runs/{run_id}": 404,
+    "/api/runs/{run_id}/events": 404,
     "/api/prices": 200,
+    "/api/system": 403,
+    "/api/system/findings": 403,
     "/api/audit": 403,
     "/api/audit/export": 403,
 }
@@ -150,19 +91,28 @@ QUERIES: tuple[dict[str, str], ...] = (
 # Where somebody without limits is told of the other environment's things.
 TELLING = {
     "/api/prompts",
+    "/api/prompts/{prompt_id}/usage",
+    "/api/prompt-keys",
     "/api/prompts/{prompt_id}",
     "/api/prompts/{prompt_id}/versions",
+    "/api/rollouts",
     "/api/sdk/prompts/{key}",
     "/api/sdk/snapshot",
     "/api/clients",
     "/api/workflows",
     "/api/workflows/{workflow_id}",
+    "/api/workflows/{workflow_id}/versions",
+    "/api/workflows/{workflow_id}/versions/{version}",
     "/api/agents",
     "/api/agents/{agent_id}",
+    "/api/agents/{agent_id}/versions",
+    "/api/agents/{agent_id}/versions/{version}",
     "/api/agents/{agent_id}/conversations",
     "/api/agents/{agent_id}/conversations/{conversation_id}",
     "/api/runs",
+    "/api/runs/points",
     "/api/runs/{run_id}",
+    "/api/runs/{run_id}/events",
     "/api/audit",
     "/api/audit/export",
 }
@@ -226,6 +176,8 @@ async def test_runs_are_those_of_the_own_environment_and_the_own_ones(world: Wor
             assert (await client.get(f"/api/runs/{run}")).status_code == expected
     for run in world.runs[SECRET]:
         assert (await world.client.get(f"/api/runs/{run}")).status_code == 404
+        for action in ("cancel", "retry"):
+            assert (await world.client.post(f"/api/runs/{run}/{action}")).status_code == 404
         before = await world.client.get("/api/runs", params={"before": run})
         assert before.status_code == 400
     everything = (await world.platform.http.get("/api/runs?limit=200")).json()["data"]
@@ -256,19 +208,22 @@ async def test_what_refers_to_another_environment_is_not_edited_whatever_is_sent
         path = f"/api/{kind}s/{world.things[SECRET][f'{kind}_id']}"
         refused += [("PUT", path, body) for body in fields]
         refused += [("DELETE", path, {}), ("POST", f"{path}/run", {})]
+        refused += [("POST", f"{path}/{action}", {}) for action in ("publish", "versions")]
+        refused.append(("POST", f"{path}/rollback", {"version": 1}))
+        refused.append(("POST", f"{path}/promote", {"env": OPEN}))
     agent = f"/api/agents/{world.things[SECRET]['agent_id']}"
     refused += [
         ("DELETE", f"{agent}/conversations/{CONVERSATION}", {}),
         ("POST", "/api/playground/run", {"id": world.things[SECRET]["prompt_id"]}),
         ("POST", f"/api/prompts/{world.things[SECRET]['prompt_id']}/promote", {"env": OPEN}),
     ]
-    revision = world.platform.platform.feed.applied
+    revision = world.platform.platform.changes.feed.applied
     for method, path, body in refused:
         answer = await world.client.request(method, path, json=body)
         assert answer.status_code == 403, (method, path, body)
         assert OPEN in answer.json()["error"]
         assert MARK not in answer.text
-    assert world.platform.platform.feed.applied == revision
+    assert world.platform.platform.changes.feed.applied == revision
 
 
 async def test_nothing_is_made_to_refer_to_another_environment(world: World) -> None:
@@ -296,8 +251,8 @@ async def test_the_names_in_a_tools_schema_are_no_references(world: World) -> No
     assert (await world.client.post("/api/agents", json=body)).status_code == 200
 
 
-async def talk(client: httpx.AsyncClient, agent: str, name: str, said: str = "Hi") -> int:
-    body = {"input": said, "conversation_id": name}
+async def talk(client: httpx.AsyncClient, agent: str, name: str, text: str = "Hi") -> int:
+    body = {"input": text, "conversation_id": name}
     return (await client.post(f"/api/agents/{agent}/run", json=body)).status_code
 
 
@@ -312,7 +267,10 @@ async def test_conversations_are_those_of_the_own_environment_and_the_own_ones(
     assert await talk(world.client, agent["id"], "mine") == 200
     for client, seen in ((world.client, ["mine"]), (world.other, []), (http, ["mine", "theirs"])):
         page = (await client.get(url)).json()
-        assert ([each["id"] for each in page["data"]], page["total"]) == (seen, len(seen))
+        assert ([conversation["id"] for conversation in page["data"]], page["total"]) == (
+            seen,
+            len(seen),
+        )
         for name in ("mine", "theirs"):
             expected = 200 if name in seen else 404
             assert (await client.get(f"{url}/{name}")).status_code == expected
@@ -337,7 +295,7 @@ async def test_a_conversation_stays_of_the_environment_that_it_was_begun_in(worl
     last = (await http.get("/api/runs?limit=1&source=agent")).json()["data"][0]["id"]
     assert (await world.client.get(f"/api/runs/{last}")).status_code == 404, "it repeats the old"
     page = (await world.client.get(f"{path}/conversations")).json()
-    assert [each["id"] for each in page["data"]] == ["new"]
+    assert [conversation["id"] for conversation in page["data"]] == ["new"]
     assert await talk(world.client, agent["id"], "old") == 403
     assert await talk(world.client, agent["id"], "new") == 200
     assert await talk(world.other, agent["id"], "new") == 200
@@ -359,16 +317,16 @@ async def test_a_prompt_that_was_moved_shows_what_it_was_elsewhere_to_nobody_lim
     sent(await http.post("/api/prompts/rollback", json=body))
 
     versions = (await world.client.get(f"{path}/versions")).json()
-    assert [each["version"] for each in versions["data"]] == ["v3", "v2"], "v2 is served"
+    assert [version["version"] for version in versions["data"]] == ["v3", "v2"], "v2 is served"
     assert versions["total"] == 2
     moves = (await world.client.get(f"{path}/history")).json()
-    assert {each["env"] for each in moves["data"]} == {OPEN}
+    assert {move["env"] for move in moves["data"]} == {OPEN}
     assert moves["total"] == len(moves["data"]) == 3
     assert (await http.get(f"{path}/versions")).json()["total"] == 3
 
     reference = {"key": prompt["key"], "env": OPEN, "version": "v1"}
     agent = sent(await http.post("/api/agents", json={"key": new_key(), "prompt_ref": reference}))
-    variants = [{"name": each, "version": "v1", "weight": 5000} for each in "AB"]
+    variants = [{"name": variant_name, "version": "v1", "weight": 5000} for variant_name in "AB"]
     requests: list[tuple[str, str, dict[str, Any] | None]] = [
         ("GET", f"{path}/diff?from=v1", None),
         ("GET", f"{path}/diff?from=v3&to=v1", None),
@@ -399,12 +357,18 @@ async def test_clients_are_those_that_watch_no_other_environment(world: World) -
         platform.watch(app=f"{app}-2", **watched[2]),
         platform.watch(app=f"{app}-3", token=world.token) as own,
     ):
-        apps = {each["app"] for each in sent(await world.client.get("/api/clients"))}
-        assert {each for each in apps if each.startswith(app)} == {f"{app}-0", f"{app}-3"}
+        apps = {row["app"] for row in sent(await world.client.get("/api/clients"))}
+        assert {seen_app for seen_app in apps if seen_app.startswith(app)} == {
+            f"{app}-0",
+            f"{app}-3",
+        }
         url = "/api/prompts/publish?wait=0s"
         published = (await world.client.post(url, json={"id": prompt["id"]})).json()
-        silent = {each["app"] for each in published["silent"]}
-        assert {each for each in silent if each.startswith(app)} == {f"{app}-0", f"{app}-3"}
+        silent = {row["app"] for row in published["silent"]}
+        assert {silent_app for silent_app in silent if silent_app.startswith(app)} == {
+            f"{app}-0",
+            f"{app}-3",
+        }
         assert published["connected"] == len(silent)
         assert (await next_event(own))["key"] == prompt["key"]
         everybodys = (await platform.http.post(url, json={"id": prompt["id"]})).json()

@@ -111,7 +111,7 @@ async def test_an_unknown_account_is_not_told_apart(platform: RunningPlatform) -
 async def throttle(
     kind: DatabaseKind, postgres: Postgres, folder: Path, clock: FakeClock
 ) -> AsyncIterator[tuple[LoginThrottle, Database]]:
-    database = Database((await new_settings(kind, postgres, folder)).registry)
+    database = Database((await new_settings(kind, postgres, folder)).database_location)
     await migrate(database.engines)
     yield LoginThrottle(database, clock), database
     await database.close()

@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from sqlalchemy import select
 
 from harness.callers import login, me, new_api_key
@@ -16,8 +17,8 @@ from harness.platform import (
     until,
 )
 from harness.postgres import Postgres
+from promptops_platform.access.tables import SessionRow, UserRow
 from promptops_platform.clock import FakeClock
-from promptops_platform.db.tables import SessionRow, UserRow
 
 ADMIN = {"username": "admin", "password": "admin"}
 
@@ -66,6 +67,7 @@ async def test_logging_out_with_the_static_token_keeps_it(platform: RunningPlatf
     assert (await me(platform, TOKEN)).status_code == 200
 
 
+@pytest.mark.usefixtures("costly_passwords")
 async def test_tokens_and_passwords_are_stored_as_hashes(platform: RunningPlatform) -> None:
     token = (await login(platform, **ADMIN)).json()["token"]
     async with platform.platform.database.read() as transaction:
@@ -90,16 +92,17 @@ async def test_a_session_expires(
         assert (await me(platform, token)).status_code == 401
 
 
+@pytest.mark.usefixtures("no_slow_poll")
 async def test_a_session_outlives_a_restart_and_is_known_to_other_replicas(
     postgres: Postgres, data_folder: Path
 ) -> None:
     settings = await new_settings("postgresql", postgres, data_folder)
     async with running_platform(settings) as one, running_platform(settings) as two:
         token = (await login(one, **ADMIN)).json()["token"]
-        await until(lambda: two.platform.authenticator.actor(token) is not None, seconds=2)
+        await until(lambda: two.platform.access.authenticator.actor(token) is not None)
         async with two.client(token) as client:
             await client.post("/api/logout")
-        await until(lambda: one.platform.authenticator.actor(token) is None, seconds=2)
+        await until(lambda: one.platform.access.authenticator.actor(token) is None)
         token = (await login(one, **ADMIN)).json()["token"]
     async with running_platform(settings) as again:
         assert (await me(again, token)).status_code == 200

@@ -18,7 +18,7 @@ from websockets.exceptions import InvalidStatus
 
 from harness import places
 from harness.callers import PASSWORD, new_account
-from harness.engine import EngineProcess
+from harness.engine import EngineProcess, use_engine
 from harness.people import join
 from harness.places import CLASSIFIED, Place
 from harness.platform import (
@@ -32,10 +32,9 @@ from harness.platform import (
     running_platform,
 )
 from harness.postgres import Postgres
-from promptops_flows.engine_client import EngineClient
 from promptops_platform.app import ROUTERS, asgi
 from promptops_platform.ids import new_id
-from promptops_platform.realtime.fetch import PATH as FETCH_PATH
+from promptops_platform.serving.fetch import PATH as FETCH_PATH
 
 EVERYWHERE = ("nobody", "revoked")
 IN_PLACE = ("viewer", "editor", "admin", "sdk", "outsider")
@@ -58,6 +57,7 @@ POST   /api/session                                  200 200 | 200 200 200 200 2
 POST   /api/logout                                   401 401 | 200 200 200 403 200 | -
 GET    /api/me                                       401 401 | 200 200 200 403 200 | -
 PUT    /api/me/password                              401 401 | 200 200 200 403 200 | -
+DELETE /api/me/sessions                              401 401 | 200 200 200 403 200 | -
 GET    /api/users                                    401 401 | 403 403 200 403 403 | -
 POST   /api/users                                    401 401 | 403 403 200 403 403 | -
 PUT    /api/users/{user_id}                          401 401 | 403 403 200 403 403 | -
@@ -86,12 +86,19 @@ GET    /api/prompts/{prompt_id}                      401 401 | 200 200 200 403 2
 PUT    /api/prompts/{prompt_id}                      401 401 | 403 200 200 403 200 | 403 200 200 403 404
 DELETE /api/prompts/{prompt_id}                      401 401 | 403 200 200 403 200 | 403 200 200 403 404
 GET    /api/prompts/{prompt_id}/versions             401 401 | 200 200 200 403 200 | 200 200 200 403 404
+POST   /api/prompts/{prompt_id}/versions             401 401 | 403 200 200 403 200 | 403 200 200 403 404
 GET    /api/prompts/{prompt_id}/history              401 401 | 200 200 200 403 200 | 200 200 200 403 404
 GET    /api/prompts/{prompt_id}/diff                 401 401 | 200 200 200 403 200 | 200 200 200 403 404
 POST   /api/prompts/{prompt_id}/promote              401 401 | 403 200 200 403 200 | 403 200 200 403 404
 GET    /api/prompts/{prompt_id}/rollout              401 401 | 200 200 200 403 200 | 200 200 200 403 404
+GET    /api/prompts/{prompt_id}/usage                401 401 | 200 200 200 403 200 | 200 200 200 403 404
+GET    /api/prompt-keys                              401 401 | 200 200 200 403 200 | 200 200 200 403 404
+GET    /api/prompt-keys/facets                       401 401 | 200 200 200 403 200 | 200 200 200 403 404
+GET    /api/prompt-keys/calls                        401 401 | 200 200 200 403 200 | 200 200 200 403 404
+GET    /api/prompt-keys/programs                     401 401 | 200 200 200 403 200 | 200 200 200 403 404
 PUT    /api/prompts/{prompt_id}/rollout              401 401 | 403 200 200 403 200 | 403 200 200 403 404
 DELETE /api/prompts/{prompt_id}/rollout              401 401 | 403 200 200 403 200 | 403 200 200 403 404
+GET    /api/rollouts                                 401 401 | 200 200 200 403 200 | 200 200 200 403 404
 
 GET    /api/sdk/prompts/{key}                        401 401 | 200 200 200 200 200 | 200 200 200 200 404
 HEAD   /api/sdk/prompts/{key}                        401 401 | 200 200 200 200 200 | 200 200 200 200 404
@@ -102,8 +109,18 @@ GET    /api/clients                                  401 401 | 200 200 200 403 2
 GET    /api/workflows                                401 401 | 200 200 200 403 200 | 200 200 200 403 404
 POST   /api/workflows                                401 401 | 403 200 200 403 200 | 403 200 200 403 404
 GET    /api/workflows/{workflow_id}                  401 401 | 200 200 200 403 200 | 200 200 200 403 404
+GET    /api/workflows/{workflow_id}/usage            401 401 | 200 200 200 403 200 | 200 200 200 403 404
 PUT    /api/workflows/{workflow_id}                  401 401 | 403 200 200 403 200 | 403 200 200 403 404
 DELETE /api/workflows/{workflow_id}                  401 401 | 403 200 200 403 200 | 403 200 200 403 404
+GET    /api/workflows/{workflow_id}/versions         401 401 | 200 200 200 403 200 | 200 200 200 403 404
+POST   /api/workflows/{workflow_id}/versions         401 401 | 403 200 200 403 200 | 403 200 200 403 404
+GET    /api/workflows/{workflow_id}/versions/{version} 401 401 | 200 200 200 403 200 | 200 200 200 403 404
+GET    /api/workflows/{workflow_id}/history          401 401 | 200 200 200 403 200 | 200 200 200 403 404
+GET    /api/workflows/{workflow_id}/diff             401 401 | 200 200 200 403 200 | 200 200 200 403 404
+POST   /api/workflows/{workflow_id}/publish          401 401 | 403 200 200 403 200 | 403 200 200 403 404
+POST   /api/workflows/{workflow_id}/rollback         401 401 | 403 200 200 403 200 | 403 200 200 403 404
+POST   /api/workflows/{workflow_id}/promote          401 401 | 403 200 200 403 200 | 403 200 200 403 404
+POST   /api/workflows/validate                       401 401 | 200 200 200 403 200 | 200 200 200 403 404
 POST   /api/workflows/{workflow_id}/run              401 401 | 200 200 200 403 200 | 200 200 200 403 404
 
 GET    /api/providers                                401 401 | 200 200 200 403 200 | 200 200 200 403 404
@@ -119,17 +136,37 @@ POST   /api/playground/run                           401 401 | 200 200 200 403 2
 GET    /api/agents                                   401 401 | 200 200 200 403 200 | 200 200 200 403 404
 POST   /api/agents                                   401 401 | 403 200 200 403 200 | 403 200 200 403 404
 GET    /api/agents/{agent_id}                        401 401 | 200 200 200 403 200 | 200 200 200 403 404
+GET    /api/agents/{agent_id}/usage                  401 401 | 200 200 200 403 200 | 200 200 200 403 404
 PUT    /api/agents/{agent_id}                        401 401 | 403 200 200 403 200 | 403 200 200 403 404
 DELETE /api/agents/{agent_id}                        401 401 | 403 200 200 403 200 | 403 200 200 403 404
+GET    /api/agents/{agent_id}/versions               401 401 | 200 200 200 403 200 | 200 200 200 403 404
+POST   /api/agents/{agent_id}/versions               401 401 | 403 200 200 403 200 | 403 200 200 403 404
+GET    /api/agents/{agent_id}/versions/{version}     401 401 | 200 200 200 403 200 | 200 200 200 403 404
+GET    /api/agents/{agent_id}/history                401 401 | 200 200 200 403 200 | 200 200 200 403 404
+GET    /api/agents/{agent_id}/diff                   401 401 | 200 200 200 403 200 | 200 200 200 403 404
+POST   /api/agents/{agent_id}/publish                401 401 | 403 200 200 403 200 | 403 200 200 403 404
+POST   /api/agents/{agent_id}/rollback               401 401 | 403 200 200 403 200 | 403 200 200 403 404
+POST   /api/agents/{agent_id}/promote                401 401 | 403 200 200 403 200 | 403 200 200 403 404
 POST   /api/agents/{agent_id}/run                    401 401 | 200 200 200 403 200 | 200 200 200 403 404
+POST   /api/agents/{agent_id}/tools/try              401 401 | 403 200 200 403 200 | 403 200 200 403 404
 GET    /api/agents/{agent_id}/conversations          401 401 | 200 200 200 403 200 | 200 200 200 403 404
 GET    /api/agents/{agent_id}/conversations/{conversation_id} 401 401 | 200 200 200 403 200 | 200 200 200 403 404
 DELETE /api/agents/{agent_id}/conversations/{conversation_id} 401 401 | 403 200 200 403 200 | 403 200 200 403 404
 
+GET    /api/sample                                   401 401 | 200 200 200 403 200 | 200 200 200 403 404
+POST   /api/sample                                   401 401 | 403 403 200 403 403 | 403 403 200 403 404
+DELETE /api/sample                                   401 401 | 403 403 200 403 403 | 403 403 200 403 404
+
 GET    /api/runs                                     401 401 | 200 200 200 403 200 | 200 200 200 403 404
 GET    /api/runs/stats                               401 401 | 200 200 200 403 200 | 200 200 200 403 404
+GET    /api/runs/points                              401 401 | 200 200 200 403 200 | 200 200 200 403 404
 GET    /api/runs/{run_id}                            401 401 | 200 200 200 403 200 | 200 200 200 403 404
+GET    /api/runs/{run_id}/events                     401 401 | 200 200 200 403 200 | 200 200 200 403 404
+POST   /api/runs/{run_id}/cancel                     401 401 | 202 202 202 403 202 | 202 202 202 403 404
+POST   /api/runs/{run_id}/retry                      401 401 | 202 202 202 403 202 | 202 202 202 403 404
 GET    /api/prices                                   401 401 | 200 200 200 403 200 | -
+GET    /api/system                                   401 401 | 403 403 200 403 403 | -
+GET    /api/system/findings                          401 401 | 403 403 200 403 403 | -
 GET    /api/audit                                    401 401 | 200 200 200 403 200 | -
 GET    /api/audit/export                             401 401 | 200 200 200 403 200 | -
 """  # noqa: E501  a table
@@ -155,12 +192,15 @@ PARAMETERS: dict[str, places.Maker] = {
     "workflow_id": places.workflow,
     "connection_id": places.connection,
     "agent_id": places.agent,
+    "version": places.version,
     "conversation_id": places.conversation,
     "run_id": places.run,
 }
-# As PARAMETERS, for routes that delete the whole place.
+# As PARAMETERS, for routes that need another one.
 OWN_PARAMETERS: dict[tuple[str, str], places.Maker] = {
     ("DELETE", "/api/workspaces/{workspace_id}"): Place.new_workspace,
+    ("POST", "/api/runs/{run_id}/cancel"): places.run_under_way,
+    ("POST", "/api/runs/{run_id}/retry"): places.failed_run,
 }
 Body = Callable[[Place], Awaitable[dict[str, Any]]]
 
@@ -190,6 +230,7 @@ async def _new_workspace(_place: Place) -> dict[str, Any]:
 
 
 BODIES: dict[tuple[str, str], Body | dict[str, Any]] = {
+    ("POST", "/api/sample"): {},
     ("POST", "/api/login"): {"token": TOKEN},
     ("POST", "/api/session"): {"token": TOKEN},
     ("PUT", "/api/me/password"): {"current_password": PASSWORD, "new_password": "brand new one"},
@@ -211,19 +252,37 @@ BODIES: dict[tuple[str, str], Body | dict[str, Any]] = {
     ("POST", "/api/playground/run"): _question,
     ("POST", "/api/workflows"): _in_place,
     ("PUT", "/api/workflows/{workflow_id}"): {"name": "edited"},
+    ("POST", "/api/workflows/{workflow_id}/rollback"): {"version": 1},
+    ("POST", "/api/workflows/{workflow_id}/promote"): {"env": "test"},
+    ("POST", "/api/workflows/validate"): {"steps": []},
     ("POST", "/api/providers"): _new_connection,
     ("PUT", "/api/providers/{connection_id}"): {"model": "edited"},
     ("POST", "/api/agents"): _in_place,
     ("PUT", "/api/agents/{agent_id}"): {"name": "edited"},
+    ("POST", "/api/agents/{agent_id}/rollback"): {"version": 1},
+    ("POST", "/api/agents/{agent_id}/promote"): {"env": "test"},
+    ("POST", "/api/agents/{agent_id}/tools/try"): {
+        "tool": {"name": "t", "parameters": {"type": "object"}, "url": "https://tools.example.org/"}
+    },
 }
 # Routes that take the workspace as a parameter.
 QUERIES = {
     ("GET", "/api/keys"),
     ("GET", "/api/prompts"),
+    ("GET", "/api/prompt-keys"),
+    ("GET", "/api/prompt-keys/facets"),
+    ("GET", "/api/prompt-keys/programs"),
+    ("GET", "/api/prompt-keys/calls"),
+    ("GET", "/api/rollouts"),
+    ("GET", "/api/sample"),
+    ("POST", "/api/sample"),
+    ("DELETE", "/api/sample"),
     ("GET", "/api/workflows"),
     ("GET", "/api/providers"),
     ("GET", "/api/runs"),
+    ("GET", "/api/runs/points"),
     ("GET", "/api/runs/stats"),
+    ("POST", "/api/workflows/validate"),
     ("GET", "/api/agents"),
     ("GET", "/api/sdk/prompts/{key}"),
     ("HEAD", "/api/sdk/prompts/{key}"),
@@ -231,7 +290,7 @@ QUERIES = {
     ("WS", "/ws"),
 }
 # Those who call these can't call anything afterwards.
-ENDS_THE_SESSION = {"/api/logout", "/api/me/password"}
+ENDS_THE_SESSION = {"/api/logout", "/api/me/password", "/api/me/sessions"}
 READING = {"GET", "HEAD", "WS"}
 
 
@@ -253,8 +312,8 @@ def parsed(line: str) -> Row:
     expected = {("open", who): int(s) for who, s in zip(EVERYWHERE, statuses, strict=True)}
     for kind, group in (("open", in_open), ("restricted", in_restricted)):
         if group.strip() != "-":
-            found = zip(IN_PLACE, group.split(), strict=True)
-            expected |= {(kind, who): int(status) for who, status in found}
+            in_place = zip(IN_PLACE, group.split(), strict=True)
+            expected |= {(kind, who): int(status) for who, status in in_place}
     return Row(method, path, expected)
 
 
@@ -265,16 +324,16 @@ def routes(app: Any) -> set[tuple[str, str]]:
     """All routes, those that stand outside of the routers included."""
     while hasattr(app, "app"):
         app = app.app
-    found = {("GET", f"{FETCH_PATH}{{key}}"), ("HEAD", f"{FETCH_PATH}{{key}}")}
-    for route in [*app.routes, *(each for router in ROUTERS for each in router.routes)]:
+    declared = {("GET", f"{FETCH_PATH}{{key}}"), ("HEAD", f"{FETCH_PATH}{{key}}")}
+    for route in [*app.routes, *(route for router in ROUTERS for route in router.routes)]:
         if isinstance(route, WebSocketRoute):
-            found.add(("WS", route.path))
+            declared.add(("WS", route.path))
         elif isinstance(route, APIRoute | Route):
-            found |= {(method, route.path) for method in route.methods or ()}
+            declared |= {(method, route.path) for method in route.methods or ()}
         else:
             # The routers, as they were included.
             assert getattr(route, "original_router", None) in ROUTERS, f"what is {route}?"
-    return found
+    return declared
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -284,22 +343,22 @@ async def running(
     data = new_data_folder()
     settings = await new_settings(database_kind, postgres, data, engine_wait_seconds=30)
     async with running_platform(settings) as platform:
-        platform.platform.executor._engine = EngineClient(engine.socket)
+        use_engine(platform, engine)
         yield platform
 
 
 @pytest_asyncio.fixture(scope="module")
 async def world(running: RunningPlatform) -> dict[str, Place]:
-    found = {kind: Place(running, kind) for kind in ("open", "restricted")}
-    for place in found.values():
+    places = {kind: Place(running, kind) for kind in ("open", "restricted")}
+    for place in places.values():
         await place.fill()
-    return found
+    return places
 
 
 def test_the_table_knows_every_route(platform: RunningPlatform) -> None:
-    known = [row.name for row in ROWS]
-    assert len(known) == len(set(known))
-    assert routes(asgi(platform.platform)) == set(known)
+    names = [row.name for row in ROWS]
+    assert len(names) == len(set(names))
+    assert routes(asgi(platform.platform)) == set(names)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[f"{row.method} {row.path}" for row in ROWS])
@@ -311,9 +370,9 @@ async def test_a_route_answers_each_caller_as_the_table_says(
         place = world[kind]
         url, body = await asked(place, row, row.expected[kind, caller])
         token = await token_of(place, row, caller)
-        revision = place.platform.platform.feed.applied
+        revision = place.platform.platform.changes.feed.applied
         got[kind, caller] = status = await call(place.platform, token, row.method, url, body)
-        if status >= 400 and place.platform.platform.feed.applied != revision:
+        if status >= 400 and place.platform.platform.changes.feed.applied != revision:
             changed.append((kind, caller))
     assert got == row.expected
     assert not changed, "a refused call changes nothing"
@@ -362,7 +421,23 @@ async def handshake(platform: RunningPlatform, token: str | None, url: str) -> i
         return refused.response.status_code
 
 
-OF_NO_WORKSPACE = {"/api/runs/stats", "/api/prices", "/api/me", "/api/users", "/api/session"}
+OF_NO_WORKSPACE = {
+    "/api/sample",
+    "/api/runs/stats",
+    "/api/prices",
+    "/api/me",
+    "/api/users",
+    "/api/session",
+    "/api/system",
+    "/api/system/findings",
+}
+# Of one workspace, `default` where none is named; test_isolation asks for the closed one.
+OF_ONE_WORKSPACE = {
+    "/api/prompt-keys",
+    "/api/prompt-keys/facets",
+    "/api/prompt-keys/calls",
+    "/api/prompt-keys/programs",
+}
 LISTS = [row for row in ROWS if row.method == "GET" and "{" not in row.path]
 
 
@@ -390,7 +465,7 @@ async def test_no_list_holds_anything_of_a_workspace_that_is_closed_to_the_calle
         answer = await client.get(row.path, params={"limit": "200"})
         assert not leaks(place, answer), f"{row.path} tells of a closed workspace"
         admin = await place.platform.http.get(row.path, params={"limit": "200"})
-    if row.path not in OF_NO_WORKSPACE:
+    if row.path not in OF_NO_WORKSPACE | OF_ONE_WORKSPACE:
         assert leaks(place, admin) == row.path.startswith("/api/"), "the test sees leaks"
 
 
@@ -404,11 +479,11 @@ async def test_a_watch_is_told_of_a_closed_workspace_from_joining_it_on(
     place = world["restricted"]
     account = await new_account(place.platform, "editor")
     async with (
-        place.platform.watch(token=account.token, workspace=place.workspace) as named,
+        place.platform.watch(token=account.token, workspace=place.workspace) as with_workspace,
         place.platform.watch(token=account.token) as unnamed,
     ):
         await places.served_key(place)
         await join(place.platform, place.workspace, {"id": account.id}, "viewer")
         key = await places.served_key(place)
-        for watcher in (named, unnamed):
+        for watcher in (with_workspace, unnamed):
             assert (await next_event(watcher))["key"] == key

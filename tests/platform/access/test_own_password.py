@@ -9,6 +9,7 @@ from websockets.exceptions import ConnectionClosed
 from harness.callers import PASSWORD, as_caller, login, me, new_account, new_api_key
 from harness.platform import (
     TOKEN,
+    WAIT_SECONDS,
     DatabaseKind,
     RunningPlatform,
     new_settings,
@@ -34,7 +35,7 @@ async def test_all_sessions_and_watches_end(platform: RunningPlatform) -> None:
     ):
         assert (await client.put(URL, json=body())).json() == {"ok": True}
         with pytest.raises(ConnectionClosed):
-            await asyncio.wait_for(watcher.recv(), 1)
+            await asyncio.wait_for(watcher.recv(), WAIT_SECONDS)
         assert watcher.close_code == 4401
         for token in (account.token, other):
             assert (await me(platform, token)).status_code == 401
@@ -97,7 +98,7 @@ async def test_of_two_changes_at_once_one_wins(platform: RunningPlatform) -> Non
 
 
 @pytest.mark.parametrize(
-    ("sent", "said"),
+    ("sent", "message"),
     [
         ({"new_password": "x"}, "current_password: is required"),
         ({"current_password": "S3CRET"}, "new_password: is required"),
@@ -108,11 +109,11 @@ async def test_of_two_changes_at_once_one_wins(platform: RunningPlatform) -> Non
     ],
 )
 async def test_a_bad_body_is_refused_without_repeating_it(
-    platform: RunningPlatform, sent: dict[str, str], said: str
+    platform: RunningPlatform, sent: dict[str, str], message: str
 ) -> None:
     account = await new_account(platform)
     async with as_caller(platform, account.token) as client:
         answer = await client.put(URL, json=sent)
     assert answer.status_code == 400
-    assert said in answer.json()["error"]
+    assert message in answer.json()["error"]
     assert "S3CRET" not in answer.text

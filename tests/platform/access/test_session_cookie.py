@@ -5,10 +5,14 @@ from contextlib import asynccontextmanager
 
 import httpx
 import pytest
+from sqlalchemy import update
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from harness.callers import login, new_api_key
+from harness.people import sent
 from harness.platform import TOKEN, RunningPlatform, new_key
+from promptops_platform.access.tables import UserRow
 
 ADMIN = {"username": "admin", "password": "admin"}
 
@@ -24,7 +28,7 @@ async def console(platform: RunningPlatform) -> AsyncIterator[tuple[httpx.AsyncC
 
 async def test_a_login_puts_the_session_where_no_script_reads_it(platform: RunningPlatform) -> None:
     async with platform.client(None) as browser:
-        assert (await browser.get("/api/session")).json() == {"data": None}
+        assert (await browser.get("/api/session")).json()["data"] is None
         answer = await browser.post("/api/session", json=ADMIN)
         cookie = answer.headers["set-cookie"]
         assert all(part in cookie for part in ("HttpOnly", "SameSite=strict", "Path=/"))
@@ -37,12 +41,57 @@ async def test_a_login_puts_the_session_where_no_script_reads_it(platform: Runni
         assert (await browser.get("/api/prompts")).status_code == 200
 
 
+async def test_nobody_is_told_of_the_default_account_while_it_is_one(
+    platform: RunningPlatform,
+) -> None:
+    async def default_account(browser: httpx.AsyncClient) -> bool:
+        state: bool = (await browser.get("/api/session")).json()["default_account"]
+        return state
+
+    async def mark(has_default: bool) -> None:
+        async with platform.platform.database.write() as transaction:
+            changed = update(UserRow).where(UserRow.username == "admin")
+            await transaction.session.execute(changed.values(has_default_password=has_default))
+
+    async with platform.client(None) as browser:
+        assert await default_account(browser)
+        await mark(False)
+        assert not await default_account(browser)
+        await mark(True)
+        await browser.post("/api/session", json=ADMIN)
+        assert not await default_account(browser), "who has a session finds it in there"
+
+
 async def test_a_token_opens_a_session_as_well(platform: RunningPlatform) -> None:
     async with platform.client(None) as browser:
         answer = await browser.post("/api/session", json={"token": TOKEN})
         assert answer.json()["data"]["has_account"] is False
         assert (await browser.get("/api/me")).json()["username"] == "admin"
         assert (await browser.post("/api/session", json={"token": "wrong"})).status_code == 401
+
+
+@pytest.mark.parametrize("manages_accounts", [False, True])
+async def test_a_session_tells_whether_its_key_may_change_accounts(
+    platform: RunningPlatform, manages_accounts: bool
+) -> None:
+    token = (await login(platform, **ADMIN)).json()["token"]
+    async with platform.client(token) as account, platform.client(None) as browser:
+        key = await new_api_key(platform, account, role="admin", manage_accounts=manages_accounts)
+        session = sent(await browser.post("/api/session", json={"token": key["key"]}))
+        assert session["manages_accounts"] is manages_accounts
+        browser.headers["x-csrf-token"] = session["csrf_token"]
+        user = {"username": new_key(), "password": "a long password", "role": "viewer"}
+        answer = await browser.post("/api/users", json=user)
+        assert answer.status_code == (200 if manages_accounts else 403), answer.text
+
+
+async def test_the_role_is_all_that_decides_about_accounts_for_who_has_one(
+    platform: RunningPlatform,
+) -> None:
+    for credentials in (ADMIN, {"token": TOKEN}):
+        async with platform.client(None) as browser:
+            session = sent(await browser.post("/api/session", json=credentials))
+            assert session["manages_accounts"] is True
 
 
 async def test_a_change_needs_the_sessions_own_token(platform: RunningPlatform) -> None:
@@ -87,9 +136,23 @@ async def test_a_logout_ends_the_session_and_takes_the_cookie(platform: RunningP
         answer = await browser.post("/api/logout", headers={"x-csrf-token": csrf})
         assert answer.json() == {"ok": True}
         assert "promptops_session" not in browser.cookies
-        assert (await browser.get("/api/session")).json() == {"data": None}
+        assert (await browser.get("/api/session")).json()["data"] is None
     async with platform.client(token) as client:
         assert (await client.get("/api/me")).status_code == 401
+
+
+async def test_signing_out_everywhere_takes_the_cookie_unless_it_stays(
+    platform: RunningPlatform,
+) -> None:
+    async with console(platform) as (browser, csrf):
+        headers = {"x-csrf-token": csrf}
+        kept = await browser.delete("/api/me/sessions?keep_current=true", headers=headers)
+        assert kept.status_code == 200, kept.text
+        assert (await browser.get("/api/session")).json()["data"] is not None
+        ends = await browser.delete("/api/me/sessions", headers=headers)
+        assert ends.json()["data"]["ended"] == 1
+        assert "promptops_session" not in browser.cookies
+        assert (await browser.get("/api/session")).json()["data"] is None
 
 
 async def test_a_bearer_token_goes_before_the_cookie(platform: RunningPlatform) -> None:

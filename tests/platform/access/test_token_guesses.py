@@ -141,7 +141,7 @@ def test_what_is_remembered_of_guesses_is_bounded(monkeypatch: pytest.MonkeyPatc
         guesses.refused_seconds(f"198.51.100.{number}")
     assert len(guesses._guesses) <= 20
     assert len(guesses._trusted) <= 20
-    assert max(len(each.tokens) for each in guesses._guesses.values()) == GUESSES_PER_ADDRESS
+    assert max(len(guess.tokens) for guess in guesses._guesses.values()) == GUESSES_PER_ADDRESS
 
 
 def test_a_ipv6_network_is_one_address() -> None:

@@ -55,6 +55,25 @@ async def test_a_version_counts_changes_of_the_definition(platform: RunningPlatf
     assert sent(await platform.http.get(url))["parameters"] == {"x": True}
 
 
+async def test_an_edit_of_an_older_version_is_refused_with_the_current_agent(
+    platform: RunningPlatform,
+) -> None:
+    saved = await save_agent(platform, prompt="one")
+    url = f"/api/agents/{saved['id']}"
+    theirs = sent(await platform.http.put(url, json={"prompt": "two", "if_version": 1}))
+    answer = await platform.http.put(url, json={"prompt": "three", "if_version": 1})
+    assert answer.status_code == 409, answer.text
+    body = answer.json()
+    assert body["code"] == "edited_meanwhile"
+    assert body["current"] == theirs
+    assert "if_version 2" in body["error"]
+    assert sent(await platform.http.get(url)) == theirs
+    merged = sent(await platform.http.put(url, json={"prompt": "three", "if_version": 2}))
+    assert (merged["prompt"], merged["version"]) == ("three", 3)
+    # Without it, and for existing clients, the last write wins.
+    assert sent(await platform.http.put(url, json={"prompt": "four"}))["version"] == 4
+
+
 async def test_text_and_reference_replace_each_other(platform: RunningPlatform) -> None:
     saved = await save_agent(platform, prompt="text")
     url = f"/api/agents/{saved['id']}"
@@ -72,8 +91,8 @@ async def test_a_list_is_filtered(platform: RunningPlatform) -> None:
     word = new_key()
     first = await save_agent(platform, description=f"about {word}")
     second = await save_agent(platform, name=word.upper())
-    found = sent(await platform.http.get("/api/agents", params={"q": word}))
-    assert [each["id"] for each in found] == [second["id"], first["id"]]
+    agents = sent(await platform.http.get("/api/agents", params={"q": word}))
+    assert [agent["id"] for agent in agents] == [second["id"], first["id"]]
     empty = {"q": "", "workspace": ""}
     assert len(sent(await platform.http.get("/api/agents", params=empty))) >= 2
     assert (await platform.http.get("/api/agents?workspace=unknown")).status_code == 404
@@ -87,11 +106,11 @@ async def test_a_taken_key_is_a_conflict(platform: RunningPlatform) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "message"),
     [
         ({"provider": "watson"}, "provider: provider 'watson' is unknown; use one of mock, openai"),
         ({"fallbacks": [{"provider": "x"}]}, "fallbacks.0.provider: provider 'x' is unknown"),
-        ({"fallbacks": [{"provider": "mock", "key": 1}]}, "fallbacks.0.key: is not known here"),
+        ({"fallbacks": [{"provider": "mock", "key": 1}]}, "fallbacks.0.key: is not a known field"),
         ({"fallbacks": [{"provider": "mock"}] * 6}, "fallbacks: "),
         ({"prompt": "a", "prompt_ref": {"key": "b"}}, "prompt: a text was sent along with"),
         ({"prompt_ref": {"env": "dev"}}, "prompt_ref.key: is required"),
@@ -102,10 +121,10 @@ async def test_a_taken_key_is_a_conflict(platform: RunningPlatform) -> None:
         ({"parameters": {"messages": []}}, "parameters: 'messages' is made of the agent's own"),
         ({"parameters": {"max_tokens": "5"}}, "parameters: 'max_tokens' must be a whole number"),
         ({"parameters": []}, "parameters: "),
-        ({"output_schema": {"type": "objekt"}}, "output_schema: is no JSON Schema"),
+        ({"output_schema": {"type": "objekt"}}, "output_schema: is not a JSON Schema"),
         (tool(name="a b"), "tools.0.name: "),
         (tool(parameters={"type": "string"}), "tools.0.parameters: must describe an object"),
-        (tool(parameters={"type": "object", "required": 5}), "tools.0.parameters: is no JSON"),
+        (tool(parameters={"type": "object", "required": 5}), "tools.0.parameters: is not a JSON"),
         (tool(url="ftp://x"), "tools.0: url: must begin with http:// or https://"),
         (tool(url="https://x/{{y}}"), "tools.0: url: needs the argument 'y'"),
         (tool(method="TRACE"), "tools.0.method: "),
@@ -118,16 +137,16 @@ async def test_a_taken_key_is_a_conflict(platform: RunningPlatform) -> None:
         (tool(headers={"x": "a\r\nb: c"}), "tools.0.headers: the value of 'x' must be"),
         (tool(timeout_seconds=0), "tools.0.timeout_seconds: "),
         (tool(max_response_bytes=2_000_000), "tools.0.max_response_bytes: "),
-        (tool(secret="x"), "tools.0.secret: is not known here"),
+        (tool(secret="x"), "tools.0.secret: is not a known field"),
         ({"tools": [TOOL, TOOL]}, "tools: two tools are called 't'"),
     ],
 )
 async def test_what_cant_run_is_a_400_that_names_it(
-    platform: RunningPlatform, fields: dict[str, Any], said: str
+    platform: RunningPlatform, fields: dict[str, Any], message: str
 ) -> None:
     answer = await platform.http.post("/api/agents", json={"key": new_key(), **fields})
     assert answer.status_code == 400, answer.text
-    assert answer.json()["error"].startswith(said), answer.json()["error"]
+    assert answer.json()["error"].startswith(message), answer.json()["error"]
     saved = await save_agent(platform, prompt="kept")
     answer = await platform.http.put(f"/api/agents/{saved['id']}", json=fields)
     assert answer.status_code == 400
@@ -155,7 +174,7 @@ async def test_tools_are_kept_as_they_were_sent(platform: RunningPlatform) -> No
             },
         ],
     )
-    assert [each["parameters"] for each in saved["tools"]] == [WEATHER, ORDER]
+    assert [tool["parameters"] for tool in saved["tools"]] == [WEATHER, ORDER]
     assert list(saved["tools"][0]["parameters"]["properties"]) == ["city", "days"]
     assert saved["tools"][1]["headers"] == {"x-author": "y"}
 
@@ -173,7 +192,7 @@ async def test_a_key_of_other_environments_cant_use_a_prompt_of_this_one(
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [
         ({"variables": []}, "variables: must be an object"),
         ({"variables": {"a": "\u0000"}}, "variables"),
@@ -184,12 +203,12 @@ async def test_a_key_of_other_environments_cant_use_a_prompt_of_this_one(
     ],
 )
 async def test_a_run_that_makes_no_sense_is_a_400(
-    platform: RunningPlatform, body: dict[str, Any], said: str
+    platform: RunningPlatform, body: dict[str, Any], message: str
 ) -> None:
     saved = await save_agent(platform, provider="openai")
     answer = await platform.http.post(f"/api/agents/{saved['id']}/run", json=body)
     assert answer.status_code == 400, answer.text
-    assert answer.json()["error"].startswith(said)
+    assert answer.json()["error"].startswith(message)
 
 
 async def test_watchers_hear_nothing_of_agents(platform: RunningPlatform) -> None:

@@ -15,12 +15,12 @@ __all__ = ["running"]
 
 @pytest_asyncio.fixture
 async def place() -> AsyncIterator[ToolPlace]:
-    async with tool_place() as found:
-        yield found
+    async with tool_place() as new_place:
+        yield new_place
 
 
 def turns(place: ToolPlace) -> list[tuple[str, str]]:
-    return [(each["role"], each.get("content") or "") for each in place.told]
+    return [(message["role"], message.get("content") or "") for message in place.model_messages]
 
 
 async def test_the_model_is_told_what_was_said_before(
@@ -28,8 +28,8 @@ async def test_the_model_is_told_what_was_said_before(
 ) -> None:
     agent = await save_agent(running, **place.agent(prompt="You are kind.", tools=[]))
     place.model.answers(says("Hello Ada"), says("You are Ada"), says("No idea"))
-    for said in ("I am Ada", "Who am I?"):
-        body = place.run(input=said, conversation_id="chat-1")
+    for text in ("I am Ada", "Who am I?"):
+        body = place.run(input=text, conversation_id="chat-1")
         assert (await run_agent(running, agent, **body)).json()["conversation_id"] == "chat-1"
     assert turns(place) == [
         ("system", "You are kind."),
@@ -38,17 +38,17 @@ async def test_the_model_is_told_what_was_said_before(
         ("user", "Who am I?"),
     ]
     await run_agent(running, agent, **place.run(input="Who am I?", conversation_id="chat-2"))
-    assert len(place.told) == 2
+    assert len(place.model_messages) == 2
 
     url = f"/api/agents/{agent['id']}/conversations"
     listed = (await running.http.get(url)).json()
-    assert [(each["id"], each["messages"]) for each in listed["data"]] == [
+    assert [(conversation["id"], conversation["messages"]) for conversation in listed["data"]] == [
         ("chat-2", 2),
         ("chat-1", 4),
     ]
     assert listed["total"] == 2
     read = (await running.http.get(f"{url}/chat-1?limit=3")).json()["data"]
-    assert [(each["role"], each["content"]) for each in read["newest"]] == [
+    assert [(message["role"], message["content"]) for message in read["newest"]] == [
         ("assistant", "Hello Ada"),
         ("user", "Who am I?"),
         ("assistant", "You are Ada"),
@@ -79,7 +79,7 @@ async def test_calls_of_tools_are_remembered_with_their_results_or_not_at_all(
     await run_agent(running, agent, **body, variables={"q": "one?"})
     await run_agent(running, agent, **body, variables={"q": "two?"})
     assert [role for role, _ in turns(place)] == ["user", "assistant", "tool", "assistant", "user"]
-    assert place.told[1]["tool_calls"][0]["id"] == place.told[2]["tool_call_id"]
+    assert place.model_messages[1]["tool_calls"][0]["id"] == place.model_messages[2]["tool_call_id"]
     # Six messages now; the newest four would begin with the tool's result.
     place.model.answers(says("3"))
     await run_agent(running, agent, **body, variables={"q": "three?"})
@@ -97,7 +97,7 @@ async def test_a_run_that_fails_adds_nothing(running: RunningPlatform, place: To
     assert (await run_agent(running, agent, **body, input="a")).status_code == 200
     assert (await run_agent(running, agent, **body, input="c")).status_code == 502
     read = (await running.http.get(f"{url}/c")).json()["data"]
-    assert [each["content"] for each in read["newest"]] == ["a", "b"]
+    assert [message["content"] for message in read["newest"]] == ["a", "b"]
 
 
 async def test_of_two_runs_at_once_one_is_refused_and_can_be_sent_again(
@@ -119,8 +119,8 @@ async def test_of_two_runs_at_once_one_is_refused_and_can_be_sent_again(
         hold.release()
         assert (await running_one).status_code == 200
     read = await running.http.get(f"/api/agents/{agent['id']}/conversations/c")
-    said = [each["content"] for each in read.json()["data"]["newest"]]
-    assert said == ["a", "answer", "b", "answer"]
+    texts = [message["content"] for message in read.json()["data"]["newest"]]
+    assert texts == ["a", "answer", "b", "answer"]
 
 
 async def test_many_runs_at_once_lose_no_turn(running: RunningPlatform) -> None:
@@ -135,9 +135,9 @@ async def test_many_runs_at_once_lose_no_turn(running: RunningPlatform) -> None:
 
     await asyncio.gather(*(say(str(number)) for number in range(6)))
     read = await running.http.get(f"/api/agents/{agent['id']}/conversations/c")
-    said = [each["content"] for each in read.json()["data"]["newest"]]
-    assert sorted(said[::2]) == [str(number) for number in range(6)]
-    assert said[::2] == said[1::2]
+    texts = [message["content"] for message in read.json()["data"]["newest"]]
+    assert sorted(texts[::2]) == [str(number) for number in range(6)]
+    assert texts[::2] == texts[1::2]
 
 
 async def test_a_deleted_conversation_is_not_brought_back_by_a_run_under_way(
@@ -161,8 +161,8 @@ async def test_a_deleted_conversation_is_not_brought_back_by_a_run_under_way(
 async def test_odd_texts_are_remembered(running: RunningPlatform, place: ToolPlace) -> None:
     agent = await save_agent(running, **place.agent(prompt="", tools=[]))
     place.model.answers(says("half \ud800 and \0"), says("ok"))
-    for said in ("a", "b"):
-        body = place.run(input=said, conversation_id="c")
+    for text in ("a", "b"):
+        body = place.run(input=text, conversation_id="c")
         answer = await run_agent(running, agent, **body)
         assert answer.status_code == 200, answer.text
     assert turns(place)[1] == ("assistant", "half \ufffd and \ufffd")

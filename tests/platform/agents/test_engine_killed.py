@@ -17,8 +17,8 @@ from harness.vendors import Answer
 
 @pytest_asyncio.fixture
 async def place() -> AsyncIterator[ToolPlace]:
-    async with tool_place() as found:
-        yield found
+    async with tool_place() as new_place:
+        yield new_place
 
 
 async def test_a_killed_engine_leaves_nothing_half_done(
@@ -61,8 +61,8 @@ async def test_a_killed_engine_leaves_nothing_half_done(
 
                 def crashed() -> bool:
                     with prefect_server.client() as prefect:
-                        found = prefect.get(f"flow_runs/{failed['flow_run_id']}").json()
-                    return bool(found["state_name"] == "Crashed")
+                        flow_run = prefect.get(f"flow_runs/{failed['flow_run_id']}").json()
+                    return bool(flow_run["state_name"] == "Crashed")
 
                 assert await asyncio.to_thread(eventually, crashed)
             assert (await platform.http.get(url)).json()["data"]["messages"] == 4

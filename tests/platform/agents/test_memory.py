@@ -19,8 +19,8 @@ from harness.postgres import Postgres
 from promptops_platform.access.actor import SYSTEM
 from promptops_platform.agents.conversations import Resealed
 from promptops_platform.clock import SystemClock
-from promptops_platform.composition import Platform
 from promptops_platform.errors import StartRefused
+from promptops_platform.lifecycle import Platform
 from promptops_platform.sealing import KEY_FILE
 from promptops_platform.settings import Settings
 
@@ -72,8 +72,8 @@ async def say(
 
 async def read(platform: RunningPlatform, agent: Mapping[str, Any], name: str = "c") -> list[str]:
     url = f"/api/agents/{agent['id']}/conversations/{name}"
-    found = sent(await platform.http.get(url))
-    return [message["content"] for message in found["newest"]]
+    conversation = sent(await platform.http.get(url))
+    return [message["content"] for message in conversation["newest"]]
 
 
 async def stored(platform: RunningPlatform) -> str:
@@ -88,8 +88,8 @@ async def stored(platform: RunningPlatform) -> str:
 async def remembered(platform: RunningPlatform, agent: Mapping[str, Any], name: str = "c") -> str:
     """What the agent's next run is told of the conversation."""
     async with platform.platform.database.read() as transaction:
-        row = await platform.platform.agents.get(transaction, agent["id"], actor=SYSTEM)
-        seen = await platform.platform.conversations.remembered(
+        row = await platform.platform.agents.service.get(transaction, agent["id"], actor=SYSTEM)
+        seen = await platform.platform.agents.conversations.remembered(
             transaction, row, name, None, actor=SYSTEM
         )
     return "|".join(message.content for message in seen.history)
@@ -169,7 +169,7 @@ async def test_a_rotation_seals_turns_anew_or_forgets_what_it_cant_read(
     await refused(lost, "were encrypted with another secret key")
     platform_of_lost = Platform(lost, SystemClock())
     async with platform_of_lost.database.write() as transaction:
-        conversations = platform_of_lost.conversations
+        conversations = platform_of_lost.agents.conversations
         with pytest.raises(StartRefused):
             await conversations.rotate(transaction, forget=False)
         assert await conversations.rotate(transaction, forget=True) == Resealed(0, 2)
@@ -213,5 +213,5 @@ async def test_a_sealed_turn_is_read_at_its_own_place_only(
 
 async def rotate(platform: RunningPlatform, *, forget: bool) -> tuple[int, int]:
     async with platform.platform.database.write() as transaction:
-        resealed = await platform.platform.conversations.rotate(transaction, forget=forget)
+        resealed = await platform.platform.agents.conversations.rotate(transaction, forget=forget)
     return resealed.turns, resealed.deleted

@@ -6,6 +6,7 @@ import pytest
 
 from harness.agents import run_agent, running, save_agent
 from harness.platform import RunningPlatform, new_key
+from harness.prefect_runs import ended_flow_run
 from harness.prefect_server import PrefectServer
 
 __all__ = ["running"]
@@ -45,8 +46,7 @@ async def test_prefect_shows_the_tasks_by_their_names(
 ) -> None:
     agent = await save_agent(running, prompt="Hello")
     result = (await run_agent(running, agent)).json()
-    with prefect_server.client() as prefect:
-        flow_run = prefect.get(f"flow_runs/{result['flow_run_id']}").json()
+    flow_run = ended_flow_run(prefect_server, result["flow_run_id"])
     assert flow_run["state"]["type"] == "COMPLETED"
     assert {"promptops", "agent"} <= set(flow_run["tags"])
     assert result["flow_run_url"].endswith(result["flow_run_id"])
@@ -105,6 +105,8 @@ async def test_a_prompt_by_reference_says_which_version_it_was(running: RunningP
         "version": "v1",
         "variant": None,
     }
+    logged = (await running.http.get(f"/api/runs/{result['run_id']}")).json()["data"]
+    assert logged["prompt"] == {"key": prompt["key"], "env": "prod", "version": "v1"}
     await running.publish(prompt["id"])
     assert (await run_agent(running, agent)).json()["rendered"] == "two {{x}}"
     fixed = {"prompt_ref": {"key": prompt["key"], "env": "prod", "version": "v1"}}

@@ -22,8 +22,8 @@ Events = AsyncIterator[tuple[str, Any]]
 
 @pytest_asyncio.fixture
 async def place() -> AsyncIterator[ToolPlace]:
-    async with tool_place() as found:
-        yield found
+    async with tool_place() as new_place:
+        yield new_place
 
 
 @asynccontextmanager
@@ -58,7 +58,7 @@ async def test_a_piece_is_passed_on_before_the_next_one_is_there(
         assert (name, set(names)) == ("start", {"run_id", "flow_run_id", "flow_run_url"})
         assert await anext(coming) == ("delta", {"step": 2, "text": "Grüße, "})
         hold.release()
-        rest = [each async for each in coming]
+        rest = [event async for event in coming]
     assert [name for name, _ in rest] == ["delta", "usage", "result"]
     result = rest[-1][1]
     assert result["result"]["output"] == "Grüße, 世界!"
@@ -69,6 +69,34 @@ async def test_a_piece_is_passed_on_before_the_next_one_is_there(
     assert list(plain) == list(result)
 
 
+async def test_the_text_of_a_run_that_nobody_waits_for_is_followed(
+    running: RunningPlatform, place: ToolPlace
+) -> None:
+    held, hold = Answer.of_events(CHAT_STREAM).held_after(2)
+    place.model.answers(held)
+    agent = await save_agent(running, **place.agent(tools=[]))
+    body = {**place.run(), "wait": False}
+    started = await running.http.post(f"/api/agents/{agent['id']}/run", json=body)
+    assert started.status_code == 202, started.text
+    url = f"/api/runs/{started.json()['run_id']}/events"
+    async with running.http.stream("GET", url) as answer:
+        coming = events(answer)
+        while (event := await anext(coming))[0] != "delta":
+            pass
+        assert event[1] == {"step": 2, "text": "Grüße, "}
+        # Who comes later sees the text so far.
+        async with running.http.stream("GET", url) as late:
+            async for event in events(late):
+                if event[0] == "delta":
+                    break
+            assert event[1] == {"step": 2, "text": "Grüße, "}
+        hold.release()
+        rest = [event async for event in coming]
+    assert rest[0] == ("delta", {"step": 2, "text": "世界!"})
+    assert rest[-1][0] == "end"
+    assert rest[-1][1]["output"] == "Grüße, 世界!"
+
+
 async def test_tools_are_told_of(running: RunningPlatform, place: ToolPlace) -> None:
     place.model.answers(Answer.of_events(CHAT_TOOL_STREAM), Answer.of_events(CHAT_STREAM))
     place.tools.answers(Answer.of_json({"rain": True}))
@@ -76,12 +104,12 @@ async def test_tools_are_told_of(running: RunningPlatform, place: ToolPlace) -> 
     fields["tools"][0]["name"] = "weather"
     agent = await save_agent(running, **fields)
     async with streamed(running, agent, **place.run()) as answer:
-        told = [each async for each in events(answer)]
-    assert [data for name, data in told if name == "tool_call"] == [
+        sent_events = [event async for event in events(answer)]
+    assert [data for name, data in sent_events if name == "tool_call"] == [
         {"step": 3, "name": "tool: weather", "arguments": {"city": "Köln"}},
         {"step": 4, "name": "tool: clock", "arguments": {}},
     ]
-    results = {data["name"]: data for name, data in told if name == "tool_result"}
+    results = {data["name"]: data for name, data in sent_events if name == "tool_result"}
     assert results["tool: weather"] == {
         "step": 3,
         "name": "tool: weather",
@@ -89,16 +117,16 @@ async def test_tools_are_told_of(running: RunningPlatform, place: ToolPlace) -> 
         "error": None,
     }
     assert "no such tool" in results["tool: clock"]["error"]
-    assert told[-1][0] == "result"
+    assert sent_events[-1][0] == "result"
 
 
 async def test_an_error_is_an_event_with_the_body_of_the_502(running: RunningPlatform) -> None:
     agent = await save_agent(running, prompt="Hello there", model="mock-fail-stream-cut-off")
     async with streamed(running, agent) as answer:
         assert answer.status_code == 200
-        told = [each async for each in events(answer)]
-    assert told[0][0] == "start"
-    name, failed = told[-1]
+        sent_events = [event async for event in events(answer)]
+    assert sent_events[0][0] == "start"
+    name, failed = sent_events[-1]
     assert (name, failed["code"], failed["rendered"]) == ("error", "step_failed", "Hello there")
     assert [step["state"] for step in failed["steps"]] == ["Completed", "Failed"]
 
@@ -144,17 +172,17 @@ async def test_nobody_who_does_not_read_holds_up_a_run(
         async with asyncio.timeout(30):
             while not (ended := await ended_runs(running, agent["key"])):
                 await asyncio.sleep(0.02)
-        told = [each async for each in events(answer)]
+        sent_events = [event async for event in events(answer)]
     assert ended[0]["status"] == "ok"
-    assert told[-1][1]["result"]["output"] == "x" * 1_000_000
-    assert "".join(data["text"] for name, data in told if name == "delta") == "x" * 1_000_000
+    assert sent_events[-1][1]["result"]["output"] == "x" * 1_000_000
+    assert "".join(data["text"] for name, data in sent_events if name == "delta") == "x" * 1_000_000
 
 
 async def logged(platform: RunningPlatform, run_id: str) -> dict[str, Any]:
-    found: dict[str, Any] = (await platform.http.get(f"/api/runs/{run_id}")).json()["data"]
-    return found
+    run: dict[str, Any] = (await platform.http.get(f"/api/runs/{run_id}")).json()["data"]
+    return run
 
 
 async def ended_runs(platform: RunningPlatform, key: str) -> list[dict[str, Any]]:
     listed = (await platform.http.get("/api/runs?limit=20")).json()["data"]
-    return [each for each in listed if each["ref_key"] == key]
+    return [run for run in listed if run["ref_key"] == key]

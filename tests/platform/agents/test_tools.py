@@ -12,6 +12,7 @@ from harness.agents import run_agent, running, save_agent
 from harness.engine import EngineProcess, eventually
 from harness.people import sent
 from harness.platform import RunningPlatform, new_key
+from harness.prefect_runs import task_runs
 from harness.prefect_server import PrefectServer
 from harness.vendors import Answer, openai
 
@@ -20,8 +21,8 @@ __all__ = ["running"]
 
 @pytest_asyncio.fixture
 async def place() -> AsyncIterator[ToolPlace]:
-    async with tool_place() as found:
-        yield found
+    async with tool_place() as new_place:
+        yield new_place
 
 
 async def test_two_tools_are_called_at_once_and_the_model_is_told(
@@ -53,26 +54,21 @@ async def test_two_tools_are_called_at_once_and_the_model_is_told(
     assert asked["GET"].path == "/v1/K%C3%B6ln%2FS%C3%BCd?units=metric&days=2"
     assert asked["GET"].headers["x-team"] == "red"
     assert (asked["POST"].path, asked["POST"].json) == ("/orders", {"item": "umbrella", "count": 1})
-    assert [(each["role"], each.get("content")) for each in place.told] == [
+    assert [(message["role"], message.get("content")) for message in place.model_messages] == [
         ("user", "Will it rain in Köln?"),
-        ("assistant", place.told[1].get("content")),
+        ("assistant", place.model_messages[1].get("content")),
         ("tool", '{"rain": true}'),
         ("tool", '{"rain": true}'),
     ]
-    assert [each["tool_call_id"] for each in place.told[2:]] == ["a", "b"]
-    wanted = {"flow_runs": {"id": {"any_": [result["flow_run_id"]]}}}
-
-    def names() -> list[str] | None:
-        with prefect_server.client() as prefect:
-            found = prefect.post("task_runs/filter", json=wanted).json()
-        done = [each["name"] for each in found if each["state_name"] == "Completed"]
-        return sorted(done) if len(done) == 5 else None
-
-    assert eventually(names) == ["model", "model", "render", "tool: forecast", "tool: order"]
+    assert [message["tool_call_id"] for message in place.model_messages[2:]] == ["a", "b"]
+    tasks = task_runs(prefect_server, result["flow_run_id"], 5)
+    assert {task["state_name"] for task in tasks} == {"Completed"}
+    names = sorted(task["name"] for task in tasks)
+    assert names == ["model", "model", "render", "tool: forecast", "tool: order"]
 
 
 @pytest.mark.parametrize(
-    ("call", "answer", "told"),
+    ("call", "answer", "sentence"),
     [
         (
             ("a", "forecast", '{"days": 9}'),
@@ -104,7 +100,7 @@ async def test_an_error_of_a_tool_is_told_to_the_model_and_the_run_goes_on(
     place: ToolPlace,
     call: tuple[str, str, str],
     answer: Answer | None,
-    told: str,
+    sentence: str,
 ) -> None:
     place.model.answers(calls(call), says("I could not find out."))
     place.tools.answers(answer or Answer.of_json({}))
@@ -113,8 +109,8 @@ async def test_an_error_of_a_tool_is_told_to_the_model_and_the_run_goes_on(
     assert result["result"]["output"] == "I could not find out."
     step = result["steps"][2]
     assert (step["name"], step["state"]) == (f"tool: {call[1]}", "Failed")
-    assert told in step["error"]
-    assert place.told[-1]["content"] == f"error: {step['error']}"
+    assert sentence in step["error"]
+    assert place.model_messages[-1]["content"] == f"error: {step['error']}"
     assert bool(place.tools.requests) == (answer is not None)
 
 
@@ -133,10 +129,14 @@ async def test_arguments_that_cannot_be_used_are_told_to_the_model(
     agent = await save_agent(running, **place.agent())
     answer = await run_agent(running, agent, **place.run())
     assert answer.status_code == 200, answer.text
-    told = [each["content"] for each in place.told if each["role"] == "tool"]
-    assert told[0] == "error: the arguments of this call are a JSON list; send a JSON object"
-    assert told[1] == '{"rain": true}'
-    assert "its limit of tokens" in told[2]
+    tool_messages = [
+        message["content"] for message in place.model_messages if message["role"] == "tool"
+    ]
+    assert (
+        tool_messages[0] == "error: the arguments of this call are a JSON list; send a JSON object"
+    )
+    assert tool_messages[1] == '{"rain": true}'
+    assert "its limit of tokens" in tool_messages[2]
     assert [request.method for request in place.tools.requests] == ["GET"]
 
 
@@ -214,7 +214,7 @@ async def test_a_structured_answer_is_repaired_once(
     assert result["structured"] == {"rain": False}
     assert result["result"]["output"] == '{"rain": false}'
     assert [step["name"] for step in result["steps"]] == ["render", "model", "model"]
-    assert "rain: 'maybe' is not of type 'boolean'" in place.told[-1]["content"]
+    assert "rain: 'maybe' is not of type 'boolean'" in place.model_messages[-1]["content"]
 
     place.model.answers(says("no"))
     answer = await run_agent(running, agent, **place.run())
@@ -245,8 +245,8 @@ async def test_nothing_of_a_run_reaches_prefect_or_the_engines_log(
 
     def ended() -> bool:
         with prefect_server.client() as prefect:
-            found = prefect.get(f"flow_runs/{result['flow_run_id']}").json()
-        return bool(found["state_name"] == "Completed")
+            flow_run = prefect.get(f"flow_runs/{result['flow_run_id']}").json()
+        return bool(flow_run["state_name"] == "Completed")
 
     assert eventually(ended)
     stored = b"".join(path.read_bytes() for path in prefect_server.data.rglob("prefect.db*"))
@@ -291,7 +291,7 @@ async def test_a_key_in_a_variable_is_asked_with_and_not_kept(
     body = place.run(variables={"city": "sk-of-the-run"}, conversation_id="k")
     answer = await run_agent(running, agent, **body)
     assert answer.json()["rendered"] == "Will it rain in [redacted]?"
-    assert place.told[-1]["content"] == "Will it rain in sk-of-the-run?"
+    assert place.model_messages[-1]["content"] == "Will it rain in sk-of-the-run?"
     kept = await running.http.get(f"/api/agents/{agent['id']}/conversations/k")
     assert "Will it rain in [redacted]?" in kept.text
     assert "sk-of-the-run" not in kept.text
@@ -311,10 +311,10 @@ async def test_the_log_has_what_each_call_of_the_model_was_told(
     body = place.run(variables={"city": "Oslo"}, input="Please.", conversation_id="c")
     result = (await run_agent(running, agent, **body)).json()
     logged = sent(await running.http.get(f"/api/runs/{result['run_id']}"))
-    told = [each["input"] for each in logged["steps"] if each["type"] == "model"]
-    assert told[0] == "Will it rain in Oslo?\n\nPlease."
-    assert told[1] == '{"rain": 1}\n\n{"rain": 1}'
-    assert told[2].startswith("Your answer does not fit the JSON Schema")
+    model_inputs = [step["input"] for step in logged["steps"] if step["type"] == "model"]
+    assert model_inputs[0] == "Will it rain in Oslo?\n\nPlease."
+    assert model_inputs[1] == '{"rain": 1}\n\n{"rain": 1}'
+    assert model_inputs[2].startswith("Your answer does not fit the JSON Schema")
     place.model.answers(says('{"rain": false}'))
     result = (await run_agent(running, agent, **body | {"input": "And now?"})).json()
     logged = sent(await running.http.get(f"/api/runs/{result['run_id']}"))
@@ -335,10 +335,12 @@ async def test_results_that_outgrow_the_window_are_cut_and_the_trace_says_so(
     *_, last = result["steps"]
     assert [len(note) > 50 for note in last["notes"]] == [True]
     assert "1 tool result(s) were cut from 40,000 to 8,500 characters" in last["notes"][0]
-    told = [message["content"] for message in place.told if message["role"] == "tool"]
-    assert told[0].startswith("o" * 200)
-    assert "[cut off here" in told[0]
-    assert told[1] == "n" * 2_000
+    tool_messages = [
+        message["content"] for message in place.model_messages if message["role"] == "tool"
+    ]
+    assert tool_messages[0].startswith("o" * 200)
+    assert "[cut off here" in tool_messages[0]
+    assert tool_messages[1] == "n" * 2_000
     run = (await running.http.get(f"/api/runs/{result['run_id']}")).json()["data"]
     assert [step["notes"] for step in run["steps"]] == [[], [], [], [], [], last["notes"]]
 

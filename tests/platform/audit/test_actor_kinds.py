@@ -18,9 +18,9 @@ async def test_callers_of_the_same_name_are_told_apart(platform: RunningPlatform
         # An older release took every name.
         row.username = f"key {name}"
         change = Change(ChangeType.USER_CHANGED, account.id)
-        platform.platform.changes.record(transaction, change)
-    known = platform.platform.authenticator
-    await until(lambda: getattr(known.actor(account.token), "name", "") == f"key {name}")
+        platform.platform.changes.log.record(transaction, change)
+    authenticator = platform.platform.access.authenticator
+    await until(lambda: getattr(authenticator.actor(account.token), "name", "") == f"key {name}")
     for token in (key["key"], account.token):
         async with as_caller(platform, token) as client:
             assert (await client.post("/api/prompts", json={"key": new_key()})).is_success

@@ -12,8 +12,8 @@ from sqlalchemy import delete, insert
 from harness.platform import RunningPlatform
 from promptops_platform.audit import repository, search
 from promptops_platform.audit.schemas import AuditFilter
+from promptops_platform.audit.tables import AuditCountRow, AuditRow
 from promptops_platform.db.search import EXACT_TOTAL
-from promptops_platform.db.tables import AuditCountRow, AuditRow
 from promptops_platform.db.unit_of_work import Transaction
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -46,29 +46,29 @@ async def emptied(platform: RunningPlatform) -> AsyncIterator[Transaction]:
 
 def rows_of(made: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return [
-        {name: each[name] for name in (*FILTERED, "workspace_id")}
+        {name: fields[name] for name in (*FILTERED, "workspace_id")}
         | {"id": number, "summary": "", "address": ""}
-        | {"created_at": START + timedelta(minutes=each["minute"])}
-        for number, each in enumerate(made, 1)
+        | {"created_at": START + timedelta(minutes=fields["minute"])}
+        for number, fields in enumerate(made, 1)
     ]
 
 
-def is_wanted(row: dict[str, Any], wanted: AuditFilter) -> bool:
+def is_wanted(row: dict[str, Any], filter_: AuditFilter) -> bool:
     return (
-        all(getattr(wanted, name) in (None, row[name]) for name in FILTERED)
-        and (wanted.workspaces is None or row["workspace_id"] in wanted.workspaces)
-        and (wanted.since is None or row["created_at"] >= wanted.since)
-        and (wanted.until is None or row["created_at"] < wanted.until)
+        all(getattr(filter_, name) in (None, row[name]) for name in FILTERED)
+        and (filter_.workspaces is None or row["workspace_id"] in filter_.workspaces)
+        and (filter_.since is None or row["created_at"] >= filter_.since)
+        and (filter_.until is None or row["created_at"] < filter_.until)
     )
 
 
 @settings(
     deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(made=st.lists(entries, min_size=1, max_size=12), wanted=st.lists(filters, max_size=5))
+@given(made=st.lists(entries, min_size=1, max_size=12), all_filters=st.lists(filters, max_size=5))
 @example([], [AuditFilter(), AuditFilter(workspaces=[]), AuditFilter(workspaces=[None])])
 async def test_a_page_is_what_a_plain_reading_finds(
-    platform: RunningPlatform, made: list[dict[str, Any]], wanted: list[AuditFilter]
+    platform: RunningPlatform, made: list[dict[str, Any]], all_filters: list[AuditFilter]
 ) -> None:
     rows = rows_of(made)
     async with emptied(platform) as transaction:
@@ -78,19 +78,19 @@ async def test_a_page_is_what_a_plain_reading_finds(
         for row in rows:
             await repository.add_to_counts(session, {row["workspace_id"] or "": 1})
         rows.sort(key=lambda row: (row["created_at"], row["id"]), reverse=True)
-        for each in (*wanted, AuditFilter()):
-            expected = [row["id"] for row in rows if is_wanted(row, each)]
+        for filter_ in (*all_filters, AuditFilter()):
+            expected = [row["id"] for row in rows if is_wanted(row, filter_)]
             for limit, offset in ((50, 0), (2, 1)):
-                found = await search.entries(session, each, limit=limit, offset=offset)
-                assert [row.id for row in found] == expected[offset : offset + limit], each
-            assert await search.total(session, each) == (len(expected), False)
+                page = await search.entries(session, filter_, limit=limit, offset=offset)
+                assert [row.id for row in page] == expected[offset : offset + limit], filter_
+            assert await search.total(session, filter_) == (len(expected), False)
             for row in rows[1:3]:
                 later = search.Place(row["created_at"], row["id"])
                 assert await search.place(session, row["id"]) == later
-                found = await search.entries(session, each, limit=3, before=later)
+                page = await search.entries(session, filter_, limit=3, before=later)
                 older = rows[rows.index(row) + 1 :]
-                assert [row.id for row in found] == [
-                    row["id"] for row in older if is_wanted(row, each)
+                assert [row.id for row in page] == [
+                    row["id"] for row in older if is_wanted(row, filter_)
                 ][:3]
 
 
@@ -102,7 +102,7 @@ async def test_a_filtered_total_stops_and_says_so(platform: RunningPlatform) -> 
         session = transaction.session
         await session.execute(insert(AuditRow), rows)
         await repository.add_to_counts(session, {"default": len(rows)})
-        for wanted, total, at_least in (
+        for filter_, total, at_least in (
             (AuditFilter(actor="a"), EXACT_TOTAL, True),
             (AuditFilter(actor="a", workspaces=["default", "one"]), EXACT_TOTAL, True),
             (AuditFilter(since=START + timedelta(minutes=5)), EXACT_TOTAL, False),
@@ -110,6 +110,6 @@ async def test_a_filtered_total_stops_and_says_so(platform: RunningPlatform) -> 
             (AuditFilter(workspaces=["default"]), len(rows), False),
             (AuditFilter(workspaces=["default", "one", None]), len(rows), False),
         ):
-            found = await search.entries(session, wanted, limit=3)
-            assert [row.id for row in found] == newest
-            assert await search.total(session, wanted) == (total, at_least)
+            page = await search.entries(session, filter_, limit=3)
+            assert [row.id for row in page] == newest
+            assert await search.total(session, filter_) == (total, at_least)

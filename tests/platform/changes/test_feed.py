@@ -18,21 +18,21 @@ from harness.platform import (
 )
 from harness.postgres import Postgres
 from promptops_platform.access.actor import SYSTEM
+from promptops_platform.changes.tables import ChangeRow, FeedState
 from promptops_platform.clock import FakeClock
-from promptops_platform.db.tables import ChangeRow, FeedState
 
 WRITER = """
 import asyncio, sys
 from pathlib import Path
 from promptops_platform.access.actor import COMMAND_LINE
-from promptops_platform.composition import Platform
+from promptops_platform.lifecycle import Platform
 from promptops_platform.clock import SystemClock
 from promptops_platform.settings import Settings
 
 async def main(prompt_id, content):
     platform = Platform(Settings(), SystemClock())
     async with platform.database.write() as transaction:
-        await platform.prompts.update(
+        await platform.prompts.service.update(
             transaction, prompt_id, actor=COMMAND_LINE, fields={"content": content}
         )
     await platform.database.close()
@@ -58,9 +58,9 @@ async def test_revisions_have_no_gap_whatever_runs_at_once(platform: RunningPlat
         for number in range(20)
     ]
     await asyncio.gather(*taken, *made, *edits)
-    found = await revisions(platform)
-    assert found == list(range(found[0], found[-1] + 1))
-    assert platform.platform.feed.applied == found[-1]
+    numbers = await revisions(platform)
+    assert numbers == list(range(numbers[0], numbers[-1] + 1))
+    assert platform.platform.changes.feed.applied == numbers[-1]
 
 
 async def test_a_change_of_another_process_reaches_the_watchers(
@@ -90,8 +90,8 @@ async def test_notifications_make_other_replicas_quick(
 ) -> None:
     settings = await new_settings("postgresql", postgres, data_folder)
     async with running_platform(settings) as one, running_platform(settings) as two:
-        two.platform.feed._poll = 3600
-        await two.platform.feed.catch_up(1, 5)
+        two.platform.changes.feed._poll = 3600
+        await two.platform.changes.feed.catch_up(1, 5)
         async with two.watch(namespace="prod") as watcher:
             for _ in range(5):
                 prompt = await one.create(env="prod")
@@ -103,8 +103,8 @@ async def test_polling_is_enough_when_notifications_are_lost(
 ) -> None:
     settings = await new_settings("postgresql", postgres, data_folder)
     async with running_platform(settings) as one, running_platform(settings) as two:
-        assert two.platform.notifications is not None
-        await two.platform.notifications.stop()
+        assert two.platform.changes.notifications is not None
+        await two.platform.changes.notifications.stop()
         async with two.watch(namespace="prod") as watcher:
             prompt = await one.create(env="prod")
             assert (await next_event(watcher))["id"] == prompt["id"]
@@ -119,7 +119,9 @@ async def test_a_feed_that_was_pruned_too_far_is_loaded_anew(
         await platform.create(env="prod", content="untouched")
         async with platform.watch(namespace="prod") as watcher:
             async with platform.platform.database.write() as transaction:
-                row = await platform.platform.prompts.get(transaction, prompt["id"], actor=SYSTEM)
+                row = await platform.platform.prompts.service.get(
+                    transaction, prompt["id"], actor=SYSTEM
+                )
                 row.content = "new"
                 await transaction.session.execute(
                     update(FeedState).values(revision=FeedState.revision + 3)
@@ -141,9 +143,9 @@ async def test_the_feed_is_pruned_after_seven_days(
         await platform.create()
         clock.advance(timedelta(days=6))
         kept = await platform.create(env="prod")
-        newest = platform.platform.feed.applied
+        newest = platform.platform.changes.feed.applied
         clock.advance(timedelta(days=1, minutes=1))
-        await platform.platform.feed.prune()
+        await platform.platform.changes.feed.prune()
         assert await revisions(platform) == [newest]
         assert (await platform.fetch(kept["key"])).status_code == 200
         await platform.create()
@@ -156,14 +158,14 @@ async def test_a_read_that_hangs_is_given_up_and_tried_again(
     """A connection that was cut without a word looks like this."""
     settings = await new_settings("postgresql", postgres, data_folder)
     async with running_platform(settings) as platform:
-        platform.platform.feed._read_seconds = 0.1
+        platform.platform.changes.feed._read_seconds = 0.1
         prompt = await platform.create(env="prod", content="old")
         with capture_logs() as logs:
             async with platform.platform.database.write() as transaction:
                 await transaction.session.execute(text("LOCK TABLE feed_state"))
-                platform.platform.feed.wake()
+                platform.platform.changes.feed.wake()
                 await until(
-                    lambda: any(each["event"] == "feed_waits_for_the_database" for each in logs)
+                    lambda: any(entry["event"] == "feed_waits_for_the_database" for entry in logs)
                 )
         async with platform.watch(namespace="prod") as watcher:
             await platform.http.put(f"/api/prompts/{prompt['id']}", json={"content": "new"})

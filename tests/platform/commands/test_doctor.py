@@ -1,40 +1,29 @@
 """`promptops doctor` as an operator runs it."""
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
+from harness.commands import run_command
 from harness.ports import free_port
-from harness.up import COMMAND
 
 
 def doctor(data: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     env = {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": os.pathsep.join(sys.path),
         "PROMPTOPS_DATA": str(data),
         "PROMPTOPS_ADDR": f"127.0.0.1:{free_port()}",
         "PROMPTOPS_PREFECT_PORT": str(free_port()),
         "PROMPTOPS_PROVIDER_HOSTS": "127.0.0.1:9",
         **variables,
     }
-    return subprocess.run(
-        [str(COMMAND), "doctor", *arguments],
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return run_command(["doctor", *arguments], env)
 
 
 def test_it_ends_with_0_where_nothing_is_wrong(data_folder: Path) -> None:
     done = doctor(data_folder / "data")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
-    assert "PROMPTOPS_TOKEN=(the default, which everybody knows)" in done.stdout
+    assert "PROMPTOPS_TOKEN=(the well-known default)" in done.stdout
     assert "→ set PROMPTOPS_TOKEN to a secret of your own" in done.stdout
     assert done.stdout.rstrip().splitlines()[-1].startswith("0 problems")
     assert list(data_folder.iterdir()) == []
@@ -46,9 +35,9 @@ def test_it_ends_with_1_at_a_problem_and_speaks_json(data_folder: Path) -> None:
     assert done.returncode == 1
     report = json.loads(done.stdout)
     assert report["ok"] is False
-    problems = [each for each in report["findings"] if each["level"] == "problem"]
-    assert [each["check"] for each in problems] == ["prefect"]
-    assert all(each["remedy"] for each in problems)
+    problems = [finding for finding in report["findings"] if finding["level"] == "problem"]
+    assert [finding["check"] for finding in problems] == ["prefect"]
+    assert all(finding["remedy"] for finding in problems)
     assert report["settings"]["PREFECT_API_URL"] == away
     assert "not-shown" not in done.stdout
 

@@ -86,6 +86,21 @@ async def test_what_is_no_file_of_the_console_is_not_found(built: Path, path: st
     assert answer.status_code == 404 or answer.text == PAGE
 
 
+def _remove(built: Path, name: str) -> None:
+    for file in built.rglob(name):
+        file.unlink()
+
+
+@pytest.mark.parametrize(("path", "name"), [("/assets/index-a1b2.js", "*.js*"), ("/", "*.html")])
+async def test_a_file_that_a_new_build_removes_is_not_found(
+    built: Path, path: str, name: str
+) -> None:
+    async with client_of(built) as client:
+        assert (await client.get(path)).status_code == 200
+        _remove(built, name)
+        assert (await client.get(path)).status_code == 404
+
+
 async def test_only_reading_is_for_the_page(built: Path) -> None:
     async with client_of(built) as client:
         assert (await client.post("/w/default/prompts")).status_code == 404

@@ -21,6 +21,8 @@ async def examples(platform: RunningPlatform) -> dict[str, str]:
     await platform.publish(prompt["id"])
     workflow = sent(await http.post("/api/workflows", json={"key": new_key(), "steps": []}))
     agent = sent(await http.post("/api/agents", json={"key": new_key(), "prompt": "Hi"}))
+    for url in (f"/api/workflows/{workflow['id']}", f"/api/agents/{agent['id']}"):
+        assert (await http.post(f"{url}/publish", json={})).status_code == 200
     body = {"content": "Hi", "provider": "mock"}
     assert (await http.post("/api/playground/run", json=body)).status_code == 200
     run = (await http.get("/api/runs?limit=1")).json()["data"][0]

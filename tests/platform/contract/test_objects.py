@@ -7,24 +7,24 @@ from typing import Any
 
 from harness.platform import RunningPlatform, new_key
 from harness.rollouts import halves, published, spread
-from promptops_platform.runs.schemas import Run
+from promptops_platform.runlog.schemas import Run
 
 WHEN = "created_at updated_at"
 
 
-def begins_with(found: dict[str, Any], fields: str) -> None:
+def begins_with(body: dict[str, Any], fields: str) -> None:
     """Its first fields are these, and what is a time has a zone."""
     names = fields.split()
-    assert list(found)[: len(names)] == names
+    assert list(body)[: len(names)] == names
     for name in names:
         if name.endswith("_at"):
-            assert found[name].endswith("Z")
+            assert body[name].endswith("Z")
 
 
 async def listed(platform: RunningPlatform, path: str) -> dict[str, Any]:
     """The first of a list."""
-    found: list[dict[str, Any]] = (await platform.http.get(path)).json()["data"]
-    return found[0]
+    rows: list[dict[str, Any]] = (await platform.http.get(path)).json()["data"]
+    return rows[0]
 
 
 async def test_prompt(platform: RunningPlatform) -> None:
@@ -71,7 +71,7 @@ async def test_audit_entry(platform: RunningPlatform) -> None:
     )
     query = {"key": prompt["key"], "limit": "200"}
     entries = (await platform.http.get("/api/audit", params=query)).json()["data"]
-    assert {each["action"] for each in entries} == {
+    assert {entry["action"] for entry in entries} == {
         "create",
         "update",
         "delete",

@@ -94,7 +94,7 @@ async def test_a_user_is_taken_twice(platform: RunningPlatform) -> None:
     body = {"username": new_key(), "password": "correct horse", "role": "viewer"}
     user = sent(await platform.http.post("/api/users", json=body))
     users = (await platform.http.get("/api/users")).json()["data"]
-    (read,) = [each for each in users if each["id"] == user["id"]]
+    (read,) = [row for row in users if row["id"] == user["id"]]
     for role in ("editor", "viewer"):
         saved = await platform.http.put(f"/api/users/{user['id']}", json={**read, "role": role})
         assert sent(saved)["role"] == role

@@ -46,8 +46,8 @@ async def delete(platform: RunningPlatform, path: str) -> None:
     body_of(await platform.http.delete(path), 404)
 
 
-def keys_of(found: Body) -> list[str]:
-    return [each["key"] for each in found["data"]]
+def keys_of(body: Body) -> list[str]:
+    return [prompt["key"] for prompt in body["data"]]
 
 
 async def test_get_health(platform: RunningPlatform) -> None:
@@ -58,8 +58,8 @@ async def test_get_health(platform: RunningPlatform) -> None:
 async def test_post_login(platform: RunningPlatform) -> None:
     account = await new_account(platform, "editor")
     async with platform.client(None) as nobody:
-        given = {"username": account.name, "password": PASSWORD}
-        answer = body_of(await nobody.post("/api/login", json=given))
+        credentials = {"username": account.name, "password": PASSWORD}
+        answer = body_of(await nobody.post("/api/login", json=credentials))
         assert list(answer) == ["ok", "token", "role", "username"]
         assert answer | {"token": ""} == {
             "ok": True,
@@ -69,7 +69,7 @@ async def test_post_login(platform: RunningPlatform) -> None:
         }
         by_token = body_of(await nobody.post("/api/login", json={"token": answer["token"]}))
         assert by_token == answer
-        body_of(await nobody.post("/api/login", json=given | {"password": "wrong"}), 401)
+        body_of(await nobody.post("/api/login", json=credentials | {"password": "wrong"}), 401)
         body_of(await nobody.post("/api/login", json={"token": "wrong"}), 401)
 
 
@@ -86,12 +86,12 @@ async def test_get_me(platform: RunningPlatform) -> None:
 
 
 async def test_get_and_post_users(platform: RunningPlatform) -> None:
-    given = {"username": new_key(), "password": "correct horse", "role": "editor"}
-    user = (await post(platform, "/api/users", given))["data"]
-    assert (user["username"], user["role"]) == (given["username"], "editor")
+    account = {"username": new_key(), "password": "correct horse", "role": "editor"}
+    user = (await post(platform, "/api/users", account))["data"]
+    assert (user["username"], user["role"]) == (account["username"], "editor")
     assert user in (await get(platform, "/api/users"))["data"]
-    body_of(await platform.http.post("/api/users", json=given), 400)
-    unknown = given | {"username": new_key(), "role": "wizard"}
+    body_of(await platform.http.post("/api/users", json=account), 400)
+    unknown = account | {"username": new_key(), "role": "wizard"}
     assert (await post(platform, "/api/users", unknown))["data"]["role"] == "viewer"
 
 
@@ -111,7 +111,7 @@ async def test_get_and_post_workspaces(platform: RunningPlatform) -> None:
     made = (await post(platform, "/api/workspaces", {"name": "A team", "slug": slug}))["data"]
     assert (made["name"], made["slug"]) == ("A team", slug)
     without = (await post(platform, "/api/workspaces", {"name": new_key()}))["data"]
-    listed = [each["id"] for each in (await get(platform, "/api/workspaces"))["data"]]
+    listed = [workspace["id"] for workspace in (await get(platform, "/api/workspaces"))["data"]]
     assert {"default", made["id"], without["id"]} <= {*listed}
 
 
@@ -135,8 +135,8 @@ async def test_get_prompts(platform: RunningPlatform) -> None:
         ({"tag": "b", "env": "dev"}, (1,)),
         ({"workspace": "default"}, (3, 2, 1)),
     ):
-        found = keys_of(await get(platform, "/api/prompts", q=mark, **query))
-        assert found == [f"{mark}-{number}" for number in numbers], query
+        keys = keys_of(await get(platform, "/api/prompts", q=mark, **query))
+        assert keys == [f"{mark}-{number}" for number in numbers], query
 
 
 async def test_post_prompts(platform: RunningPlatform) -> None:
@@ -158,8 +158,8 @@ async def test_get_put_and_delete_prompts_id(platform: RunningPlatform) -> None:
 
 async def test_get_prompts_id_versions(platform: RunningPlatform) -> None:
     prompt = await published(platform, "one", "two", "three")
-    found = (await get(platform, f"/api/prompts/{prompt['id']}/versions"))["data"]
-    assert [(each["version"], each["content"]) for each in found] == [
+    versions = (await get(platform, f"/api/prompts/{prompt['id']}/versions"))["data"]
+    assert [(version["version"], version["content"]) for version in versions] == [
         ("v3", "three"),
         ("v2", "two"),
         ("v1", "one"),
@@ -224,7 +224,7 @@ async def test_get_and_post_workflows_and_their_id(platform: RunningPlatform) ->
 async def test_get_audit(platform: RunningPlatform) -> None:
     made = [await platform.create() for _ in range(3)]
     page = await get(platform, "/api/audit", limit=2)
-    assert [each["resource_id"] for each in page["data"]] == [made[2]["id"], made[1]["id"]]
+    assert [entry["resource_id"] for entry in page["data"]] == [made[2]["id"], made[1]["id"]]
     assert page["total"] >= 3
     further = await get(platform, "/api/audit", limit=1, offset=2)
     assert further["data"][0]["resource_id"] == made[0]["id"]
@@ -254,8 +254,8 @@ async def test_get_runs_stats(platform: RunningPlatform) -> None:
 async def test_get_clients(platform: RunningPlatform) -> None:
     apps = [new_key(), new_key()]
     async with platform.watch(app=apps[0]), platform.watch(app=apps[1]):
-        found = [each["app"] for each in (await get(platform, "/api/clients"))["data"]]
-    assert found[:2] == [apps[1], apps[0]], "newest first"
+        listed = [client["app"] for client in (await get(platform, "/api/clients"))["data"]]
+    assert listed[:2] == [apps[1], apps[0]], "newest first"
 
 
 @pytest.mark.parametrize("namespace", ["namespace", "env"])

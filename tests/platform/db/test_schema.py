@@ -2,45 +2,46 @@
 
 import unicodedata
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, bindparam, inspect, select, text
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, MetaData, bindparam, func, inspect, select, text
 
+import promptops_platform
 from harness.platform import DatabaseKind, new_settings
 from harness.postgres import Postgres
-from promptops_platform.access.actor import STATIC_TOKEN
-from promptops_platform.access.grants import Grants
 from promptops_platform.access.key_repository import key_credentials
-from promptops_platform.clock import SystemClock
-from promptops_platform.db.run_tables import RunRow
-from promptops_platform.db.schema import VERSION_TABLE, SchemaRefused, alembic_config, migrate
+from promptops_platform.access.tables import ApiKeyRow
+from promptops_platform.agents.service import AGENTS
+from promptops_platform.agents.tables import AgentRow
+from promptops_platform.audit.tables import AuditCountRow
+from promptops_platform.catalog.repository import STATES, KeyFilter, KeyList, Line
+from promptops_platform.db.alembic_commands import alembic_config, upgrade
+from promptops_platform.db.schema import VERSION_TABLE, SchemaRefused, migrate, revisions
 from promptops_platform.db.search import is_declared
-from promptops_platform.db.tables import (
-    ApiKeyRow,
-    AuditCountRow,
-    EnvironmentRow,
-    Table,
-    WorkspaceRow,
-)
+from promptops_platform.db.tables import Table
 from promptops_platform.db.types import UtcDateTime
 from promptops_platform.db.unit_of_work import Database
+from promptops_platform.definitions.content import content_hash
+from promptops_platform.definitions.tables import DefinitionVersionRow
 from promptops_platform.prompts import search
 from promptops_platform.prompts.schemas import PromptFilter
-from promptops_platform.runs.repository import counted
-from promptops_platform.runs.statistics import RunStatistics, StatsFilter
+from promptops_platform.workflows.service import WORKFLOWS
+from promptops_platform.workflows.tables import WorkflowRow
+from promptops_platform.workspaces.tables import EnvironmentRow, WorkspaceRow
 
 MOMENT = bindparam("now", type_=UtcDateTime())
 
 
 @pytest.fixture
 async def database(database_kind: DatabaseKind, postgres: Postgres, data_folder: Path) -> Any:
-    settings = await new_settings(database_kind, postgres, data_folder)
-    database = Database(settings.registry)
+    settings = await new_settings(database_kind, postgres, data_folder, empty=True)
+    database = Database(settings.database_location)
     yield database
     await database.close()
 
@@ -56,7 +57,17 @@ async def tables(database: Database) -> set[str]:
         return set(await connection.run_sync(lambda sync: inspect(sync).get_table_names()))
 
 
-async def test_an_upgrade_from_empty_equals_the_tables(database: Database) -> None:
+@pytest.fixture
+def all_tables() -> MetaData:
+    """Each room declares its own, so they are known once all of them are loaded."""
+    for path in Path(promptops_platform.__path__[0]).glob("*/tables.py"):
+        import_module(f"promptops_platform.{path.parent.name}.tables")
+    return Table.metadata
+
+
+async def test_an_upgrade_from_empty_equals_the_tables(
+    database: Database, all_tables: MetaData
+) -> None:
     await migrate(database.engines)
 
     def differences(connection: Connection) -> list[Any]:
@@ -66,10 +77,19 @@ async def test_an_upgrade_from_empty_equals_the_tables(database: Database) -> No
             "include_name": is_declared,
         }
         context = MigrationContext.configure(connection, opts=options)
-        return list(compare_metadata(context, Table.metadata))
+        return list(compare_metadata(context, all_tables))
 
     async with database.engines.reader.connect() as connection:
         assert await connection.run_sync(differences) == []
+
+
+async def test_files_of_migrations_begin_with_their_revisions(database: Database) -> None:
+    async with database.engines.reader.connect() as connection:
+        scripts = await connection.run_sync(
+            lambda sync: ScriptDirectory.from_config(alembic_config(sync))
+        )
+    newest_first = [script.revision for script in scripts.walk_revisions()]
+    assert revisions() == newest_first[::-1]
 
 
 async def test_a_second_migration_changes_nothing(database: Database) -> None:
@@ -85,7 +105,7 @@ async def test_prompts_and_entries_of_an_older_release_are_found_and_counted(
     database: Database,
 ) -> None:
     async with database.engines.writer.begin() as connection:
-        await connection.run_sync(lambda sync: command.upgrade(alembic_config(sync), "0001"))
+        await connection.run_sync(upgrade, "0001")
         now = {"now": datetime(2026, 1, 1, tzinfo=UTC)}
         when = bindparam("now", type_=UtcDateTime())
         for statement in (
@@ -99,55 +119,30 @@ async def test_prompts_and_entries_of_an_older_release_are_found_and_counted(
     await migrate(database.engines)
     async with database.read() as transaction:
         session = transaction.session
-        for wanted in (
+        for filter_ in (
             PromptFilter(text="STRASSE"),
             PromptFilter(text="ß"),
             PromptFilter(tag="ab", env="staging"),
         ):
-            found = await search.page(session, wanted, limit=10, offset=0)
-            assert [row.key for row, *_ in found.rows] == ["Key"], wanted
+            page = await search.page(session, filter_, limit=10, offset=0)
+            assert [row.key for row, *_ in page.rows] == ["Key"], filter_
         totals = await session.execute(select(AuditCountRow.scope, AuditCountRow.total))
         assert sorted(totals.tuples()) == [("", 1), ("w", 1)]
         environments = await session.scalars(
             select(EnvironmentRow.name).order_by(EnvironmentRow.position)
         )
         assert list(environments) == ["dev", "test", "prod", "staging"]
+        listed = KeyList(session, KeyFilter("w", text="strasse", tag="ab", model="m"))
+        assert await listed.keys() == [Line("Key", STATES.index("never"))]
         marked = await session.scalars(select(WorkspaceRow.implicit_lookup))
         assert list(marked) == [True], "clients may rely on it"
-
-
-async def test_runs_of_an_older_release_are_of_the_environment_of_their_prompt(
-    database: Database,
-) -> None:
-    prompt = '"prompt": {"env": "dev"}'
-    inputs = {
-        "of dev": f"{{{prompt}}}",
-        "of a conversation": f'{{{prompt}, "conversation_id": "c"}}',
-        "of nothing": '{"variables": {"prompt": {"env": "dev"}}}',
-        "not kept": None,
-    }
-    async with database.engines.writer.begin() as connection:
-        await connection.run_sync(lambda sync: command.upgrade(alembic_config(sync), "0009"))
-        insert = text(
-            "INSERT INTO runs (id, workspace_id, source, ref_key, inputs, provider, model,"
-            " prompt_tokens, output_tokens, latency_ms, status, error, output, instance,"
-            " created_at) VALUES (:id, 'w', 'agent', 'k', :inputs, '', '', 0, 0, 0, 'ok', '',"
-            " '', 'i', :now)"
-        ).bindparams(MOMENT)
-        for name, value in inputs.items():
-            now = datetime(2026, 1, 1, tzinfo=UTC)
-            await connection.execute(insert, {"id": name, "inputs": value, "now": now})
-    await migrate(database.engines)
-    async with database.read() as transaction:
-        rows = await transaction.session.execute(select(RunRow.id, RunRow.scope))
-    assert dict(rows.tuples().all()) == dict.fromkeys(inputs) | {"of dev": "env:dev"}
 
 
 async def test_names_of_an_older_release_are_found_in_both_forms(database: Database) -> None:
     name = "größe-한국"
     old = unicodedata.normalize("NFD", name)
     async with database.engines.writer.begin() as connection:
-        await connection.run_sync(lambda sync: command.upgrade(alembic_config(sync), "0015"))
+        await connection.run_sync(upgrade, "0015")
         when = {
             "now": datetime(2026, 1, 1, tzinfo=UTC),
             "old": old,
@@ -171,20 +166,20 @@ async def test_names_of_an_older_release_are_found_in_both_forms(database: Datab
             await connection.execute(text(statement).bindparams(MOMENT), when)
     await migrate(database.engines)
     async with database.read() as transaction:
-        for wanted in (
+        for filter_ in (
             PromptFilter(text=name),
             PromptFilter(text=old),
             PromptFilter(category=name),
             PromptFilter(tag=name),
             PromptFilter(tag=old, category=name, text=name),
         ):
-            found = await search.page(transaction.session, wanted, limit=10, offset=0)
-            assert [(row.name, row.content) for row, *_ in found.rows] == [(name, old)], wanted
+            page = await search.page(transaction.session, filter_, limit=10, offset=0)
+            assert [(row.name, row.content) for row, *_ in page.rows] == [(name, old)], filter_
 
 
 async def test_keys_of_an_older_release_have_the_maker_that_is_certain(database: Database) -> None:
     async with database.engines.writer.begin() as connection:
-        await connection.run_sync(lambda sync: command.upgrade(alembic_config(sync), "0007"))
+        await connection.run_sync(upgrade, "0007")
         for day, name in enumerate(("admin", "ada", "late"), start=1):
             when = datetime(2026, 1, 1 if name != "late" else 20, tzinfo=UTC)
             statement = "INSERT INTO users VALUES (:id, :name, '', false, 'admin', :now)"
@@ -224,51 +219,43 @@ async def test_keys_of_an_older_release_have_the_maker_that_is_certain(database:
     }
 
 
-async def test_runs_of_an_older_release_are_counted_and_summed_up(database: Database) -> None:
+async def test_definitions_of_an_older_release_get_revision_and_hash(database: Database) -> None:
     async with database.engines.writer.begin() as connection:
-        await connection.run_sync(lambda sync: command.upgrade(alembic_config(sync), "0003"))
-        insert = text(
-            "INSERT INTO runs (id, workspace_id, source, ref_key, provider, model, prompt_tokens,"
-            " output_tokens, latency_ms, status, error, output, instance, created_at) VALUES"
-            " (:id, 'w', 'workflow', :key, :provider, :model, :tokens, 2, :latency, :status, '',"
-            " '', 'i', :now)"
-        ).bindparams(bindparam("now", type_=UtcDateTime()))
-        for number in range(6):
-            values = {
-                "id": f"r{number}",
-                "key": "a" if number < 4 else "b",
-                "provider": "mock" if number else "",
-                "model": "m" * (500 if number == 1 else 1) if number else "",
-                "tokens": 10 * number,
-                "latency": 100 * number,
-                "status": ("ok", "error", "ok", "ok", "ok", "running")[number],
-                "now": datetime(2026, 1, 1, number, 30, tzinfo=UTC),
-            }
-            await connection.execute(insert, values)
+        await connection.run_sync(upgrade, "0020")
+        now = datetime(2026, 1, 1, tzinfo=UTC)
+        workspace = (
+            "INSERT INTO workspaces (id, name, slug, visibility, created_at, implicit_lookup)"
+            " VALUES ('w', 'W', 'w', 'open', :now, true)"
+        )
+        await connection.execute(text(workspace).bindparams(MOMENT), {"now": now})
+        steps = '[{"type": "render", "template": "\\u00e9", "op": 1}]'
+        for number in range(3):
+            values = {"id": f"f{number}", "steps": steps if number else "[]", "now": now}
+            workflow = (
+                "INSERT INTO workflows (id, workspace_id, key, name, description, steps, version,"
+                " created_at, updated_at) VALUES (:id, 'w', :id, '', '', :steps, 3, :now, :now)"
+            )
+            await connection.execute(text(workflow).bindparams(MOMENT), values)
+        agent = (
+            "INSERT INTO agents (id, workspace_id, key, name, description, prompt, provider, model,"
+            " fallbacks, parameters, tools, max_steps, window_messages, window_tokens, version,"
+            " created_at, updated_at) VALUES ('a', 'w', 'a', '', '', 'hi', 'mock', '', '[]',"
+            " '{\"seed\": 1}', '[]', 8, 40, 8000, 5, :now, :now)"
+        )
+        await connection.execute(text(agent).bindparams(MOMENT), {"now": now})
     await migrate(database.engines)
-    statistics = RunStatistics(Grants(database), SystemClock())
     async with database.read() as transaction:
-        assert await counted(transaction.session, ["w"]) == 5
-        for wanted, runs in (
-            (StatsFilter(), (0, 1, 2, 3, 4)),
-            (StatsFilter(key="a"), (0, 1, 2, 3)),
-            (StatsFilter(model="m"), (2, 3, 4)),
-            (StatsFilter(since=datetime(2026, 1, 1, tzinfo=UTC)), (0, 1, 2, 3, 4)),
-            (
-                StatsFilter(
-                    since=datetime(2026, 1, 1, 3, tzinfo=UTC),
-                    until=datetime(2026, 1, 1, 5, tzinfo=UTC),
-                    interval="hour",
-                ),
-                (3, 4),
-            ),
-        ):
-            found = await statistics.read(transaction, wanted, actor=STATIC_TOKEN, workspace=None)
-            assert found.total == len(runs), wanted
-            assert found.prompt_tokens == sum(10 * number for number in runs)
-            assert (found.error, found.cost_unknown) == (int(1 in runs), 0)
-            assert found.avg_latency_ms == round(sum(100 * number for number in runs) / len(runs))
-            assert found.latency_ms.p99 == pytest.approx(100 * runs[-1], rel=0.05)
+        workflows = (await transaction.session.scalars(select(WorkflowRow))).all()
+        agents = (await transaction.session.scalars(select(AgentRow))).all()
+        versions = await transaction.session.scalar(select(func.count(DefinitionVersionRow.id)))
+    assert versions == 0, "nothing is published by an upgrade"
+    assert {(row.revision, row.updated_by) for row in workflows} == {(3, "")}
+    for row in workflows:
+        assert row.content_hash == content_hash({"steps": row.steps}, WORKFLOWS.defaults)
+    (agent_row,) = agents
+    definition = {name: getattr(agent_row, name) for name in AGENTS.defaults}
+    assert agent_row.content_hash == content_hash(definition, AGENTS.defaults)
+    assert agent_row.revision == 5
 
 
 async def test_another_programs_database_is_refused_untouched(database: Database) -> None:

@@ -44,16 +44,16 @@ async def test_writers_of_several_processes_all_succeed(
     other = settings.model_copy(update={"data": data_folder / "two", **db})
     async with running_platform(settings) as one, running_platform(other) as two:
         writes = [
-            each.http.post("/api/prompts", json={"key": new_key()})
+            replica.http.post("/api/prompts", json={"key": new_key()})
             for _ in range(8)
-            for each in (one, two)
+            for replica in (one, two)
         ]
         answers = await asyncio.gather(*writes)
         assert {answer.status_code for answer in answers} == {200}
         listed = (await one.http.get("/api/prompts")).json()["data"]
         assert len(listed) == 16
-        newest = max(each.platform.feed.applied for each in (one, two))
-        assert await two.platform.feed.catch_up(newest, 5)
+        newest = max(replica.platform.changes.feed.applied for replica in (one, two))
+        assert await two.platform.changes.feed.catch_up(newest, 5)
         for prompt in listed:
             answer = await two.fetch(prompt["key"], "dev")
             assert answer.status_code == 200
@@ -66,8 +66,10 @@ async def test_a_locked_database_is_a_503_that_says_so(
     settings = await new_settings("sqlite", postgres, data_folder)
     async with running_platform(settings) as platform:
         prompt = await platform.create(env="prod", content="before")
-        lock = sqlite3.connect(data_folder / "promptops.db", isolation_level=None)
-        lock.execute("BEGIN IMMEDIATE")
+        path = data_folder / "promptops.db"
+        lock = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        # On a thread: the platform may be writing, and needs this loop to come to its end.
+        await asyncio.to_thread(lock.execute, "BEGIN IMMEDIATE")
         refused = await platform.http.put(f"/api/prompts/{prompt['id']}", json={"content": "x"})
         assert refused.status_code == 503
         assert "locked" in refused.json()["error"]
@@ -125,7 +127,7 @@ async def test_a_commit_that_fails_leaves_no_transaction_open(
 ) -> None:
     """SQLite keeps a transaction whose COMMIT failed, with its lock and what it has written."""
     settings = await new_settings(database_kind, postgres, data_folder)
-    database = Database(settings.registry)
+    database = Database(settings.database_location)
     async with database.write() as transaction:
         for statement in (
             "CREATE TABLE wanted (id INTEGER PRIMARY KEY)",

@@ -40,19 +40,19 @@ def a_settings(data: Path, **changes: Any) -> Settings:
     return Settings(**{**fields, "provider_hosts": "127.0.0.1:9", **changes})
 
 
-def only(found: Sequence[Finding]) -> Finding:
-    assert len(found) == 1, found
-    return found[0]
+def only(findings: Sequence[Finding]) -> Finding:
+    assert len(findings) == 1, findings
+    return findings[0]
 
 
-def levels(found: Sequence[Finding]) -> list[str]:
-    return [each.level for each in found]
+def levels(findings: Sequence[Finding]) -> list[str]:
+    return [finding.level for finding in findings]
 
 
 def files(folder: Path) -> dict[str, tuple[int, int]]:
     return {
-        str(each.relative_to(folder)): (each.stat().st_size, each.stat().st_mtime_ns)
-        for each in folder.rglob("*")
+        str(path.relative_to(folder)): (path.stat().st_size, path.stat().st_mtime_ns)
+        for path in folder.rglob("*")
     }
 
 
@@ -60,8 +60,8 @@ async def test_before_the_first_start_nothing_is_wrong_and_nothing_is_made(
     data_folder: Path,
 ) -> None:
     settings = a_settings(data_folder / "data")
-    found = await examine(settings)
-    assert "problem" not in levels(found), found
+    findings = await examine(settings)
+    assert "problem" not in levels(findings), findings
     assert files(data_folder) == {}
 
 
@@ -72,9 +72,9 @@ async def test_a_folder_that_was_used_is_left_as_it_is(
     async with running_platform(settings):
         pass
     before = files(data_folder)
-    found = await look_at_database(settings)
-    assert found[0].level == "ok", found
-    assert "this release's schema" in found[0].text
+    findings = await look_at_database(settings)
+    assert findings[0].level == "ok", findings
+    assert "this release's schema" in findings[0].text
     assert files(data_folder) == before
 
 
@@ -83,20 +83,23 @@ async def test_it_looks_into_the_database_of_a_platform_that_runs(
 ) -> None:
     settings = await new_settings(database_kind, postgres, data_folder)
     async with running_platform(settings):
-        found = {each.check: each for each in await look_at_database(settings)}
-    assert found["database"].level == "ok"
-    assert found["secrets"].level == "warning"
-    assert found["secrets"].remedy == "promptops set-password admin"
+        by_check = {finding.check: finding for finding in await look_at_database(settings)}
+    assert by_check["database"].level == "ok"
+    assert by_check["secrets"].level == "warning"
+    assert by_check["secrets"].remedy == "promptops set-password admin"
     if database_kind == "postgresql":
-        assert found["clock"].level == "ok"
+        assert by_check["clock"].level == "ok"
 
 
 async def test_default_secrets_are_a_problem_in_production(data_folder: Path) -> None:
     async with running_platform(a_settings(data_folder)):
         pass
     settings = a_settings(data_folder, env="production")
-    found = [*await look_at_token(settings), *await look_at_database(settings)]
-    assert [each.level for each in found if each.check == "secrets"] == ["problem", "problem"]
+    findings = [*await look_at_token(settings), *await look_at_database(settings)]
+    assert [finding.level for finding in findings if finding.check == "secrets"] == [
+        "problem",
+        "problem",
+    ]
     own = a_settings(data_folder, token=SecretStr("my own"))
     assert levels(await look_at_token(own)) == ["ok"]
 
@@ -107,9 +110,9 @@ async def test_a_foreign_database_is_named_and_untouched(data_folder: Path) -> N
     connection.execute("CREATE TABLE invoices (id)")
     connection.close()
     before = files(data_folder)
-    found = only(await look_at_database(settings))
-    assert found.level == "problem"
-    assert "did not make (invoices)" in found.text
+    finding = only(await look_at_database(settings))
+    assert finding.level == "problem"
+    assert "did not make (invoices)" in finding.text
     assert files(data_folder) == before
 
 
@@ -118,14 +121,14 @@ async def test_a_newer_and_an_older_schema_are_told_apart(
 ) -> None:
     settings = await new_settings(database_kind, postgres, data_folder)
     for revision, level in (("9999", "problem"), ("0001", "warning")):
-        database = Database(settings.registry)
+        database = Database(settings.database_location)
         await migrate(database.engines)
         async with database.engines.writer.begin() as connection:
             was = await connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}"))
             await connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '{revision}'"))
-        found = only(await look_at_database(settings))
-        assert found.level == level, found
-        assert revision in found.text
+        finding = only(await look_at_database(settings))
+        assert finding.level == level, finding
+        assert revision in finding.text
         async with database.engines.writer.begin() as connection:
             assert (
                 await connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}"))
@@ -137,17 +140,17 @@ async def test_a_newer_and_an_older_schema_are_told_apart(
 
 async def test_a_broken_file_is_a_problem(data_folder: Path) -> None:
     (data_folder / "promptops.db").write_bytes(b"this is no database " * 500)
-    found = only(await look_at_database(a_settings(data_folder)))
-    assert found.level == "problem"
-    assert "not a database" in found.text
+    finding = only(await look_at_database(a_settings(data_folder)))
+    assert finding.level == "problem"
+    assert "not a database" in finding.text
 
 
 async def test_an_empty_database_is_fine(
     database_kind: DatabaseKind, postgres: Postgres, data_folder: Path
 ) -> None:
-    settings = await new_settings(database_kind, postgres, data_folder)
-    found = only(await look_at_database(settings))
-    assert found.level == "ok"
+    settings = await new_settings(database_kind, postgres, data_folder, empty=True)
+    finding = only(await look_at_database(settings))
+    assert finding.level == "ok"
     assert files(data_folder) == {}
 
 
@@ -159,17 +162,17 @@ async def test_a_database_that_can_not_be_reached_is_a_problem(
         port = listening.getsockname()[1] if silent else free_port()
         url = SecretStr(f"postgresql://ada:secret-word@127.0.0.1:{port}/registry")
         settings = a_settings(data_folder, database_url=url)
-        found = only(await look_at_database(settings, seconds=0.5))
-    assert found.level == "problem"
-    assert f"127.0.0.1:{port}" in found.text
-    assert "secret-word" not in found.text
+        finding = only(await look_at_database(settings, seconds=0.5))
+    assert finding.level == "problem"
+    assert f"127.0.0.1:{port}" in finding.text
+    assert "secret-word" not in finding.text
 
 
 async def test_a_locked_folder_names_who_holds_it(data_folder: Path) -> None:
     settings = a_settings(data_folder)
     with DataFolderLock(data_folder):
-        found = await look_at_folder(settings)
-        assert "in use by the PromptOps with pid" in found[0].text
+        findings = await look_at_folder(settings)
+        assert "in use by the PromptOps with pid" in findings[0].text
         # That platform does not answer: it was started on another address.
         assert only(await look_at_platform(settings)).level == "problem"
     assert "no platform runs on it" in (await look_at_folder(settings))[0].text
@@ -186,24 +189,24 @@ async def test_folders_that_can_not_be_used(data_folder: Path) -> None:
 async def test_a_taken_port_is_a_problem(data_folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        found = only(await look_at_platform(a_settings(data_folder, addr=f"127.0.0.1:{port}")))
-    assert found.level == "problem"
-    assert f"127.0.0.1:{port}" in found.text
+        finding = only(await look_at_platform(a_settings(data_folder, addr=f"127.0.0.1:{port}")))
+    assert finding.level == "problem"
+    assert f"127.0.0.1:{port}" in finding.text
 
 
 async def test_prefect_by_version_login_and_absence(
     data_folder: Path, prefect_server: PrefectServer
 ) -> None:
-    async def found(url: str, auth: str | None) -> Finding:
+    async def look(url: str, auth: str | None) -> Finding:
         secret = SecretStr(auth) if auth else None
         settings = a_settings(data_folder, prefect_api_url=url, prefect_api_auth_string=secret)
         return only(await look_at_prefect(settings))
 
-    assert (await found(prefect_server.api_url, prefect_server.auth)).level == "ok"
-    refused = await found(prefect_server.api_url, "admin:wrong")
+    assert (await look(prefect_server.api_url, prefect_server.auth)).level == "ok"
+    refused = await look(prefect_server.api_url, "admin:wrong")
     assert refused.level == "problem"
     assert "refuses the login" in refused.text
-    away = await found(f"http://127.0.0.1:{free_port()}/api", None)
+    away = await look(f"http://127.0.0.1:{free_port()}/api", None)
     assert away.level == "problem"
     assert "no Prefect server answers" in away.text
 
@@ -211,8 +214,8 @@ async def test_prefect_by_version_login_and_absence(
 async def test_a_server_that_is_no_prefect_is_told(data_folder: Path) -> None:
     async with running_platform(a_settings(data_folder)) as other:
         url = f"http://127.0.0.1:{other.port}/api"
-        found = only(await look_at_prefect(a_settings(data_folder, prefect_api_url=url)))
-    assert found.level == "problem"
+        finding = only(await look_at_prefect(a_settings(data_folder, prefect_api_url=url)))
+    assert finding.level == "problem"
 
 
 async def test_collectors_and_models(data_folder: Path) -> None:
@@ -229,9 +232,9 @@ async def test_collectors_and_models(data_folder: Path) -> None:
 
 
 async def test_the_installation_fits() -> None:
-    found = await look_at_installation()
-    assert levels(found) == ["ok", "ok"]
-    assert "prefect 3.8.8" in found[1].text
+    findings = await look_at_installation()
+    assert levels(findings) == ["ok", "ok"]
+    assert "prefect 3.8.8" in findings[1].text
 
 
 def test_secrets_and_logins_are_hidden(data_folder: Path) -> None:
@@ -265,7 +268,7 @@ async def test_what_a_start_would_refuse_in_the_data_folder_is_a_problem(
         await new_connection(platform)
     (data_folder / "secret.key").unlink()
     before = files(data_folder)
-    (key,) = [each for each in await look_at_database(settings) if each.level == "problem"]
+    (key,) = [finding for finding in await look_at_database(settings) if finding.level == "problem"]
     assert "secret.key is missing" in key.text
     assert files(data_folder) == before
     (data_folder / "promptops.db").unlink()

@@ -23,7 +23,7 @@ async def post(platform: RunningPlatform, path: str, content: bytes) -> httpx.Re
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"", "JSON object"),
         (b"{", "not valid JSON"),
@@ -54,11 +54,13 @@ async def post(platform: RunningPlatform, path: str, content: bytes) -> httpx.Re
         (b'{"key":"k","content":"' + b"x" * 1_048_577 + b'"}', "1048576"),
     ],
 )
-async def test_a_bad_prompt_is_a_400(platform: RunningPlatform, content: bytes, said: str) -> None:
+async def test_a_bad_prompt_is_a_400(
+    platform: RunningPlatform, content: bytes, message: str
+) -> None:
     before = (await platform.http.get("/api/audit?limit=1")).json()["total"]
     answer = await post(platform, "/api/prompts", content)
     assert answer.status_code == 400, answer.text
-    assert said in answer.json()["error"]
+    assert message in answer.json()["error"]
     assert len(answer.json()["error"]) < 400
     assert (await platform.http.get("/api/audit?limit=1")).json()["total"] == before
 
@@ -95,7 +97,9 @@ async def test_an_unknown_workspace_is_named(platform: RunningPlatform) -> None:
     ],
 )
 async def test_an_unknown_id_is_a_404(platform: RunningPlatform, method: str, path: str) -> None:
-    body = None if method in ("GET", "DELETE") else {"id": "unknown", "version": "v1"}
+    body = None if method in ("GET", "DELETE") else {"id": "unknown"}
+    if path == "/api/prompts/rollback":
+        body = {"id": "unknown", "version": "v1"}
     answer = await platform.http.request(method, path, json=body)
     assert answer.status_code == 404
     assert "unknown" in answer.json()["error"]
@@ -200,7 +204,7 @@ async def test_no_body_whatsoever_makes_a_5xx(
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [
         ({"name": "n" * 201}, "name"),
         ({"name": " "}, "name"),
@@ -209,11 +213,11 @@ async def test_no_body_whatsoever_makes_a_5xx(
     ],
 )
 async def test_a_bad_workspace_is_a_400(
-    platform: RunningPlatform, body: dict[str, str], said: str
+    platform: RunningPlatform, body: dict[str, str], message: str
 ) -> None:
     answer = await platform.http.post("/api/workspaces", json=body)
     assert answer.status_code == 400, answer.text
-    assert said in answer.json()["error"]
+    assert message in answer.json()["error"]
 
 
 async def test_steps_nested_too_deeply_are_a_400(platform: RunningPlatform) -> None:

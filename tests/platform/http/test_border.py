@@ -132,7 +132,7 @@ async def test_a_trusted_proxys_forwarded_address_is_believed(data_folder: Path)
 
 async def test_the_throttle_sees_the_callers_behind_a_proxy(data_folder: Path) -> None:
     async with bordered(data_folder, trusted_proxies="127.0.0.1") as platform:
-        throttle = platform.platform.access._throttle
+        throttle = platform.platform.access.accounts._throttle
         for number in range(50):
             await throttle.count(f"account-{number}", "203.0.113.7")
         body = {"username": "admin", "password": "admin"}

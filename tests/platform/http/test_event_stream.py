@@ -9,24 +9,35 @@ import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI, Request
+from fastapi.responses import StreamingResponse
 
-from promptops_platform.addresses import open_sockets
+from promptops_platform.errors import BadRequest
 from promptops_platform.http.event_stream import (
     HEADERS,
     HEARTBEAT,
+    STOPPING,
     ServerEvent,
+    begun,
     event_stream,
     wants_events,
 )
+from promptops_platform.http.services import Services
+from promptops_platform.http.stop_signal import StopSignal
+from promptops_platform.listen_addresses import open_sockets
 
 
 @asynccontextmanager
 async def served(
-    events: AsyncGenerator[ServerEvent, None], heartbeat: float
+    events: AsyncGenerator[ServerEvent, None], heartbeat: float, stop: StopSignal | None = None
 ) -> AsyncIterator[httpx.Response]:
     """The answer to a client, not read yet."""
     app = FastAPI()
-    app.get("/")(lambda: event_stream(events, heartbeat=heartbeat))
+    app.state.services = Services(stop or StopSignal())
+
+    @app.get("/")
+    async def route(request: Request) -> StreamingResponse:
+        return event_stream(request, events, heartbeat=heartbeat)
+
     sockets = open_sockets(("127.0.0.1",), 0)
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
     serving = asyncio.create_task(server.serve(sockets=sockets))
@@ -77,11 +88,75 @@ async def test_a_client_that_hangs_up_closes_the_events() -> None:
         async for _ in answer.aiter_raw():
             break
         await answer.aclose()
-        await asyncio.wait_for(closed.wait(), 5)
+        await asyncio.wait_for(closed.wait(), 30)
+
+
+async def test_a_stop_ends_the_answer_and_closes_the_events() -> None:
+    closed, stop = asyncio.Event(), StopSignal()
+
+    async def events() -> AsyncGenerator[ServerEvent, None]:
+        try:
+            yield ServerEvent("first", 1, "7")
+            await asyncio.Event().wait()
+        finally:
+            closed.set()
+
+    async with served(events(), heartbeat=30, stop=stop) as answer:
+        received = b""
+        async for piece in answer.aiter_raw():
+            received += piece
+            stop.set()
+    assert received == b"id: 7\nevent: first\ndata: 1\n\n" + STOPPING.encoded()
+    assert closed.is_set()
+
+
+async def failing(wait_for: asyncio.Event, error: Exception) -> AsyncGenerator[ServerEvent, None]:
+    await wait_for.wait()
+    raise error
+    yield ServerEvent("never", None)
+
+
+async def test_what_fails_before_the_answer_begins_is_raised() -> None:
+    at_once = asyncio.Event()
+    at_once.set()
+    with pytest.raises(BadRequest):
+        await begun(failing(at_once, BadRequest("no")), "r-1", StopSignal(), seconds=30)
 
 
 @pytest.mark.parametrize(
-    ("accept", "asked", "wanted"),
+    ("error", "code"), [(BadRequest("no"), "bad_request"), (KeyError("fault"), "internal")]
+)
+async def test_an_answer_that_has_begun_without_events_tells_of_a_failure(
+    error: Exception, code: str
+) -> None:
+    later = asyncio.Event()
+    events = await begun(failing(later, error), "r-1", StopSignal(), seconds=0)
+    later.set()
+    (event,) = [event async for event in events]
+    assert (event.name, event.data["code"]) == ("error", code)
+
+
+async def test_an_answer_that_nobody_waits_for_before_it_begins_is_closed() -> None:
+    closed, waiting = asyncio.Event(), asyncio.Event()
+
+    async def events() -> AsyncGenerator[ServerEvent, None]:
+        try:
+            waiting.set()
+            await asyncio.Event().wait()
+            yield ServerEvent("never", None)
+        finally:
+            closed.set()
+
+    beginning = asyncio.create_task(begun(events(), "r-1", StopSignal(), seconds=30))
+    await waiting.wait()
+    beginning.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await beginning
+    assert closed.is_set()
+
+
+@pytest.mark.parametrize(
+    ("accept", "asked", "expected"),
     [
         ("*/*", None, False),
         ("text/event-stream", None, True),
@@ -90,9 +165,11 @@ async def test_a_client_that_hangs_up_closes_the_events() -> None:
         ("application/json", True, True),
     ],
 )
-def test_the_body_decides_before_the_header(accept: str, asked: bool | None, wanted: bool) -> None:
+def test_the_body_decides_before_the_header(
+    accept: str, asked: bool | None, expected: bool
+) -> None:
     scope = {"type": "http", "headers": [(b"accept", accept.encode())]}
-    assert wants_events(Request(scope), asked) is wanted
+    assert wants_events(Request(scope), asked) is expected
 
 
 @pytest.mark.parametrize(

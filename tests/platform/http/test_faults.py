@@ -4,7 +4,7 @@ import pytest
 
 from harness.platform import RunningPlatform
 from promptops_platform.prompts.service import PromptService
-from promptops_platform.realtime.snapshot import Snapshot
+from promptops_platform.serving.snapshot import Snapshot
 
 
 @pytest.mark.parametrize(

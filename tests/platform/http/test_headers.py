@@ -81,6 +81,7 @@ ALLOWED = {
     "/api/prompts/x": "GET, HEAD, PUT, DELETE, OPTIONS",
     "/api/prompts/x/rollout": "GET, HEAD, PUT, DELETE, OPTIONS",
     "/api/me/password": "PUT, OPTIONS",
+    "/api/me/sessions": "DELETE, OPTIONS",
     "/api/keys/x": "DELETE, OPTIONS",
     "/api/sdk/prompts/x": "GET, HEAD, OPTIONS",
     "/api/runs": "GET, HEAD, OPTIONS",
@@ -101,7 +102,7 @@ async def test_allow_names_the_methods_of_the_path(platform: RunningPlatform, pa
         assert (answer.status_code, answer.headers["allow"]) == (405, allowed), method
         if method != "HEAD":
             assert answer.json()["error"] == (
-                f"{path.rstrip('/')} does not take {method}; use {allowed}"
+                f"{path.rstrip('/')} does not support {method}; use {allowed}"
             )
 
 
@@ -116,12 +117,12 @@ async def test_a_path_without_a_route_allows_nothing(platform: RunningPlatform) 
     "path", ["/health", "/api/prompts", "/api/me", "/api/runs/stats", "/docs", "/openapi.json"]
 )
 async def test_head_is_get_without_its_body(platform: RunningPlatform, path: str) -> None:
-    def told(headers: Any) -> dict[str, str]:
+    def told_headers(headers: Any) -> dict[str, str]:
         return {name: headers[name] for name in headers if name not in ("date", "x-request-id")}
 
     get, head = await platform.http.get(path), await platform.http.head(path)
     assert (get.status_code, head.status_code, head.content) == (200, 200, b"")
-    assert told(head.headers) == told(get.headers)
+    assert told_headers(head.headers) == told_headers(get.headers)
 
 
 async def test_head_needs_what_get_needs(platform: RunningPlatform) -> None:

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from harness.callers import new_account
+from harness.held_model import held_model
 from harness.platform import RunningPlatform, until
 from promptops_platform.db.turns import WriterTurns
 from promptops_platform.http import loop_share
@@ -23,18 +24,17 @@ async def test_while_something_is_edited_floods_wait() -> None:
 
 async def test_a_call_that_waits_for_its_model_keeps_no_place(platform: RunningPlatform) -> None:
     account = await new_account(platform)
-    async with platform.client(account.token) as client:
-        slow = {"content": "Say hello.", "model": "mock-slow-60000ms"}
+    async with held_model() as model, platform.client(account.token) as client:
+        held = {"content": "Say hello.", **model.target}
         waiting = [
-            asyncio.create_task(client.post("/api/playground/run", json=slow, timeout=90))
+            asyncio.create_task(client.post("/api/playground/run", json=held, timeout=90))
             for _ in range(6)
         ]
-        places = platform.platform.asker._places
+        places = platform.platform.playground.asker._places
         await until(lambda: places._callers[account.id] == 6)
         assert (await client.post("/api/playground/run", json={"content": "x"})).status_code == 200
-        for task in waiting:
-            task.cancel()
-        await asyncio.wait(waiting)
+        model.hold.release()
+        assert {(await answer).status_code for answer in waiting} == {200}
 
 
 @pytest.mark.parametrize(

@@ -144,8 +144,8 @@ async def test_both_forms_of_a_name_find_it(
         fetched = await platform.http.get(f"/api/sdk/prompts/{quote(form)}", params={"env": form})
         assert fetched.json()["key"] == name
         for query in ("q", "env", "category", "tag"):
-            found = sent(await platform.http.get("/api/prompts", params={query: form}))
-            assert [prompt["id"] for prompt in found] == [made["id"]], query
+            prompts = sent(await platform.http.get("/api/prompts", params={query: form}))
+            assert [prompt["id"] for prompt in prompts] == [made["id"]], query
         whole = await platform.http.get("/api/sdk/snapshot", params={"env": form})
         assert [prompt["key"] for prompt in whole.json()["prompts"]] == [name]
 
@@ -163,8 +163,8 @@ async def test_both_forms_name_a_workspace_a_user_and_an_environment_of_a_key(
     token = await new_api_key(platform, environments=[decomposed])
     await platform.create("k", env=name, workspace=workspace["id"])
     for form in both_forms:
-        found = sent(await platform.http.get(f"/api/workspaces/{quote(form)}"))
-        assert found["id"] == workspace["id"]
+        body = sent(await platform.http.get(f"/api/workspaces/{quote(form)}"))
+        assert body["id"] == workspace["id"]
         url = f"/api/workspaces/{quote(form)}/members/{quote(form)}"
         assert sent(await platform.http.put(url, json={"role": "viewer"}))["id"] == user["id"]
         answer = await login(platform, username=form, password=PASSWORD)
@@ -192,8 +192,8 @@ async def test_both_forms_of_a_namespace_watch_it(
 async def test_a_search_may_hold_a_line_break(platform: RunningPlatform) -> None:
     word = new_key()
     made = await platform.create(content=f"first {word}\nsecond line")
-    found = sent(await platform.http.get("/api/prompts", params={"q": f"{word}\nsecond"}))
-    assert [prompt["id"] for prompt in found] == [made["id"]]
+    prompts = sent(await platform.http.get("/api/prompts", params={"q": f"{word}\nsecond"}))
+    assert [prompt["id"] for prompt in prompts] == [made["id"]]
     for path in ("/api/agents", "/api/workflows", "/api/providers", "/api/keys"):
         assert (await platform.http.get(path, params={"q": "a\nb"})).status_code == 200, path
 

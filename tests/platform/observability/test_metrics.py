@@ -11,7 +11,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 from websockets.exceptions import InvalidStatus
 
-from harness.engine import EngineProcess
+from harness.engine import EngineProcess, use_engine
+from harness.held_model import held_model
 from harness.people import new_api_key, new_workspace
 from harness.platform import (
     TOKEN,
@@ -21,7 +22,6 @@ from harness.platform import (
     next_event,
     running_platform,
 )
-from promptops_flows.engine_client import EngineClient
 from promptops_platform.access.permissions import Role, known_key_role, known_role
 from promptops_platform.observability.metrics import MOST_NAMES, Metrics, Names
 from promptops_platform.settings import Settings
@@ -39,9 +39,11 @@ class Scraped(dict[tuple[str, frozenset[tuple[str, str]]], float]):
 
     def total(self, name: str, **labels: str) -> float:
         """Of all series with these labels."""
-        wanted = frozenset(labels.items())
+        labels_asked = frozenset(labels.items())
         return sum(
-            value for (each, found), value in self.items() if each == name and wanted <= found
+            value
+            for (metric, sample_labels), value in self.items()
+            if metric == name and labels_asked <= sample_labels
         )
 
 
@@ -63,17 +65,17 @@ async def running(engine: EngineProcess) -> AsyncIterator[RunningPlatform]:
     data = new_data_folder()
     settings = Settings(data=data, token=SecretStr(TOKEN), engine_wait_seconds=30)
     async with running_platform(settings) as platform:
-        client = EngineClient(engine.socket)
-        platform.platform.executor._engine = client
-        platform.platform.readiness._engine = client
-        platform.platform.gateway_calls._engine = client
+        use_engine(platform, engine)
         yield platform
 
 
 async def ran(platform: RunningPlatform, model: str) -> None:
-    steps = [{"name": "call", "type": "model", "provider": "mock", "model": model}]
-    answer = await platform.http.post("/api/workflows", json={"key": new_key(), "steps": steps})
-    await platform.http.post(f"/api/workflows/{answer.json()['data']['id']}/run", json={})
+    await ran_step(platform, {"name": "call", "type": "model", "provider": "mock", "model": model})
+
+
+async def ran_step(platform: RunningPlatform, step: dict[str, Any], **body: Any) -> None:
+    answer = await platform.http.post("/api/workflows", json={"key": new_key(), "steps": [step]})
+    await platform.http.post(f"/api/workflows/{answer.json()['data']['id']}/run", json=body)
 
 
 async def test_requests_are_counted_by_the_template_of_their_route(
@@ -122,7 +124,7 @@ async def test_watchers_events_and_the_feed_are_shown(running: RunningPlatform) 
     assert during.value("promptops_watchers") == before.value("promptops_watchers") + 1
     sent = "promptops_events_sent_total"
     assert during.value(sent) == before.value(sent) + 1
-    assert during.value("promptops_feed_revision") == running.platform.feed.applied
+    assert during.value("promptops_feed_revision") == running.platform.changes.feed.applied
     assert during.value("promptops_feed_lag_changes") == 0
     assert 0 <= during.value("promptops_feed_lag_seconds") < 5
     prompts = "promptops_snapshot_prompts"
@@ -149,22 +151,23 @@ async def test_runs_tokens_and_calls_of_models_are_counted(running: RunningPlatf
 
 
 async def test_a_run_under_way_is_in_flight(running: RunningPlatform) -> None:
-    run = asyncio.create_task(ran(running, "mock-slow-1500ms"))
-    async with asyncio.timeout(10):
-        while (await scrape(running)).value("promptops_runs_in_flight") != 1:
-            await asyncio.sleep(0.02)
-    await run
+    async with held_model() as model:
+        run = asyncio.create_task(ran_step(running, model.step, **model.access))
+        await model.is_asked()
+        assert (await scrape(running)).value("promptops_runs_in_flight") == 1
+        model.hold.release()
+        await run
 
 
 async def test_parts_process_and_database_are_shown(running: RunningPlatform) -> None:
     async with asyncio.timeout(30):
         while (await scrape(running)).total("promptops_up") != 5:
             await asyncio.sleep(0.1)
-    found = await scrape(running)
-    assert found.value("process_resident_memory_bytes") > 10_000_000
-    assert found.value("process_open_fds") > 3
-    assert found.value("promptops_database_connections", pool="writer", state="idle") == 1
-    assert found.value("promptops_database_unavailable_total") == 0
+    metrics = await scrape(running)
+    assert metrics.value("process_resident_memory_bytes") > 10_000_000
+    assert metrics.value("process_open_fds") > 3
+    assert metrics.value("promptops_database_connections", pool="writer", state="idle") == 1
+    assert metrics.value("promptops_database_unavailable_total") == 0
 
 
 async def test_no_label_holds_a_key_a_user_or_an_id(running: RunningPlatform) -> None:
@@ -181,9 +184,9 @@ async def test_two_platforms_count_for_themselves(
 ) -> None:
     await running.fetch(new_key())
     async with running_platform(Settings(data=data_folder, token=SecretStr(TOKEN))) as other:
-        found = await scrape(other)
-    assert found.total("promptops_fetches_total") == 0
-    assert found.total("promptops_up", part="engine") == 0
+        metrics = await scrape(other)
+    assert metrics.total("promptops_fetches_total") == 0
+    assert metrics.total("promptops_up", part="engine") == 0
 
 
 async def test_a_metrics_key_reads_the_metrics_and_nothing_else(running: RunningPlatform) -> None:
@@ -238,7 +241,7 @@ def test_a_user_is_never_of_the_roles_of_keys() -> None:
 
 def test_names_are_bounded() -> None:
     names = Names(2)
-    assert [names.bounded(each) for each in ("a", "b", "c", "a", "")] == [
+    assert [names.bounded(name) for name in ("a", "b", "c", "a", "")] == [
         "a",
         "b",
         "other",

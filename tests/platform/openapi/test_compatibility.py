@@ -178,13 +178,13 @@ LOSSES: list[tuple[str, Change]] = [
 ]
 
 
-@pytest.mark.parametrize(("said", "change"), LOSSES, ids=[said for said, _ in LOSSES])
-def test_each_loss_is_found(said: str, change: Change) -> None:
+@pytest.mark.parametrize(("loss", "change"), LOSSES, ids=[loss for loss, _ in LOSSES])
+def test_each_loss_is_found(loss: str, change: Change) -> None:
     changed = small()
     change(changed)
-    found = losses(small(), changed)
-    assert found
-    assert said in " / ".join(found)
+    losses_found = losses(small(), changed)
+    assert losses_found
+    assert loss in " / ".join(losses_found)
 
 
 ADDITIONS: list[tuple[str, Change]] = [
@@ -223,7 +223,7 @@ ADDITIONS: list[tuple[str, Change]] = [
 
 
 @pytest.mark.parametrize(
-    "change", [each for _, each in ADDITIONS], ids=[name for name, _ in ADDITIONS]
+    "change", [change for _, change in ADDITIONS], ids=[name for name, _ in ADDITIONS]
 )
 def test_additions_are_no_losses(change: Change) -> None:
     changed = small()

@@ -11,6 +11,7 @@ from promptops_platform.app import openapi
 Json = dict[str, Any]
 REFERENCE = {"key": "x", "env": "prod"}
 MESSAGE = {"role": "user", "content": "Hello"}
+CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
 # Path of a POST, and bodies that are taken (or fail for other reasons than a wrong value).
 TAKEN: list[tuple[str, Json]] = [
     ("/api/login", {"token": TOKEN}),
@@ -24,6 +25,8 @@ TAKEN: list[tuple[str, Json]] = [
     ("/api/prompts", {"kind": "text", "messages": None}),
     ("/api/prompts", {"kind": "chat", "messages": [MESSAGE]}),
     ("/api/prompts", {"messages": [MESSAGE]}),
+    ("/api/prompts", {"messages": [{"role": "assistant", "content": ""}]}),
+    ("/api/prompts", {"messages": [{"role": "assistant", "content": None, "tool_calls": [CALL]}]}),
     ("/api/prompts", {"messages": []}),
     ("/api/agents", {"prompt": "", "prompt_ref": REFERENCE}),
     ("/api/agents", {"prompt": "Hello", "prompt_ref": None}),
@@ -51,6 +54,8 @@ REFUSED: list[tuple[str, Json]] = [
     ("/api/prompts", {"kind": "text", "messages": [MESSAGE]}),
     ("/api/prompts", {"kind": "chat", "messages": []}),
     ("/api/prompts", {"kind": "chat"}),
+    ("/api/prompts", {"messages": [{"role": "assistant"}]}),
+    ("/api/prompts", {"messages": [{"role": "assistant", "content": None, "tool_calls": []}]}),
     ("/api/agents", {"prompt": "Hello", "prompt_ref": REFERENCE}),
     ("/api/providers", {"kind": "openai-compatible"}),
     ("/api/providers", {"kind": "openai-compatible", "base_url": ""}),
@@ -117,5 +122,5 @@ def test_every_schema_with_rules_is_tried() -> None:
         name for name, schema in openapi()["components"]["schemas"].items() if "allOf" in schema
     }
     tried = {"LoginRequest", "ApiKeyCreate", "PromptCreate", "PromptUpdate", "AgentCreate"}
-    tried |= {"AgentUpdate", "ConnectionCreate", "PlaygroundRun"}
+    tried |= {"AssistantMessage", "AgentEdit", "ConnectionCreate", "PlaygroundRun"}
     assert ruled == tried, "add cases for it above"

@@ -12,7 +12,7 @@ async def test_the_page_and_all_that_it_loads_come_from_here(platform: RunningPl
         assert page.status_code == 200
         assert page.headers["content-type"].startswith("text/html")
         loaded = re.findall(r'(?:src|href)="([^"]+)"', page.text)
-        files = [each for each in loaded if not each.startswith("data:")]
+        files = [url for url in loaded if not url.startswith("data:")]
         assert len(files) == 3
         for name in files:
             address = urljoin(str(page.url), name)

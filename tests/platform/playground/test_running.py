@@ -8,8 +8,9 @@ import pytest
 from harness.connections import new_connection
 from harness.people import new_workspace, sent
 from harness.platform import RunningPlatform, new_key
+from harness.runs import detail
 from harness.vendors import Answer, fake_vendor
-from promptops_providers.registry import PROVIDER_NAMES
+from promptops_providers.provider_names import PROVIDER_NAMES
 
 KEY = "sk-of-this-run-only"
 COMPLETION = {
@@ -63,6 +64,20 @@ async def test_the_run_log_has_the_run(platform: RunningPlatform) -> None:
     assert entry["output"] == "[mock completion] Hello Ada!"
 
 
+@pytest.mark.parametrize("model", ["gpt-5-mini", "of-no-table"])
+async def test_the_answer_has_the_cost_that_the_run_log_has(
+    platform: RunningPlatform, model: str
+) -> None:
+    async with fake_vendor(Answer.of_json({**COMPLETION, "model": model})) as vendor:
+        answer = await ask(
+            platform, content="Hi", provider="openai", model=model, base_url=vendor.url
+        )
+    assert answer.status_code == 200, answer.text
+    entry = await logged(platform, answer)
+    assert answer.json()["cost_usd"] == entry["cost_usd"]
+    assert (entry["cost_usd"] is None) == (model == "of-no-table")
+
+
 async def test_a_chat_is_asked_as_a_chat(platform: RunningPlatform) -> None:
     prompt = await platform.create(
         messages=[
@@ -106,17 +121,23 @@ async def test_a_version_is_asked_as_it_was_published(platform: RunningPlatform)
     draft = await ask(platform, id=prompt["id"])
     first = await ask(platform, id=prompt["id"], version="v1")
     edited = await ask(platform, id=prompt["id"], version="v1", content="third")
-    assert [each.json()["rendered"] for each in (draft, first, edited)] == [
+    assert [answer.json()["rendered"] for answer in (draft, first, edited)] == [
         "second",
         "first",
         "third",
     ]
+    versions = []
+    for answer in (draft, first, edited):
+        logged = await detail(platform, answer.json()["run_id"])
+        versions.append(logged["prompt"])
+    reference = {"key": prompt["key"], "env": prompt["env"]}
+    assert versions == [reference | {"version": label} for label in ("draft", "v1", "draft")]
     missing = await ask(platform, id=prompt["id"], version="v9")
     assert missing.status_code == 404
 
 
 @pytest.mark.parametrize(
-    ("body", "named"),
+    ("body", "part"),
     [
         ({}, "content: is empty"),
         ({"content": ""}, "content: is empty"),
@@ -129,11 +150,11 @@ async def test_a_version_is_asked_as_it_was_published(platform: RunningPlatform)
     ],
 )
 async def test_what_can_not_be_asked_is_a_400(
-    platform: RunningPlatform, body: dict[str, Any], named: str
+    platform: RunningPlatform, body: dict[str, Any], part: str
 ) -> None:
     answer = await ask(platform, **body)
     assert answer.status_code == 400, answer.text
-    assert named in answer.json()["error"]
+    assert part in answer.json()["error"]
 
 
 async def test_a_provider_that_fails_is_a_502_with_what_was_asked(
@@ -170,7 +191,9 @@ async def test_the_key_of_a_request_goes_to_its_provider_and_nowhere_else(
         answered = await ask(platform, **body, api_key=KEY, base_url=vendor.url)
     assert refused.status_code == 502
     assert refused.json()["reason"] == "authentication_failed"
-    assert [each.headers["authorization"] for each in vendor.requests] == [f"Bearer {KEY}"] * 2
+    assert [request.headers["authorization"] for request in vendor.requests] == [
+        f"Bearer {KEY}"
+    ] * 2
     for answer in (refused, answered):
         assert KEY not in answer.text
         assert KEY not in str(await logged(platform, answer))

@@ -21,9 +21,9 @@ async def ask(
     platform: RunningPlatform, vendor: FakeVendor, answer: Answer, **body: Any
 ) -> httpx.Response:
     vendor.answers(answer)
-    given = {"content": "Hi", "provider": "openai-compatible", "model": "m", "api_key": KEY}
+    defaults = {"content": "Hi", "provider": "openai-compatible", "model": "m", "api_key": KEY}
     return await platform.http.post(
-        "/api/playground/run", json={**given, "base_url": vendor.url, **body}
+        "/api/playground/run", json={**defaults, "base_url": vendor.url, **body}
     )
 
 
@@ -79,8 +79,8 @@ async def test_a_refusal_that_was_paid_for_is_logged_with_its_usage(
     (run,) = (await platform.http.get(f"/api/runs?workspace={workspace}")).json()["data"]
     assert (run["status"], run["prompt_tokens"], run["output_tokens"]) == ("error", 19, 10)
     assert (run["cached_tokens"], run["usage_estimated"]) == (8, False)
-    found = (await platform.http.get(f"/api/runs/stats?workspace={workspace}")).json()
-    assert (found["error"], found["prompt_tokens"]) == (1, 19)
+    stats = (await platform.http.get(f"/api/runs/stats?workspace={workspace}")).json()
+    assert (stats["error"], stats["prompt_tokens"]) == (1, 19)
 
 
 async def test_usage_counts_for_the_one_that_failed(platform: RunningPlatform) -> None:
@@ -148,6 +148,6 @@ async def test_every_call_is_answered_and_logged(platform: RunningPlatform, stre
                 answer = Answer.of_events(mutated(openai.CHAT_STREAM, chance))
             got = await ask(platform, vendor, answer, workspace=workspace, stream=streamed)
             assert got.status_code in (200, 502), (got.text, body)
-    found = (await platform.http.get(f"/api/runs/stats?workspace={workspace}")).json()
-    assert found["total"] == count
-    assert 0 <= found["prompt_tokens"] <= count * 10_000_000
+    stats = (await platform.http.get(f"/api/runs/stats?workspace={workspace}")).json()
+    assert stats["total"] == count
+    assert 0 <= stats["prompt_tokens"] <= count * 10_000_000

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.platform import RunningPlatform, new_key
-from promptops_flows.templates import render_template
+from promptops_flows.templates.language import render_template
 from promptops_platform.prompts.body import Body, variables_of
 
 CHAT = [
@@ -36,8 +36,8 @@ async def test_messages_make_a_chat_whose_content_is_their_texts(
     assert prompt["variables"] == ["language", "name"]
     assert prompt["updated_by"] == "admin"
     assert await saved(platform, prompt["id"]) == prompt
-    found = (await platform.http.get("/api/prompts", params={"q": prompt["key"]})).json()
-    assert found["data"] == [prompt]
+    page = (await platform.http.get("/api/prompts", params={"q": prompt["key"]})).json()
+    assert page["data"] == [prompt]
 
 
 async def test_a_text_prompt_has_the_defaults(platform: RunningPlatform) -> None:
@@ -152,7 +152,7 @@ async def test_a_text_becomes_a_chat_and_a_chat_a_text(platform: RunningPlatform
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "message"),
     [
         ({"kind": "voice"}, "kind: input should be 'text' or 'chat' (got 'voice')"),
         ({"kind": "chat"}, "messages: a chat prompt needs at least one"),
@@ -163,9 +163,12 @@ async def test_a_text_becomes_a_chat_and_a_chat_a_text(platform: RunningPlatform
         ({"messages": ["x"]}, "messages.0"),
         ({"messages": [{"role": "user"}]}, "messages.0.content: is required"),
         ({"messages": [{"content": "x"}]}, "messages.0.role: is required"),
-        ({"messages": [CHAT[0], {"role": "robot", "content": "x"}]}, "messages.1.role"),
-        ({"messages": [{"role": "tool", "content": "x"}]}, "'tool'"),
-        ({"messages": [CHAT[0] | {"name": "bob"}]}, "messages.0.name: is not known"),
+        (
+            {"messages": [CHAT[0], {"role": "robot", "content": "x"}]},
+            "messages.1.role: must be one of system, developer, user, assistant, tool",
+        ),
+        ({"messages": [{"role": "tool", "content": "x"}]}, "messages.0.tool_call_id: is required"),
+        ({"messages": [CHAT[0] | {"weight": 1}]}, "messages.0.weight: is not a known field"),
         ({"messages": [{"role": "user", "content": None}]}, "messages.0.content"),
         ({"messages": [{"role": "user", "content": "a\u0000"}]}, "U+0000"),
         ({"messages": [{"role": "user", "content": "x"}] * 201}, "200"),
@@ -178,7 +181,7 @@ async def test_a_text_becomes_a_chat_and_a_chat_a_text(platform: RunningPlatform
     ],
 )
 async def test_what_cannot_be_a_prompt_is_refused(
-    platform: RunningPlatform, fields: dict[str, Any], said: str
+    platform: RunningPlatform, fields: dict[str, Any], message: str
 ) -> None:
     prompt = await platform.create(content="kept")
     for answer in (
@@ -186,7 +189,7 @@ async def test_what_cannot_be_a_prompt_is_refused(
         await platform.http.put(f"/api/prompts/{prompt['id']}", json=fields),
     ):
         assert answer.status_code == 400, answer.text
-        assert said in answer.json()["error"]
+        assert message in answer.json()["error"]
         assert len(answer.json()["error"]) < 400
     assert await saved(platform, prompt["id"]) == prompt
 
@@ -200,7 +203,7 @@ async def test_config_without_a_number_is_refused(platform: RunningPlatform) -> 
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "message"),
     [
         ({"content": "edited by who knows no messages"}, "content: that of a chat prompt is made"),
         ({"messages": []}, "messages: a chat prompt needs at least one"),
@@ -208,12 +211,12 @@ async def test_config_without_a_number_is_refused(platform: RunningPlatform) -> 
     ],
 )
 async def test_an_edit_that_would_lose_messages_is_refused(
-    platform: RunningPlatform, fields: dict[str, Any], said: str
+    platform: RunningPlatform, fields: dict[str, Any], message: str
 ) -> None:
     prompt = await platform.create(messages=CHAT)
     answer = await platform.http.put(f"/api/prompts/{prompt['id']}", json=fields)
     assert answer.status_code == 400
-    assert said in answer.json()["error"]
+    assert message in answer.json()["error"]
     assert await saved(platform, prompt["id"]) == prompt
 
 
@@ -236,13 +239,13 @@ MESSAGES = st.lists(st.fixed_dictionaries({"role": ROLES, "content": TEXTS}), mi
 
 @given(content=TEXTS)
 def test_variables_are_the_names_that_rendering_replaces(content: str) -> None:
-    found = variables_of(Body(content))
-    assert len(found) == len(set(found))
-    given_all = dict.fromkeys(found, "!")
+    names = variables_of(Body(content))
+    assert len(names) == len(set(names))
+    given_all = dict.fromkeys(names, "!")
     assert render_template(content, given_all) == render_template(content, Anything())
-    for name in found:
+    for name in names:
         assert render_template(content, {name: "!"}) != content
-    assert render_template(content, Without(found)) == content
+    assert render_template(content, Without(names)) == content
 
 
 class Anything(dict[str, str]):
@@ -267,8 +270,8 @@ def test_content_is_the_texts_and_variables_are_those_of_each(
     messages: list[dict[str, str]],
 ) -> None:
     body = Body().edited({"messages": messages})
-    assert body.content == "\n\n".join(each["content"] for each in messages)
-    of_each = [name for each in messages for name in variables_of(Body(each["content"]))]
+    assert body.content == "\n\n".join(message["content"] for message in messages)
+    of_each = [name for message in messages for name in variables_of(Body(message["content"]))]
     assert variables_of(body) == list(dict.fromkeys(of_each))
     assert body.edited({}) == body.edited(body.columns()) == body
     as_text = body.edited({"kind": "text"})
@@ -276,10 +279,31 @@ def test_content_is_the_texts_and_variables_are_those_of_each(
     assert as_text.content_hash() != body.content_hash()
 
 
+CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments": '{"x": 1}'}}
+PARTS = st.one_of(
+    TEXTS.map(lambda text: {"type": "text", "text": text}),
+    TEXTS.map(lambda text: {"type": "image_url", "image_url": {"url": f"u{text}"}}),
+    TEXTS.map(lambda text: {"type": "file", "file": {"file_data": f"u{text}", "filename": "f"}}),
+)
+FORMS = st.lists(
+    st.one_of(
+        st.fixed_dictionaries({"role": ROLES, "content": TEXTS}),
+        st.lists(PARTS, min_size=1, max_size=4).map(
+            lambda parts: {"role": "user", "content": parts}
+        ),
+        st.just({"role": "assistant", "tool_calls": [CALL]}),
+        TEXTS.map(lambda text: {"role": "tool", "tool_call_id": "c", "content": text}),
+        st.sampled_from(["a", "ä.b"]).map(lambda name: {"type": "placeholder", "name": name}),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
 @settings(max_examples=30, deadline=None)
-@given(messages=MESSAGES, config=st.dictionaries(st.text("abc"), st.integers() | st.booleans()))
+@given(messages=FORMS, config=st.dictionaries(st.text("abc"), st.integers() | st.booleans()))
 async def test_a_fetch_serves_what_was_saved(
-    platform: RunningPlatform, messages: list[dict[str, str]], config: dict[str, Any]
+    platform: RunningPlatform, messages: list[dict[str, Any]], config: dict[str, Any]
 ) -> None:
     prompt = await platform.create(env="prod", messages=messages, config=config)
     for _ in range(2):

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from sqlalchemy import update
 
 from harness.platform import RunningPlatform
-from promptops_platform.db.tables import PromptVersionRow
+from promptops_platform.definitions.text_diff import MOST_LINES, unified
 from promptops_platform.prompts.body import Body
-from promptops_platform.prompts.diff import MOST_LINES, compare, unified
+from promptops_platform.prompts.diff import compare
+from promptops_platform.prompts.tables import PromptVersionRow
 
 SYSTEM = {"role": "system", "content": "be kind"}
 USER = {"role": "user", "content": "hello"}
@@ -20,8 +21,8 @@ USER = {"role": "user", "content": "hello"}
 async def diff(platform: RunningPlatform, prompt_id: str, **query: str) -> dict[str, Any]:
     answer = await platform.http.get(f"/api/prompts/{prompt_id}/diff", params=query)
     assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()["data"]
-    return found
+    differences: dict[str, Any] = answer.json()["data"]
+    return differences
 
 
 async def test_without_labels_it_shows_what_a_publish_would_change(
@@ -35,13 +36,13 @@ async def test_without_labels_it_shows_what_a_publish_would_change(
     }  # fmt: skip
     edit = {"content": "one\n2\n", "model": "m2", "config": {"seed": True}, "name": "not served"}
     await platform.http.put(url, json=edit)
-    found = await diff(platform, prompt["id"])
-    assert found["content"] == "--- v1\n+++ draft\n@@ -1,2 +1,2 @@\n one\n-two\n+2\n"
-    assert found["fields"] == [
+    differences = await diff(platform, prompt["id"])
+    assert differences["content"] == "--- v1\n+++ draft\n@@ -1,2 +1,2 @@\n one\n-two\n+2\n"
+    assert differences["fields"] == [
         {"name": "model", "before": "m1", "after": "m2"},
         {"name": "config", "before": {"seed": 1}, "after": {"seed": True}},
     ]
-    assert (found["same"], found["messages"]) == (False, [])
+    assert (differences["same"], differences["messages"]) == (False, [])
 
 
 async def test_any_two_labels_can_be_compared(platform: RunningPlatform) -> None:
@@ -49,12 +50,12 @@ async def test_any_two_labels_can_be_compared(platform: RunningPlatform) -> None
     for content in ("one", "two", "three"):
         await platform.http.put(f"/api/prompts/{prompt['id']}", json={"content": content})
         await platform.publish(prompt["id"])
-    found = await diff(platform, prompt["id"], **{"from": "v3", "to": "v1"})
-    assert "-three\n" in found["content"]
-    assert "+one\n" in found["content"]
-    assert (found["from"], found["to"]) == ("v3", "v1")
-    found = await diff(platform, prompt["id"], **{"from": "draft", "to": ""})
-    assert found["same"] is True
+    differences = await diff(platform, prompt["id"], **{"from": "v3", "to": "v1"})
+    assert "-three\n" in differences["content"]
+    assert "+one\n" in differences["content"]
+    assert (differences["from"], differences["to"]) == ("v3", "v1")
+    differences = await diff(platform, prompt["id"], **{"from": "draft", "to": ""})
+    assert differences["same"] is True
 
 
 async def test_messages_are_compared_one_by_one(platform: RunningPlatform) -> None:
@@ -63,9 +64,9 @@ async def test_messages_are_compared_one_by_one(platform: RunningPlatform) -> No
     changed = USER | {"role": "assistant"}
     messages = {"messages": [SYSTEM, USER, changed]}
     await platform.http.put(f"/api/prompts/{prompt['id']}", json=messages)
-    found = await diff(platform, prompt["id"])
-    assert found["fields"] == []
-    assert found["messages"] == [
+    differences = await diff(platform, prompt["id"])
+    assert differences["fields"] == []
+    assert differences["messages"] == [
         {"before_index": None, "after_index": 0, "before": None, "after": SYSTEM},
         {"before_index": None, "after_index": 2, "before": None, "after": changed},
     ]
@@ -76,15 +77,15 @@ async def test_a_role_alone_is_a_change(platform: RunningPlatform) -> None:
     await platform.publish(prompt["id"])
     changed = USER | {"role": "developer"}
     await platform.http.put(f"/api/prompts/{prompt['id']}", json={"messages": [changed]})
-    found = await diff(platform, prompt["id"])
-    assert (found["content"], found["same"]) == ("", False)
-    assert found["messages"] == [
+    differences = await diff(platform, prompt["id"])
+    assert (differences["content"], differences["same"]) == ("", False)
+    assert differences["messages"] == [
         {"before_index": 0, "after_index": 0, "before": USER, "after": changed}
     ]
 
 
 @pytest.mark.parametrize(
-    ("query", "status", "said"),
+    ("query", "status", "message"),
     [
         ({}, 404, "no published version"),
         ({"from": "draft"}, 200, ""),
@@ -95,12 +96,12 @@ async def test_a_role_alone_is_a_change(platform: RunningPlatform) -> None:
     ],
 )
 async def test_what_is_not_there_is_named(
-    platform: RunningPlatform, query: dict[str, str], status: int, said: str
+    platform: RunningPlatform, query: dict[str, str], status: int, message: str
 ) -> None:
     prompt = await platform.create()
     answer = await platform.http.get(f"/api/prompts/{prompt['id']}/diff", params=query)
     assert answer.status_code == status, answer.text
-    assert said in answer.json().get("error", "")
+    assert message in answer.json().get("error", "")
 
 
 def patched(before: str, diff_text: str) -> str:
@@ -110,9 +111,9 @@ def patched(before: str, diff_text: str) -> str:
     at = 0
     lines = diff_text.split("\n")[2:-1]
     while lines:
-        found = re.fullmatch(r"@@ -(\d+),(\d+) \+(\d+),(\d+) @@", lines.pop(0))
-        assert found
-        start, removed, start_new, added = (int(number) for number in found.groups())
+        header = re.fullmatch(r"@@ -(\d+),(\d+) \+(\d+),(\d+) @@", lines.pop(0))
+        assert header
+        start, removed, start_new, added = (int(number) for number in header.groups())
         begin = start - 1 if removed else start
         new += old[at:begin]
         at = begin
@@ -153,8 +154,8 @@ def test_a_patch_with_the_diff_makes_the_one_of_the_other(before: str, after: st
 def test_so_does_one_of_texts_too_long_to_be_aligned(
     shared: list[str], number: int, last: str
 ) -> None:
-    before = "\n".join([*shared, *(f"old {each}" for each in range(number))]) + last
-    after = "\n".join([*shared, *(f"new {each}" for each in range(number + 1))]) + last
+    before = "\n".join([*shared, *(f"old {line}" for line in range(number))]) + last
+    after = "\n".join([*shared, *(f"new {line}" for line in range(number + 1))]) + last
     assert patched(before, unified(before, after, "a", "b")) == after
 
 
@@ -167,7 +168,7 @@ def test_the_changes_of_messages_lead_from_one_to_the_other(
 ) -> None:
     changes = compare(Body(messages=before), Body(messages=after), from_="a", to="b").messages
     gone = {change.before_index for change in changes}
-    kept = [each for index, each in enumerate(before) if index not in gone]
+    kept = [item for index, item in enumerate(before) if index not in gone]
     placed = {change.after_index: change.after for change in changes if change.after}
     left = iter(kept)
     rebuilt = [placed.get(index) or next(left) for index in range(len(after))]

@@ -58,8 +58,8 @@ async def test_who_comes_second_gets_both_sides(platform: RunningPlatform, by_he
     assert body["mine"] == {"content": "second"}
     assert (body["changed_by"], body["changed_at"]) == ("admin", current["updated_at"])
     assert body["code"] == "edited_meanwhile"
-    for said in ("revision 1", "'admin'", current["updated_at"], "if_revision 2"):
-        assert said in body["error"]
+    for part in ("revision 1", "'admin'", current["updated_at"], "if_revision 2"):
+        assert part in body["error"]
     assert (await put("merged", 2)).status_code == 200
 
 
@@ -148,45 +148,47 @@ async def test_header_and_body_must_agree(platform: RunningPlatform) -> None:
 Act = Callable[[RunningPlatform, str, dict[str, Any]], Awaitable[httpx.Response]]
 
 
-async def publish(platform: RunningPlatform, prompt_id: str, said: dict[str, Any]) -> Any:
-    body = {"id": prompt_id, **said["json"]}
-    return await platform.http.post("/api/prompts/publish", json=body, headers=said["headers"])
+async def publish(platform: RunningPlatform, prompt_id: str, request: dict[str, Any]) -> Any:
+    body = {"id": prompt_id, **request["json"]}
+    return await platform.http.post("/api/prompts/publish", json=body, headers=request["headers"])
 
 
-async def publish_and_wait(platform: RunningPlatform, prompt_id: str, said: dict[str, Any]) -> Any:
-    body = {"id": prompt_id, **said["json"]}
+async def publish_and_wait(
+    platform: RunningPlatform, prompt_id: str, request: dict[str, Any]
+) -> Any:
+    body = {"id": prompt_id, **request["json"]}
     url = "/api/prompts/publish?wait=100ms"
-    return await platform.http.post(url, json=body, headers=said["headers"])
+    return await platform.http.post(url, json=body, headers=request["headers"])
 
 
-async def roll_back(platform: RunningPlatform, prompt_id: str, said: dict[str, Any]) -> Any:
-    body = {"id": prompt_id, "version": "v1", **said["json"]}
-    return await platform.http.post("/api/prompts/rollback", json=body, headers=said["headers"])
+async def roll_back(platform: RunningPlatform, prompt_id: str, request: dict[str, Any]) -> Any:
+    body = {"id": prompt_id, "version": "v1", **request["json"]}
+    return await platform.http.post("/api/prompts/rollback", json=body, headers=request["headers"])
 
 
-async def promote(platform: RunningPlatform, prompt_id: str, said: dict[str, Any]) -> Any:
-    body = {"env": "test", "publish": True, **said["json"]}
+async def promote(platform: RunningPlatform, prompt_id: str, request: dict[str, Any]) -> Any:
+    body = {"env": "test", "publish": True, **request["json"]}
     url = f"/api/prompts/{prompt_id}/promote"
-    return await platform.http.post(url, json=body, headers=said["headers"])
+    return await platform.http.post(url, json=body, headers=request["headers"])
 
 
-async def roll_out(platform: RunningPlatform, prompt_id: str, said: dict[str, Any]) -> Any:
-    body = {"enabled": True, "variant_a": "v1", "variant_b": "v1", **said["json"]}
+async def roll_out(platform: RunningPlatform, prompt_id: str, request: dict[str, Any]) -> Any:
+    body = {"enabled": True, "variant_a": "v1", "variant_b": "v1", **request["json"]}
     url = f"/api/prompts/{prompt_id}/rollout"
-    return await platform.http.put(url, json=body, headers=said["headers"])
+    return await platform.http.put(url, json=body, headers=request["headers"])
 
 
-async def end_rollout(platform: RunningPlatform, prompt_id: str, said: dict[str, Any]) -> Any:
+async def end_rollout(platform: RunningPlatform, prompt_id: str, request: dict[str, Any]) -> Any:
     url = f"/api/prompts/{prompt_id}/rollout"
     return await platform.http.request(
-        "DELETE", url, json=said["json"] or None, headers=said["headers"]
+        "DELETE", url, json=request["json"] or None, headers=request["headers"]
     )
 
 
-async def delete(platform: RunningPlatform, prompt_id: str, said: dict[str, Any]) -> Any:
+async def delete(platform: RunningPlatform, prompt_id: str, request: dict[str, Any]) -> Any:
     url = f"/api/prompts/{prompt_id}"
     return await platform.http.request(
-        "DELETE", url, json=said["json"] or None, headers=said["headers"]
+        "DELETE", url, json=request["json"] or None, headers=request["headers"]
     )
 
 

@@ -25,17 +25,17 @@ async def test_every_move_of_what_is_served(platform: RunningPlatform) -> None:
     await platform.http.put(url, json={"env": "test"})
     page = await history(platform, prompt["id"])
     assert page["total"] == 5
-    assert {each["actor"] for each in page["data"]} == {"admin"}
-    assert {each["variants"] for each in page["data"]} == {None}
+    assert {move["actor"] for move in page["data"]} == {"admin"}
+    assert {move["variants"] for move in page["data"]} == {None}
     names = ("action", "env", "version", "previous_version", "note")
-    assert [tuple(each[name] for name in names) for each in page["data"]] == [
+    assert [tuple(move[name] for name in names) for move in page["data"]] == [
         ("move", "test", "v1", "v1", "moved from dev"),
         ("rollback", "dev", "v1", "v2", ""),
         ("publish", "dev", "v2", "v1", ""),
         ("publish", "dev", "v1", None, "first"),
         ("create", "dev", None, None, ""),
     ]
-    times = [each["created_at"] for each in page["data"]]
+    times = [move["created_at"] for move in page["data"]]
     assert times == sorted(times, reverse=True)
     part = await history(platform, prompt["id"], limit="2", offset="1")
     assert (part["data"], part["total"]) == (page["data"][1:3], 5)
@@ -51,7 +51,7 @@ async def test_a_promotion_stands_in_the_other_rows_history(platform: RunningPla
         answer = await platform.http.post(f"/api/prompts/{prompt['id']}/promote", json=body)
         made = answer.json()["data"]
     moves = (await history(platform, made["id"]))["data"]
-    assert [(each["action"], each["version"], each["note"]) for each in moves] == [
+    assert [(move["action"], move["version"], move["note"]) for move in moves] == [
         ("promote", "v1", "promoted from v1 of dev"),
         ("create", None, "promoted from v1 of dev"),
     ]
@@ -80,8 +80,8 @@ async def test_the_audit_trail_keeps_what_differs(platform: RunningPlatform) -> 
     entries = (await platform.http.get("/api/audit", params={"limit": "200"})).json()["data"]
 
     def kept(prompt_id: str) -> list[tuple[str, Any, Any]]:
-        own = [each for each in entries if each["resource_id"] == prompt_id]
-        return [(each["action"], each["before"], each["after"]) for each in reversed(own)]
+        own = [entry for entry in entries if entry["resource_id"] == prompt_id]
+        return [(entry["action"], entry["before"], entry["after"]) for entry in reversed(own)]
 
     own = kept(prompt["id"])
     created, deleted = own.pop(0), own.pop()
@@ -123,7 +123,7 @@ async def test_a_move_names_the_variants_that_run_on(platform: RunningPlatform) 
     back = {"id": prompt["id"], "version": "v3"}
     await platform.http.post("/api/prompts/rollback", json=back)
     moves = (await history(platform, prompt["id"], limit="3"))["data"]
-    assert [(each["action"], each["version"], each["variants"]) for each in moves] == [
+    assert [(move["action"], move["version"], move["variants"]) for move in moves] == [
         ("rollback", "v3", None),
         ("publish", "v3", variants),
         ("rollout", "v2", variants),

@@ -11,7 +11,7 @@ async def page(platform: RunningPlatform, path: str, **query: Any) -> tuple[list
     answer = await platform.http.get(path, params=query)
     assert answer.status_code == 200, answer.text
     body = answer.json()
-    return [each["id"] for each in body["data"]], body["total"]
+    return [row["id"] for row in body["data"]], body["total"]
 
 
 async def test_prompts_come_in_pages_or_all_at_once(platform: RunningPlatform) -> None:

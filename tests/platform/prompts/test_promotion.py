@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from harness.platform import RunningPlatform, new_key, next_event
-from promptops_platform.db.tables import EnvironmentRow
 from promptops_platform.ids import new_id
+from promptops_platform.workspaces.tables import EnvironmentRow
 
 
 async def promote(
@@ -18,10 +18,10 @@ async def promote(
 
 
 async def listed(platform: RunningPlatform, key: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = (
+    rows: list[dict[str, Any]] = (
         await platform.http.get("/api/prompts", params={"q": key})
     ).json()["data"]
-    return [each for each in found if each["key"] == key]
+    return [row for row in rows if row["key"] == key]
 
 
 async def test_an_absent_row_is_made_and_served(platform: RunningPlatform) -> None:
@@ -46,7 +46,7 @@ async def test_what_is_published_goes_not_the_draft(platform: RunningPlatform) -
     made = (await promote(platform, source["id"], env="test", publish=True)).json()["data"]
     assert (made["kind"], made["content"], made["published_version"]) == ("chat", "one", "v1")
     versions = (await platform.http.get(f"/api/prompts/{made['id']}/versions")).json()["data"]
-    assert [each["note"] for each in versions] == ["promoted from v1 of dev"]
+    assert [version["note"] for version in versions] == ["promoted from v1 of dev"]
     assert (await platform.fetch(source["key"], "test")).json()["messages"]
 
 
@@ -107,7 +107,7 @@ async def test_many_at_once_make_one_row(platform: RunningPlatform) -> None:
     )
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.json()["data"]["id"] for answer in answers}) == 1
-    rows = [each for each in await listed(platform, source["key"]) if each["env"] == "prod"]
+    rows = [row for row in await listed(platform, source["key"]) if row["env"] == "prod"]
     assert [(row["published_version"], row["revision"]) for row in rows] == [("v1", 8)]
 
 
@@ -119,7 +119,7 @@ async def test_a_new_environment_is_made(platform: RunningPlatform) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [
         ({}, "env: is required"),
         ({"env": ""}, "env"),
@@ -131,12 +131,12 @@ async def test_a_new_environment_is_made(platform: RunningPlatform) -> None:
     ],
 )
 async def test_a_bad_order_is_a_400(
-    platform: RunningPlatform, body: dict[str, Any], said: str
+    platform: RunningPlatform, body: dict[str, Any], message: str
 ) -> None:
     source = await platform.create(env="dev")
     answer = await promote(platform, source["id"], **body)
     assert answer.status_code == 400, answer.text
-    assert said in answer.json()["error"]
+    assert message in answer.json()["error"]
     assert await listed(platform, source["key"]) == [source]
 
 
@@ -200,7 +200,8 @@ async def test_a_workspace_is_deleted_while_prompts_are_promoted_in_it(
         workspace = made.json()["data"]["id"]
         sources = [await platform.create(workspace=workspace) for _ in range(3)]
         targets = [
-            await platform.create(each["key"], workspace=workspace, env="prod") for each in sources
+            await platform.create(source["key"], workspace=workspace, env="prod")
+            for source in sources
         ]
         orders = [
             promote(platform, source["id"], env=env, publish=True)

@@ -57,18 +57,18 @@ async def test_list_is_newest_change_first_and_filters(platform: RunningPlatform
     third = await platform.create(content=f"about {mark.upper()}_ 100%", env="test")
     await platform.http.put(f"/api/prompts/{first['id']}", json={"name": "changed"})
 
-    async def found(**query: str) -> list[str]:
+    async def ids_found(**query: str) -> list[str]:
         answer = await platform.http.get("/api/prompts", params=query)
         return [prompt["id"] for prompt in answer.json()["data"]]
 
-    assert await found(q=mark) == [first["id"], third["id"], second["id"]]
-    assert await found(q=mark, env="prod") == [second["id"]]
-    assert await found(category=mark, tag="red") == [first["id"]]
-    assert await found(category=mark, tag="blue") == [first["id"]]
-    assert await found(category=mark, tag="re_") == []
-    assert await found(q=f"{mark}_ 100%") == [third["id"]]
-    assert await found(q=f"{mark}_%") == []
-    assert await found(q=mark, workspace="default", tag="") == await found(q=mark)
+    assert await ids_found(q=mark) == [first["id"], third["id"], second["id"]]
+    assert await ids_found(q=mark, env="prod") == [second["id"]]
+    assert await ids_found(category=mark, tag="red") == [first["id"]]
+    assert await ids_found(category=mark, tag="blue") == [first["id"]]
+    assert await ids_found(category=mark, tag="re_") == []
+    assert await ids_found(q=f"{mark}_ 100%") == [third["id"]]
+    assert await ids_found(q=f"{mark}_%") == []
+    assert await ids_found(q=mark, workspace="default", tag="") == await ids_found(q=mark)
     assert (await platform.http.get("/api/prompts?workspace=nowhere")).status_code == 404
 
 
@@ -156,7 +156,7 @@ async def test_a_taken_label_with_other_content_takes_the_next_free_one(
     await platform.http.put(url, json={"content": "four", "version": "beta.1"})
     assert (await platform.publish(prompt["id"]))["version"] == "beta.1"
     listed = (await platform.http.get(f"{url}/versions")).json()["data"]
-    assert [each["version"] for each in listed] == ["beta.1", "v8", "v7", "v1"]
+    assert [version["version"] for version in listed] == ["beta.1", "v8", "v7", "v1"]
     assert listed[-1]["content"] == "one"
 
 
@@ -185,9 +185,9 @@ async def test_publishes_at_once_never_share_a_label(platform: RunningPlatform) 
 
     await asyncio.gather(*(edit_and_publish(number) for number in range(12)))
     listed = (await platform.http.get(f"/api/prompts/{prompt['id']}/versions")).json()["data"]
-    labels = [each["version"] for each in listed]
+    labels = [version["version"] for version in listed]
     assert len(labels) == len(set(labels))
-    assert len({each["content_hash"] for each in listed}) <= 12
+    assert len({version["content_hash"] for version in listed}) <= 12
 
 
 async def test_every_change_is_audited(platform: RunningPlatform) -> None:
@@ -213,7 +213,7 @@ async def test_labels_of_any_number_can_be_published_again(platform: RunningPlat
         await platform.http.put(f"/api/prompts/{prompt['id']}", json={"content": content})
         await platform.publish(prompt["id"])
     listed = (await platform.http.get(f"/api/prompts/{prompt['id']}/versions")).json()["data"]
-    assert len({each["version"] for each in listed}) == 4
+    assert len({version["version"] for version in listed}) == 4
 
 
 async def test_a_rollback_to_whatever_is_no_version_is_a_404(platform: RunningPlatform) -> None:

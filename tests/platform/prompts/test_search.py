@@ -12,10 +12,10 @@ from sqlalchemy import text
 from harness.platform import RunningPlatform, new_key
 from promptops_platform.access.actor import SYSTEM
 from promptops_platform.db.search import EXACT_TOTAL
-from promptops_platform.db.tables import PromptRow
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.prompts import search
 from promptops_platform.prompts.schemas import PromptFilter
+from promptops_platform.prompts.tables import PromptRow
 from promptops_platform.workspaces.service import DEFAULT_WORKSPACE
 
 # Later than whatever other tests leave.
@@ -57,26 +57,26 @@ async def make(
     platform: RunningPlatform, transaction: Transaction, fields: Sequence[dict[str, str]]
 ) -> list[PromptRow]:
     """Prompts of which each key begins with a mark of its own."""
-    service = platform.platform.prompts
+    service = platform.platform.prompts.service
     return [
         await service.create(
             transaction,
             actor=SYSTEM,
             workspace_id=DEFAULT_WORKSPACE,
             key=new_key(),
-            fields=each,
+            fields=row_fields,
         )
-        for each in fields
+        for row_fields in fields
     ]
 
 
-async def found(
-    platform: RunningPlatform, transaction: Transaction, wanted: PromptFilter, among: set[str]
+async def ids_found(
+    platform: RunningPlatform, transaction: Transaction, filter_: PromptFilter, among: set[str]
 ) -> set[str]:
     """Ids of `among` that the list has, which is the same with a limit and without."""
-    service = platform.platform.prompts
-    paged = await service.search(transaction, wanted, actor=SYSTEM, limit=10_000, offset=0)
-    whole = await service.search(transaction, wanted, actor=SYSTEM, limit=None, offset=0)
+    service = platform.platform.prompts.service
+    paged = await service.search(transaction, filter_, actor=SYSTEM, limit=10_000, offset=0)
+    whole = await service.search(transaction, filter_, actor=SYSTEM, limit=None, offset=0)
     ids = [row.id for row, *_ in paged.rows]
     assert ids == [row.id for row, *_ in whole.rows]
     assert (paged.total, paged.total_is_at_least) == (len(ids), False) == (whole.total, False)
@@ -89,7 +89,7 @@ def holding(term: str) -> Callable[[PromptRow], bool]:
     folded = term.casefold()
 
     def holds(row: PromptRow) -> bool:
-        return any(folded in each.casefold() for each in (row.key, row.name, row.content))
+        return any(folded in text.casefold() for text in (row.key, row.name, row.content))
 
     return holds
 
@@ -140,7 +140,9 @@ async def test_a_search_finds_what_a_plain_reading_finds(
         one_line = [part for part in parts if part and "\n" not in part]
         for term in [*terms, *one_line, rows[0].key.upper()]:
             expected = {row.id for row in rows if holding(term)(row)}
-            assert await found(platform, transaction, PromptFilter(text=term), among) == expected
+            assert (
+                await ids_found(platform, transaction, PromptFilter(text=term), among) == expected
+            )
 
 
 @property_settings
@@ -169,9 +171,9 @@ async def test_the_index_follows_edits_and_deletions(
         await carry_out(platform, transaction, rows, steps)
         await is_sound(transaction)
         written = [*fields, *(step for _, step in steps if isinstance(step, dict))]
-        for wanted in wanted_of(written, env, category):
-            expected = {row.id for row in rows if is_wanted(row, wanted)}
-            assert await found(platform, transaction, wanted, among) == expected, wanted
+        for filter_ in wanted_of(written, env, category):
+            expected = {row.id for row in rows if is_wanted(row, filter_)}
+            assert await ids_found(platform, transaction, filter_, among) == expected, filter_
 
 
 async def carry_out(
@@ -180,7 +182,7 @@ async def carry_out(
     rows: list[PromptRow],
     steps: list[tuple[int, Any]],
 ) -> None:
-    service = platform.platform.prompts
+    service = platform.platform.prompts.service
     for number, step in steps:
         if number >= len(rows):
             continue
@@ -197,7 +199,7 @@ def wanted_of(
     written: list[dict[str, str]], env: str | None, category: str | None
 ) -> Iterator[PromptFilter]:
     """Filters by what was written once, be it there or not."""
-    texts = {each.get(name, "") for each in written for name in ("name", "content")}
+    texts = {row.get(name, "") for row in written for name in ("name", "content")}
     for text_part in {None, *(one.partition("\n")[0][:5] or None for one in texts)}:
         yield PromptFilter(None, text_part, env, category)
     for tag in ("red", "RE d", "blau", " ", "a_b", "a%"):
@@ -205,26 +207,26 @@ def wanted_of(
     yield PromptFilter(None, next(iter(texts))[:1].strip() or None, env, category, "Red")
 
 
-def is_wanted(row: PromptRow, wanted: PromptFilter) -> bool:
+def is_wanted(row: PromptRow, filter_: PromptFilter) -> bool:
     return (
-        (wanted.text is None or holding(wanted.text)(row))
-        and wanted.env in (None, row.env)
-        and wanted.category in (None, row.category)
-        and tagged(wanted.tag or "")(row)
+        (filter_.text is None or holding(filter_.text)(row))
+        and filter_.env in (None, row.env)
+        and filter_.category in (None, row.category)
+        and tagged(filter_.tag or "")(row)
     )
 
 
 async def test_a_list_has_pages_and_a_total(platform: RunningPlatform) -> None:
     mark = new_key()
     made = [await platform.create(f"{mark}-{n}", tags=f"{mark}, x") for n in range(5)]
-    newest_first = [each["id"] for each in reversed(made)]
+    newest_first = [row["id"] for row in reversed(made)]
 
     async def page(**query: Any) -> tuple[list[str], int]:
         answer = await platform.http.get("/api/prompts", params=query)
         assert answer.status_code == 200, answer.text
         body = answer.json()
         assert body["total_is_at_least"] is False
-        return [each["id"] for each in body["data"]], body["total"]
+        return [row["id"] for row in body["data"]], body["total"]
 
     for filters in ({"q": mark}, {"tag": mark.upper()}, {"q": mark, "tag": "x"}):
         assert await page(**filters) == (newest_first, 5)
@@ -262,26 +264,26 @@ async def test_a_frequent_term_has_a_page_and_a_total_that_says_it_stopped(
     async with undone(platform) as transaction:
         transaction.session.add_all(rows)
         await transaction.session.flush()
-        for wanted, total, at_least in (
+        for filter_, total, at_least in (
             (PromptFilter(text="FREQUENT"), EXACT_TOTAL, True),
             (PromptFilter(text="frequent", env="prod"), number // 2, False),
             (PromptFilter(text="fr", tag="common"), number * 3 // 4, False),
             (PromptFilter(text="frequent-", tag="common", category="none"), 0, False),
             (PromptFilter(readable=frozenset({DEFAULT_WORKSPACE})), EXACT_TOTAL, True),
         ):
-            page = await search.page(transaction.session, wanted, limit=5, offset=2)
-            assert (page.total, page.total_is_at_least) == (total, at_least), wanted
-            found = [row.id for row, *_ in page.rows]
-            mine = [row.id for row in newest if is_wanted(row, wanted)]
-            assert found == mine[2:7], wanted
+            page = await search.page(transaction.session, filter_, limit=5, offset=2)
+            assert (page.total, page.total_is_at_least) == (total, at_least), filter_
+            page_ids = [row.id for row, *_ in page.rows]
+            mine = [row.id for row in newest if is_wanted(row, filter_)]
+            assert page_ids == mine[2:7], filter_
 
 
 async def test_a_list_can_be_kept_to_the_readable_workspaces(platform: RunningPlatform) -> None:
     async with undone(platform) as transaction:
         mine = await make(platform, transaction, [{"content": "shared words", "tags": new_key()}])
         tag = mine[0].tags
-        for wanted in ({"text": "shared words"}, {"tag": tag}, {"text": "sh"}, {}):
+        for filters in ({"text": "shared words"}, {"tag": tag}, {"text": "sh"}, {}):
             for readable, expected in (([], 0), (["elsewhere"], 0), ([DEFAULT_WORKSPACE], 1)):
-                kept = PromptFilter(**wanted, readable=frozenset(readable))
+                kept = PromptFilter(**filters, readable=frozenset(readable))
                 page = await search.page(transaction.session, kept, limit=10_000, offset=0)
                 assert len({row.id for row, *_ in page.rows} & {mine[0].id}) == expected

@@ -2,10 +2,8 @@
 
 import asyncio
 import base64
-import os
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -15,21 +13,21 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import text, update
 
+from harness.commands import run_command
 from harness.connections import SECRET, URL, new_connection, new_name
 from harness.people import sent
 from harness.platform import DatabaseKind, RunningPlatform, new_settings, running_platform
 from harness.postgres import Postgres
 from promptops_platform.access.actor import SYSTEM
 from promptops_platform.clock import SystemClock
-from promptops_platform.composition import Platform
-from promptops_platform.db.provider_tables import ConnectionRow
 from promptops_platform.db.tables import Table
 from promptops_platform.errors import StartRefused
+from promptops_platform.lifecycle import Platform
+from promptops_platform.providers.tables import ConnectionRow
 from promptops_platform.sealing import KEY_FILE
 from promptops_platform.settings import Settings
 
 OLD, NEW = (base64.b64encode(letter * 32).decode() for letter in (b"o", b"n"))
-PROGRAM = "from promptops_platform.cli import main; main()"
 
 
 def with_keys(settings: Settings, *keys: str) -> Settings:
@@ -38,17 +36,17 @@ def with_keys(settings: Settings, *keys: str) -> Settings:
 
 async def stored(platform: RunningPlatform) -> str:
     """Everything that the database holds."""
-    found = []
+    texts = []
     async with platform.platform.database.read() as transaction:
         for table in Table.metadata.sorted_tables:
             rows = await transaction.session.execute(text(f"SELECT * FROM {table.name}"))
-            found += [str(tuple(row)) for row in rows]
-    return "\n".join(found)
+            texts += [str(tuple(row)) for row in rows]
+    return "\n".join(texts)
 
 
 async def key_of(platform: RunningPlatform, name: str) -> str | None:
     """The stored key, as a run gets it."""
-    (target,) = platform.platform.providers.targets("default", [(name, "")], actor=SYSTEM)
+    (target,) = platform.platform.providers.lookup.targets("default", [(name, "")], actor=SYSTEM)
     return target.credentials.api_key
 
 
@@ -58,7 +56,7 @@ async def rewrite(platform: RunningPlatform, connection_id: str, **values: Any) 
         await transaction.session.execute(
             update(ConnectionRow).where(ConnectionRow.id == connection_id).values(values)
         )
-    await platform.platform.connection_mirror.load()
+    await platform.platform.providers.mirror.load()
 
 
 async def sealed_of(platform: RunningPlatform, connection_id: str) -> str | None:
@@ -72,21 +70,12 @@ async def promptops(
     settings: Settings, *arguments: str, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """Run the command on the same database."""
-    env = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)}
-    env |= {"PROMPTOPS_DATA": str(settings.data), **environment}
+    env = {"PROMPTOPS_DATA": str(settings.data), **environment}
     if settings.secret_key is not None:
         env["PROMPTOPS_SECRET_KEY"] = settings.secret_key.get_secret_value()
     if settings.database_url is not None:
         env["PROMPTOPS_DATABASE_URL"] = settings.database_url.get_secret_value()
-    return await asyncio.to_thread(
-        subprocess.run,
-        [sys.executable, "-c", PROGRAM, *arguments],
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return await asyncio.to_thread(run_command, [*arguments], env)
 
 
 async def refused_start(settings: Settings, **environment: str) -> str:
@@ -134,8 +123,8 @@ async def test_a_key_is_in_no_stored_text_no_answer_and_no_log(
         everything = await stored(platform)
         assert await key_of(platform, kept["name"]) == SECRET
     written = capfd.readouterr()
-    for each in (*answers, everything, written.out, written.err):
-        assert SECRET not in each
+    for output in (*answers, everything, written.out, written.err):
+        assert SECRET not in output
     files = files_in(data_folder)
     assert KEY_FILE in files
     for name, content in files.items():
@@ -224,7 +213,7 @@ async def test_a_rotation_needs_no_stop(
     both = with_keys(settings, NEW, OLD)
     async with running_platform(both) as platform:
         done = await promptops(both, "rotate-secrets")
-        assert (done.returncode, done.stderr) == (0, "Encrypted 3 keys anew.\n")
+        assert (done.returncode, done.stderr) == (0, "Encrypted 3 keys again.\n")
         assert [await key_of(platform, name) for name in names] == [SECRET] * 3
     async with running_platform(with_keys(settings, NEW)) as platform:
         assert [await key_of(platform, name) for name in names] == [SECRET] * 3
@@ -252,8 +241,8 @@ async def test_a_rotation_without_the_old_key_changes_nothing_unless_told_to_for
     assert done.returncode == 0, done.stderr
     assert made["name"] in done.stderr
     async with running_platform(lost) as platform:
-        found = sent(await platform.http.get(f"{URL}/{made['id']}"))
-        assert (found["has_key"], found["key_hint"]) == (False, "")
+        connection = sent(await platform.http.get(f"{URL}/{made['id']}"))
+        assert (connection["has_key"], connection["key_hint"]) == (False, "")
         page = await platform.http.get("/api/audit", params={"resource_id": made["id"]})
         newest = page.json()["data"][0]
         assert (newest["actor"], newest["before"]["has_key"]) == ("command line", True)
@@ -287,5 +276,5 @@ async def test_a_wrong_setting_is_named_and_not_repeated(
     data_folder: Path, postgres: Postgres
 ) -> None:
     settings = await new_settings("sqlite", postgres, data_folder)
-    said = await refused_start(settings, PROMPTOPS_SECRET_KEY="S3CRET")
-    assert said.startswith("promptops: PROMPTOPS_SECRET_KEY: a key must be 32 bytes")
+    refusal = await refused_start(settings, PROMPTOPS_SECRET_KEY="S3CRET")
+    assert refusal.startswith("promptops: PROMPTOPS_SECRET_KEY: a key must be 32 bytes")

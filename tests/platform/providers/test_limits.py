@@ -9,8 +9,9 @@ from harness.connections import URL, new_connection
 from harness.people import sent
 from harness.platform import RunningPlatform
 from harness.vendors import Answer, fake_vendor, openai
-from promptops_flows.engine_client import Connection
-from promptops_flows.wire import RunRequest, decode, encode
+from promptops_flows.protocol.engine_protocol import RunRequest, decode, encode
+from promptops_flows.steps.models import Connection
+from promptops_flows.steps.plans import WorkflowPlan
 from promptops_platform.access.actor import STATIC_TOKEN
 
 LIMITS = ("first_token_seconds", "answer_seconds")
@@ -47,7 +48,7 @@ async def test_a_limit_that_is_none_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("name", "stream", "said"),
+    ("name", "stream", "message"),
     [
         ("first_token_seconds", True, "no first token within 1 seconds"),
         ("answer_seconds", True, "no whole answer within 1 seconds"),
@@ -55,7 +56,7 @@ async def test_a_limit_that_is_none_is_refused(
     ],
 )
 async def test_the_playground_waits_as_long(
-    platform: RunningPlatform, name: str, stream: bool, said: str
+    platform: RunningPlatform, name: str, stream: bool, message: str
 ) -> None:
     answer, hold = Answer.of_events(openai.CHAT_STREAM).held_after(0)
     async with fake_vendor(answer) as vendor:
@@ -66,14 +67,16 @@ async def test_the_playground_waits_as_long(
         got: httpx.Response = await platform.http.post("/api/playground/run", json=body)
         hold.release()
     assert got.status_code == 502
-    assert (got.json()["reason"], said in got.json()["error"]) == ("timeout", True)
+    assert (got.json()["reason"], message in got.json()["error"]) == ("timeout", True)
 
 
 async def test_the_engine_is_told(platform: RunningPlatform) -> None:
     made = await new_connection(platform, first_token_seconds=900, answer_seconds=3000)
-    targets = platform.platform.providers.connected("default", [made["name"]], actor=STATIC_TOKEN)
+    targets = platform.platform.providers.lookup.connected(
+        "default", [made["name"]], actor=STATIC_TOKEN
+    )
     connection = Connection.of(targets[0])
-    request = RunRequest("r", "w", "k", "n", "v1", [], {}, connections=(connection,))
+    request = RunRequest("r", "w", "k", "n", "v1", WorkflowPlan(()), {}, connections=(connection,))
     received = decode(encode(request))
     assert isinstance(received, RunRequest)
     assert received.connections[0].first_token_seconds == 900

@@ -12,28 +12,28 @@ from promptops_platform.access.permissions import Role
 from promptops_platform.errors import BadRequest, NotFound
 from promptops_platform.providers.schemas import Kind
 from promptops_providers.gateway import Credentials, Target
-from promptops_providers.registry import PROVIDER_NAMES
+from promptops_providers.provider_names import PROVIDER_NAMES
 
 HERE, THERE = "http://localhost:11434", "http://localhost:9"
 
 
 async def targets(
     platform: RunningPlatform,
-    *wanted: tuple[str, str],
+    *models: tuple[str, str],
     workspace: str = "default",
     actor: Actor = SYSTEM,
     **own: Any,
 ) -> list[Target]:
-    return platform.platform.providers.targets(workspace, wanted, actor=actor, **own)
+    return platform.platform.providers.lookup.targets(workspace, models, actor=actor, **own)
 
 
 async def names(platform: RunningPlatform, workspaces: list[str] | None) -> list[str]:
-    return platform.platform.providers.names(workspaces)
+    return platform.platform.providers.lookup.names(workspaces)
 
 
 async def new_ollama(platform: RunningPlatform, **fields: Any) -> str:
-    given = {"kind": "ollama", "base_url": HERE, "model": "llama3", **fields}
-    return str((await new_connection(platform, **given))["name"])
+    settings = {"kind": "ollama", "base_url": HERE, "model": "llama3", **fields}
+    return str((await new_connection(platform, **settings))["name"])
 
 
 def test_a_connection_may_be_of_every_kind_that_there_is() -> None:
@@ -77,8 +77,8 @@ async def test_the_callers_own_is_for_the_first_one_and_never_mixed(
         ({"base_url": THERE}, Credentials(None, THERE)),
         ({"api_key": "own", "base_url": THERE}, Credentials("own", THERE)),
     ):
-        found = [each.credentials for each in await targets(platform, *chain, **own)]
-        assert found == [expected, stored], own
+        used = [target.credentials for target in await targets(platform, *chain, **own)]
+        assert used == [expected, stored], own
 
 
 async def test_an_address_that_is_not_allowed_is_refused_but_for_the_mock(

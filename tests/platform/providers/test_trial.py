@@ -10,9 +10,9 @@ from harness.people import sent
 from harness.platform import RunningPlatform
 from harness.vendors import Answer, fake_vendor
 from promptops_platform.providers.trial import try_out
-from promptops_providers.addresses import AddressPolicy
 from promptops_providers.gateway import Credentials, Target
 from promptops_providers.pooled_gateway import Gateway
+from promptops_providers.transport.address_policy import AddressPolicy
 
 CHAT = {
     "id": "chatcmpl-1",
@@ -35,8 +35,8 @@ async def trial_of(platform: RunningPlatform, connection: dict[str, Any]) -> dic
 
 
 async def shown(platform: RunningPlatform, connection: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = sent(await platform.http.get(f"{URL}/{connection['id']}"))
-    return found
+    body: dict[str, Any] = sent(await platform.http.get(f"{URL}/{connection['id']}"))
+    return body
 
 
 async def test_a_test_sends_the_key_to_the_stored_address(platform: RunningPlatform) -> None:
@@ -56,10 +56,10 @@ async def test_a_test_sends_the_key_to_the_stored_address(platform: RunningPlatf
 
 
 async def test_that_the_provider_fails_is_a_result(platform: RunningPlatform) -> None:
-    said = {
+    refusal = {
         "error": {"message": f"Incorrect API key provided: {SECRET}", "code": "invalid_api_key"}
     }
-    async with fake_vendor(Answer.of_json(said, 401)) as vendor:
+    async with fake_vendor(Answer.of_json(refusal, 401)) as vendor:
         made = await new_connection(platform, kind="openai-compatible", base_url=vendor.url)
         result = await trial_of(platform, made)
     assert (result["ok"], result["code"]) == (False, "authentication_failed")

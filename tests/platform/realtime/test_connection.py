@@ -21,7 +21,7 @@ from harness.platform import (
 )
 from harness.postgres import Postgres
 from promptops_platform.realtime.connection import MOST_FRAGMENTS, MOST_FRAMES
-from promptops_platform.realtime.watch import Follower, Watch
+from promptops_platform.realtime.watchers import LegacyWatcher, ResumingWatcher
 
 TOO_MUCH = 1008
 FILLING = Frame(Opcode.BINARY, bytes(60_000)).serialize(mask=False)
@@ -58,7 +58,7 @@ async def test_a_report_may_come_in_fragments(platform: RunningPlatform) -> None
     async with following(platform, app=app) as follower:
         await follower.connection.send(iter(['{"type":"hold', 'ing","keys":', '["a","b"]}']))
         server_side = connection_of(platform, app)
-        assert isinstance(server_side, Follower)
+        assert isinstance(server_side, ResumingWatcher)
         await until(lambda: len(server_side.keys) == 2)
 
 
@@ -112,5 +112,9 @@ async def test_a_refused_handshake_is_no_fault_of_the_server(
     assert not caplog.records
 
 
-def connection_of(platform: RunningPlatform, app: str) -> Watch | Follower:
-    return next(each for each in platform.platform.hub.connections() if each.client.app == app)
+def connection_of(platform: RunningPlatform, app: str) -> LegacyWatcher | ResumingWatcher:
+    return next(
+        connection
+        for connection in platform.platform.realtime.hub.connections()
+        if connection.client.app == app
+    )

@@ -15,14 +15,16 @@ from harness.platform import (
 )
 from harness.postgres import Postgres
 from harness.rollouts import halves, published, spread
-from promptops_platform.db.tables import ChangeRow, FeedState, PromptRow, RolloutRow
+from promptops_platform.changes.tables import ChangeRow, FeedState
+from promptops_platform.prompts.tables import PromptRow
+from promptops_platform.rollouts.tables import RolloutRow
 
 
 async def missed(platform: RunningPlatform, *statements: Any) -> None:
     """Change the database behind the feed's back, as if its news had been pruned already."""
     async with platform.platform.database.write() as transaction:
-        for each in statements:
-            await transaction.session.execute(each)
+        for statement in statements:
+            await transaction.session.execute(statement)
         await transaction.session.execute(update(FeedState).values(revision=FeedState.revision + 3))
         await transaction.session.execute(delete(ChangeRow))
 
@@ -68,7 +70,7 @@ async def test_what_was_told_is_forgotten(
     async with running_platform(settings) as platform:
         prompt = await platform.create(env="prod", content="old")
     async with running_platform(settings) as platform:
-        snapshot = platform.platform.snapshot
+        snapshot = platform.platform.serving.snapshot
         assert snapshot.take_missed() == [], "nobody watched before the first load"
         async with platform.watch(namespace="prod") as watcher:
             await missed(platform, update(PromptRow).values(content="new"))

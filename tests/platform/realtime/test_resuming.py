@@ -12,19 +12,22 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.frames import Frame, Opcode
 
-from harness.followers import closed, follow_at_random, following, told
+from harness.followers import closed, feed_events, follow_at_random, following
 from harness.people import join, new_api_key, new_session, new_user, new_workspace, sent
 from harness.platform import (
     TOKEN,
+    WAIT_SECONDS,
     DatabaseKind,
     RunningPlatform,
     new_key,
     new_settings,
+    next_event,
     running_platform,
 )
 from harness.postgres import Postgres
-from promptops_platform.db.tables import ChangeRow, FeedState
-from promptops_platform.realtime.watch import MOST_UNREAD
+from promptops_platform.changes.tables import ChangeRow, FeedState
+from promptops_platform.realtime import hub as hub_module
+from promptops_platform.realtime.watchers import MOST_UNREAD
 
 
 async def edit(platform: RunningPlatform, prompt: dict[str, Any], **fields: Any) -> None:
@@ -32,18 +35,18 @@ async def edit(platform: RunningPlatform, prompt: dict[str, Any], **fields: Any)
 
 
 async def test_what_was_missed_comes_first_then_what_happens(platform: RunningPlatform) -> None:
-    start = platform.platform.feed.applied
+    start = platform.platform.changes.feed.applied
     prompt = await platform.create(env="prod", content="one")
     await platform.publish(prompt["id"])
     await edit(platform, prompt, content="a draft")
     await platform.create(env="test")
     async with following(platform, start) as follower:
         assert list(follower.hello) == ["type", "epoch", "revision", "heartbeat_seconds"]
-        assert follower.hello["revision"] == platform.platform.feed.applied
+        assert follower.hello["revision"] == platform.platform.changes.feed.applied
         await platform.publish(prompt["id"])
         await platform.http.delete(f"/api/prompts/{prompt['id']}")
-        expected = await told(platform, start)
-        assert [each["type"] for each in expected] == [
+        expected = await feed_events(platform, start)
+        assert [event["type"] for event in expected] == [
             "prompt.updated",
             "prompt.published",
             "prompt.published",
@@ -56,7 +59,7 @@ async def test_what_was_missed_comes_first_then_what_happens(platform: RunningPl
 
 async def test_nothing_is_lost_repeated_or_out_of_order(platform: RunningPlatform) -> None:
     """Watchers that come and go at random while several programs change things at once."""
-    start, epoch = platform.platform.feed.applied, platform.platform.feed.epoch
+    start, epoch = platform.platform.changes.feed.applied, platform.platform.changes.feed.epoch
     prompts = [await platform.create(env="prod") for _ in range(4)]
     done = asyncio.Event()
 
@@ -71,9 +74,9 @@ async def test_nothing_is_lost_repeated_or_out_of_order(platform: RunningPlatfor
         asyncio.create_task(follow_at_random([platform], start, epoch, done, seed))
         for seed in range(5)
     ]
-    await asyncio.gather(*(change(each, number) for number, each in enumerate(prompts)))
+    await asyncio.gather(*(change(prompt, number) for number, prompt in enumerate(prompts)))
     done.set()
-    expected = [each["revision"] for each in await told(platform, start)]
+    expected = [event["revision"] for event in await feed_events(platform, start)]
     assert len(expected) >= 4 * (1 + 12)
     for seen in await asyncio.gather(*watching):
         assert seen == expected
@@ -86,7 +89,7 @@ async def test_what_can_not_be_told_is_fetched_anew(
     platform: RunningPlatform, query: dict[str, str]
 ) -> None:
     async with following(platform, **query) as follower:
-        feed = platform.platform.feed
+        feed = platform.platform.changes.feed
         again = {"type": "resync", "epoch": feed.epoch, "revision": feed.applied}
         assert await follower.next() == again
         prompt = await platform.create(env="prod")
@@ -104,10 +107,10 @@ async def test_a_client_that_is_ahead_of_this_replica_is_not_sent_back(
 ) -> None:
     settings = await new_settings("postgresql", postgres, data_folder)
     async with running_platform(settings) as one, running_platform(settings) as two:
-        assert two.platform.notifications is not None
-        await two.platform.notifications.stop()
+        assert two.platform.changes.notifications is not None
+        await two.platform.changes.notifications.stop()
         prompt = await one.create(env="prod")
-        since = one.platform.feed.applied
+        since = one.platform.changes.feed.applied
         async with following(two, since) as follower:
             assert follower.hello["revision"] == since
             await one.publish(prompt["id"])
@@ -120,7 +123,7 @@ async def test_a_feed_that_was_pruned_is_fetched_anew(
 ) -> None:
     settings = await new_settings(database_kind, postgres, data_folder)
     async with running_platform(settings) as platform:
-        feed = platform.platform.feed
+        feed = platform.platform.changes.feed
         since = feed.applied
         for _ in range(3):
             await platform.create(env="prod")
@@ -151,17 +154,24 @@ async def test_a_since_that_is_no_revision_is_refused(
 
 
 async def test_a_heartbeat_says_that_everything_was_sent(
-    database_kind: DatabaseKind, postgres: Postgres, data_folder: Path
+    database_kind: DatabaseKind,
+    postgres: Postgres,
+    data_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(hub_module, "HEARTBEAT_EVERY", 0.5)
     settings = await new_settings(database_kind, postgres, data_folder)
     async with running_platform(settings) as platform, following(platform) as follower:
         await platform.create(env="test")
-        revision = platform.platform.feed.applied
-        async with asyncio.timeout(follower.hello["heartbeat_seconds"]):
-            heartbeat = json.loads(await follower.connection.recv())
+        revision = platform.platform.changes.feed.applied
+        heartbeat = await next_event(follower.connection)
         assert heartbeat["type"] == "heartbeat"
         assert heartbeat["revision"] <= revision
         assert list(heartbeat) == ["type", "revision"]
+
+
+def test_heartbeats_come_earlier_than_clients_expect_them() -> None:
+    assert hub_module.HEARTBEAT_EVERY < hub_module.HEARTBEAT_SECONDS
 
 
 async def test_a_watch_ends_with_its_key(platform: RunningPlatform) -> None:
@@ -207,11 +217,11 @@ async def test_who_could_see_more_or_less_meanwhile_fetches_anew(
     user = await new_user(platform, "viewer")
     workspace = await new_workspace(platform, "restricted")
     token = await new_session(platform, user)
-    start = platform.platform.feed.applied
+    start = platform.platform.changes.feed.applied
     await join(platform, workspace, user, "viewer")
     async with following(platform, start, token=token) as follower:
         assert (await follower.next())["type"] == "resync"
-    start = platform.platform.feed.applied
+    start = platform.platform.changes.feed.applied
     await platform.create(env="prod")
     await platform.http.delete(f"/api/workspaces/{workspace}/members/{user['id']}")
     async with following(platform, start, token=token) as follower:
@@ -221,7 +231,7 @@ async def test_who_could_see_more_or_less_meanwhile_fetches_anew(
 async def test_what_was_missed_is_told_with_the_rights_of_now(platform: RunningPlatform) -> None:
     workspace = await new_workspace(platform, "restricted")
     token = await new_api_key(platform, environments=["prod"])
-    start = platform.platform.feed.applied
+    start = platform.platform.changes.feed.applied
     await platform.create(env="prod", workspace=workspace)
     await platform.create(env="test")
     seen = await platform.create(env="prod")
@@ -240,7 +250,7 @@ async def test_a_deletion_that_uncovers_another_prompt_is_told_as_its_update(
         await platform.http.delete(f"/api/prompts/{above['id']}")
         await platform.http.delete(f"/api/prompts/{below['id']}")
         got = [await follower.next() for _ in range(3)]
-    assert [(each["type"], each["id"]) for each in got] == [
+    assert [(event["type"], event["id"]) for event in got] == [
         ("prompt.updated", above["id"]),
         ("prompt.updated", below["id"]),
         ("prompt.deleted", below["id"]),
@@ -251,11 +261,13 @@ async def test_a_client_that_does_not_read_is_cut_off_and_resumes(
     platform: RunningPlatform,
 ) -> None:
     prompt = await platform.create(env="prod")
-    start, app = platform.platform.feed.applied, new_key()
+    start, app = platform.platform.changes.feed.applied, new_key()
     async with following(platform, app=app) as stuck, following(platform) as other:
         stuck.connection.transport.pause_reading()
-        hub = platform.platform.hub
-        server_side = next(each for each in hub.connections() if each.client.app == app)
+        hub = platform.platform.realtime.hub
+        server_side = next(
+            connection for connection in hub.connections() if connection.client.app == app
+        )
         # More than the system keeps for a connection, so that it waits here.
         filling = Frame(Opcode.TEXT, json.dumps(" " * 60_000).encode()).serialize(mask=False)
         while server_side.connection.unread <= MOST_UNREAD:
@@ -272,7 +284,7 @@ async def test_reports_are_shown_with_the_lag(platform: RunningPlatform) -> None
     app = new_key()
     async with following(platform, app=app, client="python", version="9.9") as follower:
         prompt = await platform.create(env="prod")
-        await follower.holds(prompt["key"], "another")
+        await follower.report_keys(prompt["key"], "another")
         start = follower.hello["revision"]
         shown = await client(platform, app, keys=2)
         assert shown["version"] == "9.9"
@@ -303,10 +315,10 @@ async def test_a_client_of_old_is_silent(platform: RunningPlatform) -> None:
 
 async def client(platform: RunningPlatform, app: str, **expected: Any) -> dict[str, Any]:
     """A live client, once it is shown as expected."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(WAIT_SECONDS):
         while True:
-            for each in sent(await platform.http.get("/api/clients")):
-                if each["app"] == app and expected.items() <= each.items():
-                    shown: dict[str, Any] = each
+            for row in sent(await platform.http.get("/api/clients")):
+                if row["app"] == app and expected.items() <= row.items():
+                    shown: dict[str, Any] = row
                     return shown
             await asyncio.sleep(0.01)

@@ -4,9 +4,9 @@ import asyncio
 
 from websockets.frames import Frame, Opcode
 
-from harness.platform import RunningPlatform, new_key, next_event
+from harness.platform import WAIT_SECONDS, RunningPlatform, new_key, next_event
 from promptops_platform.changes.schemas import Change, ChangeType
-from promptops_platform.realtime.watch import SLOW_AFTER, Backlog
+from promptops_platform.realtime.watchers import SLOW_AFTER, Backlog
 
 FILLING = Frame(Opcode.BINARY, bytes(60_000)).serialize(mask=False)
 
@@ -19,7 +19,7 @@ def drained(backlog: Backlog) -> list[tuple[str, str]]:
     changes = []
     while backlog:
         changes.append(backlog.take())
-    return [(each.key, each.version) for each in changes]
+    return [(change.key, change.version) for change in changes]
 
 
 def test_a_slow_watcher_gets_the_newest_event_of_each_key() -> None:
@@ -51,15 +51,19 @@ async def test_a_watcher_that_does_not_read_holds_up_nobody(platform: RunningPla
         platform.watch(namespace="prod") as ok,
     ):
         stuck.transport.pause_reading()
-        hub = platform.platform.hub
-        connection = next(each.connection for each in hub.connections() if each.client.app == app)
+        hub = platform.platform.realtime.hub
+        connection = next(
+            connection.connection
+            for connection in hub.connections()
+            if connection.client.app == app
+        )
         while not connection.is_paused:
             connection.write(FILLING)
         for number in range(3):
             await platform.http.put(f"/api/prompts/{prompt['id']}", json={"content": str(number)})
             assert (await next_event(ok))["id"] == prompt["id"]
         stuck.transport.resume_reading()
-        told = 0
-        async with asyncio.timeout(10):
-            while told < 3:
-                told += isinstance(await stuck.recv(), str)
+        frames = 0
+        async with asyncio.timeout(WAIT_SECONDS):
+            while frames < 3:
+                frames += isinstance(await stuck.recv(), str)

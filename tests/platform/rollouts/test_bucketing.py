@@ -82,41 +82,41 @@ def test_ranges_follow_one_another_as_configured(weights: list[int], bucket: int
     assert sum(weights[:index]) <= bucket < sum(weights[: index + 1])
 
 
-def chi_square(found: Counter[Any], expected: dict[Any, float]) -> float:
-    assert found.keys() <= expected.keys()
-    return sum((found[each] - wanted) ** 2 / wanted for each, wanted in expected.items())
+def chi_square(counts: Counter[Any], expected: dict[Any, float]) -> float:
+    assert counts.keys() <= expected.keys()
+    return sum((counts[value] - share) ** 2 / share for value, share in expected.items())
 
 
 def test_variants_get_their_shares() -> None:
     weights = [1000, 2000, 3000, 4000]
     ends = ends_of(weights)
-    found = Counter(choice(ends, bucket_of("salt", subject)) for subject in SUBJECTS)
-    assert chi_square(found, {n: weight * 10.0 for n, weight in enumerate(weights)}) < CHI_SQUARE_3
+    counts = Counter(choice(ends, bucket_of("salt", subject)) for subject in SUBJECTS)
+    assert chi_square(counts, {n: weight * 10.0 for n, weight in enumerate(weights)}) < CHI_SQUARE_3
 
 
 def test_buckets_are_even() -> None:
-    found = Counter(bucket_of("salt", subject) // 100 for subject in SUBJECTS)
-    assert chi_square(found, dict.fromkeys(range(100), 1000.0)) < CHI_SQUARE_99
+    counts = Counter(bucket_of("salt", subject) // 100 for subject in SUBJECTS)
+    assert chi_square(counts, dict.fromkeys(range(100), 1000.0)) < CHI_SQUARE_99
 
 
 def test_two_salts_assign_independently() -> None:
-    found = Counter(
+    counts = Counter(
         (bucket_of("one", subject) // 1000, bucket_of("two", subject) // 1000)
         for subject in SUBJECTS
     )
     cells = [(row, column) for row in range(10) for column in range(10)]
     rows, columns = Counter[int](), Counter[int]()
-    for (row, column), number in found.items():
+    for (row, column), number in counts.items():
         rows[row] += number
         columns[column] += number
     expected = {(row, column): rows[row] * columns[column] / 100_000 for row, column in cells}
-    assert chi_square(found, expected) < CHI_SQUARE_81
+    assert chi_square(counts, expected) < CHI_SQUARE_81
 
 
 def test_draws_without_a_subject_are_even() -> None:
     """Random by nature: the bound is exceeded by chance less than once in 10 to the 12."""
-    found = Counter(drawn_bucket() // 1000 for _ in range(100_000))
-    assert chi_square(found, dict.fromkeys(range(10), 10_000.0)) < 80
+    counts = Counter(drawn_bucket() // 1000 for _ in range(100_000))
+    assert chi_square(counts, dict.fromkeys(range(10), 10_000.0)) < 80
 
 
 @pytest.mark.parametrize("share", [1, 1500, 9999, 10_000])

@@ -7,7 +7,9 @@ from sqlalchemy import select, update
 
 from harness.platform import TOKEN, RunningPlatform, new_key
 from harness.rollouts import halves, published, put, spread, variants
-from promptops_platform.db.tables import EnvironmentRow, RolloutRow, ServedMoveRow
+from promptops_platform.prompts.tables import ServedMoveRow
+from promptops_platform.rollouts.tables import RolloutRow
+from promptops_platform.workspaces.tables import EnvironmentRow
 
 
 def url(prompt: dict[str, Any]) -> str:
@@ -16,7 +18,7 @@ def url(prompt: dict[str, Any]) -> str:
 
 async def audited(platform: RunningPlatform, prompt: dict[str, Any]) -> list[dict[str, Any]]:
     entries = (await platform.http.get("/api/audit?limit=50")).json()["data"]
-    return [each for each in entries if each["key"] == prompt["key"]]
+    return [entry for entry in entries if entry["key"] == prompt["key"]]
 
 
 async def moves(platform: RunningPlatform, prompt: dict[str, Any]) -> list[tuple[str, Any]]:
@@ -25,7 +27,7 @@ async def moves(platform: RunningPlatform, prompt: dict[str, Any]) -> list[tuple
     async with platform.platform.database.read() as transaction:
         rows = await transaction.session.scalars(query.order_by(ServedMoveRow.id))
         return [
-            (row.version or "", row.variants and [each["weight"] for each in row.variants])
+            (row.version or "", row.variants and [variant["weight"] for variant in row.variants])
             for row in rows
             if row.action == "rollout"
         ]
@@ -58,7 +60,7 @@ async def test_weight_a_is_cut_to_percents(platform: RunningPlatform, sent: int,
     prompt = await published(platform, "a", "b")
     made = await spread(platform, prompt, **halves() | {"weight_a": sent})
     assert made["weight_a"] == kept
-    assert [each["weight"] for each in made["variants"]] == [kept * 100, 10_000 - kept * 100]
+    assert [variant["weight"] for variant in made["variants"]] == [kept * 100, 10_000 - kept * 100]
 
 
 async def test_what_is_not_given_stays(platform: RunningPlatform) -> None:
@@ -66,9 +68,9 @@ async def test_what_is_not_given_stays(platform: RunningPlatform) -> None:
     first = await spread(platform, prompt, **halves())
     for change in ({"weight_a": 20}, {"variant_b": "v3"}, {"enabled": False}, {"weight_a": None}):
         after = (await put(platform, prompt, **change)).json()["data"]
-        given = {name: value for name, value in change.items() if value is not None}
-        assert given.items() <= after.items()
-        first |= given
+        sent_fields = {name: value for name, value in change.items() if value is not None}
+        assert sent_fields.items() <= after.items()
+        first |= sent_fields
         kept = {name: after[name] for name in ("variant_a", "variant_b", "weight_a", "enabled")}
         assert kept.items() <= first.items()
         assert (after["id"], after["salt"]) == (first["id"], first["salt"])
@@ -78,14 +80,14 @@ async def test_what_is_not_given_stays(platform: RunningPlatform) -> None:
 
 async def test_variants_and_their_form(platform: RunningPlatform) -> None:
     prompt = await published(platform, "a", "b", "c")
-    wanted = variants(1250, 8000, 750)
-    made = await spread(platform, prompt, variants=wanted)
-    assert made["variants"] == wanted
+    expected = variants(1250, 8000, 750)
+    made = await spread(platform, prompt, variants=expected)
+    assert made["variants"] == expected
     assert (made["variant_a"], made["variant_b"], made["weight_a"]) == ("v1", "v2", 13)
     form = {name: made[name] for name in ("enabled", "variant_a", "variant_b", "weight_a")}
     again = await spread(platform, prompt, **form)
-    assert again["variants"] == wanted, "an unchanged form changes nothing, rounded as it is"
-    assert (await put(platform, prompt, **made)).json()["data"]["variants"] == wanted
+    assert again["variants"] == expected, "an unchanged form changes nothing, rounded as it is"
+    assert (await put(platform, prompt, **made)).json()["data"]["variants"] == expected
     refused = await put(platform, prompt, weight_a=20)
     assert refused.status_code == 400
     assert "3 variants" in refused.json()["error"]
@@ -100,7 +102,7 @@ async def test_the_form_keeps_the_names_of_two_variants(platform: RunningPlatfor
         {"name": "two", "version": "v1", "weight": 8750},
     ]
     weighed = await spread(platform, prompt, weight_a=14)
-    assert [each["weight"] for each in weighed["variants"]] == [1400, 8600]
+    assert [variant["weight"] for variant in weighed["variants"]] == [1400, 8600]
 
 
 async def test_the_salt_is_made_once_and_may_be_given(platform: RunningPlatform) -> None:
@@ -109,8 +111,8 @@ async def test_the_salt_is_made_once_and_may_be_given(platform: RunningPlatform)
     assert made["salt"]
     assert (await spread(platform, prompt, weight_a=1, salt=""))["salt"] == made["salt"]
     assert (await spread(platform, other, **halves()))["salt"] != made["salt"]
-    given = await spread(platform, other, salt="my experiment")
-    assert given["salt"] == "my experiment"
+    chosen = await spread(platform, other, salt="my experiment")
+    assert chosen["salt"] == "my experiment"
     assert (await spread(platform, other, weight_a=2))["salt"] == "my experiment"
 
 
@@ -120,11 +122,11 @@ def with_variant(**changes: Any) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [
-        ({"enabled": True}, "variant 'A': '' is no published version"),
-        ({"enabled": True, **halves("v1", "v9")}, "variant 'B': 'v9' is no published version"),
-        ({"enabled": True, **halves("v1", "draft"), "weight_a": 100}, "'draft' is no published"),
+        ({"enabled": True}, "variant 'A': '' is not a version of"),
+        ({"enabled": True, **halves("v1", "v9")}, "variant 'B': 'v9' is not a version of"),
+        ({"enabled": True, **halves("v1", "draft"), "weight_a": 100}, "'draft' is not a version"),
         ({"variants": variants(4000, 5999)}, "variants: the weights add up to 9999"),
         ({"variants": variants(4000, 6001)}, "variants: the weights add up to 10001"),
         ({"variants": variants(10_000)}, "variants: list should have at least 2"),
@@ -141,7 +143,7 @@ def with_variant(**changes: Any) -> list[dict[str, Any]]:
             {"variants": [{"name": f"n{n}", "version": "v1", "weight": 0} for n in range(21)]},
             "variants: list should have at most 20",
         ),
-        ({"variants": variants(4000, 6000), "weight_a": 50}, "say different things"),
+        ({"variants": variants(4000, 6000), "weight_a": 50}, "contradict each other"),
         ({"weight_a": "half"}, "weight_a"),
         ({"weight_a": 1.5}, "weight_a"),
         ({"enabled": "perhaps"}, "enabled"),
@@ -150,11 +152,11 @@ def with_variant(**changes: Any) -> list[dict[str, Any]]:
         ({"variant_a": "v" * 65}, "variant_a"),
     ],
 )
-async def test_what_is_refused(platform: RunningPlatform, body: Any, said: str) -> None:
+async def test_what_is_refused(platform: RunningPlatform, body: Any, message: str) -> None:
     prompt = await published(platform, "a", "b")
     answer = await platform.http.put(url(prompt), json=body)
     assert answer.status_code == 400, answer.text
-    assert said in answer.json()["error"]
+    assert message in answer.json()["error"]
     assert (await platform.http.get(url(prompt))).json() == {"data": None}
 
 
@@ -184,8 +186,8 @@ async def test_each_change_is_audited_and_each_move_in_the_history(
     await spread(platform, prompt)
     await put(platform, prompt, enabled=False)
     await platform.http.delete(url(prompt))
-    entries = [each for each in await audited(platform, prompt) if each["action"] == "rollout"]
-    assert [each["summary"] for each in reversed(entries)] == [
+    entries = [entry for entry in await audited(platform, prompt) if entry["action"] == "rollout"]
+    assert [entry["summary"] for entry in reversed(entries)] == [
         "saved the rollout A v1 50 %, B v2 50 % in prod",
         "started the rollout A v1 50 %, B v2 50 % in prod",
         "changed the rollout A v1 5 %, B v2 95 % in prod",
@@ -214,7 +216,7 @@ async def test_a_rollback_ends_a_running_rollout_and_says_so(platform: RunningPl
     fetched = {(await platform.fetch(prompt["key"])).text for _ in range(20)}
     assert len(fetched) == 1
     assert "variant" not in fetched.pop()
-    actions = [(each["action"], each["summary"]) for each in await audited(platform, prompt)]
+    actions = [(entry["action"], entry["summary"]) for entry in await audited(platform, prompt)]
     assert ("rollout", "ended the rollout in prod") in actions[:2]
     answer = await platform.http.post("/api/prompts/rollback", json=back)
     assert answer.json()["data"]["rollout_ended"] is False

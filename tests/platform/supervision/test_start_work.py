@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest_asyncio
 
-from promptops_flows.children import ChildSpec
+from promptops_flows.processes.children import ChildSpec
 from promptops_platform.supervision import Backoff, Supervisor
 from promptops_platform.supervision.start_work import ChildrenStartWork
 

@@ -48,10 +48,10 @@ async def supervisor(tmp_path: Path) -> AsyncIterator[Supervisor]:
     await supervisor.stop()
 
 
-async def until(found: Callable[[], bool], *, seconds: float = 20.0) -> None:
+async def until(condition: Callable[[], bool], *, seconds: float = 20.0) -> None:
     """As `eventually`, but lets the supervisor's loop run."""
     deadline = time.monotonic() + seconds
-    while not found():
+    while not condition():
         assert time.monotonic() < deadline, f"not within {seconds:.0f} s"
         await asyncio.sleep(0.01)
 
@@ -108,7 +108,7 @@ async def test_while_it_waits_the_state_says_so_and_a_stop_does_not_wait(tmp_pat
     supervisor.start(Program("raise SystemExit(3)"))
     await until(lambda: only(supervisor).phase is Phase.BACKING_OFF)
     assert only(supervisor) == ChildState("child", Phase.BACKING_OFF, None, 0, 3)
-    await asyncio.wait_for(supervisor.stop(), 5)
+    await asyncio.wait_for(supervisor.stop(), 30)
     assert only(supervisor).phase is Phase.STOPPED
 
 
@@ -267,7 +267,7 @@ asyncio.run(main())
 """
 WATCHING = (
     "import os, time\n"
-    "from promptops_flows.parent_watch import exit_with_parent\n"
+    "from promptops_flows.processes.parent_watch import exit_with_parent\n"
     "exit_with_parent()\n"
     "print(os.getpid(), flush=True)\n"
     "time.sleep(600)\n"

@@ -8,7 +8,7 @@ import httpx
 import pytest_asyncio
 
 from harness.connections import SECRET, URL, new_connection
-from harness.engine import EngineProcess
+from harness.engine import EngineProcess, use_engine
 from harness.people import logged_in, new_user, new_workspace, sent
 from harness.platform import (
     DatabaseKind,
@@ -21,8 +21,8 @@ from harness.platform import (
 from harness.postgres import Postgres
 from harness.trail import stored_text
 from harness.vendors import Answer, fake_vendor
-from promptops_flows.engine_client import EngineClient
 from promptops_platform.access.actor import SYSTEM
+from promptops_platform.db.pages import WHOLE
 
 CHAT = {
     "id": "chatcmpl-1",
@@ -47,7 +47,7 @@ async def running(
     data = new_data_folder()
     settings = await new_settings(database_kind, postgres, data, engine_wait_seconds=30)
     async with running_platform(settings) as platform:
-        platform.platform.executor._engine = EngineClient(engine.socket)
+        use_engine(platform, engine)
         yield platform
     shutil.rmtree(data)
 
@@ -163,10 +163,12 @@ async def test_a_key_that_cant_be_read_stops_the_run_before_it_starts(
 ) -> None:
     first, second = await new_connection(running), await new_connection(running)
     async with running.platform.database.write() as transaction:
-        rows = await running.platform.connections.search(transaction, "default", None, actor=SYSTEM)
+        rows, _ = await running.platform.providers.service.search(
+            transaction, "default", None, WHOLE, actor=SYSTEM
+        )
         sealed = {row.id: row for row in rows}
         sealed[first["id"]].sealed_key = sealed[second["id"]].sealed_key
-    await running.platform.connection_mirror.load()
+    await running.platform.providers.mirror.load()
     refused = await run(running, step(first["name"]))
     assert refused.status_code == 503
     assert refused.json()["code"] == "secret_unreadable"
@@ -179,6 +181,6 @@ async def test_a_step_by_a_connection_costs_what_its_kind_costs(running: Running
     done = await run(running, step(fails["name"], answers["name"]))
     failed = await run(running, step(answers["name"], model="mock-fail-refused"))
     assert (done.status_code, failed.status_code) == (200, 502)
-    for each in (done, failed):
-        found = sent(await running.http.get(f"/api/runs/{each.json()['run_id']}"))
-        assert (found["provider"], found["cost_usd"]) == (answers["name"], 0)
+    for answer in (done, failed):
+        shown = sent(await running.http.get(f"/api/runs/{answer.json()['run_id']}"))
+        assert (shown["provider"], shown["cost_usd"]) == (answers["name"], 0)

@@ -1,54 +1,36 @@
 """Running workflows through a real engine and a real Prefect server."""
 
 import asyncio
-import shutil
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import pytest_asyncio
 
-from harness.engine import EngineProcess
+from harness.events import SentEvent, events_of
+from harness.held_model import held_model
 from harness.platform import (
-    DatabaseKind,
+    WAIT_SECONDS,
     RunningPlatform,
-    new_data_folder,
     new_key,
     new_settings,
     running_platform,
     until,
+    until_found,
 )
 from harness.postgres import Postgres
+from harness.prefect_runs import ended_flow_run
 from harness.prefect_server import PrefectServer
-from promptops_flows.engine_client import EngineClient
-from promptops_flows.wire import Ping, Ready, decode, encode
-from promptops_platform.runs.executor import RunExecutor
-from promptops_platform.runs.service import RunLog
+from harness.workflows import running
+from promptops_flows.protocol.engine_protocol import Ping, Ready, decode, encode
+from promptops_platform.runlog.service import RunLog
+
+__all__ = ["running"]
 
 GREET = {"name": "greet", "type": "render", "template": "  Hello {{who}}, {{who}}! "}
 TRIM = {"name": "trim", "type": "transform", "op": "trim"}
 CALL = {"name": "call", "type": "model", "provider": "mock"}
-
-
-@pytest_asyncio.fixture(scope="module")
-async def running(
-    database_kind: DatabaseKind, postgres: Postgres, engine: EngineProcess
-) -> AsyncIterator[RunningPlatform]:
-    """A platform whose engine is the session's."""
-    data = new_data_folder()
-    settings = await new_settings(database_kind, postgres, data, engine_wait_seconds=30)
-    async with running_platform(settings) as platform:
-        use_engine(platform, engine)
-        yield platform
-    shutil.rmtree(data)
-
-
-def use_engine(platform: RunningPlatform, engine: EngineProcess) -> None:
-    executor: RunExecutor = platform.platform.executor
-    executor._engine = EngineClient(engine.socket)
 
 
 async def run(
@@ -61,8 +43,8 @@ async def run(
 
 
 async def detail(platform: RunningPlatform, run_id: str) -> dict[str, Any]:
-    found: dict[str, Any] = (await platform.http.get(f"/api/runs/{run_id}")).json()["data"]
-    return found
+    run: dict[str, Any] = (await platform.http.get(f"/api/runs/{run_id}")).json()["data"]
+    return run
 
 
 async def test_a_run_answers_output_and_trace(running: RunningPlatform) -> None:
@@ -72,7 +54,7 @@ async def test_a_run_answers_output_and_trace(running: RunningPlatform) -> None:
     assert result["output"] == "[mock completion] Hello Ada, Ada!"
     assert list(result)[:2] == ["output", "steps"]
     assert list(result["steps"][0])[:3] == ["name", "type", "output"]
-    assert [(each["name"], each["type"], each["output"]) for each in result["steps"]] == [
+    assert [(step["name"], step["type"], step["output"]) for step in result["steps"]] == [
         ("greet", "render", "  Hello Ada, Ada! "),
         ("trim", "transform", "Hello Ada, Ada!"),
         ("call", "model", "[mock completion] Hello Ada, Ada!"),
@@ -124,8 +106,7 @@ async def test_prefect_shows_the_run_as_it_was(
     running: RunningPlatform, prefect_server: PrefectServer
 ) -> None:
     result = (await run(running, [GREET, TRIM], variables={"who": "Ada"})).json()
-    with prefect_server.client() as prefect:
-        flow_run = prefect.get(f"flow_runs/{result['flow_run_id']}").json()
+    flow_run = ended_flow_run(prefect_server, result["flow_run_id"])
     assert flow_run["state"]["type"] == "COMPLETED"
     assert {"promptops", "workflow"} <= set(flow_run["tags"])
     assert result["flow_run_url"].endswith(result["flow_run_id"])
@@ -199,20 +180,23 @@ async def test_twenty_runs_at_once_all_succeed(running: RunningPlatform) -> None
 
 
 async def test_a_client_that_hangs_up_does_not_kill_its_run(running: RunningPlatform) -> None:
-    slow = {"name": "call", "type": "model", "model": "mock-slow-1000ms"}
     key = new_key()
-    saved = await running.http.post("/api/workflows", json={"key": key, "steps": [slow]})
-    url = f"/api/workflows/{saved.json()['data']['id']}/run"
-    with pytest.raises(httpx.ReadTimeout):
-        await running.http.post(url, timeout=0.3)
 
     async def own(status: str) -> list[dict[str, Any]]:
         listed = (await running.http.get("/api/runs", params={"status": status})).json()["data"]
-        return [each for each in listed if each["ref_key"] == key]
+        return [run for run in listed if run["ref_key"] == key]
 
-    async with asyncio.timeout(20):
-        while not await own("ok"):
-            await asyncio.sleep(0.02)
+    async with held_model() as model:
+        body = {"key": key, "steps": [model.step]}
+        saved = await running.http.post("/api/workflows", json=body)
+        url = f"/api/workflows/{saved.json()['data']['id']}/run"
+        asked = asyncio.create_task(running.http.post(url, json=model.access))
+        await model.is_asked()
+        asked.cancel()
+        await asyncio.wait([asked])
+        assert len(await own("running")) == 1
+        model.hold.release()
+        await until_found(lambda: own("ok"))
     assert await own("running") == await own("error") == []
 
 
@@ -273,7 +257,7 @@ async def test_an_engine_that_stalls_is_waited_for_hardly_longer_than_configured
     ):
         began = time.monotonic()
         answer = await run(platform, [GREET])
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 20
         assert answer.status_code == 503
         assert "did not prepare the run within" in answer.json()["error"]
 
@@ -284,8 +268,8 @@ async def test_a_run_that_waits_for_an_engine_does_not_hold_up_a_stop(
     settings = await new_settings("sqlite", postgres, data_folder, engine_wait_seconds=60)
     async with running_platform(settings) as platform:
         waiting = asyncio.create_task(run(platform, [GREET]))
-        await until(lambda: bool(platform.platform.executor._active))
-        await asyncio.wait_for(platform.platform.executor.drain(30), 5)
+        await until(lambda: bool(platform.platform.execution.executor.active))
+        await asyncio.wait_for(platform.platform.execution.drain(60), WAIT_SECONDS)
         answer = await waiting
         assert answer.status_code == 503
         assert "stopping" in answer.json()["error"]
@@ -297,22 +281,57 @@ async def test_a_run_whose_workspace_is_deleted_meanwhile_is_answered(
 ) -> None:
     made = await running.http.post("/api/workspaces", json={"name": new_key()})
     workspace = made.json()["data"]["id"]
-    slow = {"name": "call", "type": "model", "model": "mock-slow-1000ms"}
-    body = {"key": new_key(), "steps": [slow, TRIM], "workspace": workspace}
-    workflow = (await running.http.post("/api/workflows", json=body)).json()["data"]["id"]
-    answering = asyncio.create_task(running.http.post(f"/api/workflows/{workflow}/run"))
-
-    async def under_way() -> list[str]:
-        listed = (await running.http.get("/api/runs?status=running")).json()["data"]
-        return [each["id"] for each in listed if each["workspace_id"] == workspace]
-
-    async with asyncio.timeout(20):
-        while not await under_way():
-            await asyncio.sleep(0.02)
-    deleted = await running.http.delete(f"/api/workspaces/{workspace}?force=true")
-    assert deleted.status_code == 200, deleted.text
-    answer = await answering
+    async with held_model() as model:
+        body = {"key": new_key(), "steps": [model.step, TRIM], "workspace": workspace}
+        workflow = (await running.http.post("/api/workflows", json=body)).json()["data"]["id"]
+        url = f"/api/workflows/{workflow}/run"
+        answering = asyncio.create_task(running.http.post(url, json=model.access))
+        await model.is_asked()
+        deleted = await running.http.delete(f"/api/workspaces/{workspace}?force=true")
+        assert deleted.status_code == 200, deleted.text
+        model.hold.release()
+        answer = await answering
     assert answer.status_code == 200, answer.text
     assert [step["state"] for step in answer.json()["steps"]] == ["Completed", "Completed"]
     gone = await running.http.get(f"/api/runs/{answer.json()['run_id']}")
     assert gone.status_code == 404
+
+
+async def test_a_run_is_followed_step_by_step(running: RunningPlatform) -> None:
+    events = await streamed(running, [GREET, TRIM, CALL], variables={"who": "Ada"})
+    names = [event.name for event in events]
+    assert names[0] == "start"
+    assert names[-1] == "result"
+    assert names.count("step_started") == names.count("step") == 3
+    assert names.index("step_started") < names.index("step")
+    steps = [event.data for event in events if event.name == "step"]
+    assert [(step["step"], step["name"]) for step in steps] == [
+        (1, "greet"),
+        (2, "trim"),
+        (3, "call"),
+    ]
+    assert steps[1]["output"] == "Hello Ada, Ada!"
+    pieces = [event.data for event in events if event.name == "delta"]
+    assert {piece["step"] for piece in pieces} == {3}
+    assert "".join(piece["text"] for piece in pieces) == steps[2]["output"]
+    assert events[-1].data["run_id"] == events[0].data["run_id"]
+    assert events[-1].data["steps"][1]["output"] == "Hello Ada, Ada!"
+
+
+async def test_a_run_that_fails_says_so_at_the_end_of_its_events(running: RunningPlatform) -> None:
+    call = {**CALL, "model": "mock-fail-refused"}
+    events = await streamed(running, [GREET, call], variables={"who": "Ada"})
+    assert [event.name for event in events][-1] == "error"
+    assert "step 2 (call)" in events[-1].data["error"]
+    (failed,) = [event.data for event in events if event.name == "step" and event.data["error"]]
+    assert failed["step"] == 2
+
+
+async def streamed(
+    platform: RunningPlatform, steps: list[dict[str, Any]], **body: Any
+) -> list[SentEvent]:
+    saved = await platform.http.post("/api/workflows", json={"key": new_key(), "steps": steps})
+    url = f"/api/workflows/{saved.json()['data']['id']}/run"
+    async with platform.http.stream("POST", url, json={**body, "stream": True}) as answer:
+        assert answer.status_code == 200
+        return [event async for event in events_of(answer)]

@@ -10,16 +10,18 @@ from harness.platform import RunningPlatform, new_key
 from promptops_platform.workspaces.repository import append_environment
 
 
-async def put(client: httpx.AsyncClient, workspace: str, *wanted: dict[str, Any]) -> httpx.Response:
+async def put(
+    client: httpx.AsyncClient, workspace: str, *environments: dict[str, Any]
+) -> httpx.Response:
     return await client.put(
-        f"/api/workspaces/{workspace}/environments", json={"environments": wanted}
+        f"/api/workspaces/{workspace}/environments", json={"environments": environments}
     )
 
 
 async def names(platform: RunningPlatform, workspace: str) -> list[str]:
     listed = sent(await platform.http.get(f"/api/workspaces/{workspace}/environments"))
-    assert [each["position"] for each in listed] == list(range(len(listed)))
-    return [each["name"] for each in listed]
+    assert [environment["position"] for environment in listed] == list(range(len(listed)))
+    return [environment["name"] for environment in listed]
 
 
 async def test_there_are_three_at_first_and_new_ones_are_appended(
@@ -52,15 +54,22 @@ async def test_the_list_replaces_order_and_flags(platform: RunningPlatform) -> N
         {"name": "dev", "position": 2, "protected": False},
     ]
     again = await put(platform.http, workspace, {"name": "dev"}, {"name": "prod"})
-    assert [(each["name"], each["protected"]) for each in sent(again)] == [
+    assert [(environment["name"], environment["protected"]) for environment in sent(again)] == [
         ("dev", False),
         ("prod", True),
     ], "a flag that is not given stays"
     assert await names(platform, workspace) == ["dev", "prod"]
     page = (await platform.http.get("/api/audit?limit=5")).json()["data"]
     assert page[0]["resource_id"] == workspace
-    assert [each["name"] for each in page[0]["before"]["environments"]] == ["prod", "qa", "dev"]
-    assert [each["name"] for each in page[0]["after"]["environments"]] == ["dev", "prod"]
+    assert [environment["name"] for environment in page[0]["before"]["environments"]] == [
+        "prod",
+        "qa",
+        "dev",
+    ]
+    assert [environment["name"] for environment in page[0]["after"]["environments"]] == [
+        "dev",
+        "prod",
+    ]
 
 
 async def test_one_that_holds_prompts_must_stay(platform: RunningPlatform) -> None:
@@ -92,7 +101,7 @@ async def test_leaving_one_out_while_prompts_are_made_in_it_loses_neither(
 
 async def test_bad_lists_are_refused(platform: RunningPlatform) -> None:
     workspace = await new_workspace(platform)
-    for wanted in (
+    for environments in (
         [],
         [{"name": "a"}, {"name": "a"}],
         [{"name": ""}],
@@ -100,7 +109,7 @@ async def test_bad_lists_are_refused(platform: RunningPlatform) -> None:
         [{"protected": True}],
         [{"name": str(number)} for number in range(51)],
     ):
-        assert (await put(platform.http, workspace, *wanted)).status_code == 400, wanted
+        assert (await put(platform.http, workspace, *environments)).status_code == 400, environments
     url = f"/api/workspaces/{workspace}/environments"
     assert (await platform.http.put(url, json={})).status_code == 400
     assert (await put(platform.http, "nowhere", {"name": "a"})).status_code == 404
@@ -120,10 +129,10 @@ async def test_what_exists_can_be_protected_however_many_there_are(
 ) -> None:
     workspace = await new_workspace(platform)
     old = await add_old_ones(platform, workspace, 60)
-    wanted = [{"name": name, "protected": True} for name in ("dev", "test", "prod", *old)]
-    listed = sent(await put(platform.http, workspace, *wanted))
-    assert [each["protected"] for each in listed] == [True] * 63
-    refused = await put(platform.http, workspace, *wanted, {"name": "new"})
+    environments = [{"name": name, "protected": True} for name in ("dev", "test", "prod", *old)]
+    listed = sent(await put(platform.http, workspace, *environments))
+    assert [environment["protected"] for environment in listed] == [True] * 63
+    refused = await put(platform.http, workspace, *environments, {"name": "new"})
     assert refused.status_code == 400
     assert "'new'" in refused.json()["error"]
     assert "50" in refused.json()["error"]
@@ -200,7 +209,7 @@ async def test_a_limited_key_sees_and_changes_its_environments_only(
     key = await new_api_key(platform, role="admin", workspace=workspace, environments=["dev"])
     async with platform.client(key) as client:
         url = f"/api/workspaces/{workspace}/environments"
-        assert [each["name"] for each in sent(await client.get(url))] == ["dev"]
+        assert [environment["name"] for environment in sent(await client.get(url))] == ["dev"]
         assert (await put(client, workspace, {"name": "dev"})).status_code == 403
         own = sent(await client.post("/api/prompts", json={"key": new_key(), "env": "dev"}))
         assert own["workspace_id"] == workspace
@@ -214,4 +223,4 @@ async def test_a_limited_key_sees_and_changes_its_environments_only(
             assert refused.status_code == 403
             assert "dev" in refused.json()["error"]
         listed = sent(await client.get("/api/prompts"))
-        assert [each["id"] for each in listed] == [own["id"]]
+        assert [key["id"] for key in listed] == [own["id"]]

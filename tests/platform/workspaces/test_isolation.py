@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,10 +12,8 @@ import pytest_asyncio
 
 from harness.changes import remember
 from harness.people import (
-    join,
     logged_in,
     new_api_key,
-    new_session,
     new_user,
     new_workspace,
     sent,
@@ -24,14 +21,10 @@ from harness.people import (
 from harness.platform import (
     RunningPlatform,
     new_key,
-    new_settings,
     next_event,
-    running_platform,
-    until,
 )
-from harness.postgres import Postgres
-from promptops_flows.engine_client import RunFinished
-from promptops_platform.runs.service import NewRun
+from promptops_flows.protocol.engine_client import RunFinished
+from promptops_platform.runlog.new_run import NewRun
 
 
 @dataclass
@@ -56,8 +49,8 @@ class Place:
         """What must stand in no answer to an outsider."""
         secret = {self.workspace, self.slug, self.run, self.api_key["id"]}
         return secret | {
-            each[name]
-            for each in (self.prompt, self.workflow, self.agent)
+            resource[name]
+            for resource in (self.prompt, self.workflow, self.agent)
             for name in ("id", "key")
         }
 
@@ -73,6 +66,8 @@ async def place(platform: RunningPlatform) -> AsyncIterator[Place]:
     fields = {"key": new_key(), "prompt": "secret", "workspace": workspace}
     agent = sent(await platform.http.post("/api/agents", json=fields))
     await remember(platform, agent["id"], "chat-1")
+    for url in (f"/api/workflows/{workflow['id']}", f"/api/agents/{agent['id']}"):
+        sent(await platform.http.post(f"{url}/publish"))
     key = {"name": new_key(), "workspace": workspace}
     api_key = sent(await platform.http.post("/api/keys", json=key))
     slug = sent(await platform.http.get(f"/api/workspaces/{workspace}"))["slug"]
@@ -127,28 +122,35 @@ async def ended_run(platform: RunningPlatform, workspace: str) -> str:
         flow_run_url=None,
     )
     async with platform.platform.database.write() as transaction:
-        await platform.platform.runs.open(transaction, run)
+        await platform.platform.runlog.log.open(transaction, run)
     async with platform.platform.database.write() as transaction:
         end = RunFinished(status="ok", output="secret")
-        await platform.platform.runs.close(transaction, run.id, end)
+        await platform.platform.runlog.log.close(transaction, run.id, end)
     return run.id
 
 
 def reads(place: Place) -> list[str]:
     """Paths that name something in the workspace."""
     prompt = f"/api/prompts/{place.prompt['id']}"
-    found = [prompt, f"{prompt}/versions", f"/api/workflows/{place.workflow['id']}"]
-    found += [f"{prompt}/rollout", f"{prompt}/history", f"{prompt}/diff?from=v1&to=draft"]
+    urls = [prompt, f"{prompt}/versions", f"/api/workflows/{place.workflow['id']}"]
+    urls += [f"{prompt}/rollout", f"{prompt}/history", f"{prompt}/diff?from=v1&to=draft"]
+    urls.append(f"{prompt}/usage")
     agent = f"/api/agents/{place.agent['id']}"
-    found += [agent, f"{agent}/conversations", f"{agent}/conversations/chat-1"]
-    found += [f"/api/runs/{place.run}", f"/api/sdk/prompts/{place.prompt['key']}"]
+    for url in (agent, f"/api/workflows/{place.workflow['id']}"):
+        urls += [f"{url}/versions", f"{url}/versions/1", f"{url}/history", f"{url}/diff"]
+    urls += [agent, f"{agent}/conversations", f"{agent}/conversations/chat-1"]
+    urls += [f"/api/runs/{place.run}", f"/api/runs/{place.run}/events"]
+    urls += [f"/api/sdk/prompts/{place.prompt['key']}"]
     for name in (place.workspace, place.slug):
         here = f"/api/workspaces/{name}"
-        found += [here, f"{here}/members", f"{here}/environments"]
-        found += [f"/api/prompts?workspace={name}", f"/api/workflows?workspace={name}"]
-        found.append(f"/api/agents?workspace={name}")
-        found.append(f"/api/sdk/prompts/{place.prompt['key']}?workspace={name}")
-    return found
+        urls += [here, f"{here}/members", f"{here}/environments"]
+        urls += [f"/api/prompts?workspace={name}", f"/api/workflows?workspace={name}"]
+        urls.append(f"/api/agents?workspace={name}")
+        listed = "/api/prompt-keys"
+        for part in ("", "/facets", "/calls", "/programs"):
+            urls.append(f"{listed}{part}?workspace={name}")
+        urls.append(f"/api/sdk/prompts/{place.prompt['key']}?workspace={name}")
+    return urls
 
 
 def writes(place: Place) -> list[tuple[str, str, dict[str, Any]]]:
@@ -158,7 +160,7 @@ def writes(place: Place) -> list[tuple[str, str, dict[str, Any]]]:
         f"/api/workflows/{place.workflow['id']}",
     )
     identified = {"id": place.prompt["id"]}
-    found: list[tuple[str, str, dict[str, Any]]] = [
+    requests: list[tuple[str, str, dict[str, Any]]] = [
         ("PUT", prompt, {"content": "x"}),
         ("POST", "/api/prompts/publish", identified),
         ("POST", "/api/prompts/rollback", identified | {"version": "v1"}),
@@ -169,12 +171,21 @@ def writes(place: Place) -> list[tuple[str, str, dict[str, Any]]]:
         ("PUT", f"/api/agents/{place.agent['id']}", {"name": "x"}),
         ("POST", f"/api/prompts?workspace={place.workspace}", {"key": new_key()}),
     ]
+    for url in (workflow, f"/api/agents/{place.agent['id']}"):
+        requests += [("POST", f"{url}/{action}", {}) for action in ("versions", "publish")]
+        requests += [
+            ("POST", f"{url}/rollback", {"version": 1}),
+            ("POST", f"{url}/promote", {"env": "test"}),
+        ]
+    requests.append(("POST", f"{prompt}/versions", {}))
     for name in (place.workspace, place.slug):
         for field in ("workspace", "workspace_id"):
-            found.append(("POST", "/api/prompts", {"key": new_key(), field: name}))
-            found.append(("POST", "/api/workflows", {"key": new_key(), "steps": [], field: name}))
-            found.append(("POST", "/api/agents", {"key": new_key(), field: name}))
-    return found
+            requests.append(("POST", "/api/prompts", {"key": new_key(), field: name}))
+            requests.append(
+                ("POST", "/api/workflows", {"key": new_key(), "steps": [], field: name})
+            )
+            requests.append(("POST", "/api/agents", {"key": new_key(), field: name}))
+    return requests
 
 
 def removals(place: Place) -> list[tuple[str, str, dict[str, Any]]]:
@@ -210,8 +221,8 @@ async def test_no_list_shows_anything_of_it(place: Place, outsider: httpx.AsyncC
         ):
             answer = await outsider.get(path)
             assert answer.status_code == 200 or path == "/api/keys", answer.text
-            found = [each for each in place.ids() if f'"{each}"' in answer.text]
-            assert not found, path
+            leaked = [id_ for id_ in place.ids() if f'"{id_}"' in answer.text]
+            assert not leaked, path
 
 
 async def test_whatever_names_it_is_not_found(place: Place, outsider: httpx.AsyncClient) -> None:
@@ -222,6 +233,8 @@ async def test_whatever_names_it_is_not_found(place: Place, outsider: httpx.Asyn
     for path in (f"/api/workflows/{place.workflow['id']}", f"/api/agents/{place.agent['id']}"):
         run = await outsider.post(f"{path}/run", json={})
         assert run.status_code == 404
+    for action in ("cancel", "retry"):
+        assert (await outsider.post(f"/api/runs/{place.run}/{action}")).status_code == 404
 
 
 async def test_nothing_of_it_can_be_changed(place: Place, outsider: httpx.AsyncClient) -> None:
@@ -232,8 +245,8 @@ async def test_nothing_of_it_can_be_changed(place: Place, outsider: httpx.AsyncC
         assert answer.status_code in {403, 404}, (method, path, answer.text)
         if answer.status_code == 403:
             unknown = path.replace(place.workspace, "x").replace(place.prompt["id"], "x")
-            for each in (place.workflow, place.agent, place.api_key):
-                unknown = unknown.replace(each["id"], "x")
+            for resource in (place.workflow, place.agent, place.api_key):
+                unknown = unknown.replace(resource["id"], "x")
             same = await outsider.request(method, unknown, json=body)
             assert same.status_code == 403 or path in everywhere, (method, path)
     prompt = sent(await place.platform.http.get(f"/api/prompts/{place.prompt['id']}"))
@@ -258,12 +271,16 @@ async def test_totals_and_statistics_do_not_count_it(
             (await client.get("/api/runs/stats")).json(),
         ]
 
-    before, known = await figures(outsider), await figures(place.reader)
+    before, before_inside = await figures(outsider), await figures(place.reader)
     await place.platform.create(workspace=place.workspace)
     await ended_run(place.platform, place.workspace)
     assert await figures(outsider) == before
     audit, runs, stats = await figures(place.reader)
-    assert (audit, runs, stats["total"]) == (known[0] + 1, known[1] + 1, known[2]["total"] + 1)
+    assert (audit, runs, stats["total"]) == (
+        before_inside[0] + 1,
+        before_inside[1] + 1,
+        before_inside[2]["total"] + 1,
+    )
 
 
 async def test_a_watch_hears_nothing_of_it(place: Place) -> None:
@@ -307,7 +324,7 @@ async def test_members_have_their_role_there(place: Place) -> None:
         run = await client.post(f"/api/workflows/{place.workflow['id']}/run", json={})
         assert run.status_code == 503, "it would have run, were there an engine"
         listed = sent(await client.get("/api/prompts"))
-        assert place.prompt["id"] in {each["id"] for each in listed}
+        assert place.prompt["id"] in {prompt["id"] for prompt in listed}
     for method, path, body in writes(place):
         refused = await place.reader.request(method, path, json=body)
         assert refused.status_code == 403, (method, path)
@@ -347,9 +364,9 @@ async def test_a_key_of_it_sees_nothing_else(place: Place) -> None:
         await new_api_key(platform, role="admin", workspace=place.workspace)
     ) as client:
         listed = sent(await client.get("/api/workspaces"))
-        assert [each["id"] for each in listed] == [place.workspace]
+        assert [workspace["id"] for workspace in listed] == [place.workspace]
         prompts = sent(await client.get("/api/prompts"))
-        assert {each["workspace_id"] for each in prompts} == {place.workspace}
+        assert {prompt["workspace_id"] for prompt in prompts} == {place.workspace}
         for path in (
             f"/api/prompts/{open_one['id']}",
             f"/api/sdk/prompts/{open_one['key']}",
@@ -357,60 +374,7 @@ async def test_a_key_of_it_sees_nothing_else(place: Place) -> None:
             "/api/prompts?workspace=default",
         ):
             assert (await client.get(path)).status_code == 404, path
-        named = await client.get(
+        fetched = await client.get(
             f"/api/sdk/prompts/{place.prompt['key']}", params={"workspace": "default"}
         )
-        assert named.json()["content"] == "secret", "the key's own workspace wins"
-
-
-async def test_a_member_who_is_put_out_hears_nothing_more(platform: RunningPlatform) -> None:
-    user = await new_user(platform, "viewer")
-    workspace = await new_workspace(platform, "restricted", viewer=user)
-    token = await new_session(platform, user)
-    async with (
-        platform.watch(token=token, workspace=workspace) as named,
-        platform.watch(token=token) as anywhere,
-    ):
-        seen = await platform.create(workspace=workspace)
-        for watch in (named, anywhere):
-            assert (await next_event(watch))["id"] == seen["id"]
-        url = f"/api/workspaces/{workspace}/members/{user['id']}"
-        assert (await platform.http.delete(url)).status_code == 200
-        await platform.create(workspace=workspace)
-        elsewhere = await platform.create()
-        assert (await next_event(anywhere))["id"] == elsewhere["id"]
-        await join(platform, workspace, user, "viewer")
-        back = await platform.create(workspace=workspace)
-        assert (await next_event(named))["id"] == back["id"], "and nothing of the time between"
-
-
-async def test_visibility_takes_effect_on_every_replica(
-    postgres: Postgres, data_folder: Path
-) -> None:
-    settings = await new_settings("postgresql", postgres, data_folder)
-    async with running_platform(settings) as one, running_platform(settings) as two:
-        two.platform.feed._poll = 3600
-        viewer = await new_user(one, "viewer")
-        workspace = await new_workspace(one)
-        prompt = await one.create(env="prod", workspace=workspace)
-        url = f"/api/workspaces/{workspace}"
-        fetch = f"/api/sdk/prompts/{prompt['key']}"
-
-        async def seen() -> list[int]:
-            """On the other replica, by the session that was opened on the first."""
-            feed = two.platform.feed
-            await until(lambda: feed.applied >= one.platform.feed.applied, 1.0)
-            return [(await client.get(path)).status_code for path in (url, fetch)]
-
-        async with two.client(await new_session(one, viewer)) as client:
-            assert await seen() == [200, 200]
-            await one.http.put(url, json={"visibility": "restricted"})
-            assert await seen() == [404, 404]
-            await join(one, workspace, viewer, "viewer")
-            assert await seen() == [200, 200]
-            await one.http.delete(f"{url}/members/{viewer['id']}")
-            assert await seen() == [404, 404]
-            await one.http.put(url, json={"visibility": "open"})
-            assert await seen() == [200, 200]
-            await one.http.delete(f"{url}?force=true")
-            assert await seen() == [404, 404]
+        assert fetched.json()["content"] == "secret", "the key's own workspace wins"

@@ -18,6 +18,7 @@ from harness.people import (
     sent,
 )
 from harness.platform import (
+    WAIT_SECONDS,
     DatabaseKind,
     RunningPlatform,
     new_key,
@@ -26,9 +27,9 @@ from harness.platform import (
     running_platform,
 )
 from harness.postgres import Postgres
-from promptops_flows.engine_client import RunFinished, StepFinished
+from promptops_flows.protocol.engine_client import RunFinished, StepFinished
 from promptops_platform.db.tables import Table
-from promptops_platform.runs.service import NewRun
+from promptops_platform.runlog.new_run import NewRun
 
 # What tells of a workspace when it is gone: the audit trail, its counters and the change feed.
 KEPT = {"audit_entries", "changes"}
@@ -61,14 +62,16 @@ async def open_run(platform: RunningPlatform, workspace: str) -> str:
     """A run under way."""
     run = new_run(workspace)
     async with platform.platform.database.write() as transaction:
-        await platform.platform.runs.open(transaction, run)
+        await platform.platform.runlog.log.open(transaction, run)
     return run.id
 
 
 async def close_run(platform: RunningPlatform, run: str) -> None:
     async with platform.platform.database.write() as transaction:
-        await platform.platform.runs.add_step(transaction, run, STEP)
-        await platform.platform.runs.close(transaction, run, RunFinished(status="ok", output="x"))
+        await platform.platform.runlog.log.add_step(transaction, run, STEP)
+        await platform.platform.runlog.log.close(
+            transaction, run, RunFinished(status="ok", output="x")
+        )
 
 
 async def new_workflow(platform: RunningPlatform, workspace: str) -> dict[str, Any]:
@@ -92,15 +95,15 @@ async def delete(platform: RunningPlatform, workspace: str, force: bool = False)
 
 async def left_behind(platform: RunningPlatform, workspace: str) -> dict[str, int]:
     """Rows by table that still name the workspace."""
-    found = {}
+    rows_left = {}
     async with platform.platform.database.read() as transaction:
         for table in Table.metadata.sorted_tables:
             if "workspace_id" not in table.columns:
                 continue
             query = select(func.count()).where(table.columns.workspace_id == workspace)
             if number := await transaction.session.scalar(query.select_from(table)):
-                found[table.name] = number
-    return found
+                rows_left[table.name] = number
+    return rows_left
 
 
 async def test_an_empty_workspace_goes(platform: RunningPlatform) -> None:
@@ -176,7 +179,7 @@ async def test_the_connections_of_its_keys_end(platform: RunningPlatform) -> Non
     async with platform.watch(token=key) as watcher:
         await delete(platform, workspace, force=True)
         with pytest.raises(ConnectionClosed) as closed:
-            await asyncio.wait_for(watcher.recv(), 1.5)
+            await asyncio.wait_for(watcher.recv(), WAIT_SECONDS)
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 4401
 
@@ -215,7 +218,7 @@ async def test_its_audit_entries_are_for_admins_only(
 
         async def seen(caller: httpx.AsyncClient) -> tuple[int, int]:
             page = (await caller.get("/api/audit?limit=200")).json()
-            own = [each for each in page["data"] if each["workspace_id"] == workspace]
+            own = [entry for entry in page["data"] if entry["workspace_id"] == workspace]
             return len(own), page["total"] - len(page["data"])
 
         async with logged_in(platform, viewer) as client:

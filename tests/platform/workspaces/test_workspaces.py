@@ -12,8 +12,8 @@ async def test_a_workspace_is_found_by_id_and_slug(platform: RunningPlatform) ->
     fields = ["id", "name", "slug", "created_at", "visibility", "role", "implicit_lookup"]
     assert list(made) == fields
     assert (made["visibility"], made["role"]) == ("open", "admin")
-    for wanted in (made["id"], made["slug"]):
-        assert sent(await platform.http.get(f"/api/workspaces/{wanted}")) == made
+    for id_or_slug in (made["id"], made["slug"]):
+        assert sent(await platform.http.get(f"/api/workspaces/{id_or_slug}")) == made
     missing = await platform.http.get("/api/workspaces/nowhere")
     assert missing.status_code == 404
     assert "nowhere" in missing.json()["error"]
@@ -31,8 +31,8 @@ async def test_name_slug_and_visibility_can_be_changed(platform: RunningPlatform
     )
     assert sent(same) == changed
     page = (await platform.http.get("/api/audit?limit=50")).json()["data"]
-    own = [each for each in page if each["resource_id"] == workspace]
-    assert [each["action"] for each in own] == ["update", "create"]
+    own = [entry for entry in page if entry["resource_id"] == workspace]
+    assert [entry["action"] for entry in own] == ["update", "create"]
     assert own[0]["after"] == {"name": "Renamed", "slug": slug, "visibility": "restricted"}
     assert own[0]["before"]["visibility"] == "open"
 
@@ -53,11 +53,11 @@ async def test_the_default_workspace_stays_open_and_keeps_its_slug(
         refused = await platform.http.put("/api/workspaces/default", json=body)
         assert refused.status_code == 400
         assert "default" in refused.json()["error"]
-    named = await platform.http.put(
+    renamed = await platform.http.put(
         "/api/workspaces/default",
         json={"name": "Everyone", "slug": "default", "visibility": "open"},
     )
-    assert (sent(named))["name"] == "Everyone"
+    assert (sent(renamed))["name"] == "Everyone"
     assert (await platform.http.delete("/api/workspaces/default?force=true")).status_code == 400
 
 
@@ -86,7 +86,7 @@ async def test_the_maker_of_a_restricted_workspace_is_its_admin(
         url = f"/api/workspaces/{made['id']}"
         assert sent(await client.get(url))["role"] == "admin"
         members = sent(await client.get(f"{url}/members"))
-        assert [(each["id"], each["role"]) for each in members] == [(editor["id"], "admin")]
+        assert [(member["id"], member["role"]) for member in members] == [(editor["id"], "admin")]
         # Nobody is kept from leaving: global admins still manage it.
         assert (await client.delete(f"{url}/members/{editor['id']}")).status_code == 200
         assert (await client.get(url)).status_code == 404
@@ -113,7 +113,7 @@ async def test_members_come_change_and_go(platform: RunningPlatform) -> None:
     assert changed == came | {"role": "editor"}
     async with logged_in(platform, ann) as client:
         listed = sent(await client.get(url))
-        assert {each["username"]: each["role"] for each in listed} == {
+        assert {member["username"]: member["role"] for member in listed} == {
             ann["username"]: "editor",
             bob["username"]: "admin",
         }
@@ -125,8 +125,8 @@ async def test_members_come_change_and_go(platform: RunningPlatform) -> None:
     await platform.http.delete(f"/api/users/{bob['id']}")
     assert sent(await platform.http.get(url)) == []
     page = (await platform.http.get("/api/audit?limit=50")).json()["data"]
-    own = [each for each in page if each["resource_id"] == ann["id"] and each["workspace_id"]]
-    assert [(each["action"], each["resource"]) for each in own] == [
+    own = [entry for entry in page if entry["resource_id"] == ann["id"] and entry["workspace_id"]]
+    assert [(entry["action"], entry["resource"]) for entry in own] == [
         ("delete", "member"),
         ("update", "member"),
         ("create", "member"),

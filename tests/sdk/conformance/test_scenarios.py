@@ -1,7 +1,7 @@
 """Every scenario, played by every SDK.
 
-Scenarios wait most of their time, for pauses that are part of what they show. Therefore each SDK
-plays in a thread of its own, and a test takes the outcome of its case.
+ Scenarios mostly wait for pauses that they test. Therefore each SDK plays in a separate thread, and
+a test takes the outcome of its case.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from harness.sdk_drivers import ALL_SDKS, COMMANDS, Driver, missing, running_dri
 
 CASES = {case["name"]: case for case in all_cases()}
 PLAYED = [(sdk, name) for sdk in COMMANDS for name in CASES]
-# The test of the last case waits no longer than for all cases before it.
+# The test of the last case waits at most for all cases before it.
 LONGEST_SECONDS = 110.0
 
 Outcomes = dict[tuple[str, str], Future[None]]
@@ -64,7 +64,7 @@ def outcomes(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Outcomes]:
     chosen = [item.callspec.params for item in request.session.items if _is_scenario(item)]
-    outcomes: Outcomes = {(each["sdk"], each["name"]): Future() for each in chosen}
+    outcomes: Outcomes = {(scenario["sdk"], scenario["name"]): Future() for scenario in chosen}
     folder = tmp_path_factory.mktemp("scenarios")
     threads = [
         threading.Thread(target=play_all, args=(sdk, outcomes, folder))
@@ -83,7 +83,7 @@ def _is_scenario(item: pytest.Item) -> bool:
 
 
 @pytest.mark.timeout(LONGEST_SECONDS + 10)
-@pytest.mark.parametrize(("sdk", "name"), PLAYED, ids=[": ".join(each) for each in PLAYED])
+@pytest.mark.parametrize(("sdk", "name"), PLAYED, ids=[": ".join(scenario) for scenario in PLAYED])
 def test_scenario(sdk: str, name: str, outcomes: Outcomes) -> None:
     lacking = missing(sdk)
     if lacking is not None and os.environ.get(ALL_SDKS):

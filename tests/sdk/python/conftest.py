@@ -20,17 +20,18 @@ def server() -> Iterator[SdkServer]:
 
 @pytest.fixture
 def make_client(server: SdkServer) -> Iterator[Callable[..., PromptOpsClient]]:
-    """Clients of the server, closed at the end; no thread of theirs may be left then."""
-    made: list[PromptOpsClient] = []
+    """Creates clients of the server and closes them at the end; none of their threads may be
+    left then."""
+    clients: list[PromptOpsClient] = []
 
     def make(**options: object) -> PromptOpsClient:
-        made.append(PromptOpsClient(server.url, **options))  # type: ignore[arg-type]
-        return made[-1]
+        clients.append(PromptOpsClient(server.url, **options))  # type: ignore[arg-type]
+        return clients[-1]
 
     yield make
-    # Nobody says goodbye for this server: the clients would wait for it.
+    # Nothing sends close frames for this server, so the clients would wait for them.
     server.drop_connections()
-    for client in made:
+    for client in clients:
         client.close()
     assert [t.name for t in threading.enumerate() if t.name.startswith("promptops")] == []
 

@@ -1,4 +1,4 @@
-"""The client for asyncio, where the scenarios that it shares with the others don't look."""
+"""The asyncio client, beyond the scenarios that it shares with the others."""
 
 from __future__ import annotations
 
@@ -27,15 +27,16 @@ MakeClient = Callable[..., AsyncPromptOpsClient]
 
 @pytest.fixture
 async def client(server: SdkServer) -> AsyncIterator[AsyncPromptOpsClient]:
-    """Closed at the end; no task of it may be left then (a platform may share the loop)."""
-    before = asyncio.all_tasks()
+    """Closes the client at the end; none of its tasks may be left then (a platform may share the
+    loop)."""
+    tasks_before = asyncio.all_tasks()
     client = AsyncPromptOpsClient(server.url)
     yield client
     server.drop_connections()
     await client.close()
-    begun = asyncio.all_tasks() - before - {asyncio.current_task()}
-    left = {task.get_name(): task for task in begun}
-    assert not any("promptops" in f"{name} {task!r}" for name, task in left.items()), left
+    started = asyncio.all_tasks() - tasks_before - {asyncio.current_task()}
+    running = {task.get_name(): task for task in started}
+    assert not any("promptops" in f"{name} {task!r}" for name, task in running.items()), running
 
 
 async def watcher_of(server: SdkServer) -> Watcher:
@@ -74,7 +75,7 @@ async def test_a_caller_that_is_cancelled_does_not_end_the_fetch_of_the_others(
     assert server.fetches("greeting") == 1
 
 
-async def test_a_refresh_is_not_answered_by_a_fetch_that_began_before_it(
+async def test_a_refresh_does_not_use_an_earlier_fetch(
     server: SdkServer, client: AsyncPromptOpsClient
 ) -> None:
     server.put("greeting", "one")
@@ -106,10 +107,10 @@ async def test_close_ends_a_fetch_that_waits(
     hold.release()
 
 
-async def test_a_slow_answer_is_timed_out(server: SdkServer) -> None:
+async def test_a_slow_response_times_out(server: SdkServer) -> None:
     server.holds["greeting"] = Hold()
     async with AsyncPromptOpsClient(server.url, timeout=0.3) as client:
-        with pytest.raises(RequestTimeoutError, match="did not answer in time"):
+        with pytest.raises(RequestTimeoutError, match="did not respond in time"):
             await client.get_prompt("greeting")
     server.holds["greeting"].release()
 
@@ -117,19 +118,19 @@ async def test_a_slow_answer_is_timed_out(server: SdkServer) -> None:
 async def test_listeners_may_be_coroutines_and_fail(
     server: SdkServer, client: AsyncPromptOpsClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    told: asyncio.Queue[Update] = asyncio.Queue()
+    updates: asyncio.Queue[Update] = asyncio.Queue()
 
     async def fail(_: Update) -> None:
         raise RuntimeError("the program's fault")
 
     server.put("greeting", "one")
     await client.watch(fail)
-    await client.watch(told.put)
+    await client.watch(updates.put)
     watcher = await watcher_of(server)
     watcher.send(frame(TEXT, b'{"key":"gre', final=False))
     watcher.ping(b"between")
     watcher.send(frame(0, b'eting"}'))
-    assert (await asyncio.wait_for(told.get(), DEADLINE))["prompt"]["content"] == "one"
+    assert (await asyncio.wait_for(updates.get(), DEADLINE))["prompt"]["content"] == "one"
     assert await asyncio.to_thread(watcher.receive) == (PONG, b"between")
     assert "the program's fault" in caplog.text
     assert len(server.watchers) == 1
@@ -152,7 +153,7 @@ async def test_a_listener_may_use_and_close_the_client(
     await asyncio.wait_for(done.wait(), DEADLINE)
 
 
-async def test_close_says_goodbye(server: SdkServer, client: AsyncPromptOpsClient) -> None:
+async def test_close_sends_a_close_frame(server: SdkServer, client: AsyncPromptOpsClient) -> None:
     await client.watch()
     watcher = await watcher_of(server)
     closing = asyncio.create_task(client.close())
@@ -168,16 +169,16 @@ async def test_over_tls(certificate: tuple[Path, Path]) -> None:
     server_side.load_cert_chain(chain, key)
     server = SdkServer(server_side)
     trusting = ssl.create_default_context(cafile=str(chain))
-    told: asyncio.Queue[Any] = asyncio.Queue()
+    updates: asyncio.Queue[Any] = asyncio.Queue()
     try:
         async with AsyncPromptOpsClient(server.url, ssl_context=trusting) as client:
             server.put("greeting", "x" * 300_000)
             assert len(await client.render("greeting")) == 300_000
-            await client.watch(told.put_nowait)
+            await client.watch(updates.put_nowait)
             watcher = await watcher_of(server)
             server.put("greeting", "two")
             watcher.send(frame(TEXT, json.dumps(event("greeting")).encode()))
-            update = await asyncio.wait_for(told.get(), DEADLINE)
+            update = await asyncio.wait_for(updates.get(), DEADLINE)
             assert update["prompt"]["content"] == "two"
             server.drop_connections()
         async with AsyncPromptOpsClient(server.url) as untrusting:

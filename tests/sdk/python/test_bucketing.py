@@ -38,7 +38,7 @@ def test_the_hash_of_any_bytes(data: bytes) -> None:
     assert murmur3(data) == reference(data)
 
 
-def test_a_lone_surrogate_is_no_subject() -> None:
+def test_a_lone_surrogate_is_not_a_valid_subject() -> None:
     with pytest.raises(ValueError, match="surrogates"):
         bucket_of("s", "\ud800")
 
@@ -53,13 +53,13 @@ def prompt(*weights: int) -> dict[str, Any]:
 
 
 def test_draws_by_weight() -> None:
-    whole = parse_prompt(prompt(2500, 0, 7500))
-    drawn = Counter(whole.drawn().fields["variant"] for _ in range(4000))
-    assert set(drawn) == {"n0", "n2"}
+    full_prompt = parse_prompt(prompt(2500, 0, 7500))
+    variants = Counter(full_prompt.drawn().fields["variant"] for _ in range(4000))
+    assert set(variants) == {"n0", "n2"}
     # Ten standard deviations.
-    assert abs(drawn["n0"] - 1000) < 275
-    assert whole.of("user").fields["key"] == "k"
-    assert {whole.of("user").fields["version"] for _ in range(50)} <= {"v0", "v2"}
+    assert abs(variants["n0"] - 1000) < 275
+    assert full_prompt.of("user").fields["key"] == "k"
+    assert {full_prompt.of("user").fields["version"] for _ in range(50)} <= {"v0", "v2"}
 
 
 @pytest.mark.parametrize(
@@ -78,6 +78,6 @@ def test_draws_by_weight() -> None:
         {"salt": "s", "variants": [{"name": "A", "weight": -1, "content": "c"}]},
     ],
 )
-def test_a_rollout_that_is_none(rollout: Any) -> None:
+def test_an_invalid_rollout(rollout: Any) -> None:
     with pytest.raises(ProtocolError):
         parse_prompt({"content": "c", "rollout": rollout})

@@ -1,4 +1,4 @@
-"""Fetching: what is asked, what is held, what is raised, what `close` ends."""
+"""Fetches: requests, cached copies, errors, and the effect of `close`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ from promptops import (
 MakeClient = Callable[..., PromptOpsClient]
 
 
-def test_answers_exactly_what_is_on_the_wire(server: SdkServer, client: PromptOpsClient) -> None:
+def test_returns_exactly_the_fields_of_the_response(
+    server: SdkServer, client: PromptOpsClient
+) -> None:
     server.put("greeting", "Hello {{who}}!")
     server.prompts["greeting"]["variant"] = "B"
     prompt = client.get_prompt("greeting")
@@ -60,7 +62,7 @@ def test_the_request(server: SdkServer, make_client: MakeClient) -> None:
     assert server.requests[1].path.startswith("/api/sdk/prompts/a%2Fb%25%3F%23%C3%BC%20?env=")
 
 
-def test_holds_what_it_fetched(server: SdkServer, client: PromptOpsClient) -> None:
+def test_caches_fetched_prompts(server: SdkServer, client: PromptOpsClient) -> None:
     server.put("greeting", "one")
     first = client.get_prompt("greeting")
     server.put("greeting", "two")
@@ -71,7 +73,7 @@ def test_holds_what_it_fetched(server: SdkServer, client: PromptOpsClient) -> No
     assert client.render("greeting") == "two"
 
 
-def test_a_refresh_asks_whether_it_changed(server: SdkServer, client: PromptOpsClient) -> None:
+def test_a_refresh_sends_the_etag(server: SdkServer, client: PromptOpsClient) -> None:
     server.put("greeting", "one")
     client.get_prompt("greeting")
     assert client.get_prompt("greeting", refresh=True)["content"] == "one"
@@ -98,24 +100,24 @@ def test_a_kept_connection_that_the_server_closed(
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "error", "words"),
+    ("status", "body", "error", "message"),
     [
         (400, b'{"error":"bad env"}', ResponseError, "400: bad env"),
         (401, b'{"error":"unauthorized"}', UnauthorizedError, "401: unauthorized"),
         (403, b'{"error":"forbidden: requires"}', ForbiddenError, "403: forbidden: requires"),
         (404, b'{"error":"no prompt"}', NotFoundError, "404: no prompt"),
-        (404, b"<html>", ProtocolError, "404, but not from PromptOps"),
-        (404, b'{"error":7}', ProtocolError, "404, but not from PromptOps"),
+        (404, b"<html>", ProtocolError, "404 that is not from PromptOps"),
+        (404, b'{"error":7}', ProtocolError, "404 that is not from PromptOps"),
         (500, b"[]", ServerError, "500"),
         (503, b'{"error":"the database is locked"}', ServerError, "503: the database is locked"),
-        (404, b'{"error":"no","statusCode":404}', ProtocolError, "404, but not from PromptOps"),
+        (404, b'{"error":"no","statusCode":404}', ProtocolError, "404 that is not from PromptOps"),
         (302, b"", ResponseError, "302"),
-        (200, b"<html>", ProtocolError, "not JSON"),
-        (200, b"[" * 100_000, ProtocolError, "not JSON"),
-        (200, b"\xff", ProtocolError, "not JSON"),
+        (200, b"<html>", ProtocolError, "invalid JSON"),
+        (200, b"[" * 100_000, ProtocolError, "invalid JSON"),
+        (200, b"\xff", ProtocolError, "invalid JSON"),
         (200, b"[1]", ProtocolError, "'content'"),
         (200, b'{"content":null}', ProtocolError, "'content'"),
-        (200, b'{"key":"other","content":"x"}', ProtocolError, "asked for 'greeting'"),
+        (200, b'{"key":"other","content":"x"}', ProtocolError, "requested 'greeting'"),
         (
             200,
             b'{"content":"x","rollout":{"salt":"s","variants":[{"name":"a","weight":%b},'
@@ -131,16 +133,16 @@ def test_failures_are_typed(
     status: int,
     body: bytes,
     error: type[PromptOpsError],
-    words: str,
+    message: str,
 ) -> None:
     server.bodies["greeting"] = (status, body)
-    with pytest.raises(error, match=words) as caught:
+    with pytest.raises(error, match=message) as caught:
         client.get_prompt("greeting")
     assert getattr(caught.value, "status", status) == status
 
 
 @pytest.mark.parametrize("key", ["", ".", "..", "half \ud800"])
-def test_what_is_no_key(client: PromptOpsClient, key: str) -> None:
+def test_invalid_keys(client: PromptOpsClient, key: str) -> None:
     for ask in (client.get_prompt, client.render, client.render_messages):
         with pytest.raises(ValueError, match="a prompt's key can't"):
             ask(key, default="d")  # type: ignore[operator]
@@ -171,12 +173,12 @@ def test_a_variant_is_drawn_anew_although_the_prompt_is_still_the_same(
     variants = [{"name": name, "weight": 5000, "content": name} for name in ("A", "B")]
     server.put("greeting", "served")
     server.prompts["greeting"]["rollout"] = {"salt": "s", "variants": variants}
-    drawn = [client.get_prompt("greeting", refresh=True)["variant"] for _ in range(60)]
-    assert set(drawn) == {"A", "B"}
+    variants = [client.get_prompt("greeting", refresh=True)["variant"] for _ in range(60)]
+    assert set(variants) == {"A", "B"}
     assert len({client.render("greeting") for _ in range(20)}) == 1
 
 
-def test_all_missing_variables_of_a_chat_are_named(
+def test_the_error_lists_all_missing_variables_of_a_chat(
     server: SdkServer, client: PromptOpsClient
 ) -> None:
     contents = ["{{a}} {{b}}", "{{c}} {{a}}", "{{given}}"]
@@ -188,7 +190,7 @@ def test_all_missing_variables_of_a_chat_are_named(
     assert client.render_messages("chat", {"a": 1, "b": 2, "c": 3, "given": 4}, strict=True)
 
 
-def test_a_held_prompt_is_rendered_although_there_is_no_thread_to_be_had(
+def test_a_cached_prompt_is_rendered_even_if_no_thread_can_start(
     server: SdkServer, make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def start(_: threading.Thread) -> None:
@@ -208,14 +210,14 @@ def test_a_held_prompt_is_rendered_although_there_is_no_thread_to_be_had(
 def test_a_refresh_waits_for_a_running_fetch_no_longer_than_its_time_out(
     server: SdkServer, make_client: MakeClient
 ) -> None:
-    client = make_client(timeout=0.6)
+    client = make_client(timeout=2)
     hold = server.holds["greeting"] = Hold()
     with ThreadPoolExecutor(2) as threads:
         first = threads.submit(client.get_prompt, "greeting", default="d")
         hold.wait_for_request()
         began = time.monotonic()
         assert client.get_prompt("greeting", refresh=True, default="d")["source"] == "default"
-        assert time.monotonic() - began < 1.1
+        assert time.monotonic() - began < 3.5
         assert first.result(DEADLINE)["source"] == "default"
     hold.release()
 
@@ -236,24 +238,24 @@ def test_no_server() -> None:
         client.get_prompt("greeting")
 
 
-def test_a_slow_answer_is_timed_out(server: SdkServer, make_client: MakeClient) -> None:
-    # Enough for a healthy answer on a busy machine, too.
+def test_a_slow_response_times_out(server: SdkServer, make_client: MakeClient) -> None:
+    # Enough for a normal response on a busy machine.
     client = make_client(timeout=1.0)
     server.put("greeting", "one")
     server.holds["greeting"] = Hold()
-    with pytest.raises(RequestTimeoutError, match="did not answer in time"):
+    with pytest.raises(RequestTimeoutError, match="did not respond in time"):
         client.get_prompt("greeting")
     server.holds.pop("greeting").release()
     assert client.get_prompt("greeting", refresh=True)["content"] == "one"
 
 
-def test_a_dripping_answer_is_timed_out() -> None:
-    gone = threading.Event()
+def test_a_dripping_response_times_out() -> None:
+    disconnected = threading.Event()
 
     def drip(connection: socket.socket) -> None:
         connection.recv(65536)
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
-        while not gone.wait(0.02):
+        while not disconnected.wait(0.02):
             try:
                 connection.sendall(b" ")
             except OSError:
@@ -263,8 +265,8 @@ def test_a_dripping_answer_is_timed_out() -> None:
         began = time.monotonic()
         with pytest.raises(RequestTimeoutError):
             client.get_prompt("greeting")
-        assert time.monotonic() - began < 5
-        gone.set()
+        assert time.monotonic() - began < 30
+        disconnected.set()
 
 
 @pytest.mark.parametrize(
@@ -278,7 +280,7 @@ def test_a_dripping_answer_is_timed_out() -> None:
         (b"HTTP/1.1 200 OK\r\n" + b"a" * 70_000 + b"\r\n\r\n", ProtocolError),
     ],
 )
-def test_garbage_for_an_answer(answer: bytes, error: type[PromptOpsError]) -> None:
+def test_a_garbage_response(answer: bytes, error: type[PromptOpsError]) -> None:
     def serve(connection: socket.socket) -> None:
         connection.recv(65536)
         connection.sendall(answer)
@@ -287,7 +289,7 @@ def test_garbage_for_an_answer(answer: bytes, error: type[PromptOpsError]) -> No
         client.get_prompt("greeting")
 
 
-def test_an_answer_that_ends_with_the_connection() -> None:
+def test_a_response_that_ends_with_the_connection() -> None:
     def serve(connection: socket.socket) -> None:
         connection.recv(65536)
         connection.sendall(b'HTTP/1.0 200 OK\r\n\r\n{"content":"one"}')
@@ -311,7 +313,7 @@ def test_threads_that_ask_for_one_key_share_a_request(
     assert server.fetches("greeting") == 1
 
 
-def test_a_refresh_is_not_answered_by_a_fetch_that_began_before_it(
+def test_a_refresh_does_not_use_an_earlier_fetch(
     server: SdkServer, client: PromptOpsClient
 ) -> None:
     server.put("greeting", "one")
@@ -335,9 +337,9 @@ def test_threads_share_a_failure(server: SdkServer, client: PromptOpsClient) -> 
         hold.wait_for_request()
         second = threads.submit(client.get_prompt, "missing")
         hold.release()
-        for asked in (first, second):
+        for call in (first, second):
             with pytest.raises(NotFoundError):
-                asked.result(DEADLINE)
+                call.result(DEADLINE)
     server.put("missing", "there now")
     assert client.render("missing") == "there now"
 
@@ -380,7 +382,7 @@ def test_close_ends_a_connect_that_waits() -> None:
                     fetch.result(5)
 
 
-def test_after_close_what_is_held_can_be_read(server: SdkServer, client: PromptOpsClient) -> None:
+def test_after_close_cached_prompts_can_be_read(server: SdkServer, client: PromptOpsClient) -> None:
     server.put("greeting", "one")
     with client:
         client.get_prompt("greeting")

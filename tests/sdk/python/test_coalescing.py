@@ -1,4 +1,4 @@
-"""Coalescing: what is shared, what is not, and what an interrupted call leaves behind."""
+"""Coalescing: shared and separate calls, and interrupted ones."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from promptops.coalescing import Coalesced
 
 
 def test_calls_one_after_the_other_are_not_shared() -> None:
-    made: list[str] = []
-    calls: Coalesced[int] = Coalesced(lambda key, _: made.append(key) or len(made))
+    keys: list[str] = []
+    calls: Coalesced[int] = Coalesced(lambda key, _: keys.append(key) or len(keys))
     until = time.monotonic() + DEADLINE
     assert [
         calls.join("a", until),
         calls.join("a", until),
-        calls.fresh("a", until),
+        calls.call_anew("a", until),
         calls.join("b", until),
     ] == [1, 2, 3, 4]
 
@@ -62,12 +62,12 @@ def test_calls_of_one_key_never_overlap() -> None:
     with ThreadPoolExecutor(8) as threads:
         list(
             threads.map(
-                lambda turn: (calls.fresh if turn % 2 else calls.join)("a", until), range(500)
+                lambda turn: (calls.call_anew if turn % 2 else calls.join)("a", until), range(500)
             )
         )
 
 
-def test_nobody_waits_for_another_s_call_beyond_the_deadline_and_nothing_is_left() -> None:
+def test_waiting_for_another_call_ends_at_the_deadline_and_leaves_no_state() -> None:
     entered, go_on = threading.Event(), threading.Event()
 
     def call(key: str, until: float) -> str:
@@ -79,7 +79,7 @@ def test_nobody_waits_for_another_s_call_beyond_the_deadline_and_nothing_is_left
     with ThreadPoolExecutor(1) as threads:
         first = threads.submit(calls.join, "a", time.monotonic() + DEADLINE)
         assert entered.wait(DEADLINE)
-        for ask in (calls.join, calls.fresh):
+        for ask in (calls.join, calls.call_anew):
             with pytest.raises(TimeoutError):
                 ask("a", time.monotonic())
         go_on.set()

@@ -1,4 +1,4 @@
-"""A server that floods costs a client a bounded amount of time, and close() ends at once."""
+"""A flooding server costs a client a bounded amount of time, and close() ends immediately."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.sdk_server import BINARY, PING, TEXT, SdkServer, Watcher, frame
 from promptops import AsyncPromptOpsClient, PromptOpsClient, ProtocolError
 from promptops.bounded_json import MOST_CONTAINERS, MOST_CONTAINERS_OF_MESSAGE, parse_json
 from promptops.frames import FLOOD, MOST_SMALL_FRAMES, FloodError, FrameParser
-from promptops.responses import MOST_CHUNKS, ResponseReader
+from promptops.http_response import MOST_CHUNKS, ResponseReader
 
 MakeClient = Callable[..., PromptOpsClient]
 
@@ -72,7 +72,7 @@ def test_a_flood_of_small_frames_ends_the_connection(small: bytes) -> None:
     assert caught.value.code == FLOOD
 
 
-def test_a_ping_a_second_is_no_flood(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_ping_a_second_is_not_a_flood(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
     monkeypatch.setattr("promptops.frames.time.monotonic", lambda: now)
     parser = FrameParser(1024)
@@ -102,7 +102,7 @@ def test_a_message_of_many_lists_is_ignored(server: SdkServer, client: PromptOps
 
 
 def flood(watcher: Watcher, data: bytes) -> threading.Thread:
-    """Send this for ever, and read nothing."""
+    """Send this forever, and read nothing."""
 
     def run() -> None:
         try:
@@ -130,7 +130,7 @@ def test_close_under_a_flood(server: SdkServer, data: bytes) -> None:
     client.watch()
     thread = flood(server.watcher(), data)
     client.close()
-    # The watch has ended, not only the waiting for it.
+    # The watch has ended, not only the wait for it.
     assert not any(t.name == "promptops-watch" for t in threading.enumerate())
     server.drop_connections()
     thread.join()
@@ -147,7 +147,7 @@ async def test_close_under_a_flood_for_asyncio(server: SdkServer, data: bytes) -
     await asyncio.to_thread(thread.join)
 
 
-def test_a_server_that_floods_is_left_in_peace(
+def test_the_client_pauses_before_reconnecting_to_a_flooding_server(
     server: SdkServer, make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slept: list[float] = []

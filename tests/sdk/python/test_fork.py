@@ -1,4 +1,4 @@
-"""A child process of a fork goes on with connections of its own, and leaves its parent's alone."""
+"""A child process of a fork continues with its own connections, and leaves its parent's alone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MakeClient = Callable[..., PromptOpsClient]
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system can't fork")
 
 
-# Python warns of a fork beside threads, which is what this is about.
+# Python warns of a fork in a process with threads, which is the subject of these tests.
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_child_watches_by_itself(
     server: SdkServer, make_client: Callable[..., PromptOpsClient]
@@ -35,9 +35,9 @@ def test_a_child_watches_by_itself(
     if not child:
         status = 1
         try:
-            held = client.render("greeting")
+            inherited = client.render("greeting")
             os.write(write, b"ready")
-            while client.render("greeting") == held:
+            while client.render("greeting") == inherited:
                 pass
             client.get_prompt("other")
             client.close()
@@ -60,8 +60,8 @@ def test_a_child_watches_by_itself(
     assert parents.receive()[0] == 10
 
 
-# A process of its own, which has no threads but the client's. `ctypes` forks as a process manager
-# in C does (uWSGI): Python is not told, and none of its hooks is called.
+# A separate process, with only the client's threads. `ctypes` forks like a process manager in C
+# (uWSGI): Python does not notice, and calls none of its hooks.
 PROGRAM = """
 import ctypes, os, sys
 from promptops import PromptOpsClient
@@ -175,18 +175,18 @@ of_each_watch = pytest.mark.parametrize("watch", ["watching", "not watching"])
 @of_each_kind
 @of_each_watch
 @pytest.mark.parametrize("call", ["render", "get_prompt"])
-def test_a_childs_first_answer_is_not_as_old_as_the_fork(
+def test_a_child_fetches_before_its_first_result(
     server: SdkServer, kind: str, watch: str, call: str
 ) -> None:
     server.put("greeting", "one")
     with forked(server.url, kind, watch, call) as go_on:
-        # Nobody is told of it.
+        # No watcher is notified of it.
         server.put("greeting", "two")
         assert go_on().startswith("two")
 
 
 @of_each_kind
-def test_a_child_answers_from_its_copy_where_the_server_is_gone(
+def test_a_child_returns_the_parents_copy_if_the_server_is_down(
     server: SdkServer, kind: str
 ) -> None:
     server.put("greeting", "one")
@@ -197,7 +197,7 @@ def test_a_child_answers_from_its_copy_where_the_server_is_gone(
 
 
 @of_each_kind
-def test_a_child_closes_at_once_and_leaves_its_parents_watch_alone(
+def test_a_child_closes_immediately_without_affecting_the_parents_watch(
     server: SdkServer, kind: str
 ) -> None:
     server.put("greeting", "one")
@@ -206,12 +206,12 @@ def test_a_child_closes_at_once_and_leaves_its_parents_watch_alone(
         began = server.new_watchers.qsize()
         assert go_on() == "closed"
         assert server.new_watchers.qsize() == began
-        # The parent itself has said goodbye.
+        # The parent itself has sent its close frame.
         assert parents.receive()[0] == 8
         parents.drop()
 
 
-def test_listeners_are_told_in_a_child_that_makes_no_call(server: SdkServer) -> None:
+def test_listeners_run_in_a_child_that_makes_no_call(server: SdkServer) -> None:
     server.put("greeting", "one")
     with forked(server.url, source=LISTENING) as go_on:
         server.watcher()
@@ -248,17 +248,17 @@ def test_no_thread_for_the_watch(
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
     client.watch()
-    # What is old is fetched in the thread that asks.
+    # The calling thread fetches old copies.
     server.put("greeting", "two")
     assert client.render("greeting") == "two"
     server.bodies["greeting"] = (503, b"")
     assert client.render("greeting") == "two"
-    fetches = server.fetches("greeting")
-    client._memory.end_pauses()
+    fetch_count = server.fetches("greeting")
+    client._store.end_pauses()
     assert client.render("greeting") == "two"
-    assert server.fetches("greeting") == fetches, "a server that fails is left in peace"
+    assert server.fetches("greeting") == fetch_count, "a server that fails is left in peace"
     assert caplog.text.count("hot reload has no thread") == 1
-    assert caplog.text.count("refreshed in the threads that ask") == 1
+    assert caplog.text.count("refreshed in the calling threads") == 1
     # The watch is started as soon as there is a thread.
     monkeypatch.undo()
     client._no_thread_until = 0.0

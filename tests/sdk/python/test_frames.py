@@ -1,4 +1,5 @@
-"""The frame parser: whole messages from any cut, and clean errors from anything else."""
+"""The frame parser: complete messages from any split of the bytes, and clean errors from
+anything else."""
 
 from __future__ import annotations
 
@@ -42,7 +43,7 @@ def parse(data: bytes, cuts: list[int] | None = None, limit: int = LIMIT) -> lis
 
 
 def failure(data: bytes, cuts: list[int] | None = None) -> int | None:
-    """The code of the error that the bytes end in, if they do."""
+    """The code of the error that the bytes cause, if any."""
     try:
         parse(data, cuts, limit=1000)
     except FrameError as error:
@@ -61,7 +62,8 @@ controls = (
 
 @st.composite
 def messages(draw: st.DrawFn) -> list[tuple[Any, bytes]]:
-    """A message in fragments with control frames between them, as (what it is, its bytes)."""
+    """A message in fragments with control frames between them, as pairs of the parsed frame and
+    its bytes."""
     text = draw(st.text() | st.integers(0, 70_000).map("x".__mul__))
     binary = draw(st.booleans())
     payload = text.encode()
@@ -71,8 +73,8 @@ def messages(draw: st.DrawFn) -> list[tuple[Any, bytes]]:
     for index, (start, end) in enumerate(itertools.pairwise(edges)):
         opcode = 0 if index else (2 if binary else 1)
         final = index == len(edges) - 2
-        whole = (Binary(payload) if binary else Text(text)) if final else None
-        parts.append((whole, frame(opcode, payload[start:end], final=final)))
+        message = (Binary(payload) if binary else Text(text)) if final else None
+        parts.append((message, frame(opcode, payload[start:end], final=final)))
         if not final:
             parts.extend(draw(st.lists(controls, max_size=1)))
     return parts
@@ -85,7 +87,7 @@ def test_reads_what_was_written_however_it_is_cut(
     parts = [part for message in written for part in message]
     stream = b"".join(encoded for _, encoded in parts)
     cuts = data.draw(st.lists(st.integers(0, len(stream)), max_size=8))
-    assert parse(stream, cuts) == [whole for whole, _ in parts if whole is not None]
+    assert parse(stream, cuts) == [message for message, _ in parts if message is not None]
 
 
 def test_byte_by_byte() -> None:
@@ -168,7 +170,7 @@ def test_what_came_before_an_error_is_not_lost() -> None:
 
 
 @given(st.binary(max_size=125))
-def test_control_frames_are_masked_and_whole(payload: bytes) -> None:
+def test_control_frames_are_masked_and_complete(payload: bytes) -> None:
     written = control_frame(PONG, payload)
     assert written[0] == 0x8A
     assert written[1] == 0x80 | len(payload)
@@ -185,14 +187,14 @@ def test_1005_is_never_sent() -> None:
     assert close_frame(1000)[1] == 0x82
 
 
-def test_bytes_that_become_no_frame_are_no_sign_of_life() -> None:
+def test_incomplete_frames_are_not_a_sign_of_life() -> None:
     parser = FrameParser(LIMIT)
-    opened_at = parser.heard_at
-    sent = frame(0x9, b"ping")
-    for byte in sent[:-1]:
+    opened_at = parser.last_frame_at
+    ping = frame(0x9, b"ping")
+    for byte in ping[:-1]:
         parser.feed(bytes([byte]))
         assert parser.next() is None
-    assert parser.heard_at == opened_at
-    parser.feed(sent[-1:])
+    assert parser.last_frame_at == opened_at
+    parser.feed(ping[-1:])
     assert parser.next() is not None
-    assert parser.heard_at > opened_at
+    assert parser.last_frame_at > opened_at

@@ -1,4 +1,4 @@
-"""Whatever comes from the network ends in an answer or in one of the SDK's own errors."""
+"""Any data from the network ends in a result or in one of the SDK's own errors."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from harness.sdk_server import frame
 from promptops import PromptOpsError
 from promptops.bounded_json import parse_json
+from promptops.disk_cache import _parse_saved
 from promptops.frames import FrameError, FrameParser, Text
 from promptops.handshake import parse_head
+from promptops.http_response import ResponseReader
+from promptops.options import ClientState, Options
 from promptops.prompts import own, parse_prompt
-from promptops.responses import ResponseReader
-from promptops.saved import _read
-from promptops.setup import Options, Setup
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 FIELDS = (
@@ -38,11 +38,11 @@ deep = st.tuples(st.sampled_from(["[", '{"a":', '[{"b":']), st.integers(1, 50_00
 @given(data)
 def test_any_object_is_a_prompt_or_a_clean_error(value: Any) -> None:
     try:
-        whole = parse_prompt(value)
+        full_prompt = parse_prompt(value)
     except PromptOpsError:
         return
-    assert isinstance(whole.drawn().prompt("server", 1, 0.0)["content"], str)
-    assert isinstance(whole.of("subject").messages({}, strict=False), list)
+    assert isinstance(full_prompt.drawn().prompt("server", 1, 0.0)["content"], str)
+    assert isinstance(full_prompt.of("subject").messages({}, strict=False), list)
 
 
 @given(st.binary(max_size=300) | deep.map(str.encode) | data.map(json.dumps).map(str.encode))
@@ -56,22 +56,24 @@ def test_any_body_is_data_or_a_clean_error(body: bytes) -> None:
 
 @given(st.lists(data.map(json.dumps) | st.text() | deep, max_size=8))
 def test_any_messages_leave_the_watch_able_to_go_on(messages: list[str]) -> None:
-    setup = Setup(Options("http://h", "prod", "t", "", "", 1.0, 60.0, None, None), tell=len)
-    following = setup.new_following()
-    following.connected()
+    state = ClientState(Options("http://h", "prod", "t", "", "", 1.0, 60.0, None, None), notify=len)
+    sync_state = state.new_sync_state()
+    sync_state.connected()
     for message in messages:
-        following.hear(message)
-    following.hear('{"type": "hello", "epoch": "e", "revision": 7, "heartbeat_seconds": 10}')
-    following.hear('{"type": "resync", "epoch": "e", "revision": 8}')
-    assert following.position() == {"since": "8", "epoch": "e"}
-    assert json.dumps({"type": "applied", "revision": 8}) in following.reports()
-    assert following.silence == 25
+        sync_state.handle_message(message)
+    sync_state.handle_message(
+        '{"type": "hello", "epoch": "e", "revision": 7, "heartbeat_seconds": 10}'
+    )
+    sync_state.handle_message('{"type": "resync", "epoch": "e", "revision": 8}')
+    assert sync_state.resume_parameters() == {"since": "8", "epoch": "e"}
+    assert json.dumps({"type": "applied", "revision": 8}) in sync_state.take_reports()
+    assert sync_state.silence == 25
 
 
 @given(st.text(max_size=300) | st.builds('{{"sha256": "x", "prompt": {}}}'.format, st.text()))
-def test_any_file_is_passed_over(text: str) -> None:
+def test_any_invalid_file_is_ignored(text: str) -> None:
     with pytest.raises((PromptOpsError, ValueError)):
-        _read(text, "k")
+        _parse_saved(text, "k")
 
 
 @given(st.binary(max_size=400) | st.binary(max_size=200).map(b"HTTP/1.1 200 OK\r\n".__add__))
@@ -104,12 +106,12 @@ chunks = st.lists(
 
 @given(bodies, chunks, st.integers(1, 400))
 def test_any_body_on_the_wire_is_read_or_a_clean_error(header: str, wire: bytes, step: int) -> None:
-    sent = f"HTTP/1.1 200 OK\r\n{header}\r\n\r\n".encode() + wire
+    response_bytes = f"HTTP/1.1 200 OK\r\n{header}\r\n\r\n".encode() + wire
     reader = ResponseReader()
     response = None
     try:
-        for start in range(0, len(sent), step):
-            response = response or reader.feed(sent[start : start + step])
+        for start in range(0, len(response_bytes), step):
+            response = response or reader.feed(response_bytes[start : start + step])
         response = response or reader.feed(b"")
     except PromptOpsError:
         return

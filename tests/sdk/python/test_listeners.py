@@ -1,4 +1,4 @@
-"""What listeners may do: ask for prompts, fail, be slow, close the client."""
+"""What listeners may do: fetch prompts, fail, be slow, close the client."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ REFUSED = (401, b'{"error":"not with this token"}')
 
 
 def in_threads(*calls: Callable[[], object]) -> None:
-    """Run them at the same time; a failure if they wait for each other."""
+    """Run the functions concurrently; fails if they wait for each other."""
     threads = [threading.Thread(target=call, daemon=True) for call in calls]
     for thread in threads:
         thread.start()
@@ -31,22 +31,24 @@ def in_threads(*calls: Callable[[], object]) -> None:
     assert not any(thread.is_alive() for thread in threads), "a deadlock"
 
 
-def test_a_listener_may_ask_for_the_prompt_that_it_is_told_of(
+def test_a_listener_may_fetch_the_prompt_of_its_event(
     server: SdkServer, client: PromptOpsClient
 ) -> None:
-    heard: list[str] = []
-    client.on_error(lambda _: heard.append(client.render("refused", default="of the error")))
-    client.on_delete(lambda gone: heard.append(client.render(gone["key"], default="of the end")))
+    rendered: list[str] = []
+    client.on_error(lambda _: rendered.append(client.render("refused", default="of the error")))
+    client.on_delete(
+        lambda deletion: rendered.append(client.render(deletion["key"], default="of the end"))
+    )
     server.bodies["refused"] = REFUSED
     server.put("gone", "one")
     client.get_prompt("gone")
     del server.prompts["gone"]
     in_threads(lambda: client.render("refused", default="x"))
     in_threads(lambda: client.get_prompt("gone", refresh=True, default="x"))
-    assert heard == ["of the error", "of the end"]
+    assert rendered == ["of the error", "of the end"]
 
 
-def test_listeners_in_two_threads_may_ask_for_the_prompt_of_the_other(
+def test_listeners_in_two_threads_may_fetch_each_others_prompt(
     server: SdkServer, client: PromptOpsClient
 ) -> None:
     both_told = threading.Barrier(2, timeout=DEADLINE)
@@ -61,14 +63,14 @@ def test_listeners_in_two_threads_may_ask_for_the_prompt_of_the_other(
     in_threads(*[lambda key=key: client.render(key, default="d") for key in ("a", "b")])  # type: ignore[misc]
 
 
-def test_a_deletion_that_a_refetch_brings_to_light_is_told_in_peace(
+def test_a_deletion_detected_by_a_refetch_notifies_without_a_lock(
     server: SdkServer, client: PromptOpsClient
 ) -> None:
-    told = threading.Event()
+    notifications = threading.Event()
 
-    def on_delete(gone: Deletion) -> None:
-        assert client.render(gone["key"], default="d") == "d"
-        told.set()
+    def on_delete(deletion: Deletion) -> None:
+        assert client.render(deletion["key"], default="d") == "d"
+        notifications.set()
 
     client.on_delete(on_delete)
     server.put("gone", "one")
@@ -77,7 +79,7 @@ def test_a_deletion_that_a_refetch_brings_to_light_is_told_in_peace(
     watcher = server.watcher()
     del server.prompts["gone"]
     watcher.tell(event("gone"))
-    assert told.wait(DEADLINE)
+    assert notifications.wait(DEADLINE)
 
 
 @pytest.fixture
@@ -103,7 +105,7 @@ async def test_no_failure_of_a_listener_ends_the_watch(
     at_once: bool,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    told: asyncio.Queue[str] = asyncio.Queue()
+    notifications: asyncio.Queue[str] = asyncio.Queue()
 
     def fail(_: Update) -> None:
         raise fault
@@ -113,12 +115,12 @@ async def test_no_failure_of_a_listener_ends_the_watch(
 
     server.put("greeting", "one")
     await aio.watch(fail if at_once else fail_later)
-    await aio.watch(lambda update: told.put(update["prompt"]["content"]))
+    await aio.watch(lambda update: notifications.put(update["prompt"]["content"]))
     watcher = await watcher_of(server)
     for content in ("one", "two"):
         server.put("greeting", content)
         watcher.tell(event("greeting"))
-        assert await asyncio.wait_for(told.get(), DEADLINE) == content
+        assert await asyncio.wait_for(notifications.get(), DEADLINE) == content
     assert len(server.watchers) == 1
     assert "failed" in caplog.text or "was cancelled" in caplog.text
 
@@ -137,7 +139,7 @@ async def test_a_listener_may_wait_for_the_clients_end(
     await aio.watch(close)
     watcher = await watcher_of(server)
     watcher.tell(event("greeting"))
-    # It says goodbye, and doesn't wait for ours any longer than that.
+    # The server sends its close frame, and does not wait longer for ours.
     assert (await asyncio.to_thread(watcher.receive))[0] == 8
     watcher.drop()
     await asyncio.wait_for(closed.wait(), DEADLINE)
@@ -146,11 +148,11 @@ async def test_a_listener_may_wait_for_the_clients_end(
 async def test_close_ends_a_listener_that_does_not_end(
     server: SdkServer, aio: AsyncPromptOpsClient
 ) -> None:
-    begun = asyncio.Event()
+    started = asyncio.Event()
     ended: list[bool] = []
 
     async def on_error(_: PromptOpsError) -> None:
-        begun.set()
+        started.set()
         try:
             await asyncio.Event().wait()
         finally:
@@ -159,25 +161,25 @@ async def test_close_ends_a_listener_that_does_not_end(
     aio.on_error(on_error)
     server.bodies["greeting"] = REFUSED
     assert await aio.render("greeting", default="d") == "d"
-    await asyncio.wait_for(begun.wait(), DEADLINE)
+    await asyncio.wait_for(started.wait(), DEADLINE)
     await aio.close()
     assert ended == [True]
 
 
-async def test_listeners_are_told_in_the_order_of_what_happened(
+async def test_listeners_are_notified_in_the_order_of_events(
     server: SdkServer, aio: AsyncPromptOpsClient
 ) -> None:
-    told: asyncio.Queue[str] = asyncio.Queue()
+    notifications: asyncio.Queue[str] = asyncio.Queue()
     go_on = asyncio.Event()
 
     async def on_delete(_: Deletion) -> None:
         await go_on.wait()
-        await told.put("deleted")
+        await notifications.put("deleted")
 
     aio.on_delete(on_delete)
     server.put("greeting", "one")
     await aio.get_prompt("greeting")
-    await aio.watch(lambda update: told.put(update["prompt"]["content"]))
+    await aio.watch(lambda update: notifications.put(update["prompt"]["content"]))
     watcher = await watcher_of(server)
     del server.prompts["greeting"]
     with pytest.raises(PromptOpsError):
@@ -185,15 +187,16 @@ async def test_listeners_are_told_in_the_order_of_what_happened(
     server.put("greeting", "two")
     watcher.tell(event("greeting"))
     server.put("sentinel", "")
-    # Both are fetched by the watch, if listeners hold up nothing but each other.
+    # The watch fetches both, if listeners delay only each other.
     await aio.get_prompt("greeting")
     go_on.set()
-    assert [await asyncio.wait_for(told.get(), DEADLINE) for _ in range(2)] == ["deleted", "two"]
+    assert [await asyncio.wait_for(notifications.get(), DEADLINE) for _ in range(2)] == [
+        "deleted",
+        "two",
+    ]
 
 
-def test_errors_that_are_no_refusals_are_not_told(
-    server: SdkServer, client: PromptOpsClient
-) -> None:
+def test_only_refusals_call_on_error(server: SdkServer, client: PromptOpsClient) -> None:
     client.on_error(lambda error: pytest.fail(str(error)))
     server.bodies["greeting"] = (503, b'{"error":"the database is locked"}')
     with pytest.raises(ServerError):

@@ -1,4 +1,4 @@
-"""An asyncio client goes on in another event loop, of which `asyncio.run` makes one each time."""
+"""An asyncio client continues in another event loop, which each `asyncio.run` creates."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Call = Callable[[], Coroutine[Any, Any, Any]]
 
 
 def run(call: Call) -> Any:
-    """In a new loop, and in a thread of its own: pytest's loop is not its business."""
+    """Run in a new loop in a separate thread, away from pytest's loop."""
     outcome: list[Any] = []
 
     def run_it() -> None:
@@ -48,7 +48,7 @@ def client(server: SdkServer) -> Iterator[AsyncPromptOpsClient]:
 @pytest.fixture(autouse=True)
 def _nothing_is_left(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     with warnings.catch_warnings():
-        # What other tests have left.
+        # Leftovers of other tests.
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()
         warnings.simplefilter("error", ResourceWarning)
@@ -62,7 +62,7 @@ def test_a_second_loop_fetches(server: SdkServer, client: AsyncPromptOpsClient) 
     server.put("b", "two")
     assert run(lambda: client.render("a")) == "one"
     assert run(lambda: client.render("b")) == "two"
-    # Without a watch, a copy that is not old is answered as ever.
+    # Without a watch, a copy that is not old is still returned.
     assert run(lambda: client.get_prompt("a"))["source"] == "memory"
     assert server.fetches("a") == 1
 
@@ -87,7 +87,7 @@ def test_the_watch_goes_on_in_a_second_loop(
         assert await client.render("greeting") == "one"
 
     async def go_on() -> None:
-        # What changed in between is there with the first answer.
+        # The first result includes the changes in between.
         assert await client.render("greeting") == "two"
         watcher = await asyncio.to_thread(server.watcher)
         server.put("greeting", "three")
@@ -101,14 +101,14 @@ def test_the_watch_goes_on_in_a_second_loop(
     run(go_on)
 
 
-def test_listeners_are_told_in_a_second_loop(
+def test_listeners_are_notified_in_a_second_loop(
     server: SdkServer, client: AsyncPromptOpsClient
 ) -> None:
     server.put("greeting", "one")
-    told: list[str] = []
+    contents: list[str] = []
 
     async def note(update: Any) -> None:
-        told.append(update["prompt"]["content"])
+        contents.append(update["prompt"]["content"])
 
     async def begin() -> None:
         await client.watch(note)
@@ -120,7 +120,7 @@ def test_listeners_are_told_in_a_second_loop(
         watcher = await asyncio.to_thread(server.watcher)
         server.put("greeting", "two")
         watcher.tell(event("greeting"))
-        while "two" not in told:
+        while "two" not in contents:
             await asyncio.sleep(0)
         watcher.drop()
 
@@ -146,16 +146,18 @@ def test_close_in_a_second_loop(server: SdkServer) -> None:
     assert run(lambda: client.render("greeting")) == "one"
 
 
-def test_a_loop_that_still_runs_is_left(server: SdkServer, client: AsyncPromptOpsClient) -> None:
+def test_the_client_leaves_a_loop_that_still_runs(
+    server: SdkServer, client: AsyncPromptOpsClient
+) -> None:
     server.put("greeting", "one")
-    left, entered = threading.Event(), threading.Event()
+    may_end, entered = threading.Event(), threading.Event()
 
     async def stay() -> None:
         await client.watch()
         first = await asyncio.to_thread(server.watcher)
         await client.get_prompt("greeting")
         entered.set()
-        await asyncio.to_thread(left.wait)
+        await asyncio.to_thread(may_end.wait)
         await asyncio.to_thread(first.ended.wait, 10)
 
     async def enter() -> None:
@@ -168,7 +170,7 @@ def test_a_loop_that_still_runs_is_left(server: SdkServer, client: AsyncPromptOp
     staying.start()
     entered.wait()
     run(enter)
-    left.set()
+    may_end.set()
     server.drop_connections()
     staying.join()
 

@@ -1,4 +1,4 @@
-"""Options and arguments that can't be right are refused in words, without their secrets."""
+"""Invalid options and arguments cause clear errors, without their secrets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MakeClient = Callable[..., PromptOpsClient]
 
 @pytest.mark.parametrize("kind", [PromptOpsClient, AsyncPromptOpsClient])
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("options", "message"),
     [
         ({"server": None}, "server must be a text, not None; leave it out for the default"),
         ({"namespace": None}, "namespace must be a text, not None"),
@@ -35,10 +35,10 @@ MakeClient = Callable[..., PromptOpsClient]
         ({"bundle": b"x"}, "bundle must be a path, not bytes"),
     ],
 )
-def test_options_of_a_wrong_type(kind: Any, options: dict[str, Any], words: str) -> None:
+def test_options_of_a_wrong_type(kind: Any, options: dict[str, Any], message: str) -> None:
     with pytest.raises(TypeError) as caught:
         kind(**options)
-    assert words in str(caught.value)
+    assert message in str(caught.value)
     assert "secret" not in str(caught.value)
 
 
@@ -70,7 +70,7 @@ def test_a_password_in_an_address_is_masked(url: str) -> None:
     assert "host" in masked_url(url) or "[::1" in masked_url(url)
 
 
-def test_a_redirect_is_named(server: SdkServer, client: PromptOpsClient) -> None:
+def test_the_error_names_the_redirect(server: SdkServer, client: PromptOpsClient) -> None:
     server.redirects["greeting"] = "https://me:secret@prompts.example.com/api?key=secret"
     with pytest.raises(ResponseError) as caught:
         client.get_prompt("greeting")
@@ -80,7 +80,7 @@ def test_a_redirect_is_named(server: SdkServer, client: PromptOpsClient) -> None
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "message"),
     [
         ({"subject": 5}, "the subject must be a text or None, not int"),
         ({"subject": b"x"}, "the subject must be a text or None, not bytes"),
@@ -88,15 +88,15 @@ def test_a_redirect_is_named(server: SdkServer, client: PromptOpsClient) -> None
     ],
 )
 async def test_arguments_of_a_wrong_type(
-    server: SdkServer, client: PromptOpsClient, arguments: dict[str, Any], words: str
+    server: SdkServer, client: PromptOpsClient, arguments: dict[str, Any], message: str
 ) -> None:
     server.put("greeting", "one")
     client.get_prompt("greeting")
     for call in (client.get_prompt, client.render, client.render_messages):
-        with pytest.raises(TypeError, match=words):
+        with pytest.raises(TypeError, match=message):
             call("greeting", **arguments)
     async with AsyncPromptOpsClient(server.url) as other:
-        with pytest.raises(TypeError, match=words):
+        with pytest.raises(TypeError, match=message):
             await other.render("greeting", **arguments)
 
 

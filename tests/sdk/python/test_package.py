@@ -1,4 +1,4 @@
-"""What the package promises: the standard library and nothing else, types included."""
+"""The package uses only the standard library, and includes its types."""
 
 from __future__ import annotations
 

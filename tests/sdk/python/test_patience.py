@@ -11,11 +11,11 @@ import pytest
 
 from harness.sdk_server import CLOSE, DEADLINE, PONG, SdkServer
 from promptops.backoff import Backoff
-from promptops.fetcher import Fetcher
-from promptops.following import Following
+from promptops.fetch_thread import Fetcher
 from promptops.http import HttpClient
-from promptops.listeners import Untold
-from promptops.setup import Options, Setup
+from promptops.listeners import PendingNotifications
+from promptops.options import ClientState, Options
+from promptops.sync_state import SyncState
 from promptops.transport import Connector, Wakeup
 from promptops.watch import Watch
 from promptops.websocket import WebSocket
@@ -26,20 +26,20 @@ class _Bench:
 
     def __init__(self, server: SdkServer, silence: float = 15.0, **patience: Any) -> None:
         options = Options(server.url, "prod", server.token, "", "", DEADLINE, 60.0, None, None)
-        setup = Setup(options, tell=len)
-        self.connector = Connector(setup.address)
+        state = ClientState(options, notify=len)
+        self.connector = Connector(state.address)
         self.token = server.token
         http = HttpClient(self.connector, server.token)
-        untold = Untold()
-        fetcher = Fetcher(self.connector, http, setup.fetches, DEADLINE, untold)
-        following = setup.new_following()
-        following.silence = silence
-        self.memory, self.listeners = setup.memory, setup.listeners
+        pending = PendingNotifications()
+        fetcher = Fetcher(self.connector, http, state.policy, DEADLINE, pending)
+        sync_state = state.new_sync_state()
+        sync_state.silence = silence
+        self.store, self.listeners = state.store, state.listeners
         self.watch = Watch(
-            self.connector, self._connect, following, fetcher, setup.listeners, untold, **patience
+            self.connector, self._connect, sync_state, fetcher, state.listeners, pending, **patience
         )
 
-    def _connect(self, _following: Following) -> WebSocket:
+    def _connect(self, _sync_state: SyncState) -> WebSocket:
         return self._open(WebSocket)
 
     def _open(self, kind: type[WebSocket]) -> WebSocket:
@@ -64,7 +64,7 @@ def test_a_silent_connection_is_dead(server: SdkServer, caplog: pytest.LogCaptur
 def test_pings_keep_a_connection_alive(server: SdkServer) -> None:
     bench = _Bench(server, silence=2.0, reconnect_backoff=Backoff(0.01, 0.01))
     watcher = server.watcher()
-    # Longer in all than the silence that is allowed, but never silent for nearly as long.
+    # Longer in total than the allowed silence, but never silent for nearly as long.
     for _ in range(11):
         watcher.ping()
         assert watcher.receive() == (PONG, b"")
@@ -85,8 +85,8 @@ def test_a_fault_of_the_sdk_does_not_end_the_watch(
     faulty = deque([where == "while it listens"])
 
     class Bench(_Bench):
-        def _connect(self, following: Following) -> WebSocket:
-            self.memory.watched()
+        def _connect(self, sync_state: SyncState) -> WebSocket:
+            self.store.mark_watched()
             if not faulty:
                 return self._open(WebSocket)
             if faulty.popleft():
@@ -97,23 +97,23 @@ def test_a_fault_of_the_sdk_does_not_end_the_watch(
     for _ in range(1 if where == "while it connects" else 2):
         watcher = server.watcher()
     watcher.ping()
-    # A faulty connection says goodbye before the next one is opened.
+    # A faulty connection sends a close frame before the next one is opened.
     assert watcher.receive() == (PONG, b"")
     server.drop_connections()
     bench.close()
     assert "hot reload stopped, reconnecting" in caplog.text
     assert "RuntimeError: a fault of the SDK" in caplog.text
-    assert not bench.memory.is_watched
+    assert not bench.store.is_watched
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_refused_token_is_warned_of_and_tried_again(
+def test_a_refused_token_causes_a_warning_and_a_retry(
     server: SdkServer, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.refuse_watch = (status, b'{"error":"not with this token"}')
     with caplog.at_level(logging.WARNING):
         bench = _Bench(server, refused_backoff=Backoff(0.01, 0.01))
-        bench.watch.wait_until_tried(DEADLINE)
+        bench.watch.wait_for_first_attempt(DEADLINE)
         server.refuse_watch = None
         server.watcher()
         bench.close()
@@ -129,6 +129,6 @@ def test_backoff_grows_to_its_limit_with_full_jitter() -> None:
     patient = Backoff(initial=2, longest=8, shortest=1)
     assert all(1 <= patient.delay() <= 8 for _ in range(400))
     several = Backoff(initial=8, longest=8)
-    drawn = [several.delay() for _ in range(400)]
-    assert min(drawn) < 1
-    assert max(drawn) > 7
+    delays = [several.delay() for _ in range(400)]
+    assert min(delays) < 1
+    assert max(delays) > 7

@@ -1,8 +1,9 @@
-"""Fetches and the watch go through the HTTP proxy that the environment names."""
+"""Fetches and the watch use the HTTP proxy of the environment."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,10 +20,12 @@ from promptops import (
     ProtocolError,
     ServerUnreachableError,
 )
-from promptops.proxies import proxy_for
+from promptops.transport import ServerAddress
 
+CONFORMANCE = Path(__file__).parents[3] / "sdk" / "conformance" / "proxies.json"
+CASES: list[dict[str, Any]] = json.loads(CONFORMANCE.read_text("utf-8"))["cases"]
 VARIABLES = ["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"]
-# Only the proxy knows where this is.
+# Only the proxy can resolve this name.
 SERVER = "http://prompts.example.invalid:8080"
 SECURE = "https://localhost:1"
 
@@ -143,98 +146,58 @@ def test_no_proxy(server: SdkServer, proxy: HttpProxy, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("secure", [False, True])
-async def test_a_proxy_that_is_not_there(secure: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_missing_proxy(secure: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY" if secure else "HTTP_PROXY", "http://me:secret@127.0.0.1:1")
     url = SECURE if secure else SERVER
-    words = f"can't reach {url} through the proxy http://\\*\\*\\*@127.0.0.1:1: "
-    with PromptOpsClient(url) as client, pytest.raises(ServerUnreachableError, match=words):
+    message = f"can't reach {url} through the proxy http://\\*\\*\\*@127.0.0.1:1: "
+    with PromptOpsClient(url) as client, pytest.raises(ServerUnreachableError, match=message):
         client.get_prompt("greeting")
     async with AsyncPromptOpsClient(url) as other:
-        with pytest.raises(ServerUnreachableError, match=words):
+        with pytest.raises(ServerUnreachableError, match=message):
             await other.get_prompt("greeting")
 
 
 @pytest.mark.parametrize(
-    ("answer", "error", "words"),
+    ("response", "error", "message"),
     [
         (b"HTTP/1.1 407 x\r\n\r\n", ServerUnreachableError, "refused: 407; check its user and"),
         (b"HTTP/1.1 403 Forbidden\r\n\r\n", ServerUnreachableError, "refused: 403"),
-        (b"HTTP/1.1 200 OK\r\n\r\nmore", ProtocolError, "not an answer to CONNECT"),
-        (b"SSH-2.0-OpenSSH\r\n\r\n", ProtocolError, "not an answer to CONNECT"),
-        (b"HTTP/1.1 200 " + b"x" * 70_000, ProtocolError, "not an answer to CONNECT"),
+        (b"HTTP/1.1 200 OK\r\n\r\nmore", ProtocolError, "invalid response to CONNECT"),
+        (b"SSH-2.0-OpenSSH\r\n\r\n", ProtocolError, "invalid response to CONNECT"),
+        (b"HTTP/1.1 200 " + b"x" * 70_000, ProtocolError, "invalid response to CONNECT"),
         (b"", ServerUnreachableError, "the proxy ended the connection"),
     ],
     ids=["407", "403", "more", "ssh", "long", "nothing"],
 )
-async def test_a_proxy_that_makes_no_tunnel(
-    answer: bytes, error: type[Exception], words: str, monkeypatch: pytest.MonkeyPatch
+async def test_a_proxy_that_refuses_the_tunnel(
+    response: bytes, error: type[Exception], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def serve(connection: Any) -> None:
         connection.recv(65536)
-        connection.sendall(answer)
+        connection.sendall(response)
 
     with scripted(serve) as url:
         monkeypatch.setenv("HTTPS_PROXY", url)
-        with PromptOpsClient(SECURE) as client, pytest.raises(error, match=words):
+        with PromptOpsClient(SECURE) as client, pytest.raises(error, match=message):
             client.get_prompt("greeting")
         async with AsyncPromptOpsClient(SECURE) as other:
-            with pytest.raises(error, match=words):
+            with pytest.raises(error, match=message):
                 await other.get_prompt("greeting")
 
 
-def find(host: str, environment: dict[str, str], secure: bool = False) -> tuple[str, int] | None:
-    proxy = proxy_for(host, 8080, secure=secure, environment=environment)
-    return None if proxy is None else (proxy.host, proxy.port)
-
-
-def test_which_variable_counts() -> None:
-    both = {"HTTP_PROXY": "http://plain:1", "HTTPS_PROXY": "http://secure:2"}
-    assert find("h", both) == ("plain", 1)
-    assert find("h", both, secure=True) == ("secure", 2)
-    assert find("h", {"HTTP_PROXY": "http://a", "http_proxy": "http://b"}) == ("b", 80)
-    assert find("h", {"HTTP_PROXY": "http://a", "REQUEST_METHOD": "GET"}) is None
-    assert find("h", {"http_proxy": "proxy:3128", "REQUEST_METHOD": "GET"}) == ("proxy", 3128)
-    assert find("h", {"HTTP_PROXY": " "}) is None
-    assert find("h", {"HTTPS_PROXY": "http://a"}) is None
-    assert find("h", {}) is None
-
-
-@pytest.mark.parametrize(
-    ("host", "exceptions", "excepted"),
-    [
-        ("example.com", "example.com", True),
-        ("a.example.com", "example.com", True),
-        ("a.example.com", ".example.com", True),
-        ("a.example.com", "*.example.com", True),
-        ("notexample.com", "example.com", False),
-        ("EXAMPLE.com.", "example.COM", True),
-        ("example.com", "example.com:8080", True),
-        ("example.com", "example.com:80", False),
-        ("anything", "*", True),
-        ("anything", "a,b *", True),
-        ("10.1.2.3", "10.0.0.0/8", True),
-        ("11.1.2.3", "10.0.0.0/8", False),
-        ("10.1.2.3", "10.1.2.3", True),
-        ("fd00::1", "fd00::/8", True),
-        ("::1", "[::1]", True),
-        ("::1", "[::1]:8080", True),
-        ("::1", "::1", True),
-        ("::1", "[::1]:80", False),
-        ("h", "", False),
-        ("h", ",. ,", False),
-    ],
-)
-def test_exceptions(host: str, exceptions: str, excepted: bool) -> None:
-    environment = {"HTTP_PROXY": "http://proxy:1", "NO_PROXY": exceptions}
-    assert (find(host, environment) is None) is excepted
-
-
-@pytest.mark.parametrize(
-    "url",
-    ["socks5://me:secret@h:1", "https://me:secret@h", "http://me:secret@", "http://me:secret@h:x"],
-)
-def test_a_proxy_that_can_not_be_used(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTP_PROXY", url)
-    with pytest.raises(ValueError, match="HTTP_PROXY must look like http://proxy:3128") as caught:
-        PromptOpsClient(SERVER)
-    assert "secret" not in str(caught.value)
+@pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
+def test_which_proxy(case: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in case["environment"].items():
+        monkeypatch.setenv(name, value)
+    if "refused" in case:
+        with pytest.raises(ValueError, match="must look like") as caught:
+            PromptOpsClient(case["server"])
+        assert str(caught.value) == case["refused"]
+        assert caught.value.__cause__ is None
+        return
+    proxy = ServerAddress.parse(case["server"]).proxy()
+    assert (proxy and f"{proxy.host}:{proxy.port}") == case["proxy"]
+    if "authorization" in case:
+        assert proxy is not None
+        assert proxy.authorization == case["authorization"]
+        assert "secret" not in proxy.url

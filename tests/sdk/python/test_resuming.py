@@ -1,4 +1,4 @@
-"""A watch with a place in the feed, where the scenarios that all SDKs share can't look."""
+"""A watch with a position in the feed, beyond the scenarios that all SDKs share."""
 
 from __future__ import annotations
 
@@ -43,18 +43,18 @@ def reported(server: ScenarioServer, message: dict[str, Any]) -> None:
     assert server.wait_for(lambda: message in server.messages, DEADLINE), server.messages
 
 
-def test_an_answer_from_before_a_deletion_does_not_bring_the_prompt_back(
+def test_a_response_older_than_a_deletion_does_not_restore_the_prompt(
     server: ScenarioServer, client: PromptOpsClient
 ) -> None:
     put(server, "greeting", "one")
     assert client.render("greeting") == "one"
     client.watch()
     reported(server, {"type": "applied", "revision": 2})
-    asked = server.fetches("greeting")
+    fetch_count = server.fetches("greeting")
     server.scripts["greeting"] = deque([{"hang": True}])
     with ThreadPoolExecutor(1) as threads:
         refresh = threads.submit(client.get_prompt, "greeting", True)
-        eventually(lambda: server.fetches("greeting") > asked)
+        eventually(lambda: server.fetches("greeting") > fetch_count)
         event = {"type": "prompt.deleted", "key": "greeting", "version": ""}
         server.publish(None, event, tell=True)
         reported(server, {"type": "applied", "revision": 3})
@@ -67,7 +67,7 @@ def test_an_answer_from_before_a_deletion_does_not_bring_the_prompt_back(
 
 @pytest.fixture
 def first_fetch(server: ScenarioServer, client: PromptOpsClient) -> Iterator[Future[str]]:
-    """The first fetch of a prompt, answered already with "one", which is still on its way."""
+    """The first fetch of a prompt, whose response "one" is still on its way."""
     put(server, "greeting", "one")
     server.scripts["greeting"] = deque([{"hang": True}])
     with ThreadPoolExecutor(1) as threads:
@@ -143,13 +143,13 @@ def test_a_deletion_during_the_first_fetch_is_not_lost(
 
 
 def watch_alone(server: ScenarioServer, client: PromptOpsClient) -> None:
-    """With a watch that is told of the prompt on its way, and has no more to do."""
+    """The same with a watch, which receives the event during the fetch and has no other work."""
     client.watch()
     server.watcher()
     server.ping()
 
 
-def test_a_first_copy_of_before_what_was_told_is_fetched_again(
+def test_an_outdated_first_copy_is_refetched(
     server: ScenarioServer, client: PromptOpsClient
 ) -> None:
     put(server, "greeting", "one")
@@ -197,7 +197,7 @@ async def test_a_change_during_the_first_fetch_is_not_lost_for_asyncio(
         assert await client.render("greeting") == "two"
 
 
-def test_more_than_a_thousand_keys_are_said_to_be_all(
+def test_more_than_a_thousand_keys_are_reported_as_all(
     server: ScenarioServer, client: PromptOpsClient
 ) -> None:
     for number in range(1001):
@@ -209,7 +209,7 @@ def test_more_than_a_thousand_keys_are_said_to_be_all(
     reported(server, {"type": "applied", "revision": 1})
 
 
-def test_five_hundred_keys_are_said_in_one_frame(
+def test_five_hundred_keys_are_reported_in_one_frame(
     server: ScenarioServer, client: PromptOpsClient
 ) -> None:
     keys = sorted(f"a-key-of-some-length-{number}" for number in range(500))

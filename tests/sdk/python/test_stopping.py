@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from harness.cancelling import CancelledAtWait, ends_when_cancelled
-from promptops.aio.waiting import end_task, within
+from promptops.aio.cancellation import end_task, within
 
 
 async def step(seconds: float = 0) -> str:
@@ -23,7 +23,7 @@ async def test_a_loop_that_waits_with_a_limit_ends_when_cancelled(number: int) -
     assert await ends_when_cancelled(repeat(), number, lambda: None)
 
 
-async def test_a_result_or_a_failure_comes_through_and_a_limit_holds() -> None:
+async def test_results_failures_and_the_time_limit() -> None:
     async def failing() -> None:
         raise ValueError("a fault")
 
@@ -34,19 +34,19 @@ async def test_a_result_or_a_failure_comes_through_and_a_limit_holds() -> None:
         await within(0, step(60))
 
 
-async def test_what_comes_for_nobody_is_given_back() -> None:
+async def test_a_late_result_goes_to_unwanted() -> None:
     unwanted: list[str] = []
     for number in range(1, 4):
         cancelled = CancelledAtWait(within(5, step(), unwanted.append), number)
         task = cancelled.start()
         await asyncio.wait([task])
         assert task.cancelled() or task.result() == "done"
-    # The result was there already as the wait for it was cancelled.
+    # The result was available already when the wait for it was cancelled.
     assert unwanted == ["done"]
 
 
 async def test_a_task_is_ended_however_deaf_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("promptops.aio.waiting.AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr("promptops.aio.cancellation.AGAIN_SECONDS", 0.01)
 
     async def deaf() -> None:
         for _ in range(3):

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import promptops_flows.templates as server_templates
+import promptops_flows.templates.language as server_templates
 from promptops import PromptOpsClient, PromptOpsError, TemplateValueError, render_template
 
 CONFORMANCE = Path(__file__).parents[3] / "sdk" / "conformance" / "templates.json"

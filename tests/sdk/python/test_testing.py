@@ -37,26 +37,28 @@ def test_serves_texts_and_whole_prompts() -> None:
     assert not [t for t in threading.enumerate() if t.name.startswith("promptops")]
 
 
-def test_changes_are_told_at_once_to_one_that_watches() -> None:
-    told: list[Update] = []
+def test_a_watching_fake_notifies_of_changes_immediately() -> None:
+    updates: list[Update] = []
     with FakePromptOps({"greeting": "one"}) as fake:
         fake.set("greeting", "two")
         assert fake.render("greeting") == "two"
-        fake.watch(told.append)
+        fake.watch(updates.append)
         fake.set("greeting", {"content": "served", "rollout": ROLLOUT})
         assert fake.get_prompt("greeting", subject="s")["content"] == "of A"
-        assert [(each["key"], each["prompt"]["variant"]) for each in told] == [("greeting", "A")]
-        gone: list[Deletion] = []
-        fake.on_delete(gone.append)
+        assert [(update["key"], update["prompt"]["variant"]) for update in updates] == [
+            ("greeting", "A")
+        ]
+        deletions: list[Deletion] = []
+        fake.on_delete(deletions.append)
         fake.remove("greeting")
-        assert [(each["key"], each["event"]["type"]) for each in gone] == [
+        assert [(update["key"], update["event"]["type"]) for update in deletions] == [
             ("greeting", "prompt.deleted")
         ]
         with pytest.raises(NotFoundError):
             fake.render("greeting")
 
 
-def test_a_failure_is_as_that_of_a_server_that_is_gone() -> None:
+def test_a_failure_simulates_an_unreachable_server() -> None:
     with FakePromptOps({"greeting": "one"}) as fake:
         assert fake.render("greeting") == "one"
         fake.server.failure = ServerUnreachableError("gone")
@@ -74,24 +76,24 @@ def test_a_fake_opens_nothing_that_would_have_to_be_closed(
 
 
 async def test_for_asyncio() -> None:
-    told: list[str] = []
+    updates: list[str] = []
 
     async def on_update(update: Update) -> None:
-        told.append(update["prompt"]["content"])
+        updates.append(update["prompt"]["content"])
 
     async with AsyncFakePromptOps({"greeting": "Hello {{who}}!"}) as fake:
         assert await fake.render("greeting", {"who": "Ada"}) == "Hello Ada!"
         await fake.watch(on_update)
         await fake.set("greeting", "two")
         assert await fake.render("greeting") == "two"
-        assert told == ["two"]
-        gone: asyncio.Queue[str] = asyncio.Queue()
+        assert updates == ["two"]
+        deletions: asyncio.Queue[str] = asyncio.Queue()
 
         async def note(deletion: Deletion) -> None:
-            await gone.put(deletion["key"])
+            await deletions.put(deletion["key"])
 
         fake.on_delete(note)
         await fake.remove("greeting")
-        assert await asyncio.wait_for(gone.get(), 5) == "greeting"
+        assert await asyncio.wait_for(deletions.get(), 5) == "greeting"
         with pytest.raises(NotFoundError):
             await fake.get_prompt("greeting")

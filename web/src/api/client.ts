@@ -79,13 +79,21 @@ export function body<T>(answer: { data?: T }): T {
 }
 
 /** A request whose answer is read as it comes, such as a stream of a model's text. */
-export async function stream(path: string, json: unknown, signal: AbortSignal): Promise<Response> {
-  const headers = { 'content-type': 'application/json', accept: 'text/event-stream', 'x-csrf-token': csrfToken }
+export function stream(path: string, json: unknown, signal: AbortSignal): Promise<Response> {
+  return eventsOf(path, { method: 'POST', headers: { 'content-type': 'application/json', 'x-csrf-token': csrfToken }, body: JSON.stringify(json), signal })
+}
+
+/** The events at an address; with the id of one, those after it. */
+export function followed(path: string, lastEventId: string, signal: AbortSignal): Promise<Response> {
+  return eventsOf(path, { headers: lastEventId ? { 'last-event-id': lastEventId } : {}, signal, cache: 'no-store' })
+}
+
+async function eventsOf(path: string, request: RequestInit & { signal: AbortSignal }): Promise<Response> {
   let response: Response
   try {
-    response = await fetch(path, { method: 'POST', headers, body: JSON.stringify(json), signal })
+    response = await fetch(path, { ...request, headers: { ...request.headers, accept: 'text/event-stream' } })
   } catch (error) {
-    if (signal.aborted) throw error
+    if (request.signal.aborted) throw error
     throw new ApiError(0, 'unreachable', '', '')
   }
   if (response.ok) return response

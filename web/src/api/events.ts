@@ -1,6 +1,8 @@
 export interface ServerEvent {
   event: string
   data: string
+  /** Empty where the stream can't be resumed after it. */
+  id: string
 }
 
 /** The events of a `text/event-stream`, as the HTML standard parses them, each as soon as it is whole. */
@@ -23,11 +25,13 @@ export async function* serverEvents(response: Response): AsyncGenerator<ServerEv
 
 function parsed(block: string): ServerEvent | null {
   let name = 'message'
+  let id = ''
   const data: string[] = []
   for (const line of block.split(/\r\n|\n|\r/)) {
     const [, field, value] = /^([^:]*):? ?(.*)$/s.exec(line) ?? []
     if (field === 'event') name = value ?? ''
+    else if (field === 'id') id = value ?? ''
     else if (field === 'data') data.push(value ?? '')
   }
-  return data.length ? { event: name, data: data.join('\n') } : null
+  return data.length ? { event: name, data: data.join('\n'), id } : null
 }

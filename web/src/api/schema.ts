@@ -13,7 +13,7 @@ export interface paths {
         };
         /**
          * List Agents
-         * @description Agents, newest change first.
+         * @description Agents, by default newest change first; all of them without a `limit`.
          */
         get: operations["agents_list"];
         put?: never;
@@ -37,18 +37,23 @@ export interface paths {
         };
         /**
          * Get Agent
-         * @description An agent.
+         * @description A working copy; its etag is the revision.
          */
         get: operations["agents_get"];
         /**
          * Update Agent
-         * @description Edit an agent. The key stays.
+         * @description Edit the working copy. The key stays.
+         *
+         *     With `if-match`, `if_revision` or `if_version` it is a 409, with both sides, when somebody else
+         *     was faster; without them the last write wins.
          */
         put: operations["agents_update"];
         post?: never;
         /**
          * Delete Agent
-         * @description Delete an agent with what it remembers; its runs stay in the log.
+         * @description Delete an agent with its versions and what it remembers; its runs stay in the log.
+         *
+         *     Where others use it, it is a 409 that names them.
          */
         delete: operations["agents_delete"];
         options?: never;
@@ -100,6 +105,107 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/agents/{agent_id}/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Diff Agent
+         * @description What differs between two versions; without parameters, what a publish would change.
+         */
+        get: operations["agents_diff"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/agents/{agent_id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Agent Moves
+         * @description What was served where, since when and by whom, newest first.
+         */
+        get: operations["agents_list_moves"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/agents/{agent_id}/promote": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Promote Agent
+         * @description Serve in an environment what another one serves; with `publish` false, only say what
+         *     that would change.
+         */
+        post: operations["agents_promote"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/agents/{agent_id}/publish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Publish Agent
+         * @description Serve the working copy as a version, or a version that exists, in an environment.
+         */
+        post: operations["agents_publish"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/agents/{agent_id}/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rollback Agent
+         * @description Serve an earlier version again, at once, and make it the working copy.
+         */
+        post: operations["agents_rollback"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/agents/{agent_id}/run": {
         parameters: {
             query?: never;
@@ -111,9 +217,95 @@ export interface paths {
         put?: never;
         /**
          * Run Agent
-         * @description Run an agent to its answer, as a Prefect flow. No transaction is open meanwhile.
+         * @description Run an agent, as a Prefect flow: to its answer, or without waiting for it.
          */
         post: operations["agents_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/agents/{agent_id}/tools/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try Tool
+         * @description Call a tool once, as a run of the agent would, without saving it. That it fails is a result
+         *     too, and a 200. No transaction is open meanwhile.
+         */
+        post: operations["agents_try_tool"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/agents/{agent_id}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Agent Usage
+         * @description The workflows that run an agent, and who has started it in the last 7 days.
+         */
+        get: operations["agents_get_usage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/agents/{agent_id}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Agent Versions
+         * @description Versions, newest first.
+         */
+        get: operations["agents_list_versions"];
+        put?: never;
+        /**
+         * Make Agent Version
+         * @description Make a version of the working copy without serving it. Where a version has the same
+         *     definition already, that one is the answer.
+         */
+        post: operations["agents_make_version"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/agents/{agent_id}/versions/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Agent Version
+         * @description A version with its definition.
+         */
+        get: operations["agents_get_version"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -191,7 +383,8 @@ export interface paths {
         };
         /**
          * List Api Keys
-         * @description The API keys that the caller may manage, newest first.
+         * @description The API keys that the caller may manage, by default newest first; all of them without a
+         *     `limit`.
          */
         get: operations["access_list_api_keys"];
         put?: never;
@@ -327,6 +520,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/me/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End Own Sessions
+         * @description Sign out everywhere: end all sessions of the own account, and close the connections that were
+         *     opened with them. API keys stay.
+         */
+        delete: operations["access_end_own_sessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/playground/providers": {
         parameters: {
             query?: never;
@@ -360,6 +574,7 @@ export interface paths {
          * Run Playground
          * @description Ask a model, and see what is asked. With `stream`, or `Accept: text/event-stream`, the answer
          *     comes in events: `delta` with `text`, then `usage` and `result`; `error` when it breaks off.
+         *     A caller who closes the connection ends the call of the model.
          *
          *     No transaction is open meanwhile.
          */
@@ -382,6 +597,88 @@ export interface paths {
          * @description What model calls are charged by.
          */
         get: operations["runs_list_prices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/prompt-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Prompt Keys
+         * @description The prompts of a workspace, one line a key. All filters but `state` have to fit the key's
+         *     prompt in one and the same environment.
+         */
+        get: operations["prompts_list_keys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/prompt-keys/calls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Prompt Calls
+         * @description How often these keys were called in the last 24 hours, hour by hour, and what that cost.
+         */
+        get: operations["prompts_list_calls"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/prompt-keys/facets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Prompt Facets
+         * @description The values of each filter of that list, each with the number of keys that all the other
+         *     filters leave.
+         */
+        get: operations["prompts_list_facets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/prompt-keys/programs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Prompt Programs
+         * @description How many programs hold each of these keys; a key that is not there is left out.
+         */
+        get: operations["prompts_list_programs"];
         put?: never;
         post?: never;
         delete?: never;
@@ -425,7 +722,7 @@ export interface paths {
         put?: never;
         /**
          * Publish Prompt
-         * @description Publish the working copy: it is served from now on.
+         * @description Publish the working copy, or a version that exists: it is served from now on.
          *
          *     With `wait`, at most 30 seconds, it answers once the programs that hold the prompt have applied
          *     it, or the time is over, and says which have. No transaction is open meanwhile.
@@ -580,6 +877,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/prompts/{prompt_id}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Prompt Usage
+         * @description The agents and workflows that use a prompt, and the programs that hold it.
+         */
+        get: operations["prompts_get_usage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/prompts/{prompt_id}/versions": {
         parameters: {
             query?: never;
@@ -589,11 +906,16 @@ export interface paths {
         };
         /**
          * List Versions
-         * @description Published versions, newest first; all of them without a `limit`.
+         * @description Versions, newest first; all of them without a `limit`.
          */
         get: operations["prompts_list_versions"];
         put?: never;
-        post?: never;
+        /**
+         * Make Version
+         * @description Make a version of the working copy without serving it. Where its label is a version of the
+         *     same content already, that one is the answer.
+         */
+        post: operations["prompts_make_version"];
         delete?: never;
         options?: never;
         head?: never;
@@ -609,7 +931,7 @@ export interface paths {
         };
         /**
          * List Connections
-         * @description Connections, by name.
+         * @description Connections, by default by name; all of them without a `limit`.
          */
         get: operations["providers_list_connections"];
         put?: never;
@@ -674,6 +996,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/rollouts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Rollouts
+         * @description Rollouts of all prompts, newest change first.
+         */
+        get: operations["rollouts_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/runs": {
         parameters: {
             query?: never;
@@ -686,6 +1028,26 @@ export interface paths {
          * @description Runs, newest first.
          */
         get: operations["runs_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/points": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Chart Runs
+         * @description The newest runs as points of time and latency, to see which stand out.
+         */
+        get: operations["runs_chart"];
         put?: never;
         post?: never;
         delete?: never;
@@ -724,11 +1086,109 @@ export interface paths {
         /**
          * Get Run
          * @description A run with its inputs, its output and its finished steps.
+         *
+         *     With `wait`, at most 60 seconds, it is returned as soon as it has ended, else as it is then.
          */
         get: operations["runs_get"];
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{run_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel Run
+         * @description End a run of an agent or a workflow; needs the permission to run it.
+         *
+         *     One that waits for its turn has ended with the answer, another one within a second.
+         */
+        post: operations["runs_cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{run_id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Stream Run
+         * @description What happens to a run, as server-sent events, until it has ended.
+         *
+         *     The stream begins with `run`, the whole run, unless it can resume after `last-event-id`.
+         */
+        get: operations["runs_stream"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{run_id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Retry Run
+         * @description Start a new run that goes on at what failed; needs the permission to run it.
+         *
+         *     What the run has completed is not executed again and costs nothing.
+         */
+        post: operations["runs_retry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sample": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Sample
+         * @description Whether a workspace has the sample.
+         */
+        get: operations["sample_get"];
+        put?: never;
+        /**
+         * Create Sample
+         * @description Make the sample: a prompt with a history in two environments, an agent, a workflow, and an
+         *     API key for the first program. All of it is made, or nothing.
+         */
+        post: operations["sample_create"];
+        /**
+         * Delete Sample
+         * @description Remove the sample with its API key. An agent or a workflow that somebody edited stays, and
+         *     so does a prompt that it uses.
+         */
+        delete: operations["sample_delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -784,7 +1244,8 @@ export interface paths {
         };
         /**
          * Get Session
-         * @description Who the browser's cookie belongs to; null for nobody.
+         * @description Who the browser's cookie belongs to; null for nobody, whom the login page may then tell of
+         *     the account that every new installation has.
          */
         get: operations["access_get_session"];
         put?: never;
@@ -793,6 +1254,48 @@ export interface paths {
          * @description Log a browser in: the session is put into a cookie that no script can read.
          */
         post: operations["access_open_session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/system": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read System
+         * @description Versions, database, change feed, replicas, run engine and Prefect, and the settings in force
+         *     without their secrets.
+         */
+        get: operations["system_read"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/system/findings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Examine System
+         * @description What `promptops doctor` finds, and how to fix each problem. Takes some seconds at most; an
+         *     answer is good for five.
+         */
+        get: operations["system_examine"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -808,7 +1311,7 @@ export interface paths {
         };
         /**
          * List Users
-         * @description All accounts, by name.
+         * @description Accounts, by default by name; all of them without a `limit`.
          */
         get: operations["access_list_users"];
         put?: never;
@@ -856,7 +1359,7 @@ export interface paths {
         };
         /**
          * List Workflows
-         * @description Workflows, newest change first.
+         * @description Workflows, by default newest change first; all of them without a `limit`.
          */
         get: operations["workflows_list"];
         put?: never;
@@ -865,6 +1368,27 @@ export interface paths {
          * @description Save a new definition.
          */
         post: operations["workflows_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workflows/validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Validate Workflow
+         * @description What would keep this definition from running, and what of it has no effect; nothing is
+         *     saved.
+         */
+        post: operations["workflows_validate"];
         delete?: never;
         options?: never;
         head?: never;
@@ -880,20 +1404,126 @@ export interface paths {
         };
         /**
          * Get Workflow
-         * @description A definition.
+         * @description A working copy; its etag is the revision.
          */
         get: operations["workflows_get"];
         /**
          * Update Workflow
-         * @description Edit a definition. The key stays.
+         * @description Edit the working copy. The key stays.
+         *
+         *     With `if-match`, `if_revision` or `if_version` it is a 409, with both sides, when somebody else
+         *     was faster; without them the last write wins.
          */
         put: operations["workflows_update"];
         post?: never;
         /**
          * Delete Workflow
-         * @description Delete a definition; its runs stay in the log.
+         * @description Delete a workflow with its versions; its runs stay in the log.
+         *
+         *     Where others use it, it is a 409 that names them.
          */
         delete: operations["workflows_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workflows/{workflow_id}/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Diff Workflow
+         * @description What differs between two versions; without parameters, what a publish would change.
+         */
+        get: operations["workflows_diff"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workflows/{workflow_id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Workflow Moves
+         * @description What was served where, since when and by whom, newest first.
+         */
+        get: operations["workflows_list_moves"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workflows/{workflow_id}/promote": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Promote Workflow
+         * @description Serve in an environment what another one serves; with `publish` false, only say what
+         *     that would change.
+         */
+        post: operations["workflows_promote"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workflows/{workflow_id}/publish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Publish Workflow
+         * @description Serve the working copy as a version, or a version that exists, in an environment.
+         */
+        post: operations["workflows_publish"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workflows/{workflow_id}/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rollback Workflow
+         * @description Serve an earlier version again, at once, and make it the working copy.
+         */
+        post: operations["workflows_rollback"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -910,9 +1540,74 @@ export interface paths {
         put?: never;
         /**
          * Run Workflow
-         * @description Run a workflow to its end, as a Prefect flow. No transaction is open meanwhile.
+         * @description Run a workflow, as a Prefect flow: to its end, or without waiting for it.
          */
         post: operations["workflows_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workflows/{workflow_id}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Workflow Usage
+         * @description The workflows that run a workflow, and who has started it in the last 7 days.
+         */
+        get: operations["workflows_get_usage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workflows/{workflow_id}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Workflow Versions
+         * @description Versions, newest first.
+         */
+        get: operations["workflows_list_versions"];
+        put?: never;
+        /**
+         * Make Workflow Version
+         * @description Make a version of the working copy without serving it. Where a version has the same
+         *     definition already, that one is the answer.
+         */
+        post: operations["workflows_make_version"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workflows/{workflow_id}/versions/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Workflow Version
+         * @description A version with its definition.
+         */
+        get: operations["workflows_get_version"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -928,7 +1623,8 @@ export interface paths {
         };
         /**
          * List Workspaces
-         * @description The workspaces that exist for the caller, oldest first.
+         * @description The workspaces that exist for the caller, by default oldest first; all of them without a
+         *     `limit`.
          */
         get: operations["workspaces_list"];
         put?: never;
@@ -1006,7 +1702,7 @@ export interface paths {
         };
         /**
          * List Members
-         * @description The members of a workspace, by name.
+         * @description The members of a workspace, by default by name; all of them without a `limit`.
          */
         get: operations["workspaces_list_members"];
         put?: never;
@@ -1113,6 +1809,7 @@ export interface components {
          * @example {
          *       "created_at": "2026-03-14T09:26:53.589793Z",
          *       "description": "",
+         *       "draft_ahead": true,
          *       "fallbacks": [
          *         {
          *           "model": "",
@@ -1142,6 +1839,12 @@ export interface components {
          *         "version": "v3"
          *       },
          *       "provider": "openai",
+         *       "published_version": 3,
+         *       "revision": 7,
+         *       "served": {
+         *         "dev": 3,
+         *         "prod": 2
+         *       },
          *       "tools": [
          *         {
          *           "description": "The weather forecast of a city.",
@@ -1167,7 +1870,8 @@ export interface components {
          *         }
          *       ],
          *       "updated_at": "2026-03-14T09:26:53.589793Z",
-         *       "version": 1,
+         *       "updated_by": "ada",
+         *       "version": 4,
          *       "window_messages": 40,
          *       "window_tokens": 8000,
          *       "workspace_id": "default"
@@ -1181,6 +1885,11 @@ export interface components {
             created_at: string;
             /** Description */
             description: string;
+            /**
+             * Draft Ahead
+             * @description Whether the next publish would change what the first environment serves.
+             */
+            draft_ahead: boolean;
             /** Fallbacks */
             fallbacks: components["schemas"]["ModelChoice-Output"][];
             /** Id */
@@ -1206,6 +1915,23 @@ export interface components {
             prompt_ref: components["schemas"]["PromptReference"] | null;
             /** Provider */
             provider: string;
+            /**
+             * Published Version
+             * @description What the first environment serves; null before its first publish there.
+             */
+            published_version: number | null;
+            /**
+             * Revision
+             * @description Counts the saved changes; the etag, and for `if-match`.
+             */
+            revision: number;
+            /**
+             * Served
+             * @description Which version each environment serves.
+             */
+            served: {
+                [key: string]: number;
+            };
             /** Tools */
             tools: components["schemas"]["HttpTool"][];
             /**
@@ -1213,6 +1939,8 @@ export interface components {
              * Format: date-time
              */
             updated_at: string;
+            /** Updated By */
+            updated_by: string;
             /** Version */
             version: number;
             /** Window Messages */
@@ -1300,7 +2028,7 @@ export interface components {
             tools?: components["schemas"]["HttpTool"][] | null;
             /**
              * Updated At
-             * @description Of the answer, where the whole agent is sent back: then `prompt` and `prompt_ref` may both stand there, and what was changed counts.
+             * @description Of the answer, where the whole agent is sent back: then `prompt` and `prompt_ref` may both be present, and the changed one counts.
              */
             updated_at?: unknown;
             /**
@@ -1322,10 +2050,87 @@ export interface components {
         AgentData: {
             data: components["schemas"]["Agent"];
         };
-        /** AgentListData */
-        AgentListData: {
+        /**
+         * AgentEdit
+         * @description An edit. With `if_version` or `if_revision` it is refused when somebody else was faster.
+         * @example {
+         *       "max_steps": 4,
+         *       "prompt": "You help customers of {{shop}}."
+         *     }
+         */
+        AgentEdit: {
+            /** Description */
+            description?: string | null;
+            /**
+             * Fallbacks
+             * @description Tried in this order when the provider can't answer.
+             */
+            fallbacks?: components["schemas"]["promptops_platform__agents__schemas__ModelChoice"][] | null;
+            /**
+             * If Revision
+             * @description The `revision` as it was read; else it is a 409.
+             */
+            if_revision?: number | null;
+            /**
+             * If Version
+             * @description The version that you have seen; without it the last write wins.
+             */
+            if_version?: number | null;
+            /**
+             * Max Steps
+             * @description Most calls of a model in a run; 8 by default.
+             */
+            max_steps?: number | null;
+            /** Model */
+            model?: string | null;
+            /** Name */
+            name?: string | null;
+            /**
+             * Output Schema
+             * @description JSON Schema that the answer must follow.
+             */
+            output_schema?: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Parameters
+             * @description `temperature`, `max_tokens`, `top_p`, `stop`, `seed`, and the vendor's own.
+             */
+            parameters?: {
+                [key: string]: unknown;
+            } | null;
+            /** Prompt */
+            prompt?: string | null;
+            prompt_ref?: components["schemas"]["PromptReference"] | null;
+            /**
+             * Provider
+             * @description `mock` where none is given, or the empty text.
+             */
+            provider?: string | null;
+            /** Tools */
+            tools?: components["schemas"]["HttpTool"][] | null;
+            /**
+             * Updated At
+             * @description Of the answer, where the whole agent is sent back: then `prompt` and `prompt_ref` may both be present, and the changed one counts.
+             */
+            updated_at?: unknown;
+            /**
+             * Window Messages
+             * @description How many messages of a conversation the model sees; 40 by default.
+             */
+            window_messages?: number | null;
+            /**
+             * Window Tokens
+             * @description How many tokens of them, estimated as a quarter of their characters; 8000 by default.
+             */
+            window_tokens?: number | null;
+        } & unknown;
+        /** AgentPage */
+        AgentPage: {
             /** Data */
             data: components["schemas"]["Agent"][];
+            /** Total */
+            total: number;
         };
         /**
          * AgentResult
@@ -1352,10 +2157,14 @@ export interface components {
          *         {
          *           "attempts": 1,
          *           "duration": 0.412,
+         *           "failures": [],
+         *           "input": "Will it rain in Oslo?",
          *           "model": "mock-1",
          *           "name": "model",
          *           "notes": [],
          *           "output": "No, it stays dry.",
+         *           "output_tokens": 0,
+         *           "prompt_tokens": 0,
          *           "provider": "mock",
          *           "start": "2026-03-14T09:26:53.589793Z",
          *           "state": "Completed",
@@ -1402,10 +2211,14 @@ export interface components {
          * @example {
          *       "attempts": 1,
          *       "duration": 0.412,
+         *       "failures": [],
+         *       "input": "Will it rain in Oslo?",
          *       "model": "mock-1",
          *       "name": "model",
          *       "notes": [],
          *       "output": "No, it stays dry.",
+         *       "output_tokens": 0,
+         *       "prompt_tokens": 0,
          *       "provider": "mock",
          *       "start": "2026-03-14T09:26:53.589793Z",
          *       "state": "Completed",
@@ -1419,20 +2232,37 @@ export interface components {
             duration: number;
             /** Error */
             error?: string | null;
+            /**
+             * Failures
+             * @description Why each attempt failed, in their order.
+             */
+            failures: string[];
             /** Input */
             input?: string | null;
+            /** @description Of a map. */
+            items?: components["schemas"]["MapItemCounts"] | null;
             /** Model */
             model?: string | null;
             /** Name */
             name: string;
             /**
              * Notes
-             * @description How the model was asked otherwise than the definition says.
+             * @description How the request to the model differed from the definition, what a branch took, or why a step was skipped.
              */
             notes: string[];
             /** Output */
             output: string | null;
-            /** Provider */
+            /** Output Tokens */
+            output_tokens: number;
+            /**
+             * Prompt Tokens
+             * @description Of all calls that the step made.
+             */
+            prompt_tokens: number;
+            /**
+             * Provider
+             * @description Of the model that answered, or was asked last.
+             */
             provider?: string | null;
             /**
              * Start
@@ -1444,75 +2274,31 @@ export interface components {
              * @description Name of the task run's state in Prefect.
              */
             state: string;
+            /** Stop Reason */
+            stop_reason?: string | null;
             /** Type */
             type: string;
         };
         /**
-         * AgentUpdate
-         * @description What an edit may change; a field that is absent or null stays as it is. A `prompt` that
-         *     is not empty and a `prompt_ref` replace each other; `{}` takes the `output_schema` away.
+         * AgentUse
+         * @description An agent; a `version` of null means whatever is served.
          * @example {
-         *       "max_steps": 4,
-         *       "prompt": "You help customers of {{shop}}."
+         *       "id": "1a2b3c4d5e6f7081",
+         *       "key": "weather",
+         *       "name": "Weather",
+         *       "version": "v3"
          *     }
          */
-        AgentUpdate: {
-            /** Description */
-            description?: string | null;
-            /**
-             * Fallbacks
-             * @description Tried in this order when the provider can't answer.
-             */
-            fallbacks?: components["schemas"]["promptops_platform__agents__schemas__ModelChoice"][] | null;
-            /**
-             * Max Steps
-             * @description Most calls of a model in a run; 8 by default.
-             */
-            max_steps?: number | null;
-            /** Model */
-            model?: string | null;
+        AgentUse: {
+            /** Id */
+            id: string;
+            /** Key */
+            key: string;
             /** Name */
-            name?: string | null;
-            /**
-             * Output Schema
-             * @description JSON Schema that the answer must follow.
-             */
-            output_schema?: {
-                [key: string]: unknown;
-            } | null;
-            /**
-             * Parameters
-             * @description `temperature`, `max_tokens`, `top_p`, `stop`, `seed`, and the vendor's own.
-             */
-            parameters?: {
-                [key: string]: unknown;
-            } | null;
-            /** Prompt */
-            prompt?: string | null;
-            prompt_ref?: components["schemas"]["PromptReference"] | null;
-            /**
-             * Provider
-             * @description `mock` where none is given, or the empty text.
-             */
-            provider?: string | null;
-            /** Tools */
-            tools?: components["schemas"]["HttpTool"][] | null;
-            /**
-             * Updated At
-             * @description Of the answer, where the whole agent is sent back: then `prompt` and `prompt_ref` may both stand there, and what was changed counts.
-             */
-            updated_at?: unknown;
-            /**
-             * Window Messages
-             * @description How many messages of a conversation the model sees; 40 by default.
-             */
-            window_messages?: number | null;
-            /**
-             * Window Tokens
-             * @description How many tokens of them, estimated as a quarter of their characters; 8000 by default.
-             */
-            window_tokens?: number | null;
-        } & unknown;
+            name: string;
+            /** Version */
+            version: string | null;
+        };
         /**
          * Alive
          * @example {
@@ -1631,11 +2417,47 @@ export interface components {
         ApiKeyData: {
             data: components["schemas"]["ApiKey"];
         };
-        /** ApiKeyListData */
-        ApiKeyListData: {
+        /** ApiKeyPage */
+        ApiKeyPage: {
             /** Data */
             data: components["schemas"]["ApiKey"][];
+            /** Total */
+            total: number;
         };
+        /**
+         * AssistantMessage
+         * @description An answer of the model: `content`, `tool_calls`, or both.
+         * @example {
+         *       "role": "assistant",
+         *       "tool_calls": [
+         *         {
+         *           "function": {
+         *             "arguments": "{\"city\": \"Oslo\"}",
+         *             "name": "weather"
+         *           },
+         *           "id": "call_1",
+         *           "type": "function"
+         *         }
+         *       ]
+         *     }
+         */
+        AssistantMessage: {
+            /** Content */
+            content?: (string | components["schemas"]["TextPart"][]) | null;
+            /** Name */
+            name?: string | null;
+            /**
+             * Role
+             * @constant
+             */
+            role: "assistant";
+            /** Tool Calls */
+            tool_calls?: components["schemas"]["ToolCall"][] | null;
+        } & ({
+            content: string | unknown[];
+        } | {
+            tool_calls: unknown[];
+        });
         /**
          * AuditEntry
          * @description Who changed what: `before` and `after` hold the fields that differ, null where there was no
@@ -1714,12 +2536,185 @@ export interface components {
             total_is_at_least: boolean;
         };
         /**
+         * CachingClient
+         * @description A program that watches the environment and caches the prompt, or reports nothing about it.
+         */
+        CachingClient: {
+            /** App */
+            app: string;
+            /** Client Type */
+            client_type: string;
+            /** Id */
+            id: string;
+            /** Remote Addr */
+            remote_addr: string;
+            /** Replica */
+            replica: string;
+            /**
+             * Reported At
+             * @description Of its last report: of one that has just applied the publish, when it did.
+             */
+            reported_at: string | null;
+            /** Revision */
+            revision: number | null;
+            /** Version */
+            version: string;
+        };
+        /**
+         * CalledFunction
+         * @example {
+         *       "arguments": "{\"city\": \"Oslo\"}",
+         *       "name": "weather"
+         *     }
+         */
+        CalledFunction: {
+            /**
+             * Arguments
+             * @description A JSON object as text; variables in it are not rendered.
+             */
+            arguments: string;
+            /** Name */
+            name: string;
+        };
+        /**
+         * CallerUse
+         * @description A user or an API key, and how many runs it has started in the last 7 days.
+         * @example {
+         *       "name": "mailer",
+         *       "runs": 1204
+         *     }
+         */
+        CallerUse: {
+            /** Name */
+            name: string;
+            /** Runs */
+            runs: number;
+        };
+        /**
+         * ChangedField
+         * @description A field that differs; `text` is a unified diff where both sides are texts.
+         */
+        ChangedField: {
+            /** After */
+            after: unknown;
+            /** Before */
+            before: unknown;
+            /** Name */
+            name: string;
+            /** Text */
+            text: string;
+        };
+        /**
+         * ChangedItem
+         * @description An element of a list that differs, such as a step or a tool: null on the side that lacks it;
+         *     an index counts from 0.
+         */
+        ChangedItem: {
+            /** After */
+            after: unknown;
+            /** After Index */
+            after_index: number | null;
+            /** Before */
+            before: unknown;
+            /** Before Index */
+            before_index: number | null;
+            /** Fields */
+            fields: components["schemas"]["ChangedField"][];
+            /** Name */
+            name: string;
+            /**
+             * Within
+             * @description The list: `steps`, `tools`.
+             */
+            within: string;
+        };
+        /**
+         * CheckWorkflow
+         * @description A definition that is being written: its fields as they would be sent to be saved. One that is
+         *     left out or null is as in a new workflow.
+         * @example {
+         *       "steps": [
+         *         {
+         *           "name": "call",
+         *           "provider": "nobody",
+         *           "type": "model"
+         *         }
+         *       ]
+         *     }
+         */
+        CheckWorkflow: {
+            /** Defaults */
+            defaults?: unknown;
+            /** Input Schema */
+            input_schema?: unknown;
+            /** Output */
+            output?: unknown;
+            /**
+             * Steps
+             * @description A list of steps.
+             */
+            steps?: unknown;
+            /** Strict */
+            strict?: unknown;
+            /** Timeout */
+            timeout?: unknown;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * CompatibilitySwitches
+         * @description What the server takes; null where that of its host counts, or what is usual.
+         * @example {
+         *       "structured_output": "json_object"
+         *     }
+         */
+        CompatibilitySwitches: {
+            /**
+             * Developer Role
+             * @description False where the role `developer` is sent as `system`.
+             */
+            developer_role?: boolean | null;
+            /**
+             * Limit Parameter
+             * @description The name of the limit of an answer.
+             */
+            limit_parameter?: ("max_tokens" | "max_completion_tokens") | null;
+            /**
+             * Returns Reasoning
+             * @description Whether the reasoning of earlier answers is sent back.
+             */
+            returns_reasoning?: boolean | null;
+            /**
+             * Stream Options
+             * @description Whether a stream's usage is asked for with `stream_options`.
+             */
+            stream_options?: boolean | null;
+            /**
+             * Structured Output
+             * @description How an output schema is sent: as a schema, in JSON mode with the schema in words, or in words alone.
+             */
+            structured_output?: ("json_schema" | "json_object" | "instruction") | null;
+            /**
+             * Tool Call Id Length
+             * @description How many letters and digits the id of a tool call has.
+             */
+            tool_call_id_length?: number | null;
+        };
+        /**
          * Connection
          * @description How a workspace reaches a model provider. The key is never shown; `key_hint` is its end, for
          *     admins of the workspace only and where the key is long enough, else empty.
          * @example {
          *       "answer_seconds": 1800,
          *       "base_url": "",
+         *       "compatibility": {
+         *         "developer_role": null,
+         *         "limit_parameter": null,
+         *         "returns_reasoning": null,
+         *         "stream_options": null,
+         *         "structured_output": null,
+         *         "tool_call_id_length": null
+         *       },
          *       "created_at": "2026-03-14T09:26:53.589793Z",
          *       "created_by": "ada",
          *       "first_token_seconds": 300,
@@ -1740,6 +2735,7 @@ export interface components {
             answer_seconds: number | null;
             /** Base Url */
             base_url: string;
+            compatibility: components["schemas"]["CompatibilitySwitches"];
             /**
              * Created At
              * Format: date-time
@@ -1796,6 +2792,7 @@ export interface components {
              * @description The provider's root, before `/v1`; by default the vendor's own.
              */
             base_url?: string | null;
+            compatibility?: components["schemas"]["CompatibilitySwitches"] | null;
             /**
              * First Token Seconds
              * @description How long a streamed answer may be without a first token while the model sends no sign of its work; null for the gateway's own limit.
@@ -1808,12 +2805,12 @@ export interface components {
             kind: "openai" | "claude" | "ollama" | "gemini" | "openai-compatible" | "mock";
             /**
              * Model
-             * @description Used where none is asked for.
+             * @description Used if a request names none.
              */
             model?: string | null;
             /**
              * Name
-             * @description What steps, agents and the playground give as `provider`.
+             * @description The name that steps, agents and the playground use as `provider`.
              */
             name: string;
             /** Workspace */
@@ -1825,10 +2822,12 @@ export interface components {
         ConnectionData: {
             data: components["schemas"]["Connection"];
         };
-        /** ConnectionListData */
-        ConnectionListData: {
+        /** ConnectionPage */
+        ConnectionPage: {
             /** Data */
             data: components["schemas"]["Connection"][];
+            /** Total */
+            total: number;
         };
         /**
          * ConnectionTest
@@ -1888,6 +2887,8 @@ export interface components {
              * @description The provider's root; null or empty for the vendor's own.
              */
             base_url?: string | null;
+            /** @description Replaces the stored value; null removes it. */
+            compatibility?: components["schemas"]["CompatibilitySwitches"] | null;
             /**
              * First Token Seconds
              * @description How long a streamed answer may be without a first token while the model sends no sign of its work; null for the gateway's own limit.
@@ -1897,7 +2898,7 @@ export interface components {
             kind?: ("openai" | "claude" | "ollama" | "gemini" | "openai-compatible" | "mock") | null;
             /**
              * Model
-             * @description Used where none is asked for; null or empty for the kind's own.
+             * @description Used if a request names none; null or empty for the default of the kind.
              */
             model?: string | null;
             /** Name */
@@ -1907,11 +2908,13 @@ export interface components {
          * ConsoleSession
          * @description The session of a browser. `csrf_token` goes into the header `x-csrf-token` of every change;
          *     `default_secrets` names what everybody knows and is still in use, `token` or `password`;
-         *     without `has_account` there is no password to change.
+         *     without `has_account` there is no password to change, and without `manages_accounts` users and
+         *     members stay as they are, whatever the role.
          * @example {
          *       "csrf_token": "5f1c",
          *       "default_secrets": [],
          *       "has_account": true,
+         *       "manages_accounts": false,
          *       "role": "editor",
          *       "username": "ada"
          *     }
@@ -1923,6 +2926,8 @@ export interface components {
             default_secrets: string[];
             /** Has Account */
             has_account: boolean;
+            /** Manages Accounts */
+            manages_accounts: boolean;
             role: components["schemas"]["Role"];
             /** Username */
             username: string;
@@ -1930,10 +2935,6 @@ export interface components {
         /** ConsoleSessionData */
         ConsoleSessionData: {
             data: components["schemas"]["ConsoleSession"];
-        };
-        /** ConsoleSessionOrNullData */
-        ConsoleSessionOrNullData: {
-            data: components["schemas"]["ConsoleSession"] | null;
         };
         /**
          * Conversation
@@ -2051,6 +3052,265 @@ export interface components {
             total: number;
         };
         /**
+         * DatabaseState
+         * @description The registry; what only it can tell is null while it does not answer.
+         * @example {
+         *       "answer_ms": 0.41,
+         *       "bytes": 4218880,
+         *       "kind": "sqlite",
+         *       "location": "the SQLite file data/promptops.db (PROMPTOPS_DB)",
+         *       "schema_revision": "0018"
+         *     }
+         */
+        DatabaseState: {
+            /** Answer Ms */
+            answer_ms: number | null;
+            /** Bytes */
+            bytes: number | null;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "sqlite" | "postgresql";
+            /**
+             * Location
+             * @description Without user and password.
+             */
+            location: string;
+            /** Schema Revision */
+            schema_revision: string | null;
+        };
+        /**
+         * DefinitionDiff
+         * @description What differs between two states of a definition.
+         * @example {
+         *       "fields": [
+         *         {
+         *           "after": "gpt-4o-mini",
+         *           "before": "",
+         *           "name": "model",
+         *           "text": ""
+         *         }
+         *       ],
+         *       "from": "3",
+         *       "items": [],
+         *       "same": false,
+         *       "text": "--- 3\n+++ draft\n@@ -1,1 +1,1 @@\n-\"model\": \"\"\n+\"model\": \"gpt-4o-mini\"\n",
+         *       "to": "draft"
+         *     }
+         */
+        DefinitionDiff: {
+            /** Fields */
+            fields: components["schemas"]["ChangedField"][];
+            /**
+             * From
+             * @description A version's number, or `draft`.
+             */
+            from: string;
+            /** Items */
+            items: components["schemas"]["ChangedItem"][];
+            /** Same */
+            same: boolean;
+            /**
+             * Text
+             * @description Unified diff of the definition as indented JSON.
+             */
+            text: string;
+            /**
+             * To
+             * @description A version's number, or `draft`.
+             */
+            to: string;
+        };
+        /** DefinitionDiffData */
+        DefinitionDiffData: {
+            data: components["schemas"]["DefinitionDiff"];
+        };
+        /**
+         * DefinitionMove
+         * @description A move of what an environment serves; a `previous_version` of null was the draft, or
+         *     nothing.
+         * @example {
+         *       "action": "publish",
+         *       "actor": "ada",
+         *       "created_at": "2026-03-14T09:26:53.589793Z",
+         *       "env": "prod",
+         *       "id": "17",
+         *       "note": "",
+         *       "previous_version": 2,
+         *       "version": 3
+         *     }
+         */
+        DefinitionMove: {
+            /**
+             * Action
+             * @description publish, rollback or promote.
+             */
+            action: string;
+            /** Actor */
+            actor: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Env */
+            env: string;
+            /** Id */
+            id: string;
+            /** Note */
+            note: string;
+            /** Previous Version */
+            previous_version: number | null;
+            /** Version */
+            version: number;
+        };
+        /** DefinitionMovePage */
+        DefinitionMovePage: {
+            /** Data */
+            data: components["schemas"]["DefinitionMove"][];
+            /** Total */
+            total: number;
+        };
+        /**
+         * DefinitionPromotion
+         * @description What a promotion changes, or would change. `version` is null for a draft that is no version
+         *     yet, `diff` null where the environment serves nothing.
+         * @example {
+         *       "diff": {
+         *         "fields": [
+         *           {
+         *             "after": "gpt-4o-mini",
+         *             "before": "",
+         *             "name": "model",
+         *             "text": ""
+         *           }
+         *         ],
+         *         "from": "3",
+         *         "items": [],
+         *         "same": false,
+         *         "text": "--- 3\n+++ draft\n@@ -1,1 +1,1 @@\n-\"model\": \"\"\n+\"model\": \"gpt-4o-mini\"\n",
+         *         "to": "draft"
+         *       },
+         *       "env": "prod",
+         *       "previous_version": 2,
+         *       "published": true,
+         *       "version": 3
+         *     }
+         */
+        DefinitionPromotion: {
+            diff: components["schemas"]["DefinitionDiff"] | null;
+            /** Env */
+            env: string;
+            /** Previous Version */
+            previous_version: number | null;
+            /** Published */
+            published: boolean;
+            /** Version */
+            version: number | null;
+        };
+        /** DefinitionPromotionData */
+        DefinitionPromotionData: {
+            data: components["schemas"]["DefinitionPromotion"];
+        };
+        /**
+         * DefinitionUsage
+         * @description Who a publish or a deletion of an agent or a workflow affects.
+         * @example {
+         *       "callers": [
+         *         {
+         *           "name": "mailer",
+         *           "runs": 1204
+         *         }
+         *       ],
+         *       "workflows": [
+         *         {
+         *           "id": "2b3c4d5e6f708192",
+         *           "key": "triage",
+         *           "name": "Triage",
+         *           "steps": [
+         *             3
+         *           ],
+         *           "version": "4"
+         *         }
+         *       ]
+         *     }
+         */
+        DefinitionUsage: {
+            /**
+             * Callers
+             * @description Most runs first.
+             */
+            callers: components["schemas"]["CallerUse"][];
+            /** Workflows */
+            workflows: components["schemas"]["StepUse"][];
+        };
+        /** DefinitionUsageData */
+        DefinitionUsageData: {
+            data: components["schemas"]["DefinitionUsage"];
+        };
+        /**
+         * DefinitionVersion
+         * @description A version; `content_hash` is the SHA-256 of its definition.
+         * @example {
+         *       "author": "ada",
+         *       "content_hash": "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824",
+         *       "created_at": "2026-03-14T09:26:53.589793Z",
+         *       "definition": {
+         *         "steps": [
+         *           {
+         *             "name": "call",
+         *             "provider": "mock",
+         *             "type": "model"
+         *           }
+         *         ]
+         *       },
+         *       "id": "7a1d2c3b4e5f6071",
+         *       "note": "Shorter, after the pilot.",
+         *       "served_in": [
+         *         "dev"
+         *       ],
+         *       "version": 3
+         *     }
+         */
+        DefinitionVersion: {
+            /** Author */
+            author: string;
+            /** Content Hash */
+            content_hash: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Definition */
+            definition: {
+                [key: string]: unknown;
+            };
+            /** Id */
+            id: string;
+            /** Note */
+            note: string;
+            /**
+             * Served In
+             * @description The environments that serve it.
+             */
+            served_in: string[];
+            /** Version */
+            version: number;
+        };
+        /** DefinitionVersionData */
+        DefinitionVersionData: {
+            data: components["schemas"]["DefinitionVersion"];
+        };
+        /** DefinitionVersionPage */
+        DefinitionVersionPage: {
+            /** Data */
+            data: components["schemas"]["DefinitionVersion"][];
+            /** Total */
+            total: number;
+        };
+        /**
          * Done
          * @description The answer to a deletion, a logout and the like.
          * @example {
@@ -2064,6 +3324,21 @@ export interface components {
              * @constant
              */
             ok: true;
+        };
+        /**
+         * EndedSessions
+         * @description How many sessions of the caller's account were ended.
+         * @example {
+         *       "ended": 2
+         *     }
+         */
+        EndedSessions: {
+            /** Ended */
+            ended: number;
+        };
+        /** EndedSessionsData */
+        EndedSessionsData: {
+            data: components["schemas"]["EndedSessions"];
         };
         /**
          * Environment
@@ -2182,19 +3457,84 @@ export interface components {
         };
         /**
          * Error
-         * @description What every error looks like. Further fields may stand beside these two.
+         * @description The form of every error. Other fields may be present.
          * @example {
          *       "code": "not_found",
          *       "error": "prompt 'greeting' not found"
          *     }
          */
         Error: {
-            /** @description Names the situation for programs. */
+            /** @description Identifies the error for programs. */
             code: string;
-            /** @description A sentence for people: what was wrong, and what to do. */
+            /** @description A sentence for people: what was wrong and what to do. */
             error: string;
         } & {
             [key: string]: unknown;
+        };
+        /**
+         * Examination
+         * @description What `promptops doctor` finds, run where the platform runs.
+         * @example {
+         *       "examined_at": "2026-03-14T09:26:53.589793Z",
+         *       "findings": [
+         *         {
+         *           "check": "secrets",
+         *           "level": "warning",
+         *           "remedy": "promptops set-password admin",
+         *           "text": "the account 'admin' has the well-known default password"
+         *         }
+         *       ]
+         *     }
+         */
+        Examination: {
+            /**
+             * Examined At
+             * Format: date-time
+             */
+            examined_at: string;
+            /** Findings */
+            findings: components["schemas"]["SystemFinding"][];
+        };
+        /** ExaminationData */
+        ExaminationData: {
+            data: components["schemas"]["Examination"];
+        };
+        /**
+         * FacetValue
+         * @description How many keys have this value and pass all other filters.
+         * @example {
+         *       "count": 22,
+         *       "value": "prod"
+         *     }
+         */
+        FacetValue: {
+            /** Count */
+            count: number;
+            /** Value */
+            value: string;
+        };
+        /**
+         * FeedState
+         * @description The change feed as this replica follows it: what it has applied, and the newest it knows.
+         * @example {
+         *       "epoch": "0198a3b2c4d5e6f7",
+         *       "revision": 4711,
+         *       "seconds_behind": 0.02,
+         *       "seen": 4711
+         *     }
+         */
+        FeedState: {
+            /** Epoch */
+            epoch: string;
+            /** Revision */
+            revision: number;
+            /**
+             * Seconds Behind
+             * @description Null before it was up to date once.
+             */
+            seconds_behind: number | null;
+            /** Seen */
+            seen: number;
         };
         /**
          * FetchedPrompt
@@ -2274,22 +3614,53 @@ export interface components {
             name: string;
         };
         /**
-         * HoldingClient
-         * @description A program that watches the environment and holds the prompt, or says nothing of it.
+         * FileByAddress
+         * @example {
+         *       "url": "https://docs.example.org/{{report}}.pdf"
+         *     }
          */
-        HoldingClient: {
-            /** App */
-            app: string;
-            /** Client Type */
-            client_type: string;
-            /** Id */
-            id: string;
-            /** Replica */
-            replica: string;
-            /** Revision */
-            revision: number | null;
-            /** Version */
-            version: string;
+        FileByAddress: {
+            /** Filename */
+            filename?: string | null;
+            /**
+             * Url
+             * @description An https address, a `data:` URL, or variables that make one.
+             */
+            url: string;
+        };
+        /**
+         * FileData
+         * @example {
+         *       "file_data": "{{report}}",
+         *       "filename": "report.pdf"
+         *     }
+         */
+        FileData: {
+            /**
+             * File Data
+             * @description As `url`, under the name that OpenAI has for it.
+             */
+            file_data: string;
+            /** Filename */
+            filename?: string | null;
+        };
+        /**
+         * FilePart
+         * @example {
+         *       "file": {
+         *         "url": "https://docs.example.org/{{report}}.pdf"
+         *       },
+         *       "type": "file"
+         *     }
+         */
+        FilePart: {
+            /** File */
+            file: components["schemas"]["FileByAddress"] | components["schemas"]["FileData"];
+            /**
+             * Type
+             * @constant
+             */
+            type: "file";
         };
         /**
          * HttpTool
@@ -2364,6 +3735,287 @@ export interface components {
             url: string;
         };
         /**
+         * ImagePart
+         * @example {
+         *       "image_url": {
+         *         "url": "https://img.example.org/{{id}}"
+         *       },
+         *       "type": "image_url"
+         *     }
+         */
+        ImagePart: {
+            image_url: components["schemas"]["ImageUrl"];
+            /**
+             * Type
+             * @constant
+             */
+            type: "image_url";
+        };
+        /**
+         * ImageUrl
+         * @example {
+         *       "detail": "low",
+         *       "url": "{{photo}}"
+         *     }
+         */
+        ImageUrl: {
+            /** Detail */
+            detail?: ("auto" | "low" | "high") | null;
+            /**
+             * Url
+             * @description An https address, a `data:` URL, or variables that make one.
+             */
+            url: string;
+        };
+        /**
+         * InstructionMessage
+         * @example {
+         *       "content": "You help customers of {{shop}}.",
+         *       "role": "system"
+         *     }
+         */
+        InstructionMessage: {
+            /** Content */
+            content: string | components["schemas"]["TextPart"][];
+            /** Name */
+            name?: string | null;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "system" | "developer";
+        };
+        /**
+         * KeptPart
+         * @description A part of the sample that stays: an agent or a workflow that is not as it was created
+         *     (`edited`), or a part that another agent or workflow uses (`used`).
+         * @example {
+         *       "env": null,
+         *       "id": "6d7e8f90a1b2c3d4",
+         *       "key": "sample-support",
+         *       "kind": "agent",
+         *       "reason": "edited"
+         *     }
+         */
+        KeptPart: {
+            /** Env */
+            env?: string | null;
+            /** Id */
+            id: string;
+            /** Key */
+            key: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "agent" | "workflow" | "prompt";
+            /**
+             * Reason
+             * @enum {string}
+             */
+            reason: "edited" | "used";
+        };
+        /**
+         * KeyCalls
+         * @description The runs of the last day that used a key's prompt.
+         * @example {
+         *       "calls": 18204,
+         *       "cost_usd": 41.2,
+         *       "errors": 3,
+         *       "hours": [
+         *         758,
+         *         759,
+         *         758,
+         *         759,
+         *         758,
+         *         759,
+         *         758,
+         *         759,
+         *         758,
+         *         759,
+         *         758,
+         *         759,
+         *         758,
+         *         759,
+         *         758,
+         *         759,
+         *         758,
+         *         759,
+         *         758,
+         *         759,
+         *         758,
+         *         759,
+         *         758,
+         *         759
+         *       ],
+         *       "key": "support.reply"
+         *     }
+         */
+        KeyCalls: {
+            /**
+             * Calls
+             * @description Calls of models.
+             */
+            calls: number;
+            /**
+             * Cost Usd
+             * @description Dollars, as far as prices are known.
+             */
+            cost_usd: number;
+            /**
+             * Errors
+             * @description Runs that failed.
+             */
+            errors: number;
+            /**
+             * Hours
+             * @description The calls of each of the 24 hours, oldest first.
+             */
+            hours: number[];
+            /** Key */
+            key: string;
+        };
+        /**
+         * KeyEnvironment
+         * @description The prompt of this key in one environment.
+         * @example {
+         *       "draft_version": "v4",
+         *       "env": "prod",
+         *       "id": "0f3c5d7e9a3f2a1c",
+         *       "state": "ramping",
+         *       "updated_at": "2026-03-14T09:26:53.589793Z",
+         *       "updated_by": "ada",
+         *       "variants": [
+         *         {
+         *           "name": "A",
+         *           "version": "v3",
+         *           "weight": 9000
+         *         },
+         *         {
+         *           "name": "B",
+         *           "version": "v4",
+         *           "weight": 1000
+         *         }
+         *       ],
+         *       "version": "v4"
+         *     }
+         */
+        KeyEnvironment: {
+            /**
+             * Draft Version
+             * @description The label of the working copy.
+             */
+            draft_version: string;
+            /** Env */
+            env: string;
+            /** Id */
+            id: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "never" | "published" | "draft" | "ramping";
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /** Updated By */
+            updated_by: string;
+            /**
+             * Variants
+             * @description Of its enabled rollout, with weights in basis points; null without one.
+             */
+            variants: {
+                [key: string]: unknown;
+            }[] | null;
+            /**
+             * Version
+             * @description The published version; null before the first publish.
+             */
+            version: string | null;
+        };
+        /**
+         * KeyPrograms
+         * @description Of the programs that watch a key now: how many hold it, how many of these have applied its
+         *     newest change, and how many watch it that report nothing.
+         * @example {
+         *       "connected": 42,
+         *       "current": 41,
+         *       "key": "support.reply",
+         *       "silent": 0
+         *     }
+         */
+        KeyPrograms: {
+            /** Connected */
+            connected: number;
+            /** Current */
+            current: number;
+            /** Key */
+            key: string;
+            /** Silent */
+            silent: number;
+        };
+        /** KeyProgramsListData */
+        KeyProgramsListData: {
+            /** Data */
+            data: components["schemas"]["KeyPrograms"][];
+        };
+        /**
+         * LastDay
+         * @description This hour, in UTC, and the 23 before it; keys without runs are left out.
+         * @example {
+         *       "keys": [
+         *         {
+         *           "calls": 18204,
+         *           "cost_usd": 41.2,
+         *           "errors": 3,
+         *           "hours": [
+         *             758,
+         *             759,
+         *             758,
+         *             759,
+         *             758,
+         *             759,
+         *             758,
+         *             759,
+         *             758,
+         *             759,
+         *             758,
+         *             759,
+         *             758,
+         *             759,
+         *             758,
+         *             759,
+         *             758,
+         *             759,
+         *             758,
+         *             759,
+         *             758,
+         *             759,
+         *             758,
+         *             759
+         *           ],
+         *           "key": "support.reply"
+         *         }
+         *       ],
+         *       "since": "2026-03-13T10:00:00Z"
+         *     }
+         */
+        LastDay: {
+            /** Keys */
+            keys: components["schemas"]["KeyCalls"][];
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+        };
+        /** LastDayData */
+        LastDayData: {
+            data: components["schemas"]["LastDay"];
+        };
+        /**
          * LatencyPercentiles
          * @description Milliseconds, each at most 5 % off; null without runs.
          * @example {
@@ -2379,6 +4031,83 @@ export interface components {
             p95: number | null;
             /** P99 */
             p99: number | null;
+        };
+        /**
+         * ListedRollout
+         * @description A rollout in a list, with what names its prompt.
+         * @example {
+         *       "created_at": "2026-03-14T09:26:53.589793Z",
+         *       "enabled": true,
+         *       "env": "prod",
+         *       "id": "5b6c7d8e9f0a1b2c",
+         *       "key": "greeting",
+         *       "name": "Greeting",
+         *       "prompt_id": "0f3c5d7e9a3f2a1c",
+         *       "published_version": "v2",
+         *       "salt": "0192f0c1e2b77a3f8d2c5b6a7e8f9012",
+         *       "updated_at": "2026-03-14T09:26:53.589793Z",
+         *       "variant_a": "v1",
+         *       "variant_b": "v2",
+         *       "variants": [
+         *         {
+         *           "name": "A",
+         *           "version": "v1",
+         *           "weight": 9000
+         *         },
+         *         {
+         *           "name": "B",
+         *           "version": "v2",
+         *           "weight": 1000
+         *         }
+         *       ],
+         *       "weight_a": 90,
+         *       "workspace_id": "default"
+         *     }
+         */
+        ListedRollout: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Enabled */
+            enabled: boolean;
+            /** Env */
+            env: string;
+            /** Id */
+            id: string;
+            /** Key */
+            key: string;
+            /** Name */
+            name: string;
+            /** Prompt Id */
+            prompt_id: string;
+            /** Published Version */
+            published_version: string | null;
+            /** Salt */
+            salt: string;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /** Variant A */
+            variant_a: string;
+            /** Variant B */
+            variant_b: string;
+            /** Variants */
+            variants: components["schemas"]["Variant"][];
+            /** Weight A */
+            weight_a: number;
+            /** Workspace Id */
+            workspace_id: string;
+        };
+        /** ListedRolloutPage */
+        ListedRolloutPage: {
+            /** Data */
+            data: components["schemas"]["ListedRollout"][];
+            /** Total */
+            total: number;
         };
         /**
          * LiveClient
@@ -2420,12 +4149,12 @@ export interface components {
             keys: number | null;
             /**
              * Lag Revisions
-             * @description Changes of what it watches that it has not applied yet.
+             * @description The number of changes to its prompts that it has not applied yet.
              */
             lag_revisions: number | null;
             /**
              * Lag Seconds
-             * @description How long the first of these has waited; 0 where there is none.
+             * @description How long the oldest of these has waited; 0 without any.
              */
             lag_seconds: number | null;
             /** Namespace */
@@ -2444,19 +4173,19 @@ export interface components {
             reported_at: string | null;
             /**
              * Revision
-             * @description What it has applied; null where it does not say.
+             * @description The revision that it has applied; null if it reports none.
              */
             revision: number | null;
             /**
              * Silent
-             * @description Whether it reports nothing, as clients of old.
+             * @description Whether it reports nothing, as older clients do.
              */
             silent: boolean;
             /** User Agent */
             user_agent: string;
             /**
              * Version
-             * @description Of the SDK; empty where it does not say.
+             * @description Version of the SDK; empty if it reports none.
              */
             version: string;
         };
@@ -2509,6 +4238,23 @@ export interface components {
             username: string;
         });
         /**
+         * MapItemCounts
+         * @description Of the items of a map; one that failed may have a default as its output.
+         * @example {
+         *       "completed": 2,
+         *       "failed": 1,
+         *       "total": 3
+         *     }
+         */
+        MapItemCounts: {
+            /** Completed */
+            completed: number;
+            /** Failed */
+            failed: number;
+            /** Total */
+            total: number;
+        };
+        /**
          * Me
          * @description The caller; `workspace_id` and `environments` are what an API key is limited to.
          * @example {
@@ -2554,10 +4300,12 @@ export interface components {
         MemberData: {
             data: components["schemas"]["Member"];
         };
-        /** MemberListData */
-        MemberListData: {
+        /** MemberPage */
+        MemberPage: {
             /** Data */
             data: components["schemas"]["Member"][];
+            /** Total */
+            total: number;
         };
         /**
          * MemberUpdate
@@ -2572,23 +4320,7 @@ export interface components {
              */
             role: "viewer" | "editor" | "admin";
         };
-        /**
-         * Message
-         * @description One message of a chat prompt.
-         * @example {
-         *       "content": "Hello {{who}}!",
-         *       "role": "user"
-         *     }
-         */
-        Message: {
-            /** Content */
-            content: string;
-            /**
-             * Role
-             * @enum {string}
-             */
-            role: "system" | "developer" | "user" | "assistant";
-        };
+        Message: components["schemas"]["InstructionMessage"] | components["schemas"]["UserMessage"] | components["schemas"]["AssistantMessage"] | components["schemas"]["ToolMessage"] | components["schemas"]["Placeholder"];
         /**
          * MessageChange
          * @description A message that differs: null on the side that lacks it; an index counts from 0.
@@ -2710,6 +4442,22 @@ export interface components {
             data: components["schemas"]["NewApiKey"];
         };
         /**
+         * NewVersion
+         * @description `note` says why, and stays with the version.
+         * @example {
+         *       "note": "For the evaluation of Monday."
+         *     }
+         */
+        NewVersion: {
+            /**
+             * If Revision
+             * @description The `revision` as it was read; else it is a 409.
+             */
+            if_revision?: number | null;
+            /** Note */
+            note?: string | null;
+        };
+        /**
          * Part
          * @description One part that the platform stands on; `detail` is a sentence.
          * @example {
@@ -2771,9 +4519,27 @@ export interface components {
             new_password: string;
         };
         /**
+         * Placeholder
+         * @description The place of the messages that a variable of this name holds when the prompt is rendered.
+         * @example {
+         *       "name": "history",
+         *       "type": "placeholder"
+         *     }
+         */
+        Placeholder: {
+            /** Name */
+            name: string;
+            /**
+             * Type
+             * @constant
+             */
+            type: "placeholder";
+        };
+        /**
          * PlaygroundAnswer
          * @description What was asked, `rendered`, and the answer. Of a chat, `rendered` is its messages' texts.
          * @example {
+         *       "cost_usd": 0,
          *       "latency_ms": 412,
          *       "messages": [
          *         {
@@ -2799,6 +4565,11 @@ export interface components {
          *     }
          */
         PlaygroundAnswer: {
+            /**
+             * Cost Usd
+             * @description Dollars, exact to a billionth; null where a price or usage isn't known.
+             */
+            cost_usd: number | null;
             /** Latency Ms */
             latency_ms: number;
             /** Messages */
@@ -2807,7 +4578,7 @@ export interface components {
             }[];
             /**
              * Notes
-             * @description How the model was asked otherwise than it was meant to.
+             * @description How the request to the model differed from the intended one.
              */
             notes: string[];
             /** Rendered */
@@ -2902,9 +4673,142 @@ export interface components {
         Precondition: {
             /**
              * If Revision
-             * @description The `revision` of the prompt as it was read; else it is a 409.
+             * @description The `revision` of the prompt as you read it; 409 if it has changed since.
              */
             if_revision?: number | null;
+        };
+        /**
+         * PrefectState
+         * @description The Prefect server that runs go to. The login of the embedded one is in
+         *     `prefect/credentials` in the data folder.
+         * @example {
+         *       "is_embedded": true,
+         *       "url": "http://127.0.0.1:4200"
+         *     }
+         */
+        PrefectState: {
+            /** Is Embedded */
+            is_embedded: boolean;
+            /**
+             * Url
+             * @description Without user and password.
+             */
+            url: string;
+        };
+        /**
+         * PreviousStats
+         * @description The same period some days before, with the groups of the later one.
+         * @example {
+         *       "avg_latency_ms": 62,
+         *       "cached_tokens": 0,
+         *       "calls": 8,
+         *       "cost_unknown": 0,
+         *       "cost_usd": 0,
+         *       "error": 1,
+         *       "latency_ms": {
+         *         "p50": 57.31,
+         *         "p95": 92.3,
+         *         "p99": 92.3
+         *       },
+         *       "ok": 7,
+         *       "output_tokens": 272,
+         *       "prompt_tokens": 96,
+         *       "series": [
+         *         {
+         *           "definition": null,
+         *           "figures": {
+         *             "cached_tokens": 0,
+         *             "calls": 8,
+         *             "cost_unknown": 0,
+         *             "cost_usd": 0,
+         *             "error": 1,
+         *             "latency_ms": {
+         *               "p50": 57.31,
+         *               "p95": 92.3,
+         *               "p99": 92.3
+         *             },
+         *             "ok": 7,
+         *             "output_tokens": 272,
+         *             "prompt_tokens": 96,
+         *             "total": 8,
+         *             "usage_estimated": 8
+         *           },
+         *           "group": "support/reply@v3 (prod)",
+         *           "points": [
+         *             {
+         *               "cached_tokens": 0,
+         *               "calls": 8,
+         *               "cost_unknown": 0,
+         *               "cost_usd": 0,
+         *               "error": 1,
+         *               "latency_ms": {
+         *                 "p50": 57.31,
+         *                 "p95": 92.3,
+         *                 "p99": 92.3
+         *               },
+         *               "ok": 7,
+         *               "output_tokens": 272,
+         *               "prompt_tokens": 96,
+         *               "start": "2026-03-14T00:00:00Z",
+         *               "total": 8,
+         *               "usage_estimated": 8
+         *             }
+         *           ],
+         *           "prompt": {
+         *             "env": "prod",
+         *             "key": "support/reply",
+         *             "version": "v3"
+         *           }
+         *         }
+         *       ],
+         *       "since": "2026-03-07T00:00:00Z",
+         *       "total": 8,
+         *       "until": "2026-03-08T00:00:00Z",
+         *       "usage_estimated": 8
+         *     }
+         */
+        PreviousStats: {
+            /** Avg Latency Ms */
+            avg_latency_ms: number;
+            /** Cached Tokens */
+            cached_tokens: number;
+            /**
+             * Calls
+             * @description Calls of models.
+             */
+            calls: number;
+            /**
+             * Cost Unknown
+             * @description Runs whose whole cost isn't known.
+             */
+            cost_unknown: number;
+            /**
+             * Cost Usd
+             * @description Dollars, as far as prices are known.
+             */
+            cost_usd: number;
+            /** Error */
+            error: number;
+            latency_ms: components["schemas"]["LatencyPercentiles"];
+            /** Ok */
+            ok: number;
+            /** Output Tokens */
+            output_tokens: number;
+            /** Prompt Tokens */
+            prompt_tokens: number;
+            /** Series */
+            series: components["schemas"]["StatsSeries"][];
+            /** Since */
+            since: string | null;
+            /** Total */
+            total: number;
+            /** Until */
+            until: string | null;
+            /**
+             * Usage Estimated
+             * @description Runs with partly estimated usage.
+             */
+            usage_estimated: number;
         };
         /**
          * Price
@@ -2967,6 +4871,81 @@ export interface components {
             data: components["schemas"]["Prices"];
         };
         /**
+         * ProgramUse
+         * @description The connections of one program with one version of the SDK.
+         * @example {
+         *       "app": "mailer",
+         *       "client_type": "python",
+         *       "connected": 12,
+         *       "current": 11,
+         *       "revision": 4710,
+         *       "silent": 0,
+         *       "version": "0.2.0"
+         *     }
+         */
+        ProgramUse: {
+            /** App */
+            app: string;
+            /** Client Type */
+            client_type: string;
+            /**
+             * Connected
+             * @description How many cache the prompt.
+             */
+            connected: number;
+            /**
+             * Current
+             * @description How many of these have applied its newest change.
+             */
+            current: number;
+            /**
+             * Revision
+             * @description The lowest revision that one of them has applied.
+             */
+            revision: number | null;
+            /**
+             * Silent
+             * @description How many watch its environment and report nothing.
+             */
+            silent: number;
+            /**
+             * Version
+             * @description Version of the SDK; empty if it reports none.
+             */
+            version: string;
+        };
+        /**
+         * PromoteDefinition
+         * @description Where to; `version` is what `from` serves, before the first publish there the draft.
+         * @example {
+         *       "env": "prod"
+         *     }
+         */
+        PromoteDefinition: {
+            /** Env */
+            env: string;
+            /**
+             * From
+             * @description Without it, the first environment of the workspace.
+             */
+            from?: string | null;
+            /**
+             * If Revision
+             * @description The `revision` as it was read; else it is a 409.
+             */
+            if_revision?: number | null;
+            /** Note */
+            note?: string | null;
+            /**
+             * Publish
+             * @description `false` changes nothing, and returns what would change.
+             * @default true
+             */
+            publish: boolean;
+            /** Version */
+            version?: number | null;
+        };
+        /**
          * PromoteRequest
          * @description Where to; `version` is what is published, before the first publish the working copy.
          * @example {
@@ -2979,7 +4958,7 @@ export interface components {
             env: string;
             /**
              * If Revision
-             * @description The `revision` of the prompt as it was read; else it is a 409.
+             * @description The `revision` of the prompt as you read it; 409 if it has changed since.
              */
             if_revision?: number | null;
             /** Note */
@@ -2991,7 +4970,7 @@ export interface components {
             publish: boolean;
             /**
              * Version
-             * @description A published version's label.
+             * @description A version's label.
              */
             version?: string | null;
         };
@@ -3044,7 +5023,7 @@ export interface components {
             created_at: string;
             /**
              * Draft Ahead
-             * @description Whether the next publish would change what is served.
+             * @description Whether the next publish would change the served version.
              */
             draft_ahead: boolean;
             /** Env */
@@ -3084,7 +5063,7 @@ export interface components {
             updated_by: string;
             /**
              * Variables
-             * @description Names of the placeholders, by first appearance.
+             * @description In order of first appearance, including names of placeholders.
              */
             variables: string[];
             /** Version */
@@ -3116,7 +5095,7 @@ export interface components {
             } | null;
             /**
              * Content
-             * @description Of a chat prompt it is made of the messages; leave it out.
+             * @description Generated from the messages of a chat prompt; leave it out there.
              */
             content?: string | null;
             /** Env */
@@ -3183,7 +5162,7 @@ export interface components {
             content: string;
             /**
              * Fields
-             * @description Of model, kind and config those that differ.
+             * @description The changed ones of model, kind and config.
              */
             fields: components["schemas"]["FieldChange"][];
             /**
@@ -3204,6 +5183,174 @@ export interface components {
         /** PromptDiffData */
         PromptDiffData: {
             data: components["schemas"]["PromptDiff"];
+        };
+        /**
+         * PromptFacets
+         * @description What the list can be kept to: the most frequent 100 values of each filter.
+         * @example {
+         *       "author": [
+         *         {
+         *           "count": 20,
+         *           "value": "ada"
+         *         }
+         *       ],
+         *       "category": [
+         *         {
+         *           "count": 9,
+         *           "value": "service"
+         *         }
+         *       ],
+         *       "client": [
+         *         {
+         *           "count": 4,
+         *           "value": "mailer"
+         *         }
+         *       ],
+         *       "env": [
+         *         {
+         *           "count": 23,
+         *           "value": "dev"
+         *         },
+         *         {
+         *           "count": 22,
+         *           "value": "prod"
+         *         }
+         *       ],
+         *       "model": [
+         *         {
+         *           "count": 13,
+         *           "value": "gpt-4o-mini"
+         *         }
+         *       ],
+         *       "state": [
+         *         {
+         *           "count": 3,
+         *           "value": "ramping"
+         *         },
+         *         {
+         *           "count": 4,
+         *           "value": "draft"
+         *         },
+         *         {
+         *           "count": 15,
+         *           "value": "published"
+         *         },
+         *         {
+         *           "count": 1,
+         *           "value": "never"
+         *         }
+         *       ],
+         *       "tag": [
+         *         {
+         *           "count": 4,
+         *           "value": "mail"
+         *         }
+         *       ]
+         *     }
+         */
+        PromptFacets: {
+            /** Author */
+            author: components["schemas"]["FacetValue"][];
+            /** Category */
+            category: components["schemas"]["FacetValue"][];
+            /**
+             * Client
+             * @description Connected programs, by the keys that they cache.
+             */
+            client: components["schemas"]["FacetValue"][];
+            /** Env */
+            env: components["schemas"]["FacetValue"][];
+            /** Model */
+            model: components["schemas"]["FacetValue"][];
+            /** State */
+            state: components["schemas"]["FacetValue"][];
+            /** Tag */
+            tag: components["schemas"]["FacetValue"][];
+        };
+        /** PromptFacetsData */
+        PromptFacetsData: {
+            data: components["schemas"]["PromptFacets"];
+        };
+        /**
+         * PromptKey
+         * @description A key with its prompts in all environments. Name, category, tags and model are those of the
+         *     prompt that was changed last; of the states, `ramping` counts before `draft` (a publish would
+         *     change what is served), `published` and `never`.
+         * @example {
+         *       "category": "mail",
+         *       "environments": [
+         *         {
+         *           "draft_version": "v4",
+         *           "env": "prod",
+         *           "id": "0f3c5d7e9a3f2a1c",
+         *           "state": "ramping",
+         *           "updated_at": "2026-03-14T09:26:53.589793Z",
+         *           "updated_by": "ada",
+         *           "variants": [
+         *             {
+         *               "name": "A",
+         *               "version": "v3",
+         *               "weight": 9000
+         *             },
+         *             {
+         *               "name": "B",
+         *               "version": "v4",
+         *               "weight": 1000
+         *             }
+         *           ],
+         *           "version": "v4"
+         *         }
+         *       ],
+         *       "key": "support.reply",
+         *       "model": "gpt-4o-mini",
+         *       "name": "Support reply",
+         *       "state": "ramping",
+         *       "tags": "mail,short",
+         *       "updated_at": "2026-03-14T09:26:53.589793Z",
+         *       "updated_by": "ada",
+         *       "workspace_id": "default"
+         *     }
+         */
+        PromptKey: {
+            /** Category */
+            category: string;
+            /**
+             * Environments
+             * @description By name.
+             */
+            environments: components["schemas"]["KeyEnvironment"][];
+            /** Key */
+            key: string;
+            /** Model */
+            model: string;
+            /** Name */
+            name: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "never" | "published" | "draft" | "ramping";
+            /**
+             * Tags
+             * @description Comma-separated.
+             */
+            tags: string;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /** Updated By */
+            updated_by: string;
+            /** Workspace Id */
+            workspace_id: string;
+        };
+        /** PromptKeyPage */
+        PromptKeyPage: {
+            /** Data */
+            data: components["schemas"]["PromptKey"][];
+            /** Total */
+            total: number;
         };
         /** PromptPage */
         PromptPage: {
@@ -3259,14 +5406,14 @@ export interface components {
             } | null;
             /**
              * Content
-             * @description Of a chat prompt it is made of the messages; leave it out.
+             * @description Generated from the messages of a chat prompt; leave it out there.
              */
             content?: string | null;
             /** Env */
             env?: string | null;
             /**
              * If Revision
-             * @description The `revision` of the prompt as it was read; else it is a 409.
+             * @description The `revision` of the prompt as you read it; 409 if it has changed since.
              */
             if_revision?: number | null;
             /**
@@ -3296,6 +5443,56 @@ export interface components {
             kind?: null;
         });
         /**
+         * PromptUsage
+         * @description What a publish of the prompt would reach.
+         * @example {
+         *       "agents": [
+         *         {
+         *           "id": "1a2b3c4d5e6f7081",
+         *           "key": "weather",
+         *           "name": "Weather",
+         *           "version": "v3"
+         *         }
+         *       ],
+         *       "programs": [
+         *         {
+         *           "app": "mailer",
+         *           "client_type": "python",
+         *           "connected": 12,
+         *           "current": 11,
+         *           "revision": 4710,
+         *           "silent": 0,
+         *           "version": "0.2.0"
+         *         }
+         *       ],
+         *       "workflows": [
+         *         {
+         *           "id": "2b3c4d5e6f708192",
+         *           "key": "triage",
+         *           "name": "Triage",
+         *           "steps": [
+         *             3
+         *           ]
+         *         }
+         *       ]
+         *     }
+         */
+        PromptUsage: {
+            /** Agents */
+            agents: components["schemas"]["AgentUse"][];
+            /**
+             * Programs
+             * @description Largest first.
+             */
+            programs: components["schemas"]["ProgramUse"][];
+            /** Workflows */
+            workflows: components["schemas"]["WorkflowUse"][];
+        };
+        /** PromptUsageData */
+        PromptUsageData: {
+            data: components["schemas"]["PromptUsage"];
+        };
+        /**
          * PromptUse
          * @description The version of a prompt that a run used, and the variant when a rollout chose it.
          * @example {
@@ -3317,7 +5514,7 @@ export interface components {
         };
         /**
          * PromptVersion
-         * @description A published version; `content_hash` is the SHA-256 of what it serves.
+         * @description A version; `content_hash` is the SHA-256 of what it serves.
          * @example {
          *       "author": "ada",
          *       "config": {
@@ -3379,6 +5576,10 @@ export interface components {
             /** Version */
             version: string;
         };
+        /** PromptVersionData */
+        PromptVersionData: {
+            data: components["schemas"]["PromptVersion"];
+        };
         /** PromptVersionPage */
         PromptVersionPage: {
             /** Data */
@@ -3422,12 +5623,15 @@ export interface components {
          * @description The version; with `wait` also who has it.
          * @example {
          *       "acknowledged": 41,
+         *       "applied": [],
          *       "behind": [
          *         {
          *           "app": "mailer",
          *           "client_type": "python",
          *           "id": "9b8a7c6d5e4f3021",
+         *           "remote_addr": "10.4.18.207",
          *           "replica": "0198a3b2c4d5e6f7",
+         *           "reported_at": "2026-03-14T09:26:41.120394Z",
          *           "revision": 4710,
          *           "version": "0.2.0"
          *         }
@@ -3455,25 +5659,56 @@ export interface components {
          *         "version": "v1"
          *       },
          *       "partial": false,
+         *       "published_at": "2026-03-14T09:26:53.589793Z",
          *       "silent": []
          *     }
          */
         Publication: {
             /** Acknowledged */
             acknowledged?: number | null;
+            /** Applied */
+            applied?: components["schemas"]["CachingClient"][] | null;
             /** Behind */
-            behind?: components["schemas"]["HoldingClient"][] | null;
+            behind?: components["schemas"]["CachingClient"][] | null;
             /** Connected */
             connected?: number | null;
             data: components["schemas"]["PromptVersion"];
             /** Partial */
             partial?: boolean | null;
+            /** Published At */
+            published_at?: string | null;
             /** Silent */
-            silent?: components["schemas"]["HoldingClient"][] | null;
+            silent?: components["schemas"]["CachingClient"][] | null;
+        };
+        /**
+         * PublishDefinition
+         * @description `note` says why. Without `version` the draft becomes a version, else that one is served.
+         * @example {
+         *       "note": "Shorter, after the pilot."
+         *     }
+         */
+        PublishDefinition: {
+            /**
+             * Env
+             * @description Without it, the first environment of the workspace.
+             */
+            env?: string | null;
+            /**
+             * If Revision
+             * @description The `revision` as it was read; else it is a 409.
+             */
+            if_revision?: number | null;
+            /** Note */
+            note?: string | null;
+            /**
+             * Version
+             * @description A version that exists.
+             */
+            version?: number | null;
         };
         /**
          * PublishRequest
-         * @description `note` says why, and stays with the version.
+         * @description `note` says why. Without `version` the draft becomes a version, else that one is served.
          * @example {
          *       "id": "0f3c5d7e9a3f2a1c",
          *       "note": "Shorter, after the pilot."
@@ -3484,11 +5719,16 @@ export interface components {
             id: string;
             /**
              * If Revision
-             * @description The `revision` of the prompt as it was read; else it is a 409.
+             * @description The `revision` of the prompt as you read it; 409 if it has changed since.
              */
             if_revision?: number | null;
             /** Note */
             note?: string | null;
+            /**
+             * Version
+             * @description The label of a version that exists.
+             */
+            version?: string | null;
         };
         /**
          * Ready
@@ -3515,7 +5755,7 @@ export interface components {
          *           "ok": true
          *         },
          *         "prefect": {
-         *           "detail": "does not answer the run engine; runs wait for it",
+         *           "detail": "does not respond to the run engine; runs wait for it",
          *           "ok": false
          *         }
          *       },
@@ -3534,12 +5774,82 @@ export interface components {
             ready: true;
         };
         /**
+         * ReplicaState
+         * @description A process that serves; on SQLite there is one.
+         * @example {
+         *       "epoch": "0198a3b2c4d5e6f7",
+         *       "id": "0198a3b2c4d5e6f8",
+         *       "is_this": true,
+         *       "revision": 4711,
+         *       "seen_seconds_ago": 0
+         *     }
+         */
+        ReplicaState: {
+            /** Epoch */
+            epoch: string;
+            /** Id */
+            id: string;
+            /** Is This */
+            is_this: boolean;
+            /** Revision */
+            revision: number;
+            /** Seen Seconds Ago */
+            seen_seconds_ago: number;
+        };
+        /**
+         * RetryRun
+         * @description What the retry of a run does otherwise than the run. Key and address are handed to the
+         *     provider, as those of a run.
+         * @example {
+         *       "from": "call"
+         *     }
+         */
+        RetryRun: {
+            /**
+             * Api Key
+             * @description Required where the run was started with one: it is not stored.
+             */
+            api_key?: string | null;
+            /** Base Url */
+            base_url?: string | null;
+            /**
+             * From
+             * @description Name or number of a step that is executed again, with all that depend on it. Without it, the steps that were not completed.
+             */
+            from?: string | number | null;
+            /**
+             * Version
+             * @description Another version of the definition, by its number.
+             */
+            version?: number | null;
+        };
+        /**
          * Role
-         * @description Roles, each including those before it, but for `metrics`, which nothing includes and which
-         *     includes nothing. `metrics` and `sdk` are the narrow scopes of API keys.
+         * @description The roles. Each includes those before it, except `metrics`: no other role includes it, and it
+         *     includes none. `metrics` and `sdk` are the narrow scopes of API keys.
          * @enum {string}
          */
         Role: "metrics" | "sdk" | "viewer" | "editor" | "admin";
+        /**
+         * RollbackDefinition
+         * @example {
+         *       "version": 3
+         *     }
+         */
+        RollbackDefinition: {
+            /**
+             * Env
+             * @description Without it, the first environment of the workspace.
+             */
+            env?: string | null;
+            /**
+             * If Revision
+             * @description The `revision` as it was read; else it is a 409.
+             */
+            if_revision?: number | null;
+            /** Version */
+            version: number;
+        };
         /**
          * RollbackRequest
          * @example {
@@ -3552,7 +5862,7 @@ export interface components {
             id: string;
             /**
              * If Revision
-             * @description The `revision` of the prompt as it was read; else it is a 409.
+             * @description The `revision` of the prompt as you read it; 409 if it has changed since.
              */
             if_revision?: number | null;
             /** Version */
@@ -3608,7 +5918,7 @@ export interface components {
             created_at: string;
             /**
              * Draft Ahead
-             * @description Whether the next publish would change what is served.
+             * @description Whether the next publish would change the served version.
              */
             draft_ahead: boolean;
             /** Env */
@@ -3650,7 +5960,7 @@ export interface components {
             updated_by: string;
             /**
              * Variables
-             * @description Names of the placeholders, by first appearance.
+             * @description In order of first appearance, including names of placeholders.
              */
             variables: string[];
             /** Version */
@@ -3770,12 +6080,12 @@ export interface components {
             enabled?: boolean | null;
             /**
              * If Revision
-             * @description The `revision` of the prompt as it was read; else it is a 409.
+             * @description The `revision` of the prompt as you read it; 409 if it has changed since.
              */
             if_revision?: number | null;
             /**
              * Salt
-             * @description Rollouts of the same salt assign alike. A new rollout gets one of its own.
+             * @description Rollouts with the same salt assign alike. A new rollout gets a new salt.
              */
             salt?: string | null;
             /**
@@ -3804,10 +6114,13 @@ export interface components {
         /**
          * Run
          * @description An entry of the run log; `latency_ms` is from the start to the end, in milliseconds, and
-         *     `first_token_ms` to the first piece of an answer that was streamed. `prompt_tokens` includes
+         *     `first_token_ms` to the first piece of an answer that was streamed; it is `waited_ms` until
+         *     the run's turn came and `working_ms` from then on. `prompt_tokens` includes
          *     `cached_tokens`; with `usage_estimated` the provider did not report some of them.
          * @example {
+         *       "attempt": 1,
          *       "cached_tokens": 0,
+         *       "cancelled_by": null,
          *       "cost_usd": 0,
          *       "created_at": "2026-03-14T09:26:53.589793Z",
          *       "error": "step 1 (call): the provider refused the request",
@@ -3815,23 +6128,41 @@ export interface components {
          *       "flow_run_id": "0b9f3a52-4c6e-4f0e-8d2b-0a4c1f6c2f11",
          *       "flow_run_url": "http://127.0.0.1:4200/runs/flow-run/0b9f3a52-4c6e-4f0e-8d2b-0a4c1f6c2f11",
          *       "id": "5e4f30219b8a7c6d",
+         *       "is_detached": false,
          *       "latency_ms": 56,
          *       "model": "mock-fail-refused",
          *       "output_tokens": 0,
+         *       "prompt": {
+         *         "env": "prod",
+         *         "key": "support/reply",
+         *         "version": "v3"
+         *       },
          *       "prompt_tokens": 12,
          *       "provider": "mock",
          *       "ref_key": "welcome",
+         *       "retry_of": null,
          *       "source": "workflow",
+         *       "state": "failed",
          *       "status": "error",
          *       "stop_reason": "end",
          *       "usage_estimated": true,
          *       "user": "ada",
+         *       "version": "3",
+         *       "waited_ms": 4,
+         *       "working_ms": 52,
          *       "workspace_id": "default"
          *     }
          */
         Run: {
+            /**
+             * Attempt
+             * @description Counts from 1; grows when the platform or the engine ends during the run and the run continues.
+             */
+            attempt: number;
             /** Cached Tokens */
             cached_tokens: number;
+            /** Cancelled By */
+            cancelled_by: string | null;
             /**
              * Cost Usd
              * @description Dollars, exact to a billionth; null where a price or usage isn't known.
@@ -3852,20 +6183,38 @@ export interface components {
             flow_run_url: string | null;
             /** Id */
             id: string;
+            /**
+             * Is Detached
+             * @description Whether it was started without waiting for its end.
+             */
+            is_detached: boolean;
             /** Latency Ms */
             latency_ms: number;
             /** Model */
             model: string;
             /** Output Tokens */
             output_tokens: number;
+            /** @description The prompt of the registry that it used. */
+            prompt: components["schemas"]["UsedPromptVersion"] | null;
             /** Prompt Tokens */
             prompt_tokens: number;
             /** Provider */
             provider: string;
             /** Ref Key */
             ref_key: string;
+            /**
+             * Retry Of
+             * @description Id of the run that this one continues.
+             */
+            retry_of: string | null;
             /** Source */
             source: string;
+            /**
+             * State
+             * @description The status in more detail.
+             * @enum {string}
+             */
+            state: "queued" | "running" | "waiting" | "completed" | "failed" | "timed_out" | "cancelled" | "crashed";
             /**
              * Status
              * @enum {string}
@@ -3877,6 +6226,21 @@ export interface components {
             usage_estimated: boolean;
             /** User */
             user: string;
+            /**
+             * Version
+             * @description Version of the definition; null without one.
+             */
+            version: string | null;
+            /**
+             * Waited Ms
+             * @description Null while the run is queued.
+             */
+            waited_ms: number | null;
+            /**
+             * Working Ms
+             * @description 0 until the run has ended.
+             */
+            working_ms: number;
             /** Workspace Id */
             workspace_id: string;
         };
@@ -3903,6 +6267,11 @@ export interface components {
              */
             conversation_id?: string | null;
             /**
+             * Env
+             * @description Run what this environment serves; without it the first one, which serves the working copy until the first publish there.
+             */
+            env?: string | null;
+            /**
              * Input
              * @description The user's turn. With it the prompt's text is the system's message.
              */
@@ -3919,13 +6288,80 @@ export interface components {
             subject?: string | null;
             /** Variables */
             variables?: Record<string, never> | null;
+            /**
+             * Version
+             * @description The version to run; without it that which `env` serves.
+             */
+            version?: number | null;
+            /**
+             * Wait
+             * @description `false` answers at once, with 202 and the run's address; the run goes on by itself, also when the platform ends during it.
+             */
+            wait?: boolean | null;
+        };
+        /**
+         * RunChart
+         * @description Runs over time, newest first: all that failed or took longer than 99 of 100, up to 1,000,
+         *     and a sample of the others. `runs`, `errors` and `p99_ms` are of the newest 5,000 runs; without
+         *     `is_complete` there are more.
+         * @example {
+         *       "errors": 1,
+         *       "is_complete": true,
+         *       "p99_ms": 56,
+         *       "points": [
+         *         {
+         *           "created_at": "2026-03-14T09:26:53.589793Z",
+         *           "id": "5e4f30219b8a7c6d",
+         *           "key": "welcome",
+         *           "latency_ms": 56,
+         *           "source": "workflow",
+         *           "status": "error"
+         *         }
+         *       ],
+         *       "runs": 1
+         *     }
+         */
+        RunChart: {
+            /** Errors */
+            errors: number;
+            /** Is Complete */
+            is_complete: boolean;
+            /**
+             * P99 Ms
+             * @description Null without runs.
+             */
+            p99_ms: number | null;
+            /** Points */
+            points: components["schemas"]["RunPoint"][];
+            /** Runs */
+            runs: number;
+        };
+        /** RunChartData */
+        RunChartData: {
+            data: components["schemas"]["RunChart"];
+        };
+        /**
+         * RunDefinition
+         * @description The version is null for runs without a definition.
+         * @example {
+         *       "key": "welcome",
+         *       "version": "3"
+         *     }
+         */
+        RunDefinition: {
+            /** Key */
+            key: string;
+            /** Version */
+            version: string | null;
         };
         /**
          * RunDetail
          * @description A run with what went in, what came out, and how it went, step by step. What the settings
          *     keep out of the log is null, or an empty text, or redacted.
          * @example {
+         *       "attempt": 1,
          *       "cached_tokens": 0,
+         *       "cancelled_by": null,
          *       "cost_usd": 0,
          *       "created_at": "2026-03-14T09:26:53.589793Z",
          *       "error": "step 1 (call): the provider refused the request",
@@ -3940,15 +6376,31 @@ export interface components {
          *         },
          *         "version": "1"
          *       },
+         *       "is_detached": false,
          *       "latency_ms": 56,
          *       "model": "mock-fail-refused",
          *       "output": "",
          *       "output_tokens": 0,
          *       "price_version": "2026-11-25",
+         *       "prompt": {
+         *         "env": "prod",
+         *         "key": "support/reply",
+         *         "version": "v3"
+         *       },
          *       "prompt_tokens": 12,
+         *       "prompts": [
+         *         {
+         *           "env": "prod",
+         *           "key": "support/reply",
+         *           "variant": "A",
+         *           "version": "v3"
+         *         }
+         *       ],
          *       "provider": "mock",
          *       "ref_key": "welcome",
+         *       "retry_of": null,
          *       "source": "workflow",
+         *       "state": "failed",
          *       "status": "error",
          *       "steps": [
          *         {
@@ -3957,7 +6409,11 @@ export interface components {
          *           "cost_usd": 0,
          *           "duration": 0.012,
          *           "error": "the provider refused the request",
+         *           "failures": [
+         *             "the provider refused the request"
+         *           ],
          *           "input": "Write a welcome for Ada.",
+         *           "items": null,
          *           "model": "mock-fail-refused",
          *           "name": "call",
          *           "notes": [],
@@ -3970,23 +6426,43 @@ export interface components {
          *             "version": "2026-11-25"
          *           },
          *           "prompt_tokens": 12,
+         *           "prompts": [
+         *             {
+         *               "env": "prod",
+         *               "key": "support/reply",
+         *               "variant": "A",
+         *               "version": "v3"
+         *             }
+         *           ],
          *           "provider": "mock",
+         *           "reused": false,
          *           "start": "2026-03-14T09:26:53.589793Z",
          *           "state": "Failed",
          *           "stop_reason": "end",
          *           "type": "model",
-         *           "usage_estimated": true
+         *           "usage_estimated": true,
+         *           "version": "3"
          *         }
          *       ],
          *       "stop_reason": "end",
          *       "usage_estimated": true,
          *       "user": "ada",
+         *       "version": "3",
+         *       "waited_ms": 4,
+         *       "working_ms": 52,
          *       "workspace_id": "default"
          *     }
          */
         RunDetail: {
+            /**
+             * Attempt
+             * @description Counts from 1; grows when the platform or the engine ends during the run and the run continues.
+             */
+            attempt: number;
             /** Cached Tokens */
             cached_tokens: number;
+            /** Cancelled By */
+            cancelled_by: string | null;
             /**
              * Cost Usd
              * @description Dollars, exact to a billionth; null where a price or usage isn't known.
@@ -4013,6 +6489,11 @@ export interface components {
             inputs: {
                 [key: string]: unknown;
             } | null;
+            /**
+             * Is Detached
+             * @description Whether it was started without waiting for its end.
+             */
+            is_detached: boolean;
             /** Latency Ms */
             latency_ms: number;
             /** Model */
@@ -4023,17 +6504,35 @@ export interface components {
             output_tokens: number;
             /**
              * Price Version
-             * @description The table of prices that was in force.
+             * @description The price table that was in effect.
              */
             price_version: string | null;
+            /** @description The prompt of the registry that it used. */
+            prompt: components["schemas"]["UsedPromptVersion"] | null;
             /** Prompt Tokens */
             prompt_tokens: number;
+            /**
+             * Prompts
+             * @description All prompts of the registry that the run and its steps used, each once.
+             */
+            prompts: components["schemas"]["UsedPrompt"][];
             /** Provider */
             provider: string;
             /** Ref Key */
             ref_key: string;
+            /**
+             * Retry Of
+             * @description Id of the run that this one continues.
+             */
+            retry_of: string | null;
             /** Source */
             source: string;
+            /**
+             * State
+             * @description The status in more detail.
+             * @enum {string}
+             */
+            state: "queued" | "running" | "waiting" | "completed" | "failed" | "timed_out" | "cancelled" | "crashed";
             /**
              * Status
              * @enum {string}
@@ -4047,12 +6546,84 @@ export interface components {
             usage_estimated: boolean;
             /** User */
             user: string;
+            /**
+             * Version
+             * @description Version of the definition; null without one.
+             */
+            version: string | null;
+            /**
+             * Waited Ms
+             * @description Null while the run is queued.
+             */
+            waited_ms: number | null;
+            /**
+             * Working Ms
+             * @description 0 until the run has ended.
+             */
+            working_ms: number;
             /** Workspace Id */
             workspace_id: string;
         };
         /** RunDetailData */
         RunDetailData: {
             data: components["schemas"]["RunDetail"];
+        };
+        /**
+         * RunFigures
+         * @description Sums over ended runs. A run counts under the provider and model that it ended with, tokens
+         *     and cost under those that were called.
+         * @example {
+         *       "cached_tokens": 0,
+         *       "calls": 8,
+         *       "cost_unknown": 0,
+         *       "cost_usd": 0,
+         *       "error": 1,
+         *       "latency_ms": {
+         *         "p50": 57.31,
+         *         "p95": 92.3,
+         *         "p99": 92.3
+         *       },
+         *       "ok": 7,
+         *       "output_tokens": 272,
+         *       "prompt_tokens": 96,
+         *       "total": 8,
+         *       "usage_estimated": 8
+         *     }
+         */
+        RunFigures: {
+            /** Cached Tokens */
+            cached_tokens: number;
+            /**
+             * Calls
+             * @description Calls of models.
+             */
+            calls: number;
+            /**
+             * Cost Unknown
+             * @description Runs whose whole cost isn't known.
+             */
+            cost_unknown: number;
+            /**
+             * Cost Usd
+             * @description Dollars, as far as prices are known.
+             */
+            cost_usd: number;
+            /** Error */
+            error: number;
+            latency_ms: components["schemas"]["LatencyPercentiles"];
+            /** Ok */
+            ok: number;
+            /** Output Tokens */
+            output_tokens: number;
+            /** Prompt Tokens */
+            prompt_tokens: number;
+            /** Total */
+            total: number;
+            /**
+             * Usage Estimated
+             * @description Runs with partly estimated usage.
+             */
+            usage_estimated: number;
         };
         /** RunPage */
         RunPage: {
@@ -4065,6 +6636,53 @@ export interface components {
              * @default false
              */
             total_is_at_least: boolean;
+        };
+        /**
+         * RunPoint
+         * @description A run as a chart shows it; `latency_ms` is 0 while it is under way.
+         * @example {
+         *       "created_at": "2026-03-14T09:26:53.589793Z",
+         *       "id": "5e4f30219b8a7c6d",
+         *       "key": "welcome",
+         *       "latency_ms": 56,
+         *       "source": "workflow",
+         *       "status": "error"
+         *     }
+         */
+        RunPoint: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Id */
+            id: string;
+            /** Key */
+            key: string;
+            /** Latency Ms */
+            latency_ms: number;
+            /** Source */
+            source: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "running" | "ok" | "error";
+        };
+        /**
+         * RunState
+         * @description Runs that this replica has not ended, those that wait for the engine included, and how many
+         *     the engine runs at once.
+         * @example {
+         *       "concurrency": 8,
+         *       "in_flight": 3
+         *     }
+         */
+        RunState: {
+            /** Concurrency */
+            concurrency: number;
+            /** In Flight */
+            in_flight: number;
         };
         /**
          * RunStats
@@ -4091,10 +6709,96 @@ export interface components {
          *       },
          *       "ok": 7,
          *       "output_tokens": 272,
+         *       "previous": {
+         *         "avg_latency_ms": 62,
+         *         "cached_tokens": 0,
+         *         "calls": 8,
+         *         "cost_unknown": 0,
+         *         "cost_usd": 0,
+         *         "error": 1,
+         *         "latency_ms": {
+         *           "p50": 57.31,
+         *           "p95": 92.3,
+         *           "p99": 92.3
+         *         },
+         *         "ok": 7,
+         *         "output_tokens": 272,
+         *         "prompt_tokens": 96,
+         *         "series": [
+         *           {
+         *             "definition": null,
+         *             "figures": {
+         *               "cached_tokens": 0,
+         *               "calls": 8,
+         *               "cost_unknown": 0,
+         *               "cost_usd": 0,
+         *               "error": 1,
+         *               "latency_ms": {
+         *                 "p50": 57.31,
+         *                 "p95": 92.3,
+         *                 "p99": 92.3
+         *               },
+         *               "ok": 7,
+         *               "output_tokens": 272,
+         *               "prompt_tokens": 96,
+         *               "total": 8,
+         *               "usage_estimated": 8
+         *             },
+         *             "group": "support/reply@v3 (prod)",
+         *             "points": [
+         *               {
+         *                 "cached_tokens": 0,
+         *                 "calls": 8,
+         *                 "cost_unknown": 0,
+         *                 "cost_usd": 0,
+         *                 "error": 1,
+         *                 "latency_ms": {
+         *                   "p50": 57.31,
+         *                   "p95": 92.3,
+         *                   "p99": 92.3
+         *                 },
+         *                 "ok": 7,
+         *                 "output_tokens": 272,
+         *                 "prompt_tokens": 96,
+         *                 "start": "2026-03-14T00:00:00Z",
+         *                 "total": 8,
+         *                 "usage_estimated": 8
+         *               }
+         *             ],
+         *             "prompt": {
+         *               "env": "prod",
+         *               "key": "support/reply",
+         *               "version": "v3"
+         *             }
+         *           }
+         *         ],
+         *         "since": "2026-03-07T00:00:00Z",
+         *         "total": 8,
+         *         "until": "2026-03-08T00:00:00Z",
+         *         "usage_estimated": 8
+         *       },
          *       "prompt_tokens": 96,
          *       "series": [
          *         {
-         *           "group": "mock",
+         *           "definition": null,
+         *           "figures": {
+         *             "cached_tokens": 0,
+         *             "calls": 8,
+         *             "cost_unknown": 0,
+         *             "cost_usd": 0,
+         *             "error": 1,
+         *             "latency_ms": {
+         *               "p50": 57.31,
+         *               "p95": 92.3,
+         *               "p99": 92.3
+         *             },
+         *             "ok": 7,
+         *             "output_tokens": 272,
+         *             "prompt_tokens": 96,
+         *             "total": 8,
+         *             "usage_estimated": 8
+         *           },
+         *           "group": "support/reply@v3 (prod)",
          *           "points": [
          *             {
          *               "cached_tokens": 0,
@@ -4114,7 +6818,12 @@ export interface components {
          *               "total": 8,
          *               "usage_estimated": 8
          *             }
-         *           ]
+         *           ],
+         *           "prompt": {
+         *             "env": "prod",
+         *             "key": "support/reply",
+         *             "version": "v3"
+         *           }
          *         }
          *       ],
          *       "since": "2026-03-14T00:00:00Z",
@@ -4154,6 +6863,8 @@ export interface components {
             ok: number;
             /** Output Tokens */
             output_tokens: number;
+            /** @description The period that lies `compare_days` before; null where none is asked for. */
+            previous: components["schemas"]["PreviousStats"] | null;
             /** Prompt Tokens */
             prompt_tokens: number;
             /** Series */
@@ -4166,7 +6877,7 @@ export interface components {
             until: string | null;
             /**
              * Usage Estimated
-             * @description Runs of which some usage is an estimate.
+             * @description Runs with partly estimated usage.
              */
             usage_estimated: number;
         };
@@ -4179,7 +6890,11 @@ export interface components {
          *       "cost_usd": 0,
          *       "duration": 0.012,
          *       "error": "the provider refused the request",
+         *       "failures": [
+         *         "the provider refused the request"
+         *       ],
          *       "input": "Write a welcome for Ada.",
+         *       "items": null,
          *       "model": "mock-fail-refused",
          *       "name": "call",
          *       "notes": [],
@@ -4192,12 +6907,22 @@ export interface components {
          *         "version": "2026-11-25"
          *       },
          *       "prompt_tokens": 12,
+         *       "prompts": [
+         *         {
+         *           "env": "prod",
+         *           "key": "support/reply",
+         *           "variant": "A",
+         *           "version": "v3"
+         *         }
+         *       ],
          *       "provider": "mock",
+         *       "reused": false,
          *       "start": "2026-03-14T09:26:53.589793Z",
          *       "state": "Failed",
          *       "stop_reason": "end",
          *       "type": "model",
-         *       "usage_estimated": true
+         *       "usage_estimated": true,
+         *       "version": "3"
          *     }
          */
         RunStep: {
@@ -4214,15 +6939,22 @@ export interface components {
             duration: number;
             /** Error */
             error: string | null;
+            /**
+             * Failures
+             * @description Why each attempt failed, in their order.
+             */
+            failures: string[];
             /** Input */
             input: string | null;
+            /** @description Of a map. */
+            items: components["schemas"]["MapItemCounts"] | null;
             /** Model */
             model: string;
             /** Name */
             name: string;
             /**
              * Notes
-             * @description How the model was asked otherwise than the definition says.
+             * @description How the request to the model differed from the definition.
              */
             notes: string[];
             /** Output */
@@ -4231,15 +6963,25 @@ export interface components {
             output_tokens: number;
             /**
              * Price
-             * @description What a model call was charged by, in dollars a million tokens.
+             * @description The price of a model call, in dollars per million tokens.
              */
             price: {
                 [key: string]: unknown;
             } | null;
             /** Prompt Tokens */
             prompt_tokens: number;
+            /**
+             * Prompts
+             * @description The prompts of the registry that it used; of inner runs as well.
+             */
+            prompts: components["schemas"]["UsedPrompt"][];
             /** Provider */
             provider: string;
+            /**
+             * Reused
+             * @description Its output comes from the run that this one continues; it was not executed.
+             */
+            reused: boolean;
             /**
              * Start
              * Format: date-time
@@ -4256,6 +6998,11 @@ export interface components {
             type: string;
             /** Usage Estimated */
             usage_estimated: boolean;
+            /**
+             * Version
+             * @description Version of the definition that it is a step of, which may be an inner run's.
+             */
+            version: string | null;
         };
         /**
          * RunWorkflow
@@ -4271,8 +7018,135 @@ export interface components {
             api_key?: string | null;
             /** Base Url */
             base_url?: string | null;
+            /**
+             * Env
+             * @description Run what this environment serves; without it the first one, which serves the working copy until the first publish there.
+             */
+            env?: string | null;
+            /**
+             * Stream
+             * @description Answer with server-sent events. Without it, the header `Accept` decides.
+             */
+            stream?: boolean | null;
             /** Variables */
             variables?: Record<string, never> | null;
+            /**
+             * Version
+             * @description The version to run; without it that which `env` serves.
+             */
+            version?: number | null;
+            /**
+             * Wait
+             * @description `false` answers at once, with 202 and the run's address; the run goes on by itself, also when the platform ends during it.
+             */
+            wait?: boolean | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * Sample
+         * @description What was made. `api_key` is shown this once; `env` is what it may fetch.
+         * @example {
+         *       "agent_id": "6d7e8f90a1b2c3d4",
+         *       "api_key": "pok_8Kq2",
+         *       "env": "prod",
+         *       "environments": [
+         *         "dev",
+         *         "prod"
+         *       ],
+         *       "prompt_key": "sample.support-reply",
+         *       "workflow_id": "7e8f90a1b2c3d4e5",
+         *       "workspace_id": "default"
+         *     }
+         */
+        Sample: {
+            /** Agent Id */
+            agent_id: string;
+            /** Api Key */
+            api_key: string;
+            /** Env */
+            env: string;
+            /** Environments */
+            environments: string[];
+            /** Prompt Key */
+            prompt_key: string;
+            /** Workflow Id */
+            workflow_id: string;
+            /** Workspace Id */
+            workspace_id: string;
+        };
+        /** SampleData */
+        SampleData: {
+            data: components["schemas"]["Sample"];
+        };
+        /**
+         * SampleRemoved
+         * @description The answer to the sample's removal: `kept` are the parts that were not deleted.
+         * @example {
+         *       "kept": [
+         *         {
+         *           "env": null,
+         *           "id": "6d7e8f90a1b2c3d4",
+         *           "key": "sample-support",
+         *           "kind": "agent",
+         *           "reason": "edited"
+         *         }
+         *       ],
+         *       "ok": true
+         *     }
+         */
+        SampleRemoved: {
+            /** Kept */
+            kept: components["schemas"]["KeptPart"][];
+            /**
+             * Ok
+             * @default true
+             * @constant
+             */
+            ok: true;
+        };
+        /**
+         * SampleRequest
+         * @description Which workspace gets the sample; without one that of the API key, else `default`.
+         * @example {
+         *       "workspace": "default"
+         *     }
+         */
+        SampleRequest: {
+            /** Workspace */
+            workspace?: string | null;
+        };
+        /**
+         * SampleState
+         * @description Whether a workspace has the sample.
+         * @example {
+         *       "installed": false,
+         *       "workspace_id": "default"
+         *     }
+         */
+        SampleState: {
+            /** Installed */
+            installed: boolean;
+            /** Workspace Id */
+            workspace_id: string;
+        };
+        /** SampleStateData */
+        SampleStateData: {
+            data: components["schemas"]["SampleState"];
+        };
+        /**
+         * SavedWorkflow
+         * @description A workflow that was saved, and what of the request has no effect or may go wrong.
+         */
+        SavedWorkflow: {
+            data: components["schemas"]["Workflow"];
+            /**
+             * Warnings
+             * @example [
+             *       "step 1 (greet): field 'modell' is unknown and has no effect"
+             *     ]
+             */
+            warnings: string[];
         };
         /**
          * ServedMove
@@ -4339,6 +7213,36 @@ export interface components {
             total: number;
         };
         /**
+         * SessionState
+         * @description `default_account` tells a browser without a session whether the account of a new installation
+         *     still has its default password; who has a session finds that in `default_secrets`.
+         * @example {
+         *       "data": {
+         *         "csrf_token": "5f1c",
+         *         "default_secrets": [],
+         *         "has_account": true,
+         *         "manages_accounts": false,
+         *         "role": "editor",
+         *         "username": "ada"
+         *       },
+         *       "default_account": false
+         *     }
+         */
+        SessionState: {
+            data: components["schemas"]["ConsoleSession"] | null;
+            /** Default Account */
+            default_account: boolean;
+        };
+        /**
+         * StartedRun
+         * @description A run that goes on by itself.
+         */
+        StartedRun: {
+            data: components["schemas"]["RunDetail"];
+            /** Run Id */
+            run_id: string;
+        };
+        /**
          * StatsPoint
          * @description The runs that began in the hour or day from `start` on.
          * @example {
@@ -4396,16 +7300,34 @@ export interface components {
             total: number;
             /**
              * Usage Estimated
-             * @description Runs of which some usage is an estimate.
+             * @description Runs with partly estimated usage.
              */
             usage_estimated: number;
         };
         /**
          * StatsSeries
-         * @description Points in their order, those without runs left out. `group` is null for all runs, and for
-         *     all groups together that are beyond the 20 largest.
+         * @description Points in their order, those without runs left out, and `figures` over all of them. `group`
+         *     is null for all runs, and for all groups together that are beyond the 20 largest.
          * @example {
-         *       "group": "mock",
+         *       "definition": null,
+         *       "figures": {
+         *         "cached_tokens": 0,
+         *         "calls": 8,
+         *         "cost_unknown": 0,
+         *         "cost_usd": 0,
+         *         "error": 1,
+         *         "latency_ms": {
+         *           "p50": 57.31,
+         *           "p95": 92.3,
+         *           "p99": 92.3
+         *         },
+         *         "ok": 7,
+         *         "output_tokens": 272,
+         *         "prompt_tokens": 96,
+         *         "total": 8,
+         *         "usage_estimated": 8
+         *       },
+         *       "group": "support/reply@v3 (prod)",
          *       "points": [
          *         {
          *           "cached_tokens": 0,
@@ -4425,55 +7347,195 @@ export interface components {
          *           "total": 8,
          *           "usage_estimated": 8
          *         }
-         *       ]
+         *       ],
+         *       "prompt": {
+         *         "env": "prod",
+         *         "key": "support/reply",
+         *         "version": "v3"
+         *       }
          *     }
          */
         StatsSeries: {
+            /** @description Of a group by `version`. */
+            definition: components["schemas"]["RunDefinition"] | null;
+            figures: components["schemas"]["RunFigures"];
             /** Group */
             group: string | null;
             /** Points */
             points: components["schemas"]["StatsPoint"][];
+            /** @description Of a group by `prompt_version`. */
+            prompt: components["schemas"]["UsedPromptVersion"] | null;
         };
         /**
-         * StepTrace
-         * @description A finished step; `duration` is in seconds, `attempts` counts from 1.
+         * StepUse
+         * @description A workflow, and the places of the steps that run the agent or the workflow, counted from 1;
+         *     a `version` of null means whatever is served.
          * @example {
-         *       "attempts": 1,
-         *       "duration": 0.012,
-         *       "name": "greet",
-         *       "notes": [],
-         *       "output": "Write a welcome for Ada.",
-         *       "start": "2026-03-14T09:26:53.589793Z",
-         *       "state": "Completed",
-         *       "type": "render"
+         *       "id": "2b3c4d5e6f708192",
+         *       "key": "triage",
+         *       "name": "Triage",
+         *       "steps": [
+         *         3
+         *       ],
+         *       "version": "4"
          *     }
          */
-        StepTrace: {
-            /** Attempts */
-            attempts: number;
-            /** Duration */
-            duration: number;
+        StepUse: {
+            /** Id */
+            id: string;
+            /** Key */
+            key: string;
             /** Name */
             name: string;
+            /** Steps */
+            steps: number[];
+            /** Version */
+            version: string | null;
+        };
+        /**
+         * System
+         * @description The replica that answers, and what it knows of the others.
+         * @example {
+         *       "database": {
+         *         "answer_ms": 0.41,
+         *         "bytes": 4218880,
+         *         "kind": "sqlite",
+         *         "location": "the SQLite file data/promptops.db (PROMPTOPS_DB)",
+         *         "schema_revision": "0018"
+         *       },
+         *       "feed": {
+         *         "epoch": "0198a3b2c4d5e6f7",
+         *         "revision": 4711,
+         *         "seconds_behind": 0.02,
+         *         "seen": 4711
+         *       },
+         *       "parts": {
+         *         "database": {
+         *           "detail": "answers",
+         *           "ok": true
+         *         },
+         *         "disk": {
+         *           "detail": "has room",
+         *           "ok": true
+         *         },
+         *         "engine": {
+         *           "detail": "answers",
+         *           "ok": true
+         *         },
+         *         "feed": {
+         *           "detail": "follows the changes",
+         *           "ok": true
+         *         },
+         *         "prefect": {
+         *           "detail": "answers the run engine",
+         *           "ok": true
+         *         }
+         *       },
+         *       "prefect": {
+         *         "is_embedded": true,
+         *         "url": "http://127.0.0.1:4200"
+         *       },
+         *       "prefect_version": "3.6.1",
+         *       "python": "3.11.9",
+         *       "replicas": [
+         *         {
+         *           "epoch": "0198a3b2c4d5e6f7",
+         *           "id": "0198a3b2c4d5e6f8",
+         *           "is_this": true,
+         *           "revision": 4711,
+         *           "seen_seconds_ago": 0
+         *         }
+         *       ],
+         *       "runs": {
+         *         "concurrency": 8,
+         *         "in_flight": 3
+         *       },
+         *       "settings": {
+         *         "PROMPTOPS_ADDR": ":8080",
+         *         "PROMPTOPS_TOKEN": "(hidden)"
+         *       },
+         *       "started_at": "2026-03-14T09:26:53.589793Z",
+         *       "version": "0.1.0",
+         *       "watchers": 42
+         *     }
+         */
+        System: {
+            database: components["schemas"]["DatabaseState"];
+            feed: components["schemas"]["FeedState"];
+            parts: components["schemas"]["Parts"];
+            prefect: components["schemas"]["PrefectState"];
             /**
-             * Notes
-             * @description How the model was asked otherwise than the definition says.
+             * Prefect Version
+             * @description Of the client; a server should be of the same.
              */
-            notes: string[];
-            /** Output */
-            output: string | null;
+            prefect_version: string;
+            /** Python */
+            python: string;
+            /** Replicas */
+            replicas: components["schemas"]["ReplicaState"][];
+            runs: components["schemas"]["RunState"];
             /**
-             * Start
+             * Settings
+             * @description By environment variable; of secrets only whether they are set.
+             */
+            settings: {
+                [key: string]: string;
+            };
+            /**
+             * Started At
              * Format: date-time
              */
-            start: string;
+            started_at: string;
+            /** Version */
+            version: string;
             /**
-             * State
-             * @description Name of the task run's state in Prefect.
+             * Watchers
+             * @description Connections to this replica that watch for changes.
              */
-            state: string;
-            /** Type */
-            type: string;
+            watchers: number;
+        };
+        /** SystemData */
+        SystemData: {
+            data: components["schemas"]["System"];
+        };
+        /**
+         * SystemFinding
+         * @description `text` says what was found, `remedy` what to do about it; with `ok` it is empty.
+         * @example {
+         *       "check": "secrets",
+         *       "level": "warning",
+         *       "remedy": "promptops set-password admin",
+         *       "text": "the account 'admin' has the well-known default password"
+         *     }
+         */
+        SystemFinding: {
+            /** Check */
+            check: string;
+            /**
+             * Level
+             * @enum {string}
+             */
+            level: "ok" | "warning" | "problem";
+            /** Remedy */
+            remedy: string;
+            /** Text */
+            text: string;
+        };
+        /**
+         * TextPart
+         * @example {
+         *       "text": "Compare with {{other}}.",
+         *       "type": "text"
+         *     }
+         */
+        TextPart: {
+            /** Text */
+            text: string;
+            /**
+             * Type
+             * @constant
+             */
+            type: "text";
         };
         /**
          * TokenUsage
@@ -4495,6 +7557,157 @@ export interface components {
             output_tokens: number;
             /** Prompt Tokens */
             prompt_tokens: number;
+        };
+        /**
+         * ToolCall
+         * @example {
+         *       "function": {
+         *         "arguments": "{}",
+         *         "name": "weather"
+         *       },
+         *       "id": "call_1",
+         *       "type": "function"
+         *     }
+         */
+        ToolCall: {
+            function: components["schemas"]["CalledFunction"];
+            /** Id */
+            id: string;
+            /**
+             * Type
+             * @default function
+             * @constant
+             */
+            type: "function";
+        };
+        /**
+         * ToolMessage
+         * @description The result of a tool call, which `tool_call_id` names.
+         * @example {
+         *       "content": "Rain, 7 degrees.",
+         *       "role": "tool",
+         *       "tool_call_id": "call_1"
+         *     }
+         */
+        ToolMessage: {
+            /** Content */
+            content: string | components["schemas"]["TextPart"][];
+            /** Name */
+            name?: string | null;
+            /**
+             * Role
+             * @constant
+             */
+            role: "tool";
+            /** Tool Call Id */
+            tool_call_id: string;
+        };
+        /**
+         * ToolTrial
+         * @description How the call went. `output` is what the model would be told; where `ok` is false, `error` is,
+         *     and there is no output.
+         * @example {
+         *       "duration_ms": 84,
+         *       "ok": true,
+         *       "output": "{\"rain\": false}"
+         *     }
+         */
+        ToolTrial: {
+            /**
+             * Duration Ms
+             * @description From the check of the arguments to the whole answer.
+             */
+            duration_ms: number;
+            /** Error */
+            error?: string | null;
+            /** Ok */
+            ok: boolean;
+            /** Output */
+            output?: string | null;
+        };
+        /** ToolTrialData */
+        ToolTrialData: {
+            data: components["schemas"]["ToolTrial"];
+        };
+        /**
+         * TryTool
+         * @description A tool as it stands in an agent, or as an editor has it in hand, and the arguments of a
+         *     call.
+         * @example {
+         *       "arguments": {
+         *         "city": "Oslo"
+         *       },
+         *       "tool": {
+         *         "description": "The weather forecast of a city.",
+         *         "method": "GET",
+         *         "name": "forecast",
+         *         "parameters": {
+         *           "additionalProperties": false,
+         *           "properties": {
+         *             "city": {
+         *               "type": "string"
+         *             },
+         *             "days": {
+         *               "maximum": 7,
+         *               "type": "integer"
+         *             }
+         *           },
+         *           "required": [
+         *             "city"
+         *           ],
+         *           "type": "object"
+         *         },
+         *         "url": "https://weather.example.org/v1/{{city}}"
+         *       }
+         *     }
+         */
+        TryTool: {
+            /**
+             * Arguments
+             * @description As a model would choose them.
+             * @default {}
+             */
+            arguments: {
+                [key: string]: unknown;
+            };
+            tool: components["schemas"]["HttpTool"];
+        };
+        /**
+         * UsedPrompt
+         * @description The same, with the variant of the rollout that chose it; null where none did.
+         * @example {
+         *       "env": "prod",
+         *       "key": "support/reply",
+         *       "variant": "A",
+         *       "version": "v3"
+         *     }
+         */
+        UsedPrompt: {
+            /** Env */
+            env: string;
+            /** Key */
+            key: string;
+            /** Variant */
+            variant: string | null;
+            /** Version */
+            version: string;
+        };
+        /**
+         * UsedPromptVersion
+         * @description A version of a prompt in an environment; `draft` is its working copy.
+         * @example {
+         *       "env": "prod",
+         *       "key": "support/reply",
+         *       "version": "v3"
+         *     }
+         */
+        UsedPromptVersion: {
+            /** Env */
+            env: string;
+            /** Key */
+            key: string;
+            /** Version */
+            version: string;
         };
         /**
          * User
@@ -4538,11 +7751,33 @@ export interface components {
         UserData: {
             data: components["schemas"]["User"];
         };
-        /** UserListData */
-        UserListData: {
+        /**
+         * UserMessage
+         * @description What a user says; of all roles, this one alone may send images and files.
+         * @example {
+         *       "content": "{{question}}",
+         *       "role": "user"
+         *     }
+         */
+        UserMessage: {
+            /** Content */
+            content: string | components["schemas"]["UserPart"][];
+            /** Name */
+            name?: string | null;
+            /**
+             * Role
+             * @constant
+             */
+            role: "user";
+        };
+        /** UserPage */
+        UserPage: {
             /** Data */
             data: components["schemas"]["User"][];
+            /** Total */
+            total: number;
         };
+        UserPart: components["schemas"]["TextPart"] | components["schemas"]["ImagePart"] | components["schemas"]["FilePart"];
         /**
          * UserUpdate
          * @description What may be changed; a field that is absent, null or empty stays as it is.
@@ -4645,10 +7880,20 @@ export interface components {
          * @description A definition; `version` counts how often its steps were saved with a change.
          * @example {
          *       "created_at": "2026-03-14T09:26:53.589793Z",
+         *       "defaults": {},
          *       "description": "",
+         *       "draft_ahead": true,
          *       "id": "3b4e5f60717a1d2c",
+         *       "input_schema": {},
          *       "key": "welcome",
          *       "name": "Welcome",
+         *       "output": "",
+         *       "published_version": 3,
+         *       "revision": 7,
+         *       "served": {
+         *         "dev": 3,
+         *         "prod": 2
+         *       },
          *       "steps": [
          *         {
          *           "name": "greet",
@@ -4666,8 +7911,11 @@ export interface components {
          *           "type": "transform"
          *         }
          *       ],
+         *       "strict": false,
+         *       "timeout": "",
          *       "updated_at": "2026-03-14T09:26:53.589793Z",
-         *       "version": 1,
+         *       "updated_by": "ada",
+         *       "version": 4,
          *       "workspace_id": "default"
          *     }
          */
@@ -4677,23 +7925,61 @@ export interface components {
              * Format: date-time
              */
             created_at: string;
+            /** Defaults */
+            defaults: {
+                [key: string]: unknown;
+            };
             /** Description */
             description: string;
+            /**
+             * Draft Ahead
+             * @description Whether the next publish would change what the first environment serves.
+             */
+            draft_ahead: boolean;
             /** Id */
             id: string;
+            /** Input Schema */
+            input_schema: {
+                [key: string]: unknown;
+            };
             /** Key */
             key: string;
             /** Name */
             name: string;
+            /** Output */
+            output: string;
+            /**
+             * Published Version
+             * @description What the first environment serves; null before its first publish there.
+             */
+            published_version: number | null;
+            /**
+             * Revision
+             * @description Counts the saved changes; the etag, and for `if-match`.
+             */
+            revision: number;
+            /**
+             * Served
+             * @description Which version each environment serves.
+             */
+            served: {
+                [key: string]: number;
+            };
             /** Steps */
             steps: {
                 [key: string]: unknown;
             }[];
+            /** Strict */
+            strict: boolean;
+            /** Timeout */
+            timeout: string;
             /**
              * Updated At
              * Format: date-time
              */
             updated_at: string;
+            /** Updated By */
+            updated_by: string;
             /** Version */
             version: number;
             /** Workspace Id */
@@ -4725,73 +8011,66 @@ export interface components {
          *     }
          */
         WorkflowCreate: {
+            /**
+             * Defaults
+             * @description Variables that a run has unless its caller sends others.
+             */
+            defaults?: {
+                [key: string]: unknown;
+            } | null;
             /** Description */
             description?: string | null;
+            /**
+             * Input Schema
+             * @description JSON Schema of the variables of a run; `{}` takes any.
+             */
+            input_schema?: {
+                [key: string]: unknown;
+            } | null;
             /** Key */
             key: string;
             /** Name */
             name?: string | null;
+            /**
+             * Output
+             * @description The step whose output is the result, or a template over steps. Without it, the last step.
+             */
+            output?: string | null;
             /**
              * Steps
              * @description Steps in their order, each with name and type.
              */
             steps?: ({
                 /** @enum {unknown} */
-                type: "render" | "model" | "transform";
+                type: "render" | "model" | "transform" | "http" | "agent" | "workflow" | "map" | "branch";
             } & {
                 name?: string | null;
             } & unknown & unknown & unknown)[] | null;
+            /**
+             * Strict
+             * @description Refuse runs in which a template reads what nothing fills.
+             */
+            strict?: boolean | null;
+            /**
+             * Timeout
+             * @description What a run may take, as in `90s`, `2m`, `1h`; at most a day.
+             */
+            timeout?: string | "" | null;
             /** Workspace */
             workspace?: string | null;
             /** Workspace Id */
             workspace_id?: string | null;
+        } & {
+            [key: string]: unknown;
         };
         /** WorkflowData */
         WorkflowData: {
             data: components["schemas"]["Workflow"];
         };
-        /** WorkflowListData */
-        WorkflowListData: {
-            /** Data */
-            data: components["schemas"]["Workflow"][];
-        };
         /**
-         * WorkflowResult
-         * @description What a run brought, with its trace and its place in Prefect.
-         * @example {
-         *       "flow_run_id": "0b9f3a52-4c6e-4f0e-8d2b-0a4c1f6c2f11",
-         *       "flow_run_url": "http://127.0.0.1:4200/runs/flow-run/0b9f3a52-4c6e-4f0e-8d2b-0a4c1f6c2f11",
-         *       "output": "HELLO ADA!",
-         *       "run_id": "5e4f30219b8a7c6d",
-         *       "steps": [
-         *         {
-         *           "attempts": 1,
-         *           "duration": 0.012,
-         *           "name": "greet",
-         *           "notes": [],
-         *           "output": "Write a welcome for Ada.",
-         *           "start": "2026-03-14T09:26:53.589793Z",
-         *           "state": "Completed",
-         *           "type": "render"
-         *         }
-         *       ]
-         *     }
-         */
-        WorkflowResult: {
-            /** Flow Run Id */
-            flow_run_id: string;
-            /** Flow Run Url */
-            flow_run_url: string | null;
-            /** Output */
-            output: string;
-            /** Run Id */
-            run_id: string;
-            /** Steps */
-            steps: components["schemas"]["StepTrace"][];
-        };
-        /**
-         * WorkflowUpdate
-         * @description What an edit may change; a field that is absent or null stays as it is.
+         * WorkflowEdit
+         * @description An edit. With `if_version` or `if_revision` it is refused when somebody else was
+         *     faster.
          * @example {
          *       "name": "Welcome",
          *       "steps": [
@@ -4813,21 +8092,250 @@ export interface components {
          *       ]
          *     }
          */
-        WorkflowUpdate: {
+        WorkflowEdit: {
+            /**
+             * Defaults
+             * @description Variables that a run has unless its caller sends others.
+             */
+            defaults?: {
+                [key: string]: unknown;
+            } | null;
             /** Description */
             description?: string | null;
+            /**
+             * If Revision
+             * @description The `revision` as it was read; else it is a 409.
+             */
+            if_revision?: number | null;
+            /**
+             * If Version
+             * @description The `version` of the workflow as it was read; else it is a 409.
+             */
+            if_version?: number | null;
+            /**
+             * Input Schema
+             * @description JSON Schema of the variables of a run; `{}` takes any.
+             */
+            input_schema?: {
+                [key: string]: unknown;
+            } | null;
             /** Name */
             name?: string | null;
+            /**
+             * Output
+             * @description The step whose output is the result, or a template over steps. Without it, the last step.
+             */
+            output?: string | null;
             /**
              * Steps
              * @description Steps in their order, each with name and type.
              */
             steps?: ({
                 /** @enum {unknown} */
-                type: "render" | "model" | "transform";
+                type: "render" | "model" | "transform" | "http" | "agent" | "workflow" | "map" | "branch";
             } & {
                 name?: string | null;
             } & unknown & unknown & unknown)[] | null;
+            /**
+             * Strict
+             * @description Refuse runs in which a template reads what nothing fills.
+             */
+            strict?: boolean | null;
+            /**
+             * Timeout
+             * @description What a run may take, as in `90s`, `2m`, `1h`; at most a day.
+             */
+            timeout?: string | "" | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * WorkflowJudgement
+         * @description At most one problem of each step; without any the definition can run.
+         */
+        WorkflowJudgement: {
+            /** Data */
+            data: components["schemas"]["WorkflowProblem"][];
+            /**
+             * Warnings
+             * @description What has no effect, or leaves a placeholder unfilled.
+             * @example [
+             *       "step 1 (greet): field 'modell' is unknown and has no effect"
+             *     ]
+             */
+            warnings: string[];
+        };
+        /** WorkflowPage */
+        WorkflowPage: {
+            /** Data */
+            data: components["schemas"]["Workflow"][];
+            /** Total */
+            total: number;
+        };
+        /**
+         * WorkflowProblem
+         * @description Why a definition can't run; `step` counts from 0.
+         * @example {
+         *       "error": "step 1 (call): provider 'nobody' is unknown, use one of mock, openai",
+         *       "field": "provider",
+         *       "step": 0
+         *     }
+         */
+        WorkflowProblem: {
+            /** Error */
+            error: string;
+            /**
+             * Field
+             * @description Null where the step itself is wrong.
+             */
+            field: string | null;
+            /**
+             * Step
+             * @description Null where the list itself is wrong.
+             */
+            step: number | null;
+        };
+        /**
+         * WorkflowResult
+         * @description What a run brought, with its trace and its place in Prefect.
+         * @example {
+         *       "flow_run_id": "0b9f3a52-4c6e-4f0e-8d2b-0a4c1f6c2f11",
+         *       "flow_run_url": "http://127.0.0.1:4200/runs/flow-run/0b9f3a52-4c6e-4f0e-8d2b-0a4c1f6c2f11",
+         *       "output": "HELLO ADA!",
+         *       "run_id": "5e4f30219b8a7c6d",
+         *       "steps": [
+         *         {
+         *           "attempts": 1,
+         *           "cost_usd": 0,
+         *           "duration": 0.012,
+         *           "failures": [],
+         *           "name": "greet",
+         *           "notes": [],
+         *           "output": "Write a welcome for Ada.",
+         *           "output_tokens": 0,
+         *           "prompt_tokens": 0,
+         *           "start": "2026-03-14T09:26:53.589793Z",
+         *           "state": "Completed",
+         *           "type": "render"
+         *         }
+         *       ],
+         *       "warnings": []
+         *     }
+         */
+        WorkflowResult: {
+            /** Flow Run Id */
+            flow_run_id: string;
+            /** Flow Run Url */
+            flow_run_url: string | null;
+            /** Output */
+            output: string;
+            /** Run Id */
+            run_id: string;
+            /** Steps */
+            steps: components["schemas"]["WorkflowStep"][];
+            /**
+             * Warnings
+             * @description What of the request or the definition has no effect.
+             */
+            warnings: string[];
+        };
+        /**
+         * WorkflowStep
+         * @description A finished step of a workflow. Those of agents and workflows inside of it come before, and
+         *     are called after it.
+         * @example {
+         *       "attempts": 1,
+         *       "cost_usd": 0,
+         *       "duration": 0.012,
+         *       "failures": [],
+         *       "name": "greet",
+         *       "notes": [],
+         *       "output": "Write a welcome for Ada.",
+         *       "output_tokens": 0,
+         *       "prompt_tokens": 0,
+         *       "start": "2026-03-14T09:26:53.589793Z",
+         *       "state": "Completed",
+         *       "type": "render"
+         *     }
+         */
+        WorkflowStep: {
+            /** Attempts */
+            attempts: number;
+            /**
+             * Cost Usd
+             * @description Null where the price of a call is unknown.
+             */
+            cost_usd: number | null;
+            /** Duration */
+            duration: number;
+            /** Error */
+            error?: string | null;
+            /**
+             * Failures
+             * @description Why each attempt failed, in their order.
+             */
+            failures: string[];
+            /** @description Of a map. */
+            items?: components["schemas"]["MapItemCounts"] | null;
+            /** Model */
+            model?: string | null;
+            /** Name */
+            name: string;
+            /**
+             * Notes
+             * @description How the request to the model differed from the definition, what a branch took, or why a step was skipped.
+             */
+            notes: string[];
+            /** Output */
+            output: string | null;
+            /** Output Tokens */
+            output_tokens: number;
+            /**
+             * Prompt Tokens
+             * @description Of all calls that the step made.
+             */
+            prompt_tokens: number;
+            /**
+             * Provider
+             * @description Of the model that answered, or was asked last.
+             */
+            provider?: string | null;
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+            /**
+             * State
+             * @description Name of the task run's state in Prefect.
+             */
+            state: string;
+            /** Stop Reason */
+            stop_reason?: string | null;
+            /** Type */
+            type: string;
+        };
+        /**
+         * WorkflowUse
+         * @description A workflow, and the places of the steps that use the prompt, counted from 1.
+         * @example {
+         *       "id": "2b3c4d5e6f708192",
+         *       "key": "triage",
+         *       "name": "Triage",
+         *       "steps": [
+         *         3
+         *       ]
+         *     }
+         */
+        WorkflowUse: {
+            /** Id */
+            id: string;
+            /** Key */
+            key: string;
+            /** Name */
+            name: string;
+            /** Steps */
+            steps: number[];
         };
         /**
          * Workspace
@@ -4893,10 +8401,12 @@ export interface components {
         WorkspaceData: {
             data: components["schemas"]["Workspace"];
         };
-        /** WorkspaceListData */
-        WorkspaceListData: {
+        /** WorkspacePage */
+        WorkspacePage: {
             /** Data */
             data: components["schemas"]["Workspace"][];
+            /** Total */
+            total: number;
         };
         /**
          * WorkspaceUpdate
@@ -4952,7 +8462,7 @@ export interface components {
         };
     };
     responses: {
-        /** @description A field or value can't be taken; the sentence names both. */
+        /** @description A field or value is not accepted; the message names both. */
         BadRequest: {
             headers: {
                 [name: string]: unknown;
@@ -4997,7 +8507,7 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description A fault of the server's. */
+        /** @description An internal error of the server. */
         Fault: {
             headers: {
                 [name: string]: unknown;
@@ -5028,7 +8538,22 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description What the request names does not exist, or not for this caller. */
+        /** @description The request's line and headers are too long. */
+        HeadTooLarge: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "head_too_large",
+                 *       "error": "the request's line and headers are larger than 65536 bytes"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The resource does not exist, or the caller may not see it. */
         NotFound: {
             headers: {
                 [name: string]: unknown;
@@ -5043,7 +8568,7 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description A model provider or a step failed; what was done before stands beside the error. */
+        /** @description A model provider or a step failed; the body also contains what was done before. */
         StepFailed: {
             headers: {
                 [name: string]: unknown;
@@ -5075,7 +8600,7 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description No token, or one that is not valid. */
+        /** @description The token is missing or not valid. */
         Unauthorized: {
             headers: {
                 /** @description The scheme, `Bearer`. */
@@ -5092,7 +8617,7 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description A part that the request needs can't answer now. */
+        /** @description A part that the request needs is not available now. */
         Unavailable: {
             headers: {
                 /** @description Seconds to wait before the next try. */
@@ -5124,6 +8649,10 @@ export interface operations {
                 q?: string | null;
                 /** @description Id or slug. */
                 workspace?: string | null;
+                limit?: number | null;
+                offset?: number;
+                /** @description Field to sort by, descending with `-` before it. */
+                sort?: ("key" | "-key" | "name" | "-name" | "updated_at" | "-updated_at") | null;
             };
             header?: never;
             path?: never;
@@ -5137,7 +8666,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["AgentListData"];
+                    "application/json": components["schemas"]["AgentPage"];
                 };
             };
             400: components["responses"]["BadRequest"];
@@ -5217,7 +8746,10 @@ export interface operations {
     agents_update: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The etag of the resource as it was read. */
+                "if-match"?: string | null;
+            };
             path: {
                 agent_id: string;
             };
@@ -5225,7 +8757,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["AgentUpdate"];
+                "application/json": components["schemas"]["AgentEdit"];
             };
         };
         responses: {
@@ -5251,8 +8783,14 @@ export interface operations {
     };
     agents_delete: {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /** @description Also where others use it. */
+                force?: boolean;
+            };
+            header?: {
+                /** @description The etag of the resource as it was read. */
+                "if-match"?: string | null;
+            };
             path: {
                 agent_id: string;
             };
@@ -5378,10 +8916,194 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    agents_diff: {
+        parameters: {
+            query?: {
+                /** @description A number; what the first environment serves. */
+                from?: string | null;
+                /** @description A number, or `draft` for the working copy. */
+                to?: string | null;
+            };
+            header?: never;
+            path: {
+                agent_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DefinitionDiffData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    agents_list_moves: {
+        parameters: {
+            query?: {
+                /** @description At most 200; more is cut to that. */
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path: {
+                agent_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DefinitionMovePage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    agents_promote: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The etag of the resource as it was read. */
+                "if-match"?: string | null;
+            };
+            path: {
+                agent_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PromoteDefinition"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DefinitionPromotionData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    agents_publish: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The etag of the resource as it was read. */
+                "if-match"?: string | null;
+            };
+            path: {
+                agent_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PublishDefinition"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DefinitionVersionData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    agents_rollback: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The etag of the resource as it was read. */
+                "if-match"?: string | null;
+            };
+            path: {
+                agent_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RollbackDefinition"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     agents_run: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Of your own, 1 to 255 printable ASCII characters without blanks. The same request with the same key has the same answer for 24 hours and starts no other run. */
+                "idempotency-key"?: string | null;
+            };
             path: {
                 agent_id: string;
             };
@@ -5407,6 +9129,15 @@ export interface operations {
                     };
                 };
             };
+            /** @description With `wait: false`: the run goes on by itself; `Location` has its address. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StartedRun"];
+                };
+            };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
@@ -5419,12 +9150,177 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    agents_try_tool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                agent_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TryTool"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ToolTrialData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    agents_get_usage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                agent_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DefinitionUsageData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    agents_list_versions: {
+        parameters: {
+            query?: {
+                /** @description At most 200; more is cut to that. */
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path: {
+                agent_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DefinitionVersionPage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    agents_make_version: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The etag of the resource as it was read. */
+                "if-match"?: string | null;
+            };
+            path: {
+                agent_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["NewVersion"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DefinitionVersionData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    agents_get_version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                agent_id: string;
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DefinitionVersionData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     audit_list: {
         parameters: {
             query?: {
                 /** @description Id or slug. */
                 workspace?: string | null;
-                /** @description Id of an entry: only those before it, however deep. */
+                /** @description Id of an entry: only entries before it, at any depth. */
                 before?: number | null;
                 /** @description At most 200; more is cut to that. */
                 limit?: number;
@@ -5472,7 +9368,7 @@ export interface operations {
             query?: {
                 /** @description Id or slug. */
                 workspace?: string | null;
-                /** @description Id of an entry: only those before it, however deep. */
+                /** @description Id of an entry: only entries before it, at any depth. */
                 before?: number | null;
                 format?: "jsonl" | "csv";
                 /** @description Who did it. */
@@ -5548,8 +9444,12 @@ export interface operations {
                 prefix?: string | null;
                 /** @description Text in the name. */
                 q?: string | null;
-                /** @description Id of a user or key: those that it made. */
+                /** @description Id of a user or key: only the keys that it made. */
                 maker?: string | null;
+                limit?: number | null;
+                offset?: number;
+                /** @description Field to sort by, descending with `-` before it. */
+                sort?: ("name" | "-name" | "created_at" | "-created_at" | "expires_at" | "-expires_at" | "last_used_at" | "-last_used_at") | null;
             };
             header?: never;
             path?: never;
@@ -5563,7 +9463,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ApiKeyListData"];
+                    "application/json": components["schemas"]["ApiKeyPage"];
                 };
             };
             400: components["responses"]["BadRequest"];
@@ -5783,6 +9683,37 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    access_end_own_sessions: {
+        parameters: {
+            query?: {
+                /** @description Leave the session open whose token or cookie is sent. */
+                keep_current?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EndedSessionsData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     playground_providers: {
         parameters: {
             query?: never;
@@ -5872,6 +9803,167 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    prompts_list_keys: {
+        parameters: {
+            query?: {
+                /** @description `-` before the column reverses the order. */
+                sort?: "key" | "-key" | "name" | "-name" | "state" | "-state" | "updated_at" | "-updated_at";
+                /** @description At most 200; more is cut to that. */
+                limit?: number;
+                offset?: number;
+                /** @description Id or slug; `default`, or that of the API key, without it. */
+                workspace?: string | null;
+                /** @description Text in key, name or content. */
+                q?: string | null;
+                /** @description Only this environment; `state` is then the state in it. */
+                env?: string | null;
+                /** @description Of the key. */
+                state?: ("never" | "published" | "draft" | "ramping") | null;
+                tag?: string | null;
+                category?: string | null;
+                model?: string | null;
+                /** @description Who changed it last. */
+                author?: string | null;
+                /** @description A connected program that caches the key. */
+                client?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromptKeyPage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    prompts_list_calls: {
+        parameters: {
+            query?: {
+                /** @description As often as you like, up to 200. */
+                key?: string[];
+                /** @description Id or slug; `default`, or that of the API key, without it. */
+                workspace?: string | null;
+                /** @description Only this environment. */
+                env?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LastDayData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadTooLarge"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    prompts_list_facets: {
+        parameters: {
+            query?: {
+                /** @description Id or slug; `default`, or that of the API key, without it. */
+                workspace?: string | null;
+                /** @description Text in key, name or content. */
+                q?: string | null;
+                /** @description Only this environment; `state` is then the state in it. */
+                env?: string | null;
+                /** @description Of the key. */
+                state?: ("never" | "published" | "draft" | "ramping") | null;
+                tag?: string | null;
+                category?: string | null;
+                model?: string | null;
+                /** @description Who changed it last. */
+                author?: string | null;
+                /** @description A connected program that caches the key. */
+                client?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromptFacetsData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    prompts_list_programs: {
+        parameters: {
+            query?: {
+                /** @description As often as you like, up to 200. */
+                key?: string[];
+                /** @description Id or slug; `default`, or that of the API key, without it. */
+                workspace?: string | null;
+                /** @description Only this environment. */
+                env?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyProgramsListData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadTooLarge"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     prompts_list: {
         parameters: {
             query?: {
@@ -5952,7 +10044,7 @@ export interface operations {
                 wait?: string | null;
             };
             header?: {
-                /** @description The etag of the prompt as it was read. */
+                /** @description The etag of the resource as it was read. */
                 "if-match"?: string | null;
             };
             path?: never;
@@ -5988,7 +10080,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The etag of the prompt as it was read. */
+                /** @description The etag of the resource as it was read. */
                 "if-match"?: string | null;
             };
             path?: never;
@@ -6053,7 +10145,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The etag of the prompt as it was read. */
+                /** @description The etag of the resource as it was read. */
                 "if-match"?: string | null;
             };
             path: {
@@ -6091,7 +10183,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The etag of the prompt as it was read. */
+                /** @description The etag of the resource as it was read. */
                 "if-match"?: string | null;
             };
             path: {
@@ -6128,7 +10220,7 @@ export interface operations {
     prompts_diff: {
         parameters: {
             query?: {
-                /** @description A label; what is published without one. */
+                /** @description A label; the published version without one. */
                 from?: string | null;
                 /** @description A label, or `draft` for the working copy. */
                 to?: string | null;
@@ -6196,7 +10288,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The etag of the prompt as it was read. */
+                /** @description The etag of the resource as it was read. */
                 "if-match"?: string | null;
             };
             path: {
@@ -6335,6 +10427,35 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    prompts_get_usage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                prompt_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromptUsageData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     prompts_list_versions: {
         parameters: {
             query?: {
@@ -6367,6 +10488,44 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    prompts_make_version: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The etag of the resource as it was read. */
+                "if-match"?: string | null;
+            };
+            path: {
+                prompt_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["NewVersion"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromptVersionData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     providers_list_connections: {
         parameters: {
             query?: {
@@ -6374,6 +10533,10 @@ export interface operations {
                 q?: string | null;
                 /** @description Id or slug. */
                 workspace?: string | null;
+                limit?: number | null;
+                offset?: number;
+                /** @description Field to sort by, descending with `-` before it. */
+                sort?: ("name" | "-name" | "kind" | "-kind" | "updated_at" | "-updated_at") | null;
             };
             header?: never;
             path?: never;
@@ -6387,7 +10550,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ConnectionListData"];
+                    "application/json": components["schemas"]["ConnectionPage"];
                 };
             };
             400: components["responses"]["BadRequest"];
@@ -6561,12 +10724,50 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    rollouts_list: {
+        parameters: {
+            query?: {
+                /** @description Text in the prompt's key. */
+                q?: string | null;
+                env?: string | null;
+                /** @description `true` for enabled, `false` for disabled rollouts. */
+                enabled?: boolean | null;
+                /** @description Id or slug. */
+                workspace?: string | null;
+                /** @description At most 200; more is cut to that. */
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListedRolloutPage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     runs_list: {
         parameters: {
             query?: {
                 /** @description Id or slug. */
                 workspace?: string | null;
-                /** @description Id of a run: only those before it, however deep. */
+                /** @description Id of a run: only runs before it, at any depth. */
                 before?: string | null;
                 /** @description At most 200; more is cut to that. */
                 limit?: number;
@@ -6577,7 +10778,7 @@ export interface operations {
                 key?: string | null;
                 /** @description Without it, the runs that have ended. */
                 status?: ("running" | "ok" | "error") | null;
-                /** @description The one that the run ended with. */
+                /** @description The status that the run ended with. */
                 provider?: string | null;
                 model?: string | null;
                 /** @description Who asked for it. */
@@ -6586,6 +10787,18 @@ export interface operations {
                 since?: string | null;
                 /** @description Exclusive. */
                 until?: string | null;
+                /** @description Key of a prompt of the registry that the runs used. */
+                prompt?: string | null;
+                /** @description Its environment; only with `prompt`. */
+                prompt_env?: string | null;
+                /** @description Its version, `draft` for the working copy; only with `prompt`. */
+                prompt_version?: string | null;
+                /** @description The status in more detail. */
+                state?: ("queued" | "running" | "waiting" | "completed" | "failed" | "timed_out" | "cancelled" | "crashed") | null;
+                /** @description Version of the definition; only with `key`. */
+                version?: string | null;
+                /** @description Id of the run that they continue, whatever their status. */
+                retry_of?: string | null;
             };
             header?: never;
             path?: never;
@@ -6611,6 +10824,63 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    runs_chart: {
+        parameters: {
+            query?: {
+                /** @description Id or slug. */
+                workspace?: string | null;
+                /** @description `playground`, `agent` or `workflow`. */
+                source?: string | null;
+                /** @description `ref_key` of the runs. */
+                key?: string | null;
+                /** @description Without it, the runs that have ended. */
+                status?: ("running" | "ok" | "error") | null;
+                /** @description The status that the run ended with. */
+                provider?: string | null;
+                model?: string | null;
+                /** @description Who asked for it. */
+                user?: string | null;
+                /** @description Inclusive. */
+                since?: string | null;
+                /** @description Exclusive. */
+                until?: string | null;
+                /** @description Key of a prompt of the registry that the runs used. */
+                prompt?: string | null;
+                /** @description Its environment; only with `prompt`. */
+                prompt_env?: string | null;
+                /** @description Its version, `draft` for the working copy; only with `prompt`. */
+                prompt_version?: string | null;
+                /** @description The status in more detail. */
+                state?: ("queued" | "running" | "waiting" | "completed" | "failed" | "timed_out" | "cancelled" | "crashed") | null;
+                /** @description Version of the definition; only with `key`. */
+                version?: string | null;
+                /** @description Id of the run that they continue, whatever their status. */
+                retry_of?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunChartData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     runs_stats: {
         parameters: {
             query?: {
@@ -6620,17 +10890,33 @@ export interface operations {
                 source?: string | null;
                 /** @description `ref_key` of the runs. */
                 key?: string | null;
-                /** @description The one that the run ended with. */
+                /** @description The status that the run ended with. */
                 provider?: string | null;
                 model?: string | null;
-                /** @description Moved back to a whole hour or day, in UTC. */
+                /** @description Rounded down to a whole hour or day in UTC. */
                 since?: string | null;
-                /** @description Moved on to a whole hour or day, in UTC. */
+                /** @description Rounded up to a whole hour or day in UTC. */
                 until?: string | null;
-                /** @description Asks for a series, by the hour or the day. */
+                /** @description Returns a series by the hour or the day. */
                 interval?: ("hour" | "day") | null;
-                /** @description Asks for a series of each, by the day if not told. */
-                group_by?: ("provider" | "model" | "key") | null;
+                /** @description Returns a series of each group, by the day unless `interval` is set. */
+                group_by?: ("provider" | "model" | "key" | "prompt" | "prompt_version" | "version" | "state") | null;
+                /** @description Key of a prompt of the registry that the runs used. */
+                prompt?: string | null;
+                /** @description Its environment; only with `prompt`. */
+                prompt_env?: string | null;
+                /** @description Its version, `draft` for the working copy; only with `prompt`. */
+                prompt_version?: string | null;
+                /** @description The status in more detail. */
+                state?: ("queued" | "running" | "waiting" | "completed" | "failed" | "timed_out" | "cancelled" | "crashed") | null;
+                /** @description Version of the definition; only with `key`. */
+                version?: string | null;
+                /** @description Adds the same period that many days before, as `previous`. */
+                compare_days?: number | null;
+                /** @description Which groups are the largest: those of most runs, or cost. */
+                rank_by?: "runs" | "cost";
+                /** @description `false` leaves the series without their points. */
+                points?: boolean;
             };
             header?: never;
             path?: never;
@@ -6658,7 +10944,10 @@ export interface operations {
     };
     runs_get: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description How long to wait for the end of the run: `10s`, `500ms`. */
+                wait?: string | null;
+            };
             header?: never;
             path: {
                 run_id: string;
@@ -6680,6 +10969,213 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    runs_cancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunDetailData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    runs_stream: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Of the last event that the client has received. */
+                "last-event-id"?: string | null;
+            };
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The events `run`, `state`, `step_started`, `delta`, `skipped`, `tool_call`, `tool_result`, `step`, `end`, `stopping` and `error`, whose data is JSON. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": {
+                        /** @description JSON. */
+                        data: string;
+                        event: string;
+                    };
+                };
+            };
+            /** @description The client has received the event `end`; it need not connect again. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    runs_retry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RetryRun"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunDetailData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    sample_get: {
+        parameters: {
+            query?: {
+                /** @description Id or slug. */
+                workspace?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SampleStateData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    sample_create: {
+        parameters: {
+            query?: {
+                /** @description Id or slug. */
+                workspace?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SampleRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SampleData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    sample_delete: {
+        parameters: {
+            query?: {
+                /** @description Id or slug. */
+                workspace?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SampleRemoved"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Fault"];
             503: components["responses"]["Unavailable"];
@@ -6821,7 +11317,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ConsoleSessionOrNullData"];
+                    "application/json": components["schemas"]["SessionState"];
                 };
             };
             500: components["responses"]["Fault"];
@@ -6858,7 +11354,7 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
-    access_list_users: {
+    system_read: {
         parameters: {
             query?: never;
             header?: never;
@@ -6873,9 +11369,68 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["UserListData"];
+                    "application/json": components["schemas"]["SystemData"];
                 };
             };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    system_examine: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExaminationData"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    access_list_users: {
+        parameters: {
+            query?: {
+                /** @description Text in the name. */
+                q?: string | null;
+                role?: ("viewer" | "editor" | "admin") | null;
+                limit?: number | null;
+                offset?: number;
+                /** @description Field to sort by, descending with `-` before it. */
+                sort?: ("username" | "-username" | "role" | "-role" | "created_at" | "-created_at") | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserPage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             429: components["responses"]["TooManyRequests"];
@@ -6988,6 +11543,10 @@ export interface operations {
                 q?: string | null;
                 /** @description Id or slug. */
                 workspace?: string | null;
+                limit?: number | null;
+                offset?: number;
+                /** @description Field to sort by, descending with `-` before it. */
+                sort?: ("key" | "-key" | "name" | "-name" | "updated_at" | "-updated_at") | null;
             };
             header?: never;
             path?: never;
@@ -7001,7 +11560,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["WorkflowListData"];
+                    "application/json": components["schemas"]["WorkflowPage"];
                 };
             };
             400: components["responses"]["BadRequest"];
@@ -7035,7 +11594,43 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["WorkflowData"];
+                    "application/json": components["schemas"]["SavedWorkflow"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    workflows_validate: {
+        parameters: {
+            query?: {
+                /** @description Id or slug. */
+                workspace?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CheckWorkflow"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkflowJudgement"];
                 };
             };
             400: components["responses"]["BadRequest"];
@@ -7081,7 +11676,10 @@ export interface operations {
     workflows_update: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The etag of the resource as it was read. */
+                "if-match"?: string | null;
+            };
             path: {
                 workflow_id: string;
             };
@@ -7089,7 +11687,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["WorkflowUpdate"];
+                "application/json": components["schemas"]["WorkflowEdit"];
             };
         };
         responses: {
@@ -7099,7 +11697,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["WorkflowData"];
+                    "application/json": components["schemas"]["SavedWorkflow"];
                 };
             };
             400: components["responses"]["BadRequest"];
@@ -7115,8 +11713,14 @@ export interface operations {
     };
     workflows_delete: {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /** @description Also where others use it. */
+                force?: boolean;
+            };
+            header?: {
+                /** @description The etag of the resource as it was read. */
+                "if-match"?: string | null;
+            };
             path: {
                 workflow_id: string;
             };
@@ -7144,10 +11748,194 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    workflows_diff: {
+        parameters: {
+            query?: {
+                /** @description A number; what the first environment serves. */
+                from?: string | null;
+                /** @description A number, or `draft` for the working copy. */
+                to?: string | null;
+            };
+            header?: never;
+            path: {
+                workflow_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DefinitionDiffData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    workflows_list_moves: {
+        parameters: {
+            query?: {
+                /** @description At most 200; more is cut to that. */
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path: {
+                workflow_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DefinitionMovePage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    workflows_promote: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The etag of the resource as it was read. */
+                "if-match"?: string | null;
+            };
+            path: {
+                workflow_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PromoteDefinition"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DefinitionPromotionData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    workflows_publish: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The etag of the resource as it was read. */
+                "if-match"?: string | null;
+            };
+            path: {
+                workflow_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PublishDefinition"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DefinitionVersionData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    workflows_rollback: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The etag of the resource as it was read. */
+                "if-match"?: string | null;
+            };
+            path: {
+                workflow_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RollbackDefinition"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkflowData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     workflows_run: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Of your own, 1 to 255 printable ASCII characters without blanks. The same request with the same key has the same answer for 24 hours and starts no other run. */
+                "idempotency-key"?: string | null;
+            };
             path: {
                 workflow_id: string;
             };
@@ -7159,13 +11947,27 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Successful Response */
+            /** @description The result, or with `stream` the events `start`, `step_started`, `delta`, `step`, `result` and `error`, whose data is JSON. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["WorkflowResult"];
+                    "text/event-stream": {
+                        /** @description JSON. */
+                        data: string;
+                        event: string;
+                    };
+                };
+            };
+            /** @description With `wait: false`: the run goes on by itself; `Location` has its address. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StartedRun"];
                 };
             };
             400: components["responses"]["BadRequest"];
@@ -7180,9 +11982,146 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
-    workspaces_list: {
+    workflows_get_usage: {
         parameters: {
             query?: never;
+            header?: never;
+            path: {
+                workflow_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DefinitionUsageData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    workflows_list_versions: {
+        parameters: {
+            query?: {
+                /** @description At most 200; more is cut to that. */
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path: {
+                workflow_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DefinitionVersionPage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    workflows_make_version: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The etag of the resource as it was read. */
+                "if-match"?: string | null;
+            };
+            path: {
+                workflow_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["NewVersion"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DefinitionVersionData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    workflows_get_version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workflow_id: string;
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DefinitionVersionData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    workspaces_list: {
+        parameters: {
+            query?: {
+                /** @description Text in name or slug. */
+                q?: string | null;
+                limit?: number | null;
+                offset?: number;
+                /** @description Field to sort by, descending with `-` before it. */
+                sort?: ("name" | "-name" | "slug" | "-slug" | "created_at" | "-created_at") | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -7195,9 +12134,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["WorkspaceListData"];
+                    "application/json": components["schemas"]["WorkspacePage"];
                 };
             };
+            400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             429: components["responses"]["TooManyRequests"];
@@ -7401,7 +12341,14 @@ export interface operations {
     };
     workspaces_list_members: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Text in the name. */
+                q?: string | null;
+                limit?: number | null;
+                offset?: number;
+                /** @description Field to sort by, descending with `-` before it. */
+                sort?: ("username" | "-username" | "role" | "-role" | "created_at" | "-created_at") | null;
+            };
             header?: never;
             path: {
                 workspace_id: string;
@@ -7416,7 +12363,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["MemberListData"];
+                    "application/json": components["schemas"]["MemberPage"];
                 };
             };
             400: components["responses"]["BadRequest"];

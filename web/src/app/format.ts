@@ -10,6 +10,7 @@ const formats = computed(() => {
     relative: new Intl.RelativeTimeFormat(locale, { numeric: 'auto', style: 'narrow' }),
     exact: new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'medium' }),
     day: new Intl.DateTimeFormat(locale, { dateStyle: 'medium' }),
+    weekday: new Intl.DateTimeFormat(locale, { weekday: 'long' }),
   }
 })
 
@@ -59,4 +60,18 @@ export function formatRelative(time: string | Date | null | undefined, now = Dat
 
 export function formatExact(time: string | Date | null | undefined): string {
   return time ? formats.value.exact.format(new Date(time)) : UNKNOWN
+}
+
+/** The name of the day of the week. */
+export function formatWeekday(time: string | Date): string {
+  return formats.value.weekday.format(new Date(time))
+}
+
+const UNITS = ['B', 'KB', 'MB', 'GB', 'TB']
+
+/** `812 B`, `4.2 MB`: units of 1,024. */
+export function formatBytes(bytes: number | null | undefined): string {
+  if (bytes == null) return UNKNOWN
+  const power = Math.min(bytes > 0 ? Math.floor(Math.log2(bytes) / 10) : 0, UNITS.length - 1)
+  return `${(bytes / 1024 ** power).toFixed(power ? 1 : 0)} ${UNITS[power]}`
 }

@@ -2,11 +2,14 @@ import { useQueryCache } from '@pinia/colada'
 import { defineStore } from 'pinia'
 import { ref } from 'vue'
 
+import { pacedRefetch, staleAfter } from './staleness'
+
 /** An event of `/ws`: `type` is `prompt.updated`, `run.ended` and so on, the rest names what it is about. */
 export interface LiveEvent {
   type: string
   id?: string
   key?: string
+  workspace?: string | null
   env?: string
   version?: string
   [field: string]: unknown
@@ -14,13 +17,7 @@ export interface LiveEvent {
 
 const SHORTEST_PAUSE_MS = 500
 const LONGEST_PAUSE_MS = 10_000
-const GATHER_MS = 80
 const TINT_MS = 1_000
-
-/** Which cached queries an event makes stale, by the first part of the event's type. */
-const STALE: Record<string, string[]> = {
-  prompt: ['prompts', 'audit'],
-}
 
 /** The one connection to `/ws` of this page: it heals itself and keeps what is cached up to date. */
 export const useLive = defineStore('live', () => {
@@ -30,13 +27,17 @@ export const useLive = defineStore('live', () => {
   const cache = useQueryCache()
   const listeners = new Set<(event: LiveEvent) => void>()
   let socket: WebSocket | null = null
-  let wanted = false
+  let isStarted = false
   let pause = SHORTEST_PAUSE_MS
-  let gathering: number | undefined
-  const stale = new Set<string>()
+  /** What fails, such as a look at a workspace that was just deleted, is shown where the query is used. */
+  function refetch(key?: string[]): void {
+    cache.invalidateQueries({ key }).catch(() => undefined)
+  }
+
+  const refetches = pacedRefetch((key) => refetch([key]))
 
   function connect(): void {
-    wanted = true
+    isStarted = true
     if (socket) return
     const address = new URL('/ws?client=console&app=console', location.href)
     address.protocol = address.protocol.replace('http', 'ws')
@@ -44,37 +45,34 @@ export const useLive = defineStore('live', () => {
     socket.addEventListener('open', () => {
       connected.value = true
       pause = SHORTEST_PAUSE_MS
-      // What changed while nobody listened is not known: everything that is shown is asked for again.
-      void cache.invalidateQueries()
+      refetchAll()
     })
     socket.addEventListener('message', ({ data }) => hear(JSON.parse(String(data)) as LiveEvent))
     socket.addEventListener('close', () => {
       socket = null
       connected.value = false
-      if (!wanted) return
-      window.setTimeout(() => wanted && connect(), pause)
+      if (!isStarted) return
+      window.setTimeout(() => isStarted && connect(), pause)
       pause = Math.min(pause * 2, LONGEST_PAUSE_MS)
     })
   }
 
   function disconnect(): void {
-    wanted = false
+    isStarted = false
     socket?.close()
   }
 
   function hear(event: LiveEvent): void {
     for (const listener of listeners) listener(event)
     if (event.id) tint(event.id)
-    for (const key of STALE[event.type.split('.')[0] ?? ''] ?? []) stale.add(key)
-    // A publish of a whole folder is one refetch, not hundreds.
-    gathering ??= window.setTimeout(refetch, GATHER_MS)
+    if (event.type === 'resync') refetchAll()
+    else staleAfter(event.type).forEach(refetches.mark)
   }
 
-  function refetch(): void {
-    gathering = undefined
-    const keys = [...stale]
-    stale.clear()
-    for (const key of keys) void cache.invalidateQueries({ key: [key] })
+  /** What changed while nobody listened is not known, nor what other rights show: all is asked for again. */
+  function refetchAll(): void {
+    refetches.clear()
+    refetch()
   }
 
   function tint(id: string): void {

@@ -1,4 +1,4 @@
-import { useQuery } from '@pinia/colada'
+import { useQuery, useQueryCache } from '@pinia/colada'
 import { computed, ref, shallowRef, toValue, watch, type MaybeRefOrGetter } from 'vue'
 
 export interface Page<Row> {
@@ -8,13 +8,25 @@ export interface Page<Row> {
 
 export const PAGE_SIZE = 100
 
+type Key = readonly (string | number)[]
+type FetchPage<Row> = (offset: number, limit: number) => Promise<Page<Row>>
+
+const firstPage = (key: Key) => [...key, 'page', 0]
+
+/** Ask for the first page of a list that is about to be shown, while its page is still being loaded. */
+export async function prepareList<Row>(key: Key, fetchPage: FetchPage<Row>): Promise<void> {
+  const cache = useQueryCache()
+  // What fails is shown by the list.
+  await cache.refresh(cache.ensure({ key: firstPage(key), query: () => fetchPage(0, PAGE_SIZE) })).catch(() => undefined)
+}
+
 /**
  * A list of any length of which only the pages in sight are fetched. `key` begins with the name
  * under which live events make it stale; everything that `fetchPage` depends on belongs into it.
  */
 export function usePagedList<Row>(options: {
-  key: MaybeRefOrGetter<readonly (string | number)[]>
-  fetchPage: (offset: number, limit: number) => Promise<Page<Row>>
+  key: MaybeRefOrGetter<Key>
+  fetchPage: FetchPage<Row>
   enabled?: MaybeRefOrGetter<boolean>
 }) {
   const pages = shallowRef(new Map<number, Row[]>())
@@ -22,7 +34,7 @@ export function usePagedList<Row>(options: {
   const loading = new Set<number>()
 
   const first = useQuery({
-    key: () => [...toValue(options.key), 'page', 0],
+    key: () => firstPage(toValue(options.key)),
     enabled: () => toValue(options.enabled ?? true),
     placeholderData: (previous?: Page<Row>) => previous,
     query: () => options.fetchPage(0, PAGE_SIZE),

@@ -1,5 +1,8 @@
 import { computed, type WritableComputedRef } from 'vue'
-import { useRoute, useRouter } from 'vue-router'
+import { useRoute, useRouter, type LocationQuery } from 'vue-router'
+
+// A navigation takes a moment: what is set meanwhile builds on what is under way, not on the old address.
+let underWay: LocationQuery | null = null
 
 /** One parameter of the address as a variable: a view's filters, tab and selection survive a reload and a link. */
 export function useUrlState(name: string, fallback = ''): WritableComputedRef<string> {
@@ -11,10 +14,13 @@ export function useUrlState(name: string, fallback = ''): WritableComputedRef<st
       return typeof value === 'string' ? value : fallback
     },
     set: (value) => {
-      const query = { ...router.currentRoute.value.query }
+      const query = { ...(underWay ?? router.currentRoute.value.query) }
       if (value === fallback || value === '') delete query[name]
       else query[name] = value
-      void router.replace({ query })
+      underWay = query
+      void router.replace({ query }).finally(() => {
+        if (underWay === query) underWay = null
+      })
     },
   })
 }

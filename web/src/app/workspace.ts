@@ -4,7 +4,7 @@ import { useRoute } from 'vue-router'
 
 import { api, body } from '@/api/client'
 
-import { useSession, type Role } from './session'
+import { includes, useSession, type Role } from './session'
 
 const REMEMBERED = 'promptops.workspace'
 
@@ -17,6 +17,14 @@ export function useWorkspaces() {
   return useQuery({ key: ['workspaces'], query: async () => body(await api.GET('/api/workspaces')).data })
 }
 
+/**
+ * The user's role in a workspace, as the platform says it: in a restricted one it may be lower than
+ * the user's own. Until the workspace is loaded, the own role stands for it.
+ */
+export function roleIn(workspace: { role: string } | undefined, own: Role): Role {
+  return (workspace?.role as Role | undefined) ?? own
+}
+
 /** The workspace of the page, by the slug in its address. */
 export function useWorkspace() {
   const route = useRoute()
@@ -24,14 +32,14 @@ export function useWorkspace() {
   const { data: workspaces } = useWorkspaces()
   const slug = computed(() => String(route.params.workspace ?? rememberedWorkspace()))
   const workspace = computed(() => workspaces.value?.find((one) => one.slug === slug.value || one.id === slug.value))
-  const role = computed<Role>(() => (workspace.value?.role as Role | undefined) ?? session.role)
+  const role = computed(() => roleIn(workspace.value, session.role))
   watchEffect(() => {
     if (workspace.value) localStorage.setItem(REMEMBERED, workspace.value.slug)
   })
 
-  /** Whether the user's role in this workspace, or the global one, is at least `required`. */
+  /** Whether the user's role in this workspace is enough. */
   function may(required: Role): boolean {
-    return session.has(required, role.value)
+    return includes(role.value, required)
   }
 
   return { slug, workspace, workspaces, role, may }

@@ -7,11 +7,13 @@ export interface Column {
   width: string
   align?: 'right'
   sortable?: boolean
+  /** Its head is for screen readers only, as of a column of buttons. */
+  bare?: boolean
   /** Stays where it is and can't be hidden. */
   fixed?: boolean
   /** Not shown until somebody chooses it. */
   optional?: boolean
-  /** Shown from this width of the window on, in pixels. */
+  /** Shown where the table is at least so wide, in pixels. */
   from?: number
 }
 

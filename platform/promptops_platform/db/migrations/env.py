@@ -4,14 +4,9 @@ from typing import Any, Literal
 
 from alembic import context
 
-from promptops_platform.db import (  # noqa: F401  declare their tables
-    agent_tables,
-    provider_tables,
-    run_tables,
-)
-from promptops_platform.db.replica_tables import ReplicaRow
 from promptops_platform.db.schema import VERSION_TABLE
 from promptops_platform.db.search import is_declared
+from promptops_platform.db.tables import Table
 from promptops_platform.db.types import UtcDateTime
 
 
@@ -22,7 +17,8 @@ def render_item(_kind: str, item: Any, _context: Any) -> str | Literal[False]:
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=ReplicaRow.metadata,
+    # Of the rooms that are loaded: a program that compares loads them first.
+    target_metadata=Table.metadata,
     version_table=VERSION_TABLE,
     render_as_batch=True,
     compare_type=True,

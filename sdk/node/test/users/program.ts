@@ -1,4 +1,4 @@
-// Compiled as a user's program without Node's types: what the package declares must stand alone.
+// Compiled like a user's program without Node's types, which the package's declarations must not need.
 import { NotFoundError, type Prompt, PromptOpsClient, type Prompts, renderTemplate } from "@promptops/client";
 import { FakePromptOpsClient } from "@promptops/client/testing";
 

@@ -1,4 +1,4 @@
-"""The client for programs that use asyncio."""
+"""The client for asyncio."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from promptops import templates
-from promptops.aio.fetcher import AsyncFetcher
+from promptops.aio.fetch_tasks import AsyncFetcher
 from promptops.aio.http import AsyncHttpClient
-from promptops.aio.leaving import Left
+from promptops.aio.notifier import Notifier
+from promptops.aio.previous_loop import PreviousLoop
 from promptops.aio.streams import Route
-from promptops.aio.telling import Teller
 from promptops.aio.watch import AsyncWatch
 from promptops.aio.websocket import AsyncWebSocket
-from promptops.answers import Answer
 from promptops.errors import ClientClosedError, PromptOpsError
-from promptops.following import Following
-from promptops.listeners import Deletion, Telling, Update
-from promptops.memory import Known
+from promptops.listeners import Deletion, Notification, Update
+from promptops.options import AnyPath, ClientState, Options
+from promptops.prompt_store import CachedPrompt
 from promptops.prompts import Prompt, check_default, check_key, check_subject
-from promptops.setup import AnyPath, Options, Setup
+from promptops.results import PromptResult
+from promptops.sync_state import SyncState
 
 C = TypeVar("C", bound="AsyncPromptOpsClient")
 
-# Each may be a coroutine function.
+# Each listener may be a coroutine function.
 OnUpdate = Callable[[Update], Awaitable[object] | object]
 OnDelete = Callable[[Deletion], Awaitable[object] | object]
 OnConnection = Callable[[], Awaitable[object] | object]
@@ -36,12 +36,12 @@ OnError = Callable[[PromptOpsError], Awaitable[object] | object]
 
 
 class AsyncPromptOpsClient:
-    """`PromptOpsClient` for asyncio: the same arguments, methods, answers and errors.
+    """`PromptOpsClient` for asyncio, with the same arguments, methods, results and errors.
 
-    For the tasks of one event loop at a time: called in another one, it goes on there, with
-    connections and a watch of its own. What is held is answered without giving up control to the
-    loop. Listeners may be coroutine functions; they are called and awaited one after the other, in
-    a task of their own.
+     Use it in one event loop at a time. Called in another loop, it continues there with new
+    connections and a new watch. Cached prompts are returned without giving up control to the loop.
+    Listeners may be coroutine functions; they are called and awaited one after the other in a
+    separate task.
     """
 
     def __init__(
@@ -61,19 +61,19 @@ class AsyncPromptOpsClient:
         options = Options(
             server, namespace, token, app_name, workspace, timeout, max_age, cache_dir, bundle
         )
-        self._teller = Teller()
-        self._setup = Setup(options, self._tell)
-        self._listeners = self._setup.listeners
-        self._memory = self._setup.memory
-        self._answers = self._setup.answers
-        address = self._setup.address
+        self._notifier = Notifier()
+        self._state = ClientState(options, self._notify)
+        self._listeners = self._state.listeners
+        self._store = self._state.store
+        self._results = self._state.results
+        address = self._state.address
         tls = (ssl_context or ssl.create_default_context()) if address.secure else None
         self._route = Route(address, address.proxy(), tls)
         self._watch: AsyncWatch | None = None
         self._watched = self._closed = False
-        # The loop that all tasks and connections belong to.
+        # The loop of all tasks and connections.
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._held: dict[str, Known] = self._memory.held
+        self._cached: dict[str, CachedPrompt] = self._store.cached
         self._connect()
 
     async def get_prompt(
@@ -84,13 +84,13 @@ class AsyncPromptOpsClient:
         subject: str | None = None,
         default: str | None = None,
     ) -> Prompt:
-        """As `PromptOpsClient.get_prompt`; tasks that ask for one key share one request."""
-        return (await self._answer(key, subject, default, refresh)).prompt()
+        """See `PromptOpsClient.get_prompt`; tasks that request one key share one request."""
+        return (await self._get_result(key, subject, default, refresh)).prompt()
 
     async def preload(self) -> list[str]:
-        """As `PromptOpsClient.preload`."""
+        """See `PromptOpsClient.preload`."""
         self._enter()
-        return await self._fetcher.snapshot()
+        return await self._fetcher.fetch_all()
 
     async def render(
         self,
@@ -101,14 +101,14 @@ class AsyncPromptOpsClient:
         strict: bool = False,
         default: str | None = None,
     ) -> str:
-        """As `PromptOpsClient.render`."""
+        """See `PromptOpsClient.render`."""
         if subject is None and get_running_loop() is self._loop:
-            known = self._held.get(key)
-            if known is not None and self._memory.is_fresh(known):
+            entry = self._cached.get(key)
+            if entry is not None and self._store.is_fresh(entry):
                 check_default(default)
-                return known.render(variables, strict)
-        answer = await self._answer(key, subject, default)
-        return answer.variant.template.render(variables, strict)
+                return entry.render(variables, strict)
+        result = await self._get_result(key, subject, default)
+        return result.variant.template.render(variables, strict)
 
     async def render_messages(
         self,
@@ -119,45 +119,45 @@ class AsyncPromptOpsClient:
         strict: bool = False,
         default: str | None = None,
     ) -> list[dict[str, Any]]:
-        """As `PromptOpsClient.render_messages`."""
-        return (await self._answer(key, subject, default)).variant.messages(variables, strict)
+        """See `PromptOpsClient.render_messages`."""
+        return (await self._get_result(key, subject, default)).variant.messages(variables, strict)
 
     @staticmethod
     def render_template(
         content: str | None, variables: Mapping[str, Any] | None = None, *, strict: bool = False
     ) -> str:
-        """Put the variables into a text, as `promptops.render_template` does."""
+        """Insert the variables into a text; see `promptops.render_template`."""
         return templates.render_template(content, variables, strict=strict)
 
     async def watch(self, on_update: OnUpdate | None = None) -> None:
-        """As `PromptOpsClient.watch`, in a task."""
+        """See `PromptOpsClient.watch`; runs in a task."""
         if on_update is not None:
             self._listeners.update.append(on_update)
         if self._closed:
             raise ClientClosedError
         self._enter()
-        await self._watch_from_now_on()
+        await self._start_watching()
 
     def on_delete(self, listener: OnDelete) -> None:
-        """Call this for each held prompt that turns out to be deleted."""
+        """Call `listener` for each cached prompt that was deleted."""
         self._listeners.delete.append(listener)
 
     def on_connect(self, listener: OnConnection) -> None:
-        """Call this whenever the watch's connection stands."""
+        """Call `listener` whenever the watch connects."""
         self._listeners.connect.append(listener)
 
     def on_disconnect(self, listener: OnConnection) -> None:
-        """Call this whenever the watch's connection is lost."""
+        """Call `listener` whenever the watch loses its connection."""
         self._listeners.disconnect.append(listener)
 
     def on_error(self, listener: OnError) -> None:
-        """Call this with the error whenever the token is refused."""
+        """Call `listener` with the error whenever the server refuses the token."""
         self._listeners.error.append(listener)
 
     async def close(self) -> None:
-        """End the watch and all requests, and free all connections; again is allowed.
+        """End the watch and all requests, and free all connections. Can be called again.
 
-        What is held can still be read afterwards, nothing can be fetched.
+        Afterwards cached prompts can still be read, but nothing can be fetched.
         """
         self._closed = True
         self._enter()
@@ -165,10 +165,10 @@ class AsyncPromptOpsClient:
             await self._watch.close()
         await self._fetcher.close()
         await self._http.close()
-        await self._teller.close()
+        await self._notifier.close()
 
     async def __aenter__(self: C) -> C:
-        """The client itself, closed at the end of the block."""
+        """Return the client, which is closed at the end of the block."""
         return self
 
     async def __aexit__(
@@ -180,44 +180,47 @@ class AsyncPromptOpsClient:
         """Close the client."""
         await self.close()
 
-    async def _answer(
+    async def _get_result(
         self, key: str, subject: str | None, default: str | None, refresh: bool = False
-    ) -> Answer:
+    ) -> PromptResult:
         check_key(key)
         check_default(default)
         subject = check_subject(subject)
         self._enter()
         if not refresh:
-            answer = self._answers.at_once(key, subject, default, self._fetcher.refresh)
-            if answer is not None:
-                return answer
-        outcome = await (self._fetcher.fresh(key) if refresh else self._fetcher.missing(key))
-        return self._answers.after(key, subject, default, outcome)
+            result = self._results.immediate_result(key, subject, default, self._fetcher.refresh)
+            if result is not None:
+                return result
+        outcome = await (
+            self._fetcher.fetch_fresh(key) if refresh else self._fetcher.fetch_missing(key)
+        )
+        return self._results.result_of(key, subject, default, outcome)
 
-    async def _watch_from_now_on(self) -> None:
+    async def _start_watching(self) -> None:
         self._watched = True
-        await self._resumed_watch().wait_until_tried(self._setup.options.timeout)
+        await self._resumed_watch().wait_for_first_attempt(self._state.options.timeout)
 
     def _resumed_watch(self) -> AsyncWatch:
         if self._watch is None:
-            following = self._setup.new_following()
+            sync_state = self._state.new_sync_state()
             self._watch = AsyncWatch(
-                self._connect_events, following, self._fetcher, self._listeners, self._teller
+                self._connect_events, sync_state, self._fetcher, self._listeners, self._notifier
             )
         return self._watch
 
     def _connect(self) -> None:
-        """Everything that belongs to one event loop, made anew."""
+        """Create everything that belongs to one event loop."""
         self._pid = getpid()
-        self._teller = Teller()
-        options = self._setup.options
+        self._notifier = Notifier()
+        options = self._state.options
         self._http = AsyncHttpClient(self._route, options.token)
         self._fetcher = AsyncFetcher(
-            self._http, self._setup.fetches, options.timeout, closed=self._closed
+            self._http, self._state.policy, options.timeout, closed=self._closed
         )
 
     def _enter(self) -> None:
-        """Before each call: go on in the loop that runs, as in a child process after a fork."""
+        """Run before each call: continue in the running loop, also in a child process after a
+        fork."""
         loop = get_running_loop()
         if loop is self._loop:
             return
@@ -228,26 +231,26 @@ class AsyncPromptOpsClient:
             self._resumed_watch()
 
     def _leave(self, loop: asyncio.AbstractEventLoop) -> None:
-        left = Left(self._http, self._fetcher, self._teller, self._watch)
+        previous_loop = PreviousLoop(self._http, self._fetcher, self._notifier, self._watch)
         is_child = getpid() != self._pid
         if is_child:
-            left.keep_open()
+            previous_loop.keep_open()
         else:
-            left.end_in(loop)
+            previous_loop.end_in(loop)
         if not self._closed and (is_child or self._watched):
-            # What changed between the two, nobody has told this client.
-            self._memory.leave_behind()
-        self._memory.unwatched()
-        self._setup.fetches.begin_anew()
+            # The client has missed changes between the two loops.
+            self._store.inherit_all()
+        self._store.mark_unwatched()
+        self._state.policy.reset()
         self._watch = None
         self._connect()
 
-    def _tell(self, telling: Telling) -> None:
-        # The teller is another one in each loop.
-        self._teller.tell(telling)
+    def _notify(self, notification: Notification) -> None:
+        # Each loop has its own notifier.
+        self._notifier.notify(notification)
 
-    async def _connect_events(self, following: Following) -> AsyncWebSocket:
-        headers = {"Authorization": f"Bearer {self._setup.options.token}"}
-        path = self._setup.watch_path(following)
-        timeout = self._setup.options.timeout
+    async def _connect_events(self, sync_state: SyncState) -> AsyncWebSocket:
+        headers = {"Authorization": f"Bearer {self._state.options.token}"}
+        path = self._state.watch_path(sync_state)
+        timeout = self._state.options.timeout
         return await AsyncWebSocket.open(self._route, path, headers, timeout)

@@ -1,14 +1,14 @@
-"""GET requests over connections that are kept open and reused, for asyncio."""
+"""GET requests over connections that stay open and are reused, for asyncio."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 
+from promptops.aio.cancellation import within
 from promptops.aio.streams import Connection, Route, translated_errors
-from promptops.aio.waiting import within
 from promptops.errors import ClientClosedError
-from promptops.http import STALE, IdleConnections, get_request
-from promptops.responses import Response, ResponseReader
+from promptops.http import STALE, IdleConnections, get_request, reading_proxy
+from promptops.http_response import Response, ResponseReader
 
 
 class AsyncHttpClient:
@@ -24,13 +24,14 @@ class AsyncHttpClient:
         self._end_of_loop: AsyncGenerator[None, None] | None = None
 
     async def get(self, path: str, timeout: float, etag: str | None = None) -> Response:
-        """The answer to ``GET path``, whatever its status; fails as `HttpClient.get` does."""
+        """Return the response to ``GET path``, with any status; raises the errors of
+        `HttpClient.get`."""
         request = get_request(self._route.address, self._route.proxy, self._token, path, etag)
         with translated_errors(self._route):
             return await within(timeout, self._get(request))
 
     async def close(self) -> None:
-        """Close the idle connections; no other is used any more."""
+        """Close the idle connections; none is used any more."""
         self._closed = True
         for connection in self._idle.close():
             await connection.close()
@@ -38,13 +39,13 @@ class AsyncHttpClient:
             await self._end_of_loop.aclose()
 
     def drop(self) -> None:
-        """Close the idle connections soon; no other is kept any more."""
+        """Close the idle connections soon; none is kept any more."""
         self._closed = True
         for connection in self._idle.close():
             connection.drop()
 
     async def _drop_at_end_of_loop(self) -> AsyncGenerator[None, None]:
-        """Its end is the one thing that a loop which shuts down runs, beside its tasks."""
+        """A loop that shuts down runs only its tasks and the end of asynchronous generators."""
         try:
             yield
         finally:
@@ -56,10 +57,10 @@ class AsyncHttpClient:
         if self._end_of_loop is None:
             self._end_of_loop = self._drop_at_end_of_loop()
             await anext(self._end_of_loop)
-        kept = self._idle.take()
-        if kept is not None:
+        idle_connection = self._idle.take()
+        if idle_connection is not None:
             try:
-                return await self._exchange(kept, request)
+                return await self._exchange(idle_connection, request)
             except STALE:
                 pass
         return await self._exchange(await Connection.open(self._route), request)
@@ -70,6 +71,8 @@ class AsyncHttpClient:
             await connection.send(request)
             while (response := reader.feed(await connection.reader.read(65536))) is None:
                 pass
+            if proxy := reading_proxy(self._route.address, self._route.proxy):
+                proxy.check(response.status)
             return response
         finally:
             if reader.reusable:

@@ -1,4 +1,4 @@
-"""Connections for asyncio, and what fails on them as this SDK's errors."""
+"""Connections for asyncio, with errors of this SDK."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from promptops.aio.cancellation import within
 from promptops.aio.tunnels import open_tunnel
-from promptops.aio.waiting import within
 from promptops.errors import ProtocolError, RequestTimeoutError, ServerUnreachableError
 from promptops.handshake import LARGEST_HEAD
 from promptops.proxies import Proxy
@@ -21,7 +21,7 @@ CLOSE_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Route:
-    """How the server is reached."""
+    """The route to the server."""
 
     address: ServerAddress
     proxy: Proxy | None
@@ -37,10 +37,10 @@ class Connection:
 
     @classmethod
     async def open(cls, route: Route, *, tunnel: bool = False) -> Connection:
-        """Connect, and encrypt where the server is secure.
+        """Connect, and encrypt the connection to an https server.
 
-        Where there is a proxy to an http server, it is connected to that, but with a `tunnel`
-        to the server.
+         It connects to the proxy of an http server if there is one, or with `tunnel` through it to
+        the server.
         """
         address, proxy, tls = route.address, route.proxy, route.tls
         if proxy is not None and (tunnel or tls is not None):
@@ -69,22 +69,23 @@ class Connection:
         return cls(reader, writer)
 
     async def send(self, data: bytes) -> None:
-        """Hand it to the kernel, or to the buffer before it."""
+        """Pass the bytes to the kernel, or to the buffer before it."""
         self.writer.write(data)
         await self.writer.drain()
 
     async def head(self) -> bytes:
-        """An HTTP head, with the empty line at its end."""
+        """Return an HTTP head, including the empty line at its end."""
         try:
             return await self.reader.readuntil(b"\r\n\r\n")
         except asyncio.LimitOverrunError as error:
-            raise ProtocolError(f"the answer's head is over {LARGEST_HEAD} bytes") from error
+            raise ProtocolError(f"the response's head is over {LARGEST_HEAD} bytes") from error
 
     def is_quiet(self) -> bool:
-        """Whether nothing has come that was not read yet, not even that the server has closed."""
+        """Whether there is nothing to read, not even the server's close."""
         reading = self.reader.read(1)
         try:
-            # Only what need not be waited for: no task is needed for that, nor any other turn.
+            # One step of the coroutine reads only available data, without a task or a turn of the
+            # loop.
             reading.send(None)
         except (StopIteration, OSError):
             return False
@@ -92,30 +93,30 @@ class Connection:
         return not self.writer.transport.is_closing()
 
     def drop(self) -> None:
-        """Free the socket soon, whatever the server says to that."""
+        """Free the socket soon, without waiting for the server."""
         self.writer.close()
 
     async def close(self) -> None:
         """Free the socket."""
         self.writer.close()
-        # TLS says goodbye, which a server that is gone doesn't answer.
+        # TLS sends a close message, to which a dead server does not respond.
         with contextlib.suppress(OSError, asyncio.TimeoutError):
             await within(CLOSE_SECONDS, self.writer.wait_closed())
 
 
 @contextlib.contextmanager
 def translated_errors(route: Route) -> Iterator[None]:
-    """The border: what asyncio raises leaves as this SDK's errors."""
+    """Translate the errors of asyncio into errors of this SDK."""
     where = route.address.url
     if route.proxy is not None:
         where = f"{where} through the proxy {route.proxy.url}"
     try:
         yield
-    # Until Python 3.11 these are two classes.
+    # Before Python 3.11 these are two classes.
     except (TimeoutError, asyncio.TimeoutError) as error:
-        raise RequestTimeoutError(f"{where} did not answer in time") from error
+        raise RequestTimeoutError(f"{where} did not respond in time") from error
     except asyncio.IncompleteReadError as error:
-        raise ServerUnreachableError("the connection broke within an answer") from error
+        raise ServerUnreachableError("the connection broke during a response") from error
     except OSError as error:
         reason = error.strerror or str(error) or type(error).__name__
         raise ServerUnreachableError(f"can't reach {where}: {reason}") from error

@@ -10,9 +10,9 @@ from promptops.proxies import Proxy
 
 
 async def open_tunnel(proxy: Proxy, authority: str) -> socket.socket:
-    """A connection to the proxy that goes on to ``host:port``.
+    """Return a connection to ``host:port`` through the proxy.
 
-    A socket, since streams can't begin to encrypt before Python 3.11.
+    It is a socket, because streams can't start TLS before Python 3.11.
     """
     connected = await _connected(proxy)
     loop = asyncio.get_running_loop()
@@ -32,9 +32,9 @@ async def open_tunnel(proxy: Proxy, authority: str) -> socket.socket:
 
 async def _connected(proxy: Proxy) -> socket.socket:
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(proxy.host, proxy.port, type=socket.SOCK_STREAM)
+    addresses = await loop.getaddrinfo(proxy.host, proxy.port, type=socket.SOCK_STREAM)
     failure = OSError("the proxy has no address")
-    for family, kind, protocol, _, target in found:
+    for family, kind, protocol, _, target in addresses:
         connecting = socket.socket(family, kind, protocol)
         connecting.setblocking(False)
         try:

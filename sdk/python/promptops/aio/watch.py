@@ -1,4 +1,4 @@
-"""The task that listens to the server and keeps what the client holds up to date."""
+"""The task of a watch, which receives events and keeps cached prompts up to date."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from promptops.aio.fetcher import AsyncFetcher
-from promptops.aio.telling import Teller
-from promptops.aio.waiting import end_task, within
+from promptops.aio.cancellation import end_task, within
+from promptops.aio.fetch_tasks import AsyncFetcher
+from promptops.aio.notifier import Notifier
 from promptops.aio.websocket import AsyncWebSocket
 from promptops.backoff import Backoff
 from promptops.errors import (
@@ -20,10 +20,10 @@ from promptops.errors import (
     PromptOpsError,
     UnauthorizedError,
 )
-from promptops.following import Due, Following
 from promptops.frames import FloodError
-from promptops.listeners import Listeners, Telling
-from promptops.memory import Failure, Known
+from promptops.listeners import Listeners, Notification
+from promptops.prompt_store import CachedPrompt, Failure
+from promptops.sync_state import Due, SyncState
 from promptops.watch import FLOODED_SECONDS
 from promptops.websocket import TOKEN_ENDED, ConnectionLostError
 
@@ -31,38 +31,38 @@ logger = logging.getLogger("promptops")
 
 
 class AsyncWatch:
-    """Follows the server's events in a task, and reconnects as often as it has to."""
+    """Receives the server's events in a task, and reconnects as often as necessary."""
 
     def __init__(
         self,
-        connect: Callable[[Following], Awaitable[AsyncWebSocket]],
-        following: Following,
+        connect: Callable[[SyncState], Awaitable[AsyncWebSocket]],
+        sync_state: SyncState,
         fetcher: AsyncFetcher,
         listeners: Listeners,
-        teller: Teller,
+        notifier: Notifier,
     ) -> None:
         self._connect = connect
-        self._following = following
+        self._sync_state = sync_state
         self._fetcher = fetcher
-        self._memory = fetcher.fetches.memory
+        self._store = fetcher.policy.store
         self._listeners = listeners
-        self._teller = teller
+        self._notifier = notifier
         self._reconnect_backoff = Backoff(initial=0.5, longest=10)
-        # A refused token seldom becomes right by itself.
+        # A refused token rarely becomes valid by itself.
         self._refused_backoff = Backoff(30, 300, shortest=10)
-        self._news = asyncio.Event()
-        fetcher.fetches.wake_watch = self._news.set
-        self._tried = asyncio.Event()
+        self._activity = asyncio.Event()
+        fetcher.policy.wake_watch = self._activity.set
+        self._first_attempt = asyncio.Event()
         self._failing = self._closed = False
         self._task = asyncio.create_task(self._run(), name="promptops-watch")
 
-    async def wait_until_tried(self, seconds: float) -> None:
-        """Until the first connection stands or has failed."""
+    async def wait_for_first_attempt(self, seconds: float) -> None:
+        """Wait until the first connection succeeded or failed."""
         with contextlib.suppress(asyncio.TimeoutError):
-            await within(seconds, self._tried.wait())
+            await within(seconds, self._first_attempt.wait())
 
     def tasks(self) -> list[asyncio.Task[None]]:
-        """What runs."""
+        """Return the running tasks."""
         return [self._task]
 
     async def close(self) -> None:
@@ -73,120 +73,125 @@ class AsyncWatch:
     async def _run(self) -> None:
         try:
             while not self._closed:
-                pause = await self._follow()
+                pause = await self._run_connection()
                 await asyncio.sleep(pause)
         except ClientClosedError:
             logger.debug("hot reload ended, the client is closed")
         finally:
-            self._tried.set()
+            self._first_attempt.set()
 
-    async def _follow(self) -> float:
-        """Follow one connection to its end; answers how many seconds to wait before the next."""
+    async def _run_connection(self) -> float:
+        """Run one connection to its end; returns the seconds to wait before the next one."""
         try:
-            await self._listen_to(await self._connect(self._following))
+            await self._serve_connection(await self._connect(self._sync_state))
         except ClientClosedError:
             raise
         except (UnauthorizedError, ForbiddenError) as error:
             pause = self._refused_backoff.delay()
             logger.warning("hot reload is refused, trying again in %.0f s: %s", pause, error)
-            await self._tell(partial(self._listeners.refused, error))
+            await self._notify(partial(self._listeners.notify_refusal, error))
         except PromptOpsError as error:
             pause = self._reconnect_backoff.delay()
             if isinstance(error, FloodError):
                 pause = max(pause, FLOODED_SECONDS)
             level = logging.DEBUG if self._failing else logging.WARNING
             logger.log(level, "hot reload stopped, reconnecting until it works: %s", error)
-        # A fault of this SDK must not end hot reload for good.
+        # A bug of this SDK must not end hot reload.
         except Exception:
             pause = self._reconnect_backoff.delay()
             logger.exception("hot reload stopped, reconnecting")
         self._failing = True
-        self._tried.set()
+        self._first_attempt.set()
         return pause
 
-    async def _listen_to(self, websocket: AsyncWebSocket) -> None:
-        """Take events and refetch, until the connection ends."""
+    async def _serve_connection(self, websocket: AsyncWebSocket) -> None:
+        """Receive events and refetch, until the connection ends."""
         if self._failing:
             logger.warning("hot reload works again")
         self._failing = False
-        self._following.connected()
-        self._tried.set()
+        self._sync_state.connected()
+        self._first_attempt.set()
         reader = asyncio.create_task(self._read(websocket))
         try:
-            await self._tell(self._listeners.connected)
-            await self._listen(websocket, reader)
+            await self._notify(self._listeners.notify_connect)
+            await self._process_messages(websocket, reader)
         except ConnectionLostError as error:
             if error.code == TOKEN_ENDED:
                 raise UnauthorizedError(401, "the token or session has ended") from error
             raise
         finally:
-            self._following.disconnected()
-            self._memory.unwatched()
+            self._sync_state.disconnected()
+            self._store.mark_unwatched()
             if not self._closed:
-                self._teller.tell(self._listeners.disconnected)
+                self._notifier.notify(self._listeners.notify_disconnect)
             await end_task(reader)
             await websocket.close()
 
     async def _read(self, websocket: AsyncWebSocket) -> None:
-        opened_at = websocket.heard_at
+        opened_at = websocket.last_frame_at
         while True:
-            self._following.hear(await websocket.receive())
-            # Not at the handshake: a server that cuts every connection at once is left in peace.
-            if websocket.heard_at > opened_at:
+            self._sync_state.handle_message(await websocket.receive())
+            # Not after the handshake alone, to keep the pauses for a server that drops every
+            # connection.
+            if websocket.last_frame_at > opened_at:
                 self._reconnect_backoff.reset()
                 self._refused_backoff.reset()
-            self._news.set()
+            self._activity.set()
 
-    async def _listen(self, websocket: AsyncWebSocket, reader: asyncio.Task[None]) -> None:
+    async def _process_messages(
+        self, websocket: AsyncWebSocket, reader: asyncio.Task[None]
+    ) -> None:
         while True:
-            self._news.clear()
-            self._following.look_at_the_clock()
-            for report in self._following.reports():
+            self._activity.clear()
+            self._sync_state.check_hello_timeout()
+            for report in self._sync_state.take_reports():
                 await websocket.send(report)
-            due = self._following.next_due()
+            due = self._sync_state.next_due()
             if due is not None:
-                await self._apply(due)
+                await self._apply_due(due)
             await self._pause(websocket, reader)
             if reader.done():
                 reader.result()
-            silent = time.monotonic() - websocket.heard_at
-            if silent >= self._following.silence:
+            silent = time.monotonic() - websocket.last_frame_at
+            if silent >= self._sync_state.silence:
                 raise ConnectionLostError(f"the server was silent for {silent:.0f} seconds")
 
     async def _pause(self, websocket: AsyncWebSocket, reader: asyncio.Task[None]) -> None:
-        """Until there is something to do."""
-        until_dead = websocket.heard_at + self._following.silence - time.monotonic()
-        seconds = max(min(until_dead, self._following.seconds_to_next()), 0.0)
+        """Wait until work is due."""
+        until_dead = websocket.last_frame_at + self._sync_state.silence - time.monotonic()
+        seconds = max(min(until_dead, self._sync_state.seconds_to_next()), 0.0)
         if not seconds:
             await asyncio.sleep(0)
             return
-        news = asyncio.create_task(self._news.wait())
+        activity = asyncio.create_task(self._activity.wait())
         try:
-            await asyncio.wait({news, reader}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(
+                {activity, reader}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+            )
         finally:
-            news.cancel()
+            activity.cancel()
 
-    async def _apply(self, due: Due) -> None:
+    async def _apply_due(self, due: Due) -> None:
         if due.is_deletion:
-            self._following.forget(due)
+            self._sync_state.apply_deletion(due)
         else:
-            before = self._memory.copy(due.key)
-            outcome = self._following.is_here(due) or await self._refetch(due)
-            self._teller.tell(self._following.refetched(due, before, outcome))
-        # Listeners that are slow are not given more and more to do.
-        await self._teller.told()
+            previous = self._store.find_copy(due.key)
+            outcome = self._sync_state.current_copy(due) or await self._refetch(due)
+            self._notifier.notify(self._sync_state.record_refetch(due, previous, outcome))
+        # Wait, so that notifications for slow listeners do not pile up.
+        await self._notifier.drained()
 
-    async def _refetch(self, due: Due) -> Known | Exception:
-        with self._fetcher.fetches.asked_by_watch(due.key, due.stamp):
+    async def _refetch(self, due: Due) -> CachedPrompt | Exception:
+        with self._fetcher.policy.refetching(due.key, due.position):
             try:
-                outcome = await self._fetcher.fresh(due.key)
+                outcome = await self._fetcher.fetch_fresh(due.key)
             except ClientClosedError:
                 raise
-            # The next prompt is not held up by a fault of this SDK with this one.
+            # A bug of this SDK with this prompt must not delay the next one.
             except Exception as error:  # noqa: BLE001 (logged as the failure it is)
                 return error
         return outcome.error if isinstance(outcome, Failure) else outcome
 
-    async def _tell(self, telling: Telling) -> None:
-        self._teller.tell(telling)
-        await self._teller.told()
+    async def _notify(self, notification: Notification) -> None:
+        self._notifier.notify(notification)
+        await self._notifier.drained()

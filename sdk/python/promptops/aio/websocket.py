@@ -1,4 +1,4 @@
-"""A WebSocket client for asyncio: the handshake, pings, text messages, closing."""
+"""A WebSocket client for asyncio: handshake, pings, text messages, close."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from email.message import Message
 
 from promptops import frames
+from promptops.aio.cancellation import within
 from promptops.aio.streams import Connection, Route, translated_errors
-from promptops.aio.waiting import within
 from promptops.errors import response_error
 from promptops.frames import Close, FrameError, FrameParser, Ping, Received, Text
 from promptops.handshake import check_upgrade, handshake_request, parse_head, refusal_length
@@ -20,70 +20,71 @@ logger = logging.getLogger("promptops")
 
 
 class AsyncWebSocket:
-    """An open connection, which one task reads and one writes."""
+    """An open connection, with one task that reads and one that writes."""
 
     def __init__(self, route: Route, connection: Connection) -> None:
         self._route = route
         self._connection = connection
         self._parser = FrameParser(LARGEST_MESSAGE)
-        self._said_goodbye = False
+        self._close_sent = False
 
     @property
-    def heard_at(self) -> float:
-        """When the last whole frame came, in seconds of ``time.monotonic``."""
-        return self._parser.heard_at
+    def last_frame_at(self) -> float:
+        """Return when the last complete frame arrived, in seconds of ``time.monotonic``."""
+        return self._parser.last_frame_at
 
     @classmethod
     async def open(
         cls, route: Route, path: str, headers: Mapping[str, str], timeout: float
     ) -> AsyncWebSocket:
-        """Connect and shake hands, within `timeout` seconds; fails as `WebSocket.open` does."""
+        """Connect and perform the handshake, within `timeout` seconds; raises the errors of
+        `WebSocket.open`."""
         with translated_errors(route):
             opening = _open(route, path, headers)
             connection = await within(timeout, opening, Connection.drop)
         return cls(route, connection)
 
     async def receive(self) -> str:
-        """The next text message; answers pings on the way.
+        """Return the next text message; responds to pings.
 
-        Raises ConnectionLostError when the connection has ended and FrameError when the server
-        broke the protocol; the connection is to be closed then.
+         Raises ConnectionLostError if the connection has ended, and FrameError if the server
+        violated the protocol; close the connection then.
         """
         with translated_errors(self._route):
             while True:
                 try:
                     received = self._parser.next()
                 except FrameError as error:
-                    await self._say_goodbye(error.code)
+                    await self._send_close(error.code)
                     raise
                 if isinstance(received, Text):
                     return received.text
                 if received is None:
                     await self._read()
                 else:
-                    await self._answer(received)
+                    await self._handle_control(received)
 
     async def send(self, text: str) -> None:
         """Send a text message of less than 64 KiB."""
         await self._send(frames.text_frame(text))
 
     async def close(self) -> None:
-        """Say goodbye, wait a second for the server's goodbye, and free the connection."""
+        """Send a close frame, wait a second for the server's, and free the connection."""
         try:
             with contextlib.suppress(OSError, asyncio.TimeoutError):
-                await within(CLOSE_SECONDS, self._part())
+                await within(CLOSE_SECONDS, self._close_handshake())
         finally:
             await self._connection.close()
 
-    async def _part(self) -> None:
-        await self._say_goodbye(frames.NORMAL_CLOSURE)
+    async def _close_handshake(self) -> None:
+        await self._send_close(frames.NORMAL_CLOSURE)
         while await self._connection.reader.read(65536):
             pass
 
-    async def _say_goodbye(self, code: int) -> None:
-        if not self._said_goodbye:
-            self._said_goodbye = True
-            # A server that reads nothing is not waited for.
+    async def _send_close(self, code: int) -> None:
+        if not self._close_sent:
+            self._close_sent = True
+            # Do not wait for a server that reads nothing.
             with contextlib.suppress(OSError, asyncio.TimeoutError):
                 sending = self._connection.send(frames.close_frame(code))
                 await within(CLOSE_SECONDS, sending)
@@ -91,21 +92,21 @@ class AsyncWebSocket:
     async def _read(self) -> None:
         data = await self._connection.reader.read(65536)
         if not data:
-            raise ConnectionLostError("the server ended the connection without a goodbye")
+            raise ConnectionLostError("the server ended the connection without a close frame")
         self._parser.feed(data)
 
     async def _send(self, data: bytes) -> None:
         with translated_errors(self._route):
             await within(SEND_SECONDS, self._connection.send(data))
 
-    async def _answer(self, received: Received) -> None:
+    async def _handle_control(self, received: Received) -> None:
         if isinstance(received, Ping):
             await self._send(frames.control_frame(frames.PONG, received.payload))
         elif isinstance(received, Close):
-            await self._say_goodbye(received.code)
+            await self._send_close(received.code)
             reason = f": {received.reason}" if received.reason else ""
-            words = f"the server said goodbye ({received.code}){reason}"
-            raise ConnectionLostError(words, received.code)
+            message = f"the server closed the connection ({received.code}){reason}"
+            raise ConnectionLostError(message, received.code)
 
 
 async def _open(route: Route, path: str, headers: Mapping[str, str]) -> Connection:
@@ -115,7 +116,7 @@ async def _open(route: Route, path: str, headers: Mapping[str, str]) -> Connecti
         await connection.send(request)
         status, fields = parse_head(await connection.head())
         if status != 101:
-            body = await _refusal(connection.reader, fields)
+            body = await _refusal_body(connection.reader, fields)
             raise response_error(status, body, fields.get("Location"))
         check_upgrade(fields, key)
     except BaseException:
@@ -124,8 +125,8 @@ async def _open(route: Route, path: str, headers: Mapping[str, str]) -> Connecti
     return connection
 
 
-async def _refusal(reader: asyncio.StreamReader, fields: Message) -> bytes:
-    """The body of a refusal, for the server's words in it: as much as comes."""
+async def _refusal_body(reader: asyncio.StreamReader, fields: Message) -> bytes:
+    """Return the body of a refusal, as far as it arrives, for the server's message."""
     try:
         return await reader.readexactly(refusal_length(fields))
     except asyncio.IncompleteReadError as cut_off:

@@ -25,6 +25,18 @@ export function usePaletteSearch(typed: Ref<string>, enabled: Ref<boolean>) {
     placeholderData: (previous) => previous,
     query: async () => body(await api.GET('/api/prompts', { params: { query: { workspace: slug.value, q: q.value, limit: LIMIT } } })).data,
   })
+  const agents = useQuery({
+    key: () => ['agents', 'palette', slug.value, q.value],
+    enabled: isOn,
+    placeholderData: (previous) => previous,
+    query: async () => body(await api.GET('/api/agents', { params: { query: { workspace: slug.value, q: q.value, limit: LIMIT } } })).data,
+  })
+  const workflows = useQuery({
+    key: () => ['workflows', 'palette', slug.value, q.value],
+    enabled: isOn,
+    placeholderData: (previous) => previous,
+    query: async () => body(await api.GET('/api/workflows', { params: { query: { workspace: slug.value, q: q.value, limit: LIMIT } } })).data,
+  })
   const runs = useQuery({
     key: () => ['runs', 'palette', slug.value, q.value],
     enabled: isOn,
@@ -39,6 +51,14 @@ export function usePaletteSearch(typed: Ref<string>, enabled: Ref<boolean>) {
       {
         group: 'prompts',
         hits: (prompts.data.value ?? []).map((prompt): Hit => ({ id: prompt.id, label: prompt.key, detail: prompt.env, route: { name: 'prompt', params: { workspace, key: prompt.key }, query: { env: prompt.env } } })),
+      },
+      {
+        group: 'agents',
+        hits: (agents.data.value ?? []).map((agent): Hit => ({ id: agent.id, label: agent.key, detail: agent.name, route: { name: 'agent', params: { workspace, key: agent.key } } })),
+      },
+      {
+        group: 'workflows',
+        hits: (workflows.data.value ?? []).map((workflow): Hit => ({ id: workflow.id, label: workflow.key, detail: workflow.name, route: { name: 'workflow', params: { workspace, key: workflow.key } } })),
       },
       {
         group: 'runs',

@@ -1,12 +1,12 @@
 import { useQueryCache } from '@pinia/colada'
 import { computed, onScopeDispose, reactive, ref, watch, type Ref } from 'vue'
 
-import { ApiError, api, type Schemas } from '@/api/client'
+import { ApiError, api } from '@/api/client'
 
+import { joinedTexts, variablesOfMessages, type Message } from '@/app/chat'
 import type { Prompt } from './queries'
 import { tokensOf, variablesOf } from './state'
 
-export type Message = Schemas['Message']
 const SAVE_AFTER_MS = 600
 const TRY_AGAIN_MS = 3_000
 
@@ -37,8 +37,8 @@ export function useDraft(prompt: Ref<Prompt | undefined>) {
   let timer: number | undefined
 
   const isChat = computed(() => base.value?.kind === 'chat')
-  const text = computed(() => (isChat.value ? fields.messages.map((message) => message.content).join('\n\n') : fields.content))
-  const variables = computed(() => variablesOf(text.value))
+  const text = computed(() => (isChat.value ? joinedTexts(fields.messages) : fields.content))
+  const variables = computed(() => (isChat.value ? variablesOfMessages(fields.messages) : variablesOf(fields.content)))
   const tokens = computed(() => tokensOf(text.value))
   const isDirty = computed(() => base.value !== undefined && JSON.stringify(changesOf(fields, base.value)) !== '{}')
 

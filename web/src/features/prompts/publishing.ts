@@ -1,51 +1,60 @@
 import { useQueryCache } from '@pinia/colada'
-import { computed, ref } from 'vue'
+import { reactive, ref } from 'vue'
+import { useRouter } from 'vue-router'
+import { useI18n } from 'vue-i18n'
 
-import { api, body, type Schemas } from '@/api/client'
+import { api, body } from '@/api/client'
+import { endActivity, showActivity } from '@/app/activities'
+import { useWorkspace } from '@/app/workspace'
 
+import { advanced, inState, programsOf, type Program } from './arrival'
 import type { Prompt } from './queries'
 
-export type Holder = Schemas['HoldingClient']
-type Publication = Schemas['Publication']
-
+/** A publish, and its way to every program that holds the prompt. */
 export interface Arrival {
-  env: string
+  promptId: string
   key: string
+  env: string
   version: string
   previous: string | null
-  promptId: string
+  publishedAt: string
   startedAt: number
-  publication: Publication | null
-  /** When the number of programs was seen to grow: how many, after how many ms. */
-  steps: { count: number; ms: number }[]
+  programs: Program[]
+  /** Its sheet is open; closing it leaves the arrival running in the corner. */
+  isOpen: boolean
 }
 
-const WAIT = '5s'
-const LOOK_AGAIN_MS = 1_000
-const GIVE_UP_MS = 60_000
+/** Long enough for most programs, short enough to show the ring while it fills. */
+const WAIT = '400ms'
+const LOOK_AGAIN_MS = 500
+const GIVE_UP_MS = 120_000
+const LINGER_MS = 5_000
 
-/** A publish, and the way of it to every program that holds the prompt. Closing the sheet leaves it running. */
+/** By prompt; they outlive the page, for the line in the corner. */
+const arrivals = reactive(new Map<string, Arrival>())
+
+export function arrivalOf(promptId: string): Arrival | undefined {
+  return arrivals.get(promptId)
+}
+
 export function usePublishing() {
   const cache = useQueryCache()
-  const arrival = ref<Arrival>()
+  const router = useRouter()
+  const { t } = useI18n()
+  const { slug } = useWorkspace()
   const error = ref<Error>()
   const busy = ref(false)
-
-  const acknowledged = computed(() => arrival.value?.publication?.acknowledged ?? 0)
-  const connected = computed(() => arrival.value?.publication?.connected ?? 0)
-  const behind = computed<Holder[]>(() => [...(arrival.value?.publication?.behind ?? []), ...(arrival.value?.publication?.silent ?? [])])
-  const isDone = computed(() => arrival.value?.publication != null && behind.value.length === 0)
 
   async function publish(prompt: Prompt, note: string): Promise<void> {
     busy.value = true
     error.value = undefined
-    const startedAt = performance.now()
     try {
-      const publication = body(await api.POST('/api/prompts/publish', { params: { query: { wait: WAIT } }, body: { id: prompt.id, note: note || undefined } }))
-      arrival.value = { env: prompt.env, key: prompt.key, version: publication.data.version, previous: prompt.published_version, promptId: prompt.id, startedAt, publication, steps: [{ count: publication.acknowledged ?? 0, ms: performance.now() - startedAt }] }
+      const publication = body(await api.POST('/api/prompts/publish', { params: { query: { wait: WAIT }, header: { 'if-match': `"${prompt.revision}"` } }, body: { id: prompt.id, note: note || undefined } }))
+      const { version, created_at: createdAt } = publication.data
+      arrivals.set(prompt.id, { promptId: prompt.id, key: prompt.key, env: prompt.env, version, previous: prompt.published_version, publishedAt: publication.published_at ?? createdAt, startedAt: performance.now(), programs: programsOf(publication), isOpen: true })
       void cache.invalidateQueries({ key: ['prompts'] })
       void cache.invalidateQueries({ key: ['clients'] })
-      if (behind.value.length) window.setTimeout(() => void lookAgain(), LOOK_AGAIN_MS)
+      follow(prompt.id)
     } catch (failure) {
       error.value = failure as Error
     } finally {
@@ -53,23 +62,61 @@ export function usePublishing() {
     }
   }
 
-  /** Who was behind and now has the revision is behind no more. */
-  async function lookAgain(): Promise<void> {
-    const now = arrival.value
-    if (!now?.publication) return
-    const clients = body(await api.GET('/api/clients')).data
-    const isLate = (holder: Holder) => {
-      const client = clients.find((one) => one.id === holder.id)
-      return client !== undefined && (client.silent || (client.lag_revisions ?? 0) > 0)
-    }
-    const late = (now.publication.behind ?? []).filter(isLate)
-    const silent = (now.publication.silent ?? []).filter(isLate)
-    const total = now.publication.connected ?? 0
-    const count = total - late.length - silent.length
-    const steps = count > (now.publication.acknowledged ?? 0) ? [...now.steps, { count, ms: performance.now() - now.startedAt }] : now.steps
-    arrival.value = { ...now, steps, publication: { ...now.publication, behind: late, silent, acknowledged: count } }
-    if (late.length + silent.length && performance.now() - now.startedAt < GIVE_UP_MS) window.setTimeout(() => void lookAgain(), LOOK_AGAIN_MS)
+  /** Look at the programs until all have it, or nobody waits any longer. */
+  function follow(id: string): void {
+    const arrival = arrivals.get(id)
+    if (!arrival) return
+    if (!arrival.isOpen) show(arrival)
+    if (isDone(arrival)) {
+      if (!arrival.isOpen) window.setTimeout(() => endActivity(activityId(arrival)), LINGER_MS)
+    } else if (performance.now() - arrival.startedAt < GIVE_UP_MS) window.setTimeout(() => void lookAgain(id), LOOK_AGAIN_MS)
+    else endActivity(activityId(arrival))
   }
 
-  return { arrival, acknowledged, connected, behind, isDone, error, busy, publish }
+  async function lookAgain(id: string): Promise<void> {
+    const arrival = arrivals.get(id)
+    if (!arrival) return
+    try {
+      const clients = body(await api.GET('/api/clients')).data
+      arrival.programs = advanced(arrival.programs, clients, arrival.publishedAt)
+    } catch {
+      // The platform does not answer now: the next look asks again.
+    }
+    follow(id)
+  }
+
+  /** Close the sheet; what is still on its way goes on in the corner. */
+  function close(id: string): void {
+    const arrival = arrivals.get(id)
+    if (!arrival) return
+    arrival.isOpen = false
+    if (isDone(arrival)) arrivals.delete(id)
+    else show(arrival)
+  }
+
+  function show(arrival: Arrival): void {
+    const [value, total] = countsOf(arrival)
+    const open = () => {
+      endActivity(activityId(arrival))
+      arrival.isOpen = true
+      void router.push({ name: 'prompt', params: { workspace: slug.value, key: arrival.key }, query: { env: arrival.env } })
+    }
+    showActivity({ id: activityId(arrival), text: t('prompts.arrival.line', { key: arrival.key, version: arrival.version, env: arrival.env }), value, total, isDone: isDone(arrival), open })
+  }
+
+  return { error, busy, publish, close }
+}
+
+export function isDone(arrival: Arrival): boolean {
+  return inState(arrival.programs, 'behind').length === 0
+}
+
+/** How many have it, of how many that report what they have. */
+export function countsOf(arrival: Arrival): [number, number] {
+  const arrived = inState(arrival.programs, 'applied').length
+  return [arrived, arrived + inState(arrival.programs, 'behind').length + inState(arrival.programs, 'gone').length]
+}
+
+function activityId(arrival: Arrival): string {
+  return `publish ${arrival.promptId} ${arrival.version}`
 }

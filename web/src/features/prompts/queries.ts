@@ -18,25 +18,9 @@ export function usePromptRows(workspace: Ref<string>, key: Ref<string>) {
   })
 }
 
-export function useVersions(id: Ref<string | undefined>) {
-  return useQuery({
-    key: () => ['prompts', 'versions', id.value ?? ''],
-    enabled: () => id.value !== undefined,
-    query: async () => body(await api.GET('/api/prompts/{prompt_id}/versions', { params: { path: { prompt_id: id.value ?? '' } } })).data,
-  })
-}
-
-export function useRollout(id: Ref<string | undefined>) {
-  return useQuery({
-    key: () => ['prompts', 'rollout', id.value ?? ''],
-    enabled: () => id.value !== undefined,
-    query: async () => body(await api.GET('/api/prompts/{prompt_id}/rollout', { params: { path: { prompt_id: id.value ?? '' } } })).data,
-  })
-}
-
-/** Programs that are connected now and watch this environment. */
+/** Programs that are connected now and watch this environment; without one nothing is asked. */
 export function useClients(env: Ref<string>) {
-  const query = useQuery({ key: ['clients'], query: async () => body(await api.GET('/api/clients')).data })
+  const query = useQuery({ key: ['clients'], enabled: () => env.value !== '', query: async () => body(await api.GET('/api/clients')).data })
   const clients = computed(() => (query.data.value ?? []).filter((client) => client.client_type !== 'console' && (!client.namespace || client.namespace === env.value)))
   return { ...query, clients }
 }

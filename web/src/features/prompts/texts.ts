@@ -1,3 +1,5 @@
+import { kindOf, shownMessage, type Message } from '@/app/chat'
+
 interface Body {
   kind: string
   content: string
@@ -11,7 +13,7 @@ export function bodyText(body: Body | undefined): string {
   if (!body) return ''
   const config = JSON.stringify(body.config, null, 2)
   const head = [body.model && `model: ${body.model}`, config !== '{}' && `config: ${config}`].filter(Boolean).join('\n')
-  const messages = body.messages as { role: string; content: string }[]
-  const text = body.kind === 'chat' ? messages.map((message) => `[${message.role}]\n${message.content}`).join('\n\n') : body.content
+  const messages = body.messages as Message[]
+  const text = body.kind === 'chat' ? messages.map((message) => `[${kindOf(message)}]\n${shownMessage(message)}`).join('\n\n') : body.content
   return head ? `${head}\n\n${text}` : text
 }

@@ -1,4 +1,5 @@
 import type { Schemas } from '@/api/client'
+import { RUNNING } from '@/app/runs/run_events'
 
 export interface Bar {
   /** Of the step; -1 is the run itself. */
@@ -8,19 +9,38 @@ export interface Bar {
   /** Begin and length as shares of the whole time. */
   from: number
   width: number
+  /** What it waited before that, as a share that ends at `from`. */
+  waited: number
   ms: number
   attempts: number
   isFailed: boolean
   isRunning: boolean
+  /** It was not executed: its output comes from the run that this one continues. */
+  isReused: boolean
+  isSkipped: boolean
+  /** Of a map. */
+  items: Schemas['RunStep']['items']
 }
 
-const TICKS = 5
+export interface Bars {
+  rows: Bar[]
+  /** In ms, at round times. */
+  ticks: number[]
+  /** The whole time in ms. */
+  whole: number
+}
 
-/** A run and its steps on one scale of time; `ticks` are in ms. */
-export function barsOf(run: Schemas['RunDetail'], now = Date.now()): { rows: Bar[]; ticks: number[] } {
+const MOST_TICKS = 7
+const ROUND = [1, 2, 5]
+
+/** A run and its steps on one scale of time. */
+export function barsOf(run: Schemas['RunDetail'], now = Date.now()): Bars {
   const start = new Date(run.created_at).getTime()
-  const steps = run.steps.map((step) => ({ step, begin: Math.max(new Date(step.start).getTime() - start, 0), ms: step.duration * 1000 }))
-  const own = run.status === 'running' ? now - start : run.latency_ms
+  const own = run.status === 'running' ? Math.max(now - start, 0) : run.latency_ms
+  const steps = run.steps.map((step) => {
+    const begin = Math.max(new Date(step.start).getTime() - start, 0)
+    return { step, begin, ms: step.state === RUNNING ? Math.max(own - begin, 0) : step.duration * 1000 }
+  })
   const whole = Math.max(own, ...steps.map(({ begin, ms }) => begin + ms), 1)
   const rows = steps.map(({ step, begin, ms }, index): Bar => ({
     index,
@@ -28,11 +48,23 @@ export function barsOf(run: Schemas['RunDetail'], now = Date.now()): { rows: Bar
     type: step.type,
     from: begin / whole,
     width: ms / whole,
+    waited: 0,
     ms,
     attempts: step.attempts,
     isFailed: step.error !== null && step.error !== '',
-    isRunning: step.state === 'running',
+    isRunning: step.state === RUNNING,
+    isReused: step.reused,
+    isSkipped: step.state === 'Skipped',
+    items: step.items,
   }))
-  const total: Bar = { index: -1, name: run.ref_key || run.source, type: run.source, from: 0, width: own / whole, ms: own, attempts: 1, isFailed: false, isRunning: run.status === 'running' }
-  return { rows: [total, ...rows], ticks: Array.from({ length: TICKS }, (_tick, index) => (whole * index) / (TICKS - 1)) }
+  const waited = Math.min(run.waited_ms ?? own, own) / whole
+  const total: Bar = { index: -1, name: run.ref_key || run.source, type: run.source, from: waited, width: own / whole - waited, waited, ms: own, attempts: 1, isFailed: false, isRunning: run.state === 'running', isReused: false, isSkipped: false, items: null }
+  return { rows: [total, ...rows], ticks: roundTicks(whole), whole }
+}
+
+/** Round times from 0 up to the whole: 0, 200 ms, 400 ms and so on. */
+export function roundTicks(whole: number): number[] {
+  const power = 10 ** Math.floor(Math.log10(whole / MOST_TICKS || 1))
+  const step = [...ROUND, 10].map((factor) => factor * power).find((size) => whole / size <= MOST_TICKS) ?? whole
+  return Array.from({ length: Math.floor(whole / step) + 1 }, (_tick, index) => index * step)
 }

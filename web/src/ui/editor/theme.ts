@@ -19,6 +19,11 @@ export const editorTheme = EditorView.theme({
   '.cm-activeLine, .cm-activeLineGutter': { backgroundColor: 'transparent' },
   '.cm-changedLine, .cm-insertedLine': { backgroundColor: 'var(--add) !important' },
   '.cm-deletedChunk, .cm-deletedLine': { backgroundColor: 'var(--del) !important' },
+  // On the old side a changed line is as a removed one.
+  '&.cm-merge-a .cm-changedLine': { backgroundColor: 'var(--del) !important' },
+  '&.cm-merge-a .cm-changedText': { background: 'var(--del-word) !important', textDecoration: 'line-through' },
+  '.cm-changedLineGutter, .cm-insertedLineGutter': { background: 'var(--live) !important' },
+  '&.cm-merge-a .cm-changedLineGutter, .cm-deletedLineGutter': { background: 'var(--fg-3) !important' },
   '.cm-changedText, .cm-insertedLine .cm-changedText': { background: 'var(--add-word) !important', borderRadius: '3px' },
   '.cm-deletedText': { background: 'var(--del-word) !important', textDecoration: 'line-through', borderRadius: '3px' },
   '.cm-collapsedLines': { background: 'var(--sunken)', color: 'var(--fg-3)', padding: '2px 16px', fontFamily: 'var(--font)', fontSize: '11px' },

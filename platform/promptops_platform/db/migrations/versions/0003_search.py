@@ -139,7 +139,7 @@ def _fill() -> None:
             return
         last = rows[-1].id
         connection.execute(sa.insert(search), [_searched(row) for row in rows])
-        tagged = [each for row in rows for each in _tagged(row)]
+        tagged = [tag for row in rows for tag in _tagged(row)]
         if tagged:
             connection.execute(sa.insert(tags), tagged)
 

@@ -5,17 +5,17 @@ import io.promptops.internal.json.JsonReader;
 import io.promptops.internal.net.Response;
 import java.util.Map;
 
-/** Tells PromptOps' own 404, which says that a prompt does not exist, from that of anybody else. */
+/** Tells PromptOps' own 404 for a missing prompt from any other 404. */
 final class Absence {
     private static final String CODE = "not_found";
-    // PromptOps' own 404 is far shorter.
+    // PromptOps' own 404 is much shorter.
     private static final int LARGEST_BODY = 64 * 1024;
 
     private Absence() {}
 
     /**
-     * Whether PromptOps itself states it: with the header of its epoch and the code. Older servers send
-     * neither; where no epoch was ever seen, a body with a text `error` and nothing else counts.
+     * Whether PromptOps itself sent the 404: with the header of its epoch and the code. Older servers send
+     * neither: without any known epoch, a body that has only a text `error` is accepted.
      */
     static boolean isStated(Response response, boolean serverHasEpochs) {
         Map<?, ?> body = body(response);
@@ -29,7 +29,7 @@ final class Absence {
         return !serverHasEpochs && body.size() == (hasCode ? 2 : 1);
     }
 
-    /** Whether the server said which epoch its answer is of. */
+    /** Whether the response has an epoch. */
     static boolean hasEpoch(Response response) {
         String epoch = response.header("x-promptops-epoch");
         return epoch != null && !epoch.isEmpty();

@@ -4,9 +4,9 @@ import java.time.Duration;
 import java.util.concurrent.ThreadLocalRandom;
 
 /**
- * Exponential backoff with jitter: each pause is drawn evenly between a share of the ceiling and the
- * ceiling, so that clients that lost the same server don't come back at the same moment. The ceiling
- * doubles with each. Not safe between threads.
+ * Exponential backoff with jitter: each pause is random between a minimum and the ceiling, so that clients
+ * that lost the same server do not reconnect at the same moment. The ceiling doubles with each pause. Not
+ * safe between threads.
  *
  * <p>Source: AWS Architecture Blog, "Exponential Backoff And Jitter".
  */
@@ -28,7 +28,7 @@ final class Backoff {
         return new Backoff(Duration.ZERO, Duration.ofMillis(500), Duration.ofSeconds(10));
     }
 
-    /** After a refusal: a token seldom becomes right by itself. */
+    /** After a refusal: a token rarely becomes valid by itself. */
     static Backoff refused() {
         return new Backoff(Duration.ofSeconds(10), Duration.ofSeconds(30), Duration.ofMinutes(5));
     }
@@ -45,7 +45,7 @@ final class Backoff {
         return pause;
     }
 
-    /** Begin again, after a success. */
+    /** Starts again, after a success. */
     void reset() {
         ceiling = initial;
     }

@@ -6,7 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** What a prompt says, or one variant of it. */
+/** The content of a prompt, or of one variant. */
 record Body(
         String version,
         String model,
@@ -34,9 +34,8 @@ record Body(
 
     private static List<Message> messages(Map<?, ?> object) {
         List<Message> messages = new ArrayList<>();
-        for (Object each : Members.list(object, "messages")) {
-            Map<?, ?> message = Members.object(each, "messages");
-            messages.add(new Message(Members.text(message, "role"), Members.text(message, "content")));
+        for (Object member : Members.list(object, "messages")) {
+            messages.add(Chat.read(Members.object(member, "messages")));
         }
         return List.copyOf(messages);
     }
@@ -48,8 +47,8 @@ record Body(
 
     private static List<String> variables(Map<?, ?> object) {
         List<String> variables = new ArrayList<>();
-        for (Object each : Members.list(object, "variables")) {
-            if (!(each instanceof String name)) {
+        for (Object member : Members.list(object, "variables")) {
+            if (!(member instanceof String name)) {
                 throw Members.wrong("variables");
             }
             variables.add(name);
@@ -57,9 +56,10 @@ record Body(
         return List.copyOf(variables);
     }
 
-    private static Map<String, Object> unmodifiable(Map<?, ?> object) {
+    /** Copies JSON into unmodifiable collections. */
+    static Map<String, Object> unmodifiable(Map<?, ?> object) {
         Map<String, Object> copy = new LinkedHashMap<>();
-        object.forEach((name, member) -> copy.put((String) name, unmodifiable(member)));
+        object.forEach((name, member) -> copy.put(String.valueOf(name), unmodifiable(member)));
         return Collections.unmodifiableMap(copy);
     }
 
@@ -69,7 +69,7 @@ record Body(
         }
         if (value instanceof List<?> list) {
             List<Object> copy = new ArrayList<>();
-            list.forEach(each -> copy.add(unmodifiable(each)));
+            list.forEach(item -> copy.add(unmodifiable(item)));
             return Collections.unmodifiableList(copy);
         }
         return value;

@@ -8,21 +8,21 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
 
-/** The prompts of a file that ships with the program: an answer of the snapshot, saved. */
+/** The prompts of a file that ships with the program: a saved response of the snapshot. */
 final class Bundle {
     private static final System.Logger LOGGER = System.getLogger("io.promptops");
 
     private final String epoch;
-    private final Map<String, Whole> prompts;
+    private final Map<String, FullPrompt> prompts;
 
-    private Bundle(String epoch, Map<String, Whole> prompts) {
+    private Bundle(String epoch, Map<String, FullPrompt> prompts) {
         this.epoch = epoch;
         this.prompts = prompts;
     }
 
     /**
-     * The bundle in a file; an empty one where that can't be read or is of another environment, which
-     * is logged: the program has other sources.
+     * Loads the bundle from a file; an unreadable file, or one of another environment, causes a warning and
+     * an empty bundle.
      */
     static Bundle load(Path file, String environment) {
         if (file == null) {
@@ -32,24 +32,24 @@ final class Bundle {
             byte[] content = Uninterrupted.run(() -> Files.readAllBytes(file));
             return of(Snapshot.read(JsonReader.decode(content), environment, "the bundle " + file));
         } catch (IOException | JsonException | ProtocolException error) {
-            LOGGER.log(System.Logger.Level.WARNING, "passed over the bundle " + file, error);
+            LOGGER.log(System.Logger.Level.WARNING, "ignored the bundle " + file, error);
             return new Bundle(null, Map.of());
         }
     }
 
-    /** Of the server that it was saved from; null where that named none. */
+    /** The epoch of the server that it was saved from; null if there is none. */
     String epoch() {
         return epoch;
     }
 
-    /** The prompt, or null. */
-    Whole get(String key) {
+    /** Returns the prompt, or null. */
+    FullPrompt get(String key) {
         return prompts.get(key);
     }
 
     private static Bundle of(Snapshot snapshot) {
-        Map<String, Whole> prompts = new HashMap<>();
-        snapshot.prompts().forEach(whole -> prompts.put(whole.key(), whole));
+        Map<String, FullPrompt> prompts = new HashMap<>();
+        snapshot.prompts().forEach(fullPrompt -> prompts.put(fullPrompt.key(), fullPrompt));
         return new Bundle(snapshot.epoch(), prompts);
     }
 }

@@ -3,7 +3,7 @@ package io.promptops;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
-/** Whether the client is closed; wakes up whoever pauses. */
+/** Whether the client is closed; wakes up pausing threads. */
 final class Closing {
     private final CountDownLatch closed = new CountDownLatch(1);
 
@@ -15,7 +15,7 @@ final class Closing {
         return closed.getCount() == 0;
     }
 
-    /** Waits so long, but no longer than until the client is closed or the thread interrupted. */
+    /** Waits until the client is closed or the thread is interrupted, at most so long. */
     void pause(long nanoseconds) {
         try {
             if (closed.await(nanoseconds, TimeUnit.NANOSECONDS)) {

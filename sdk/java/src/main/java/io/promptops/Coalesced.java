@@ -5,8 +5,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * Makes at most one call at a time for each key, and shares its outcome, which is a value or an
- * error. Because calls for one key never overlap, a slow answer can't overwrite a newer one.
+ * Makes at most one call at a time for each key, and shares its outcome, which is a value or an error. Calls
+ * for one key never overlap, so a slow response can't overwrite a newer one.
  */
 final class Coalesced<T> {
     private final Call<T> call;
@@ -16,54 +16,54 @@ final class Coalesced<T> {
         this.call = call;
     }
 
-    /** What is called. */
+    /** The shared call. */
     interface Call<T> {
-        T run(String key, Asker asker, long deadline);
+        T run(String key, FetchReason reason, long deadline);
     }
 
-    /** The calls for one key, numbered from 1; all but the lock guarded by the map's entry. */
+    /** The calls for one key, numbered from 1; all fields except the lock are guarded by the map's entry. */
     private static final class Calls<T> {
         final ReentrantLock turn = new ReentrantLock();
         int users;
-        long begun;
+        long started;
         boolean inFlight;
         volatile long outcomeOf;
         T value;
         PromptOpsException error;
     }
 
-    /** The outcome of the call that is running, else of a new one. */
-    T join(String key, Asker asker, long deadline) {
-        return outcome(key, asker, deadline, true);
+    /** Returns the outcome of the running call, or of a new one. */
+    T join(String key, FetchReason reason, long deadline) {
+        return outcome(key, reason, deadline, true);
     }
 
-    /** The outcome of a call that began after this one was asked for. */
-    T fresh(String key, Asker asker, long deadline) {
-        return outcome(key, asker, deadline, false);
+    /** Returns the outcome of a call that begins after this request. */
+    T callAnew(String key, FetchReason reason, long deadline) {
+        return outcome(key, reason, deadline, false);
     }
 
-    /** Whether a call is running or waited for. */
+    /** Whether a call is running or waiting. */
     boolean isRunning(String key) {
         return running.containsKey(key);
     }
 
-    /** For which keys that is so. */
+    /** The keys with a running or waiting call. */
     Iterable<String> runningKeys() {
         return running.keySet();
     }
 
-    private T outcome(String key, Asker asker, long deadline, boolean joins) {
-        long[] seen = new long[1];
-        Calls<T> calls = running.compute(key, (k, known) -> {
-            Calls<T> used = known == null ? new Calls<>() : known;
+    private T outcome(String key, FetchReason reason, long deadline, boolean joins) {
+        long[] newestStarted = new long[1];
+        Calls<T> calls = running.compute(key, (k, existing) -> {
+            Calls<T> used = existing == null ? new Calls<>() : existing;
             used.users++;
-            seen[0] = joins && used.inFlight ? used.begun - 1 : used.begun;
+            newestStarted[0] = joins && used.inFlight ? used.started - 1 : used.started;
             return used;
         });
         try {
             awaitTurn(calls, deadline);
             try {
-                return outcomeAfter(seen[0], calls, key, asker, deadline);
+                return outcomeAfter(newestStarted[0], calls, key, reason, deadline);
             } finally {
                 calls.turn.unlock();
             }
@@ -72,9 +72,9 @@ final class Coalesced<T> {
         }
     }
 
-    private T outcomeAfter(long seen, Calls<T> calls, String key, Asker asker, long deadline) {
-        if (calls.outcomeOf <= seen) {
-            run(calls, key, asker, deadline);
+    private T outcomeAfter(long newestStarted, Calls<T> calls, String key, FetchReason reason, long deadline) {
+        if (calls.outcomeOf <= newestStarted) {
+            run(calls, key, reason, deadline);
         }
         if (calls.error != null) {
             throw calls.error;
@@ -82,20 +82,20 @@ final class Coalesced<T> {
         return calls.value;
     }
 
-    private void run(Calls<T> calls, String key, Asker asker, long deadline) {
+    private void run(Calls<T> calls, String key, FetchReason reason, long deadline) {
         running.computeIfPresent(key, (k, used) -> {
-            used.begun++;
+            used.started++;
             used.inFlight = true;
             return used;
         });
         try {
-            calls.value = call.run(key, asker, deadline);
+            calls.value = call.run(key, reason, deadline);
             calls.error = null;
-            calls.outcomeOf = calls.begun;
+            calls.outcomeOf = calls.started;
         } catch (PromptOpsException error) {
             calls.value = null;
             calls.error = error;
-            calls.outcomeOf = calls.begun;
+            calls.outcomeOf = calls.started;
         } finally {
             running.computeIfPresent(key, (k, used) -> {
                 used.inFlight = false;
@@ -106,9 +106,9 @@ final class Coalesced<T> {
 
     private static void awaitTurn(Calls<?> calls, long deadline) {
         try {
-            // The first does not mind an interrupted thread: nothing is waited for.
+            // The first attempt works in an interrupted thread, because it does not wait.
             if (!calls.turn.tryLock() && !calls.turn.tryLock(deadline - System.nanoTime(), TimeUnit.NANOSECONDS)) {
-                throw new RequestTimeoutException("no answer came within the time-out", null);
+                throw new RequestTimeoutException("no response came within the time-out", null);
             }
         } catch (InterruptedException interrupted) {
             Thread.currentThread().interrupt();

@@ -29,8 +29,8 @@ import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
- * The last known good copies, a file for each prompt, in a folder that clients of other languages may
- * share. The format is that of docs/sdk-protocol.md.
+ * The last known good copies, one file for each prompt, in a folder that clients of other languages may
+ * share. docs/sdk-protocol.md has the format.
  */
 final class DiskCache {
     private static final System.Logger LOGGER = System.getLogger("io.promptops");
@@ -38,14 +38,14 @@ final class DiskCache {
     private static final Set<PosixFilePermission> PRIVATE = PosixFilePermissions.fromString("rwx------");
     private static final String PREFIX = "prompt";
     private static final String SUFFIX = ".tmp";
-    // Nobody writes for so long.
+    // No write takes this long.
     private static final Duration LEFT_BEHIND = Duration.ofHours(1);
 
     private final Path folder;
     private final String names;
     private final AtomicBoolean isFailing = new AtomicBoolean();
 
-    /** The server's address as the client writes it, the workspace empty where none was named. */
+    /** Takes the server's address as the client normalizes it, and an empty workspace without one. */
     DiskCache(Path folder, String server, String workspace, String environment) {
         this.folder = folder;
         this.names = server + "\n" + workspace + "\n" + environment + "\n";
@@ -53,24 +53,24 @@ final class DiskCache {
     }
 
     /** A copy from disk; each of the last three may be null. */
-    record Saved(Whole whole, String epoch, Long revision, Instant at) {
-        /** Another process may have learned more. */
-        boolean isNewerThan(Position position) {
+    record Saved(FullPrompt fullPrompt, String epoch, Long revision, Instant at) {
+        /** Whether it is newer, because another process has saved it. */
+        boolean isNewerThan(FeedPosition position) {
             return epoch != null && revision != null && position != null
-                    && position.isBefore(new Position(epoch, revision));
+                    && position.isBefore(new FeedPosition(epoch, revision));
         }
     }
 
     /**
-     * Replaces the copy as a whole, unless that is of a later revision; a failure is logged, since nobody
-     * waits for it.
+     * Replaces the copy atomically, unless it is at a later revision. A failure is only logged, because
+     * nobody waits for it.
      */
-    void save(String key, Whole whole, Position position) {
-        Saved before = load(key);
-        if (before != null && before.isNewerThan(position)) {
+    void save(String key, FullPrompt fullPrompt, FeedPosition position) {
+        Saved previous = load(key);
+        if (previous != null && previous.isNewerThan(position)) {
             return;
         }
-        String head = "{\"sha256\":\"" + sha256(whole.json())
+        String head = "{\"sha256\":\"" + sha256(fullPrompt.json())
                 + "\",\"saved_at\":\"" + Instant.now().truncatedTo(ChronoUnit.MILLIS)
                 + "\",\"epoch\":" + JsonWriter.write(position == null ? null : position.epoch())
                 + ",\"revision\":" + (position == null ? "null" : Long.toString(position.revision()))
@@ -79,7 +79,7 @@ final class DiskCache {
             makeFolder();
             Path written = Files.createTempFile(folder, PREFIX, SUFFIX);
             try {
-                Uninterrupted.run(() -> Files.writeString(written, head + whole.json() + "}"));
+                Uninterrupted.run(() -> Files.writeString(written, head + fullPrompt.json() + "}"));
                 replace(written, file(key));
                 isFailing.set(false);
             } finally {
@@ -90,7 +90,7 @@ final class DiskCache {
         }
     }
 
-    /** The copy, or null where there is none that is whole. */
+    /** Returns the copy, or null if it is missing or invalid. */
     Saved load(String key) {
         try {
             return read(key, JsonReader.decode(Uninterrupted.run(() -> content(file(key)))));
@@ -100,8 +100,8 @@ final class DiskCache {
             warnOnce(error);
             return null;
         } catch (JsonException | ProtocolException | DateTimeParseException error) {
-            String words = "passed over the saved copy of prompt '" + key + "': " + error.getMessage();
-            LOGGER.log(System.Logger.Level.WARNING, words);
+            String message = "ignored the saved copy of prompt '" + key + "': " + error.getMessage();
+            LOGGER.log(System.Logger.Level.WARNING, message);
             return null;
         }
     }
@@ -124,19 +124,19 @@ final class DiskCache {
         if (!sha256(json).equals(JsonReader.read(members.getOrDefault("sha256", "null")))) {
             throw Members.wrong("sha256");
         }
-        Whole whole = Whole.read(json);
-        whole.requireKey(key);
+        FullPrompt fullPrompt = FullPrompt.read(json);
+        fullPrompt.requireKey(key);
         Object epoch = JsonReader.read(members.getOrDefault("epoch", "null"));
         Object revision = JsonReader.read(members.getOrDefault("revision", "null"));
         Object at = JsonReader.read(members.getOrDefault("saved_at", "null"));
         return new Saved(
-                whole,
+                fullPrompt,
                 epoch instanceof String name ? name : null,
                 revision instanceof Long number ? number : null,
                 at instanceof String time ? OffsetDateTime.parse(time).toInstant() : null);
     }
 
-    /** What a process that was killed had begun to write. */
+    /** Removes temporary files of killed processes. */
     private void removeLeftBehind() {
         if (!Files.isDirectory(folder)) {
             return;
@@ -150,18 +150,18 @@ final class DiskCache {
             }
         } catch (IOException | DirectoryIteratorException error) {
             // Another process may have removed them at the same moment.
-            LOGGER.log(System.Logger.Level.DEBUG, "what was left behind in " + folder + " stays", error);
+            LOGGER.log(System.Logger.Level.DEBUG, "temporary files in " + folder + " stay", error);
         }
     }
 
-    /** One line until a copy is saved again, whatever the number of prompts. */
+    /** Logs one line until a copy is saved again, whatever the number of prompts. */
     private void warnOnce(IOException error) {
         if (isFailing.compareAndSet(false, true)) {
             LOGGER.log(System.Logger.Level.WARNING, "prompts can't be kept in the folder " + folder + ": " + error);
         }
     }
 
-    /** Others on the machine may not read the prompts. */
+    /** Creates the folder, which only the user may read. */
     private void makeFolder() throws IOException {
         if (Files.isDirectory(folder)) {
             return;
@@ -175,7 +175,7 @@ final class DiskCache {
         } catch (UnsupportedOperationException notPosix) {
             Files.createDirectories(folder);
         } catch (FileAlreadyExistsException meanwhile) {
-            // Another process made it at the same moment; what else is there, writing tells.
+            // Another process created it at the same moment; other problems show when writing.
             return;
         }
     }

@@ -7,28 +7,28 @@ import java.util.Set;
 
 /** A message of the server. */
 sealed interface Event {
-    /** The first one of a connection. */
+    /** The first message of a connection. */
     record Hello(String epoch, long revision, double heartbeatSeconds) implements Event {}
 
     /** A prompt of the watched environment changed. */
     record Changed(String type, String key, long revision) implements Event {}
 
-    /** The same from a server of before, which does not number what it tells; of any type. */
+    /** A change from an older server, which sends no revisions; of any type. */
     record Unnumbered(String type, String key) implements Event {}
 
-    /** Everything up to there has been sent. */
+    /** The server has sent everything up to this revision. */
     record Heartbeat(long revision) implements Event {}
 
-    /** What was missed can't be told: whatever is held is to be fetched anew. */
+    /** Missed changes can't be resent: refetch all cached prompts. */
     record Resync(String epoch, long revision) implements Event {}
 
-    /** Nothing that concerns this client. */
+    /** A message that does not concern this client. */
     record Unknown() implements Event {}
 
     Set<String> CHANGES = Set.of("prompt.updated", "prompt.published", Update.DELETED);
     double LONGEST_HEARTBEAT = 3600;
 
-    /** A text that is no event at all is nothing that concerns this client. */
+    /** Parses a message; an invalid text is an unknown message. */
     static Event read(String text) {
         try {
             return read(JsonReader.readObject(text));
@@ -37,8 +37,8 @@ sealed interface Event {
         }
     }
 
-    /** Likewise, of a server that has not said hello. */
-    static Event readUngreeted(String text) {
+    /** Parses a message of a server that has not sent a hello. */
+    static Event readWithoutHello(String text) {
         try {
             Map<?, ?> message = JsonReader.readObject(text);
             String type = Members.text(message, "type");

@@ -2,7 +2,7 @@ package io.promptops;
 
 import java.util.function.Supplier;
 
-/** The last failure to fetch a prompt, and what is answered until the server is tried again. */
+/** The last failure to fetch a prompt, and the fallback until the next attempt. */
 final class Failure {
     private final PromptOpsException error;
     private final Backoff backoff;
@@ -11,10 +11,10 @@ final class Failure {
     private boolean isLookedUp;
     private DiskCache.Saved fallback;
 
-    /** The pause grows with each failure in a row; the one before may be null. */
-    Failure(Failure before, PromptOpsException error) {
+    /** The pause grows with each failure in a row; `previous` may be null. */
+    Failure(Failure previous, PromptOpsException error) {
         this.error = error;
-        this.backoff = before == null ? Backoff.failing() : before.backoff;
+        this.backoff = previous == null ? Backoff.failing() : previous.backoff;
         this.pause = backoff.next();
     }
 
@@ -22,7 +22,7 @@ final class Failure {
         return error;
     }
 
-    /** Nanoseconds since. */
+    /** The nanoseconds since the failure. */
     long age() {
         return System.nanoTime() - at;
     }
@@ -31,7 +31,7 @@ final class Failure {
         return age() < pause;
     }
 
-    /** What was put aside, looked up once; null where nothing was. */
+    /** Returns the fallback, which is looked up once; null if there is none. */
     synchronized DiskCache.Saved fallback(Supplier<DiskCache.Saved> lookUp) {
         if (!isLookedUp) {
             fallback = lookUp.get();

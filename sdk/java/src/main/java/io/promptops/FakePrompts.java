@@ -20,55 +20,55 @@ public final class FakePrompts implements Prompts {
     private volatile boolean isUnreachable;
     private volatile boolean isWatching;
 
-    /** None yet. */
+    /** Creates a fake without prompts. */
     public FakePrompts() {}
 
-    /** Adds a text prompt, or changes it; listeners are told at once, in this thread. */
+    /** Adds or changes a text prompt; notifies listeners immediately, in this thread. */
     public FakePrompts with(String key, String content) {
-        return with(Whole.of(key, "test", content).answer(null, Source.MEMORY, null, Duration.ZERO));
+        return with(FullPrompt.of(key, "test", content).toPrompt(null, Source.MEMORY, null, Duration.ZERO));
     }
 
-    /** Likewise, any prompt. */
+    /** Adds or changes any prompt; notifies listeners immediately, in this thread. */
     public FakePrompts with(Prompt prompt) {
         prompts.put(prompt.key(), prompt);
-        tell(prompt.key());
+        notifyListeners(prompt.key());
         return this;
     }
 
-    /** Removes a prompt, as a deletion on the server does. */
+    /** Removes a prompt, like a deletion on the server. */
     public void remove(String key) {
         if (prompts.remove(key) != null) {
-            tell(key);
+            notifyListeners(key);
         }
     }
 
-    /** From now on as if nothing was known and the server could not be reached; or again as ever. */
+    /** Simulates an empty cache and a server that can't be reached, or ends that. */
     public void setUnreachable(boolean unreachable) {
         isUnreachable = unreachable;
     }
 
-    /** A subject does not matter here. */
+    /** The subject has no effect here. */
     @Override
     public Prompt getPrompt(String key, PromptOptions options) {
         Required.argument(key, "a prompt's key");
         Required.argument(options, "the options");
-        Prompt known = isUnreachable ? null : prompts.get(key);
-        if (known != null) {
-            return known;
+        Prompt prompt = isUnreachable ? null : prompts.get(key);
+        if (prompt != null) {
+            return prompt;
         }
         if (options.fallback() != null) {
-            return Whole.defaultAnswer(key, options.fallback());
+            return FullPrompt.defaultPrompt(key, options.fallback());
         }
         if (isUnreachable) {
-            throw new ServerUnreachableException("the fake was told to be unreachable", null);
+            throw new ServerUnreachableException("the fake simulates an unreachable server", null);
         }
-        throw new NotFoundException(404, "no prompt '" + key + "' was given to the fake");
+        throw new NotFoundException(404, "no prompt '" + key + "' in the fake");
     }
 
     @Override
     public List<String> preload() {
         if (isUnreachable) {
-            throw new ServerUnreachableException("the fake was told to be unreachable", null);
+            throw new ServerUnreachableException("the fake simulates an unreachable server", null);
         }
         return prompts.keySet().stream().sorted().toList();
     }
@@ -95,7 +95,7 @@ public final class FakePrompts implements Prompts {
         listeners.clear();
     }
 
-    private void tell(String key) {
-        listeners.forEach(each -> each.accept(key));
+    private void notifyListeners(String key) {
+        listeners.forEach(listener -> listener.accept(key));
     }
 }

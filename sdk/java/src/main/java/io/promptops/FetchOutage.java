@@ -3,14 +3,16 @@ package io.promptops;
 import java.util.HashMap;
 import java.util.Map;
 
-/** The fetches that fail: one warning when they begin to, one when the server answers again. Safe between threads. */
+/**
+ * Logs one warning when fetches begin to fail, and one when the server responds again. Safe between threads.
+ */
 final class FetchOutage {
     private static final System.Logger LOGGER = System.getLogger("io.promptops");
 
     private final Map<String, PromptOpsException> failing = new HashMap<>();
 
-    /** The key is empty for the snapshot. */
-    synchronized void failed(String key, PromptOpsException error) {
+    /** Records a failure; the key is empty for the snapshot. */
+    synchronized void recordFailure(String key, PromptOpsException error) {
         if (failing.isEmpty()) {
             String what = key.isEmpty() ? "the snapshot" : "prompt '" + key + "'";
             LOGGER.log(System.Logger.Level.WARNING, what + " can't be fetched: " + error.getMessage());
@@ -18,8 +20,8 @@ final class FetchOutage {
         failing.put(key, error);
     }
 
-    /** A key that fails for a reason of its own goes on to do so whatever the others do. */
-    synchronized void succeeded(String key) {
+    /** Records a success. A key that fails for its own reason keeps failing, whatever the others do. */
+    synchronized void recordSuccess(String key) {
         if (failing.isEmpty()) {
             return;
         }

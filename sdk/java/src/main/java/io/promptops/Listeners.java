@@ -7,9 +7,9 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
 
 /**
- * Calls the program's listeners, one after the other and in order, in a thread of their own, so that a
- * slow one holds up nothing but the others. What waits is bounded: something newer of the same kind and
- * key takes the place of what was not told yet.
+ * Calls the program's listeners one after the other and in order, in a separate thread, so that a slow
+ * listener delays only other listeners. The queue is bounded: a newer notification of the same kind and key
+ * replaces a pending one.
  */
 final class Listeners {
     private static final System.Logger LOGGER = System.getLogger("io.promptops");
@@ -21,7 +21,7 @@ final class Listeners {
     private final List<Runnable> onDisconnect = new CopyOnWriteArrayList<>();
     private final List<Consumer<PromptOpsException>> onError = new CopyOnWriteArrayList<>();
     private final Map<String, Runnable> waiting = new LinkedHashMap<>();
-    private boolean isTelling;
+    private boolean isRunning;
 
     Listeners(Workers workers, Closing closing) {
         this.workers = workers;
@@ -44,39 +44,39 @@ final class Listeners {
         onError.add(listener);
     }
 
-    boolean wantUpdates() {
+    boolean hasUpdateListeners() {
         return !onUpdate.isEmpty();
     }
 
-    void tellUpdate(Update update) {
-        tell("update " + update.key(), () -> onUpdate.forEach(each -> call(() -> each.accept(update))));
+    void notifyUpdate(Update update) {
+        enqueue("update " + update.key(), () -> onUpdate.forEach(listener -> call(() -> listener.accept(update))));
     }
 
-    void tellConnect() {
-        tell("connect", () -> onConnect.forEach(Listeners::call));
+    void notifyConnect() {
+        enqueue("connect", () -> onConnect.forEach(Listeners::call));
     }
 
-    void tellDisconnect() {
-        tell("disconnect", () -> onDisconnect.forEach(Listeners::call));
+    void notifyDisconnect() {
+        enqueue("disconnect", () -> onDisconnect.forEach(Listeners::call));
     }
 
-    void tellError(PromptOpsException error) {
-        tell("error", () -> onError.forEach(each -> call(() -> each.accept(error))));
+    void notifyError(PromptOpsException error) {
+        enqueue("error", () -> onError.forEach(listener -> call(() -> listener.accept(error))));
     }
 
-    private void tell(String what, Runnable telling) {
+    private void enqueue(String what, Runnable notification) {
         synchronized (waiting) {
             waiting.remove(what);
-            waiting.put(what, telling);
-            if (isTelling) {
+            waiting.put(what, notification);
+            if (isRunning) {
                 return;
             }
-            isTelling = true;
+            isRunning = true;
         }
-        workers.run(this::tellAll);
+        workers.run(this::runQueued);
     }
 
-    private void tellAll() {
+    private void runQueued() {
         Runnable next;
         while ((next = next()) != null) {
             next.run();
@@ -87,7 +87,7 @@ final class Listeners {
         synchronized (waiting) {
             var first = waiting.entrySet().iterator();
             if (!first.hasNext() || closing.isClosed()) {
-                isTelling = false;
+                isRunning = false;
                 return null;
             }
             Runnable next = first.next().getValue();
@@ -100,7 +100,7 @@ final class Listeners {
         try {
             listener.run();
         } catch (Throwable error) {
-            // The program's own fault, of whatever kind, which must not end its hot reload.
+            // An error of the program must not end its hot reload.
             LOGGER.log(System.Logger.Level.ERROR, "a listener failed", error);
         }
     }

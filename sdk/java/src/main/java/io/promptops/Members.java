@@ -3,7 +3,7 @@ package io.promptops;
 import java.util.List;
 import java.util.Map;
 
-/** Takes members of JSON objects that the server sent, each of the type that it must have. */
+/** Reads typed members of JSON objects from the server. */
 final class Members {
     private Members() {}
 
@@ -44,6 +44,6 @@ final class Members {
     }
 
     static ProtocolException wrong(String name) {
-        return new ProtocolException("what the server sent lacks '" + name + "', or it has another type", null);
+        return new ProtocolException("the server's data has no member '" + name + "' of the right type", null);
     }
 }

@@ -3,14 +3,14 @@ package io.promptops;
 import java.util.ArrayList;
 import java.util.List;
 
-/** A strict rendering needs variables that were not given. */
+/** A strict rendering lacks variables. */
 public final class MissingVariableException extends PromptOpsException {
     private static final long serialVersionUID = 1L;
 
     private final ArrayList<String> names;
 
     MissingVariableException(List<String> names) {
-        super("the prompt needs variables that were not given: " + String.join(", ", names), null);
+        super("missing variables: " + String.join(", ", names), null);
         this.names = new ArrayList<>(names);
     }
 

@@ -3,45 +3,45 @@ package io.promptops;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Has all prompts of the environment held, by one request. */
+/** Caches all prompts of the environment with one request. */
 final class Preload {
-    // Not a key that a prompt can have.
+    // No prompt can have this key.
     private static final String ALL = "";
 
-    private final Fetcher fetcher;
+    private final FetchPolicy policy;
     private final Closing closing;
     private final PromptStore store;
-    private final Coalesced<List<String>> loads = new Coalesced<>((all, asker, deadline) -> load(asker, deadline));
+    private final Coalesced<List<String>> loads = new Coalesced<>((all, reason, deadline) -> load(reason, deadline));
 
-    Preload(Fetcher fetcher, Closing closing, PromptStore store) {
-        this.fetcher = fetcher;
+    Preload(FetchPolicy policy, Closing closing, PromptStore store) {
+        this.policy = policy;
         this.closing = closing;
         this.store = store;
     }
 
-    /** The keys that the snapshot has and that are held now; threads that ask at the same time share a request. */
+    /** Returns the keys that are in the snapshot and cached now; concurrent callers share a request. */
     List<String> run(long deadline) {
-        return loads.join(ALL, Asker.CALLER, deadline);
+        return loads.join(ALL, FetchReason.CALLER, deadline);
     }
 
-    /** Any prompt may be held soon. */
+    /** Whether a preload runs, so that any prompt may be cached soon. */
     boolean isRunning() {
         return loads.isRunning(ALL);
     }
 
-    private List<String> load(Asker asker, long deadline) {
-        Tries tries = new Tries(asker, closing, deadline);
+    private List<String> load(FetchReason reason, long deadline) {
+        FetchAttempts attempts = new FetchAttempts(reason, closing, deadline);
         while (true) {
             try {
                 return attempt(deadline);
             } catch (ClientClosedException | NotFoundException isFinal) {
                 throw isFinal;
-            } catch (UnauthorizedException | ForbiddenException refused) {
-                store.snapshotFailed(refused);
-                throw refused;
+            } catch (UnauthorizedException | ForbiddenException error) {
+                store.recordSnapshotFailure(error);
+                throw error;
             } catch (PromptOpsException error) {
-                if (!tries.pauseBeforeAnother()) {
-                    store.snapshotFailed(error);
+                if (!attempts.pauseBeforeAnother()) {
+                    store.recordSnapshotFailure(error);
                     throw error;
                 }
             }
@@ -49,20 +49,20 @@ final class Preload {
     }
 
     private List<String> attempt(long deadline) {
-        Position heard = store.heard();
-        Fetcher.OfSnapshot fetched = fetcher.fetchSnapshot(heard, deadline);
-        Position heardNow = store.heard();
-        boolean isOfOther = heardNow != null
-                && heardNow.isOfServer()
-                && (fetched.position() == null || !fetched.position().epoch().equals(heardNow.epoch()));
-        if (isOfOther) {
-            throw new ServerException(503, "the snapshot is not of the epoch that the watch is told of");
+        FeedPosition positionAtStart = store.feedPosition();
+        FetchPolicy.SnapshotResult fetched = policy.fetchSnapshot(positionAtStart, deadline);
+        FeedPosition positionNow = store.feedPosition();
+        boolean isOfOtherEpoch = positionNow != null
+                && positionNow.isOfServer()
+                && (fetched.position() == null || !fetched.position().epoch().equals(positionNow.epoch()));
+        if (isOfOtherEpoch) {
+            throw new ServerException(503, "the snapshot has another epoch than the watch");
         }
-        store.snapshotCame();
+        store.recordSnapshot();
         List<String> keys = new ArrayList<>();
-        for (Whole whole : fetched.snapshot().prompts()) {
-            if (store.hold(whole, fetched.position(), heard)) {
-                keys.add(whole.key());
+        for (FullPrompt fullPrompt : fetched.snapshot().prompts()) {
+            if (store.storeFromSnapshot(fullPrompt, fetched.position(), positionAtStart)) {
+                keys.add(fullPrompt.key());
             }
         }
         return List.copyOf(keys);

@@ -7,126 +7,125 @@ import java.util.Map;
 import java.util.concurrent.Future;
 
 /**
- * Which prompts are due to be fetched again, and up to where the feed of changes has been applied.
- * Guarded by its owner's lock.
+ * The prompts that are due for a refetch, and the applied position of the feed. Guarded by its owner's lock.
  */
 final class Progress {
     private final Map<String, Due> due = new LinkedHashMap<>();
-    private Position applied;
-    private Position heard;
-    // Not between a hello of another epoch and the resync that must follow, nor without a hello.
+    private FeedPosition applied;
+    private FeedPosition received;
+    // False between the hello of another epoch and the resync that follows, and without a hello.
     private boolean isInStep;
 
-    /** A prompt that is due; each key has at most one. */
+    /** A prompt that is due; each key has at most one entry. */
     static final class Due {
         final String key;
-        /** The newest event's; null for what a resync brought. */
+        /** The type of the newest event; null after a resync. */
         String type;
-        /** The refetch must reach it. */
-        Position newest;
+        /** The position that the refetch requires. */
+        FeedPosition newest;
         final Backoff backoff = Backoff.reconnecting();
         boolean isRunning;
-        /** The refetch that is planned; null before the first. */
+        /** The scheduled refetch; null before the first. */
         Future<?> next;
-        // No position before this one is applied while it is due.
+        // The oldest revision that is not applied while it is due.
         private long first;
         private boolean isOfResync;
 
-        private Due(String key, String type, Position newest) {
+        private Due(String key, String type, FeedPosition newest) {
             this.key = key;
             this.type = type;
             this.first = newest.revision();
             this.newest = newest;
         }
 
-        private void resync(Position position) {
+        private void resync(FeedPosition position) {
             first = position.revision();
             newest = position;
             isOfResync = true;
         }
     }
 
-    /** Up to where everything is applied; null where that is not known. */
-    Position applied() {
+    /** The applied position; null if unknown. */
+    FeedPosition applied() {
         return applied;
     }
 
-    /** Up to where the connection has told everything; null until the first word of it. */
-    Position heard() {
-        return heard;
+    /** The position that the connection has received; null before its first message. */
+    FeedPosition received() {
+        return received;
     }
 
-    /** A connection stands; the server tells what came after `applied`, or resyncs. */
+    /** Handles a new connection: the server sends the changes after `applied`, or a resync. */
     void connected(String epoch) {
         isInStep = applied != null && applied.epoch().equals(epoch);
-        heard = isInStep ? applied : new Position(epoch, 0);
+        received = isInStep ? applied : new FeedPosition(epoch, 0);
     }
 
-    /** To a server of before, which can't tell what was missed: all these keys are due. */
-    void connectedUngreeted(Collection<String> keys) {
-        resync(Position.own(), keys);
+    /** Handles a connection to an older server, which resends nothing: all these keys are due. */
+    void connectedWithoutHello(Collection<String> keys) {
+        resync(FeedPosition.own(), keys);
         isInStep = false;
     }
 
-    void hear(long revision) {
-        heard = new Position(heard.epoch(), Math.max(heard.revision(), revision));
+    void receive(long revision) {
+        received = new FeedPosition(received.epoch(), Math.max(received.revision(), revision));
     }
 
     Due get(String key) {
         return due.get(key);
     }
 
-    /** All that are due. */
-    List<Due> all() {
+    /** All due entries. */
+    List<Due> allDue() {
         return List.copyOf(due.values());
     }
 
-    /** An event makes the key due; with one that waits already it is one refetch. */
+    /** Makes the key due for an event; events that wait together cause one refetch. */
     Due add(String key, String type, long revision) {
-        Position newest = new Position(heard.epoch(), revision);
-        Due known = due.computeIfAbsent(key, k -> new Due(key, type, newest));
-        if (!known.newest.reaches(newest) || !known.newest.epoch().equals(newest.epoch())) {
-            known.newest = newest;
+        FeedPosition newest = new FeedPosition(received.epoch(), revision);
+        Due waiting = due.computeIfAbsent(key, k -> new Due(key, type, newest));
+        if (!waiting.newest.reaches(newest) || !waiting.newest.epoch().equals(newest.epoch())) {
+            waiting.newest = newest;
         }
-        known.type = type;
-        return known;
+        waiting.type = type;
+        return waiting;
     }
 
-    /** Everything that is held is due, as of there, and what an event made due still has to be told. */
-    void resync(Position position, Collection<String> keys) {
-        heard = position;
+    /** Makes all these keys due at this position; keys that an event made due keep their notification. */
+    void resync(FeedPosition position, Collection<String> keys) {
+        received = position;
         isInStep = true;
-        due.values().removeIf(each -> each.type == null && !keys.contains(each.key));
+        due.values().removeIf(entry -> entry.type == null && !keys.contains(entry.key));
         keys.forEach(key -> due.computeIfAbsent(key, k -> new Due(key, null, position)));
-        due.values().forEach(each -> each.resync(position));
+        due.values().forEach(entry -> entry.resync(position));
     }
 
-    /** A copy came that is older than what was applied or heard before. */
-    Due addBehind(String key, Position newest) {
+    /** Makes the key due because its copy is older than the position that was applied or received. */
+    Due addOutdated(String key, FeedPosition newest) {
         return due.computeIfAbsent(key, k -> new Due(key, null, newest));
     }
 
-    /** Whether the refetch dealt with it: not where the answer was of an older state. */
-    boolean finish(Due done, Position reached) {
-        return reached.reaches(done.newest) && due.remove(done.key, done);
+    /** Completes the entry; returns whether the refetch reached the required position. */
+    boolean finish(Due finished, FeedPosition reached) {
+        return reached.reaches(finished.newest) && due.remove(finished.key, finished);
     }
 
     void remove(String key) {
         due.remove(key);
     }
 
-    /** Whether all that was heard is applied. */
+    /** Whether everything received is applied. */
     boolean isComplete() {
         return isInStep && due.isEmpty();
     }
 
-    /** Moves `applied` as far as everything before is dealt with. */
+    /** Moves `applied` as far as everything before it is applied. */
     void advance() {
-        if (!isInStep || due.values().stream().anyMatch(each -> each.isOfResync)) {
+        if (!isInStep || due.values().stream().anyMatch(entry -> entry.isOfResync)) {
             return;
         }
-        long first = due.values().stream().mapToLong(each -> each.first).min().orElse(Long.MAX_VALUE);
-        Position reached = new Position(heard.epoch(), Math.min(first - 1, heard.revision()));
+        long first = due.values().stream().mapToLong(entry -> entry.first).min().orElse(Long.MAX_VALUE);
+        FeedPosition reached = new FeedPosition(received.epoch(), Math.min(first - 1, received.revision()));
         if (applied == null || !applied.epoch().equals(reached.epoch()) || applied.isBefore(reached)) {
             applied = reached;
         }

@@ -2,6 +2,7 @@ package io.promptops;
 
 import io.promptops.internal.Bucketing;
 import io.promptops.internal.net.Connector;
+import io.promptops.internal.net.ProxyVariables;
 import io.promptops.internal.net.Requests;
 import io.promptops.internal.net.ServerAddress;
 import java.nio.file.Path;
@@ -13,7 +14,7 @@ import java.util.function.Consumer;
 import javax.net.ssl.SSLContext;
 
 /**
- * Fetches prompts from a PromptOps server, holds them in memory and keeps them up to date. Share one
+ * Fetches prompts from a PromptOps server, caches them in memory and keeps them up to date. Share one client
  * between all threads, and close it at the end.
  *
  * <pre>{@code
@@ -26,58 +27,61 @@ import javax.net.ssl.SSLContext;
 public final class PromptOpsClient implements Prompts {
     static final String VERSION = "0.1.0";
 
-    // The last two are no names in a path.
+    // The last two are not valid names in a path.
     static final Set<String> IMPOSSIBLE_KEYS = Set.of("", ".", "..");
 
-    // On close, for a thread that is looking up a host's name, or in a listener.
+    // The time that close waits for a thread that looks up a host name, or runs a listener.
     private static final long JOIN_MILLISECONDS = 5000;
 
     private final Closing closing = new Closing();
     private final Threads threads = new Threads();
-    private final Listeners listeners = new Listeners(threads.telling(), closing);
+    private final Listeners listeners = new Listeners(threads.notifying(), closing);
     private final Connector connector;
     private final PromptStore store;
     private final Watch watch;
     private boolean isWatching;
 
-    /** For the environment prod, with the server's development token. */
+    /** Creates a client for the environment prod, with the server's development token. */
     public PromptOpsClient(String server) {
         this(builder(server));
     }
 
-    /** For an environment (prod, dev, ...), with an API key, session token or the server's static token. */
+    /**
+     * Creates a client for an environment (prod, dev, ...), with an API key, session token or the server's
+     * static token.
+     */
     public PromptOpsClient(String server, String namespace, String token) {
         this(builder(server).namespace(namespace).token(token));
     }
 
-    /** Likewise, with the name that the server's list of live clients shows. */
+    /** Creates a client that also has a name in the server's list of live clients. */
     public PromptOpsClient(String server, String namespace, String token, String appName) {
         this(builder(server).namespace(namespace).token(token).appName(appName));
     }
 
     private PromptOpsClient(Builder options) {
         ServerAddress address = ServerAddress.parse(options.server);
-        connector = new Connector(address, options.tls);
+        connector = new Connector(address, options.tls, new ProxyVariables(options.environment).proxyFor(address));
         Requests requests = new Requests(address, options.token, "promptops-java/" + VERSION);
         DiskCache disk = options.cacheDir == null
                 ? null
                 : new DiskCache(options.cacheDir, address.url(), options.workspace, options.namespace);
         store = new PromptStore(
-                new Fetcher(connector, requests, options.namespace, options.workspace),
+                new FetchPolicy(connector, requests, options.namespace, options.workspace),
                 disk,
                 Bundle.load(options.bundle, options.namespace),
                 closing,
                 threads.fetching(),
                 options.timeout,
                 options.maxAge);
-        Following following = new Following(store, threads, closing, listeners);
-        store.setObserver(following);
+        SyncState syncState = new SyncState(store, threads, closing, listeners);
+        store.setObserver(syncState);
         long timeout = options.timeout.toNanos();
-        watch = new Watch(connector, requests, threads, closing, following, listeners, options.watchPath(), timeout);
+        watch = new Watch(connector, requests, threads, closing, syncState, listeners, options.watchPath(), timeout);
         options.addListeners(listeners);
     }
 
-    /** A client with options; server is an address like http://127.0.0.1:8080. */
+    /** Returns a builder for a client with options; server is an address like http://127.0.0.1:8080. */
     public static Builder builder(String server) {
         return new Builder(Required.argument(server, "the server's address"));
     }
@@ -91,12 +95,12 @@ public final class PromptOpsClient implements Prompts {
         }
         Bucketing.utf8(key);
         try {
-            return store.get(key, options);
+            return store.getPrompt(key, options);
         } catch (PromptOpsException error) {
             if (options.fallback() == null) {
                 throw error;
             }
-            return Whole.defaultAnswer(key, options.fallback());
+            return FullPrompt.defaultPrompt(key, options.fallback());
         }
     }
 
@@ -105,23 +109,26 @@ public final class PromptOpsClient implements Prompts {
         return store.preload();
     }
 
-    /** Puts the variables into a text, as render does; one that is missing stays as it was. A text that is null is "". */
+    /**
+     * Inserts the variables into a text, like render; a missing one leaves its placeholder. Null renders to
+     * "".
+     */
     public static String renderTemplate(String content, Map<String, ?> variables) {
         return Template.render(content, variables, false);
     }
 
     /**
-     * Likewise; strict or not.
+     * Inserts the variables into a text, strictly or not.
      *
-     * @throws MissingVariableException where it is strict and one is missing or null
+     * @throws MissingVariableException if it is strict and a variable is missing or null
      */
     public static String renderTemplate(String content, Map<String, ?> variables, boolean strict) {
         return Template.render(content, variables, strict);
     }
 
     /**
-     * Keeps what is held up to date from now on. Returns once the first connection stands or has
-     * failed, within the time-out; a failure isn't thrown, the client tries again.
+     * Keeps cached prompts up to date from now on. Returns after the first connection succeeded or failed, at
+     * most after the time-out; a failed connection throws nothing, because the client tries again.
      *
      * @throws ClientClosedException after close
      */
@@ -136,13 +143,13 @@ public final class PromptOpsClient implements Prompts {
                 watch.start();
             }
         }
-        watch.awaitTried();
+        watch.awaitFirstAttempt();
     }
 
     /**
-     * Likewise, and calls the listener with the key of each prompt that changed or was deleted, once
-     * the new copy is held; also of prompts that were not held before. Listeners are called one after
-     * the other in a thread of the client; what they throw is logged. May be called again.
+     * Keeps cached prompts up to date, and calls the listener with the key of each changed or deleted prompt
+     * after the new copy is cached, including prompts that were not cached before. Listeners are called one
+     * after the other in a thread of the client, which logs their errors. Can be called again.
      */
     @Override
     public void watch(Consumer<String> onChange) {
@@ -152,8 +159,8 @@ public final class PromptOpsClient implements Prompts {
     }
 
     /**
-     * Ends the watch and all requests, and frees all threads and connections; again is allowed. What
-     * is held can still be read afterwards, nothing can be fetched.
+     * Ends the watch and all requests, and frees all threads and connections; can be called again. Afterwards
+     * cached prompts can still be read, but nothing can be fetched.
      */
     @Override
     public void close() {
@@ -179,12 +186,12 @@ public final class PromptOpsClient implements Prompts {
         threads.close(JOIN_MILLISECONDS);
     }
 
-    /** How many connections are open. */
+    /** The number of open connections. */
     int openConnections() {
         return connector.openConnections();
     }
 
-    /** The options of a client; each method answers the builder itself. */
+    /** The options of a client; each method returns the builder itself. */
     public static final class Builder {
         private final String server;
         private String namespace = "prod";
@@ -196,6 +203,7 @@ public final class PromptOpsClient implements Prompts {
         private Path cacheDir;
         private Path bundle;
         private SSLContext tls;
+        private Map<String, String> environment = System.getenv();
         private Consumer<Update> onUpdate;
         private Runnable onConnect;
         private Runnable onDisconnect;
@@ -205,7 +213,7 @@ public final class PromptOpsClient implements Prompts {
             this.server = server;
         }
 
-        /** The environment to read from; prod unless set. */
+        /** The environment to read from; default prod. */
         public Builder namespace(String environment) {
             this.namespace = Required.argument(environment, "the namespace");
             return this;
@@ -221,7 +229,7 @@ public final class PromptOpsClient implements Prompts {
             return this;
         }
 
-        /** What the server's list of live clients shows. */
+        /** The name in the server's list of live clients. */
         public Builder appName(String name) {
             this.appName = Required.argument(name, "the app's name");
             return this;
@@ -233,7 +241,7 @@ public final class PromptOpsClient implements Prompts {
             return this;
         }
 
-        /** For a fetch as a whole; 10 seconds unless set. */
+        /** The limit of a whole fetch; default 10 seconds. */
         public Builder timeout(Duration duration) {
             Required.argument(duration, "the time-out");
             if (duration.isNegative() || duration.isZero()) {
@@ -243,58 +251,65 @@ public final class PromptOpsClient implements Prompts {
             return this;
         }
 
-        /** While no connection tells of changes, older copies are refreshed in the background; 60 seconds unless set. */
+        /** Without a connected watch, older copies are refreshed in the background; default 60 seconds. */
         public Builder maxAge(Duration duration) {
             this.maxAge = Required.argument(duration, "the largest age");
             return this;
         }
 
-        /** A folder for the last known good copies, for when the server can't answer. */
+        /** A folder for the last known good copies, used if the server can't respond. */
         public Builder cacheDir(Path folder) {
             this.cacheDir = folder;
             return this;
         }
 
-        /** A file with an answer of /api/sdk/snapshot, for when there is no other copy. */
+        /** A file with a response of /api/sdk/snapshot, used if there is no other copy. */
         public Builder bundle(Path file) {
             this.bundle = file;
             return this;
         }
 
-        /** Instead of the system's trusted certificates, for an https server. */
+        /** Replaces the system's trusted certificates for an https server. */
         public Builder sslContext(SSLContext context) {
             this.tls = context;
             return this;
         }
 
-        /** Called for each change, as the listener of watch, with the new copy. */
+        /** Replaces the environment of the process. */
+        Builder environment(Map<String, String> variables) {
+            this.environment = variables;
+            return this;
+        }
+
+        /** Called for each change, like the listener of watch, with the new copy. */
         public Builder onUpdate(Consumer<Update> listener) {
             this.onUpdate = listener;
             return this;
         }
 
-        /** Called when the watch's connection stands, each time. */
+        /** Called each time the watch connects. */
         public Builder onConnect(Runnable listener) {
             this.onConnect = listener;
             return this;
         }
 
-        /** Called when the watch's connection is lost, each time. */
+        /** Called each time the watch loses its connection. */
         public Builder onDisconnect(Runnable listener) {
             this.onDisconnect = listener;
             return this;
         }
 
-        /** Called when the server refuses the token: an Unauthorized- or ForbiddenException. */
+        /** Called when the server refuses the token, with an Unauthorized- or ForbiddenException. */
         public Builder onError(Consumer<PromptOpsException> listener) {
             this.onError = listener;
             return this;
         }
 
         /**
-         * The client; nothing is asked of the server yet.
+         * Creates the client, without a request to the server.
          *
-         * @throws IllegalArgumentException for an address that can't be right
+         * @throws IllegalArgumentException for an invalid address, of the server or of the proxy in
+         *     HTTPS_PROXY or HTTP_PROXY
          */
         public PromptOpsClient build() {
             return new PromptOpsClient(this);
@@ -302,9 +317,9 @@ public final class PromptOpsClient implements Prompts {
 
         private String watchPath() {
             return "/ws?client=java&version=" + VERSION
-                    + "&app=" + Fetcher.encoded(appName)
-                    + "&namespace=" + Fetcher.encoded(namespace)
-                    + (workspace.isEmpty() ? "" : "&workspace=" + Fetcher.encoded(workspace));
+                    + "&app=" + FetchPolicy.urlEncoded(appName)
+                    + "&namespace=" + FetchPolicy.urlEncoded(namespace)
+                    + (workspace.isEmpty() ? "" : "&workspace=" + FetchPolicy.urlEncoded(workspace));
         }
 
         private void addListeners(Listeners listeners) {

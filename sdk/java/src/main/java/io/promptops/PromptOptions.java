@@ -3,14 +3,14 @@ package io.promptops;
 import io.promptops.internal.Bucketing;
 
 /**
- * How a call is to be answered; immutable, each method answers a changed copy.
+ * The options of a call; immutable, each method returns a changed copy.
  *
  * <pre>{@code
  * client.render("greeting", Map.of("who", "Ada"), PromptOptions.forSubject("user-42").orElse("Hello {{who}}!"));
  * }</pre>
  */
 public final class PromptOptions {
-    /** Nothing special. */
+    /** The default options. */
     public static final PromptOptions NONE = new PromptOptions(null, null, false, false);
 
     private final String subject;
@@ -25,17 +25,23 @@ public final class PromptOptions {
         this.refresh = refresh;
     }
 
-    /** For this user, session or the like: it gets the same variant of a rollout each time. */
+    /**
+     * Options for this subject, for example a user or session, which always gets the same variant of a
+     * rollout.
+     */
     public static PromptOptions forSubject(String subject) {
         return NONE.subject(subject);
     }
 
-    /** With this content where the prompt can't be had, or does not exist. */
+    /** Options with the content to use if the prompt can't be fetched or does not exist. */
     public static PromptOptions withDefault(String content) {
         return NONE.orElse(content);
     }
 
-    /** For this subject; an empty one is none. It must have a form in UTF-8, so no half of a surrogate pair. */
+    /**
+     * Sets the subject; an empty text counts as none. A text with half of a surrogate pair is rejected,
+     * because it has no UTF-8.
+     */
     public PromptOptions subject(String subject) {
         boolean isNone = subject == null || subject.isEmpty();
         if (!isNone) {
@@ -44,17 +50,17 @@ public final class PromptOptions {
         return new PromptOptions(isNone ? null : subject, fallback, strict, refresh);
     }
 
-    /** With this content where the prompt can't be had, or does not exist. */
+    /** Sets the content to use if the prompt can't be fetched or does not exist. */
     public PromptOptions orElse(String content) {
         return new PromptOptions(subject, content, strict, refresh);
     }
 
-    /** A missing variable is a MissingVariableException. */
+    /** Makes a missing variable a MissingVariableException. */
     public PromptOptions strict() {
         return new PromptOptions(subject, fallback, true, refresh);
     }
 
-    /** The server is asked first, although a copy is held. */
+    /** Asks the server first even though a copy is cached. */
     public PromptOptions refresh() {
         return new PromptOptions(subject, fallback, strict, true);
     }

@@ -10,11 +10,11 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 
-/** Answers prompts, from memory or by a fetch, else from what was put aside; safe between threads. */
+/** Returns prompts from memory, by a fetch, or from fallback copies; safe between threads. */
 final class PromptStore {
     private static final long BETWEEN_BACKGROUND_FAILURES = TimeUnit.SECONDS.toNanos(1);
 
-    private final Fetcher fetcher;
+    private final FetchPolicy policy;
     private final DiskCache disk;
     private final Bundle bundle;
     private final Closing closing;
@@ -22,54 +22,57 @@ final class PromptStore {
     private final long timeout;
     private final Duration maxAge;
     private final Preload preload;
-    private final Coalesced<Held> fetches = new Coalesced<>(this::fetch);
-    private final ConcurrentHashMap<String, Held> held = new ConcurrentHashMap<>();
+    private final Coalesced<CachedPrompt> fetches = new Coalesced<>(this::fetch);
+    private final ConcurrentHashMap<String, CachedPrompt> copies = new ConcurrentHashMap<>();
     private final ConcurrentHashMap<String, Failure> failures = new ConcurrentHashMap<>();
-    private final ConcurrentHashMap<String, Position> demands = new ConcurrentHashMap<>();
+    private final ConcurrentHashMap<String, FeedPosition> requiredPositions = new ConcurrentHashMap<>();
     private final Set<String> refreshing = ConcurrentHashMap.newKeySet();
     private final FetchOutage outage = new FetchOutage();
     private volatile Observer observer;
 
     /** The disk cache may be null. */
     PromptStore(
-            Fetcher fetcher,
+            FetchPolicy policy,
             DiskCache disk,
             Bundle bundle,
             Closing closing,
             Workers workers,
             Duration timeout,
             Duration maxAge) {
-        this.fetcher = fetcher;
+        this.policy = policy;
         this.disk = disk;
         this.bundle = bundle;
         this.closing = closing;
         this.workers = workers;
         this.timeout = timeout.toNanos();
         this.maxAge = maxAge;
-        this.preload = new Preload(fetcher, closing, this);
+        this.preload = new Preload(policy, closing, this);
     }
 
-    /** Who learns of what happens here. */
+    /** Is notified of changes of the cached prompts. */
     interface Observer {
-        /** A copy that was held was replaced by another one, or is gone: then it is null. */
-        void changed(String key, Held now);
+        /** A cached copy was replaced by a different one, or was removed: then it is null. */
+        void copyChanged(String key, CachedPrompt current);
 
-        /** A key is held that was not, or no longer. */
-        void holdingChanged();
+        /** A key was added to or removed from the cache. */
+        void cachedKeysChanged();
 
-        /** The server refused the token, not of a refetch that the observer asked for. */
-        void refused(ResponseException error);
+        /** The server refused the token, except in a refetch of the observer. */
+        void tokenRefused(ResponseException error);
 
-        /** The server answered for a key that was not held; `heard` is what `heard` said before. */
-        void fetched(String key, Held now, Position heard);
+        /**
+         * A prompt was cached for the first time; `positionAtStart` is the feed position when its fetch
+         * began.
+         */
+        void copyAdded(String key, CachedPrompt current, FeedPosition feedPosition);
 
-        /** How far the watch has heard; null without a connection that is well. */
-        Position heard();
+        /** The position that the watch has received; null without a working connection. */
+        FeedPosition feedPosition();
 
         /** Whether the watch has lost its connection, and has logged that. */
-        boolean isLost();
+        boolean isDisconnected();
 
-        /** When the server last confirmed all copies, by saying that nothing changed; or null. */
+        /** When the server last confirmed all copies because nothing had changed; or null. */
         Long confirmedAt();
     }
 
@@ -77,111 +80,111 @@ final class PromptStore {
         this.observer = observer;
     }
 
-    /** The answer to a call, without its default. */
-    Prompt get(String key, PromptOptions options) {
+    /** Returns the prompt for a call, without its default. */
+    Prompt getPrompt(String key, PromptOptions options) {
         String subject = options.subject();
         boolean refresh = options.isRefresh();
-        Held known = held.get(key);
-        if (known != null && !refresh) {
-            refreshIfOld(key, known);
-            return known.answer(subject, Source.MEMORY, observer.confirmedAt());
+        CachedPrompt cached = copies.get(key);
+        if (cached != null && !refresh) {
+            refreshIfOld(key, cached);
+            return cached.toPrompt(subject, Source.MEMORY, observer.confirmedAt());
         }
-        Failure instead = refresh ? null : insteadOfServer(key, options.fallback() != null);
+        Failure instead = refresh ? null : fallbackInstead(key, options.fallback() != null);
         if (instead != null) {
             return fallback(key, subject, instead);
         }
         long deadline = System.nanoTime() + timeout;
         try {
-            Held fetched = refresh
-                    ? fetches.fresh(key, Asker.REFRESHING_CALLER, deadline)
-                    : fetches.join(key, Asker.CALLER, deadline);
-            // The same one stays where the answer was of an older revision.
-            return fetched.answer(subject, fetched == known ? Source.MEMORY : Source.SERVER, null);
-        } catch (NotFoundException fact) {
-            throw fact;
+            CachedPrompt fetched = refresh
+                    ? fetches.callAnew(key, FetchReason.REFRESHING_CALLER, deadline)
+                    : fetches.join(key, FetchReason.CALLER, deadline);
+            // An older response does not replace the cached copy.
+            return fetched.toPrompt(subject, fetched == cached ? Source.MEMORY : Source.SERVER, null);
+        } catch (NotFoundException error) {
+            throw error;
         } catch (PromptOpsException error) {
-            Held stays = held.get(key);
-            return stays == null
-                    ? fallback(key, subject, failureOf(key, error))
-                    : stays.answer(subject, Source.MEMORY, observer.confirmedAt());
+            CachedPrompt current = copies.get(key);
+            return current == null
+                    ? fallback(key, subject, failureFor(key, error))
+                    : current.toPrompt(subject, Source.MEMORY, observer.confirmedAt());
         }
     }
 
-    /** Has all prompts of the environment held; answers their keys, in order. Raises as a fetch does. */
+    /** Caches all prompts of the environment; returns their keys in order. Throws the errors of a fetch. */
     List<String> preload() {
         return preload.run(System.nanoTime() + timeout);
     }
 
-    /** Holds what a snapshot has, unless something newer is known of it. Answers whether it is held now. */
-    boolean hold(Whole whole, Position at, Position heard) {
-        AtomicReference<Held> before = new AtomicReference<>();
-        Held now = held.compute(whole.key(), (key, old) -> {
+    /** Caches a prompt of a snapshot unless a newer one is known; returns whether it is cached now. */
+    boolean storeFromSnapshot(FullPrompt fullPrompt, FeedPosition position, FeedPosition feedPosition) {
+        AtomicReference<CachedPrompt> before = new AtomicReference<>();
+        CachedPrompt current = copies.compute(fullPrompt.key(), (key, old) -> {
             before.set(old);
-            if (isOlder(at, demands.get(key)) || old != null && isOlder(at, old.position())) {
+            if (isOlder(position, requiredPositions.get(key)) || old != null && isOlder(position, old.position())) {
                 return old;
             }
-            boolean isSame = old != null && old.whole().isSame(whole);
-            // The ETag of the same is still right.
-            return isSame ? old.confirmed(at) : new Held(whole, null, at, System.nanoTime());
+            boolean isSame = old != null && old.fullPrompt().isSame(fullPrompt);
+            // The ETag of an equal prompt is still valid.
+            return isSame ? old.confirmed(position) : new CachedPrompt(fullPrompt, null, position, System.nanoTime());
         });
-        if (now != null && now != before.get()) {
-            succeeded(whole.key());
-            tell(whole.key(), before.get(), now, heard);
+        if (current != null && current != before.get()) {
+            recordSuccess(fullPrompt.key());
+            notifyObserver(fullPrompt.key(), before.get(), current, feedPosition);
         }
-        return now != null;
+        return current != null;
     }
 
-    /** A snapshot has come. */
-    void snapshotCame() {
-        outage.succeeded("");
+    /** Records a successful snapshot. */
+    void recordSnapshot() {
+        outage.recordSuccess("");
     }
 
-    /** A snapshot could not be fetched, for good. */
-    void snapshotFailed(PromptOpsException error) {
-        failed("", error, Asker.CALLER);
+    /** Records a snapshot that could not be fetched after all attempts. */
+    void recordSnapshotFailure(PromptOpsException error) {
+        logFailure("", error, FetchReason.CALLER);
         if (error instanceof UnauthorizedException || error instanceof ForbiddenException) {
-            observer.refused((ResponseException) error);
+            observer.tokenRefused((ResponseException) error);
         }
     }
 
-    /** How far the watch has heard; null without a connection that is well. */
-    Position heard() {
-        return observer.heard();
+    /** The position that the watch has received; null without a working connection. */
+    FeedPosition feedPosition() {
+        return observer.feedPosition();
     }
 
-    /** From now on no answer of before is taken, also not one that is under way. */
-    void demand(String key, Position atLeast) {
-        if (atLeast.isOfServer()) {
-            demands.merge(key, atLeast, (known, asked) -> asked.reaches(known) ? asked : known);
+    /** Rejects older responses from now on, including those of running fetches. */
+    void requirePosition(String key, FeedPosition minPosition) {
+        if (minPosition.isOfServer()) {
+            requiredPositions.merge(key, minPosition, (cached, newest) -> newest.reaches(cached) ? newest : cached);
         }
     }
 
-    /** The server's copy, of this position or a later one if it knows it, which is held from now on. */
-    Held refetch(String key, Position atLeast) {
-        demand(key, atLeast);
-        return fetches.fresh(key, Asker.WATCH, System.nanoTime() + timeout);
+    /** Fetches and caches the server's copy, at this position or a later one if the server knows it. */
+    CachedPrompt refetch(String key, FeedPosition minPosition) {
+        requirePosition(key, minPosition);
+        return fetches.callAnew(key, FetchReason.WATCH, System.nanoTime() + timeout);
     }
 
-    /** The server has greeted a watch. */
-    void greeted(boolean isWithEpoch) {
-        fetcher.hanging().ended();
+    /** The server sent a hello to the watch, or is an older one without epochs. */
+    void helloReceived(boolean isWithEpoch) {
+        policy.hangingServer().recordResponse();
         if (isWithEpoch) {
-            fetcher.hearEpoch();
+            policy.noteEpoch();
         }
     }
 
-    /** The copy that is held, or null. */
-    Held held(String key) {
-        return held.get(key);
+    /** Returns the cached copy, or null. */
+    CachedPrompt cached(String key) {
+        return copies.get(key);
     }
 
-    List<String> heldKeys() {
-        return new ArrayList<>(held.keySet());
+    List<String> cachedKeys() {
+        return new ArrayList<>(copies.keySet());
     }
 
-    /** Those held, and those that may be held soon. */
-    Set<String> concernedKeys() {
-        Set<String> keys = new HashSet<>(held.keySet());
+    /** The keys that are cached or may be soon. */
+    Set<String> relevantKeys() {
+        Set<String> keys = new HashSet<>(copies.keySet());
         fetches.runningKeys().forEach(keys::add);
         return keys;
     }
@@ -190,50 +193,53 @@ final class PromptStore {
         return preload.isRunning() || fetches.isRunning(key);
     }
 
-    /** The prompt is gone. Answers whether it was held. */
-    boolean forget(String key) {
-        succeeded(key);
+    /** Removes a prompt that does not exist; returns whether it was cached. */
+    boolean removePrompt(String key) {
+        recordSuccess(key);
         if (disk != null) {
             disk.delete(key);
         }
-        boolean wasHeld = held.remove(key) != null;
-        if (wasHeld) {
-            observer.holdingChanged();
+        boolean wasCached = copies.remove(key) != null;
+        if (wasCached) {
+            observer.cachedKeysChanged();
         }
-        return wasHeld;
+        return wasCached;
     }
 
-    /** What to answer from without waiting for the server; null where it is worth the wait. */
-    private Failure insteadOfServer(String key, boolean hasDefault) {
+    /** The failure whose fallback to use without waiting for the server; null if the call should wait. */
+    private Failure fallbackInstead(String key, boolean hasDefault) {
         Failure failure = failures.get(key);
         if (failure != null && isFallbackBetter(key, failure)) {
             return failure;
         }
-        if (!fetcher.hanging().lasts() || closing.isClosed()) {
+        if (!policy.hangingServer().isActive() || closing.isClosed()) {
             return null;
         }
-        Failure hang = new Failure(null, new RequestTimeoutException("the server does not answer in time", null));
-        if (!hasDefault && hang.fallback(() -> saved(key)) == null) {
+        Failure timeout = new Failure(null, new RequestTimeoutException("the server does not respond in time", null));
+        if (!hasDefault && timeout.fallback(() -> findSavedCopy(key)) == null) {
             return null;
         }
         refresh(key);
-        return hang;
+        return timeout;
     }
 
-    /** During the pause after a failure; after it, where there is a copy, the server is asked in the background. */
+    /**
+     * True during the pause after a failure. After it, if there is a copy, the prompt is fetched in the
+     * background.
+     */
     private boolean isFallbackBetter(String key, Failure failure) {
         if (failure.isPausing()) {
             return true;
         }
-        boolean isThere = failure.fallback(() -> saved(key)) != null;
+        boolean isThere = failure.fallback(() -> findSavedCopy(key)) != null;
         if (isThere && !closing.isClosed()) {
             refresh(key);
         }
         return isThere;
     }
 
-    private void refreshIfOld(String key, Held known) {
-        boolean old = observer.heard() == null && known.age(observer.confirmedAt()).compareTo(maxAge) > 0;
+    private void refreshIfOld(String key, CachedPrompt cached) {
+        boolean old = observer.feedPosition() == null && cached.age(observer.confirmedAt()).compareTo(maxAge) > 0;
         if (!old || closing.isClosed()) {
             return;
         }
@@ -252,147 +258,147 @@ final class PromptStore {
 
     private void refreshInBackground(String key) {
         try {
-            fetches.join(key, Asker.AGE, System.nanoTime() + timeout);
+            fetches.join(key, FetchReason.AGE, System.nanoTime() + timeout);
         } catch (PromptOpsException error) {
-            // It is noted as a failure, and what is held goes on to be answered.
+            // The failure is recorded, and cached copies stay in use.
             return;
         } finally {
             refreshing.remove(key);
         }
     }
 
-    private Held fetch(String key, Asker asker, long deadline) {
-        Held now = asker == Asker.CALLER ? justFetched(key) : null;
-        if (now != null) {
-            return now;
+    private CachedPrompt fetch(String key, FetchReason reason, long deadline) {
+        CachedPrompt current = reason == FetchReason.CALLER ? outcomeOfOthers(key) : null;
+        if (current != null) {
+            return current;
         }
-        Tries tries = new Tries(asker, closing, deadline);
+        FetchAttempts attempts = new FetchAttempts(reason, closing, deadline);
         while (true) {
             try {
                 return attempt(key, deadline);
-            } catch (NotFoundException fact) {
-                demands.remove(key);
-                if (forget(key)) {
-                    observer.changed(key, null);
+            } catch (NotFoundException error) {
+                requiredPositions.remove(key);
+                if (removePrompt(key)) {
+                    observer.copyChanged(key, null);
                 }
-                throw fact;
+                throw error;
             } catch (ClientClosedException closed) {
                 throw closed;
-            } catch (UnauthorizedException | ForbiddenException refused) {
-                noteFailure(key, refused, asker);
-                if (asker != Asker.WATCH) {
-                    observer.refused(refused);
+            } catch (UnauthorizedException | ForbiddenException error) {
+                noteFailure(key, error, reason);
+                if (reason != FetchReason.WATCH) {
+                    observer.tokenRefused(error);
                 }
-                throw refused;
+                throw error;
             } catch (PromptOpsException error) {
-                if (!tries.pauseBeforeAnother()) {
-                    noteFailure(key, error, asker);
+                if (!attempts.pauseBeforeAnother()) {
+                    noteFailure(key, error, reason);
                     throw error;
                 }
             }
         }
     }
 
-    /** What another call brought, or failed to bring, between the caller's look and its turn. */
-    private Held justFetched(String key) {
+    /** The outcome of another call between the caller's check and its turn. */
+    private CachedPrompt outcomeOfOthers(String key) {
         Failure failure = failures.get(key);
         if (failure != null && failure.isPausing()) {
             throw failure.error();
         }
-        return held.get(key);
+        return copies.get(key);
     }
 
-    private Held attempt(String key, long deadline) {
-        Held known = held.get(key);
-        Position heard = observer.heard();
-        Position demand = demands.get(key);
-        Held answered = fetcher.fetch(key, known, demand, () -> copyHasEpoch(key, known), deadline);
-        // Not `known`: an event may have told of its deletion meanwhile.
-        AtomicReference<Held> before = new AtomicReference<>();
-        Held now = held.compute(key, (k, old) -> {
-            refuseOlder(answered.position(), demands.get(k));
+    private CachedPrompt attempt(String key, long deadline) {
+        CachedPrompt cached = copies.get(key);
+        FeedPosition feedPosition = observer.feedPosition();
+        FeedPosition required = requiredPositions.get(key);
+        CachedPrompt fetched = policy.fetchPrompt(key, cached, required, () -> copyHasEpoch(key, cached), deadline);
+        // An event may have removed the cached copy meanwhile.
+        AtomicReference<CachedPrompt> before = new AtomicReference<>();
+        CachedPrompt current = copies.compute(key, (k, old) -> {
+            refuseOlder(fetched.position(), requiredPositions.get(k));
             before.set(old);
-            return old == null || old.yieldsTo(answered) ? answered : old;
+            return old == null || old.yieldsTo(fetched) ? fetched : old;
         });
-        if (demand != null) {
-            demands.remove(key, demand);
+        if (required != null) {
+            requiredPositions.remove(key, required);
         }
-        succeeded(key);
-        tell(key, before.get(), now, heard);
-        return now;
+        recordSuccess(key);
+        notifyObserver(key, before.get(), current, feedPosition);
+        return current;
     }
 
-    private void succeeded(String key) {
+    private void recordSuccess(String key) {
         failures.remove(key);
-        outage.succeeded(key);
+        outage.recordSuccess(key);
     }
 
-    private boolean copyHasEpoch(String key, Held known) {
-        if (known != null) {
-            return known.position() != null;
+    private boolean copyHasEpoch(String key, CachedPrompt cached) {
+        if (cached != null) {
+            return cached.position() != null;
         }
-        DiskCache.Saved saved = saved(key);
-        return saved != null && saved.epoch() != null;
+        DiskCache.Saved savedCopy = findSavedCopy(key);
+        return savedCopy != null && savedCopy.epoch() != null;
     }
 
-    private static void refuseOlder(Position answered, Position demand) {
-        if (isOlder(answered, demand)) {
-            throw new ServerException(503, "the answer is older than what is known of");
+    private static void refuseOlder(FeedPosition fetched, FeedPosition required) {
+        if (isOlder(fetched, required)) {
+            throw new ServerException(503, "the response is older than the known revision");
         }
     }
 
-    private static boolean isOlder(Position answered, Position known) {
-        return answered != null && known != null && answered.isBefore(known);
+    private static boolean isOlder(FeedPosition fetched, FeedPosition cached) {
+        return fetched != null && cached != null && fetched.isBefore(cached);
     }
 
-    private void tell(String key, Held before, Held now, Position heard) {
-        boolean isSame = before != null && before.whole().json().equals(now.whole().json());
+    private void notifyObserver(String key, CachedPrompt before, CachedPrompt current, FeedPosition feedPosition) {
+        boolean isSame = before != null && before.fullPrompt().json().equals(current.fullPrompt().json());
         if (!isSame && disk != null) {
-            disk.save(key, now.whole(), now.position());
+            disk.save(key, current.fullPrompt(), current.position());
         }
         if (before == null) {
-            observer.holdingChanged();
-            observer.fetched(key, now, heard);
+            observer.cachedKeysChanged();
+            observer.copyAdded(key, current, feedPosition);
         } else if (!isSame) {
-            observer.changed(key, now);
+            observer.copyChanged(key, current);
         }
     }
 
-    private void failed(String key, PromptOpsException error, Asker asker) {
-        if (asker != Asker.WATCH && !observer.isLost()) {
-            outage.failed(key, error);
+    private void logFailure(String key, PromptOpsException error, FetchReason reason) {
+        if (reason != FetchReason.WATCH && !observer.isDisconnected()) {
+            outage.recordFailure(key, error);
         }
         if (error instanceof RequestTimeoutException) {
-            fetcher.hanging().timedOut();
+            policy.hangingServer().recordTimeout();
         }
     }
 
-    private void noteFailure(String key, PromptOpsException error, Asker asker) {
-        failed(key, error, asker);
+    private void noteFailure(String key, PromptOpsException error, FetchReason reason) {
+        logFailure(key, error, reason);
         failures.compute(key, (k, before) -> new Failure(before, error));
     }
 
-    private Failure failureOf(String key, PromptOpsException error) {
+    private Failure failureFor(String key, PromptOpsException error) {
         Failure failure = failures.get(key);
         return failure == null ? new Failure(null, error) : failure;
     }
 
     private Prompt fallback(String key, String subject, Failure failure) {
-        DiskCache.Saved saved = failure.fallback(() -> saved(key));
-        if (saved == null) {
+        DiskCache.Saved savedCopy = failure.fallback(() -> findSavedCopy(key));
+        if (savedCopy == null) {
             throw failure.error();
         }
-        Duration age = saved.at() == null ? null : Duration.between(saved.at(), Instant.now());
-        Source source = saved.whole() == bundle.get(key) ? Source.BUNDLE : Source.DISK;
-        return saved.whole().answer(subject, source, saved.revision(), age);
+        Duration age = savedCopy.at() == null ? null : Duration.between(savedCopy.at(), Instant.now());
+        Source source = savedCopy.fullPrompt() == bundle.get(key) ? Source.BUNDLE : Source.DISK;
+        return savedCopy.fullPrompt().toPrompt(subject, source, savedCopy.revision(), age);
     }
 
-    private DiskCache.Saved saved(String key) {
-        DiskCache.Saved saved = disk == null ? null : disk.load(key);
-        if (saved != null) {
-            return saved;
+    private DiskCache.Saved findSavedCopy(String key) {
+        DiskCache.Saved savedCopy = disk == null ? null : disk.load(key);
+        if (savedCopy != null) {
+            return savedCopy;
         }
-        Whole bundled = bundle.get(key);
-        return bundled == null ? null : new DiskCache.Saved(bundled, bundle.epoch(), null, null);
+        FullPrompt bundledPrompt = bundle.get(key);
+        return bundledPrompt == null ? null : new DiskCache.Saved(bundledPrompt, bundle.epoch(), null, null);
     }
 }

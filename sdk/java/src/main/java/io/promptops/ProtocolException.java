@@ -1,6 +1,6 @@
 package io.promptops;
 
-/** Something answered, but not as PromptOps does: is the server's address right? */
+/** The response does not come from PromptOps: is the server's address right? */
 public final class ProtocolException extends PromptOpsException {
     private static final long serialVersionUID = 1L;
 

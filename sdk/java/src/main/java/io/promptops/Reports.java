@@ -10,101 +10,101 @@ import java.util.List;
 import java.util.Set;
 import java.util.function.Supplier;
 
-/** Tells the server which prompts are held and up to where changes are applied. */
+/** Reports the cached keys and the applied position to the server. */
 final class Reports {
     private static final System.Logger LOGGER = System.getLogger("io.promptops");
-    private static final int BETWEEN_HOLDINGS = 200;
+    private static final int BETWEEN_KEY_REPORTS = 200;
     private static final int BETWEEN_APPLIED = 100;
     private static final int MOST_KEYS = 1000;
     private static final int LARGEST_TEXT = 64 * 1024;
 
-    private final Supplier<List<String>> heldKeys;
-    private final Supplier<Position> applied;
-    private final Throttled holding;
-    private final Throttled applying;
+    private final Supplier<List<String>> cachedKeys;
+    private final Supplier<FeedPosition> applied;
+    private final Throttled keysReport;
+    private final Throttled appliedReport;
     private WebSocket socket;
     private String epoch;
-    private Set<String> toldKeys = Set.of();
-    private long toldRevision;
+    private Set<String> reportedKeys = Set.of();
+    private long reportedRevision;
 
     /** The workers may have to wait until the server reads. */
-    Reports(Workers workers, Supplier<List<String>> heldKeys, Supplier<Position> applied) {
-        this.heldKeys = heldKeys;
+    Reports(Workers workers, Supplier<List<String>> cachedKeys, Supplier<FeedPosition> applied) {
+        this.cachedKeys = cachedKeys;
         this.applied = applied;
-        this.holding = new Throttled(workers, BETWEEN_HOLDINGS, this::sendHolding);
-        this.applying = new Throttled(workers, BETWEEN_APPLIED, this::sendApplied);
+        this.keysReport = new Throttled(workers, BETWEEN_KEY_REPORTS, this::sendCachedKeys);
+        this.appliedReport = new Throttled(workers, BETWEEN_APPLIED, this::sendApplied);
     }
 
-    /** The server has forgotten what it was told on another connection. */
+    /** Resets the reports, because the server has discarded those of earlier connections. */
     void connected(WebSocket connection, String epochOfHello) {
         synchronized (this) {
             socket = connection;
             epoch = epochOfHello;
-            toldKeys = Set.of();
-            toldRevision = -1;
+            reportedKeys = Set.of();
+            reportedRevision = -1;
         }
-        holding.request();
+        keysReport.request();
     }
 
     synchronized void resynced(String epochOfResync) {
         epoch = epochOfResync;
-        toldRevision = -1;
+        reportedRevision = -1;
     }
 
     synchronized void disconnected() {
         socket = null;
     }
 
-    void holdingChanged() {
-        holding.request();
+    void cachedKeysChanged() {
+        keysReport.request();
     }
 
     void appliedChanged() {
-        applying.request();
+        appliedReport.request();
     }
 
-    private boolean sendHolding() {
-        Set<String> keys = new HashSet<>(heldKeys.get());
+    private boolean sendCachedKeys() {
+        Set<String> keys = new HashSet<>(cachedKeys.get());
         WebSocket open;
         synchronized (this) {
-            if (socket == null || keys.equals(toldKeys)) {
+            if (socket == null || keys.equals(reportedKeys)) {
                 return false;
             }
-            toldKeys = keys;
+            reportedKeys = keys;
             open = socket;
         }
-        String text = holding(keys.size() > MOST_KEYS ? List.of("*") : keys);
+        String text = keysReport(keys.size() > MOST_KEYS ? List.of("*") : keys);
         boolean fits = text.getBytes(StandardCharsets.UTF_8).length <= LARGEST_TEXT;
-        send(open, fits ? text : holding(List.of("*")));
+        send(open, fits ? text : keysReport(List.of("*")));
         return true;
     }
 
     private boolean sendApplied() {
-        Position position = applied.get();
+        FeedPosition position = applied.get();
         WebSocket open;
         synchronized (this) {
-            boolean isNew = position != null && position.epoch().equals(epoch) && position.revision() > toldRevision;
+            boolean isNew = position != null && position.epoch().equals(epoch) && position.revision() > reportedRevision;
             if (socket == null || !isNew) {
                 return false;
             }
-            toldRevision = position.revision();
+            reportedRevision = position.revision();
             open = socket;
         }
         send(open, "{\"type\":\"applied\",\"revision\":" + position.revision() + "}");
         return true;
     }
 
-    // Without the lock: a server that does not read must not hold up whoever listens to it.
+    // Without the lock, because a server that does not read must not block the thread of the watch.
     private static void send(WebSocket open, String text) {
         try {
             open.send(text);
         } catch (IOException error) {
-            // Whoever reads from the connection notices it too, and connects again.
+            // The reader of the connection detects it too, and reconnects.
             LOGGER.log(System.Logger.Level.DEBUG, "a report was not sent", error);
         }
     }
 
-    private static String holding(Collection<String> keys) {
+    private static String keysReport(Collection<String> keys) {
         return "{\"type\":\"holding\",\"keys\":" + JsonWriter.write(keys) + "}";
     }
 }

@@ -1,6 +1,6 @@
 package io.promptops;
 
-/** The answer was not complete within the client's time-out. */
+/** The response was not complete within the client's time-out. */
 public final class RequestTimeoutException extends ServerUnreachableException {
     private static final long serialVersionUID = 1L;
 

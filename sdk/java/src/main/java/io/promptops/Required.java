@@ -1,6 +1,6 @@
 package io.promptops;
 
-/** Refuses arguments that are null, in words. */
+/** Rejects null arguments with a clear message. */
 final class Required {
     private Required() {}
 

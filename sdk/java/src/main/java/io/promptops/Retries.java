@@ -3,11 +3,11 @@ package io.promptops;
 import java.util.Collection;
 import java.util.function.Consumer;
 
-/** When what is due is fetched, again where that failed. Guarded by its owner's lock. */
+/** Schedules refetches of due keys, and repeats failed ones. Guarded by its owner's lock. */
 final class Retries {
     private final Workers workers;
     private final Consumer<String> refetch;
-    // Of all keys together: a token is refused for all of them.
+    // Shared by all keys, because they use one token.
     private final Backoff refusals = Backoff.refused();
     private boolean isFailing;
     private boolean isRefused;
@@ -18,28 +18,28 @@ final class Retries {
         this.refetch = refetch;
     }
 
-    /** Ends the pause of this one. */
-    void now(Progress.Due due) {
+    /** Ends the pause of this key. */
+    void retryNow(Progress.Due due) {
         after(due, 0);
     }
 
-    /** Ends all pauses: the server is another one, or answers again. */
-    void now(Collection<Progress.Due> all) {
+    /** Ends all pauses, because the server changed or responds again. */
+    void retryNow(Collection<Progress.Due> all) {
         isRefused = false;
-        all.forEach(this::now);
+        all.forEach(this::retryNow);
     }
 
-    /** After a failure. */
-    void later(Progress.Due due) {
+    /** Schedules the retry after a failure. */
+    void retryLater(Progress.Due due) {
         isFailing = true;
         after(due, due.backoff.next());
     }
 
     /**
-     * After a refusal: whatever is refused in one round is tried again at its end. Answers whether this
+     * Schedules the retry after a refusal: all keys of one round are retried at its end. Returns whether this
      * one begins a round.
      */
-    boolean muchLater(Progress.Due due) {
+    boolean retryAfterRefusal(Progress.Due due) {
         long now = System.nanoTime();
         boolean isFirst = !isRefused || now - roundEnds >= 0;
         if (isFirst) {
@@ -51,7 +51,7 @@ final class Retries {
         return isFirst;
     }
 
-    /** A refetch succeeded. Answers whether it is the first one after failures. */
+    /** Records a successful refetch; returns whether it is the first one after failures. */
     boolean succeeded() {
         boolean wasFailing = isFailing;
         isFailing = false;
@@ -61,7 +61,7 @@ final class Retries {
 
     private void after(Progress.Due due, long nanoseconds) {
         if (due.isRunning) {
-            // Its end sees what has changed meanwhile.
+            // The end of the running refetch handles changes.
             return;
         }
         if (due.next != null) {

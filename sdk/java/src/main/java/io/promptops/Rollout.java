@@ -6,15 +6,15 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
 
-/** Variants of a prompt, each for a share of the subjects. */
+/** The variants of a prompt, each for a share of the subjects. */
 record Rollout(String salt, List<Variant> variants) {
     /** The weight is in basis points. */
     record Variant(String name, long weight, Body body) {}
 
     static Rollout read(Map<?, ?> object) {
         List<Variant> variants = new ArrayList<>();
-        for (Object each : Members.list(object, "variants")) {
-            Map<?, ?> variant = Members.object(each, "variants");
+        for (Object member : Members.list(object, "variants")) {
+            Map<?, ?> variant = Members.object(member, "variants");
             long weight = Members.number(variant, "weight");
             if (weight > Bucketing.BUCKETS) {
                 throw Members.wrong("weight");
@@ -28,11 +28,11 @@ record Rollout(String salt, List<Variant> variants) {
         return rollout;
     }
 
-    Variant chosenFor(String subject) {
+    Variant variantFor(String subject) {
         return owner(Bucketing.bucket(salt, subject));
     }
 
-    Variant drawn() {
+    Variant drawVariant() {
         return owner(ThreadLocalRandom.current().nextInt(Bucketing.BUCKETS));
     }
 

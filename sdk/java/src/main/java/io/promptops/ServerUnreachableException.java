@@ -1,6 +1,6 @@
 package io.promptops;
 
-/** No answer came: connection refused or lost, host not found, TLS failed. */
+/** No response: connection refused or lost, host not found, TLS failed. */
 public class ServerUnreachableException extends PromptOpsException {
     private static final long serialVersionUID = 1L;
 

@@ -7,14 +7,17 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * All prompts of an environment, as the server sends them or a bundle file has them.
+ * All prompts of an environment, from the server or a bundle file.
  *
- * @param epoch null where none was sent
+ * @param epoch null if there is none
  */
-record Snapshot(String epoch, List<Whole> prompts) {
+record Snapshot(String epoch, List<FullPrompt> prompts) {
     private static final System.Logger LOGGER = System.getLogger("io.promptops");
 
-    /** Without the prompts that are not valid, which is logged. Raises ProtocolException; the name is for messages. */
+    /**
+     * Parses a snapshot; invalid prompts are logged and skipped. Throws ProtocolException. `name` is its name
+     * in messages.
+     */
     static Snapshot read(String json, String environment, String name) {
         try {
             Map<String, String> members = JsonReader.readMemberTexts(json);
@@ -22,27 +25,27 @@ record Snapshot(String epoch, List<Whole> prompts) {
             if (!environment.equals(env)) {
                 throw new ProtocolException(name + " is of the environment " + env + ", not " + environment, null);
             }
-            List<Whole> prompts = new ArrayList<>();
+            List<FullPrompt> prompts = new ArrayList<>();
             for (String prompt : JsonReader.readElementTexts(members.getOrDefault("prompts", "null"))) {
                 addValid(prompts, prompt, name);
             }
             Object epoch = JsonReader.read(members.getOrDefault("epoch", "null"));
             boolean hasEpoch = epoch instanceof String text && !text.isEmpty();
             return new Snapshot(hasEpoch ? (String) epoch : null, prompts);
-        } catch (JsonException bad) {
-            throw new ProtocolException(name + " " + bad.getMessage(), bad);
+        } catch (JsonException error) {
+            throw new ProtocolException(name + " " + error.getMessage(), error);
         }
     }
 
-    private static void addValid(List<Whole> prompts, String json, String name) {
+    private static void addValid(List<FullPrompt> prompts, String json, String name) {
         try {
-            Whole whole = Whole.read(json);
-            if (PromptOpsClient.IMPOSSIBLE_KEYS.contains(whole.key())) {
-                throw new ProtocolException("its key can't be '" + whole.key() + "'", null);
+            FullPrompt fullPrompt = FullPrompt.read(json);
+            if (PromptOpsClient.IMPOSSIBLE_KEYS.contains(fullPrompt.key())) {
+                throw new ProtocolException("its key can't be '" + fullPrompt.key() + "'", null);
             }
-            prompts.add(whole);
-        } catch (ProtocolException bad) {
-            LOGGER.log(System.Logger.Level.WARNING, "skipped a prompt of " + name + ": " + bad.getMessage());
+            prompts.add(fullPrompt);
+        } catch (ProtocolException error) {
+            LOGGER.log(System.Logger.Level.WARNING, "skipped a prompt of " + name + ": " + error.getMessage());
         }
     }
 }

@@ -1,15 +1,15 @@
 package io.promptops;
 
-/** Where an answer came from. */
+/** Where a prompt comes from. */
 public enum Source {
-    /** The copy that the client holds. */
+    /** The cached copy of the client. */
     MEMORY,
-    /** The server, asked by this call or by one that it shared. */
+    /** The server, in a request of this call or of a concurrent one. */
     SERVER,
     /** The last known good copy in the cache folder. */
     DISK,
     /** The bundle file. */
     BUNDLE,
-    /** The default that was given with the call. */
+    /** The default of the call. */
     DEFAULT
 }

@@ -28,7 +28,10 @@ final class Template {
         this.text = text;
     }
 
-    /** The text with the variables put in, in one pass; strict where a missing one is an error. Of null, "". */
+    /**
+     * Inserts the variables into the text, in one pass; if strict, a missing one is an error. Null renders to
+     * "".
+     */
     static String render(String text, Map<String, ?> variables, boolean strict) {
         Required.argument(variables, "the variables");
         return text == null ? "" : new Template(text).render(variables, strict);
@@ -80,7 +83,7 @@ final class Template {
         return text.substring(nameBegin, nameEnd);
     }
 
-    /** Whether a placeholder begins here; notes where its parts are. */
+    /** Whether a placeholder begins here; stores the positions of its parts. */
     private boolean isPlaceholder(int begin) {
         nameBegin = afterBlanks(begin + OPENING.length());
         nameEnd = afterName(nameBegin);

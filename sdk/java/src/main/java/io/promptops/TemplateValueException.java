@@ -2,7 +2,7 @@ package io.promptops;
 
 import io.promptops.internal.json.UnprintableValueException;
 
-/** A variable's value can't be put into a text: it has no JSON form. */
+/** A variable's value can't be inserted into a text because it has no JSON form. */
 public final class TemplateValueException extends PromptOpsException {
     private static final long serialVersionUID = 1L;
 

@@ -3,51 +3,51 @@ package io.promptops;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 
-/** All threads of a client; each is started when there is something for it to do, and a daemon. */
+/** All threads of a client; they are daemons and start when there is work. */
 final class Threads {
-    // More keys than these are fetched again one after the other.
+    // The most concurrent refetches.
     private static final int MOST_FETCHING = 4;
 
     private final Workers fetching = new Workers("promptops-worker", MOST_FETCHING);
-    // Of their own: a listener or a peer that hangs holds up nothing else, and nothing holds them up.
-    private final Workers telling = new Workers("promptops-listener", 1);
+    // Separate threads, so that a listener or a server that hangs does not block other work.
+    private final Workers notifying = new Workers("promptops-listener", 1);
     private final Workers reporting = new Workers("promptops-reports", 1);
     private final Workers timing = new Workers("promptops-timer", 1);
     private final Workers watching = new Workers("promptops-watch", 1);
 
-    /** For fetches in the background, which last up to the time-out. */
+    /** For fetches in the background, which take up to the time-out. */
     Workers fetching() {
         return fetching;
     }
 
-    /** For the program's listeners, which last as long as they like. */
-    Workers telling() {
-        return telling;
+    /** For the program's listeners, which may take any time. */
+    Workers notifying() {
+        return notifying;
     }
 
-    /** For what is written to the server beside its own questions, which it may be slow to read. */
+    /** For reports to the server, which it may be slow to read. */
     Workers reporting() {
         return reporting;
     }
 
-    /** For what must happen in time, and waits for nothing. */
+    /** For timers, whose work must not wait. */
     Workers timing() {
         return timing;
     }
 
-    /** For listening to the server, as long as the client lives. */
+    /** For the watch, until the client is closed. */
     Workers watching() {
         return watching;
     }
 
-    /** Ends all threads but the current one; waits at most so long for them. Again is allowed. */
+    /** Ends all threads except the current one, and waits at most so long for them. Can be called again. */
     void close(long milliseconds) {
         long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(milliseconds);
-        List<Workers> all = List.of(watching, fetching, reporting, timing, telling);
+        List<Workers> all = List.of(watching, fetching, reporting, timing, notifying);
         all.forEach(Workers::close);
         boolean isInterrupted = false;
-        for (Workers each : all) {
-            isInterrupted |= each.join(deadline);
+        for (Workers workers : all) {
+            isInterrupted |= workers.join(deadline);
         }
         if (isInterrupted) {
             Thread.currentThread().interrupt();

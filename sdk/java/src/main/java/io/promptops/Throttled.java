@@ -3,7 +3,7 @@ package io.promptops;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 
-/** Does something soon after it was asked for, but not more often than at an interval, and never twice at once. */
+/** Runs work soon after a request, but not more often than at an interval, and never twice at once. */
 final class Throttled {
     private final Workers workers;
     private final long interval;
@@ -18,7 +18,7 @@ final class Throttled {
         this.work = work;
     }
 
-    /** The work says whether there was something to do. */
+    /** Requests a run; the work returns whether there was something to do. */
     synchronized void request() {
         if (isScheduled) {
             isAskedAgain = true;
@@ -30,7 +30,7 @@ final class Throttled {
 
     private void run() {
         synchronized (this) {
-            // What was asked for up to here is in what follows.
+            // The run that follows covers all requests up to here.
             isAskedAgain = false;
         }
         boolean isDone = false;

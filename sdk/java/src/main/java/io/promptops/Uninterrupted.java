@@ -4,18 +4,18 @@ import java.io.IOException;
 import java.nio.channels.ClosedByInterruptException;
 
 /**
- * Reads and writes files in whatever thread: those of java.nio.file can't be used in one that is
- * interrupted, as the caller's may be, who needs the answer all the same.
+ * Reads and writes files in any thread. The functions of java.nio.file fail in an interrupted thread, which a
+ * caller's thread may be.
  */
 final class Uninterrupted {
     private Uninterrupted() {}
 
-    /** Reads or writes; may be run more than once. */
+    /** Reads or writes; may run more than once. */
     interface Work<T> {
         T run() throws IOException;
     }
 
-    /** What the work answers; the thread is interrupted afterwards if it was before or meanwhile. */
+    /** Returns the result of the work; afterwards the thread is interrupted if it was before or meanwhile. */
     static <T> T run(Work<T> work) throws IOException {
         boolean isInterrupted = Thread.interrupted();
         try {

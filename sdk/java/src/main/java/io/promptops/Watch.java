@@ -10,39 +10,39 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 
-/** Listens to the server in a thread of its own, and connects again as often as it has to. */
+/** Receives the server's events in a separate thread, and reconnects as often as necessary. */
 final class Watch {
     private static final System.Logger LOGGER = System.getLogger("io.promptops");
     private static final int TOKEN_ENDED = 4401;
     private static final int UNAUTHORIZED = 401;
     private static final int FORBIDDEN = 403;
-    private static final double HEARTBEATS_TO_DEATH = 2.5;
-    // Servers of before say no hello, and ping every 4 seconds.
-    private static final long GREETING = TimeUnit.SECONDS.toNanos(1);
-    private static final long SILENCE_UNGREETED = TimeUnit.SECONDS.toNanos(15);
+    private static final double SILENT_HEARTBEATS = 2.5;
+    // Older servers send no hello, and a ping every 4 seconds.
+    private static final long HELLO_TIMEOUT = TimeUnit.SECONDS.toNanos(1);
+    private static final long SILENCE_OF_OLD_SERVER = TimeUnit.SECONDS.toNanos(15);
     private static final long GOODBYE = TimeUnit.MILLISECONDS.toNanos(300);
 
     private final Connector connector;
     private final Threads threads;
     private final Closing closing;
-    private final Following following;
+    private final SyncState syncState;
     private final Listeners listeners;
     private final String path;
     private final Requests requests;
     private final long timeout;
-    private final Backoff lost = Backoff.reconnecting();
-    private final Backoff refused = Backoff.refused();
-    private final CountDownLatch tried = new CountDownLatch(1);
+    private final Backoff reconnectBackoff = Backoff.reconnecting();
+    private final Backoff refusedBackoff = Backoff.refused();
+    private final CountDownLatch firstAttempt = new CountDownLatch(1);
     private volatile WebSocket socket;
     private boolean isFailing;
 
-    /** The path is that of the events, its query begun. */
+    /** `path` is the path of the events with the beginning of its query. */
     Watch(
             Connector connector,
             Requests requests,
             Threads threads,
             Closing closing,
-            Following following,
+            SyncState syncState,
             Listeners listeners,
             String path,
             long timeout) {
@@ -50,21 +50,21 @@ final class Watch {
         this.requests = requests;
         this.threads = threads;
         this.closing = closing;
-        this.following = following;
+        this.syncState = syncState;
         this.listeners = listeners;
         this.path = path;
         this.timeout = timeout;
     }
 
     void start() {
-        following.begun();
+        syncState.startWatching();
         threads.watching().run(this::run);
     }
 
-    /** Until the first connection stands or has failed. */
-    void awaitTried() {
+    /** Waits until the first connection succeeded or failed. */
+    void awaitFirstAttempt() {
         try {
-            if (!tried.await(timeout, TimeUnit.NANOSECONDS)) {
+            if (!firstAttempt.await(timeout, TimeUnit.NANOSECONDS)) {
                 LOGGER.log(System.Logger.Level.DEBUG, "no connection within the time-out");
             }
         } catch (InterruptedException interrupted) {
@@ -72,9 +72,9 @@ final class Watch {
         }
     }
 
-    /** Tells the server that the client leaves, unless that would take long, and lets go who waits for it. */
+    /** Closes the connection, unless that would take long, and releases the threads that wait for it. */
     void leave() {
-        tried.countDown();
+        firstAttempt.countDown();
         WebSocket open = socket;
         if (open != null) {
             sayGoodbye(open);
@@ -85,7 +85,7 @@ final class Watch {
         try {
             open.sendClose(WebSocket.NORMAL, GOODBYE);
         } catch (IOException error) {
-            LOGGER.log(System.Logger.Level.DEBUG, "left without a goodbye, or with one already said", error);
+            LOGGER.log(System.Logger.Level.DEBUG, "closed without a close frame, or with one sent before", error);
         }
     }
 
@@ -98,94 +98,95 @@ final class Watch {
         while (!closing.isClosed()) {
             long pause;
             try {
-                follow();
+                runConnection();
                 return;
             } catch (IOException error) {
                 pause = afterFailure(error);
             } catch (RuntimeException | Error error) {
                 LOGGER.log(System.Logger.Level.ERROR, "hot reload failed, reconnecting", error);
-                pause = lost.next();
+                pause = reconnectBackoff.next();
             } finally {
-                tried.countDown();
+                firstAttempt.countDown();
             }
             closing.pause(pause);
         }
     }
 
-    /** Follows one connection to its end. */
-    private void follow() throws IOException {
-        Position since = following.since();
-        String query = since == null
+    /** Runs one connection to its end. */
+    private void runConnection() throws IOException {
+        FeedPosition resumePosition = syncState.resumePosition();
+        String query = resumePosition == null
                 ? "&since=0"
-                : "&since=" + since.revision() + "&epoch=" + Fetcher.encoded(since.epoch());
-        WebSocket opened = WebSocket.open(connector, requests, path + query, timeout, this::setAlarm);
+                : "&since=" + resumePosition.revision() + "&epoch=" + FetchPolicy.urlEncoded(resumePosition.epoch());
+        WebSocket connection = WebSocket.open(connector, requests, path + query, timeout, this::setAlarm);
         try {
-            socket = opened;
-            listen(opened);
+            socket = connection;
+            listen(connection);
         } finally {
             if (closing.isClosed()) {
-                // The one that closes has perhaps not come to it yet.
-                sayGoodbye(opened);
+                // The closing thread may not have sent the close frame yet.
+                sayGoodbye(connection);
             }
-            // First, so that no report which hangs in it holds up what follows.
-            opened.close();
+            // First, so that a hanging report does not delay what follows.
+            connection.close();
             socket = null;
-            following.disconnected();
+            syncState.disconnected();
         }
     }
 
-    private void listen(WebSocket opened) throws IOException {
-        long until = System.nanoTime() + Math.min(GREETING, timeout);
-        Event first = opened.awaitMessage(until, timeout) ? Event.readUngreeted(opened.receive(timeout)) : null;
+    private void listen(WebSocket connection) throws IOException {
+        long until = System.nanoTime() + Math.min(HELLO_TIMEOUT, timeout);
+        Event first = connection.awaitMessage(until, timeout) ? Event.readWithoutHello(connection.receive(timeout)) : null;
         if (first instanceof Event.Hello hello) {
-            following.connected(hello, opened);
-            stands();
-            listenGreeted(opened, hello);
+            syncState.connected(hello, connection);
+            markConnected();
+            listenAfterHello(connection, hello);
             return;
         }
-        following.connectedUngreeted();
-        stands();
+        syncState.connectedWithoutHello();
+        markConnected();
         if (first != null) {
-            following.take(first);
+            syncState.handleEvent(first);
         }
-        listenUngreeted(opened);
+        listenWithoutHello(connection);
     }
 
-    private void stands() {
+    private void markConnected() {
         LOGGER.log(isFailing ? System.Logger.Level.WARNING : System.Logger.Level.DEBUG, "hot reload works");
         isFailing = false;
-        tried.countDown();
+        firstAttempt.countDown();
     }
 
-    private void listenGreeted(WebSocket opened, Event.Hello hello) throws IOException {
-        long silence = (long) (hello.heartbeatSeconds() * HEARTBEATS_TO_DEATH * TimeUnit.SECONDS.toNanos(1));
+    private void listenAfterHello(WebSocket connection, Event.Hello hello) throws IOException {
+        long silence = (long) (hello.heartbeatSeconds() * SILENT_HEARTBEATS * TimeUnit.SECONDS.toNanos(1));
         while (!closing.isClosed()) {
-            take(Event.read(opened.receive(silence)));
+            handleEvent(Event.read(connection.receive(silence)));
         }
     }
 
-    private void listenUngreeted(WebSocket opened) throws IOException {
+    private void listenWithoutHello(WebSocket connection) throws IOException {
         while (!closing.isClosed()) {
-            Event event = Event.readUngreeted(opened.receive(SILENCE_UNGREETED));
-            if (event instanceof Event.Hello late) {
-                following.connected(late, opened);
-                listenGreeted(opened, late);
+            Event event = Event.readWithoutHello(connection.receive(SILENCE_OF_OLD_SERVER));
+            if (event instanceof Event.Hello lateHello) {
+                syncState.connected(lateHello, connection);
+                listenAfterHello(connection, lateHello);
                 return;
             }
-            take(event);
+            handleEvent(event);
         }
     }
 
-    private void take(Event event) {
-        // Not at the hello or what says nothing: a server that cuts every connection at once is left in peace.
+    private void handleEvent(Event event) {
+        // Not after a hello or an unknown message, to keep the pauses for a server that drops every
+        // connection.
         if (!(event instanceof Event.Unknown)) {
-            lost.reset();
-            refused.reset();
+            reconnectBackoff.reset();
+            refusedBackoff.reset();
         }
-        following.take(event);
+        syncState.handleEvent(event);
     }
 
-    /** Answers how many nanoseconds to wait before the next connection. */
+    /** Returns the nanoseconds to wait before the next connection. */
     private long afterFailure(IOException error) {
         if (closing.isClosed()) {
             return 0;
@@ -193,22 +194,28 @@ final class Watch {
         ResponseException refusal = refusal(error);
         if (refusal != null) {
             LOGGER.log(System.Logger.Level.WARNING, "hot reload is refused, it is tried again: " + refusal.getMessage());
-            listeners.tellError(refusal);
-            return refused.next();
+            listeners.notifyError(refusal);
+            return refusedBackoff.next();
         }
         System.Logger.Level level = isFailing ? System.Logger.Level.DEBUG : System.Logger.Level.WARNING;
-        LOGGER.log(level, "hot reload stopped, reconnecting until it works: " + error.getMessage());
+        LOGGER.log(level, "hot reload stopped, reconnecting until it works: " + reason(error));
         isFailing = true;
-        return lost.next();
+        return reconnectBackoff.next();
+    }
+
+    private static String reason(IOException error) {
+        return error instanceof RefusedException refusedBackoff
+                ? ResponseException.of(refusedBackoff.response()).getMessage()
+                : error.getMessage();
     }
 
     private static ResponseException refusal(IOException error) {
         if (error instanceof ClosedByServerException closed && closed.code() == TOKEN_ENDED) {
             return new UnauthorizedException(UNAUTHORIZED, closed.getMessage());
         }
-        if (error instanceof RefusedException refused) {
-            int status = refused.response().status();
-            return status == UNAUTHORIZED || status == FORBIDDEN ? ResponseException.of(refused.response()) : null;
+        if (error instanceof RefusedException refusedBackoff) {
+            int status = refusedBackoff.response().status();
+            return status == UNAUTHORIZED || status == FORBIDDEN ? ResponseException.of(refusedBackoff.response()) : null;
         }
         return null;
     }

@@ -8,7 +8,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 
-/** Up to so many threads for one kind of work; started when there is some, daemons all. */
+/** Daemon threads for one kind of work, up to a maximum; they start when there is work. */
 final class Workers {
     private static final System.Logger LOGGER = System.getLogger("io.promptops");
 
@@ -25,7 +25,9 @@ final class Workers {
         runAfter(0, work);
     }
 
-    /** Runs the work after so many nanoseconds, unless the client is closed by then or it is cancelled. */
+    /**
+     * Runs the work after so many nanoseconds, unless the client is closed by then or the work is cancelled.
+     */
     Future<?> runAfter(long nanoseconds, Runnable work) {
         try {
             return executor.schedule(() -> runLogged(work), nanoseconds, TimeUnit.NANOSECONDS);
@@ -35,7 +37,7 @@ final class Workers {
         }
     }
 
-    /** No work begins any more, and what runs is interrupted, unless it is what closes the client. */
+    /** Starts no more work, and interrupts running work, unless it is the work that closes the client. */
     void close() {
         if (threads.contains(Thread.currentThread())) {
             executor.shutdown();
@@ -45,15 +47,15 @@ final class Workers {
     }
 
     /**
-     * Waits for all threads but the current one, no longer than to the deadline of System.nanoTime.
-     * Answers whether the waiting thread was interrupted; it waits on.
+     * Waits for all threads except the current one, until the deadline of System.nanoTime. Returns whether
+     * the waiting thread was interrupted; it continues to wait.
      */
     boolean join(long deadline) {
         boolean isInterrupted = false;
-        for (Thread each : threads) {
-            while (each != Thread.currentThread() && each.isAlive() && deadline - System.nanoTime() > 0) {
+        for (Thread thread : threads) {
+            while (thread != Thread.currentThread() && thread.isAlive() && deadline - System.nanoTime() > 0) {
                 try {
-                    each.join(TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime()) + 1);
+                    thread.join(TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime()) + 1);
                 } catch (InterruptedException interrupted) {
                     isInterrupted = true;
                 }
@@ -73,7 +75,7 @@ final class Workers {
         try {
             work.run();
         } catch (Throwable error) {
-            // Whatever it is, other work goes on.
+            // Other work continues after any error.
             LOGGER.log(System.Logger.Level.ERROR, "work in the background failed", error);
         }
     }

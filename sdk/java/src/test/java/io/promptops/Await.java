@@ -8,7 +8,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 
-/** Waits for what other threads do. */
+/** Waits for other threads. */
 final class Await {
     private static final int SECONDS = 20;
 
@@ -32,7 +32,7 @@ final class Await {
         }
     }
 
-    /** For so many nanoseconds, to bring two threads into different orders. */
+    /** Waits so many nanoseconds, to vary the order of two threads. */
     static void spin(long nanoseconds) {
         long end = System.nanoTime() + nanoseconds;
         while (System.nanoTime() < end) {

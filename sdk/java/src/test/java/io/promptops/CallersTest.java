@@ -58,13 +58,13 @@ class CallersTest {
     }
 
     @Test
-    void whoComesWhenAFetchHasJustEndedMakesNoOtherOne() throws Exception {
+    void aCallerJustAfterAFetchStartsNoOtherOne() throws Exception {
         server.answer(request -> ScriptedServer.prompt(request.key(), "v1", "text", 1));
         ExecutorService threads = Executors.newFixedThreadPool(8);
         int keys = 300;
         try {
-            for (int each = 0; each < keys; each++) {
-                String key = "k" + each;
+            for (int number = 0; number < keys; number++) {
+                String key = "k" + number;
                 CyclicBarrier together = new CyclicBarrier(8);
                 List<Future<Prompt>> answers = new ArrayList<>();
                 for (int caller = 0; caller < 8; caller++) {
@@ -84,7 +84,7 @@ class CallersTest {
     }
 
     @Test
-    void aServerThatHangsMakesThemWaitOnceWhereThereIsACopyOnDisk() {
+    void withACopyOnDiskOnlyOneCallWaitsForAServerThatHangs() {
         server.answer(request -> ScriptedServer.prompt("k", "v1", "old", 1));
         try (PromptOpsClient saving = PromptOpsClient.builder(server.url()).cacheDir(folder).build()) {
             saving.getPrompt("k");

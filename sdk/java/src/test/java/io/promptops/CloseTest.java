@@ -37,7 +37,7 @@ class CloseTest {
     }
 
     @Test
-    void saysGoodbyeAndLeavesNothing() {
+    void sendsACloseFrameAndLeavesNothing() {
         server.answer(request -> ScriptedServer.prompt("k", "v1", "text", 1));
         client.getPrompt("k");
         Thread watching = new Thread(client::watch);
@@ -57,11 +57,11 @@ class CloseTest {
     }
 
     @Test
-    void interruptsWhoWaitsForTheServer() throws InterruptedException {
-        CountDownLatch asked = new CountDownLatch(1);
+    void interruptsCallersThatWaitForTheServer() throws InterruptedException {
+        CountDownLatch requested = new CountDownLatch(1);
         CountDownLatch end = new CountDownLatch(1);
         server.answer(request -> {
-            asked.countDown();
+            requested.countDown();
             awaitQuietly(end);
             return null;
         });
@@ -69,7 +69,7 @@ class CloseTest {
         Thread caller = new Thread(() ->
                 failures.add(assertThrows(PromptOpsException.class, () -> client.getPrompt("k"))));
         caller.start();
-        asked.await();
+        requested.await();
 
         client.close();
 
@@ -137,33 +137,33 @@ class CloseTest {
     }
 
     @Test
-    void theServerHearsAGoodbyeHoweverSoonItIs() throws InterruptedException {
+    void theServerGetsACloseFrameEvenForAnEarlyClose() throws InterruptedException {
         for (int round = 0; round < 200; round++) {
-            PromptOpsClient each = new PromptOpsClient(server.url());
-            Thread watching = new Thread(each::watch);
+            PromptOpsClient closing = new PromptOpsClient(server.url());
+            Thread watching = new Thread(closing::watch);
             watching.start();
             ScriptedServer.Peer peer = server.nextPeer(1);
             watching.join();
-            each.close();
+            closing.close();
             peer.awaitClose();
         }
     }
 
     @Test
-    void whoWaitsForTheFirstConnectionWaitsNoLonger() throws InterruptedException {
+    void closeEndsTheWaitForTheFirstConnection() throws InterruptedException {
         long begin = System.nanoTime();
         for (int round = 0; round < 300; round++) {
-            PromptOpsClient each = new PromptOpsClient(server.url());
+            PromptOpsClient closing = new PromptOpsClient(server.url());
             Thread watching = new Thread(() -> {
                 try {
-                    each.watch();
+                    closing.watch();
                 } catch (ClientClosedException closedBefore) {
                     return;
                 }
             });
             watching.start();
             Await.spin(round % 100 * 2000L);
-            each.close();
+            closing.close();
             watching.join();
         }
         assertTrue(System.nanoTime() - begin < TimeUnit.SECONDS.toNanos(9), "one waited for the whole time-out");

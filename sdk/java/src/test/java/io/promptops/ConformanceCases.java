@@ -9,12 +9,12 @@ import java.util.List;
 import java.util.Map;
 
 /** The cases that all SDKs and the server share. */
-final class ConformanceCases {
+public final class ConformanceCases {
     private static final Path FOLDER = Path.of("..", "conformance");
 
     private ConformanceCases() {}
 
-    static Map<?, ?> read(String file) {
+    public static Map<?, ?> read(String file) {
         try {
             Map<?, ?> content = JsonReader.readObject(Files.readString(FOLDER.resolve(file)));
             if (!Long.valueOf(1).equals(content.get("format"))) {
@@ -26,7 +26,7 @@ final class ConformanceCases {
         }
     }
 
-    static List<Map<?, ?>> of(Map<?, ?> content) {
-        return ((List<?>) content.get("cases")).stream().<Map<?, ?>>map(each -> (Map<?, ?>) each).toList();
+    public static List<Map<?, ?>> of(Map<?, ?> content) {
+        return ((List<?>) content.get("cases")).stream().<Map<?, ?>>map(testCase -> (Map<?, ?>) testCase).toList();
     }
 }

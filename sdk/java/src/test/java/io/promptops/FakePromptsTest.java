@@ -12,19 +12,19 @@ class FakePromptsTest {
     private final FakePrompts fake = new FakePrompts().with("greeting", "Hello {{who}}!");
 
     @Test
-    void answersWhatItWasGiven() {
+    void returnsItsPrompts() {
         assertEquals("Hello Ada!", fake.render("greeting", Map.of("who", "Ada")));
         assertThrows(NotFoundException.class, () -> fake.getPrompt("other"));
         assertEquals("Hi", fake.render("other", Map.of(), PromptOptions.withDefault("Hi")));
     }
 
     @Test
-    void tellsChanges() {
-        List<String> told = new ArrayList<>();
-        fake.watch(told::add);
+    void notifiesOfChanges() {
+        List<String> notifications = new ArrayList<>();
+        fake.watch(notifications::add);
         fake.with("greeting", "Good day").remove("greeting");
         fake.remove("unknown");
-        assertEquals(List.of("greeting", "greeting"), told);
+        assertEquals(List.of("greeting", "greeting"), notifications);
     }
 
     @Test

@@ -64,7 +64,7 @@ class FetchTest {
     }
 
     @Test
-    void eachFetchDrawsAnewAlsoOneThatFindsTheSame() {
+    void eachFetchDrawsAVariantEvenIfNothingChanged() {
         server.answer(request -> request.headers().containsKey("if-none-match")
                 ? ScriptedServer.notModified(7)
                 : ScriptedServer.ok(WITH_ROLLOUT, 7));
@@ -78,12 +78,12 @@ class FetchTest {
     }
 
     @Test
-    void asksForTheWholePromptOnce() {
+    void fetchesTheFullPromptOnce() {
         server.answer(request -> ScriptedServer.prompt("a b/ü", "v1", "Hello {{who}}!", 7));
         PromptOpsClient client = client(builder().namespace("pro d").token("secret").workspace("team"));
 
         Prompt fetched = client.getPrompt("a b/ü");
-        Prompt held = client.getPrompt("a b/ü");
+        Prompt cached = client.getPrompt("a b/ü");
 
         ScriptedServer.Request request = server.nextRequest();
         assertEquals("/api/sdk/prompts/a%20b%2F%C3%BC?env=pro%20d&full=true&workspace=team", request.target());
@@ -91,10 +91,10 @@ class FetchTest {
         assertEquals("promptops-java/0.1.0", request.headers().get("user-agent"));
         assertFalse(server.hasRequest());
         assertEquals(Source.SERVER, fetched.source());
-        assertEquals(Source.MEMORY, held.source());
-        assertEquals(7L, held.revision());
-        assertEquals("v1", held.version());
-        assertTrue(held.age().compareTo(Duration.ofSeconds(20)) < 0);
+        assertEquals(Source.MEMORY, cached.source());
+        assertEquals(7L, cached.revision());
+        assertEquals("v1", cached.version());
+        assertTrue(cached.age().compareTo(Duration.ofSeconds(20)) < 0);
         assertEquals("Hello Ada!", client.render("a b/ü", Map.of("who", "Ada")));
     }
 
@@ -108,9 +108,9 @@ class FetchTest {
         assertEquals("control", prompt.variant());
         Set<String> variants = new HashSet<>();
         for (int i = 0; i < 100; i++) {
-            Prompt each = client.getPrompt("k", PromptOptions.forSubject("user-" + i));
-            assertEquals(each.variant().equals("short") ? "B {{who}}" : "A", each.content());
-            variants.add(each.variant());
+            Prompt other = client.getPrompt("k", PromptOptions.forSubject("user-" + i));
+            assertEquals(other.variant().equals("short") ? "B {{who}}" : "A", other.content());
+            variants.add(other.variant());
         }
         assertEquals(Set.of("control", "short"), variants);
         String drawn = client.getPrompt("k").variant();
@@ -138,7 +138,7 @@ class FetchTest {
     }
 
     @Test
-    void refreshAsksAgainWithTheEtag() {
+    void refreshSendsTheEtag() {
         server.answer(request -> request.headers().containsKey("if-none-match")
                 ? ScriptedServer.notModified(9)
                 : ScriptedServer.prompt("k", "v1", "text", 7));
@@ -166,10 +166,10 @@ class FetchTest {
 
     @Test
     void callersOfOneKeyShareARequest() throws Exception {
-        CountDownLatch asked = new CountDownLatch(1);
+        CountDownLatch requested = new CountDownLatch(1);
         CountDownLatch go = new CountDownLatch(1);
         server.answer(request -> {
-            asked.countDown();
+            requested.countDown();
             await(go);
             return ScriptedServer.prompt("k", "v1", "text", 7);
         });
@@ -180,7 +180,7 @@ class FetchTest {
             for (int i = 0; i < 8; i++) {
                 answers.add(threads.submit(() -> client.getPrompt("k")));
             }
-            await(asked);
+            await(requested);
             go.countDown();
             for (Future<Prompt> answer : answers) {
                 assertEquals("text", answer.get().content());
@@ -211,7 +211,7 @@ class FetchTest {
                 "\r\n\r\n",
                 ""
             })
-    void whateverComesInsteadOfAnAnswerChangesNothing(String answer) {
+    void anyInvalidResponseChangesNothing(String answer) {
         server.answer(request -> ScriptedServer.prompt("k", "v1", "text", 7));
         PromptOpsClient client = client(builder().cacheDir(folder));
         client.getPrompt("k");
@@ -230,7 +230,7 @@ class FetchTest {
     }
 
     @Test
-    void triesTwiceThenLeavesTheServerInPeace() {
+    void triesTwiceAndThenPauses() {
         server.answer(request -> ScriptedServer.error(503, "busy"));
         PromptOpsClient client = client();
 
@@ -249,7 +249,7 @@ class FetchTest {
     }
 
     @Test
-    void aSecondTryThatWorksIsAnAnswer() {
+    void aSuccessfulSecondAttemptReturnsThePrompt() {
         BlockingQueue<byte[]> answers = new LinkedBlockingQueue<>();
         answers.add(ScriptedServer.error(500, "once"));
         answers.add(ScriptedServer.prompt("k", "v1", "text", 7));
@@ -284,13 +284,13 @@ class FetchTest {
         assertThrows(NotFoundException.class, () -> client.getPrompt("k"));
         assertEquals("Hi", client.getPrompt("k", PromptOptions.withDefault("Hi")).content());
         try (var files = Files.list(folder)) {
-            assertEquals(List.of("bundle"), files.map(each -> each.getFileName().toString()).toList());
+            assertEquals(List.of("bundle"), files.map(file -> file.getFileName().toString()).toList());
         }
     }
 
     @ParameterizedTest
     @ValueSource(ints = {401, 403})
-    void aRefusedTokenIsToldAndChangesNothing(int status) throws IOException {
+    void aRefusedTokenNotifiesAndChangesNothing(int status) throws IOException {
         server.answer(request -> ScriptedServer.prompt("k", "v1", "text", 7));
         PromptOpsClient client = client(builder().bundle(bundle("b", "bundled")));
         client.getPrompt("k");
@@ -317,7 +317,7 @@ class FetchTest {
     }
 
     @Test
-    void oldCopiesAreAnsweredAndRefreshedInTheBackground() {
+    void oldCopiesAreReturnedAndRefreshedInTheBackground() {
         server.answer(request -> ScriptedServer.prompt("k", "v1", "old", 7));
         PromptOpsClient client = client(builder().maxAge(Duration.ZERO));
         client.getPrompt("k");
@@ -335,7 +335,7 @@ class FetchTest {
     }
 
     @Test
-    void afterCloseWhatIsHeldIsAnsweredStill() {
+    void afterCloseCachedPromptsAreStillReturned() {
         server.answer(request -> ScriptedServer.prompt("k", "v1", "text", 7));
         PromptOpsClient client = client();
         client.getPrompt("k");
@@ -348,7 +348,7 @@ class FetchTest {
     }
 
     @Test
-    void whatCanNotBeRightIsRefusedAtOnce() {
+    void invalidValuesAreRejectedImmediately() {
         assertThrows(IllegalArgumentException.class, () -> client().getPrompt(""));
         assertThrows(IllegalArgumentException.class, () -> client().getPrompt("."));
         assertThrows(IllegalArgumentException.class, () -> client().getPrompt(".."));
@@ -362,7 +362,7 @@ class FetchTest {
     }
 
     @Test
-    void anyBytesInsteadOfAnAnswerAreACleanError() {
+    void anyBytesInsteadOfAResponseAreACleanError() {
         Random random = new Random(20260101);
         byte[] good = ScriptedServer.prompt("k", "v1", "text", 7);
         PromptOpsClient client = client(builder().timeout(Duration.ofSeconds(2)));

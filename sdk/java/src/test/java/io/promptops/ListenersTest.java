@@ -28,7 +28,7 @@ class ListenersTest extends WatchFixture {
         for (int revision = 1; revision < 4; revision++) {
             serve("k", "v" + revision, revision);
             peer.event("updated", "k", revision);
-            assertEquals("k v" + revision, Await.next(told));
+            assertEquals("k v" + revision, Await.next(notifications));
         }
     }
 
@@ -38,7 +38,7 @@ class ListenersTest extends WatchFixture {
     }
 
     @Test
-    void fetchesThatHangHoldUpNeitherListenersNorReportsNorTheGoodbye() {
+    void hangingFetchesDelayNeitherListenersNorReportsNorTheCloseFrame() {
         client.close();
         client = open(PromptOpsClient.builder(server.url()).timeout(Duration.ofSeconds(50)));
         CountDownLatch end = new CountDownLatch(1);
@@ -49,17 +49,17 @@ class ListenersTest extends WatchFixture {
             }
             return ScriptedServer.prompt(request.key(), "v1", "text", 1);
         });
-        for (int each = 0; each < 8; each++) {
-            peer.event("published", "slow" + each, 1);
+        for (int number = 0; number < 8; number++) {
+            peer.event("published", "slow" + number, 1);
         }
         Await.until(() -> server.requests() >= 4);
 
         client.getPrompt("quick");
         assertEquals("{\"type\":\"holding\",\"keys\":[\"quick\"]}", holding(peer));
         peer.cut();
-        assertEquals("disconnect", Await.next(told));
+        assertEquals("disconnect", Await.next(notifications));
         ScriptedServer.Peer next = server.nextPeer(0);
-        assertEquals("connect", Await.next(told));
+        assertEquals("connect", Await.next(notifications));
         client.close();
 
         next.awaitClose();

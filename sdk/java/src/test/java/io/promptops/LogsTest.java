@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.logging.Handler;
@@ -74,7 +75,7 @@ class LogsTest {
     }
 
     @Test
-    void aKeyThatTheServerItselfFailsForIsAnOutageOfItsOwn() {
+    void aKeyThatFailsOnTheServerIsASeparateOutage() {
         try (PromptOpsClient client = new PromptOpsClient(server.url())) {
             server.answer(request -> request.key().equals("bad")
                     ? ScriptedServer.error(500, "broken")
@@ -97,5 +98,44 @@ class LogsTest {
         }
         assertEquals(1, warnings.size(), warnings.toString());
         assertTrue(warnings.element().startsWith("prompts can't be kept in the folder " + file), warnings.element());
+    }
+
+    @Test
+    void theErrorForARedirectNamesItsLocationWithoutSecrets() {
+        String location = "Location: https://me:s3cret@login.example/x?token=s3cret\r\n";
+        String words = "302: the server redirects to 'https://***@login.example/x'; use that address";
+        server.answer(request -> ScriptedServer.http(302, location, ""));
+        server.refuse(request -> ScriptedServer.http(302, location, ""));
+        try (PromptOpsClient client = new PromptOpsClient(server.url())) {
+            assertEquals(words, failure(client, "a"));
+            assertEquals("prompt 'a' can't be fetched: " + words, Await.next(warnings));
+            assertEquals(words, assertThrows(ResponseException.class, client::preload).getMessage());
+            client.watch();
+            assertEquals("hot reload stopped, reconnecting until it works: " + words, Await.next(warnings));
+        }
+    }
+
+    @Test
+    void theLogHasTheServersReasonForARefusedWatch() {
+        server.refuse(request -> ScriptedServer.error(426, "the proxy drops the header Upgrade"));
+        try (PromptOpsClient client = new PromptOpsClient(server.url())) {
+            client.watch();
+            assertEquals(
+                    "hot reload stopped, reconnecting until it works: 426: the proxy drops the header Upgrade",
+                    Await.next(warnings));
+        }
+    }
+
+    @Test
+    void theWarningForAMissingProxyNamesItWithoutItsPassword() {
+        try (PromptOpsClient client = PromptOpsClient.builder("https://prompts.example.invalid")
+                .environment(Map.of("HTTPS_PROXY", "http://me:s3cret@127.0.0.1:1"))
+                .build()) {
+            client.watch();
+            assertEquals(
+                    "hot reload stopped, reconnecting until it works: "
+                            + "the proxy http://***@127.0.0.1:1 can't be reached: Connection refused",
+                    Await.next(warnings));
+        }
     }
 }

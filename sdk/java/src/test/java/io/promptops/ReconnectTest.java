@@ -23,22 +23,22 @@ class ReconnectTest extends WatchFixture {
         awaitApplied(peer, 6);
 
         peer.cut();
-        assertEquals("disconnect", Await.next(told));
+        assertEquals("disconnect", Await.next(notifications));
         assertEquals("v1", client.getPrompt("k").version());
         ScriptedServer.Peer next = server.nextPeer(8);
 
-        assertEquals("connect", Await.next(told));
+        assertEquals("connect", Await.next(notifications));
         assertTrue(next.target().endsWith("&since=6&epoch=e1"));
         assertEquals("{\"type\":\"holding\",\"keys\":[\"k\"]}", next.next());
         serve("k", "v2", 8);
         next.event("published", "k", 8);
-        assertEquals("k v2", Await.next(told));
+        assertEquals("k v2", Await.next(notifications));
         server.nextRequest();
         assertFalse(server.hasRequest());
     }
 
     @Test
-    void aResyncFetchesWhatIsHeldAndTellsWhatChanged() {
+    void aResyncRefetchesCachedPromptsAndNotifiesOfChanges() {
         serve("same", "v1", 1);
         serve("other", "v1", 1);
         client.getPrompt("same");
@@ -49,10 +49,10 @@ class ReconnectTest extends WatchFixture {
 
         peer.resync("e2", 50);
 
-        assertEquals("other v2", Await.next(told));
+        assertEquals("other v2", Await.next(notifications));
         awaitApplied(peer, 50);
         peer.cut();
-        assertEquals("disconnect", Await.next(told));
+        assertEquals("disconnect", Await.next(notifications));
         assertTrue(server.nextPeer().target().endsWith("&since=50&epoch=e2"));
     }
 
@@ -64,29 +64,29 @@ class ReconnectTest extends WatchFixture {
 
     @ParameterizedTest
     @ValueSource(ints = {401, 403})
-    void aRefusedHandshakeIsToldAndNotRepeatedAtOnce(int status) {
+    void aRefusedHandshakeNotifiesAndIsNotRepeatedImmediately(int status) {
         server.refuse(request -> ScriptedServer.error(status, "no"));
         client.watch();
-        assertEquals("error " + status + ": no", Await.next(told));
+        assertEquals("error " + status + ": no", Await.next(notifications));
         assertFalse(server.hasPeer());
     }
 
     @Test
-    void anEndedTokenIsTold() {
+    void anExpiredTokenNotifies() {
         ScriptedServer.Peer peer = watch(0);
         peer.close(4401);
-        assertEquals("disconnect", Await.next(told));
-        assertTrue(Await.next(told).startsWith("error 401"));
+        assertEquals("disconnect", Await.next(notifications));
+        assertTrue(Await.next(notifications).startsWith("error 401"));
         peer.awaitGone();
     }
 
     @ParameterizedTest
     @ValueSource(ints = {4408, 1001, 1012})
-    void otherCloseCodesMeanToComeBack(int code) {
+    void otherCloseCodesCauseAReconnect(int code) {
         watch(0).close(code);
         server.nextPeer(0);
-        assertEquals("disconnect", Await.next(told));
-        assertEquals("connect", Await.next(told));
+        assertEquals("disconnect", Await.next(notifications));
+        assertEquals("connect", Await.next(notifications));
     }
 
     @Test
@@ -100,16 +100,16 @@ class ReconnectTest extends WatchFixture {
         serve("k", "v1", 1);
         ScriptedServer.Peer peer = watch(0);
         for (byte[] bytes : garbage) {
-            // Something good first, so that the pause between connections does not grow.
+            // A valid message first, so that the pause between connections does not grow.
             peer.heartbeat(0);
             peer.write(bytes);
             peer.awaitGone();
             peer = server.nextPeer(0);
-            assertEquals("disconnect", Await.next(told));
-            assertEquals("connect", Await.next(told));
+            assertEquals("disconnect", Await.next(notifications));
+            assertEquals("connect", Await.next(notifications));
         }
         peer.event("updated", "k", 1);
-        assertEquals("k v1", Await.next(told));
+        assertEquals("k v1", Await.next(notifications));
     }
 
     @Test
@@ -123,42 +123,42 @@ class ReconnectTest extends WatchFixture {
     }
 
     @Test
-    void aServerOfBeforeIsAskedForAllThatIsHeldAndForEachEvent() {
+    void anOlderServerCausesARefetchOfAllCachedPromptsAndOfEachEvent() {
         serve("k", "v1", 1);
         client.getPrompt("k");
         serve("k", "v2", 2);
-        Thread thread = new Thread(() -> client.watch(key -> told.add(key + " " + version(key))));
+        Thread thread = new Thread(() -> client.watch(key -> notifications.add(key + " " + version(key))));
         thread.start();
         ScriptedServer.Peer peer = server.nextPeer();
-        // While the hello is waited for: neither a message nor the end of the waiting.
+        // During the wait for the hello: neither a message nor the end of the wait.
         peer.write(ScriptedServer.Peer.frame(0x89, "a".getBytes(StandardCharsets.UTF_8)));
 
         assertEquals("(pong)a", peer.next());
-        assertEquals("connect", Await.next(told));
-        assertEquals("k v2", Await.next(told));
+        assertEquals("connect", Await.next(notifications));
+        assertEquals("k v2", Await.next(notifications));
         serve("k", "v3", 3);
         peer.send("{\"type\":\"prompt.rolled_back\",\"key\":\"k\"}");
-        assertEquals("k v3", Await.next(told));
+        assertEquals("k v3", Await.next(notifications));
         served.clear();
         peer.send("{\"type\":\"prompt.deleted\",\"key\":\"k\"}");
-        assertEquals("k gone", Await.next(told));
+        assertEquals("k gone", Await.next(notifications));
         while (server.hasRequest()) {
             assertFalse(server.nextRequest().target().contains("min_revision"));
         }
 
-        // A hello that comes late is one all the same.
+        // A late hello still counts.
         serve("k", "v5", 5);
         peer.hello(4);
         peer.resync("e1", 4);
         peer.event("published", "k", 5);
-        assertEquals("k v5", Await.next(told));
+        assertEquals("k v5", Await.next(notifications));
         awaitApplied(peer, 5);
-        assertTrue(told.isEmpty());
+        assertTrue(notifications.isEmpty());
     }
 
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
-    void whateverIsThrownTheWatchGoesOn(boolean isError) {
+    void theWatchContinuesAfterAnyException(boolean isError) {
         ThrowingTls tls = new ThrowingTls(isError);
         PromptOpsClient failing = open(PromptOpsClient.builder(server.url().replace("http:", "https:")).sslContext(tls));
         failing.watch();
@@ -167,14 +167,14 @@ class ReconnectTest extends WatchFixture {
     }
 
     @Test
-    void theServersCloseIsAnswered() {
+    void theClientReturnsTheServersCloseFrame() {
         ScriptedServer.Peer peer = watch(0);
         peer.close(1012);
         peer.awaitClose();
     }
 
     @Test
-    void textsThatSayNothingConfirmNothing() {
+    void unknownMessagesConfirmNothing() {
         serve("k", "v1", 1);
         client.getPrompt("k");
         ScriptedServer.Peer peer = watch(1);

@@ -17,7 +17,7 @@ class RefetchTest extends WatchFixture {
     private static final Duration TIMEOUT = Duration.ofSeconds(5);
 
     @Test
-    void appliedWaitsForTheRefetchAndFailuresAreTriedAgain() {
+    void appliedWaitsForTheRefetchAndFailuresAreRetried() {
         serve("k", "v1", 1);
         client.getPrompt("k");
         ScriptedServer.Peer peer = watch(1);
@@ -26,9 +26,9 @@ class RefetchTest extends WatchFixture {
         peer.heartbeat(8);
         awaitApplied(peer, 4);
 
-        int asked = server.requests();
+        int requestsBefore = server.requests();
         serve("k", "v0", 4);
-        Await.until(() -> server.requests() > asked + 1);
+        Await.until(() -> server.requests() > requestsBefore + 1);
         assertEquals("v1", client.getPrompt("k").version());
         serve("k", "v2", 5);
 
@@ -45,26 +45,26 @@ class RefetchTest extends WatchFixture {
 
         assertEquals("v1", client.getPrompt("k").version());
 
-        assertEquals("k v2", Await.next(told));
+        assertEquals("k v2", Await.next(notifications));
     }
 
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
-    void whateverIsThrownByARefetchItIsTriedAgain(boolean isError) {
+    void aRefetchIsRetriedAfterAnyException(boolean isError) {
         ThrowingTls tls = new ThrowingTls(isError);
         Threads threads = new Threads();
         Closing closing = new Closing();
-        Connector connector = new Connector(ServerAddress.parse(server.url().replace("http:", "https:")), tls);
-        Fetcher fetcher = new Fetcher(connector, new Requests(connector.address(), "secret", "agent"), "prod", "");
+        Connector connector = new Connector(ServerAddress.parse(server.url().replace("http:", "https:")), tls, null);
+        FetchPolicy fetcher = new FetchPolicy(connector, new Requests(connector.address(), "secret", "agent"), "prod", "");
         PromptStore store = new PromptStore(
                 fetcher, null, Bundle.load(null, "prod"), closing, threads.fetching(), TIMEOUT, Duration.ofSeconds(60));
-        Listeners listeners = new Listeners(threads.telling(), closing);
-        listeners.onUpdate(update -> told.add(update.key()));
-        Following following = new Following(store, threads, closing, listeners);
+        Listeners listeners = new Listeners(threads.notifying(), closing);
+        listeners.onUpdate(update -> notifications.add(update.key()));
+        SyncState following = new SyncState(store, threads, closing, listeners);
         store.setObserver(following);
         following.connected(new Event.Hello("e1", 0, 10), null);
 
-        following.take(new Event.Changed("prompt.updated", "k", 1));
+        following.handleEvent(new Event.Changed("prompt.updated", "k", 1));
 
         Await.until(() -> tls.uses() >= 3);
         closing.close();
@@ -74,30 +74,30 @@ class RefetchTest extends WatchFixture {
 
     @ParameterizedTest
     @ValueSource(ints = {401, 403})
-    void refusalsAreToldOnceARoundAndLeaveTheServerInPeace(int status) {
+    void refusalsNotifyOnceARoundAndPauseRequests(int status) {
         ScriptedServer.Peer peer = watchRefused(status);
 
-        assertEquals("error " + status + ": no", Await.next(told));
+        assertEquals("error " + status + ": no", Await.next(notifications));
         while (server.requestWithin(Duration.ofMillis(700))) {
             continue;
         }
-        assertTrue(told.isEmpty());
+        assertTrue(notifications.isEmpty());
         serve("a", "v2", 2);
         serve("b", "v2", 3);
         long begin = System.nanoTime();
 
         peer.event("published", "a", 2);
 
-        assertEquals("a v2", Await.next(told));
-        // The pause of the other one ends too.
-        assertEquals("b v2", Await.next(told));
+        assertEquals("a v2", Await.next(notifications));
+        // The pause of the other key ends, too.
+        assertEquals("b v2", Await.next(notifications));
         assertTrue(System.nanoTime() - begin < TimeUnit.SECONDS.toNanos(8));
     }
 
     @Test
     void aNewConnectionEndsThePauses() {
         ScriptedServer.Peer peer = watchRefused(401);
-        assertEquals("error 401: no", Await.next(told));
+        assertEquals("error 401: no", Await.next(notifications));
         serve("a", "v2", 2);
         serve("b", "v2", 3);
         long begin = System.nanoTime();
@@ -105,10 +105,10 @@ class RefetchTest extends WatchFixture {
         peer.cut();
         server.nextPeer(3);
 
-        assertEquals("disconnect", Await.next(told));
-        assertEquals("connect", Await.next(told));
-        assertTrue(Await.next(told).endsWith(" v2"));
-        assertTrue(Await.next(told).endsWith(" v2"));
+        assertEquals("disconnect", Await.next(notifications));
+        assertEquals("connect", Await.next(notifications));
+        assertTrue(Await.next(notifications).endsWith(" v2"));
+        assertTrue(Await.next(notifications).endsWith(" v2"));
         assertTrue(System.nanoTime() - begin < TimeUnit.SECONDS.toNanos(8));
     }
 
@@ -124,11 +124,11 @@ class RefetchTest extends WatchFixture {
 
         served.put("k", ScriptedServer.notFound(5));
 
-        assertEquals("k gone", Await.next(told));
+        assertEquals("k gone", Await.next(notifications));
     }
 
     @Test
-    void aResyncKeepsWhatWasToBeTold() {
+    void aResyncKeepsPendingNotifications() {
         ScriptedServer.Peer peer = watch(0);
         served.put("new", ScriptedServer.error(503, "busy"));
         peer.event("published", "new", 3);
@@ -138,10 +138,10 @@ class RefetchTest extends WatchFixture {
 
         serve("new", "v1", 5);
 
-        assertEquals("new v1", Await.next(told));
+        assertEquals("new v1", Await.next(notifications));
     }
 
-    /** Two prompts whose events' refetches have been refused. */
+    /** Prepares two prompts whose refetches were refused. */
     private ScriptedServer.Peer watchRefused(int status) {
         serve("a", "v1", 1);
         serve("b", "v1", 1);

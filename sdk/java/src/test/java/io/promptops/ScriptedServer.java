@@ -23,11 +23,11 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 
-/** A server on a real socket that answers what the test says, bytes included. */
+/** A server on a real socket that sends the responses of the test, byte by byte. */
 final class ScriptedServer implements AutoCloseable {
     static final String EPOCH = "e1";
 
-    /** At the end of an answer: the connection is cut there. */
+    /** At the end of a response: cuts the connection there. */
     static final String CUT = "(cut)";
 
     private final ServerSocket listening;
@@ -68,12 +68,12 @@ final class ScriptedServer implements AutoCloseable {
         return listening.getLocalPort();
     }
 
-    /** What fetches are answered with: a whole answer of HTTP; null cuts the connection. */
+    /** Sets the response to fetches: a complete HTTP response; null cuts the connection. */
     void answer(Function<Request, byte[]> script) {
         answer = script;
     }
 
-    /** What handshakes are answered with, instead of a WebSocket where it is not null. */
+    /** Sets the response to handshakes, instead of a WebSocket unless it is null. */
     void refuse(Function<Request, byte[]> script) {
         refusal = script;
     }
@@ -86,12 +86,12 @@ final class ScriptedServer implements AutoCloseable {
         return !requests.isEmpty();
     }
 
-    /** Requests that have not been taken. */
+    /** The number of requests that were not taken. */
     int requests() {
         return requests.size();
     }
 
-    /** Whether one comes within so long; it is taken. */
+    /** Whether a request arrives in time; takes it. */
     boolean requestWithin(Duration longest) {
         try {
             return requests.poll(longest.toNanos(), TimeUnit.NANOSECONDS) != null;
@@ -105,7 +105,7 @@ final class ScriptedServer implements AutoCloseable {
         return Await.next(peers);
     }
 
-    /** Likewise, once it has said hello. */
+    /** Returns the next WebSocket after its hello. */
     Peer nextPeer(long revision) {
         Peer peer = nextPeer();
         peer.hello(revision);
@@ -150,7 +150,7 @@ final class ScriptedServer implements AutoCloseable {
     public void close() {
         try {
             listening.close();
-            // A connection that came at the same moment is accepted still.
+            // A connection that arrives at the same moment is still accepted.
             accepting.join();
             for (Socket socket : open) {
                 socket.close();
@@ -206,7 +206,7 @@ final class ScriptedServer implements AutoCloseable {
         }
     }
 
-    /** Answers whether the connection goes on. */
+    /** Handles a request; returns whether the connection continues. */
     private static boolean written(byte[] answer, OutputStream out) throws IOException {
         String text = new String(answer, StandardCharsets.ISO_8859_1);
         boolean isCut = text.endsWith(CUT);
@@ -320,7 +320,7 @@ final class ScriptedServer implements AutoCloseable {
             }
         }
 
-        /** The next message of the client; of a close or a pong, what it is. */
+        /** The next message of the client; for a close or a pong, its kind. */
         String next() {
             return Await.next(received);
         }

@@ -18,23 +18,23 @@ class TemplateTest {
     @TestFactory
     Stream<DynamicTest> conformance() {
         return ConformanceCases.of(ConformanceCases.read("templates.json")).stream()
-                .map(each -> DynamicTest.dynamicTest((String) each.get("name"), () -> play(each)));
+                .map(testCase -> DynamicTest.dynamicTest((String) testCase.get("name"), () -> play(testCase)));
     }
 
-    private static void play(Map<?, ?> each) {
-        int repeat = each.get("repeat") instanceof Long times ? times.intValue() : 1;
-        String template = ((String) each.get("template")).repeat(repeat);
+    private static void play(Map<?, ?> testCase) {
+        int repeat = testCase.get("repeat") instanceof Long times ? times.intValue() : 1;
+        String template = ((String) testCase.get("template")).repeat(repeat);
         Map<String, Object> variables = new HashMap<>();
-        ((Map<?, ?>) each.get("variables")).forEach((name, value) -> variables.put((String) name, value));
+        ((Map<?, ?>) testCase.get("variables")).forEach((name, value) -> variables.put((String) name, value));
 
         String rendered = assertTimeout(Duration.ofSeconds(1), () -> Template.render(template, variables, false));
 
-        assertEquals(((String) each.get("expected")).repeat(repeat), rendered);
-        assertEquals(each.get("names"), Template.variablesIn(template));
+        assertEquals(((String) testCase.get("expected")).repeat(repeat), rendered);
+        assertEquals(testCase.get("names"), Template.variablesIn(template));
     }
 
     @Test
-    void strictNamesAllThatAreMissing() {
+    void strictNamesAllMissingVariables() {
         Map<String, Object> variables = new HashMap<>();
         variables.put("nothing", null);
         variables.put("who", "Ada");
@@ -56,7 +56,7 @@ class TemplateTest {
     }
 
     @Test
-    void aValueWithoutAJsonFormIsNamed() {
+    void theErrorNamesAValueWithoutAJsonForm() {
         List<Object> itself = new ArrayList<>();
         itself.add(itself);
         for (Object value : new Object[] {new Object(), itself, Map.of(new Object(), 1)}) {

@@ -22,29 +22,29 @@ class ThrottledTest {
     }
 
     @Test
-    void workThatIsAskedForWhileItRunsIsDoneAgainAfterTheInterval() {
-        CountDownLatch asked = new CountDownLatch(1);
+    void workRequestedWhileItRunsRunsAgainAfterTheInterval() {
+        CountDownLatch released = new CountDownLatch(1);
         AtomicInteger running = new AtomicInteger();
-        BlockingQueue<Long> begun = new LinkedBlockingQueue<>();
+        BlockingQueue<Long> starts = new LinkedBlockingQueue<>();
         BlockingQueue<Long> ended = new LinkedBlockingQueue<>();
         BlockingQueue<Integer> atOnce = new LinkedBlockingQueue<>();
         Throttled throttled = new Throttled(threads.fetching(), INTERVAL, () -> {
             atOnce.add(running.incrementAndGet());
-            begun.add(System.nanoTime());
-            CloseTest.awaitQuietly(asked);
+            starts.add(System.nanoTime());
+            CloseTest.awaitQuietly(released);
             running.decrementAndGet();
             ended.add(System.nanoTime());
             return true;
         });
         throttled.request();
-        Await.next(begun);
-        for (int each = 0; each < 10; each++) {
+        Await.next(starts);
+        for (int number = 0; number < 10; number++) {
             throttled.request();
         }
-        asked.countDown();
+        released.countDown();
 
         long end = Await.next(ended);
-        long again = Await.next(begun);
+        long again = Await.next(starts);
 
         assertTrue(again - end >= TimeUnit.MILLISECONDS.toNanos(INTERVAL) * 9 / 10);
         assertEquals(1, Await.next(atOnce));

@@ -13,7 +13,7 @@ import javax.net.ssl.SSLSessionContext;
 import javax.net.ssl.SSLSocketFactory;
 import javax.net.ssl.TrustManager;
 
-/** Throws what nobody expects whenever a connection is to be encrypted. */
+/** Throws an unexpected error whenever a connection is encrypted. */
 final class ThrowingTls extends SSLContext {
     private final Spi spi;
 

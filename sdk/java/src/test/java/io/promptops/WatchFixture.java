@@ -11,10 +11,10 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.LinkedBlockingQueue;
 import org.junit.jupiter.api.AfterEach;
 
-/** A client that watches a scripted server, and what it tells of prompts, connections and errors. */
+/** A client that watches a scripted server, and its notifications of prompts, connections and errors. */
 abstract class WatchFixture {
     final ScriptedServer server = new ScriptedServer();
-    final BlockingQueue<String> told = new LinkedBlockingQueue<>();
+    final BlockingQueue<String> notifications = new LinkedBlockingQueue<>();
     final Map<String, byte[]> served = new ConcurrentHashMap<>();
     PromptOpsClient client = open(PromptOpsClient.builder(server.url()).timeout(Duration.ofSeconds(5)));
 
@@ -25,9 +25,9 @@ abstract class WatchFixture {
     PromptOpsClient open(PromptOpsClient.Builder builder) {
         return builder.token("secret")
                 .appName("my shop")
-                .onConnect(() -> told.add("connect"))
-                .onDisconnect(() -> told.add("disconnect"))
-                .onError(error -> told.add("error " + error.getMessage()))
+                .onConnect(() -> notifications.add("connect"))
+                .onDisconnect(() -> notifications.add("disconnect"))
+                .onError(error -> notifications.add("error " + error.getMessage()))
                 .build();
     }
 
@@ -35,12 +35,12 @@ abstract class WatchFixture {
         served.put(key, ScriptedServer.prompt(key, version, version + " of " + key, revision));
     }
 
-    /** Watches in the background, since the server has to say hello first. */
+    /** Watches in the background, because the server has to send its hello first. */
     ScriptedServer.Peer watch(long revision) {
-        Thread thread = new Thread(() -> client.watch(key -> told.add(key + " " + version(key))));
+        Thread thread = new Thread(() -> client.watch(key -> notifications.add(key + " " + version(key))));
         thread.start();
         ScriptedServer.Peer peer = server.nextPeer(revision);
-        assertEquals("connect", Await.next(told));
+        assertEquals("connect", Await.next(notifications));
         peer.resync("e1", revision);
         assertTrue(peer.target().endsWith("&since=0"));
         awaitApplied(peer, revision);
@@ -54,7 +54,7 @@ abstract class WatchFixture {
         peer.await("{\"type\":\"applied\",\"revision\":" + revision + "}");
     }
 
-    /** Until the client has read all that was sent. */
+    /** Waits until the client has read everything. */
     static void awaitPong(ScriptedServer.Peer peer) {
         peer.write(ScriptedServer.Peer.frame(0x89, "read?".getBytes(StandardCharsets.UTF_8)));
         peer.await("(pong)read?");

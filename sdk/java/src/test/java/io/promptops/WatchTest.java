@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
 
 class WatchTest extends WatchFixture {
     @Test
-    void theFirstConnectionFetchesAnewWhatIsHeld() {
+    void theFirstConnectionRefetchesCachedPrompts() {
         serve("a", "v1", 9);
         serve("b", "v1", 7);
         client.getPrompt("a");
@@ -33,7 +33,7 @@ class WatchTest extends WatchFixture {
     }
 
     @Test
-    void anEventIsRefetchedToldAndAcknowledged() {
+    void anEventIsRefetchedNotifiedAndAcknowledged() {
         serve("k", "v1", 7);
         client.getPrompt("k");
         server.nextRequest();
@@ -42,7 +42,7 @@ class WatchTest extends WatchFixture {
 
         peer.event("published", "k", 9);
 
-        assertEquals("k v2", Await.next(told));
+        assertEquals("k v2", Await.next(notifications));
         assertTrue(server.nextRequest().target().endsWith("&full=true&min_revision=9&epoch=e1"));
         awaitApplied(peer, 9);
         assertEquals("v2 of k", client.getPrompt("k").content());
@@ -51,18 +51,18 @@ class WatchTest extends WatchFixture {
     }
 
     @Test
-    void promptsThatWereNotHeldAreToldToo() {
+    void promptsThatWereNotCachedNotifyToo() {
         ScriptedServer.Peer peer = watch(0);
         serve("new", "v1", 3);
 
         peer.event("updated", "new", 3);
 
-        assertEquals("new v1", Await.next(told));
+        assertEquals("new v1", Await.next(notifications));
         assertEquals("{\"type\":\"holding\",\"keys\":[\"new\"]}", holding(peer));
     }
 
     @Test
-    void aCopyThatACallerFetchedBeforeItsEventIsToldOnce() {
+    void aCopyThatACallerFetchedBeforeItsEventNotifiesOnce() {
         ScriptedServer.Peer peer = watch(2);
         serve("k", "v1", 3);
         client.getPrompt("k");
@@ -72,12 +72,12 @@ class WatchTest extends WatchFixture {
         peer.event("published", "k", 3);
         peer.event("published", "other", 4);
 
-        assertEquals("k v1", Await.next(told));
-        assertEquals("other v1", Await.next(told));
+        assertEquals("k v1", Await.next(notifications));
+        assertEquals("other v1", Await.next(notifications));
     }
 
     @Test
-    void deletionsAndWhatIsGoneAreForgotten() {
+    void deletedAndMissingPromptsAreRemoved() {
         serve("a", "v1", 1);
         serve("b", "v1", 1);
         client.getPrompt("a");
@@ -86,15 +86,15 @@ class WatchTest extends WatchFixture {
         served.clear();
 
         peer.event("deleted", "a", 2);
-        assertEquals("a gone", Await.next(told));
+        assertEquals("a gone", Await.next(notifications));
         peer.event("updated", "b", 3);
-        assertEquals("b gone", Await.next(told));
+        assertEquals("b gone", Await.next(notifications));
 
         assertThrows(NotFoundException.class, () -> client.getPrompt("a"));
     }
 
     @Test
-    void whatIsKnownAlreadyIsNotFetchedAgain() {
+    void currentCopiesAreNotRefetched() {
         serve("k", "v1", 9);
         client.getPrompt("k");
         server.nextRequest();
@@ -112,7 +112,7 @@ class WatchTest extends WatchFixture {
     }
 
     @Test
-    void pingsAreAnsweredAndFragmentsPutTogether() {
+    void pingsGetPongsAndFragmentsAreJoined() {
         serve("k", "v1", 1);
         ScriptedServer.Peer peer = watch(0);
         String event = "{\"type\":\"prompt.updated\",\"key\":\"k\",\"revision\":1}";
@@ -121,7 +121,7 @@ class WatchTest extends WatchFixture {
         peer.write(ScriptedServer.Peer.frame(0x89, "hi".getBytes(StandardCharsets.UTF_8)));
         peer.write(ScriptedServer.Peer.frame(0x80, event.substring(9).getBytes(StandardCharsets.UTF_8)));
 
-        assertEquals("k v1", Await.next(told));
+        assertEquals("k v1", Await.next(notifications));
         String next;
         do {
             next = peer.next();
@@ -143,16 +143,16 @@ class WatchTest extends WatchFixture {
             revision++;
             String key = "k" + random.nextInt(5);
             long now = revision;
-            served.replaceAll((each, answer) -> ScriptedServer.prompt(
-                    each, each.equals(key) ? "v" + now : version(answer), "text", now));
+            served.replaceAll((servedKey, answer) -> ScriptedServer.prompt(
+                    servedKey, servedKey.equals(key) ? "v" + now : version(answer), "text", now));
             peer.event("published", key, revision);
             if (round % 50 == 49) {
                 peer.cut();
                 peer = server.nextPeer(revision);
                 confirmed = since(peer);
-                // What came after that is told again.
-                for (int each = 0; each < 5; each++) {
-                    peer.event("published", "k" + each, Math.max(confirmed + 1, revision));
+                // The server resends later changes.
+                for (int number = 0; number < 5; number++) {
+                    peer.event("published", "k" + number, Math.max(confirmed + 1, revision));
                 }
             }
         }

@@ -6,7 +6,7 @@ import java.nio.CharBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 
-/** Which of 10,000 buckets a subject falls into, the same in every SDK and on the server. */
+/** Assigns subjects to 10,000 buckets, equally in every SDK and on the server. */
 public final class Bucketing {
     public static final int BUCKETS = 10_000;
 
@@ -46,7 +46,7 @@ public final class Bucketing {
     /**
      * The text's UTF-8.
      *
-     * @throws IllegalArgumentException as bucket
+     * @throws IllegalArgumentException like bucket
      */
     public static byte[] utf8(String text) {
         try {

@@ -42,32 +42,32 @@ import java.util.concurrent.Future;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 
-/** Does what the conformance runner says: a JSON command a line in, a JSON answer a line out. */
+/** Runs the commands of the conformance runner: reads a JSON command a line, writes a JSON reply a line. */
 public final class Driver {
     private final BlockingQueue<Map<String, Object>> events = new LinkedBlockingQueue<>();
     private PromptOpsClient client;
 
     private Driver() {}
 
-    /** Answers until standard input ends. */
+    /** Runs until standard input ends. */
     public static void main(String[] arguments) throws IOException {
         BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         PrintStream out = new PrintStream(System.out, true, StandardCharsets.UTF_8);
         Driver driver = new Driver();
         String line;
         while ((line = in.readLine()) != null) {
-            out.println(JsonWriter.write(driver.answer(line)));
+            out.println(JsonWriter.write(driver.reply(line)));
         }
         driver.close();
     }
 
-    private Map<String, Object> answer(String line) {
+    private Map<String, Object> reply(String line) {
         try {
             Map<?, ?> command = JsonReader.readObject(line);
             if (command.get("callers") instanceof Long callers) {
-                return Map.of("ok", answers(command, callers.intValue()));
+                return Map.of("ok", replies(command, callers.intValue()));
             }
-            return answer(command);
+            return reply(command);
         } catch (JsonException error) {
             return failed(error);
         } catch (InterruptedException interrupted) {
@@ -75,7 +75,7 @@ public final class Driver {
         }
     }
 
-    private Map<String, Object> answer(Map<?, ?> command) throws InterruptedException {
+    private Map<String, Object> reply(Map<?, ?> command) throws InterruptedException {
         try {
             return Map.of("ok", done(command));
         } catch (PromptOpsException | IllegalArgumentException error) {
@@ -87,16 +87,16 @@ public final class Driver {
         return Map.of("error", kind(error), "message", String.valueOf(error.getMessage()));
     }
 
-    /** Of so many callers at once. */
-    private List<Object> answers(Map<?, ?> command, int callers) throws InterruptedException {
+    /** Runs a command with concurrent callers. */
+    private List<Object> replies(Map<?, ?> command, int callers) throws InterruptedException {
         ExecutorService threads = Executors.newFixedThreadPool(callers);
         try {
-            List<Object> answers = new ArrayList<>();
-            Callable<Map<String, Object>> caller = () -> answer(command);
-            for (Future<?> each : threads.invokeAll(Collections.nCopies(callers, caller))) {
-                answers.add(each.get());
+            List<Object> replies = new ArrayList<>();
+            Callable<Map<String, Object>> caller = () -> reply(command);
+            for (Future<?> future : threads.invokeAll(Collections.nCopies(callers, caller))) {
+                replies.add(future.get());
             }
-            return answers;
+            return replies;
         } catch (ExecutionException error) {
             throw new IllegalStateException(error);
         } finally {
@@ -112,6 +112,10 @@ public final class Driver {
                 return described(client.getPrompt(key(command), options(command)));
             case "render":
                 return client.render(key(command), variables(command), options(command));
+            case "render_messages":
+                return client.renderMessages(key(command), variables(command), options(command)).stream()
+                        .map(Message::json)
+                        .toList();
             case "preload":
                 return client.preload().stream().sorted().toList();
             case "watch":
@@ -214,18 +218,11 @@ public final class Driver {
         described.put("content", prompt.content());
         described.put("variant", prompt.variant());
         described.put("kind", prompt.kind());
-        described.put("messages", prompt.messages().stream().map(Driver::described).toList());
+        described.put("messages", prompt.messages().stream().map(Message::json).toList());
         described.put("config", prompt.config());
         described.put("variables", prompt.variables());
         described.put("source", prompt.source().name().toLowerCase(Locale.ROOT));
         described.put("revision", prompt.revision());
-        return described;
-    }
-
-    private static Map<String, Object> described(Message message) {
-        Map<String, Object> described = new LinkedHashMap<>();
-        described.put("role", message.role());
-        described.put("content", message.content());
         return described;
     }
 
@@ -240,7 +237,7 @@ public final class Driver {
         return Boolean.TRUE.equals(command.get("strict")) ? options.strict() : options;
     }
 
-    /** What is not a text can't even be written in a program. */
+    /** In Java, a value that is not a text is a compile error. */
     private static String subject(Map<?, ?> command) {
         Object subject = command.get("subject");
         if (subject == null || subject instanceof String) {
@@ -251,8 +248,8 @@ public final class Driver {
 
     private static Map<String, Object> variables(Map<?, ?> command) {
         Map<String, Object> variables = new LinkedHashMap<>();
-        if (command.get("variables") instanceof Map<?, ?> given) {
-            given.forEach((name, value) -> variables.put((String) name, value));
+        if (command.get("variables") instanceof Map<?, ?> values) {
+            values.forEach((name, value) -> variables.put((String) name, value));
         }
         return variables;
     }

@@ -6,20 +6,20 @@ import java.math.MathContext;
 import java.math.RoundingMode;
 
 /**
- * How ECMAScript prints numbers.
+ * Prints numbers like ECMAScript.
  *
- * <p>Source: ECMA-262, "Number::toString". {@link Double#toString(double)} can't be used as it is:
- * up to Java 18 it prints more digits than needed for some doubles (JDK-4511638).
+ * <p>Source: ECMA-262, "Number::toString". {@link Double#toString(double)} is not sufficient: up to Java 18
+ * it prints more digits than needed for some doubles (JDK-4511638).
  */
 public final class EcmaScriptNumber {
     private static final long LARGEST_SAFE_INTEGER = (1L << 53) - 1;
-    // From this power of ten on, and below 1e-6, there is an exponent.
+    // Numbers from this power of ten on, and below 1e-6, have an exponent.
     private static final int LARGEST_POINT = 21;
     private static final int SMALLEST_POINT = -6;
 
     private EcmaScriptNumber() {}
 
-    /** The text of the double that is nearest to the number. */
+    /** The text of the double nearest to the number. */
     public static String text(Number number) {
         double value = number.doubleValue();
         if (Double.isNaN(value)) {
@@ -52,11 +52,11 @@ public final class EcmaScriptNumber {
         return digits.substring(0, point) + "." + digits.substring(point);
     }
 
-    /** The fewest digits that read back as this double; among those the nearest to it. */
+    /** The fewest digits that parse to this double; among those the nearest to it. */
     private static BigDecimal shortest(double value) {
         BigDecimal exact = new BigDecimal(value);
         BigDecimal shortest = new BigDecimal(Double.toString(value)).stripTrailingZeros();
-        // Where n digits read back, so do n + 1: the search can begin at what Java prints.
+        // If n digits parse to this double, so do n + 1, so the search can begin at Java's result.
         for (int digits = shortest.precision(); digits > 0; digits--) {
             BigDecimal nearest = nearest(exact, digits, value);
             if (nearest == null) {
@@ -70,8 +70,8 @@ public final class EcmaScriptNumber {
     private static BigDecimal nearest(BigDecimal exact, int digits, double value) {
         BigDecimal below = exact.round(new MathContext(digits, RoundingMode.DOWN));
         BigDecimal above = exact.round(new MathContext(digits, RoundingMode.UP));
-        // The nearer one need not read back where the other does: below a power of two
-        // doubles are closer together than above.
+        // The nearer one may not parse to this double even if the other does: below a power of two doubles
+        // are closer together than above.
         boolean belowReads = below.doubleValue() == value;
         boolean aboveReads = above.doubleValue() == value;
         if (belowReads && aboveReads) {

@@ -18,10 +18,10 @@ import java.util.Map;
  * the largest. Lone surrogates can stand in strings, as escapes.
  */
 public final class JsonReader {
-    /** So deep a text may be nested, which fits into a small stack; the server keeps nothing over 100. */
+    /** The deepest nesting, which fits into a small stack; the server stores nothing over 100. */
     public static final int DEEPEST = 128;
 
-    // Longer whole numbers are beyond the largest double, and slow to read exactly.
+    // Longer whole numbers are beyond the largest double, and slow to parse exactly.
     private static final int LONGEST_INTEGER = 310;
     private static final int LONGEST_LONG = 18;
 
@@ -33,7 +33,7 @@ public final class JsonReader {
         this.text = text;
     }
 
-    /** The value that the text is, and nothing beside it. */
+    /** Parses the whole text as one value. */
     public static Object read(String text) throws JsonException {
         JsonReader reader = new JsonReader(text);
         reader.skipBlanks();
@@ -42,20 +42,20 @@ public final class JsonReader {
         return value;
     }
 
-    /** Likewise, of UTF-8. */
+    /** Parses UTF-8 as one value. */
     public static Object read(byte[] utf8) throws JsonException {
         return read(decode(utf8));
     }
 
-    /** The object that the text is. */
+    /** Parses the text as an object. */
     public static Map<?, ?> readObject(String text) throws JsonException {
         if (read(text) instanceof Map<?, ?> object) {
             return object;
         }
-        throw new JsonException("is no JSON object");
+        throw new JsonException("is not a JSON object");
     }
 
-    /** The members of the object that the text is, each as it stands in the text. */
+    /** The members of an object, each with its original text. */
     public static Map<String, String> readMemberTexts(String text) throws JsonException {
         JsonReader reader = new JsonReader(text);
         reader.skipBlanks();
@@ -71,7 +71,7 @@ public final class JsonReader {
         return members;
     }
 
-    /** The elements of the array that the text is, each as it stands in the text. */
+    /** The elements of an array, each with its original text. */
     public static List<String> readElementTexts(String text) throws JsonException {
         JsonReader reader = new JsonReader(text);
         reader.skipBlanks();
@@ -319,7 +319,7 @@ public final class JsonReader {
     private void expectEnd() throws JsonException {
         skipBlanks();
         if (at < text.length()) {
-            throw error("goes on after its value");
+            throw error("continues after its value");
         }
     }
 

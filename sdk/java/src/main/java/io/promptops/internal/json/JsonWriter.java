@@ -12,13 +12,13 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
 
-/** Prints what JSON.stringify prints. Source: ECMA-262, "JSON.stringify". */
+/** Prints JSON like JSON.stringify. Source: ECMA-262, "JSON.stringify". */
 public final class JsonWriter {
     private static final long LARGEST_ARRAY_INDEX = (1L << 32) - 2;
 
     private final StringBuilder printed = new StringBuilder();
-    // A stack of its own, not recursion: the depth of a value is the caller's data and must not
-    // be able to exhaust the thread's stack.
+    // A separate stack instead of recursion, because the depth of a caller's value must not overflow the
+    // thread's stack.
     private final Deque<Container> entered = new ArrayDeque<>();
     private final Set<Object> enteredValues = Collections.newSetFromMap(new IdentityHashMap<>());
 
@@ -56,7 +56,7 @@ public final class JsonWriter {
         }
         char before = printed.charAt(printed.length() - 1);
         Object next = container.items.next();
-        // No other character can be the last one here after an item.
+        // After an item, no other character can be the last one here.
         if (before != '[' && before != '{') {
             printed.append(',');
         }
@@ -103,21 +103,21 @@ public final class JsonWriter {
 
     private static Map<String, Object> members(Map<?, ?> map) {
         Map<Long, Object> indexed = new TreeMap<>();
-        Map<String, Object> named = new LinkedHashMap<>();
+        Map<String, Object> byName = new LinkedHashMap<>();
         map.forEach((key, member) -> {
             String name = name(key);
             if (isArrayIndex(name)) {
                 indexed.put(Long.valueOf(name), member);
             } else {
-                named.put(name, member);
+                byName.put(name, member);
             }
         });
         if (indexed.isEmpty()) {
-            return named;
+            return byName;
         }
         Map<String, Object> members = new LinkedHashMap<>();
         indexed.forEach((index, member) -> members.put(index.toString(), member));
-        members.putAll(named);
+        members.putAll(byName);
         return members;
     }
 

@@ -1,7 +1,10 @@
 package io.promptops.internal.net;
 
-/** Calls back after a time, for what has no time-out of its own: writing to a socket. */
+/** Calls back after a time, for operations without a time-out: writing to a socket. */
 public interface Alarm {
-    /** Rings after so many nanoseconds, unless what is answered is run before. What rings must not wait. */
+    /**
+     * Runs `ring` after so many nanoseconds, unless the returned function is run before. `ring` must not
+     * wait.
+     */
     Runnable set(long nanoseconds, Runnable ring);
 }

@@ -2,7 +2,7 @@ package io.promptops.internal.net;
 
 import java.io.IOException;
 
-/** The server closed a WebSocket; the code is that of RFC 6455, 1005 where it sent none. */
+/** The server closed a WebSocket; the code is that of RFC 6455, 1005 if it sent none. */
 public final class ClosedByServerException extends IOException {
     private static final long serialVersionUID = 1L;
 
@@ -19,7 +19,7 @@ public final class ClosedByServerException extends IOException {
         return code;
     }
 
-    /** Whether the server sent one: that of no code is never sent itself. */
+    /** Whether the server sent a code: 1005 is never sent. */
     boolean hasCode() {
         return code != NO_CODE;
     }

@@ -8,8 +8,8 @@ import java.net.SocketTimeoutException;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Every read ends at the deadline (of System.nanoTime) with a SocketTimeoutException. So do those of TLS
- * on top of it, which reads as often as it needs for one record: its own time-out begins anew with each.
+ * Every read ends at the deadline (of System.nanoTime) with a SocketTimeoutException. This also limits TLS on
+ * top of it, which reads as often as it needs for one record and restarts its own time-out with each read.
  */
 final class DeadlineSocket extends Socket {
     private volatile long deadline;

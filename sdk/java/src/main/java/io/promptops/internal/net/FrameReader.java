@@ -10,11 +10,11 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 
 /**
- * Takes the frames of a server apart (RFC 6455, section 5), and puts fragments together. Whatever
- * breaks the rules is a BadAnswerException.
+ * Parses the frames of a server (RFC 6455, section 5), and joins fragments. Throws BadResponseException for
+ * invalid frames.
  */
 final class FrameReader {
-    /** So many bytes a message may have; events have some hundred. */
+    /** The largest message in bytes; events have a few hundred. */
     static final int LARGEST_MESSAGE = 1024 * 1024;
 
     static final int CONTINUATION = 0;
@@ -40,7 +40,7 @@ final class FrameReader {
         this.pace = pace;
     }
 
-    /** Answers a ping. */
+    /** Responds to a ping. */
     interface OnPing {
         void pong(byte[] payload) throws IOException;
     }
@@ -51,7 +51,7 @@ final class FrameReader {
         }
     }
 
-    /** Takes a frame that is no part of a message, if the next one is such. Answers whether it was. */
+    /** Handles the next frame if it is a control frame; returns whether it was. */
     boolean takeControl() throws IOException {
         if (nextOpcode() < CLOSE) {
             return false;
@@ -60,27 +60,27 @@ final class FrameReader {
         return true;
     }
 
-    /** Waits for the next frame; nothing of it is lost where that times out. */
+    /** Waits for the next frame; a time-out loses nothing of it. */
     int nextOpcode() throws IOException {
         int first = octet();
         in.unread(first);
         return first & 0x0F;
     }
 
-    /** The next text message. A close is a ClosedByServerException. */
+    /** Returns the next text message; a close throws ClosedByServerException. */
     String nextText() throws IOException {
         ByteArrayOutputStream message = new ByteArrayOutputStream();
-        boolean begun = false;
+        boolean started = false;
         while (true) {
             Frame frame = nextFrame(LARGEST_MESSAGE - message.size());
             if (frame.isControl()) {
                 control(frame);
                 continue;
             }
-            if (frame.opcode == BINARY || begun != (frame.opcode == CONTINUATION)) {
-                throw new BadAnswerException("a frame of a kind that can't come here: " + frame.opcode);
+            if (frame.opcode == BINARY || started != (frame.opcode == CONTINUATION)) {
+                throw new BadResponseException("a frame of a kind that can't come here: " + frame.opcode);
             }
-            begun = true;
+            started = true;
             message.writeBytes(frame.payload);
             if (frame.isLast) {
                 return text(message.toByteArray());
@@ -96,34 +96,34 @@ final class FrameReader {
         }
     }
 
-    private static ClosedByServerException closed(byte[] payload) throws BadAnswerException {
+    private static ClosedByServerException closed(byte[] payload) throws BadResponseException {
         if (payload.length == 0) {
             return ClosedByServerException.withoutCode();
         }
         if (payload.length == 1) {
-            throw new BadAnswerException("a close with half a code");
+            throw new BadResponseException("a close with half a code");
         }
         String reason = text(ByteBuffer.wrap(payload, 2, payload.length - 2));
         return new ClosedByServerException(ByteBuffer.wrap(payload).getShort() & 0xFFFF, reason);
     }
 
     private Frame nextFrame(int largest) throws IOException {
-        // Pings, empty frames and empty messages cost bytes of the peer, but must not take a whole core here.
+        // Limits the time that a flood of pings, empty frames and empty messages can take.
         pace.step();
         int first = octet();
         int second = octet();
         int opcode = first & 0x0F;
         boolean isLast = (first & 0x80) != 0;
-        boolean known = opcode <= BINARY || opcode >= CLOSE && opcode <= PONG;
-        if ((first & 0x70) != 0 || (second & 0x80) != 0 || !known) {
-            throw new BadAnswerException("what came is no frame of a server");
+        boolean isKnownOpcode = opcode <= BINARY || opcode >= CLOSE && opcode <= PONG;
+        if ((first & 0x70) != 0 || (second & 0x80) != 0 || !isKnownOpcode) {
+            throw new BadResponseException("the data is not a frame of a server");
         }
         long length = length(second & 0x7F);
         if (opcode >= CLOSE && (length > LARGEST_CONTROL || !isLast)) {
-            throw new BadAnswerException("a control frame that is too long or a fragment");
+            throw new BadResponseException("a control frame that is too long or a fragment");
         }
         if (length < 0 || length > largest) {
-            throw new BadAnswerException("a message of over " + LARGEST_MESSAGE + " bytes");
+            throw new BadResponseException("a message of over " + LARGEST_MESSAGE + " bytes");
         }
         byte[] payload = in.readNBytes((int) length);
         if (payload.length < length) {
@@ -156,15 +156,15 @@ final class FrameReader {
         return new EOFException("the connection broke");
     }
 
-    private static String text(byte[] utf8) throws BadAnswerException {
+    private static String text(byte[] utf8) throws BadResponseException {
         return text(ByteBuffer.wrap(utf8));
     }
 
-    private static String text(ByteBuffer utf8) throws BadAnswerException {
+    private static String text(ByteBuffer utf8) throws BadResponseException {
         try {
             return StandardCharsets.UTF_8.newDecoder().decode(utf8).toString();
         } catch (CharacterCodingException notUtf8) {
-            throw new BadAnswerException("a message that is not UTF-8");
+            throw new BadResponseException("a message that is not UTF-8");
         }
     }
 }

@@ -8,11 +8,11 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.concurrent.TimeUnit;
 
-/** Sends GET requests with the bearer token, over connections that are kept; safe between threads. */
+/** Sends GET requests with the bearer token over reused connections; safe between threads. */
 public final class HttpClient {
-    // More than these are open only while more threads fetch at once.
+    // More connections are open only while more threads fetch at once.
     private static final int MOST_IDLE = 4;
-    // Servers close after 5 seconds, and what stands between forgets some without a word.
+    // Servers close idle connections after 5 seconds, and some intermediaries drop them silently.
     private static final long LONGEST_IDLE = TimeUnit.SECONDS.toNanos(4);
 
     private final Connector connector;
@@ -32,30 +32,32 @@ public final class HttpClient {
 
     private record Idle(Stream stream, long since) {}
 
-    /** The answer to a GET, whatever its status, as below; it has at most 16 MiB. */
+    /** Returns the response to a GET with at most 16 MiB; see below. */
     public Response get(String path, String etag, long deadline) throws IOException {
         return get(path, etag, deadline, ResponseReader.LARGEST_BODY);
     }
 
     /**
-     * The answer to a GET, whatever its status.
+     * Returns the response to a GET, with any status.
      *
      * @param path begins with a slash, and is encoded already
-     * @param etag null, or what may be answered with a 304 without body
-     * @param deadline of System.nanoTime, for the whole of it
-     * @param largest in bytes, of its body
+     * @param etag null, or an ETag that allows a 304 without a body
+     * @param deadline of System.nanoTime, for the whole request
+     * @param largest of its body, in bytes
      */
     public Response get(String path, String etag, long deadline, int largest) throws IOException {
         String head = requests.get(
-                path, "Accept: application/json\r\n" + (etag == null ? "" : "If-None-Match: " + etag + "\r\n"));
-        Stream kept = takeIdle();
-        if (kept != null) {
+                connector.reader(),
+                path,
+                "Accept: application/json\r\n" + (etag == null ? "" : "If-None-Match: " + etag + "\r\n"));
+        Stream idleStream = takeIdle();
+        if (idleStream != null) {
             try {
-                return exchange(kept, head, deadline, largest);
+                return exchange(idleStream, head, deadline, largest);
             } catch (SocketTimeoutException timeout) {
                 throw timeout;
             } catch (EOFException | SocketException closedMeanwhile) {
-                // A GET may be sent twice: again, on a new connection.
+                // A GET may be sent twice, so it is repeated on a new connection.
                 if (connector.isClosed()) {
                     throw closedMeanwhile;
                 }
@@ -72,6 +74,9 @@ public final class HttpClient {
             ResponseReader reader = new ResponseReader(stream, largest);
             Response response = reader.read();
             reusable = reader.isReusable();
+            if (connector.reader() != null) {
+                connector.reader().check(response);
+            }
             return response;
         } finally {
             putBack(stream, reusable);
@@ -81,7 +86,7 @@ public final class HttpClient {
     private synchronized Stream takeIdle() {
         Idle last;
         while ((last = idle.pollLast()) != null) {
-            // Bytes that nobody asked for would be taken for the next answer.
+            // Extra bytes would be mistaken for the next response.
             if (System.nanoTime() - last.since < longestIdle && !last.stream.hasUnread()) {
                 return last.stream;
             }

@@ -5,7 +5,7 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.function.LongConsumer;
 import java.util.function.LongSupplier;
 
-/** Slows down the reading of what comes faster than any server tells changes; bursts pass at once. */
+/** Slows down reading if frames arrive faster than any server sends changes; bursts pass immediately. */
 final class Pace {
     static final int BURST = 10_000;
     static final int PER_SECOND = 1000;
@@ -27,7 +27,7 @@ final class Pace {
         this.due = clock.getAsLong() - BURST * INTERVAL;
     }
 
-    /** Call it before each frame. */
+    /** Waits if necessary; call it before each frame. */
     void step() {
         long now = clock.getAsLong();
         long earliest = now - BURST * INTERVAL;

@@ -2,14 +2,14 @@ package io.promptops.internal.net;
 
 import java.io.IOException;
 
-/** The server answered the handshake of a WebSocket with another status than 101. */
+/** The server responded to the handshake of a WebSocket with another status than 101. */
 public final class RefusedException extends IOException {
     private static final long serialVersionUID = 1L;
 
     private final transient Response response;
 
     RefusedException(Response response) {
-        super("the handshake was answered with " + response.status());
+        super("the response to the handshake was " + response.status());
         this.response = response;
     }
 

@@ -9,7 +9,7 @@ import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** Reads the answer to one GET of HTTP/1.1 (RFC 9112) from a stream, within bounds. */
+/** Reads the response to one GET of HTTP/1.1 (RFC 9112) from a stream, within bounds. */
 final class ResponseReader {
     static final int LARGEST_BODY = 16 * 1024 * 1024;
     private static final int LONGEST_LINE = 16 * 1024;
@@ -21,6 +21,7 @@ final class ResponseReader {
 
     private final Stream stream;
     private final int largestBody;
+    private boolean isHttp11;
     private boolean reusable;
 
     ResponseReader(Stream stream) {
@@ -32,23 +33,30 @@ final class ResponseReader {
         this.largestBody = largestBody;
     }
 
-    /** Whether another request can be sent on the stream, once the answer is read. */
+    /** Whether another request can be sent on the stream after the response. */
     boolean isReusable() {
         return reusable;
     }
 
     Response read() throws IOException {
+        Response head = readHead();
+        boolean keep = isHttp11 && !Response.has(head.headers(), "connection", "close");
+        return new Response(head.status(), head.headers(), body(head.status(), head.headers(), keep));
+    }
+
+    /** Reads a response without a body, such as that to a CONNECT. */
+    Response readHead() throws IOException {
         while (true) {
             Matcher line = STATUS_LINE.matcher(stream.readLine(LONGEST_LINE));
             if (!line.matches()) {
-                throw new BadAnswerException("the answer is not HTTP");
+                throw new BadResponseException("the response is not HTTP");
             }
             int status = Integer.parseInt(line.group(2));
             Map<String, String> headers = headers();
             boolean isInterim = status < 200 && status != SWITCHING_PROTOCOLS;
             if (!isInterim) {
-                boolean keep = line.group(1).equals("1") && !Response.has(headers, "connection", "close");
-                return new Response(status, headers, body(status, headers, keep));
+                isHttp11 = line.group(1).equals("1");
+                return new Response(status, headers, new byte[0]);
             }
         }
     }
@@ -60,7 +68,7 @@ final class ResponseReader {
         while (!(line = stream.readLine(LONGEST_LINE)).isEmpty()) {
             int colon = line.indexOf(':');
             if (colon <= 0 || ++count > MOST_HEADERS) {
-                throw new BadAnswerException("the answer's head is not HTTP");
+                throw new BadResponseException("the response's head is not HTTP");
             }
             String name = line.substring(0, colon).toLowerCase(Locale.ROOT);
             headers.merge(name, line.substring(colon + 1).strip(), (first, next) -> first + ", " + next);
@@ -83,7 +91,7 @@ final class ResponseReader {
             return rest();
         }
         if (!LENGTH.matcher(length).matches()) {
-            throw new BadAnswerException("the answer's length is no number");
+            throw new BadResponseException("the response's length is not a number");
         }
         byte[] body = exactly(Long.parseLong(length), 0);
         reusable = keep;
@@ -95,7 +103,7 @@ final class ResponseReader {
         while (true) {
             Matcher length = CHUNK_LENGTH.matcher(stream.readLine(LONGEST_LINE));
             if (!length.matches()) {
-                throw new BadAnswerException("a part of the answer has no length");
+                throw new BadResponseException("a part of the response has no valid length");
             }
             long size = Long.parseLong(length.group(1), 16);
             if (size == 0) {
@@ -104,7 +112,7 @@ final class ResponseReader {
             }
             body.write(exactly(size, body.size()));
             if (!stream.readLine(LONGEST_LINE).isEmpty()) {
-                throw new BadAnswerException("a part of the answer is longer than it says");
+                throw new BadResponseException("a chunk of the response is longer than its length");
             }
         }
     }
@@ -113,7 +121,7 @@ final class ResponseReader {
         checkSize(size + before);
         byte[] body = stream.readNBytes((int) size);
         if (body.length < size) {
-            throw new EOFException("the connection broke within an answer");
+            throw new EOFException("the connection broke during a response");
         }
         return body;
     }
@@ -124,9 +132,9 @@ final class ResponseReader {
         return body;
     }
 
-    private void checkSize(long size) throws BadAnswerException {
+    private void checkSize(long size) throws BadResponseException {
         if (size > largestBody) {
-            throw new BadAnswerException("the answer has over " + largestBody + " bytes");
+            throw new BadResponseException("the response has over " + largestBody + " bytes");
         }
     }
 }

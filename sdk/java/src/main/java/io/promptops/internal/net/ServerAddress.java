@@ -3,23 +3,16 @@ package io.promptops.internal.net;
 import java.net.URI;
 import java.net.URISyntaxException;
 import java.util.Locale;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 
 /**
- * Where the server is.
+ * The server's address.
  *
- * @param url as it was given, without slashes at its end
- * @param path what stands before the paths of PromptOps, mostly nothing
+ * @param url the address without trailing slashes
+ * @param path a prefix of PromptOps' paths, usually empty
  */
 public record ServerAddress(String url, boolean secure, String host, int port, String path) {
-    // Not what URI takes for a host: names in container networks have underscores.
-    private static final Pattern AUTHORITY =
-            Pattern.compile("(?:\\[(?<bracketed>[0-9a-zA-Z:.%]+)]|(?<name>[0-9a-zA-Z._~-]+))(?::(?<port>[0-9]{0,5}))?");
-    private static final int LARGEST_PORT = 65535;
-
     /**
-     * Takes http(s)://host[:port][/path].
+     * Parses http(s)://host[:port][/path].
      *
      * @throws IllegalArgumentException for anything else
      */
@@ -33,26 +26,18 @@ public record ServerAddress(String url, boolean secure, String host, int port, S
         String scheme = uri.getScheme() == null ? "" : uri.getScheme().toLowerCase(Locale.ROOT);
         boolean secure = scheme.equals("https");
         boolean plain = uri.getRawQuery() == null && uri.getRawFragment() == null;
-        Matcher authority = AUTHORITY.matcher(uri.getRawAuthority() == null ? "" : uri.getRawAuthority());
-        if (!(secure || scheme.equals("http")) || !plain || !authority.matches()) {
+        String text = uri.getRawAuthority() == null ? "" : uri.getRawAuthority();
+        Authority authority = Authority.parse(text, secure ? 443 : 80);
+        if (!(secure || scheme.equals("http")) || !plain || authority == null) {
             throw bad(url);
         }
-        int port = port(authority.group("port"), secure);
-        if (port > LARGEST_PORT) {
-            throw bad(url);
-        }
-        String host = authority.group("name") == null ? authority.group("bracketed") : authority.group("name");
-        return new ServerAddress(withoutSlashes(url), secure, host, port, withoutSlashes(uri.getRawPath()));
+        String path = withoutSlashes(uri.getRawPath());
+        return new ServerAddress(withoutSlashes(url), secure, authority.host(), authority.port(), path);
     }
 
-    /** host:port as the header Host wants it, IPv6 in brackets. */
+    /** host:port for the header Host, IPv6 in brackets. */
     String hostHeader() {
         return (host.indexOf(':') < 0 ? host : "[" + host + "]") + ":" + port;
-    }
-
-    private static int port(String given, boolean secure) {
-        int port = given == null || given.isEmpty() ? 0 : Integer.parseInt(given);
-        return port > 0 ? port : secure ? 443 : 80;
     }
 
     private static String withoutSlashes(String text) {
@@ -64,9 +49,7 @@ public record ServerAddress(String url, boolean secure, String host, int port, S
     }
 
     private static IllegalArgumentException bad(String url) {
-        // Messages end in logs: user info and query may hold a password or token.
-        String masked = url.replaceFirst("(?s)[?#].*", "?...").replaceFirst("(?s)//.*@", "//...@");
         return new IllegalArgumentException(
-                "the server's address must look like http://host:8080, not '" + masked + "'");
+                "the server's address must look like http://host:8080, not '" + MaskedUrl.of(url) + "'");
     }
 }

@@ -21,7 +21,7 @@ final class Stream extends InputStream implements Closeable {
     private int at;
     private int end;
 
-    /** The raw socket is what is closed: closing TLS would wait for whoever is writing. */
+    /** Closes the raw socket, because closing TLS would wait for a running write. */
     Stream(Connector connector, DeadlineSocket raw, Socket socket) throws IOException {
         this.connector = connector;
         this.raw = raw;
@@ -33,7 +33,7 @@ final class Stream extends InputStream implements Closeable {
         raw.setDeadline(deadline);
     }
 
-    /** Whether something has come that was not read yet, or can't come any more. */
+    /** Whether there is unread data, or the connection has ended. */
     boolean hasUnread() {
         try {
             return at < end || raw.getInputStream().available() > 0;
@@ -66,17 +66,17 @@ final class Stream extends InputStream implements Closeable {
         out.flush();
     }
 
-    /** A line of Latin-1 without its end, at most so many bytes long. */
+    /** Returns a line of Latin-1 without its end, at most so many bytes long. */
     String readLine(int limit) throws IOException {
         StringBuilder line = new StringBuilder();
         int next;
         while ((next = read()) != '\n') {
             if (next < 0) {
-                throw new EOFException("the connection broke within an answer");
+                throw new EOFException("the connection broke during a response");
             }
             line.append((char) next);
             if (line.length() > limit) {
-                throw new BadAnswerException("a line of the answer's head is too long");
+                throw new BadResponseException("a line of the response's head is too long");
             }
         }
         int length = line.length();

@@ -11,9 +11,9 @@ import java.security.SecureRandom;
 import java.util.Base64;
 import java.util.concurrent.locks.ReentrantLock;
 
-/** A WebSocket (RFC 6455) for texts: one thread reads, any may write. */
+/** A WebSocket (RFC 6455) for texts: one thread reads, any thread may write. */
 public final class WebSocket implements Closeable {
-    /** The connection ends because all is said. */
+    /** The code of a normal close. */
     public static final int NORMAL = 1000;
 
     private static final String ACCEPT_SUFFIX = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -35,16 +35,16 @@ public final class WebSocket implements Closeable {
     }
 
     /**
-     * Connects and shakes hands.
+     * Connects and performs the handshake.
      *
      * @param path begins with a slash, and is encoded already
-     * @param timeout in nanoseconds, for that as a whole, and later for each write: one that takes longer
-     *     cuts the connection
+     * @param timeout in nanoseconds, for the whole handshake, and later for each write: a longer write ends
+     *     the connection
      * @throws RefusedException for any other status than 101
      */
     public static WebSocket open(Connector connector, Requests requests, String path, long timeout, Alarm alarm)
             throws IOException {
-        Stream stream = connector.open(System.nanoTime() + timeout);
+        Stream stream = connector.openTunnel(System.nanoTime() + timeout);
         try {
             shakeHands(stream, requests, path);
             return new WebSocket(stream, alarm, timeout);
@@ -74,7 +74,7 @@ public final class WebSocket implements Closeable {
     }
 
     /**
-     * The next message; a SocketTimeoutException after so many nanoseconds without one and without a
+     * Returns the next message; throws SocketTimeoutException after so many nanoseconds without a message or
      * ping, after which nothing can be read.
      */
     public String receive(long longestSilence) throws IOException {
@@ -92,7 +92,7 @@ public final class WebSocket implements Closeable {
         write(FrameReader.TEXT, text.getBytes(StandardCharsets.UTF_8), timeout);
     }
 
-    /** Tells the server that the connection ends; cuts it where that takes longer than so many nanoseconds. */
+    /** Sends a close frame; cuts the connection if that takes longer than so many nanoseconds. */
     public void sendClose(int code, long patience) throws IOException {
         write(FrameReader.CLOSE, ByteBuffer.allocate(2).putShort((short) code).array(), patience);
     }
@@ -117,7 +117,7 @@ public final class WebSocket implements Closeable {
         if (!accepted(key).equals(response.header("sec-websocket-accept"))
                 || !Response.has(response.headers(), "upgrade", "websocket")
                 || !Response.has(response.headers(), "connection", "upgrade")) {
-            throw new BadAnswerException("the handshake's answer is not that of a WebSocket server");
+            throw new BadResponseException("the handshake's response is not from a WebSocket server");
         }
     }
 
@@ -139,7 +139,7 @@ public final class WebSocket implements Closeable {
         write(FrameReader.PONG, payload, timeout);
     }
 
-    /** The server waits for it before it ends the connection. */
+    /** The server waits for the close frame before it ends the connection. */
     private void answerClose(ClosedByServerException closed) {
         try {
             if (closed.hasCode()) {
@@ -148,7 +148,7 @@ public final class WebSocket implements Closeable {
                 write(FrameReader.CLOSE, new byte[0], timeout);
             }
         } catch (IOException gone) {
-            // It has not waited, or the client said goodbye at the same moment.
+            // The server has not waited, or the client sent its close frame at the same moment.
             return;
         }
     }
@@ -165,7 +165,7 @@ public final class WebSocket implements Closeable {
 
     private void write(int opcode, byte[] payload, long patience) throws IOException {
         byte[] frame = masked(opcode, payload);
-        // Also ends the waiting for whoever writes already.
+        // This also ends the wait for a running write.
         Runnable silenced = alarm.set(patience, stream::close);
         writing.lock();
         try {

@@ -38,7 +38,7 @@ class JsonReaderTest {
     }
 
     @Test
-    void halvesOfSurrogatePairsStandAsEscapes() throws JsonException {
+    void loneSurrogatesAreReadAsEscapes() throws JsonException {
         assertEquals("a\uD800b", JsonReader.read("\"a\\ud800b\""));
         assertEquals("\"a\\ud800b\"", JsonWriter.write(JsonReader.read("\"a\\ud800b\"")));
     }
@@ -51,7 +51,7 @@ class JsonReaderTest {
                 "\"\\u12g4\"", "\"\\u12\"", "\"\\u٠٠٠٠\"", "\"a\nb\"", "\"\u0000\"", "// 1", "1 // x", "\u00a01", "\ufeff1", "]",
                 "--1", "1e+-1", "[1 2]", "tru", "\"\\"
             })
-    void refusesWhatIsNoJson(String text) {
+    void rejectsInvalidJson(String text) {
         assertThrows(JsonException.class, () -> JsonReader.read(text));
     }
 
@@ -79,13 +79,13 @@ class JsonReaderTest {
     }
 
     @Test
-    void tellsMembersAsTheyStand() throws JsonException {
+    void returnsMembersUnchanged() throws JsonException {
         Map<String, String> members = JsonReader.readMemberTexts(" { \"a\" : 1.0 , \"b\":{ \"c\" : [ ] } } ");
         assertEquals(Map.of("a", "1.0", "b", "{ \"c\" : [ ] }"), members);
     }
 
     @Test
-    void anyBytesAreReadOrRefused() {
+    void anyBytesAreReadOrRejected() {
         Random random = new Random(20260101);
         byte[] sample = SAMPLE.getBytes(StandardCharsets.UTF_8);
         byte[] alphabet = "{}[]\",:\\u0123456789eE+-.truefalsnl \n\u00e9".getBytes(StandardCharsets.UTF_8);
@@ -101,7 +101,7 @@ class JsonReaderTest {
         assertTrue(read > 1000, "only " + read + " were JSON: the generator is no good");
     }
 
-    /** What can be read is read again as the same after it was written. */
+    /** A value is the same after writing and reading it. */
     private static boolean reads(byte[] bytes) {
         Object value;
         try {

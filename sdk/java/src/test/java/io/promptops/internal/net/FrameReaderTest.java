@@ -18,24 +18,24 @@ class FrameReaderTest {
     }
 
     @Test
-    void putsFragmentsTogether() throws IOException {
+    void joinsFragments() throws IOException {
         byte[] frames = {0x01, 1, 'a', (byte) 0x89, 0, 0x00, 0, (byte) 0x80, 1, 'b'};
         assertEquals("ab", reader(frames).nextText());
     }
 
     @Test
-    void refusesWhatBreaksTheRules() {
+    void rejectsInvalidFrames() {
         byte[][] broken = {
             {(byte) 0xC1, 0}, {(byte) 0x81, (byte) 0x80}, {(byte) 0x83, 0}, {(byte) 0x82, 0}, {(byte) 0x80, 0},
             {0x09, 0}, {(byte) 0x89, 126, 0, 126}, {(byte) 0x88, 1, 3}, {0x01, 0, 0x01, 0},
             {(byte) 0x81, 127, 0, 0, 0, 0, 0, 16, 0, 1}, {(byte) 0x81, 1, (byte) 0xFF},
         };
         for (byte[] frames : broken) {
-            assertThrows(BadAnswerException.class, () -> reader(frames).nextText());
+            assertThrows(BadResponseException.class, () -> reader(frames).nextText());
         }
     }
 
-    /** Seconds that are waited for between so many frames which come at once. */
+    /** Returns the seconds of pauses between so many frames that arrive together. */
     private static double secondsFor(byte[] frame, int count) {
         ByteBuffer frames = ByteBuffer.allocate(frame.length * count);
         for (int i = 0; i < count; i++) {
@@ -53,7 +53,7 @@ class FrameReaderTest {
     }
 
     @Test
-    void aFloodIsReadAtAPaceAndABurstAtOnce() {
+    void aFloodIsReadAtAPaceAndABurstImmediately() {
         byte[] ping = {(byte) 0x89, 0};
         byte[] emptyMessage = {(byte) 0x81, 0};
         byte[] emptyFragments = {0x01, 0, (byte) 0x80, 0};
@@ -66,7 +66,7 @@ class FrameReaderTest {
     }
 
     @Test
-    void aCloseSaysWhy() {
+    void aCloseHasAReason() {
         byte[] frame = {(byte) 0x88, 4, 0x11, 0x31, 'n', 'o'};
         ClosedByServerException closed = assertThrows(ClosedByServerException.class, () -> reader(frame).nextText());
         assertEquals(4401, closed.code());
@@ -86,7 +86,7 @@ class FrameReaderTest {
             try {
                 reader(bytes).nextText();
                 texts++;
-            } catch (BadAnswerException | ClosedByServerException | EOFException clean) {
+            } catch (BadResponseException | ClosedByServerException | EOFException clean) {
                 continue;
             } catch (IOException other) {
                 throw new AssertionError(other);

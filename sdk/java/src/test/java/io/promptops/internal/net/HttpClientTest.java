@@ -26,13 +26,13 @@ class HttpClientTest {
     @Test
     void aConnectionWithUnreadBytesIsNotUsedAgain() throws IOException {
         try (RawServer server = new RawServer(OK + "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n")) {
-            Connector connector = new Connector(ServerAddress.parse(server.url()), null);
+            Connector connector = new Connector(ServerAddress.parse(server.url()), null, null);
             HttpClient client = client(connector, Long.MAX_VALUE);
-            for (int each = 1; each < 4; each++) {
+            for (int number = 1; number < 4; number++) {
                 Response response = client.get("/", null, in(5000));
                 assertEquals(200, response.status());
                 assertArrayEquals("{}".getBytes(StandardCharsets.US_ASCII), response.body());
-                assertEquals(each, server.connections());
+                assertEquals(number, server.connections());
             }
             connector.close();
         }
@@ -41,9 +41,9 @@ class HttpClientTest {
     @Test
     void aConnectionThatWasIdleForLongIsNotUsedAgain() throws IOException {
         try (RawServer server = new RawServer(OK)) {
-            Connector connector = new Connector(ServerAddress.parse(server.url()), null);
+            Connector connector = new Connector(ServerAddress.parse(server.url()), null, null);
             HttpClient client = client(connector, 0);
-            // The server never answers a second request.
+            // The server never responds to a second request.
             client.get("/", null, in(5000));
             client.get("/", null, in(5000));
             assertEquals(1, connector.openConnections());
@@ -52,11 +52,11 @@ class HttpClientTest {
     }
 
     @Test
-    void theDeadlineHoldsUnderTls() {
+    void theDeadlineAppliesUnderTls() {
         // The record of a handshake that never ends.
         byte[] record = {22, 3, 3, 0x3F, (byte) 0xFF};
         try (RawServer server = RawServer.dripping(record)) {
-            Connector connector = new Connector(ServerAddress.parse(server.url().replace("http:", "https:")), null);
+            Connector connector = new Connector(ServerAddress.parse(server.url().replace("http:", "https:")), null, null);
             long begin = System.nanoTime();
             assertThrows(
                     SocketTimeoutException.class, () -> client(connector, 0).get("/", null, in(300)));
@@ -69,8 +69,8 @@ class HttpClientTest {
     void bodiesAreBounded() {
         String head = "HTTP/1.1 200 OK\r\nContent-Length: " + (16 * 1024 * 1024 + 1) + "\r\n\r\n";
         try (RawServer server = new RawServer(head)) {
-            Connector connector = new Connector(ServerAddress.parse(server.url()), null);
-            assertThrows(BadAnswerException.class, () -> client(connector, 0).get("/", null, in(5000)));
+            Connector connector = new Connector(ServerAddress.parse(server.url()), null, null);
+            assertThrows(BadResponseException.class, () -> client(connector, 0).get("/", null, in(5000)));
             connector.close();
         }
     }
@@ -81,6 +81,6 @@ class HttpClientTest {
         assertEquals(second, Connector.share(3 * second, 3));
         assertEquals(3 * second, Connector.share(3 * second, 1));
         assertEquals(TimeUnit.MILLISECONDS.toNanos(250), Connector.share(second / 2, 10));
-        assertTrue(IntStream.range(1, 9).allMatch(each -> Connector.share(1000, each) == 1000));
+        assertTrue(IntStream.range(1, 9).allMatch(addresses -> Connector.share(1000, addresses) == 1000));
     }
 }

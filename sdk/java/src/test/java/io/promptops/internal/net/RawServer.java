@@ -13,9 +13,9 @@ import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.locks.LockSupport;
 
-/** Reads one head of a request on each connection, and answers it with the same bytes. */
+/** Reads one head of a request on each connection, and responds with the same bytes. */
 final class RawServer implements AutoCloseable {
-    /** Stands for the accepted key of a handshake. */
+    /** A placeholder for the accepted key of a handshake. */
     static final String ACCEPTED = "(accepted)";
 
     private final ServerSocket listening;
@@ -37,7 +37,7 @@ final class RawServer implements AutoCloseable {
         thread.start();
     }
 
-    /** Sends this head at once, then such a byte each millisecond, and does not listen. */
+    /** Sends this head immediately, then one byte each millisecond, and does not read. */
     static RawServer dripping(byte[] head) {
         return new RawServer((socket, key) -> {
             OutputStream out = socket.getOutputStream();
@@ -65,8 +65,8 @@ final class RawServer implements AutoCloseable {
     public void close() {
         try {
             listening.close();
-            for (Socket each : open) {
-                each.close();
+            for (Socket socket : open) {
+                socket.close();
             }
         } catch (IOException error) {
             throw new IllegalStateException(error);
@@ -95,7 +95,7 @@ final class RawServer implements AutoCloseable {
         }
     }
 
-    /** Of a handshake, else nothing; TLS has no head that ends as one of HTTP does. */
+    /** The key of a handshake, or nothing; a TLS record does not end like an HTTP head. */
     private static String key(Socket socket) throws IOException {
         StringBuilder head = new StringBuilder();
         while (head.indexOf("\r\n\r\n") < 0) {

@@ -18,7 +18,7 @@ class ServerAddressTest {
         "HTTPS://a-b.example, a-b.example, 443, ''",
         "http://127.0.0.1:, 127.0.0.1, 80, ''",
     })
-    void isTakenApart(String url, String host, int port, String path) {
+    void isParsed(String url, String host, int port, String path) {
         ServerAddress address = ServerAddress.parse(url);
         assertEquals(host, address.host());
         assertEquals(port, address.port());
@@ -31,12 +31,12 @@ class ServerAddressTest {
                 "http://", "http://:80", "http://a:65536", "http://a:x", "http://a:-1", "http://[::1", "http://[]",
                 "http://a]", "http://\u00fc", "http:a", "a"
             })
-    void whatCanNotBeRightIsRefused(String url) {
+    void invalidAddressesAreRejected(String url) {
         assertThrows(IllegalArgumentException.class, () -> ServerAddress.parse(url));
     }
 
     @Test
-    void theMessageDoesNotTellSecrets() {
+    void theMessageHasNoSecrets() {
         for (String url : new String[] {
             "http://user:secret@host:8080", "http://host:8080?token=secret", "http://host:8080/#secret",
             "http://u:s/secret@host", "http://host?x=secret@y", "ht tp://u:secret@host"

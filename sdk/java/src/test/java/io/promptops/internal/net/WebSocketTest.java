@@ -37,7 +37,7 @@ class WebSocketTest {
 
     private WebSocket open(String answer) throws IOException {
         server = new RawServer(answer);
-        connector = new Connector(ServerAddress.parse(server.url()), null);
+        connector = new Connector(ServerAddress.parse(server.url()), null, null);
         Requests requests = new Requests(connector.address(), "secret", "agent");
         return WebSocket.open(connector, requests, "/ws", TIMEOUT, this::after);
     }
@@ -50,7 +50,7 @@ class WebSocketTest {
         long begin = System.nanoTime();
 
         assertThrows(IOException.class, () -> {
-            for (int each = 0; each < 1000; each++) {
+            for (int number = 0; number < 1000; number++) {
                 socket.send(text);
             }
         });
@@ -59,10 +59,10 @@ class WebSocketTest {
     }
 
     @Test
-    void theHandshakesAnswerHasToSayThatItIsOne() {
+    void theHandshakeNeedsAValidResponse() {
         String accepted = "Sec-WebSocket-Accept: " + RawServer.ACCEPTED + "\r\n\r\n";
-        assertThrows(BadAnswerException.class, () -> open("HTTP/1.1 101 Go\r\nUpgrade: websocket\r\n" + accepted));
+        assertThrows(BadResponseException.class, () -> open("HTTP/1.1 101 Go\r\nUpgrade: websocket\r\n" + accepted));
         close();
-        assertThrows(BadAnswerException.class, () -> open("HTTP/1.1 101 Go\r\nConnection: Upgrade\r\n" + accepted));
+        assertThrows(BadResponseException.class, () -> open("HTTP/1.1 101 Go\r\nConnection: Upgrade\r\n" + accepted));
     }
 }

@@ -1,0 +1,101 @@
+"""Flow runs inside of flow runs. They bear the marks of the engine, and when they are stopped
+nothing waits for Prefect."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, cast
+
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.context import FlowRunContext
+from prefect.flow_engine import AsyncFlowRunEngine
+from prefect.flows import Flow
+from prefect.states import exception_to_crashed_state
+from prefect.tasks import Task
+
+from promptops_flows.engine.cancellation import Cancellation
+from promptops_flows.engine.flow_run_creation import FlowRunCreator
+from promptops_flows.engine.identity import EngineIdentity
+from promptops_flows.engine.late_reports import LateReports
+
+
+class InnerFlows:
+    """`cancels` is where each flow run that is under way has what cancels it, by its id."""
+
+    def __init__(
+        self,
+        creator: FlowRunCreator,
+        identity: EngineIdentity,
+        reports: LateReports,
+        cancels: dict[str, Callable[[str], None]],
+    ) -> None:
+        self._creator = creator
+        self._identity = identity
+        self._reports = reports
+        self._cancels = cancels
+
+    async def run(self, flow: Flow[Any, Any], name: str, cancellation: Cancellation) -> State[Any]:
+        """Execute a flow without parameters below the step that is executed here; returns its last
+        state."""
+        engine = _InnerFlowEngine(flow=flow, name=name, inner=self, cancellation=cancellation)
+        try:
+            return await engine.execute()
+        finally:
+            if engine.flow_run is not None:
+                self._cancels.pop(str(engine.flow_run.id), None)
+
+    async def create(self, flow: Flow[Any, Any], name: str, cancellation: Cancellation) -> FlowRun:
+        """A pending run of that flow below the step that is executed here."""
+        placeholder: Task[Any, Any] = Task(name=flow.name, fn=flow.fn, version=flow.version)
+        # As Prefect marks the task run that stands for a flow run in the graph of the outer one.
+        placeholder._is_subflow_tracking_task = True  # type: ignore[attr-defined]
+        task_run = await placeholder.create_run(flow_run_context=FlowRunContext.get())
+        flow_run = await self._creator.create(
+            flow,
+            name=name,
+            parameters={},
+            context=self._identity.context,
+            tags=["promptops", self._identity.tag],
+            parent_task_run_id=task_run.id,
+        )
+        self._cancels[str(flow_run.id)] = cancellation.request
+        return flow_run
+
+    def report(self, flow_run: FlowRun, state: State[Any]) -> None:
+        """Tell Prefect how the run ended, later."""
+        self._reports.add(flow_run.id, state, {"flow_run_id": str(flow_run.id)})
+
+
+@dataclass
+class _InnerFlowEngine(AsyncFlowRunEngine[[], Any]):
+    name: str = ""
+    inner: InnerFlows | None = None
+    cancellation: Cancellation | None = None
+
+    async def execute(self) -> State[Any]:
+        async with self.start():
+            while self.is_running():
+                async with self.run_context():
+                    # Prefect's types leave out that it is a coroutine where the flow is one.
+                    await cast("Awaitable[Any]", self.call_flow_fn())
+        return self.state
+
+    async def create_flow_run(self, client: PrefectClient) -> FlowRun:
+        assert self.inner is not None
+        assert self.cancellation is not None
+        return await self.inner.create(self.flow, self.name, self.cancellation)
+
+    async def handle_crash(self, exc: BaseException) -> None:
+        assert self.inner is not None
+        assert self.cancellation is not None
+        assert self.flow_run is not None
+        is_cancelled = isinstance(exc, asyncio.CancelledError) and self.cancellation.is_requested
+        state = self.cancellation.state() if is_cancelled else await exception_to_crashed_state(exc)
+        self.flow_run.state = state
+        self._raised = exc  # type: ignore[assignment]
+        self._telemetry.record_exception(exc)
+        self._telemetry.end_span_on_failure(state.message)
+        self.inner.report(self.flow_run, state)

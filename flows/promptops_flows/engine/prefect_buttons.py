@@ -1,0 +1,143 @@
+"""Cancel and Retry pressed in Prefect, which only change the state of a flow run there.
+
+One query a second finds all flow runs of this engine that are in such a state. It costs Prefect's
+server 3 ms; a subscription to its events costs as much at four runs a second, and may lose some.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    FlowRunFilterTags,
+)
+from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.exceptions import ObjectNotFound
+from prefect.states import Cancelled
+
+from promptops_flows.engine.identity import EngineIdentity
+from promptops_flows.engine.logs import log
+from promptops_flows.engine.prefect_gate import PREFECT_ERRORS, PrefectGate
+from promptops_flows.engine.printable import MESSAGE_CHARACTERS
+
+PREFECT = "Prefect"
+_PERIOD_SECONDS = 1.0
+_AGAIN_SECONDS = 10.0
+# What Prefect shows and nothing has come of: the run had ended before, or may not be retried.
+CANCEL_PATIENCE_SECONDS = 5.0
+RETRY_PATIENCE_SECONDS = 30.0
+_NOT_CANCELLED = "Cancel was pressed after the run had ended"
+_NOT_RETRIED = "Retry was pressed, and PromptOps did not start the run again"
+
+
+@dataclass(slots=True)
+class _Press:
+    """Of one button, by the loop's clock."""
+
+    since: float
+    reported_at: float
+
+
+class PrefectButtons:
+    """`cancel` ends the run under way with that flow run, and says whether there is one; `retry`
+    tells that a flow run is to be executed once more; `executes` says whether that is under way."""
+
+    def __init__(
+        self,
+        client: PrefectClient,
+        gate: PrefectGate,
+        identity: EngineIdentity,
+        *,
+        cancel: Callable[[str, str], bool],
+        executes: Callable[[str], bool],
+        retry: Callable[[str], None],
+        cancel_patience_seconds: float = CANCEL_PATIENCE_SECONDS,
+        retry_patience_seconds: float = RETRY_PATIENCE_SECONDS,
+    ) -> None:
+        self._cancel_patience_seconds = cancel_patience_seconds
+        self._retry_patience_seconds = retry_patience_seconds
+        self._client = client
+        self._gate = gate
+        self._identity = identity
+        self._cancel = cancel
+        self._executes = executes
+        self._retry = retry
+        # By the ids of the states, which are new at each press.
+        self._presses: dict[UUID, _Press] = {}
+
+    async def watch(self) -> None:
+        """Obey the buttons until cancelled."""
+        while True:
+            await self._gate.opened()
+            try:
+                await self._look()
+            # ValueError: an answer that can't be read.
+            except (*PREFECT_ERRORS, ValueError) as error:
+                log(logging.WARNING, "buttons.failed", error=type(error).__name__)
+                self._gate.suspect()
+            await asyncio.sleep(_PERIOD_SECONDS)
+
+    async def _look(self) -> None:
+        pressed = {run.state.id: run for run in await self._pressed() if run.state is not None}
+        self._presses = {at: press for at, press in self._presses.items() if at in pressed}
+        now = asyncio.get_running_loop().time()
+        for state_id, flow_run in pressed.items():
+            press = self._presses.setdefault(state_id, _Press(now, -_AGAIN_SECONDS))
+            if flow_run.state_type == StateType.CANCELLING:
+                await self._cancel_pressed(flow_run, now - press.since)
+            else:
+                await self._retry_pressed(flow_run, press, now)
+
+    async def _pressed(self) -> list[FlowRun]:
+        types = FlowRunFilterStateType(any_=[StateType.CANCELLING, StateType.SCHEDULED])
+        filters = FlowRunFilter(
+            tags=FlowRunFilterTags(all_=["promptops", self._identity.tag]),
+            state=FlowRunFilterState(type=types),
+        )
+        return await self._client.read_flow_runs(flow_run_filter=filters)
+
+    async def _cancel_pressed(self, flow_run: FlowRun, seconds: float) -> None:
+        is_executed = self._cancel(str(flow_run.id), PREFECT)
+        if not is_executed and seconds >= self._cancel_patience_seconds:
+            await self._restore(flow_run, _NOT_CANCELLED)
+
+    async def _retry_pressed(self, flow_run: FlowRun, press: _Press, now: float) -> None:
+        # A run that is started again waits for its turn in the same state.
+        if self._executes(str(flow_run.id)):
+            press.since = now
+        elif now - press.since >= self._retry_patience_seconds:
+            await self._restore(flow_run, _NOT_RETRIED)
+        elif now - press.reported_at >= _AGAIN_SECONDS:
+            press.reported_at = now
+            log(logging.INFO, "buttons.retry", flow_run_id=str(flow_run.id))
+            self._retry(str(flow_run.id))
+
+    async def _restore(self, flow_run: FlowRun, note: str) -> None:
+        """Show again how the run had ended."""
+        try:
+            states = await self._client.read_flow_run_states(flow_run.id)
+            state = _end_of(states, note)
+            await self._client.set_flow_run_state(flow_run.id, state, force=True)
+        except ObjectNotFound:
+            return  # somebody removed it meanwhile
+        fields = {"flow_run_id": str(flow_run.id), "state": state.name, "note": note}
+        log(logging.INFO, "buttons.nothing_to_do", **fields)
+
+
+def _end_of(states: list[State], note: str) -> State:
+    """The last state in which the run had ended, with the note."""
+    ends = [state for state in states if state.is_final()]
+    if not ends:
+        return Cancelled(message=note)
+    last = max(ends, key=lambda state: state.timestamp)
+    before = (last.message or "").partition(note)[0].removesuffix("; ")
+    message = f"{before}; {note}" if before else note
+    return State(type=last.type, name=last.name, message=message[:MESSAGE_CHARACTERS])

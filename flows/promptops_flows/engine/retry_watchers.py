@@ -1,0 +1,38 @@
+"""Who is told that somebody has pressed Retry in Prefect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from promptops_flows.protocol.engine_protocol import RetryPressed
+
+Tell = Callable[[RetryPressed], None]
+
+
+class RetryWatchers:
+    """While nobody watches, presses wait for whoever comes next."""
+
+    def __init__(self) -> None:
+        self._watchers: list[Tell] = []
+        self._waiting: list[RetryPressed] = []
+
+    @contextmanager
+    def watching(self, tell: Tell) -> Iterator[None]:
+        """Inside, `tell` gets all that is pressed."""
+        self._watchers.append(tell)
+        waiting, self._waiting = self._waiting, []
+        for pressed in waiting:
+            tell(pressed)
+        try:
+            yield
+        finally:
+            self._watchers.remove(tell)
+
+    def pressed(self, flow_run_id: str) -> None:
+        """Somebody has pressed Retry for that flow run."""
+        pressed = RetryPressed(flow_run_id)
+        if not self._watchers and pressed not in self._waiting:
+            self._waiting.append(pressed)
+        for tell in self._watchers:
+            tell(pressed)

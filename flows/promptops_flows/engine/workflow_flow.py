@@ -1,0 +1,206 @@
+"""A workflow becomes a Prefect flow, whose steps run as soon as what they need has ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from prefect.client.schemas.objects import State
+
+from promptops_flows.definitions.graph import waits_for
+from promptops_flows.engine.compiled_run import CompiledRun, StepFailedError, model_access
+from promptops_flows.engine.run_control import RunControl
+from promptops_flows.engine.runs import Emit
+from promptops_flows.engine.step_run import StepPlan
+from promptops_flows.engine.sub_runs import Compile, FlowSubRuns, Reporter
+from promptops_flows.protocol.engine_protocol import RunFinished, RunRequest
+from promptops_flows.steps.context import StepContext, StepError, StepOutput
+from promptops_flows.steps.model import CallModel
+from promptops_flows.steps.models import ModelChoice
+from promptops_flows.steps.output_cache import cache_key
+from promptops_flows.steps.plans import WorkflowPlan
+from promptops_flows.steps.services import StepServices
+from promptops_flows.steps.step import Step, rendered
+from promptops_flows.templates.language import value_text
+from promptops_flows.templates.references import MissingOutputError, Scope
+
+BETWEEN_INPUTS = "\n\n"
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How a step ended: its output, `skipped` where it did not run, and its state in Prefect."""
+
+    output: StepOutput
+    state: State[Any]
+    skipped: bool = False
+
+
+class WorkflowRun(CompiledRun):
+    """One run of a workflow. After a failed step no other one is begun; those that run then end."""
+
+    def __init__(
+        self,
+        request: RunRequest,
+        plan: WorkflowPlan,
+        emit: Emit,
+        services: StepServices,
+        control: RunControl,
+        compile_run: Compile,
+    ) -> None:
+        super().__init__(request, emit, control, plan.timeout_seconds)
+        self._request = request
+        self._access = model_access(request)
+        self._services = services
+        self._compile = compile_run
+        self._reporter = Reporter(emit, len(plan.steps))
+        self._plan = plan
+        self._variables = request.variables
+        self._ends: dict[int, _End] = {}
+
+    async def run_steps(self) -> RunFinished:
+        waiting = {place: set(waits_for(step)) for place, step in enumerate(self._plan.steps)}
+        running: dict[asyncio.Task[_End], int] = {}
+        failure: BaseException | None = None
+        try:
+            while True:
+                ready = [] if failure else [at for at, needs in waiting.items() if not needs]
+                for place in ready:
+                    del waiting[place]
+                    running[asyncio.create_task(self._run_step(place))] = place
+                if not running:
+                    break
+                done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    place = running.pop(task)
+                    error = task.exception()
+                    failure = failure or error
+                    if error is None:
+                        self._ends[place] = task.result()
+                        for needs in waiting.values():
+                            needs.discard(place)
+        finally:
+            await _end_all(running)
+        if failure is not None:
+            raise failure
+        return RunFinished("ok", output=await self._result())
+
+    async def _run_step(self, place: int) -> _End:
+        """Raises `StepFailedError` where the run can't go on."""
+        step = self._plan.steps[place]
+        why = self._why_skipped(step)
+        scope = self._scope(step)
+        after = [self._ends[at].state for at in waits_for(step)]
+        step_plan = self._step_plan(place, step, scope, why)
+        async with self._slot(step, why):
+            run, state = await self.step(step_plan, after)
+        if why is not None:
+            # In a list, the step after a skipped one takes what that one would have taken.
+            output = StepOutput(scope.input if self._plan.is_list else "", value=scope.value)
+            return _End(output, state, skipped=True)
+        if run.output is not None:
+            return _End(run.output, state)
+        if not step.policy.continue_on_error:
+            raise StepFailedError(*run.failure)
+        default = step.policy.default
+        value = None if isinstance(default, str) else default
+        return _End(StepOutput(value_text(default), value=value), state)
+
+    def _why_skipped(self, step: Step) -> str | None:
+        steps = self._plan.steps
+        if step.gates and not any(self._is_open(gate.branch, gate.side) for gate in step.gates):
+            names = ", ".join(steps[gate.branch].name for gate in step.gates)
+            return f"not taken by {names}"
+        if self._plan.is_list or not step.needs:
+            return None
+        if all(self._ends[at].skipped for at in step.needs):
+            return f"skipped with {', '.join(steps[at].name for at in step.needs)}"
+        return None
+
+    def _is_open(self, branch: int, side: str) -> bool:
+        end = self._ends[branch]
+        return not end.skipped and end.output.side == side
+
+    def _scope(self, step: Step) -> Scope:
+        inputs = [self._ends[at] for at in step.needs or [gate.branch for gate in step.gates]]
+        texts = [end.output.text for end in inputs if self._plan.is_list or not end.skipped]
+        value = inputs[0].output.value if len(inputs) == 1 else None
+        text = BETWEEN_INPUTS.join(texts)
+        return Scope(self._variables, text, self._outputs(self._ends), value)
+
+    def _outputs(self, places: Iterable[int]) -> dict[str, Any]:
+        return {self._plan.steps[at].name: self._ends[at].output.readable for at in sorted(places)}
+
+    async def _result(self) -> str:
+        if self._plan.output:
+            scope = Scope({}, "", self._outputs(self._ends))
+            try:
+                return await asyncio.to_thread(rendered, self._plan.output, scope)
+            except StepError as error:
+                raise StepFailedError(f"output: {error}", "output can't be rendered") from error
+        taken = [end for _, end in sorted(self._ends.items()) if not end.skipped]
+        return taken[-1].output.text if taken else ""
+
+    def _slot(self, step: Step, skipped: str | None) -> AbstractAsyncContextManager[None]:
+        policy = step.policy
+        key = f"{self._request.workspace}:{policy.concurrency}" if policy.concurrency else ""
+        return self._services.slots.hold("" if skipped else key, policy.slots)
+
+    async def _work(self, step: Step, scope: Scope, context: StepContext) -> StepOutput:
+        seconds, cache = step.policy.cache_seconds, self._services.cache
+        key = await asyncio.to_thread(self._cache_key, step, scope) if seconds else ""
+        if seconds and (cached := cache.get(key)):
+            return replace(cached, cached=True, usage=None, spent=())
+        output = await step.action.run(scope, context)
+        if step.action.providers:
+            # Without a key that the provider has repeated: callers may use it, and not read it.
+            output = self.without_secrets(output)
+        if seconds:
+            cache.put(key, output, seconds)
+        return output
+
+    def _cache_key(self, step: Step, scope: Scope) -> str:
+        request = self._request
+        try:
+            inputs = step.action.inputs(scope)
+        except MissingOutputError as error:
+            raise StepError(str(error)) from error
+        return cache_key(request.workspace, request.base_url, repr(step.action), inputs)
+
+    def _context(self, place: int, step: Step) -> StepContext:
+        services = self._services
+        name = step.name or step.type
+        inner = FlowSubRuns(self._request, name, self._compile, self._reporter)
+        gateway = services.gateway
+        if isinstance(step.action, CallModel):
+            # Of a map's many models nobody could tell the texts apart.
+            gateway = self.gateway(gateway, place + 1)
+        return StepContext(self._access, gateway, services.http, services.expressions, inner)
+
+    def _step_plan(self, place: int, step: Step, scope: Scope, skipped: str | None) -> StepPlan:
+        first = next(iter(step.action.models), ModelChoice("", ""))
+        context = self._context(place, step)
+        return StepPlan(
+            place + 1,
+            step.name,
+            step.type,
+            lambda: self._work(step, scope, context),
+            provider=first.provider or None,
+            model=first.model or None,
+            input=scope.input,
+            policy=step.policy,
+            skipped=skipped,
+            prompts=step.action.prompts,
+        )
+
+
+async def _end_all(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Where the run itself is cancelled, its steps are, too."""
+    pending = [task for task in tasks if not task.done()]
+    for task in pending:
+        task.cancel()
+    if pending:
+        await asyncio.wait(pending)

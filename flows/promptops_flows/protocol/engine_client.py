@@ -1,0 +1,275 @@
+"""The platform's side of the run engine: ask for a run, let it go, follow its events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from pathlib import Path
+
+from promptops_flows.protocol.engine_protocol import (
+    MAX_LINE_BYTES,
+    Began,
+    CallsCounted,
+    Cancel,
+    Checkpoint,
+    CheckpointStored,
+    CountCalls,
+    EngineProtocolError,
+    Go,
+    Message,
+    Ping,
+    Ready,
+    Refused,
+    RetryPressed,
+    RunEvent,
+    RunFinished,
+    RunRequest,
+    Started,
+    StepCheckpoint,
+    StepDelta,
+    StepFinished,
+    StepStarted,
+    Unavailable,
+    Watch,
+    Watching,
+    decode,
+    encode,
+)
+
+__all__ = [
+    "Began",
+    "CallsCounted",
+    "Checkpoint",
+    "EngineClient",
+    "EngineError",
+    "EngineLost",
+    "EngineRefused",
+    "EngineUnavailable",
+    "RunEvent",
+    "RunFinished",
+    "RunRequest",
+    "StartedRun",
+    "StepCheckpoint",
+    "StepDelta",
+    "StepFinished",
+    "StepStarted",
+]
+
+_POLL_SECONDS = 0.1
+_PING_SECONDS = 2.0
+_COUNT_SECONDS = 1.0
+_START_SECONDS = 30.0
+_NOT_RUNNING = "the run engine is not running"
+
+
+class EngineError(Exception):
+    """`reason` is one sentence, without secrets."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class EngineUnavailable(EngineError):
+    """The engine, or the Prefect server behind it, can't take a run now; nothing was executed."""
+
+
+class EngineRefused(EngineError):
+    """The engine will not take this run, now or later; nothing was executed."""
+
+
+class EngineLost(EngineError):
+    """The connection broke while a run was under way; the engine may still be executing it."""
+
+
+class EngineClient:
+    """Opens one connection for each run; safe to use from many tasks at once."""
+
+    def __init__(self, socket: Path) -> None:
+        self._socket = socket
+
+    async def wait_ready(self, timeout: float) -> None:  # noqa: ASYNC109 - reports why it gave up
+        """Return once the engine can take a run; `EngineUnavailable` after `timeout` seconds.
+
+        Asks at least once, also with a timeout of zero.
+        """
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + timeout
+        while True:
+            missing = await self.why_not_ready()
+            if missing is None:
+                return
+            if clock() >= deadline:
+                raise EngineUnavailable(missing.reason)
+            await asyncio.sleep(min(_POLL_SECONDS, max(0.0, deadline - clock())))
+
+    async def calls(self) -> CallsCounted | None:
+        """How the engine's calls of models went since its start; None where it does not answer."""
+        try:
+            async with asyncio.timeout(_COUNT_SECONDS):
+                connection = await self._connect()
+                try:
+                    answer = await connection.ask(CountCalls())
+                finally:
+                    await connection.close()
+        except (TimeoutError, EngineUnavailable, EngineLost):
+            return None
+        return answer if isinstance(answer, CallsCounted) else None
+
+    async def start(
+        self,
+        request: RunRequest,
+        timeout: float = _START_SECONDS,  # noqa: ASYNC109 - reports why it gave up
+    ) -> StartedRun:
+        """Have the run prepared: it has its id in Prefect, and waits for `go`.
+
+        Raises `EngineUnavailable`, also after `timeout` seconds, or `EngineRefused` when the
+        definition can't run; nothing was executed then.
+        """
+        connection = await self._connect()
+        try:
+            async with asyncio.timeout(timeout):
+                answer = await connection.ask(request)
+        except TimeoutError:
+            await connection.close()
+            reason = f"the run engine did not prepare the run within {timeout:.2g} s"
+            raise EngineUnavailable(reason) from None
+        except EngineLost as error:
+            await connection.close()
+            raise EngineUnavailable(error.reason) from error
+        except EngineProtocolError as error:
+            await connection.close()
+            raise EngineRefused(f"the run can't be sent to the engine: {error}") from error
+        except BaseException:
+            await connection.close()
+            raise
+        if isinstance(answer, Started):
+            return StartedRun(connection, answer)
+        await connection.close()
+        raise _as_error(answer)
+
+    async def watch(self) -> AsyncGenerator[str | None, None]:
+        """Whose Retry is pressed in Prefect, by the ids of the flow runs, for as long as the engine
+        lives; first a None, once it watches.
+
+        Each press comes at least once, also one of the time before. Raises `EngineUnavailable`, or
+        `EngineLost` at the end.
+        """
+        connection = await self._connect()
+        try:
+            answer = await connection.ask(Watch())
+            while isinstance(answer, Watching | RetryPressed):
+                yield answer.flow_run_id if isinstance(answer, RetryPressed) else None
+                answer = await connection.receive()
+            raise _as_error(answer)
+        finally:
+            await connection.close()
+
+    async def why_not_ready(self) -> Unavailable | None:
+        """What keeps the engine from taking a run, None when it can."""
+        try:
+            async with asyncio.timeout(_PING_SECONDS):
+                connection = await self._connect()
+                try:
+                    answer = await connection.ask(Ping())
+                finally:
+                    await connection.close()
+        except TimeoutError:
+            return Unavailable("the run engine does not answer")
+        except (EngineUnavailable, EngineLost) as error:
+            return Unavailable(error.reason)
+        if isinstance(answer, Ready | Unavailable):
+            return None if isinstance(answer, Ready) else answer
+        return Unavailable(_as_error(answer).reason)
+
+    async def _connect(self) -> _Connection:
+        try:
+            reader, writer = await asyncio.open_unix_connection(self._socket, limit=MAX_LINE_BYTES)
+        except OSError as error:
+            raise EngineUnavailable(_NOT_RUNNING) from error
+        return _Connection(reader, writer)
+
+
+class StartedRun:
+    """A prepared run, held by its connection: close it before `go`, and the run is discarded."""
+
+    def __init__(self, connection: _Connection, started: Started) -> None:
+        self._connection = connection
+        self.flow_run_id = started.flow_run_id
+        self.flow_run_url = started.flow_run_url
+
+    async def go(self) -> None:
+        """Let the engine execute; raises `EngineLost` when it is gone (nothing was executed)."""
+        await self._connection.send(Go())
+
+    async def checkpoint_stored(self, index: int) -> None:
+        """The checkpoint of that step is stored: what depends on it may begin. A run that has ended
+        passes over it; raises `EngineLost` when the engine is gone."""
+        await self._connection.send(CheckpointStored(index))
+
+    async def cancel(self, by: str) -> None:
+        """End the run; its `RunFinished` says whether it was cancelled or had ended before. `by`
+        names who asks for it. Raises `EngineLost` when the engine is gone."""
+        await self._connection.send(Cancel(by))
+
+    async def events(self) -> AsyncIterator[RunEvent]:
+        """What happens, as it happens; the last one is `RunFinished`.
+
+        Raises `EngineLost` when the connection breaks before that. Leaving early, or `close`, does
+        not stop a run, unless it is durable.
+        """
+        while True:
+            event = await self._connection.receive()
+            if not isinstance(event, RunEvent):
+                raise EngineLost(f"the run engine sent {type(event).__name__} during a run")
+            yield event
+            if isinstance(event, RunFinished):
+                return
+
+    async def close(self) -> None:
+        await self._connection.close()
+
+
+class _Connection:
+    """Messages over one socket; every failure to pass one on is `EngineLost`."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def ask(self, message: Message) -> Message:
+        await self.send(message)
+        return await self.receive()
+
+    async def send(self, message: Message) -> None:
+        # uvloop raises RuntimeError where asyncio passes over a write after the close.
+        if self._writer.is_closing():
+            raise EngineLost("the connection to the run engine is closed")
+        try:
+            self._writer.write(encode(message))
+            await self._writer.drain()
+        except OSError as error:
+            raise EngineLost("the run engine closed the connection") from error
+
+    async def receive(self) -> Message:
+        try:
+            return decode(await self._reader.readuntil(b"\n"))
+        except (OSError, asyncio.IncompleteReadError) as error:
+            raise EngineLost("the run engine ended before the run did") from error
+        except (asyncio.LimitOverrunError, EngineProtocolError) as error:
+            raise EngineLost("the run engine sent a message that can't be read") from error
+
+    async def close(self) -> None:
+        self._writer.close()
+        try:
+            await self._writer.wait_closed()
+        except OSError:
+            return  # already closed by the other end, which is what was wanted
+
+
+def _as_error(answer: Message) -> EngineError:
+    if isinstance(answer, Refused):
+        return EngineRefused(answer.reason)
+    if isinstance(answer, Unavailable):
+        return EngineUnavailable(answer.reason)
+    return EngineUnavailable(f"the run engine answered with {type(answer).__name__}")

@@ -1,0 +1,368 @@
+"""What the platform and the run engine say to each other, one JSON object a line.
+
+One connection carries one run:
+
+    platform → engine        engine → platform
+    Ping                     Ready | Unavailable
+    CountCalls               CallsCounted
+    RunRequest               Started | Unavailable | Refused
+    Go                       Began, StepStarted, StepDelta, ..., StepCheckpoint, StepFinished, ...,
+    CheckpointStored,        RunFinished
+    Cancel                   (the platform sends these two at any time after Go)
+
+Another kind of connection lasts as long as the platform likes:
+
+    Watch                    Watching, RetryPressed, RetryPressed, ...
+
+`kind` names the message. Non-ASCII text is escaped, so that any Python string survives the way,
+one with lone surrogates included.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from promptops_flows.protocol.shapes import ShapeError, build, fields_of
+from promptops_flows.steps.context import ItemCounts, StepOutput
+from promptops_flows.steps.models import Connection
+from promptops_flows.steps.plans import AgentPlan, WorkflowPlan
+from promptops_flows.telemetry.text_policy import EVERYTHING, TextPolicy
+from promptops_providers.protocol import Completion, PromptVersion, SpentCall, Usage
+
+# Far above what a run may put into one message; a longer line is not from the other end of us.
+MAX_LINE_BYTES = 256 * 1024 * 1024
+
+
+class EngineProtocolError(ValueError):
+    """A line that is no message of this protocol; the text never holds the line's values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class CountCalls:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class CallsCounted:
+    """Since the engine's start, as lists `[provider, outcome, count]`: how its calls of models
+    went, and which errors made chains fall back."""
+
+    calls: list[Any]
+    fallbacks: list[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A step that has been completed, whole: another run of the same plan takes its output instead
+    of executing it.
+
+    `index` counts from 1; a checkpoint counts for the step of that place, name and type alone. Of
+    an agent's model step, `completion` is the answer with its tool calls. A `failed` output is the
+    error of an agent's tool, which the model has been told; a note says it without what it quotes.
+    """
+
+    index: int
+    name: str
+    type: str
+    output: StepOutput = field(repr=False)
+    completion: Completion | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """A run to prepare, of a plan that the platform has checked. `variables` are as sent.
+
+    `api_key` stays in memory: it is no part of the repr, of logs, or of what Prefect stores. It and
+    `base_url` are the caller's own, for the provider that a step names first; `connections` are
+    those that the workspace has stored.
+    `source` says what asked for the run; `version` is the definition's. `traceparent` is the
+    caller's span (W3C Trace Context), under which the run is traced.
+
+    `texts` says what may be stored of the run, by whomever; `prompt` is the one of the registry
+    that it uses.
+
+    With `stream` the text of the models is sent as it comes.
+
+    In a `durable` run nothing that depends on a step begins before its checkpoint is stored; the
+    engine cancels it when the connection breaks, since somebody else takes it over. `checkpoints`
+    are those of an earlier attempt: their steps are not executed again. `flow_run_id` is a flow run
+    that exists in Prefect and is executed once more; without it a new one is created. `page_url` is
+    where the console shows the run.
+    """
+
+    run_id: str
+    workspace: str
+    key: str
+    name: str
+    version: str
+    plan: WorkflowPlan | AgentPlan = field(repr=False)
+    variables: dict[str, Any]
+    api_key: str | None = field(default=None, repr=False)
+    base_url: str | None = None
+    tags: tuple[str, ...] = ()
+    source: str = "workflow"
+    connections: tuple[Connection, ...] = ()
+    traceparent: str | None = None
+    stream: bool = False
+    texts: TextPolicy = EVERYTHING
+    prompt: PromptVersion | None = None
+    durable: bool = False
+    checkpoints: tuple[Checkpoint, ...] = ()
+    flow_run_id: str | None = None
+    page_url: str | None = None
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What nobody may read anywhere."""
+        keys = (self.api_key, *(connection.api_key for connection in self.connections))
+        return tuple(key for key in keys if key)
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointStored:
+    """The checkpoint of the step `index` survives from now on. Of a run that is not durable it need
+    not be sent."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """End the run now; `by` says who asks for it."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Watching:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPressed:
+    """Somebody has pressed Retry in Prefect, for the flow run of a run that has ended."""
+
+    flow_run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """Nothing was executed; the same request may succeed later. `part` is what lacks."""
+
+    reason: str
+    part: Literal["engine", "prefect", "threads"] = "engine"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Nothing was executed, and the same request will be refused again."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    flow_run_id: str
+    flow_run_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """The run's turn has come; until then it waited for others to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepStarted:
+    """`index` counts from 1; `started_at` is RFC 3339 in UTC; `input` is a tool's
+    arguments, as JSON."""
+
+    index: int
+    name: str
+    type: str
+    started_at: str
+    input: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StepDelta:
+    """A piece of the text that a model answers in the step `index`, in order. With another
+    `attempt`, counted from 1, the text begins anew."""
+
+    index: int
+    text: str
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class StepCheckpoint:
+    """A step has been completed; sent just before its `StepFinished`, unless it was skipped or
+    reused."""
+
+    checkpoint: Checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class StepFinished:
+    """`state` is the name of the task run's state in Prefect; `attempts` counts from 1. `input` is
+    the text that came in, of a tool its arguments as JSON; `stop_reason` says why the model ended
+    its answer; `provider_kind` is the gateway's adapter where `provider` is a connection; `notes`
+    say how the model was asked otherwise than the definition says; `spent` are calls of other
+    models that failed before, `failures` say why each attempt failed; `items`
+    are those of a map. A `reused` step was not executed: its output is that of a checkpoint, and it
+    costs nothing. `version` is that of the definition that it is a step of, `prompts` are those of
+    the registry that it used.
+
+    `summary` is the error without what it quotes, `public_name` the name without what a model has
+    made up; None where there is nothing of that kind. `failure_summaries` are those of `failures`.
+    """
+
+    index: int
+    name: str
+    type: str
+    state: str
+    started_at: str
+    duration_ms: int
+    attempts: int
+    output: str | None = None
+    error: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    usage: Usage | None = None
+    input: str | None = None
+    stop_reason: str | None = None
+    provider_kind: str | None = None
+    notes: tuple[str, ...] = ()
+    summary: str | None = None
+    public_name: str | None = None
+    spent: tuple[SpentCall, ...] = ()
+    failures: tuple[str, ...] = ()
+    items: ItemCounts | None = None
+    reused: bool = False
+    failure_summaries: tuple[str | None, ...] = ()
+    version: str | None = None
+    prompts: tuple[PromptVersion, ...] = ()
+
+    @property
+    def usages(self) -> list[Usage | None]:
+        """Of all calls that the step made."""
+        return [self.usage, *(call.usage for call in self.spent)]
+
+
+RunEndState = Literal["completed", "failed", "timed_out", "cancelled", "crashed"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished:
+    """The last message of a run; `output` with status ok, `error` with status error,
+    and `summary` as in `StepFinished`.
+
+    `agent` is what an agent's run brings besides: see `engine.agent_flow`. With status ok, `state`
+    is `completed`. A run whose steps did not come to an end, for no reason of its own, has crashed;
+    `cancelled_by` says who cancelled it.
+    """
+
+    status: Literal["ok", "error"]
+    output: str | None = None
+    error: str | None = None
+    agent: dict[str, Any] | None = None
+    summary: str | None = None
+    state: RunEndState = "failed"
+    cancelled_by: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.status == "ok":
+            object.__setattr__(self, "state", "completed")
+
+
+RunEvent = Began | StepStarted | StepDelta | StepCheckpoint | StepFinished | RunFinished
+Message = (
+    Ping
+    | CountCalls
+    | CallsCounted
+    | RunRequest
+    | Go
+    | CheckpointStored
+    | Cancel
+    | Watch
+    | Watching
+    | RetryPressed
+    | Ready
+    | Unavailable
+    | Refused
+    | Started
+    | RunEvent
+)
+
+_KINDS: dict[str, type[Message]] = {
+    "ping": Ping,
+    "count_calls": CountCalls,
+    "calls_counted": CallsCounted,
+    "run": RunRequest,
+    "go": Go,
+    "checkpoint_stored": CheckpointStored,
+    "cancel": Cancel,
+    "watch": Watch,
+    "watching": Watching,
+    "retry_pressed": RetryPressed,
+    "ready": Ready,
+    "unavailable": Unavailable,
+    "refused": Refused,
+    "started": Started,
+    "began": Began,
+    "step_started": StepStarted,
+    "step_delta": StepDelta,
+    "step_checkpoint": StepCheckpoint,
+    "step_finished": StepFinished,
+    "run_finished": RunFinished,
+}
+_KIND_OF = {message: kind for kind, message in _KINDS.items()}
+
+
+def encode(message: Message) -> bytes:
+    """The message as one line, newline included; raises `EngineProtocolError` for deep nesting."""
+    whole = {"kind": _KIND_OF[type(message)], **fields_of(message)}
+    try:
+        line = json.dumps(whole, separators=(",", ":"), default=fields_of)
+    except RecursionError as error:
+        raise EngineProtocolError("nested too deeply") from error
+    return line.encode("ascii") + b"\n"
+
+
+def decode(line: bytes) -> Message:
+    """The message in one line; raises `EngineProtocolError` for anything else."""
+    try:
+        fields = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise EngineProtocolError("not a line of JSON") from error
+    if not isinstance(fields, dict):
+        raise EngineProtocolError("not a JSON object")
+    kind = fields.pop("kind", None)
+    message = _KINDS.get(kind) if isinstance(kind, str) else None
+    if message is None:
+        raise EngineProtocolError("not a known kind of message")
+    try:
+        return build(message, fields)
+    except ShapeError as error:
+        raise EngineProtocolError(str(error)) from error

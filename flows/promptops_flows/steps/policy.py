@@ -1,0 +1,60 @@
+"""How a step is executed, whatever it does: retries, time-out, cache, what follows a failure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+from promptops_flows.steps.fields import Fields
+
+MAX_RETRIES = 10
+MAX_TIMEOUT_SECONDS = 24 * 3600.0
+MAX_CACHE_SECONDS = 30 * 24 * 3600.0
+MAX_SLOTS = 1_000
+MAX_KEY_CHARACTERS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class StepPolicy:
+    """`default` is the output of a step that failed, where the run goes on. Steps of a workspace
+    with the same `concurrency` key run at most `slots` at a time."""
+
+    retries: int = 0
+    timeout_seconds: float | None = None
+    continue_on_error: bool = False
+    default: Any = ""
+    cache_seconds: float = 0.0
+    concurrency: str = ""
+    slots: int = 1
+
+    @classmethod
+    def parse(cls, fields: Fields) -> Self:
+        """Raises `DefinitionError`."""
+        key, slots = _slots(fields)
+        return cls(
+            retries=fields.integer("retries", 0, MAX_RETRIES, default=0),
+            timeout_seconds=fields.duration("timeout", MAX_TIMEOUT_SECONDS),
+            continue_on_error=fields.flag("continue_on_error"),
+            default=fields.value("default", ""),
+            cache_seconds=fields.duration("cache", MAX_CACHE_SECONDS) or 0.0,
+            concurrency=key,
+            slots=slots,
+        )
+
+
+ORDINARY = StepPolicy()
+
+
+def _slots(fields: Fields) -> tuple[str, int]:
+    """Of `key` or `key:3`."""
+    text = fields.text("concurrency", MAX_KEY_CHARACTERS)
+    key, colon, number = text.rpartition(":")
+    if not colon:
+        return text, 1
+    if not key or not number.isascii() or not number.isdigit():
+        raise fields.error("concurrency", f"'{text}' can't be read, write a key, or key:3")
+    if not 1 <= int(number) <= MAX_SLOTS:
+        raise fields.error(
+            "concurrency", f"allows {number} steps at a time, give 1 to {MAX_SLOTS:,}"
+        )
+    return key, int(number)

@@ -1,0 +1,65 @@
+"""All kinds of steps. A new kind is a file beside this one and a line here.
+
+`approval`, a step that waits for a person, belongs into this list as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from promptops_flows.steps.agent import RunAgent
+from promptops_flows.steps.branch import Branch
+from promptops_flows.steps.fields import DefinitionError, Fields, described
+from promptops_flows.steps.http import CallHttp
+from promptops_flows.steps.map import MapItems
+from promptops_flows.steps.model import CallModel
+from promptops_flows.steps.policy import StepPolicy
+from promptops_flows.steps.render import Render
+from promptops_flows.steps.step import Action, ParseContext, Step
+from promptops_flows.steps.transform import Transform
+from promptops_flows.steps.workflow import RunWorkflow
+
+ACTIONS: Mapping[str, type[Action]] = {
+    action.type: action
+    for action in (
+        Render,
+        CallModel,
+        Transform,
+        CallHttp,
+        RunAgent,
+        RunWorkflow,
+        MapItems,
+        Branch,
+    )
+}
+STEP_TYPES = tuple(ACTIONS)
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedStep:
+    """A step that is not connected yet. `needs` is None where the step does not say what it needs;
+    `unknown` are sentences about fields without effect."""
+
+    step: Step
+    needs: tuple[str, ...] | None
+    unknown: tuple[str, ...]
+
+
+def parse_step(item: object, index: int, providers: tuple[str, ...]) -> ParsedStep:
+    """The step in decoded JSON, whose place counts from 1; raises `DefinitionError`."""
+    if not isinstance(item, dict):
+        raise DefinitionError(
+            f"step {index} is {described(item)}, give an object with name and type", step=index - 1
+        )
+    fields = Fields.of_step(cast("Mapping[str, object]", item), index)
+    action = parse_action(fields, ParseContext(providers, parse_action))
+    needs = fields.names("needs")
+    step = Step(fields.name, action, policy=StepPolicy.parse(fields))
+    return ParsedStep(step, needs, tuple(fields.unknown()))
+
+
+def parse_action(fields: Fields, context: ParseContext) -> Action:
+    """What the step does; raises `DefinitionError`."""
+    return ACTIONS[fields.choice("type", STEP_TYPES)].parse(fields, context)

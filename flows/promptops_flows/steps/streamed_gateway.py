@@ -1,0 +1,54 @@
+"""A gateway whose models' texts are passed on as they come, without secrets."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+
+from promptops_flows.steps.context import StepError
+from promptops_flows.templates.bounded import MAX_TEXT_CHARACTERS
+from promptops_providers.answers.redaction import Redactor
+from promptops_providers.gateway import ModelGateway, Target
+from promptops_providers.protocol import Completion, CompletionRequest, StreamEnd, StreamEvent
+
+Tell = Callable[[str, int], None]
+
+
+class StreamedGateway:
+    """For one step. `tell` gets each piece of the text, never an empty one, and which of the step's
+    calls it belongs to, counted from 1: a step asks again after an answer of no use."""
+
+    def __init__(self, gateway: ModelGateway, redact: Redactor, tell: Tell) -> None:
+        self._gateway = gateway
+        self._redact = redact
+        self._tell = tell
+        self._calls = 0
+
+    async def complete(self, request: CompletionRequest, targets: Sequence[Target]) -> Completion:
+        """The whole answer; raises `ProviderError`, or `StepError` where it grows too long."""
+        self._calls += 1
+        characters, waiting = 0, ""
+        async with aclosing(self._gateway.stream(request, targets)) as events:
+            async for event in events:
+                if isinstance(event, StreamEnd):
+                    self._pass_on(waiting)
+                    return event.completion
+                characters += len(event.text)
+                if characters > MAX_TEXT_CHARACTERS:
+                    raise StepError(
+                        f"the answer is longer than {MAX_TEXT_CHARACTERS:,} characters; ask for "
+                        "less, or set max_tokens"
+                    )
+                shown, waiting = self._redact.split(waiting + event.text)
+                self._pass_on(shown)
+        raise StepError("the model's answer ended without its last event")
+
+    def stream(
+        self, request: CompletionRequest, targets: Sequence[Target]
+    ) -> AsyncGenerator[StreamEvent, None]:
+        """As the gateway itself."""
+        return self._gateway.stream(request, targets)
+
+    def _pass_on(self, text: str) -> None:
+        if text:
+            self._tell(text, self._calls)

@@ -1,0 +1,81 @@
+"""What of the registry a step uses: an agent, a workflow, a prompt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+from promptops_flows.steps.fields import Fields, shown
+from promptops_providers.protocol import PromptVersion
+
+MAX_KEY_CHARACTERS = 200
+MAX_SUBJECT_CHARACTERS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class DefinitionTarget:
+    """By key, and a version or an environment; without either it is what is served. Before a run
+    starts, `version` becomes the one that it uses."""
+
+    key: str
+    version: str = ""
+    env: str = ""
+
+    @classmethod
+    def parse(cls, fields: Fields) -> Self:
+        """Raises `DefinitionError`."""
+        key = fields.text("key", MAX_KEY_CHARACTERS).strip()
+        if not key:
+            raise fields.error("key", "is missing, give the key of the one to run")
+        version = _version(fields)
+        if version and not (version.isascii() and version.isdigit() and len(version) < 10):
+            raise fields.error("version", f"'{shown(version)}' is not the number of a version")
+        env = fields.text("env", MAX_KEY_CHARACTERS).strip()
+        if version and env:
+            raise fields.error("env", "stands beside a version; give one of the two")
+        return cls(key, version, env)
+
+
+@dataclass(frozen=True, slots=True)
+class PromptTarget:
+    """By key and environment, and a version or a `subject` for rollouts, which is a template over
+    the run's variables. Before a run starts, `version` and `variant` become those that it uses."""
+
+    key: str
+    env: str = ""
+    version: str = ""
+    subject: str = ""
+    variant: str = ""
+
+    @property
+    def used(self) -> PromptVersion:
+        """What a run uses."""
+        return PromptVersion(self.key, self.env, self.version, self.variant or None)
+
+    @classmethod
+    def parse(cls, fields: Fields) -> Self:
+        """Raises `DefinitionError`."""
+        key = fields.text("key", MAX_KEY_CHARACTERS).strip()
+        if not key:
+            raise fields.error("key", "is missing, give the key of a prompt")
+        version, subject = _version(fields), fields.text("subject", MAX_SUBJECT_CHARACTERS)
+        if version and subject:
+            raise fields.error("subject", "has no effect beside a version; give one of the two")
+        env = fields.text("env", MAX_KEY_CHARACTERS).strip()
+        return cls(key, env, version, subject)
+
+
+def version_number(version: str) -> int | None:
+    """Of a definition, whose versions are numbers."""
+    return int(version) if version else None
+
+
+def _version(fields: Fields) -> str:
+    """Numbers count as well: a definition's versions are numbers."""
+    value: Any = fields.value("version")
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    text = fields.text("version", MAX_KEY_CHARACTERS).strip()
+    if not text.isprintable():
+        raise fields.error("version", f"'{shown(text)}' is not a version")
+    return text

@@ -1,0 +1,28 @@
+"""Routes of the tools of agents."""
+
+from fastapi import APIRouter, Request
+
+from promptops_platform.access.actor import Actor
+from promptops_platform.access.guard import permits
+from promptops_platform.access.permissions import Permission
+from promptops_platform.agents.tool_trial import ToolTrial, ToolTrials, TryTool
+from promptops_platform.errors import TooManyRequests
+from promptops_platform.http.declared_errors import may_answer
+from promptops_platform.http.envelope import Data
+from promptops_platform.http.services import services_of
+from promptops_platform.text import ResourceId
+
+router = APIRouter(prefix="/api/agents", tags=["agents"])
+
+
+@router.post("/{agent_id}/tools/try", responses=may_answer(TooManyRequests))
+async def try_tool(
+    agent_id: ResourceId,
+    body: TryTool,
+    request: Request,
+    actor: Actor = permits(Permission.AGENTS_WRITE),
+) -> Data[ToolTrial]:
+    """Call a tool once, as a run of the agent would, without saving it. That it fails is a result
+    too, and a 200. No transaction is open meanwhile."""
+    trials = services_of(request).get(ToolTrials)
+    return Data(data=await trials.try_tool(agent_id, body, actor=actor))

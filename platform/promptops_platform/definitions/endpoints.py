@@ -1,0 +1,240 @@
+"""Routes of versions, the same for agents and workflows."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Response
+
+from promptops_platform.access.actor import Actor
+from promptops_platform.access.guard import permits
+from promptops_platform.db.pages import Part
+from promptops_platform.definitions.kinds import Kind
+from promptops_platform.definitions.preconditions import IfMatch, Seen, etag, seen_revisions
+from promptops_platform.definitions.schemas import (
+    HIGHEST_NUMBER,
+    DefinitionDiff,
+    DefinitionMove,
+    DefinitionPromotion,
+    DefinitionVersion,
+    NewVersion,
+    PromoteDefinition,
+    PublishDefinition,
+    RollbackDefinition,
+    ServedFields,
+)
+from promptops_platform.definitions.states import ServedState
+from promptops_platform.definitions.tables import DefinitionVersionRow
+from promptops_platform.definitions.versions import PromotionOrder, VersionService
+from promptops_platform.http.envelope import Data, Page
+from promptops_platform.http.paging import DEFAULT_PAGE, Limit, Offset
+from promptops_platform.http.services import provided
+from promptops_platform.http.transactions import Read, Write
+from promptops_platform.text import OptionalLine, ResourceId
+
+VersionNumber = Annotated[int, Path(ge=1, le=HIGHEST_NUMBER)]
+
+
+def seen(
+    if_match: str | None, if_revision: int | None, if_version: int | None = None
+) -> Seen | None:
+    """What a caller takes for the newest; None where the last write shall win."""
+    revisions = seen_revisions(if_match, if_revision)
+    if revisions is None and if_version is None:
+        return None
+    return Seen(revisions, if_version)
+
+
+def add_version_routes(
+    router: APIRouter,
+    kind: Kind[Any],
+    answer: type[ServedFields],
+    versions: type[VersionService[Any]],
+) -> None:
+    """Add the routes of versions to those of a kind; `answer` is its working copy on the wire."""
+    _add_reading(router, kind, versions)
+    _add_making(router, kind, versions)
+    _add_serving(router, kind, answer, versions)
+
+
+def _add_reading(router: APIRouter, kind: Kind[Any], versions: type[VersionService[Any]]) -> None:
+    noun = kind.noun
+    Service = Annotated[VersionService[Any], provided(versions)]  # noqa: N806  a type
+    Id = Annotated[ResourceId, Path(alias=f"{noun}_id")]  # noqa: N806  a type
+    reader = permits(kind.read)
+
+    @router.get(f"/{{{noun}_id}}/versions", name=f"list_{noun}_versions")
+    async def list_versions(
+        resource_id: Id,
+        service: Service,
+        transaction: Read,
+        limit: Limit = DEFAULT_PAGE,
+        offset: Offset = 0,
+        actor: Actor = reader,
+    ) -> Page[DefinitionVersion]:
+        """Versions, newest first."""
+        rows, state, total = await service.page(
+            transaction, resource_id, Part(limit, offset), actor=actor
+        )
+        return Page(data=[_version(row, state, actor) for row in rows], total=total)
+
+    @router.get(f"/{{{noun}_id}}/versions/{{version}}", name=f"get_{noun}_version")
+    async def get_version(
+        resource_id: Id,
+        version: VersionNumber,
+        service: Service,
+        transaction: Read,
+        actor: Actor = reader,
+    ) -> Data[DefinitionVersion]:
+        """A version with its definition."""
+        row, state = await service.get(transaction, resource_id, version, actor=actor)
+        return Data(data=_version(row, state, actor))
+
+    @router.get(f"/{{{noun}_id}}/history", name=f"list_{noun}_moves")
+    async def list_moves(
+        resource_id: Id,
+        service: Service,
+        transaction: Read,
+        limit: Limit = DEFAULT_PAGE,
+        offset: Offset = 0,
+        actor: Actor = reader,
+    ) -> Page[DefinitionMove]:
+        """What was served where, since when and by whom, newest first."""
+        rows, total = await service.history(
+            transaction, resource_id, Part(limit, offset), actor=actor
+        )
+        return Page(data=[DefinitionMove.of(row, id=str(row.id)) for row in rows], total=total)
+
+    @router.get(f"/{{{noun}_id}}/diff", name=f"diff_{noun}")
+    async def diff_versions(
+        resource_id: Id,
+        service: Service,
+        transaction: Read,
+        from_: Annotated[
+            OptionalLine,
+            Query(alias="from", description="A number; what the first environment serves."),
+        ] = None,
+        to: Annotated[
+            OptionalLine, Query(description="A number, or `draft` for the working copy.")
+        ] = None,
+        actor: Actor = reader,
+    ) -> Data[DefinitionDiff]:
+        """What differs between two versions; without parameters, what a publish would change."""
+        diff = await service.diff(transaction, resource_id, actor=actor, from_=from_, to=to)
+        return Data(data=diff)
+
+
+def _add_making(router: APIRouter, kind: Kind[Any], versions: type[VersionService[Any]]) -> None:
+    noun = kind.noun
+    Service = Annotated[VersionService[Any], provided(versions)]  # noqa: N806  a type
+    Id = Annotated[ResourceId, Path(alias=f"{noun}_id")]  # noqa: N806  a type
+    writer = permits(kind.write)
+
+    @router.post(f"/{{{noun}_id}}/versions", name=f"make_{noun}_version")
+    async def make_version(
+        resource_id: Id,
+        service: Service,
+        transaction: Write,
+        body: NewVersion | None = None,
+        if_match: IfMatch = None,
+        actor: Actor = writer,
+    ) -> Data[DefinitionVersion]:
+        """Make a version of the working copy without serving it. Where a version has the same
+        definition already, that one is the answer."""
+        wish = body or NewVersion()
+        row, state = await service.make(
+            transaction,
+            resource_id,
+            actor=actor,
+            note=wish.note or "",
+            seen=seen(if_match, wish.if_revision),
+        )
+        return Data(data=_version(row, state, actor))
+
+    @router.post(f"/{{{noun}_id}}/publish", name=f"publish_{noun}")
+    async def publish(
+        resource_id: Id,
+        service: Service,
+        transaction: Write,
+        body: PublishDefinition | None = None,
+        if_match: IfMatch = None,
+        actor: Actor = writer,
+    ) -> Data[DefinitionVersion]:
+        """Serve the working copy as a version, or a version that exists, in an environment."""
+        wish = body or PublishDefinition()
+        row, state = await service.publish(
+            transaction,
+            resource_id,
+            actor=actor,
+            env=wish.env,
+            number=wish.version,
+            note=wish.note or "",
+            seen=seen(if_match, wish.if_revision),
+        )
+        return Data(data=_version(row, state, actor))
+
+
+def _add_serving(
+    router: APIRouter,
+    kind: Kind[Any],
+    answer: type[ServedFields],
+    versions: type[VersionService[Any]],
+) -> None:
+    noun = kind.noun
+    Service = Annotated[VersionService[Any], provided(versions)]  # noqa: N806  a type
+    Id = Annotated[ResourceId, Path(alias=f"{noun}_id")]  # noqa: N806  a type
+    writer = permits(kind.write)
+    envelope: Any = Data
+
+    @router.post(
+        f"/{{{noun}_id}}/rollback", name=f"rollback_{noun}", response_model=envelope[answer]
+    )
+    async def rollback(
+        resource_id: Id,
+        body: RollbackDefinition,
+        response: Response,
+        service: Service,
+        transaction: Write,
+        if_match: IfMatch = None,
+        actor: Actor = writer,
+    ) -> Any:
+        """Serve an earlier version again, at once, and make it the working copy."""
+        row, state = await service.rollback(
+            transaction,
+            resource_id,
+            body.version,
+            actor=actor,
+            env=body.env,
+            seen=seen(if_match, body.if_revision),
+        )
+        response.headers["etag"] = etag(row)
+        return Data(data=answer.shown(row, state, actor))
+
+    @router.post(f"/{{{noun}_id}}/promote", name=f"promote_{noun}")
+    async def promote(
+        resource_id: Id,
+        body: PromoteDefinition,
+        service: Service,
+        transaction: Write,
+        if_match: IfMatch = None,
+        actor: Actor = writer,
+    ) -> Data[DefinitionPromotion]:
+        """Serve in an environment what another one serves; with `publish` false, only say what
+        that would change."""
+        order = PromotionOrder(
+            env=body.env,
+            publish=body.publish,
+            version=body.version,
+            source=body.from_,
+            note=body.note or "",
+            seen=seen(if_match, body.if_revision),
+        )
+        return Data(data=await service.promote(transaction, resource_id, order, actor=actor))
+
+
+def _version(row: DefinitionVersionRow, state: ServedState, actor: Actor) -> DefinitionVersion:
+    numbers = state.numbers(actor)
+    return DefinitionVersion.of(
+        row,
+        version=row.number,
+        definition=row.content,
+        served_in=[env for env, number in numbers.items() if number == row.number],
+    )

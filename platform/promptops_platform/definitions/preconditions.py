@@ -1,0 +1,152 @@
+"""Which state of a resource a caller has seen: `If-Match`, or `if_revision` in the body.
+
+A field that an answer has is never a precondition: existing consoles send back whole objects, more
+than once without reading them again.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Protocol
+
+from fastapi import Header
+
+from promptops_platform.errors import BadRequest, Conflict
+from promptops_platform.http.error_answers import quoted
+
+ANY = "*"
+# Some proxies make an entity tag weak when they compress the answer.
+ENTITY_TAG = re.compile(r'(?:W/)?"([a-z0-9-]{1,40})"')
+REVISION = re.compile(r"[0-9]{1,18}")
+
+IfMatch = Annotated[str | None, Header(description="The etag of the resource as it was read.")]
+
+
+class EditedMeanwhile(Conflict):
+    """Somebody else saved first; the answer holds what is there now."""
+
+    code = "edited_meanwhile"
+
+
+class Revised(Protocol):
+    """A working copy that counts its saved changes."""
+
+    @property
+    def key(self) -> Any: ...
+    @property
+    def revision(self) -> Any: ...
+    @property
+    def updated_by(self) -> Any: ...
+    @property
+    def updated_at(self) -> Any: ...
+
+
+class Versioned(Revised, Protocol):
+    """A working copy that also counts the edits of its definition."""
+
+    @property
+    def version(self) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Revisions, or a version, one of which must be the newest."""
+
+    revisions: frozenset[int] | None = None
+    version: int | None = None
+
+    def is_newest(self, row: Versioned) -> bool:
+        """Whether the row is as it was seen."""
+        if self.version is not None and self.version != row.version:
+            return False
+        return self.revisions is None or row.revision in self.revisions
+
+
+def etag(row: Revised) -> str:
+    """The entity tag of a working copy."""
+    return f'"{row.revision}"'
+
+
+def seen_revisions(if_match: str | None, if_revision: int | None) -> frozenset[int] | None:
+    """The revisions that a caller takes for the newest; None where the last write shall win.
+
+    Raises BadRequest for a header that names no revision of ours, or another than the body.
+    """
+    tags = named_tags(if_match)
+    if tags is not None and not all(REVISION.fullmatch(tag) for tag in tags):
+        raise not_a_tag(if_match)
+    revisions = None if tags is None else frozenset(int(tag) for tag in tags)
+    return agreed(revisions, if_revision, if_match)
+
+
+def named_tags(if_match: str | None) -> frozenset[str] | None:
+    """The entity tags of a header without their quotes; None where any will do."""
+    if if_match is None or if_match.strip() == ANY:
+        return None
+    tags = [ENTITY_TAG.fullmatch(tag.strip()) for tag in if_match.split(",")]
+    if not all(tags):
+        raise not_a_tag(if_match)
+    return frozenset(tag[1] for tag in tags if tag)
+
+
+def not_a_tag(if_match: str | None) -> BadRequest:
+    return BadRequest(
+        f"if-match: {quoted(if_match)} names no revision; send the etag as you read it, like "
+        '"3" with its quotes'
+    )
+
+
+def agreed(
+    revisions: frozenset[int] | None, if_revision: int | None, if_match: str | None
+) -> frozenset[int] | None:
+    """What header and body say together; raises BadRequest where they contradict each other."""
+    if if_revision is None:
+        return revisions
+    if revisions is not None and if_revision not in revisions:
+        raise BadRequest(
+            f"if_revision: the body says {if_revision}, the header if-match {quoted(if_match)}; "
+            "send one of them"
+        )
+    return frozenset({if_revision})
+
+
+def edited_meanwhile(
+    row: Versioned, current: Mapping[str, Any], seen: Seen, *, mine: Mapping[str, Any] | None
+) -> EditedMeanwhile:
+    """The error for a change of a row that is at none of the states that were seen."""
+    if seen.version is not None and seen.version != row.version:
+        newest = f"if_version {row.version}"
+        field, state = "if_version", f"version {seen.version}"
+    else:
+        newest = f"if_revision {row.revision}"
+        numbers = sorted(seen.revisions or ())
+        field, state = "if_revision", f"revision {' or '.join(map(str, numbers))}"
+    return outdated(row, current, field, state, newest, mine=mine)
+
+
+def outdated(
+    row: Revised,
+    current: Mapping[str, Any],
+    field: str,
+    state: str,
+    newest: str,
+    *,
+    mine: Mapping[str, Any] | None,
+) -> EditedMeanwhile:
+    """The error: `field` sent `state`, and `newest` is what to send instead."""
+    changed_at = current["updated_at"]
+    remedy = (
+        f"merge your edit into `current` and send it with {newest}"
+        if mine is not None
+        else f"look at `current` and try again with {newest}"
+    )
+    return EditedMeanwhile(
+        f"{field}: you have seen {state} of {quoted(row.key)}, but {quoted(row.updated_by)} "
+        f"changed it at {changed_at}; {remedy}",
+        fields={
+            "current": dict(current),
+            **({} if mine is None else {"mine": dict(mine)}),
+            "changed_by": row.updated_by,
+            "changed_at": changed_at,
+        },
+    )

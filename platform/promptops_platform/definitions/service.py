@@ -1,0 +1,341 @@
+"""The working copies of agents and workflows."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from functools import partial
+from itertools import chain
+from typing import Any, Generic
+
+from pydantic import BaseModel
+
+from promptops_platform.access.actor import Actor
+from promptops_platform.access.grants import Grants, require_environment
+from promptops_platform.access.permissions import Permission
+from promptops_platform.audit.service import AuditTrail
+from promptops_platform.changes.schemas import Change, ChangeType
+from promptops_platform.changes.service import ChangeLog
+from promptops_platform.clock import Clock
+from promptops_platform.db.pages import WHOLE, Part
+from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.definitions import repository
+from promptops_platform.definitions.content import content_hash, exact
+from promptops_platform.definitions.gate import ServedChange, ServedGate
+from promptops_platform.definitions.kinds import TEXTS, Kind, RowT
+from promptops_platform.definitions.preconditions import Seen, edited_meanwhile
+from promptops_platform.definitions.states import ServedState, ServedStates
+from promptops_platform.definitions.uses import DefinitionUser, DefinitionUses, refuse_used
+from promptops_platform.errors import Conflict, NotFound
+from promptops_platform.ids import new_id
+
+
+class DefinitionService(ABC, Generic[RowT]):
+    """Saves and finds definitions of one kind. Each change is audited and recorded in the feed."""
+
+    def __init__(
+        self,
+        kind: Kind[RowT],
+        *,
+        grants: Grants,
+        states: ServedStates,
+        gate: ServedGate,
+        uses: Sequence[DefinitionUses],
+        audit: AuditTrail,
+        changes: ChangeLog,
+        clock: Clock,
+    ) -> None:
+        self.kind = kind
+        self.states = states
+        self._grants = grants
+        self._gate = gate
+        self._uses = uses
+        self._audit = audit
+        self._changes = changes
+        self._clock = clock
+
+    @abstractmethod
+    def answer(self, row: RowT, state: ServedState, actor: Actor) -> BaseModel:
+        """A definition as it is sent to this caller."""
+
+    @abstractmethod
+    def check(self, workspace_id: str, content: Mapping[str, Any], *, actor: Actor) -> None:
+        """Raises BadRequest for a definition that can't run, naming the place and the remedy."""
+
+    @abstractmethod
+    def environments_of(self, content: Mapping[str, Any]) -> frozenset[str]:
+        """The environments whose prompts, agents or workflows it refers to."""
+
+    def edited(self, old: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
+        """The definition after an edit that sent these fields; raises BadRequest where they
+        contradict each other."""
+        return {name: fields.get(name, value) for name, value in old.items()}
+
+    def content_of(self, row: RowT) -> dict[str, Any]:
+        """The definition as versions keep it."""
+        return {name: getattr(row, name) for name in self.kind.defaults}
+
+    def hash_of(self, content: Mapping[str, Any]) -> str:
+        """The same for equal definitions."""
+        return content_hash(content, self.kind.defaults)
+
+    async def search(
+        self,
+        transaction: Transaction,
+        workspace_id: str | None,
+        text: str | None,
+        part: Part = WHOLE,
+        *,
+        actor: Actor,
+    ) -> tuple[list[RowT], int]:
+        """Definitions of the workspaces that exist for the caller, by default newest change first,
+        and how many there are; without those that refer to environments that are closed to the
+        caller."""
+        search = partial(
+            repository.search,
+            transaction.session,
+            self.kind.table,
+            self._grants.readable(actor),
+            workspace_id,
+            text,
+        )
+        if not actor.environments:
+            return await search(part)
+        rows, _ = await search(Part(sort=part.sort))
+        visible = [row for row in rows if self.may_see(actor, self.content_of(row))]
+        return part.cut(visible), len(visible)
+
+    async def get(
+        self,
+        transaction: Transaction,
+        resource_id: str,
+        *,
+        actor: Actor,
+        permission: Permission | None = None,
+        lock: bool = False,
+    ) -> RowT:
+        """A definition; raises Forbidden, also for one that refers to another environment than the
+        caller's, and NotFound also where it doesn't exist for the caller."""
+        kind = self.kind
+        row = await repository.get(transaction.session, kind.table, resource_id, lock=lock)
+        if row is None or not self._grants.can_read(actor, row.workspace_id):
+            raise NotFound(f"{kind.noun} {resource_id!r} not found; GET {kind.path} lists them")
+        self.require_visible(actor, self.content_of(row))
+        self._grants.require(actor, permission or kind.read, row.workspace_id)
+        return row
+
+    async def find_to_run(
+        self, transaction: Transaction, workspace_id: str, key: str, *, actor: Actor
+    ) -> RowT | None:
+        """A definition by key, for a run of another one; raises Forbidden, as `get` does."""
+        row = await repository.find_by_key(transaction.session, self.kind.table, workspace_id, key)
+        if row is not None:
+            self.require_visible(actor, self.content_of(row))
+            self._grants.require(actor, self.kind.run, workspace_id)
+        return row
+
+    async def create(
+        self,
+        transaction: Transaction,
+        *,
+        actor: Actor,
+        workspace_id: str,
+        key: str,
+        fields: Mapping[str, Any],
+    ) -> RowT:
+        """Make a definition; raises BadRequest for one that can't run, Conflict for a taken key."""
+        self._grants.require(actor, self.kind.write, workspace_id)
+        now = self._clock.now()
+        content = self.edited(self.kind.defaults, fields)
+        self.check(workspace_id, content, actor=actor)
+        self.require_visible(actor, content)
+        table: Any = self.kind.table
+        row: RowT = table(
+            id=new_id(),
+            workspace_id=workspace_id,
+            key=key,
+            version=1,
+            revision=1,
+            content_hash=self.hash_of(content),
+            updated_by=actor.name,
+            created_at=now,
+            updated_at=now,
+            **{name: fields.get(name, text) for name, text in TEXTS.items()},
+            **content,
+        )
+        if not await repository.add_unless_taken(transaction.session, row):
+            raise Conflict(
+                f"key: {key!r} is taken by another {self.kind.noun}; choose another key, or edit "
+                "that one"
+            )
+        await self.admit_edit(transaction, row, "create", actor)
+        self._recorded(transaction, row, actor, "create", self.kind.saved, after=self._shown(row))
+        return row
+
+    async def update(
+        self,
+        transaction: Transaction,
+        resource_id: str,
+        *,
+        actor: Actor,
+        fields: Mapping[str, Any],
+        seen: Seen | None = None,
+    ) -> RowT:
+        """Edit a definition; raises NotFound, BadRequest for one that can't run, and
+        EditedMeanwhile where it is at none of the states that were `seen`."""
+        row = await self.writable(transaction, resource_id, actor, seen, mine=fields)
+        before, old = self._shown(row), self.content_of(row)
+        new = self.edited(old, fields)
+        if exact(new) != exact(old):
+            self.check(row.workspace_id, new, actor=actor)
+            self.require_visible(actor, new)
+            await self.admit_edit(transaction, row, "update", actor)
+            self.replace(row, new)
+        repository.set_columns(row, {name: fields[name] for name in TEXTS if name in fields})
+        after = self._shown(row)
+        self.touch(row, actor, edited=exact(after) != exact(before))
+        self._recorded(transaction, row, actor, "update", self.kind.saved, before, after)
+        return row
+
+    async def delete(
+        self,
+        transaction: Transaction,
+        resource_id: str,
+        *,
+        actor: Actor,
+        seen: Seen | None = None,
+        force: bool = False,
+    ) -> None:
+        """Delete a definition with its versions; raises NotFound, EditedMeanwhile as `update`
+        does, and DefinitionInUse, unless by `force`, where others use it."""
+        row = await self.writable(transaction, resource_id, actor, seen)
+        if not force:
+            refuse_used(self.kind.noun, row.key, await self._users(transaction, row, actor))
+        state = await self.states.of(transaction, row)
+        for environment in state.environments:
+            number = state.number_in(environment.name)
+            if number is not None:
+                require_environment(actor, environment.name)
+                change = self.served_change(row, environment.name, "delete", number, None)
+                self._gate.admit(change, environment, actor=actor)
+        await self.admit_edit(transaction, row, "delete", actor)
+        await repository.remove(transaction.session, self.kind.table, row.id)
+        self._recorded(
+            transaction, row, actor, "delete", self.kind.deleted, before=self._shown(row)
+        )
+
+    async def writable(
+        self,
+        transaction: Transaction,
+        resource_id: str,
+        actor: Actor,
+        seen: Seen | None = None,
+        *,
+        mine: Mapping[str, Any] | None = None,
+    ) -> RowT:
+        """A definition that the caller may change, locked until the commit, at a state that was
+        seen; `mine` is the edit that would overwrite it."""
+        row = await self.get(
+            transaction, resource_id, actor=actor, permission=self.kind.write, lock=True
+        )
+        if seen is not None and not seen.is_newest(row):
+            answer = self.answer(row, await self.states.of(transaction, row), actor)
+            raise edited_meanwhile(row, answer.model_dump(mode="json"), seen, mine=mine)
+        return row
+
+    def replace(self, row: RowT, content: Mapping[str, Any]) -> None:
+        """Give the working copy another definition, which counts as an edit."""
+        repository.set_columns(row, content)
+        row.content_hash = self.hash_of(content)
+        row.version += 1
+
+    def touch(self, row: RowT, actor: Actor, *, edited: bool = True) -> None:
+        """Remember when and by whom the working copy was saved, and count what altered it."""
+        row.updated_at = self._clock.now()
+        row.updated_by = actor.name
+        row.revision += edited
+
+    def may_see(self, actor: Actor, content: Mapping[str, Any]) -> bool:
+        """Whether the definition refers to no environment that is closed to the caller."""
+        return not actor.environments or all(map(actor.may_enter, self.environments_of(content)))
+
+    def require_visible(self, actor: Actor, content: Mapping[str, Any]) -> None:
+        """Raises Forbidden for an API key that is limited to other environments."""
+        if actor.environments:
+            for env in sorted(self.environments_of(content)):
+                require_environment(actor, env)
+
+    def served_change(
+        self, row: RowT, env: str, action: str, before: int | None, after: int | None
+    ) -> ServedChange:
+        """A change of what an environment serves, for the gate."""
+        return ServedChange(
+            kind=self.kind.noun,
+            workspace_id=row.workspace_id,
+            resource_id=row.id,
+            key=row.key,
+            env=env,
+            action=action,
+            before=None if before is None else str(before),
+            after=None if after is None else str(after),
+        )
+
+    def audited(
+        self,
+        transaction: Transaction,
+        row: RowT,
+        actor: Actor,
+        action: str,
+        summary: str,
+        *,
+        before: Mapping[str, Any] | None = None,
+        after: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Add to the audit trail."""
+        self._audit.record(
+            transaction,
+            actor=actor,
+            action=action,
+            resource=self.kind.noun,
+            resource_id=row.id,
+            key=row.key,
+            summary=summary,
+            workspace_id=row.workspace_id,
+            before=before,
+            after=after,
+        )
+
+    async def _users(
+        self, transaction: Transaction, row: RowT, actor: Actor
+    ) -> list[DefinitionUser]:
+        place = row.workspace_id, self.kind.noun, row.key
+        users = [await use.users_of(transaction, *place, actor=actor) for use in self._uses]
+        return list(chain.from_iterable(users))
+
+    async def admit_edit(
+        self, transaction: Transaction, row: RowT, action: str, actor: Actor
+    ) -> None:
+        """Before its first publish, an edit changes what the first environment runs. An API key
+        that is limited to others may make it: the draft is in no environment."""
+        state = await self.states.of(transaction, row)
+        if state.first is not None and state.number_in(state.first.name) is None:
+            change = self.served_change(row, state.first.name, action, None, None)
+            self._gate.admit(change, state.first, actor=actor)
+
+    def _recorded(
+        self,
+        transaction: Transaction,
+        row: RowT,
+        actor: Actor,
+        action: str,
+        change_type: ChangeType,
+        before: dict[str, Any] | None = None,
+        after: dict[str, Any] | None = None,
+    ) -> None:
+        change = Change(change_type, row.id, row.workspace_id, row.key, version=str(row.version))
+        self._changes.record(transaction, change)
+        summary = f"{action} of {self.kind.noun} {row.key}, version {row.version}"
+        self.audited(transaction, row, actor, action, summary, before=before, after=after)
+
+    def _shown(self, row: RowT) -> dict[str, Any]:
+        """What the audit trail keeps."""
+        texts = {name: getattr(row, name) for name in TEXTS}
+        return {**texts, **self.content_of(row), "version": row.version}

@@ -1,0 +1,111 @@
+"""What one attempt at a detached run executes, as the database has it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from promptops_flows.protocol.engine_client import RunFinished, RunRequest
+from promptops_platform.access.actor import SYSTEM
+from promptops_platform.db.unit_of_work import Database
+from promptops_platform.errors import BadRequest, NotFound, SecretUnreadable
+from promptops_platform.execution.followers import RunFollower
+from promptops_platform.execution.following import crashed
+from promptops_platform.execution.stored_plan import StoredPlan
+from promptops_platform.execution.stored_runs import StoredRun, StoredRuns
+from promptops_platform.execution.subjects import RunSubject, connections_of
+from promptops_platform.providers.lookup import ProviderLookup
+from promptops_platform.runlog.service import RunLog
+from promptops_platform.runlog.tables import RunRow
+from promptops_platform.runlog.under_way import RunsUnderWay
+
+# A run goes on so many times where the platform or the engine ended during it.
+MOST_TAKE_OVERS = 3
+GIVEN_UP = (
+    f"the platform or the run engine ended {MOST_TAKE_OVERS + 1} times during this run; retry it "
+    "once they run stably"
+)
+PLAN_GONE = "the plan of this run is gone; start it again"
+
+
+class CantGoOn(Exception):
+    """The run is to end so."""
+
+    def __init__(self, end: RunFinished) -> None:
+        super().__init__(end.error)
+        self.end = end
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """`number` counts from 1; `logged` are the steps that the log has of earlier attempts."""
+
+    number: int
+    plan: StoredPlan
+    request: RunRequest
+    follower: RunFollower
+    logged: frozenset[int]
+
+
+class AttemptReader:
+    """`subjects` are the rooms whose definitions are run, by the source of the runs."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        runs: RunLog,
+        under_way: RunsUnderWay,
+        stored: StoredRuns,
+        providers: ProviderLookup,
+        subjects: Mapping[str, RunSubject],
+    ) -> None:
+        self._database = database
+        self._runs = runs
+        self._under_way = under_way
+        self._stored = stored
+        self._providers = providers
+        self._subjects = subjects
+
+    async def next(self, run_id: str) -> Attempt:
+        """The next attempt at a run; raises RunTakenOver where it is not this platform's, or has
+        ended, and CantGoOn."""
+        async with self._database.read() as transaction:
+            row = await self._under_way.find_own(transaction, run_id)
+            logged = await self._under_way.logged_steps(transaction, run_id)
+            try:
+                stored = await self._stored.load(transaction, run_id)
+            except SecretUnreadable as error:
+                raise CantGoOn(crashed(error.sentence)) from error
+        if stored is None:
+            raise CantGoOn(crashed(PLAN_GONE))
+        if row.attempt > MOST_TAKE_OVERS + 1:
+            raise CantGoOn(crashed(GIVEN_UP))
+        return Attempt(
+            row.attempt,
+            stored.plan,
+            self._request(row, stored),
+            self.follower(row, stored.plan),
+            frozenset(logged),
+        )
+
+    def follower(self, row: RunRow, plan: StoredPlan) -> RunFollower:
+        """Who follows the run as the one did who started it."""
+        return self._subjects[row.source].follower(row.id, plan.kept)
+
+    def _request(self, row: RunRow, stored: StoredRun) -> RunRequest:
+        request = stored.plan.request
+        try:
+            # Who started it was allowed to; the connections may be others by now.
+            connections = connections_of(
+                request.plan, row.workspace_id, self._providers, actor=SYSTEM
+            )
+        except (BadRequest, NotFound, SecretUnreadable) as error:
+            raise CantGoOn(RunFinished("error", error=error.sentence)) from error
+        return replace(
+            request,
+            connections=connections,
+            checkpoints=stored.checkpoints,
+            texts=self._runs.text_policy,
+            durable=True,
+            # Another attempt makes a flow run of its own.
+            flow_run_id=request.flow_run_id if row.attempt == 1 else None,
+        )

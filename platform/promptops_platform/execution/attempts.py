@@ -1,0 +1,160 @@
+"""Takes detached runs to their ends: each attempt goes on where the one before was lost."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import structlog
+
+from promptops_flows.protocol.engine_client import RunFinished, StartedRun
+from promptops_platform.db.unit_of_work import Database
+from promptops_platform.errors import BadRequest, DatabaseUnavailable, EngineNotReady
+from promptops_platform.execution.active_run import ActiveRun
+from promptops_platform.execution.attempt import Attempt, AttemptReader, CantGoOn
+from promptops_platform.execution.engine_start import EngineStart
+from promptops_platform.execution.followers import RunFollower, RunOutcome
+from promptops_platform.execution.following import FAULT, InnerPlaces, follow
+from promptops_platform.execution.run_end import RunEnd, RunEnds
+from promptops_platform.execution.run_feed import RunFeeds
+from promptops_platform.execution.step_writer import StepWriter
+from promptops_platform.execution.stored_plan import StoredPlan
+from promptops_platform.execution.stored_runs import StoredRuns
+from promptops_platform.runlog.service import RunLog
+from promptops_platform.runlog.under_way import RunsUnderWay, RunTakenOver
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+RETRY_SECONDS = 1.0
+
+
+class RunAttempts:
+    """Where it is `stopping`, runs that have not ended are left to the next start."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        runs: RunLog,
+        under_way: RunsUnderWay,
+        stored: StoredRuns,
+        reader: AttemptReader,
+        engine_start: EngineStart,
+        ends: RunEnds,
+        feeds: RunFeeds,
+    ) -> None:
+        self.stopping = False
+        self._database = database
+        self._runs = runs
+        self._under_way = under_way
+        self._stored = stored
+        self._reader = reader
+        self._engine_start = engine_start
+        self._ends = ends
+        self._feeds = feeds
+
+    async def execute(self, active: ActiveRun, *, was_lost: bool) -> None:
+        """Take a run to its end; `was_lost` where the one who executed it has ended."""
+        try:
+            end = await self._attempts(active, was_lost=was_lost)
+            if end is not None:
+                await self.end(active.run_id, end)
+        except RunTakenOver:
+            log.warning("run_taken_over", run=active.run_id)
+        except DatabaseUnavailable:
+            return  # its end is tried again until it stands
+
+    async def end(self, run_id: str, end: RunFinished) -> None:
+        """End a run that the engine does not have; raises RunTakenOver where it has ended."""
+        outcome, follower, plan = await self._persistently(lambda: self._unstarted(run_id, end))
+        await self._ends.record(RunEnd(outcome, follower, plan=plan))
+
+    async def _unstarted(
+        self, run_id: str, end: RunFinished
+    ) -> tuple[RunOutcome, RunFollower, StoredPlan | None]:
+        async with self._database.read() as transaction:
+            row = await self._under_way.find_own(transaction, run_id)
+            plan = await self._stored.readable_plan(transaction, run_id)
+        outcome = RunOutcome(run_id, row.flow_run_id or "", row.flow_run_url, end)
+        return outcome, self._reader.follower(row, plan) if plan else RunFollower(), plan
+
+    async def _attempts(self, active: ActiveRun, *, was_lost: bool) -> RunFinished | None:
+        """How the run is to end, where that is not recorded."""
+        try:
+            if was_lost:
+                await self._requeue(active.run_id, counted=True)
+            while await self._attempt(active):
+                pass
+        except (RunTakenOver, DatabaseUnavailable):
+            raise
+        except CantGoOn as error:
+            return error.end
+        except Exception:
+            log.exception("detached_run_failed", run=active.run_id)
+            return FAULT
+        return None
+
+    async def _attempt(self, active: ActiveRun) -> bool:
+        """Whether there is to be another one."""
+        attempt = await self._persistently(lambda: self._reader.next(active.run_id))
+        started = active.started = await self._prepared(attempt)
+        writer = StepWriter(
+            self._database,
+            self._runs,
+            self._under_way,
+            self._stored,
+            active.run_id,
+            durable=started,
+            logged=attempt.logged,
+        )
+        try:
+            await self._persistently(lambda: self._hand_over(active.run_id, started))
+            inner = InnerPlaces.after(attempt.request.plan, attempt.logged)
+            with self._feeds.following(active.run_id, attempt.follower) as fed:
+                outcome = await follow(active, started, fed, writer, self._under_way.now, inner)
+            await writer.stop()
+            if outcome.end.state == "crashed":
+                await self._requeue(active.run_id, counted=not self.stopping, writer=writer)
+                return not self.stopping
+            await self._ends.record(RunEnd(outcome, attempt.follower, writer, attempt.plan))
+            return False
+        finally:
+            active.lost()
+            await writer.abandon()
+            await started.close()
+
+    async def _prepared(self, attempt: Attempt) -> StartedRun:
+        """Raises CantGoOn for a run that the engine refuses."""
+        while True:
+            try:
+                return await self._engine_start.prepare(attempt.request)
+            except EngineNotReady as error:
+                log.info("run_waits", run=attempt.request.run_id, reason=error.sentence)
+            except BadRequest as error:
+                raise CantGoOn(RunFinished("error", error=error.sentence)) from error
+
+    async def _hand_over(self, run_id: str, started: StartedRun) -> None:
+        async with self._database.write(background=True) as transaction:
+            await self._under_way.hand_over(
+                transaction, run_id, started.flow_run_id, started.flow_run_url
+            )
+
+    async def _requeue(
+        self, run_id: str, *, counted: bool, writer: StepWriter | None = None
+    ) -> None:
+        """Have the run wait for its turn again, with what is not written yet of it."""
+
+        async def write() -> None:
+            async with self._database.write(background=True) as transaction:
+                await self._under_way.requeue(transaction, run_id, counted=counted)
+                if writer is not None:
+                    await writer.write_rest(transaction, completed=False)
+
+        await self._persistently(write)
+
+    async def _persistently(self, work: Callable[[], Awaitable[T]]) -> T:
+        while True:
+            try:
+                return await work()
+            except DatabaseUnavailable:
+                await asyncio.sleep(RETRY_SECONDS)

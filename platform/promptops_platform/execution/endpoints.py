@@ -1,0 +1,109 @@
+"""Routes that cancel and retry runs."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Response
+from starlette.responses import JSONResponse
+
+from promptops_platform.access.actor import Actor
+from promptops_platform.access.guard import permits
+from promptops_platform.access.permissions import Permission
+from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.errors import BadRequest, Conflict, TooManyRequests
+from promptops_platform.execution.cancelling import RunCancels
+from promptops_platform.execution.detached import Also
+from promptops_platform.execution.idempotency import RunKey
+from promptops_platform.execution.retrying import AskedRetry, RunRetries
+from promptops_platform.execution.schemas import RetryRun, StartedRun
+from promptops_platform.http.declared_errors import may_answer
+from promptops_platform.http.envelope import Data
+from promptops_platform.http.services import provided
+from promptops_platform.runlog.schemas import RunDetail
+from promptops_platform.runlog.tables import RunRow
+from promptops_platform.text import ResourceId
+
+router = APIRouter(prefix="/api/runs", tags=["runs"])
+
+# What a route says that starts runs without waiting for them.
+ACCEPTED: dict[int | str, dict[str, Any]] = {
+    202: {
+        "model": StartedRun,
+        "description": "With `wait: false`: the run goes on by itself; `Location` has its address.",
+    }
+}
+
+
+@router.post("/{run_id}/cancel", status_code=202, responses=may_answer(Conflict))
+async def cancel_run(
+    run_id: ResourceId,
+    cancels: Annotated[RunCancels, provided(RunCancels)],
+    actor: Actor = permits(Permission.RUNS_READ),
+) -> Data[RunDetail]:
+    """End a run of an agent or a workflow; needs the permission to run it.
+
+    One that waits for its turn has ended with the answer, another one within a second.
+    """
+    row, steps = await cancels.cancel(run_id, actor=actor)
+    return Data(data=RunDetail.with_steps(row, steps))
+
+
+@router.post("/{run_id}/retry", status_code=202, responses=may_answer(Conflict, TooManyRequests))
+async def retry_run(
+    run_id: ResourceId,
+    response: Response,
+    retries: Annotated[RunRetries, provided(RunRetries)],
+    body: RetryRun | None = None,
+    actor: Actor = permits(Permission.RUNS_READ),
+) -> Data[RunDetail]:
+    """Start a new run that goes on at what failed; needs the permission to run it.
+
+    What the run has completed is not executed again and costs nothing.
+    """
+    asked = body or RetryRun()
+    row = await retries.retry(
+        run_id,
+        AskedRetry(
+            version=asked.version,
+            from_step=None if asked.from_step is None else str(asked.from_step),
+            api_key=asked.api_key,
+            base_url=asked.base_url,
+        ),
+        actor=actor,
+    )
+    response.headers["location"] = address_of(row)
+    return Data(data=RunDetail.with_steps(row, []))
+
+
+def refuse_stream(stream: bool | None) -> None:
+    """Raises BadRequest where somebody wants to follow a run without waiting for it."""
+    if stream:
+        raise BadRequest(
+            "stream: was sent along with wait: false; leave one out, and follow a run that goes on "
+            "by itself at GET /api/runs/{id}/events"
+        )
+
+
+def accepted(row: RunRow) -> JSONResponse:
+    """What starts a run without waiting for it."""
+    body = _started(row).model_dump(mode="json")
+    return JSONResponse(body, status_code=202, headers={"location": address_of(row)})
+
+
+def accepting(key: RunKey | None) -> Also | None:
+    """What enters the key of a request along with the run that nobody waits for."""
+    if key is None:
+        return None
+
+    async def accept(transaction: Transaction, row: RunRow) -> None:
+        await key.accept(transaction, row.id, _started(row))
+
+    return accept
+
+
+def _started(row: RunRow) -> StartedRun:
+    return StartedRun(run_id=row.id, data=RunDetail.with_steps(row, []))
+
+
+def address_of(row: RunRow) -> str:
+    """Where a run is read."""
+    return f"/api/runs/{row.id}"

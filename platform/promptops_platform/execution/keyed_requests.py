@@ -1,0 +1,76 @@
+"""Requests with an `Idempotency-Key`: the same one again starts no other run."""
+
+import hashlib
+import hmac
+import re
+from collections.abc import Awaitable, Callable
+from typing import Annotated, TypeVar
+
+import structlog
+from fastapi import Header, Request
+from starlette.responses import JSONResponse
+
+from promptops_platform.access.actor import Actor
+from promptops_platform.access.permissions import Permission
+from promptops_platform.errors import BadRequest
+from promptops_platform.execution.idempotency import (
+    HEADER,
+    IdempotentRuns,
+    KeyedRequest,
+    KeyTaken,
+    RunKey,
+)
+from promptops_platform.http.hang_up import unless_hung_up
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+KEY = re.compile(r"[!-~]{1,255}", re.ASCII)
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        description="Of your own, 1 to 255 printable ASCII characters without blanks. The same "
+        "request with the same key has the same answer for 24 hours and starts no other run.",
+    ),
+]
+
+
+async def keyed_request(
+    key: str | None, request: Request, permission: Permission, *, actor: Actor
+) -> KeyedRequest | None:
+    """None for a request without a key; raises BadRequest for a key that is none."""
+    if key is None:
+        return None
+    if not KEY.fullmatch(key):
+        raise BadRequest(
+            f"{HEADER}: must be 1 to 255 printable ASCII characters without blanks (got "
+            f"{len(key)} characters); send a UUID for instance"
+        )
+    # By the key, which is stored nowhere, so that nobody can guess from the hash what was sent.
+    content = hmac.new(key.encode(), request.url.path.encode() + b"\0", hashlib.sha256)
+    content.update(await request.body())
+    key_hash = hashlib.sha256(key.encode()).hexdigest()
+    return KeyedRequest(actor, permission, key_hash, content.hexdigest())
+
+
+async def answer_once(
+    request: Request,
+    keyed: KeyedRequest | None,
+    idempotent: IdempotentRuns,
+    start: Callable[[RunKey | None], Awaitable[T]],
+) -> T | JSONResponse:
+    """What `start` returns, or the answer to the same request of before; raises as
+    `IdempotentRuns.answer` does."""
+    if keyed is None:
+        return await start(None)
+    while True:
+        stored = await unless_hung_up(request, idempotent.answer(keyed))
+        if stored is not None:
+            # That of a run that nobody waits for has its address.
+            headers = {"location": f"/api/runs/{stored.run_id}"} if stored.status == 202 else {}
+            return JSONResponse(stored.body, status_code=stored.status, headers=headers)
+        try:
+            return await start(idempotent.key(keyed))
+        except KeyTaken:
+            log.info("idempotency_key_taken")

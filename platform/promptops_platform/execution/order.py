@@ -1,0 +1,50 @@
+"""A run that somebody asks for, ready to be executed and logged."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from promptops_flows.protocol.engine_client import RunRequest
+from promptops_flows.telemetry.text_policy import TextPolicy
+from promptops_flows.telemetry.tracing import current_traceparent, name_prompt
+from promptops_platform.runlog.new_run import NewRun
+from promptops_providers.answers.redaction import Redactor
+from promptops_providers.protocol import PromptVersion
+
+
+@dataclass(frozen=True, slots=True)
+class RunOrder:
+    """The log names `user`, `scope` and `prompt`, and keeps `inputs`, by default the variables and
+    the definition's version."""
+
+    request: RunRequest
+    workspace_id: str
+    caller_id: str
+    user: str = ""
+    scope: str | None = None
+    inputs: dict[str, Any] | None = field(default=None, repr=False)
+    prompt: PromptVersion | None = None
+
+    def traced(self, texts: TextPolicy) -> RunRequest:
+        """What the engine is sent, as part of the caller's trace."""
+        name_prompt(self.prompt)
+        traceparent = current_traceparent()
+        return replace(self.request, traceparent=traceparent, texts=texts, prompt=self.prompt)
+
+    def new_run(self, *, is_detached: bool = False, retry_of: str | None = None) -> NewRun:
+        """What the log has of it at first."""
+        request = self.request
+        inputs = self.inputs or {"variables": request.variables, "version": request.version}
+        return NewRun(
+            id=request.run_id,
+            workspace_id=self.workspace_id,
+            source=request.source,
+            ref_key=request.key,
+            user=self.user,
+            scope=self.scope,
+            prompt=self.prompt,
+            version=request.version,
+            state="queued",
+            is_detached=is_detached,
+            retry_of=retry_of,
+            inputs=Redactor(request.secrets).within(inputs),
+        )

@@ -1,0 +1,117 @@
+"""SQL of plans and checkpoints, and of who executes a run."""
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from datetime import datetime
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from promptops_platform.execution.tables import RunCheckpointRow, RunPlanRow
+from promptops_platform.runlog.tables import RunRow
+
+RUNNING = "running"
+BATCH = 200
+
+
+async def plan(session: AsyncSession, run_id: str, *, lock: bool = False) -> RunPlanRow | None:
+    """The plan of a run."""
+    return await session.get(RunPlanRow, run_id, with_for_update=lock, populate_existing=lock)
+
+
+async def checkpoints(session: AsyncSession, run_id: str) -> list[RunCheckpointRow]:
+    """The checkpoints of a run, in the order of its steps."""
+    rows = await session.scalars(
+        select(RunCheckpointRow)
+        .where(RunCheckpointRow.run_id == run_id)
+        .order_by(RunCheckpointRow.position)
+    )
+    return list(rows)
+
+
+async def add_checkpoints(session: AsyncSession, rows: Sequence[RunCheckpointRow]) -> None:
+    """Store these of one run, unless it went with its workspace; those of an earlier attempt at the
+    same steps go."""
+    if not rows:
+        return
+    run = select(RunRow.id).where(RunRow.id == rows[0].run_id)
+    if await session.scalar(run.with_for_update(read=True, key_share=True)) is None:
+        return
+    for row in rows:
+        await session.merge(row)
+
+
+async def forget(session: AsyncSession, run_ids: Collection[str]) -> None:
+    """Delete plans and checkpoints of runs."""
+    for table in (RunCheckpointRow, RunPlanRow):
+        await session.execute(
+            delete(table)
+            .where(table.run_id.in_(run_ids))
+            .execution_options(synchronize_session=False)
+        )
+
+
+async def forget_checkpoints(session: AsyncSession, run_id: str) -> None:
+    """Delete the checkpoints of a run."""
+    await session.execute(
+        delete(RunCheckpointRow)
+        .where(RunCheckpointRow.run_id == run_id)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def ended_with_plan(session: AsyncSession, before: datetime | None, most: int) -> list[str]:
+    """Runs that have ended, before a time where one is named, and whose plans are still there."""
+    query = (
+        select(RunPlanRow.run_id)
+        .join(RunRow, RunRow.id == RunPlanRow.run_id)
+        .where(RunRow.status != RUNNING)
+        .order_by(RunPlanRow.run_id)
+        .limit(most)
+    )
+    if before is not None:
+        query = query.where(RunRow.finished_at < before)
+    return list(await session.scalars(query))
+
+
+async def run_of_flow_run(session: AsyncSession, flow_run_id: str) -> str | None:
+    """The run that this flow run has executed last, where it has ended and can be retried."""
+    rows = await session.scalars(
+        select(RunPlanRow.run_id)
+        .join(RunRow, RunRow.id == RunPlanRow.run_id)
+        .where(
+            RunPlanRow.sealed.is_not(None),
+            RunRow.status != RUNNING,
+            RunRow.flow_run_id == flow_run_id,
+        )
+        .limit(1)
+    )
+    return rows.first()
+
+
+async def all_plans(session: AsyncSession) -> AsyncIterator[RunPlanRow]:
+    """Every sealed plan, locked."""
+    query = select(RunPlanRow).where(RunPlanRow.sealed.is_not(None)).with_for_update()
+    for row in await session.scalars(query):
+        yield row
+
+
+async def all_checkpoints(session: AsyncSession) -> AsyncIterator[RunCheckpointRow]:
+    """Every sealed checkpoint, locked; read in parts, as they may be large."""
+    place = ("", 0)
+    while True:
+        key = (RunCheckpointRow.run_id, RunCheckpointRow.position)
+        rows = await session.scalars(
+            select(RunCheckpointRow)
+            .where(
+                (key[0] > place[0]) | ((key[0] == place[0]) & (key[1] > place[1])),
+            )
+            .order_by(*key)
+            .limit(BATCH)
+            .with_for_update()
+        )
+        part = list(rows)
+        for row in part:
+            yield row
+        if len(part) < BATCH:
+            return
+        place = (part[-1].run_id, part[-1].position)

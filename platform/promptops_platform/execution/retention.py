@@ -1,0 +1,64 @@
+"""Deletes what runs leave for their retries, once they can no longer be retried, and answers to
+requests that may no longer be repeated."""
+
+import asyncio
+
+import structlog
+
+from promptops_flows.processes.waiting import end_tasks
+from promptops_platform.db.unit_of_work import Database
+from promptops_platform.execution.idempotency import IdempotentRuns
+from promptops_platform.execution.stored_runs import BATCH, StoredRuns
+
+log = structlog.get_logger(__name__)
+
+EVERY_SECONDS = 600
+
+
+class RetryRetention:
+    """Every replica does it; a batch that another one deletes is gone."""
+
+    def __init__(self, database: Database, stored: StoredRuns, idempotent: IdempotentRuns) -> None:
+        self._database = database
+        self._stored = stored
+        self._idempotent = idempotent
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to delete."""
+        self._task = asyncio.create_task(self._prune_forever(), name="retry-retention")
+
+    async def stop(self) -> None:
+        """Leave the rest to the next start."""
+        if self._task is not None:
+            await end_tasks(self._task)
+            self._task = None
+
+    async def prune(self) -> int:
+        """Delete all that is to go, in batches; returns of how many runs."""
+        removed = 0
+        while True:
+            async with self._database.write(background=True) as transaction:
+                gone = await self._stored.prune(transaction)
+            removed += gone
+            if gone < BATCH:
+                return removed
+
+    async def prune_keys(self) -> int:
+        """Delete all keys of requests that have expired, in batches; returns how many."""
+        removed = 0
+        while True:
+            async with self._database.write(background=True) as transaction:
+                gone = await self._idempotent.prune(transaction)
+            removed += gone
+            if not gone:
+                return removed
+
+    async def _prune_forever(self) -> None:
+        while True:
+            try:
+                await self.prune()
+                await self.prune_keys()
+            except Exception:
+                log.exception("checkpoints_not_pruned")
+            await asyncio.sleep(EVERY_SECONDS)

@@ -1,0 +1,132 @@
+"""Retries runs: a new run goes on at what failed, with what the old one has completed."""
+
+from dataclasses import dataclass, replace
+
+from promptops_flows.protocol.engine_client import Checkpoint, RunRequest
+from promptops_platform.access.actor import Actor
+from promptops_platform.db.unit_of_work import Database, Transaction
+from promptops_platform.errors import BadRequest, Conflict
+from promptops_platform.execution.access import RunAccess
+from promptops_platform.execution.detached import DetachedRuns
+from promptops_platform.execution.order import RunOrder
+from promptops_platform.execution.reuse import fitting, place_of_step, without
+from promptops_platform.execution.stored_plan import StoredPlan
+from promptops_platform.execution.stored_runs import StoredRun, StoredRuns
+from promptops_platform.execution.subjects import RunSubject, providers_of
+from promptops_platform.ids import new_id
+from promptops_platform.providers.lookup import ProviderLookup
+from promptops_platform.runlog.service import RunLog
+from promptops_platform.runlog.tables import RunRow
+
+
+@dataclass(frozen=True, slots=True)
+class AskedRetry:
+    """`version` is another version of the definition; `from_step` a step that is executed again,
+    with all that depend on it. Key and address are the caller's own, as of a first run."""
+
+    version: int | None = None
+    from_step: str | None = None
+    api_key: str | None = None
+    base_url: str | None = None
+    # A flow run in Prefect that is to execute it.
+    flow_run_id: str | None = None
+
+
+class RunRetries:
+    """A retry takes plan and checkpoints along, so a run is retried once, and then its retry."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        access: RunAccess,
+        runs: RunLog,
+        stored: StoredRuns,
+        providers: ProviderLookup,
+        detached: DetachedRuns,
+    ) -> None:
+        self._database = database
+        self._access = access
+        self._runs = runs
+        self._stored = stored
+        self._providers = providers
+        self._detached = detached
+
+    async def retry(self, run_id: str, asked: AskedRetry, *, actor: Actor) -> RunRow:
+        """Start the retry of a run that has ended otherwise than completed.
+
+        Raises NotFound, Forbidden, BadRequest, TooManyRequests, SecretUnreadable, and Conflict for
+        a run that can't be retried.
+        """
+        async with self._database.write() as transaction:
+            old, subject = await self._access.find(transaction, run_id, actor=actor)
+            self._detached.require_room(old.workspace_id)
+            stored = await self._retryable(transaction, old)
+            order = await self._order(transaction, old, stored, asked, subject, actor)
+            kept = _reused(stored, order.request, asked)
+            plan = StoredPlan(order.request, order.caller_id, stored.plan.kept)
+            new = order.new_run(is_detached=True, retry_of=run_id)
+            row = await self._runs.open(transaction, new)
+            await subject.follower(new.id, plan.kept).open(transaction)
+            await self._stored.move(transaction, run_id, plan, kept)
+        self._detached.take_up(row)
+        return row
+
+    async def _retryable(self, transaction: Transaction, old: RunRow) -> StoredRun:
+        retried_by = await self._stored.lock_plan(transaction, old.id)
+        if old.status != "error":
+            raise Conflict(
+                f"run {old.id!r} is {old.state}; only a run that did not end well can be retried"
+            )
+        if retried_by is not None:
+            raise Conflict(
+                f"run {old.id!r} has been retried as run {retried_by!r}; retry that one",
+                fields={"retried_by": retried_by},
+            )
+        stored = await self._stored.load(transaction, old.id)
+        if stored is None:
+            raise Conflict(
+                f"the checkpoints of run {old.id!r} are not kept any more, or never were (see "
+                "PROMPTOPS_RETRY_DAYS and PROMPTOPS_RUN_TEXTS); start a new run"
+            )
+        return stored
+
+    async def _order(
+        self,
+        transaction: Transaction,
+        old: RunRow,
+        stored: StoredRun,
+        asked: AskedRetry,
+        subject: RunSubject,
+        actor: Actor,
+    ) -> RunOrder:
+        if stored.plan.lacks_credentials and not (asked.api_key or asked.base_url):
+            raise BadRequest(
+                "api_key: the run was started with a key or an address of its caller's, which are "
+                "not stored; send api_key, base_url or both again"
+            )
+        order = await subject.replan(
+            transaction, old, stored.plan.request, asked.version, actor=actor
+        )
+        if order is None:
+            raise Conflict(
+                f"{old.source} {old.ref_key!r} of run {old.id!r} does not exist any more, so its "
+                "runs can't be retried"
+            )
+        if asked.base_url:
+            self._providers.check_base_url(asked.base_url, providers_of(order.request.plan))
+        request = replace(
+            order.request,
+            run_id=new_id(),
+            api_key=asked.api_key,
+            base_url=asked.base_url,
+            flow_run_id=asked.flow_run_id,
+        )
+        return replace(order, request=request)
+
+
+def _reused(stored: StoredRun, request: RunRequest, asked: AskedRetry) -> list[Checkpoint]:
+    kept = fitting(stored.plan.request.plan, request.plan, stored.checkpoints)
+    if asked.from_step is None:
+        return kept
+    return without(request.plan, kept, place_of_step(request.plan, asked.from_step))

@@ -1,0 +1,86 @@
+"""Which checkpoints of a run its retry takes."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from promptops_flows.definitions.graph import before
+from promptops_flows.protocol.engine_client import Checkpoint
+from promptops_flows.steps.plans import AgentPlan, WorkflowPlan
+from promptops_flows.steps.step import Step
+from promptops_platform.errors import BadRequest
+
+Plan = WorkflowPlan | AgentPlan
+
+
+def place_of_step(plan: Plan, step: str) -> int:
+    """Where a step is, counted from 0, by its name or its number; raises BadRequest."""
+    names = [item.name for item in plan.steps] if isinstance(plan, WorkflowPlan) else []
+    if names.count(step) == 1:
+        return names.index(step)
+    is_number = step.isascii() and step.isdigit() and len(step) < 6
+    if is_number and int(step) and (isinstance(plan, AgentPlan) or int(step) <= len(names)):
+        return int(step) - 1
+    which = f"; use one of {', '.join(filter(None, names))}" if any(names) else ""
+    raise BadRequest(
+        f"from: {step[:64]!r} is not a step of this run{which}, or a number, counted from 1"
+    )
+
+
+def without(plan: Plan, checkpoints: Sequence[Checkpoint], place: int) -> list[Checkpoint]:
+    """The checkpoints but for that of a step, and of all steps that depend on it."""
+    if isinstance(plan, AgentPlan) or plan.is_list:
+        return [checkpoint for checkpoint in checkpoints if checkpoint.index <= place]
+    needed = before(plan.steps)
+    dropped = {at + 1 for at, needs in enumerate(needed) if at == place or place in needs}
+    return [checkpoint for checkpoint in checkpoints if checkpoint.index not in dropped]
+
+
+def fitting(old: Plan, new: Plan, checkpoints: Sequence[Checkpoint]) -> list[Checkpoint]:
+    """The checkpoints that hold for another version as well, at the places of its steps: of steps
+    that are equal, as are all that they depend on."""
+    if isinstance(old, AgentPlan) or isinstance(new, AgentPlan):
+        return list(checkpoints) if old == new else []
+    places = _equal_steps(old, new)
+    return [
+        replace(checkpoint, index=places[checkpoint.index - 1] + 1)
+        for checkpoint in checkpoints
+        if checkpoint.index - 1 in places
+    ]
+
+
+def _equal_steps(old: WorkflowPlan, new: WorkflowPlan) -> dict[int, int]:
+    """Places in the old plan, each with that of the equal step in the new one."""
+    if old.is_list != new.is_list:
+        return {}
+    places: dict[int, int] = {}
+    if old.is_list:
+        for at, (one, other) in enumerate(zip(old.steps, new.steps, strict=False)):
+            if replace(one, policy=other.policy) != other:
+                break
+            places[at] = at
+        return places
+    by_name = {step.name: at for at, step in enumerate(old.steps)}
+    for at in _in_order(new.steps):
+        was = by_name.get(new.steps[at].name)
+        if was is None:
+            continue
+        step = _as_in_old(new.steps[at], places)
+        if step is not None and replace(step, policy=old.steps[was].policy) == old.steps[was]:
+            places[was] = at
+    return places
+
+
+def _in_order(steps: Sequence[Step]) -> list[int]:
+    """The places, each after all that it depends on."""
+    needed = before(steps)
+    return sorted(range(len(steps)), key=lambda at: len(needed[at]))
+
+
+def _as_in_old(step: Step, places: dict[int, int]) -> Step | None:
+    """The step with the places of the old plan; None where it depends on one that is not there."""
+    old_of = {new: old for old, new in places.items()}
+    gates = [replace(gate, branch=old_of.get(gate.branch, -1)) for gate in step.gates]
+    needs = tuple(old_of.get(need, -1) for need in step.needs)
+    if -1 in needs or any(gate.branch == -1 for gate in gates):
+        return None
+    return replace(step, needs=needs, gates=tuple(gates))

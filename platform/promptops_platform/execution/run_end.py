@@ -1,0 +1,79 @@
+"""Records how runs end, however often the database has to be asked."""
+
+import asyncio
+from dataclasses import dataclass
+
+import structlog
+
+from promptops_platform.db.unit_of_work import Database
+from promptops_platform.errors import DatabaseUnavailable
+from promptops_platform.execution.followers import RunFollower, RunOutcome
+from promptops_platform.execution.step_writer import StepWriter
+from promptops_platform.execution.stored_plan import StoredPlan
+from promptops_platform.execution.stored_runs import StoredRuns
+from promptops_platform.runlog.service import RunLog
+from promptops_platform.runlog.under_way import RunTakenOver
+
+log = structlog.get_logger(__name__)
+
+CLOSE_RETRY_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnd:
+    """`writer` has what is not written yet; `plan` is set where it is stored with what the caller
+    has sent for this run alone."""
+
+    outcome: RunOutcome
+    follower: RunFollower
+    writer: StepWriter | None = None
+    plan: StoredPlan | None = None
+
+
+class RunEnds:
+    """`pending` are the ends that the database has not taken yet."""
+
+    def __init__(self, database: Database, runs: RunLog, stored: StoredRuns) -> None:
+        self._database = database
+        self._runs = runs
+        self._stored = stored
+        self.pending: set[asyncio.Task[None]] = set()
+
+    async def record(self, end: RunEnd) -> None:
+        """Record the end, with what is not written yet.
+
+        Raises DatabaseUnavailable; the end is then tried again until it stands or the platform
+        ends. Nothing is recorded of a run that another platform has taken over.
+        """
+        try:
+            await self._write(end)
+        except DatabaseUnavailable:
+            retry = asyncio.create_task(self._write_later(end))
+            self.pending.add(retry)
+            retry.add_done_callback(self.pending.discard)
+            raise
+
+    async def _write_later(self, end: RunEnd) -> None:
+        while True:
+            await asyncio.sleep(CLOSE_RETRY_SECONDS)
+            try:
+                await self._write(end)
+            except DatabaseUnavailable:
+                continue
+            return
+
+    async def _write(self, end: RunEnd) -> None:
+        outcome = end.outcome
+        completed = outcome.end.state == "completed"
+        try:
+            async with self._database.write(background=True) as transaction:
+                # First, as a deletion of the workspace takes the rows in this order.
+                await end.follower.close(transaction, outcome)
+                if end.writer is not None:
+                    await end.writer.write_rest(transaction, completed=completed)
+                await self._runs.close(transaction, outcome.run_id, outcome.end)
+                await self._stored.end(transaction, outcome.run_id, completed=completed)
+                if end.plan is not None and not completed:
+                    await self._stored.drop_credentials(transaction, end.plan)
+        except RunTakenOver:
+            log.warning("run_taken_over", run=outcome.run_id)

@@ -1,0 +1,35 @@
+"""Starting, cancelling and retrying runs on the wire."""
+
+from pydantic import BaseModel, Field
+
+from promptops_platform.http.examples import example
+from promptops_platform.runlog.schemas import RunDetail
+from promptops_platform.text import Line, OptionalLine
+
+
+class StartedRun(BaseModel):
+    """A run that goes on by itself."""
+
+    run_id: str
+    data: RunDetail
+
+
+class RetryRun(BaseModel):
+    """What the retry of a run does otherwise than the run. Key and address are handed to the
+    provider, as those of a run."""
+
+    model_config = {**example(**{"from": "call"}), "populate_by_name": True}
+
+    version: int | None = Field(
+        default=None, ge=1, description="Another version of the definition, by its number."
+    )
+    from_step: Line | int | None = Field(
+        default=None,
+        alias="from",
+        description="Name or number of a step that is executed again, with all that depend on it. "
+        "Without it, the steps that were not completed.",
+    )
+    api_key: OptionalLine = Field(
+        default=None, description="Required where the run was started with one: it is not stored."
+    )
+    base_url: OptionalLine = None

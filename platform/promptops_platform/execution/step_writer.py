@@ -1,0 +1,171 @@
+"""Writes what happens in a run, finished steps and their checkpoints, while the run goes on."""
+
+import asyncio
+from collections.abc import Set
+from datetime import datetime
+
+import structlog
+
+from promptops_flows.processes.waiting import end_tasks, happens_within
+from promptops_flows.protocol.engine_client import (
+    Checkpoint,
+    EngineLost,
+    StartedRun,
+    StepFinished,
+)
+from promptops_platform.db.unit_of_work import Database, Transaction
+from promptops_platform.errors import DatabaseUnavailable
+from promptops_platform.execution.stored_runs import StoredRuns
+from promptops_platform.execution.tables import RunCheckpointRow
+from promptops_platform.runlog.service import RunLog
+from promptops_platform.runlog.under_way import RunsUnderWay
+
+log = structlog.get_logger(__name__)
+
+# How long a step waits for others to be written with. Each transaction waits for the disk, and a
+# short run needs none before the one that ends it.
+GATHER_SECONDS = 0.1
+# How long a beginning waits for a step to be written with.
+BEGIN_SECONDS = 1.0
+RETRY_SECONDS = 1.0
+
+
+class StepWriter:
+    """Steps that end within GATHER_SECONDS of each other share a transaction.
+
+    Of a `durable` run each step is written at once, and the engine learns it, which waits. `logged`
+    are the steps that the log has of earlier attempts.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        runs: RunLog,
+        under_way: RunsUnderWay,
+        stored: StoredRuns,
+        run_id: str,
+        *,
+        durable: StartedRun | None = None,
+        logged: Set[int] = frozenset(),
+    ) -> None:
+        self._database = database
+        self._runs = runs
+        self._under_way = under_way
+        self._stored = stored
+        self._run_id = run_id
+        self._durable = durable
+        self._logged = set(logged)
+        self._began_at: datetime | None = None
+        self._steps: list[StepFinished] = []
+        self._checkpoints: list[Checkpoint] = []
+        self._stopping = asyncio.Event()
+        self._writing: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self, at: datetime) -> None:
+        """The run's turn has come; written along with the first step, unless that takes long."""
+        self._began_at = at
+        pause = 0.0 if self._durable else BEGIN_SECONDS
+        self._timer = asyncio.get_running_loop().call_later(pause, self._write_soon)
+
+    def add_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Written along with its step, which follows."""
+        self._checkpoints.append(checkpoint)
+
+    def add(self, step: StepFinished) -> None:
+        """Write this step soon, and again where the database can't take it."""
+        if not (step.reused and step.index in self._logged):
+            self._steps.append(step)
+            self._write_soon()
+
+    async def stop(self) -> None:
+        """Begin no further transaction. Raises what made one fail, but for a database that is
+        away."""
+        self._stopping.set()
+        self._end_timer()
+        if self._writing is not None:
+            await self._writing
+
+    async def abandon(self) -> None:
+        """Write nothing more."""
+        self._end_timer()
+        if self._writing is not None:
+            await end_tasks(self._writing)
+        self._began_at, self._steps, self._checkpoints = None, [], []
+
+    async def write_rest(self, transaction: Transaction, *, completed: bool) -> None:
+        """Write what is not written yet, in the transaction that ends the run; one that was
+        completed needs no checkpoints."""
+        rows = [] if completed else await self._sealed(self._checkpoints)
+        await self._write_steps(transaction, self._began_at, self._steps, rows)
+
+    def _end_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _write_soon(self) -> None:
+        if self._writing is None or self._writing.done():
+            if self._writing is not None:
+                self._writing.result()
+            self._writing = asyncio.create_task(self._write())
+
+    async def _write(self) -> None:
+        pause = gather = 0.0 if self._durable else GATHER_SECONDS
+        while self._has_news and not await happens_within(self._stopping, pause):
+            began_at, steps = self._began_at, list(self._steps)
+            # Those of steps that have not been reported yet come with them.
+            places = {step.index for step in steps}
+            checkpoints = [item for item in self._checkpoints if item.index in places]
+            try:
+                rows = await self._sealed(checkpoints)
+                async with self._database.write(background=True) as transaction:
+                    if self._durable:
+                        await self._under_way.require_own(transaction, self._run_id)
+                    await self._write_steps(transaction, began_at, steps, rows)
+            except DatabaseUnavailable:
+                pause = RETRY_SECONDS
+            except Exception:
+                if self._durable:
+                    # Who reads its events learns of it.
+                    await self._durable.close()
+                raise
+            else:
+                pause = gather
+                self._began_at = None
+                del self._steps[: len(steps)]
+                self._checkpoints = [item for item in self._checkpoints if item not in checkpoints]
+                self._logged |= places
+                await self._confirm(checkpoints)
+
+    @property
+    def _has_news(self) -> bool:
+        return bool(self._steps) or self._began_at is not None
+
+    async def _write_steps(
+        self,
+        transaction: Transaction,
+        began_at: datetime | None,
+        steps: list[StepFinished],
+        checkpoints: list[RunCheckpointRow],
+    ) -> None:
+        if began_at is not None:
+            await self._runs.begin(transaction, self._run_id, began_at)
+        for step in steps:
+            if step.index in self._logged:
+                await self._under_way.remove_step(transaction, self._run_id, step.index)
+            await self._runs.add_step(transaction, self._run_id, step)
+        await self._stored.add_checkpoints(transaction, checkpoints)
+
+    async def _sealed(self, checkpoints: list[Checkpoint]) -> list[RunCheckpointRow]:
+        if not checkpoints:
+            return []
+        return await self._stored.sealed_checkpoints(self._run_id, checkpoints)
+
+    async def _confirm(self, checkpoints: list[Checkpoint]) -> None:
+        if self._durable is None:
+            return
+        try:
+            for checkpoint in checkpoints:
+                await self._durable.checkpoint_stored(checkpoint.index)
+        except EngineLost:
+            return  # who reads its events learns of it

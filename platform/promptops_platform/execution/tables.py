@@ -1,0 +1,50 @@
+"""What a run needs to go on or to be retried, and answers to requests that may be repeated,
+sealed."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, Integer, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from promptops_platform.db.tables import Id, Table
+from promptops_platform.db.types import UtcDateTime
+
+
+class RunPlanRow(Table):
+    """The plan of a run that has not been completed. One without a text has moved on to its
+    retry."""
+
+    __tablename__ = "run_plans"
+
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    sealed: Mapped[str | None] = mapped_column(Text)
+    retried_by: Mapped[str | None] = mapped_column(Id)
+
+
+class RunCheckpointRow(Table):
+    """The whole output of a completed step; `position` counts from 1."""
+
+    __tablename__ = "run_checkpoints"
+
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    sealed: Mapped[str] = mapped_column(Text)
+
+
+class IdempotencyKeyRow(Table):
+    """A request that started a run, which its caller may send again. `content_hash` is of what was
+    sent; the answer has a status once it is known, and a text where that may be kept."""
+
+    __tablename__ = "idempotency_keys"
+    __table_args__ = (
+        Index("ix_idempotency_keys_run_id", "run_id"),
+        Index("ix_idempotency_keys_created_at", "created_at"),
+    )
+
+    caller_id: Mapped[str] = mapped_column(String(200), primary_key=True)
+    key_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    content_hash: Mapped[str] = mapped_column(String(64))
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
+    status: Mapped[int | None]
+    sealed: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)

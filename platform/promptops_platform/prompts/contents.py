@@ -1,0 +1,33 @@
+"""Prompts as what a workspace and its environments hold."""
+
+from promptops_platform.changes.schemas import Change, ChangeType
+from promptops_platform.changes.service import ChangeLog
+from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.prompts import repository
+
+
+class PromptContents:
+    """Prompts of a workspace, with their versions, history and rollouts."""
+
+    noun = "prompt"
+    nouns = "prompts"
+    removal: str | None = "DELETE /api/prompts/:id"
+
+    def __init__(self, changes: ChangeLog) -> None:
+        self._changes = changes
+
+    async def count(self, transaction: Transaction, workspace_id: str) -> int:
+        """How many the workspace has."""
+        return await repository.count(transaction.session, workspace_id)
+
+    async def clear(self, transaction: Transaction, workspace_id: str) -> int:
+        """Delete all; each is told to the change feed, as it may uncover another workspace's."""
+        gone = await repository.clear(transaction.session, workspace_id)
+        for prompt_id, key, env, version in gone:
+            change = Change(ChangeType.PROMPT_DELETED, prompt_id, workspace_id, key, env, version)
+            self._changes.record(transaction, change)
+        return len(gone)
+
+    async def environments(self, transaction: Transaction, workspace_id: str) -> set[str]:
+        """Names of the workspace's environments that have prompts."""
+        return await repository.used_environments(transaction.session, workspace_id)

@@ -1,0 +1,56 @@
+"""Who has started the runs of an agent or a workflow lately."""
+
+from datetime import timedelta
+from typing import NamedTuple
+
+from sqlalchemy import func, select
+
+from promptops_platform.clock import Clock
+from promptops_platform.db.search import tested
+from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.runlog.tables import RunRow
+
+DAYS = 7
+# Of a key that is run all the time, so many of its newest runs are looked at.
+MOST_READ = 10_000
+MOST_SHOWN = 20
+
+
+class RunCaller(NamedTuple):
+    """A user or an API key, and how many runs it has started."""
+
+    name: str
+    runs: int
+
+
+class RunCallers:
+    """Reads the run log. Whether the caller may see it is for whoever calls to check."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    async def of_last_week(
+        self, transaction: Transaction, workspace_id: str, source: str, key: str
+    ) -> list[RunCaller]:
+        """Whoever has started ended runs of this key within a week, most runs first."""
+        newest = (
+            select(RunRow.user_name)
+            .where(
+                RunRow.status != "running",
+                RunRow.ref_key == key,
+                RunRow.created_at >= self._clock.now() - timedelta(days=DAYS),
+                tested(RunRow.workspace_id) == workspace_id,
+                tested(RunRow.source) == source,
+            )
+            .order_by(RunRow.created_at.desc())
+            .limit(MOST_READ)
+            .subquery()
+        )
+        runs = func.count()
+        query = (
+            select(newest.c.user_name, runs)
+            .group_by(newest.c.user_name)
+            .order_by(runs.desc(), newest.c.user_name)
+            .limit(MOST_SHOWN)
+        )
+        return [RunCaller(*row) for row in await transaction.session.execute(query)]

@@ -1,0 +1,237 @@
+"""Routes of the run log, of its statistics, and of the prices that it counts with."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BeforeValidator, Field
+
+from promptops_platform.access.actor import Actor
+from promptops_platform.access.guard import permits
+from promptops_platform.access.permissions import Permission
+from promptops_platform.errors import TooManyRequests
+from promptops_platform.http.declared_errors import may_answer
+from promptops_platform.http.envelope import CappedPage, Data
+from promptops_platform.http.paging import DEFAULT_PAGE, Limit, Offset
+from promptops_platform.http.services import provided, services_of
+from promptops_platform.http.transactions import Read
+from promptops_platform.http.wait_times import wait_seconds
+from promptops_platform.runlog.call_log import CallLog
+from promptops_platform.runlog.prices import PriceTable
+from promptops_platform.runlog.reading import RunReader
+from promptops_platform.runlog.rollup_reading import GroupBy, Interval, RankBy, StatsFilter
+from promptops_platform.runlog.schemas import Prices, Run, RunChart, RunDetail
+from promptops_platform.runlog.search import RunFilter
+from promptops_platform.runlog.states import RunState, RunStatus
+from promptops_platform.runlog.statistics import RunStatistics
+from promptops_platform.runlog.stats_schemas import RunStats
+from promptops_platform.runlog.waiting import LONGEST_WAIT_SECONDS, RunWaits
+from promptops_platform.text import OptionalLine, OptionalTime, ResourceId
+
+
+async def up_to_date(request: Request) -> None:
+    """What was answered has to be found in the log."""
+    calls = services_of(request).get(CallLog)
+    await calls.written()
+
+
+router = APIRouter(tags=["runs"], dependencies=[Depends(up_to_date)])
+
+
+Source = Annotated[OptionalLine, Query(description="`playground`, `agent` or `workflow`.")]
+Key = Annotated[OptionalLine, Query(description="`ref_key` of the runs.")]
+Provider = Annotated[OptionalLine, Query(description="The status that the run ended with.")]
+Prompt = Annotated[
+    OptionalLine, Query(description="Key of a prompt of the registry that the runs used.")
+]
+PromptEnv = Annotated[OptionalLine, Query(description="Its environment; only with `prompt`.")]
+PromptVersion = Annotated[
+    OptionalLine,
+    Query(description="Its version, `draft` for the working copy; only with `prompt`."),
+]
+Workspace = Annotated[OptionalLine, Query(description="Id or slug.")]
+OptionalDays = Annotated[
+    Annotated[int, Field(ge=1, le=400)] | None,
+    BeforeValidator(lambda value: None if value == "" else value),
+]
+Status = Annotated[RunStatus | None, Query(description="Without it, the runs that have ended.")]
+State = Annotated[RunState | None, Query(description="The status in more detail.")]
+Version = Annotated[OptionalLine, Query(description="Version of the definition; only with `key`.")]
+Before = Annotated[
+    OptionalLine, Query(description="Id of a run: only runs before it, at any depth.")
+]
+
+
+def _run_filter(
+    source: Source = None,
+    key: Key = None,
+    status: Status = None,
+    provider: Provider = None,
+    model: OptionalLine = None,
+    user: Annotated[OptionalLine, Query(description="Who asked for it.")] = None,
+    since: Annotated[OptionalTime, Query(description="Inclusive.")] = None,
+    until: Annotated[OptionalTime, Query(description="Exclusive.")] = None,
+    prompt: Prompt = None,
+    prompt_env: PromptEnv = None,
+    prompt_version: PromptVersion = None,
+    state: State = None,
+    version: Version = None,
+    retry_of: Annotated[
+        OptionalLine,
+        Query(description="Id of the run that they continue, whatever their status."),
+    ] = None,
+) -> RunFilter:
+    return RunFilter(
+        source,
+        key,
+        status,
+        provider,
+        model,
+        user,
+        since=since,
+        until=until,
+        prompt=prompt,
+        prompt_env=prompt_env,
+        prompt_version=prompt_version,
+        state=state,
+        version=version,
+        retry_of=retry_of,
+    )
+
+
+def _stats_filter(
+    source: Source = None,
+    key: Key = None,
+    provider: Provider = None,
+    model: OptionalLine = None,
+    since: Annotated[
+        OptionalTime, Query(description="Rounded down to a whole hour or day in UTC.")
+    ] = None,
+    until: Annotated[
+        OptionalTime, Query(description="Rounded up to a whole hour or day in UTC.")
+    ] = None,
+    interval: Annotated[
+        Interval | None, Query(description="Returns a series by the hour or the day.")
+    ] = None,
+    group_by: Annotated[
+        GroupBy | None,
+        Query(description="Returns a series of each group, by the day unless `interval` is set."),
+    ] = None,
+    prompt: Prompt = None,
+    prompt_env: PromptEnv = None,
+    prompt_version: PromptVersion = None,
+    state: State = None,
+    version: Version = None,
+    compare_days: Annotated[
+        OptionalDays,
+        Query(description="Adds the same period that many days before, as `previous`."),
+    ] = None,
+    rank_by: Annotated[
+        RankBy, Query(description="Which groups are the largest: those of most runs, or cost.")
+    ] = "runs",
+    points: Annotated[
+        bool, Query(description="`false` leaves the series without their points.")
+    ] = True,
+) -> StatsFilter:
+    return StatsFilter(
+        source,
+        key,
+        provider,
+        model,
+        since,
+        until,
+        interval,
+        group_by,
+        prompt,
+        prompt_env,
+        prompt_version,
+        compare_days,
+        rank_by,
+        points,
+        state,
+        version,
+    )
+
+
+Reader = Annotated[RunReader, provided(RunReader)]
+Statistics = Annotated[RunStatistics, provided(RunStatistics)]
+
+
+@router.get("/api/runs")
+async def list_runs(
+    runs: Reader,
+    transaction: Read,
+    filters: Annotated[RunFilter, Depends(_run_filter)],
+    workspace: Workspace = None,
+    before: Before = None,
+    limit: Limit = DEFAULT_PAGE,
+    offset: Offset = 0,
+    actor: Actor = permits(Permission.RUNS_READ),
+) -> CappedPage[Run]:
+    """Runs, newest first."""
+    rows, total = await runs.page(
+        transaction,
+        filters,
+        actor=actor,
+        workspace=workspace,
+        limit=limit,
+        offset=offset,
+        before=before,
+    )
+    return CappedPage(
+        data=[Run.listed(row) for row in rows],
+        total=total.number,
+        total_is_at_least=total.is_at_least,
+    )
+
+
+@router.get("/api/runs/stats")
+async def run_stats(
+    statistics: Statistics,
+    transaction: Read,
+    filters: Annotated[StatsFilter, Depends(_stats_filter)],
+    workspace: Workspace = None,
+    actor: Actor = permits(Permission.RUNS_STATS),
+) -> RunStats:
+    """Totals over the runs that have ended, and on request how they moved over time."""
+    return await statistics.read(transaction, filters, actor=actor, workspace=workspace)
+
+
+@router.get("/api/runs/points")
+async def chart_runs(
+    runs: Reader,
+    transaction: Read,
+    filters: Annotated[RunFilter, Depends(_run_filter)],
+    workspace: Workspace = None,
+    actor: Actor = permits(Permission.RUNS_READ),
+) -> Data[RunChart]:
+    """The newest runs as points of time and latency, to see which stand out."""
+    chart = await runs.chart(transaction, filters, actor=actor, workspace=workspace)
+    return Data(data=RunChart.of(chart))
+
+
+@router.get("/api/runs/{run_id}", responses=may_answer(TooManyRequests))
+async def get_run(
+    run_id: ResourceId,
+    waits: Annotated[RunWaits, provided(RunWaits)],
+    wait: Annotated[
+        OptionalLine, Query(description="How long to wait for the end of the run: `10s`, `500ms`.")
+    ] = None,
+    actor: Actor = permits(Permission.RUNS_READ),
+) -> Data[RunDetail]:
+    """A run with its inputs, its output and its finished steps.
+
+    With `wait`, at most 60 seconds, it is returned as soon as it has ended, else as it is then.
+    """
+    if wait is None:
+        return Data(data=await waits.detail(run_id, actor=actor))
+    seconds = wait_seconds(wait, longest=LONGEST_WAIT_SECONDS)
+    return Data(data=await waits.ended(run_id, seconds, actor=actor))
+
+
+@router.get("/api/prices")
+async def list_prices(
+    request: Request, _actor: Actor = permits(Permission.RUNS_READ)
+) -> Data[Prices]:
+    """What model calls are charged by."""
+    table = services_of(request).get(PriceTable)
+    return Data(data=Prices.of(table))

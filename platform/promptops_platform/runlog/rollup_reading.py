@@ -1,0 +1,227 @@
+"""The SQL of statistics: roll-ups of a period, and the largest groups in it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, Row, Text, cast, func, select, tuple_, type_coerce
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from promptops_platform.db.search import tested
+from promptops_platform.runlog.rollup_cells import (
+    BY_STATE,
+    BY_VERSION,
+    OVERLAP_OF_KEYS,
+    OVERLAP_OF_VERSIONS,
+)
+from promptops_platform.runlog.rollups import NUMBERS
+from promptops_platform.runlog.states import RunState
+from promptops_platform.runlog.tables import (
+    RunPromptRollupRow,
+    RunRollupRow,
+    RunVersionRollupRow,
+)
+
+Interval = Literal["hour", "day"]
+RankBy = Literal["runs", "cost"]
+GroupBy = Literal["provider", "model", "key", "prompt", "prompt_version", "version", "state"]
+Sums = Row[Any]
+# What tells the members of a group from those of others.
+Group = tuple[str, ...]
+
+# Groups beyond the largest are summed up as one.
+MOST_GROUPS = 20
+GROUP_COLUMNS: dict[str, Group] = {
+    "provider": ("provider",),
+    "model": ("model",),
+    "key": ("ref_key",),
+    "prompt": ("prompt_key",),
+    "prompt_version": ("prompt_key", "prompt_env", "prompt_version"),
+    "version": ("ref_key", "version"),
+    "state": ("state",),
+}
+PROMPT_COLUMNS = GROUP_COLUMNS["prompt_version"]
+COLUMNS: dict[Any, Group] = {
+    RunRollupRow: ("ref_key",),
+    RunPromptRollupRow: PROMPT_COLUMNS,
+    RunVersionRollupRow: ("ref_key", "version", "state"),
+}
+# The index that keeps a reading to a key or a prompt leaves fewer rows than any other.
+DRIVING_COLUMNS = ("ref_key", "prompt_key")
+
+
+@dataclass(frozen=True, slots=True)
+class StatsFilter:
+    """What is summed up; None filters nothing. With an interval or a group there is a series.
+    `compare_days` says how many days before the period the one lies that it is compared with.
+    `rank_by` says which groups are the largest; without `points` a series has its sums only."""
+
+    source: str | None = None
+    key: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    interval: Interval | None = None
+    group_by: GroupBy | None = None
+    prompt: str | None = None
+    prompt_env: str | None = None
+    prompt_version: str | None = None
+    compare_days: int | None = None
+    rank_by: RankBy = "runs"
+    points: bool = True
+    state: RunState | None = None
+    version: str | None = None
+
+    @property
+    def has_series(self) -> bool:
+        """Whether more than totals is asked for."""
+        return self.interval is not None or self.group_by is not None
+
+    @property
+    def is_of_prompts(self) -> bool:
+        """Whether groups or filters are those of prompts."""
+        return self.prompt is not None or self.group_by in ("prompt", "prompt_version")
+
+    @property
+    def is_of_versions(self) -> bool:
+        """Whether filters are those of versions and states, which other sums don't have."""
+        return self.version is not None or self.state is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Whole hours or days, or with the span `all` everything."""
+
+    span: str
+    since: datetime | None
+    until: datetime | None
+
+
+class RollupReader:
+    """Reads what one answer needs."""
+
+    def __init__(
+        self, session: AsyncSession, filters: StatsFilter, workspaces: Sequence[str] | None
+    ) -> None:
+        self._session = session
+        self.filters = filters
+        self._workspaces = workspaces
+
+    async def totals(self, period: Period) -> Sequence[Sums]:
+        """The roll-ups of all that is wanted, told apart by provider and model only."""
+        filters = self.filters
+        if filters.prompt is not None:
+            return await self._rows(RunPromptRollupRow, self._tests(RunPromptRollupRow, period))
+        if filters.is_of_versions:
+            return await self.by_state(period)
+        grain = "model" if filters.key is None else "full"
+        return await self._rows(RunRollupRow, self._tests(RunRollupRow, period, grain))
+
+    async def by_state(self, period: Period) -> Sequence[Sums]:
+        """The same, told apart by state as well."""
+        grain = BY_STATE if self.filters.key is None else BY_VERSION
+        table = RunVersionRollupRow
+        return await self._rows(table, self._tests(table, period, grain))
+
+    async def overlap(self, period: Period) -> Sequence[Sums]:
+        """By how much runs count more than once in groups of prompts."""
+        table = RunPromptRollupRow
+        by_key = self.filters.group_by == "prompt"
+        grain = OVERLAP_OF_KEYS if by_key else OVERLAP_OF_VERSIONS
+        tests = self._tests(table, period, driven=True)
+        return await self._rows(table, [*tests, table.prompt_key == "", table.prompt_env == grain])
+
+    async def largest(self, period: Period) -> list[Group]:
+        """The largest keys, prompts or versions."""
+        table, tests, columns = self._grouped(period)
+        by_cost = self.filters.rank_by == "cost"
+        size = func.sum(table.cost_nanos if by_cost else table.runs + table.calls)
+        rows = await self._session.execute(
+            select(*columns)
+            .where(*tests)
+            .group_by(*columns)
+            .order_by(size.desc(), *columns)
+            .limit(MOST_GROUPS)
+        )
+        return [tuple(row) for row in rows]
+
+    async def members(self, period: Period, groups: Sequence[Group]) -> Sequence[Sums]:
+        """The roll-ups of these groups."""
+        if not groups:
+            return []
+        table, tests, columns = self._grouped(period, [group[0] for group in groups])
+        if len(columns) > 1:
+            tests = [*tests, tuple_(*columns).in_(groups)]
+        return await self._rows(table, tests)
+
+    def _grouped(
+        self, period: Period, keys: Sequence[str] | None = None
+    ) -> tuple[Any, list[ColumnElement[bool]], list[Any]]:
+        filters = self.filters
+        names = GROUP_COLUMNS[filters.group_by or "key"]
+        alone = filters.provider is None and filters.model is None and filters.key is None
+        table, grain = RunRollupRow, "key" if alone else "full"  # type: Any, str
+        if filters.is_of_prompts:
+            table = RunPromptRollupRow
+        elif filters.is_of_versions or filters.group_by == "version":
+            table, grain = RunVersionRollupRow, BY_VERSION
+        tests = self._tests(table, period, grain, driven=keys is not None)
+        columns = [getattr(table, name) for name in names]
+        if table is RunPromptRollupRow:
+            # Without what corrects sums over several groups.
+            tests += [tested(column) != "" for column in columns]
+        if keys is not None:
+            tests.append(columns[0].in_(sorted(set(keys))))
+        return table, tests, columns
+
+    async def _rows(self, table: Any, tests: Sequence[ColumnElement[bool]]) -> Sequence[Sums]:
+        names = COLUMNS[table]
+        query = select(
+            table.starts_at,
+            table.provider,
+            table.model,
+            *(getattr(table, name) for name in names),
+            type_coerce(cast(table.latencies, Text), Text).label("latencies"),
+            *(getattr(table, name) for name in NUMBERS),
+        ).where(*tests)
+        return (await self._session.execute(query)).all()
+
+    def _tests(
+        self,
+        table: Any,
+        period: Period,
+        grain: str = "full",
+        *,
+        driven: bool = False,
+    ) -> list[ColumnElement[bool]]:
+        """With `driven` the caller adds the test whose index is read."""
+        tests: list[ColumnElement[bool]] = [table.span == period.span]
+        if table is not RunPromptRollupRow:
+            tests.append(table.grain == grain)
+        equals = self._equals(table)
+        driven = driven or any(name in DRIVING_COLUMNS for name in equals)
+        for name, value in equals.items():
+            column = getattr(table, name)
+            tests.append((column if name in DRIVING_COLUMNS else tested(column)) == value)
+        if self._workspaces is not None:
+            column = tested(table.workspace_id) if driven else table.workspace_id
+            tests.append(column.in_(self._workspaces))
+        if period.since is not None:
+            tests.append(table.starts_at >= period.since)
+        if period.until is not None:
+            tests.append(table.starts_at < period.until)
+        return tests
+
+    def _equals(self, table: Any) -> dict[str, str]:
+        filters = self.filters
+        values = {"source": filters.source, "provider": filters.provider, "model": filters.model}
+        if table is not RunPromptRollupRow:
+            values["ref_key"] = filters.key
+        if table is RunVersionRollupRow:
+            values |= {"version": filters.version, "state": filters.state}
+        if table is RunPromptRollupRow:
+            prompt = (filters.prompt, filters.prompt_env, filters.prompt_version)
+            values |= dict(zip(PROMPT_COLUMNS, prompt, strict=True))
+        return {name: value for name, value in values.items() if value is not None}

@@ -1,0 +1,188 @@
+"""Roll-ups of runs: what a run that ends adds to them, and the SQL that adds it up."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+from zlib import crc32
+
+from sqlalchemy import func, literal_column
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from promptops_platform.db.tables import Table
+from promptops_platform.runlog.latency import bucket
+from promptops_platform.runlog.rollup_cells import (
+    Cell,
+    PromptCell,
+    VersionCell,
+    cells,
+    prompt_cells,
+    used_versions,
+    version_cells,
+)
+from promptops_platform.runlog.tables import (
+    RunCountRow,
+    RunPromptRollupRow,
+    RunRollupRow,
+    RunRow,
+    RunStepRow,
+    RunVersionRollupRow,
+)
+
+# A label may be longer; an index may not.
+LONGEST_MODEL = 200
+# A sum stays at this, so that the next one can be added to it within 64 bits.
+LARGEST_SUM = 2**62 - 1
+# Each replica adds to the roll-ups in a shard of its own, so that none waits for another.
+SHARDS = 16
+NUMBERS = (
+    *("runs", "errors", "estimated", "unpriced", "latency_ms", "calls"),
+    *("prompt_tokens", "cached_tokens", "output_tokens", "cost_nanos"),
+)
+
+# The sum of two histograms, of the stored one and the one that comes in.
+MERGED = {
+    "sqlite": """(SELECT json_group_object(key, number) FROM (
+        SELECT key, sum(value) AS number FROM (
+          SELECT key, value FROM json_each({table}.latencies)
+          UNION ALL SELECT key, value FROM json_each(excluded.latencies)
+        ) GROUP BY key))""",
+    "postgresql": """(SELECT coalesce(jsonb_object_agg(key, number), '{{}}') FROM (
+        SELECT key, sum(value::bigint) AS number FROM (
+          SELECT key, value FROM jsonb_each_text({table}.latencies)
+          UNION ALL SELECT key, value FROM jsonb_each_text(excluded.latencies)
+        ) AS both_of_them GROUP BY key) AS summed)""",
+}
+
+
+AnyCell = TypeVar("AnyCell", Cell, PromptCell, VersionCell)
+
+
+@dataclass
+class Figures:
+    """What runs add up to; the histogram's buckets are texts, as JSON has them."""
+
+    numbers: Counter[str] = field(default_factory=Counter)
+    latencies: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: "Figures", times: int = 1) -> None:
+        """Add these, so many times."""
+        for name, number in other.numbers.items():
+            self.numbers[name] += number * times
+        for bound, number in other.latencies.items():
+            self.latencies[bound] += number * times
+
+    def take(self, other: "Figures") -> None:
+        """Take away what is a part of these."""
+        self.add(other, -1)
+
+
+class Additions:
+    """What the runs that end in one transaction add."""
+
+    def __init__(self) -> None:
+        self._cells: dict[Cell, Figures] = {}
+        self._prompt_cells: dict[PromptCell, Figures] = {}
+        self._version_cells: dict[VersionCell, Figures] = {}
+        self._ended: Counter[str] = Counter()
+
+    def add(self, run: RunRow, steps: Sequence[RunStepRow]) -> None:
+        """Count a run that has ended."""
+        prompts = used_versions(run, steps)
+        self._ended[run.workspace_id] += 1
+        for (provider, model), figures in _by_model(run, steps).items():
+            for cell in cells(run, provider, model):
+                self._cells.setdefault(cell, Figures()).add(figures)
+            for version_cell in version_cells(run, provider, model):
+                self._version_cells.setdefault(version_cell, Figures()).add(figures)
+            for prompt_cell, times in prompt_cells(run, prompts, provider, model):
+                self._prompt_cells.setdefault(prompt_cell, Figures()).add(figures, times)
+
+    async def write(self, session: AsyncSession, shard: int) -> None:
+        """Add to what is stored; the rows stay locked until the commit.
+
+        Every run that ends wants some of them, so all other rows are locked before, and these in
+        one order: else two writers could wait for each other.
+        """
+        await session.flush()
+        await _write(session, RunRollupRow, self._cells, shard)
+        await _write(session, RunVersionRollupRow, self._version_cells, shard)
+        await _write(session, RunPromptRollupRow, self._prompt_cells, shard)
+        await add_to_counts(session, self._ended, shard)
+
+
+async def _write(
+    session: AsyncSession, table: type[Table], cells: Mapping[AnyCell, Figures], shard: int
+) -> None:
+    rows = [_row(cell, cells[cell], shard) for cell in sorted(cells)]
+    if rows:
+        await session.execute(_upsert(session.get_bind().dialect.name, table), rows)
+
+
+async def add_to_counts(session: AsyncSession, added: Mapping[str, int], shard: int) -> None:
+    """Count ended runs by workspace, or with a negative number those that were pruned."""
+    table = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    insert = table.insert(RunCountRow.__table__)
+    await session.execute(
+        insert.on_conflict_do_update(
+            index_elements=["workspace_id", "shard"],
+            set_={"total": RunCountRow.__table__.c.total + insert.excluded.total},
+        ),
+        [
+            {"workspace_id": workspace, "shard": shard, "total": number}
+            for workspace, number in sorted(added.items())
+        ],
+    )
+
+
+def shard_of(instance: str) -> int:
+    """In which shard a replica counts."""
+    return crc32(instance.encode()) % SHARDS
+
+
+def _by_model(run: RunRow, steps: Sequence[RunStepRow]) -> dict[tuple[str, str], Figures]:
+    figures: dict[tuple[str, str], Figures] = {(run.provider, run.model): _run_figures(run)}
+    for step in steps:
+        if step.provider:
+            called = figures.setdefault((step.provider, step.model[:LONGEST_MODEL]), Figures())
+            called.numbers.update(
+                calls=1,
+                prompt_tokens=step.prompt_tokens,
+                cached_tokens=step.cached_tokens,
+                output_tokens=step.output_tokens,
+                cost_nanos=step.cost_nanos or 0,
+            )
+    return figures
+
+
+def _run_figures(run: RunRow) -> Figures:
+    numbers = Counter(
+        runs=1,
+        errors=int(run.status == "error"),
+        estimated=int(run.usage_estimated),
+        unpriced=int(run.cost_nanos is None),
+        latency_ms=run.latency_ms,
+    )
+    return Figures(numbers, Counter([str(bucket(run.latency_ms))]))
+
+
+def _row(cell: Cell | PromptCell | VersionCell, figures: Figures, shard: int) -> dict[str, Any]:
+    return {
+        **cell._asdict(),
+        "shard": shard,
+        **{name: min(figures.numbers[name], LARGEST_SUM) for name in NUMBERS},
+        "latencies": dict(figures.latencies),
+    }
+
+
+def _upsert(dialect: str, table: type[Table]) -> Any:
+    language = postgresql if dialect == "postgresql" else sqlite
+    rollups: Any = table.__table__
+    insert = language.insert(rollups)
+    smaller = func.least if dialect == "postgresql" else func.min
+    sums = {name: smaller(rollups.c[name], LARGEST_SUM) + insert.excluded[name] for name in NUMBERS}
+    return insert.on_conflict_do_update(
+        index_elements=[column.name for column in rollups.primary_key],
+        set_={**sums, "latencies": literal_column(MERGED[dialect].format(table=rollups.name))},
+    )

@@ -1,0 +1,373 @@
+"""Runs on the wire."""
+
+from datetime import datetime
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, Field
+
+from promptops_platform.http.envelope import Resource
+from promptops_platform.http.examples import example
+from promptops_platform.runlog.latency import milliseconds_between
+from promptops_platform.runlog.outliers import Chart
+from promptops_platform.runlog.prices import Price, PriceTable, dollars
+from promptops_platform.runlog.states import RunState, RunStatus
+from promptops_platform.runlog.tables import RunRow, RunStepRow
+from promptops_platform.runlog.trace import MapItemCounts
+
+# Of a run that failed: the description leaves out what is null.
+EXAMPLE_STEP: dict[str, Any] = {
+    "name": "call",
+    "type": "model",
+    "output": "",
+    "state": "Failed",
+    "start": "2026-03-14T09:26:53.589793Z",
+    "duration": 0.012,
+    "attempts": 1,
+    "error": "the provider refused the request",
+    "provider": "mock",
+    "model": "mock-fail-refused",
+    "prompt_tokens": 12,
+    "output_tokens": 0,
+    "input": "Write a welcome for Ada.",
+    "cached_tokens": 0,
+    "usage_estimated": True,
+    "cost_usd": 0.0,
+    "stop_reason": "end",
+    "notes": [],
+    "price": {"version": "2026-11-25", "model": "*", "input": 0.0, "output": 0.0},
+    "version": "3",
+    "failures": ["the provider refused the request"],
+    "items": None,
+    "reused": False,
+    "prompts": [{"key": "support/reply", "env": "prod", "version": "v3", "variant": "A"}],
+}
+EXAMPLE_RUN: dict[str, Any] = {
+    "id": "5e4f30219b8a7c6d",
+    "source": "workflow",
+    "ref_key": "welcome",
+    "provider": "mock",
+    "model": "mock-fail-refused",
+    "prompt_tokens": 12,
+    "output_tokens": 0,
+    "latency_ms": 56,
+    "status": "error",
+    "error": "step 1 (call): the provider refused the request",
+    "created_at": "2026-03-14T09:26:53.589793Z",
+    "workspace_id": "default",
+    "flow_run_id": "0b9f3a52-4c6e-4f0e-8d2b-0a4c1f6c2f11",
+    "flow_run_url": "http://127.0.0.1:4200/runs/flow-run/0b9f3a52-4c6e-4f0e-8d2b-0a4c1f6c2f11",
+    "user": "ada",
+    "cached_tokens": 0,
+    "usage_estimated": True,
+    "cost_usd": 0.0,
+    "stop_reason": "end",
+    "first_token_ms": 41,
+    "prompt": {"key": "support/reply", "env": "prod", "version": "v3"},
+    "state": "failed",
+    "version": "3",
+    "waited_ms": 4,
+    "working_ms": 52,
+    "attempt": 1,
+    "retry_of": None,
+    "cancelled_by": None,
+    "is_detached": False,
+}
+EXAMPLE_RUN_POINT: dict[str, Any] = {
+    "id": "5e4f30219b8a7c6d",
+    "created_at": "2026-03-14T09:26:53.589793Z",
+    "latency_ms": 56,
+    "status": "error",
+    "source": "workflow",
+    "key": "welcome",
+}
+Cost = Annotated[
+    float | None,
+    Field(description="Dollars, exact to a billionth; null where a price or usage isn't known."),
+]
+
+
+class UsedPromptVersion(BaseModel):
+    """A version of a prompt in an environment; `draft` is its working copy."""
+
+    model_config = example(key="support/reply", env="prod", version="v3")
+
+    key: str
+    env: str
+    version: str
+
+
+class UsedPrompt(UsedPromptVersion):
+    """The same, with the variant of the rollout that chose it; null where none did."""
+
+    model_config = example(key="support/reply", env="prod", version="v3", variant="A")
+
+    variant: str | None
+
+
+class Run(Resource):
+    """An entry of the run log; `latency_ms` is from the start to the end, in milliseconds, and
+    `first_token_ms` to the first piece of an answer that was streamed; it is `waited_ms` until
+    the run's turn came and `working_ms` from then on. `prompt_tokens` includes
+    `cached_tokens`; with `usage_estimated` the provider did not report some of them."""
+
+    model_config = example(**EXAMPLE_RUN)
+
+    id: str
+    source: str
+    ref_key: str
+    provider: str
+    model: str
+    prompt_tokens: int
+    output_tokens: int
+    latency_ms: int
+    status: RunStatus
+    error: str
+    created_at: datetime
+    workspace_id: str
+    flow_run_id: str | None
+    flow_run_url: str | None
+    user: str
+    cached_tokens: int
+    usage_estimated: bool
+    cost_usd: Cost
+    stop_reason: str | None
+    first_token_ms: int | None
+    prompt: UsedPromptVersion | None = Field(description="The prompt of the registry that it used.")
+    state: RunState = Field(description="The status in more detail.")
+    version: str | None = Field(description="Version of the definition; null without one.")
+    retry_of: str | None = Field(description="Id of the run that this one continues.")
+    waited_ms: int | None = Field(description="Null while the run is queued.")
+    working_ms: int = Field(description="0 until the run has ended.")
+    attempt: int = Field(
+        description="Counts from 1; grows when the platform or the engine ends during the run "
+        "and the run continues."
+    )
+    is_detached: bool = Field(description="Whether it was started without waiting for its end.")
+    cancelled_by: str | None
+
+    @classmethod
+    def listed(cls, row: RunRow) -> Self:
+        """An entry as lists have it."""
+        return cls.of(row, **_derived(row))
+
+
+class RunStep(Resource):
+    """A finished step; `duration` is in seconds, `attempts` counts from 1."""
+
+    model_config = example(**EXAMPLE_STEP)
+
+    name: str
+    type: str
+    output: str | None
+    state: str = Field(description="Name of the task run's state in Prefect.")
+    start: datetime
+    duration: float
+    attempts: int
+    error: str | None
+    provider: str
+    model: str
+    prompt_tokens: int
+    output_tokens: int
+    input: str | None
+    cached_tokens: int
+    usage_estimated: bool
+    cost_usd: Cost
+    price: dict[str, Any] | None = Field(
+        description="The price of a model call, in dollars per million tokens."
+    )
+    stop_reason: str | None
+    notes: list[str] = Field(
+        description="How the request to the model differed from the definition."
+    )
+    version: str | None = Field(
+        description="Version of the definition that it is a step of, which may be an inner run's."
+    )
+    failures: list[str] = Field(description="Why each attempt failed, in their order.")
+    items: MapItemCounts | None = Field(description="Of a map.")
+    reused: bool = Field(
+        description="Its output comes from the run that this one continues; it was not executed."
+    )
+    prompts: list[UsedPrompt] = Field(
+        description="The prompts of the registry that it used; of inner runs as well."
+    )
+
+    @classmethod
+    def of_row(cls, row: RunStepRow) -> Self:
+        """A step of the log."""
+        return cls.of(
+            row,
+            start=row.started_at,
+            duration=row.duration_ms / 1000,
+            cost_usd=dollars(row.cost_nanos),
+            notes=row.notes or [],
+            failures=row.failures or [],
+            prompts=row.prompts or [],
+        )
+
+
+class RunDetail(Run):
+    """A run with what went in, what came out, and how it went, step by step. What the settings
+    keep out of the log is null, or an empty text, or redacted."""
+
+    model_config = example(
+        **EXAMPLE_RUN,
+        output="",
+        finished_at="2026-03-14T09:26:53.589793Z",
+        steps=[EXAMPLE_STEP],
+        prompts=EXAMPLE_STEP["prompts"],
+        inputs={"variables": {"who": "Ada"}, "version": "1"},
+        price_version="2026-11-25",
+    )
+
+    output: str
+    finished_at: datetime | None
+    steps: list[RunStep]
+    prompts: list[UsedPrompt] = Field(
+        description="All prompts of the registry that the run and its steps used, each once."
+    )
+    inputs: dict[str, Any] | None
+    price_version: str | None = Field(description="The price table that was in effect.")
+
+    @classmethod
+    def with_steps(cls, row: RunRow, rows: list[RunStepRow]) -> Self:
+        steps = [RunStep.of_row(step) for step in rows]
+        prompts = [*_own_prompts(row), *(prompt for step in steps for prompt in step.prompts)]
+        each_once = list({prompt.model_dump_json(): prompt for prompt in prompts}.values())
+        return cls.of(row, steps=steps, prompts=each_once, **_derived(row))
+
+
+def _own_prompts(row: RunRow) -> list[UsedPrompt]:
+    prompt = _prompt(row)
+    return [UsedPrompt(**prompt.model_dump(), variant=row.prompt_variant)] if prompt else []
+
+
+def _waited_ms(row: RunRow) -> int | None:
+    if row.began_at is not None:
+        return milliseconds_between(row.created_at, row.began_at)
+    return None if row.finished_at is None else row.latency_ms
+
+
+def _derived(row: RunRow) -> dict[str, Any]:
+    waited = _waited_ms(row)
+    return {
+        "user": row.user_name,
+        "cost_usd": dollars(row.cost_nanos),
+        "prompt": _prompt(row),
+        "waited_ms": waited,
+        # The turn and the end are taken from clocks of different processes.
+        "working_ms": 0 if row.finished_at is None else max(0, row.latency_ms - (waited or 0)),
+    }
+
+
+def _prompt(row: RunRow) -> UsedPromptVersion | None:
+    if row.prompt_key is None:
+        return None
+    return UsedPromptVersion(
+        key=row.prompt_key, env=row.prompt_env or "", version=row.prompt_version or ""
+    )
+
+
+class RunPoint(Resource):
+    """A run as a chart shows it; `latency_ms` is 0 while it is under way."""
+
+    model_config = example(**EXAMPLE_RUN_POINT)
+
+    id: str
+    created_at: datetime
+    latency_ms: int
+    status: RunStatus
+    source: str
+    key: str
+
+
+class RunChart(BaseModel):
+    """Runs over time, newest first: all that failed or took longer than 99 of 100, up to 1,000,
+    and a sample of the others. `runs`, `errors` and `p99_ms` are of the newest 5,000 runs; without
+    `is_complete` there are more."""
+
+    model_config = example(
+        points=[EXAMPLE_RUN_POINT], runs=1, errors=1, p99_ms=56, is_complete=True
+    )
+
+    points: list[RunPoint]
+    runs: int
+    errors: int
+    p99_ms: int | None = Field(description="Null without runs.")
+    is_complete: bool
+
+    @classmethod
+    def of(cls, chart: Chart) -> Self:
+        points = [RunPoint.model_validate(point._asdict()) for point in chart.points]
+        return cls.model_validate({**chart._asdict(), "points": points})
+
+
+class LatencyPercentiles(BaseModel):
+    """Milliseconds, each at most 5 % off; null without runs."""
+
+    model_config = example(p50=57.31, p95=92.3, p99=92.3)
+
+    p50: float | None
+    p95: float | None
+    p99: float | None
+
+
+EXAMPLE_FIGURES: dict[str, Any] = {
+    "total": 8,
+    "ok": 7,
+    "error": 1,
+    "prompt_tokens": 96,
+    "output_tokens": 272,
+    "calls": 8,
+    "cached_tokens": 0,
+    "usage_estimated": 8,
+    "cost_usd": 0.0,
+    "cost_unknown": 0,
+    "latency_ms": {"p50": 57.31, "p95": 92.3, "p99": 92.3},
+}
+
+
+class RunFigures(BaseModel):
+    """Sums over ended runs. A run counts under the provider and model that it ended with, tokens
+    and cost under those that were called."""
+
+    model_config = example(**EXAMPLE_FIGURES)
+
+    total: int
+    ok: int
+    error: int
+    prompt_tokens: int
+    output_tokens: int
+    calls: int = Field(description="Calls of models.")
+    cached_tokens: int
+    usage_estimated: int = Field(description="Runs with partly estimated usage.")
+    cost_usd: float = Field(description="Dollars, as far as prices are known.")
+    cost_unknown: int = Field(description="Runs whose whole cost isn't known.")
+    latency_ms: LatencyPercentiles
+
+
+class Prices(BaseModel):
+    """The table of prices in force, in dollars a million tokens."""
+
+    model_config = example(
+        version="2026-11-25",
+        prices=[
+            {
+                "provider": "openai",
+                "model": "gpt-5-mini*",
+                "input": 0.25,
+                "cached_input": 0.025,
+                "output": 2.0,
+                "min_prompt_tokens": 0,
+                "max_prompt_tokens": 272_000,
+                "valid_from": "2025-08-07",
+                "source": "https://developers.openai.com/api/docs/pricing",
+            }
+        ],
+    )
+
+    version: str
+    prices: list[Price]
+
+    @classmethod
+    def of(cls, table: PriceTable) -> Self:
+        return cls(version=table.version, prices=table.prices)

@@ -1,0 +1,358 @@
+"""Statistics of runs, read from their roll-ups."""
+
+import asyncio
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from promptops_platform.access.actor import Actor
+from promptops_platform.access.grants import Grants
+from promptops_platform.clock import Clock
+from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.errors import BadRequest
+from promptops_platform.runlog.latency import percentile
+from promptops_platform.runlog.prices import NANOS_A_DOLLAR
+from promptops_platform.runlog.reading import seen_workspaces
+from promptops_platform.runlog.rollup_cells import starts
+from promptops_platform.runlog.rollup_reading import (
+    GROUP_COLUMNS,
+    MOST_GROUPS,
+    Group,
+    Period,
+    RollupReader,
+    StatsFilter,
+    Sums,
+)
+from promptops_platform.runlog.rollups import NUMBERS, Figures
+from promptops_platform.runlog.schemas import LatencyPercentiles, RunFigures, UsedPromptVersion
+from promptops_platform.runlog.stats_schemas import (
+    PreviousStats,
+    ProviderCount,
+    RunDefinition,
+    RunStats,
+    StatsPoint,
+    StatsSeries,
+)
+
+LENGTHS: dict[str, timedelta] = {"hour": timedelta(hours=1), "day": timedelta(days=1)}
+# What a series covers without a `since`, and at most.
+USUAL = {"hour": timedelta(days=2), "day": timedelta(days=30)}
+LONGEST = {"hour": timedelta(days=14), "day": timedelta(days=400)}
+# More rows than that are added up on a thread.
+MANY_ROWS = 500
+# Groups whose largest are looked for by SQL, as there may be many.
+MANY_GROUPS = ("key", "prompt", "prompt_version", "version")
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """The roll-ups of a period: those of its totals, and of its largest groups where these are
+    read by themselves. `whole` is what all groups add up to."""
+
+    period: Period
+    rows: Sequence[Sums]
+    members: Sequence[Sums] | None
+    whole: Sequence[Sums]
+
+    @property
+    def size(self) -> int:
+        return len(self.rows) + len(self.members or ())
+
+
+class RunStatistics:
+    """Sums over the ended runs of the workspaces that exist for the caller."""
+
+    def __init__(self, grants: Grants, clock: Clock) -> None:
+        self._grants = grants
+        self._clock = clock
+
+    async def read(
+        self,
+        transaction: Transaction,
+        filters: StatsFilter,
+        *,
+        actor: Actor,
+        workspace: str | None,
+    ) -> RunStats:
+        """Totals and, where it is asked for, a series. Raises NotFound for an unknown workspace,
+        BadRequest for a period that is empty or too long for a series, and for filters that don't
+        go together."""
+        _refuse_unreadable(filters)
+        period = self._period(filters)
+        workspaces = seen_workspaces(self._grants, actor, workspace)
+        reader = RollupReader(transaction.session, filters, workspaces)
+        groups = await reader.largest(period) if filters.group_by in MANY_GROUPS else None
+        readings = [await _read(reader, period, groups)]
+        if filters.compare_days is not None:
+            readings.append(await _read(reader, _earlier(period, filters.compare_days), groups))
+        if sum(reading.size for reading in readings) > MANY_ROWS:
+            return await asyncio.to_thread(_stats, filters, readings)
+        return _stats(filters, readings)
+
+    def _period(self, filters: StatsFilter) -> Period:
+        """The period, its ends moved outwards to whole hours or days."""
+        since, until = filters.since, filters.until
+        is_timed = filters.is_of_prompts or filters.is_of_versions
+        has_time = filters.has_series or is_timed or filters.compare_days is not None
+        if since is None and until is None and not has_time:
+            return Period("all", None, None)
+        span = filters.interval or "day"
+        last = until or self._clock.now()
+        if since is None and has_time:
+            since = last - USUAL[span]
+        if since is not None:
+            since = starts(since)[span]
+        # The hour or day of the last instant before `until`, and to its end.
+        end = starts(last - timedelta(microseconds=1))[span] + LENGTHS[span]
+        if since is not None and since >= end:
+            raise BadRequest(
+                f"since: {since.isoformat()} is not before until, {last.isoformat()}; swap them"
+            )
+        if has_time and since is not None and end - since > LONGEST[span]:
+            raise BadRequest(
+                f"since: a series by the {span} covers at most {LONGEST[span].days} days; "
+                "ask for a shorter period" + (", or for interval=day" if span == "hour" else "")
+            )
+        return Period(span, since, end)
+
+
+async def _read(reader: RollupReader, period: Period, groups: Sequence[Group] | None) -> _Reading:
+    rows = await reader.totals(period)
+    if reader.filters.group_by == "state":
+        return _Reading(period, rows, await reader.by_state(period), rows)
+    members = None if groups is None else await reader.members(period, groups)
+    whole = await _whole(reader, period, rows)
+    return _Reading(period, rows, members, whole)
+
+
+async def _whole(reader: RollupReader, period: Period, rows: Sequence[Sums]) -> Sequence[Sums]:
+    """What all groups add up to: a run counts under each prompt that it used."""
+    filters = reader.filters
+    if filters.prompt is None and filters.is_of_prompts:
+        return [*rows, *await reader.overlap(period)]
+    if filters.group_by == "prompt_version":
+        return [row for row in rows if row.prompt_env and row.prompt_version]
+    return rows
+
+
+def _earlier(period: Period, days: int) -> Period:
+    by = timedelta(days=days)
+    since, until = period.since, period.until
+    return Period(period.span, since and since - by, until and until - by)
+
+
+def _refuse_unreadable(filters: StatsFilter) -> None:
+    """What no roll-up tells apart."""
+    if filters.version is not None and filters.key is None:
+        raise BadRequest("version: has no effect without key; send the definition's key as well")
+    if filters.prompt is None:
+        for name in ("prompt_env", "prompt_version"):
+            if getattr(filters, name) is not None:
+                raise BadRequest(
+                    f"{name}: has no effect without prompt; send the prompt's key as well"
+                )
+    if not filters.is_of_prompts:
+        return
+    if filters.key is not None or (filters.prompt is not None and filters.group_by == "key"):
+        raise BadRequest(
+            "key: statistics of prompts can't be grouped by the key of the run; leave out key, or "
+            "prompt and a grouping by prompt"
+        )
+    if filters.state is not None or filters.group_by in ("version", "state"):
+        raise BadRequest(
+            "state: statistics of prompts don't have states and versions of definitions; leave out "
+            "those, or prompt and a grouping by prompt"
+        )
+
+
+def _stats(filters: StatsFilter, readings: Sequence[_Reading]) -> RunStats:
+    reading = readings[0]
+    period, by_time = reading.period, _by_time(reading.rows)
+    figures = _added(by_time.values())
+    groups = _largest(filters, reading)
+    previous = _previous(filters, readings[1], groups) if len(readings) > 1 else None
+    return RunStats(
+        **_figures(figures).model_dump(),
+        avg_latency_ms=_mean(figures),
+        by_provider=_by_provider(reading.rows),
+        since=period.since,
+        until=period.until,
+        interval=None if period.span == "all" else period.span,
+        series=_series(filters, reading, by_time, groups),
+        previous=previous,
+    )
+
+
+def _previous(
+    filters: StatsFilter, reading: _Reading, groups: Sequence[Group] | None
+) -> PreviousStats:
+    """The same of the period before, with the groups of the period that it is compared with."""
+    by_time = _by_time(reading.rows)
+    figures = _added(by_time.values())
+    return PreviousStats(
+        **_figures(figures).model_dump(),
+        avg_latency_ms=_mean(figures),
+        since=reading.period.since,
+        until=reading.period.until,
+        series=_series(filters, reading, by_time, groups),
+    )
+
+
+def _mean(figures: Figures) -> int:
+    runs = figures.numbers["runs"]
+    return round(figures.numbers["latency_ms"] / runs) if runs else 0
+
+
+def _by_time(rows: Sequence[Sums]) -> dict[datetime, Figures]:
+    by_time: defaultdict[datetime, Figures] = defaultdict(Figures)
+    # All histograms at once: to parse each by itself takes most of the time.
+    histograms = json.loads(f"[{','.join(row.latencies for row in rows)}]")
+    for row, histogram in zip(rows, histograms, strict=True):
+        figures = by_time[row.starts_at]
+        numbers, latencies = figures.numbers, figures.latencies
+        for name, value in zip(NUMBERS, row[-len(NUMBERS) :], strict=True):
+            # SQLite has made a float of a sum beyond 64 bits, in earlier releases.
+            numbers[name] += int(value)
+        for bound, value in histogram.items():
+            latencies[bound] += value
+    return by_time
+
+
+def _added(parts: Iterable[Figures]) -> Figures:
+    total = Figures()
+    for part in parts:
+        total.add(part)
+    return total
+
+
+def _figures(figures: Figures) -> RunFigures:
+    number = figures.numbers
+    histogram = {int(bound): value for bound, value in figures.latencies.items() if value}
+    return RunFigures(
+        total=number["runs"],
+        ok=number["runs"] - number["errors"],
+        error=number["errors"],
+        calls=number["calls"],
+        prompt_tokens=number["prompt_tokens"],
+        cached_tokens=number["cached_tokens"],
+        output_tokens=number["output_tokens"],
+        usage_estimated=number["estimated"],
+        cost_usd=number["cost_nanos"] / NANOS_A_DOLLAR,
+        cost_unknown=number["unpriced"],
+        latency_ms=LatencyPercentiles(
+            p50=percentile(histogram, 0.5),
+            p95=percentile(histogram, 0.95),
+            p99=percentile(histogram, 0.99),
+        ),
+    )
+
+
+def _by_provider(rows: Iterable[Sums]) -> list[ProviderCount]:
+    counts: defaultdict[str, int] = defaultdict(int)
+    for row in rows:
+        if row.provider and row.runs:
+            counts[row.provider] += row.runs
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [
+        ProviderCount(provider=provider, count=number) for provider, number in ordered if number
+    ]
+
+
+def _group_of(row: Sums, names: Group) -> Group:
+    return tuple(getattr(row, name) for name in names)
+
+
+def _members(filters: StatsFilter, reading: _Reading) -> dict[Group, list[Sums]]:
+    names = GROUP_COLUMNS[filters.group_by] if filters.group_by else ()
+    members: defaultdict[Group, list[Sums]] = defaultdict(list)
+    for row in reading.rows if reading.members is None else reading.members:
+        members[_group_of(row, names)].append(row)
+    return members
+
+
+def _largest(filters: StatsFilter, reading: _Reading) -> list[Group] | None:
+    """Groups are compared by their runs, and without any by their calls."""
+    if filters.group_by is None:
+        return None
+    members = _members(filters, reading)
+    sizes = {name: sum(_size(filters, row) for row in rows) for name, rows in members.items()}
+    return sorted(sizes, key=lambda name: (-sizes[name], name))[:MOST_GROUPS]
+
+
+def _size(filters: StatsFilter, row: Sums) -> int:
+    return int(row.cost_nanos if filters.rank_by == "cost" else row.runs + row.calls)
+
+
+def _series(
+    filters: StatsFilter,
+    reading: _Reading,
+    by_time: Mapping[datetime, Figures],
+    groups: Sequence[Group] | None,
+) -> list[StatsSeries]:
+    """A series for each of the groups, and one for all others together."""
+    if not filters.has_series or not by_time:
+        return []
+    if groups is None:
+        return [_one_series(filters, None, by_time)]
+    members = _members(filters, reading)
+    shown = {name: _by_time(members[name]) for name in groups if name in members}
+    series = [_one_series(filters, name, figures) for name, figures in shown.items()]
+    whole = by_time if reading.whole is reading.rows else _by_time(reading.whole)
+    others = _without(whole, shown.values())
+    return [*series, _one_series(filters, None, others)] if others else series
+
+
+def _one_series(
+    filters: StatsFilter, group: Group | None, by_time: Mapping[datetime, Figures]
+) -> StatsSeries:
+    return StatsSeries(
+        group=None if group is None else _name(group),
+        prompt=_prompt(group),
+        definition=_definition(group),
+        figures=_figures(_added(by_time.values())),
+        points=_points(by_time) if filters.points else [],
+    )
+
+
+def _name(group: Group) -> str:
+    """`v3` of a prompt in two environments are two groups."""
+    if len(group) == 1:
+        return group[0]
+    if len(group) == 2:
+        key, version = group
+        return f"{key}@{version}" if version else key
+    key, env, version = group
+    return f"{key}@{version} ({env})"
+
+
+def _definition(group: Group | None) -> RunDefinition | None:
+    if group is None or len(group) != 2:
+        return None
+    return RunDefinition(key=group[0], version=group[1] or None)
+
+
+def _prompt(group: Group | None) -> UsedPromptVersion | None:
+    if group is None or len(group) != 3:
+        return None
+    key, env, version = group
+    return UsedPromptVersion(key=key, env=env, version=version)
+
+
+def _without(
+    by_time: Mapping[datetime, Figures], groups: Iterable[Mapping[datetime, Figures]]
+) -> dict[datetime, Figures]:
+    """What remains of all when these groups are taken away."""
+    left = {start: _added([figures]) for start, figures in by_time.items()}
+    for group in groups:
+        for start, figures in group.items():
+            left[start].take(figures)
+    return {start: figures for start, figures in left.items() if any(figures.numbers.values())}
+
+
+def _points(by_time: Mapping[datetime, Figures]) -> list[StatsPoint]:
+    return [
+        StatsPoint(start=start, **_figures(by_time[start]).model_dump())
+        for start in sorted(by_time)
+    ]

@@ -1,0 +1,99 @@
+"""Runs under way, and which platform executes them.
+
+Only one platform executes a run at a time. Each change that it makes requires that the run is still
+its own, since another platform takes over the runs of one that it takes for dead.
+"""
+
+from datetime import datetime
+
+from promptops_platform.clock import Clock
+from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.runlog import repository
+from promptops_platform.runlog.events import RunEvents
+from promptops_platform.runlog.tables import RunRow
+
+
+class RunTakenOver(Exception):
+    """The run has ended, is gone, or is executed by another platform now."""
+
+
+class RunsUnderWay:
+    """Those of the platform `instance`, and of others that died."""
+
+    def __init__(self, *, clock: Clock, instance: str, events: RunEvents) -> None:
+        self._clock = clock
+        self._instance = instance
+        self._events = events
+
+    def now(self) -> datetime:
+        """The time by which runs are logged."""
+        return self._clock.now()
+
+    async def require_own(self, transaction: Transaction, run_id: str) -> None:
+        """Keep the run until the commit; raises RunTakenOver."""
+        if not await repository.is_executed_by(transaction.session, run_id, self._instance):
+            raise RunTakenOver(run_id)
+
+    async def find_own(self, transaction: Transaction, run_id: str) -> RunRow:
+        """The run, locked; raises RunTakenOver."""
+        row = await repository.run_now(transaction.session, run_id, lock=True)
+        if row is None or row.status != repository.RUNNING or row.instance != self._instance:
+            raise RunTakenOver(run_id)
+        return row
+
+    async def hand_over(
+        self, transaction: Transaction, run_id: str, flow_run_id: str, flow_run_url: str | None
+    ) -> None:
+        """Record under which name Prefect executes the run from now on; raises RunTakenOver."""
+        row = await self.find_own(transaction, run_id)
+        row.flow_run_id, row.flow_run_url = flow_run_id, flow_run_url
+        self._announce(transaction, row)
+
+    async def requeue(self, transaction: Transaction, run_id: str, *, counted: bool) -> None:
+        """Record that the run waits for its turn again, for one more attempt where it is counted;
+        raises RunTakenOver."""
+        row = await self.find_own(transaction, run_id)
+        row.state, row.attempt = "queued", row.attempt + counted
+        self._announce(transaction, row)
+
+    async def request_cancel(self, transaction: Transaction, run_id: str, by: str) -> str | None:
+        """Record who wants a run cancelled, and return who was the first; None where it has
+        ended."""
+        row = await repository.run_now(transaction.session, run_id, lock=True)
+        if row is None or row.status != repository.RUNNING:
+            return None
+        row.cancel_requested_by = row.cancel_requested_by or by
+        return row.cancel_requested_by
+
+    async def cancel_requests(self, transaction: Transaction) -> list[tuple[str, str]]:
+        """Own runs that are to be cancelled, and who wants it."""
+        return await repository.cancel_requests(transaction.session, self._instance)
+
+    async def left(self, transaction: Transaction) -> list[RunRow]:
+        """Own runs that nobody waits for and that have not ended, the oldest first."""
+        return await repository.detached(transaction.session, self._instance)
+
+    async def logged_steps(self, transaction: Transaction, run_id: str) -> set[int]:
+        """Places of the steps that earlier attempts have logged."""
+        return await repository.positions(transaction.session, run_id)
+
+    async def remove_step(self, transaction: Transaction, run_id: str, position: int) -> None:
+        """Take a step out of the log, for another attempt at it."""
+        await repository.remove_step(transaction.session, run_id, position)
+
+    async def others(self, transaction: Transaction) -> set[str]:
+        """Other platforms that have runs under way."""
+        return await repository.instances(transaction.session) - {self._instance}
+
+    async def take_over(self, transaction: Transaction, dead: str) -> list[RunRow]:
+        """Make the runs of a dead platform own ones; those that another platform takes over are
+        left out."""
+        run_ids = await repository.take_over(transaction.session, dead, self._instance)
+        rows = [await repository.run_now(transaction.session, run_id) for run_id in run_ids]
+        return sorted((row for row in rows if row is not None), key=lambda row: row.created_at)
+
+    def _announce(self, transaction: Transaction, row: RunRow) -> None:
+        async def announce() -> None:
+            self._events.started(row)
+
+        transaction.after_commit(announce)

@@ -1,0 +1,68 @@
+"""Routes of what is served: all prompts of an environment. One prompt is fetched by `fetch.py`."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from starlette.responses import StreamingResponse
+
+from promptops_platform.access.actor import Actor
+from promptops_platform.access.guard import permits
+from promptops_platform.access.permissions import Permission
+from promptops_platform.changes.feed import Feed
+from promptops_platform.http.services import services_of
+from promptops_platform.serving.environments import EnvironmentAnswers
+from promptops_platform.serving.fetch import matches
+from promptops_platform.serving.query import DEFAULT_ENVIRONMENT, LARGEST_REVISION
+from promptops_platform.serving.revision import reach, revision_headers
+from promptops_platform.serving.schemas import EnvironmentSnapshot
+from promptops_platform.text import OptionalLine
+
+router = APIRouter(prefix="/api", tags=["realtime"])
+
+_REVISION_HEADERS = {
+    "ETag": {
+        "description": "Names the prompts; send it back as If-None-Match.",
+        "required": True,
+        "schema": {"type": "string"},
+    },
+    "X-PromptOps-Revision": {"required": True, "schema": {"type": "integer"}},
+    "X-PromptOps-Epoch": {"required": True, "schema": {"type": "string"}},
+}
+
+
+@router.get(
+    "/sdk/snapshot",
+    response_model=EnvironmentSnapshot,
+    responses={
+        200: {"headers": _REVISION_HEADERS},
+        304: {
+            "description": "The prompts are still what the caller holds.",
+            "headers": _REVISION_HEADERS,
+        },
+    },
+)
+async def fetch_snapshot(
+    request: Request,
+    env: OptionalLine = None,
+    workspace: Annotated[OptionalLine, Query(description="Id or slug.")] = None,
+    min_revision: Annotated[
+        int, Query(ge=0, le=LARGEST_REVISION, description="The answer is of this one or a later.")
+    ] = 0,
+    epoch: Annotated[OptionalLine, Query(description="Of that revision.")] = None,
+    if_none_match: Annotated[
+        str | None, Header(description="The ETag of the answer that the caller holds.")
+    ] = None,
+    actor: Actor = permits(Permission.PROMPTS_FETCH),
+) -> Response:
+    """All prompts that a fetch in this environment (`prod` by default) answers, by key, with the
+    revision that they are of."""
+    feed = services_of(request).get(Feed)
+    answers = services_of(request).get(EnvironmentAnswers)
+    await reach(feed, min_revision, epoch)
+    headers = {name.decode(): value.decode() for name, value in revision_headers(feed)}
+    snapshot = await answers.answer(actor, env or DEFAULT_ENVIRONMENT, workspace)
+    headers |= {"etag": snapshot.prompts.etag.decode(), "cache-control": "private, no-cache"}
+    if if_none_match is not None and matches(if_none_match, snapshot.prompts.etag):
+        return Response(status_code=304, headers=headers)
+    headers["content-length"] = str(snapshot.length)
+    return StreamingResponse(snapshot.body(), headers=headers, media_type="application/json")

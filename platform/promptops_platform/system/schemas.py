@@ -1,0 +1,155 @@
+"""The state of the installation on the wire."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from promptops_platform.http.examples import example
+from promptops_platform.observability.schemas import Parts
+
+Level = Literal["ok", "warning", "problem"]
+
+EXAMPLE_FINDING: dict[str, Any] = {
+    "check": "secrets",
+    "level": "warning",
+    "text": "the account 'admin' has the well-known default password",
+    "remedy": "promptops set-password admin",
+}
+EXAMPLE_DATABASE: dict[str, Any] = {
+    "kind": "sqlite",
+    "location": "the SQLite file data/promptops.db (PROMPTOPS_DB)",
+    "schema_revision": "0018",
+    "bytes": 4_218_880,
+    "answer_ms": 0.41,
+}
+EXAMPLE_FEED: dict[str, Any] = {
+    "revision": 4711,
+    "seen": 4711,
+    "epoch": "0198a3b2c4d5e6f7",
+    "seconds_behind": 0.02,
+}
+EXAMPLE_REPLICA: dict[str, Any] = {
+    "id": "0198a3b2c4d5e6f8",
+    "is_this": True,
+    "revision": 4711,
+    "epoch": "0198a3b2c4d5e6f7",
+    "seen_seconds_ago": 0.0,
+}
+EXAMPLE_RUNS: dict[str, Any] = {"in_flight": 3, "concurrency": 8}
+EXAMPLE_PREFECT: dict[str, Any] = {"is_embedded": True, "url": "http://127.0.0.1:4200"}
+
+
+class DatabaseState(BaseModel):
+    """The registry; what only it can tell is null while it does not answer."""
+
+    model_config = example(**EXAMPLE_DATABASE)
+
+    kind: Literal["sqlite", "postgresql"]
+    location: str = Field(description="Without user and password.")
+    schema_revision: str | None
+    bytes: int | None
+    answer_ms: float | None
+
+
+class FeedState(BaseModel):
+    """The change feed as this replica follows it: what it has applied, and the newest it knows."""
+
+    model_config = example(**EXAMPLE_FEED)
+
+    revision: int
+    seen: int
+    epoch: str
+    seconds_behind: float | None = Field(description="Null before it was up to date once.")
+
+
+class ReplicaState(BaseModel):
+    """A process that serves; on SQLite there is one."""
+
+    model_config = example(**EXAMPLE_REPLICA)
+
+    id: str
+    is_this: bool
+    revision: int
+    epoch: str
+    seen_seconds_ago: float
+
+
+class RunState(BaseModel):
+    """Runs that this replica has not ended, those that wait for the engine included, and how many
+    the engine runs at once."""
+
+    model_config = example(**EXAMPLE_RUNS)
+
+    in_flight: int
+    concurrency: int
+
+
+class PrefectState(BaseModel):
+    """The Prefect server that runs go to. The login of the embedded one is in
+    `prefect/credentials` in the data folder."""
+
+    model_config = example(**EXAMPLE_PREFECT)
+
+    is_embedded: bool
+    url: str = Field(description="Without user and password.")
+
+
+class System(BaseModel):
+    """The replica that answers, and what it knows of the others."""
+
+    model_config = example(
+        version="0.1.0",
+        python="3.11.9",
+        prefect_version="3.6.1",
+        started_at="2026-03-14T09:26:53.589793Z",
+        parts={
+            "database": {"ok": True, "detail": "answers"},
+            "feed": {"ok": True, "detail": "follows the changes"},
+            "engine": {"ok": True, "detail": "answers"},
+            "prefect": {"ok": True, "detail": "answers the run engine"},
+            "disk": {"ok": True, "detail": "has room"},
+        },
+        database=EXAMPLE_DATABASE,
+        feed=EXAMPLE_FEED,
+        replicas=[EXAMPLE_REPLICA],
+        runs=EXAMPLE_RUNS,
+        prefect=EXAMPLE_PREFECT,
+        watchers=42,
+        settings={"PROMPTOPS_ADDR": ":8080", "PROMPTOPS_TOKEN": "(hidden)"},
+    )
+
+    version: str
+    python: str
+    prefect_version: str = Field(description="Of the client; a server should be of the same.")
+    started_at: datetime
+    parts: Parts
+    database: DatabaseState
+    feed: FeedState
+    replicas: list[ReplicaState]
+    runs: RunState
+    prefect: PrefectState
+    watchers: int = Field(description="Connections to this replica that watch for changes.")
+    settings: dict[str, str] = Field(
+        description="By environment variable; of secrets only whether they are set."
+    )
+
+
+class SystemFinding(BaseModel):
+    """`text` says what was found, `remedy` what to do about it; with `ok` it is empty."""
+
+    model_config = example(**EXAMPLE_FINDING)
+
+    check: str
+    level: Level
+    text: str
+    remedy: str
+
+
+class Examination(BaseModel):
+    """What `promptops doctor` finds, run where the platform runs."""
+
+    model_config = example(examined_at="2026-03-14T09:26:53.589793Z", findings=[EXAMPLE_FINDING])
+
+    examined_at: datetime
+    findings: list[SystemFinding]

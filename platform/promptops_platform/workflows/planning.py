@@ -1,0 +1,171 @@
+"""What a run of a workflow is made of, settled before it starts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from promptops_flows.definitions.variables import unfilled_variables
+from promptops_flows.json_schemas import findings
+from promptops_flows.json_schemas.turns import Turns
+from promptops_flows.protocol.engine_client import RunRequest
+from promptops_platform.access.actor import Actor
+from promptops_platform.access.permissions import Permission
+from promptops_platform.access.scopes import joint_scope, scope_of
+from promptops_platform.db.unit_of_work import Database, Transaction
+from promptops_platform.definitions.version_reading import VersionReader
+from promptops_platform.errors import BadRequest
+from promptops_platform.execution.followers import RunFollower
+from promptops_platform.execution.order import RunOrder
+from promptops_platform.execution.subjects import same_order
+from promptops_platform.ids import new_id
+from promptops_platform.runlog.tables import RunRow
+from promptops_platform.serving.prompt_resolver import PromptResolver
+from promptops_platform.workflows.embedding import PlanEmbedder
+from promptops_platform.workflows.service import WorkflowService
+from promptops_platform.workflows.sources import AgentSource
+from promptops_platform.workflows.tables import WorkflowRow
+from promptops_platform.workspaces.service import WorkspaceService
+
+SOURCE = "workflow"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowInputs:
+    """What the caller sends along with a run; key and address are for the providers of its steps,
+    and stored nowhere once it has ended. With `stream` somebody may read the models' texts as they
+    come."""
+
+    variables: dict[str, Any] = field(default_factory=dict)
+    api_key: str | None = field(default=None, repr=False)
+    base_url: str | None = None
+    warnings: tuple[str, ...] = ()
+    version: int | None = None
+    env: str | None = None
+    stream: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRun:
+    """A run that is ready to start."""
+
+    order: RunOrder
+    warnings: tuple[str, ...]
+
+
+class WorkflowPlanner:
+    """Looks up all that a run of a workflow needs; the execution retries runs with it."""
+
+    run_permission = Permission.WORKFLOWS_RUN
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        workflows: WorkflowService,
+        versions: VersionReader[WorkflowRow],
+        workspaces: WorkspaceService,
+        prompts: PromptResolver,
+        agents: AgentSource,
+    ) -> None:
+        self._database = database
+        self._workflows = workflows
+        self._versions = versions
+        self._workspaces = workspaces
+        self._prompts = prompts
+        self._agents = agents
+
+    async def plan(self, workflow_id: str, inputs: WorkflowInputs, *, actor: Actor) -> PlannedRun:
+        """Raises NotFound, Forbidden, and BadRequest for a definition that can't run any more."""
+        async with self._database.read() as transaction:
+            draft = await self._workflows.get(
+                transaction, workflow_id, actor=actor, permission=Permission.WORKFLOWS_RUN
+            )
+            return await self._planned(transaction, draft, inputs, actor)
+
+    async def replan(
+        self,
+        transaction: Transaction,
+        old: RunRow,
+        request: RunRequest,
+        version: int | None,
+        *,
+        actor: Actor,
+    ) -> RunOrder | None:
+        """A run once more, as `RunSubject` has it."""
+        draft = await self._workflows.find_to_run(
+            transaction, old.workspace_id, request.key, actor=actor
+        )
+        if draft is None:
+            return None
+        if version is None:
+            return same_order(old, request, actor)
+        inputs = WorkflowInputs(variables=request.variables, version=version, stream=request.stream)
+        order = (await self._planned(transaction, draft, inputs, actor)).order
+        return replace(order, scope=joint_scope(order.scope, old.scope))
+
+    def follower(self, _run_id: str, _kept: Mapping[str, Any] | None) -> RunFollower:
+        """Nothing else happens along with a run."""
+        return RunFollower()
+
+    async def _planned(
+        self, transaction: Transaction, draft: WorkflowRow, inputs: WorkflowInputs, actor: Actor
+    ) -> PlannedRun:
+        workflow = await self._versions.runnable(
+            transaction, draft, version=inputs.version, env=inputs.env, actor=actor
+        )
+        workspace = await self._workspaces.find(transaction, workflow.workspace_id, actor=actor)
+        variables = {**workflow.defaults, **inputs.variables}
+        await _refuse_wrong_variables(workflow, variables)
+        embedder = PlanEmbedder(
+            transaction,
+            workflow.workspace_id,
+            variables,
+            workflows=self._workflows,
+            versions=self._versions,
+            prompts=self._prompts,
+            agents=self._agents,
+            actor=actor,
+        )
+        plan = await embedder.embed(self._workflows.parsed(workflow), workflow.key)
+        content = self._workflows.content_of(workflow)
+        warnings = [*inputs.warnings, *self._workflows.warnings(workflow.workspace_id, content)]
+        unfilled = unfilled_variables(plan, variables.keys())
+        if workflow.strict and unfilled:
+            raise BadRequest(f"variables: {unfilled[0]}; send it, or give it a default")
+        environments = self._workflows.environments_of(content) | embedder.environments
+        request = RunRequest(
+            run_id=new_id(),
+            workspace=workspace.slug,
+            key=workflow.key,
+            name=workflow.name,
+            version=str(workflow.version),
+            plan=plan,
+            variables=variables,
+            api_key=inputs.api_key,
+            base_url=inputs.base_url,
+            source=SOURCE,
+            stream=inputs.stream,
+            connections=self._workflows.connections(
+                workflow.workspace_id, plan, base_url=inputs.base_url, actor=actor
+            ),
+        )
+        order = RunOrder(
+            request,
+            workspace_id=workflow.workspace_id,
+            caller_id=actor.caller_id,
+            user=actor.name,
+            scope=scope_of(environments, actor),
+        )
+        return PlannedRun(order, tuple(dict.fromkeys([*warnings, *unfilled])))
+
+
+async def _refuse_wrong_variables(workflow: WorkflowRow, variables: dict[str, Any]) -> None:
+    if not workflow.input_schema:
+        return
+    # On a thread: a comparison takes a fraction of a second at most.
+    wrong = await Turns().compare(findings, workflow.input_schema, variables)
+    if wrong:
+        raise BadRequest(
+            f"variables: {wrong[0]}; the workflow's input_schema says what it takes",
+            fields={"problems": wrong},
+        )

@@ -1,0 +1,104 @@
+"""Running workflows: to the result, followed step by step, or without waiting."""
+
+from collections.abc import AsyncGenerator
+
+from promptops_platform.access.actor import Actor
+from promptops_platform.errors import StepFailed
+from promptops_platform.execution.detached import Also, DetachedRuns
+from promptops_platform.execution.executor import RunExecutor
+from promptops_platform.execution.followers import RunFollower, RunOutcome
+from promptops_platform.execution.idempotency import RunKey
+from promptops_platform.execution.run_stream import (
+    StepStream,
+    StreamFollower,
+    follow_run,
+)
+from promptops_platform.http.event_stream import ServerEvent
+from promptops_platform.runlog.service import RunLog
+from promptops_platform.runlog.tables import RunRow
+from promptops_platform.workflows.planning import PlannedRun, WorkflowInputs, WorkflowPlanner
+from promptops_platform.workflows.schemas import WorkflowResult
+
+
+class WorkflowRuns:
+    """Takes runs of workflows through the engine. No transaction is open while one runs."""
+
+    def __init__(
+        self,
+        *,
+        planner: WorkflowPlanner,
+        executor: RunExecutor,
+        detached: DetachedRuns,
+        runs: RunLog,
+    ) -> None:
+        self._planner = planner
+        self._executor = executor
+        self._detached = detached
+        self._runs = runs
+
+    async def run(
+        self,
+        workflow_id: str,
+        inputs: WorkflowInputs,
+        *,
+        actor: Actor,
+        key: RunKey | None = None,
+    ) -> WorkflowResult:
+        """Run to the end; `key` is the one of the request.
+
+        Raises NotFound, Forbidden, BadRequest for a definition that can't run any more, StepFailed
+        with the trace, TooManyRequests and EngineNotReady.
+        """
+        planned = await self._planner.plan(workflow_id, inputs, actor=actor)
+        outcome = await self._executor.run(planned.order, self._follower(planned, key))
+        return self._result(planned, outcome)
+
+    async def submit(
+        self, workflow_id: str, inputs: WorkflowInputs, *, actor: Actor, also: Also | None = None
+    ) -> RunRow:
+        """Record a run that goes on by itself; `also` writes in the same transaction.
+
+        Raises NotFound, Forbidden, BadRequest and TooManyRequests.
+        """
+        planned = await self._planner.plan(workflow_id, inputs, actor=actor)
+        return await self._detached.submit(planned.order, RunFollower(), also=also)
+
+    async def follow(
+        self,
+        workflow_id: str,
+        inputs: WorkflowInputs,
+        request_id: str,
+        *,
+        actor: Actor,
+        key: RunKey | None = None,
+    ) -> AsyncGenerator[ServerEvent, None]:
+        """Events of a run that has started: those of `StepStream`, then `result` or `error`.
+
+        Raises as `run` does where the run can't start. It goes on when the events are closed.
+        """
+        planned = await self._planner.plan(workflow_id, inputs, actor=actor)
+        follower = self._follower(planned, key)
+
+        def last_events(outcome: RunOutcome) -> list[ServerEvent]:
+            answer = self._result(planned, outcome)
+            return [ServerEvent("result", answer.model_dump(mode="json"))]
+
+        return await follow_run(
+            lambda stream: self._executor.run(planned.order, StreamFollower(follower, stream)),
+            StepStream(),
+            last_events,
+            request_id,
+        )
+
+    def _follower(self, planned: PlannedRun, key: RunKey | None) -> RunFollower:
+        follower, run_id = RunFollower(), planned.order.request.run_id
+        if key is None:
+            return follower
+        return key.following(run_id, follower, lambda outcome: self._result(planned, outcome))
+
+    def _result(self, planned: PlannedRun, outcome: RunOutcome) -> WorkflowResult:
+        result = WorkflowResult.of(outcome, self._runs.cost_of, planned.warnings)
+        if outcome.end.status == "error":
+            fields = result.model_dump(mode="json", exclude={"output"})
+            raise StepFailed(outcome.end.error or "the run failed", fields=fields)
+        return result

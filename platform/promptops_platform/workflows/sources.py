@@ -1,0 +1,36 @@
+"""What workflows need of agents, whose room stands beside theirs."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from promptops_flows.steps.plans import AgentPlan
+from promptops_flows.steps.targets import DefinitionTarget
+from promptops_platform.access.actor import Actor
+from promptops_platform.db.unit_of_work import Transaction
+
+
+class InnerAgent(Protocol):
+    """An agent as part of a run."""
+
+    @property
+    def plan(self) -> AgentPlan: ...
+
+    @property
+    def version(self) -> str: ...
+
+    @property
+    def environments(self) -> frozenset[str]: ...
+
+
+class AgentSource(Protocol):
+    async def inner_plan(
+        self,
+        transaction: Transaction,
+        workspace_id: str,
+        target: DefinitionTarget,
+        subject: str | None,
+        *,
+        actor: Actor,
+    ) -> InnerAgent | None:
+        """An agent by key; None where the workspace has no such one."""

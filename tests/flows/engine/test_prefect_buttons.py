@@ -1,0 +1,170 @@
+"""Cancel and Retry as Prefect's interface presses them: each sets a state, whatever it was."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from prefect.client.orchestration import PrefectClient
+
+from harness.engine import EngineProcess, eventually, going, request, run_to_end
+from harness.held_model import held_model
+from harness.prefect_runs import flow_run, task_runs
+from harness.prefect_server import PrefectServer
+from promptops_flows.engine.identity import EngineIdentity
+from promptops_flows.engine.prefect_buttons import PrefectButtons
+from promptops_flows.engine.prefect_gate import PrefectGate
+from promptops_flows.processes.waiting import end_tasks
+from promptops_flows.protocol.engine_client import RunFinished
+
+CANCEL = {"type": "CANCELLING", "name": "Cancelling"}
+RETRY = {"type": "SCHEDULED", "name": "AwaitingRetry", "message": "Retry from the UI"}
+FAILING = [{"name": "read", "type": "transform", "op": "json"}]
+
+
+def press(server: PrefectServer, flow_run_id: str, state: dict[str, str]) -> None:
+    with server.client() as client:
+        body = {"state": state, "force": True}
+        client.post(f"flow_runs/{flow_run_id}/set_state", json=body).raise_for_status()
+
+
+def shown(server: PrefectServer, flow_run_id: str) -> tuple[str, str]:
+    state: dict[str, Any] = flow_run(server, flow_run_id)["state"]
+    return state["name"], state["message"]
+
+
+async def shows(server: PrefectServer, flow_run_id: str, *expected: str) -> None:
+    await asyncio.to_thread(eventually, lambda: shown(server, flow_run_id) == expected, 20)
+
+
+async def test_cancel_ends_the_run(engine: EngineProcess, prefect_server: PrefectServer) -> None:
+    await engine.client().wait_ready(30)
+    async with held_model() as model, going(engine.client(), model.request) as (run, events):
+        await model.is_asked()
+        await asyncio.to_thread(press, prefect_server, run.flow_run_id, CANCEL)
+        async with asyncio.timeout(20):
+            end = [event async for event in events][-1]
+    assert isinstance(end, RunFinished)
+    assert (end.state, end.cancelled_by) == ("cancelled", "Prefect")
+    await shows(prefect_server, run.flow_run_id, "Cancelled", "Cancelled by Prefect")
+    (task,) = task_runs(prefect_server, run.flow_run_id, 1)
+    assert task["state_name"] == "Cancelled"
+
+
+async def test_retry_is_reported_and_executes_the_same_flow_run(
+    engine: EngineProcess, prefect_server: PrefectServer
+) -> None:
+    client = engine.client()
+    await client.wait_ready(30)
+    failed = await run_to_end(client, request(FAILING, key="retried"))
+    await shows(prefect_server, failed.flow_run_id, "Failed", failed.result.error or "")
+    presses = client.watch()
+    assert await anext(presses) is None
+    await asyncio.to_thread(press, prefect_server, failed.flow_run_id, RETRY)
+    async with asyncio.timeout(20):
+        while await anext(presses) != failed.flow_run_id:
+            pass
+    await presses.aclose()
+    again = await run_to_end(client, request(key="retried", flow_run_id=failed.flow_run_id))
+    assert (again.flow_run_id, again.result.state) == (failed.flow_run_id, "completed")
+    await shows(prefect_server, failed.flow_run_id, "Completed", "Steps completed: 3")
+    assert flow_run(prefect_server, failed.flow_run_id)["run_count"] == 2
+
+
+async def test_cancel_after_the_end_shows_the_end_again(
+    engine: EngineProcess, prefect_server: PrefectServer
+) -> None:
+    await engine.client().wait_ready(30)
+    record = await run_to_end(engine.client(), request())
+    press(prefect_server, record.flow_run_id, CANCEL)
+    note = "Cancel was pressed after the run had ended"
+    await shows(prefect_server, record.flow_run_id, "Completed", f"Steps completed: 3; {note}")
+    press(prefect_server, record.flow_run_id, CANCEL)
+    await shows(prefect_server, record.flow_run_id, "Completed", f"Steps completed: 3; {note}")
+
+
+class Runs:
+    """Those of an engine, without one."""
+
+    def __init__(self) -> None:
+        self.retried: list[str] = []
+        self.executed: set[str] = set()
+
+    def cancel(self, flow_run_id: str, by: str) -> bool:
+        return flow_run_id in self.executed
+
+    def executes(self, flow_run_id: str) -> bool:
+        return flow_run_id in self.executed
+
+
+@asynccontextmanager
+async def obeyed(server: PrefectServer, runs: Runs, engine_id: str) -> AsyncIterator[None]:
+    """The buttons, with hardly any patience."""
+    gate = PrefectGate()
+    gate.settle(None)
+    async with PrefectClient(server.api_url, auth_string=server.auth) as client:
+        buttons = PrefectButtons(
+            client,
+            gate,
+            EngineIdentity(engine_id),
+            cancel=runs.cancel,
+            executes=runs.executes,
+            retry=runs.retried.append,
+            retry_patience_seconds=1.5,
+        )
+        watching = asyncio.create_task(buttons.watch())
+        try:
+            yield
+        finally:
+            await end_tasks(watching)
+
+
+def failed_run(server: PrefectServer, engine_id: str) -> str:
+    """A failed flow run of the engine with that id."""
+    with server.client() as client:
+        flow = client.post("flows/", json={"name": "pressed"}).json()
+        run = {
+            "flow_id": flow["id"],
+            "tags": ["promptops", f"engine:{engine_id}"],
+            "state": {"type": "FAILED", "message": "step 1 (read): it is not JSON"},
+        }
+        return str(client.post("flow_runs/", json=run).raise_for_status().json()["id"])
+
+
+async def test_a_retry_that_nobody_takes_up_shows_the_failure_again(
+    prefect_server: PrefectServer,
+) -> None:
+    runs = Runs()
+    flow_run_id = await asyncio.to_thread(failed_run, prefect_server, "alone")
+    async with obeyed(prefect_server, runs, "alone"):
+        await asyncio.to_thread(press, prefect_server, flow_run_id, RETRY)
+        note = "Retry was pressed, and PromptOps did not start the run again"
+        await shows(prefect_server, flow_run_id, "Failed", f"step 1 (read): it is not JSON; {note}")
+    assert runs.retried == [flow_run_id]
+
+
+async def test_a_retry_that_waits_for_its_turn_goes_on_waiting(
+    prefect_server: PrefectServer,
+) -> None:
+    runs = Runs()
+    waiting, other = [await asyncio.to_thread(failed_run, prefect_server, "busy") for _ in range(2)]
+    runs.executed.add(waiting)
+    async with obeyed(prefect_server, runs, "busy"):
+        for flow_run_id in (waiting, other):
+            await asyncio.to_thread(press, prefect_server, flow_run_id, RETRY)
+        # The one that nobody takes up says that the patience is over.
+        await asyncio.to_thread(eventually, lambda: shown(prefect_server, other)[0] == "Failed", 20)
+        assert shown(prefect_server, waiting)[0] in ("AwaitingRetry", "Late")
+    assert runs.retried == [other]
+
+
+async def test_flow_runs_of_others_are_left_alone(prefect_server: PrefectServer) -> None:
+    runs = Runs()
+    foreign = await asyncio.to_thread(failed_run, prefect_server, "another")
+    own = await asyncio.to_thread(failed_run, prefect_server, "own")
+    async with obeyed(prefect_server, runs, "own"):
+        for flow_run_id in (foreign, own):
+            await asyncio.to_thread(press, prefect_server, flow_run_id, RETRY)
+        await asyncio.to_thread(eventually, lambda: shown(prefect_server, own)[0] == "Failed", 20)
+    assert runs.retried == [own]
+    assert shown(prefect_server, foreign)[0] in ("AwaitingRetry", "Late")

@@ -1,0 +1,58 @@
+"""What a run asks of Prefect's API."""
+
+from harness.engine import EngineProcess, request, run_to_end, running_engine
+from harness.prefect_runs import ended_flow_run, flow_run, task_runs
+from harness.prefect_server import PrefectServer
+from harness.request_log import request_log
+
+# No run waits for them: the gate's, the look-up of a flow for its first events, and their socket,
+# the look for buttons that were pressed, and the lines of the runs' pages.
+ASIDE = (
+    "GET /api/health",
+    "GET /api/admin/version",
+    "GET /api/flows/",
+    "GET /api/events/in",
+    "POST /api/flow_runs/filter",
+    "POST /api/logs/",
+)
+
+
+async def test_a_run_costs_prefect_three_requests(prefect_server: PrefectServer) -> None:
+    port = int(prefect_server.api_url.split(":")[2].split("/")[0])
+    async with request_log(port) as log:
+        with running_engine(f"http://127.0.0.1:{log.port}/api", prefect_server.auth) as engine:
+            await engine.client().wait_ready(30)
+            await run_to_end(engine.client(), request())
+            before = len(log.requests)
+            record = await run_to_end(engine.client(), request())
+            requests = [line for line in log.requests[before:] if not line.startswith(ASIDE)]
+            # Not at the end of the block, which would stop the relay's loop meanwhile.
+            engine.process.terminate()
+    path = f"/api/flow_runs/{record.flow_run_id}"
+    assert requests == ["POST /api/flow_runs/", f"POST {path}/set_state", f"POST {path}/set_state"]
+
+
+async def test_a_deleted_flow_is_created_again(
+    engine: EngineProcess, prefect_server: PrefectServer
+) -> None:
+    client, asked = engine.client(), request(key="deleted")
+    await client.wait_ready(30)
+    record = await run_to_end(client, asked)
+    # Prefect drops task runs that it writes together with one whose flow run is gone.
+    task_runs(prefect_server, record.flow_run_id, 3)
+    first = flow_run(prefect_server, record.flow_run_id)
+    with prefect_server.client() as prefect:
+        prefect.delete(f"flows/{first['flow_id']}").raise_for_status()
+    second = ended_flow_run(prefect_server, (await run_to_end(client, asked)).flow_run_id)
+    assert second["state_name"] == "Completed"
+    assert second["flow_id"] != first["flow_id"]
+
+
+async def test_task_runs_belong_to_the_attempt_that_the_server_counts(
+    engine: EngineProcess, prefect_server: PrefectServer
+) -> None:
+    await engine.client().wait_ready(30)
+    record = await run_to_end(engine.client(), request())
+    run = flow_run(prefect_server, record.flow_run_id)
+    tasks = task_runs(prefect_server, record.flow_run_id, 3)
+    assert [task["flow_run_run_count"] for task in tasks] == [run["run_count"]] * 3 == [1] * 3

@@ -1,0 +1,198 @@
+"""A run engine without Prefect, whose steps end when the test says so, and which can be killed.
+
+It speaks the engine's protocol on a socket and executes the steps of a list one after the other: it
+counts them, and their output names them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from promptops_flows.protocol.engine_protocol import (
+    Began,
+    Cancel,
+    Checkpoint,
+    CheckpointStored,
+    Go,
+    Message,
+    Ping,
+    Ready,
+    RunFinished,
+    RunRequest,
+    Started,
+    StepCheckpoint,
+    StepFinished,
+    StepStarted,
+    Watch,
+    Watching,
+    decode,
+    encode,
+)
+from promptops_flows.steps.context import StepOutput
+from promptops_flows.steps.plans import WorkflowPlan
+from promptops_platform.ids import new_id
+
+STARTED_AT = "2030-01-01T00:00:00+00:00"
+Hold = Callable[[str, int], bool]
+
+
+class FakeEngine:
+    """`executed` counts the steps by run and place; `requests` are the runs that it was sent.
+
+    A step for which `hold` says so stays in flight, and shows in `held`, until `release`; the place
+    0 is the end of the run. A step whose place is in `failing` fails.
+    """
+
+    def __init__(self, socket: Path) -> None:
+        self.socket = socket
+        self.executed: Counter[tuple[str, int]] = Counter()
+        self.requests: list[RunRequest] = []
+        self.failing: set[int] = set()
+        self.hold: Hold = lambda _run, _place: False
+        self.held: set[tuple[str, int]] = set()
+        self._released = asyncio.Event()
+        self._server: asyncio.Server | None = None
+        self._sessions: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        self._server = await asyncio.start_unix_server(self._serve, self.socket)
+
+    async def kill(self) -> None:
+        """End at once, and with it all runs."""
+        assert self._server is not None
+        self._server.close()
+        self.socket.unlink(missing_ok=True)
+        for session in list(self._sessions):
+            session.cancel()
+        await asyncio.gather(*self._sessions, return_exceptions=True)
+        self.held.clear()
+
+    def release(self) -> None:
+        """Let the steps that are held end, and hold no more."""
+        self.hold = lambda _run, _place: False
+        self._released.set()
+        self._released = asyncio.Event()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._sessions.add(task)
+        try:
+            await _Session(self, reader, writer).run()
+        except (asyncio.IncompleteReadError, asyncio.CancelledError, OSError):
+            return
+        finally:
+            self._sessions.discard(task)
+            writer.close()
+
+    async def execute(self, run_id: str, place: int) -> None:
+        """One step; at the place 0, what comes after the last one."""
+        if place:
+            self.executed[run_id, place] += 1
+        if self.hold(run_id, place):
+            self.held.add((run_id, place))
+            released = self._released
+            await released.wait()
+            self.held.discard((run_id, place))
+
+
+class _Session:
+    def __init__(
+        self, engine: FakeEngine, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self._engine = engine
+        self._reader = reader
+        self._writer = writer
+        self._stored: dict[int, asyncio.Event] = {}
+
+    async def run(self) -> None:
+        while isinstance(message := await self._receive(), Ping):
+            self._send(Ready())
+        if isinstance(message, Watch):
+            self._send(Watching())
+            await self._reader.read()
+            return
+        assert isinstance(message, RunRequest)
+        self._engine.requests.append(message)
+        self._send(Started(f"flow-{new_id()[:20]}", None))
+        assert isinstance(await self._receive(), Go)
+        executing = asyncio.create_task(self._execute(message))
+        hearing = asyncio.create_task(self._hear())
+        try:
+            await asyncio.wait([executing, hearing], return_when=asyncio.FIRST_COMPLETED)
+            if executing.done():
+                self._send(executing.result())
+            elif (by := hearing.result()) is not None:
+                error = f"the run was cancelled by {by}"
+                self._send(RunFinished("error", error=error, state="cancelled", cancelled_by=by))
+            await self._writer.drain()
+        finally:
+            executing.cancel()
+            hearing.cancel()
+
+    async def _hear(self) -> str | None:
+        """Who cancels the run; None when the platform is gone."""
+        try:
+            while True:
+                message = await self._receive()
+                if isinstance(message, Cancel):
+                    return message.by
+                assert isinstance(message, CheckpointStored)
+                self._stored[message.index].set()
+        except (asyncio.IncompleteReadError, OSError):
+            return None
+
+    async def _execute(self, request: RunRequest) -> RunFinished:
+        self._send(Began())
+        assert isinstance(request.plan, WorkflowPlan)
+        kept = {checkpoint.index: checkpoint for checkpoint in request.checkpoints}
+        text = ""
+        for index, step in enumerate(request.plan.steps, 1):
+            if index in kept:
+                text = kept[index].output.text
+                self._send(_finished(index, step.name, step.type, text, reused=True))
+                continue
+            self._send(StepStarted(index, step.name, step.type, STARTED_AT))
+            await self._engine.execute(request.run_id, index)
+            if index in self._engine.failing:
+                error = f"step {index} ({step.name}): it failed"
+                self._send(_failed(index, step.name, step.type, error))
+                return RunFinished("error", error=error)
+            text = f"{text}{step.name} "
+            self._stored[index] = asyncio.Event()
+            self._send(StepCheckpoint(Checkpoint(index, step.name, step.type, StepOutput(text))))
+            self._send(_finished(index, step.name, step.type, text))
+            if request.durable:
+                await self._stored[index].wait()
+        await self._engine.execute(request.run_id, 0)
+        return RunFinished("ok", output=text)
+
+    async def _receive(self) -> Message:
+        return decode(await self._reader.readuntil(b"\n"))
+
+    def _send(self, message: Message) -> None:
+        self._writer.write(encode(message))
+
+
+def _finished(index: int, name: str, kind: str, text: str, *, reused: bool = False) -> StepFinished:
+    state = "Cached" if reused else "Completed"
+    return StepFinished(index, name, kind, state, STARTED_AT, 1, 1, output=text, reused=reused)
+
+
+def _failed(index: int, name: str, kind: str, error: str) -> StepFinished:
+    return StepFinished(index, name, kind, "Failed", STARTED_AT, 1, 1, error=error)
+
+
+@asynccontextmanager
+async def fake_engine(socket: Path) -> AsyncIterator[FakeEngine]:
+    """An engine at that socket until the block ends."""
+    engine = FakeEngine(socket)
+    await engine.start()
+    try:
+        yield engine
+    finally:
+        await engine.kill()

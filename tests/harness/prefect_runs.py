@@ -1,0 +1,53 @@
+"""Runs as Prefect shows them."""
+
+from typing import Any
+
+import httpx
+
+from harness.engine import eventually
+from harness.prefect_server import PrefectServer
+
+
+def flow_run(server: PrefectServer, flow_run_id: str) -> dict[str, Any]:
+    with server.client() as client:
+        run: dict[str, Any] = client.get(f"flow_runs/{flow_run_id}").raise_for_status().json()
+        return run
+
+
+def ended_flow_run(server: PrefectServer, flow_run_id: str) -> dict[str, Any]:
+    """The flow run once Prefect knows its end, for which an engine does not hold its answer back
+    where Prefect is slow."""
+
+    def look() -> dict[str, Any] | None:
+        run = flow_run(server, flow_run_id)
+        return run if run["end_time"] else None
+
+    return eventually(look)
+
+
+def task_runs(server: PrefectServer, flow_run_id: str, count: int) -> list[dict[str, Any]]:
+    """The run's task runs in order, once Prefect has written `count` of them to their ends.
+
+    Prefect writes task runs with a delay, and lists one without a state until it has written that.
+    """
+    filters = {
+        "flow_runs": {"id": {"any_": [flow_run_id]}},
+        "sort": "EXPECTED_START_TIME_ASC",
+    }
+
+    def look() -> list[dict[str, Any]] | None:
+        with server.client() as client:
+            runs: list[dict[str, Any]] = client.post("task_runs/filter", json=filters).json()
+        done = [run for run in runs if run["end_time"]]
+        return sorted(done, key=lambda run: run["start_time"]) if len(done) == count else None
+
+    return eventually(look)
+
+
+def leave_behind(client: httpx.Client, count: int, engine_id: str) -> list[str]:
+    """So many runs that an engine of that identity seems to have left running."""
+    flow_id = client.post("flows/", json={"name": "left"}).raise_for_status().json()["id"]
+    tags = ["promptops", f"engine:{engine_id}"]
+    run = {"flow_id": flow_id, "tags": tags, "state": {"type": "RUNNING"}}
+    answers = [client.post("flow_runs/", json=run).raise_for_status() for _ in range(count)]
+    return [answer.json()["id"] for answer in answers]

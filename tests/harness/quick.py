@@ -1,0 +1,21 @@
+"""Which tests `make check` runs: those that need no server but one platform that they share."""
+
+from pathlib import PurePath
+
+import pytest
+
+# Whoever has one of them starts a platform, an engine or a Prefect server.
+SERVERS = frozenset({"data_folder", "engine", "prefect_server"})
+# What is there starts programs.
+PROGRAMS = frozenset({"attacks", "bench", "chaos", "conformance", "e2e"})
+
+
+def is_quick(item: pytest.Item) -> bool:
+    fixtures = getattr(item, "fixturenames", ())
+    callspec = getattr(item, "callspec", None)
+    database = callspec.params.get("database_kind", "sqlite") if callspec else "sqlite"
+    return (
+        database == "sqlite"
+        and SERVERS.isdisjoint(fixtures)
+        and PROGRAMS.isdisjoint(PurePath(item.nodeid.partition("::")[0]).parts)
+    )

@@ -1,0 +1,101 @@
+"""Durable runs on a real engine and a real Prefect."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from harness.counting_vendor import CountingVendor, counting_vendor
+from harness.detached_runs import ended, submit
+from harness.engine import EngineProcess, eventually, running_engine, use_engine
+from harness.platform import (
+    DatabaseKind,
+    RunningPlatform,
+    new_key,
+    new_settings,
+    running_platform,
+    until,
+    until_found,
+)
+from harness.postgres import Postgres
+from harness.prefect_runs import flow_run, task_runs
+from harness.prefect_server import PrefectServer
+from harness.runs import detail
+from harness.workflows import run_workflow, running, save_workflow
+
+__all__ = ["running"]
+
+RETRY = {"type": "SCHEDULED", "name": "AwaitingRetry", "message": "Retry from the UI"}
+
+
+async def chain(
+    platform: RunningPlatform, vendor: CountingVendor, last: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """A workflow that asks the vendor three times, each time for the answer before."""
+    name = new_key()[:40]
+    connection = {"name": name, "kind": "openai-compatible", "model": "m", "api_key": "k"}
+    made = await platform.http.post("/api/providers", json={**connection, "base_url": vendor.url})
+    assert made.status_code == 200, made.text
+    steps = [{"name": "text", "type": "render", "template": f"{name} "}]
+    steps += [{"name": f"ask {at}", "type": "model", "provider": name} for at in range(3)]
+    return await save_workflow(platform, [*steps, *([last] if last else [])])
+
+
+async def state_in_prefect(server: PrefectServer, flow_run_id: str, name: str) -> None:
+    def look() -> bool:
+        return bool(flow_run(server, flow_run_id)["state"]["name"] == name)
+
+    await asyncio.to_thread(eventually, look)
+
+
+async def test_a_killed_engine_and_the_next_one(
+    database_kind: DatabaseKind,
+    postgres: Postgres,
+    prefect_server: PrefectServer,
+    data_folder: Path,
+) -> None:
+    settings = await new_settings(database_kind, postgres, data_folder, engine_wait_seconds=30)
+    address = prefect_server.api_url, prefect_server.auth
+    development = {"PROMPTOPS_ENV": "development"}
+    async with counting_vendor(0.5) as vendor, running_platform(settings) as platform:
+        with running_engine(*address, environment=development) as first:
+            use_engine(platform, first)
+            run_id = await submit(platform, await chain(platform, vendor))
+            await until(lambda: len(vendor.calls) == 2)
+            first.process.kill()
+            lost = (await detail(platform, run_id))["flow_run_id"]
+            with running_engine(*address, environment=development, predecessor=first) as second:
+                use_engine(platform, second)
+                run = await ended(platform, run_id)
+                await state_in_prefect(prefect_server, lost, "Crashed")
+                await state_in_prefect(prefect_server, run["flow_run_id"], "Completed")
+                tasks = task_runs(prefect_server, run["flow_run_id"], 4)
+    assert (run["state"], run["attempt"]) == ("completed", 2)
+    assert [task["state_name"] for task in tasks][:2] == ["Cached", "Cached"]
+    counts = [vendor.calls[text] for text in sorted(vendor.calls, key=len)]
+    assert counts == [1, 2, 1], "only the step in flight was executed twice"
+
+
+async def test_retry_in_prefect_retries_the_run_on_its_flow_run(
+    running: RunningPlatform, prefect_server: PrefectServer, engine: EngineProcess
+) -> None:
+    assert engine
+    async with counting_vendor(0.0) as vendor:
+        broken = {"name": "read", "type": "transform", "op": "json"}
+        answer = await run_workflow(running, await chain(running, vendor, broken))
+        assert answer.status_code == 502, answer.text
+        failed = answer.json()
+        await state_in_prefect(prefect_server, failed["flow_run_id"], "Failed")
+        with prefect_server.client() as client:
+            url = f"flow_runs/{failed['flow_run_id']}/set_state"
+            client.post(url, json={"state": RETRY, "force": True}).raise_for_status()
+
+        async def look() -> list[dict[str, Any]]:
+            runs = (await running.http.get("/api/runs?limit=20")).json()["data"]
+            return [run for run in runs if run["retry_of"] == failed["run_id"]]
+
+        (retry,) = await until_found(look)
+        assert retry["user"] == "Prefect"
+        run = await ended(running, retry["id"])
+    assert (run["state"], run["flow_run_id"]) == ("failed", failed["flow_run_id"])
+    assert [step["reused"] for step in run["steps"]] == [True] * 4 + [False]
+    assert set(vendor.calls.values()) == {1}

@@ -1,0 +1,177 @@
+"""The words of the house: names say what a thing is, and sentences are plain."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+VAGUE = {"each", "found", "wanted", "known", "named", "said", "given", "told"}
+FOLDERS = ("providers", "flows", "platform", "sdk", "examples", "tests", "web")
+GENERATED = {"node_modules", "dist", "build", "target", ".venv"}
+NAMES = "|".join(sorted(VAGUE))
+SCRIPT = re.compile(
+    rf"\b(?:const|let|var|function|class)\s+({NAMES})\b"  # declared
+    rf"|\b(?:const|let|var)\s*[\[{{][^\]}}=]*\b({NAMES})\s*[,\]}}=]"
+    rf"|(?<![\w.])({NAMES})\s*=>"  # a parameter
+    rf"|\(\s*(?:[\w:?\[\]]+,\s*)*({NAMES})\??\s*(?::[^()]*|,[^()]*)?\)\s*(?::[^=()]*)?=>"
+    rf"|\bfunction\b[^(]*\([^)]*\b({NAMES})\??\s*[:,)]"
+    rf'|\bv-(?:for|slot)="[^"]*?\b({NAMES})\b[^"]*?(?: in |")'
+)
+JAVA = re.compile(
+    rf"\b(?!return\b|throw\b|new\b)[\w\]>]+\s+({NAMES})\s*(?:=|:|;|,|\)|->)|\b({NAMES})\s*->"
+)
+# "x is not a y" and "the client is notified", in words that nobody has to translate.
+ODD = re.compile(
+    r"(?<!there )\b(?:is|are) no\b(?! longer| more\b| other| such)"
+    r"|\b(?:is|are|be|was) told\b|\btold apart\b|\bhears? of\b|\bpassed over\b|\bheld back\b"
+    r"|\bstands? in\b|\bwhat is sent\b|\bof old\b|\banew\b|\bunder way\b|\bsigns? of life\b"
+    r"|\bwhere there (?:is|are) none\b",
+    re.IGNORECASE,
+)
+COMMENTS = re.compile(r"/\*.*?\*/|(?<!:)//[^\n]*|<!--.*?-->", re.DOTALL)
+JAVA_STRINGS = re.compile(r'"(?:[^"\\\n]|\\.)*"')
+
+
+def sources(*endings: str) -> list[Path]:
+    return [
+        path
+        for folder in FOLDERS
+        for path in sorted((ROOT / folder).rglob("*"))
+        if path.suffix in endings and not GENERATED.intersection(path.parts)
+    ]
+
+
+def bound_names(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    """Every name that a Python source gives to something, and its line."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+                yield name, node.lineno
+            case ast.arg(arg=name):
+                yield name, node.lineno
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                yield node.name, node.lineno
+            case ast.ExceptHandler(name=str(name)) | ast.alias(asname=str(name)):
+                yield name, node.lineno
+            case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+                yield name, node.lineno
+
+
+def declared_names(text: str, pattern: re.Pattern[str]) -> Iterator[tuple[str, int]]:
+    """The vague names that a script, component or Java source declares, and their lines."""
+    code = COMMENTS.sub(lambda comment: "\n" * comment[0].count("\n"), text)
+    if pattern is JAVA:
+        code = JAVA_STRINGS.sub('""', code)
+    for match in pattern.finditer(code):
+        name = next(filter(None, match.groups()))
+        yield name, code.count("\n", 0, match.start()) + 1
+
+
+def places(path: Path, names: Iterator[tuple[str, int]]) -> list[str]:
+    return [
+        f"{path.relative_to(ROOT)}:{line} {name}"
+        for name, line in names
+        if name.lstrip("_") in VAGUE
+    ]
+
+
+def test_python_names_say_what_they_are() -> None:
+    paths = sources(".py")
+    assert paths
+    assert not [
+        place for path in paths for place in places(path, bound_names(ast.parse(path.read_text())))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "endings"),
+    [(SCRIPT, (".ts", ".vue", ".js", ".mjs", ".cjs")), (JAVA, (".java",))],
+    ids=["scripts", "java"],
+)
+def test_declared_names_say_what_they_are(
+    pattern: re.Pattern[str], endings: tuple[str, ...]
+) -> None:
+    paths = sources(*endings)
+    assert paths
+    assert not [
+        place for path in paths for place in places(path, declared_names(path.read_text(), pattern))
+    ]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def f(each): ...",
+        "found = 1",
+        "for _known in (): ...",
+        "[1 for said in ()]",
+        "with f() as told: ...",
+        "self.given = 1",
+        "class C:\n    named: int",
+    ],
+)
+def test_the_lint_finds_python_names(source: str) -> None:
+    assert places(ROOT / "source.py", bound_names(ast.parse(source)))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "source"),
+    [
+        (SCRIPT, "const found = 1"),
+        (SCRIPT, "const { a, said } = b"),
+        (SCRIPT, "rows.map((each) => each.id)"),
+        (SCRIPT, "rows.map((row, each) => each)"),
+        (SCRIPT, "each => each"),
+        (SCRIPT, "function f(a: string, known?: number) {}"),
+        (SCRIPT, '<li v-for="each in rows">'),
+        (JAVA, "for (String each : rows) {"),
+        (JAVA, "Map<String, String> found = rows();"),
+        (JAVA, "rows.map(told -> 1);"),
+        (JAVA, "void f(int given) {"),
+    ],
+)
+def test_the_lint_finds_declared_names(pattern: re.Pattern[str], source: str) -> None:
+    assert list(declared_names(source, pattern))
+    assert not list(declared_names(f"// {source}\nit.each(rows)", pattern))
+
+
+def prose() -> Iterator[tuple[str, str]]:
+    """The lines of all pages, and the messages in the sources."""
+    for path in [*ROOT.glob("*.md"), *sources(".md"), *(ROOT / "docs").rglob("*.md")]:
+        for line, text in enumerate(path.read_text().splitlines(), 1):
+            yield f"{path.relative_to(ROOT)}:{line}", text
+    for path in sources(".py"):
+        if "tests" not in path.parts:
+            yield from messages(path.relative_to(ROOT), ast.parse(path.read_text()))
+
+
+def messages(path: Path, tree: ast.AST) -> Iterator[tuple[str, str]]:
+    """The texts of a source without its docstrings."""
+    statements = [node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)]
+    for node in ast.walk(tree):
+        match node:
+            case ast.Constant(value=str(text)) if node not in statements:
+                yield f"{path}:{node.lineno}", text
+
+
+def test_pages_and_messages_are_plain_sentences() -> None:
+    assert not [place for place, text in prose() if ODD.search(text)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["'x' is no origin", "It stands in the trail", "The client is told of it", "loads it anew"],
+)
+def test_the_lint_finds_odd_sentences(text: str) -> None:
+    assert ODD.search(text)
+    assert [
+        place for place, message in messages(ROOT, ast.parse(f"f({text!r})")) if ODD.search(message)
+    ]
+
+
+@pytest.mark.parametrize("text", ["it is no longer there", "there is no such step"])
+def test_the_lint_leaves_plain_sentences(text: str) -> None:
+    assert not ODD.search(text)

@@ -1,0 +1,36 @@
+import { expect, test, unique, type Page } from './harness/test.ts'
+
+/** Replaces all that is written in an editor, key by key, as people do. */
+async function replaceAll(page: Page, label: string | RegExp, text: string): Promise<void> {
+  const editor = page.getByRole('textbox', { name: label }).first()
+  await editor.click()
+  await page.keyboard.press('ControlOrMeta+a')
+  await page.keyboard.type(text)
+  await page.keyboard.press('Enter')
+  await page.keyboard.press('ControlOrMeta+a')
+  await page.keyboard.press('Backspace')
+  await page.keyboard.insertText(text)
+  await expect(editor).toContainText(text.slice(0, 6))
+}
+
+test('what is replaced by typing breaks no rule of the content security policy', async ({ page, api, workspace, logIn }) => {
+  await logIn('editor')
+  const key = unique('typed')
+  await api.post(`/api/prompts?workspace=${workspace}`, { key, env: 'prod', content: 'Hello {{who}}, this is {{shop}}', config: { temperature: 0.5 } })
+  const steps = [{ name: 'greet', type: 'render', template: 'Hello {{who}}' }]
+  await api.post(`/api/workflows?workspace=${workspace}`, { key, steps })
+  await api.post(`/api/agents?workspace=${workspace}`, { key, prompt: 'Hello {{who}}', output_schema: { type: 'object', properties: { a: { type: 'string' } } } })
+
+  const expectNoViolation = async () => expect.soft(await page.evaluate(() => window.policyViolations), page.url()).toEqual([])
+  await page.goto(`/w/${workspace}/agents/${key}`)
+  await replaceAll(page, 'Prompt', 'Help {{who}}')
+  await replaceAll(page, 'Output schema', '{"type": "object"}')
+  await expectNoViolation()
+  await page.goto(`/w/${workspace}/workflows/${key}`)
+  await replaceAll(page, 'YAML', 'name: x')
+  await expectNoViolation()
+  await page.goto(`/w/${workspace}/prompts/${key}?env=prod`)
+  await replaceAll(page, 'Text', 'Dear {{who}}')
+  await replaceAll(page, 'Output schema (JSON Schema)', '{"type": "object"}')
+  await expectNoViolation()
+})

@@ -1,0 +1,62 @@
+import type { Schemas } from '@/api/client'
+import { isPlainList, linksOf, textOf, type Step, type StepLink } from '@/app/step_graph'
+
+type RunStep = Schemas['RunStep']
+export type StepState = 'waiting' | 'running' | 'done' | 'failed' | 'skipped' | 'cached' | 'reused'
+
+/** A step of the definition, and how it went. */
+export interface RunNode {
+  step: Step
+  /** Place in the run's trace; -1 where it has not begun. */
+  index: number
+  state: StepState
+  trace?: RunStep
+}
+
+export interface RunGraph {
+  nodes: RunNode[]
+  links: StepLink[]
+}
+
+/** The steps of the definition with the trace of the run; null where the trace is not one of these steps. */
+export function runGraph(steps: readonly Step[], trace: readonly RunStep[]): RunGraph | null {
+  const places = placesInTrace(steps, trace)
+  if (places.filter((place) => place >= 0).length < trace.length) return null
+  const nodes = steps.map((step, at): RunNode => {
+    const index = places[at] as number
+    return { step, index, state: stateOf(trace[index]), trace: trace[index] }
+  })
+  return { nodes, links: linksOf(steps) }
+}
+
+export interface PendingStep {
+  step: Step
+  /** In the definition. */
+  place: number
+  /** Names of the steps before it that have not ended. */
+  needs: string[]
+}
+
+/** The steps that have not begun; none where the trace is not one of these steps. */
+export function pendingSteps(steps: readonly Step[], trace: readonly RunStep[]): PendingStep[] {
+  const graph = runGraph(steps, trace)
+  if (!graph) return []
+  const isOpen = (place: number) => graph.nodes[place]?.state === 'waiting' || graph.nodes[place]?.state === 'running'
+  return graph.nodes.flatMap(({ step, state }, place) => (state !== 'waiting' ? [] : [{ step, place, needs: graph.links.filter(({ from, to }) => to === place && isOpen(from)).map(({ from }) => textOf(steps[from] as Step, 'name')).filter(Boolean) }]))
+}
+
+/** By order in a plain list, where names may be absent or the same; by name in a graph. */
+function placesInTrace(steps: readonly Step[], trace: readonly RunStep[]): number[] {
+  if (isPlainList(steps)) return steps.map((step, at) => (trace[at] && trace[at].name === textOf(step, 'name') ? at : -1))
+  return steps.map((step) => trace.findIndex(({ name }) => name === textOf(step, 'name')))
+}
+
+function stateOf(trace: RunStep | undefined): StepState {
+  if (!trace) return 'waiting'
+  if (trace.error) return 'failed'
+  if (trace.reused) return 'reused'
+  return STATES[trace.state.toLowerCase()] ?? 'done'
+}
+
+/** As Prefect names the states of task runs. */
+const STATES: Record<string, StepState> = { running: 'running', skipped: 'skipped', cached: 'cached', failed: 'failed', crashed: 'failed', timedout: 'failed', cancelled: 'failed' }

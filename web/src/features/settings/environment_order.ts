@@ -1,0 +1,11 @@
+export interface EnvironmentItem {
+  name: string
+  protected: boolean
+}
+
+/** The list with one item at another place; the same list where that changes nothing. */
+export function moved(items: EnvironmentItem[], from: number, to: number): EnvironmentItem[] {
+  const item = items[from]
+  if (!item || from === to || to < 0 || to >= items.length) return items
+  return items.toSpliced(from, 1).toSpliced(to, 0, item)
+}

@@ -1,0 +1,136 @@
+import { textOf, textsOf, type Step } from '@/app/step_graph'
+import { variablesOf } from '@/app/templates'
+
+export { textOf, textsOf, type Step }
+
+export const STEP_TYPES = ['render', 'model', 'transform', 'http', 'agent', 'workflow', 'map', 'branch'] as const
+export type StepType = (typeof STEP_TYPES)[number]
+/** What a map may do with an item: anything but branch or map again. */
+export const MAPPED_TYPES = STEP_TYPES.filter((type) => type !== 'map' && type !== 'branch')
+export const TRANSFORM_OPS = ['upper', 'lower', 'trim', 'json', 'jmespath', 'regex', 'jinja'] as const
+export const EXPRESSION_OPS = ['jmespath', 'regex', 'jinja']
+export const HTTP_METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
+export const MOST_FALLBACKS = 5
+/** What a template has without an input of the run: the output of the step before, and those of named steps. */
+const BEFORE = 'input'
+const STEPS = 'steps'
+/** The place of a map's item. */
+const INDEX = 'index'
+
+export function isStepType(type: unknown): type is StepType {
+  return STEP_TYPES.includes(type as StepType)
+}
+
+/** A new step of the type, with a name that no other step has. */
+export function newStep(type: StepType, steps: readonly Step[]): Step {
+  return { name: freeName(type, steps), type, ...structuredClone(FIRST_FIELDS[type]) }
+}
+
+const FIRST_FIELDS: Record<StepType, Step> = {
+  render: { template: '' },
+  model: { provider: 'mock', model: '' },
+  transform: { op: 'trim' },
+  http: { method: 'GET', url: 'https://' },
+  agent: { key: '' },
+  workflow: { key: '' },
+  map: { over: '', as: 'item', step: { type: 'render', template: '{{item}}' }, width: 4 },
+  branch: { when: '', then: [], else: [] },
+}
+
+export function freeName(wish: string, steps: readonly Step[]): string {
+  const taken = new Set(steps.map((step) => textOf(step, 'name')))
+  if (!taken.has(wish)) return wish
+  for (let number = 2; ; number++) if (!taken.has(`${wish}_${number}`)) return `${wish}_${number}`
+}
+
+export interface Choice {
+  provider: string
+  model: string
+}
+
+export function fallbacksOf(step: Step): Choice[] {
+  const list = Array.isArray(step.fallbacks) ? (step.fallbacks as unknown[]) : []
+  return list.filter((item) => typeof item === 'object' && item !== null).map((item) => ({ provider: textOf(item as Step, 'provider'), model: textOf(item as Step, 'model') }))
+}
+
+export function objectOf(value: unknown): Record<string, unknown> | null {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : null
+}
+
+/** All texts of the step, however deep. */
+function textsIn(value: unknown): string[] {
+  if (typeof value === 'string') return [value]
+  if (Array.isArray(value)) return value.flatMap(textsIn)
+  return value === null || typeof value !== 'object' ? [] : Object.values(value).flatMap(textsIn)
+}
+
+/** The variables that a run is asked for: those of the steps' templates, in their order. */
+export function variablesOfSteps(steps: readonly Step[]): string[] {
+  const names = steps.flatMap((step, index) => {
+    const bound = step.type === 'map' ? [textOf(step, 'as') || 'item', INDEX] : []
+    const own = [...new Set(templatesOf(step).flatMap(variablesOf).map((path) => path.split('.')[0] as string))].filter((name) => name !== STEPS && !bound.includes(name))
+    // The first step has no step before it.
+    return index === 0 ? own : own.filter((name) => name !== BEFORE)
+  })
+  return [...new Set(names)]
+}
+
+/** The fields of a step in which variables are filled in. */
+function templatesOf(step: Step): string[] {
+  switch (step.type) {
+    case 'render': return [textOf(step, 'template'), ...textsIn(objectOf(step.prompt)?.subject)]
+    case 'model': return textsIn([step.system, step.messages])
+    case 'http': return textsIn([step.url, step.headers, step.body])
+    case 'agent': return textsIn([step.variables, step.message])
+    case 'workflow': return textsIn(step.variables)
+    case 'map': return [...textsIn(step.over), ...templatesOf(objectOf(step.step) ?? {})]
+    default: return []
+  }
+}
+
+/** The providers that the steps name, fallbacks included. */
+export function providersOfSteps(steps: readonly Step[]): string[] {
+  const models = steps.map((step) => (step.type === 'map' ? (objectOf(step.step) ?? {}) : step)).filter((step) => step.type === 'model')
+  return [...new Set(models.flatMap((step) => [textOf(step, 'provider') || 'mock', ...fallbacksOf(step).map((choice) => choice.provider)]))]
+}
+
+/** One line that shows what the step does. */
+export function summaryOf(step: Step): string {
+  switch (step.type) {
+    case 'render': return promptSummary(step) || firstLine(textOf(step, 'template'))
+    case 'transform': return [textOf(step, 'op'), firstLine(textOf(step, 'expression'))].filter(Boolean).join(' · ')
+    case 'http': return `${textOf(step, 'method') || 'GET'} ${textOf(step, 'url')}`
+    case 'agent': case 'workflow': return [textOf(step, 'key'), step.version ? `v${String(step.version).replace(/^v/, '')}` : textOf(step, 'env')].filter(Boolean).join(' · ')
+    case 'map': return [textOf(step, 'over'), summaryOf(objectOf(step.step) ?? {})].filter(Boolean).join(' → ')
+    case 'branch': return firstLine(textOf(step, 'when'))
+    case 'model': return [{ provider: textOf(step, 'provider') || 'mock', model: textOf(step, 'model') }, ...fallbacksOf(step)].map(({ provider, model }) => (model ? `${provider} · ${model}` : provider)).join(' → ')
+    default: return ''
+  }
+}
+
+function promptSummary(step: Step): string {
+  const prompt = objectOf(step.prompt)
+  if (!prompt) return ''
+  return [textOf(prompt, 'key'), textOf(prompt, 'env'), textOf(prompt, 'version')].filter(Boolean).join(' · ')
+}
+
+function firstLine(text: string): string {
+  return text.trim().split('\n')[0] ?? ''
+}
+
+export interface Problem {
+  /** From 0; null where the document itself is wrong. */
+  step: number | null
+  field: string | null
+  error: string
+}
+
+/** What is seen without the platform: enough while it can't be reached. */
+export function localProblems(steps: readonly Step[], say: (field: string, value: string, options: string) => string): Problem[] {
+  return steps.flatMap((step, index): Problem[] => {
+    if (!isStepType(step.type)) return [{ step: index, field: 'type', error: say('type', String(step.type ?? ''), STEP_TYPES.join(', ')) }]
+    const isOp = TRANSFORM_OPS.includes(step.op as (typeof TRANSFORM_OPS)[number])
+    if (step.type === 'transform' && !isOp) return [{ step: index, field: 'op', error: say('op', String(step.op ?? ''), TRANSFORM_OPS.join(', ')) }]
+    return []
+  })
+}

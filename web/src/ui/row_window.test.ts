@@ -1,0 +1,60 @@
+import { mount } from '@vue/test-utils'
+import { defineComponent, h, nextTick, ref } from 'vue'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+
+import { useRowWindow } from './row_window'
+
+function mountWindow(total: number, overscan: number) {
+  let rowWindow: ReturnType<typeof useRowWindow> | undefined
+  const table = mount(
+    defineComponent(() => {
+      const scroller = ref<HTMLElement | null>(null)
+      rowWindow = useRowWindow(scroller, { count: () => total, overscan: () => overscan, rowHeight: 32, headHeight: 32 })
+      return () => h('div', { ref: scroller })
+    }),
+  )
+  const element = table.element as HTMLElement
+  const rows = () => [rowWindow?.rows.value[0], rowWindow?.rows.value.at(-1)]
+  const scroll = async (top: number) => {
+    element.scrollTop = top
+    element.dispatchEvent(new Event('scroll'))
+    await nextTick()
+  }
+  return { element, rows, scroll, scrollTo: (index: number) => rowWindow?.scrollTo(index) }
+}
+
+describe('the rows in sight', () => {
+  // A head and ten rows.
+  beforeEach(() => { vi.spyOn(HTMLElement.prototype, 'clientHeight', 'get').mockReturnValue(352) })
+  afterEach(() => { vi.restoreAllMocks() })
+
+  it('are those that the scroller shows, a row that is cut off included', async () => {
+    const { rows, scroll } = mountWindow(1000, 0)
+    expect(rows()).toEqual([0, 9])
+    await scroll(3200)
+    expect(rows()).toEqual([100, 109])
+    await scroll(3210)
+    expect(rows()).toEqual([100, 110])
+  })
+
+  it('have others around them, as far as there are any', async () => {
+    const { rows, scroll } = mountWindow(115, 12)
+    expect(rows()).toEqual([0, 21])
+    await scroll(3200)
+    expect(rows()).toEqual([88, 114])
+  })
+
+  it('follow a row that is out of sight, and no further than needed', () => {
+    const { element, rows, scrollTo } = mountWindow(1000, 0)
+    scrollTo(9)
+    expect(element.scrollTop).toBe(0)
+    scrollTo(10)
+    expect(rows()).toEqual([1, 10])
+    scrollTo(0)
+    expect(rows()).toEqual([0, 9])
+  })
+
+  it('are none where there are none', () => {
+    expect(mountWindow(0, 12).rows()).toEqual([undefined, undefined])
+  })
+})
