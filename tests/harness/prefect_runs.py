@@ -28,7 +28,7 @@ def ended_flow_run(server: PrefectServer, flow_run_id: str) -> dict[str, Any]:
 def task_runs(server: PrefectServer, flow_run_id: str, count: int) -> list[dict[str, Any]]:
     """The run's task runs in order, once Prefect has written `count` of them to their ends.
 
-    Prefect writes task runs with a delay, and lists one without a state until it has written that.
+    Prefect writes task runs with a delay, their end before their state.
     """
     filters = {
         "flow_runs": {"id": {"any_": [flow_run_id]}},
@@ -38,7 +38,7 @@ def task_runs(server: PrefectServer, flow_run_id: str, count: int) -> list[dict[
     def look() -> list[dict[str, Any]] | None:
         with server.client() as client:
             runs: list[dict[str, Any]] = client.post("task_runs/filter", json=filters).json()
-        done = [run for run in runs if run["end_time"]]
+        done = [run for run in runs if run["end_time"] and run["state"]]
         return sorted(done, key=lambda run: run["start_time"]) if len(done) == count else None
 
     return eventually(look)

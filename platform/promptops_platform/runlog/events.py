@@ -59,6 +59,11 @@ class RunEvents:
         """A run went with its workspace while it was under way."""
         self._under_way.pop(run_id, None)
 
+    @property
+    def are_taken(self) -> bool:
+        """Whether nothing has happened since `take` was called."""
+        return not self._waiting
+
     def take(self) -> list[RunEvent]:
         """What has happened since the last call, in order of the workspaces."""
         self.happened.clear()
