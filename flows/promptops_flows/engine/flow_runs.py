@@ -35,6 +35,7 @@ from promptops_flows.engine.logs import log
 from promptops_flows.engine.prefect_buttons import PREFECT, PrefectButtons
 from promptops_flows.engine.prefect_gate import PREFECT_ERRORS, PrefectGate
 from promptops_flows.engine.printable import printable
+from promptops_flows.engine.retry_watchers import RetryWatchers
 from promptops_flows.engine.run_control import RunControl
 from promptops_flows.engine.run_pages import RunPage, RunPages
 from promptops_flows.engine.run_trace import RunTrace
@@ -306,12 +307,12 @@ async def open_flow_runs(
     services: StepServices,
     tracing: Tracing,
     settings: EngineSettings,
-    retry: Callable[[str], None],
+    watchers: RetryWatchers,
 ) -> AsyncIterator[FlowRuns]:
     """One Prefect client for as long as the engine lives; at the end its events are sent off.
 
     Meanwhile the runs that its predecessor left behind are ended, and Prefect's buttons are obeyed:
-    `retry` gets the ids of flow runs for which Retry is pressed.
+    `watchers` are told for which flow runs Retry is pressed.
     """
     identity = EngineIdentity(settings.engine_id)
     async with AsyncClientContext.get_or_create() as context:
@@ -324,7 +325,7 @@ async def open_flow_runs(
             identity,
             cancel=runs.cancel_flow_run,
             executes=runs.executes,
-            retry=retry,
+            watchers=watchers,
         )
         watching = asyncio.create_task(buttons.watch())
         yield runs

@@ -58,7 +58,7 @@ async def prefect_behind(server: EngineServer, settings: EngineSettings) -> Asyn
             StepServices(gateway, tools, Expressions(workers)),
             tracing,
             settings,
-            server.watchers.pressed,
+            server.watchers,
         ) as runs,
     ):
         watches = asyncio.gather(gate.watch(), threads.watch())

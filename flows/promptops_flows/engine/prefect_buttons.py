@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
@@ -26,7 +27,8 @@ from prefect.states import Cancelled
 from promptops_flows.engine.identity import EngineIdentity
 from promptops_flows.engine.logs import log
 from promptops_flows.engine.prefect_gate import PREFECT_ERRORS, PrefectGate
-from promptops_flows.engine.printable import MESSAGE_CHARACTERS
+from promptops_flows.engine.printable import MESSAGE_CHARACTERS, printable
+from promptops_flows.engine.retry_watchers import RetryWatchers
 
 PREFECT = "Prefect"
 _PERIOD_SECONDS = 1.0
@@ -36,6 +38,7 @@ CANCEL_PATIENCE_SECONDS = 5.0
 RETRY_PATIENCE_SECONDS = 30.0
 _NOT_CANCELLED = "Cancel was pressed after the run had ended"
 _NOT_RETRIED = "Retry was pressed, and PromptOps did not start the run again"
+_EARLIER_NOTE = re.compile(r"(?:^|; )(?:Cancel|Retry) was pressed.*", re.DOTALL)
 
 
 @dataclass(slots=True)
@@ -47,8 +50,8 @@ class _Press:
 
 
 class PrefectButtons:
-    """`cancel` ends the run under way with that flow run, and says whether there is one; `retry`
-    tells that a flow run is to be executed once more; `executes` says whether that is under way."""
+    """`cancel` ends the run under way with that flow run, and says whether there is one;
+    `executes` says whether there is; `watchers` have runs executed once more."""
 
     def __init__(
         self,
@@ -58,7 +61,7 @@ class PrefectButtons:
         *,
         cancel: Callable[[str, str], bool],
         executes: Callable[[str], bool],
-        retry: Callable[[str], None],
+        watchers: RetryWatchers,
         cancel_patience_seconds: float = CANCEL_PATIENCE_SECONDS,
         retry_patience_seconds: float = RETRY_PATIENCE_SECONDS,
     ) -> None:
@@ -69,7 +72,7 @@ class PrefectButtons:
         self._identity = identity
         self._cancel = cancel
         self._executes = executes
-        self._retry = retry
+        self._watchers = watchers
         # By the ids of the states, which are new at each press.
         self._presses: dict[UUID, _Press] = {}
 
@@ -111,14 +114,17 @@ class PrefectButtons:
 
     async def _retry_pressed(self, flow_run: FlowRun, press: _Press, now: float) -> None:
         # A run that is started again waits for its turn in the same state.
-        if self._executes(str(flow_run.id)):
+        flow_run_id = str(flow_run.id)
+        if self._executes(flow_run_id):
             press.since = now
+        elif (reason := self._watchers.take_refusal(flow_run_id)) is not None:
+            await self._restore(flow_run, f"{_NOT_RETRIED}: {reason}")
         elif now - press.since >= self._retry_patience_seconds:
             await self._restore(flow_run, _NOT_RETRIED)
         elif now - press.reported_at >= _AGAIN_SECONDS:
             press.reported_at = now
-            log(logging.INFO, "buttons.retry", flow_run_id=str(flow_run.id))
-            self._retry(str(flow_run.id))
+            log(logging.INFO, "buttons.retry", flow_run_id=flow_run_id)
+            self._watchers.pressed(flow_run_id)
 
     async def _restore(self, flow_run: FlowRun, note: str) -> None:
         """Show again how the run had ended."""
@@ -138,6 +144,6 @@ def _end_of(states: list[State], note: str) -> State:
     if not ends:
         return Cancelled(message=note)
     last = max(ends, key=lambda state: state.timestamp)
-    before = (last.message or "").partition(note)[0].removesuffix("; ")
+    before = _EARLIER_NOTE.sub("", last.message or "")
     message = f"{before}; {note}" if before else note
-    return State(type=last.type, name=last.name, message=message[:MESSAGE_CHARACTERS])
+    return State(type=last.type, name=last.name, message=printable(message, MESSAGE_CHARACTERS))

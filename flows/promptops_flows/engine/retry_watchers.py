@@ -1,11 +1,11 @@
-"""Who is told that somebody has pressed Retry in Prefect."""
+"""Who is told that somebody has pressed Retry in Prefect, and why they do not retry the run."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from promptops_flows.protocol.engine_protocol import RetryPressed
+from promptops_flows.protocol.engine_protocol import RetryPressed, RetryRefused
 
 Tell = Callable[[RetryPressed], None]
 
@@ -16,6 +16,7 @@ class RetryWatchers:
     def __init__(self) -> None:
         self._watchers: list[Tell] = []
         self._waiting: list[RetryPressed] = []
+        self._refusals: dict[str, str] = {}
 
     @contextmanager
     def watching(self, tell: Tell) -> Iterator[None]:
@@ -31,8 +32,17 @@ class RetryWatchers:
 
     def pressed(self, flow_run_id: str) -> None:
         """Somebody has pressed Retry for that flow run."""
+        self._refusals.pop(flow_run_id, None)
         pressed = RetryPressed(flow_run_id)
         if not self._watchers and pressed not in self._waiting:
             self._waiting.append(pressed)
         for tell in self._watchers:
             tell(pressed)
+
+    def refused(self, refusal: RetryRefused) -> None:
+        """A watcher does not retry the run of that flow run."""
+        self._refusals[refusal.flow_run_id] = refusal.reason
+
+    def take_refusal(self, flow_run_id: str) -> str | None:
+        """Why the latest press for that flow run was refused, if it was."""
+        return self._refusals.pop(flow_run_id, None)

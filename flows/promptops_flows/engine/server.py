@@ -22,6 +22,7 @@ from promptops_flows.protocol.engine_protocol import (
     Ping,
     Ready,
     Refused,
+    RetryRefused,
     RunFinished,
     RunRequest,
     Started,
@@ -82,9 +83,7 @@ class EngineServer:
                     await self._hold(message, peer)
                     return
                 if isinstance(message, Watch):
-                    peer.send(Watching())
-                    with self.watchers.watching(peer.send):
-                        await peer.receive()
+                    await self._watch(peer)
                     return
                 peer.send(self._answer(message))
         except EngineProtocolError as error:
@@ -104,6 +103,12 @@ class EngineServer:
             if late:
                 log(logging.WARNING, "engine.cut_off", runs=len(late))
                 await asyncio.wait(late, timeout=_CANCEL_SECONDS)
+
+    async def _watch(self, peer: _Peer) -> None:
+        peer.send(Watching())
+        with self.watchers.watching(peer.send):
+            while isinstance(message := await peer.receive(), RetryRefused):
+                self.watchers.refused(message)
 
     async def _hold(self, request: RunRequest, peer: _Peer) -> None:
         # asyncio forgets the task of a connection whose client hung up; its run must go on.

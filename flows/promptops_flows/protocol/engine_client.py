@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from promptops_flows.protocol.engine_protocol import (
@@ -21,6 +21,7 @@ from promptops_flows.protocol.engine_protocol import (
     Ready,
     Refused,
     RetryPressed,
+    RetryRefused,
     RunEvent,
     RunFinished,
     RunRequest,
@@ -45,6 +46,8 @@ __all__ = [
     "EngineLost",
     "EngineRefused",
     "EngineUnavailable",
+    "EngineWatch",
+    "RetryPressed",
     "RunEvent",
     "RunFinished",
     "RunRequest",
@@ -148,22 +151,20 @@ class EngineClient:
         await connection.close()
         raise _as_error(answer)
 
-    async def watch(self) -> AsyncGenerator[str | None, None]:
-        """Whose Retry is pressed in Prefect, by the ids of the flow runs, for as long as the engine
-        lives; first a None, once it watches.
+    async def watch(self) -> EngineWatch:
+        """Watch what the engine reports by itself; close it at the end.
 
-        Each press comes at least once, also one of the time before. Raises `EngineUnavailable`, or
-        `EngineLost` at the end.
+        Raises `EngineUnavailable` and `EngineLost`.
         """
         connection = await self._connect()
         try:
             answer = await connection.ask(Watch())
-            while isinstance(answer, Watching | RetryPressed):
-                yield answer.flow_run_id if isinstance(answer, RetryPressed) else None
-                answer = await connection.receive()
-            raise _as_error(answer)
-        finally:
+            if not isinstance(answer, Watching):
+                raise _as_error(answer)
+        except BaseException:
             await connection.close()
+            raise
+        return EngineWatch(connection)
 
     async def why_not_ready(self) -> Unavailable | None:
         """What keeps the engine from taking a run, None when it can."""
@@ -225,6 +226,29 @@ class StartedRun:
             yield event
             if isinstance(event, RunFinished):
                 return
+
+    async def close(self) -> None:
+        await self._connection.close()
+
+
+class EngineWatch:
+    """What is pressed in Prefect, for as long as the engine lives."""
+
+    def __init__(self, connection: _Connection) -> None:
+        self._connection = connection
+
+    async def events(self) -> AsyncIterator[RetryPressed]:
+        """Each press at least once, also those of the time before; raises `EngineLost` at the
+        end."""
+        while True:
+            event = await self._connection.receive()
+            if not isinstance(event, RetryPressed):
+                raise EngineLost(f"the run engine sent {type(event).__name__} to a watcher")
+            yield event
+
+    async def refuse_retry(self, flow_run_id: str, reason: str) -> None:
+        """Have Prefect show again how the run ended, with the reason; raises `EngineLost`."""
+        await self._connection.send(RetryRefused(flow_run_id, reason))
 
     async def close(self) -> None:
         await self._connection.close()

@@ -13,6 +13,7 @@ One connection carries one run:
 Another kind of connection lasts as long as the platform likes:
 
     Watch                    Watching, RetryPressed, RetryPressed, ...
+    RetryRefused             (at any time after Watching)
 
 `kind` names the message. Non-ASCII text is escaped, so that any Python string survives the way,
 one with lone surrogates included.
@@ -163,6 +164,14 @@ class RetryPressed:
 
 
 @dataclass(frozen=True, slots=True)
+class RetryRefused:
+    """The run of that flow run is not retried; `reason` is a sentence for Prefect's page."""
+
+    flow_run_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ready:
     pass
 
@@ -308,6 +317,7 @@ Message = (
     | Watch
     | Watching
     | RetryPressed
+    | RetryRefused
     | Ready
     | Unavailable
     | Refused
@@ -326,6 +336,7 @@ _KINDS: dict[str, type[Message]] = {
     "watch": Watch,
     "watching": Watching,
     "retry_pressed": RetryPressed,
+    "retry_refused": RetryRefused,
     "ready": Ready,
     "unavailable": Unavailable,
     "refused": Refused,

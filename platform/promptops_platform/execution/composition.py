@@ -148,7 +148,11 @@ class Execution:
             cancels=self.cancels,
         )
         self.prefect_retries = PrefectRetries(
-            database=database, engine=self.engine, stored=self.stored, retries=self.retries
+            database=database,
+            engine=self.engine,
+            stored=self.stored,
+            retries=self.retries,
+            texts=text_policy,
         )
         self.idempotent = IdempotentRuns(
             database=database,

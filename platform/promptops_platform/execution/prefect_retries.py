@@ -1,16 +1,16 @@
 """Retries the runs for which somebody presses Retry in Prefect."""
 
 import asyncio
-from contextlib import aclosing
 
 import structlog
 
 from promptops_flows.processes.waiting import end_tasks
 from promptops_flows.protocol.engine_client import EngineClient, EngineError
+from promptops_flows.telemetry.text_policy import TextPolicy
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.permissions import Role
 from promptops_platform.db.unit_of_work import Database
-from promptops_platform.errors import DatabaseUnavailable, PlatformError
+from promptops_platform.errors import Conflict, DatabaseUnavailable, PlatformError
 from promptops_platform.execution.retrying import AskedRetry, RunRetries
 from promptops_platform.execution.stored_runs import StoredRuns
 
@@ -19,6 +19,10 @@ log = structlog.get_logger(__name__)
 # Who may see Prefect is an admin there.
 PREFECT = Actor("Prefect", Role.ADMIN)
 AGAIN_SECONDS = 1.0
+NOT_RETRYABLE = (
+    "only a run that has ended without being completed, and whose checkpoints are still kept, can "
+    "be retried"
+)
 
 
 class PrefectRetries:
@@ -31,11 +35,13 @@ class PrefectRetries:
         engine: EngineClient,
         stored: StoredRuns,
         retries: RunRetries,
+        texts: TextPolicy,
     ) -> None:
         self._database = database
         self._engine = engine
         self._stored = stored
         self._retries = retries
+        self._texts = texts
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -51,28 +57,44 @@ class PrefectRetries:
     async def _watch_forever(self) -> None:
         while True:
             try:
-                async with aclosing(self._engine.watch()) as presses:
-                    async for flow_run_id in presses:
-                        if flow_run_id is not None:
-                            await self._retry(flow_run_id)
+                await self._watch()
             except EngineError:
                 pass  # it is starting, or has ended
             except Exception:
                 log.exception("prefect_retries_failed")
             await asyncio.sleep(AGAIN_SECONDS)
 
-    async def _retry(self, flow_run_id: str) -> None:
+    async def _watch(self) -> None:
+        watch = await self._engine.watch()
+        try:
+            async for pressed in watch.events():
+                reason = await self._refusal(pressed.flow_run_id)
+                if reason is not None:
+                    fields = {"flow_run_id": pressed.flow_run_id, "reason": reason}
+                    log.warning("retry_refused", **fields)
+                    await watch.refuse_retry(pressed.flow_run_id, reason)
+        finally:
+            await watch.close()
+
+    async def _refusal(self, flow_run_id: str) -> str | None:
+        """Retry the run of a flow run; returns why not, if it can't be."""
         while True:
             try:
-                async with self._database.read() as transaction:
-                    run_id = await self._stored.find_by_flow_run(transaction, flow_run_id)
-                if run_id is not None:
-                    asked = AskedRetry(flow_run_id=flow_run_id)
-                    await self._retries.retry(run_id, asked, actor=PREFECT)
+                await self._retry(flow_run_id)
             except DatabaseUnavailable:
                 await asyncio.sleep(AGAIN_SECONDS)
-                continue
             except PlatformError as error:
-                # Nobody waits for an answer; a press may also come twice.
-                log.warning("retry_refused", flow_run_id=flow_run_id, reason=error.sentence)
-            return
+                return self._texts.redact(error.sentence)
+            else:
+                return None
+
+    async def _retry(self, flow_run_id: str) -> None:
+        async with self._database.read() as transaction:
+            pressed = await self._stored.find_by_flow_run(transaction, flow_run_id)
+        if pressed is None:
+            raise Conflict(NOT_RETRYABLE)
+        run_id, is_under_way = pressed
+        # A press comes again as long as its retry waits for its turn.
+        if not is_under_way:
+            asked = AskedRetry(flow_run_id=flow_run_id)
+            await self._retries.retry(run_id, asked, actor=PREFECT)

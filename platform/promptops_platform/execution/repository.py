@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from promptops_platform.execution.tables import RunCheckpointRow, RunPlanRow
 from promptops_platform.runlog.tables import RunRow
@@ -73,19 +74,20 @@ async def ended_with_plan(session: AsyncSession, before: datetime | None, most: 
     return list(await session.scalars(query))
 
 
-async def run_of_flow_run(session: AsyncSession, flow_run_id: str) -> str | None:
-    """The run that this flow run has executed last, where it has ended and can be retried."""
-    rows = await session.scalars(
-        select(RunPlanRow.run_id)
+async def run_of_flow_run(session: AsyncSession, flow_run_id: str) -> tuple[str, bool] | None:
+    """The run that this flow run has executed last, where it has a plan, and whether it or its
+    retry is under way."""
+    retry = aliased(RunRow)
+    rows = await session.execute(
+        select(RunPlanRow.run_id, RunRow.status, retry.status)
         .join(RunRow, RunRow.id == RunPlanRow.run_id)
-        .where(
-            RunPlanRow.sealed.is_not(None),
-            RunRow.status != RUNNING,
-            RunRow.flow_run_id == flow_run_id,
-        )
+        .outerjoin(retry, retry.id == RunPlanRow.retried_by)
+        .where(RunRow.flow_run_id == flow_run_id)
+        .order_by(RunRow.created_at.desc())
         .limit(1)
     )
-    return rows.first()
+    row = rows.first()
+    return None if row is None else (row[0], RUNNING in row[1:])
 
 
 async def all_plans(session: AsyncSession) -> AsyncIterator[RunPlanRow]:

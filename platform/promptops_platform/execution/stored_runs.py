@@ -111,8 +111,11 @@ class StoredRuns:
         except (Unsealable, Unreadable):
             return None
 
-    async def find_by_flow_run(self, transaction: Transaction, flow_run_id: str) -> str | None:
-        """The run that a flow run in Prefect has executed, where it can be retried."""
+    async def find_by_flow_run(
+        self, transaction: Transaction, flow_run_id: str
+    ) -> tuple[str, bool] | None:
+        """The run that a flow run in Prefect has executed last, and whether it or its retry is
+        under way; None where nothing of it is stored."""
         return await repository.run_of_flow_run(transaction.session, flow_run_id)
 
     async def lock_plan(self, transaction: Transaction, run_id: str) -> str | None:

@@ -1,7 +1,7 @@
 """Flow runs that exist in Prefect and are executed once more, and who is told of Retry there."""
 
 import asyncio
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack
 from dataclasses import replace
 
 import pytest
@@ -159,14 +159,14 @@ async def test_whoever_watches_is_told_of_each_press() -> None:
 async def test_a_watch_lasts_as_long_as_the_engine(prefect_server: PrefectServer) -> None:
     with running_engine(prefect_server.api_url, prefect_server.auth) as engine:
         await engine.client().wait_ready(30)
-        async with aclosing(engine.client().watch()) as presses:
-            assert await anext(presses) is None
-            # Beside it, runs are taken.
-            assert (await run_to_end(engine.client(), request())).result.status == "ok"
-            engine.process.kill()
-            with pytest.raises(EngineLost):
-                await anext(presses)
+        watch = await engine.client().watch()
+        # Beside it, runs are taken.
+        assert (await run_to_end(engine.client(), request())).result.status == "ok"
+        engine.process.kill()
+        with pytest.raises(EngineLost):
+            await anext(watch.events())
+        await watch.close()
         # Its connections end before its socket does.
         await asyncio.to_thread(engine.process.wait)
         with pytest.raises(EngineUnavailable):
-            await anext(engine.client().watch())
+            await engine.client().watch()

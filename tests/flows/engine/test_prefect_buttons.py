@@ -14,11 +14,13 @@ from harness.prefect_server import PrefectServer
 from promptops_flows.engine.identity import EngineIdentity
 from promptops_flows.engine.prefect_buttons import PrefectButtons
 from promptops_flows.engine.prefect_gate import PrefectGate
+from promptops_flows.engine.retry_watchers import RetryWatchers
 from promptops_flows.processes.waiting import end_tasks
-from promptops_flows.protocol.engine_client import RunFinished
+from promptops_flows.protocol.engine_client import RetryPressed, RunFinished
 
 CANCEL = {"type": "CANCELLING", "name": "Cancelling"}
 RETRY = {"type": "SCHEDULED", "name": "AwaitingRetry", "message": "Retry from the UI"}
+NOT_RETRIED = "Retry was pressed, and PromptOps did not start the run again"
 FAILING = [{"name": "read", "type": "transform", "op": "json"}]
 
 
@@ -58,17 +60,35 @@ async def test_retry_is_reported_and_executes_the_same_flow_run(
     await client.wait_ready(30)
     failed = await run_to_end(client, request(FAILING, key="retried"))
     await shows(prefect_server, failed.flow_run_id, "Failed", failed.result.error or "")
-    presses = client.watch()
-    assert await anext(presses) is None
+    watch = await client.watch()
     await asyncio.to_thread(press, prefect_server, failed.flow_run_id, RETRY)
     async with asyncio.timeout(20):
-        while await anext(presses) != failed.flow_run_id:
-            pass
-    await presses.aclose()
+        async for pressed in watch.events():
+            if pressed.flow_run_id == failed.flow_run_id:
+                break
+    await watch.close()
     again = await run_to_end(client, request(key="retried", flow_run_id=failed.flow_run_id))
     assert (again.flow_run_id, again.result.state) == (failed.flow_run_id, "completed")
     await shows(prefect_server, failed.flow_run_id, "Completed", "Steps completed: 3")
     assert flow_run(prefect_server, failed.flow_run_id)["run_count"] == 2
+
+
+async def test_a_refused_retry_shows_the_end_again_with_the_reason(
+    engine: EngineProcess, prefect_server: PrefectServer
+) -> None:
+    client = engine.client()
+    await client.wait_ready(30)
+    flow_run_id = (await run_to_end(client, request())).flow_run_id
+    watch = await client.watch()
+    await asyncio.to_thread(press, prefect_server, flow_run_id, RETRY)
+    async with asyncio.timeout(20):
+        async for pressed in watch.events():
+            if pressed.flow_run_id == flow_run_id:
+                break
+    await watch.refuse_retry(flow_run_id, "it was completed")
+    note = f"{NOT_RETRIED}: it was completed"
+    await shows(prefect_server, flow_run_id, "Completed", f"Steps completed: 3; {note}")
+    await watch.close()
 
 
 async def test_cancel_after_the_end_shows_the_end_again(
@@ -87,11 +107,17 @@ class Runs:
     """Those of an engine, without one."""
 
     def __init__(self) -> None:
-        self.retried: list[str] = []
+        self.watchers = RetryWatchers()
         self.executed: set[str] = set()
 
     def cancel(self, flow_run_id: str, by: str) -> bool:
         return flow_run_id in self.executed
+
+    @property
+    def retried(self) -> list[str]:
+        presses: list[RetryPressed] = []
+        with self.watchers.watching(presses.append):
+            return [pressed.flow_run_id for pressed in presses]
 
     def executes(self, flow_run_id: str) -> bool:
         return flow_run_id in self.executed
@@ -109,7 +135,7 @@ async def obeyed(server: PrefectServer, runs: Runs, engine_id: str) -> AsyncIter
             EngineIdentity(engine_id),
             cancel=runs.cancel,
             executes=runs.executes,
-            retry=runs.retried.append,
+            watchers=runs.watchers,
             retry_patience_seconds=1.5,
         )
         watching = asyncio.create_task(buttons.watch())
@@ -138,8 +164,8 @@ async def test_a_retry_that_nobody_takes_up_shows_the_failure_again(
     flow_run_id = await asyncio.to_thread(failed_run, prefect_server, "alone")
     async with obeyed(prefect_server, runs, "alone"):
         await asyncio.to_thread(press, prefect_server, flow_run_id, RETRY)
-        note = "Retry was pressed, and PromptOps did not start the run again"
-        await shows(prefect_server, flow_run_id, "Failed", f"step 1 (read): it is not JSON; {note}")
+        message = f"step 1 (read): it is not JSON; {NOT_RETRIED}"
+        await shows(prefect_server, flow_run_id, "Failed", message)
     assert runs.retried == [flow_run_id]
 
 

@@ -21,6 +21,7 @@ from harness.prefect_runs import flow_run, task_runs
 from harness.prefect_server import PrefectServer
 from harness.runs import detail
 from harness.workflows import run_workflow, running, save_workflow
+from promptops_platform.execution.prefect_retries import NOT_RETRYABLE
 
 __all__ = ["running"]
 
@@ -40,11 +41,20 @@ async def chain(
     return await save_workflow(platform, [*steps, *([last] if last else [])])
 
 
-async def state_in_prefect(server: PrefectServer, flow_run_id: str, name: str) -> None:
+async def state_in_prefect(
+    server: PrefectServer, flow_run_id: str, name: str, *, message: str = ""
+) -> None:
     def look() -> bool:
-        return bool(flow_run(server, flow_run_id)["state"]["name"] == name)
+        state = flow_run(server, flow_run_id)["state"]
+        return bool(state["name"] == name) and message in (state["message"] or "")
 
     await asyncio.to_thread(eventually, look)
+
+
+def press_retry(server: PrefectServer, flow_run_id: str) -> None:
+    with server.client() as client:
+        url = f"flow_runs/{flow_run_id}/set_state"
+        client.post(url, json={"state": RETRY, "force": True}).raise_for_status()
 
 
 async def test_a_killed_engine_and_the_next_one(
@@ -85,9 +95,7 @@ async def test_retry_in_prefect_retries_the_run_on_its_flow_run(
         assert answer.status_code == 502, answer.text
         failed = answer.json()
         await state_in_prefect(prefect_server, failed["flow_run_id"], "Failed")
-        with prefect_server.client() as client:
-            url = f"flow_runs/{failed['flow_run_id']}/set_state"
-            client.post(url, json={"state": RETRY, "force": True}).raise_for_status()
+        press_retry(prefect_server, failed["flow_run_id"])
 
         async def look() -> list[dict[str, Any]]:
             runs = (await running.http.get("/api/runs?limit=20")).json()["data"]
@@ -99,3 +107,24 @@ async def test_retry_in_prefect_retries_the_run_on_its_flow_run(
     assert (run["state"], run["flow_run_id"]) == ("failed", failed["flow_run_id"])
     assert [step["reused"] for step in run["steps"]] == [True] * 4 + [False]
     assert set(vendor.calls.values()) == {1}
+
+
+async def test_prefect_shows_why_a_run_is_not_retried(
+    running: RunningPlatform, prefect_server: PrefectServer, engine: EngineProcess
+) -> None:
+    assert engine
+    step = {"name": "read", "type": "transform", "op": "json"}
+    gone = await save_workflow(running, [step])
+    completed = await run_workflow(running, await save_workflow(running, [{**step, "op": "upper"}]))
+    failed = await run_workflow(running, gone)
+    assert (completed.status_code, failed.status_code) == (200, 502)
+    (await running.http.delete(f"/api/workflows/{gone['id']}")).raise_for_status()
+    expected = [
+        (completed.json()["flow_run_id"], "Completed", NOT_RETRYABLE),
+        (failed.json()["flow_run_id"], "Failed", "so its runs can't be retried"),
+    ]
+    for flow_run_id, state, _ in expected:
+        await state_in_prefect(prefect_server, flow_run_id, state)
+        press_retry(prefect_server, flow_run_id)
+    for flow_run_id, state, reason in expected:
+        await state_in_prefect(prefect_server, flow_run_id, state, message=reason)
