@@ -16,7 +16,7 @@ RUN python -m venv /opt/build \
     && /opt/build/bin/pip install --no-cache-dir --no-deps --require-hashes -r requirements-build.lock \
     && python -m venv /opt/promptops \
     && /opt/promptops/bin/pip install --no-cache-dir --no-deps --require-hashes -r requirements.lock
-COPY pyproject.toml README.md ./
+COPY pyproject.toml README.md LICENSE ./
 COPY providers providers
 COPY flows flows
 COPY platform platform
