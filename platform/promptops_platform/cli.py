@@ -11,7 +11,7 @@ import uvloop
 
 from promptops_flows.processes.children import engine_spec, inherited
 from promptops_platform.app import openapi as openapi_document
-from promptops_platform.commands import accounts, feed, secrets
+from promptops_platform.commands import accounts, as_code, feed, secrets
 from promptops_platform.commands.doctor import doctor
 from promptops_platform.commands.frame import guarded, read_settings, refuse
 from promptops_platform.data_folder import DataFolderLock, instance_id, read_instance
@@ -41,6 +41,9 @@ app.command("set-password")(accounts.set_password)
 app.command("rotate-secrets")(secrets.rotate_secrets)
 app.command("resync")(feed.resync)
 app.command("doctor")(doctor)
+app.command("pull")(as_code.pull)
+app.command("diff")(as_code.diff)
+app.command("push")(as_code.push)
 
 
 def main() -> None:

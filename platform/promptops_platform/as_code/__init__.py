@@ -1,0 +1,1 @@
+"""Prompts, agents and workflows as files in a folder, kept in step with a server over its API."""

@@ -1,0 +1,143 @@
+"""The server's side, over its public API."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from promptops_platform.as_code.resources import KINDS, Content, Identity, Kind
+
+_PAGE = 200
+_SECONDS = 30.0
+
+
+class ServerError(ValueError):
+    """The server can't be reached, or refuses; the text says what and why."""
+
+
+class ConflictError(ServerError):
+    """Somebody has changed the resource since it was read; nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A resource of the server; `is_published` says whether it is served from versions."""
+
+    id: str
+    revision: int
+    content: Content
+    is_published: bool
+
+
+class Remote:
+    """One workspace of a server. `envs` limits the prompts to these environments."""
+
+    def __init__(self, server: str, token: str, workspace: str, envs: tuple[str, ...] = ()) -> None:
+        self.server = server.rstrip("/")
+        self.workspace = workspace
+        self._envs = envs
+        self._http = httpx.Client(
+            base_url=self.server,
+            headers={"authorization": f"Bearer {token}"} if token else {},
+            timeout=_SECONDS,
+        )
+
+    def close(self) -> None:
+        """Let the connections go."""
+        self._http.close()
+
+    def covers(self, identity: Identity) -> bool:
+        """Whether the resource is in one of the environments that count."""
+        return not self._envs or identity.kind != "prompt" or identity.env in self._envs
+
+    def read(self) -> dict[Identity, Stored]:
+        """All resources. Raises ServerError."""
+        resources: dict[Identity, Stored] = {}
+        for kind in KINDS:
+            for row in self._rows(kind):
+                identity = Identity(kind, row["key"], row["env"] if kind == "prompt" else "")
+                if self.covers(identity):
+                    resources[identity] = _stored(kind, row)
+        return resources
+
+    def create(self, identity: Identity, content: Content) -> Stored:
+        """Raises ServerError."""
+        body = {"key": identity.key, "workspace": self.workspace, **content.request()}
+        if identity.env:
+            body["env"] = identity.env
+        if identity.kind == "agent" and body.get("output_schema") == {}:
+            del body["output_schema"]
+        return self._saved(identity.kind, "POST", "", body)
+
+    def update(self, identity: Identity, stored: Stored, content: Content) -> Stored:
+        """Raises ConflictError when somebody has changed it since it was read."""
+        body = {**content.request(), "if_revision": stored.revision}
+        return self._saved(identity.kind, "PUT", f"/{stored.id}", body)
+
+    def delete(self, identity: Identity, stored: Stored) -> None:
+        """Raises ConflictError when somebody has changed it, or when it is in use."""
+        path = f"/api/{identity.kind}s/{stored.id}"
+        self._ask("DELETE", path, headers={"if-match": f'"{stored.revision}"'})
+
+    def publish(self, identity: Identity, stored: Stored, note: str) -> str | None:
+        """Serve what is stored. The id of the change request that this has made where the
+        environment requires approvals, else None. Raises ServerError."""
+        body: dict[str, Any] = {"if_revision": stored.revision}
+        if note:
+            body["note"] = note
+        if identity.kind == "prompt":
+            answer = self._ask("POST", "/api/prompts/publish", {"id": stored.id, **body})
+        else:
+            answer = self._ask("POST", f"/api/{identity.kind}s/{stored.id}/publish", body)
+        if answer.status_code != httpx.codes.ACCEPTED:
+            return None
+        return str(answer.json().get("change_request", {}).get("id", ""))
+
+    def _rows(self, kind: Kind) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = []
+        while True:
+            params = {"workspace": self.workspace, "limit": _PAGE, "offset": len(rows)}
+            page = self._ask("GET", f"/api/{kind}s", params=params).json()["data"]
+            rows += page
+            if len(page) < _PAGE:
+                return rows
+
+    def _saved(self, kind: Kind, method: str, path: str, body: dict[str, Any]) -> Stored:
+        answer = self._ask(method, f"/api/{kind}s{path}", body)
+        row = answer.json()
+        return _stored(kind, row.get("data", row))
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        *,
+        params: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> httpx.Response:
+        try:
+            answer = self._http.request(method, path, json=body, params=params, headers=headers)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise ServerError(f"{self.server} can't be reached: {error}") from error
+        if answer.is_success:
+            return answer
+        sentence = f"{self.server} answers {answer.status_code}: {_reason(answer)}"
+        if answer.status_code == httpx.codes.CONFLICT:
+            raise ConflictError(sentence)
+        raise ServerError(sentence)
+
+
+def _stored(kind: Kind, row: dict[str, Any]) -> Stored:
+    return Stored(
+        row["id"], row["revision"], Content.of(kind, row), row["published_version"] is not None
+    )
+
+
+def _reason(answer: httpx.Response) -> str:
+    try:
+        return str(answer.json()["error"])
+    except (ValueError, KeyError, TypeError):
+        return answer.reason_phrase or "no reason"

@@ -1,0 +1,105 @@
+"""What a folder and a server have in common: prompts, agents and workflows by kind and name."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from promptops_platform.agents.schemas import (
+    DEFAULT_STEPS,
+    DEFAULT_WINDOW_MESSAGES,
+    DEFAULT_WINDOW_TOKENS,
+)
+
+Kind = Literal["prompt", "agent", "workflow"]
+KINDS: tuple[Kind, ...] = ("prompt", "agent", "workflow")
+
+# What of the API's answers is content, in the order of a file, with the value that need not be
+# written.
+DEFAULTS: Mapping[Kind, Mapping[str, Any]] = {
+    "prompt": {
+        **dict.fromkeys(("name", "category", "tags", "model", "content"), ""),
+        "messages": [],
+        "config": {},
+    },
+    "agent": {
+        "name": "",
+        "description": "",
+        "provider": "mock",
+        "model": "",
+        "fallbacks": [],
+        "parameters": {},
+        "prompt": "",
+        "prompt_ref": None,
+        "tools": [],
+        "output_schema": {},
+        "max_steps": DEFAULT_STEPS,
+        "window_messages": DEFAULT_WINDOW_MESSAGES,
+        "window_tokens": DEFAULT_WINDOW_TOKENS,
+    },
+    "workflow": {
+        "name": "",
+        "description": "",
+        "input_schema": {},
+        "defaults": {},
+        "timeout": "",
+        "strict": False,
+        "steps": [],
+        "output": "",
+    },
+}
+
+
+class Identity(NamedTuple):
+    """`env` is empty for agents and workflows, which have none."""
+
+    kind: Kind
+    key: str
+    env: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.key}" + (f" ({self.env})" if self.env else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """All that a file says of a resource, without what is as by default."""
+
+    kind: Kind
+    values: dict[str, Any]
+
+    @classmethod
+    def of(cls, kind: Kind, values: Mapping[str, Any]) -> Content:
+        """From an answer of the API or a file; what is not content is left out."""
+        content = {
+            name: values[name]
+            for name, default in DEFAULTS[kind].items()
+            if values.get(name) is not None and values[name] != default
+        }
+        if "prompt_ref" in content:
+            reference = content["prompt_ref"]
+            content["prompt_ref"] = {name: reference[name] for name in reference if reference[name]}
+        if "messages" in content:
+            # The server makes the content of a chat from its messages.
+            content.pop("content", None)
+        return cls(kind, content)
+
+    @property
+    def hash(self) -> str:
+        """Equal for equal contents."""
+        text = json.dumps(self.values, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def request(self) -> dict[str, Any]:
+        """The body that makes this the whole content."""
+        body = {**DEFAULTS[self.kind], **self.values}
+        if self.kind == "prompt":
+            is_chat = "messages" in self.values
+            body["kind"] = "chat" if is_chat else "text"
+            del body["content" if is_chat else "messages"]
+        if self.kind == "agent":
+            del body["prompt" if body["prompt_ref"] else "prompt_ref"]
+        return body

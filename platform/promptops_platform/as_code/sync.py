@@ -1,0 +1,182 @@
+"""Pull, push: make one side like the other, one resource after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from promptops_platform.as_code.comparison import Difference, Status, compare
+from promptops_platform.as_code.folder import Folder
+from promptops_platform.as_code.memory import Base
+from promptops_platform.as_code.remote import ConflictError, Remote, ServerError, Stored
+from promptops_platform.as_code.resources import Content, Identity
+
+Say = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Report:
+    """How many resources were changed, differ in a way that was left alone, or could not be
+    changed."""
+
+    changed: int = 0
+    left: int = 0
+    conflicts: int = 0
+    refused: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """`force` lets one side win a conflict, `delete` removes what the other side has removed,
+    `dry_run` changes nothing. `publish` serves what is pushed, with `note`."""
+
+    force: bool = False
+    delete: bool = False
+    dry_run: bool = False
+    publish: bool = False
+    note: str = ""
+
+
+class Sync:
+    """`say` gets one line for each resource that differs."""
+
+    def __init__(self, folder: Folder, remote: Remote, say: Say) -> None:
+        self._folder = folder
+        self._remote = remote
+        self._say = say
+        self._bases: dict[Identity, Base] = {}
+
+    def differences(self) -> list[Difference]:
+        """All that are not the same. Raises FolderError or ServerError."""
+        here = {
+            identity: content
+            for identity, content in self._folder.read().items()
+            if self._remote.covers(identity)
+        }
+        there = self._remote.read()
+        memory = self._folder.memory.of(
+            self._remote.server, self._remote.workspace, {stored.id for stored in there.values()}
+        )
+        self._bases = memory.bases
+        differences = compare(here, there, self._bases)
+        for difference in differences:
+            if difference.status is Status.SAME:
+                self._agree(difference.identity, difference.there, difference.here)
+        return [item for item in differences if item.status is not Status.SAME]
+
+    def pull(self, wishes: Wishes) -> Report:
+        """Change the folder. Raises FolderError or ServerError, then nothing more is changed."""
+        report = Report()
+        for difference in self.differences():
+            self._pull(difference, wishes, report)
+        self._remember(wishes)
+        return report
+
+    def push(self, wishes: Wishes) -> Report:
+        """Change the server. What the server refuses is said, and does not stop the others."""
+        report = Report()
+        try:
+            for difference in self.differences():
+                self._push(difference, wishes, report)
+        finally:
+            self._remember(wishes)
+        return report
+
+    def _pull(self, difference: Difference, wishes: Wishes, report: Report) -> None:
+        identity, there = difference.identity, difference.there
+        takes_theirs = difference.status in (Status.NEW_THERE, Status.CHANGED_THERE) or (
+            wishes.force and difference.status in (Status.CONFLICT, Status.CHANGED_HERE)
+        )
+        if takes_theirs and there is not None:
+            self._say(f"{identity}: {difference.status}, written")
+            report.changed += 1
+            if not wishes.dry_run:
+                self._folder.write(identity, there.content)
+                self._agree(identity, there, there.content)
+        elif there is None and (difference.status is Status.DELETED_THERE or takes_theirs):
+            self._pull_deletion(difference, wishes, report)
+        else:
+            self._leave(difference, report)
+
+    def _pull_deletion(self, difference: Difference, wishes: Wishes, report: Report) -> None:
+        if not wishes.delete:
+            self._say(f"{difference.identity}: {difference.status}; --delete removes the file")
+            report.left += 1
+            return
+        self._say(f"{difference.identity}: {difference.status}, file removed")
+        report.changed += 1
+        if not wishes.dry_run:
+            self._folder.remove(difference.identity)
+            self._bases.pop(difference.identity, None)
+
+    def _push(self, difference: Difference, wishes: Wishes, report: Report) -> None:
+        takes_ours = difference.status in (Status.NEW_HERE, Status.CHANGED_HERE) or (
+            wishes.force
+            and difference.status in (Status.CONFLICT, Status.CHANGED_THERE, Status.DELETED_THERE)
+        )
+        try:
+            if difference.here is not None and takes_ours:
+                self._save(difference, difference.here, wishes, report)
+            elif difference.here is None and difference.status is Status.DELETED_HERE:
+                self._push_deletion(difference, wishes, report)
+            else:
+                self._leave(difference, report)
+        except ConflictError as error:
+            self._say(f"{difference.identity}: not changed: {error}")
+            report.conflicts += 1
+        except ServerError as error:
+            self._say(f"{difference.identity}: not changed: {error}")
+            report.refused += 1
+
+    def _save(self, difference: Difference, here: Content, wishes: Wishes, report: Report) -> None:
+        identity, there = difference.identity, difference.there
+        if wishes.dry_run:
+            self._say(f"{identity}: {difference.status}, would be pushed")
+            report.changed += 1
+            return
+        if there is None:
+            stored = self._remote.create(identity, here)
+        else:
+            stored = self._remote.update(identity, there, here)
+        self._agree(identity, stored, here)
+        if stored.content != here:
+            # The server keeps names in another form, for instance without blanks around them.
+            self._folder.write(identity, stored.content)
+            self._agree(identity, stored, stored.content)
+        report.changed += 1
+        self._say(
+            f"{identity}: {difference.status}, pushed{self._published(identity, stored, wishes)}"
+        )
+
+    def _published(self, identity: Identity, stored: Stored, wishes: Wishes) -> str:
+        if not wishes.publish:
+            return ""
+        request = self._remote.publish(identity, stored, wishes.note)
+        return " and published" if request is None else f"; change request {request} waits"
+
+    def _push_deletion(self, difference: Difference, wishes: Wishes, report: Report) -> None:
+        if not wishes.delete:
+            self._say(f"{difference.identity}: {difference.status}; --delete removes it there")
+            report.left += 1
+            return
+        if difference.there is not None and not wishes.dry_run:
+            self._remote.delete(difference.identity, difference.there)
+            self._bases.pop(difference.identity, None)
+        self._say(f"{difference.identity}: {difference.status}, removed from the server")
+        report.changed += 1
+
+    def _leave(self, difference: Difference, report: Report) -> None:
+        if difference.status is Status.CONFLICT:
+            report.conflicts += 1
+            self._say(f"{difference.identity}: {difference.status}, left alone")
+        else:
+            report.left += 1
+            self._say(f"{difference.identity}: {difference.status}")
+
+    def _agree(self, identity: Identity, there: Stored | None, here: Content | None) -> None:
+        if there is not None and here is not None:
+            self._bases[identity] = Base(there.id, there.revision, here.hash)
+
+    def _remember(self, wishes: Wishes) -> None:
+        if not wishes.dry_run:
+            self._folder.memory.save()

@@ -1,0 +1,135 @@
+"""`promptops pull`, `diff` and `push`: prompts, agents and workflows as files in a folder."""
+
+import difflib
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from promptops_platform.as_code.comparison import Difference, Status
+from promptops_platform.as_code.folder import Folder, text_of
+from promptops_platform.as_code.memory import FolderError
+from promptops_platform.as_code.remote import Remote, ServerError
+from promptops_platform.as_code.resources import Content, Identity
+from promptops_platform.as_code.sync import Report, Sync, Wishes
+
+# As `diff` and `cmp` have them.
+DIFFERENT, TROUBLE, CONFLICTS = 1, 2, 3
+DEFAULT_SERVER = "http://127.0.0.1:8080"
+
+FolderPath = Annotated[Path, typer.Argument(help="The folder with the files.", metavar="FOLDER")]
+Server = Annotated[str, typer.Option(envvar="PROMPTOPS_SERVER", help="Address of the server.")]
+Workspace = Annotated[
+    str, typer.Option(envvar="PROMPTOPS_NAMESPACE", help="Id or slug of the workspace.")
+]
+Environments = Annotated[
+    list[str] | None,
+    typer.Option("--env", help="Only prompts of this environment; may be repeated."),
+]
+Delete = Annotated[bool, typer.Option("--delete", help="Also remove what was removed there.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would change, change nothing.")]
+
+
+def pull(
+    folder: FolderPath,
+    server: Server = DEFAULT_SERVER,
+    workspace: Workspace = "default",
+    env: Environments = None,
+    force: Annotated[bool, typer.Option("--force", help="The server wins conflicts.")] = False,
+    delete: Delete = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Write what the server has into the folder. The token comes from PROMPTOPS_TOKEN.
+
+    Exit code 0: done; 2: something is wrong; 3: both sides changed something, which was left alone.
+    """
+    with _sync(folder, server, workspace, env) as sync:
+        report = sync.pull(Wishes(force=force, delete=delete, dry_run=dry_run))
+    _finish(report, "written" if not dry_run else "would be written")
+
+
+def push(
+    folder: FolderPath,
+    server: Server = DEFAULT_SERVER,
+    workspace: Workspace = "default",
+    env: Environments = None,
+    force: Annotated[bool, typer.Option("--force", help="The folder wins conflicts.")] = False,
+    delete: Delete = False,
+    dry_run: DryRun = False,
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Also publish what is pushed.")
+    ] = False,
+    note: Annotated[str, typer.Option(help="Why, for the history; with --publish.")] = "",
+) -> None:
+    """Save what changed in the folder as drafts on the server, or publish it.
+
+    Exit code 0: done; 1, with --dry-run: something would change; 2: something is wrong or was
+    refused; 3: both sides changed something, which was left alone.
+    """
+    with _sync(folder, server, workspace, env) as sync:
+        wishes = Wishes(force=force, delete=delete, dry_run=dry_run, publish=publish, note=note)
+        report = sync.push(wishes)
+    _finish(report, "pushed" if not dry_run else "would be pushed")
+    if dry_run and report.changed:
+        sys.exit(DIFFERENT)
+
+
+def diff(
+    folder: FolderPath,
+    server: Server = DEFAULT_SERVER,
+    workspace: Workspace = "default",
+    env: Environments = None,
+) -> None:
+    """Show what differs between the server and the folder.
+
+    Exit code 0: nothing; 1: something; 2: something is wrong; 3: both sides changed something.
+    """
+    with _sync(folder, server, workspace, env) as sync:
+        differences = sync.differences()
+    for difference in differences:
+        typer.echo(f"{difference.identity}: {difference.status}")
+        typer.echo("".join(_lines(difference)), nl=False)
+    if any(difference.status is Status.CONFLICT for difference in differences):
+        sys.exit(CONFLICTS)
+    if differences:
+        sys.exit(DIFFERENT)
+
+
+@contextmanager
+def _sync(folder: Path, server: str, workspace: str, envs: list[str] | None) -> Iterator[Sync]:
+    """Ends the program with one sentence where folder or server can't be used."""
+    remote = Remote(server, os.environ.get("PROMPTOPS_TOKEN", ""), workspace, tuple(envs or ()))
+    try:
+        yield Sync(Folder(folder), remote, typer.echo)
+    except (FolderError, ServerError, OSError) as error:
+        typer.echo(f"promptops: {error}", err=True)
+        sys.exit(TROUBLE)
+    finally:
+        remote.close()
+
+
+def _finish(report: Report, done: str) -> None:
+    typer.echo(
+        f"{report.changed} {done}, {report.left} left alone, {report.conflicts} in conflict, "
+        f"{report.refused} refused"
+    )
+    if report.conflicts:
+        sys.exit(CONFLICTS)
+    if report.refused:
+        sys.exit(TROUBLE)
+
+
+def _lines(difference: Difference) -> Iterator[str]:
+    there = None if difference.there is None else difference.there.content
+    texts = [_file(difference.identity, content) for content in (there, difference.here)]
+    return difflib.unified_diff(texts[0], texts[1], "server", "folder")
+
+
+def _file(identity: Identity, content: Content | None) -> list[str]:
+    if content is None:
+        return []
+    return text_of(identity, content).splitlines(keepends=True)
