@@ -31,6 +31,7 @@ from promptops_providers.protocol import (
     Progress,
     Provider,
     StreamEnd,
+    TextDelta,
 )
 
 MAX_REMEMBERED = 1_000
@@ -101,12 +102,17 @@ class AdaptedCalls:
             raise
 
     async def _events(self, plan: _Plan) -> AsyncGenerator[AdapterEvent, None]:
+        has_text = False
         async with aclosing(self._adapter(plan).stream(plan.request)) as events:
             async for event in events:
-                if isinstance(event, StreamEnd):
-                    yield StreamEnd(plan.noted(event.completion))
-                else:
+                if not isinstance(event, StreamEnd):
+                    has_text = has_text or isinstance(event, TextDelta)
                     yield event
+                    continue
+                if event.completion.text and not has_text:
+                    # Some servers answer as a whole where a stream was asked for.
+                    yield TextDelta(event.completion.text)
+                yield StreamEnd(plan.noted(event.completion))
 
     def _adapter(self, plan: _Plan) -> Provider:
         compatibility = plan.target.compatibility.over(plan.adjustment.compatibility)

@@ -89,7 +89,12 @@ class Claude:
 
     async def complete(self, request: CompletionRequest) -> Completion:
         asked = self._asked(request)
-        message = await self._wire.answer(PATH, asked.body)
+        return self._read(await self._wire.answer(PATH, asked.body), request, asked)
+
+    def _read(
+        self, message: Mapping[str, Any], request: CompletionRequest, asked: Asked
+    ) -> Completion:
+        """A whole answer."""
         if message.get("type") == "error":
             raise self._wire.error_in_stream(message)
         answer = Answer(self._wire)
@@ -106,6 +111,9 @@ class Claude:
             async with aclosing(self._wire.events(PATH, body, until=_is_last)) as events:
                 async for sent in events:
                     event = self._wire.json_object(sent.data)
+                    if sent.is_whole:
+                        yield StreamEnd(self._read(event, request, asked))
+                        return
                     if event.get("type") == "error":
                         raise self._wire.error_in_stream(event)
                     piece = answer.take_event(event)

@@ -72,13 +72,16 @@ class ChatCompletions:
         return self._wire.provider
 
     async def complete(self, request: CompletionRequest) -> Completion:
-        body = await self._wire.answer(PATH, self._body(request))
+        return self._read(await self._wire.answer(PATH, self._body(request)), request)
+
+    def _read(self, body: Mapping[str, Any], request: CompletionRequest) -> Completion:
+        """A whole answer."""
         answer = _Answer(self._wire, is_whole=True)
         with with_usage_in_errors(answer):
             choice = _first_choice(body)
             message = choice.get("message") if choice else None
             # Before its message is missed: some gateways answer an error with status 200.
-            answer.take(body, {**choice, "delta": message} if choice else None)
+            answer.take(body, choice)
             if not isinstance(message, Mapping):
                 raise self._wire.malformed("it has no message")
             return answer.completion(request)
@@ -96,6 +99,9 @@ class ChatCompletions:
                         done = True
                         continue
                     chunk = self._wire.json_object(event.data)
+                    if event.is_whole:
+                        yield StreamEnd(self._read(chunk, request))
+                        return
                     piece = answer.take(chunk, _first_choice(chunk))
                     yield TextDelta(piece) if piece else Progress()
             if not (answer.finish or (done and answer.has_content)):
@@ -125,6 +131,7 @@ class _Answer:
     pieces: list[str] = field(default_factory=list)
     calls: list[RawCall] = field(default_factory=list)
     reasoning: Reasoning = field(default_factory=Reasoning)
+    _has_deltas: bool = False
     # By index, and by index and id: some servers give all parallel calls the index 0.
     _begun: dict[tuple[int | None, str], RawCall] = field(default_factory=dict)
 
@@ -136,8 +143,8 @@ class _Answer:
         if choice is None:
             return ""
         self.finish = word_at(choice, "finish_reason") or self.finish
-        delta = choice.get("delta")
-        if not isinstance(delta, Mapping):
+        delta = self._delta(choice)
+        if delta is None:
             return ""
         self.refusal += _text(delta.get("refusal"))
         self.reasoning.take(delta)
@@ -146,6 +153,14 @@ class _Answer:
         piece = _text_of_content(delta.get("content"))
         self.pieces.append(piece)
         return piece
+
+    def _delta(self, choice: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Some servers send it as a message; after deltas, that is the whole answer once more."""
+        delta, message = choice.get("delta"), choice.get("message")
+        if isinstance(delta, Mapping):
+            self._has_deltas = True
+            return delta
+        return message if isinstance(message, Mapping) and not self._has_deltas else None
 
     def _check(self, chunk: Mapping[str, Any], choice: Mapping[str, Any]) -> None:
         """Raises the error that stands in place of an answer, or of the rest of one."""

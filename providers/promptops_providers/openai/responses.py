@@ -67,7 +67,11 @@ class Responses:
         return self._wire.provider
 
     async def complete(self, request: CompletionRequest) -> Completion:
-        answer = _Answer(self._wire, await self._wire.answer(PATH, self._body(request)))
+        return self._read(await self._wire.answer(PATH, self._body(request)), request)
+
+    def _read(self, body: Mapping[str, Any], request: CompletionRequest) -> Completion:
+        """A whole answer."""
+        answer = _Answer(self._wire, body)
         with with_usage_in_errors(answer):
             return answer.completion(request)
 
@@ -77,6 +81,9 @@ class Responses:
         async with aclosing(self._wire.events(PATH, asked, until=_is_last)) as events:
             async for sent in events:
                 event = self._wire.json_object(sent.data)
+                if sent.is_whole:
+                    last = event
+                    continue
                 kind = event.get("type")
                 if kind == "response.output_text.delta" and text_at(event, "delta"):
                     yield TextDelta(text_at(event, "delta"))
@@ -88,9 +95,7 @@ class Responses:
                     yield Progress()
         if last is None:
             raise self._wire.cut_off()
-        answer = _Answer(self._wire, last)
-        with with_usage_in_errors(answer):
-            yield StreamEnd(answer.completion(request))
+        yield StreamEnd(self._read(last, request))
 
     def _body(self, request: CompletionRequest) -> dict[str, Any]:
         model = request.model or DEFAULT_MODELS["openai"]

@@ -10,10 +10,12 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True, slots=True)
 class ServerSentEvent:
-    """`name` is empty where the stream gives none."""
+    """`name` is empty where the stream gives none. One that `is_whole` is no event: the server has
+    answered with one JSON object instead of a stream, as some do that don't know `stream`."""
 
     data: str
     name: str = ""
+    is_whole: bool = False
 
 
 class LineSplitter:

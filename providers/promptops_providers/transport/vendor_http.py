@@ -51,6 +51,7 @@ MAX_ANSWER_VALUES = 250_000
 MAX_STREAM_BYTES = 64 * 1024 * 1024
 _MAX_ERROR_BYTES = 64 * 1024
 _TAIL_SECONDS = 0.5
+_NOT_UTF_8 = "its text is not UTF-8"
 _KEY = re.compile(r"[!-~]+")
 # With these statuses servers refuse parts of a request, too; 200 is that of an error in a stream.
 _UNCLEAR_STATUSES = (200, 500, 501)
@@ -132,20 +133,23 @@ class VendorHttp:
         until: Callable[[ServerSentEvent], bool] = _never,
     ) -> AsyncGenerator[ServerSentEvent, None]:
         """POST the body as JSON; the server-sent events of the answer, each as soon as it is whole.
+        An answer that is a JSON object instead comes as one event.
 
         The event that `until` tells is the last one; to name it, instead of breaking off, keeps the
         connection for the next request. The stream may end anywhere without an error: whether it
         was cut off, the adapter must tell by the vendor's last event. Iterate it inside
         `contextlib.aclosing`: closing this is what closes the connection.
         """
-        parser = EventParser()
+        parser, has_begun = EventParser(), False
         async with self._streamed(path, body) as chunks:
             async for chunk in chunks:
-                try:
-                    events = parser.feed(chunk)
-                except UnicodeDecodeError as error:
-                    raise self.malformed("its text is not UTF-8") from error
-                for event in events:
+                # Blank lines before the first event mean nothing.
+                begun = chunk if has_begun else chunk.lstrip()
+                if not has_begun and begun.startswith(b"{"):
+                    yield await self._whole(begun, chunks)
+                    return
+                has_begun = has_begun or bool(begun)
+                for event in self._parsed(parser, begun):
                     yield event
                     if until(event):
                         await _read_to_end(chunks)
@@ -153,6 +157,23 @@ class VendorHttp:
         last = parser.unfinished()
         if last is not None and _is_whole(last):
             yield last
+
+    def _parsed(self, parser: EventParser, chunk: bytes) -> list[ServerSentEvent]:
+        try:
+            return parser.feed(chunk)
+        except UnicodeDecodeError as error:
+            raise self.malformed(_NOT_UTF_8) from error
+
+    async def _whole(self, begun: bytes, chunks: AsyncIterator[bytes]) -> ServerSentEvent:
+        """The answer that begins so, which is no stream of events."""
+        raw = bytearray(begun)
+        async for chunk in chunks:
+            raw += chunk
+            self._check_length(raw)
+        try:
+            return ServerSentEvent(raw.decode(), is_whole=True)
+        except UnicodeDecodeError as error:
+            raise self.malformed(_NOT_UTF_8) from error
 
     async def json_lines(
         self,
@@ -180,8 +201,7 @@ class VendorHttp:
 
     def json_object(self, raw: bytes | str) -> Mapping[str, Any]:
         """Raises `MalformedAnswerError` for anything but a JSON object."""
-        if len(raw) > MAX_ANSWER_BYTES:
-            raise self.malformed(f"it is longer than {MAX_ANSWER_BYTES:,} bytes")
+        self._check_length(raw)
         if _count_values(raw) > MAX_ANSWER_VALUES:
             raise self.malformed(f"it holds more than {MAX_ANSWER_VALUES:,} values")
         try:
@@ -191,6 +211,10 @@ class VendorHttp:
         if not isinstance(value, dict):
             raise self.malformed("it is not a JSON object")
         return value
+
+    def _check_length(self, raw: bytes | bytearray | str) -> None:
+        if len(raw) > MAX_ANSWER_BYTES:
+            raise self.malformed(f"it is longer than {MAX_ANSWER_BYTES:,} bytes")
 
     def malformed(self, why: str) -> MalformedAnswerError:
         """`why` is in our own words, about "it", the answer."""
