@@ -191,6 +191,7 @@ class StepRun:
     def _reuse(self, output: StepOutput) -> State[Any]:
         self._ended_clock = self._started_clock
         if output.failed:
+            self._retry = Retry(again=False)
             self._fail(output.text, next(iter(output.notes), None))
             return Failed(message=_REUSED)
         self.output = output

@@ -193,6 +193,8 @@ class WorkflowRun(CompiledRun):
             input=scope.input,
             policy=step.policy,
             skipped=skipped,
+            # The run has gone on without its output.
+            keeps_failures=step.policy.continue_on_error,
             prompts=step.action.prompts,
         )
 

@@ -66,7 +66,8 @@ class Checkpoint:
 
     `index` counts from 1; a checkpoint counts for the step of that place, name and type alone. Of
     an agent's model step, `completion` is the answer with its tool calls. A `failed` output is the
-    error of an agent's tool, which the model has been told; a note says it without what it quotes.
+    error of a step in spite of which the run has gone on: of an agent's tool, which the model has
+    been told, or of a step with `continue_on_error`; a note says it without what it quotes.
     """
 
     index: int

@@ -9,7 +9,7 @@ from promptops_platform.errors import BadRequest, Conflict
 from promptops_platform.execution.access import RunAccess
 from promptops_platform.execution.detached import DetachedRuns
 from promptops_platform.execution.order import RunOrder
-from promptops_platform.execution.reuse import fitting, place_of_step, without
+from promptops_platform.execution.reuse import fitting, place_of_step, without, without_failed
 from promptops_platform.execution.stored_plan import StoredPlan
 from promptops_platform.execution.stored_runs import StoredRun, StoredRuns
 from promptops_platform.execution.subjects import RunSubject, providers_of
@@ -127,6 +127,7 @@ class RunRetries:
 
 def _reused(stored: StoredRun, request: RunRequest, asked: AskedRetry) -> list[Checkpoint]:
     kept = fitting(stored.plan.request.plan, request.plan, stored.checkpoints)
+    kept = without_failed(request.plan, kept)
     if asked.from_step is None:
         return kept
     return without(request.plan, kept, place_of_step(request.plan, asked.from_step))

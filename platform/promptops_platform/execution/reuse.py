@@ -35,6 +35,16 @@ def without(plan: Plan, checkpoints: Sequence[Checkpoint], place: int) -> list[C
     return [checkpoint for checkpoint in checkpoints if checkpoint.index not in dropped]
 
 
+def without_failed(plan: Plan, checkpoints: Sequence[Checkpoint]) -> list[Checkpoint]:
+    """The checkpoints but for those of steps that failed, in spite of which the run went on, and of
+    all steps that depend on them. Those of an agent's tools stay: the model has been told."""
+    kept = list(checkpoints)
+    if isinstance(plan, WorkflowPlan):
+        for failed in [checkpoint for checkpoint in kept if checkpoint.output.failed]:
+            kept = without(plan, kept, failed.index - 1)
+    return kept
+
+
 def fitting(old: Plan, new: Plan, checkpoints: Sequence[Checkpoint]) -> list[Checkpoint]:
     """The checkpoints that hold for another version as well, at the places of its steps: of steps
     that are equal, as are all that they depend on."""

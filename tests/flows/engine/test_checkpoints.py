@@ -258,3 +258,20 @@ async def test_an_agent_whose_every_step_was_completed_asks_nobody(engine: Engin
     assert first.result.output == '{"n": 1}'
     assert again.result == first.result
     assert reused(again) == ["render", "model", "model"]
+
+
+async def test_a_step_in_spite_of_whose_failure_the_run_went_on_is_not_executed_again(
+    engine: EngineProcess,
+) -> None:
+    policy = {"continue_on_error": True, "default": "none", "retries": 1}
+    asked = workflow([{"name": "call", **MODEL, **policy}, render("show", "{{input}}!")])
+    async with fake_vendor(NEVER) as vendor:
+        first = await ran(engine, asked, vendor)
+        assert first.result.output == "none!"
+        calls = len(vendor.requests)
+        again = await ran(engine, replace(asked, checkpoints=first.checkpoints), vendor)
+        assert len(vendor.requests) == calls
+    assert again.result == first.result
+    assert reused(again) == ["call", "show"]
+    call, original = by_name(again)["call"], by_name(first)["call"]
+    assert (call.state, call.error, call.attempts) == ("Failed", original.error, 1)

@@ -128,3 +128,23 @@ async def test_prefect_shows_why_a_run_is_not_retried(
         press_retry(prefect_server, flow_run_id)
     for flow_run_id, state, reason in expected:
         await state_in_prefect(prefect_server, flow_run_id, state, message=reason)
+
+
+async def test_a_retry_executes_a_failed_step_again_in_spite_of_which_the_run_went_on(
+    running: RunningPlatform, engine: EngineProcess
+) -> None:
+    assert engine
+    broken = {"type": "transform", "op": "json"}
+    steps = [
+        {"name": "free", "type": "render", "template": "free", "needs": []},
+        {"name": "flaky", **broken, "needs": ["free"], "continue_on_error": True, "default": "-"},
+        {"name": "behind", "type": "render", "template": "{{input}}", "needs": ["flaky"]},
+        {"name": "last", **broken, "needs": ["behind"]},
+    ]
+    failed = await run_workflow(running, await save_workflow(running, steps))
+    assert failed.status_code == 502, failed.text
+    answer = await running.http.post(f"/api/runs/{failed.json()['run_id']}/retry")
+    run = await ended(running, answer.json()["data"]["id"])
+    assert run["state"] == "failed"
+    reused = [step["name"] for step in run["steps"] if step["reused"]]
+    assert reused == ["free"], "what depends on the failed step is executed again with it"
