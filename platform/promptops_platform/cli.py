@@ -44,6 +44,8 @@ app.command("doctor")(doctor)
 app.command("pull")(as_code.pull)
 app.command("diff")(as_code.diff)
 app.command("push")(as_code.push)
+app.command("watch")(as_code.watch)
+app.command("check")(as_code.check)
 
 
 def main() -> None:

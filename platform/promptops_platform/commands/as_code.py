@@ -1,7 +1,8 @@
-"""`promptops pull`, `diff` and `push`: prompts, agents and workflows as files in a folder."""
+"""`promptops pull`, `diff`, `push` and `watch`: prompts as files in a folder."""
 
 import difflib
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from promptops_platform.as_code.memory import FolderError
 from promptops_platform.as_code.remote import Remote, ServerError
 from promptops_platform.as_code.resources import Content, Identity
 from promptops_platform.as_code.sync import Report, Sync, Wishes
+from promptops_platform.as_code.watching import Watch
 
 # As `diff` and `cmp` have them.
 DIFFERENT, TROUBLE, CONFLICTS = 1, 2, 3
@@ -99,10 +101,47 @@ def diff(
         sys.exit(DIFFERENT)
 
 
+def check(folder: FolderPath) -> None:
+    """Read all files of the folder, without a server. Exit code 0, or 2 where one has a mistake."""
+    try:
+        contents = Folder(folder).read()
+    except (FolderError, OSError) as error:
+        typer.echo(f"promptops: {error}", err=True)
+        sys.exit(TROUBLE)
+    typer.echo(f"{len(contents)} files are valid")
+
+
+def watch(
+    folder: FolderPath,
+    server: Server = DEFAULT_SERVER,
+    workspace: Workspace = "default",
+    env: Environments = None,
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Also publish what is saved in the folder.")
+    ] = False,
+) -> None:
+    """Keep folder and server in step, both ways, until Ctrl-C. What changed on both sides is left
+    alone, and nothing is deleted."""
+    token = _token()
+    remote = Remote(server, token, workspace, tuple(env or ()))
+    address = f"ws{remote.server.removeprefix('http')}/ws?client=cli&app=promptops-watch"
+    watching = Watch(
+        folder, lambda say: Sync(Folder(folder), remote, say), address, token, typer.echo
+    )
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: watching.stop())
+    watching.run(Wishes(publish=publish))
+    remote.close()
+
+
+def _token() -> str:
+    return os.environ.get("PROMPTOPS_TOKEN", "")
+
+
 @contextmanager
 def _sync(folder: Path, server: str, workspace: str, envs: list[str] | None) -> Iterator[Sync]:
     """Ends the program with one sentence where folder or server can't be used."""
-    remote = Remote(server, os.environ.get("PROMPTOPS_TOKEN", ""), workspace, tuple(envs or ()))
+    remote = Remote(server, _token(), workspace, tuple(envs or ()))
     try:
         yield Sync(Folder(folder), remote, typer.echo)
     except (FolderError, ServerError, OSError) as error:

@@ -192,7 +192,11 @@ async def test_wrong_files_servers_and_keys(checkout: Checkout) -> None:
     wrong_file = await checkout.run("push")
     assert wrong_file.returncode == 2
     assert f"{PROMPT}: line 5: {{{{#if x}}}} is a block" in wrong_file.stderr
+    checked = await asyncio.to_thread(promptops, "check", str(checkout.folder))
+    assert (checked.returncode, checked.stderr) == (2, wrong_file.stderr)
     checkout.replace("{{#if x}}", "Changed")
+    checked = await asyncio.to_thread(promptops, "check", str(checkout.folder))
+    assert (checked.returncode, checked.stdout) == (0, "1 files are valid\n")
 
     viewer = await new_api_key(checkout.platform, role="viewer", workspace=checkout.workspace)
     refused = await checkout.run("push", token=viewer)
