@@ -19,6 +19,11 @@ from promptops_platform.agents import tool_endpoints as agent_tools_endpoints
 from promptops_platform.audit import endpoints as audit_endpoints
 from promptops_platform.catalog import endpoints as catalog_endpoints
 from promptops_platform.catalog import usage_endpoints
+from promptops_platform.change_requests import endpoints as change_requests_endpoints
+from promptops_platform.change_requests.refused_changes import (
+    PROPOSED_DESCRIPTION,
+    install_proposals,
+)
 from promptops_platform.clock import Clock, SystemClock
 from promptops_platform.console.pages import ConsolePages
 from promptops_platform.execution import endpoints as execution_endpoints
@@ -70,6 +75,7 @@ ROUTERS = (
     playground_endpoints.router,
     workflows_endpoints.router,
     agents_endpoints.router,
+    change_requests_endpoints.router,
     sample_endpoints.router,
     agent_tools_endpoints.router,
     runs_endpoints.router,
@@ -86,7 +92,7 @@ ROUTERS = (
 @cache
 def openapi() -> dict[str, Any]:
     """The API's OpenAPI document."""
-    return describe(ROUTERS, by_hand=[FETCH_DESCRIPTION])
+    return describe(ROUTERS, by_hand=[FETCH_DESCRIPTION, PROPOSED_DESCRIPTION])
 
 
 def create_app(settings: Settings, *, clock: Clock | None = None) -> ASGIApp:
@@ -162,6 +168,7 @@ def _api(platform: Platform) -> FastAPI:
     )
     api.state.services = Services(ApiDocument(openapi), *platform.services())
     install_error_answers(api)
+    install_proposals(api)
     for router in ROUTERS:
         api.include_router(router)
     api.router.routes.append(WebSocketRoute(WATCH_PATH, platform.realtime.watch))

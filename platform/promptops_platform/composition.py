@@ -12,6 +12,7 @@ from promptops_platform.audit.service import AuditTrail
 from promptops_platform.catalog import summaries  # noqa: F401  follows changes of prompts
 from promptops_platform.catalog.definition_usage import DefinitionUses
 from promptops_platform.catalog.service import Catalog
+from promptops_platform.change_requests.composition import ChangeRequests
 from promptops_platform.changes.composition import Changes
 from promptops_platform.clock import Clock
 from promptops_platform.db.unit_of_work import Database
@@ -209,7 +210,21 @@ class Composition:
             changes=self.changes.log,
             clients=self.realtime.live_clients,
         )
+        self.change_requests = ChangeRequests(
+            self.database,
+            self.access,
+            self.audit,
+            self.changes,
+            self.workspaces,
+            self.definitions,
+            self.prompts,
+            self.rollouts,
+            self.agents,
+            self.workflows,
+            clock,
+        )
         self.sample = SampleService(
+            gate=self.definitions.gate,
             workspaces=self.workspaces.service,
             environments=self.workspaces.environments,
             prompts=self.prompts.service,
@@ -291,6 +306,7 @@ class Composition:
             *self.playground.services,
             *self.workflows.services,
             *self.agents.services,
+            *self.change_requests.services,
             *self.realtime.services,
             self.sample,
             self.catalog,

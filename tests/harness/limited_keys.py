@@ -8,6 +8,7 @@ import httpx
 import pytest_asyncio
 
 from harness.callers import new_api_key
+from harness.changes import ask_for_approvals
 from harness.people import sent
 from harness.platform import RunningPlatform, new_key
 
@@ -63,7 +64,13 @@ async def made(platform: RunningPlatform, env: str) -> tuple[Things, list[str]]:
         answer = await http.post(f"/api/{path}/run", json=sending)
         assert answer.status_code == 200, answer.text
         runs.append(answer.json()["run_id"])
+    await ask_for_approvals(platform, "default", env)
+    order = {"id": prompt["id"], "version": "v1"}
+    proposed = await http.post("/api/prompts/rollback", json=order)
+    assert proposed.status_code == 202, proposed.text
+    await ask_for_approvals(platform, "default", env, approvals=0)
     things = {
+        "request_id": proposed.json()["change_request"]["id"],
         "prompt_id": prompt["id"],
         "key": key,
         "agent_id": agent["id"],

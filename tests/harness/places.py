@@ -158,6 +158,22 @@ async def failed_run(place: Place) -> str:
     return str(answer.json()["run_id"])
 
 
+async def change_request(place: Place) -> str:
+    """The id of a request of somebody else, in an environment where admins may bypass it."""
+    url = f"/api/workspaces/{place.workspace}/environments"
+    rows = [{"name": row["name"]} for row in sent(await place.platform.http.get(url))]
+    if "guarded" not in [row["name"] for row in rows]:
+        rows.append({"name": "guarded"})
+    guarded = {"approvals": 1, "allow_bypass": True}
+    listed = [row | (guarded if row["name"] == "guarded" else {}) for row in rows]
+    sent(await place.platform.http.put(url, json={"environments": listed}))
+    made = await place.make("/api/prompts", content="one", env="dev")
+    order = {"env": "guarded", "publish": True}
+    answer = await place.platform.http.post(f"/api/prompts/{made['id']}/promote", json=order)
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["change_request"]["id"])
+
+
 async def user(place: Place) -> str:
     return (await new_account(place.platform)).id
 

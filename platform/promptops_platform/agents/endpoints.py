@@ -25,6 +25,7 @@ from promptops_platform.agents.service import AGENTS, AgentService, AgentVersion
 from promptops_platform.agents.tables import AgentRow
 from promptops_platform.db.pages import Part
 from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.definitions.approvals import PROPOSABLE, ordered
 from promptops_platform.definitions.endpoints import add_version_routes, seen
 from promptops_platform.definitions.preconditions import IfMatch, etag
 from promptops_platform.errors import BadRequest, Conflict, StepFailed, TooManyRequests
@@ -144,7 +145,7 @@ async def update_agent(
     return await _answer(service, transaction, row, response, actor)
 
 
-@router.delete("/{agent_id}")
+@router.delete("/{agent_id}", responses=PROPOSABLE)
 async def delete_agent(
     agent_id: ResourceId,
     service: Service,
@@ -157,7 +158,10 @@ async def delete_agent(
 
     Where others use it, it is a 409 that names them.
     """
-    await service.delete(transaction, agent_id, actor=actor, seen=seen(if_match, None), force=force)
+    with ordered("delete", agent_id, force=force):
+        await service.delete(
+            transaction, agent_id, actor=actor, seen=seen(if_match, None), force=force
+        )
     return Done()
 
 

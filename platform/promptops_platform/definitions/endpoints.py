@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Query, Response
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.guard import permits
 from promptops_platform.db.pages import Part
+from promptops_platform.definitions.approvals import PROPOSABLE, ordered
 from promptops_platform.definitions.kinds import Kind
 from promptops_platform.definitions.preconditions import IfMatch, Seen, etag, seen_revisions
 from promptops_platform.definitions.schemas import (
@@ -149,7 +150,7 @@ def _add_making(router: APIRouter, kind: Kind[Any], versions: type[VersionServic
         )
         return Data(data=_version(row, state, actor))
 
-    @router.post(f"/{{{noun}_id}}/publish", name=f"publish_{noun}")
+    @router.post(f"/{{{noun}_id}}/publish", name=f"publish_{noun}", responses=PROPOSABLE)
     async def publish(
         resource_id: Id,
         service: Service,
@@ -160,15 +161,17 @@ def _add_making(router: APIRouter, kind: Kind[Any], versions: type[VersionServic
     ) -> Data[DefinitionVersion]:
         """Serve the working copy as a version, or a version that exists, in an environment."""
         wish = body or PublishDefinition()
-        row, state = await service.publish(
-            transaction,
-            resource_id,
-            actor=actor,
-            env=wish.env,
-            number=wish.version,
-            note=wish.note or "",
-            seen=seen(if_match, wish.if_revision),
-        )
+        note = wish.note or ""
+        with ordered("publish", resource_id, env=wish.env, version=wish.version, note=note):
+            row, state = await service.publish(
+                transaction,
+                resource_id,
+                actor=actor,
+                env=wish.env,
+                number=wish.version,
+                note=note,
+                seen=seen(if_match, wish.if_revision),
+            )
         return Data(data=_version(row, state, actor))
 
 
@@ -185,7 +188,10 @@ def _add_serving(
     envelope: Any = Data
 
     @router.post(
-        f"/{{{noun}_id}}/rollback", name=f"rollback_{noun}", response_model=envelope[answer]
+        f"/{{{noun}_id}}/rollback",
+        name=f"rollback_{noun}",
+        response_model=envelope[answer],
+        responses=PROPOSABLE,
     )
     async def rollback(
         resource_id: Id,
@@ -197,18 +203,19 @@ def _add_serving(
         actor: Actor = writer,
     ) -> Any:
         """Serve an earlier version again, at once, and make it the working copy."""
-        row, state = await service.rollback(
-            transaction,
-            resource_id,
-            body.version,
-            actor=actor,
-            env=body.env,
-            seen=seen(if_match, body.if_revision),
-        )
+        with ordered("rollback", resource_id, env=body.env, version=body.version):
+            row, state = await service.rollback(
+                transaction,
+                resource_id,
+                body.version,
+                actor=actor,
+                env=body.env,
+                seen=seen(if_match, body.if_revision),
+            )
         response.headers["etag"] = etag(row)
         return Data(data=answer.shown(row, state, actor))
 
-    @router.post(f"/{{{noun}_id}}/promote", name=f"promote_{noun}")
+    @router.post(f"/{{{noun}_id}}/promote", name=f"promote_{noun}", responses=PROPOSABLE)
     async def promote(
         resource_id: Id,
         body: PromoteDefinition,
@@ -227,7 +234,9 @@ def _add_serving(
             note=body.note or "",
             seen=seen(if_match, body.if_revision),
         )
-        return Data(data=await service.promote(transaction, resource_id, order, actor=actor))
+        described = {"env": order.env, "version": order.version, "source": order.source}
+        with ordered("promote", resource_id, **described, note=order.note):
+            return Data(data=await service.promote(transaction, resource_id, order, actor=actor))
 
 
 def _version(row: DefinitionVersionRow, state: ServedState, actor: Actor) -> DefinitionVersion:

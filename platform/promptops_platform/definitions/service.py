@@ -18,8 +18,9 @@ from promptops_platform.clock import Clock
 from promptops_platform.db.pages import WHOLE, Part
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.definitions import repository
+from promptops_platform.definitions.approvals import ServedChange
 from promptops_platform.definitions.content import content_hash, exact
-from promptops_platform.definitions.gate import ServedChange, ServedGate
+from promptops_platform.definitions.gate import ServedGate
 from promptops_platform.definitions.kinds import TEXTS, Kind, RowT
 from promptops_platform.definitions.preconditions import Seen, edited_meanwhile
 from promptops_platform.definitions.states import ServedState, ServedStates
@@ -215,7 +216,7 @@ class DefinitionService(ABC, Generic[RowT]):
             if number is not None:
                 require_environment(actor, environment.name)
                 change = self.served_change(row, environment.name, "delete", number, None)
-                self._gate.admit(change, environment, actor=actor)
+                self._gate.admit(change, environment, transaction, actor=actor)
         await self.admit_edit(transaction, row, "delete", actor)
         await repository.remove(transaction.session, self.kind.table, row.id)
         self._recorded(
@@ -318,7 +319,7 @@ class DefinitionService(ABC, Generic[RowT]):
         state = await self.states.of(transaction, row)
         if state.first is not None and state.number_in(state.first.name) is None:
             change = self.served_change(row, state.first.name, action, None, None)
-            self._gate.admit(change, state.first, actor=actor)
+            self._gate.admit(change, state.first, transaction, actor=actor)
 
     def _recorded(
         self,

@@ -250,7 +250,7 @@ class VersionService(VersionReader[RowT]):
         env, number = environment.name, version.number
         previous = (await self._states.of(transaction, row)).number_in(env)
         change = self._definitions.served_change(row, env, action, previous, number)
-        self._gate.admit(change, environment, actor=actor)
+        self._gate.admit(change, environment, transaction, actor=actor)
         if previous != number:
             await repository.serve(transaction.session, version, env)
             self._states.forget(transaction, row)

@@ -30,6 +30,7 @@ TAGS = {
     "access": "Login, sessions and your own account.",
     "agents": "A prompt with a model, tools and a memory, run as a Prefect flow.",
     "audit": "Who changed what, and when.",
+    "change_requests": "Changes of what is served that wait for approvals.",
     "health": "Whether the process is alive and ready, and its metrics.",
     "keys": "API keys for SDKs and scripts.",
     "playground": "Try a prompt with a model.",

@@ -2,7 +2,8 @@
 
 from promptops_platform.access.actor import Actor
 from promptops_platform.db.unit_of_work import Transaction
-from promptops_platform.definitions.gate import ServedChange, ServedGate
+from promptops_platform.definitions.approvals import ServedChange
+from promptops_platform.definitions.gate import ServedGate
 from promptops_platform.prompts.tables import PromptRow
 from promptops_platform.workspaces.environments import EnvironmentService
 from promptops_platform.workspaces.tables import EnvironmentRow
@@ -48,4 +49,4 @@ class PromptAdmission:
             before=before,
             after=after,
         )
-        self._gate.admit(change, environment, actor=actor)
+        self._gate.admit(change, environment, transaction, actor=actor)

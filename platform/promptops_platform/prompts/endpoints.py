@@ -9,6 +9,7 @@ from promptops_platform.access.guard import permits
 from promptops_platform.access.permissions import Permission
 from promptops_platform.access.schemas import Done
 from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.definitions.approvals import PROPOSABLE, ordered
 from promptops_platform.definitions.preconditions import IfMatch, etag, seen_revisions
 from promptops_platform.definitions.schemas import NewVersion
 from promptops_platform.http.envelope import CappedPage, Data, Page
@@ -101,7 +102,7 @@ async def create_prompt(
     return await _answer(service, transaction, row, response)
 
 
-@router.post("/publish", response_model_exclude_unset=True)
+@router.post("/publish", response_model_exclude_unset=True, responses=PROPOSABLE)
 async def publish_prompt(
     body: PublishRequest,
     publishing: Annotated[Publishing, provided(Publishing)],
@@ -119,17 +120,18 @@ async def publish_prompt(
 
     With `if-match` or `if_revision` it is a 409 where the prompt was edited since it was reviewed.
     """
-    return await publishing.publish(
-        body.id,
-        actor=actor,
-        label=body.version,
-        note=body.note or "",
-        seen=seen_revisions(if_match, body.if_revision),
-        wait_seconds=None if wait is None else wait_seconds(wait, longest=LONGEST_WAIT_SECONDS),
-    )
+    with ordered("publish", body.id, version=body.version, note=body.note or ""):
+        return await publishing.publish(
+            body.id,
+            actor=actor,
+            label=body.version,
+            note=body.note or "",
+            seen=seen_revisions(if_match, body.if_revision),
+            wait_seconds=None if wait is None else wait_seconds(wait, longest=LONGEST_WAIT_SECONDS),
+        )
 
 
-@router.post("/rollback")
+@router.post("/rollback", responses=PROPOSABLE)
 async def rollback_prompt(
     body: RollbackRequest,
     response: Response,
@@ -140,7 +142,10 @@ async def rollback_prompt(
 ) -> Data[RolledBackPrompt]:
     """Serve an earlier version again, at once; ends a running rollout."""
     seen = seen_revisions(if_match, body.if_revision)
-    row, ended = await service.rollback(transaction, body.id, body.version, actor=actor, seen=seen)
+    with ordered("rollback", body.id, version=body.version):
+        row, ended = await service.rollback(
+            transaction, body.id, body.version, actor=actor, seen=seen
+        )
     response.headers["etag"] = etag(row)
     published = await service.published(transaction, row)
     return Data(data=RolledBackPrompt.shown(row, published, rollout_ended=ended))
@@ -181,7 +186,7 @@ async def update_prompt(
     return await _answer(service, transaction, row, response)
 
 
-@router.delete("/{prompt_id}")
+@router.delete("/{prompt_id}", responses=PROPOSABLE)
 async def delete_prompt(
     prompt_id: ResourceId,
     service: Service,
@@ -192,7 +197,8 @@ async def delete_prompt(
 ) -> Done:
     """Delete a prompt with its versions."""
     seen = seen_revisions(if_match, body.if_revision if body else None)
-    await service.delete(transaction, prompt_id, actor=actor, seen=seen)
+    with ordered("delete", prompt_id):
+        await service.delete(transaction, prompt_id, actor=actor, seen=seen)
     return Done()
 
 
@@ -264,7 +270,7 @@ async def diff_prompt(
     return Data(data=await service.diff(transaction, prompt_id, actor=actor, from_=from_, to=to))
 
 
-@router.post("/{prompt_id}/promote")
+@router.post("/{prompt_id}/promote", responses=PROPOSABLE)
 async def promote_prompt(
     prompt_id: ResourceId,
     body: PromoteRequest,
@@ -278,7 +284,9 @@ async def promote_prompt(
     """Copy what is published into another environment; answers the prompt there."""
     seen = seen_revisions(if_match, body.if_revision)
     order = Order(body.env, body.publish, body.version, body.note or "", seen)
-    row = await promotion.promote(transaction, prompt_id, order, actor=actor)
+    described = body.model_dump(include={"env", "publish", "version", "note"})
+    with ordered("promote", prompt_id, **described):
+        row = await promotion.promote(transaction, prompt_id, order, actor=actor)
     return await _answer(service, transaction, row, response)
 
 

@@ -9,6 +9,7 @@ from promptops_platform.changes.schemas import ChangeType
 from promptops_platform.changes.service import ChangeLog
 from promptops_platform.clock import Clock
 from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.definitions.approvals import DRAFT_ACTION
 from promptops_platform.errors import BadRequest, Conflict
 from promptops_platform.ids import new_id
 from promptops_platform.prompts import repository
@@ -190,9 +191,8 @@ class Promotion:
     async def _draft(
         self, transaction: Transaction, target: PromptRow, published: str | None, actor: Actor
     ) -> None:
-        await self._admission.admit(
-            transaction, target, "promote", published, published, actor=actor
-        )
+        action = "promote" if published is None else DRAFT_ACTION
+        await self._admission.admit(transaction, target, action, published, published, actor=actor)
         self._prompts.touch(target, actor)
         kind = ChangeType.PROMPT_UPDATED if published is None else ChangeType.PROMPT_DRAFTED
         self._recorder.changed(transaction, target, kind)

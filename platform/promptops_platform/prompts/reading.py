@@ -65,6 +65,12 @@ class PromptReader:
         self._grants.require(actor, permission, row.workspace_id)
         return row
 
+    async def find_in_slot(
+        self, transaction: Transaction, slot: Slot, *, lock: bool = False
+    ) -> PromptRow | None:
+        """The prompt of a workspace, an environment and a key, whoever asks."""
+        return await repository.in_slot(transaction.session, slot, lock=lock)
+
     async def published(self, transaction: Transaction, row: PromptRow) -> ServedVersion | None:
         """What is published, None before the first publish."""
         if row.published_id is None:

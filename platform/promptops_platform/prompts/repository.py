@@ -34,14 +34,13 @@ async def hold_workspace_of(session: AsyncSession, prompt_id: str) -> None:
     )
 
 
-async def in_slot(session: AsyncSession, slot: Slot) -> PromptRow | None:
-    """The prompt in a place, locked until the commit."""
+async def in_slot(session: AsyncSession, slot: Slot, *, lock: bool = True) -> PromptRow | None:
+    """The prompt in a place; `lock` holds off other writers of the row until the commit."""
     workspace_id, env, key = slot
-    result: PromptRow | None = await session.scalar(
-        select(PromptRow)
-        .where(PromptRow.workspace_id == workspace_id, PromptRow.env == env, PromptRow.key == key)
-        .with_for_update()
+    query = select(PromptRow).where(
+        PromptRow.workspace_id == workspace_id, PromptRow.env == env, PromptRow.key == key
     )
+    result: PromptRow | None = await session.scalar(query.with_for_update() if lock else query)
     return result
 
 

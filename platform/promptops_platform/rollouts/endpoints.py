@@ -8,6 +8,7 @@ from promptops_platform.access.actor import Actor
 from promptops_platform.access.guard import permits
 from promptops_platform.access.permissions import Permission
 from promptops_platform.access.schemas import Done
+from promptops_platform.definitions.approvals import PROPOSABLE, ordered
 from promptops_platform.http.envelope import Data, Page
 from promptops_platform.http.paging import DEFAULT_PAGE, Limit, Offset
 from promptops_platform.http.services import provided
@@ -75,7 +76,7 @@ async def get_rollout(
     return Data(data=None if row is None else rollout_answer(prompt, row))
 
 
-@router.put(OF_PROMPT)
+@router.put(OF_PROMPT, responses=PROPOSABLE)
 async def set_rollout(
     prompt_id: ResourceId,
     body: RolloutUpdate,
@@ -90,12 +91,14 @@ async def set_rollout(
     With `if-match` or `if_revision` it is a 409 where somebody else was faster.
     """
     seen = seen_rollout(if_match, body.if_revision)
-    prompt, row = await service.save(transaction, prompt_id, body, actor=actor, seen=seen)
+    update = body.model_dump(mode="json", exclude_none=True, exclude={"if_revision"})
+    with ordered("rollout", prompt_id, update=update):
+        prompt, row = await service.save(transaction, prompt_id, body, actor=actor, seen=seen)
     response.headers["etag"] = f'"{rollout_tag(row)}"'
     return Data(data=rollout_answer(prompt, row))
 
 
-@router.delete(OF_PROMPT)
+@router.delete(OF_PROMPT, responses=PROPOSABLE)
 async def delete_rollout(
     prompt_id: ResourceId,
     service: Service,
@@ -106,5 +109,6 @@ async def delete_rollout(
 ) -> Done:
     """End a prompt's rollout and forget it: the published version is served to all again."""
     seen = seen_rollout(if_match, body.if_revision if body else None)
-    await service.remove(transaction, prompt_id, actor=actor, seen=seen)
+    with ordered("delete_rollout", prompt_id):
+        await service.remove(transaction, prompt_id, actor=actor, seen=seen)
     return Done()

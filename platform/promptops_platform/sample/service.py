@@ -5,6 +5,7 @@ from promptops_platform.access.keys import KeyService
 from promptops_platform.access.permissions import Permission, Role
 from promptops_platform.agents.service import AgentService
 from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.definitions.gate import GatePass, ServedGate
 from promptops_platform.definitions.uses import DefinitionInUse
 from promptops_platform.errors import Conflict, NotFound
 from promptops_platform.prompts.promotion import Order, Promotion
@@ -26,6 +27,7 @@ class SampleService:
     def __init__(
         self,
         *,
+        gate: ServedGate,
         workspaces: WorkspaceService,
         environments: EnvironmentService,
         prompts: PromptService,
@@ -34,6 +36,7 @@ class SampleService:
         workflows: WorkflowService,
         keys: KeyService,
     ) -> None:
+        self._gate = gate
         self._workspaces = workspaces
         self._environments = environments
         self._prompts = prompts
@@ -59,6 +62,8 @@ class SampleService:
         workspace_row = await self._workspaces.find_for(
             transaction, workspace, Permission.KEYS_WRITE, actor=actor
         )
+        # Nothing of anybody else is served differently by it.
+        self._gate.open(transaction, GatePass())
         rows = await self._environments.every(transaction, workspace_row.id, actor=actor)
         names = [row.name for row in rows] or list(FALLBACK_ENVIRONMENTS)
         first, last = names[0], names[-1]
@@ -109,6 +114,7 @@ class SampleService:
             raise NotFound(
                 f"workspace {workspace_row.slug!r} has no sample; POST /api/sample makes one"
             )
+        self._gate.open(transaction, GatePass())
         kept = await self._remove_agent(transaction, workspace_row.id, actor)
         kept += await self._remove_workflow(transaction, workspace_row.id, actor)
         for prompt in prompts:

@@ -13,6 +13,7 @@ from promptops_platform.access.permissions import Permission
 from promptops_platform.access.schemas import Done
 from promptops_platform.db.pages import Part
 from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.definitions.approvals import PROPOSABLE, ordered
 from promptops_platform.definitions.endpoints import add_version_routes, seen
 from promptops_platform.definitions.preconditions import IfMatch, etag
 from promptops_platform.errors import BadRequest, Conflict, StepFailed, TooManyRequests
@@ -162,7 +163,7 @@ async def update_workflow(
     return await _saved(service, transaction, row, body, response, actor)
 
 
-@router.delete("/{workflow_id}")
+@router.delete("/{workflow_id}", responses=PROPOSABLE)
 async def delete_workflow(
     workflow_id: ResourceId,
     service: Service,
@@ -175,9 +176,10 @@ async def delete_workflow(
 
     Where others use it, it is a 409 that names them.
     """
-    await service.delete(
-        transaction, workflow_id, actor=actor, seen=seen(if_match, None), force=force
-    )
+    with ordered("delete", workflow_id, force=force):
+        await service.delete(
+            transaction, workflow_id, actor=actor, seen=seen(if_match, None), force=force
+        )
     return Done()
 
 

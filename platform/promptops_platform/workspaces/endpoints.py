@@ -177,8 +177,7 @@ async def replace_environments(
 ) -> Data[list[Environment]]:
     """Give a workspace these environments, in this order. One that holds prompts must stay."""
     environments = [
-        WantedEnvironment(environment.name, environment.protected)
-        for environment in body.environments
+        WantedEnvironment(**environment.model_dump()) for environment in body.environments
     ]
     rows = await service.replace(transaction, workspace_id, environments, actor=actor)
     return Data(data=[Environment.of(row) for row in rows])

@@ -15,12 +15,16 @@ from promptops_platform.workspaces.environments import MOST_ENVIRONMENTS, Enviro
 from promptops_platform.workspaces.service import WorkspaceService
 from promptops_platform.workspaces.tables import EnvironmentRow, WorkspaceRow
 
+SETTINGS = ("protected", "approvals", "allow_bypass")
+
 
 class WantedEnvironment(NamedTuple):
-    """Without `protected` it stays as it is; a new one isn't."""
+    """A setting that is None stays as it is; a new environment has none of them."""
 
     name: str
-    protected: bool | None
+    protected: bool | None = None
+    approvals: int | None = None
+    allow_bypass: bool | None = None
 
 
 class EnvironmentList:
@@ -80,9 +84,10 @@ class EnvironmentList:
                 row = await repository.environment(transaction.session, place.id, environment.name)
                 assert row is not None, "it was appended, and the workspace is locked"
             row.position = position
-            row.protected = (
-                row.protected if environment.protected is None else environment.protected
-            )
+            for setting in SETTINGS:
+                value = getattr(environment, setting)
+                if value is not None:
+                    setattr(row, setting, value)
             rows.append(row)
         self._recorded(transaction, actor, place, before, _shown(rows))
         return rows
@@ -148,4 +153,5 @@ def _refuse_more(environments: Sequence[WantedEnvironment], existing: Collection
 
 
 def _shown(rows: Sequence[EnvironmentRow]) -> dict[str, Any]:
-    return {"environments": [{"name": row.name, "protected": row.protected} for row in rows]}
+    fields = ("name", *SETTINGS)
+    return {"environments": [{name: getattr(row, name) for name in fields} for row in rows]}

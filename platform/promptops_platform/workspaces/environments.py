@@ -27,7 +27,12 @@ class EnvironmentService:
         for position, name in enumerate(FIRST_ENVIRONMENTS):
             transaction.session.add(
                 EnvironmentRow(
-                    workspace_id=workspace_id, name=name, position=position, protected=False
+                    workspace_id=workspace_id,
+                    name=name,
+                    position=position,
+                    protected=False,
+                    approvals=0,
+                    allow_bypass=False,
                 )
             )
 

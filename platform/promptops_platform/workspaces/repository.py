@@ -168,6 +168,8 @@ async def append_environment(session: AsyncSession, workspace_id: str, name: str
             name=name,
             position=0 if last is None else last + 1,
             protected=False,
+            approvals=0,
+            allow_bypass=False,
         )
         .on_conflict_do_nothing()
     )

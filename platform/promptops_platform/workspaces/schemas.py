@@ -1,7 +1,7 @@
 """Workspaces on the wire."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
@@ -13,6 +13,16 @@ from promptops_platform.text import Label, OptionalSlug, RequiredName
 Visibility = Literal["open", "restricted"]
 # The scope `sdk` is for API keys.
 MemberRole = Literal[Role.VIEWER, Role.EDITOR, Role.ADMIN]
+MOST_APPROVALS = 10
+Approvals = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=MOST_APPROVALS,
+        description="How many others than the author must approve a change of what is served "
+        "there; with 0 changes take effect at once.",
+    ),
+]
 
 
 class WorkspaceCreate(BaseModel):
@@ -92,16 +102,24 @@ class Member(Resource):
 
 
 class EnvironmentItem(BaseModel):
-    """Without `protected` an environment stays as it is; a new one isn't protected."""
+    """A setting that is absent or null stays as it is; a new environment has none of them."""
 
     name: Label
     protected: bool | None = None
+    approvals: Approvals | None = None
+    allow_bypass: bool | None = Field(
+        default=None,
+        description="Whether an admin may apply a change request without its approvals, giving a "
+        "reason.",
+    )
 
 
 class EnvironmentsUpdate(BaseModel):
     """All environments in their order. More than 50 stay if they exist, but none is added then."""
 
-    model_config = example(environments=[{"name": "dev"}, {"name": "prod", "protected": True}])
+    model_config = example(
+        environments=[{"name": "dev"}, {"name": "prod", "protected": True, "approvals": 2}]
+    )
 
     environments: list[EnvironmentItem]
 
@@ -109,8 +127,14 @@ class EnvironmentsUpdate(BaseModel):
 class Environment(Resource):
     """`position` counts from 0. What a protected environment serves is changed by admins only."""
 
-    model_config = example(name="prod", position=2, protected=True)
+    model_config = example(name="prod", position=2, protected=True, approvals=2, allow_bypass=False)
 
     name: str
     position: int
     protected: bool
+    approvals: int = Field(
+        description="How many others must approve a change of what is served there."
+    )
+    allow_bypass: bool = Field(
+        description="Whether an admin may apply a change request without its approvals."
+    )

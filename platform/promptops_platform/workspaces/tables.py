@@ -37,7 +37,11 @@ class MemberRow(Table):
 
 
 class EnvironmentRow(Table):
-    """An environment of a workspace; `position` orders them, from 0."""
+    """An environment of a workspace; `position` orders them, from 0.
+
+    `approvals` is how many others must approve a change of what it serves; with `allow_bypass`
+    an admin may do without, giving a reason.
+    """
 
     __tablename__ = "environments"
 
@@ -47,3 +51,5 @@ class EnvironmentRow(Table):
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
     position: Mapped[int]
     protected: Mapped[bool]
+    approvals: Mapped[int] = mapped_column(default=0)
+    allow_bypass: Mapped[bool] = mapped_column(default=False)

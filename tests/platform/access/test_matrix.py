@@ -153,6 +153,15 @@ GET    /api/agents/{agent_id}/conversations          401 401 | 200 200 200 403 2
 GET    /api/agents/{agent_id}/conversations/{conversation_id} 401 401 | 200 200 200 403 200 | 200 200 200 403 404
 DELETE /api/agents/{agent_id}/conversations/{conversation_id} 401 401 | 403 200 200 403 200 | 403 200 200 403 404
 
+GET    /api/change-requests                          401 401 | 200 200 200 403 200 | 200 200 200 403 404
+GET    /api/change-requests/{request_id}             401 401 | 200 200 200 403 200 | 200 200 200 403 404
+POST   /api/change-requests/{request_id}/comments    401 401 | 403 200 200 403 200 | 403 200 200 403 404
+POST   /api/change-requests/{request_id}/approve     401 401 | 403 200 200 403 200 | 403 200 200 403 404
+POST   /api/change-requests/{request_id}/reject      401 401 | 403 200 200 403 200 | 403 200 200 403 404
+POST   /api/change-requests/{request_id}/withdraw    401 401 | 403 403 200 403 403 | 403 403 200 403 404
+POST   /api/change-requests/{request_id}/refresh     401 401 | 403 403 403 403 403 | 403 403 403 403 404
+POST   /api/change-requests/{request_id}/apply       401 401 | 403 403 200 403 403 | 403 403 200 403 404
+
 GET    /api/sample                                   401 401 | 200 200 200 403 200 | 200 200 200 403 404
 POST   /api/sample                                   401 401 | 403 403 200 403 403 | 403 403 200 403 404
 DELETE /api/sample                                   401 401 | 403 403 200 403 403 | 403 403 200 403 404
@@ -195,6 +204,7 @@ PARAMETERS: dict[str, places.Maker] = {
     "version": places.version,
     "conversation_id": places.conversation,
     "run_id": places.run,
+    "request_id": places.change_request,
 }
 # As PARAMETERS, for routes that need another one.
 OWN_PARAMETERS: dict[tuple[str, str], places.Maker] = {
@@ -241,7 +251,7 @@ BODIES: dict[tuple[str, str], Body | dict[str, Any]] = {
     ("PUT", "/api/workspaces/{workspace_id}"): {"name": "Renamed"},
     ("PUT", "/api/workspaces/{workspace_id}/members/{user}"): {"role": "viewer"},
     ("PUT", "/api/workspaces/{workspace_id}/environments"): {
-        "environments": [{"name": name} for name in ("dev", "test", "stage", "prod")]
+        "environments": [{"name": name} for name in ("dev", "test", "stage", "prod", "guarded")]
     },
     ("POST", "/api/prompts"): _in_place,
     ("POST", "/api/prompts/publish"): _of_prompt,
@@ -261,6 +271,9 @@ BODIES: dict[tuple[str, str], Body | dict[str, Any]] = {
     ("PUT", "/api/agents/{agent_id}"): {"name": "edited"},
     ("POST", "/api/agents/{agent_id}/rollback"): {"version": 1},
     ("POST", "/api/agents/{agent_id}/promote"): {"env": "test"},
+    ("POST", "/api/change-requests/{request_id}/comments"): {"comment": "Why?"},
+    ("POST", "/api/change-requests/{request_id}/reject"): {"comment": "No."},
+    ("POST", "/api/change-requests/{request_id}/apply"): {"bypass": True, "reason": "Now."},
     ("POST", "/api/agents/{agent_id}/tools/try"): {
         "tool": {"name": "t", "parameters": {"type": "object"}, "url": "https://tools.example.org/"}
     },
@@ -274,6 +287,7 @@ QUERIES = {
     ("GET", "/api/prompt-keys/programs"),
     ("GET", "/api/prompt-keys/calls"),
     ("GET", "/api/rollouts"),
+    ("GET", "/api/change-requests"),
     ("GET", "/api/sample"),
     ("POST", "/api/sample"),
     ("DELETE", "/api/sample"),

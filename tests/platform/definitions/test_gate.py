@@ -11,7 +11,8 @@ from harness.changes import ROWS, Call, Route
 from harness.definitions import KINDS, new_definition
 from harness.people import new_session, new_user, new_workspace, sent
 from harness.platform import RunningPlatform, new_key
-from promptops_platform.definitions.gate import ServedChange, ServedGate
+from promptops_platform.definitions.approvals import ServedChange
+from promptops_platform.definitions.gate import ServedGate
 from promptops_platform.errors import Conflict
 
 # What a fetch or a run without a version would get, read past all services.
@@ -39,6 +40,7 @@ SERVING: set[Route] = {
     ("POST", f"{PROMPT}/promote"),
     ("PUT", f"{PROMPT}/rollout"),
     ("DELETE", f"{PROMPT}/rollout"),
+    ("POST", "/api/change-requests/{request_id}/apply"),
     ("POST", "/api/sample"),
     ("DELETE", "/api/sample"),
     *(("POST", path.rsplit("/", 1)[0]) for path in (AGENT, WORKFLOW)),
@@ -50,6 +52,8 @@ SERVING: set[Route] = {
         for action in ("publish", "rollback", "promote")
     ),
 }
+# It tries out what it proposes, and changes nothing that is served.
+TRYING: set[Route] = {("POST", "/api/change-requests/{request_id}/refresh")}
 
 
 class GateClosed(Conflict):
@@ -95,7 +99,7 @@ async def test_a_closed_gate_stops_each_change_of_what_is_served(
     with closed_gate(monkeypatch) as refused:
         status = await send(platform, route, call)
     assert await served(platform) == before
-    assert bool(refused) == (route in SERVING)
+    assert bool(refused) == (route in SERVING | TRYING)
     if route not in SERVING:
         return
     assert status == 409

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+from harness.changes import change_request
 from harness.consoles import events_until, login_of, open_console
 from harness.followers import following
 from harness.people import join, new_api_key, new_user, new_workspace, sent
@@ -40,6 +41,7 @@ async def change_all_lists(platform: RunningPlatform, workspace: str = "default"
     sent(await http.post("/api/providers", json={"name": new_key()[:40], "kind": "mock"}))
     await new_workspace(platform)
     await platform.create(env=new_key()[:30])
+    await change_request(platform)
     user = await new_user(platform, "viewer")
     await http.delete(f"/api/users/{user['id']}")
     await new_api_key(platform)
@@ -49,7 +51,7 @@ async def change_all_lists(platform: RunningPlatform, workspace: str = "default"
         *("rollout.changed", "agent.saved", "agent.published", "agent.deleted"),
         *("workflow.saved", "workflow.published", "workflow.deleted"),
         *("provider.changed", "workspace.saved", "environment.changed", "user.changed"),
-        *("key.saved", "run.ended"),
+        *("key.saved", "run.ended", "change_request.changed"),
     }
 
 

@@ -24,15 +24,20 @@ async def names(platform: RunningPlatform, workspace: str) -> list[str]:
     return [environment["name"] for environment in listed]
 
 
+def environment(name: str, position: int, **settings: Any) -> dict[str, Any]:
+    settings = {"protected": False, "approvals": 0, "allow_bypass": False, **settings}
+    return {"name": name, "position": position, **settings}
+
+
 async def test_there_are_three_at_first_and_new_ones_are_appended(
     platform: RunningPlatform,
 ) -> None:
     workspace = await new_workspace(platform)
     listed = sent(await platform.http.get(f"/api/workspaces/{workspace}/environments"))
     assert listed == [
-        {"name": "dev", "position": 0, "protected": False},
-        {"name": "test", "position": 1, "protected": False},
-        {"name": "prod", "position": 2, "protected": False},
+        environment("dev", 0),
+        environment("test", 1),
+        environment("prod", 2),
     ]
     makes = [platform.create(env="staging", workspace=workspace) for _ in range(4)]
     await asyncio.gather(*makes)
@@ -44,20 +49,24 @@ async def test_the_list_replaces_order_and_flags(platform: RunningPlatform) -> N
     answer = await put(
         platform.http,
         workspace,
-        {"name": "prod", "protected": True},
+        {"name": "prod", "protected": True, "approvals": 2, "allow_bypass": True},
         {"name": "qa"},
         {"name": "dev"},
     )
+    guarded = {"protected": True, "approvals": 2, "allow_bypass": True}
     assert sent(answer) == [
-        {"name": "prod", "position": 0, "protected": True},
-        {"name": "qa", "position": 1, "protected": False},
-        {"name": "dev", "position": 2, "protected": False},
+        environment("prod", 0, **guarded),
+        environment("qa", 1),
+        environment("dev", 2),
     ]
     again = await put(platform.http, workspace, {"name": "dev"}, {"name": "prod"})
-    assert [(environment["name"], environment["protected"]) for environment in sent(again)] == [
-        ("dev", False),
-        ("prod", True),
-    ], "a flag that is not given stays"
+    assert sent(again) == [
+        environment("dev", 0),
+        environment("prod", 1, **guarded),
+    ], "a setting that is not given stays"
+    for approvals in (-1, 11, 1.5):
+        refused = await put(platform.http, workspace, {"name": "prod", "approvals": approvals})
+        assert refused.status_code == 400, approvals
     assert await names(platform, workspace) == ["dev", "prod"]
     page = (await platform.http.get("/api/audit?limit=5")).json()["data"]
     assert page[0]["resource_id"] == workspace

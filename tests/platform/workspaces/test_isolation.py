@@ -10,7 +10,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from harness.changes import remember
+from harness.changes import ask_for_approvals, remember
 from harness.people import (
     logged_in,
     new_api_key,
@@ -39,6 +39,7 @@ class Place:
     agent: dict[str, Any]
     run: str
     api_key: dict[str, Any]
+    request: str
     # Who must not know of it, by name.
     outsiders: dict[str, httpx.AsyncClient]
     # A global viewer who is editor in it, and a global editor who is viewer in it.
@@ -47,7 +48,7 @@ class Place:
 
     def ids(self) -> set[str]:
         """What must stand in no answer to an outsider."""
-        secret = {self.workspace, self.slug, self.run, self.api_key["id"]}
+        secret = {self.workspace, self.slug, self.run, self.request, self.api_key["id"]}
         return secret | {
             resource[name]
             for resource in (self.prompt, self.workflow, self.agent)
@@ -68,6 +69,10 @@ async def place(platform: RunningPlatform) -> AsyncIterator[Place]:
     await remember(platform, agent["id"], "chat-1")
     for url in (f"/api/workflows/{workflow['id']}", f"/api/agents/{agent['id']}"):
         sent(await platform.http.post(f"{url}/publish"))
+    await ask_for_approvals(platform, workspace)
+    order = {"id": prompt["id"], "version": "v1"}
+    proposed = await platform.http.post("/api/prompts/rollback", json=order)
+    await ask_for_approvals(platform, workspace, approvals=0)
     key = {"name": new_key(), "workspace": workspace}
     api_key = sent(await platform.http.post("/api/keys", json=key))
     slug = sent(await platform.http.get(f"/api/workspaces/{workspace}"))["slug"]
@@ -97,6 +102,7 @@ async def place(platform: RunningPlatform) -> AsyncIterator[Place]:
             agent,
             await ended_run(platform, workspace),
             api_key,
+            proposed.json()["change_request"]["id"],
             outsiders,
             await enter(logged_in(platform, writer)),
             await enter(logged_in(platform, reader)),
@@ -135,6 +141,7 @@ def reads(place: Place) -> list[str]:
     urls = [prompt, f"{prompt}/versions", f"/api/workflows/{place.workflow['id']}"]
     urls += [f"{prompt}/rollout", f"{prompt}/history", f"{prompt}/diff?from=v1&to=draft"]
     urls.append(f"{prompt}/usage")
+    urls.append(f"/api/change-requests/{place.request}")
     agent = f"/api/agents/{place.agent['id']}"
     for url in (agent, f"/api/workflows/{place.workflow['id']}"):
         urls += [f"{url}/versions", f"{url}/versions/1", f"{url}/history", f"{url}/diff"]
@@ -146,6 +153,7 @@ def reads(place: Place) -> list[str]:
         urls += [here, f"{here}/members", f"{here}/environments"]
         urls += [f"/api/prompts?workspace={name}", f"/api/workflows?workspace={name}"]
         urls.append(f"/api/agents?workspace={name}")
+        urls.append(f"/api/change-requests?workspace={name}")
         listed = "/api/prompt-keys"
         for part in ("", "/facets", "/calls", "/programs"):
             urls.append(f"{listed}{part}?workspace={name}")
@@ -178,6 +186,8 @@ def writes(place: Place) -> list[tuple[str, str, dict[str, Any]]]:
             ("POST", f"{url}/promote", {"env": "test"}),
         ]
     requests.append(("POST", f"{prompt}/versions", {}))
+    request = f"/api/change-requests/{place.request}"
+    requests.append(("POST", f"{request}/comments", {"comment": "Why?"}))
     for name in (place.workspace, place.slug):
         for field in ("workspace", "workspace_id"):
             requests.append(("POST", "/api/prompts", {"key": new_key(), field: name}))
@@ -191,7 +201,11 @@ def writes(place: Place) -> list[tuple[str, str, dict[str, Any]]]:
 def removals(place: Place) -> list[tuple[str, str, dict[str, Any]]]:
     """Changes that would end the tests' own things."""
     here = f"/api/workspaces/{place.workspace}"
+    request = f"/api/change-requests/{place.request}"
     return [
+        ("POST", f"{request}/approve", {}),
+        ("POST", f"{request}/reject", {"comment": "No."}),
+        *(("POST", f"{request}/{action}", {}) for action in ("withdraw", "refresh", "apply")),
         ("DELETE", f"/api/prompts/{place.prompt['id']}", {}),
         ("DELETE", f"/api/workflows/{place.workflow['id']}", {}),
         ("DELETE", f"/api/agents/{place.agent['id']}", {}),
@@ -214,6 +228,7 @@ async def test_no_list_shows_anything_of_it(place: Place, outsider: httpx.AsyncC
             f"/api/prompts?q={place.prompt['key']}",
             "/api/workflows",
             "/api/agents",
+            "/api/change-requests",
             "/api/runs?limit=200",
             "/api/audit?limit=200",
             "/api/clients",

@@ -25,6 +25,13 @@ export class ApiError extends Error {
   }
 }
 
+/** A change did not take effect: the environment asks for approvals, and it became a request. */
+export class ChangeProposed extends ApiError {
+  constructor(readonly request: Schemas['ChangeRequestDetail']) {
+    super(202, 'change_proposed', request.summary, '')
+  }
+}
+
 type Listener = () => void
 const sessionEnded = new Set<Listener>()
 
@@ -46,6 +53,7 @@ const guard: Middleware = {
     return request
   },
   async onResponse({ response, request }) {
+    if (response.status === 202) await throwProposed(response)
     if (response.ok || response.status === 304) return response
     if (response.status === 401 && !request.url.endsWith('/api/session')) {
       sessionEnded.forEach((listener) => listener())
@@ -55,6 +63,11 @@ const guard: Middleware = {
   onError() {
     return new ApiError(0, 'unreachable', '', '')
   },
+}
+
+async function throwProposed(response: Response): Promise<void> {
+  const answer = (await response.clone().json()) as Partial<Schemas['Proposed']>
+  if (answer.change_request) throw new ChangeProposed(answer.change_request)
 }
 
 async function errorOf(response: Response): Promise<ApiError> {
@@ -73,9 +86,9 @@ async function errorOf(response: Response): Promise<ApiError> {
 export const api = createClient<paths>({ baseUrl: '/' })
 api.use(guard)
 
-/** The body of an answer; the client has thrown where there is none. */
-export function body<T>(answer: { data?: T }): T {
-  return answer.data as T
+/** The body of an answer; the client has thrown where there is none, and where it is a proposal. */
+export function body<T>(answer: { data?: T }): Exclude<T, Schemas['Proposed']> {
+  return answer.data as Exclude<T, Schemas['Proposed']>
 }
 
 /** A request whose answer is read as it comes, such as a stream of a model's text. */

@@ -354,6 +354,167 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/change-requests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Change Requests
+         * @description Change requests, newest first.
+         */
+        get: operations["change_requests_list_change_requests"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/change-requests/{request_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Change Request
+         * @description A change request with its diff and its events.
+         */
+        get: operations["change_requests_get_change_request"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/change-requests/{request_id}/apply": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Apply Change Request
+         * @description Make the proposed change. Of several who apply it at once, one does; it is a 409 for the
+         *     others, as it is where approvals are missing or something else is served meanwhile.
+         */
+        post: operations["change_requests_apply_change_request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/change-requests/{request_id}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Approve Change Request
+         * @description Approve it as it is. Its author can't, and API keys can't; each person counts once.
+         */
+        post: operations["change_requests_approve_change_request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/change-requests/{request_id}/comments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Comment Change Request
+         * @description Say something about it.
+         */
+        post: operations["change_requests_comment_change_request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/change-requests/{request_id}/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Refresh Change Request
+         * @description Propose the same change upon what is served now. Its approvals are void afterwards.
+         */
+        post: operations["change_requests_refresh_change_request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/change-requests/{request_id}/reject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reject Change Request
+         * @description Close it without applying it; the comment says why.
+         */
+        post: operations["change_requests_reject_change_request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/change-requests/{request_id}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Withdraw Change Request
+         * @description Give up a request of your own; admins may withdraw any.
+         */
+        post: operations["change_requests_withdraw_change_request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/clients": {
         parameters: {
             query?: never;
@@ -2425,6 +2586,51 @@ export interface components {
             total: number;
         };
         /**
+         * ApplyBody
+         * @description With `bypass` an admin applies the request without its approvals, where the environment
+         *     allows it; `reason` says why, and stands in the audit trail.
+         * @example {
+         *       "bypass": false
+         *     }
+         */
+        ApplyBody: {
+            /**
+             * Bypass
+             * @default false
+             */
+            bypass: boolean;
+            /** Reason */
+            reason?: string | null;
+        };
+        /**
+         * Approval
+         * @description A person's approval of the request as it is now.
+         * @example {
+         *       "created_at": "2026-03-14T09:26:53.589793Z",
+         *       "username": "bob"
+         *     }
+         */
+        Approval: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Username */
+            username: string;
+        };
+        /**
+         * ApproveBody
+         * @description A comment is optional.
+         * @example {
+         *       "comment": "Reads well."
+         *     }
+         */
+        ApproveBody: {
+            /** Comment */
+            comment?: string | null;
+        };
+        /**
          * AssistantMessage
          * @description An answer of the model: `content`, `tool_calls`, or both.
          * @example {
@@ -2591,6 +2797,317 @@ export interface components {
             runs: number;
         };
         /**
+         * ChangeRequest
+         * @description A proposed change of what an environment serves. It takes effect when it is applied.
+         *
+         *     `refusals` holds what the caller can't do with it now, with the reasons: of `approve`, `reject`,
+         *     `apply`, `bypass`, `withdraw`, `refresh` and `comment`.
+         * @example {
+         *       "action": "publish",
+         *       "after_version": "v2",
+         *       "apply_at": null,
+         *       "approvals": [
+         *         {
+         *           "created_at": "2026-03-14T09:26:53.589793Z",
+         *           "username": "bob"
+         *         }
+         *       ],
+         *       "approvals_needed": 2,
+         *       "author": "ada",
+         *       "before_version": "v1",
+         *       "bypassed": false,
+         *       "closed_at": null,
+         *       "closed_by": null,
+         *       "created_at": "2026-03-14T09:26:53.589793Z",
+         *       "env": "prod",
+         *       "id": "0f3c5d7e9a3f2a1c",
+         *       "key": "greeting",
+         *       "kind": "prompt",
+         *       "note": "Shorter, after the pilot.",
+         *       "outdated": null,
+         *       "refusals": {
+         *         "apply": "the request has 1 of 2 approvals; 1 more is needed"
+         *       },
+         *       "resource_id": "5d7e0f3c9a3f2a1c",
+         *       "state": "open",
+         *       "summary": "publish v2 of prompt greeting in prod, which serves v1",
+         *       "updated_at": "2026-03-14T09:26:53.589793Z",
+         *       "workspace_id": "default"
+         *     }
+         */
+        ChangeRequest: {
+            /**
+             * Action
+             * @enum {string}
+             */
+            action: "publish" | "rollback" | "promote" | "rollout" | "delete_rollout" | "delete";
+            /**
+             * After Version
+             * @description What is served with it; null for nothing.
+             */
+            after_version: string | null;
+            /** Apply At */
+            apply_at: string | null;
+            /** Approvals */
+            approvals: components["schemas"]["Approval"][];
+            /** Approvals Needed */
+            approvals_needed: number;
+            /** Author */
+            author: string;
+            /**
+             * Before Version
+             * @description What is served without it; null for a draft.
+             */
+            before_version: string | null;
+            /**
+             * Bypassed
+             * @description Whether an admin applied it without its approvals.
+             */
+            bypassed: boolean;
+            /** Closed At */
+            closed_at: string | null;
+            /** Closed By */
+            closed_by: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Env */
+            env: string;
+            /** Id */
+            id: string;
+            /** Key */
+            key: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "prompt" | "agent" | "workflow";
+            /** Note */
+            note: string;
+            /**
+             * Outdated
+             * @description Why it can't be applied as it is; null if it can.
+             */
+            outdated: string | null;
+            /** Refusals */
+            refusals: {
+                [key: string]: string;
+            };
+            /**
+             * Resource Id
+             * @description What the change is of; a promotion's source.
+             */
+            resource_id: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "open" | "applied" | "rejected" | "withdrawn";
+            /**
+             * Summary
+             * @description The change in a sentence.
+             */
+            summary: string;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /** Workspace Id */
+            workspace_id: string;
+        };
+        /**
+         * ChangeRequestDetail
+         * @description A change request with what would be served, and what was said about it, oldest first.
+         * @example {
+         *       "action": "publish",
+         *       "after": {
+         *         "content": {
+         *           "content": "Hi"
+         *         },
+         *         "rollout": null,
+         *         "version": "v2"
+         *       },
+         *       "after_version": "v2",
+         *       "apply_at": null,
+         *       "approvals": [
+         *         {
+         *           "created_at": "2026-03-14T09:26:53.589793Z",
+         *           "username": "bob"
+         *         }
+         *       ],
+         *       "approvals_needed": 2,
+         *       "author": "ada",
+         *       "before": {
+         *         "content": {
+         *           "content": "Hello"
+         *         },
+         *         "rollout": null,
+         *         "version": "v1"
+         *       },
+         *       "before_version": "v1",
+         *       "bypassed": false,
+         *       "closed_at": null,
+         *       "closed_by": null,
+         *       "created_at": "2026-03-14T09:26:53.589793Z",
+         *       "diff": {
+         *         "definition": null,
+         *         "prompt": null
+         *       },
+         *       "env": "prod",
+         *       "events": [
+         *         {
+         *           "action": "approve",
+         *           "actor": "bob",
+         *           "comment": "Reads well.",
+         *           "created_at": "2026-03-14T09:26:53.589793Z",
+         *           "id": "7"
+         *         }
+         *       ],
+         *       "id": "0f3c5d7e9a3f2a1c",
+         *       "key": "greeting",
+         *       "kind": "prompt",
+         *       "note": "Shorter, after the pilot.",
+         *       "outdated": null,
+         *       "refusals": {
+         *         "apply": "the request has 1 of 2 approvals; 1 more is needed"
+         *       },
+         *       "resource_id": "5d7e0f3c9a3f2a1c",
+         *       "state": "open",
+         *       "summary": "publish v2 of prompt greeting in prod, which serves v1",
+         *       "updated_at": "2026-03-14T09:26:53.589793Z",
+         *       "workspace_id": "default"
+         *     }
+         */
+        ChangeRequestDetail: {
+            /**
+             * Action
+             * @enum {string}
+             */
+            action: "publish" | "rollback" | "promote" | "rollout" | "delete_rollout" | "delete";
+            after: components["schemas"]["ServedSide"];
+            /**
+             * After Version
+             * @description What is served with it; null for nothing.
+             */
+            after_version: string | null;
+            /** Apply At */
+            apply_at: string | null;
+            /** Approvals */
+            approvals: components["schemas"]["Approval"][];
+            /** Approvals Needed */
+            approvals_needed: number;
+            /** Author */
+            author: string;
+            before: components["schemas"]["ServedSide"];
+            /**
+             * Before Version
+             * @description What is served without it; null for a draft.
+             */
+            before_version: string | null;
+            /**
+             * Bypassed
+             * @description Whether an admin applied it without its approvals.
+             */
+            bypassed: boolean;
+            /** Closed At */
+            closed_at: string | null;
+            /** Closed By */
+            closed_by: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            diff: components["schemas"]["ChangeRequestDiff"];
+            /** Env */
+            env: string;
+            /** Events */
+            events: components["schemas"]["ChangeRequestEvent"][];
+            /** Id */
+            id: string;
+            /** Key */
+            key: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "prompt" | "agent" | "workflow";
+            /** Note */
+            note: string;
+            /**
+             * Outdated
+             * @description Why it can't be applied as it is; null if it can.
+             */
+            outdated: string | null;
+            /** Refusals */
+            refusals: {
+                [key: string]: string;
+            };
+            /**
+             * Resource Id
+             * @description What the change is of; a promotion's source.
+             */
+            resource_id: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "open" | "applied" | "rejected" | "withdrawn";
+            /**
+             * Summary
+             * @description The change in a sentence.
+             */
+            summary: string;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /** Workspace Id */
+            workspace_id: string;
+        };
+        /** ChangeRequestDetailData */
+        ChangeRequestDetailData: {
+            data: components["schemas"]["ChangeRequestDetail"];
+        };
+        /**
+         * ChangeRequestDiff
+         * @description One of both is set, by the request's kind; the rollouts are in `before` and `after`.
+         */
+        ChangeRequestDiff: {
+            definition?: components["schemas"]["DefinitionDiff"] | null;
+            prompt?: components["schemas"]["PromptDiff"] | null;
+        };
+        /**
+         * ChangeRequestEvent
+         * @description What happened to the request: an action with its comment, or a `comment` alone.
+         */
+        ChangeRequestEvent: {
+            /** Action */
+            action: string;
+            /** Actor */
+            actor: string;
+            /** Comment */
+            comment: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Id */
+            id: string;
+        };
+        /** ChangeRequestPage */
+        ChangeRequestPage: {
+            /** Data */
+            data: components["schemas"]["ChangeRequest"][];
+            /** Total */
+            total: number;
+        };
+        /**
          * ChangedField
          * @description A field that differs; `text` is a unified diff where both sides are texts.
          */
@@ -2660,6 +3177,16 @@ export interface components {
             timeout?: unknown;
         } & {
             [key: string]: unknown;
+        };
+        /**
+         * CommentBody
+         * @example {
+         *       "comment": "Please mention the refund policy as well."
+         *     }
+         */
+        CommentBody: {
+            /** Comment */
+            comment: string;
         };
         /**
          * CompatibilitySwitches
@@ -3344,12 +3871,24 @@ export interface components {
          * Environment
          * @description `position` counts from 0. What a protected environment serves is changed by admins only.
          * @example {
+         *       "allow_bypass": false,
+         *       "approvals": 2,
          *       "name": "prod",
          *       "position": 2,
          *       "protected": true
          *     }
          */
         Environment: {
+            /**
+             * Allow Bypass
+             * @description Whether an admin may apply a change request without its approvals.
+             */
+            allow_bypass: boolean;
+            /**
+             * Approvals
+             * @description How many others must approve a change of what is served there.
+             */
+            approvals: number;
             /** Name */
             name: string;
             /** Position */
@@ -3359,9 +3898,16 @@ export interface components {
         };
         /**
          * EnvironmentItem
-         * @description Without `protected` an environment stays as it is; a new one isn't protected.
+         * @description A setting that is absent or null stays as it is; a new environment has none of them.
          */
         EnvironmentItem: {
+            /**
+             * Allow Bypass
+             * @description Whether an admin may apply a change request without its approvals, giving a reason.
+             */
+            allow_bypass?: boolean | null;
+            /** Approvals */
+            approvals?: number | null;
             /** Name */
             name: string;
             /** Protected */
@@ -3445,6 +3991,7 @@ export interface components {
          *           "name": "dev"
          *         },
          *         {
+         *           "approvals": 2,
          *           "name": "prod",
          *           "protected": true
          *         }
@@ -5588,6 +6135,62 @@ export interface components {
             total: number;
         };
         /**
+         * Proposed
+         * @description A change that needs approvals was kept as a change request.
+         * @example {
+         *       "change_request": {
+         *         "action": "publish",
+         *         "after": {
+         *           "content": {},
+         *           "rollout": null,
+         *           "version": "v2"
+         *         },
+         *         "after_version": "v2",
+         *         "apply_at": null,
+         *         "approvals": [
+         *           {
+         *             "created_at": "2026-03-14T09:26:53.589793Z",
+         *             "username": "bob"
+         *           }
+         *         ],
+         *         "approvals_needed": 2,
+         *         "author": "ada",
+         *         "before": {
+         *           "content": {},
+         *           "rollout": null,
+         *           "version": "v1"
+         *         },
+         *         "before_version": "v1",
+         *         "bypassed": false,
+         *         "closed_at": null,
+         *         "closed_by": null,
+         *         "created_at": "2026-03-14T09:26:53.589793Z",
+         *         "diff": {
+         *           "definition": null,
+         *           "prompt": null
+         *         },
+         *         "env": "prod",
+         *         "events": [],
+         *         "id": "0f3c5d7e9a3f2a1c",
+         *         "key": "greeting",
+         *         "kind": "prompt",
+         *         "note": "Shorter, after the pilot.",
+         *         "outdated": null,
+         *         "refusals": {
+         *           "apply": "the request has 1 of 2 approvals; 1 more is needed"
+         *         },
+         *         "resource_id": "5d7e0f3c9a3f2a1c",
+         *         "state": "open",
+         *         "summary": "publish v2 of prompt greeting in prod, which serves v1",
+         *         "updated_at": "2026-03-14T09:26:53.589793Z",
+         *         "workspace_id": "default"
+         *       }
+         *     }
+         */
+        Proposed: {
+            change_request: components["schemas"]["ChangeRequestDetail"];
+        };
+        /**
          * ProviderCount
          * @example {
          *       "count": 7,
@@ -7213,6 +7816,22 @@ export interface components {
             total: number;
         };
         /**
+         * ServedSide
+         * @description What the environment serves without or with the change; `content` is null for nothing.
+         */
+        ServedSide: {
+            /** Content */
+            content: {
+                [key: string]: unknown;
+            } | null;
+            /** Rollout */
+            rollout: {
+                [key: string]: unknown;
+            } | null;
+            /** Version */
+            version: string | null;
+        };
+        /**
          * SessionState
          * @description `default_account` tells a browser without a session whether the account of a new installation
          *     still has its default password; who has a session finds that in `default_secrets`.
@@ -8807,6 +9426,15 @@ export interface operations {
                     "application/json": components["schemas"]["Done"];
                 };
             };
+            /** @description The environment asks for approvals: nothing has changed yet. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Proposed"];
+                };
+            };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
@@ -9010,6 +9638,15 @@ export interface operations {
                     "application/json": components["schemas"]["DefinitionPromotionData"];
                 };
             };
+            /** @description The environment asks for approvals: nothing has changed yet. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Proposed"];
+                };
+            };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
@@ -9048,6 +9685,15 @@ export interface operations {
                     "application/json": components["schemas"]["DefinitionVersionData"];
                 };
             };
+            /** @description The environment asks for approvals: nothing has changed yet. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Proposed"];
+                };
+            };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
@@ -9084,6 +9730,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AgentData"];
+                };
+            };
+            /** @description The environment asks for approvals: nothing has changed yet. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Proposed"];
                 };
             };
             400: components["responses"]["BadRequest"];
@@ -9405,6 +10060,279 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    change_requests_list_change_requests: {
+        parameters: {
+            query?: {
+                /** @description `closed` is any state but `open`. */
+                state?: ("open" | "applied" | "rejected" | "withdrawn" | "closed") | null;
+                env?: string | null;
+                /** @description Text in the key. */
+                q?: string | null;
+                /** @description The id of a prompt, an agent or a workflow. */
+                resource?: string | null;
+                /** @description Those that you have proposed. */
+                mine?: boolean;
+                /** @description Id or slug. */
+                workspace?: string | null;
+                /** @description At most 200; more is cut to that. */
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeRequestPage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    change_requests_get_change_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeRequestDetailData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    change_requests_apply_change_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ApplyBody"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeRequestDetailData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    change_requests_approve_change_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ApproveBody"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeRequestDetailData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    change_requests_comment_change_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CommentBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeRequestDetailData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    change_requests_refresh_change_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeRequestDetailData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    change_requests_reject_change_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CommentBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeRequestDetailData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    change_requests_withdraw_change_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeRequestDetailData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Fault"];
             503: components["responses"]["Unavailable"];
@@ -10065,6 +10993,15 @@ export interface operations {
                     "application/json": components["schemas"]["Publication"];
                 };
             };
+            /** @description The environment asks for approvals: nothing has changed yet. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Proposed"];
+                };
+            };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
@@ -10099,6 +11036,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RolledBackPromptData"];
+                };
+            };
+            /** @description The environment asks for approvals: nothing has changed yet. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Proposed"];
                 };
             };
             400: components["responses"]["BadRequest"];
@@ -10206,6 +11152,15 @@ export interface operations {
                     "application/json": components["schemas"]["Done"];
                 };
             };
+            /** @description The environment asks for approvals: nothing has changed yet. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Proposed"];
+                };
+            };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
@@ -10311,6 +11266,15 @@ export interface operations {
                     "application/json": components["schemas"]["PromptData"];
                 };
             };
+            /** @description The environment asks for approvals: nothing has changed yet. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Proposed"];
+                };
+            };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
@@ -10378,6 +11342,15 @@ export interface operations {
                     "application/json": components["schemas"]["RolloutData"];
                 };
             };
+            /** @description The environment asks for approvals: nothing has changed yet. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Proposed"];
+                };
+            };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
@@ -10414,6 +11387,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description The environment asks for approvals: nothing has changed yet. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Proposed"];
                 };
             };
             400: components["responses"]["BadRequest"];
@@ -11737,6 +12719,15 @@ export interface operations {
                     "application/json": components["schemas"]["Done"];
                 };
             };
+            /** @description The environment asks for approvals: nothing has changed yet. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Proposed"];
+                };
+            };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
@@ -11842,6 +12833,15 @@ export interface operations {
                     "application/json": components["schemas"]["DefinitionPromotionData"];
                 };
             };
+            /** @description The environment asks for approvals: nothing has changed yet. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Proposed"];
+                };
+            };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
@@ -11880,6 +12880,15 @@ export interface operations {
                     "application/json": components["schemas"]["DefinitionVersionData"];
                 };
             };
+            /** @description The environment asks for approvals: nothing has changed yet. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Proposed"];
+                };
+            };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
@@ -11916,6 +12925,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["WorkflowData"];
+                };
+            };
+            /** @description The environment asks for approvals: nothing has changed yet. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Proposed"];
                 };
             };
             400: components["responses"]["BadRequest"];

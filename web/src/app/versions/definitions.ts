@@ -40,7 +40,7 @@ export function useVersionMoves(kind: DefinitionKind, id: Ref<string>) {
   /** Serve the draft as a version, or the version that is named. */
   async function publish(request: Schemas['PublishDefinition']): Promise<DefinitionVersion> {
     const answer = kind === 'agent' ? api.POST('/api/agents/{agent_id}/publish', { params: agent.value, body: request }) : api.POST('/api/workflows/{workflow_id}/publish', { params: workflow.value, body: request })
-    return body(await done<{ data?: { data: DefinitionVersion } }>(answer)).data
+    return body(await done<{ data?: { data: DefinitionVersion } | Schemas['Proposed'] }>(answer)).data
   }
 
   /** The draft as a version that no environment serves; the one that has the same definition already. */

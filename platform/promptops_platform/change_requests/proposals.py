@@ -1,0 +1,137 @@
+"""Proposing a change that needs approvals: it is tried out, and kept as a request."""
+
+from collections.abc import Mapping
+
+from promptops_platform.access.actor import Actor
+from promptops_platform.access.grants import require_environment
+from promptops_platform.change_requests import repository
+from promptops_platform.change_requests.answers import Answers, order_of, place_of
+from promptops_platform.change_requests.journal import RequestJournal
+from promptops_platform.change_requests.schemas import ChangeRequestDetail
+from promptops_platform.change_requests.served import GuardedKind, Place, Served
+from promptops_platform.change_requests.tables import OPEN, ChangeRequestRow
+from promptops_platform.clock import Clock
+from promptops_platform.db.unit_of_work import Database, Transaction
+from promptops_platform.definitions.approvals import ServedChange, ServedOrder
+from promptops_platform.definitions.gate import GatePass, ServedGate
+from promptops_platform.ids import new_id
+from promptops_platform.workspaces.service import WorkspaceService
+
+
+class Proposals:
+    """Makes requests of changes that the gate has refused."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        kinds: Mapping[str, GuardedKind],
+        gate: ServedGate,
+        workspaces: WorkspaceService,
+        answers: Answers,
+        journal: RequestJournal,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._kinds = kinds
+        self._gate = gate
+        self._workspaces = workspaces
+        self._answers = answers
+        self._journal = journal
+        self._clock = clock
+
+    async def propose(
+        self, change: ServedChange, order: ServedOrder, *, actor: Actor
+    ) -> ChangeRequestDetail:
+        """Make a request of a refused change, or return the caller's open request of the same
+        change; raises as the change itself would."""
+        place = Place(change.workspace_id, change.env, change.key)
+        async with self._database.write() as transaction:
+            await self._workspaces.lock_row(transaction, place.workspace_id)
+            order = await self._kinds[change.kind].fix(transaction, place, order, actor)
+            order, before, after = await self._tried(transaction, change.kind, place, order, actor)
+            for env in self._refers_to(change.kind, before, after):
+                require_environment(actor, env)
+            row = await self._same(transaction, order, before, actor)
+            if row is None:
+                row = self._new(change.kind, place, order, before, after, actor)
+                repository.add(transaction.session, row)
+                await transaction.session.flush()
+                self._journal.record(transaction, row, "propose", actor)
+                await transaction.session.flush()
+            return await self._answers.detailed(transaction, row, actor=actor)
+
+    async def rebase(self, transaction: Transaction, row: ChangeRequestRow, actor: Actor) -> None:
+        """Make a locked request rely on what is served now; raises as the change itself would."""
+        place = place_of(row)
+        order, before, after = await self._tried(transaction, row.kind, place, order_of(row), actor)
+        row.arguments = dict(order.arguments)
+        row.base, row.before, row.after = before.base(), before.shown(), after.shown()
+        row.before_version, row.after_version = before.version, after.version
+        row.refers_to = self._refers_to(row.kind, before, after)
+
+    async def _tried(
+        self, transaction: Transaction, kind: str, place: Place, order: ServedOrder, actor: Actor
+    ) -> tuple[ServedOrder, Served, Served]:
+        """The complete order, and what is served without and with it: it is carried out and rolled
+        back."""
+        changes = self._kinds[kind]
+        before = await changes.served(transaction, place, order, lock=True)
+        # Its notes, audit entries and changes of the feed are forgotten with it.
+        trial = Transaction(transaction.session)
+        self._gate.open(trial, GatePass(approvals=None, trial=True))
+        async with transaction.session.begin_nested() as savepoint:
+            await changes.carry_out(trial, order, actor)
+            await transaction.session.flush()
+            after = await changes.served(trial, place, order)
+            await savepoint.rollback()
+        return changes.settle(order, after), before, after
+
+    async def _same(
+        self, transaction: Transaction, order: ServedOrder, before: Served, actor: Actor
+    ) -> ChangeRequestRow | None:
+        """The open request of a caller who sends the same again."""
+        rows = await repository.open_of(transaction.session, order.resource_id, actor.caller_id)
+        for row in rows:
+            if order_of(row) == order and row.base == before.base():
+                return await repository.get(transaction.session, row.id)
+        return None
+
+    def _refers_to(self, kind: str, before: Served, after: Served) -> list[str]:
+        return sorted(self._kinds[kind].environments(before, after))
+
+    def _new(
+        self,
+        kind: str,
+        place: Place,
+        order: ServedOrder,
+        before: Served,
+        after: Served,
+        actor: Actor,
+    ) -> ChangeRequestRow:
+        now = self._clock.now()
+        return ChangeRequestRow(
+            id=new_id(),
+            workspace_id=place.workspace_id,
+            kind=kind,
+            resource_id=order.resource_id,
+            key=place.key,
+            env=place.env,
+            action=order.action,
+            arguments=dict(order.arguments),
+            base=before.base(),
+            before_version=before.version,
+            after_version=after.version,
+            before=before.shown(),
+            after=after.shown(),
+            refers_to=self._refers_to(kind, before, after),
+            author=actor.name,
+            author_id=actor.caller_id,
+            state=OPEN,
+            apply_at=None,
+            bypassed=False,
+            closed_by=None,
+            closed_at=None,
+            created_at=now,
+            updated_at=now,
+        )
