@@ -18,6 +18,7 @@ from promptops_platform.clock import Clock
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.definitions.composition import Definitions
 from promptops_platform.definitions.contents import DefinitionContents, ServedEnvironments
+from promptops_platform.deployments.composition import DeploymentsRoom
 from promptops_platform.execution.composition import Execution
 from promptops_platform.execution.places import Limit, Places
 from promptops_platform.http.open_streams import OpenStreams
@@ -154,6 +155,7 @@ class Composition:
             streams=self.open_streams,
             stop=self.stop_signal,
         )
+        self.deployments = DeploymentsRoom(settings, database, self.execution)
         places = Places(
             kind="playground calls",
             per_caller=Limit(settings.playground_per_caller, "PROMPTOPS_PLAYGROUND_PER_CALLER"),

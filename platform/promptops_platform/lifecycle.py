@@ -115,12 +115,14 @@ class Platform(Composition):
         self.runlog.retention.start()
         await self.runlog.calls.start()
         await self.execution.start()
+        self.deployments.start()
         if self.changes.notifications is not None:
             self.changes.notifications.start()
 
     async def stop(self) -> None:
         """Let the runs end, then let go of everything. Harmless when repeated."""
         self.stop_signal.set()
+        await self.deployments.stop()
         await self.execution.drain(self.settings.drain_seconds)
         await self.observability.readiness.stop()
         await self.realtime.stop()

@@ -223,6 +223,12 @@ class Settings(BaseSettings):
     prefect_port: int = Field(
         default=4200, ge=1, le=65535, description="Preferred port of the embedded Prefect server."
     )
+    work_pool: str = Field(
+        default="promptops",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$",
+        description="Work pool in Prefect that holds the deployments of schedules and triggers. "
+        "Installations that share a Prefect server need one each.",
+    )
     engine_concurrency: int = Field(
         default=16, ge=1, description="Runs that the engine executes at once; others wait."
     )

@@ -127,7 +127,13 @@ async def new_settings(
     if kind == "postgresql":
         assert postgres is not None
         url = await (postgres.new_database() if empty else new_migrated_database(postgres))
-    defaults = {"token": SecretStr(TOKEN), "engine_wait_seconds": 0.5, "drain_seconds": 5.0}
+    defaults = {
+        "token": SecretStr(TOKEN),
+        "engine_wait_seconds": 0.5,
+        "drain_seconds": 5.0,
+        # Tests share one Prefect server.
+        "work_pool": data.name,
+    }
     database_url = None if url is None else SecretStr(url)
     settings = Settings(data=data, database_url=database_url, **{**defaults, **changes})
     if isinstance(settings.database_location, SqliteFile) and not empty:

@@ -18,7 +18,7 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import AsyncClientContext
 from prefect.events.worker import EventsWorker
 from prefect.exceptions import ObjectNotFound, PrefectException, PrefectSignal
-from prefect.states import Crashed
+from prefect.states import Crashed, Pending
 from prefect.utilities.urls import url_for
 
 from promptops_flows.engine.cancellation import Cancellation
@@ -26,6 +26,7 @@ from promptops_flows.engine.checkpoints import RunCheckpoints
 from promptops_flows.engine.compiled_run import CompiledRun
 from promptops_flows.engine.compiler import compile_run
 from promptops_flows.engine.created_run import run_created_flow
+from promptops_flows.engine.deployment_requests import DeploymentRequests
 from promptops_flows.engine.flow_run_creation import FlowRunCreator
 from promptops_flows.engine.identity import EngineIdentity
 from promptops_flows.engine.inner_flows import InnerFlows
@@ -51,6 +52,7 @@ _PREPARE_SECONDS = 20.0
 _DRAIN_EVENTS_SECONDS = 5.0
 # What Prefect gets to take the end of a run before the run is answered without it.
 _REPORT_SECONDS = 2.0
+_TAKEN_UP = "The run goes on where it was left"
 _NOT_LET_GO = "The run was not started again"
 
 
@@ -87,6 +89,7 @@ class FlowRuns:
     ) -> None:
         self._tracing = tracing
         self._client = client
+        self.deployments = DeploymentRequests(client, gate)
         self._creator = FlowRunCreator(client)
         self._gate = gate
         self._services = services
@@ -274,6 +277,18 @@ class FlowRuns:
         tags = self._identity.own(flow_run.tags)
         if set(tags) != set(flow_run.tags):
             await self._client.update_flow_run(flow_run.id, tags=tags)
+        return await self._begin_again(flow_run)
+
+    async def _begin_again(self, flow_run: FlowRun) -> FlowRun:
+        """Prefect takes no flow run up again that was under way, or has ended."""
+        state = flow_run.state
+        if state is None or state.is_scheduled() or state.is_pending():
+            return flow_run
+        if state.is_cancelled() or state.is_cancelling():
+            raise RunRefusedError("Cancel was pressed in Prefect before the run began")
+        pending: State[Any] = Pending(message=_TAKEN_UP)
+        await self._client.set_flow_run_state(flow_run.id, pending, force=True)
+        flow_run.state = pending
         return flow_run
 
     async def _run_flow(self, prepared: PreparedRun) -> str:
@@ -327,7 +342,7 @@ async def open_flow_runs(
             executes=runs.executes,
             watchers=watchers,
         )
-        watching = asyncio.create_task(buttons.watch())
+        watching = asyncio.gather(buttons.watch(), runs.deployments.due.watch())
         yield runs
         await end_tasks(watching)
         await runs.settle()

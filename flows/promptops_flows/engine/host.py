@@ -63,6 +63,7 @@ async def prefect_behind(server: EngineServer, settings: EngineSettings) -> Asyn
     ):
         watches = asyncio.gather(gate.watch(), threads.watch())
         server.runs, server.readiness = runs, EngineReadiness(gate, threads)
+        server.deployments = runs.deployments
         yield
         await end_tasks(watches)
     await tracing.close()

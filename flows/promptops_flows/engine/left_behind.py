@@ -105,6 +105,8 @@ class LeftBehind:
         )
 
     async def _end_flow_run(self, flow_run: FlowRun) -> None:
+        if self._identity.runs(flow_run):
+            return  # taken up since the page was read
         try:
             await self._client.set_flow_run_state(flow_run.id, Crashed(message=MESSAGE), force=True)
         except ObjectNotFound:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -11,6 +13,13 @@ from promptops_flows.engine.logs import log
 from promptops_flows.engine.retry_watchers import RetryWatchers
 from promptops_flows.engine.runs import PreparedT, RunRefusedError, Runs, RunUnavailableError
 from promptops_flows.processes.waiting import end_tasks
+from promptops_flows.protocol.deployment_messages import (
+    DeploymentMessage,
+    DeploymentRequest,
+    DueEvent,
+    FlowRunAnswer,
+    TakeDue,
+)
 from promptops_flows.protocol.engine_protocol import (
     CallsCounted,
     Cancel,
@@ -56,6 +65,24 @@ class Readiness(Protocol):
         """What that reason is about."""
 
 
+class DueOffers(Protocol):
+    def taking(
+        self, asked: TakeDue, tell: Callable[[DueEvent], None]
+    ) -> AbstractContextManager[None]:
+        """Inside, `tell` gets what becomes due."""
+
+    async def answer(self, answer: FlowRunAnswer) -> None:
+        """Do what a platform has said about a flow run."""
+
+
+class DeploymentAnswers(Protocol):
+    @property
+    def due(self) -> DueOffers: ...
+
+    async def answer(self, request: DeploymentRequest) -> DeploymentMessage | Refused | Unavailable:
+        """What to send; never raises."""
+
+
 @dataclass(frozen=True, slots=True)
 class NotReady:
     reason: str | None
@@ -63,11 +90,12 @@ class NotReady:
 
 
 class EngineServer:
-    """`runs` is None until Prefect has been loaded; `readiness` may be replaced along with it.
-    `watchers` are told of Retry pressed in Prefect."""
+    """`runs` and `deployments` are None until Prefect has been loaded; `readiness` may be replaced
+    along with it. `watchers` are told of Retry pressed in Prefect."""
 
     def __init__(self) -> None:
         self.runs: Runs[Any] | None = None
+        self.deployments: DeploymentAnswers | None = None
         self.readiness: Readiness = NotReady("the run engine is starting")
         self.counts = CallCounts()
         self.watchers = RetryWatchers()
@@ -85,7 +113,13 @@ class EngineServer:
                 if isinstance(message, Watch):
                     await self._watch(peer)
                     return
-                peer.send(self._answer(message))
+                if isinstance(message, TakeDue):
+                    await self._offer_due(message, peer)
+                    return
+                if isinstance(message, DeploymentRequest):
+                    peer.send(await self._deployment_answer(message))
+                else:
+                    peer.send(self._answer(message))
         except EngineProtocolError as error:
             log(logging.WARNING, "connection.unreadable", error=str(error))
             peer.send(Refused(f"the run engine can't read this message: {error}"))
@@ -167,6 +201,22 @@ class EngineServer:
         except EngineProtocolError as error:
             log(logging.WARNING, "connection.unreadable", error=str(error))
         runs.abandon(prepared)
+
+    async def _offer_due(self, asked: TakeDue, peer: _Peer) -> None:
+        if self.deployments is None:
+            peer.send(self._status())
+            return
+        due = self.deployments.due
+        peer.send(Watching())
+        with due.taking(asked, peer.send):
+            while (message := await peer.receive()) is not None:
+                if isinstance(message, FlowRunAnswer):
+                    await due.answer(message)
+
+    async def _deployment_answer(self, request: DeploymentRequest) -> Message:
+        if self.deployments is None:
+            return self._status()
+        return await self.deployments.answer(request)
 
     def _answer(self, message: Message) -> Message:
         if isinstance(message, CountCalls):

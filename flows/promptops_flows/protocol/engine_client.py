@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 
+from promptops_flows.protocol.deployment_messages import (
+    DeploymentMessage,
+    DeploymentRequest,
+    DueEvent,
+    FlowRunAnswer,
+    TakeDue,
+)
 from promptops_flows.protocol.engine_protocol import (
     MAX_LINE_BYTES,
     Began,
@@ -41,6 +48,7 @@ __all__ = [
     "Began",
     "CallsCounted",
     "Checkpoint",
+    "DueFlowRuns",
     "EngineClient",
     "EngineError",
     "EngineLost",
@@ -62,6 +70,7 @@ _POLL_SECONDS = 0.1
 _PING_SECONDS = 2.0
 _COUNT_SECONDS = 1.0
 _START_SECONDS = 30.0
+_DEPLOYMENT_SECONDS = 60.0
 _NOT_RUNNING = "the run engine is not running"
 
 
@@ -166,6 +175,42 @@ class EngineClient:
             raise
         return EngineWatch(connection)
 
+    async def ask(
+        self,
+        request: DeploymentRequest,
+        timeout: float = _DEPLOYMENT_SECONDS,  # noqa: ASYNC109 - reports why it gave up
+    ) -> DeploymentMessage:
+        """Ask something of deployments, see `deployment_messages`. Raises `EngineUnavailable`, also
+        after `timeout` seconds, and `EngineRefused` for what Prefect refuses."""
+        connection = await self._connect()
+        try:
+            async with asyncio.timeout(timeout):
+                answer = await connection.ask(request)
+        except TimeoutError:
+            reason = f"the run engine did not answer within {timeout:.2g} s"
+            raise EngineUnavailable(reason) from None
+        except EngineLost as error:
+            raise EngineUnavailable(error.reason) from error
+        finally:
+            await connection.close()
+        if isinstance(answer, DeploymentMessage):
+            return answer
+        raise _as_error(answer)
+
+    async def take_due(self, work_pool: str, worker: str) -> DueFlowRuns:
+        """Take the flow runs of a work pool that become due, as a worker of that name. Raises
+        `EngineUnavailable`, and `EngineLost`."""
+        connection = await self._connect()
+        try:
+            answer = await connection.ask(TakeDue(work_pool, worker))
+        except BaseException:
+            await connection.close()
+            raise
+        if isinstance(answer, Watching):
+            return DueFlowRuns(connection)
+        await connection.close()
+        raise _as_error(answer)
+
     async def why_not_ready(self) -> Unavailable | None:
         """What keeps the engine from taking a run, None when it can."""
         try:
@@ -249,6 +294,28 @@ class EngineWatch:
     async def refuse_retry(self, flow_run_id: str, reason: str) -> None:
         """Have Prefect show again how the run ended, with the reason; raises `EngineLost`."""
         await self._connection.send(RetryRefused(flow_run_id, reason))
+
+    async def close(self) -> None:
+        await self._connection.close()
+
+
+class DueFlowRuns:
+    """Flow runs that become due, for as long as the engine lives."""
+
+    def __init__(self, connection: _Connection) -> None:
+        self._connection = connection
+
+    async def events(self) -> AsyncGenerator[DueEvent, None]:
+        """Each flow run at least once; raises `EngineLost` at the end."""
+        while True:
+            event = await self._connection.receive()
+            if not isinstance(event, DueEvent):
+                raise EngineLost(f"the run engine sent {type(event).__name__} of due flow runs")
+            yield event
+
+    async def answer(self, answer: FlowRunAnswer) -> None:
+        """What becomes of one; raises `EngineLost` when the engine is gone."""
+        await self._connection.send(answer)
 
     async def close(self) -> None:
         await self._connection.close()

@@ -15,6 +15,8 @@ Another kind of connection lasts as long as the platform likes:
     Watch                    Watching, RetryPressed, RetryPressed, ...
     RetryRefused             (at any time after Watching)
 
+`deployment_messages` has those about deployments.
+
 `kind` names the message. Non-ASCII text is escaped, so that any Python string survives the way,
 one with lone surrogates included.
 """
@@ -25,6 +27,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from promptops_flows.protocol.deployment_messages import KINDS as DEPLOYMENT_KINDS
+from promptops_flows.protocol.deployment_messages import DeploymentMessage
 from promptops_flows.protocol.shapes import ShapeError, build, fields_of
 from promptops_flows.steps.context import ItemCounts, StepOutput
 from promptops_flows.steps.models import Connection
@@ -324,6 +328,7 @@ Message = (
     | Refused
     | Started
     | RunEvent
+    | DeploymentMessage
 )
 
 _KINDS: dict[str, type[Message]] = {
@@ -348,6 +353,7 @@ _KINDS: dict[str, type[Message]] = {
     "step_checkpoint": StepCheckpoint,
     "step_finished": StepFinished,
     "run_finished": RunFinished,
+    **DEPLOYMENT_KINDS,
 }
 _KIND_OF = {message: kind for kind, message in _KINDS.items()}
 

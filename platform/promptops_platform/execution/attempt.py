@@ -106,6 +106,4 @@ class AttemptReader:
             checkpoints=stored.checkpoints,
             texts=self._runs.text_policy,
             durable=True,
-            # Another attempt makes a flow run of its own.
-            flow_run_id=request.flow_run_id if row.attempt == 1 else None,
         )

@@ -1,0 +1,40 @@
+"""What becomes of a due flow run that no run executes, as a state in Prefect."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+
+from promptops_flows.engine.prefect_api import PrefectApi, is_missing
+from promptops_flows.engine.printable import MESSAGE_CHARACTERS, printable
+from promptops_flows.protocol.deployment_messages import FlowRunAnswer
+
+# The name by which Prefect marks no flow run as late, and removes none when its deployment changes.
+_WAITING = "AwaitingConcurrencySlot"
+
+
+class FlowRunAnswers:
+    def __init__(self, api: PrefectApi) -> None:
+        self._api = api
+
+    async def carry_out(self, answer: FlowRunAnswer) -> None:
+        """Harmless where the flow run is gone."""
+        body = {"state": _state(answer), "force": True}
+        try:
+            await self._api.post(f"/flow_runs/{answer.flow_run_id}/set_state", body)
+        except httpx.HTTPStatusError as error:
+            if not is_missing(error):
+                raise
+
+
+def _state(answer: FlowRunAnswer) -> dict[str, Any]:
+    message = printable(answer.message, MESSAGE_CHARACTERS)
+    if answer.outcome == "done":
+        return {"type": "COMPLETED", "name": "Completed", "message": message}
+    if answer.outcome == "refused":
+        return {"type": "CANCELLED", "name": "Cancelled", "message": message}
+    at = datetime.now(UTC) + timedelta(seconds=answer.seconds)
+    details = {"scheduled_time": at.isoformat()}
+    return {"type": "SCHEDULED", "name": _WAITING, "message": message, "state_details": details}

@@ -1,0 +1,63 @@
+"""Prefect's REST API as JSON, for what its client has no methods for, or asks too much."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, cast
+
+import httpx
+from prefect.client.orchestration import PrefectClient
+
+_PAGE = 200
+
+
+class PrefectApi:
+    """Paths are below `/api`. Raises those of `PREFECT_ERRORS`; answers of 400 and more are
+    `httpx.HTTPStatusError`."""
+
+    def __init__(self, client: PrefectClient) -> None:
+        self._client = client
+
+    async def get(self, path: str) -> Any:
+        """The answer's JSON."""
+        return (await self._request("GET", path)).json()
+
+    async def post(self, path: str, body: Any) -> Any:
+        """The answer's JSON, None where it is empty."""
+        answer = await self._request("POST", path, json=body)
+        return answer.json() if answer.content else None
+
+    async def put(self, path: str, body: Any) -> None:
+        await self._request("PUT", path, json=body)
+
+    async def delete(self, path: str) -> None:
+        """Harmless where it is gone already."""
+        try:
+            await self._request("DELETE", path)
+        except httpx.HTTPStatusError as error:
+            if not is_missing(error):
+                raise
+
+    async def all(self, path: str, filters: dict[str, Any]) -> list[dict[str, Any]]:
+        """All pages of a filter."""
+        rows: list[dict[str, Any]] = []
+        while True:
+            page = {**filters, "limit": _PAGE, "offset": len(rows)}
+            answer = await self.post(path, page)
+            rows += answer
+            if len(answer) < _PAGE:
+                return rows
+
+    async def _request(
+        self, method: Literal["GET", "POST", "PUT", "DELETE"], path: str, **content: Any
+    ) -> httpx.Response:
+        return await self._client.request(method, cast("Any", path), **content)
+
+
+def is_missing(error: httpx.HTTPStatusError) -> bool:
+    """Whether Prefect does not have what was asked for."""
+    return error.response.status_code == httpx.codes.NOT_FOUND
+
+
+def is_conflict(error: httpx.HTTPStatusError) -> bool:
+    """Whether Prefect has it already."""
+    return error.response.status_code == httpx.codes.CONFLICT

@@ -1,0 +1,71 @@
+"""Timetables as schedules of Prefect: read, compared and computed by the very classes that its
+scheduler uses."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from prefect.server.schemas.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
+from pydantic import BaseModel, ValidationError
+
+from promptops_flows.engine.runs import RunRefusedError
+from promptops_flows.protocol.deployment_messages import NextTimes, Timetable
+
+_CLASSES: dict[str, type[BaseModel]] = {
+    "cron": CronSchedule,
+    "interval": IntervalSchedule,
+    "rrule": RRuleSchedule,
+}
+# From when an RRULE counts that does not say so: a midnight, so that BYHOUR=9 is 9:00 exactly.
+# Prefect adds the same, but for some rules another one at each write.
+_FIRST_START = "DTSTART:20200101T000000"
+
+
+async def fire_times(asked: NextTimes) -> tuple[str, ...]:
+    """Times in order, RFC 3339 in UTC; raises `RunRefusedError` for a timetable that Prefect does
+    not take, in its words."""
+    schedule = _schedule(schedules_of(asked.timetable)[0])
+    after = datetime.fromisoformat(asked.after)
+    until = None if asked.until is None else datetime.fromisoformat(asked.until)
+    try:
+        times = await schedule.get_dates(n=asked.count, start=after, end=until)
+    # What the libraries raise that Prefect uses for cron and RRULE.
+    except (ValueError, KeyError, OverflowError) as error:
+        raise RunRefusedError(str(error)) from error
+    return tuple(as_text(time) for time in times)
+
+
+def schedules_of(timetable: Timetable | None) -> list[dict[str, Any]]:
+    """None or one, as JSON of Prefect."""
+    if timetable is None:
+        return []
+    zone = {"timezone": timetable.timezone}
+    if timetable.cron is not None:
+        return [{"cron": timetable.cron, **zone}]
+    if timetable.rrule is not None:
+        rule = timetable.rrule
+        whole = rule if "DTSTART" in rule.upper() else f"{_FIRST_START}\n{rule}"
+        return [{"rrule": whole, **zone}]
+    anchor = {} if timetable.anchor is None else {"anchor_date": timetable.anchor}
+    return [{"interval": timetable.interval_seconds, **anchor, **zone}]
+
+
+def as_prefect_has(fields: dict[str, Any]) -> dict[str, Any]:
+    """A schedule as Prefect's API shows it, which fills in what was left out."""
+    whole: dict[str, Any] = _schedule(fields).model_dump(mode="json")
+    return whole
+
+
+def as_text(time: datetime) -> str:
+    """RFC 3339 in UTC."""
+    return datetime.fromtimestamp(time.timestamp(), UTC).isoformat()
+
+
+def _schedule(fields: dict[str, Any]) -> Any:
+    kind = next(name for name in _CLASSES if fields.get(name) is not None)
+    set_fields = {name: value for name, value in fields.items() if value is not None}
+    try:
+        return _CLASSES[kind].model_validate(set_fields)
+    except ValidationError as error:
+        raise RunRefusedError(error.errors()[0]["msg"].removeprefix("Value error, ")) from error

@@ -1,0 +1,55 @@
+"""The work pools of which this engine takes flow runs, as Prefect shows them: there, and alive."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from promptops_flows.engine.prefect_api import PrefectApi, is_conflict, is_missing
+
+POOL_TYPE = "promptops"
+HEARTBEAT_SECONDS = 20
+_DESCRIPTION = "Schedules and triggers of PromptOps; its run engine takes their flow runs"
+
+
+class WorkPools:
+    """Somebody may remove a pool at any time, and with it all of its deployments."""
+
+    def __init__(self, api: PrefectApi) -> None:
+        self._api = api
+
+    async def ensure(self, name: str) -> None:
+        """Create the pool where Prefect does not have it."""
+        try:
+            await self._api.get(pool_path(name))
+        except httpx.HTTPStatusError as error:
+            if not is_missing(error):
+                raise
+            await self._create(name)
+
+    async def _create(self, name: str) -> None:
+        pool = {"name": name, "type": POOL_TYPE, "description": _DESCRIPTION}
+        try:
+            await self._api.post("/work_pools/", pool)
+        except httpx.HTTPStatusError as error:
+            # Another engine was faster.
+            if not is_conflict(error):
+                raise
+
+    async def beat(self, name: str, worker: str) -> None:
+        """Show that somebody takes the pool's flow runs."""
+        beat = {"name": worker, "heartbeat_interval_seconds": HEARTBEAT_SECONDS}
+        await self._api.post(f"{pool_path(name)}/workers/heartbeat", beat)
+
+    async def due(self, name: str, now: str, most: int) -> list[dict[str, Any]]:
+        """Flow runs whose time has come, as far as pauses and limits in Prefect allow."""
+        body = {"scheduled_before": now, "limit": most}
+        rows = await self._api.post(f"{pool_path(name)}/get_scheduled_flow_runs", body)
+        return [row["flow_run"] for row in rows]
+
+
+def pool_path(name: str) -> str:
+    """Where the API has the pool."""
+    return f"/work_pools/{quote(name, safe='')}"

@@ -1,0 +1,54 @@
+"""Which run executes which flow run: exactly one, however often and to whomever it is reported."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.deployments import repository
+from promptops_platform.deployments.kinds import DueRun
+from promptops_platform.deployments.tables import FlowRunClaimRow
+from promptops_platform.execution.detached import Also
+from promptops_platform.runlog.tables import RunRow
+
+
+class AlreadyClaimed(Exception):
+    """Another run executes the flow run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """`run_id` executes the flow run that was made for `scheduled_at`."""
+
+    flow_run_id: str
+    scheduled_at: datetime
+    run_id: str
+
+
+class FlowRunClaims:
+    """Claims last as long as their runs are in the log."""
+
+    def claiming(self, due: DueRun) -> Also:
+        """For `DetachedRuns.submit`: the run's transaction claims the flow run. It raises
+        AlreadyClaimed."""
+
+        async def claim(transaction: Transaction, run: RunRow) -> None:
+            row = FlowRunClaimRow(
+                flow_run_id=due.flow_run_id,
+                kind=due.kind,
+                ref=due.ref,
+                scheduled_at=due.scheduled_at,
+                run_id=run.id,
+            )
+            if not await repository.add_claim(transaction.session, row):
+                raise AlreadyClaimed(due.flow_run_id)
+
+        return claim
+
+    async def is_claimed(self, transaction: Transaction, flow_run_id: str) -> bool:
+        """Whether a run executes the flow run, or has."""
+        return await repository.find_claim(transaction.session, flow_run_id) is not None
+
+    async def last(self, transaction: Transaction, kind: str, ref: str, most: int) -> list[Claim]:
+        """The last flow runs of an owner that runs have executed, the latest first."""
+        rows = await repository.last_claims(transaction.session, kind, ref, most)
+        return [Claim(row.flow_run_id, row.scheduled_at, row.run_id) for row in rows]

@@ -1,0 +1,57 @@
+"""Deployments, timers and the flow runs that become due, connected."""
+
+from promptops_platform.data_folder import instance_id
+from promptops_platform.db.unit_of_work import Database
+from promptops_platform.deployments.claims import FlowRunClaims
+from promptops_platform.deployments.due_watch import DueWatch
+from promptops_platform.deployments.kinds import DeploymentKinds
+from promptops_platform.deployments.pushing import DeploymentPushes
+from promptops_platform.deployments.service import Deployments
+from promptops_platform.deployments.timers import Timers
+from promptops_platform.execution.composition import Execution
+from promptops_platform.settings import Settings
+
+# Of a UUID: its end is random, also in one that begins with the time.
+_WORKER_CHARACTERS = 12
+
+
+class DeploymentsRoom:
+    """Rooms above enter themselves in `kinds`."""
+
+    def __init__(self, settings: Settings, database: Database, execution: Execution) -> None:
+        self.kinds = DeploymentKinds()
+        self.claims = FlowRunClaims()
+        self._pushes = DeploymentPushes(
+            database=database,
+            engine=execution.engine,
+            kinds=self.kinds,
+            work_pool=settings.work_pool,
+        )
+        self.service = Deployments(
+            database=database,
+            engine=execution.engine,
+            kinds=self.kinds,
+            pushes=self._pushes,
+            work_pool=settings.work_pool,
+        )
+        self.timers = Timers(database=database, kinds=self.kinds, pushes=self._pushes)
+        self._watch = DueWatch(
+            database=database,
+            engine=execution.engine,
+            kinds=self.kinds,
+            claims=self.claims,
+            timers=self.timers,
+            work_pool=settings.work_pool,
+            worker=f"promptops-{instance_id(settings.data)[-_WORKER_CHARACTERS:]}",
+            prefect_ready=self.service.reconcile,
+        )
+
+    def start(self) -> None:
+        """Bring Prefect up to date as soon as it answers, and take what becomes due."""
+        self._pushes.start()
+        self._watch.start()
+
+    async def stop(self) -> None:
+        """Take nothing more. Harmless when repeated."""
+        await self._watch.stop()
+        await self._pushes.stop()

@@ -1,0 +1,139 @@
+"""Puts into Prefect what has changed here, and tries again until Prefect has it."""
+
+import asyncio
+
+import structlog
+
+from promptops_flows.processes.waiting import end_tasks
+from promptops_flows.protocol.deployment_messages import (
+    DeleteDeployment,
+    DeleteTimer,
+    DeploymentStored,
+    Owner,
+    PutDeployment,
+    PutTimer,
+    Timer,
+)
+from promptops_flows.protocol.engine_client import EngineClient, EngineError, EngineRefused
+from promptops_platform.db.unit_of_work import Database, Transaction
+from promptops_platform.deployments import repository
+from promptops_platform.deployments.kinds import DeploymentKinds
+from promptops_platform.deployments.tables import PrefectDeploymentRow
+from promptops_platform.errors import DatabaseUnavailable
+
+log = structlog.get_logger(__name__)
+
+AGAIN_SECONDS = 1.0
+
+
+class DeploymentPushes:
+    """One after the other, each as the database has it when its turn comes."""
+
+    def __init__(
+        self, *, database: Database, engine: EngineClient, kinds: DeploymentKinds, work_pool: str
+    ) -> None:
+        self._database = database
+        self._engine = engine
+        self._kinds = kinds
+        self._work_pool = work_pool
+        # In the order in which they changed; kept until Prefect has them.
+        self._changed: dict[Owner, None] = {}
+        self._there_are_some = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to put what has changed."""
+        self._task = asyncio.create_task(self._push_forever(), name="deployment-pushes")
+
+    async def stop(self) -> None:
+        """What Prefect does not have yet is left to the next start."""
+        if self._task is not None:
+            await end_tasks(self._task)
+            self._task = None
+
+    def add(self, *owners: Owner) -> None:
+        """Put these as soon as Prefect takes them."""
+        for owner in owners:
+            self._changed.pop(owner, None)
+            self._changed[owner] = None
+        if owners:
+            self._there_are_some.set()
+
+    def clear(self) -> None:
+        """All that has changed has just been put otherwise."""
+        self._changed.clear()
+
+    @property
+    def waiting(self) -> int:
+        """How many Prefect does not have yet."""
+        return len(self._changed)
+
+    async def _push_forever(self) -> None:
+        while True:
+            await self._there_are_some.wait()
+            self._there_are_some.clear()
+            for owner in list(self._changed):
+                # Before it is read: another change puts it in again.
+                del self._changed[owner]
+                if not await self._push(owner):
+                    self.add(owner)
+                    await asyncio.sleep(AGAIN_SECONDS)
+                    break
+
+    async def _push(self, owner: Owner) -> bool:
+        """False where it is to be tried again."""
+        try:
+            if owner.kind in self._kinds.timers:
+                await self._push_timer(owner)
+            else:
+                await self._push_deployment(owner)
+        except EngineRefused as error:
+            log.error("deployment_refused", kind=owner.kind, ref=owner.ref, reason=error.reason)
+        except (EngineError, DatabaseUnavailable):
+            return False
+        except Exception:
+            # Of another room: it must not keep the others from being put.
+            log.exception("deployment_not_put", kind=owner.kind, ref=owner.ref)
+        return True
+
+    async def _push_timer(self, owner: Owner) -> None:
+        async with self._database.read() as transaction:
+            row = await repository.find_timer(transaction.session, owner.kind, owner.ref)
+        if row is None:
+            await self._engine.ask(DeleteTimer(self._work_pool, owner))
+        else:
+            timer = Timer(owner, row.at.isoformat())
+            await self._engine.ask(PutTimer(self._work_pool, timer))
+
+    async def _push_deployment(self, owner: Owner) -> None:
+        handler = self._kinds.handlers[owner.kind]
+        async with self._database.read() as transaction:
+            deployment = await handler.deployment(transaction, owner.ref)
+        if deployment is None:
+            await self._engine.ask(DeleteDeployment(self._work_pool, owner))
+        else:
+            stored = await self._engine.ask(PutDeployment(self._work_pool, deployment))
+        async with self._database.write(background=True) as transaction:
+            if deployment is None:
+                await repository.forget_deployment(transaction.session, owner.kind, owner.ref)
+            elif isinstance(stored, DeploymentStored):
+                row = PrefectDeploymentRow(
+                    kind=owner.kind,
+                    ref=owner.ref,
+                    deployment_id=stored.deployment_id,
+                    url=stored.url,
+                )
+                await repository.store_deployments(transaction.session, [row])
+            # Another replica may have put an older state meanwhile.
+            now = await handler.deployment(transaction, owner.ref)
+        if now != deployment:
+            self.add(owner)
+
+
+def pushing(pushes: DeploymentPushes, transaction: Transaction, owner: Owner) -> None:
+    """Put it after the transaction's commit."""
+
+    async def add() -> None:
+        pushes.add(owner)
+
+    transaction.after_commit(add)

@@ -1,0 +1,83 @@
+"""SQL of deployments, claims and timers."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import delete, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from promptops_platform.deployments.tables import FlowRunClaimRow, PrefectDeploymentRow, TimerRow
+
+
+async def find_claim(session: AsyncSession, flow_run_id: str) -> FlowRunClaimRow | None:
+    """Which run executes a flow run."""
+    return await session.get(FlowRunClaimRow, flow_run_id)
+
+
+async def add_claim(session: AsyncSession, row: FlowRunClaimRow) -> bool:
+    """Add a claim, waiting for others who are about to; False where there is one."""
+    # The run that it names has to be there.
+    await session.flush()
+    try:
+        async with session.begin_nested():
+            session.add(row)
+    except IntegrityError:
+        return False
+    return True
+
+
+async def last_claims(
+    session: AsyncSession, kind: str, ref: str, most: int
+) -> list[FlowRunClaimRow]:
+    """Those of an owner, the latest first."""
+    rows = await session.scalars(
+        select(FlowRunClaimRow)
+        .where(FlowRunClaimRow.kind == kind, FlowRunClaimRow.ref == ref)
+        .order_by(FlowRunClaimRow.scheduled_at.desc(), FlowRunClaimRow.flow_run_id)
+        .limit(most)
+    )
+    return list(rows)
+
+
+async def timers(session: AsyncSession) -> list[TimerRow]:
+    """All that have not gone off."""
+    return list(await session.scalars(select(TimerRow)))
+
+
+async def find_timer(
+    session: AsyncSession, kind: str, ref: str, *, lock: bool = False
+) -> TimerRow | None:
+    """A timer that has not gone off."""
+    return await session.get(TimerRow, (kind, ref), with_for_update=lock or None)
+
+
+async def remove_timer(session: AsyncSession, kind: str, ref: str) -> None:
+    """Harmless where there is none."""
+    await session.execute(delete(TimerRow).where(TimerRow.kind == kind, TimerRow.ref == ref))
+
+
+async def find_deployments(
+    session: AsyncSession, kind: str, refs: Iterable[str]
+) -> dict[str, PrefectDeploymentRow]:
+    """What Prefect holds of these, by ref."""
+    rows = await session.scalars(
+        select(PrefectDeploymentRow).where(
+            PrefectDeploymentRow.kind == kind, PrefectDeploymentRow.ref.in_(list(refs))
+        )
+    )
+    return {row.ref: row for row in rows}
+
+
+async def store_deployments(session: AsyncSession, rows: Iterable[PrefectDeploymentRow]) -> None:
+    """Add or change what Prefect holds."""
+    for row in rows:
+        await session.merge(row)
+
+
+async def forget_deployment(session: AsyncSession, kind: str, ref: str) -> None:
+    """Prefect holds it no more."""
+    await session.execute(
+        delete(PrefectDeploymentRow).where(
+            PrefectDeploymentRow.kind == kind, PrefectDeploymentRow.ref == ref
+        )
+    )

@@ -1,0 +1,170 @@
+"""The deployments in Prefect: made from what the rooms have, and kept so."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import structlog
+
+from promptops_flows.protocol.deployment_messages import (
+    Deployment,
+    EmitEvents,
+    NextTimes,
+    Owner,
+    PlatformEvent,
+    Reconcile,
+    Reconciled,
+    Timer,
+    Times,
+    Timetable,
+)
+from promptops_flows.protocol.engine_client import (
+    EngineClient,
+    EngineError,
+    EngineRefused,
+)
+from promptops_platform.db.unit_of_work import Database, Transaction
+from promptops_platform.deployments import repository
+from promptops_platform.deployments.kinds import DeploymentKinds
+from promptops_platform.deployments.pushing import DeploymentPushes, pushing
+from promptops_platform.deployments.tables import PrefectDeploymentRow
+from promptops_platform.errors import BadRequest, DatabaseUnavailable, EngineNotReady
+
+log = structlog.get_logger(__name__)
+
+AGAIN_SECONDS = 2.0
+RETRY_AFTER_SECONDS = 5
+TIMES_SECONDS = 10.0
+
+
+class Deployments:
+    """What a room changes is put after its commit; everything is compared whenever Prefect comes
+    back, and then what differs is corrected."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        engine: EngineClient,
+        kinds: DeploymentKinds,
+        pushes: DeploymentPushes,
+        work_pool: str,
+    ) -> None:
+        self._database = database
+        self._engine = engine
+        self._kinds = kinds
+        self._pushes = pushes
+        self._work_pool = work_pool
+        self._turn = asyncio.Lock()
+        # What the last comparison has corrected; None before the first.
+        self.reconciled: Reconciled | None = None
+
+    def changed(self, transaction: Transaction, kind: str, ref: str) -> None:
+        """The deployment is to be another one, or gone, after this transaction's commit."""
+        pushing(self._pushes, transaction, Owner(kind, ref))
+
+    @property
+    def waiting(self) -> int:
+        """Changes that Prefect does not have yet."""
+        return self._pushes.waiting
+
+    async def urls(
+        self, transaction: Transaction, kind: str, refs: Sequence[str]
+    ) -> dict[str, str | None]:
+        """Where Prefect shows the deployments that it has of these, by ref."""
+        rows = await repository.find_deployments(transaction.session, kind, refs)
+        return {ref: row.url for ref, row in rows.items()}
+
+    async def next_times(
+        self, timetable: Timetable, count: int, *, after: datetime, until: datetime | None = None
+    ) -> list[datetime]:
+        """Up to `count` times at or after `after`, by Prefect's own reckoning.
+
+        Raises BadRequest for a timetable that Prefect does not take, and EngineNotReady.
+        """
+        asked = NextTimes(
+            timetable, count, after.isoformat(), None if until is None else until.isoformat()
+        )
+        try:
+            answer = await self._engine.ask(asked, TIMES_SECONDS)
+        except EngineRefused as error:
+            raise BadRequest(error.reason) from error
+        except EngineError as error:
+            raise EngineNotReady(
+                f"{error.reason}; try again", retry_after=RETRY_AFTER_SECONDS
+            ) from error
+        assert isinstance(answer, Times)
+        return [datetime.fromisoformat(time) for time in answer.times]
+
+    async def emit(self, events: Sequence[PlatformEvent]) -> bool:
+        """Tell Prefect what has happened; False where it did not take the events. One that it has
+        taken may still be lost: whoever needs a run of it tells it again under another id."""
+        try:
+            await self._engine.ask(EmitEvents(self._work_pool, tuple(events)))
+        except EngineError as error:
+            log.info("events_not_taken", events=len(events), reason=error.reason)
+            return False
+        return True
+
+    async def reconcile(self) -> None:
+        """Correct all that Prefect has otherwise, once; returns when that is done, or when the
+        engine has gone."""
+        async with self._turn:
+            while True:
+                try:
+                    await self._reconcile()
+                except EngineRefused as error:
+                    log.error("deployments_refused", reason=error.reason)
+                except EngineError:
+                    return  # whoever is back next asks for it again
+                except DatabaseUnavailable:
+                    await asyncio.sleep(AGAIN_SECONDS)
+                    continue
+                return
+
+    async def _reconcile(self) -> None:
+        deployments, timers = await self._all()
+        self._pushes.clear()
+        asked = Reconcile(self._work_pool, tuple(deployments.values()), tuple(timers.values()))
+        answer = await self._engine.ask(asked)
+        assert isinstance(answer, Reconciled)
+        self.reconciled = answer
+        if answer.created or answer.corrected or answer.removed or answer.timers:
+            log.warning(
+                "deployments_corrected",
+                created=answer.created,
+                corrected=answer.corrected,
+                removed=answer.removed,
+                timers=answer.timers,
+            )
+        if answer.urls:
+            await self._store(answer)
+        # Somebody may have changed something meanwhile, perhaps at another replica.
+        now, timers_now = await self._all()
+        self._pushes.add(*_differing(deployments, now), *_differing(timers, timers_now))
+
+    async def _all(self) -> tuple[dict[Owner, Deployment], dict[Owner, Timer]]:
+        async with self._database.read() as transaction:
+            deployments = [
+                deployment
+                for handler in self._kinds.handlers.values()
+                for deployment in await handler.deployments(transaction)
+            ]
+            rows = await repository.timers(transaction.session)
+        timers = [Timer(Owner(row.kind, row.ref), row.at.isoformat()) for row in rows]
+        return (
+            {deployment.owner: deployment for deployment in deployments},
+            {timer.owner: timer for timer in timers},
+        )
+
+    async def _store(self, answer: Reconciled) -> None:
+        async with self._database.write(background=True) as transaction:
+            rows = [
+                PrefectDeploymentRow(kind=kind, ref=ref, deployment_id=deployment_id, url=url)
+                for kind, ref, deployment_id, url in answer.urls
+            ]
+            await repository.store_deployments(transaction.session, rows)
+
+
+def _differing(before: Mapping[Owner, object], now: Mapping[Owner, object]) -> list[Owner]:
+    return [owner for owner in {**before, **now} if before.get(owner) != now.get(owner)]

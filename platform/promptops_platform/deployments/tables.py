@@ -1,0 +1,48 @@
+"""What the platform knows of deployments in Prefect, the flow runs that it has taken, and its
+timers."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from promptops_platform.db.tables import Id, Table
+from promptops_platform.db.types import UtcDateTime
+
+
+class PrefectDeploymentRow(Table):
+    """Where Prefect shows a deployment that it has been given."""
+
+    __tablename__ = "prefect_deployments"
+
+    kind: Mapped[str] = mapped_column(String(32), primary_key=True)
+    ref: Mapped[str] = mapped_column(Id, primary_key=True)
+    deployment_id: Mapped[str] = mapped_column(Id)
+    url: Mapped[str | None] = mapped_column(Text)
+
+
+class FlowRunClaimRow(Table):
+    """A flow run that a run executes: written in the transaction that records the run, so that of
+    several replicas one starts it."""
+
+    __tablename__ = "flow_run_claims"
+    __table_args__ = (
+        Index("ix_flow_run_claims_owner", "kind", "ref", "scheduled_at"),
+        Index("ix_flow_run_claims_run_id", "run_id"),
+    )
+
+    flow_run_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(32))
+    ref: Mapped[str] = mapped_column(Id)
+    scheduled_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
+
+
+class TimerRow(Table):
+    """A timer that has not gone off."""
+
+    __tablename__ = "timers"
+
+    kind: Mapped[str] = mapped_column(String(32), primary_key=True)
+    ref: Mapped[str] = mapped_column(Id, primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
