@@ -206,7 +206,7 @@ def shows_what_is_served(program: WatchingProgram, platform: PromptOps, keys: li
         for key in {*keys, *(line["key"] for line in program.shown)}:
             served = client.get(f"/api/sdk/prompts/{key}", params={"env": "prod"}).json()
             expected = (served["version"], served["content"].replace("{{who}}", "Ada"))
-            eventually(partial(has_shown, program, key, expected), seconds=30)
+            eventually(partial(has_shown, program, key, expected))
 
 
 def has_shown(program: WatchingProgram, key: str, expected: tuple[str, str]) -> bool:

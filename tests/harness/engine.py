@@ -6,18 +6,18 @@ import asyncio
 import shutil
 import subprocess
 import tempfile
-import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
 from harness.platform import RunningPlatform
 from harness.prefect_server import PrefectServer, end, spawn
+from harness.processes import WAIT_SECONDS
 from promptops_flows.definitions.workflow import parse_steps, parse_workflow
 from promptops_flows.processes.children import engine_spec
 from promptops_flows.protocol.engine_client import (
@@ -36,8 +36,8 @@ from promptops_flows.protocol.engine_protocol import RunEvent
 from promptops_flows.steps.models import ModelChoice
 from promptops_flows.steps.plans import AgentPlan
 
-READY_SECONDS = 30.0
-T = TypeVar("T")
+# How long an engine, which loads Prefect, may take to start on a busy machine.
+READY_SECONDS = 120.0
 
 THREE_STEPS: list[dict[str, Any]] = [
     {"name": "greet", "type": "render", "template": "Hello {{name}}"},
@@ -58,7 +58,7 @@ class EngineProcess:
     def client(self) -> EngineClient:
         return EngineClient(self.socket)
 
-    def exit_code(self, within: float = 20.0) -> int:
+    def exit_code(self, within: float = WAIT_SECONDS) -> int:
         return self.process.wait(timeout=within)
 
 
@@ -199,7 +199,7 @@ async def run_to_end(client: EngineClient, asked: RunRequest) -> RunRecord:
         return RunRecord(run.flow_run_id, [event async for event in run.events()])
 
 
-async def unavailable(client: EngineClient, words: str = "", within: float = 30.0) -> str:
+async def unavailable(client: EngineClient, words: str = "", within: float = READY_SECONDS) -> str:
     """Why no run can be taken, once the reason holds `words`."""
     async with asyncio.timeout(within):
         while True:
@@ -209,13 +209,3 @@ async def unavailable(client: EngineClient, words: str = "", within: float = 30.
                 if words in error.reason:
                     return error.reason
             await asyncio.sleep(0.02)
-
-
-def eventually(look: Callable[[], T | None], within: float = 15.0) -> T:
-    """What `look` finds, asked until it finds something; Prefect writes task runs with a delay."""
-    deadline = time.monotonic() + within
-    while time.monotonic() < deadline:
-        if outcome := look():
-            return outcome
-        time.sleep(0.05)
-    raise AssertionError(f"Not seen within {within:.0f} s")

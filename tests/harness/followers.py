@@ -13,6 +13,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from harness.platform import RunningPlatform, next_event
+from harness.processes import WAIT_SECONDS
 from promptops_platform.changes.tables import ChangeRow
 
 TOLD = ("prompt.updated", "prompt.published", "prompt.deleted")
@@ -107,7 +108,7 @@ async def follow_at_random(
 async def closed(connection: ClientConnection) -> int:
     """The code with which the server closes."""
     with pytest.raises(ConnectionClosed) as ended:
-        await asyncio.wait_for(_read(connection), 15)
+        await asyncio.wait_for(_read(connection), WAIT_SECONDS)
     assert ended.value.rcvd is not None
     return ended.value.rcvd.code
 

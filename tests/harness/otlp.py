@@ -16,9 +16,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from harness.engine import eventually
+from harness.processes import eventually
 
-WITHIN_SECONDS = 20.0
 ERROR = 2
 
 
@@ -48,7 +47,6 @@ class Collector:
         """The span that is wanted, once it has arrived."""
         span: SeenSpan = eventually(
             lambda: next((span for span in list(self.spans) if condition(span)), None),
-            within=WITHIN_SECONDS,
         )
         return span
 

@@ -17,6 +17,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from harness.migrated import new_migrated_database, place_migrated_file
 from harness.postgres import Postgres
+from harness.processes import WAIT_SECONDS
 from promptops_platform.app import asgi
 from promptops_platform.clock import Clock, SystemClock
 from promptops_platform.db.location import SqliteFile
@@ -29,8 +30,6 @@ from promptops_platform.settings import Settings
 T = TypeVar("T")
 DatabaseKind = Literal["sqlite", "postgresql"]
 TOKEN = "test-static-token"
-# How long to wait for what must come, which a busy machine may delay for seconds.
-WAIT_SECONDS = 30.0
 # Reading the machine's certificates takes longer than most tests, and nothing here is encrypted.
 NO_TLS = False
 

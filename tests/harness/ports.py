@@ -1,9 +1,35 @@
-"""Ports for servers of tests."""
+"""Ports for servers of tests, which listen later, or stop and listen again.
+
+They are below those from which the system takes the ports of outgoing connections: no program's
+connection takes one in between, and no client that tries a closed one again and again gets it for
+its own end, and so connects to itself.
+"""
+
+import random
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 
 from promptops_platform.supervision.ports import reserve_port
 
+_FIRST = 10_000
+# Linux's default.
+_OUTGOING_FIRST = 32_768
+_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
+
 
 def free_port() -> int:
-    """A port that nobody listens on at the moment."""
+    """A port that nobody listens on at the moment, and that was not handed out before."""
+    for port in _candidates():
+        with reserve_port(port) as reserved:
+            if reserved.getsockname()[1] == port:
+                return port
     with reserve_port(0) as reserved:
         return int(reserved.getsockname()[1])
+
+
+@cache
+def _candidates() -> Iterator[int]:
+    """In an order of this process, so that those of several rarely meet."""
+    end = int(_RANGE.read_text().split()[0]) if _RANGE.exists() else _OUTGOING_FIRST
+    return iter(random.SystemRandom().sample(range(_FIRST, end), max(end - _FIRST, 0)))

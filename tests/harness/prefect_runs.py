@@ -1,11 +1,12 @@
 """Runs as Prefect shows them."""
 
+import asyncio
 from typing import Any
 
 import httpx
 
-from harness.engine import eventually
 from harness.prefect_server import PrefectServer
+from harness.processes import eventually
 
 
 def flow_run(server: PrefectServer, flow_run_id: str) -> dict[str, Any]:
@@ -23,6 +24,16 @@ def ended_flow_run(server: PrefectServer, flow_run_id: str) -> dict[str, Any]:
         return run if run["end_time"] else None
 
     return eventually(look)
+
+
+async def until_state(server: PrefectServer, name: str, *flow_run_ids: str) -> None:
+    """Wait until Prefect shows that state of all these runs; it may learn of the end of a run after
+    the run's caller."""
+
+    def states() -> set[str]:
+        return {flow_run(server, flow_run_id)["state_name"] for flow_run_id in flow_run_ids}
+
+    await asyncio.to_thread(eventually, lambda: states() == {name})
 
 
 def task_runs(server: PrefectServer, flow_run_id: str, count: int) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from harness.ports import free_port
+from harness.processes import WAIT_SECONDS
 from promptops_flows.processes.children import ChildSpec, inherited, prefect_server_spec
 
 _READY_SECONDS = 60.0
@@ -92,7 +93,7 @@ def wait_until_healthy(api_url: str, process: subprocess.Popen[bytes], log: Path
 def end(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
-        process.wait(timeout=15)
+        process.wait(timeout=WAIT_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

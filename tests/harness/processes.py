@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
+# How long to wait for what must come, which a busy machine may delay for many seconds. No test that
+# passes waits so long; less is for tests whose subject is the time.
+WAIT_SECONDS = 60.0
 
 
-def eventually(look: Callable[[], T], *, seconds: float = 20.0) -> T:
-    """The first true answer of `found`; a failure after `seconds`."""
+def eventually(look: Callable[[], T | None], *, seconds: float = WAIT_SECONDS) -> T:
+    """The first true answer of `look`; a failure after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (answer := look()):
         assert time.monotonic() < deadline, f"not within {seconds:.0f} s, last: {answer!r}"

@@ -23,7 +23,9 @@ from io import BufferedIOBase
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-DEADLINE = 10.0
+from harness.ports import free_port
+
+DEADLINE = 60.0
 TEXT, BINARY, CLOSE, PING, PONG = 0x1, 0x2, 0x8, 0x9, 0xA
 
 
@@ -147,7 +149,7 @@ class SdkServer:
         self.watchers: list[Watcher] = []
         self.new_watchers: queue.Queue[Watcher] = queue.Queue()
         self.connections: set[socket.socket] = set()
-        self.port = 0
+        self.port = free_port()
         self.start()
 
     @property
@@ -190,7 +192,6 @@ class SdkServer:
     def start(self) -> None:
         """Listen, on the port of before if there was one."""
         self._http = _Listener(("127.0.0.1", self.port), _handler(self))
-        self.port = self._http.server_address[1]
         if self._tls is not None:
             self._http.socket = self._tls.wrap_socket(
                 self._http.socket, server_side=True, do_handshake_on_connect=False

@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+from harness.ports import free_port
+
 
 class TcpGate:
     """Shut, it refuses connections and cuts the ones there are; the port stays the same."""
 
     def __init__(self, target_port: int) -> None:
-        self.port = 0
+        self.port = free_port()
         self._target_port = target_port
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
@@ -19,7 +21,6 @@ class TcpGate:
 
     async def open(self) -> None:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
 
     async def shut(self) -> None:
         if self._server is not None:

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from typing import Any
 import httpx
 
 from harness.platform import new_data_folder
+from harness.ports import free_port
 from harness.processes import eventually, is_alive
 from promptops_platform.settings import DEFAULT_TOKEN
 
@@ -250,13 +250,6 @@ def created(client: httpx.Client, kind: str, **fields: Any) -> dict[str, Any]:
 def run_workflow(client: httpx.Client, workflow: Mapping[str, Any], **body: Any) -> httpx.Response:
     """Run a workflow over REST and wait for its end."""
     return client.post(f"/api/workflows/{workflow['id']}/run", json=body)
-
-
-def free_port() -> int:
-    """A port on which nothing listens at the moment."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _clean_environment() -> dict[str, str]:

@@ -17,6 +17,7 @@ from harness.platform import (
     running_platform,
 )
 from harness.postgres import Postgres
+from harness.processes import WAIT_SECONDS
 from harness.runs import model_call, new_run
 from promptops_platform.clock import SystemClock
 from promptops_platform.db.location import PostgresUrl
@@ -120,6 +121,6 @@ async def test_a_platform_stops_at_any_moment_of_its_first_turns(
         for _ in range(turns):
             stir()
             await asyncio.sleep(0)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(WAIT_SECONDS):
             await platform.stop()
     shutil.rmtree(data)

@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from harness.engine import (
+    READY_SECONDS,
     EngineProcess,
     agent,
-    eventually,
     going,
     prepared,
     request,
@@ -18,8 +18,9 @@ from harness.engine import (
 )
 from harness.held_model import ANSWER, held_model
 from harness.otlp import otlp_collector
-from harness.prefect_runs import flow_run, task_runs
+from harness.prefect_runs import flow_run, task_runs, until_state
 from harness.prefect_server import PrefectServer, frozen
+from harness.processes import WAIT_SECONDS, eventually
 from harness.tcp_gate import tcp_gate
 from harness.vendors import Answer, FakeVendor, fake_vendor, openai
 from promptops_flows.definitions.workflow import parse_steps
@@ -45,7 +46,7 @@ CANCELLED = RunFinished(
 
 async def rest(events: AsyncIterator[RunEvent]) -> tuple[list[tuple[str, str]], RunFinished]:
     """How the steps ended that still had to, and the run."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT_SECONDS):
         left = [event async for event in events]
     assert isinstance(left[-1], RunFinished)
     steps = [(event.name, event.state) for event in left if isinstance(event, StepFinished)]
@@ -63,7 +64,7 @@ async def shows_cancelled(
 
 
 async def hung_up(vendor: FakeVendor) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT_SECONDS):
         await vendor.hung_up.wait()
 
 
@@ -77,14 +78,14 @@ def in_inner_run(step: dict[str, Any], **access: Any) -> RunRequest:
 async def test_a_step_under_way_is_stopped_and_nothing_begins_after_it(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     answer, hold = Answer.of_json(openai.chat(ANSWER)).held_after(0)
     async with fake_vendor(answer) as vendor:
         model = {"type": "model", "provider": "openai", "model": "m"}
         asked = request([{"name": "held", **model}, {"name": "after", **model}])
         asked = replace(asked, api_key="sk-key", base_url=vendor.url)
         async with going(engine.client(), asked) as (run, events):
-            await asyncio.wait_for(hold.reached.wait(), 20)
+            await asyncio.wait_for(hold.reached.wait(), WAIT_SECONDS)
             await run.cancel(BY)
             await run.cancel("another one")
             assert await rest(events) == ([("held", "Cancelled")], CANCELLED)
@@ -99,7 +100,7 @@ async def test_a_step_under_way_is_stopped_and_nothing_begins_after_it(
 async def test_what_a_setting_redacts_is_not_in_the_message(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     async with held_model() as model:
         asked = replace(model.request, texts=TextPolicy(kinds=("email",)))
         async with going(engine.client(), asked) as (run, events):
@@ -115,7 +116,7 @@ async def test_what_a_setting_redacts_is_not_in_the_message(
 async def test_a_run_that_waits_for_its_turn_ends_at_once(prefect_server: PrefectServer) -> None:
     with running_engine(prefect_server.api_url, prefect_server.auth, concurrency=1) as engine:
         client = engine.client()
-        await client.wait_ready(30)
+        await client.wait_ready(READY_SECONDS)
         async with (
             held_model() as model,
             going(client, model.request) as (_, first),
@@ -137,7 +138,7 @@ async def test_a_run_whose_prefect_is_away_stops_at_once(prefect_server: Prefect
     async with tcp_gate(port) as gate:
         url = f"http://127.0.0.1:{gate.port}/api"
         with running_engine(url, prefect_server.auth) as engine:
-            await engine.client().wait_ready(30)
+            await engine.client().wait_ready(READY_SECONDS)
             async with (
                 held_model() as model,
                 going(engine.client(), model.request) as (run, events),
@@ -157,7 +158,7 @@ async def test_a_run_that_a_frozen_prefect_holds_back_ends_at_once(
     prefect_server: PrefectServer,
 ) -> None:
     with running_engine(prefect_server.api_url, prefect_server.auth) as engine:
-        await engine.client().wait_ready(30)
+        await engine.client().wait_ready(READY_SECONDS)
         async with held_model() as model, prepared(engine.client(), model.request) as run:
             with frozen(prefect_server):
                 await run.go()
@@ -172,7 +173,7 @@ async def test_a_run_that_a_frozen_prefect_holds_back_ends_at_once(
 async def test_a_step_that_waits_for_its_retry_is_stopped(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     busy = Answer.of_json({}, 503, retry_after="600")
     async with fake_vendor(busy) as server:
         step = {"name": "call", "type": "http", "url": server.url, "retries": 2}
@@ -193,14 +194,14 @@ async def test_a_step_that_waits_for_its_retry_is_stopped(
 
 
 async def test_no_item_of_a_map_begins_any_more(engine: EngineProcess) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     answer, hold = Answer.of_json("held").held_after(0)
     async with fake_vendor(Answer.of_json("first"), answer) as server:
         inner = {"type": "http", "url": server.url}
         step = {"name": "all", "type": "map", "over": "{{list}}", "width": 1, "step": inner}
         asked = workflow([step], variables={"list": list(range(100))})
         async with going(engine.client(), asked) as (run, events):
-            await asyncio.wait_for(hold.reached.wait(), 20)
+            await asyncio.wait_for(hold.reached.wait(), WAIT_SECONDS)
             await run.cancel(BY)
             assert await rest(events) == ([("all", "Cancelled")], CANCELLED)
         await hung_up(server)
@@ -210,7 +211,7 @@ async def test_no_item_of_a_map_begins_any_more(engine: EngineProcess) -> None:
 async def test_an_inner_run_ends_with_the_run_around_it(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     async with held_model() as model:
         asked = in_inner_run(model.step, **model.access)
         async with going(engine.client(), asked) as (run, events):
@@ -231,7 +232,7 @@ async def test_an_inner_run_does_not_wait_for_a_frozen_prefect(
     prefect_server: PrefectServer,
 ) -> None:
     with running_engine(prefect_server.api_url, prefect_server.auth) as engine:
-        await engine.client().wait_ready(30)
+        await engine.client().wait_ready(READY_SECONDS)
         async with held_model() as model:
             asked = in_inner_run(model.step, **model.access)
             async with going(engine.client(), asked) as (run, events):
@@ -244,7 +245,7 @@ async def test_an_inner_run_does_not_wait_for_a_frozen_prefect(
 
 
 async def test_an_expression_that_never_ends_is_stopped(engine: EngineProcess) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     endless = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
     step = {"name": "long", "type": "transform", "op": "jinja", "expression": endless}
     async with going(engine.client(), workflow([step])) as (run, events):
@@ -258,14 +259,14 @@ async def test_an_expression_that_never_ends_is_stopped(engine: EngineProcess) -
 async def test_an_agent_is_stopped_within_its_tool(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     answer, hold = Answer.of_json("sunny").held_after(0)
     asks = openai.chat(None, tool_calls=[openai.chat_call("call-1", "weather", "{}")])
     async with fake_vendor(answer) as server, fake_vendor(Answer.of_json(asks)) as vendor:
         tool = HttpTool("weather", "", {"type": "object"}, "GET", server.url)
         asked = replace(agent(tools=(tool,)), api_key="sk-key", base_url=vendor.url)
         async with going(engine.client(), asked) as (run, events):
-            await asyncio.wait_for(hold.reached.wait(), 20)
+            await asyncio.wait_for(hold.reached.wait(), WAIT_SECONDS)
             await run.cancel(BY)
             steps, end = await rest(events)
         await hung_up(server)
@@ -278,7 +279,7 @@ async def test_an_agent_is_stopped_within_its_tool(
 async def test_cancel_and_completion_at_once_are_one_end(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
 
     async def ended(turns: int) -> tuple[str, RunFinished]:
         async with held_model() as model:
@@ -298,30 +299,23 @@ async def test_cancel_and_completion_at_once_are_one_end(
         assert end in (CANCELLED, RunFinished("ok", ANSWER))
         name = "Completed" if end.status == "ok" else "Cancelled"
 
-        def shown(flow_run_id: str = flow_run_id, name: str = name) -> bool:
-            return bool(flow_run(prefect_server, flow_run_id)["state_name"] == name)
-
-        await asyncio.to_thread(eventually, shown)
+        await until_state(prefect_server, name, flow_run_id)
 
 
 async def test_a_cancel_after_the_end_changes_nothing(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     async with prepared(engine.client(), request()) as run:
         await run.go()
-
-        def has_ended() -> bool:
-            return bool(flow_run(prefect_server, run.flow_run_id)["state_name"] == "Completed")
-
-        await asyncio.to_thread(eventually, has_ended)
+        await until_state(prefect_server, "Completed", run.flow_run_id)
         # Before it is read how the run ended.
         for _ in range(10):
             await run.cancel(BY)
             await run.checkpoint_stored(1)
         _, end = await rest(run.events())
     assert end.status == "ok"
-    assert has_ended()
+    assert flow_run(prefect_server, run.flow_run_id)["state_name"] == "Completed"
 
 
 async def test_traces_say_that_a_run_was_cancelled(prefect_server: PrefectServer) -> None:
@@ -332,7 +326,7 @@ async def test_traces_say_that_a_run_was_cancelled(prefect_server: PrefectServer
             "OTEL_BSP_SCHEDULE_DELAY": "50",
         }
         with running_engine(*at, environment=environment) as engine:
-            await engine.client().wait_ready(30)
+            await engine.client().wait_ready(READY_SECONDS)
             async with (
                 held_model() as model,
                 going(engine.client(), model.request) as (run, events),

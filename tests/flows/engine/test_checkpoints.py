@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.engine import EngineProcess, RunRecord, agent, run_to_end, workflow
+from harness.engine import READY_SECONDS, EngineProcess, RunRecord, agent, run_to_end, workflow
 from harness.prefect_runs import task_runs
 from harness.prefect_server import PrefectServer
 from harness.vendors import Answer, FakeVendor, fake_vendor, openai
@@ -28,7 +28,7 @@ def render(name: str, template: str, **fields: Any) -> dict[str, Any]:
 
 
 async def ran(engine: EngineProcess, asked: RunRequest, vendor: FakeVendor) -> RunRecord:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     asked = replace(asked, api_key="sk-key", base_url=vendor.url)
     return await run_to_end(engine.client(), asked)
 

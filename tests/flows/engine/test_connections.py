@@ -1,6 +1,6 @@
 """Stored connections in a real engine: steps use their keys, and nobody sees them."""
 
-from harness.engine import EngineProcess, request, run_to_end
+from harness.engine import READY_SECONDS, EngineProcess, request, run_to_end
 from harness.prefect_runs import task_runs
 from harness.prefect_server import PrefectServer
 from harness.vendors import Answer, fake_vendor
@@ -26,7 +26,7 @@ CHAT = {
 async def test_a_step_uses_the_stored_key_and_neither_prefect_nor_log_nor_trace_has_it(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     async with fake_vendor(Answer.of_json(CHAT)) as vendor:
         asked = request(
             [{"name": f"ask {STORED}", "type": "model", "provider": "team"}],
@@ -55,7 +55,7 @@ async def test_a_step_uses_the_stored_key_and_neither_prefect_nor_log_nor_trace_
 async def test_a_stored_key_is_not_sent_to_an_address_of_the_callers(
     engine: EngineProcess,
 ) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     steps = [{"type": "model", "provider": "team", "model": "m"}]
     async with fake_vendor(Answer.of_json(CHAT)) as own, fake_vendor() as stored:
         connection = Connection("team", "openai-compatible", STORED, stored.url)
@@ -67,7 +67,7 @@ async def test_a_stored_key_is_not_sent_to_an_address_of_the_callers(
 
 
 async def test_fallbacks_are_tried_with_the_keys_that_are_theirs(engine: EngineProcess) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     busy = Answer.of_json({"error": {"message": f"slow down {STORED}"}}, 429)
     steps = [
         {"type": "model", "provider": "first", "fallbacks": [{"provider": "spare", "model": "m"}]}

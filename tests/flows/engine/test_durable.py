@@ -9,9 +9,9 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from harness.engine import (
+    READY_SECONDS,
     EngineProcess,
     agent,
-    eventually,
     going,
     prepared,
     request,
@@ -22,6 +22,7 @@ from harness.engine import (
 from harness.held_model import held_model
 from harness.prefect_runs import flow_run
 from harness.prefect_server import PrefectServer
+from harness.processes import WAIT_SECONDS, eventually
 from harness.vendors import Answer, fake_vendor, openai
 from promptops_flows.protocol.engine_client import (
     Checkpoint,
@@ -42,7 +43,7 @@ def call(name: str, url: str, **fields: Any) -> dict[str, Any]:
 
 async def until(events: AsyncIterator[RunEvent], kind: type[T]) -> T:
     """The next event of that kind."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT_SECONDS):
         async for event in events:
             if isinstance(event, kind):
                 return event
@@ -58,7 +59,7 @@ async def until_state(server: PrefectServer, flow_run_id: str, name: str) -> dic
 
 
 async def test_a_step_waits_until_what_it_depends_on_is_stored(engine: EngineProcess) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     async with fake_vendor(Answer.of_json("x")) as server:
         asked = workflow([call("first", server.url), call("second", server.url)])
         async with going(engine.client(), replace(asked, durable=True)) as (run, events):
@@ -75,7 +76,7 @@ async def test_a_step_waits_until_what_it_depends_on_is_stored(engine: EnginePro
 
 
 async def test_what_does_not_depend_on_a_step_does_not_wait_for_it(engine: EngineProcess) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     async with fake_vendor(Answer.of_json("x")) as server:
         steps = [
             call("a", server.url, needs=[]),
@@ -97,7 +98,7 @@ async def test_what_does_not_depend_on_a_step_does_not_wait_for_it(engine: Engin
 
 
 async def test_an_agent_waits_for_each_of_its_steps(engine: EngineProcess) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     asks = openai.chat(None, tool_calls=[openai.chat_call("call-1", "find", "{}")])
     answers = [Answer.of_json(asks), Answer.of_json(openai.chat("done"))]
     async with fake_vendor(Answer.of_json("x")) as server, fake_vendor(*answers) as vendor:
@@ -116,13 +117,13 @@ async def test_an_agent_waits_for_each_of_its_steps(engine: EngineProcess) -> No
 async def test_a_run_whose_connection_breaks_is_left_to_another(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     answer, hold = Answer.of_json("held").held_after(0)
     async with fake_vendor(answer) as server:
         steps = [call("held", server.url), call("next", server.url)]
         async with going(engine.client(), replace(workflow(steps), durable=True)) as (run, _):
-            await asyncio.wait_for(hold.reached.wait(), 20)
-        await asyncio.wait_for(server.hung_up.wait(), 20)
+            await asyncio.wait_for(hold.reached.wait(), WAIT_SECONDS)
+        await asyncio.wait_for(server.hung_up.wait(), WAIT_SECONDS)
         state = await until_state(prefect_server, run.flow_run_id, "Crashed")
         assert state["message"] == BROKE
         assert len(server.requests) == 1
@@ -132,7 +133,7 @@ async def test_a_run_that_waits_for_its_turn_is_left_as_well(
     prefect_server: PrefectServer,
 ) -> None:
     with running_engine(prefect_server.api_url, prefect_server.auth, concurrency=1) as engine:
-        await engine.client().wait_ready(30)
+        await engine.client().wait_ready(READY_SECONDS)
         async with held_model() as model, going(engine.client(), model.request) as (_, events):
             waiting = replace(model.request, durable=True)
             async with prepared(engine.client(), waiting) as run:
@@ -146,7 +147,7 @@ async def test_a_run_that_waits_for_its_turn_is_left_as_well(
 async def test_a_run_that_waits_for_storage_can_be_cancelled(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     async with going(engine.client(), replace(request(), durable=True)) as (run, events):
         await until(events, StepFinished)
         await run.cancel("Ada")
@@ -167,18 +168,18 @@ async def test_another_engine_goes_on_where_a_killed_one_was(
         for _ in range(2):
             held, hold = Answer.of_json("held").held_after(0)
             server.answers(Answer.of_json("x"), held)
-            await engine.client().wait_ready(30)
+            await engine.client().wait_ready(READY_SECONDS)
             resumed = replace(asked, checkpoints=tuple(kept))
             async with going(engine.client(), resumed) as (run, events):
                 kept.append((await until(events, StepCheckpoint)).checkpoint)
                 await run.checkpoint_stored(kept[-1].index)
-                await asyncio.wait_for(hold.reached.wait(), 20)
+                await asyncio.wait_for(hold.reached.wait(), WAIT_SECONDS)
                 engine.process.kill()
                 engine.process.wait()
             engine = stack.enter_context(running_engine(*at, predecessor=engine))
             await until_state(prefect_server, run.flow_run_id, "Crashed")
         server.answers(Answer.of_json("x"))
-        await engine.client().wait_ready(30)
+        await engine.client().wait_ready(READY_SECONDS)
         # It need not be durable any more.
         resumed = replace(asked, checkpoints=tuple(kept), durable=False)
         record = await run_to_end(engine.client(), resumed)

@@ -7,17 +7,11 @@ from typing import Any
 
 import pytest
 
-from harness.engine import (
-    EngineProcess,
-    eventually,
-    prepared,
-    request,
-    run_to_end,
-    under_way,
-)
+from harness.engine import READY_SECONDS, EngineProcess, prepared, request, run_to_end, under_way
 from harness.held_model import held_model
-from harness.prefect_runs import ended_flow_run, flow_run, task_runs
+from harness.prefect_runs import ended_flow_run, flow_run, task_runs, until_state
 from harness.prefect_server import PrefectServer
+from harness.processes import eventually
 from harness.vendors import Answer, fake_vendor, openai
 from promptops_flows.protocol.engine_client import (
     Began,
@@ -40,7 +34,7 @@ def is_gone(server: PrefectServer, flow_run_id: str) -> bool:
 
 
 async def test_a_run_answers_with_its_output_and_trace(engine: EngineProcess) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     record = await run_to_end(engine.client(), request())
     assert record.result == RunFinished("ok", output="[MOCK COMPLETION] HELLO ADA")
     steps = [StepStarted, StepCheckpoint, StepFinished] * 3
@@ -63,7 +57,7 @@ async def test_a_run_answers_with_its_output_and_trace(engine: EngineProcess) ->
 
 
 async def test_a_step_says_when_it_began_in_utc_and_how_long_it_took(engine: EngineProcess) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     began = time.monotonic()
     record = await run_to_end(engine.client(), request([SLOW]))
     most = (time.monotonic() - began) * 1000
@@ -75,7 +69,7 @@ async def test_a_step_says_when_it_began_in_utc_and_how_long_it_took(engine: Eng
 async def test_prefect_shows_flow_run_and_steps_by_their_names(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     asked = request(workspace="acme", tags=("team:red",), api_key=SECRET)
     record = await run_to_end(engine.client(), asked)
     run = ended_flow_run(prefect_server, record.flow_run_id)
@@ -96,7 +90,7 @@ async def test_prefect_shows_flow_run_and_steps_by_their_names(
 async def test_the_default_workspace_is_not_in_the_flow_name(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     record = await run_to_end(engine.client(), request([], key="plain-key"))
     assert record.result == RunFinished("ok", output="")
     with prefect_server.client() as client:
@@ -107,7 +101,7 @@ async def test_the_default_workspace_is_not_in_the_flow_name(
 async def test_a_failed_step_ends_the_run_in_prefect_too(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     steps = [
         {"type": "render", "template": "a"},
         {"name": "call", "type": "model", "model": "mock-fail-rate-limited"},
@@ -133,14 +127,14 @@ async def test_a_failed_step_ends_the_run_in_prefect_too(
 
 
 async def test_steps_without_a_name_are_called_by_their_type(engine: EngineProcess) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     record = await run_to_end(engine.client(), request([{"type": "model", "provider": "openai"}]))
     sentence = "provider openai: no API key is given"
     assert record.result.error == f"step 1 (model): {sentence}"
 
 
 async def test_a_model_is_called_at_the_runs_address_with_its_key(engine: EngineProcess) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     step = {"type": "model", "provider": "openai", "model": "m-1"}
     async with fake_vendor(Answer.of_json(openai.chat()), REFUSED_KEY) as vendor:
         asked = request([step, step], api_key=SECRET, base_url=vendor.url)
@@ -157,7 +151,7 @@ async def test_a_model_is_called_at_the_runs_address_with_its_key(engine: Engine
 async def test_a_model_is_not_called_at_an_address_that_is_not_allowed(
     engine: EngineProcess,
 ) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     step = {"type": "model", "provider": "ollama"}
     asked = request([step], base_url="http://169.254.169.254/")
     record = await run_to_end(engine.client(), asked)
@@ -170,7 +164,7 @@ async def test_a_model_is_not_called_at_an_address_that_is_not_allowed(
 async def test_no_secret_and_no_text_of_a_run_reaches_prefect_or_the_log(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     echo = {"name": f"n {SECRET}", "type": "model", "model": "mock-echo"}
     steps = [{"type": "render", "template": "a private text"}, echo]
     asked = request(steps, variables={"key": SECRET}, api_key=SECRET)
@@ -187,22 +181,19 @@ async def test_no_secret_and_no_text_of_a_run_reaches_prefect_or_the_log(
 async def test_hanging_up_after_go_does_not_stop_the_run(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     async with held_model() as model:
         async with under_way(engine.client(), model.request) as (flow_run_id, _):
             pass
 
-        def done() -> bool:
-            return bool(flow_run(prefect_server, flow_run_id)["state_name"] == "Completed")
-
         model.hold.release()
-        assert await asyncio.to_thread(eventually, done)
+        await until_state(prefect_server, "Completed", flow_run_id)
 
 
 async def test_a_run_that_was_never_let_go_leaves_nothing(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     async with prepared(engine.client(), request()) as run:
         assert flow_run(prefect_server, run.flow_run_id)["state_name"] == "Pending"
         assert run.flow_run_url is not None
@@ -211,7 +202,7 @@ async def test_a_run_that_was_never_let_go_leaves_nothing(
 
 
 async def test_outputs_of_megabytes_and_odd_texts_pass(engine: EngineProcess) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     big = "ä\ud800\0" * 340_000
     steps = [{"name": "{x} \0", "type": "render", "template": "{{big}}"}]
     record = await run_to_end(engine.client(), request(steps, variables={"big": big, "\0": [1]}))
@@ -220,7 +211,7 @@ async def test_outputs_of_megabytes_and_odd_texts_pass(engine: EngineProcess) ->
 
 
 async def test_a_definition_that_cant_run_is_refused(engine: EngineProcess) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     with pytest.raises(EngineRefused, match="invalid character"):
         await engine.client().start(request(key="a/b"))
 
@@ -229,7 +220,7 @@ async def test_a_definition_that_cant_run_is_refused(engine: EngineProcess) -> N
 async def test_deeply_nested_variables_run_or_are_refused(
     engine: EngineProcess, depth: int
 ) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     nested: list[Any] = []
     for _ in range(depth):
         nested = [nested]
@@ -246,7 +237,7 @@ async def test_deeply_nested_variables_run_or_are_refused(
 
 
 async def test_forty_runs_at_once_all_succeed(engine: EngineProcess) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     runs = (
         run_to_end(engine.client(), request(run_id=f"run-{number:06d}")) for number in range(40)
     )
@@ -258,7 +249,7 @@ async def test_forty_runs_at_once_all_succeed(engine: EngineProcess) -> None:
 async def test_a_run_removed_in_prefect_before_go_did_not_execute(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     async with prepared(engine.client(), request()) as run:
         with prefect_server.client() as client:
             client.delete(f"flow_runs/{run.flow_run_id}").raise_for_status()

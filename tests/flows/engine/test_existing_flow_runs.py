@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from harness.engine import (
+    READY_SECONDS,
     EngineProcess,
-    eventually,
     going,
     prepared,
     request,
@@ -18,8 +18,9 @@ from harness.engine import (
     workflow,
 )
 from harness.held_model import ANSWER, held_model
-from harness.prefect_runs import ended_flow_run, flow_run, leave_behind, task_runs
+from harness.prefect_runs import ended_flow_run, flow_run, leave_behind, task_runs, until_state
 from harness.prefect_server import PrefectServer
+from harness.processes import eventually
 from promptops_flows.engine.retry_watchers import RetryWatchers
 from promptops_flows.protocol.engine_client import (
     EngineLost,
@@ -48,14 +49,10 @@ def state_name(server: PrefectServer, flow_run_id: str) -> str:
     return str(flow_run(server, flow_run_id)["state_name"])
 
 
-async def until(server: PrefectServer, flow_run_id: str, name: str) -> None:
-    await asyncio.to_thread(eventually, lambda: state_name(server, flow_run_id) == name)
-
-
 async def test_a_flow_run_is_executed_once_more(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     first = await run_to_end(engine.client(), workflow(FAILING))
     assert first.result.state == "failed"
     await asyncio.to_thread(task_runs, prefect_server, first.flow_run_id, 2)
@@ -78,19 +75,19 @@ async def test_a_flow_run_is_executed_once_more(
 async def test_one_that_is_not_let_go_does_not_wait_for_ever(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     first = await run_to_end(engine.client(), workflow(FAILING))
     press_retry(prefect_server, first.flow_run_id)
     async with prepared(engine.client(), replace(request(), flow_run_id=first.flow_run_id)):
         assert state_name(prefect_server, first.flow_run_id) == "AwaitingRetry"
-    await until(prefect_server, first.flow_run_id, "Crashed")
+    await until_state(prefect_server, "Crashed", first.flow_run_id)
 
 
 @pytest.mark.parametrize("flow_run_id", ["00000000-0000-4000-8000-000000000000", "no-id"])
 async def test_one_that_prefect_does_not_have_is_refused(
     engine: EngineProcess, flow_run_id: str
 ) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     with pytest.raises(EngineRefused, match=f"Prefect has no flow run {flow_run_id}"):
         await engine.client().start(replace(request(), flow_run_id=flow_run_id))
 
@@ -102,7 +99,7 @@ async def test_one_of_a_predecessor_is_not_taken_for_left_behind(
     async with AsyncExitStack() as stack:
         model, other = [await stack.enter_async_context(held_model()) for _ in range(2)]
         old = stack.enter_context(running_engine(*at))
-        await old.client().wait_ready(30)
+        await old.client().wait_ready(READY_SECONDS)
         retried = (await run_to_end(old.client(), workflow(FAILING))).flow_run_id
         _, events = await stack.enter_async_context(under_way(old.client(), model.request))
         # As the kernel does when the platform is killed: it lives until its run ends.
@@ -110,7 +107,7 @@ async def test_one_of_a_predecessor_is_not_taken_for_left_behind(
         old.process.stdin.close()
         await asyncio.to_thread(eventually, lambda: not old.socket.exists())
         new = stack.enter_context(running_engine(*at, predecessor=old))
-        await new.client().wait_ready(30)
+        await new.client().wait_ready(READY_SECONDS)
         with prefect_server.client() as client:
             (left,) = leave_behind(client, 1, new.engine_id)
         press_retry(prefect_server, retried)
@@ -118,19 +115,19 @@ async def test_one_of_a_predecessor_is_not_taken_for_left_behind(
         async with going(new.client(), asked) as (_, more):
             model.hold.release()
             assert [event async for event in events][-1] == RunFinished("ok", ANSWER)
-            await until(prefect_server, left, "Crashed")
+            await until_state(prefect_server, "Crashed", left)
             assert state_name(prefect_server, retried) == "Running"
             other.hold.release()
             assert [event async for event in more][-1] == RunFinished("ok", ANSWER)
-        await until(prefect_server, retried, "Completed")
+        await until_state(prefect_server, "Completed", retried)
 
 
 async def test_another_engine_marks_it_as_its_own(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     with running_engine(prefect_server.api_url, prefect_server.auth) as other:
-        await other.client().wait_ready(30)
+        await other.client().wait_ready(READY_SECONDS)
         first = await run_to_end(other.client(), workflow(FAILING))
     asked = replace(workflow(MENDED), flow_run_id=first.flow_run_id)
     assert (await run_to_end(engine.client(), asked)).result.status == "ok"
@@ -158,7 +155,7 @@ async def test_whoever_watches_is_told_of_each_press() -> None:
 
 async def test_a_watch_lasts_as_long_as_the_engine(prefect_server: PrefectServer) -> None:
     with running_engine(prefect_server.api_url, prefect_server.auth) as engine:
-        await engine.client().wait_ready(30)
+        await engine.client().wait_ready(READY_SECONDS)
         watch = await engine.client().watch()
         # Beside it, runs are taken.
         assert (await run_to_end(engine.client(), request())).result.status == "ok"

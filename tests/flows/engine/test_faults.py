@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.engine import (
-    eventually,
+    READY_SECONDS,
     prepared,
     request,
     run_to_end,
@@ -18,7 +18,9 @@ from harness.engine import (
     under_way,
 )
 from harness.held_model import ANSWER, held_model
+from harness.prefect_runs import until_state
 from harness.prefect_server import PrefectServer, end, frozen, spawn
+from harness.processes import WAIT_SECONDS, eventually
 from harness.tcp_gate import tcp_gate
 from promptops_flows.processes.children import engine_spec
 from promptops_flows.protocol.engine_client import (
@@ -76,7 +78,7 @@ async def test_prefect_going_away_is_reported_and_healed(prefect_server: Prefect
             client, away = engine.client(), f"127.0.0.1:{gate.port} can't be reached"
             await unavailable(client, away)
             await gate.open()
-            await client.wait_ready(30)
+            await client.wait_ready(READY_SECONDS)
             async with (
                 held_model() as model,
                 under_way(client, model.request) as (
@@ -89,10 +91,10 @@ async def test_prefect_going_away_is_reported_and_healed(prefect_server: Prefect
                 with pytest.raises(EngineUnavailable, match=away):
                     await client.start(request())
                 await gate.open()
-                await client.wait_ready(30)
+                await client.wait_ready(READY_SECONDS)
                 model.hold.release()
                 assert [event async for event in events][-1] == RunFinished("ok", ANSWER)
-            assert state_name(prefect_server, flow_run_id) == "Completed"
+            await until_state(prefect_server, "Completed", flow_run_id)
             assert (await run_to_end(client, request())).result.status == "ok"
             # Not at the end of the block, which would stop the relay's loop meanwhile.
             engine.process.terminate()
@@ -107,7 +109,7 @@ async def test_prefect_learns_later_how_a_run_ended_while_it_was_away(
     async with tcp_gate(port) as gate:
         url = f"http://127.0.0.1:{gate.port}/api"
         with running_engine(url, prefect_server.auth, environment=impatient) as engine:
-            await engine.client().wait_ready(30)
+            await engine.client().wait_ready(READY_SECONDS)
             async with (
                 held_model() as model,
                 under_way(engine.client(), model.request) as (
@@ -120,9 +122,7 @@ async def test_prefect_learns_later_how_a_run_ended_while_it_was_away(
                 assert [event async for event in events][-1] == RunFinished("ok", ANSWER)
             assert state_name(prefect_server, flow_run_id) == "Running"
             await gate.open()
-            await asyncio.to_thread(
-                eventually, lambda: state_name(prefect_server, flow_run_id) == "Completed"
-            )
+            await until_state(prefect_server, "Completed", flow_run_id)
             engine.process.terminate()
             assert await asyncio.to_thread(engine.exit_code) == 0
 
@@ -131,7 +131,7 @@ async def test_a_frozen_prefect_does_not_hold_back_how_a_run_ended(
     prefect_server: PrefectServer,
 ) -> None:
     with running_engine(prefect_server.api_url, prefect_server.auth) as engine:
-        await engine.client().wait_ready(30)
+        await engine.client().wait_ready(READY_SECONDS)
         async with (
             held_model() as model,
             under_way(engine.client(), model.request) as (
@@ -141,11 +141,9 @@ async def test_a_frozen_prefect_does_not_hold_back_how_a_run_ended(
         ):
             with frozen(prefect_server):
                 model.hold.release()
-                async with asyncio.timeout(15):
+                async with asyncio.timeout(WAIT_SECONDS):
                     assert [event async for event in events][-1] == RunFinished("ok", ANSWER)
-        await asyncio.to_thread(
-            eventually, lambda: state_name(prefect_server, flow_run_id) == "Completed"
-        )
+        await until_state(prefect_server, "Completed", flow_run_id)
 
 
 async def test_a_stop_while_prefect_is_frozen_answers_how_the_run_ended(
@@ -153,7 +151,7 @@ async def test_a_stop_while_prefect_is_frozen_answers_how_the_run_ended(
 ) -> None:
     auth = prefect_server.auth
     with running_engine(prefect_server.api_url, auth, drain_seconds=0.3) as engine:
-        await engine.client().wait_ready(30)
+        await engine.client().wait_ready(READY_SECONDS)
         async with held_model() as model, under_way(engine.client(), model.request) as (_, events):
             with frozen(prefect_server):
                 model.hold.release()
@@ -171,11 +169,11 @@ async def test_a_stop_while_prefect_is_frozen_answers_a_run_that_is_cut_off(
 ) -> None:
     auth = prefect_server.auth
     with running_engine(prefect_server.api_url, auth, drain_seconds=0.3) as engine:
-        await engine.client().wait_ready(30)
+        await engine.client().wait_ready(READY_SECONDS)
         async with under_way(engine.client(), request([ENDLESS])) as (_, events):
             with frozen(prefect_server):
                 engine.process.send_signal(signal.SIGTERM)
-                async with asyncio.timeout(15):
+                async with asyncio.timeout(WAIT_SECONDS):
                     step, result = [event async for event in events]
         assert isinstance(step, StepFinished)
         assert step.state == "Cancelled"
@@ -193,7 +191,7 @@ async def test_a_wrong_password_is_named(prefect_server: PrefectServer) -> None:
 async def test_sigterm_lets_a_run_finish_and_takes_no_more(prefect_server: PrefectServer) -> None:
     with running_engine(prefect_server.api_url, prefect_server.auth) as engine:
         client = engine.client()
-        await client.wait_ready(30)
+        await client.wait_ready(READY_SECONDS)
         async with (
             held_model() as model,
             prepared(client, request()) as left,
@@ -205,7 +203,7 @@ async def test_sigterm_lets_a_run_finish_and_takes_no_more(prefect_server: Prefe
             assert [event async for event in events][-1] == RunFinished("ok", ANSWER)
         assert await asyncio.to_thread(engine.exit_code) == 0
         assert not engine.socket.exists()
-    assert state_name(prefect_server, flow_run_id) == "Completed"
+    await until_state(prefect_server, "Completed", flow_run_id)
     steps = await asyncio.to_thread(eventually, lambda: task_states(prefect_server, flow_run_id))
     assert steps == {"held": "Completed"}
     with prefect_server.client() as api:
@@ -217,7 +215,7 @@ async def test_a_run_that_outlasts_the_drain_is_cut_off_and_says_so(
 ) -> None:
     auth = prefect_server.auth
     with running_engine(prefect_server.api_url, auth, drain_seconds=0.3) as engine:
-        await engine.client().wait_ready(30)
+        await engine.client().wait_ready(READY_SECONDS)
         async with under_way(engine.client(), request([ENDLESS])) as (flow_run_id, events):
             engine.process.send_signal(signal.SIGTERM)
             result = [event async for event in events][-1]
@@ -225,12 +223,12 @@ async def test_a_run_that_outlasts_the_drain_is_cut_off_and_says_so(
         assert result.error == "the run engine was stopped before the run came to its end"
         assert result.state == "crashed"
         assert await asyncio.to_thread(engine.exit_code) == 0
-    assert state_name(prefect_server, flow_run_id) == "Crashed"
+    await until_state(prefect_server, "Crashed", flow_run_id)
 
 
 async def test_the_death_of_the_parent_is_a_graceful_stop(prefect_server: PrefectServer) -> None:
     with running_engine(prefect_server.api_url, prefect_server.auth) as engine:
-        await engine.client().wait_ready(30)
+        await engine.client().wait_ready(READY_SECONDS)
         async with held_model() as model, under_way(engine.client(), model.request) as (_, events):
             assert engine.process.stdin is not None
             engine.process.stdin.close()
@@ -242,7 +240,7 @@ async def test_the_death_of_the_parent_is_a_graceful_stop(prefect_server: Prefec
 
 async def test_an_engine_killed_during_a_run_is_lost(prefect_server: PrefectServer) -> None:
     with running_engine(prefect_server.api_url, prefect_server.auth) as engine:
-        await engine.client().wait_ready(30)
+        await engine.client().wait_ready(READY_SECONDS)
         async with under_way(engine.client(), request([ENDLESS])) as (_, events):
             engine.process.kill()
             with pytest.raises(EngineLost, match="the run engine ended before the run did"):
@@ -252,7 +250,7 @@ async def test_an_engine_killed_during_a_run_is_lost(prefect_server: PrefectServ
 async def test_runs_beyond_the_limit_wait_their_turn(prefect_server: PrefectServer) -> None:
     auth = prefect_server.auth
     with running_engine(prefect_server.api_url, auth, concurrency=1) as engine:
-        await engine.client().wait_ready(30)
+        await engine.client().wait_ready(READY_SECONDS)
         step = {"name": "s", "type": "model", "model": "mock-slow-300ms"}
         began = time.monotonic()
         records = await asyncio.gather(
@@ -281,7 +279,7 @@ def test_a_wrong_set_up_ends_it_with_a_sentence(tmp_path: Path, missing: str, wo
         tmp_path / "log",
     )
     try:
-        assert process.wait(timeout=20) == 2
+        assert process.wait(timeout=WAIT_SECONDS) == 2
     finally:
         end(process)
     assert words in (tmp_path / "log").read_text()

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
-from harness.engine import EngineProcess, prepared, run_to_end, workflow
+from harness.engine import READY_SECONDS, EngineProcess, prepared, run_to_end, workflow
 from harness.held_model import held_model
 from harness.prefect_runs import ended_flow_run, task_runs
 from harness.prefect_server import PrefectServer
@@ -28,7 +28,7 @@ def tasks(server: PrefectServer, flow_run_id: str, count: int) -> dict[str, dict
 async def test_a_step_reads_any_output_before_it(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     steps = [
         render("left", "L {{name}}"),
         render("right", "R"),
@@ -43,7 +43,7 @@ async def test_a_step_reads_any_output_before_it(
 
 
 async def test_steps_that_need_nothing_of_each_other_run_at_once(engine: EngineProcess) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     async with held_model() as model:
         steps = [
             {**model.step, "name": "slow"},
@@ -67,7 +67,7 @@ async def test_steps_that_need_nothing_of_each_other_run_at_once(engine: EngineP
 
 
 async def test_the_result_is_the_output_that_the_workflow_names(engine: EngineProcess) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     steps = [render("a", "A"), render("b", "B")]
     with_output = await run_to_end(engine.client(), workflow(steps, output="a"))
     assert with_output.result.output == "A"
@@ -78,7 +78,7 @@ async def test_the_result_is_the_output_that_the_workflow_names(engine: EnginePr
 async def test_after_a_failure_no_step_begins_and_those_under_way_end(
     engine: EngineProcess,
 ) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     async with held_model() as model:
         failing = {"name": "bad", "type": "model", "provider": "mock", "model": "mock-fail-refused"}
         steps = [
@@ -103,7 +103,7 @@ async def test_after_a_failure_no_step_begins_and_those_under_way_end(
 async def test_a_step_is_tried_again_and_prefect_shows_it(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     step = {"name": "call", **MODEL, "retries": 2}
     wait = openai.error(429, "slow down", "requests", retry_after="0.01")
     async with fake_vendor(wait, ANSWER) as vendor:
@@ -118,7 +118,7 @@ async def test_a_step_is_tried_again_and_prefect_shows_it(
 
 
 async def test_what_would_fail_again_is_not_tried_again(engine: EngineProcess) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     step = {"name": "call", **MODEL, "retries": 5}
     refused = openai.error(401, "bad key", "invalid_request_error")
     async with fake_vendor(refused) as vendor:
@@ -131,7 +131,7 @@ async def test_what_would_fail_again_is_not_tried_again(engine: EngineProcess) -
 async def test_a_time_out_ends_the_step_and_shows_in_prefect(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     async with held_model() as model:
         steps = [{**model.step, "timeout": "100ms"}]
         asked = replace(workflow(steps), **model.access)
@@ -146,7 +146,7 @@ async def test_a_time_out_ends_the_step_and_shows_in_prefect(
 async def test_a_time_out_of_the_workflow_ends_it_and_its_steps(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     async with held_model() as model:
         asked = replace(workflow([model.step], timeout="200ms"), **model.access)
         record = await run_to_end(engine.client(), asked)
@@ -162,7 +162,7 @@ async def test_a_time_out_of_the_workflow_ends_it_and_its_steps(
 
 
 async def test_a_run_goes_on_with_the_default_of_a_step_that_failed(engine: EngineProcess) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     failing = {
         "name": "call",
         "type": "model",
@@ -177,7 +177,7 @@ async def test_a_run_goes_on_with_the_default_of_a_step_that_failed(engine: Engi
 
 
 async def test_a_path_that_leads_nowhere_fails_the_step(engine: EngineProcess) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     steps = [render("a", "text"), render("b", "{{steps.a.output.items[3]}}")]
     record = await run_to_end(engine.client(), workflow(steps))
     assert record.result.error == (

@@ -6,17 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from harness.engine import (
-    EngineProcess,
-    eventually,
-    going,
-    prepared,
-    request,
-    running_engine,
-)
+from harness.engine import READY_SECONDS, EngineProcess, going, prepared, request, running_engine
 from harness.held_model import ANSWER, held_model
 from harness.prefect_runs import flow_run, task_runs
 from harness.prefect_server import PrefectServer, frozen
+from harness.processes import eventually
 from promptops_flows.protocol.engine_client import (
     Began,
     EngineLost,
@@ -49,13 +43,13 @@ async def end_in(
         return {flow_run(server, run_id)["state_name"] for run_id in flow_run_ids} <= states
 
     with running_engine(server.api_url, server.auth, predecessor=killed):
-        await asyncio.to_thread(eventually, shown, 30)
+        await asyncio.to_thread(eventually, shown)
 
 
 async def test_while_a_run_waits_for_its_turn(prefect_server: PrefectServer) -> None:
     at = prefect_server.api_url, prefect_server.auth
     with running_engine(*at, concurrency=1) as engine:
-        await engine.client().wait_ready(30)
+        await engine.client().wait_ready(READY_SECONDS)
         async with (
             held_model() as model,
             going(engine.client(), model.request) as (first, events),
@@ -72,7 +66,7 @@ async def test_while_a_run_waits_for_its_turn(prefect_server: PrefectServer) -> 
 async def test_while_prefect_holds_its_start_back(prefect_server: PrefectServer) -> None:
     at = prefect_server.api_url, prefect_server.auth
     with running_engine(*at) as engine:
-        await engine.client().wait_ready(30)
+        await engine.client().wait_ready(READY_SECONDS)
         async with held_model() as model, prepared(engine.client(), model.request) as run:
             with frozen(prefect_server):
                 await run.go()
@@ -87,7 +81,7 @@ async def test_while_prefect_holds_its_start_back(prefect_server: PrefectServer)
 async def test_between_two_steps(prefect_server: PrefectServer) -> None:
     at = prefect_server.api_url, prefect_server.auth
     with running_engine(*at) as engine:
-        await engine.client().wait_ready(30)
+        await engine.client().wait_ready(READY_SECONDS)
         asked = replace(request(), durable=True)
         async with going(engine.client(), asked) as (run, events):
             async for event in events:
@@ -105,7 +99,7 @@ async def test_between_two_steps(prefect_server: PrefectServer) -> None:
 async def test_while_prefect_takes_its_end(prefect_server: PrefectServer) -> None:
     at = prefect_server.api_url, prefect_server.auth
     with running_engine(*at) as engine:
-        await engine.client().wait_ready(30)
+        await engine.client().wait_ready(READY_SECONDS)
         async with held_model() as model, going(engine.client(), model.request) as (run, events):
             await model.is_asked()
             with frozen(prefect_server):

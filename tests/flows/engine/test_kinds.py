@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from harness.engine import EngineProcess, RunRecord, run_to_end, workflow
+from harness.engine import READY_SECONDS, EngineProcess, RunRecord, run_to_end, workflow
 from harness.prefect_server import PrefectServer
+from harness.processes import WAIT_SECONDS
 from harness.vendors import Answer, fake_vendor, openai
 from promptops_flows.protocol.engine_client import RunRequest, StepFinished
 from promptops_flows.steps.agent import RunAgent
@@ -26,7 +27,7 @@ def render(name: str, template: str, **fields: Any) -> dict[str, Any]:
 
 
 async def ran(engine: EngineProcess, *steps: dict[str, Any], **fields: Any) -> RunRecord:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     return await run_to_end(engine.client(), workflow(list(steps), **fields))
 
 
@@ -67,7 +68,7 @@ async def test_an_expression_that_explodes_fails_its_step_alone(engine: EnginePr
 
 
 async def test_model_takes_messages_and_parameters(engine: EngineProcess) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     step = {
         **MODEL,
         "system": "Be {{tone}}.",
@@ -96,7 +97,7 @@ SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required"
 
 
 async def with_answers(engine: EngineProcess, *texts: str) -> RunRecord:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     step = {"name": "call", **MODEL, "output_schema": SCHEMA}
     show = render("show", "n is {{steps.call.output.n}}")
     async with fake_vendor(*(Answer.of_json(openai.chat(text)) for text in texts)) as vendor:
@@ -222,7 +223,7 @@ async def test_map_counts_what_its_models_took(engine: EngineProcess) -> None:
 
 
 async def test_a_retry_of_a_map_runs_the_failed_items_only(engine: EngineProcess) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     good, busy = Answer.of_json("ok"), Answer.of_json({}, 503, retry_after="0")
     async with fake_vendor(good, busy, good) as server:
         calls = {**MAP, "width": 1, "retries": 1, "step": {"type": "http", "url": server.url}}
@@ -292,7 +293,7 @@ async def test_an_inner_run_is_a_flow_of_its_own(
     text: str,
     inner: list[str],
 ) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     step = {"name": "sub", "type": kind, "key": "other", "variables": {"extra": "!"}}
     asked = with_plan(workflow([render("a", "go"), step, render("z", "{{input}}")]), plan)
     record = await run_to_end(engine.client(), asked)
@@ -308,7 +309,7 @@ async def test_an_inner_run_is_a_flow_of_its_own(
 
 
 async def test_a_failing_inner_run_fails_its_step(engine: EngineProcess) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     plan = workflow([{"type": "model", "model": "mock-fail-rate-limited"}]).plan
     asked = with_plan(workflow([{"name": "sub", "type": "workflow", "key": "other"}]), plan)
     record = await run_to_end(engine.client(), asked)
@@ -319,7 +320,7 @@ async def test_a_failing_inner_run_fails_its_step(engine: EngineProcess) -> None
 async def test_an_output_is_used_again_within_its_time(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     async with fake_vendor(Answer.of_json("one"), Answer.of_json("two")) as server:
         call = {"name": "call", "type": "http", "url": f"{server.url}/{{{{q}}}}", "cache": "1h"}
         first, again, other = [
@@ -336,13 +337,13 @@ async def test_an_output_is_used_again_within_its_time(
 
 
 async def test_steps_with_the_same_key_run_one_at_a_time(engine: EngineProcess) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     answer, hold = Answer.of_json("held").held_after(0)
     async with fake_vendor(answer, Answer.of_json("next")) as server:
         call = {"type": "http", "url": server.url, "concurrency": "db", "needs": []}
         steps = [{**call, "name": "a"}, {**call, "name": "b"}, render("c", "free", needs=[])]
         run = asyncio.create_task(run_to_end(engine.client(), workflow(steps)))
-        await asyncio.wait_for(hold.reached.wait(), 20)
+        await asyncio.wait_for(hold.reached.wait(), WAIT_SECONDS)
         other = await run_to_end(engine.client(), workflow([render("d", "other run")]))
         assert len(server.requests) == 1
         hold.release()

@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 
 from harness.engine import (
+    READY_SECONDS,
     EngineProcess,
-    eventually,
     prepared,
     request,
     running_engine,
@@ -17,8 +17,9 @@ from harness.engine import (
     workflow,
 )
 from harness.held_model import ANSWER, held_model
-from harness.prefect_runs import leave_behind
+from harness.prefect_runs import leave_behind, until_state
 from harness.prefect_server import PrefectServer
+from harness.processes import eventually
 from harness.tcp_gate import tcp_gate
 from harness.vendors import Answer, fake_vendor
 from promptops_flows.definitions.workflow import parse_steps
@@ -43,11 +44,6 @@ def names(server: PrefectServer, *flow_run_ids: str) -> list[str]:
     return [state(server, run_id)["name"] for run_id in flow_run_ids]
 
 
-async def until(server: PrefectServer, name: str, *flow_run_ids: str) -> None:
-    expected = [name] * len(flow_run_ids)
-    await asyncio.to_thread(eventually, lambda: names(server, *flow_run_ids) == expected, 30)
-
-
 def kill(engine: EngineProcess) -> None:
     engine.process.kill()
     engine.process.wait()
@@ -55,7 +51,7 @@ def kill(engine: EngineProcess) -> None:
 
 async def killed_in_a_run(server: PrefectServer, engine: EngineProcess) -> list[str]:
     """One of its runs was executing, the other not yet let go."""
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     async with (
         prepared(engine.client(), request()) as waiting,
         under_way(engine.client(), request([ENDLESS])) as (flow_run_id, _),
@@ -72,8 +68,8 @@ async def test_the_next_engine_ends_the_runs_of_a_killed_one(prefect_server: Pre
         left = await killed_in_a_run(prefect_server, old)
         foreign = await killed_in_a_run(prefect_server, stranger)
         new = stack.enter_context(running_engine(*at, predecessor=old))
-        await new.client().wait_ready(30)
-        await until(prefect_server, "Crashed", *left)
+        await new.client().wait_ready(READY_SECONDS)
+        await until_state(prefect_server, "Crashed", *left)
         assert {state(prefect_server, run_id)["message"] for run_id in left} == {MESSAGE}
         assert names(prefect_server, *foreign) == ["Running", "Pending"]
         assert new.process.poll() is None
@@ -98,7 +94,7 @@ async def test_the_steps_of_a_killed_engine_end_as_well(prefect_server: PrefectS
         busy = Answer.of_json({}, 503, retry_after="600")
         server = await stack.enter_async_context(fake_vendor(busy))
         old = stack.enter_context(running_engine(*at))
-        await old.client().wait_ready(30)
+        await old.client().wait_ready(READY_SECONDS)
         inner = parse_steps([model.step])
         asked = workflow(
             [
@@ -123,13 +119,13 @@ async def test_the_steps_of_a_killed_engine_end_as_well(prefect_server: PrefectS
                 ("sub", "Running"),
             }
 
-        await asyncio.to_thread(eventually, all_seen, 30)
+        await asyncio.to_thread(eventually, all_seen)
         (inner_id,) = inner_runs(prefect_server, run_id)
-        await asyncio.to_thread(eventually, lambda: task_states(prefect_server, inner_id), 30)
+        await asyncio.to_thread(eventually, lambda: task_states(prefect_server, inner_id))
         kill(old)
         new = stack.enter_context(running_engine(*at, predecessor=old))
-        await new.client().wait_ready(30)
-        await until(prefect_server, "Crashed", run_id, inner_id)
+        await new.client().wait_ready(READY_SECONDS)
+        await until_state(prefect_server, "Crashed", run_id, inner_id)
         crashed = ("Crashed", STEP_MESSAGE)
 
         def all_ended() -> bool:
@@ -138,7 +134,7 @@ async def test_the_steps_of_a_killed_engine_end_as_well(prefect_server: PrefectS
             steps = (shown["retried"], shown["held"], shown["sub"], inner["held"])
             return steps == (crashed,) * 4
 
-        await asyncio.to_thread(eventually, all_ended, 30)
+        await asyncio.to_thread(eventually, all_ended)
         left = {state for state, _ in task_states(prefect_server, run_id).values()}
         assert left == {"Completed", "Crashed"}
         assert task_states(prefect_server, run_id)["done"][0] == "Completed"
@@ -176,12 +172,12 @@ async def test_more_than_a_page_is_ended_once_prefect_is_back(
         with running_engine(url, prefect_server.auth) as engine, prefect_server.client() as client:
             await asyncio.to_thread(leave_behind, client, MORE_THAN_A_PAGE, engine.engine_id)
             await gate.open()
-            await engine.client().wait_ready(30)
+            await engine.client().wait_ready(READY_SECONDS)
 
             def all_ended() -> bool:
                 return not unfinished(client, engine)
 
-            await asyncio.to_thread(eventually, all_ended, 30)
+            await asyncio.to_thread(eventually, all_ended)
             # Not at the end of the block, which would stop the relay's loop meanwhile.
             engine.process.terminate()
             assert await asyncio.to_thread(engine.exit_code) == 0
@@ -192,14 +188,14 @@ async def test_engines_that_live_keep_their_runs(prefect_server: PrefectServer) 
     async with AsyncExitStack() as stack:
         model = await stack.enter_async_context(held_model())
         old = stack.enter_context(running_engine(*at))
-        await old.client().wait_ready(30)
+        await old.client().wait_ready(READY_SECONDS)
         run_id, events = await stack.enter_async_context(under_way(old.client(), model.request))
         # As the kernel does when the platform is killed.
         assert old.process.stdin is not None
         old.process.stdin.close()
         await asyncio.to_thread(eventually, lambda: not old.socket.exists())
         new = stack.enter_context(running_engine(*at, predecessor=old))
-        await new.client().wait_ready(30)
+        await new.client().wait_ready(READY_SECONDS)
         with prefect_server.client() as client:
             (left,) = leave_behind(client, 1, new.engine_id)
         own, _ = await stack.enter_async_context(under_way(new.client(), request([ENDLESS])))
@@ -209,8 +205,8 @@ async def test_engines_that_live_keep_their_runs(prefect_server: PrefectServer) 
         assert old.process.poll() is None
         model.hold.release()
         assert [event async for event in events][-1] == RunFinished("ok", ANSWER)
-        await until(prefect_server, "Crashed", left)
-        assert names(prefect_server, run_id) == ["Completed"]
+        await until_state(prefect_server, "Crashed", left)
+        await until_state(prefect_server, "Completed", run_id)
         await asyncio.sleep(0.5)
         assert names(prefect_server, own, waiting.flow_run_id) == ["Running", "Pending"]
         kill(new)
@@ -219,7 +215,7 @@ async def test_engines_that_live_keep_their_runs(prefect_server: PrefectServer) 
 async def test_a_run_that_ends_after_all_is_shown_so(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     async with (
         held_model() as model,
         under_way(engine.client(), model.request) as (
@@ -233,4 +229,4 @@ async def test_a_run_that_ends_after_all_is_shown_so(
         assert names(prefect_server, flow_run_id) == ["Crashed"]
         model.hold.release()
         assert [event async for event in events][-1] == RunFinished("ok", ANSWER)
-    assert names(prefect_server, flow_run_id) == ["Completed"]
+    await until_state(prefect_server, "Completed", flow_run_id)

@@ -7,10 +7,11 @@ from typing import Any
 
 from prefect.client.orchestration import PrefectClient
 
-from harness.engine import EngineProcess, eventually, going, request, run_to_end
+from harness.engine import READY_SECONDS, EngineProcess, going, request, run_to_end
 from harness.held_model import held_model
 from harness.prefect_runs import flow_run, task_runs
 from harness.prefect_server import PrefectServer
+from harness.processes import WAIT_SECONDS, eventually
 from promptops_flows.engine.identity import EngineIdentity
 from promptops_flows.engine.prefect_buttons import PrefectButtons
 from promptops_flows.engine.prefect_gate import PrefectGate
@@ -36,15 +37,15 @@ def shown(server: PrefectServer, flow_run_id: str) -> tuple[str, str]:
 
 
 async def shows(server: PrefectServer, flow_run_id: str, *expected: str) -> None:
-    await asyncio.to_thread(eventually, lambda: shown(server, flow_run_id) == expected, 20)
+    await asyncio.to_thread(eventually, lambda: shown(server, flow_run_id) == expected)
 
 
 async def test_cancel_ends_the_run(engine: EngineProcess, prefect_server: PrefectServer) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     async with held_model() as model, going(engine.client(), model.request) as (run, events):
         await model.is_asked()
         await asyncio.to_thread(press, prefect_server, run.flow_run_id, CANCEL)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WAIT_SECONDS):
             end = [event async for event in events][-1]
     assert isinstance(end, RunFinished)
     assert (end.state, end.cancelled_by) == ("cancelled", "Prefect")
@@ -57,12 +58,12 @@ async def test_retry_is_reported_and_executes_the_same_flow_run(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:
     client = engine.client()
-    await client.wait_ready(30)
+    await client.wait_ready(READY_SECONDS)
     failed = await run_to_end(client, request(FAILING, key="retried"))
     await shows(prefect_server, failed.flow_run_id, "Failed", failed.result.error or "")
     watch = await client.watch()
     await asyncio.to_thread(press, prefect_server, failed.flow_run_id, RETRY)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT_SECONDS):
         async for pressed in watch.events():
             if pressed.flow_run_id == failed.flow_run_id:
                 break
@@ -77,11 +78,11 @@ async def test_a_refused_retry_shows_the_end_again_with_the_reason(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:
     client = engine.client()
-    await client.wait_ready(30)
+    await client.wait_ready(READY_SECONDS)
     flow_run_id = (await run_to_end(client, request())).flow_run_id
     watch = await client.watch()
     await asyncio.to_thread(press, prefect_server, flow_run_id, RETRY)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT_SECONDS):
         async for pressed in watch.events():
             if pressed.flow_run_id == flow_run_id:
                 break
@@ -94,7 +95,7 @@ async def test_a_refused_retry_shows_the_end_again_with_the_reason(
 async def test_cancel_after_the_end_shows_the_end_again(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     record = await run_to_end(engine.client(), request())
     press(prefect_server, record.flow_run_id, CANCEL)
     note = "Cancel was pressed after the run had ended"
@@ -179,7 +180,7 @@ async def test_a_retry_that_waits_for_its_turn_goes_on_waiting(
         for flow_run_id in (waiting, other):
             await asyncio.to_thread(press, prefect_server, flow_run_id, RETRY)
         # The one that nobody takes up says that the patience is over.
-        await asyncio.to_thread(eventually, lambda: shown(prefect_server, other)[0] == "Failed", 20)
+        await asyncio.to_thread(eventually, lambda: shown(prefect_server, other)[0] == "Failed")
         assert shown(prefect_server, waiting)[0] in ("AwaitingRetry", "Late")
     assert runs.retried == [other]
 
@@ -191,6 +192,6 @@ async def test_flow_runs_of_others_are_left_alone(prefect_server: PrefectServer)
     async with obeyed(prefect_server, runs, "own"):
         for flow_run_id in (foreign, own):
             await asyncio.to_thread(press, prefect_server, flow_run_id, RETRY)
-        await asyncio.to_thread(eventually, lambda: shown(prefect_server, own)[0] == "Failed", 20)
+        await asyncio.to_thread(eventually, lambda: shown(prefect_server, own)[0] == "Failed")
     assert runs.retried == [own]
     assert shown(prefect_server, foreign)[0] in ("AwaitingRetry", "Late")

@@ -1,7 +1,7 @@
 """What a run asks of Prefect's API."""
 
-from harness.engine import EngineProcess, request, run_to_end, running_engine
-from harness.prefect_runs import ended_flow_run, flow_run, task_runs
+from harness.engine import READY_SECONDS, EngineProcess, request, run_to_end, running_engine
+from harness.prefect_runs import ended_flow_run, flow_run, task_runs, until_state
 from harness.prefect_server import PrefectServer
 from harness.request_log import request_log
 
@@ -21,10 +21,13 @@ async def test_a_run_costs_prefect_three_requests(prefect_server: PrefectServer)
     port = int(prefect_server.api_url.split(":")[2].split("/")[0])
     async with request_log(port) as log:
         with running_engine(f"http://127.0.0.1:{log.port}/api", prefect_server.auth) as engine:
-            await engine.client().wait_ready(30)
-            await run_to_end(engine.client(), request())
+            await engine.client().wait_ready(READY_SECONDS)
+            first = await run_to_end(engine.client(), request())
+            # A busy Prefect learns of the end of a run after the run's caller.
+            await until_state(prefect_server, "Completed", first.flow_run_id)
             before = len(log.requests)
             record = await run_to_end(engine.client(), request())
+            await until_state(prefect_server, "Completed", record.flow_run_id)
             requests = [line for line in log.requests[before:] if not line.startswith(ASIDE)]
             # Not at the end of the block, which would stop the relay's loop meanwhile.
             engine.process.terminate()
@@ -36,7 +39,7 @@ async def test_a_deleted_flow_is_created_again(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:
     client, asked = engine.client(), request(key="deleted")
-    await client.wait_ready(30)
+    await client.wait_ready(READY_SECONDS)
     record = await run_to_end(client, asked)
     # Prefect drops task runs that it writes together with one whose flow run is gone.
     task_runs(prefect_server, record.flow_run_id, 3)
@@ -51,7 +54,7 @@ async def test_a_deleted_flow_is_created_again(
 async def test_task_runs_belong_to_the_attempt_that_the_server_counts(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     record = await run_to_end(engine.client(), request())
     run = flow_run(prefect_server, record.flow_run_id)
     tasks = task_runs(prefect_server, record.flow_run_id, 3)

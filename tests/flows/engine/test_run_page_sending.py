@@ -10,6 +10,7 @@ import httpx
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import LogCreate
 
+from harness.processes import WAIT_SECONDS
 from promptops_flows.engine.prefect_gate import PrefectGate
 from promptops_flows.engine.run_pages import RunPages
 
@@ -67,6 +68,6 @@ async def test_nothing_waits_for_a_prefect_that_is_away() -> None:
     client = Client()
     pages = RunPages(cast("PrefectClient", cast("Any", client)), PrefectGate())
     pages.add(uuid4(), logging.INFO, "unsent")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT_SECONDS):
         await pages.settle(0.1)
     assert client.batches == []

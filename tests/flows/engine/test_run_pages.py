@@ -3,8 +3,9 @@
 import asyncio
 from typing import Any
 
-from harness.engine import EngineProcess, eventually, request, run_to_end
+from harness.engine import READY_SECONDS, EngineProcess, request, run_to_end
 from harness.prefect_server import PrefectServer
+from harness.processes import eventually
 from promptops_flows.telemetry.text_policy import TextPolicy
 
 PAGE = "http://127.0.0.1:8080/w/default/runs/0f3c5d7e9a3f2a1c"
@@ -30,7 +31,7 @@ def without_times(logs: list[tuple[int, str]]) -> list[tuple[int, str]]:
 async def test_each_step_has_a_line_and_the_first_leads_to_the_run(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     record = await run_to_end(engine.client(), request(page_url=PAGE))
     logs = await asyncio.to_thread(lines, prefect_server, record.flow_run_id, 5)
     assert without_times(logs) == [
@@ -43,7 +44,7 @@ async def test_each_step_has_a_line_and_the_first_leads_to_the_run(
 
 
 async def test_a_failed_run_says_why(engine: EngineProcess, prefect_server: PrefectServer) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     step = {"name": "read a@example.org", "type": "transform", "op": "json"}
     texts = TextPolicy(kinds=("email",))
     record = await run_to_end(engine.client(), request([step], texts=texts))

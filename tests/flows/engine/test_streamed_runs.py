@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from harness.engine import EngineProcess, RunRecord, going, run_to_end, workflow
+from harness.engine import READY_SECONDS, EngineProcess, RunRecord, going, run_to_end, workflow
 from harness.vendors import Answer, fake_vendor, openai
 from harness.vendors.openai import CHAT_STREAM, chat_chunk, chat_usage
 from promptops_flows.protocol.engine_client import RunRequest, StepDelta
@@ -24,7 +24,7 @@ def says(*pieces: str) -> Answer:
 
 
 async def ran(engine: EngineProcess, asked: RunRequest, *script: Answer) -> RunRecord:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     async with fake_vendor(*script) as vendor:
         asked = replace(asked, api_key=KEY, base_url=vendor.url)
         return await run_to_end(engine.client(), asked)
@@ -47,7 +47,7 @@ def texts(record: RunRecord) -> dict[int, str]:
 
 
 async def test_a_piece_is_passed_on_before_the_next_one_is_there(engine: EngineProcess) -> None:
-    await engine.client().wait_ready(30)
+    await engine.client().wait_ready(READY_SECONDS)
     held, hold = STREAMED.held_after(2)
     async with fake_vendor(held) as vendor:
         asked = replace(workflow([{"name": "call", **MODEL}, SHOW]), stream=True)

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from harness.engine import (
+    READY_SECONDS,
     RunRecord,
-    eventually,
     going,
     prepared,
     request,
@@ -19,6 +19,7 @@ from harness.engine import (
 from harness.prefect_runs import task_runs
 from harness.prefect_server import PrefectServer
 from harness.private_texts import Marks, files_with
+from harness.processes import WAIT_SECONDS, eventually
 from harness.vendors import Answer, fake_vendor, openai
 from promptops_flows.protocol.engine_client import RunFinished, RunRequest
 from promptops_flows.protocol.engine_protocol import Checkpoint, StepCheckpoint
@@ -57,7 +58,7 @@ async def test_no_text_of_cancelled_and_retried_runs_is_stored(
     refused = openai.error(400, f"no: {marks.all} {marks.own_key}", "invalid_request_error")
     held, hold = Answer.of_json(openai.chat(marks.all)).held_after(0)
     with running_engine(prefect_server.api_url, prefect_server.auth, concurrency=1) as engine:
-        await engine.client().wait_ready(30)
+        await engine.client().wait_ready(READY_SECONDS)
         async with fake_vendor(refused, Answer.of_json(openai.chat(marks.all)), held) as vendor:
             plain = asked(policy, marks, vendor.url)
             failed = await run_to_end(engine.client(), plain)
@@ -71,7 +72,7 @@ async def test_no_text_of_cancelled_and_retried_runs_is_stored(
                 prepared(engine.client(), plain) as queued,
             ):
                 await queued.go()
-                await asyncio.wait_for(hold.reached.wait(), 20)
+                await asyncio.wait_for(hold.reached.wait(), WAIT_SECONDS)
                 for run in (queued, running):
                     await run.cancel(marks.email)
                 ends = (
@@ -105,4 +106,4 @@ def all_shown(server: PrefectServer, flow_runs: list[str]) -> None:
         ends = [line for line in lines if "Cancelled by" in line["message"]]
         return sorted(states) == ["Cancelled", "Cancelled", "Completed"] and len(ends) == 2
 
-    eventually(look, 30)
+    eventually(look)

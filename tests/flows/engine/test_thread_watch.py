@@ -2,21 +2,16 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from harness.platform import until
+from harness.processes import WAIT_SECONDS
 from promptops_flows.engine.host import EngineReadiness
 from promptops_flows.engine.prefect_gate import PrefectGate
 from promptops_flows.engine.server import EngineServer
 from promptops_flows.engine.thread_watch import ThreadWatch
 from promptops_flows.json_schemas.turns import Turns
 from promptops_flows.protocol.engine_protocol import Ready, Unavailable
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 async def test_a_pool_that_takes_up_no_work_makes_the_engine_unready_until_it_does() -> None:
@@ -50,7 +45,7 @@ async def test_the_comparisons_of_one_run_leave_a_thread_to_the_others() -> None
     greedy, other, release = Turns(), Turns(), threading.Event()
     waiting = [asyncio.create_task(greedy.compare(release.wait)) for _ in range(8)]
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WAIT_SECONDS):
             assert await other.compare(lambda: "compared") == "compared"
         assert not any(task.done() for task in waiting)
     finally:

@@ -22,8 +22,6 @@ from harness.processes import eventually, is_alive
 from promptops_flows.prefect_server import template
 from promptops_flows.processes.children import prefect_server_spec
 
-pytestmark = pytest.mark.timeout(90)
-
 
 @pytest.mark.parametrize("auth", [None, ("admin", "wrong"), ("nobody", "test-password")])
 def test_without_the_password_the_api_is_closed(

@@ -6,7 +6,6 @@ import stat
 from pathlib import Path
 from typing import Any
 
-import pytest
 from alembic.script import ScriptDirectory
 from prefect.server.database.alembic_commands import alembic_config
 from prefect.server.database.orm_models import AioSqliteORMConfiguration
@@ -65,7 +64,6 @@ def test_the_log_of_a_removed_database_is_not_replayed_into_the_new_one(tmp_path
     assert ask(database, "SELECT count(*) FROM sqlite_master WHERE name = 'stray'") == 0
 
 
-@pytest.mark.timeout(90)
 def test_a_first_start_begins_with_the_template(prefect_server: PrefectServer) -> None:
     database = prefect_server.data / "prefect" / "prefect.db"
     assert ask(database, "PRAGMA application_id") == APPLICATION_ID

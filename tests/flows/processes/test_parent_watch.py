@@ -4,6 +4,8 @@ import sys
 
 import pytest
 
+from harness.processes import WAIT_SECONDS
+
 WATCHED = """
 import signal, sys
 from promptops_flows.processes.parent_watch import exit_with_parent
@@ -40,14 +42,14 @@ def close(process: subprocess.Popen[bytes]) -> None:
 def test_the_end_of_the_pipe_is_a_graceful_stop() -> None:
     process = watched(on_term="sys.exit(7)", bound=30)
     hang_up(process)
-    assert process.wait(timeout=10) == 7
+    assert process.wait(timeout=WAIT_SECONDS) == 7
     close(process)
 
 
 def test_a_child_that_does_not_stop_is_ended() -> None:
     process = watched(on_term="None", bound=0.2)
     hang_up(process)
-    assert process.wait(timeout=10) == 1
+    assert process.wait(timeout=WAIT_SECONDS) == 1
     close(process)
 
 
@@ -57,5 +59,5 @@ def test_without_the_variable_stdin_is_nobodys_business() -> None:
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(timeout=0.5)
     process.send_signal(signal.SIGKILL)
-    process.wait(timeout=10)
+    process.wait(timeout=WAIT_SECONDS)
     close(process)

@@ -8,6 +8,7 @@ import pytest_asyncio
 from harness.agent_tools import ToolPlace, calls, says, tool_place
 from harness.agents import run_agent, running, save_agent
 from harness.platform import RunningPlatform
+from harness.processes import WAIT_SECONDS
 from harness.vendors import Answer
 
 __all__ = ["running"]
@@ -109,7 +110,7 @@ async def test_of_two_runs_at_once_one_is_refused_and_can_be_sent_again(
         slow, hold = says("answer").held_after(0)
         place.model.answers(slow)
         running_one = asyncio.create_task(run_agent(running, agent, **body, input=first))
-        await asyncio.wait_for(hold.reached.wait(), 20)
+        await asyncio.wait_for(hold.reached.wait(), WAIT_SECONDS)
         refused = await run_agent(running, agent, **body, input="too early")
         assert refused.status_code == 409
         assert refused.json()["error"].startswith("conversation_id: another run of conversation")
@@ -127,7 +128,7 @@ async def test_many_runs_at_once_lose_no_turn(running: RunningPlatform) -> None:
     agent = await save_agent(running, prompt="", model="mock-echo")
 
     async def say(text: str) -> None:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(WAIT_SECONDS):
             body = {"input": text, "conversation_id": "c"}
             while (answer := await run_agent(running, agent, **body)).status_code == 409:
                 await asyncio.sleep(0.05)
@@ -151,7 +152,7 @@ async def test_a_deleted_conversation_is_not_brought_back_by_a_run_under_way(
     slow, hold = says("answer").held_after(0)
     place.model.answers(slow)
     under_way = asyncio.create_task(run_agent(running, agent, **body, input="c"))
-    await asyncio.wait_for(hold.reached.wait(), 20)
+    await asyncio.wait_for(hold.reached.wait(), WAIT_SECONDS)
     assert (await running.http.delete(f"{url}/c")).status_code == 200
     hold.release()
     assert (await under_way).status_code == 200

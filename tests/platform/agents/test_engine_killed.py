@@ -8,10 +8,12 @@ import pytest_asyncio
 
 from harness.agent_tools import ToolPlace, calls, says, tool_place
 from harness.agents import run_agent, save_agent, use_engine
-from harness.engine import eventually, running_engine
+from harness.engine import running_engine
 from harness.platform import DatabaseKind, new_settings, running_platform
 from harness.postgres import Postgres
+from harness.prefect_runs import until_state
 from harness.prefect_server import PrefectServer
+from harness.processes import WAIT_SECONDS
 from harness.vendors import Answer
 
 
@@ -43,7 +45,7 @@ async def test_a_killed_engine_leaves_nothing_half_done(
             place.tools.answers(slow)
             place.model.answers(calls(("a", "forecast", '{"city": "x"}')), says("never"))
             running = asyncio.create_task(run_agent(platform, agent, **body))
-            await asyncio.wait_for(hold.reached.wait(), 20)
+            await asyncio.wait_for(hold.reached.wait(), WAIT_SECONDS)
             first.process.kill()
             answer = await running
             assert answer.status_code == 502
@@ -58,11 +60,5 @@ async def test_a_killed_engine_leaves_nothing_half_done(
             with running_engine(address, auth, predecessor=first, environment=development) as next_:
                 use_engine(platform, next_)
                 assert (await run_agent(platform, agent, **body)).status_code == 200
-
-                def crashed() -> bool:
-                    with prefect_server.client() as prefect:
-                        flow_run = prefect.get(f"flow_runs/{failed['flow_run_id']}").json()
-                    return bool(flow_run["state_name"] == "Crashed")
-
-                assert await asyncio.to_thread(eventually, crashed)
+                await until_state(prefect_server, "Crashed", failed["flow_run_id"])
             assert (await platform.http.get(url)).json()["data"]["messages"] == 4

@@ -12,6 +12,7 @@ import pytest_asyncio
 from harness.agent_tools import ToolPlace, says, tool_place
 from harness.agents import run_agent, running, save_agent
 from harness.platform import RunningPlatform
+from harness.processes import WAIT_SECONDS
 from harness.vendors import Answer
 from harness.vendors.openai import CHAT_STREAM, CHAT_TOOL_STREAM
 
@@ -152,7 +153,7 @@ async def test_a_run_goes_on_when_its_listener_hangs_up(
         _, names = await anext(coming)
         await anext(coming)
     hold.release()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT_SECONDS):
         while (await logged(running, names["run_id"]))["status"] == "running":
             await asyncio.sleep(0.02)
     assert (await logged(running, names["run_id"]))["output"] == "Grüße, 世界!"
@@ -169,7 +170,7 @@ async def test_nobody_who_does_not_read_holds_up_a_run(
     agent = await save_agent(running, **place.agent(tools=[]))
     async with streamed(running, agent, **place.run()) as answer:
         # The sockets' buffers hold less than the answer; nothing is read until the run has ended.
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(WAIT_SECONDS):
             while not (ended := await ended_runs(running, agent["key"])):
                 await asyncio.sleep(0.02)
         sent_events = [event async for event in events(answer)]

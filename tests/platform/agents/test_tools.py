@@ -9,10 +9,10 @@ import pytest_asyncio
 
 from harness.agent_tools import PROVIDER, ToolPlace, calls, says, tool_place
 from harness.agents import run_agent, running, save_agent
-from harness.engine import EngineProcess, eventually
+from harness.engine import EngineProcess
 from harness.people import sent
 from harness.platform import RunningPlatform, new_key
-from harness.prefect_runs import task_runs
+from harness.prefect_runs import task_runs, until_state
 from harness.prefect_server import PrefectServer
 from harness.vendors import Answer, openai
 
@@ -243,12 +243,7 @@ async def test_nothing_of_a_run_reaches_prefect_or_the_engines_log(
     assert "a-private-prompt [redacted]" in logged.text
     assert "sk-of-the-run" not in logged.text
 
-    def ended() -> bool:
-        with prefect_server.client() as prefect:
-            flow_run = prefect.get(f"flow_runs/{result['flow_run_id']}").json()
-        return bool(flow_run["state_name"] == "Completed")
-
-    assert eventually(ended)
+    await until_state(prefect_server, "Completed", result["flow_run_id"])
     stored = b"".join(path.read_bytes() for path in prefect_server.data.rglob("prefect.db*"))
     assert agent["key"].encode() in stored
     kept = b"sk-of-the-run", b"a-private-prompt", b"a-private-turn", b"a-private-place"

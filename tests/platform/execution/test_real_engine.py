@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.counting_vendor import CountingVendor, counting_vendor
 from harness.detached_runs import ended, submit
-from harness.engine import EngineProcess, eventually, running_engine, use_engine
+from harness.engine import EngineProcess, running_engine, use_engine
 from harness.platform import (
     DatabaseKind,
     RunningPlatform,
@@ -19,6 +19,7 @@ from harness.platform import (
 from harness.postgres import Postgres
 from harness.prefect_runs import flow_run, task_runs
 from harness.prefect_server import PrefectServer
+from harness.processes import eventually
 from harness.runs import detail
 from harness.workflows import run_workflow, running, save_workflow
 from promptops_platform.execution.prefect_retries import NOT_RETRYABLE

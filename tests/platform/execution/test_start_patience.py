@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.engine import EngineProcess
+from harness.engine import READY_SECONDS, EngineProcess
 from harness.platform import TOKEN, RunningPlatform, new_key, running_platform, until
 from promptops_platform.execution.start_patience import LONGEST_START_SECONDS, StartPatience
 from promptops_platform.settings import Settings
@@ -74,7 +74,7 @@ async def save_workflow(platform: RunningPlatform) -> dict[str, Any]:
 async def test_a_first_run_waits_for_the_start(
     data_folder: Path, engine: EngineProcess, makes_progress: bool
 ) -> None:
-    await engine.client().wait_ready(60)
+    await engine.client().wait_ready(READY_SECONDS)
     settings = Settings(data=data_folder, token=TOKEN, engine_wait_seconds=0.4)
     async with running_platform(settings) as platform:
         work = Work(makes_progress=makes_progress)

@@ -22,6 +22,7 @@ from harness.platform import (
     next_event,
     running_platform,
 )
+from harness.processes import WAIT_SECONDS
 from promptops_platform.access.permissions import Role, known_key_role, known_role
 from promptops_platform.observability.metrics import MOST_NAMES, Metrics, Names
 from promptops_platform.settings import Settings
@@ -160,7 +161,7 @@ async def test_a_run_under_way_is_in_flight(running: RunningPlatform) -> None:
 
 
 async def test_parts_process_and_database_are_shown(running: RunningPlatform) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WAIT_SECONDS):
         while (await scrape(running)).total("promptops_up") != 5:
             await asyncio.sleep(0.1)
     metrics = await scrape(running)

@@ -20,13 +20,12 @@ from harness.platform import (
 )
 from harness.postgres import Postgres
 from harness.prefect_server import PrefectServer
+from harness.processes import WAIT_SECONDS
 from harness.tcp_gate import TcpGate
 from promptops_flows.protocol.engine_client import EngineClient
 from promptops_flows.protocol.engine_protocol import Unavailable
 from promptops_platform.observability import readiness
 from promptops_platform.settings import Settings
-
-WITHIN_SECONDS = 20.0
 
 
 async def parts(platform: RunningPlatform, **query: str) -> tuple[int, dict[str, Any]]:
@@ -39,7 +38,7 @@ async def until_ready(
     platform: RunningPlatform, is_expected: Callable[[int, dict[str, Any]], bool], **query: str
 ) -> dict[str, Any]:
     """The answer once it is as wanted."""
-    async with asyncio.timeout(WITHIN_SECONDS):
+    async with asyncio.timeout(WAIT_SECONDS):
         while True:
             status, body = await parts(platform, **query)
             if is_expected(status, body):
@@ -141,7 +140,7 @@ async def test_a_database_that_hangs_is_not_waited_for(
             pool: Any = database.engines.reader.pool
             most = pool.size() + max(0, pool._max_overflow)
             taken = [group.create_task(_hold(database, let_go)) for _ in range(most)]
-            async with asyncio.timeout(WITHIN_SECONDS):
+            async with asyncio.timeout(WAIT_SECONDS):
                 while pool.checkedout() < most:
                     await asyncio.sleep(0.01)
             await until_ready(platform, lambda status, _: status == 503)
@@ -174,7 +173,7 @@ async def test_a_feed_that_lags_is_told(postgres: Postgres, data_folder: Path) -
     settings = await new_settings("postgresql", postgres, data_folder)
     async with running_platform(settings) as platform:
         feed = platform.platform.changes.feed
-        feed._read_seconds = WITHIN_SECONDS
+        feed._read_seconds = WAIT_SECONDS
         async with platform.platform.database.write() as transaction:
             await transaction.session.execute(text("LOCK TABLE feed_state"))
 

@@ -8,6 +8,7 @@ import pytest
 from harness.connections import SECRET, URL, new_connection
 from harness.people import sent
 from harness.platform import RunningPlatform
+from harness.processes import WAIT_SECONDS
 from harness.vendors import Answer, fake_vendor
 from promptops_platform.providers.trial import try_out
 from promptops_providers.gateway import Credentials, Target
@@ -102,7 +103,7 @@ async def test_a_change_meanwhile_is_not_taken_for_tested(platform: RunningPlatf
     async with fake_vendor(answer) as vendor:
         made = await new_connection(platform, kind="openai-compatible", base_url=vendor.url)
         testing = asyncio.create_task(trial_of(platform, made))
-        await asyncio.wait_for(hold.reached.wait(), 10)
+        await asyncio.wait_for(hold.reached.wait(), WAIT_SECONDS)
         sent(await platform.http.put(f"{URL}/{made['id']}", json={"api_key": "sk-another"}))
         hold.release()
         assert (await testing)["ok"] is True

@@ -13,6 +13,7 @@ from harness.platform import (
     next_event,
     until,
 )
+from harness.processes import WAIT_SECONDS
 from harness.replicas import TwoReplicas, two_replicas
 from harness.rollouts import halves, published, put
 from harness.runs import logged, new_run, open_run
@@ -173,7 +174,7 @@ async def test_the_steps_of_a_run_are_heard_of_before_its_end(platform: RunningP
 
 async def test_many_runs_are_few_events(platform: RunningPlatform) -> None:
     async with open_console(platform) as console:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WAIT_SECONDS):
             runs = [await logged(platform) for _ in range(3 * MOST_NAMED)]
         prompt = await platform.create()
         named_runs: list[str] = []

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from harness.agents import use_engine
-from harness.engine import EngineProcess, eventually
+from harness.engine import EngineProcess
 from harness.platform import TOKEN, RunningPlatform, running_platform
 from harness.prefect_server import PrefectServer
 from harness.private_texts import (
@@ -22,6 +22,7 @@ from harness.private_texts import (
     run_playground,
     run_workflows,
 )
+from harness.processes import eventually
 from promptops_flows.telemetry.text_policy import KINDS
 from promptops_platform.settings import Settings
 
@@ -78,7 +79,7 @@ async def test_no_file_holds_what_may_not_be_stored(
         for run in logged["data"]:
             detail = (await runs.http.get(f"/api/runs/{run['id']}")).text.lower()
             assert not [mark for mark in forbidden(policy, marks) if mark.lower() in detail]
-    await asyncio.to_thread(eventually, lambda: all_recorded(prefect_server, runs), 60)
+    await asyncio.to_thread(eventually, lambda: all_recorded(prefect_server, runs))
     assert logged["total"] == len(runs.statuses)
     assert set(runs.statuses) == {200, 502}
 

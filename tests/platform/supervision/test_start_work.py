@@ -1,13 +1,12 @@
 """How far the start of children is, by the CPU time of real processes."""
 
-import asyncio
 import sys
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest_asyncio
 
+from harness.platform import until
 from promptops_flows.processes.children import ChildSpec
 from promptops_platform.supervision import Backoff, Supervisor
 from promptops_platform.supervision.start_work import ChildrenStartWork
@@ -24,13 +23,6 @@ async def supervisor(tmp_path: Path) -> AsyncIterator[Supervisor]:
     supervisor = Supervisor(tmp_path, backoff=Backoff(first=0.01, longest=0.01))
     yield supervisor
     await supervisor.stop(now=True)
-
-
-async def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds:.0f} s"
-        await asyncio.sleep(0.02)
 
 
 async def test_a_child_works_until_it_serves(supervisor: Supervisor) -> None:

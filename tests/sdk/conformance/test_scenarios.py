@@ -22,7 +22,7 @@ from harness.sdk_drivers import ALL_SDKS, COMMANDS, Driver, missing, running_dri
 CASES = {case["name"]: case for case in all_cases()}
 PLAYED = [(sdk, name) for sdk in COMMANDS for name in CASES]
 # The test of the last case waits at most for all cases before it.
-LONGEST_SECONDS = 110.0
+LONGEST_SECONDS = 280.0
 
 Outcomes = dict[tuple[str, str], Future[None]]
 

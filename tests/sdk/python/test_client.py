@@ -365,7 +365,7 @@ def test_close_ends_a_fetch_that_waits(server: SdkServer, client: PromptOpsClien
         hold.wait_for_request()
         client.close()
         with pytest.raises(ClientClosedError):
-            fetch.result(5)
+            fetch.result(DEADLINE)
 
 
 def test_close_ends_a_connect_that_waits() -> None:
@@ -379,7 +379,7 @@ def test_close_ends_a_connect_that_waits() -> None:
                 fetch = threads.submit(client.get_prompt, "greeting")
                 client.close()
                 with pytest.raises(ClientClosedError):
-                    fetch.result(5)
+                    fetch.result(DEADLINE)
 
 
 def test_after_close_cached_prompts_can_be_read(server: SdkServer, client: PromptOpsClient) -> None:

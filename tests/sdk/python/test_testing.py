@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+from harness.processes import WAIT_SECONDS
 from promptops import (
     Deletion,
     NotFoundError,
@@ -94,6 +95,6 @@ async def test_for_asyncio() -> None:
 
         fake.on_delete(note)
         await fake.remove("greeting")
-        assert await asyncio.wait_for(deletions.get(), 5) == "greeting"
+        assert await asyncio.wait_for(deletions.get(), WAIT_SECONDS) == "greeting"
         with pytest.raises(NotFoundError):
             await fake.get_prompt("greeting")
