@@ -29,7 +29,7 @@ from promptops_platform.definitions.approvals import PROPOSABLE, ordered
 from promptops_platform.definitions.endpoints import add_version_routes, seen
 from promptops_platform.definitions.preconditions import IfMatch, etag
 from promptops_platform.errors import BadRequest, Conflict, StepFailed, TooManyRequests
-from promptops_platform.execution.endpoints import ACCEPTED, accepted, accepting, refuse_stream
+from promptops_platform.execution.endpoints import ACCEPTED, accepted, refuse_stream
 from promptops_platform.execution.idempotency import IdempotentRuns, RunKey
 from promptops_platform.execution.keyed_requests import IdempotencyKey, answer_once, keyed_request
 from promptops_platform.http.declared_errors import may_answer
@@ -186,8 +186,7 @@ async def run_agent(
 
     async def start(key: RunKey | None) -> AgentResult | StreamingResponse | JSONResponse:
         if not waits:
-            also = accepting(key)
-            return accepted(await runs.submit(agent_id, asked, actor=actor, also=also))
+            return accepted(await runs.submit(agent_id, asked, actor=actor, key=key))
         if not asked.stream:
             return await runs.run(agent_id, asked, actor=actor, key=key)
         request_id = request.scope["request_id"]

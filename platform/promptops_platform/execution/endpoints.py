@@ -8,18 +8,14 @@ from starlette.responses import JSONResponse
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.guard import permits
 from promptops_platform.access.permissions import Permission
-from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import BadRequest, Conflict, TooManyRequests
 from promptops_platform.execution.cancelling import RunCancels
-from promptops_platform.execution.detached import Also
-from promptops_platform.execution.idempotency import RunKey
 from promptops_platform.execution.retrying import AskedRetry, RunRetries
 from promptops_platform.execution.schemas import RetryRun, StartedRun
 from promptops_platform.http.declared_errors import may_answer
 from promptops_platform.http.envelope import Data
 from promptops_platform.http.services import provided
 from promptops_platform.runlog.schemas import RunDetail
-from promptops_platform.runlog.tables import RunRow
 from promptops_platform.text import ResourceId
 
 router = APIRouter(prefix="/api/runs", tags=["runs"])
@@ -70,7 +66,7 @@ async def retry_run(
         ),
         actor=actor,
     )
-    response.headers["location"] = address_of(row)
+    response.headers["location"] = address_of(row.id)
     return Data(data=RunDetail.with_steps(row, []))
 
 
@@ -83,27 +79,12 @@ def refuse_stream(stream: bool | None) -> None:
         )
 
 
-def accepted(row: RunRow) -> JSONResponse:
+def accepted(started: StartedRun) -> JSONResponse:
     """What starts a run without waiting for it."""
-    body = _started(row).model_dump(mode="json")
-    return JSONResponse(body, status_code=202, headers={"location": address_of(row)})
+    body, address = started.model_dump(mode="json"), address_of(started.run_id)
+    return JSONResponse(body, status_code=202, headers={"location": address})
 
 
-def accepting(key: RunKey | None) -> Also | None:
-    """What enters the key of a request along with the run that nobody waits for."""
-    if key is None:
-        return None
-
-    async def accept(transaction: Transaction, row: RunRow) -> None:
-        await key.accept(transaction, row.id, _started(row))
-
-    return accept
-
-
-def _started(row: RunRow) -> StartedRun:
-    return StartedRun(run_id=row.id, data=RunDetail.with_steps(row, []))
-
-
-def address_of(row: RunRow) -> str:
+def address_of(run_id: str) -> str:
     """Where a run is read."""
-    return f"/api/runs/{row.id}"
+    return f"/api/runs/{run_id}"

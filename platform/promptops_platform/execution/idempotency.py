@@ -18,11 +18,13 @@ from promptops_platform.clock import Clock
 from promptops_platform.db.unit_of_work import Database, Transaction
 from promptops_platform.errors import Conflict, PlatformError, Unavailable
 from promptops_platform.execution import idempotency_repository as repository
+from promptops_platform.execution.detached import Also
 from promptops_platform.execution.followers import ForwardingFollower, RunFollower, RunOutcome
 from promptops_platform.execution.tables import IdempotencyKeyRow
 from promptops_platform.http.open_streams import OpenStreams
 from promptops_platform.http.stop_signal import StopSignal
 from promptops_platform.runlog.news import POLL_SECONDS, RunNews
+from promptops_platform.runlog.tables import RunRow
 from promptops_platform.sealing import SecretKeys, Unsealable
 
 log = structlog.get_logger(__name__)
@@ -217,12 +219,15 @@ class RunKey:
 
         return _KeyFollower(follower, reserve, self._runs, result)
 
-    async def accept(self, transaction: Transaction, run_id: str, body: BaseModel) -> None:
-        """Enter the key with a run that nobody waits for, and the answer to its start."""
-        await self._runs.reserve(transaction, self._keyed, run_id)
-        await self._runs.keep(
-            transaction, run_id, 202, body.model_dump(mode="json"), has_texts=False
-        )
+    def accepting(self, started: Callable[[RunRow], BaseModel]) -> Also:
+        """What enters the key with a run that nobody waits for, and the answer to its start."""
+
+        async def accept(transaction: Transaction, row: RunRow) -> None:
+            await self._runs.reserve(transaction, self._keyed, row.id)
+            body = started(row).model_dump(mode="json")
+            await self._runs.keep(transaction, row.id, 202, body, has_texts=False)
+
+        return accept
 
 
 class _KeyFollower(ForwardingFollower):

@@ -36,7 +36,7 @@ class LiveEvents:
         if isinstance(event, StepStarted):
             return await self._started(event)
         step = RunStep.of_row(await self._runs.step_row(run_id, event))
-        shown = [step_event(event.index, step)]
+        shown = [step_event(step)]
         if event.type == TOOL:
             result = {"name": step.name, "output": step.output, "error": step.error}
             shown.insert(0, ServerEvent("tool_result", {"step": event.index, **result}))
@@ -53,9 +53,9 @@ class LiveEvents:
         return shown
 
 
-def step_event(position: int, step: RunStep) -> ServerEvent:
+def step_event(step: RunStep) -> ServerEvent:
     """A step that has finished."""
-    return ServerEvent("step", {"step": position, **step.model_dump(mode="json")})
+    return ServerEvent("step", step.model_dump(mode="json"))
 
 
 def _json(text: str | None) -> Any:

@@ -121,6 +121,8 @@ class RunRetries:
             api_key=asked.api_key,
             base_url=asked.base_url,
             flow_run_id=asked.flow_run_id,
+            # Nobody waits for it, and whoever follows it sees its text as it comes.
+            stream=True,
         )
         return replace(order, request=request)
 

@@ -160,7 +160,7 @@ class _View:
             for step in steps:
                 if step.position not in self._shown:
                     self._shown.add(step.position)
-                    events.append(step_event(step.position, RunStep.of_row(step)))
+                    events.append(step_event(RunStep.of_row(step)))
         if row.state not in UNDER_WAY_STATES:
             self.has_ended = True
             detail = RunDetail.with_steps(row, steps).model_dump(mode="json")

@@ -1,9 +1,13 @@
 """Starting, cancelling and retrying runs on the wire."""
 
+from collections.abc import Sequence
+from typing import Self
+
 from pydantic import BaseModel, Field
 
 from promptops_platform.http.examples import example
 from promptops_platform.runlog.schemas import RunDetail
+from promptops_platform.runlog.tables import RunRow
 from promptops_platform.text import Line, OptionalLine
 
 
@@ -12,6 +16,16 @@ class StartedRun(BaseModel):
 
     run_id: str
     data: RunDetail
+    warnings: list[str] = Field(
+        default_factory=list,
+        description="What of the request or the definition of a workflow has no effect.",
+    )
+
+    @classmethod
+    def of(cls, row: RunRow, warnings: Sequence[str] = ()) -> Self:
+        """A run that was just recorded."""
+        data = RunDetail.with_steps(row, [])
+        return cls(run_id=row.id, data=data, warnings=list(warnings))
 
 
 class RetryRun(BaseModel):

@@ -40,6 +40,7 @@ EXAMPLE_STEP: dict[str, Any] = {
     "items": None,
     "reused": False,
     "prompts": [{"key": "support/reply", "env": "prod", "version": "v3", "variant": "A"}],
+    "step": 1,
 }
 EXAMPLE_RUN: dict[str, Any] = {
     "id": "5e4f30219b8a7c6d",
@@ -190,6 +191,10 @@ class RunStep(Resource):
     prompts: list[UsedPrompt] = Field(
         description="The prompts of the registry that it used; of inner runs as well."
     )
+    step: int = Field(
+        description="Its number in the run, counted from 1, as in the run's events. Those of inner "
+        "runs come after the run's own."
+    )
 
     @classmethod
     def of_row(cls, row: RunStepRow) -> Self:
@@ -202,6 +207,7 @@ class RunStep(Resource):
             notes=row.notes or [],
             failures=row.failures or [],
             prompts=row.prompts or [],
+            step=row.position,
         )
 
 

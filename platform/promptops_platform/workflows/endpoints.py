@@ -17,7 +17,7 @@ from promptops_platform.definitions.approvals import PROPOSABLE, ordered
 from promptops_platform.definitions.endpoints import add_version_routes, seen
 from promptops_platform.definitions.preconditions import IfMatch, etag
 from promptops_platform.errors import BadRequest, Conflict, StepFailed, TooManyRequests
-from promptops_platform.execution.endpoints import ACCEPTED, accepted, accepting, refuse_stream
+from promptops_platform.execution.endpoints import ACCEPTED, accepted, refuse_stream
 from promptops_platform.execution.idempotency import IdempotentRuns, RunKey
 from promptops_platform.execution.keyed_requests import IdempotencyKey, answer_once, keyed_request
 from promptops_platform.http.declared_errors import may_answer
@@ -205,8 +205,7 @@ async def run_workflow(
 
     async def start(key: RunKey | None) -> WorkflowResult | StreamingResponse | JSONResponse:
         if asked.wait is False:
-            also = accepting(key)
-            return accepted(await runs.submit(workflow_id, inputs, actor=actor, also=also))
+            return accepted(await runs.submit(workflow_id, inputs, actor=actor, key=key))
         if not wants_events(request, asked.stream):
             return await runs.run(workflow_id, inputs, actor=actor, key=key)
         request_id = request.scope["request_id"]

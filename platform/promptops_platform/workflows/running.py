@@ -1,10 +1,11 @@
 """Running workflows: to the result, followed step by step, or without waiting."""
 
 from collections.abc import AsyncGenerator
+from functools import partial
 
 from promptops_platform.access.actor import Actor
 from promptops_platform.errors import StepFailed
-from promptops_platform.execution.detached import Also, DetachedRuns
+from promptops_platform.execution.detached import DetachedRuns
 from promptops_platform.execution.executor import RunExecutor
 from promptops_platform.execution.followers import RunFollower, RunOutcome
 from promptops_platform.execution.idempotency import RunKey
@@ -13,9 +14,9 @@ from promptops_platform.execution.run_stream import (
     StreamFollower,
     follow_run,
 )
+from promptops_platform.execution.schemas import StartedRun
 from promptops_platform.http.event_stream import ServerEvent
 from promptops_platform.runlog.service import RunLog
-from promptops_platform.runlog.tables import RunRow
 from promptops_platform.workflows.planning import PlannedRun, WorkflowInputs, WorkflowPlanner
 from promptops_platform.workflows.schemas import WorkflowResult
 
@@ -54,14 +55,21 @@ class WorkflowRuns:
         return self._result(planned, outcome)
 
     async def submit(
-        self, workflow_id: str, inputs: WorkflowInputs, *, actor: Actor, also: Also | None = None
-    ) -> RunRow:
-        """Record a run that goes on by itself; `also` writes in the same transaction.
+        self,
+        workflow_id: str,
+        inputs: WorkflowInputs,
+        *,
+        actor: Actor,
+        key: RunKey | None = None,
+    ) -> StartedRun:
+        """Record a run that goes on by itself; `key` is the one of the request.
 
         Raises NotFound, Forbidden, BadRequest and TooManyRequests.
         """
         planned = await self._planner.plan(workflow_id, inputs, actor=actor)
-        return await self._detached.submit(planned.order, RunFollower(), also=also)
+        also = key.accepting(partial(StartedRun.of, warnings=planned.warnings)) if key else None
+        row = await self._detached.submit(planned.order, RunFollower(), also=also)
+        return StartedRun.of(row, planned.warnings)
 
     async def follow(
         self,

@@ -86,10 +86,11 @@ async def test_a_run_that_nobody_waits_for_is_started_once(
     controlled: RunningPlatform, fake: FakeEngine
 ) -> None:
     workflow, key = await save_workflow(controlled, STEPS), new_key()
-    first = await send(controlled, workflow, key, wait=False)
+    first = await send(controlled, workflow, key, wait=False, topc="tides")
     assert first.status_code == 202
+    assert first.json()["warnings"] == ["field 'topc' is unknown and has no effect"]
     for _ in range(2):
-        repeat = await send(controlled, workflow, key, wait=False)
+        repeat = await send(controlled, workflow, key, wait=False, topc="tides")
         assert (repeat.status_code, repeat.json()) == (202, first.json())
         assert repeat.headers["location"] == first.headers["location"]
         await until(lambda: len(fake.requests) == 1)

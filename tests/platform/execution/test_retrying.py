@@ -61,6 +61,7 @@ async def test_a_retry_goes_on_at_what_failed(
     assert (run["state"], run["output"]) == ("completed", "one two three ")
     assert executed(fake, run["id"]) == [3]
     assert [step["reused"] for step in run["steps"]] == [True, True, False]
+    assert [step["step"] for step in run["steps"]] == [1, 2, 3]
     assert await stored(controlled, "run_checkpoints") == []
 
 
@@ -172,6 +173,8 @@ async def test_a_run_that_somebody_waited_for_is_retried(
     fake.failing = set()
     run = await retry(controlled, answer.json()["run_id"], api_key="sk-of-mine")
     assert (run["state"], executed(fake, run["id"])) == ("completed", [2, 3])
+    # Whoever follows the retry sees its text as it comes.
+    assert [request.stream for request in fake.requests] == [False, True]
 
 
 async def test_a_run_that_its_engine_left_is_retried(

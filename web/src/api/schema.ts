@@ -7041,6 +7041,7 @@ export interface components {
          *           "reused": false,
          *           "start": "2026-03-14T09:26:53.589793Z",
          *           "state": "Failed",
+         *           "step": 1,
          *           "stop_reason": "end",
          *           "type": "model",
          *           "usage_estimated": true,
@@ -7522,6 +7523,7 @@ export interface components {
          *       "reused": false,
          *       "start": "2026-03-14T09:26:53.589793Z",
          *       "state": "Failed",
+         *       "step": 1,
          *       "stop_reason": "end",
          *       "type": "model",
          *       "usage_estimated": true,
@@ -7595,6 +7597,11 @@ export interface components {
              * @description Name of the task run's state in Prefect.
              */
             state: string;
+            /**
+             * Step
+             * @description Its number in the run, counted from 1, as in the run's events. Those of inner runs come after the run's own.
+             */
+            step: number;
             /** Stop Reason */
             stop_reason: string | null;
             /** Type */
@@ -7860,6 +7867,11 @@ export interface components {
             data: components["schemas"]["RunDetail"];
             /** Run Id */
             run_id: string;
+            /**
+             * Warnings
+             * @description What of the request or the definition of a workflow has no effect.
+             */
+            warnings?: string[];
         };
         /**
          * StatsPoint

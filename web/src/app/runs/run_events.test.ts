@@ -7,7 +7,7 @@ import { isUnderWay, newLiveRun, stepsOf, takeEvent, type LiveRun } from './run_
 type Detail = Partial<Schemas['RunDetail']>
 const START = '2026-11-30T10:00:00.000000Z'
 const LATER = '2026-11-30T10:00:01.000000Z'
-const logged = (name: string, start = START, more: object = {}) => ({ name, type: 'render', state: 'Completed', start, duration: 1, output: name, ...more }) as Schemas['RunStep']
+const logged = (step: number, name: string, start = START, more: object = {}) => ({ step, name, type: 'render', state: 'Completed', start, duration: 1, output: name, ...more }) as Schemas['RunStep']
 const take = (live: LiveRun, ...events: [string, object][]) => events.forEach(([name, data]) => takeEvent(live, name, data as Record<string, unknown>))
 const opened = (detail: Detail = {}): LiveRun => {
   const live = newLiveRun()
@@ -35,13 +35,13 @@ describe('the events of a run', () => {
   })
 
   it('may tell again of what the log has', () => {
-    const live = opened({ steps: [logged('one'), logged('three', LATER)] })
+    const live = opened({ steps: [logged(1, 'one'), logged(3, 'three', LATER)] })
     take(live, ['step', { step: 1, name: 'one', type: 'render', state: 'Completed', start: START, output: 'one' }], ['step_started', { step: 2, name: 'two', type: 'model', start: START }], ['step', { step: 3, name: 'three', state: 'Completed', start: LATER, output: 'three' }])
     expect(shown(live)).toEqual(['one Completed one', 'two Running null', 'three Completed three'])
   })
 
-  it('keep steps of one name apart by when they began', () => {
-    const live = opened({ steps: [logged('same')] })
+  it('keep steps of one name apart by their numbers', () => {
+    const live = opened({ steps: [logged(1, 'same')] })
     take(live, ['step_started', { step: 2, name: 'same', type: 'model', start: LATER }])
     expect(stepsOf(live).map(({ state }) => state)).toEqual(['Completed', 'Running'])
   })
@@ -51,6 +51,12 @@ describe('the events of a run', () => {
     take(live, ['step_started', { step: 1, name: 'ask', type: 'model', start: START }], ['delta', { step: 1, text: 'Dear' }], ['state', { state: 'queued', attempt: 2 }], ['step_started', { step: 1, name: 'ask', type: 'model', start: LATER }], ['delta', { step: 1, text: 'Hello' }])
     expect(shown(live)).toEqual(['ask Running Hello'])
     expect(live.run?.attempt).toBe(2)
+  })
+
+  it('show a step of the log that is begun again once more', () => {
+    const live = opened({ steps: [logged(1, 'ask')] })
+    take(live, ['step_started', { step: 1, name: 'ask', type: 'model', start: LATER }])
+    expect(shown(live)).toEqual(['ask Running null'])
   })
 
   it('show tools with what they were asked and what they brought', () => {
@@ -69,7 +75,7 @@ describe('the events of a run', () => {
 
   it('end with the run as the log has it', () => {
     const live = opened()
-    take(live, ['step_started', { step: 1, name: 'ask', type: 'model', start: START }], ['end', { id: 'r', status: 'error', state: 'cancelled', cancelled_by: 'ada', steps: [logged('ask', START, { state: 'Cancelled' })] }])
+    take(live, ['step_started', { step: 1, name: 'ask', type: 'model', start: START }], ['end', { id: 'r', status: 'error', state: 'cancelled', cancelled_by: 'ada', steps: [logged(1, 'ask', START, { state: 'Cancelled' })] }])
     expect(shown(live)).toEqual(['ask Cancelled ask'])
     expect([isUnderWay(live.run), live.run?.cancelled_by]).toEqual([false, 'ada'])
   })

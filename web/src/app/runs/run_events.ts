@@ -5,8 +5,6 @@ type RunStep = Schemas['RunStep']
 
 /** A step as its page shows it: `state` is `Running` until it has ended, `output` the text so far. */
 export interface LiveStep extends RunStep {
-  /** Of the step in the run, from 1; null of a step that only the log has told of. */
-  index: number | null
   /** The beginning of the text was not kept. */
   isCut: boolean
   /** At the answer whose text is there. */
@@ -36,15 +34,15 @@ export function isUnderWay(run: Pick<RunDetail, 'status'> | null): boolean {
 /** Takes an event in; one that was taken already, as after a reconnect, changes nothing. */
 export function takeEvent(live: LiveRun, event: string, data: Record<string, unknown>): void {
   live.isStopping = event === 'stopping'
-  const index = Number(data.step)
+  const step = Number(data.step)
   if (event === 'run' || event === 'end') takeRun(live, data as unknown as RunDetail)
   else if (event === 'state' && live.run) Object.assign(live.run, { waited_ms: waitedOf(live.run, data.state) }, data)
-  else if (event === 'step_started') live.steps[index] = { ...NEW_STEP, index, name: String(data.name), type: String(data.type), start: String(data.start) }
-  else if (event === 'step') live.steps[index] = { ...NEW_STEP, ...live.steps[index], ...(data as Partial<RunStep>), index, isCut: false }
-  else if (event === 'delta') addText(live.steps[index], String(data.text), Number(data.attempt ?? 1))
-  else if (event === 'tool_call') live.steps[index] = { ...NEW_STEP, start: new Date().toISOString(), ...live.steps[index], index, name: String(data.name), type: 'tool', input: JSON.stringify(data.arguments) }
-  else if (event === 'tool_result' && live.steps[index]) Object.assign(live.steps[index], { output: data.output ?? null, error: data.error ?? null })
-  else if (event === 'skipped' && live.steps[index]) live.steps[index].isCut = true
+  else if (event === 'step_started') live.steps[step] = { ...NEW_STEP, step, name: String(data.name), type: String(data.type), start: String(data.start) }
+  else if (event === 'step') live.steps[step] = { ...NEW_STEP, ...live.steps[step], ...(data as Partial<RunStep>), isCut: false }
+  else if (event === 'delta') addText(live.steps[step], String(data.text), Number(data.attempt ?? 1))
+  else if (event === 'tool_call') live.steps[step] = { ...NEW_STEP, start: new Date().toISOString(), ...live.steps[step], step, name: String(data.name), type: 'tool', input: JSON.stringify(data.arguments) }
+  else if (event === 'tool_result' && live.steps[step]) Object.assign(live.steps[step], { output: data.output ?? null, error: data.error ?? null })
+  else if (event === 'skipped' && live.steps[step]) live.steps[step].isCut = true
 }
 
 /** What happens in the run from there on comes after it, steps that are under way included. */
@@ -65,24 +63,17 @@ function addText(step: LiveStep | undefined, text: string, attempt: number): voi
   step.textAttempt = attempt
 }
 
-/** All steps that are known, in the order of the run. */
+/** All steps that are known, in the order of the run. An attempt after a crash may have begun one anew that the log has. */
 export function stepsOf({ run, steps }: LiveRun): LiveStep[] {
-  const rest = new Map(Object.values(steps).map((step) => [identity(step), step]))
-  const logged = (run?.steps ?? []).map((step): LiveStep => {
-    const own = rest.get(identity(step))
-    rest.delete(identity(step))
-    return { ...step, index: own?.index ?? null, isCut: false, textAttempt: 1 }
-  })
-  const place = new Map<LiveStep, number>([...logged.map((step, at) => [step, step.index ?? at + 1] as const), ...[...rest.values()].map((step) => [step, step.index ?? 0] as const)])
-  return [...place.keys()].sort((a, b) => (place.get(a) ?? 0) - (place.get(b) ?? 0))
-}
-
-/** No two steps of a run have one name and begin at one moment. */
-function identity({ name, start }: Pick<RunStep, 'name' | 'start'>): string {
-  return `${name} ${Date.parse(start)}`
+  const all: Record<number, LiveStep> = { ...steps }
+  for (const logged of run?.steps ?? []) {
+    const live = steps[logged.step]
+    if (!live || Date.parse(live.start) <= Date.parse(logged.start)) all[logged.step] = { ...logged, isCut: false, textAttempt: 1 }
+  }
+  return Object.values(all).sort((a, b) => a.step - b.step)
 }
 
 const NEW_STEP: LiveStep = {
-  index: null, isCut: false, textAttempt: 1, name: '', type: '', state: RUNNING, start: '', duration: 0, attempts: 1, output: null, input: null, error: null, provider: '', model: '', prompt_tokens: 0, output_tokens: 0,
+  step: 0, isCut: false, textAttempt: 1, name: '', type: '', state: RUNNING, start: '', duration: 0, attempts: 1, output: null, input: null, error: null, provider: '', model: '', prompt_tokens: 0, output_tokens: 0,
   cached_tokens: 0, usage_estimated: false, cost_usd: null, price: null, stop_reason: null, notes: [], version: null, failures: [], items: null, reused: false, prompts: [],
 }

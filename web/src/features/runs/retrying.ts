@@ -42,7 +42,7 @@ export function useRetryOf(run: Ref<Run>) {
 /** Where a retry begins at a step: its name, or its number where names are absent or the same. */
 export function placeOf(step: LiveStep, steps: readonly LiveStep[], run: Run): string | number {
   const isAlone = step.name !== '' && steps.filter(({ name }) => name === step.name).length === 1
-  return run.source === 'workflow' && isAlone ? step.name : (step.index ?? steps.indexOf(step) + 1)
+  return run.source === 'workflow' && isAlone ? step.name : step.step
 }
 
 /** Retries the run and leads to the new one; asks for a key where the run had one. */

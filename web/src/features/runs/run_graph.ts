@@ -1,5 +1,5 @@
 import type { Schemas } from '@/api/client'
-import { isPlainList, linksOf, textOf, type Step, type StepLink } from '@/app/step_graph'
+import { linksOf, textOf, type Step, type StepLink } from '@/app/step_graph'
 
 type RunStep = Schemas['RunStep']
 export type StepState = 'waiting' | 'running' | 'done' | 'failed' | 'skipped' | 'cached' | 'reused'
@@ -18,12 +18,11 @@ export interface RunGraph {
   links: StepLink[]
 }
 
-/** The steps of the definition with the trace of the run; null where the trace is not one of these steps. */
+/** The steps of the definition with the trace of the run; null where the trace is not one of these steps. Those of inner runs come after them. */
 export function runGraph(steps: readonly Step[], trace: readonly RunStep[]): RunGraph | null {
-  const places = placesInTrace(steps, trace)
-  if (places.filter((place) => place >= 0).length < trace.length) return null
+  if (trace.some((one) => one.step <= steps.length && one.name !== textOf(steps[one.step - 1] as Step, 'name'))) return null
   const nodes = steps.map((step, at): RunNode => {
-    const index = places[at] as number
+    const index = trace.findIndex((one) => one.step === at + 1)
     return { step, index, state: stateOf(trace[index]), trace: trace[index] }
   })
   return { nodes, links: linksOf(steps) }
@@ -43,12 +42,6 @@ export function pendingSteps(steps: readonly Step[], trace: readonly RunStep[]):
   if (!graph) return []
   const isOpen = (place: number) => graph.nodes[place]?.state === 'waiting' || graph.nodes[place]?.state === 'running'
   return graph.nodes.flatMap(({ step, state }, place) => (state !== 'waiting' ? [] : [{ step, place, needs: graph.links.filter(({ from, to }) => to === place && isOpen(from)).map(({ from }) => textOf(steps[from] as Step, 'name')).filter(Boolean) }]))
-}
-
-/** By order in a plain list, where names may be absent or the same; by name in a graph. */
-function placesInTrace(steps: readonly Step[], trace: readonly RunStep[]): number[] {
-  if (isPlainList(steps)) return steps.map((step, at) => (trace[at] && trace[at].name === textOf(step, 'name') ? at : -1))
-  return steps.map((step) => trace.findIndex(({ name }) => name === textOf(step, 'name')))
 }
 
 function stateOf(trace: RunStep | undefined): StepState {

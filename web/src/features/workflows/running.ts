@@ -28,7 +28,7 @@ export function useRunning(workflowId: Ref<string | undefined>) {
   const output = ref('')
   const error = ref('')
   const state = ref<'idle' | 'running' | 'ok' | 'failed'>('idle')
-  const steps = computed(() => tracedSteps(stepsOf(following.live), planned.value).map((step) => step && state.value === 'failed' && step.state === 'running' ? { ...step, state: 'failed' as const } : step))
+  const steps = computed(() => tracedSteps(stepsOf(following.live)).map((step) => step && state.value === 'failed' && step.state === 'running' ? { ...step, state: 'failed' as const } : step))
   let abort = new AbortController()
   onScopeDispose(() => abort.abort())
 

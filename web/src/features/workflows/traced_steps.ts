@@ -1,5 +1,4 @@
 import { RUNNING, type LiveStep } from '@/app/runs/run_events'
-import { isPlainList, textOf, type Step } from '@/app/step_graph'
 
 /** A step of the run as the editor draws it. */
 export interface TracedStep {
@@ -18,16 +17,10 @@ export interface TracedStep {
 }
 
 /** The trace by the places of the definition: steps that run at once begin in any order, so that there may be gaps. */
-export function tracedSteps(steps: readonly LiveStep[], planned: readonly Step[]): (TracedStep | undefined)[] {
+export function tracedSteps(steps: readonly LiveStep[]): (TracedStep | undefined)[] {
   const trace: (TracedStep | undefined)[] = []
-  steps.forEach((step, position) => (trace[step.index === null ? placeOf(step, position, planned) : step.index - 1] = traced(step)))
+  for (const step of steps) trace[step.step - 1] = traced(step)
   return trace
-}
-
-/** Where a step belongs whose number is not known: the log of a run that has ended has no numbers. */
-function placeOf(step: LiveStep, position: number, planned: readonly Step[]): number {
-  const place = planned.findIndex((one) => textOf(one, 'name') === step.name)
-  return place < 0 || (isPlainList(planned) && textOf(planned[position] ?? {}, 'name') === step.name) ? position : place
 }
 
 const END_STATES: Record<string, TracedStep['state']> = { [RUNNING]: 'running', Skipped: 'skipped', Cached: 'cached' }
