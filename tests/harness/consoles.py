@@ -8,7 +8,7 @@ import httpx
 from websockets.asyncio.client import ClientConnection, connect
 
 from harness.people import PASSWORD
-from harness.platform import RunningPlatform, new_key, next_event, until
+from harness.platform import RunningPlatform, new_key, next_event
 
 ADMIN = {"username": "admin", "password": "admin"}
 
@@ -22,15 +22,12 @@ def login_of(user: dict[str, Any]) -> dict[str, str]:
 async def open_console(
     platform: RunningPlatform, login: dict[str, str] = ADMIN, **query: str
 ) -> AsyncIterator[ClientConnection]:
-    """The connection of a console, which hears everything from now on.
-
-    Not what earlier tests did on the same platform: what they left is announced before.
-    """
-    await until(lambda: platform.platform.runlog.events.are_taken)
+    """The connection of a console, which hears everything from now on."""
     async with platform.client(None) as browser:
         answer = await browser.post("/api/session", json=login)
         assert answer.status_code == 200, answer.text
         cookie = f"promptops_session={browser.cookies['promptops_session']}"
+    await platform.announced()
     params = httpx.QueryParams({"client": "console", "app": "console", **query})
     origin = f"http://127.0.0.1:{platform.port}"
     async with connect(

@@ -46,6 +46,8 @@ async def following(
 ) -> AsyncIterator[Following]:
     """Follows from `since` on, or from now; with the feed's epoch, unless another is given."""
     feed = platform.platform.changes.feed
+    if since is None:
+        await platform.announced()
     asked = {
         "namespace": "prod",
         "since": str(feed.applied if since is None else since),

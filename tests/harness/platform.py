@@ -66,9 +66,18 @@ class RunningPlatform:
         """What an SDK fetches."""
         return await self.http.get(f"/api/sdk/prompts/{key}", params={"env": env, **query})
 
+    async def announced(self) -> None:
+        """Wait until what happened so far is announced: who connects now hears nothing of what
+        earlier tests did on the same platform."""
+        await until(lambda: self.platform.runlog.events.are_taken)
+        # With its database away there is nothing that would be announced.
+        await self.platform.changes.feed.poll_now(5)
+
     @asynccontextmanager
     async def watch(self, **query: str) -> AsyncIterator[ClientConnection]:
-        """A watching client, connected."""
+        """A watching client, connected; without `since` it hears of what happens from now on."""
+        if "since" not in query:
+            await self.announced()
         params = httpx.QueryParams({"token": TOKEN, **query})
         # Without pings of its own: a test may keep it from reading for long.
         address = f"ws://127.0.0.1:{self.port}/ws?{params}"

@@ -6,9 +6,10 @@ a test takes the outcome of its case.
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,12 @@ CASES = {case["name"]: case for case in all_cases()}
 PLAYED = [(sdk, name) for sdk in COMMANDS for name in CASES]
 # The test of the last case waits at most for all cases before it.
 LONGEST_SECONDS = 280.0
+# They are about pauses of a second and less, to which a busy machine adds: one that fails is played
+# again.
+ATTEMPTS = 3
 
-Outcomes = dict[tuple[str, str], Future[None]]
+# By SDK and the name of the case.
+Outcomes = dict[str, dict[str, Future[None]]]
 
 
 def play(driver: Driver, case: dict[str, Any], folder: Path) -> None:
@@ -38,25 +43,35 @@ def play(driver: Driver, case: dict[str, Any], folder: Path) -> None:
     assert closed == {"ok": True}
 
 
-def play_all(name: str, outcomes: Outcomes, folder: Path) -> None:
-    mine = [(case, future) for (of, case), future in outcomes.items() if of == name]
-    failure: BaseException = AssertionError("the driver has ended")
-    try:
-        with running_driver(name) as driver:
-            for number, (case, future) in enumerate(mine):
-                own_folder = folder / f"{name}-{number}"
-                own_folder.mkdir()
-                try:
-                    play(driver, CASES[case], own_folder)
-                except AssertionError as failed:
-                    future.set_exception(failed)
-                else:
-                    future.set_result(None)
-    except Exception as error:  # noqa: BLE001 (told by each test)
-        failure = error
-    for _, future in mine:
-        if not future.done():
-            future.set_exception(failure)
+class Actor:
+    """One SDK, which plays one case after another with the same driver."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self._name = name
+        self._folder = folder
+        self._plays = itertools.count(1)
+
+    def play(self, cases: Iterable[str], outcomes: Mapping[str, Future[None]]) -> None:
+        """Play until one fails, which leaves the driver in an unknown state; that one and the rest
+        again with a new driver."""
+        left, attempts = list(cases), 0
+        while left:
+            try:
+                with running_driver(self._name) as driver:
+                    while left:
+                        play(driver, CASES[left[0]], self._own_folder())
+                        outcomes[left.pop(0)].set_result(None)
+                        attempts = 0
+            except Exception as failed:  # noqa: BLE001 (told by the test of the case)
+                attempts += 1
+                if left and attempts == ATTEMPTS:
+                    outcomes[left.pop(0)].set_exception(failed)
+                    attempts = 0
+
+    def _own_folder(self) -> Path:
+        folder = self._folder / f"{self._name}-{next(self._plays)}"
+        folder.mkdir()
+        return folder
 
 
 @pytest.fixture(scope="session")
@@ -64,12 +79,14 @@ def outcomes(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Outcomes]:
     chosen = [item.callspec.params for item in request.session.items if _is_scenario(item)]
-    outcomes: Outcomes = {(scenario["sdk"], scenario["name"]): Future() for scenario in chosen}
+    outcomes: Outcomes = {sdk: {} for sdk in COMMANDS}
+    for scenario in chosen:
+        outcomes[scenario["sdk"]][scenario["name"]] = Future()
     folder = tmp_path_factory.mktemp("scenarios")
     threads = [
-        threading.Thread(target=play_all, args=(sdk, outcomes, folder))
-        for sdk in COMMANDS
-        if missing(sdk) is None and any(of == sdk for of, _ in outcomes)
+        threading.Thread(target=Actor(sdk, folder).play, args=(list(mine), mine))
+        for sdk, mine in outcomes.items()
+        if missing(sdk) is None
     ]
     for thread in threads:
         thread.start()
@@ -90,4 +107,4 @@ def test_scenario(sdk: str, name: str, outcomes: Outcomes) -> None:
         pytest.fail(lacking)
     if lacking is not None:
         pytest.skip(lacking)
-    outcomes[sdk, name].result(LONGEST_SECONDS)
+    outcomes[sdk][name].result(LONGEST_SECONDS)
