@@ -1,4 +1,4 @@
-import { expect, test, unique, type Page } from './harness/test.ts'
+import { expect, expectAccessible, test, unique, type Page } from './harness/test.ts'
 
 /** Replaces all that is written in an editor, key by key, as people do. */
 async function replaceAll(page: Page, label: string | RegExp, text: string): Promise<void> {
@@ -33,4 +33,31 @@ test('what is replaced by typing breaks no rule of the content security policy',
   await replaceAll(page, 'Text', 'Dear {{who}}')
   await replaceAll(page, 'Output schema (JSON Schema)', '{"type": "object"}')
   await expectNoViolation()
+})
+
+test('two edits of a workflow are merged step by step, and a step that both changed is chosen', async ({ page, api, workspace, logIn, observed }) => {
+  await logIn('editor')
+  observed.allow(/^409 PUT/)
+  const key = unique('merged')
+  const step = (name: string, template: string) => ({ name, type: 'render', template })
+  const workflow = await api.post<{ id: string }>(`/api/workflows?workspace=${workspace}`, { key, steps: [step('ask', 'Ask'), step('send', 'Send')] })
+  await page.goto(`/w/${workspace}/workflows/${key}`)
+  await expect(page.getByRole('textbox', { name: 'YAML' })).toContainText('Send')
+  // The other's edit comes while mine is on its way.
+  await page.route(`**/api/workflows/${workflow.id}`, async (route) => {
+    await api.put(`/api/workflows/${workflow.id}`, { steps: [step('ask', 'Ask, by another'), step('send', 'Send'), step('log', 'Log')] })
+    await route.continue()
+  }, { times: 1 })
+  await page.getByRole('textbox', { name: 'YAML' }).click()
+  await page.keyboard.press('ControlOrMeta+a')
+  await page.keyboard.insertText('steps:\n  - {name: ask, type: render, template: "Ask, by me"}\n  - {name: send, type: render, template: Send it}\n')
+  await page.keyboard.press('ControlOrMeta+s')
+
+  const dialog = page.getByRole('dialog')
+  await expect(dialog).toContainText('Step ask')
+  await expect(dialog).not.toContainText('Step send')
+  await expectAccessible(page)
+  await dialog.getByRole('button', { name: 'Save the merged workflow' }).click()
+  await expect(dialog).toBeHidden()
+  await expect.poll(async () => (await api.get<{ steps: unknown[] }>(`/api/workflows/${workflow.id}`)).steps).toMatchObject([step('ask', 'Ask, by me'), step('send', 'Send it'), step('log', 'Log')])
 })

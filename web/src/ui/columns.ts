@@ -17,7 +17,7 @@ export interface Column {
   from?: number
 }
 
-interface Saved {
+export interface SavedColumns {
   order: string[]
   hidden: string[]
 }
@@ -25,7 +25,7 @@ interface Saved {
 /** The columns of one table as its user has ordered and chosen them, kept in the browser under `name`. */
 export function useColumns(name: string, all: Ref<Column[]>) {
   const storage = `promptops.columns.${name}`
-  const saved = ref<Saved | null>(read(storage))
+  const saved = ref<SavedColumns | null>(read(storage))
 
   const ordered = computed(() => {
     const order = saved.value?.order ?? []
@@ -36,8 +36,14 @@ export function useColumns(name: string, all: Ref<Column[]>) {
   const shown = computed(() => ordered.value.filter(isShown))
 
   function save(columns: Column[], hidden: string[]): void {
-    saved.value = { order: columns.map((column) => column.key), hidden }
-    localStorage.setItem(storage, JSON.stringify(saved.value))
+    restore({ order: columns.map((column) => column.key), hidden })
+  }
+
+  /** Show these; null shows the usual ones. */
+  function restore(next: SavedColumns | null): void {
+    saved.value = next
+    if (next) localStorage.setItem(storage, JSON.stringify(next))
+    else localStorage.removeItem(storage)
   }
 
   function toggle(column: Column): void {
@@ -55,16 +61,15 @@ export function useColumns(name: string, all: Ref<Column[]>) {
   }
 
   function reset(): void {
-    saved.value = null
-    localStorage.removeItem(storage)
+    restore(null)
   }
 
-  return { ordered, shown, isShown, toggle, move, reset }
+  return { name, saved, ordered, shown, isShown, toggle, move, reset, restore }
 }
 
-function read(storage: string): Saved | null {
+function read(storage: string): SavedColumns | null {
   try {
-    const value = JSON.parse(localStorage.getItem(storage) ?? 'null') as Saved | null
+    const value = JSON.parse(localStorage.getItem(storage) ?? 'null') as SavedColumns | null
     return value && Array.isArray(value.order) && Array.isArray(value.hidden) ? value : null
   } catch {
     return null

@@ -54,6 +54,13 @@ describe('a turn', () => {
     expect([turn.state, turn.error, turn.run]).toEqual(['failed', 'another run has the conversation', null])
   })
 
+  it('says so where the server stops while it answers', async () => {
+    answers([event('start', { run_id: 'r1' }), event('stopping', { reason: 'the server is stopping; connect again' })])
+    const turn = newTurn({ variables: {}, conversationId: 'c1' })
+    await turn.follow('a1')
+    expect(turn.state).toBe('stopping')
+  })
+
   it('is left where the stream breaks off: the run goes on', async () => {
     answers([event('start', { run_id: 'r1' })])
     const turn = newTurn({ variables: {}, conversationId: 'c1' })

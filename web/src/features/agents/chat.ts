@@ -27,7 +27,7 @@ const TICK_MS = 100
 
 /** One turn of a test chat: what was asked, and what the agent does with it. */
 export class Turn {
-  state: 'waiting' | 'running' | 'done' | 'failed' | 'left' = 'waiting'
+  state: 'waiting' | 'running' | 'done' | 'failed' | 'left' | 'stopping' = 'waiting'
   activities: Activity[] = []
   runId = ''
   totalMs = 0
@@ -84,6 +84,7 @@ export class Turn {
       this.runId = this.result.run_id
       this.state = 'done'
     } else if (event === 'error') this.fail(String(data.error), data)
+    else if (event === 'stopping') this.state = 'stopping'
   }
 
   /** The text of another attempt at an answer replaces that of the one before. */

@@ -44,6 +44,13 @@ describe('a run of a column', () => {
     expect([run.state, run.failure?.code]).toEqual(['failed', 'cut_off'])
   })
 
+  it('says so where the server stops, and keeps what came', async () => {
+    answers('event: delta\ndata: {"text": "Hel"}\n\n', 'event: stopping\ndata: {"reason": "the server is stopping; connect again"}\n\n')
+    const run = newRun()
+    await run.start(REQUEST)
+    expect([run.state, run.text, run.failure?.code]).toEqual(['failed', 'Hel', 'stopping'])
+  })
+
   it('shows the sentence, the reason and the rendered prompt of a refusal', async () => {
     const body = { error: 'provider mock: too many requests', code: 'provider_failed', reason: 'rate_limited', rendered: 'Hi' }
     vi.stubGlobal('fetch', vi.fn().mockResolvedValue(new Response(JSON.stringify(body), { status: 502, headers: { 'x-request-id': 'q1' } })))

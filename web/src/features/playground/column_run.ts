@@ -11,7 +11,7 @@ export type RunState = 'idle' | 'waiting' | 'streaming' | 'done' | 'failed' | 's
 export interface Failure {
   /** The platform's own sentence; empty where it could not be reached or the stream broke off. */
   sentence: string
-  /** The platform's code, such as `rate_limited`; `unreachable` or `cut_off` of ours. */
+  /** The platform's code, such as `rate_limited`; `unreachable`, `cut_off` or `stopping` of ours. */
   code: string
   requestId: string
   rendered: string
@@ -74,7 +74,7 @@ export class ColumnRun {
       this.state = 'done'
     } else if (event === 'error') {
       this.fail({ sentence: String(data.error), code: String(data.reason ?? data.code), requestId: '', rendered: String(data.rendered ?? '') })
-    }
+    } else if (event === 'stopping') this.fail({ sentence: '', code: 'stopping', requestId: '', rendered: '' })
   }
 
   private fail(failure: Failure): void {

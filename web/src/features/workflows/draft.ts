@@ -181,14 +181,21 @@ export function useDraft(workflow: Ref<Workflow | undefined>) {
     }
   }
 
-  /** Keep what was typed here: it goes over what somebody else saved. */
-  async function keepMine(): Promise<boolean> {
-    if (conflict.value) base.value = conflict.value
-    conflict.value = undefined
+  /** Settle a conflict with this document on top of what is stored now, and save it. */
+  async function resolve(merged: WorkflowDocument): Promise<boolean> {
+    keepEditing()
+    put(plain(merged))
+    write()
     return save()
   }
 
-  return { fields, ids, text, parsed, base, conflict, saving, error, isDirty, problems, warnings, take, edit, setText, setSetting, setSteps, setField, setName, setType, add, insert, move, save, keepMine }
+  /** What was typed stays; it is now an edit of what somebody else saved. */
+  function keepEditing(): void {
+    if (conflict.value) base.value = conflict.value
+    conflict.value = undefined
+  }
+
+  return { fields, ids, text, parsed, base, conflict, saving, error, isDirty, problems, warnings, take, edit, setText, setSetting, setSteps, setField, setName, setType, add, insert, move, save, resolve, keepEditing }
 }
 
 export type Draft = ReturnType<typeof useDraft>
