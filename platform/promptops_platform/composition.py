@@ -223,6 +223,7 @@ class Composition:
             self.rollouts,
             self.agents,
             self.workflows,
+            self.deployments,
             clock,
         )
         self.sample = SampleService(

@@ -380,6 +380,12 @@ async def _refresh_request(platform: RunningPlatform) -> Call:
     return Call(f"/api/change-requests/{await change_request(platform)}/refresh")
 
 
+@row("POST", "/api/change-requests/{request_id}/schedule", "schedule")
+async def _schedule_request(platform: RunningPlatform) -> Call:
+    body = {"apply_at": "2099-03-16T07:00:00Z"}
+    return Call(f"/api/change-requests/{await change_request(platform)}/schedule", body)
+
+
 @row("POST", "/api/change-requests/{request_id}/apply", "publish", "bypass")
 async def _apply_request(platform: RunningPlatform) -> Call:
     body = {"bypass": True, "reason": "It can't wait."}

@@ -64,7 +64,7 @@ class Applying:
         self._gate.open(transaction, GatePass(None if bypass else len(approvals)))
         await self._kinds[row.kind].carry_out(transaction, order_of(row), actor)
         row.bypassed = bypass
-        self._requests.close(row, APPLIED, actor)
+        await self._requests.close(transaction, row, APPLIED, actor)
         action = "bypass" if bypass else "apply"
         summary = _summary(row, approvals, reason if bypass else "")
         self._journal.record(transaction, row, action, actor, reason, summary=summary)

@@ -10,12 +10,15 @@ from promptops_platform.change_requests.journal import RequestJournal
 from promptops_platform.change_requests.prompt_changes import PromptChanges
 from promptops_platform.change_requests.proposals import Proposals
 from promptops_platform.change_requests.rights import Rights
+from promptops_platform.change_requests.scheduling import RequestSchedule
 from promptops_platform.change_requests.served import GuardedKind
 from promptops_platform.change_requests.service import ChangeRequestService
+from promptops_platform.change_requests.tables import TIMER
 from promptops_platform.changes.composition import Changes
 from promptops_platform.clock import Clock
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.definitions.composition import Definitions
+from promptops_platform.deployments.composition import DeploymentsRoom
 from promptops_platform.prompts.composition import Prompts
 from promptops_platform.rollouts.composition import Rollouts
 from promptops_platform.workflows.composition import Workflows
@@ -37,6 +40,7 @@ class ChangeRequests:
         rollouts: Rollouts,
         agents: Agents,
         workflows: Workflows,
+        deployments: DeploymentsRoom,
         clock: Clock,
     ) -> None:
         kinds: dict[str, GuardedKind] = {
@@ -65,6 +69,7 @@ class ChangeRequests:
             proposals=self.proposals,
             answers=answers,
             journal=journal,
+            timers=deployments.timers,
             clock=clock,
         )
         self.applying = Applying(
@@ -75,4 +80,14 @@ class ChangeRequests:
             answers=answers,
             journal=journal,
         )
-        self.services = (self.proposals, self.service, self.applying)
+        self.schedule = RequestSchedule(
+            requests=self.service,
+            applying=self.applying,
+            proposals=self.proposals,
+            rights=rights,
+            timers=deployments.timers,
+            journal=journal,
+            clock=clock,
+        )
+        deployments.kinds.add_timer(TIMER, self.schedule.on_time)
+        self.services = (self.proposals, self.service, self.applying, self.schedule)

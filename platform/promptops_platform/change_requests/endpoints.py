@@ -9,12 +9,14 @@ from promptops_platform.access.guard import permits
 from promptops_platform.access.permissions import Permission
 from promptops_platform.change_requests.applying import Applying
 from promptops_platform.change_requests.repository import RequestFilter
+from promptops_platform.change_requests.scheduling import RequestSchedule
 from promptops_platform.change_requests.schemas import (
     ApplyBody,
     ApproveBody,
     ChangeRequest,
     ChangeRequestDetail,
     CommentBody,
+    ScheduleBody,
 )
 from promptops_platform.change_requests.service import ChangeRequestService
 from promptops_platform.change_requests.tables import APPLIED, REJECTED, WITHDRAWN
@@ -133,6 +135,20 @@ async def refresh_change_request(
 ) -> Data[ChangeRequestDetail]:
     """Propose the same change upon what is served now. Its approvals are void afterwards."""
     return Data(data=await service.refresh(transaction, request_id, actor=actor))
+
+
+@router.post("/{request_id}/schedule")
+async def schedule_change_request(
+    request_id: ResourceId,
+    body: ScheduleBody,
+    schedule: Annotated[RequestSchedule, provided(RequestSchedule)],
+    transaction: Write,
+    actor: Actor = permits(Permission.PROMPTS_WRITE),
+) -> Data[ChangeRequestDetail]:
+    """Have it applied at a time, if it has its approvals by then and is not outdated; else it stays
+    open, and its events say why. `apply_at: null` calls that off."""
+    detail = await schedule.schedule(transaction, request_id, body.apply_at, actor=actor)
+    return Data(data=detail)
 
 
 @router.post("/{request_id}/apply")

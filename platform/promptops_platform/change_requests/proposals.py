@@ -70,6 +70,10 @@ class Proposals:
         row.before_version, row.after_version = before.version, after.version
         row.refers_to = self._refers_to(row.kind, before, after)
 
+    async def rehearse(self, transaction: Transaction, row: ChangeRequestRow, actor: Actor) -> None:
+        """Try out a request, leaving nothing of it; raises as the change itself would."""
+        await self._tried(transaction, row.kind, place_of(row), order_of(row), actor)
+
     async def _tried(
         self, transaction: Transaction, kind: str, place: Place, order: ServedOrder, actor: Actor
     ) -> tuple[ServedOrder, Served, Served]:

@@ -10,7 +10,7 @@ from promptops_platform.change_requests.tables import OPEN, ChangeRequestRow
 from promptops_platform.errors import Conflict, Forbidden, PlatformError
 from promptops_platform.workspaces.tables import EnvironmentRow
 
-ACTIONS = ("approve", "reject", "apply", "bypass", "withdraw", "refresh", "comment")
+ACTIONS = ("approve", "reject", "apply", "bypass", "schedule", "withdraw", "refresh", "comment")
 
 
 class NotOpen(Conflict):
@@ -137,6 +137,8 @@ class Rights:
             case "apply":
                 self.require_change(row, environment, actor)
                 self.require_approved(row, environment, len(approved_by))
+            case "schedule":
+                self.require_change(row, environment, actor)
             case "bypass":
                 self.require_bypass(row, environment, actor)
             case _:

@@ -9,6 +9,7 @@ from promptops_platform.definitions.schemas import DefinitionDiff, Note
 from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example
 from promptops_platform.prompts.schemas import PromptDiff
+from promptops_platform.text import OptionalTime
 
 State = Literal["open", "applied", "rejected", "withdrawn"]
 
@@ -44,6 +45,14 @@ class ApplyBody(BaseModel):
 
     bypass: bool = False
     reason: Note | None = None
+
+
+class ScheduleBody(BaseModel):
+    """When to apply the request, if it has its approvals by then; null for never."""
+
+    model_config = example(apply_at="2026-03-16T07:00:00Z")
+
+    apply_at: OptionalTime
 
 
 class Approval(Resource):
@@ -86,7 +95,7 @@ class ChangeRequest(Resource):
     """A proposed change of what an environment serves. It takes effect when it is applied.
 
     `refusals` holds what the caller can't do with it now, with the reasons: of `approve`, `reject`,
-    `apply`, `bypass`, `withdraw`, `refresh` and `comment`.
+    `apply`, `bypass`, `schedule`, `withdraw`, `refresh` and `comment`.
     """
 
     model_config = example(**EXAMPLE)

@@ -14,6 +14,7 @@ from promptops_platform.change_requests.schemas import ChangeRequest, ChangeRequ
 from promptops_platform.change_requests.served import GuardedKind
 from promptops_platform.change_requests.tables import (
     REJECTED,
+    TIMER,
     WITHDRAWN,
     ChangeRequestApprovalRow,
     ChangeRequestRow,
@@ -21,6 +22,7 @@ from promptops_platform.change_requests.tables import (
 from promptops_platform.clock import Clock
 from promptops_platform.db.pages import WHOLE, Part
 from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.deployments.timers import Timers
 from promptops_platform.errors import NotFound
 from promptops_platform.workspaces.environments import EnvironmentService
 from promptops_platform.workspaces.service import WorkspaceService
@@ -41,6 +43,7 @@ class ChangeRequestService:
         proposals: Proposals,
         answers: Answers,
         journal: RequestJournal,
+        timers: Timers,
         clock: Clock,
     ) -> None:
         self._grants = grants
@@ -51,6 +54,7 @@ class ChangeRequestService:
         self._proposals = proposals
         self._answers = answers
         self._journal = journal
+        self._timers = timers
         self._clock = clock
 
     async def search(
@@ -114,7 +118,7 @@ class ChangeRequestService:
         row, environment = await self.locked(transaction, request_id, actor)
         require_open(row)
         self._rights.require_vote(row, environment, actor, "reject")
-        self.close(row, REJECTED, actor)
+        await self.close(transaction, row, REJECTED, actor)
         self._journal.record(transaction, row, "reject", actor, comment)
         return await self._answer(transaction, row, actor)
 
@@ -125,7 +129,7 @@ class ChangeRequestService:
         row, _ = await self.locked(transaction, request_id, actor)
         require_open(row)
         self._rights.require_author(row, actor, "withdraw")
-        self.close(row, WITHDRAWN, actor)
+        await self.close(transaction, row, WITHDRAWN, actor)
         self._journal.record(transaction, row, "withdraw", actor)
         return await self._answer(transaction, row, actor)
 
@@ -165,8 +169,12 @@ class ChangeRequestService:
         """Who has approved a request, first ones first."""
         return (await repository.approvals(transaction.session, [row.id])).get(row.id, [])
 
-    def close(self, row: ChangeRequestRow, state: str, actor: Actor) -> None:
+    async def close(
+        self, transaction: Transaction, row: ChangeRequestRow, state: str, actor: Actor
+    ) -> None:
         """Give an open request its last state."""
+        if row.apply_at is not None:
+            await self._timers.cancel(transaction, TIMER, row.id)
         row.state, row.apply_at = state, None
         row.closed_by, row.closed_at = actor.name, self._clock.now()
 

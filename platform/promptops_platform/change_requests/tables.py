@@ -9,6 +9,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from promptops_platform.db.tables import Id, Serial, Table
 from promptops_platform.db.types import UtcDateTime
 
+# The kind of the timers that apply requests.
+TIMER = "change_request"
 OPEN, APPLIED, REJECTED, WITHDRAWN = "open", "applied", "rejected", "withdrawn"
 
 

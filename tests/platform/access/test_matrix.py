@@ -160,6 +160,7 @@ POST   /api/change-requests/{request_id}/approve     401 401 | 403 200 200 403 2
 POST   /api/change-requests/{request_id}/reject      401 401 | 403 200 200 403 200 | 403 200 200 403 404
 POST   /api/change-requests/{request_id}/withdraw    401 401 | 403 403 200 403 403 | 403 403 200 403 404
 POST   /api/change-requests/{request_id}/refresh     401 401 | 403 403 403 403 403 | 403 403 403 403 404
+POST   /api/change-requests/{request_id}/schedule    401 401 | 403 200 200 403 200 | 403 200 200 403 404
 POST   /api/change-requests/{request_id}/apply       401 401 | 403 403 200 403 403 | 403 403 200 403 404
 
 GET    /api/sample                                   401 401 | 200 200 200 403 200 | 200 200 200 403 404
@@ -273,6 +274,7 @@ BODIES: dict[tuple[str, str], Body | dict[str, Any]] = {
     ("POST", "/api/agents/{agent_id}/promote"): {"env": "test"},
     ("POST", "/api/change-requests/{request_id}/comments"): {"comment": "Why?"},
     ("POST", "/api/change-requests/{request_id}/reject"): {"comment": "No."},
+    ("POST", "/api/change-requests/{request_id}/schedule"): {"apply_at": "2099-03-16T07:00:00Z"},
     ("POST", "/api/change-requests/{request_id}/apply"): {"bypass": True, "reason": "Now."},
     ("POST", "/api/agents/{agent_id}/tools/try"): {
         "tool": {"name": "t", "parameters": {"type": "object"}, "url": "https://tools.example.org/"}

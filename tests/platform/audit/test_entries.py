@@ -42,7 +42,9 @@ SNAPSHOTS: dict[str | Route | tuple[str, str, str], tuple[bool, bool]] = {
     "login": (False, False),
     "logout": (False, False),
     "test": (False, False),
-    **dict.fromkeys(("approve", "reject", "withdraw", "refresh", "bypass"), (False, True)),
+    **dict.fromkeys(
+        ("approve", "reject", "schedule", "withdraw", "refresh", "bypass"), (False, True)
+    ),
     # Of a password not even a trace is kept.
     ("PUT", "/api/me/password"): (False, False),
     # Into an environment that did not have the prompt.

@@ -204,6 +204,7 @@ def removals(place: Place) -> list[tuple[str, str, dict[str, Any]]]:
     request = f"/api/change-requests/{place.request}"
     return [
         ("POST", f"{request}/approve", {}),
+        ("POST", f"{request}/schedule", {"apply_at": None}),
         ("POST", f"{request}/reject", {"comment": "No."}),
         *(("POST", f"{request}/{action}", {}) for action in ("withdraw", "refresh", "apply")),
         ("DELETE", f"/api/prompts/{place.prompt['id']}", {}),

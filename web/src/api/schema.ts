@@ -495,6 +495,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/change-requests/{request_id}/schedule": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Schedule Change Request
+         * @description Have it applied at a time, if it has its approvals by then and is not outdated; else it stays
+         *     open, and its events say why. `apply_at: null` calls that off.
+         */
+        post: operations["change_requests_schedule_change_request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/change-requests/{request_id}/withdraw": {
         parameters: {
             query?: never;
@@ -2801,7 +2822,7 @@ export interface components {
          * @description A proposed change of what an environment serves. It takes effect when it is applied.
          *
          *     `refusals` holds what the caller can't do with it now, with the reasons: of `approve`, `reject`,
-         *     `apply`, `bypass`, `withdraw`, `refresh` and `comment`.
+         *     `apply`, `bypass`, `schedule`, `withdraw`, `refresh` and `comment`.
          * @example {
          *       "action": "publish",
          *       "after_version": "v2",
@@ -7759,6 +7780,17 @@ export interface components {
             warnings: string[];
         };
         /**
+         * ScheduleBody
+         * @description When to apply the request, if it has its approvals by then; null for never.
+         * @example {
+         *       "apply_at": "2026-03-16T07:00:00Z"
+         *     }
+         */
+        ScheduleBody: {
+            /** Apply At */
+            apply_at: string | null;
+        };
+        /**
          * ServedMove
          * @description A move of what a prompt serves; a `version` of null is the working copy.
          * @example {
@@ -10296,6 +10328,41 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["CommentBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeRequestDetailData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    change_requests_schedule_change_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScheduleBody"];
             };
         };
         responses: {
