@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from harness.engine import READY_SECONDS, EngineProcess, eventually
+from harness.engine import READY_SECONDS, EngineProcess
 from harness.prefect_runs import flow_run
 from harness.prefect_server import PrefectServer
+from harness.processes import WAIT_SECONDS, eventually
 from promptops_flows.protocol.deployment_messages import (
     DeleteDeployment,
     Deployment,
@@ -35,7 +36,7 @@ from promptops_flows.protocol.deployment_messages import (
 )
 from promptops_flows.protocol.engine_client import DueFlowRuns, EngineRefused
 
-WITHIN = 30.0
+
 DAILY = Timetable(cron="0 3 * * *", timezone="Europe/Berlin")
 
 
@@ -65,7 +66,7 @@ async def due_in(engine: EngineProcess, pool: str) -> AsyncIterator[DueFlowRuns]
 
 
 async def next_due(due: DueFlowRuns) -> FlowRunDue:
-    async with asyncio.timeout(WITHIN):
+    async with asyncio.timeout(WAIT_SECONDS):
         async for event in due.events():
             if isinstance(event, FlowRunDue):
                 return event
