@@ -16,6 +16,7 @@ from promptops_platform.access.gate import Gate
 from promptops_platform.access.session_cookie import SessionCookie
 from promptops_platform.agents import endpoints as agents_endpoints
 from promptops_platform.agents import tool_endpoints as agent_tools_endpoints
+from promptops_platform.approvals import endpoints as approvals_endpoints
 from promptops_platform.audit import endpoints as audit_endpoints
 from promptops_platform.catalog import endpoints as catalog_endpoints
 from promptops_platform.catalog import usage_endpoints
@@ -81,6 +82,7 @@ ROUTERS = (
     runs_endpoints.router,
     execution_endpoints.router,
     run_event_endpoints.router,
+    approvals_endpoints.router,
     audit_endpoints.router,
     serving_endpoints.router,
     realtime_endpoints.router,

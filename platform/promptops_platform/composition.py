@@ -8,6 +8,7 @@ from promptops_platform.access.contents import KeyContents
 from promptops_platform.access.grants import Grants
 from promptops_platform.agents.composition import Agents
 from promptops_platform.agents.service import AGENTS
+from promptops_platform.approvals.composition import Approvals
 from promptops_platform.audit.service import AuditTrail
 from promptops_platform.catalog import summaries  # noqa: F401  follows changes of prompts
 from promptops_platform.catalog.definition_usage import DefinitionUses
@@ -20,6 +21,7 @@ from promptops_platform.definitions.composition import Definitions
 from promptops_platform.definitions.contents import DefinitionContents, ServedEnvironments
 from promptops_platform.deployments.composition import DeploymentsRoom
 from promptops_platform.execution.composition import Execution
+from promptops_platform.execution.contents import SuspendedRunContents
 from promptops_platform.execution.places import Limit, Places
 from promptops_platform.http.open_streams import OpenStreams
 from promptops_platform.http.stop_signal import StopSignal
@@ -97,6 +99,7 @@ class Composition:
             settings, database, changes, clock, grants=grants, audit=audit
         )
         prompt_contents = PromptContents(changes.log)
+        self._suspended_contents = SuspendedRunContents()
         self.workspaces = Workspaces(
             access,
             audit,
@@ -108,6 +111,8 @@ class Composition:
                 DefinitionContents(WORKFLOWS, changes.log),
                 DefinitionContents(AGENTS, changes.log),
                 ConnectionContents(),
+                # Before the runs, as these are gone then.
+                self._suspended_contents,
                 RunContents(),
                 KeyContents(),
             ),
@@ -155,6 +160,7 @@ class Composition:
             streams=self.open_streams,
             stop=self.stop_signal,
         )
+        self._suspended_contents.flow_runs = self.execution.suspended_flow_runs
         self.deployments = DeploymentsRoom(settings, database, self.execution)
         places = Places(
             kind="playground calls",
@@ -202,6 +208,16 @@ class Composition:
             self.changes,
             clock,
             agents=self.agents.planner,
+        )
+
+        self.approvals = Approvals(
+            database,
+            access,
+            self.providers,
+            self.execution,
+            self.audit,
+            clock,
+            text_policy=self.text_policy,
         )
 
     def _compose_top(self, clock: Clock) -> None:
@@ -306,6 +322,7 @@ class Composition:
             *self.providers.services,
             *self.runlog.services,
             *self.execution.services,
+            *self.approvals.services,
             *self.playground.services,
             *self.workflows.services,
             *self.agents.services,

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
+from harness.approvals import new_approval
 from harness.people import PASSWORD, new_session, new_user, new_workspace, sent
 from harness.platform import RunningPlatform, new_key
 from promptops_platform.access.actor import STATIC_TOKEN
@@ -257,6 +258,16 @@ async def _retry_run(platform: RunningPlatform) -> Call:
     answer = await platform.http.post(f"/api/runs/{run_id}/cancel")
     assert answer.json()["data"]["state"] == "cancelled", answer.text
     return Call(f"/api/runs/{run_id}/retry", {}, status=202)
+
+
+@row("POST", "/api/approvals/{approval_id}/approve", "approve")
+async def _approve(platform: RunningPlatform) -> Call:
+    return Call(f"/api/approvals/{await new_approval(platform)}/approve", {"comment": "fine"})
+
+
+@row("POST", "/api/approvals/{approval_id}/reject", "reject")
+async def _reject(platform: RunningPlatform) -> Call:
+    return Call(f"/api/approvals/{await new_approval(platform)}/reject", {"comment": "no"})
 
 
 @row("POST", "/api/playground/run")

@@ -32,6 +32,13 @@ from promptops_flows.protocol.engine_protocol import (
     decode,
     encode,
 )
+from promptops_flows.protocol.suspension_messages import (
+    ApprovalAsked,
+    EndSuspended,
+    RunSuspended,
+    SuspendedEnded,
+)
+from promptops_flows.steps.approval import Approval
 from promptops_flows.steps.context import StepOutput
 from promptops_flows.steps.plans import WorkflowPlan
 from promptops_platform.ids import new_id
@@ -44,7 +51,8 @@ class FakeEngine:
     """`executed` counts the steps by run and place; `requests` are the runs that it was sent.
 
     A step for which `hold` says so stays in flight, and shows in `held`, until `release`; the place
-    0 is the end of the run. A step whose place is in `failing` fails.
+    0 is the end of the run. A step whose place is in `failing` fails. At an approval the run is
+    suspended; `ended` are the suspended flow runs that were to end, with what they show.
     """
 
     def __init__(self, socket: Path) -> None:
@@ -52,6 +60,7 @@ class FakeEngine:
         self.executed: Counter[tuple[str, int]] = Counter()
         self.requests: list[RunRequest] = []
         self.failing: set[int] = set()
+        self.ended: list[tuple[str, str]] = []
         self.hold: Hold = lambda _run, _place: False
         self.held: set[tuple[str, int]] = set()
         self._released = asyncio.Event()
@@ -116,9 +125,14 @@ class _Session:
             self._send(Watching())
             await self._reader.read()
             return
+        if isinstance(message, EndSuspended):
+            self._engine.ended.append((message.flow_run_id, message.message))
+            self._send(SuspendedEnded())
+            await self._writer.drain()
+            return
         assert isinstance(message, RunRequest)
         self._engine.requests.append(message)
-        self._send(Started(f"flow-{new_id()[:20]}", None))
+        self._send(Started(message.flow_run_id or f"flow-{new_id()[:20]}", None))
         assert isinstance(await self._receive(), Go)
         executing = asyncio.create_task(self._execute(message))
         hearing = asyncio.create_task(self._hear())
@@ -146,7 +160,7 @@ class _Session:
         except (asyncio.IncompleteReadError, OSError):
             return None
 
-    async def _execute(self, request: RunRequest) -> RunFinished:
+    async def _execute(self, request: RunRequest) -> RunFinished | RunSuspended:
         self._send(Began())
         assert isinstance(request.plan, WorkflowPlan)
         kept = {checkpoint.index: checkpoint for checkpoint in request.checkpoints}
@@ -154,8 +168,15 @@ class _Session:
         for index, step in enumerate(request.plan.steps, 1):
             if index in kept:
                 text = kept[index].output.text
+                if kept[index].output.failed:
+                    error = f"step {index} ({step.name}): {text}"
+                    return RunFinished("error", error=error)
                 self._send(_finished(index, step.name, step.type, text, reused=True))
                 continue
+            if isinstance(step.action, Approval):
+                await self._engine.execute(request.run_id, index)
+                asked = ApprovalAsked(index, step.name, f"{step.action.message} {text}")
+                return RunSuspended((asked,))
             self._send(StepStarted(index, step.name, step.type, STARTED_AT))
             await self._engine.execute(request.run_id, index)
             if index in self._engine.failing:

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest_asyncio
 
+from harness.approvals import new_approval
 from harness.callers import new_api_key
 from harness.changes import ask_for_approvals
 from harness.people import sent
@@ -77,6 +78,7 @@ async def made(platform: RunningPlatform, env: str) -> tuple[Things, list[str]]:
         "workflow_id": workflow["id"],
         "run_id": runs[0],
         "conversation_id": CONVERSATION,
+        "approval_id": await new_approval(platform, key=key, scope=f"env:{env}", message=text),
         "version": "1",
         "workspace_id": "default",
     }

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from harness.approvals import new_approval
 from harness.callers import Account, new_account, new_api_key
 from harness.people import join, new_workspace, sent
 from harness.platform import RunningPlatform, new_key
@@ -148,6 +149,11 @@ async def run_under_way(place: Place) -> str:
     async with place.platform.platform.database.write() as transaction:
         await place.platform.platform.runlog.log.open(transaction, new)
     return new.id
+
+
+async def approval(place: Place) -> str:
+    """The id of something that whoever may run workflows decides."""
+    return await new_approval(place.platform, place.workspace, key=place.key())
 
 
 async def failed_run(place: Place) -> str:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from prefect.client.schemas.objects import State
 from prefect.flows import Flow
 from prefect.settings import get_current_settings
-from prefect.states import Completed, Failed
+from prefect.states import Completed, Failed, Suspended
 
 from promptops_flows.engine.cancellation import RunCancelledError
 from promptops_flows.engine.logs import log
@@ -25,6 +25,7 @@ from promptops_flows.engine.run_control import RunControl
 from promptops_flows.engine.runs import Emit
 from promptops_flows.engine.step_run import StepPlan, StepRun, internal_error
 from promptops_flows.protocol.engine_protocol import RunFinished, RunRequest, StepDelta
+from promptops_flows.protocol.suspension_messages import ApprovalAsked, RunSuspended
 from promptops_flows.steps.context import MAX_RUN_CHARACTERS, ModelAccess, StepOutput
 from promptops_flows.steps.streamed_gateway import StreamedGateway
 from promptops_providers.answers.redaction import Redactor
@@ -55,11 +56,20 @@ class StepFailedError(Exception):
         self.summary = summary
 
 
+class RunSuspendedError(Exception):
+    """The run waits for people; `approvals` in the order of the steps."""
+
+    def __init__(self, approvals: Sequence[ApprovalAsked]) -> None:
+        super().__init__()
+        self.approvals = tuple(approvals)
+
+
 class CompiledRun(ABC):
     """One run of one definition.
 
-    `flow` executes it. `result` is how it ended and `state` how Prefect is to show that; both are
-    None while it has not come to an end. `ended` is set along with `result`.
+    `flow` executes it. `result` is how it ended, or that it is suspended, and `state` how Prefect
+    is to show that; both are None while it has not come to an end. `ended` is set along with
+    `result`.
     """
 
     def __init__(
@@ -69,7 +79,7 @@ class CompiledRun(ABC):
         control: RunControl,
         timeout_seconds: float | None = None,
     ) -> None:
-        self.result: RunFinished | None = None
+        self.result: RunFinished | RunSuspended | None = None
         self.ended = asyncio.Event()
         self.control = control
         self.flow_run_name = printable(f"{request.key} · {request.run_id[-6:]}")
@@ -83,6 +93,7 @@ class CompiledRun(ABC):
         self._is_streamed = request.stream
         self._kinds = {connection.provider: connection.kind for connection in request.connections}
         self._version = request.version
+        self._page_url = request.page_url
         self._produced = 0
         self.flow: Flow[Any, Any] = Flow(
             self._body_function(),
@@ -158,8 +169,8 @@ class CompiledRun(ABC):
         try:
             async with self.control.scope(), timeout:
                 result = await self.run_steps()
-        except RunCancelledError:
-            return self._cancelled()
+        except (RunCancelledError, RunSuspendedError) as error:
+            return self._stopped(error)
         except StepFailedError as error:
             return self._failed(str(error), error.summary)
         # Prefect would store its text, whatever that quotes.
@@ -182,6 +193,22 @@ class CompiledRun(ABC):
         sentence = f"the run took longer than its timeout of {self._timeout_seconds:g} s"
         self._end(RunFinished("error", error=sentence, state="timed_out"))
         return Failed(name="TimedOut", message=sentence)
+
+    def _stopped(self, error: RunCancelledError | RunSuspendedError) -> State[Any]:
+        if isinstance(error, RunSuspendedError):
+            return self._suspended(error.approvals)
+        return self._cancelled()
+
+    def _suspended(self, approvals: tuple[ApprovalAsked, ...]) -> State[Any]:
+        self.result = RunSuspended(approvals)
+        self.ended.set()
+        names = ", ".join(
+            f"step {approval.index} ({self.texts.stored(approval.name or 'approval', None)})"
+            for approval in approvals
+        )
+        where = f"; decide at {self._page_url}" if self._page_url else ""
+        message = f"Waits for a decision on {names}{where}"
+        return Suspended(message=printable(message, MESSAGE_CHARACTERS))
 
     def _cancelled(self) -> State[Any]:
         cancellation = self.control.cancellation

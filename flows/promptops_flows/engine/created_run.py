@@ -38,6 +38,10 @@ class _CreatedRunEngine(AsyncFlowRunEngine[[], Any]):
         assert self.created is not None
         return self.created
 
+    async def set_state(self, state: State[Any], force: bool = False) -> State[Any]:
+        # Prefect suspends only what it could start again by itself, from a deployment.
+        return await super().set_state(state, force=force or state.is_paused())
+
     async def begin_run(self) -> State[Any]:
         state = await super().begin_run()
         assert self.flow_run is not None

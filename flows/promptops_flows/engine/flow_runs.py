@@ -18,7 +18,7 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import AsyncClientContext
 from prefect.events.worker import EventsWorker
 from prefect.exceptions import ObjectNotFound, PrefectException, PrefectSignal
-from prefect.states import Crashed, Pending
+from prefect.states import Crashed
 from prefect.utilities.urls import url_for
 
 from promptops_flows.engine.cancellation import Cancellation
@@ -27,6 +27,11 @@ from promptops_flows.engine.compiled_run import CompiledRun
 from promptops_flows.engine.compiler import compile_run
 from promptops_flows.engine.created_run import run_created_flow
 from promptops_flows.engine.deployment_requests import DeploymentRequests
+from promptops_flows.engine.existing_flow_runs import (
+    FlowRunMissingError,
+    adopt_flow_run,
+    find_flow_run,
+)
 from promptops_flows.engine.flow_run_creation import FlowRunCreator
 from promptops_flows.engine.identity import EngineIdentity
 from promptops_flows.engine.inner_flows import InnerFlows
@@ -43,8 +48,10 @@ from promptops_flows.engine.run_trace import RunTrace
 from promptops_flows.engine.runs import Emit, RunRefusedError, RunUnavailableError
 from promptops_flows.engine.settings import EngineSettings
 from promptops_flows.engine.shown_parameters import shown_parameters
+from promptops_flows.engine.suspended_runs import SuspendedRuns, end_suspended
 from promptops_flows.processes.waiting import end_tasks
 from promptops_flows.protocol.engine_protocol import Began, RunFinished, RunRequest
+from promptops_flows.protocol.suspension_messages import CancelPressed, RunSuspended
 from promptops_flows.steps.services import StepServices
 from promptops_flows.telemetry.tracing import Tracing
 
@@ -52,7 +59,6 @@ _PREPARE_SECONDS = 20.0
 _DRAIN_EVENTS_SECONDS = 5.0
 # What Prefect gets to take the end of a run before the run is answered without it.
 _REPORT_SECONDS = 2.0
-_TAKEN_UP = "The run goes on where it was left"
 _NOT_LET_GO = "The run was not started again"
 
 
@@ -99,6 +105,8 @@ class FlowRuns:
         self._context = contextvars.copy_context()
         self._reports = LateReports(client, gate)
         self._pages = RunPages(client, gate)
+        # What executes a flow run, and then reports its end.
+        self._reporting: dict[UUID, asyncio.Task[str]] = {}
         # What cancels the flow runs under way.
         self._cancels: dict[str, Callable[[str], None]] = {}
         self._inner_flows = InnerFlows(self._creator, identity, self._reports, self._cancels)
@@ -131,9 +139,9 @@ class FlowRuns:
                 f"Prefect did not take the run ({type(error).__name__})"
             ) from error
 
-    async def execute(self, prepared: PreparedRun) -> RunFinished:
-        """Execute to the end. Prefect failing in between does not change how the steps ended, and
-        Prefect being slow to take their end does not hold it back.
+    async def execute(self, prepared: PreparedRun) -> RunFinished | RunSuspended:
+        """Execute to the end, or until it waits for people. Prefect failing in between does not
+        change how the steps ended, and Prefect being slow to take their end does not hold it back.
 
         When cancelled it raises, but where the steps have ended it answers at once.
         """
@@ -147,7 +155,7 @@ class FlowRuns:
             trace.ended(result)
         return result
 
-    async def _execute(self, prepared: PreparedRun, trace: RunTrace) -> RunFinished:
+    async def _execute(self, prepared: PreparedRun, trace: RunTrace) -> RunFinished | RunSuspended:
         began = time.perf_counter()
         prepared.page.began(prepared.flow_run.id)
         async with self._turn(prepared.compiled) as has_come:
@@ -158,15 +166,21 @@ class FlowRuns:
                 result = await self._take_turn(prepared, trace)
             else:
                 result = self._end_early(prepared)
-        prepared.page.ended(prepared.compiled.state or Crashed(message=result.error))
         milliseconds = round((time.perf_counter() - began) * 1000)
-        fields = {"status": result.status, "state": result.state, "ms": milliseconds}
-        log(logging.INFO, "run.finished", **_names(prepared), **fields)
+        state, error = "suspended", None
+        if isinstance(result, RunFinished):
+            state, error = result.state, result.error
+        prepared.page.ended(prepared.compiled.state or Crashed(message=error))
+        log(logging.INFO, "run.finished", **_names(prepared), state=state, ms=milliseconds)
         return result
 
-    async def _take_turn(self, prepared: PreparedRun, trace: RunTrace) -> RunFinished:
+    async def _take_turn(
+        self, prepared: PreparedRun, trace: RunTrace
+    ) -> RunFinished | RunSuspended:
         context = trace.enter(self._context.copy())
         flow = asyncio.create_task(self._run_flow(prepared), context=context)
+        self._reporting[prepared.flow_run.id] = flow
+        flow.add_done_callback(lambda _: self._reporting.pop(prepared.flow_run.id, None))
         await self._end_of(self._reports.keep(flow), prepared.compiled)
         if not flow.done():
             self._gate.suspect()
@@ -175,7 +189,7 @@ class FlowRuns:
             return prepared.compiled.result
         return RunFinished("error", error=flow.result(), state="crashed")
 
-    def _end_early(self, prepared: PreparedRun) -> RunFinished:
+    def _end_early(self, prepared: PreparedRun) -> RunFinished | RunSuspended:
         compiled = prepared.compiled
         assert compiled.result is not None
         assert compiled.state is not None
@@ -220,6 +234,16 @@ class FlowRuns:
         """What depends on that step of a durable run may begin."""
         prepared.checkpoints.mark_stored(index)
 
+    async def end_suspended(self, flow_run_id: str, message: str) -> None:
+        """Show a suspended flow run as cancelled; raises `RunUnavailableError`."""
+        try:
+            await end_suspended(self._client, UUID(flow_run_id), message)
+        except PREFECT_ERRORS as error:
+            self._gate.suspect()
+            raise RunUnavailableError(
+                f"Prefect did not take the end of the run ({type(error).__name__})"
+            ) from error
+
     async def discard(self, prepared: PreparedRun) -> None:
         """Remove a run that was never let go; one that exists for longer ends once more."""
         if prepared.request.flow_run_id is not None:
@@ -259,7 +283,11 @@ class FlowRuns:
     ) -> FlowRun:
         """A new one, or the one that is executed once more."""
         if request.flow_run_id is not None:
-            return await self._adopt(request.flow_run_id)
+            try:
+                return await self._adopt(request.flow_run_id)
+            except FlowRunMissingError:
+                if not request.suspended:
+                    raise
         return await self._creator.create(
             compiled.flow,
             name=compiled.flow_run_name,
@@ -269,27 +297,12 @@ class FlowRuns:
         )
 
     async def _adopt(self, flow_run_id: str) -> FlowRun:
-        try:
-            flow_run = await self._client.read_flow_run(UUID(flow_run_id))
-        except (ObjectNotFound, ValueError) as error:
-            raise RunRefusedError(f"Prefect has no flow run {flow_run_id}") from error
-        self._identity.adopt(flow_run.id)
-        tags = self._identity.own(flow_run.tags)
-        if set(tags) != set(flow_run.tags):
-            await self._client.update_flow_run(flow_run.id, tags=tags)
-        return await self._begin_again(flow_run)
-
-    async def _begin_again(self, flow_run: FlowRun) -> FlowRun:
-        """Prefect takes no flow run up again that was under way, or has ended."""
-        state = flow_run.state
-        if state is None or state.is_scheduled() or state.is_pending():
-            return flow_run
-        if state.is_cancelled() or state.is_cancelling():
-            raise RunRefusedError("Cancel was pressed in Prefect before the run began")
-        pending: State[Any] = Pending(message=_TAKEN_UP)
-        await self._client.set_flow_run_state(flow_run.id, pending, force=True)
-        flow_run.state = pending
-        return flow_run
+        flow_run = await find_flow_run(self._client, flow_run_id)
+        # What an earlier attempt has to say of it must not come after what this one says.
+        if reporting := self._reporting.get(flow_run.id):
+            await asyncio.wait([reporting])
+        self._reports.drop(flow_run.id)
+        return await adopt_flow_run(self._client, self._identity, flow_run)
 
     async def _run_flow(self, prepared: PreparedRun) -> str:
         """Returns why the steps did not come to an end, for the case that they didn't."""
@@ -310,6 +323,8 @@ class FlowRuns:
             compiled.cancel(PREFECT)
         if compiled.state is not None and not _is_shown(compiled.state, state):
             self._report_later(prepared, compiled.state)
+        elif state.is_paused():
+            self._reports.add(prepared.flow_run.id, state, _names(prepared), is_shown=True)
         return f"Prefect ended the run as {state.name} before its steps came to an end"
 
     def _report_later(self, prepared: PreparedRun, state: State[Any]) -> None:
@@ -327,7 +342,7 @@ async def open_flow_runs(
     """One Prefect client for as long as the engine lives; at the end its events are sent off.
 
     Meanwhile the runs that its predecessor left behind are ended, and Prefect's buttons are obeyed:
-    `watchers` are told for which flow runs Retry is pressed.
+    `watchers` are told of those that the platform has to obey.
     """
     identity = EngineIdentity(settings.engine_id)
     async with AsyncClientContext.get_or_create() as context:
@@ -341,6 +356,11 @@ async def open_flow_runs(
             cancel=runs.cancel_flow_run,
             executes=runs.executes,
             watchers=watchers,
+            suspended=SuspendedRuns(
+                context.client,
+                executes=runs.executes,
+                cancelled=lambda flow_run_id: watchers.pressed(CancelPressed(flow_run_id)),
+            ),
         )
         watching = asyncio.gather(buttons.watch(), runs.deployments.due.watch())
         yield runs

@@ -14,6 +14,7 @@ from prefect.exceptions import ObjectNotFound
 
 from promptops_flows.engine.logs import log
 from promptops_flows.engine.prefect_gate import PREFECT_ERRORS, PrefectGate
+from promptops_flows.engine.suspended_runs import tag_suspended
 
 T = TypeVar("T")
 
@@ -27,6 +28,7 @@ class LateReports:
         self._client = client
         self._gate = gate
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._late: dict[UUID, asyncio.Task[None]] = {}
 
     def keep(self, task: asyncio.Task[T]) -> asyncio.Task[T]:
         """A task that ends with a report of its own."""
@@ -34,9 +36,25 @@ class LateReports:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def add(self, flow_run_id: UUID, state: State[Any], fields: Mapping[str, object]) -> None:
-        """Report that state as soon as Prefect takes it; `fields` are for the log."""
-        self.keep(asyncio.create_task(self._report(flow_run_id, state, fields)))
+    def add(
+        self,
+        flow_run_id: UUID,
+        state: State[Any],
+        fields: Mapping[str, object],
+        *,
+        is_shown: bool = False,
+    ) -> None:
+        """Report that state as soon as Prefect takes it, and mark a suspended flow run; `fields`
+        are for the log. With `is_shown` Prefect has the state."""
+        self.drop(flow_run_id)
+        reporting = self._report(flow_run_id, state, fields, is_shown=is_shown)
+        self._late[flow_run_id] = self.keep(asyncio.create_task(reporting))
+
+    def drop(self, flow_run_id: UUID) -> None:
+        """Report nothing more of it: it is executed once more."""
+        task = self._late.pop(flow_run_id, None)
+        if task is not None:
+            task.cancel()
 
     async def settle(self, seconds: float) -> None:
         """Give Prefect a moment for what it has not taken yet."""
@@ -44,17 +62,28 @@ class LateReports:
             await asyncio.wait(self._tasks, timeout=seconds)
 
     async def _report(
-        self, flow_run_id: UUID, state: State[Any], fields: Mapping[str, object]
+        self,
+        flow_run_id: UUID,
+        state: State[Any],
+        fields: Mapping[str, object],
+        *,
+        is_shown: bool,
     ) -> None:
         while True:
             await self._gate.opened()
             try:
-                await self._client.set_flow_run_state(flow_run_id, state, force=True)
-                log(logging.INFO, "run.reported_late", **fields, state=state.name)
+                if not is_shown:
+                    await self._client.set_flow_run_state(flow_run_id, state, force=True)
+                if state.is_paused():
+                    flow_run = await self._client.read_flow_run(flow_run_id)
+                    await tag_suspended(self._client, flow_run)
+                if not is_shown:
+                    log(logging.INFO, "run.reported_late", **fields, state=state.name)
             except PREFECT_ERRORS as error:
                 if isinstance(error, ObjectNotFound):
                     return
                 self._gate.suspect()
                 await asyncio.sleep(_PAUSE_SECONDS)
             else:
+                self._late.pop(flow_run_id, None)
                 return

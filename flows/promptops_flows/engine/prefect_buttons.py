@@ -1,7 +1,8 @@
 """Cancel and Retry pressed in Prefect, which only change the state of a flow run there.
 
-One query a second finds all flow runs of this engine that are in such a state. It costs Prefect's
-server 3 ms; a subscription to its events costs as much at four runs a second, and may lose some.
+One query a second finds all flow runs of this engine that are in such a state, and another one what
+became of suspended flow runs. A query costs Prefect's server 3 ms; a subscription to its events
+costs as much at four runs a second, and may lose some.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from promptops_flows.engine.logs import log
 from promptops_flows.engine.prefect_gate import PREFECT_ERRORS, PrefectGate
 from promptops_flows.engine.printable import MESSAGE_CHARACTERS, printable
 from promptops_flows.engine.retry_watchers import RetryWatchers
+from promptops_flows.engine.suspended_runs import SuspendedRuns
+from promptops_flows.protocol.engine_protocol import RetryPressed
 
 PREFECT = "Prefect"
 _PERIOD_SECONDS = 1.0
@@ -51,7 +54,8 @@ class _Press:
 
 class PrefectButtons:
     """`cancel` ends the run under way with that flow run, and says whether there is one;
-    `executes` says whether there is; `watchers` have runs executed once more."""
+    `executes` says whether there is; `watchers` have runs executed once more. `suspended` are
+    looked at along with the buttons."""
 
     def __init__(
         self,
@@ -62,6 +66,7 @@ class PrefectButtons:
         cancel: Callable[[str, str], bool],
         executes: Callable[[str], bool],
         watchers: RetryWatchers,
+        suspended: SuspendedRuns,
         cancel_patience_seconds: float = CANCEL_PATIENCE_SECONDS,
         retry_patience_seconds: float = RETRY_PATIENCE_SECONDS,
     ) -> None:
@@ -73,6 +78,7 @@ class PrefectButtons:
         self._cancel = cancel
         self._executes = executes
         self._watchers = watchers
+        self._suspended = suspended
         # By the ids of the states, which are new at each press.
         self._presses: dict[UUID, _Press] = {}
 
@@ -82,6 +88,7 @@ class PrefectButtons:
             await self._gate.opened()
             try:
                 await self._look()
+                await self._suspended.look(asyncio.get_running_loop().time())
             # ValueError: an answer that can't be read.
             except (*PREFECT_ERRORS, ValueError) as error:
                 log(logging.WARNING, "buttons.failed", error=type(error).__name__)
@@ -124,7 +131,7 @@ class PrefectButtons:
         elif now - press.reported_at >= _AGAIN_SECONDS:
             press.reported_at = now
             log(logging.INFO, "buttons.retry", flow_run_id=flow_run_id)
-            self._watchers.pressed(flow_run_id)
+            self._watchers.pressed(RetryPressed(flow_run_id))
 
     async def _restore(self, flow_run: FlowRun, note: str) -> None:
         """Show again how the run had ended."""

@@ -1,4 +1,4 @@
-"""Who is told that somebody has pressed Retry in Prefect, and why they do not retry the run."""
+"""Who is told that somebody has pressed a button in Prefect, and why they do not retry the run."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from promptops_flows.protocol.engine_protocol import RetryPressed, RetryRefused
+from promptops_flows.protocol.suspension_messages import CancelPressed
 
-Tell = Callable[[RetryPressed], None]
+Pressed = RetryPressed | CancelPressed
+Tell = Callable[[Pressed], None]
 
 
 class RetryWatchers:
@@ -15,7 +17,7 @@ class RetryWatchers:
 
     def __init__(self) -> None:
         self._watchers: list[Tell] = []
-        self._waiting: list[RetryPressed] = []
+        self._waiting: list[Pressed] = []
         self._refusals: dict[str, str] = {}
 
     @contextmanager
@@ -30,10 +32,9 @@ class RetryWatchers:
         finally:
             self._watchers.remove(tell)
 
-    def pressed(self, flow_run_id: str) -> None:
-        """Somebody has pressed Retry for that flow run."""
-        self._refusals.pop(flow_run_id, None)
-        pressed = RetryPressed(flow_run_id)
+    def pressed(self, pressed: Pressed) -> None:
+        """Somebody has pressed a button."""
+        self._refusals.pop(pressed.flow_run_id, None)
         if not self._watchers and pressed not in self._waiting:
             self._waiting.append(pressed)
         for tell in self._watchers:

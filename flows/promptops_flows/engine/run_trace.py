@@ -12,6 +12,7 @@ from opentelemetry import trace
 from opentelemetry.trace import INVALID_SPAN, Span, Tracer
 
 from promptops_flows.protocol.engine_protocol import RunFinished, RunRequest
+from promptops_flows.protocol.suspension_messages import RunSuspended
 from promptops_flows.steps.plans import WorkflowPlan
 from promptops_flows.telemetry.text_policy import current_policy
 from promptops_flows.telemetry.tracing import Tracing, context_of, fail, prompts_attributes, within
@@ -59,8 +60,12 @@ class RunTrace:
         """It waits no longer for its turn."""
         self._span.add_event("began")
 
-    def ended(self, result: RunFinished | None) -> None:
+    def ended(self, result: RunFinished | RunSuspended | None) -> None:
         """How the run ended; None where the engine was stopped before."""
+        if isinstance(result, RunSuspended):
+            self._span.add_event("suspended")
+            self._span.end()
+            return
         state = "crashed" if result is None else result.state
         if state != "completed":
             fail(self._span, f"run_{state}")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
 from promptops_flows.protocol.engine_protocol import RunEvent, RunFinished, RunRequest
+from promptops_flows.protocol.suspension_messages import RunSuspended
 
 Emit = Callable[[RunEvent], None]
 
@@ -35,8 +36,9 @@ class Runs(Protocol, Generic[PreparedT]):
     async def prepare(self, request: RunRequest, emit: Emit) -> PreparedT:
         """Raises `RunRefusedError` or `RunUnavailableError`; nothing is left in Prefect then."""
 
-    async def execute(self, prepared: PreparedT) -> RunFinished:
-        """Execute to the end; how it ended is in the answer, never an exception."""
+    async def execute(self, prepared: PreparedT) -> RunFinished | RunSuspended:
+        """Execute to the end, or until it waits for people; how it ended is in the answer, never
+        an exception."""
 
     def cancel(self, prepared: PreparedT, by: str) -> None:
         """End a run that is under way; one that has ended stays as it is."""
@@ -46,6 +48,9 @@ class Runs(Protocol, Generic[PreparedT]):
 
     def checkpoint_stored(self, prepared: PreparedT, index: int) -> None:
         """What depends on that step of a durable run may begin."""
+
+    async def end_suspended(self, flow_run_id: str, message: str) -> None:
+        """Show a suspended flow run as cancelled; raises `RunUnavailableError`."""
 
     async def discard(self, prepared: PreparedT) -> None:
         """Remove a run that was never let go."""

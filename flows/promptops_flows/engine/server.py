@@ -41,6 +41,7 @@ from promptops_flows.protocol.engine_protocol import (
     decode,
     encode,
 )
+from promptops_flows.protocol.suspension_messages import EndSuspended, SuspendedEnded
 from promptops_flows.telemetry.call_counts import CallCounts, listed
 
 _STOPPING = "the run engine is stopping"
@@ -91,7 +92,7 @@ class NotReady:
 
 class EngineServer:
     """`runs` and `deployments` are None until Prefect has been loaded; `readiness` may be replaced
-    along with it. `watchers` are told of Retry pressed in Prefect."""
+    along with it. `watchers` are told of buttons pressed in Prefect."""
 
     def __init__(self) -> None:
         self.runs: Runs[Any] | None = None
@@ -118,6 +119,8 @@ class EngineServer:
                     return
                 if isinstance(message, DeploymentRequest):
                     peer.send(await self._deployment_answer(message))
+                elif isinstance(message, EndSuspended):
+                    peer.send(await self._end_suspended(message))
                 else:
                     peer.send(self._answer(message))
         except EngineProtocolError as error:
@@ -217,6 +220,15 @@ class EngineServer:
         if self.deployments is None:
             return self._status()
         return await self.deployments.answer(request)
+
+    async def _end_suspended(self, message: EndSuspended) -> Message:
+        if self.runs is None or self._why_not() is not None:
+            return self._status()
+        try:
+            await self.runs.end_suspended(message.flow_run_id, message.message)
+        except RunUnavailableError as error:
+            return Unavailable(str(error))
+        return SuspendedEnded()
 
     def _answer(self, message: Message) -> Message:
         if isinstance(message, CountCalls):

@@ -23,6 +23,7 @@ from promptops_flows.engine.run_trace import step_span
 from promptops_flows.engine.runs import Emit
 from promptops_flows.engine.step_task import Retry, StepTask
 from promptops_flows.protocol.engine_protocol import Checkpoint, StepFinished, StepStarted
+from promptops_flows.steps.approval import Approval
 from promptops_flows.steps.context import ItemCounts, StepError, StepOutput
 from promptops_flows.steps.policy import ORDINARY, StepPolicy
 from promptops_flows.telemetry.text_policy import TextPolicy
@@ -190,12 +191,16 @@ class StepRun:
 
     def _reuse(self, output: StepOutput) -> State[Any]:
         self._ended_clock = self._started_clock
+        name, message = CACHED, _REUSED
+        if self._plan.type == Approval.type:
+            note = self._texts.redact(next(iter(output.notes), ""))
+            name, message = output.side.capitalize(), printable(note, MESSAGE_CHARACTERS)
         if output.failed:
             self._retry = Retry(again=False)
             self._fail(output.text, next(iter(output.notes), None))
-            return Failed(message=_REUSED)
+            return Failed(message=message)
         self.output = output
-        return Completed(name=CACHED, message=_REUSED)
+        return Completed(name=name, message=message)
 
     def _span(self) -> AbstractContextManager[Span]:
         plan = self._plan

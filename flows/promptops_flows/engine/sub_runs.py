@@ -94,7 +94,9 @@ class FlowSubRuns:
         run = self._compile(request, emit)
         control = run.control
         state = await control.inner_flows.run(run.flow, run.flow_run_name, control.cancellation)
-        result = run.result or RunFinished("error", error=f"Prefect ended it as {state.name}")
+        result = run.result
+        if not isinstance(result, RunFinished):
+            result = RunFinished("error", error=f"Prefect ended it as {state.name}")
         if result.status == "error":
             summary = None if result.summary is None else f"{key}: {result.summary}"
             raise StepError(f"{key}: {result.error}", summary, retryable=True)

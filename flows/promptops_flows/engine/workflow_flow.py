@@ -11,12 +11,19 @@ from typing import Any
 from prefect.client.schemas.objects import State
 
 from promptops_flows.definitions.graph import waits_for
-from promptops_flows.engine.compiled_run import CompiledRun, StepFailedError, model_access
+from promptops_flows.engine.compiled_run import (
+    CompiledRun,
+    RunSuspendedError,
+    StepFailedError,
+    model_access,
+)
 from promptops_flows.engine.run_control import RunControl
 from promptops_flows.engine.runs import Emit
 from promptops_flows.engine.step_run import StepPlan
 from promptops_flows.engine.sub_runs import Compile, FlowSubRuns, Reporter
 from promptops_flows.protocol.engine_protocol import RunFinished, RunRequest
+from promptops_flows.protocol.suspension_messages import ApprovalAsked
+from promptops_flows.steps.approval import Approval
 from promptops_flows.steps.context import StepContext, StepError, StepOutput
 from promptops_flows.steps.model import CallModel
 from promptops_flows.steps.models import ModelChoice
@@ -40,7 +47,8 @@ class _End:
 
 
 class WorkflowRun(CompiledRun):
-    """One run of a workflow. After a failed step no other one is begun; those that run then end."""
+    """One run of a workflow. After a failed step no other one is begun; those that run then end.
+    Where approvals are asked for, all that does not depend on them ends first."""
 
     def __init__(
         self,
@@ -63,7 +71,8 @@ class WorkflowRun(CompiledRun):
 
     async def run_steps(self) -> RunFinished:
         waiting = {place: set(waits_for(step)) for place, step in enumerate(self._plan.steps)}
-        running: dict[asyncio.Task[_End], int] = {}
+        running: dict[asyncio.Task[_End | ApprovalAsked], int] = {}
+        asked: list[ApprovalAsked] = []
         failure: BaseException | None = None
         try:
             while True:
@@ -78,21 +87,30 @@ class WorkflowRun(CompiledRun):
                     place = running.pop(task)
                     error = task.exception()
                     failure = failure or error
-                    if error is None:
-                        self._ends[place] = task.result()
-                        for needs in waiting.values():
-                            needs.discard(place)
+                    if error is not None:
+                        continue
+                    end = task.result()
+                    if isinstance(end, ApprovalAsked):
+                        asked.append(end)
+                        continue
+                    self._ends[place] = end
+                    for needs in waiting.values():
+                        needs.discard(place)
         finally:
             await _end_all(running)
         if failure is not None:
             raise failure
+        if asked:
+            raise RunSuspendedError(sorted(asked, key=lambda approval: approval.index))
         return RunFinished("ok", output=await self._result())
 
-    async def _run_step(self, place: int) -> _End:
+    async def _run_step(self, place: int) -> _End | ApprovalAsked:
         """Raises `StepFailedError` where the run can't go on."""
         step = self._plan.steps[place]
         why = self._why_skipped(step)
         scope = self._scope(step)
+        if why is None and (asked := await self._ask(place, step, scope)):
+            return asked
         after = [self._ends[at].state for at in waits_for(step)]
         step_plan = self._step_plan(place, step, scope, why)
         async with self._slot(step, why):
@@ -108,6 +126,20 @@ class WorkflowRun(CompiledRun):
         default = step.policy.default
         value = None if isinstance(default, str) else default
         return _End(StepOutput(value_text(default), value=value), state)
+
+    async def _ask(self, place: int, step: Step, scope: Scope) -> ApprovalAsked | None:
+        """None for a step that is executed, also for an approval that can't be asked for, which
+        then fails."""
+        if self.control.is_inner or not isinstance(step.action, Approval):
+            return None
+        index, name = place + 1, self.redact(step.name)
+        if self.control.checkpoints.find(index, name, step.type) is not None:
+            return None
+        try:
+            message = await step.action.asked(scope)
+        except StepError:
+            return None
+        return ApprovalAsked(index, name, self.redact(message))
 
     def _why_skipped(self, step: Step) -> str | None:
         steps = self._plan.steps

@@ -43,10 +43,19 @@ from promptops_flows.protocol.engine_protocol import (
     decode,
     encode,
 )
+from promptops_flows.protocol.suspension_messages import (
+    ApprovalAsked,
+    CancelPressed,
+    EndSuspended,
+    RunSuspended,
+    SuspendedEnded,
+)
 
 __all__ = [
+    "ApprovalAsked",
     "Began",
     "CallsCounted",
+    "CancelPressed",
     "Checkpoint",
     "DueFlowRuns",
     "EngineClient",
@@ -59,6 +68,7 @@ __all__ = [
     "RunEvent",
     "RunFinished",
     "RunRequest",
+    "RunSuspended",
     "StartedRun",
     "StepCheckpoint",
     "StepDelta",
@@ -175,6 +185,21 @@ class EngineClient:
             raise
         return EngineWatch(connection)
 
+    async def end_suspended(self, flow_run_id: str, message: str) -> None:
+        """Have Prefect show a suspended flow run as cancelled; raises `EngineUnavailable`."""
+        connection = await self._connect()
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                answer = await connection.ask(EndSuspended(flow_run_id, message))
+        except TimeoutError:
+            raise EngineUnavailable("the run engine did not answer in time") from None
+        except EngineLost as error:
+            raise EngineUnavailable(error.reason) from error
+        finally:
+            await connection.close()
+        if not isinstance(answer, SuspendedEnded):
+            raise EngineUnavailable(_as_error(answer).reason)
+
     async def ask(
         self,
         request: DeploymentRequest,
@@ -259,7 +284,7 @@ class StartedRun:
         await self._connection.send(Cancel(by))
 
     async def events(self) -> AsyncIterator[RunEvent]:
-        """What happens, as it happens; the last one is `RunFinished`.
+        """What happens, as it happens; the last one is `RunFinished` or `RunSuspended`.
 
         Raises `EngineLost` when the connection breaks before that. Leaving early, or `close`, does
         not stop a run, unless it is durable.
@@ -269,7 +294,7 @@ class StartedRun:
             if not isinstance(event, RunEvent):
                 raise EngineLost(f"the run engine sent {type(event).__name__} during a run")
             yield event
-            if isinstance(event, RunFinished):
+            if isinstance(event, RunFinished | RunSuspended):
                 return
 
     async def close(self) -> None:
@@ -282,12 +307,12 @@ class EngineWatch:
     def __init__(self, connection: _Connection) -> None:
         self._connection = connection
 
-    async def events(self) -> AsyncIterator[RetryPressed]:
+    async def events(self) -> AsyncIterator[RetryPressed | CancelPressed]:
         """Each press at least once, also those of the time before; raises `EngineLost` at the
         end."""
         while True:
             event = await self._connection.receive()
-            if not isinstance(event, RetryPressed):
+            if not isinstance(event, RetryPressed | CancelPressed):
                 raise EngineLost(f"the run engine sent {type(event).__name__} to a watcher")
             yield event
 

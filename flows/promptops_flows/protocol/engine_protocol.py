@@ -7,7 +7,7 @@ One connection carries one run:
     CountCalls               CallsCounted
     RunRequest               Started | Unavailable | Refused
     Go                       Began, StepStarted, StepDelta, ..., StepCheckpoint, StepFinished, ...,
-    CheckpointStored,        RunFinished
+    CheckpointStored,        RunFinished | RunSuspended
     Cancel                   (the platform sends these two at any time after Go)
 
 Another kind of connection lasts as long as the platform likes:
@@ -15,7 +15,8 @@ Another kind of connection lasts as long as the platform likes:
     Watch                    Watching, RetryPressed, RetryPressed, ...
     RetryRefused             (at any time after Watching)
 
-`deployment_messages` has those about deployments.
+`deployment_messages` has those about deployments, `suspension_messages` those about runs that wait
+for people.
 
 `kind` names the message. Non-ASCII text is escaped, so that any Python string survives the way,
 one with lone surrogates included.
@@ -30,6 +31,8 @@ from typing import Any, Literal
 from promptops_flows.protocol.deployment_messages import KINDS as DEPLOYMENT_KINDS
 from promptops_flows.protocol.deployment_messages import DeploymentMessage
 from promptops_flows.protocol.shapes import ShapeError, build, fields_of
+from promptops_flows.protocol.suspension_messages import KINDS as SUSPENSION_KINDS
+from promptops_flows.protocol.suspension_messages import RunSuspended, SuspensionMessage
 from promptops_flows.steps.context import ItemCounts, StepOutput
 from promptops_flows.steps.models import Connection
 from promptops_flows.steps.plans import AgentPlan, WorkflowPlan
@@ -99,8 +102,9 @@ class RunRequest:
     In a `durable` run nothing that depends on a step begins before its checkpoint is stored; the
     engine cancels it when the connection breaks, since somebody else takes it over. `checkpoints`
     are those of an earlier attempt: their steps are not executed again. `flow_run_id` is a flow run
-    that exists in Prefect and is executed once more; without it a new one is created. `page_url` is
-    where the console shows the run.
+    that exists in Prefect and is executed once more; without it a new one is created, and so it is
+    where Prefect does not have a `suspended` one any more. `page_url` is where the console shows
+    the run.
     """
 
     run_id: str
@@ -122,6 +126,7 @@ class RunRequest:
     durable: bool = False
     checkpoints: tuple[Checkpoint, ...] = ()
     flow_run_id: str | None = None
+    suspended: bool = False
     page_url: str | None = None
 
     @property
@@ -310,7 +315,9 @@ class RunFinished:
             object.__setattr__(self, "state", "completed")
 
 
-RunEvent = Began | StepStarted | StepDelta | StepCheckpoint | StepFinished | RunFinished
+RunEvent = (
+    Began | StepStarted | StepDelta | StepCheckpoint | StepFinished | RunFinished | RunSuspended
+)
 Message = (
     Ping
     | CountCalls
@@ -329,6 +336,7 @@ Message = (
     | Started
     | RunEvent
     | DeploymentMessage
+    | SuspensionMessage
 )
 
 _KINDS: dict[str, type[Message]] = {
@@ -354,6 +362,7 @@ _KINDS: dict[str, type[Message]] = {
     "step_finished": StepFinished,
     "run_finished": RunFinished,
     **DEPLOYMENT_KINDS,
+    **SUSPENSION_KINDS,
 }
 _KIND_OF = {message: kind for kind, message in _KINDS.items()}
 

@@ -136,7 +136,7 @@ class StepContext:
 @dataclass(frozen=True, slots=True)
 class StepOutput:
     """`value` is the JSON of a structured output, whose text `text` is. A `cached` one was made by
-    an earlier run. `side` is what a branch took; a `failed` one is
+    an earlier run. `side` is what a branch took, or the decision of an approval; a `failed` one is
     the default of an item of a map."""
 
     text: str

@@ -116,6 +116,18 @@ class Fields:
             raise self.error(field, "must be a list of names of steps")
         return tuple(dict.fromkeys(item.strip() for item in value))
 
+    def texts(self, field: str, most: int, limit: int) -> tuple[str, ...]:
+        """The texts of a list, of at most `limit` characters; none when it is missing or null."""
+        value = self.value(field, [])
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise self.error(field, f"is {described(value)}, give a list of strings")
+        texts = tuple(dict.fromkeys(item.strip() for item in value))
+        if len(texts) > most or any(not text or len(text) > limit for text in texts):
+            raise self.error(
+                field, f"takes at most {most} names of 1 to {limit} characters, shorten it"
+            )
+        return texts
+
     def integer(self, field: str, least: int, most: int, default: int) -> int:
         """The field's whole number within these limits."""
         value = self.value(field)

@@ -23,7 +23,7 @@ from promptops_providers.protocol import PromptVersion
 MAX_ITEMS = 10_000
 MAX_WIDTH = 64
 DEFAULT_WIDTH = 8
-_NOT_MAPPED = ("map", "branch")
+_NOT_MAPPED = {"map": "a map", "branch": "a branch", "approval": "an approval"}
 _OF_THE_MAP = ("retries", "cache_seconds", "concurrency")
 
 
@@ -46,7 +46,9 @@ class MapItems(Action):
             raise fields.error("step", "is missing, give the step that runs for each item")
         action = context.parse_action(step, context)
         if action.type in _NOT_MAPPED:
-            raise fields.error("step", f"is a {action.type}, which can't run for each item")
+            raise fields.error(
+                "step", f"is {_NOT_MAPPED[action.type]}, which can't run for each item"
+            )
         policy = StepPolicy.parse(step)
         wrong = [name for name in _OF_THE_MAP if getattr(policy, name) != getattr(ORDINARY, name)]
         if wrong:

@@ -34,6 +34,11 @@ class WorkflowPlan:
         return frozenset().union(*(step.action.providers for step in self.steps))
 
     @property
+    def approvals(self) -> tuple[Step, ...]:
+        """The steps that wait for a person."""
+        return tuple(step for step in self.steps if step.type == "approval")
+
+    @property
     def prompts(self) -> tuple[PromptVersion, ...]:
         """The prompts of the registry that the steps use, each once."""
         prompts = (prompt for step in self.steps for prompt in step.action.prompts)

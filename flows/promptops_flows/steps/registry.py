@@ -1,7 +1,4 @@
-"""All kinds of steps. A new kind is a file beside this one and a line here.
-
-`approval`, a step that waits for a person, belongs into this list as well.
-"""
+"""All kinds of steps. A new kind is a file beside this one and a line here."""
 
 from __future__ import annotations
 
@@ -10,6 +7,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from promptops_flows.steps.agent import RunAgent
+from promptops_flows.steps.approval import Approval
 from promptops_flows.steps.branch import Branch
 from promptops_flows.steps.fields import DefinitionError, Fields, described
 from promptops_flows.steps.http import CallHttp
@@ -32,6 +30,7 @@ ACTIONS: Mapping[str, type[Action]] = {
         RunWorkflow,
         MapItems,
         Branch,
+        Approval,
     )
 }
 STEP_TYPES = tuple(ACTIONS)

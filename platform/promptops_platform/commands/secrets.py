@@ -15,14 +15,15 @@ def rotate_secrets(
         bool, typer.Option(help="Remove what can't be read because its secret key is lost.")
     ] = False,
 ) -> None:
-    """Encrypt stored keys of model providers, sealed conversations, checkpoints and answers of
-    runs anew, with the first of PROMPTOPS_SECRET_KEY."""
+    """Encrypt stored keys of model providers, sealed conversations, checkpoints, answers and
+    approvals of runs anew, with the first of PROMPTOPS_SECRET_KEY."""
 
     async def rotate(platform: Platform, transaction: Transaction) -> None:
         rotation = await platform.providers.service.rotate(transaction, forget=forget_unreadable)
         resealed = await platform.agents.conversations.rotate(transaction, forget=forget_unreadable)
         runs = await platform.execution.stored.rotate(transaction, forget=forget_unreadable)
         answers = await platform.execution.idempotent.rotate(transaction)
+        messages = await platform.approvals.messages.rotate(transaction)
         renewed = {"key": rotation.renewed}
         if resealed.turns:
             renewed["message"] = resealed.turns
@@ -30,6 +31,8 @@ def rotate_secrets(
             renewed["checkpoint"] = runs.texts
         if answers:
             renewed["answer"] = answers
+        if messages:
+            renewed["approval"] = messages
         summary = f"Encrypted {listed(renewed)} again"
         if rotation.unreadable:
             names = ", ".join(row.name for row in rotation.unreadable)

@@ -77,7 +77,8 @@ class AttemptReader:
                 raise CantGoOn(crashed(error.sentence)) from error
         if stored is None:
             raise CantGoOn(crashed(PLAN_GONE))
-        if row.attempt > MOST_TAKE_OVERS + 1:
+        # What was waited for is no attempt that was lost.
+        if row.attempt - stored.waits > MOST_TAKE_OVERS + 1:
             raise CantGoOn(crashed(GIVEN_UP))
         return Attempt(
             row.attempt,
@@ -106,4 +107,6 @@ class AttemptReader:
             checkpoints=stored.checkpoints,
             texts=self._runs.text_policy,
             durable=True,
+            flow_run_id=stored.flow_run_id or request.flow_run_id,
+            suspended=stored.flow_run_id is not None,
         )

@@ -13,12 +13,12 @@ from promptops_platform.execution.active_run import ActiveRun
 from promptops_platform.execution.attempt import Attempt, AttemptReader, CantGoOn
 from promptops_platform.execution.engine_start import EngineStart
 from promptops_platform.execution.followers import RunFollower, RunOutcome
-from promptops_platform.execution.following import FAULT, InnerPlaces, follow
+from promptops_platform.execution.following import FAULT, InnerPlaces, cancelled, follow
 from promptops_platform.execution.run_end import RunEnd, RunEnds
 from promptops_platform.execution.run_feed import RunFeeds
 from promptops_platform.execution.step_writer import StepWriter
-from promptops_platform.execution.stored_plan import StoredPlan
 from promptops_platform.execution.stored_runs import StoredRuns
+from promptops_platform.execution.suspending import Suspension, Suspensions
 from promptops_platform.runlog.service import RunLog
 from promptops_platform.runlog.under_way import RunsUnderWay, RunTakenOver
 
@@ -42,6 +42,7 @@ class RunAttempts:
         engine_start: EngineStart,
         ends: RunEnds,
         feeds: RunFeeds,
+        suspensions: Suspensions,
     ) -> None:
         self.stopping = False
         self._database = database
@@ -52,6 +53,7 @@ class RunAttempts:
         self._engine_start = engine_start
         self._ends = ends
         self._feeds = feeds
+        self._suspensions = suspensions
 
     async def execute(self, active: ActiveRun, *, was_lost: bool) -> None:
         """Take a run to its end; `was_lost` where the one who executed it has ended."""
@@ -66,17 +68,29 @@ class RunAttempts:
 
     async def end(self, run_id: str, end: RunFinished) -> None:
         """End a run that the engine does not have; raises RunTakenOver where it has ended."""
-        outcome, follower, plan = await self._persistently(lambda: self._unstarted(run_id, end))
-        await self._ends.record(RunEnd(outcome, follower, plan=plan))
+        unstarted = await self._persistently(lambda: self._unstarted(run_id, end))
+        await self._ends.record(unstarted)
 
-    async def _unstarted(
-        self, run_id: str, end: RunFinished
-    ) -> tuple[RunOutcome, RunFollower, StoredPlan | None]:
+    async def end_waiting(self, run_id: str, end: RunFinished) -> bool:
+        """End an own run that waits for people; False where it does not."""
+
+        async def is_waiting() -> bool:
+            async with self._database.read() as transaction:
+                return await self._under_way.is_waiting(transaction, run_id)
+
+        if not await self._persistently(is_waiting):
+            return False
+        await self.end(run_id, end)
+        return True
+
+    async def _unstarted(self, run_id: str, end: RunFinished) -> RunEnd:
         async with self._database.read() as transaction:
             row = await self._under_way.find_own(transaction, run_id)
             plan = await self._stored.readable_plan(transaction, run_id)
+            flow_run_id = await self._stored.suspended_flow_run(transaction, run_id)
         outcome = RunOutcome(run_id, row.flow_run_id or "", row.flow_run_url, end)
-        return outcome, self._reader.follower(row, plan) if plan else RunFollower(), plan
+        follower = self._reader.follower(row, plan) if plan else RunFollower()
+        return RunEnd(outcome, follower, plan=plan, flow_run_id=flow_run_id)
 
     async def _attempts(self, active: ActiveRun, *, was_lost: bool) -> RunFinished | None:
         """How the run is to end, where that is not recorded."""
@@ -108,11 +122,13 @@ class RunAttempts:
             logged=attempt.logged,
         )
         try:
-            await self._persistently(lambda: self._hand_over(active.run_id, started))
+            await self._persistently(lambda: self._hand_over(attempt, started))
             inner = InnerPlaces.after(attempt.request.plan, attempt.logged)
             with self._feeds.following(active.run_id, attempt.follower) as fed:
                 outcome = await follow(active, started, fed, writer, self._under_way.now, inner)
             await writer.stop()
+            if outcome.approvals:
+                return await self._suspend(outcome, attempt, writer)
             if outcome.end.state == "crashed":
                 await self._requeue(active.run_id, counted=not self.stopping, writer=writer)
                 return not self.stopping
@@ -122,6 +138,15 @@ class RunAttempts:
             active.lost()
             await writer.abandon()
             await started.close()
+
+    async def _suspend(self, outcome: RunOutcome, attempt: Attempt, writer: StepWriter) -> bool:
+        """Whether there is to be another attempt at once."""
+        suspension = Suspension(outcome, attempt.plan, attempt.follower, writer)
+        row = await self._persistently(lambda: self._suspensions.record(suspension))
+        if row.cancel_requested_by is not None:
+            await self.end(row.id, cancelled(row.cancel_requested_by))
+            return False
+        return row.state == "queued" and not self.stopping
 
     async def _prepared(self, attempt: Attempt) -> StartedRun:
         """Raises CantGoOn for a run that the engine refuses."""
@@ -133,11 +158,14 @@ class RunAttempts:
             except BadRequest as error:
                 raise CantGoOn(RunFinished("error", error=error.sentence)) from error
 
-    async def _hand_over(self, run_id: str, started: StartedRun) -> None:
+    async def _hand_over(self, attempt: Attempt, started: StartedRun) -> None:
+        run_id = attempt.request.run_id
         async with self._database.write(background=True) as transaction:
             await self._under_way.hand_over(
                 transaction, run_id, started.flow_run_id, started.flow_run_url
             )
+            if attempt.request.suspended:
+                await self._stored.hand_over(transaction, run_id)
 
     async def _requeue(
         self, run_id: str, *, counted: bool, writer: StepWriter | None = None

@@ -12,6 +12,7 @@ from promptops_platform.execution.access import RunAccess
 from promptops_platform.execution.attempt import AttemptReader
 from promptops_platform.execution.attempts import RunAttempts
 from promptops_platform.execution.cancelling import RunCancels
+from promptops_platform.execution.decisions import WaitingRuns
 from promptops_platform.execution.detached import DetachedRuns
 from promptops_platform.execution.engine_start import EngineStart
 from promptops_platform.execution.executor import RunExecutor
@@ -26,6 +27,8 @@ from promptops_platform.execution.run_feed import RunFeeds
 from promptops_platform.execution.run_views import RunViews
 from promptops_platform.execution.stored_runs import StoredRuns
 from promptops_platform.execution.subjects import RunSubject
+from promptops_platform.execution.suspended_flow_runs import SuspendedFlowRuns
+from promptops_platform.execution.suspending import Suspensions
 from promptops_platform.execution.takeover import TakeOver
 from promptops_platform.http.open_streams import OpenStreams
 from promptops_platform.http.stop_signal import StopSignal
@@ -78,23 +81,14 @@ class Execution:
             authenticator=access.authenticator,
             streams=streams,
         )
-        ends = RunEnds(database, runlog.log, self.stored)
-        self.executor = RunExecutor(
+        self.suspended_flow_runs = SuspendedFlowRuns(database, self.engine)
+        self.suspensions = Suspensions(
             database=database,
-            runs=runlog.log,
             under_way=runlog.under_way,
             stored=self.stored,
-            feeds=self.feeds,
-            places=Places(
-                kind="runs",
-                per_caller=Limit(settings.most_runs_per_caller, "PROMPTOPS_RUNS_PER_CALLER"),
-                per_workspace=Limit(
-                    settings.most_runs_per_workspace, "PROMPTOPS_RUNS_PER_WORKSPACE"
-                ),
-            ),
-            engine_start=engine_start,
-            ends=ends,
+            flow_runs=self.suspended_flow_runs,
         )
+        ends = RunEnds(database, runlog.log, self.stored, self.suspensions)
         self.detached = DetachedRuns(
             database=database,
             runs=runlog.log,
@@ -116,9 +110,34 @@ class Execution:
                 engine_start=engine_start,
                 ends=ends,
                 feeds=self.feeds,
+                suspensions=self.suspensions,
             ),
             places=settings.engine_concurrency,
             most_queued=settings.queued_runs,
+        )
+        self.executor = RunExecutor(
+            database=database,
+            runs=runlog.log,
+            under_way=runlog.under_way,
+            stored=self.stored,
+            feeds=self.feeds,
+            places=Places(
+                kind="runs",
+                per_caller=Limit(settings.most_runs_per_caller, "PROMPTOPS_RUNS_PER_CALLER"),
+                per_workspace=Limit(
+                    settings.most_runs_per_workspace, "PROMPTOPS_RUNS_PER_WORKSPACE"
+                ),
+            ),
+            engine_start=engine_start,
+            ends=ends,
+            suspensions=self.suspensions,
+            detached=self.detached,
+        )
+        self.waiting = WaitingRuns(
+            runs=runlog.log,
+            under_way=runlog.under_way,
+            stored=self.stored,
+            detached=self.detached,
         )
         may = RunAccess(reader=runlog.reader, grants=access.grants, subjects=self.subjects)
         self.cancels = RunCancels(
@@ -152,6 +171,7 @@ class Execution:
             engine=self.engine,
             stored=self.stored,
             retries=self.retries,
+            cancels=self.cancels,
             texts=text_policy,
         )
         self.idempotent = IdempotentRuns(
@@ -176,6 +196,7 @@ class Execution:
         """Go on with runs that were left, and watch over those of other replicas."""
         await self.detached.start()
         self.take_over.start()
+        self.suspended_flow_runs.start()
         self.prefect_retries.start()
         self.retention.start()
 
@@ -184,5 +205,6 @@ class Execution:
         for them, and else left to the next start. Harmless when repeated."""
         await self.prefect_retries.stop()
         await self.take_over.stop()
+        await self.suspended_flow_runs.stop()
         await self.retention.stop()
         await asyncio.gather(self.executor.drain(seconds), self.detached.drain(seconds))

@@ -55,6 +55,7 @@ class DetachedRuns:
         self._most_queued = most_queued
         self._queued: Counter[str] = Counter()
         self.active: dict[str, ActiveRun] = {}
+        self._again: dict[str, RunRow] = {}
 
     async def start(self) -> None:
         """Go on with the runs that the last stop, or the last end, has left."""
@@ -99,19 +100,28 @@ class DetachedRuns:
 
     def take_up(self, row: RunRow) -> None:
         """Execute a run of this platform when its turn comes."""
-        if row.id in self.active or self._attempts.stopping:
+        if self._attempts.stopping:
+            return
+        if row.id in self.active:
+            # It has just begun to wait for people, who have decided already.
+            self._again[row.id] = row
             return
         active = self.active[row.id] = ActiveRun(row.id)
         executing = self._execute(active, row.workspace_id, was_lost=row.state == "running")
         task = active.task = asyncio.create_task(executing, name=row.id)
-        task.add_done_callback(lambda _: self.active.pop(row.id))
+        task.add_done_callback(lambda _: self._done(row.id))
+
+    def _done(self, run_id: str) -> None:
+        del self.active[run_id]
+        if row := self._again.pop(run_id, None):
+            self.take_up(row)
 
     async def cancel(self, run_id: str, by: str) -> bool:
         """End a run, at once where the engine does not have it; False where it is not one of
         those here. Raises RunTakenOver where it has just ended."""
         active = self.active.get(run_id)
         if active is None or active.task is None:
-            return False
+            return await self._attempts.end_waiting(run_id, cancelled(by))
         await active.cancel(by)
         if active.started is None:
             await end_tasks(active.task)
@@ -145,5 +155,8 @@ class DetachedRuns:
             self._queued[workspace_id] -= 1
         try:
             await self._attempts.execute(active, was_lost=was_lost)
+            if active.cancelled_by is not None:
+                # It may just have begun to wait for people.
+                await self._attempts.end_waiting(active.run_id, cancelled(active.cancelled_by))
         finally:
             self._queue.leave()

@@ -24,7 +24,8 @@ router = APIRouter(prefix="/api/runs", tags=["runs"])
 ACCEPTED: dict[int | str, dict[str, Any]] = {
     202: {
         "model": StartedRun,
-        "description": "With `wait: false`: the run goes on by itself; `Location` has its address.",
+        "description": "The run goes on by itself, with `wait: false` or where it waits for "
+        "people; `Location` has its address.",
     }
 }
 

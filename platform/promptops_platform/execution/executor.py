@@ -10,9 +10,10 @@ from promptops_flows.protocol.engine_client import StartedRun
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.errors import DatabaseUnavailable, EngineNotReady
 from promptops_platform.execution.active_run import ActiveRun
+from promptops_platform.execution.detached import DetachedRuns
 from promptops_platform.execution.engine_start import EngineStart
 from promptops_platform.execution.followers import RunFollower, RunOutcome
-from promptops_platform.execution.following import FAULT, crashed, follow, outcome_of
+from promptops_platform.execution.following import FAULT, cancelled, crashed, follow, outcome_of
 from promptops_platform.execution.order import RunOrder
 from promptops_platform.execution.places import Places
 from promptops_platform.execution.run_end import RunEnd, RunEnds
@@ -20,9 +21,11 @@ from promptops_platform.execution.run_feed import RunFeeds
 from promptops_platform.execution.step_writer import StepWriter
 from promptops_platform.execution.stored_plan import StoredPlan
 from promptops_platform.execution.stored_runs import StoredRuns
+from promptops_platform.execution.suspending import Suspension, Suspensions
 from promptops_platform.http.loop_share import leave_loop_share
 from promptops_platform.runlog.new_run import NewRun
 from promptops_platform.runlog.service import RunLog
+from promptops_platform.runlog.tables import RunRow
 from promptops_platform.runlog.under_way import RunsUnderWay
 
 log = structlog.get_logger(__name__)
@@ -30,6 +33,7 @@ log = structlog.get_logger(__name__)
 # What an overdue run gets to record its end.
 CUT_OFF_SECONDS = 3.0
 RETRY_AFTER_STOP_SECONDS = 5
+RETRY_SECONDS = 1.0
 NOT_STARTED = "the run was not started: the platform is stopping; try again"
 CUT_OFF = crashed("the platform was stopped before the run ended")
 
@@ -48,6 +52,8 @@ class RunExecutor:
         places: Places,
         engine_start: EngineStart,
         ends: RunEnds,
+        suspensions: Suspensions,
+        detached: DetachedRuns,
     ) -> None:
         self._places = places
         self._database = database
@@ -57,12 +63,15 @@ class RunExecutor:
         self._feeds = feeds
         self._engine_start = engine_start
         self._ends = ends
+        self._suspensions = suspensions
+        self._detached = detached
         self.active: dict[str, ActiveRun] = {}
         self._cut_off = False
         self._stopping = False
 
     async def run(self, order: RunOrder, follower: RunFollower | None = None) -> RunOutcome:
-        """Run to the end, also when the caller is cancelled meanwhile.
+        """Run to the end, or until the run waits for people and goes on by itself, also when the
+        caller is cancelled meanwhile.
 
         Raises, with nothing recorded, TooManyRequests when the caller or the workspace has too
         many runs, and EngineNotReady when the engine could not take the run within the configured
@@ -80,7 +89,7 @@ class RunExecutor:
         running = self._run(active, plan, new, follower or RunFollower())
         task = active.task = asyncio.create_task(running, name=request.run_id)
         self.active[request.run_id] = active
-        task.add_done_callback(lambda _: self.active.pop(request.run_id))
+        task.add_done_callback(lambda _: self.active.pop(request.run_id, None))
         task.add_done_callback(lambda _: self._places.release(caller_id, workspace_id))
         try:
             return await asyncio.shield(task)
@@ -132,6 +141,9 @@ class RunExecutor:
             await self._open(new, started, follower, sealed)
             try:
                 outcome = await self._follow(active, started, follower, writer)
+                if outcome.approvals:
+                    suspension = Suspension(outcome, plan, follower, writer, is_stored=False)
+                    return await self._suspend(active, suspension)
                 await self._ends.record(RunEnd(outcome, follower, writer))
             except DatabaseUnavailable:
                 raise  # its end is tried again until it stands
@@ -153,6 +165,30 @@ class RunExecutor:
             await self._runs.open(transaction, run)
             await follower.open(transaction)
             await self._stored.add(transaction, run.id, sealed)
+
+    async def _suspend(self, active: ActiveRun, suspension: Suspension) -> RunOutcome:
+        row = await self._recorded(suspension)
+        outcome, by = suspension.outcome, row.cancel_requested_by
+        if by is not None:
+            outcome = replace(outcome, end=cancelled(by), approvals=())
+            flow_run_id, plan = outcome.flow_run_id, suspension.plan
+            end = RunEnd(outcome, suspension.follower, plan=plan, flow_run_id=flow_run_id)
+            await self._ends.record(end)
+            return outcome
+        # From here on it is a detached run.
+        self.active.pop(row.id, None)
+        if row.state == "queued":
+            self._detached.take_up(row)
+        if active.cancelled_by is not None:
+            await self._detached.cancel(row.id, active.cancelled_by)
+        return replace(outcome, waiting_run=row)
+
+    async def _recorded(self, suspension: Suspension) -> RunRow:
+        while True:
+            try:
+                return await self._suspensions.record(suspension)
+            except DatabaseUnavailable:
+                await asyncio.sleep(RETRY_SECONDS)
 
     async def _follow(
         self, active: ActiveRun, started: StartedRun, follower: RunFollower, writer: StepWriter

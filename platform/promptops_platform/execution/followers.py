@@ -3,19 +3,29 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from promptops_flows.protocol.engine_client import RunEvent, RunFinished, StepFinished
+from promptops_flows.protocol.engine_client import (
+    ApprovalAsked,
+    RunEvent,
+    RunFinished,
+    StepFinished,
+)
 from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.runlog.tables import RunRow
 
 
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
-    """How a run went; `steps` are those that finished, in the order in which they did."""
+    """How a run went; `steps` are those that finished, in the order in which they did. With
+    `approvals` it has not ended, and waits for these; `waiting_run` is its row then, once that is
+    recorded."""
 
     run_id: str
     flow_run_id: str
     flow_run_url: str | None
     end: RunFinished
     steps: list[StepFinished] = field(default_factory=list)
+    approvals: tuple[ApprovalAsked, ...] = ()
+    waiting_run: RunRow | None = None
 
 
 class RunFollower:
@@ -35,6 +45,10 @@ class RunFollower:
 
     def happened(self, event: RunEvent) -> None:
         """As it happens; the run does not wait."""
+
+    async def suspend(self, transaction: Transaction, row: RunRow) -> None:
+        """Inside the transaction from which on nobody waits for the run, which waits for people;
+        it goes on with a follower that is made of `kept`."""
 
     async def close(self, transaction: Transaction, outcome: RunOutcome) -> None:
         """Inside the transaction that closes the run, before the run itself; may be repeated where
@@ -59,6 +73,9 @@ class ForwardingFollower(RunFollower):
 
     def happened(self, event: RunEvent) -> None:
         self._follower.happened(event)
+
+    async def suspend(self, transaction: Transaction, row: RunRow) -> None:
+        await self._follower.suspend(transaction, row)
 
     async def close(self, transaction: Transaction, outcome: RunOutcome) -> None:
         await self._follower.close(transaction, outcome)

@@ -13,6 +13,7 @@ from promptops_flows.protocol.engine_client import (
     EngineLost,
     RunEvent,
     RunFinished,
+    RunSuspended,
     StartedRun,
     StepCheckpoint,
     StepDelta,
@@ -23,7 +24,7 @@ from promptops_flows.steps.plans import AgentPlan, WorkflowPlan
 from promptops_platform.execution.active_run import ActiveRun
 from promptops_platform.execution.followers import RunFollower, RunOutcome
 from promptops_platform.execution.step_writer import StepWriter
-from promptops_providers.answers.storable_texts import storable_json
+from promptops_providers.answers.storable_texts import storable, storable_json
 
 log = structlog.get_logger(__name__)
 
@@ -75,7 +76,8 @@ async def follow(
     now: Callable[[], datetime],
     inner: InnerPlaces | None = None,
 ) -> RunOutcome:
-    """Let the run go and wait for its end; where the engine is lost on the way, it has crashed."""
+    """Let the run go and wait for its end, or until it waits for people; where the engine is lost
+    on the way, it has crashed."""
     outcome = outcome_of(active.run_id, started, LOST)
     follower.opened(outcome)
     try:
@@ -102,6 +104,11 @@ def _noted(
         # As it is: the steps that take it get the very same output.
         writer.add_checkpoint(raw_event.checkpoint)
         return outcome
+    if isinstance(raw_event, RunSuspended):
+        approvals = tuple(
+            replace(asked, message=storable(asked.message)) for asked in raw_event.approvals
+        )
+        return replace(outcome, approvals=approvals)
     event = _plain(raw_event)
     follower.happened(event)
     if isinstance(event, Began):

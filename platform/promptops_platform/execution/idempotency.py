@@ -20,6 +20,7 @@ from promptops_platform.errors import Conflict, PlatformError, Unavailable
 from promptops_platform.execution import idempotency_repository as repository
 from promptops_platform.execution.detached import Also
 from promptops_platform.execution.followers import ForwardingFollower, RunFollower, RunOutcome
+from promptops_platform.execution.schemas import StartedRun
 from promptops_platform.execution.tables import IdempotencyKeyRow
 from promptops_platform.http.open_streams import OpenStreams
 from promptops_platform.http.stop_signal import StopSignal
@@ -246,6 +247,11 @@ class _KeyFollower(ForwardingFollower):
     async def open(self, transaction: Transaction) -> None:
         await super().open(transaction)
         await self._reserve(transaction)
+
+    async def suspend(self, transaction: Transaction, row: RunRow) -> None:
+        await super().suspend(transaction, row)
+        body = StartedRun.of(row).model_dump(mode="json")
+        await self._runs.keep(transaction, row.id, 202, body, has_texts=False)
 
     async def close(self, transaction: Transaction, outcome: RunOutcome) -> None:
         await super().close(transaction, outcome)

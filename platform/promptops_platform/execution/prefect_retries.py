@@ -1,16 +1,18 @@
-"""Retries the runs for which somebody presses Retry in Prefect."""
+"""Retries the runs for which somebody presses Retry in Prefect, and ends suspended ones that are
+cancelled there."""
 
 import asyncio
 
 import structlog
 
 from promptops_flows.processes.waiting import end_tasks
-from promptops_flows.protocol.engine_client import EngineClient, EngineError
+from promptops_flows.protocol.engine_client import CancelPressed, EngineClient, EngineError
 from promptops_flows.telemetry.text_policy import TextPolicy
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.permissions import Role
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.errors import Conflict, DatabaseUnavailable, PlatformError
+from promptops_platform.execution.cancelling import RunCancels
 from promptops_platform.execution.retrying import AskedRetry, RunRetries
 from promptops_platform.execution.stored_runs import StoredRuns
 
@@ -35,12 +37,14 @@ class PrefectRetries:
         engine: EngineClient,
         stored: StoredRuns,
         retries: RunRetries,
+        cancels: RunCancels,
         texts: TextPolicy,
     ) -> None:
         self._database = database
         self._engine = engine
         self._stored = stored
         self._retries = retries
+        self._cancels = cancels
         self._texts = texts
         self._task: asyncio.Task[None] | None = None
 
@@ -68,6 +72,9 @@ class PrefectRetries:
         watch = await self._engine.watch()
         try:
             async for pressed in watch.events():
+                if isinstance(pressed, CancelPressed):
+                    await self._cancel(pressed.flow_run_id)
+                    continue
                 reason = await self._refusal(pressed.flow_run_id)
                 if reason is not None:
                     fields = {"flow_run_id": pressed.flow_run_id, "reason": reason}
@@ -75,6 +82,21 @@ class PrefectRetries:
                     await watch.refuse_retry(pressed.flow_run_id, reason)
         finally:
             await watch.close()
+
+    async def _cancel(self, flow_run_id: str) -> None:
+        """End the run of a suspended flow run."""
+        while True:
+            try:
+                async with self._database.read() as transaction:
+                    run_id = await self._stored.find_suspended(transaction, flow_run_id)
+                if run_id is not None:
+                    await self._cancels.cancel(run_id, actor=PREFECT)
+            except DatabaseUnavailable:
+                await asyncio.sleep(AGAIN_SECONDS)
+                continue
+            except PlatformError as error:
+                log.warning("cancel_refused", flow_run_id=flow_run_id, reason=error.sentence)
+            return
 
     async def _refusal(self, flow_run_id: str) -> str | None:
         """Retry the run of a flow run; returns why not, if it can't be."""

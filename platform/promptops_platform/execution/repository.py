@@ -7,7 +7,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from promptops_platform.execution.tables import RunCheckpointRow, RunPlanRow
+from promptops_platform.execution.tables import RunCheckpointRow, RunPlanRow, SuspendedFlowRunRow
 from promptops_platform.runlog.tables import RunRow
 
 RUNNING = "running"
@@ -117,3 +117,33 @@ async def all_checkpoints(session: AsyncSession) -> AsyncIterator[RunCheckpointR
         if len(part) < BATCH:
             return
         place = (part[-1].run_id, part[-1].position)
+
+
+async def suspended_in(session: AsyncSession, workspace_id: str) -> list[str]:
+    """The suspended flow runs of a workspace."""
+    rows = await session.scalars(
+        select(RunPlanRow.flow_run_id)
+        .join(RunRow, RunRow.id == RunPlanRow.run_id)
+        .where(RunRow.workspace_id == workspace_id, RunPlanRow.flow_run_id.is_not(None))
+    )
+    return [flow_run_id for flow_run_id in rows if flow_run_id is not None]
+
+
+async def run_of_suspended(session: AsyncSession, flow_run_id: str) -> str | None:
+    """The run of a suspended flow run."""
+    query = select(RunPlanRow.run_id).where(RunPlanRow.flow_run_id == flow_run_id).limit(1)
+    run_id: str | None = await session.scalar(query)
+    return run_id
+
+
+async def suspended_flow_runs(session: AsyncSession) -> list[SuspendedFlowRunRow]:
+    """Some of those whose end Prefect does not show yet."""
+    query = select(SuspendedFlowRunRow).order_by(SuspendedFlowRunRow.flow_run_id).limit(BATCH)
+    return list(await session.scalars(query))
+
+
+async def forget_suspended(session: AsyncSession, flow_run_id: str) -> None:
+    """Prefect shows the end of this one."""
+    await session.execute(
+        delete(SuspendedFlowRunRow).where(SuspendedFlowRunRow.flow_run_id == flow_run_id)
+    )

@@ -11,6 +11,7 @@ from promptops_platform.execution.followers import RunFollower, RunOutcome
 from promptops_platform.execution.step_writer import StepWriter
 from promptops_platform.execution.stored_plan import StoredPlan
 from promptops_platform.execution.stored_runs import StoredRuns
+from promptops_platform.execution.suspending import Suspensions
 from promptops_platform.runlog.service import RunLog
 from promptops_platform.runlog.under_way import RunTakenOver
 
@@ -22,21 +23,26 @@ CLOSE_RETRY_SECONDS = 2.0
 @dataclass(frozen=True, slots=True)
 class RunEnd:
     """`writer` has what is not written yet; `plan` is set where it is stored with what the caller
-    has sent for this run alone."""
+    has sent for this run alone. `flow_run_id` is the run's flow run where Prefect shows it as
+    suspended."""
 
     outcome: RunOutcome
     follower: RunFollower
     writer: StepWriter | None = None
     plan: StoredPlan | None = None
+    flow_run_id: str | None = None
 
 
 class RunEnds:
     """`pending` are the ends that the database has not taken yet."""
 
-    def __init__(self, database: Database, runs: RunLog, stored: StoredRuns) -> None:
+    def __init__(
+        self, database: Database, runs: RunLog, stored: StoredRuns, suspensions: Suspensions
+    ) -> None:
         self._database = database
         self._runs = runs
         self._stored = stored
+        self._suspensions = suspensions
         self.pending: set[asyncio.Task[None]] = set()
 
     async def record(self, end: RunEnd) -> None:
@@ -71,6 +77,13 @@ class RunEnds:
                 await end.follower.close(transaction, outcome)
                 if end.writer is not None:
                     await end.writer.write_rest(transaction, completed=completed)
+                if end.flow_run_id is not None or (end.plan and end.plan.has_approvals):
+                    await self._suspensions.end(
+                        transaction,
+                        outcome.run_id,
+                        flow_run_id=end.flow_run_id,
+                        message=self._runs.text_policy.redact(outcome.end.error or ""),
+                    )
                 await self._runs.close(transaction, outcome.run_id, outcome.end)
                 await self._stored.end(transaction, outcome.run_id, completed=completed)
                 if end.plan is not None and not completed:

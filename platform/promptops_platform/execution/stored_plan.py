@@ -7,6 +7,7 @@ from typing import Any
 from promptops_flows.protocol.engine_client import Checkpoint, RunRequest
 from promptops_flows.protocol.engine_protocol import EngineProtocolError, decode, encode
 from promptops_flows.protocol.shapes import ShapeError, build, fields_of
+from promptops_flows.steps.plans import WorkflowPlan
 from promptops_platform.sealing import Sealer
 
 OF_ANOTHER_RELEASE = "it was stored by another release of the platform"
@@ -28,6 +29,12 @@ class StoredPlan:
     caller_id: str
     kept: dict[str, Any] | None = field(default=None, repr=False)
     lacks_credentials: bool = False
+
+    @property
+    def has_approvals(self) -> bool:
+        """Whether the run may wait for people."""
+        plan = self.request.plan
+        return isinstance(plan, WorkflowPlan) and bool(plan.approvals)
 
     @property
     def without_credentials(self) -> "StoredPlan":

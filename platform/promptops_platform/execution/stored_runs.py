@@ -27,10 +27,13 @@ BATCH = 100
 
 @dataclass(frozen=True, slots=True)
 class StoredRun:
-    """A plan and the checkpoints of the steps that have been completed."""
+    """A plan and the checkpoints of the steps that have been completed. `waits` counts how often
+    the run went on after decisions; `flow_run_id` is its suspended flow run, if it has one."""
 
     plan: StoredPlan
     checkpoints: tuple[Checkpoint, ...]
+    waits: int = 0
+    flow_run_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +121,42 @@ class StoredRuns:
         under way; None where nothing of it is stored."""
         return await repository.run_of_flow_run(transaction.session, flow_run_id)
 
+    async def find_suspended(self, transaction: Transaction, flow_run_id: str) -> str | None:
+        """The run of a flow run that is suspended."""
+        return await repository.run_of_suspended(transaction.session, flow_run_id)
+
     async def lock_plan(self, transaction: Transaction, run_id: str) -> str | None:
         """Keep the plan of a run as it is until the commit; returns the run that it has moved to,
         if it has."""
         row = await repository.plan(transaction.session, run_id, lock=True)
         return None if row is None else row.retried_by
+
+    async def suspend(
+        self, transaction: Transaction, run_id: str, flow_run_id: str, sealed: str | None
+    ) -> None:
+        """The run goes on later, as this flow run; a `sealed` plan takes the place of the old
+        one."""
+        row = await repository.plan(transaction.session, run_id, lock=True)
+        if row is not None:
+            row.flow_run_id = flow_run_id
+            row.sealed = sealed or row.sealed
+
+    async def go_on(self, transaction: Transaction, run_id: str) -> None:
+        """The run has another attempt, which was decided."""
+        row = await repository.plan(transaction.session, run_id, lock=True)
+        if row is not None:
+            row.waits += 1
+
+    async def hand_over(self, transaction: Transaction, run_id: str) -> None:
+        """The flow run is suspended no longer, or is to end."""
+        row = await repository.plan(transaction.session, run_id, lock=True)
+        if row is not None:
+            row.flow_run_id = None
+
+    async def suspended_flow_run(self, transaction: Transaction, run_id: str) -> str | None:
+        """The run's flow run, where that is suspended."""
+        row = await repository.plan(transaction.session, run_id)
+        return None if row is None else row.flow_run_id
 
     async def end(self, transaction: Transaction, run_id: str, *, completed: bool) -> None:
         """Delete what a run that ends in this transaction needs no longer."""
@@ -215,4 +249,6 @@ class StoredRuns:
             tuple(
                 unsealed_checkpoint(row.sealed, row.run_id, row.position, sealer) for row in rows
             ),
+            plan.waits,
+            plan.flow_run_id,
         )

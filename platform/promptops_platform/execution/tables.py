@@ -12,13 +12,26 @@ from promptops_platform.db.types import UtcDateTime
 
 class RunPlanRow(Table):
     """The plan of a run that has not been completed. One without a text has moved on to its
-    retry."""
+    retry. `waits` counts how often the run went on after decisions; `flow_run_id` is set while its
+    flow run is suspended."""
 
     __tablename__ = "run_plans"
 
     run_id: Mapped[str] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
     sealed: Mapped[str | None] = mapped_column(Text)
     retried_by: Mapped[str | None] = mapped_column(Id)
+    waits: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    flow_run_id: Mapped[str | None] = mapped_column(Id)
+
+
+class SuspendedFlowRunRow(Table):
+    """A flow run that Prefect shows as suspended, of a run that has ended or is gone; `message` is
+    what it is to show."""
+
+    __tablename__ = "suspended_flow_runs"
+
+    flow_run_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    message: Mapped[str] = mapped_column(Text)
 
 
 class RunCheckpointRow(Table):

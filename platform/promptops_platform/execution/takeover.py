@@ -74,7 +74,7 @@ class TakeOver:
                     await self._runs.interrupt(transaction, row)
                     await self._stored.end(transaction, row.id, completed=False)
         for row in taken:
-            if row.is_detached:
+            if row.is_detached and row.state != "waiting":
                 self._detached.take_up(row)
         if taken:
             log.warning("runs_taken_over", runs=len(taken))

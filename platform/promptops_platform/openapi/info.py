@@ -29,6 +29,7 @@ session or the key has ended.
 TAGS = {
     "access": "Login, sessions and your own account.",
     "agents": "A prompt with a model, tools and a memory, run as a Prefect flow.",
+    "approvals": "What runs of workflows wait for people to decide.",
     "audit": "Who changed what, and when.",
     "change_requests": "Changes of what is served that wait for approvals.",
     "health": "Whether the process is alive and ready, and its metrics.",

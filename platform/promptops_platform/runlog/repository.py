@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import delete, func, literal_column, select, update
+from sqlalchemy import delete, func, literal_column, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from promptops_platform.runlog.tables import (
@@ -135,10 +135,12 @@ async def is_executed_by(session: AsyncSession, run_id: str, instance: str) -> b
 
 
 async def detached(session: AsyncSession, instance: str) -> list[RunRow]:
-    """Runs of a platform that nobody waits for and that have not ended, the oldest first."""
+    """Runs of a platform that nobody waits for and that have not ended, the oldest first; of those
+    that wait for people the ones that are to be cancelled."""
+    is_left = or_(RunRow.state != "waiting", RunRow.cancel_requested_by.is_not(None))
     rows = await session.scalars(
         select(RunRow)
-        .where(UNDER_WAY, RunRow.instance == instance, RunRow.is_detached.is_(True))
+        .where(UNDER_WAY, RunRow.instance == instance, RunRow.is_detached.is_(True), is_left)
         .order_by(RunRow.created_at, RunRow.id)
     )
     return list(rows)

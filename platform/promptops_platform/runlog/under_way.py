@@ -56,12 +56,38 @@ class RunsUnderWay:
         row.state, row.attempt = "queued", row.attempt + counted
         self._announce(transaction, row)
 
+    async def lock(self, transaction: Transaction, run_id: str) -> RunRow | None:
+        """Any run, as it stays until the commit."""
+        return await repository.run_now(transaction.session, run_id, lock=True)
+
+    def suspend(self, transaction: Transaction, row: RunRow, *, waits: bool) -> None:
+        """Record of a locked run that it waits for people, or for its turn where it need not;
+        nobody waits for its end any more."""
+        row.is_detached = True
+        row.state, row.attempt = "waiting" if waits else "queued", row.attempt + (not waits)
+        self._announce(transaction, row)
+
+    def resume(self, transaction: Transaction, row: RunRow) -> None:
+        """Record of a locked run that waits for people that it waits for its turn, at this
+        platform."""
+        row.state, row.attempt = "queued", row.attempt + 1
+        row.instance = self._instance
+        self._announce(transaction, row)
+
+    async def is_waiting(self, transaction: Transaction, run_id: str) -> bool:
+        """Whether an own run waits for people."""
+        row = await repository.run_now(transaction.session, run_id)
+        return row is not None and row.state == "waiting" and row.instance == self._instance
+
     async def request_cancel(self, transaction: Transaction, run_id: str, by: str) -> str | None:
         """Record who wants a run cancelled, and return who was the first; None where it has
         ended."""
-        row = await repository.run_now(transaction.session, run_id, lock=True)
+        row = await self.lock(transaction, run_id)
         if row is None or row.status != repository.RUNNING:
             return None
+        if row.state == "waiting":
+            # Nobody executes it.
+            row.instance = self._instance
         row.cancel_requested_by = row.cancel_requested_by or by
         return row.cancel_requested_by
 
@@ -70,7 +96,8 @@ class RunsUnderWay:
         return await repository.cancel_requests(transaction.session, self._instance)
 
     async def left(self, transaction: Transaction) -> list[RunRow]:
-        """Own runs that nobody waits for and that have not ended, the oldest first."""
+        """Own runs that nobody waits for and that have not ended, the oldest first; of those that
+        wait for people the ones that are to be cancelled."""
         return await repository.detached(transaction.session, self._instance)
 
     async def logged_steps(self, transaction: Transaction, run_id: str) -> set[int]:

@@ -160,5 +160,12 @@ class PlanEmbedder:
             actor=self._actor,
         )
         self.environments |= self._workflows.environments_of(self._workflows.content_of(row))
-        plan = await self._plan(self._workflows.parsed(row), below)
+        inner = self._workflows.parsed(row)
+        if inner.approvals:
+            raise BadRequest(
+                f"steps.{index - 1}.key: workflow {target.key!r} has an approval, step "
+                f"{inner.approvals[0].name!r}, and can't run inside of workflow {path.key!r}; ask "
+                "for the approval there"
+            )
+        plan = await self._plan(inner, below)
         return replace(action, target=replace(target, version=str(row.version)), plan=plan)

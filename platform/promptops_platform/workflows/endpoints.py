@@ -20,6 +20,7 @@ from promptops_platform.errors import BadRequest, Conflict, StepFailed, TooManyR
 from promptops_platform.execution.endpoints import ACCEPTED, accepted, refuse_stream
 from promptops_platform.execution.idempotency import IdempotentRuns, RunKey
 from promptops_platform.execution.keyed_requests import IdempotencyKey, answer_once, keyed_request
+from promptops_platform.execution.schemas import StartedRun
 from promptops_platform.http.declared_errors import may_answer
 from promptops_platform.http.envelope import Data, Page
 from promptops_platform.http.event_stream import ServerEvent, described, event_stream, wants_events
@@ -50,7 +51,7 @@ router = APIRouter(prefix="/api/workflows", tags=["workflows"])
 STREAMED: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The result, or with `stream` the events `start`, `step_started`, `delta`, "
-        "`step`, `result` and `error`, whose data is JSON.",
+        "`step`, `result`, `waiting` and `error`, whose data is JSON.",
         "content": described(ServerEvent("step_started", {"step": 2, "name": "call"})),
     }
 }
@@ -197,7 +198,9 @@ async def run_workflow(
     idempotency_key: IdempotencyKey = None,
     actor: Actor = permits(Permission.WORKFLOWS_RUN),
 ) -> WorkflowResult | StreamingResponse | JSONResponse:
-    """Run a workflow, as a Prefect flow: to its end, or without waiting for it."""
+    """Run a workflow, as a Prefect flow: to its end, or without waiting for it.
+
+    A run that waits for people is answered like one that nobody waits for."""
     asked = body or RunWorkflow()
     inputs = _inputs(asked, request)
     if asked.wait is False:
@@ -207,7 +210,8 @@ async def run_workflow(
         if asked.wait is False:
             return accepted(await runs.submit(workflow_id, inputs, actor=actor, key=key))
         if not wants_events(request, asked.stream):
-            return await runs.run(workflow_id, inputs, actor=actor, key=key)
+            result = await runs.run(workflow_id, inputs, actor=actor, key=key)
+            return accepted(result) if isinstance(result, StartedRun) else result
         request_id = request.scope["request_id"]
         events = await runs.follow(workflow_id, inputs, request_id, actor=actor, key=key)
         return event_stream(request, events)

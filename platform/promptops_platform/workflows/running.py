@@ -44,14 +44,17 @@ class WorkflowRuns:
         *,
         actor: Actor,
         key: RunKey | None = None,
-    ) -> WorkflowResult:
-        """Run to the end; `key` is the one of the request.
+    ) -> WorkflowResult | StartedRun:
+        """Run to the end, or until the run waits for people and goes on by itself; `key` is the one
+        of the request.
 
         Raises NotFound, Forbidden, BadRequest for a definition that can't run any more, StepFailed
         with the trace, TooManyRequests and EngineNotReady.
         """
         planned = await self._planner.plan(workflow_id, inputs, actor=actor)
         outcome = await self._executor.run(planned.order, self._follower(planned, key))
+        if outcome.waiting_run is not None:
+            return StartedRun.of(outcome.waiting_run)
         return self._result(planned, outcome)
 
     async def submit(
@@ -80,7 +83,8 @@ class WorkflowRuns:
         actor: Actor,
         key: RunKey | None = None,
     ) -> AsyncGenerator[ServerEvent, None]:
-        """Events of a run that has started: those of `StepStream`, then `result` or `error`.
+        """Events of a run that has started: those of `StepStream`, then `result` or `error`, or
+        `waiting` where the run waits for people and goes on by itself.
 
         Raises as `run` does where the run can't start. It goes on when the events are closed.
         """
@@ -88,6 +92,9 @@ class WorkflowRuns:
         follower = self._follower(planned, key)
 
         def last_events(outcome: RunOutcome) -> list[ServerEvent]:
+            if outcome.waiting_run is not None:
+                started = StartedRun.of(outcome.waiting_run)
+                return [ServerEvent("waiting", started.model_dump(mode="json"))]
             answer = self._result(planned, outcome)
             return [ServerEvent("result", answer.model_dump(mode="json"))]
 

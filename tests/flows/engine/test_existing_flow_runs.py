@@ -141,12 +141,12 @@ async def test_whoever_watches_is_told_of_each_press() -> None:
     early: list[RetryPressed] = []
     late: list[RetryPressed] = []
     for _ in range(2):
-        watchers.pressed("before anybody watched")
+        watchers.pressed(RetryPressed("before anybody watched"))
     with watchers.watching(early.append):
-        watchers.pressed("one")
+        watchers.pressed(RetryPressed("one"))
         with watchers.watching(late.append):
-            watchers.pressed("two")
-    watchers.pressed("three")
+            watchers.pressed(RetryPressed("two"))
+    watchers.pressed(RetryPressed("three"))
     with watchers.watching(late.append):
         pass
     assert [pressed.flow_run_id for pressed in early] == ["before anybody watched", "one", "two"]

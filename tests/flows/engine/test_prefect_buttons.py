@@ -16,8 +16,9 @@ from promptops_flows.engine.identity import EngineIdentity
 from promptops_flows.engine.prefect_buttons import PrefectButtons
 from promptops_flows.engine.prefect_gate import PrefectGate
 from promptops_flows.engine.retry_watchers import RetryWatchers
+from promptops_flows.engine.suspended_runs import SuspendedRuns
 from promptops_flows.processes.waiting import end_tasks
-from promptops_flows.protocol.engine_client import RetryPressed, RunFinished
+from promptops_flows.protocol.engine_client import CancelPressed, RetryPressed, RunFinished
 
 CANCEL = {"type": "CANCELLING", "name": "Cancelling"}
 RETRY = {"type": "SCHEDULED", "name": "AwaitingRetry", "message": "Retry from the UI"}
@@ -110,13 +111,14 @@ class Runs:
     def __init__(self) -> None:
         self.watchers = RetryWatchers()
         self.executed: set[str] = set()
+        self.cancelled: list[str] = []
 
     def cancel(self, flow_run_id: str, by: str) -> bool:
         return flow_run_id in self.executed
 
     @property
     def retried(self) -> list[str]:
-        presses: list[RetryPressed] = []
+        presses: list[RetryPressed | CancelPressed] = []
         with self.watchers.watching(presses.append):
             return [pressed.flow_run_id for pressed in presses]
 
@@ -137,6 +139,9 @@ async def obeyed(server: PrefectServer, runs: Runs, engine_id: str) -> AsyncIter
             cancel=runs.cancel,
             executes=runs.executes,
             watchers=runs.watchers,
+            suspended=SuspendedRuns(
+                client, executes=runs.executes, cancelled=runs.cancelled.append
+            ),
             retry_patience_seconds=1.5,
         )
         watching = asyncio.create_task(buttons.watch())

@@ -31,7 +31,15 @@ from promptops_flows.protocol.engine_protocol import (
     decode,
     encode,
 )
+from promptops_flows.protocol.suspension_messages import (
+    ApprovalAsked,
+    CancelPressed,
+    EndSuspended,
+    RunSuspended,
+    SuspendedEnded,
+)
 from promptops_flows.steps.agent import RunAgent
+from promptops_flows.steps.approval import Approval
 from promptops_flows.steps.branch import Branch
 from promptops_flows.steps.context import ItemCounts, StepOutput
 from promptops_flows.steps.http import CallHttp
@@ -77,6 +85,7 @@ ACTIONS = st.one_of(
     st.builds(Transform, st.sampled_from(["upper", "lower", "trim"])),
     st.builds(CallHttp, st.just("GET"), TEXT, st.just({}), JSON),
     st.builds(Branch, TEXT, NAMES, NAMES),
+    st.builds(Approval, TEXT, NAMES, NAMES, OBJECT.map(lambda value: value or {}), st.floats(0, 9)),
     st.builds(MapItems, TEXT, TEXT, st.builds(Render, TEXT), COUNT),
     st.builds(
         RunWorkflow,
@@ -172,6 +181,10 @@ MESSAGES = st.one_of(
     st.builds(Watching),
     st.builds(RetryPressed, TEXT),
     st.builds(RetryRefused, TEXT, TEXT),
+    st.builds(CancelPressed, TEXT),
+    st.builds(EndSuspended, TEXT, TEXT),
+    st.builds(SuspendedEnded),
+    st.builds(RunSuspended, st.lists(st.builds(ApprovalAsked, COUNT, TEXT, TEXT)).map(tuple)),
     st.builds(Began),
     st.builds(StepCheckpoint, CHECKPOINTS),
     st.builds(Ready),

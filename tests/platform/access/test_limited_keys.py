@@ -71,6 +71,8 @@ READS = {
     "/api/runs/stats": 403,
     "/api/runs/{run_id}": 404,
     "/api/runs/{run_id}/events": 404,
+    "/api/approvals": 200,
+    "/api/approvals/{approval_id}": 404,
     "/api/prices": 200,
     "/api/system": 403,
     "/api/system/findings": 403,
@@ -117,6 +119,8 @@ TELLING = {
     "/api/runs/points",
     "/api/runs/{run_id}",
     "/api/runs/{run_id}/events",
+    "/api/approvals",
+    "/api/approvals/{approval_id}",
     "/api/audit",
     "/api/audit/export",
 }
@@ -178,6 +182,10 @@ async def test_runs_are_those_of_the_own_environment_and_the_own_ones(world: Wor
         for run in (own, *everybodys):
             expected = 200 if run in seen else 404
             assert (await client.get(f"/api/runs/{run}")).status_code == expected
+    approval = world.things[SECRET]["approval_id"]
+    for action in ("approve", "reject"):
+        answer = await world.client.post(f"/api/approvals/{approval}/{action}")
+        assert answer.status_code == 404
     for run in world.runs[SECRET]:
         assert (await world.client.get(f"/api/runs/{run}")).status_code == 404
         for action in ("cancel", "retry"):

@@ -174,6 +174,10 @@ GET    /api/runs/{run_id}                            401 401 | 200 200 200 403 2
 GET    /api/runs/{run_id}/events                     401 401 | 200 200 200 403 200 | 200 200 200 403 404
 POST   /api/runs/{run_id}/cancel                     401 401 | 202 202 202 403 202 | 202 202 202 403 404
 POST   /api/runs/{run_id}/retry                      401 401 | 202 202 202 403 202 | 202 202 202 403 404
+GET    /api/approvals                                401 401 | 200 200 200 403 200 | 200 200 200 403 404
+GET    /api/approvals/{approval_id}                  401 401 | 200 200 200 403 200 | 200 200 200 403 404
+POST   /api/approvals/{approval_id}/approve          401 401 | 200 200 200 403 200 | 200 200 200 403 404
+POST   /api/approvals/{approval_id}/reject           401 401 | 200 200 200 403 200 | 200 200 200 403 404
 GET    /api/prices                                   401 401 | 200 200 200 403 200 | -
 GET    /api/system                                   401 401 | 403 403 200 403 403 | -
 GET    /api/system/findings                          401 401 | 403 403 200 403 403 | -
@@ -206,6 +210,7 @@ PARAMETERS: dict[str, places.Maker] = {
     "conversation_id": places.conversation,
     "run_id": places.run,
     "request_id": places.change_request,
+    "approval_id": places.approval,
 }
 # As PARAMETERS, for routes that need another one.
 OWN_PARAMETERS: dict[tuple[str, str], places.Maker] = {
@@ -298,6 +303,7 @@ QUERIES = {
     ("GET", "/api/runs"),
     ("GET", "/api/runs/points"),
     ("GET", "/api/runs/stats"),
+    ("GET", "/api/approvals"),
     ("POST", "/api/workflows/validate"),
     ("GET", "/api/agents"),
     ("GET", "/api/sdk/prompts/{key}"),
@@ -468,6 +474,7 @@ async def test_no_list_holds_anything_of_a_workspace_that_is_closed_to_the_calle
         places.connection,
         places.agent,
         places.run,
+        places.approval,
         places.api_key,
         places.served_key,
     ):

@@ -312,6 +312,90 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/approvals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Approvals
+         * @description Approvals, by default the newest first; all of them without a `limit`.
+         */
+        get: operations["approvals_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/approvals/{approval_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Approval
+         * @description What is to be decided, by whom, and how it was decided.
+         */
+        get: operations["approvals_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/approvals/{approval_id}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Approve
+         * @description Approve: the run goes on, and the step's output has your comment and values.
+         *
+         *     It is a 409 where somebody was faster, or the run has ended.
+         */
+        post: operations["approvals_approve"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/approvals/{approval_id}/reject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reject
+         * @description Reject: the run fails, or goes on where the step says `continue_on_error`.
+         *
+         *     It is a 409 where somebody was faster, or the run has ended.
+         */
+        post: operations["approvals_reject"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/audit": {
         parameters: {
             query?: never;
@@ -1723,6 +1807,8 @@ export interface paths {
         /**
          * Run Workflow
          * @description Run a workflow, as a Prefect flow: to its end, or without waiting for it.
+         *
+         *     A run that waits for people is answered like one that nobody waits for.
          */
         post: operations["workflows_run"];
         delete?: never;
@@ -2623,22 +2709,16 @@ export interface components {
             /** Reason */
             reason?: string | null;
         };
-        /**
-         * Approval
-         * @description A person's approval of the request as it is now.
-         * @example {
-         *       "created_at": "2026-03-14T09:26:53.589793Z",
-         *       "username": "bob"
-         *     }
-         */
-        Approval: {
-            /**
-             * Created At
-             * Format: date-time
-             */
-            created_at: string;
-            /** Username */
-            username: string;
+        /** ApprovalData */
+        ApprovalData: {
+            data: components["schemas"]["promptops_platform__approvals__schemas__Approval"];
+        };
+        /** ApprovalPage */
+        ApprovalPage: {
+            /** Data */
+            data: components["schemas"]["promptops_platform__approvals__schemas__Approval"][];
+            /** Total */
+            total: number;
         };
         /**
          * ApproveBody
@@ -2870,7 +2950,7 @@ export interface components {
             /** Apply At */
             apply_at: string | null;
             /** Approvals */
-            approvals: components["schemas"]["Approval"][];
+            approvals: components["schemas"]["promptops_platform__change_requests__schemas__Approval"][];
             /** Approvals Needed */
             approvals_needed: number;
             /** Author */
@@ -3017,7 +3097,7 @@ export interface components {
             /** Apply At */
             apply_at: string | null;
             /** Approvals */
-            approvals: components["schemas"]["Approval"][];
+            approvals: components["schemas"]["promptops_platform__change_requests__schemas__Approval"][];
             /** Approvals Needed */
             approvals_needed: number;
             /** Author */
@@ -3627,6 +3707,27 @@ export interface components {
             location: string;
             /** Schema Revision */
             schema_revision: string | null;
+        };
+        /**
+         * Decide
+         * @description Why, and the values that the form asks for.
+         * @example {
+         *       "comment": "checked with the customer",
+         *       "values": {
+         *         "amount": 120
+         *       }
+         *     }
+         */
+        Decide: {
+            /**
+             * Comment
+             * @default
+             */
+            comment: string;
+            /** Values */
+            values?: {
+                [key: string]: unknown;
+            };
         };
         /**
          * DefinitionDiff
@@ -8705,7 +8806,7 @@ export interface components {
              */
             steps?: ({
                 /** @enum {unknown} */
-                type: "render" | "model" | "transform" | "http" | "agent" | "workflow" | "map" | "branch";
+                type: "render" | "model" | "transform" | "http" | "agent" | "workflow" | "map" | "branch" | "approval";
             } & {
                 name?: string | null;
             } & unknown & unknown & unknown)[] | null;
@@ -8795,7 +8896,7 @@ export interface components {
              */
             steps?: ({
                 /** @enum {unknown} */
-                type: "render" | "model" | "transform" | "http" | "agent" | "workflow" | "map" | "branch";
+                type: "render" | "model" | "transform" | "http" | "agent" | "workflow" | "map" | "branch" | "approval";
             } & {
                 name?: string | null;
             } & unknown & unknown & unknown)[] | null;
@@ -9108,6 +9209,149 @@ export interface components {
             model: string;
             /** Provider */
             provider: string;
+        };
+        /**
+         * Approval
+         * @description A step of a run that waits for a person, or has waited.
+         * @example {
+         *       "allow_link": false,
+         *       "asked_by": "ada",
+         *       "comment": null,
+         *       "created_at": "2026-03-14T09:26:53.589793Z",
+         *       "deadline_at": "2026-03-14T11:26:53.589793Z",
+         *       "decided_at": null,
+         *       "decided_by": null,
+         *       "form": {
+         *         "properties": {
+         *           "amount": {
+         *             "type": "number"
+         *           }
+         *         },
+         *         "type": "object"
+         *       },
+         *       "id": "9b2f6a1c0d3e4f58",
+         *       "may_decide": true,
+         *       "members": [
+         *         "grace"
+         *       ],
+         *       "message": "Refund **120 EUR** to Ada?",
+         *       "on_deadline": "reject",
+         *       "position": 2,
+         *       "roles": [
+         *         "admin"
+         *       ],
+         *       "run_id": "5e4f30219b8a7c6d",
+         *       "state": "waiting",
+         *       "step": "ask",
+         *       "values": null,
+         *       "workflow": "refund",
+         *       "workspace_id": "default"
+         *     }
+         */
+        promptops_platform__approvals__schemas__Approval: {
+            /**
+             * Allow Link
+             * @description Whether links may decide without an account.
+             */
+            allow_link: boolean;
+            /**
+             * Asked By
+             * @description Who has started the run.
+             */
+            asked_by: string;
+            /** Comment */
+            comment: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Deadline At */
+            deadline_at: string | null;
+            /** Decided At */
+            decided_at: string | null;
+            /** Decided By */
+            decided_by: string | null;
+            /**
+             * Form
+             * @description JSON Schema of the values; empty for none.
+             */
+            form: {
+                [key: string]: unknown;
+            };
+            /** Id */
+            id: string;
+            /**
+             * May Decide
+             * @description Whether you may decide, now.
+             */
+            may_decide: boolean;
+            /**
+             * Members
+             * @description User names of those who decide besides; with neither roles nor members, everybody who may run the workflow.
+             */
+            members: string[];
+            /**
+             * Message
+             * @description What is to be decided, in Markdown; null where it is not kept.
+             */
+            message: string | null;
+            /**
+             * On Deadline
+             * @enum {string}
+             */
+            on_deadline: "approve" | "reject";
+            /**
+             * Position
+             * @description Of the step, counted from 1.
+             */
+            position: number;
+            /**
+             * Roles
+             * @description Whoever has one of these, or a higher one, decides.
+             */
+            roles: string[];
+            /** Run Id */
+            run_id: string;
+            /**
+             * State
+             * @description `closed` where the run has ended without a decision: nobody decides any more.
+             * @enum {string}
+             */
+            state: "waiting" | "approved" | "rejected" | "closed";
+            /** Step */
+            step: string;
+            /**
+             * Values
+             * @description Null where they are not kept.
+             */
+            values: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Workflow
+             * @description Key of the workflow.
+             */
+            workflow: string;
+            /** Workspace Id */
+            workspace_id: string;
+        };
+        /**
+         * Approval
+         * @description A person's approval of the request as it is now.
+         * @example {
+         *       "created_at": "2026-03-14T09:26:53.589793Z",
+         *       "username": "bob"
+         *     }
+         */
+        promptops_platform__change_requests__schemas__Approval: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Username */
+            username: string;
         };
         /**
          * ModelChoice
@@ -9828,7 +10072,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description With `wait: false`: the run goes on by itself; `Location` has its address. */
+            /** @description The run goes on by itself, with `wait: false` or where it waits for people; `Location` has its address. */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -10009,6 +10253,144 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    approvals_list: {
+        parameters: {
+            query?: {
+                state?: ("waiting" | "approved" | "rejected" | "closed") | null;
+                /** @description Id of a run. */
+                run?: string | null;
+                /** @description Key of a workflow. */
+                workflow?: string | null;
+                /** @description Id or slug. */
+                workspace?: string | null;
+                limit?: number | null;
+                offset?: number;
+                /** @description Field to sort by, descending with `-` before it. */
+                sort?: ("created_at" | "-created_at" | "deadline_at" | "-deadline_at") | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalPage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    approvals_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                approval_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    approvals_approve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                approval_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Decide"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    approvals_reject: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                approval_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Decide"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Fault"];
             503: components["responses"]["Unavailable"];
@@ -13044,7 +13426,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The result, or with `stream` the events `start`, `step_started`, `delta`, `step`, `result` and `error`, whose data is JSON. */
+            /** @description The result, or with `stream` the events `start`, `step_started`, `delta`, `step`, `result`, `waiting` and `error`, whose data is JSON. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -13058,7 +13440,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description With `wait: false`: the run goes on by itself; `Location` has its address. */
+            /** @description The run goes on by itself, with `wait: false` or where it waits for people; `Location` has its address. */
             202: {
                 headers: {
                     [name: string]: unknown;

@@ -3,10 +3,12 @@ import { variablesOf } from '@/app/templates'
 
 export { textOf, textsOf, type Step }
 
-export const STEP_TYPES = ['render', 'model', 'transform', 'http', 'agent', 'workflow', 'map', 'branch'] as const
+export const STEP_TYPES = ['render', 'model', 'transform', 'http', 'agent', 'workflow', 'map', 'branch', 'approval'] as const
 export type StepType = (typeof STEP_TYPES)[number]
-/** What a map may do with an item: anything but branch or map again. */
-export const MAPPED_TYPES = STEP_TYPES.filter((type) => type !== 'map' && type !== 'branch')
+/** What a map can't do with an item. */
+const NOT_MAPPED: readonly StepType[] = ['map', 'branch', 'approval']
+export const MAPPED_TYPES = STEP_TYPES.filter((type) => !NOT_MAPPED.includes(type))
+export const DECIDING_ROLES = ['viewer', 'editor', 'admin'] as const
 export const TRANSFORM_OPS = ['upper', 'lower', 'trim', 'json', 'jmespath', 'regex', 'jinja'] as const
 export const EXPRESSION_OPS = ['jmespath', 'regex', 'jinja']
 export const HTTP_METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
@@ -35,6 +37,7 @@ const FIRST_FIELDS: Record<StepType, Step> = {
   workflow: { key: '' },
   map: { over: '', as: 'item', step: { type: 'render', template: '{{item}}' }, width: 4 },
   branch: { when: '', then: [], else: [] },
+  approval: { message: '' },
 }
 
 export function freeName(wish: string, steps: readonly Step[]): string {
@@ -83,6 +86,7 @@ function templatesOf(step: Step): string[] {
     case 'http': return textsIn([step.url, step.headers, step.body])
     case 'agent': return textsIn([step.variables, step.message])
     case 'workflow': return textsIn(step.variables)
+    case 'approval': return textsIn(step.message)
     case 'map': return [...textsIn(step.over), ...templatesOf(objectOf(step.step) ?? {})]
     default: return []
   }
@@ -103,6 +107,7 @@ export function summaryOf(step: Step): string {
     case 'agent': case 'workflow': return [textOf(step, 'key'), step.version ? `v${String(step.version).replace(/^v/, '')}` : textOf(step, 'env')].filter(Boolean).join(' · ')
     case 'map': return [textOf(step, 'over'), summaryOf(objectOf(step.step) ?? {})].filter(Boolean).join(' → ')
     case 'branch': return firstLine(textOf(step, 'when'))
+    case 'approval': return firstLine(textOf(step, 'message'))
     case 'model': return [{ provider: textOf(step, 'provider') || 'mock', model: textOf(step, 'model') }, ...fallbacksOf(step)].map(({ provider, model }) => (model ? `${provider} · ${model}` : provider)).join(' → ')
     default: return ''
   }

@@ -2,6 +2,7 @@ import type { Component } from 'vue'
 
 import type { StepType } from '../steps'
 
+import ApprovalFields from './ApprovalFields.vue'
 import BranchFields from './BranchFields.vue'
 import CallFields from './CallFields.vue'
 import HttpFields from './HttpFields.vue'
@@ -12,5 +13,5 @@ import TransformFields from './TransformFields.vue'
 
 /** The fields of each kind of steps. */
 export const KIND_FIELDS: Record<StepType, Component> = {
-  render: RenderFields, model: ModelStepFields, transform: TransformFields, http: HttpFields, agent: CallFields, workflow: CallFields, map: MapFields, branch: BranchFields,
+  render: RenderFields, model: ModelStepFields, transform: TransformFields, http: HttpFields, agent: CallFields, workflow: CallFields, map: MapFields, branch: BranchFields, approval: ApprovalFields,
 }

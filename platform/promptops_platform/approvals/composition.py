@@ -1,0 +1,47 @@
+"""Approvals, connected."""
+
+from promptops_flows.telemetry.text_policy import TextPolicy
+from promptops_platform.access.composition import Access
+from promptops_platform.approvals.asking import AskedApprovals
+from promptops_platform.approvals.deciders import Deciders
+from promptops_platform.approvals.deciding import ApprovalDecisions
+from promptops_platform.approvals.messages import ApprovalMessages
+from promptops_platform.approvals.service import ApprovalService
+from promptops_platform.audit.service import AuditTrail
+from promptops_platform.clock import Clock
+from promptops_platform.db.unit_of_work import Database
+from promptops_platform.execution.composition import Execution
+from promptops_platform.providers.composition import Providers
+from promptops_platform.runlog.redaction import StoredTexts
+
+
+class Approvals:
+    """Runs that wait enter what they wait for here."""
+
+    def __init__(
+        self,
+        database: Database,
+        access: Access,
+        providers: Providers,
+        execution: Execution,
+        audit: AuditTrail,
+        clock: Clock,
+        *,
+        text_policy: TextPolicy,
+    ) -> None:
+        deciders = Deciders(access.grants)
+        self.messages = ApprovalMessages(providers.secret_keys, StoredTexts(text_policy))
+        self.service = ApprovalService(
+            grants=access.grants, deciders=deciders, messages=self.messages
+        )
+        self.decisions = ApprovalDecisions(
+            database=database,
+            approvals=self.service,
+            deciders=deciders,
+            messages=self.messages,
+            waiting=execution.waiting,
+            audit=audit,
+            clock=clock,
+        )
+        execution.suspensions.records = AskedApprovals(self.messages, clock)
+        self.services = (self.service, self.decisions)

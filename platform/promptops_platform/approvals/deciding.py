@@ -1,0 +1,179 @@
+"""Deciding: two short transactions, one that looks and one that records."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from promptops_flows.protocol.engine_client import Checkpoint, StepFinished
+from promptops_flows.steps.approval import Decision, decided
+from promptops_flows.steps.context import StepOutput
+from promptops_flows.steps.plans import WorkflowPlan
+from promptops_flows.steps.step import Step
+from promptops_platform.access.actor import Actor
+from promptops_platform.approvals import repository
+from promptops_platform.approvals.deciders import Deciders, deciders_of
+from promptops_platform.approvals.forms import check_values
+from promptops_platform.approvals.messages import ApprovalMessages
+from promptops_platform.approvals.service import ApprovalService
+from promptops_platform.approvals.tables import ApprovalRow
+from promptops_platform.audit.service import AuditTrail
+from promptops_platform.clock import Clock
+from promptops_platform.db.unit_of_work import Database, Transaction
+from promptops_platform.errors import Conflict, Forbidden, NotFound
+from promptops_platform.execution.decisions import WaitingRuns
+from promptops_platform.runlog.latency import milliseconds_between
+from promptops_platform.runlog.rows import LONGEST_NAME
+from promptops_platform.runlog.tables import RunRow
+
+ACTIONS = {"approved": "approve", "rejected": "reject"}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What somebody has decided; `by` is who, as runs and the approval name them."""
+
+    decision: Decision
+    by: str
+    comment: str
+    values: dict[str, Any]
+
+
+class ApprovalDecisions:
+    """The first decision counts. It lets the run go on, in the same transaction."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        approvals: ApprovalService,
+        deciders: Deciders,
+        messages: ApprovalMessages,
+        waiting: WaitingRuns,
+        audit: AuditTrail,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._approvals = approvals
+        self._deciders = deciders
+        self._messages = messages
+        self._waiting = waiting
+        self._audit = audit
+        self._clock = clock
+
+    async def decide(
+        self,
+        approval_id: str,
+        decision: Decision,
+        comment: str,
+        values: dict[str, Any],
+        *,
+        actor: Actor,
+    ) -> ApprovalRow:
+        """Raises NotFound, Forbidden, BadRequest for values that the form does not take, and
+        Conflict where it is decided or its run has ended."""
+        async with self._database.read() as transaction:
+            row = await self._approvals.get(transaction, approval_id, actor=actor)
+        if not self._deciders.may_decide(row, actor=actor):
+            raise Forbidden(f"forbidden: {deciders_of(row)} may decide")
+        return await self.record(row, Verdict(decision, actor.name, comment, values), actor=actor)
+
+    async def record(self, row: ApprovalRow, verdict: Verdict, *, actor: Actor) -> ApprovalRow:
+        """Record the decision of somebody who may decide; raises as `decide`."""
+        _refuse_decided(row)
+        if verdict.decision == "approved" or verdict.values:
+            await check_values(row.form, verdict.values)
+        step, version = await self._step(row)
+        output = decided(step, verdict.decision, verdict.by, verdict.comment, verdict.values)
+        async with self._database.write() as transaction:
+            # The run first, as all who change it do.
+            run = await self._waiting.lock(transaction, row.run_id)
+            locked = await repository.get(transaction.session, row.id, lock=True)
+            if run is None or locked is None:
+                raise NotFound(f"approval {row.id!r} went with its run")
+            _refuse_decided(locked)
+            _refuse_ending(run)
+            checkpoint = Checkpoint(row.position, step.name, step.type, output)
+            finished = self._finished(locked, step, version, output)
+            await self._waiting.decide(transaction, run, checkpoint, finished)
+            await self._settle(transaction, locked, verdict, actor)
+        return locked
+
+    async def _step(self, row: ApprovalRow) -> tuple[Step, str]:
+        """The step, and the version of the workflow that it is a step of."""
+        async with self._database.read() as transaction:
+            plan = await self._waiting.plan(transaction, row.run_id)
+        if plan is None or not isinstance(plan.request.plan, WorkflowPlan):
+            raise Conflict(
+                f"run {row.run_id!r} can't go on: its plan is gone, or was stored with another "
+                "secret key; cancel it and start it again"
+            )
+        return plan.request.plan.steps[row.position - 1], plan.request.version
+
+    def _finished(
+        self, row: ApprovalRow, step: Step, version: str, output: StepOutput
+    ) -> StepFinished:
+        """The step as the log has it: it took as long as people took."""
+        (note,) = output.notes
+        failures = (output.text,) if output.failed else ()
+        return StepFinished(
+            index=row.position,
+            name=step.name,
+            type=step.type,
+            state=output.side.capitalize(),
+            started_at=row.created_at.isoformat(),
+            duration_ms=milliseconds_between(row.created_at, self._clock.now()),
+            attempts=1,
+            input=self._messages.shown(row),
+            output=None if output.failed else output.text,
+            error=output.text if output.failed else None,
+            summary=note if output.failed else None,
+            notes=(note,),
+            failures=failures,
+            failure_summaries=(note,) if failures else (),
+            version=version,
+        )
+
+    async def _settle(
+        self, transaction: Transaction, row: ApprovalRow, verdict: Verdict, actor: Actor
+    ) -> None:
+        texts = self._messages.texts
+        row.state, row.sealed = verdict.decision, None
+        row.decided_at = self._clock.now()
+        row.decided_by = verdict.by[:LONGEST_NAME]
+        row.comment = await texts.text(verdict.comment)
+        row.answers = await texts.inputs(verdict.values)
+        self._audit.record(
+            transaction,
+            actor=actor,
+            action=ACTIONS[verdict.decision],
+            resource="approval",
+            resource_id=row.id,
+            key=row.workflow,
+            summary=f"{verdict.decision} step {row.position} of run {row.run_id}",
+            workspace_id=row.workspace_id,
+            after={
+                "state": verdict.decision,
+                "by": verdict.by,
+                "run": row.run_id,
+                "step": row.step,
+                "message": row.message,
+                "comment": row.comment,
+                "values": row.answers,
+            },
+        )
+
+
+def _refuse_decided(row: ApprovalRow) -> None:
+    if row.state == repository.WAITING:
+        return
+    fields = {"state": row.state, "decided_by": row.decided_by}
+    if row.state == repository.CLOSED:
+        raise Conflict(f"run {row.run_id!r} ended before somebody decided", fields=fields)
+    at = row.decided_at.isoformat(timespec="seconds") if row.decided_at else ""
+    raise Conflict(f"it was {row.state} by {row.decided_by} at {at}", fields=fields)
+
+
+def _refuse_ending(run: RunRow) -> None:
+    if run.status != "running":
+        raise Conflict(f"run {run.id!r} has ended as {run.state}; nobody can decide any more")
+    if run.cancel_requested_by is not None:
+        raise Conflict(f"run {run.id!r} is being cancelled by {run.cancel_requested_by}")

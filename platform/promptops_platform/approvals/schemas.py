@@ -1,0 +1,79 @@
+"""Approvals on the wire."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field
+
+from promptops_platform.http.envelope import Resource
+from promptops_platform.http.examples import example
+from promptops_platform.text import Content, JsonObject
+
+State = Literal["waiting", "approved", "rejected", "closed"]
+LONGEST_COMMENT = 10_000
+
+
+class Approval(Resource):
+    """A step of a run that waits for a person, or has waited."""
+
+    model_config = example(
+        id="9b2f6a1c0d3e4f58",
+        run_id="5e4f30219b8a7c6d",
+        workspace_id="default",
+        workflow="refund",
+        step="ask",
+        position=2,
+        state="waiting",
+        message="Refund **120 EUR** to Ada?",
+        form={"type": "object", "properties": {"amount": {"type": "number"}}},
+        roles=["admin"],
+        members=["grace"],
+        allow_link=False,
+        may_decide=True,
+        deadline_at="2026-03-14T11:26:53.589793Z",
+        on_deadline="reject",
+        created_at="2026-03-14T09:26:53.589793Z",
+        asked_by="ada",
+        decided_at=None,
+        decided_by=None,
+        comment=None,
+        values=None,
+    )
+
+    id: str
+    run_id: str
+    workspace_id: str
+    workflow: str = Field(description="Key of the workflow.")
+    step: str
+    position: int = Field(description="Of the step, counted from 1.")
+    state: State = Field(
+        description="`closed` where the run has ended without a decision: nobody decides any more."
+    )
+    message: str | None = Field(
+        description="What is to be decided, in Markdown; null where it is not kept."
+    )
+    form: dict[str, Any] = Field(description="JSON Schema of the values; empty for none.")
+    roles: list[str] = Field(description="Whoever has one of these, or a higher one, decides.")
+    members: list[str] = Field(
+        description="User names of those who decide besides; with neither roles nor members, "
+        "everybody who may run the workflow."
+    )
+    allow_link: bool = Field(description="Whether links may decide without an account.")
+    may_decide: bool = Field(description="Whether you may decide, now.")
+    deadline_at: datetime | None
+    on_deadline: Literal["approve", "reject"]
+    created_at: datetime
+    asked_by: str = Field(description="Who has started the run.")
+    decided_at: datetime | None
+    decided_by: str | None
+    comment: str | None
+    values: dict[str, Any] | None = Field(description="Null where they are not kept.")
+
+
+class Decide(BaseModel):
+    """Why, and the values that the form asks for."""
+
+    model_config = example(comment="checked with the customer", values={"amount": 120})
+
+    comment: Annotated[Content, Field(max_length=LONGEST_COMMENT)] = ""
+    values: JsonObject = Field(default_factory=dict)
