@@ -59,6 +59,8 @@ from promptops_platform.serving.fetch_description import FETCH_DESCRIPTION
 from promptops_platform.serving.fetch_lane import FetchLane
 from promptops_platform.settings import Settings
 from promptops_platform.system import endpoints as system_endpoints
+from promptops_platform.triggers import endpoints as triggers_endpoints
+from promptops_platform.triggers import hook_endpoints
 from promptops_platform.workflows import endpoints as workflows_endpoints
 from promptops_platform.workspaces import endpoints as workspaces_endpoints
 
@@ -77,6 +79,8 @@ ROUTERS = (
     workflows_endpoints.router,
     agents_endpoints.router,
     change_requests_endpoints.router,
+    triggers_endpoints.router,
+    hook_endpoints.router,
     sample_endpoints.router,
     agent_tools_endpoints.router,
     runs_endpoints.router,

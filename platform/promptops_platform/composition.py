@@ -47,6 +47,8 @@ from promptops_platform.serving.composition import Serving
 from promptops_platform.settings import Settings
 from promptops_platform.supervision.start_work import NO_START_WORK, StartWork
 from promptops_platform.system.service import SystemService
+from promptops_platform.triggers.composition import Triggers
+from promptops_platform.triggers.contents import TriggerContents
 from promptops_platform.workflows.composition import Workflows
 from promptops_platform.workflows.service import WORKFLOWS
 from promptops_platform.workspaces.composition import Workspaces
@@ -100,6 +102,7 @@ class Composition:
         )
         prompt_contents = PromptContents(changes.log)
         self._suspended_contents = SuspendedRunContents()
+        self._trigger_contents = trigger_contents = TriggerContents()
         self.workspaces = Workspaces(
             access,
             audit,
@@ -107,6 +110,7 @@ class Composition:
             clock,
             uses=(prompt_contents, ServedEnvironments()),
             contents=(
+                trigger_contents,
                 prompt_contents,
                 DefinitionContents(WORKFLOWS, changes.log),
                 DefinitionContents(AGENTS, changes.log),
@@ -242,6 +246,23 @@ class Composition:
             self.deployments,
             clock,
         )
+        self._trigger_contents.deployments = self.deployments.service
+        self.triggers = Triggers(
+            self.settings,
+            self.database,
+            self.access,
+            self.workspaces,
+            self.providers,
+            self.runlog,
+            self.execution,
+            self.deployments,
+            self.realtime,
+            self.agents,
+            self.workflows,
+            self.audit,
+            self.changes,
+            clock,
+        )
         self.sample = SampleService(
             gate=self.definitions.gate,
             workspaces=self.workspaces.service,
@@ -294,6 +315,7 @@ class Composition:
             self.access.credentials,
             self.access.grants,
             self.providers.mirror,
+            self.triggers.mirror,
             self.serving.snapshot,
         ):
             feed.add(consumer)
@@ -328,6 +350,7 @@ class Composition:
             *self.agents.services,
             *self.change_requests.services,
             *self.realtime.services,
+            *self.triggers.services,
             self.sample,
             self.catalog,
             self.definition_uses,

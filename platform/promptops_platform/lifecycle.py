@@ -44,6 +44,7 @@ class Platform(Composition):
             await self.changes.log.seed(transaction)
             # Before the vault, which makes the secret key of a new data folder.
             await self.agents.conversations.check(transaction)
+            await self.triggers.secrets.check(transaction)
             await self.providers.vault.check(transaction)
             await self._seed_accounts(transaction)
             await self.workspaces.service.seed(transaction)
@@ -116,12 +117,14 @@ class Platform(Composition):
         await self.runlog.calls.start()
         await self.execution.start()
         self.deployments.start()
+        self.triggers.start()
         if self.changes.notifications is not None:
             self.changes.notifications.start()
 
     async def stop(self) -> None:
         """Let the runs end, then let go of everything. Harmless when repeated."""
         self.stop_signal.set()
+        await self.triggers.stop()
         await self.deployments.stop()
         await self.execution.drain(self.settings.drain_seconds)
         await self.observability.readiness.stop()

@@ -5,7 +5,9 @@ from typing import Any, NamedTuple
 
 from harness.approvals import new_approval
 from harness.people import PASSWORD, new_session, new_user, new_workspace, sent
+from harness.places import TRIGGER
 from harness.platform import RunningPlatform, new_key
+from harness.triggers import failed_delivery
 from promptops_platform.access.actor import STATIC_TOKEN
 from promptops_platform.ids import new_id
 
@@ -214,6 +216,33 @@ async def _update_workflow(platform: RunningPlatform) -> Call:
 @row("DELETE", "/api/workflows/{workflow_id}", "delete")
 async def _delete_workflow(platform: RunningPlatform) -> Call:
     return Call(f"/api/workflows/{await workflow(platform)}")
+
+
+@row("POST", "/api/triggers", "create")
+async def _create_trigger(_platform: RunningPlatform) -> Call:
+    return Call("/api/triggers", {"key": new_key(), **TRIGGER})
+
+
+@row("PUT", "/api/triggers/{trigger_id}", "update")
+async def _update_trigger(platform: RunningPlatform) -> Call:
+    return Call(f"/api/triggers/{await trigger(platform)}", {"enabled": False})
+
+
+@row("POST", "/api/triggers/{trigger_id}/rotate-secret", "rotate")
+async def _rotate_secret(platform: RunningPlatform) -> Call:
+    return Call(f"/api/triggers/{await trigger(platform)}/rotate-secret")
+
+
+@row("DELETE", "/api/triggers/{trigger_id}", "delete")
+async def _delete_trigger(platform: RunningPlatform) -> Call:
+    return Call(f"/api/triggers/{await trigger(platform)}")
+
+
+@row("POST", "/api/triggers/{trigger_id}/deliveries/{delivery_id}/resend", "resend")
+async def _resend(platform: RunningPlatform) -> Call:
+    made = await trigger(platform)
+    delivery = await failed_delivery(platform, made)
+    return Call(f"/api/triggers/{made}/deliveries/{delivery}/resend", status=202)
 
 
 @row("POST", "/api/providers", "create")
@@ -480,6 +509,12 @@ async def queued_run(platform: RunningPlatform) -> str:
     answer = await platform.http.post(url, json={"wait": False})
     assert answer.status_code == 202, answer.text
     return str(answer.json()["run_id"])
+
+
+async def trigger(platform: RunningPlatform) -> str:
+    """The id of a new trigger."""
+    body = {"key": new_key(), **TRIGGER}
+    return str(sent(await platform.http.post("/api/triggers", json=body))["id"])
 
 
 async def connection(platform: RunningPlatform) -> str:

@@ -81,6 +81,7 @@ async def made(platform: RunningPlatform, env: str) -> tuple[Things, list[str]]:
         "approval_id": await new_approval(platform, key=key, scope=f"env:{env}", message=text),
         "version": "1",
         "workspace_id": "default",
+        "trigger_id": "of no environment",
     }
     return things, runs
 

@@ -7,6 +7,7 @@ from harness.approvals import new_approval
 from harness.callers import Account, new_account, new_api_key
 from harness.people import join, new_workspace, sent
 from harness.platform import RunningPlatform, new_key
+from harness.triggers import failed_delivery
 from promptops_platform.ids import new_id
 from promptops_platform.runlog.new_run import NewRun
 
@@ -18,6 +19,11 @@ FAILING = [{"name": "ask", "type": "model", "provider": "mock", "model": "mock-f
 CLASSIFIED = "classified"
 CONVERSATION = "chat-1"
 VERSION = "1"
+# It waits for what never happens.
+TRIGGER = {
+    "on": {"event": "run.failed", "workflow": "never"},
+    "deliver": {"url": "http://127.0.0.1:9/hook"},
+}
 MEMBERS = ("viewer", "editor", "admin")
 
 
@@ -36,6 +42,7 @@ class Place:
         self.tokens: dict[str, str | None] = {"nobody": None}
         self._accounts: dict[str, Account] = {}
         self._shared: dict[Maker, str] = {}
+        self.newest_trigger = ""
 
     @property
     def is_open(self) -> bool:
@@ -133,6 +140,17 @@ async def conversation(_place: Place) -> str:
 
 async def connection(place: Place) -> str:
     return str((await place.make("/api/providers", name=place.key(), kind="mock"))["id"])
+
+
+async def trigger(place: Place) -> str:
+    made = await place.make("/api/triggers", **TRIGGER)
+    place.newest_trigger = str(made["id"])
+    return place.newest_trigger
+
+
+async def delivery(place: Place) -> str:
+    """The id of one of the trigger that was made last."""
+    return await failed_delivery(place.platform, place.newest_trigger)
 
 
 async def run(place: Place) -> str:

@@ -67,7 +67,7 @@ class AgentRun(CompiledRun):
         self._prompt = request.prompt
         self._prompts = (request.prompt,) if request.prompt else ()
         self._gateway = services.gateway
-        self._tool_client = services.http
+        self._tool_client = services.http.of_run(request.run_id)
         self._turns = Turns()
         self._targets = model_access(request).targets(plan.models)
         self._tools = {tool.name: tool for tool in plan.tools}

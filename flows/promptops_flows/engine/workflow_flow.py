@@ -210,7 +210,11 @@ class WorkflowRun(CompiledRun):
         if isinstance(step.action, CallModel):
             # Of a map's many models nobody could tell the texts apart.
             gateway = self.gateway(gateway, place + 1)
-        return StepContext(self._access, gateway, services.http, services.expressions, inner)
+        http = services.http.of_run(self._request.run_id)
+        receiver = self._request.receiver
+        return StepContext(
+            self._access, gateway, http, services.expressions, inner, receiver=receiver
+        )
 
     def _step_plan(self, place: int, step: Step, scope: Scope, skipped: str | None) -> StepPlan:
         first = next(iter(step.action.models), ModelChoice("", ""))

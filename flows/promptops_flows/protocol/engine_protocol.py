@@ -34,7 +34,7 @@ from promptops_flows.protocol.shapes import ShapeError, build, fields_of
 from promptops_flows.protocol.suspension_messages import KINDS as SUSPENSION_KINDS
 from promptops_flows.protocol.suspension_messages import RunSuspended, SuspensionMessage
 from promptops_flows.steps.context import ItemCounts, StepOutput
-from promptops_flows.steps.models import Connection
+from promptops_flows.steps.models import Connection, Receiver
 from promptops_flows.steps.plans import AgentPlan, WorkflowPlan
 from promptops_flows.telemetry.text_policy import EVERYTHING, TextPolicy
 from promptops_providers.protocol import Completion, PromptVersion, SpentCall, Usage
@@ -104,7 +104,7 @@ class RunRequest:
     are those of an earlier attempt: their steps are not executed again. `flow_run_id` is a flow run
     that exists in Prefect and is executed once more; without it a new one is created, and so it is
     where Prefect does not have a `suspended` one any more. `page_url` is where the console shows
-    the run.
+    the run; `receiver` is where its deliveries go.
     """
 
     run_id: str
@@ -128,12 +128,14 @@ class RunRequest:
     flow_run_id: str | None = None
     suspended: bool = False
     page_url: str | None = None
+    receiver: Receiver | None = field(default=None, repr=False)
 
     @property
     def secrets(self) -> tuple[str, ...]:
         """What nobody may read anywhere."""
         keys = (self.api_key, *(connection.api_key for connection in self.connections))
-        return tuple(key for key in keys if key)
+        signing = self.receiver.secrets if self.receiver else ()
+        return (*(key for key in keys if key), *signing)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, Self
 
 from promptops_flows.steps.http_tools import ToolClient
-from promptops_flows.steps.models import Connection, ModelChoice
+from promptops_flows.steps.models import Connection, ModelChoice, Receiver
 from promptops_flows.templates.bounded import MAX_TEXT_CHARACTERS
 from promptops_flows.templates.references import Scope
 from promptops_providers.errors import ProviderError
@@ -119,7 +119,8 @@ class ModelAccess:
 
 @dataclass(frozen=True, slots=True)
 class StepContext:
-    """What one step works with. `memory` is what it keeps from one attempt for the next."""
+    """What one step works with. `memory` is what it keeps from one attempt for the next; `receiver`
+    is where a delivery goes."""
 
     access: ModelAccess
     gateway: ModelGateway = field(repr=False)
@@ -127,6 +128,7 @@ class StepContext:
     expressions: Evaluates = field(repr=False)
     sub_runs: SubRuns = field(repr=False)
     memory: dict[str, Any] = field(default_factory=dict, repr=False)
+    receiver: Receiver | None = field(default=None, repr=False)
 
     def for_items(self) -> StepContext:
         """For the many actions of one step."""

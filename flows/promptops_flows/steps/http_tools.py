@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import codecs
+import copy
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
@@ -39,6 +40,8 @@ DEFAULT_HEADERS = {
     "accept-encoding": "identity",
     "user-agent": "promptops",
 }
+# Names the run whose step sends a request, so that our own API can tell a loop of triggers.
+CAUSE_HEADER = "x-promptops-run"
 _QUERY_METHODS = ("GET", "DELETE")
 _TIMEOUTS = {"connect": 5.0, "read": None, "write": None, "pool": 5.0}
 
@@ -80,6 +83,13 @@ class ToolClient:
 
     def __init__(self, policy: AddressPolicy, *, resolve: Resolve | None = None) -> None:
         self._transport = GuardedTransport(policy, resolve=resolve)
+        self._run_id = ""
+
+    def of_run(self, run_id: str) -> Self:
+        """The same pool, whose requests name the run that they come from."""
+        client = copy.copy(self)
+        client._run_id = run_id
+        return client
 
     async def __aenter__(self) -> Self:
         return self
@@ -91,6 +101,8 @@ class ToolClient:
     async def send(self, request: httpx.Request) -> AsyncIterator[httpx.Response]:
         """The answer, whose body is not read yet; redirects are not followed."""
         request.extensions = {**request.extensions, "timeout": _TIMEOUTS}
+        if self._run_id:
+            request.headers[CAUSE_HEADER] = self._run_id
         response = await self._transport.handle_async_request(request)
         try:
             yield response

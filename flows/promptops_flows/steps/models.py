@@ -1,4 +1,4 @@
-"""Which model a step asks, and over which connection it is reached."""
+"""Which model a step asks and over which connection it is reached, and where webhooks go."""
 
 from __future__ import annotations
 
@@ -46,3 +46,12 @@ class Connection:
             target.answer_seconds,
             target.compatibility,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """Where a webhook is delivered, and the secrets that sign it, the newest first. It stays in
+    memory: it is no part of the repr, of logs, or of what Prefect stores."""
+
+    url: str = field(repr=False)
+    secrets: tuple[str, ...] = field(repr=False)

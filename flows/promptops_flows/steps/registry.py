@@ -9,6 +9,7 @@ from typing import cast
 from promptops_flows.steps.agent import RunAgent
 from promptops_flows.steps.approval import Approval
 from promptops_flows.steps.branch import Branch
+from promptops_flows.steps.deliver import Deliver
 from promptops_flows.steps.fields import DefinitionError, Fields, described
 from promptops_flows.steps.http import CallHttp
 from promptops_flows.steps.map import MapItems
@@ -31,9 +32,12 @@ ACTIONS: Mapping[str, type[Action]] = {
         MapItems,
         Branch,
         Approval,
+        Deliver,
     )
 }
-STEP_TYPES = tuple(ACTIONS)
+# Kinds that no definition names: the platform's own runs are made of them.
+INTERNAL_TYPES = (Deliver.type,)
+STEP_TYPES = tuple(name for name in ACTIONS if name not in INTERNAL_TYPES)
 
 
 @dataclass(frozen=True, slots=True)

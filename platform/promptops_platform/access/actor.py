@@ -20,7 +20,7 @@ class Actor:
     it there only. `credential` is the hash of the session token or key, None for the static token.
     The fields after `request_id` describe an API key: its id, the account at the beginning of its
     chain of makers (None where that is no account), and whether it has the right to change
-    accounts.
+    accounts. `caused_by` is the run whose step sends the request, as that says itself.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Actor:
     key_id: str | None = None
     owner_id: str | None = None
     manages_accounts: bool = False
+    caused_by: str = ""
 
     @property
     def kind(self) -> str:

@@ -1,15 +1,19 @@
 """The gate before the API: it refuses callers without a valid token before it reads the body."""
 
+import re
 from dataclasses import replace
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from promptops_flows.steps.http_tools import CAUSE_HEADER
 from promptops_platform.access.authentication import Authenticator, bearer_token
 from promptops_platform.errors import PlatformError
 from promptops_platform.http.connection import admit
 from promptops_platform.http.error_answers import answer
 
 PREFIX = "/api/"
+RUN_HEADER = CAUSE_HEADER.encode()
+RUN_ID = re.compile(rb"[0-9A-Za-z-]{1,36}")
 PUBLIC_PATHS = frozenset({"/api/login", "/api/session"})
 # In addition to everything below the prefix.
 GUARDED_PATHS = frozenset({"/metrics"})
@@ -36,7 +40,10 @@ class Gate:
                     return
                 admit(scope)
                 scope["actor"] = replace(
-                    actor, address=client_address(scope), request_id=scope["request_id"]
+                    actor,
+                    address=client_address(scope),
+                    request_id=scope["request_id"],
+                    caused_by=_causing_run(scope),
                 )
         await self.app(scope, receive, send)
 
@@ -49,6 +56,13 @@ def client_address(scope: Scope) -> str:
     """The caller's address, as far as it is known."""
     client = scope.get("client")
     return str(client[0]) if client else ""
+
+
+def _causing_run(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == RUN_HEADER and RUN_ID.fullmatch(value):
+            return str(value.decode("ascii"))
+    return ""
 
 
 def _token(scope: Scope) -> str | None:

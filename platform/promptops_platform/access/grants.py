@@ -21,13 +21,15 @@ OPEN = "open"
 DEFAULT_WORKSPACE = "default"
 # A key that is limited to some environments could get around its limits with these permissions: the
 # audit trail holds the texts of all environments, the statistics count the runs of all, and the
-# runs of all use the connections.
+# runs of all use the connections, and triggers wait for what happens in all.
 UNLIMITED = GLOBAL | {
     Permission.WORKSPACES_MANAGE,
     Permission.MEMBERS_WRITE,
     Permission.PROVIDERS_WRITE,
     Permission.AUDIT_READ,
     Permission.RUNS_STATS,
+    Permission.TRIGGERS_READ,
+    Permission.TRIGGERS_WRITE,
 }
 CHANGES = frozenset(
     {ChangeType.WORKSPACE_SAVED, ChangeType.WORKSPACE_DELETED, ChangeType.USER_CHANGED}

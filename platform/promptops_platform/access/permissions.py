@@ -43,6 +43,8 @@ class Permission(StrEnum):
     WORKSPACES_MARK = "workspaces:mark"
     PROVIDERS_READ = "providers:read"
     PROVIDERS_WRITE = "providers:write"
+    TRIGGERS_READ = "triggers:read"
+    TRIGGERS_WRITE = "triggers:write"
     RUNS_READ = "runs:read"
     RUNS_STATS = "runs:stats"
     AUDIT_READ = "audit:read"
@@ -83,6 +85,8 @@ NEEDED_ROLE: dict[Permission, Role] = {
     Permission.WORKSPACES_MARK: Role.ADMIN,
     Permission.PROVIDERS_READ: Role.VIEWER,
     Permission.PROVIDERS_WRITE: Role.ADMIN,
+    Permission.TRIGGERS_READ: Role.VIEWER,
+    Permission.TRIGGERS_WRITE: Role.EDITOR,
     Permission.RUNS_READ: Role.VIEWER,
     Permission.RUNS_STATS: Role.VIEWER,
     Permission.AUDIT_READ: Role.VIEWER,

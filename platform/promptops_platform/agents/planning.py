@@ -183,6 +183,7 @@ class AgentPlanner:
             workspace_id=row.workspace_id,
             caller_id=actor.caller_id,
             user=actor.name,
+            caused_by=actor.caused_by,
             scope=scope,
             inputs=_inputs(row, prompt.used, asked),
             prompt=prompt.used.counted if prompt.used else None,

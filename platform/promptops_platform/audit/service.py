@@ -19,6 +19,12 @@ from promptops_platform.errors import BadRequest, NotFound
 
 # An entry may hold tens of kilobytes, and a batch of them is all that an export has in memory.
 EXPORT_BATCH = 200
+ACTOR = "audited actor"
+
+
+def actor_of(transaction: Transaction) -> Actor | None:
+    """Who has made the last audited change of a transaction."""
+    return transaction.notes.get(ACTOR)
 
 
 class AuditTrail:
@@ -47,6 +53,7 @@ class AuditTrail:
         Of `before` and `after`, JSON objects, the fields that differ are kept, or all where there
         is only one of them; long values are cut, and what is named like a secret is hidden.
         """
+        transaction.notes[ACTOR] = actor
         kept_before, kept_after = kept_of(before, after)
         repository.add(
             transaction.session,

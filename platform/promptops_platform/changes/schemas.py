@@ -1,7 +1,8 @@
 """What a change is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 
 class ChangeType(StrEnum):
@@ -17,6 +18,7 @@ class ChangeType(StrEnum):
     AGENT_SAVED = "agent.saved"
     AGENT_PUBLISHED = "agent.published"
     AGENT_DELETED = "agent.deleted"
+    TRIGGER_CHANGED = "trigger.changed"  # made, edited, stopped or deleted
     ROLLOUT_CHANGED = "rollout.changed"  # also where that alters no fetch
     CONNECTION_CHANGED = "connection.changed"  # stored, edited or deleted
     WORKSPACE_SAVED = "workspace.saved"
@@ -30,11 +32,15 @@ class ChangeType(StrEnum):
     KEY_REVOKED = "key.revoked"
 
 
+Reason = Literal["rollback", "rollout"]
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One change to a resource; `key`, `env` and `version` are empty where they mean nothing.
 
-    `type` is a ChangeType, or one of a newer release that shares the database.
+    `type` is a ChangeType, or one of a newer release that shares the database. `reason` tells
+    changes of one type apart for those who listen to the transaction; the feed does not keep it.
     """
 
     type: str
@@ -43,6 +49,7 @@ class Change:
     key: str = ""
     env: str = ""
     version: str = ""
+    reason: Reason | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

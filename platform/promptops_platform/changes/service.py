@@ -1,5 +1,8 @@
 """Writing changes: what others must learn of is recorded in the transaction of the change."""
 
+from collections.abc import Sequence
+from typing import Protocol
+
 from promptops_platform.changes import repository
 from promptops_platform.changes.feed import Feed
 from promptops_platform.changes.schemas import Change, NumberedChange
@@ -11,12 +14,24 @@ from promptops_platform.ids import new_id
 APPLY_SECONDS = 2.0
 
 
+class ChangeListener(Protocol):
+    """Somebody who writes along with changes, in their transaction."""
+
+    async def recorded(self, transaction: Transaction, changes: Sequence[Change]) -> None:
+        """Called right before the commit; what it raises fails the changes as well."""
+
+
 class ChangeLog:
     """Records changes and, after the commit, waits until this replica serves them."""
 
     def __init__(self, feed: Feed, clock: Clock) -> None:
         self._feed = feed
         self._clock = clock
+        self._listeners: list[ChangeListener] = []
+
+    def listen(self, listener: ChangeListener) -> None:
+        """Add a listener, before the first change."""
+        self._listeners.append(listener)
 
     async def seed(self, transaction: Transaction) -> None:
         """Make the counter row of a new database."""
@@ -46,6 +61,8 @@ class ChangeLog:
 
     async def _write(self, transaction: Transaction, pending: "_Pending") -> None:
         await transaction.session.flush()
+        for listener in self._listeners:
+            await listener.recorded(transaction, pending.changes)
         pending.revision = await repository.append(
             transaction.session, pending.changes, self._clock.now()
         )

@@ -22,17 +22,20 @@ def rotate_secrets(
         rotation = await platform.providers.service.rotate(transaction, forget=forget_unreadable)
         resealed = await platform.agents.conversations.rotate(transaction, forget=forget_unreadable)
         runs = await platform.execution.stored.rotate(transaction, forget=forget_unreadable)
+        webhooks, disabled = await platform.triggers.service.reseal(
+            transaction, forget=forget_unreadable
+        )
         answers = await platform.execution.idempotent.rotate(transaction)
         messages = await platform.approvals.messages.rotate(transaction)
-        renewed = {"key": rotation.renewed}
-        if resealed.turns:
-            renewed["message"] = resealed.turns
-        if runs.texts:
-            renewed["checkpoint"] = runs.texts
-        if answers:
-            renewed["answer"] = answers
-        if messages:
-            renewed["approval"] = messages
+        others = {
+            "message": resealed.turns,
+            "checkpoint": runs.texts,
+            "webhook secret": webhooks,
+            "answer": answers,
+            "approval": messages,
+        }
+        some = {noun: number for noun, number in others.items() if number}
+        renewed = {"key": rotation.renewed, **some}
         summary = f"Encrypted {listed(renewed)} again"
         if rotation.unreadable:
             names = ", ".join(row.name for row in rotation.unreadable)
@@ -42,6 +45,8 @@ def rotate_secrets(
         if runs.deleted:
             unreadable = listed({"run": runs.deleted})
             summary += f"; deleted the unreadable checkpoints of {unreadable}"
+        if disabled:
+            summary += f"; gave the triggers {', '.join(disabled)} other secrets and disabled them"
         transaction.after_commit(lambda: _say(f"{summary}."))
 
     carry_out(rotate)

@@ -16,6 +16,7 @@ RESERVED = (
     "/api",
     "/docs",
     "/health",
+    "/hooks",
     "/mcp",
     "/metrics",
     "/ofrep",

@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from promptops_flows.protocol.engine_client import RunFinished, RunRequest
+from promptops_flows.steps.models import Receiver
 from promptops_platform.access.actor import SYSTEM
-from promptops_platform.db.unit_of_work import Database
+from promptops_platform.db.unit_of_work import Database, Transaction
 from promptops_platform.errors import BadRequest, NotFound, SecretUnreadable
 from promptops_platform.execution.followers import RunFollower
 from promptops_platform.execution.following import crashed
 from promptops_platform.execution.stored_plan import StoredPlan
 from promptops_platform.execution.stored_runs import StoredRun, StoredRuns
-from promptops_platform.execution.subjects import RunSubject, connections_of
+from promptops_platform.execution.subjects import ReceiverSource, RunSubject, connections_of
 from promptops_platform.providers.lookup import ProviderLookup
 from promptops_platform.runlog.service import RunLog
 from promptops_platform.runlog.tables import RunRow
@@ -57,6 +58,7 @@ class AttemptReader:
         stored: StoredRuns,
         providers: ProviderLookup,
         subjects: Mapping[str, RunSubject],
+        receivers: Mapping[str, ReceiverSource],
     ) -> None:
         self._database = database
         self._runs = runs
@@ -64,6 +66,7 @@ class AttemptReader:
         self._stored = stored
         self._providers = providers
         self._subjects = subjects
+        self._receivers = receivers
 
     async def next(self, run_id: str) -> Attempt:
         """The next attempt at a run; raises RunTakenOver where it is not this platform's, or has
@@ -75,6 +78,7 @@ class AttemptReader:
                 stored = await self._stored.load(transaction, run_id)
             except SecretUnreadable as error:
                 raise CantGoOn(crashed(error.sentence)) from error
+            receiver = await self._receiver(transaction, row, stored)
         if stored is None:
             raise CantGoOn(crashed(PLAN_GONE))
         # What was waited for is no attempt that was lost.
@@ -83,7 +87,7 @@ class AttemptReader:
         return Attempt(
             row.attempt,
             stored.plan,
-            self._request(row, stored),
+            replace(self._request(row, stored), receiver=receiver),
             self.follower(row, stored.plan),
             frozenset(logged),
         )
@@ -91,6 +95,17 @@ class AttemptReader:
     def follower(self, row: RunRow, plan: StoredPlan) -> RunFollower:
         """Who follows the run as the one did who started it."""
         return self._subjects[row.source].follower(row.id, plan.kept)
+
+    async def _receiver(
+        self, transaction: Transaction, row: RunRow, stored: StoredRun | None
+    ) -> Receiver | None:
+        source = self._receivers.get(row.source)
+        if source is None or stored is None:
+            return None
+        try:
+            return await source.receiver(transaction, stored.plan.kept)
+        except (NotFound, SecretUnreadable) as error:
+            raise CantGoOn(RunFinished("error", error=error.sentence)) from error
 
     def _request(self, row: RunRow, stored: StoredRun) -> RunRequest:
         request = stored.plan.request

@@ -26,7 +26,7 @@ from promptops_platform.execution.run_end import RunEnds
 from promptops_platform.execution.run_feed import RunFeeds
 from promptops_platform.execution.run_views import RunViews
 from promptops_platform.execution.stored_runs import StoredRuns
-from promptops_platform.execution.subjects import RunSubject
+from promptops_platform.execution.subjects import ReceiverSource, RunSubject
 from promptops_platform.execution.suspended_flow_runs import SuspendedFlowRuns
 from promptops_platform.execution.suspending import Suspensions
 from promptops_platform.execution.takeover import TakeOver
@@ -40,7 +40,8 @@ from promptops_platform.supervision.start_work import StartWork
 
 class Execution:
     """`start_work` is that of engine and Prefect, where they are started along with it. Rooms whose
-    definitions are run enter themselves in `subjects`, by the source of their runs."""
+    definitions are run enter themselves in `subjects`, by the source of their runs, and those whose
+    runs deliver webhooks in `receivers`."""
 
     def __init__(
         self,
@@ -59,6 +60,7 @@ class Execution:
     ) -> None:
         self.engine = EngineClient(settings.engine_socket)
         self.subjects: dict[str, RunSubject] = {}
+        self.receivers: dict[str, ReceiverSource] = {}
         self.stored = StoredRuns(
             keys=providers.secret_keys,
             texts=text_policy,
@@ -106,6 +108,7 @@ class Execution:
                     stored=self.stored,
                     providers=providers.lookup,
                     subjects=self.subjects,
+                    receivers=self.receivers,
                 ),
                 engine_start=engine_start,
                 ends=ends,

@@ -14,7 +14,7 @@ from promptops_providers.protocol import PromptVersion
 @dataclass(frozen=True, slots=True)
 class RunOrder:
     """The log names `user`, `scope` and `prompt`, and keeps `inputs`, by default the variables and
-    the definition's version."""
+    the definition's version. `causes` and `caused_by` are as in `NewRun`."""
 
     request: RunRequest
     workspace_id: str
@@ -23,6 +23,8 @@ class RunOrder:
     scope: str | None = None
     inputs: dict[str, Any] | None = field(default=None, repr=False)
     prompt: PromptVersion | None = None
+    causes: tuple[str, ...] = ()
+    caused_by: str = ""
 
     def traced(self, texts: TextPolicy) -> RunRequest:
         """What the engine is sent, as part of the caller's trace."""
@@ -46,5 +48,7 @@ class RunOrder:
             state="queued",
             is_detached=is_detached,
             retry_of=retry_of,
+            causes=self.causes,
+            caused_by=self.caused_by,
             inputs=Redactor(request.secrets).within(inputs),
         )

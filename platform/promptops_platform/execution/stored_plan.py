@@ -47,7 +47,7 @@ class StoredPlan:
 
     def sealed(self, sealer: Sealer) -> str:
         """The text that is stored for this run."""
-        request = replace(self.request, connections=(), checkpoints=())
+        request = replace(self.request, connections=(), checkpoints=(), receiver=None)
         whole = {
             "request": encode(request).decode("ascii"),
             "caller_id": self.caller_id,

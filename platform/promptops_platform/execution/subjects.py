@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from promptops_flows.protocol.engine_client import RunRequest
-from promptops_flows.steps.models import Connection
+from promptops_flows.steps.models import Connection, Receiver
 from promptops_flows.steps.plans import AgentPlan, WorkflowPlan
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.permissions import Permission
@@ -49,6 +49,13 @@ class RunSubject(Protocol):
     ) -> RunOrder | None:
         """A run once more, of this version where one is named; None where the definition is gone.
         Raises NotFound for an unknown version, Forbidden, BadRequest."""
+
+
+class ReceiverSource(Protocol):
+    """Knows where the deliveries of one source go."""
+
+    async def receiver(self, transaction: Transaction, kept: Mapping[str, Any] | None) -> Receiver:
+        """Of the run whose follower has kept this. Raises NotFound and SecretUnreadable."""
 
 
 def providers_of(plan: WorkflowPlan | AgentPlan) -> frozenset[str]:

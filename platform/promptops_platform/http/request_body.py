@@ -10,6 +10,9 @@ from promptops_platform.errors import BadRequest, BodyTooLarge, PlatformError
 
 # For unknown callers: their longest body is a login.
 ANONYMOUS_LIMIT = 4 * 1024
+# Whoever signs a webhook has no token; what is signed is a message.
+HOOKS_PATH = "/hooks/"
+HOOK_LIMIT = 1_048_576
 # Parsing and validating so many takes a tenth of a second: lists and objects are slow to create.
 MOST_VALUES = 30_000
 LONG_BODY, LONGEST_NUMBER = 64 * 1024, 1000
@@ -50,6 +53,8 @@ class RequestBody:
         await self.app(scope, _Replay(body, receive), send)
 
     def _limit_for(self, scope: Scope) -> int:
+        if scope["path"].startswith(HOOKS_PATH):
+            return min(HOOK_LIMIT, self.limit)
         return min(ANONYMOUS_LIMIT, self.limit) if scope["actor"] is None else self.limit
 
 
@@ -90,7 +95,9 @@ async def _read(scope: Scope, receive: Receive, limit: int) -> bytes | None:
 
 def _too_large(limit: int) -> BodyTooLarge:
     remedy = (
-        "send less" if limit <= ANONYMOUS_LIMIT else "send less, or raise PROMPTOPS_MAX_BODY_BYTES"
+        "send less"
+        if limit <= ANONYMOUS_LIMIT or limit == HOOK_LIMIT
+        else "send less, or raise PROMPTOPS_MAX_BODY_BYTES"
     )
     return BodyTooLarge(f"the request body is larger than {limit} bytes; {remedy}")
 

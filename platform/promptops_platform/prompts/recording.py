@@ -5,7 +5,7 @@ from typing import Any
 
 from promptops_platform.access.actor import Actor
 from promptops_platform.audit.service import AuditTrail
-from promptops_platform.changes.schemas import Change, ChangeType
+from promptops_platform.changes.schemas import Change, ChangeType, Reason
 from promptops_platform.changes.service import ChangeLog
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.prompts.body import Body
@@ -27,6 +27,7 @@ class PromptRecorder:
         *,
         env: str | None = None,
         version: str | None = None,
+        reason: Reason | None = None,
     ) -> None:
         """Add to the feed; environment and label are the row's unless given."""
         change = Change(
@@ -36,6 +37,7 @@ class PromptRecorder:
             key=row.key,
             env=env or row.env,
             version=version or row.version,
+            reason=reason,
         )
         self._changes.record(transaction, change)
 

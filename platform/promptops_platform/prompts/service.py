@@ -272,7 +272,7 @@ class PromptService(PromptReader):
         self.touch(row, actor)
         if moves or ended:
             await self._moved(transaction, row, actor, "rollback", label, previous)
-        self._recorder.changed(transaction, row, ChangeType.PROMPT_UPDATED)
+        self._recorder.changed(transaction, row, ChangeType.PROMPT_UPDATED, reason="rollback")
         after = shown(row, published_version=label)
         summary = f"rolled back to {label} in {row.env}"
         self._recorder.audited(

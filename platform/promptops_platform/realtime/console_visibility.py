@@ -23,6 +23,7 @@ NEEDED: dict[str, Permission] = {
     ChangeType.AGENT_SAVED: Permission.AGENTS_READ,
     ChangeType.AGENT_PUBLISHED: Permission.AGENTS_READ,
     ChangeType.AGENT_DELETED: Permission.AGENTS_READ,
+    ChangeType.TRIGGER_CHANGED: Permission.TRIGGERS_READ,
     ChangeType.CONNECTION_CHANGED: Permission.PROVIDERS_READ,
     ChangeType.WORKSPACE_SAVED: Permission.WORKSPACES_READ,
     ChangeType.WORKSPACE_DELETED: Permission.WORKSPACES_READ,

@@ -63,17 +63,34 @@ class LiveClients:
     async def listed(self, actor: Actor) -> list[LiveClient]:
         """The clients, newest connection first, without those of workspaces that don't exist for
         the caller."""
-        rows = [self._presence.row(connection) for connection in self._hub.connections()]
-        if others := self._replicas.others:
-            async with self._database.read() as transaction:
-                stored = await repository.of_replicas(transaction.session, others)
-            rows += [row._asdict() for row in stored]
+        rows = await self._rows()
         rows.sort(key=lambda row: row["connected_at"], reverse=True)
         return [
             self._shown(row)
             for row in rows
             if self.may_see(actor, row["workspace"], row["environments"])
         ]
+
+    async def behind(self, seconds: float) -> list["LaggingClient"]:
+        """Clients of all replicas, whoever may see them, that have not applied a change for so
+        long."""
+        lagging = []
+        for row in await self._rows():
+            if row["revision"] is not None:
+                lag = self._recent.lag(row["revision"], row["environments"], row["readable"])
+                if lag.revisions and lag.seconds >= seconds:
+                    workspaces = frozenset(row["readable"] or self._grants.ranks)
+                    client = (row["id"], row["app"], row["client_type"], row["namespace"])
+                    lagging.append(LaggingClient(*client, row["revision"], *lag, workspaces))
+        return lagging
+
+    async def _rows(self) -> list[Row]:
+        rows = [self._presence.row(connection) for connection in self._hub.connections()]
+        if others := self._replicas.others:
+            async with self._database.read() as transaction:
+                stored = await repository.of_replicas(transaction.session, others)
+            rows += [row._asdict() for row in stored]
+        return rows
 
     async def acknowledged(
         self, published: Published, seconds: float, *, actor: Actor
@@ -197,6 +214,20 @@ class LiveClients:
             "silent": row["key_count"] is None,
         }
         return LiveClient(**_fields(row, LiveClient, *more), **more)
+
+
+class LaggingClient(NamedTuple):
+    """A client that has applied the revision `applied` only: it lacks so many `revisions`, the
+    first of them for so many `seconds`. `workspaces` are those that it fetches from."""
+
+    id: str
+    app: str
+    client_type: str
+    env: str
+    applied: int
+    revisions: int
+    seconds: float
+    workspaces: frozenset[str]
 
 
 class _Holder(NamedTuple):

@@ -198,7 +198,8 @@ class RolloutService:
             previous_version=label,
             variants=after["variants"] if after and after["enabled"] else None,
         )
-        change = Change(ChangeType.PROMPT_UPDATED, *place, label or prompt.version)
+        version = label or prompt.version
+        change = Change(ChangeType.PROMPT_UPDATED, *place, version, reason="rollout")
         self._changes.record(transaction, change)
 
 

@@ -16,7 +16,8 @@ class NewRun:
     flow has no `flow_run_id`. `scope` is one of `access.scopes`. `prompt` is the prompt of the
     registry that it uses, `version` the definition's. A `queued` run waits for its turn, of which
     `RunLog.begin` tells; `is_detached` where nobody waits for the run, `retry_of` is the run that
-    it goes on with.
+    it goes on with. `causes` are the triggers that led to it, the first cause first; where another
+    run led to it, `caused_by`, it has the causes of that one.
     """
 
     id: str
@@ -36,6 +37,8 @@ class NewRun:
     state: Literal["queued", "running"] = "running"
     is_detached: bool = False
     retry_of: str | None = None
+    causes: tuple[str, ...] = ()
+    caused_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,11 @@ async def get(session: AsyncSession, run_id: str, *, lock: bool = False) -> RunR
     return await session.get(RunRow, run_id, with_for_update=lock)
 
 
+async def causes(session: AsyncSession, run_id: str) -> list[str]:
+    """The triggers that led to a run, which may be gone."""
+    return await session.scalar(select(RunRow.causes).where(RunRow.id == run_id)) or []
+
+
 async def is_running(session: AsyncSession, run_id: str) -> bool:
     """Whether a run is in the log and has not ended."""
     query = select(RunRow.id).where(RunRow.id == run_id, RunRow.status == RUNNING)

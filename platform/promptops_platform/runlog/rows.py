@@ -61,6 +61,7 @@ class RowMaker:
             state=run.state,
             version=run.version,
             retry_of=run.retry_of,
+            causes=list(run.causes) or None,
             began_at=None if run.state == "queued" else started_at,
             attempt=1,
             is_detached=run.is_detached,

@@ -26,6 +26,7 @@ from promptops_platform.workspaces.service import WorkspaceService
 
 log = structlog.get_logger(__name__)
 
+EndListener = Callable[[Transaction, RunRow, Sequence[RunStepRow]], None]
 INTERRUPTED = "the platform ended during this run; start it again"
 
 
@@ -57,6 +58,15 @@ class RunLog:
         self._instance = instance
         self._rows = RowMaker(texts=texts, prices=prices, clock=clock, instance=instance)
         self._shard = shard_of(instance)
+        self._listeners: list[EndListener] = []
+
+    def listen(self, listener: EndListener) -> None:
+        """Call `listener` with each run that ends, inside the transaction that ends it."""
+        self._listeners.append(listener)
+
+    async def causes_of(self, transaction: Transaction, run_id: str) -> list[str]:
+        """The triggers that led to a run, the first cause first; none where it is gone."""
+        return await repository.causes(transaction.session, run_id)
 
     @property
     def text_policy(self) -> TextPolicy:
@@ -66,6 +76,8 @@ class RunLog:
     async def open(self, transaction: Transaction, run: NewRun) -> RunRow:
         """Record that a run starts; raises NotFound where its workspace is gone."""
         row = await self._rows.run_row(run)
+        if not row.causes and (before := run.caused_by or run.retry_of):
+            row.causes = await repository.causes(transaction.session, before) or None
         await self._workspaces.lock_row(transaction, run.workspace_id)
         transaction.session.add(row)
         if run.prompt is not None:
@@ -241,6 +253,8 @@ class RunLog:
         row.output, row.error = output, error
         row.finished_at, row.latency_ms = ended_at, milliseconds_between(row.created_at, ended_at)
         self._add_up(transaction, row, steps)
+        for listener in self._listeners:
+            listener(transaction, row, steps)
 
         async def announce() -> None:
             self._when_ended(row)

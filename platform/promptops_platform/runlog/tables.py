@@ -83,6 +83,8 @@ class RunRow(Table):
     attempt: Mapped[int] = mapped_column(default=1)
     # Nobody waits for it: it goes on when the platform or the engine has ended during it.
     is_detached: Mapped[bool] = mapped_column(default=False)
+    # Ids of the triggers that led to it, the first cause first; null for none.
+    causes: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
     cancelled_by: Mapped[str | None] = mapped_column(String(200))
     # Who has asked the replica that runs it to cancel it.
     cancel_requested_by: Mapped[str | None] = mapped_column(String(200))

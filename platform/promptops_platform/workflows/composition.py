@@ -55,7 +55,7 @@ class Workflows:
             changes=changes.log,
             clock=clock,
         )
-        planner = WorkflowPlanner(
+        self.planner = planner = WorkflowPlanner(
             database=database,
             workflows=self.service,
             versions=self.versions,

@@ -154,6 +154,7 @@ class WorkflowPlanner:
             workspace_id=workflow.workspace_id,
             caller_id=actor.caller_id,
             user=actor.name,
+            caused_by=actor.caused_by,
             scope=scope_of(environments, actor),
         )
         return PlannedRun(order, tuple(dict.fromkeys([*warnings, *unfilled])))

@@ -36,7 +36,6 @@ from promptops_flows.protocol.deployment_messages import (
 )
 from promptops_flows.protocol.engine_client import DueFlowRuns, EngineRefused
 
-
 DAILY = Timetable(cron="0 3 * * *", timezone="Europe/Berlin")
 
 

@@ -65,6 +65,9 @@ READS = {
     "/api/change-requests/{request_id}": 403,
     "/api/providers": 200,
     "/api/providers/{connection_id}": 200,
+    "/api/triggers": 403,
+    "/api/triggers/{trigger_id}": 403,
+    "/api/triggers/{trigger_id}/deliveries": 403,
     "/api/playground/providers": 200,
     "/api/runs": 200,
     "/api/runs/points": 200,
@@ -144,7 +147,7 @@ async def test_no_route_tells_of_another_environment(world: World, path: str) ->
         everybodys = await world.platform.http.get(world.path(path, SECRET))
         if path in TELLING:
             assert any(secret in everybodys.text for secret in secrets), "the test sees leaks"
-        if "{" in path:
+        if "{" in path and "{trigger_id}" not in path:
             own = await world.client.get(world.path(path, OPEN))
             # No rollout was set, which is a 200 as well.
             assert own.status_code == 200, own.text

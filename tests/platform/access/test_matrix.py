@@ -162,6 +162,15 @@ POST   /api/change-requests/{request_id}/withdraw    401 401 | 403 403 200 403 4
 POST   /api/change-requests/{request_id}/refresh     401 401 | 403 403 403 403 403 | 403 403 403 403 404
 POST   /api/change-requests/{request_id}/schedule    401 401 | 403 200 200 403 200 | 403 200 200 403 404
 POST   /api/change-requests/{request_id}/apply       401 401 | 403 403 200 403 403 | 403 403 200 403 404
+GET    /api/triggers                                 401 401 | 200 200 200 403 200 | 200 200 200 403 404
+POST   /api/triggers                                 401 401 | 403 200 200 403 200 | 403 200 200 403 404
+GET    /api/triggers/{trigger_id}                    401 401 | 200 200 200 403 200 | 200 200 200 403 404
+PUT    /api/triggers/{trigger_id}                    401 401 | 403 200 200 403 200 | 403 200 200 403 404
+DELETE /api/triggers/{trigger_id}                    401 401 | 403 200 200 403 200 | 403 200 200 403 404
+POST   /api/triggers/{trigger_id}/rotate-secret      401 401 | 403 200 200 403 200 | 403 200 200 403 404
+GET    /api/triggers/{trigger_id}/deliveries         401 401 | 200 200 200 403 200 | 200 200 200 403 404
+POST   /api/triggers/{trigger_id}/deliveries/{delivery_id}/resend 401 401 | 403 202 202 403 202 | 403 202 202 403 404
+POST   /hooks/{hook}                                 404 404 | 404 404 404 404 404 | -
 
 GET    /api/sample                                   401 401 | 200 200 200 403 200 | 200 200 200 403 404
 POST   /api/sample                                   401 401 | 403 403 200 403 403 | 403 403 200 403 404
@@ -194,6 +203,10 @@ async def _asset(_place: Place) -> str:
     return "start.js"
 
 
+async def _unknown(_place: Place) -> str:
+    return "unknown"
+
+
 # What stands for each parameter of a path.
 PARAMETERS: dict[str, places.Maker] = {
     "name": _asset,
@@ -211,6 +224,9 @@ PARAMETERS: dict[str, places.Maker] = {
     "run_id": places.run,
     "request_id": places.change_request,
     "approval_id": places.approval,
+    "trigger_id": places.trigger,
+    "delivery_id": places.delivery,
+    "hook": _unknown,
 }
 # As PARAMETERS, for routes that need another one.
 OWN_PARAMETERS: dict[tuple[str, str], places.Maker] = {
@@ -231,6 +247,10 @@ async def _in_place(place: Place) -> dict[str, Any]:
 
 async def _new_connection(place: Place) -> dict[str, Any]:
     return {"name": place.key(), "kind": "mock", "workspace": place.workspace}
+
+
+async def _new_trigger(place: Place) -> dict[str, Any]:
+    return {"key": place.key(), "workspace": place.workspace, **places.TRIGGER}
 
 
 async def _question(place: Place) -> dict[str, Any]:
@@ -273,6 +293,8 @@ BODIES: dict[tuple[str, str], Body | dict[str, Any]] = {
     ("POST", "/api/workflows/validate"): {"steps": []},
     ("POST", "/api/providers"): _new_connection,
     ("PUT", "/api/providers/{connection_id}"): {"model": "edited"},
+    ("POST", "/api/triggers"): _new_trigger,
+    ("PUT", "/api/triggers/{trigger_id}"): {"enabled": False},
     ("POST", "/api/agents"): _in_place,
     ("PUT", "/api/agents/{agent_id}"): {"name": "edited"},
     ("POST", "/api/agents/{agent_id}/rollback"): {"version": 1},
@@ -300,6 +322,7 @@ QUERIES = {
     ("DELETE", "/api/sample"),
     ("GET", "/api/workflows"),
     ("GET", "/api/providers"),
+    ("GET", "/api/triggers"),
     ("GET", "/api/runs"),
     ("GET", "/api/runs/points"),
     ("GET", "/api/runs/stats"),
@@ -472,6 +495,7 @@ async def test_no_list_holds_anything_of_a_workspace_that_is_closed_to_the_calle
         places.prompt,
         places.workflow,
         places.connection,
+        places.trigger,
         places.agent,
         places.run,
         places.approval,

@@ -8,6 +8,7 @@ import pytest
 
 from harness.callers import as_caller, new_account
 from harness.people import PASSWORD, join, new_api_key, new_user, new_workspace, sent
+from harness.places import TRIGGER
 from harness.platform import RunningPlatform, new_key
 
 # By list: the body that makes one of it, of a name; and whether it is listed newest first.
@@ -16,6 +17,7 @@ LISTS: dict[str, tuple[Body, bool]] = {
     "/api/agents": (lambda name: {"key": name}, True),
     "/api/workflows": (lambda name: {"key": name}, True),
     "/api/providers": (lambda name: {"name": name, "kind": "mock"}, False),
+    "/api/triggers": (lambda name: {"key": name, **TRIGGER}, False),
     "/api/keys": (lambda name: {"name": name}, True),
     "/api/users": (lambda name: {"username": name, "password": PASSWORD}, False),
     "/api/workspaces": (lambda name: {"name": name}, False),
@@ -24,6 +26,7 @@ SORTS = {
     "/api/agents": ("key", "name", "updated_at"),
     "/api/workflows": ("key", "name", "updated_at"),
     "/api/providers": ("name", "kind", "updated_at"),
+    "/api/triggers": ("key", "created_at"),
     "/api/keys": ("name", "created_at", "expires_at", "last_used_at"),
     "/api/users": ("username", "role", "created_at"),
     "/api/workspaces": ("name", "slug", "created_at"),

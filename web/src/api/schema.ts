@@ -1568,6 +1568,121 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/triggers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Triggers
+         * @description Triggers, by default by key; all of them without a `limit`.
+         */
+        get: operations["triggers_list"];
+        put?: never;
+        /**
+         * Create Trigger
+         * @description Make a trigger. The answer for one that receives or delivers webhooks has its `secret`, which
+         *     is not shown again.
+         */
+        post: operations["triggers_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/triggers/{trigger_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Trigger
+         * @description A trigger.
+         */
+        get: operations["triggers_get"];
+        /**
+         * Update Trigger
+         * @description Edit a trigger. `enabled` also starts one again that was stopped for a loop; a trigger that
+         *     begins to receive or deliver webhooks is answered with its secret, once.
+         */
+        put: operations["triggers_update"];
+        post?: never;
+        /**
+         * Delete Trigger
+         * @description Delete a trigger with the list of its deliveries.
+         */
+        delete: operations["triggers_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/triggers/{trigger_id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Deliveries
+         * @description The events that fired a trigger and what came of each, by default the newest first.
+         */
+        get: operations["triggers_list_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/triggers/{trigger_id}/deliveries/{delivery_id}/resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resend Delivery
+         * @description Have the same event fire the trigger once more. A receiver gets the same `webhook-id`.
+         */
+        post: operations["triggers_resend_delivery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/triggers/{trigger_id}/rotate-secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rotate Secret
+         * @description Make another secret, which is shown in this answer only. The old one counts beside it for
+         *     `overlap_seconds`, a day by default: deliveries are signed with both.
+         */
+        post: operations["triggers_rotate_secret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/users": {
         parameters: {
             query?: never;
@@ -2019,6 +2134,28 @@ export interface paths {
         get: operations["health"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/hooks/{hook}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Receive Webhook
+         * @description Take a message that is signed in the form of Standard Webhooks: `webhook-id`,
+         *     `webhook-timestamp` and `webhook-signature`, which are the only credentials. A message that came
+         *     before is answered as it was then, and does nothing.
+         */
+        post: operations["triggers_receive_webhook"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3960,6 +4097,102 @@ export interface components {
             total: number;
         };
         /**
+         * DeliverAction
+         * @description Where a webhook goes, signed in the form of Standard Webhooks.
+         * @example {
+         *       "url": "https://example.org/hooks"
+         *     }
+         */
+        DeliverAction: {
+            /** Url */
+            url: string;
+        };
+        /**
+         * Delivery
+         * @description An event that fired a trigger, and what came of it. `attempts` are those that failed;
+         *     `answer` is what a receiver sent back, cut after 2,000 characters.
+         * @example {
+         *       "answer": "ok",
+         *       "answer_status": 200,
+         *       "attempts": [
+         *         {
+         *           "error": "example.org answered HTTP 503",
+         *           "number": 1
+         *         }
+         *       ],
+         *       "created_at": "2026-03-14T09:26:53.589793Z",
+         *       "ended_at": "2026-03-14T09:26:55.125Z",
+         *       "error": "",
+         *       "event": {
+         *         "env": "prod",
+         *         "key": "greeting",
+         *         "type": "prompt.published",
+         *         "version": "v3"
+         *       },
+         *       "id": "7f8e9d0c1b2a3948",
+         *       "message_id": "msg_7f8e9d0c1b2a3948",
+         *       "resend_of": null,
+         *       "run_id": "run_5f2b8c1e9d3a4f60",
+         *       "state": "delivered",
+         *       "trigger_id": "1d2e3f4a5b6c7d8e"
+         *     }
+         */
+        Delivery: {
+            /** Answer */
+            answer: string | null;
+            /** Answer Status */
+            answer_status: number | null;
+            /** Attempts */
+            attempts: components["schemas"]["DeliveryAttempt"][];
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Ended At */
+            ended_at: string | null;
+            /** Error */
+            error: string;
+            /** Event */
+            event: unknown;
+            /** Id */
+            id: string;
+            /** Message Id */
+            message_id: string;
+            /** Resend Of */
+            resend_of: string | null;
+            /** Run Id */
+            run_id: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waiting" | "started" | "delivered" | "failed" | "stopped";
+            /** Trigger Id */
+            trigger_id: string;
+        };
+        /**
+         * DeliveryAttempt
+         * @description One attempt at a delivery that failed, and why.
+         */
+        DeliveryAttempt: {
+            /** Error */
+            error: string;
+            /** Number */
+            number: number;
+        };
+        /** DeliveryData */
+        DeliveryData: {
+            data: components["schemas"]["Delivery"];
+        };
+        /** DeliveryPage */
+        DeliveryPage: {
+            /** Data */
+            data: components["schemas"]["Delivery"][];
+            /** Total */
+            total: number;
+        };
+        /**
          * Done
          * @description The answer to a deletion, a logout and the like.
          * @example {
@@ -5125,6 +5358,107 @@ export interface components {
             if_revision?: number | null;
             /** Note */
             note?: string | null;
+        };
+        /**
+         * OnClientBehind
+         * @description A program that watches has not applied a change for `seconds`.
+         * @example {
+         *       "app": "mailer",
+         *       "event": "client.behind"
+         *     }
+         */
+        OnClientBehind: {
+            /** App */
+            app?: string | null;
+            /** Env */
+            env?: string | null;
+            /**
+             * Event
+             * @constant
+             */
+            event: "client.behind";
+            /**
+             * Seconds
+             * @default 30
+             */
+            seconds: number;
+        };
+        /**
+         * OnConnectionFailing
+         * @description So many calls over a stored connection to a model provider failed one after the other.
+         * @example {
+         *       "connection": "openai",
+         *       "event": "connection.failing"
+         *     }
+         */
+        OnConnectionFailing: {
+            /** Connection */
+            connection?: string | null;
+            /**
+             * Event
+             * @constant
+             */
+            event: "connection.failing";
+            /**
+             * Failures
+             * @default 3
+             */
+            failures: number;
+        };
+        /**
+         * OnPrompt
+         * @description A prompt was published, edited so that fetches answer something else, or rolled back, or its
+         *     rollout was changed.
+         * @example {
+         *       "env": "prod",
+         *       "event": "prompt.published",
+         *       "key": "greeting*"
+         *     }
+         */
+        OnPrompt: {
+            /** Env */
+            env?: string | null;
+            /**
+             * Event
+             * @enum {string}
+             */
+            event: "prompt.published" | "prompt.updated" | "prompt.rolled_back" | "rollout.changed";
+            /** Key */
+            key?: string | null;
+        };
+        /**
+         * OnRun
+         * @description A run of a workflow or an agent ended. `run.failed` is also of one that took too long or
+         *     crashed; nothing is told of one that somebody cancelled.
+         * @example {
+         *       "event": "run.failed",
+         *       "workflow": "nightly-*"
+         *     }
+         */
+        OnRun: {
+            /** Agent */
+            agent?: string | null;
+            /**
+             * Event
+             * @enum {string}
+             */
+            event: "run.completed" | "run.failed";
+            /** Workflow */
+            workflow?: string | null;
+        };
+        /**
+         * OnWebhook
+         * @description Somebody sends a signed message to the trigger's own address.
+         * @example {
+         *       "webhook": true
+         *     }
+         */
+        OnWebhook: {
+            /**
+             * Webhook
+             * @constant
+             */
+            webhook: true;
         };
         /**
          * Part
@@ -6499,6 +6833,21 @@ export interface components {
             ready: true;
         };
         /**
+         * Received
+         * @description The receipt of an inbound webhook; the same for a message that came before.
+         * @example {
+         *       "id": "7f8e9d0c1b2a3948"
+         *     }
+         */
+        Received: {
+            /** Id */
+            id: string;
+        };
+        /** ReceivedData */
+        ReceivedData: {
+            data: components["schemas"]["Received"];
+        };
+        /**
          * ReplicaState
          * @description A process that serves; on SQLite there is one.
          * @example {
@@ -6969,6 +7318,35 @@ export interface components {
             /** Workspace Id */
             workspace_id: string;
         };
+        /**
+         * RunAction
+         * @description What is run: a workflow or an agent, of a version, of what an environment serves, or the
+         *     working copy. Variables may hold `{{event.key}}`, JMESPath over the event.
+         * @example {
+         *       "variables": {
+         *         "who": "{{event.key}}"
+         *       },
+         *       "workflow": "announce"
+         *     }
+         */
+        RunAction: {
+            /** Agent */
+            agent?: string | null;
+            /** Env */
+            env?: string | null;
+            /** Variables */
+            variables?: {
+                [key: string]: unknown;
+            };
+            /** Version */
+            version?: number | null;
+            /** Workflow */
+            workflow?: string | null;
+        } & ({
+            workflow: string;
+        } | {
+            agent: string;
+        });
         /**
          * RunAgent
          * @description Values for the prompt, and what the user says. The key is handed to the provider, and stored
@@ -7892,6 +8270,20 @@ export interface components {
             apply_at: string | null;
         };
         /**
+         * SecretRotation
+         * @description How long the old secret counts beside the new one.
+         * @example {
+         *       "overlap_seconds": 86400
+         *     }
+         */
+        SecretRotation: {
+            /**
+             * Overlap Seconds
+             * @default 86400
+             */
+            overlap_seconds: number;
+        };
+        /**
          * ServedMove
          * @description A move of what a prompt serves; a `version` of null is the working copy.
          * @example {
@@ -8392,6 +8784,168 @@ export interface components {
         /** ToolTrialData */
         ToolTrialData: {
             data: components["schemas"]["ToolTrial"];
+        };
+        /**
+         * Trigger
+         * @description A trigger. `state` is `active`, `disabled`, or `stopped` with the loop named in
+         *     `state_reason`. `url` is the address of an inbound webhook, and `secret` is shown once: in the
+         *     answer that made it.
+         * @example {
+         *       "created_at": "2026-03-14T09:26:53.589793Z",
+         *       "created_by": "ada",
+         *       "deliver": null,
+         *       "deployment_url": null,
+         *       "enabled": true,
+         *       "id": "1d2e3f4a5b6c7d8e",
+         *       "key": "announce-greetings",
+         *       "last_fired_at": "2026-03-14T09:26:53.589793Z",
+         *       "on": {
+         *         "env": "prod",
+         *         "event": "prompt.published",
+         *         "key": "greeting*"
+         *       },
+         *       "previous_secret_until": null,
+         *       "run": {
+         *         "variables": {
+         *           "who": "{{event.key}}"
+         *         },
+         *         "workflow": "announce"
+         *       },
+         *       "secret": null,
+         *       "state": "active",
+         *       "state_reason": "",
+         *       "updated_at": "2026-03-14T09:26:53.589793Z",
+         *       "url": null,
+         *       "workspace_id": "default"
+         *     }
+         */
+        Trigger: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Created By */
+            created_by: string;
+            /** Deliver */
+            deliver: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Deployment Url
+             * @description Where Prefect shows what the trigger runs.
+             */
+            deployment_url?: string | null;
+            /** Enabled */
+            enabled: boolean;
+            /** Id */
+            id: string;
+            /** Key */
+            key: string;
+            /** Last Fired At */
+            last_fired_at: string | null;
+            /** On */
+            on: {
+                [key: string]: unknown;
+            };
+            /**
+             * Previous Secret Until
+             * @description Until when the secret before the last rotation counts.
+             */
+            previous_secret_until?: string | null;
+            /** Run */
+            run: {
+                [key: string]: unknown;
+            } | null;
+            /** Secret */
+            secret?: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "active" | "disabled" | "stopped";
+            /** State Reason */
+            state_reason: string;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /** Url */
+            url?: string | null;
+            /** Workspace Id */
+            workspace_id: string;
+        };
+        /**
+         * TriggerCreate
+         * @description A new trigger, which runs something or delivers a webhook. `workspace` takes an id or a slug,
+         *     and so does `workspace_id`.
+         * @example {
+         *       "key": "announce-greetings",
+         *       "on": {
+         *         "env": "prod",
+         *         "event": "prompt.published",
+         *         "key": "greeting*"
+         *       },
+         *       "run": {
+         *         "variables": {
+         *           "who": "{{event.key}}"
+         *         },
+         *         "workflow": "announce"
+         *       }
+         *     }
+         */
+        TriggerCreate: {
+            deliver?: components["schemas"]["DeliverAction"] | null;
+            /**
+             * Enabled
+             * @default true
+             */
+            enabled: boolean;
+            /** Key */
+            key: string;
+            /** On */
+            on: components["schemas"]["OnPrompt"] | components["schemas"]["OnRun"] | components["schemas"]["OnClientBehind"] | components["schemas"]["OnConnectionFailing"] | components["schemas"]["OnWebhook"];
+            run?: components["schemas"]["RunAction"] | null;
+            /** Workspace */
+            workspace?: string | null;
+            /** Workspace Id */
+            workspace_id?: string | null;
+        } & ({
+            run: Record<string, never>;
+        } | {
+            deliver: Record<string, never>;
+        });
+        /** TriggerData */
+        TriggerData: {
+            data: components["schemas"]["Trigger"];
+        };
+        /** TriggerPage */
+        TriggerPage: {
+            /** Data */
+            data: components["schemas"]["Trigger"][];
+            /** Total */
+            total: number;
+        };
+        /**
+         * TriggerUpdate
+         * @description What an edit may change; a field that is absent or null stays as it is.
+         * @example {
+         *       "enabled": false
+         *     }
+         */
+        TriggerUpdate: {
+            deliver?: components["schemas"]["DeliverAction"] | null;
+            /**
+             * Enabled
+             * @description True also starts a trigger again that was stopped for a loop.
+             */
+            enabled?: boolean | null;
+            /** Key */
+            key?: string | null;
+            /** On */
+            on?: (components["schemas"]["OnPrompt"] | components["schemas"]["OnRun"] | components["schemas"]["OnClientBehind"] | components["schemas"]["OnConnectionFailing"] | components["schemas"]["OnWebhook"]) | null;
+            run?: components["schemas"]["RunAction"] | null;
         };
         /**
          * TryTool
@@ -12847,6 +13401,276 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    triggers_list: {
+        parameters: {
+            query?: {
+                /** @description Text in the key. */
+                q?: string | null;
+                /** @description Id or slug. */
+                workspace?: string | null;
+                limit?: number | null;
+                offset?: number;
+                /** @description Field to sort by, descending with `-` before it. */
+                sort?: ("key" | "-key" | "created_at" | "-created_at") | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TriggerPage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    triggers_create: {
+        parameters: {
+            query?: {
+                /** @description Id or slug. */
+                workspace?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TriggerCreate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TriggerData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    triggers_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                trigger_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TriggerData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    triggers_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                trigger_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TriggerUpdate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TriggerData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    triggers_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                trigger_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    triggers_list_deliveries: {
+        parameters: {
+            query?: {
+                /** @description Only those in this state. */
+                state?: ("waiting" | "started" | "delivered" | "failed" | "stopped") | null;
+                limit?: number | null;
+                offset?: number;
+                /** @description Field to sort by, descending with `-` before it. */
+                sort?: ("created_at" | "-created_at") | null;
+            };
+            header?: never;
+            path: {
+                trigger_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryPage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    triggers_resend_delivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                trigger_id: string;
+                delivery_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    triggers_rotate_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                trigger_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["SecretRotation"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TriggerData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     access_list_users: {
         parameters: {
             query?: {
@@ -13940,6 +14764,33 @@ export interface operations {
                     "application/json": components["schemas"]["Alive"];
                 };
             };
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    triggers_receive_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                hook: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReceivedData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["BodyTooLarge"];
             500: components["responses"]["Fault"];
             503: components["responses"]["Unavailable"];
         };

@@ -1,0 +1,53 @@
+"""What a trigger waits for, as it is stored, and whether an event is that."""
+
+import fnmatch
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+PROMPT_EVENTS = ("prompt.published", "prompt.updated", "prompt.rolled_back", "rollout.changed")
+RUN_EVENTS = ("run.completed", "run.failed")
+CLIENT_BEHIND, CONNECTION_FAILING, WEBHOOK = "client.behind", "connection.failing", "webhook"
+EVENTS = (*PROMPT_EVENTS, *RUN_EVENTS, CLIENT_BEHIND, CONNECTION_FAILING)
+ANY = "*"
+# The fields of a condition that are compared with those of an event of the same name.
+COMPARED = ("key", "env", "workflow", "agent", "connection", "app")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that has happened in a workspace. `id` is the same when it is told of again;
+    `fields` is what templates read besides, as JSON. `causes` are the triggers that led to it."""
+
+    type: str
+    id: str
+    workspace_id: str
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    causes: tuple[str, ...] = ()
+
+
+def event_type_of(condition: Mapping[str, Any]) -> str:
+    """The type of the events that it waits for."""
+    return WEBHOOK if condition.get("webhook") else str(condition["event"])
+
+
+def matches(condition: Mapping[str, Any], event: Event) -> bool:
+    """Whether an event of the right type is meant."""
+    return all(
+        _like(str(condition[name]), event.fields.get(name))
+        for name in COMPARED
+        if condition.get(name) is not None
+    )
+
+
+def _like(pattern: str, value: Any) -> bool:
+    return value is not None and _compiled(pattern).fullmatch(str(value)) is not None
+
+
+@lru_cache(maxsize=4096)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """`*` stands for any characters; nothing else is special."""
+    parts = [part.replace("[", "[[]").replace("?", "[?]") for part in pattern.split("*")]
+    return re.compile(fnmatch.translate("*".join(parts)))

@@ -1,0 +1,28 @@
+"""The address of inbound webhooks."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Request
+
+from promptops_platform.access.guard import PUBLIC
+from promptops_platform.http.envelope import Data
+from promptops_platform.http.request_body import HOOKS_PATH
+from promptops_platform.http.services import provided
+from promptops_platform.text import ResourceId
+from promptops_platform.triggers.inbound import InboundWebhooks
+from promptops_platform.triggers.schemas import Received
+
+router = APIRouter(tags=["triggers"])
+
+
+@router.post(HOOKS_PATH + "{hook}", dependencies=[PUBLIC], status_code=202)
+async def receive_webhook(
+    hook: ResourceId,
+    request: Request,
+    inbound: Annotated[InboundWebhooks, provided(InboundWebhooks)],
+) -> Data[Received]:
+    """Take a message that is signed in the form of Standard Webhooks: `webhook-id`,
+    `webhook-timestamp` and `webhook-signature`, which are the only credentials. A message that came
+    before is answered as it was then, and does nothing."""
+    firing_id = await inbound.receive(hook, request.headers, await request.body())
+    return Data(data=Received(id=firing_id))

@@ -1,0 +1,133 @@
+"""Inbound webhooks: signed messages that fire a trigger.
+
+An address tells nothing to who has no secret: an unknown one, a wrong or old signature and a
+disabled trigger are all refused in the same words, after the same work.
+"""
+
+import asyncio
+import base64
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from promptops_flows.steps.standard_webhooks import (
+    ID_HEADER,
+    SIGNATURE_HEADER,
+    TIME_HEADER,
+    is_signed,
+    new_secret,
+)
+from promptops_platform.clock import Clock
+from promptops_platform.db.unit_of_work import Database
+from promptops_platform.errors import BadRequest, NotFound, SecretUnreadable
+from promptops_platform.sealing import KEY_BYTES, SecretKeys
+from promptops_platform.text import UNPRINTABLE
+from promptops_platform.triggers import repository
+from promptops_platform.triggers.conditions import WEBHOOK, Event
+from promptops_platform.triggers.firing import FiringRecorder
+from promptops_platform.triggers.mirror import TriggerMirror, is_active
+from promptops_platform.triggers.secrets import TriggerSecrets
+from promptops_platform.triggers.tables import TriggerRow
+
+log = structlog.get_logger(__name__)
+
+REFUSED = "no webhook takes this message: check its address, its signature and its time"
+# A message that is older, or from a clock that is ahead by more, is refused.
+REPLAY_SECONDS = 300
+LONGEST_MESSAGE_ID = 200
+LONGEST_TIME = 12
+
+
+class InboundWebhooks:
+    """Takes messages. `receive` needs no account: the signature is what admits."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        mirror: TriggerMirror,
+        secrets: TriggerSecrets,
+        recorder: FiringRecorder,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._mirror = mirror
+        self._secrets = secrets
+        self._recorder = recorder
+        self._clock = clock
+        # In place of a trigger that does not exist, so that one takes as long as the other.
+        self._decoys, self._decoy = _decoy(clock)
+
+    async def receive(self, hook: str, headers: Mapping[str, str], body: bytes) -> str:
+        """Fire the trigger of that address; returns the id of the firing, the same one for a
+        message that came before. Raises NotFound, and BadRequest for a signed body that can't be
+        read."""
+        message_id = headers.get(ID_HEADER, "")
+        trigger = self._admitted(hook, headers, body)
+        if trigger is None:
+            raise NotFound(REFUSED)
+        fields = {"body": await asyncio.to_thread(_read, body)}
+        event = Event(WEBHOOK, message_id, trigger.workspace_id, fields)
+        async with self._database.write() as transaction:
+            await self._recorder.write(transaction, [trigger], event)
+            firing = await repository.find_firing(transaction.session, trigger.id, message_id)
+        if firing is None:
+            # Disabled or deleted in this moment.
+            raise NotFound(REFUSED)
+        return firing.id
+
+    def _admitted(self, hook: str, headers: Mapping[str, str], body: bytes) -> TriggerRow | None:
+        """The trigger that takes the message."""
+        trigger = self._mirror.find_hook(hook)
+        is_signed_well = self._is_signed(trigger, headers, body)
+        is_fresh = self._is_fresh(headers.get(TIME_HEADER, ""))
+        message_id = headers.get(ID_HEADER, "")
+        is_named = 0 < len(message_id) <= LONGEST_MESSAGE_ID and not UNPRINTABLE.search(message_id)
+        admitted = is_signed_well and is_fresh and is_named
+        return trigger if trigger is not None and admitted and is_active(trigger) else None
+
+    def _is_signed(
+        self, trigger: TriggerRow | None, headers: Mapping[str, str], body: bytes
+    ) -> bool:
+        secrets = self._decoys if trigger is None else self._secrets
+        try:
+            keys = secrets.take(self._decoy if trigger is None else trigger)
+        except SecretUnreadable as error:
+            log.warning("webhook_secret_unreadable", reason=error.sentence)
+            keys = (new_secret(),)
+        message_id, time = headers.get(ID_HEADER, ""), _seconds(headers.get(TIME_HEADER, ""))
+        return is_signed(headers.get(SIGNATURE_HEADER, ""), keys, message_id, time, body)
+
+    def _is_fresh(self, time: str) -> bool:
+        return abs(self._clock.now().timestamp() - _seconds(time)) <= REPLAY_SECONDS
+
+
+def _seconds(time: str) -> int:
+    """Seconds since 1970; 0 for what is no number of them."""
+    return int(time) if time.isascii() and time.isdigit() and len(time) <= LONGEST_TIME else 0
+
+
+def _read(body: bytes) -> Any:
+    """JSON, or else text; raises BadRequest for what is neither."""
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as error:
+        raise BadRequest("the body is not UTF-8; send JSON or text") from error
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+    except RecursionError as error:
+        raise BadRequest("the body is nested too deeply; flatten it") from error
+
+
+def _decoy(clock: Clock) -> tuple[TriggerSecrets, TriggerRow]:
+    keys = SecretKeys(Path(), base64.b64encode(os.urandom(KEY_BYTES)).decode())
+    secrets = TriggerSecrets(keys, clock)
+    row = TriggerRow(id="decoy", workspace_id="decoy", previous_until=None)
+    secrets.make(row)
+    return secrets, row

@@ -1,0 +1,203 @@
+"""SQL of triggers and of what has fired them."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from promptops_platform.db.pages import WHOLE, Part, containing_text, ordered, page_of
+from promptops_platform.triggers.tables import FiringRow, TriggerRow
+
+SORTED_BY = {
+    "key": TriggerRow.key,
+    "created_at": TriggerRow.created_at,
+}
+FIRINGS_SORTED_BY = {"created_at": FiringRow.created_at}
+
+
+async def all_triggers(session: AsyncSession) -> list[TriggerRow]:
+    """The triggers of all workspaces."""
+    return list(await session.scalars(select(TriggerRow).order_by(TriggerRow.id)))
+
+
+async def get(session: AsyncSession, trigger_id: str, *, lock: bool = False) -> TriggerRow | None:
+    """A trigger by id; `lock` holds off other writers of the row until the commit."""
+    return await session.get(TriggerRow, trigger_id, with_for_update=lock)
+
+
+async def search(
+    session: AsyncSession,
+    readable: Collection[str] | None,
+    workspace_id: str | None,
+    text: str | None,
+    part: Part = WHOLE,
+) -> tuple[list[TriggerRow], int]:
+    """Triggers of these workspaces, None for all, with `text` in their key, and how many there
+    are; by default by key."""
+    query = select(TriggerRow)
+    if readable is not None:
+        query = query.where(TriggerRow.workspace_id.in_(readable))
+    if workspace_id is not None:
+        query = query.where(TriggerRow.workspace_id == workspace_id)
+    query = containing_text(query, text, TriggerRow.key)
+    query = ordered(query, part, SORTED_BY, default="key", unique=TriggerRow.id)
+    rows, total = await page_of(session, query, part)
+    return [row for (row,) in rows], total
+
+
+async def count(session: AsyncSession, workspace_id: str) -> int:
+    """How many triggers a workspace has."""
+    query = select(func.count()).where(TriggerRow.workspace_id == workspace_id)
+    return await session.scalar(query.select_from(TriggerRow)) or 0
+
+
+async def clear(session: AsyncSession, workspace_id: str) -> list[str]:
+    """Delete the triggers of a workspace with their firings; returns their ids."""
+    gone = await session.scalars(
+        delete(TriggerRow)
+        .where(TriggerRow.workspace_id == workspace_id)
+        .returning(TriggerRow.id)
+        .execution_options(synchronize_session=False)
+    )
+    return list(gone.all())
+
+
+async def remove(session: AsyncSession, trigger_id: str) -> None:
+    """Delete a trigger with its firings."""
+    await session.execute(delete(TriggerRow).where(TriggerRow.id == trigger_id))
+
+
+async def sealed(session: AsyncSession) -> list[TriggerRow]:
+    """The triggers that have a secret, locked until the commit."""
+    query = select(TriggerRow).where(TriggerRow.sealed_secret.is_not(None))
+    return list(await session.scalars(query.order_by(TriggerRow.id).with_for_update()))
+
+
+async def any_secret(session: AsyncSession) -> bool:
+    """Whether any trigger has a secret."""
+    query = select(TriggerRow.id).where(TriggerRow.sealed_secret.is_not(None)).limit(1)
+    return await session.scalar(query) is not None
+
+
+async def lock_active(session: AsyncSession, trigger_ids: Collection[str]) -> set[str]:
+    """Those of these triggers that exist and are active, kept from being deleted before the
+    commit."""
+    query = select(TriggerRow.id).where(
+        TriggerRow.id.in_(trigger_ids),
+        TriggerRow.enabled,
+        TriggerRow.stopped_because.is_(None),
+    )
+    return set(await session.scalars(query.with_for_update(read=True, key_share=True)))
+
+
+async def add_firings(session: AsyncSession, firings: Sequence[dict[str, Any]]) -> set[str]:
+    """Write firings, but for those of an event that has fired the trigger already; returns the ids
+    of those that were written."""
+    table = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    statement = table.insert(FiringRow).on_conflict_do_nothing().returning(FiringRow.id)
+    return set((await session.execute(statement, list(firings))).scalars())
+
+
+async def last_fired(session: AsyncSession, trigger_ids: Collection[str]) -> dict[str, datetime]:
+    """When each of these triggers was fired last; those that never were are left out."""
+    query = (
+        select(FiringRow.trigger_id, func.max(FiringRow.created_at))
+        .where(FiringRow.trigger_id.in_(trigger_ids))
+        .group_by(FiringRow.trigger_id)
+    )
+    return {row[0]: row[1] for row in await session.execute(query)}
+
+
+async def find_firing(session: AsyncSession, trigger_id: str, event_id: str) -> FiringRow | None:
+    """What an event has made of a trigger."""
+    query = select(FiringRow).where(
+        FiringRow.trigger_id == trigger_id, FiringRow.event_id == event_id
+    )
+    return (await session.scalars(query)).first()
+
+
+async def get_firing(
+    session: AsyncSession, firing_id: str, *, lock: bool = False
+) -> FiringRow | None:
+    """A firing by id."""
+    return await session.get(FiringRow, firing_id, with_for_update=lock)
+
+
+async def firings(
+    session: AsyncSession, trigger_id: str, state: str | None, part: Part
+) -> tuple[list[FiringRow], int]:
+    """What has fired a trigger, by default the newest first, and how many there are."""
+    query = select(FiringRow).where(FiringRow.trigger_id == trigger_id)
+    if state is not None:
+        query = query.where(FiringRow.state == state)
+    query = ordered(query, part, FIRINGS_SORTED_BY, default="-created_at", unique=FiringRow.id)
+    rows, total = await page_of(session, query, part)
+    return [row for (row,) in rows], total
+
+
+async def untold(
+    session: AsyncSession, told_before: datetime, limit: int
+) -> list[tuple[FiringRow, TriggerRow]]:
+    """Firings that wait and of which Prefect was not told since then, the oldest first."""
+    query = (
+        select(FiringRow, TriggerRow)
+        .join(TriggerRow, TriggerRow.id == FiringRow.trigger_id)
+        .where(
+            FiringRow.state == "waiting",
+            or_(FiringRow.told_at.is_(None), FiringRow.told_at < told_before),
+        )
+        .order_by(FiringRow.created_at)
+        .limit(limit)
+    )
+    return [(firing, trigger) for firing, trigger in (await session.execute(query)).all()]
+
+
+async def mark_told(session: AsyncSession, firing_ids: Collection[str], at: datetime) -> None:
+    """Note that Prefect was told of these."""
+    await session.execute(
+        update(FiringRow)
+        .where(FiringRow.id.in_(firing_ids))
+        .values(told_at=at, tellings=FiringRow.tellings + 1)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def claim(session: AsyncSession, firing_id: str, **values: Any) -> bool:
+    """End the waiting of a firing; False where that was done before."""
+    claimed = await session.execute(
+        update(FiringRow)
+        .where(FiringRow.id == firing_id, FiringRow.state == "waiting")
+        .values(**values)
+        .returning(FiringRow.id)
+        .execution_options(synchronize_session=False)
+    )
+    return claimed.first() is not None
+
+
+async def end_waiting(session: AsyncSession, trigger_id: str, **values: Any) -> None:
+    """End all firings of a trigger that wait."""
+    await session.execute(
+        update(FiringRow)
+        .where(FiringRow.trigger_id == trigger_id, FiringRow.state == "waiting")
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def prune(session: AsyncSession, before: datetime, limit: int) -> int:
+    """Delete some firings that are older and do not wait; returns how many."""
+    old = (
+        select(FiringRow.id)
+        .where(FiringRow.created_at < before, FiringRow.state != "waiting")
+        .limit(limit)
+    )
+    gone = await session.execute(
+        delete(FiringRow)
+        .where(FiringRow.id.in_(old))
+        .returning(FiringRow.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(gone.all())

@@ -1,0 +1,308 @@
+"""Triggers on the wire."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
+
+from promptops_platform.http.envelope import Resource
+from promptops_platform.http.examples import example
+from promptops_platform.text import Json, JsonObject, Key, Label, Line, OptionalLine
+from promptops_platform.triggers.states import FiringState
+
+LONGEST_PATTERN = 200
+LONGEST_URL = 2000
+# A secret that was replaced counts for so long.
+DEFAULT_OVERLAP_SECONDS, LONGEST_OVERLAP_SECONDS = 86_400, 30 * 86_400
+DEFAULT_BEHIND_SECONDS, DEFAULT_FAILURES = 30, 3
+
+Pattern = Annotated[
+    Line,
+    StringConstraints(min_length=1, max_length=LONGEST_PATTERN),
+    Field(description="`*` stands for any characters."),
+]
+FORBID: Literal["forbid"] = "forbid"
+
+
+class OnPrompt(BaseModel):
+    """A prompt was published, edited so that fetches answer something else, or rolled back, or its
+    rollout was changed."""
+
+    model_config = ConfigDict(
+        extra=FORBID,
+        json_schema_extra={
+            "examples": [{"event": "prompt.published", "key": "greeting*", "env": "prod"}]
+        },
+    )
+
+    event: Literal["prompt.published", "prompt.updated", "prompt.rolled_back", "rollout.changed"]
+    key: Pattern | None = None
+    env: Pattern | None = None
+
+
+class OnRun(BaseModel):
+    """A run of a workflow or an agent ended. `run.failed` is also of one that took too long or
+    crashed; nothing is told of one that somebody cancelled."""
+
+    model_config = ConfigDict(
+        extra=FORBID,
+        json_schema_extra={"examples": [{"event": "run.failed", "workflow": "nightly-*"}]},
+    )
+
+    event: Literal["run.completed", "run.failed"]
+    workflow: Pattern | None = None
+    agent: Pattern | None = None
+
+
+class OnClientBehind(BaseModel):
+    """A program that watches has not applied a change for `seconds`."""
+
+    model_config = ConfigDict(
+        extra=FORBID,
+        json_schema_extra={"examples": [{"event": "client.behind", "app": "mailer"}]},
+    )
+
+    event: Literal["client.behind"]
+    app: Pattern | None = None
+    env: Pattern | None = None
+    seconds: Annotated[int, Field(ge=5, le=86_400)] = DEFAULT_BEHIND_SECONDS
+
+
+class OnConnectionFailing(BaseModel):
+    """So many calls over a stored connection to a model provider failed one after the other."""
+
+    model_config = ConfigDict(
+        extra=FORBID,
+        json_schema_extra={"examples": [{"event": "connection.failing", "connection": "openai"}]},
+    )
+
+    event: Literal["connection.failing"]
+    connection: Pattern | None = None
+    failures: Annotated[int, Field(ge=1, le=100)] = DEFAULT_FAILURES
+
+
+class OnWebhook(BaseModel):
+    """Somebody sends a signed message to the trigger's own address."""
+
+    model_config = ConfigDict(extra=FORBID, json_schema_extra={"examples": [{"webhook": True}]})
+
+    webhook: Literal[True]
+
+
+KINDS = {
+    **dict.fromkeys(
+        ("prompt.published", "prompt.updated", "prompt.rolled_back", "rollout.changed"), "prompt"
+    ),
+    "run.completed": "run",
+    "run.failed": "run",
+    "client.behind": "client",
+    "connection.failing": "connection",
+}
+
+
+def _kind(value: Any) -> str:
+    """By what an error says which form was meant."""
+    if isinstance(value, BaseModel):
+        value = value.model_dump()
+    if not isinstance(value, dict):
+        return "webhook"
+    if "event" not in value:
+        return "webhook"
+    event = value["event"]
+    return KINDS.get(event, "prompt") if isinstance(event, str) else "prompt"
+
+
+Condition = Annotated[
+    Annotated[OnPrompt, Tag("prompt")]
+    | Annotated[OnRun, Tag("run")]
+    | Annotated[OnClientBehind, Tag("client")]
+    | Annotated[OnConnectionFailing, Tag("connection")]
+    | Annotated[OnWebhook, Tag("webhook")],
+    Discriminator(_kind),
+]
+
+
+class RunAction(BaseModel):
+    """What is run: a workflow or an agent, of a version, of what an environment serves, or the
+    working copy. Variables may hold `{{event.key}}`, JMESPath over the event."""
+
+    model_config = ConfigDict(
+        extra=FORBID,
+        json_schema_extra={
+            "examples": [{"workflow": "announce", "variables": {"who": "{{event.key}}"}}],
+            "oneOf": [
+                {"required": [name], "properties": {name: {"type": "string", "minLength": 1}}}
+                for name in ("workflow", "agent")
+            ],
+        },
+    )
+
+    workflow: Key | None = None
+    agent: Key | None = None
+    version: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+    env: Label | None = None
+    variables: JsonObject = Field(default_factory=dict)
+
+
+class DeliverAction(BaseModel):
+    """Where a webhook goes, signed in the form of Standard Webhooks."""
+
+    model_config = ConfigDict(
+        extra=FORBID, json_schema_extra={"examples": [{"url": "https://example.org/hooks"}]}
+    )
+
+    url: Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_URL)]
+
+
+class TriggerUpdate(BaseModel):
+    """What an edit may change; a field that is absent or null stays as it is."""
+
+    model_config = example(enabled=False)
+
+    key: Key | None = None
+    enabled: bool | None = Field(
+        default=None, description="True also starts a trigger again that was stopped for a loop."
+    )
+    on: Condition | None = None
+    run: RunAction | None = None
+    deliver: DeliverAction | None = None
+
+
+class TriggerCreate(BaseModel):
+    """A new trigger, which runs something or delivers a webhook. `workspace` takes an id or a slug,
+    and so does `workspace_id`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "key": "announce-greetings",
+                    "on": {"event": "prompt.published", "key": "greeting*", "env": "prod"},
+                    "run": {"workflow": "announce", "variables": {"who": "{{event.key}}"}},
+                }
+            ],
+            "oneOf": [
+                {"required": [name], "properties": {name: {"type": "object"}}}
+                for name in ("run", "deliver")
+            ],
+        }
+    )
+
+    key: Key
+    enabled: bool = True
+    on: Condition
+    run: RunAction | None = None
+    deliver: DeliverAction | None = None
+    workspace: OptionalLine = None
+    workspace_id: OptionalLine = None
+
+
+EXAMPLE: dict[str, Any] = {
+    "id": "1d2e3f4a5b6c7d8e",
+    "workspace_id": "default",
+    "key": "announce-greetings",
+    "enabled": True,
+    "state": "active",
+    "state_reason": "",
+    "on": {"event": "prompt.published", "key": "greeting*", "env": "prod"},
+    "run": {"workflow": "announce", "variables": {"who": "{{event.key}}"}},
+    "deliver": None,
+    "url": None,
+    "secret": None,
+    "previous_secret_until": None,
+    "deployment_url": None,
+    "last_fired_at": "2026-03-14T09:26:53.589793Z",
+    "created_by": "ada",
+    "created_at": "2026-03-14T09:26:53.589793Z",
+    "updated_at": "2026-03-14T09:26:53.589793Z",
+}
+
+
+class Trigger(Resource):
+    """A trigger. `state` is `active`, `disabled`, or `stopped` with the loop named in
+    `state_reason`. `url` is the address of an inbound webhook, and `secret` is shown once: in the
+    answer that made it."""
+
+    model_config = example(**EXAMPLE)
+
+    id: str
+    workspace_id: str
+    key: str
+    enabled: bool
+    state: Literal["active", "disabled", "stopped"]
+    state_reason: str
+    on: dict[str, Any]
+    run: dict[str, Any] | None
+    deliver: dict[str, Any] | None
+    url: str | None = None
+    secret: str | None = None
+    previous_secret_until: datetime | None = Field(
+        default=None, description="Until when the secret before the last rotation counts."
+    )
+    deployment_url: str | None = Field(
+        default=None, description="Where Prefect shows what the trigger runs."
+    )
+    last_fired_at: datetime | None
+    created_by: str
+    created_at: datetime
+    updated_at: datetime
+
+
+class SecretRotation(BaseModel):
+    """How long the old secret counts beside the new one."""
+
+    model_config = example(overlap_seconds=DEFAULT_OVERLAP_SECONDS)
+
+    overlap_seconds: Annotated[int, Field(ge=0, le=LONGEST_OVERLAP_SECONDS)] = (
+        DEFAULT_OVERLAP_SECONDS
+    )
+
+
+class DeliveryAttempt(BaseModel):
+    """One attempt at a delivery that failed, and why."""
+
+    number: int
+    error: str
+
+
+class Delivery(Resource):
+    """An event that fired a trigger, and what came of it. `attempts` are those that failed;
+    `answer` is what a receiver sent back, cut after 2,000 characters."""
+
+    model_config = example(
+        id="7f8e9d0c1b2a3948",
+        trigger_id="1d2e3f4a5b6c7d8e",
+        message_id="msg_7f8e9d0c1b2a3948",
+        event={"type": "prompt.published", "key": "greeting", "env": "prod", "version": "v3"},
+        state="delivered",
+        error="",
+        run_id="run_5f2b8c1e9d3a4f60",
+        attempts=[{"number": 1, "error": "example.org answered HTTP 503"}],
+        answer_status=200,
+        answer="ok",
+        resend_of=None,
+        created_at="2026-03-14T09:26:53.589793Z",
+        ended_at="2026-03-14T09:26:55.125Z",
+    )
+
+    id: str
+    trigger_id: str
+    message_id: str
+    event: Json
+    state: FiringState
+    error: str
+    run_id: str | None
+    attempts: list[DeliveryAttempt]
+    answer_status: int | None
+    answer: str | None
+    resend_of: str | None
+    created_at: datetime
+    ended_at: datetime | None
+
+
+class Received(BaseModel):
+    """The receipt of an inbound webhook; the same for a message that came before."""
+
+    model_config = example(id="7f8e9d0c1b2a3948")
+
+    id: str

@@ -1,0 +1,344 @@
+"""Triggers: stored, edited, stopped and listed."""
+
+import secrets as random_secrets
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from sqlalchemy.exc import IntegrityError
+
+from promptops_platform.access.actor import SYSTEM, Actor
+from promptops_platform.access.grants import Grants
+from promptops_platform.access.permissions import Permission
+from promptops_platform.audit.service import AuditTrail
+from promptops_platform.changes.schemas import Change, ChangeType
+from promptops_platform.changes.service import ChangeLog
+from promptops_platform.clock import Clock
+from promptops_platform.db.pages import Part
+from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.deployments.service import Deployments
+from promptops_platform.errors import BadRequest, Conflict, NotFound
+from promptops_platform.ids import new_id
+from promptops_platform.triggers import repository
+from promptops_platform.triggers.secrets import TriggerSecrets
+from promptops_platform.triggers.states import FiringState
+from promptops_platform.triggers.tables import FiringRow, TriggerRow
+from promptops_platform.triggers.targets import TriggerTargets
+
+# Nobody guesses it: 256 bits.
+HOOK_BYTES = 32
+# Of its deployments in Prefect.
+KIND = "trigger"
+DISABLED = "the trigger was disabled before its run started"
+
+
+class ShownTrigger(NamedTuple):
+    """A trigger, and its secret where that was made just now."""
+
+    row: TriggerRow
+    secret: str | None = None
+
+
+class TriggerService:
+    """Keeps triggers. Each change is audited, without secrets, and recorded in the feed."""
+
+    def __init__(
+        self,
+        *,
+        grants: Grants,
+        targets: TriggerTargets,
+        secrets: TriggerSecrets,
+        audit: AuditTrail,
+        changes: ChangeLog,
+        clock: Clock,
+        deployments: Deployments,
+    ) -> None:
+        self._grants = grants
+        self._targets = targets
+        self._secrets = secrets
+        self._audit = audit
+        self._changes = changes
+        self._clock = clock
+        self._deployments = deployments
+
+    async def search(
+        self,
+        transaction: Transaction,
+        workspace_id: str | None,
+        text: str | None,
+        part: Part,
+        *,
+        actor: Actor,
+    ) -> tuple[list[TriggerRow], int]:
+        """Triggers of the workspaces that exist for the caller, by default by key, and how many
+        there are."""
+        readable = self._grants.readable(actor)
+        return await repository.search(transaction.session, readable, workspace_id, text, part)
+
+    async def get(
+        self,
+        transaction: Transaction,
+        trigger_id: str,
+        *,
+        actor: Actor,
+        permission: Permission = Permission.TRIGGERS_READ,
+        lock: bool = False,
+    ) -> TriggerRow:
+        """A trigger; raises Forbidden, and NotFound also where it doesn't exist for the caller."""
+        row = await repository.get(transaction.session, trigger_id, lock=lock)
+        if row is None or not self._grants.can_read(actor, row.workspace_id):
+            raise NotFound(f"trigger {trigger_id!r} not found; GET /api/triggers lists them")
+        self._grants.require(actor, permission, row.workspace_id)
+        return row
+
+    def may_write(self, row: TriggerRow, *, actor: Actor) -> bool:
+        """Whether the caller may change the trigger, and see its addresses."""
+        return self._grants.has(actor, Permission.TRIGGERS_WRITE, row.workspace_id)
+
+    async def last_fired(
+        self, transaction: Transaction, rows: list[TriggerRow]
+    ) -> Mapping[str, Any]:
+        """When each of these was fired last, by id."""
+        return await repository.last_fired(transaction.session, [row.id for row in rows])
+
+    async def create(
+        self,
+        transaction: Transaction,
+        *,
+        actor: Actor,
+        workspace_id: str,
+        key: str,
+        enabled: bool,
+        condition: dict[str, Any],
+        action: dict[str, Any],
+    ) -> ShownTrigger:
+        """Store a trigger; raises BadRequest for an unknown definition, a template that can't be
+        read and an address that is not allowed, Conflict for a taken key."""
+        self._grants.require(actor, Permission.TRIGGERS_WRITE, workspace_id)
+        await self._targets.check(transaction, workspace_id, action, actor=actor)
+        now = self._clock.now()
+        row = TriggerRow(
+            id=new_id(),
+            workspace_id=workspace_id,
+            key=key,
+            enabled=enabled,
+            condition=condition,
+            action=action,
+            stopped_because=None,
+            hook=None,
+            sealed_secret=None,
+            sealed_previous=None,
+            previous_until=None,
+            created_by=actor.name,
+            created_at=now,
+            updated_at=now,
+        )
+        secret = self._equip(row)
+        transaction.session.add(row)
+        await _flush(transaction, row)
+        self._recorded(transaction, row, actor, "create", f"made trigger {key}", after=shown(row))
+        return ShownTrigger(row, secret)
+
+    async def update(
+        self, transaction: Transaction, trigger_id: str, fields: Mapping[str, Any], *, actor: Actor
+    ) -> ShownTrigger:
+        """Edit a trigger: `fields` are those to change, named as the row's. To enable one starts it
+        again where it was stopped. Raises as `create` does, and NotFound."""
+        row = await self._writable(transaction, trigger_id, actor)
+        before = shown(row)
+        if "action" in fields:
+            await self._targets.check(transaction, row.workspace_id, fields["action"], actor=actor)
+        for name, value in fields.items():
+            setattr(row, name, value)
+        if fields.get("enabled"):
+            row.stopped_because = None
+        elif fields.get("enabled") is False:
+            await self._give_up_waiting(transaction, row)
+        row.updated_at = self._clock.now()
+        secret = self._equip(row)
+        await _flush(transaction, row)
+        summary = f"changed trigger {row.key}"
+        self._recorded(transaction, row, actor, "update", summary, before, shown(row))
+        return ShownTrigger(row, secret)
+
+    async def rotate_secret(
+        self, transaction: Transaction, trigger_id: str, overlap: timedelta, *, actor: Actor
+    ) -> ShownTrigger:
+        """Give a trigger another secret, beside which the old one counts for a while; raises
+        BadRequest for a trigger that signs nothing."""
+        row = await self._writable(transaction, trigger_id, actor)
+        if row.sealed_secret is None:
+            raise BadRequest(
+                f"trigger {row.key!r} has no secret: it neither receives nor delivers webhooks"
+            )
+        secret = self._secrets.rotate(row, overlap)
+        row.updated_at = self._clock.now()
+        summary = f"rotated the secret of trigger {row.key}"
+        self._recorded(transaction, row, actor, "rotate", summary)
+        return ShownTrigger(row, secret)
+
+    async def delete(self, transaction: Transaction, trigger_id: str, *, actor: Actor) -> None:
+        """Delete a trigger with what has fired it."""
+        row = await self._writable(transaction, trigger_id, actor)
+        await repository.remove(transaction.session, row.id)
+        summary = f"deleted trigger {row.key}"
+        self._recorded(transaction, row, actor, "delete", summary, before=shown(row))
+
+    async def stop(self, transaction: Transaction, trigger_id: str, reason: str) -> None:
+        """Stop a trigger by itself, and say why; one that is stopped or gone stays as it is."""
+        row = await repository.get(transaction.session, trigger_id, lock=True)
+        if row is None or row.stopped_because is not None:
+            return
+        before = shown(row)
+        row.stopped_because = reason
+        summary = f"stopped trigger {row.key}: {reason}"
+        self._recorded(transaction, row, SYSTEM, "stop", summary, before, shown(row))
+
+    async def enable(self, transaction: Transaction, trigger_id: str, enabled: bool) -> None:
+        """Enable or disable a trigger because somebody did so in Prefect; nothing for one that is
+        gone or is so already."""
+        row = await repository.get(transaction.session, trigger_id, lock=True)
+        if row is None or row.enabled == enabled:
+            return
+        before = shown(row)
+        row.enabled, row.updated_at = enabled, self._clock.now()
+        if not enabled:
+            await self._give_up_waiting(transaction, row)
+        summary = f"{'enabled' if enabled else 'disabled'} trigger {row.key} in Prefect"
+        self._recorded(transaction, row, SYSTEM, "update", summary, before, shown(row))
+
+    async def give_up(
+        self, transaction: Transaction, firing: FiringRow, state: FiringState, reason: str
+    ) -> None:
+        """End a firing that waits, without a run."""
+        at = self._clock.now()
+        await repository.claim(
+            transaction.session, firing.id, state=state, error=reason, ended_at=at
+        )
+
+    async def _give_up_waiting(self, transaction: Transaction, row: TriggerRow) -> None:
+        await repository.end_waiting(
+            transaction.session, row.id, state="stopped", error=DISABLED, ended_at=self._clock.now()
+        )
+
+    async def firings(
+        self,
+        transaction: Transaction,
+        trigger_id: str,
+        state: str | None,
+        part: Part,
+        *,
+        actor: Actor,
+    ) -> tuple[list[FiringRow], int]:
+        """What has fired a trigger, by default the newest first, and how many there are."""
+        row = await self.get(transaction, trigger_id, actor=actor)
+        return await repository.firings(transaction.session, row.id, state, part)
+
+    def record_resend(
+        self, transaction: Transaction, row: TriggerRow, firing: FiringRow, *, actor: Actor
+    ) -> None:
+        """Enter into the audit trail that somebody fires a trigger again."""
+        summary = f"fired trigger {row.key} again with {firing.event_type} {firing.event_id}"
+        self._audited(transaction, row, actor, "resend", summary)
+
+    async def reseal(
+        self, transaction: Transaction, *, forget: bool
+    ) -> tuple[int, tuple[str, ...]]:
+        """Encrypt all secrets anew; see `TriggerSecrets.reseal`."""
+        resealed = await self._secrets.reseal(transaction, forget=forget)
+        if resealed.renewed or resealed.unreadable:
+            self._changes.record(transaction, Change(ChangeType.TRIGGER_CHANGED, "*"))
+        return resealed.renewed, resealed.unreadable
+
+    def _equip(self, row: TriggerRow) -> str | None:
+        """Give the trigger the address and the secret that it needs; returns a new secret."""
+        receives, delivers = bool(row.condition.get("webhook")), "url" in row.action
+        if not receives:
+            row.hook = None
+        elif row.hook is None:
+            row.hook = random_secrets.token_urlsafe(HOOK_BYTES)
+        if not receives and not delivers:
+            row.sealed_secret = row.sealed_previous = row.previous_until = None
+            return None
+        return self._secrets.make(row) if row.sealed_secret is None else None
+
+    async def _writable(
+        self, transaction: Transaction, trigger_id: str, actor: Actor
+    ) -> TriggerRow:
+        return await self.get(
+            transaction, trigger_id, actor=actor, permission=Permission.TRIGGERS_WRITE, lock=True
+        )
+
+    def _recorded(
+        self,
+        transaction: Transaction,
+        row: TriggerRow,
+        actor: Actor,
+        action: str,
+        summary: str,
+        before: dict[str, Any] | None = None,
+        after: dict[str, Any] | None = None,
+    ) -> None:
+        change = Change(ChangeType.TRIGGER_CHANGED, row.id, row.workspace_id, row.key)
+        self._changes.record(transaction, change)
+        self._deployments.changed(transaction, KIND, row.id)
+        self._audited(transaction, row, actor, action, summary, before, after)
+
+    def _audited(
+        self,
+        transaction: Transaction,
+        row: TriggerRow,
+        actor: Actor,
+        action: str,
+        summary: str,
+        before: dict[str, Any] | None = None,
+        after: dict[str, Any] | None = None,
+    ) -> None:
+        self._audit.record(
+            transaction,
+            actor=actor,
+            action=action,
+            resource="trigger",
+            resource_id=row.id,
+            key=row.key,
+            summary=summary,
+            workspace_id=row.workspace_id,
+            before=before,
+            after=after,
+        )
+
+
+def shown(row: TriggerRow) -> dict[str, Any]:
+    """What the audit trail keeps: nothing of secrets and of the paths of addresses."""
+    return {
+        "key": row.key,
+        "enabled": row.enabled,
+        "on": row.condition,
+        **action_fields(row, whole_url=False),
+        "stopped_because": row.stopped_because,
+    }
+
+
+def action_fields(row: TriggerRow, *, whole_url: bool) -> dict[str, Any]:
+    """`run` and `deliver`, one of which is null."""
+    if "url" not in row.action:
+        return {"run": row.action, "deliver": None}
+    url = row.action["url"]
+    return {"run": None, "deliver": {"url": url if whole_url else bare_address(url)}}
+
+
+def bare_address(url: str) -> str:
+    """An address without its path, which may be a secret."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.partition('/')[0]}/…"
+
+
+async def _flush(transaction: Transaction, row: TriggerRow) -> None:
+    key = row.key
+    try:
+        await transaction.session.flush()
+    except IntegrityError as error:
+        raise Conflict(
+            f"key: {key!r} is taken by another trigger of this workspace; choose another key, or "
+            "edit that one"
+        ) from error

@@ -1,0 +1,53 @@
+"""What a trigger runs or delivers to: checked when it is saved."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from promptops_platform.access.actor import Actor
+from promptops_platform.agents.service import AgentService
+from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.errors import BadRequest
+from promptops_platform.triggers.templates import check_variables
+from promptops_platform.workflows.service import WorkflowService
+from promptops_providers.transport.address_policy import AddressPolicy, ForbiddenAddress
+
+
+class TriggerTargets:
+    """Webhooks go where HTTP tools may."""
+
+    def __init__(
+        self, *, workflows: WorkflowService, agents: AgentService, addresses: AddressPolicy
+    ) -> None:
+        self._services = {"workflow": workflows, "agent": agents}
+        self._addresses = addresses
+
+    async def check(
+        self,
+        transaction: Transaction,
+        workspace_id: str,
+        action: Mapping[str, Any],
+        *,
+        actor: Actor,
+    ) -> None:
+        """Raises BadRequest for an unknown definition, a template that can't be read and an address
+        that is not allowed, Forbidden for a definition that the caller may not run."""
+        if "url" in action:
+            try:
+                self._addresses.check_url(action["url"])
+            except ForbiddenAddress as error:
+                raise BadRequest(f"deliver.url: {error}") from error
+            return
+        check_variables(action["variables"])
+        noun, key = definition_of(action)
+        service: Any = self._services[noun]
+        if await service.find_to_run(transaction, workspace_id, key, actor=actor) is None:
+            raise BadRequest(
+                f"run.{noun}: there is no {noun} {key!r} in this workspace; GET /api/{noun}s lists "
+                "them"
+            )
+
+
+def definition_of(action: Mapping[str, Any]) -> tuple[str, str]:
+    """Noun and key of what an action runs."""
+    noun = "workflow" if action.get("workflow") else "agent"
+    return noun, str(action[noun])
