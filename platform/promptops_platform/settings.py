@@ -249,7 +249,7 @@ class Settings(BaseSettings):
         default=1000,
         ge=1,
         description="Runs started with `wait: false` that may wait for their turn in one "
-        "workspace; others get a 429.",
+        "workspace, at each replica; others get a 429.",
     )
     retry_days: float = Field(
         default=7.0,

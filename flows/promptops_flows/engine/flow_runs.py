@@ -109,7 +109,9 @@ class FlowRuns:
         self._reporting: dict[UUID, asyncio.Task[str]] = {}
         # What cancels the flow runs under way.
         self._cancels: dict[str, Callable[[str], None]] = {}
-        self._inner_flows = InnerFlows(self._creator, identity, self._reports, self._cancels)
+        self._inner_flows = InnerFlows(
+            self._creator, identity, self._reports, self._pages, self._cancels
+        )
 
     async def prepare(self, request: RunRequest, emit: Emit) -> PreparedRun:
         """Raises `RunRefusedError` or `RunUnavailableError`; then nothing is left in Prefect."""

@@ -4,6 +4,7 @@ nothing waits for Prefect."""
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, cast
@@ -20,6 +21,8 @@ from promptops_flows.engine.cancellation import Cancellation
 from promptops_flows.engine.flow_run_creation import FlowRunCreator
 from promptops_flows.engine.identity import EngineIdentity
 from promptops_flows.engine.late_reports import LateReports
+from promptops_flows.engine.run_pages import RunPages, whereabouts
+from promptops_flows.protocol.engine_protocol import RunRequest
 
 
 class InnerFlows:
@@ -30,24 +33,33 @@ class InnerFlows:
         creator: FlowRunCreator,
         identity: EngineIdentity,
         reports: LateReports,
+        pages: RunPages,
         cancels: dict[str, Callable[[str], None]],
     ) -> None:
         self._creator = creator
         self._identity = identity
         self._reports = reports
+        self._pages = pages
         self._cancels = cancels
 
-    async def run(self, flow: Flow[Any, Any], name: str, cancellation: Cancellation) -> State[Any]:
-        """Execute a flow without parameters below the step that is executed here; returns its last
-        state."""
-        engine = _InnerFlowEngine(flow=flow, name=name, inner=self, cancellation=cancellation)
+    async def run(
+        self, flow: Flow[Any, Any], name: str, request: RunRequest, cancellation: Cancellation
+    ) -> State[Any]:
+        """Execute a flow without parameters below the step that is executed here, as a part of that
+        run; returns its last state."""
+        engine = _InnerFlowEngine(
+            flow=flow, name=name, request=request, inner=self, cancellation=cancellation
+        )
         try:
             return await engine.execute()
         finally:
             if engine.flow_run is not None:
                 self._cancels.pop(str(engine.flow_run.id), None)
+                self._pages.add_end(engine.flow_run.id, engine.state)
 
-    async def create(self, flow: Flow[Any, Any], name: str, cancellation: Cancellation) -> FlowRun:
+    async def create(
+        self, flow: Flow[Any, Any], name: str, request: RunRequest, cancellation: Cancellation
+    ) -> FlowRun:
         """A pending run of that flow below the step that is executed here."""
         placeholder: Task[Any, Any] = Task(name=flow.name, fn=flow.fn, version=flow.version)
         # As Prefect marks the task run that stands for a flow run in the graph of the outer one.
@@ -62,6 +74,7 @@ class InnerFlows:
             parent_task_run_id=task_run.id,
         )
         self._cancels[str(flow_run.id)] = cancellation.request
+        self._pages.add(flow_run.id, logging.INFO, f"Part of run {whereabouts(request)}")
         return flow_run
 
     def report(self, flow_run: FlowRun, state: State[Any]) -> None:
@@ -72,6 +85,7 @@ class InnerFlows:
 @dataclass
 class _InnerFlowEngine(AsyncFlowRunEngine[[], Any]):
     name: str = ""
+    request: RunRequest | None = None
     inner: InnerFlows | None = None
     cancellation: Cancellation | None = None
 
@@ -85,8 +99,9 @@ class _InnerFlowEngine(AsyncFlowRunEngine[[], Any]):
 
     async def create_flow_run(self, client: PrefectClient) -> FlowRun:
         assert self.inner is not None
+        assert self.request is not None
         assert self.cancellation is not None
-        return await self.inner.create(self.flow, self.name, self.cancellation)
+        return await self.inner.create(self.flow, self.name, self.request, self.cancellation)
 
     async def handle_crash(self, exc: BaseException) -> None:
         assert self.inner is not None

@@ -55,6 +55,12 @@ class RunPages:
         if self._sending is None:
             self._sending = asyncio.create_task(self._send_all())
 
+    def add_end(self, flow_run_id: UUID, state: State[Any]) -> None:
+        """A line that says how the flow run ended."""
+        name, message = state.name or state.type.value, state.message or ""
+        line = message if name.lower() in message.lower() else f"{name}: {message}"
+        self.add(flow_run_id, _level(name), line)
+
     async def settle(self, seconds: float) -> None:
         """Give Prefect a moment for the lines that it does not have yet."""
         self._settling.set()
@@ -109,14 +115,12 @@ class RunPage:
         """The run is executed as that flow run from now on."""
         self._flow_run_id = flow_run_id
         request = self._request
-        where = f": {request.page_url}" if request.page_url else ""
-        self._add(logging.INFO, f"Run {request.run_id}{where}")
+        self._add(logging.INFO, f"Run {whereabouts(request)}")
 
     def ended(self, state: State[Any]) -> None:
         """So Prefect shows the run."""
-        name, message = state.name or state.type.value, state.message or ""
-        line = message if name.lower() in message.lower() else f"{name}: {message}"
-        self._add(_level(name), line)
+        if self._flow_run_id is not None:
+            self._pages.add_end(self._flow_run_id, state)
 
     def _add_step(self, step: StepFinished) -> None:
         name = self._request.texts.stored(step.name or step.type, step.public_name)
@@ -130,6 +134,11 @@ class RunPage:
     def _add(self, level: int, message: str) -> None:
         if self._flow_run_id is not None:
             self._pages.add(self._flow_run_id, level, message)
+
+
+def whereabouts(request: RunRequest) -> str:
+    """Which run it is, and where the console shows it."""
+    return f"{request.run_id}: {request.page_url}" if request.page_url else request.run_id
 
 
 def _level(state_name: str) -> int:

@@ -93,7 +93,9 @@ class FlowSubRuns:
         )
         run = self._compile(request, emit)
         control = run.control
-        state = await control.inner_flows.run(run.flow, run.flow_run_name, control.cancellation)
+        state = await control.inner_flows.run(
+            run.flow, run.flow_run_name, request, control.cancellation
+        )
         result = run.result
         if not isinstance(result, RunFinished):
             result = RunFinished("error", error=f"Prefect ended it as {state.name}")

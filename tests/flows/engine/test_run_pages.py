@@ -1,11 +1,16 @@
 """The log that a flow run's page shows in Prefect."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
-from harness.engine import READY_SECONDS, EngineProcess, request, run_to_end
+from harness.engine import READY_SECONDS, EngineProcess, request, run_to_end, workflow
 from harness.prefect_server import PrefectServer
 from harness.processes import eventually
+from promptops_flows.steps.plans import WorkflowPlan
+from promptops_flows.steps.step import Step
+from promptops_flows.steps.targets import DefinitionTarget
+from promptops_flows.steps.workflow import RunWorkflow
 from promptops_flows.telemetry.text_policy import TextPolicy
 
 PAGE = "http://127.0.0.1:8080/w/default/runs/0f3c5d7e9a3f2a1c"
@@ -54,3 +59,19 @@ async def test_a_failed_run_says_why(engine: EngineProcess, prefect_server: Pref
     assert logs[1][1].startswith("Step 1 (read [redacted:email]): Failed, 0.")
     assert logs[2][1].startswith("Failed: step 1 (read [redacted:email]): ")
     assert "is not JSON" in logs[2][1]
+
+
+async def test_the_page_of_an_inner_run_leads_to_the_run(
+    engine: EngineProcess, prefect_server: PrefectServer
+) -> None:
+    await engine.client().wait_ready(READY_SECONDS)
+    inner = workflow([{"name": "up", "type": "transform", "op": "upper"}]).plan
+    assert isinstance(inner, WorkflowPlan)
+    step = Step("sub", RunWorkflow(DefinitionTarget("inner-page"), None, inner))
+    asked = replace(workflow([]), plan=WorkflowPlan((step,)), page_url=PAGE)
+    assert (await run_to_end(engine.client(), asked)).result.status == "ok"
+    with prefect_server.client() as client:
+        body = {"flows": {"name": {"any_": ["inner-page"]}}}
+        (flow_run,) = client.post("flow_runs/filter", json=body).raise_for_status().json()
+    logs = await asyncio.to_thread(lines, prefect_server, flow_run["id"], 2)
+    assert logs == [(INFO, f"Part of run {asked.run_id}: {PAGE}"), (INFO, "Steps completed: 1")]
