@@ -49,8 +49,9 @@ _STOPPED = "the run engine was stopped before the run came to its end"
 _OUT_OF_TURN = Refused("this message makes no sense at this point")
 _CANCEL_SECONDS = 5.0
 _FLUSH_SECONDS = 30.0
-# What a client gets to hang up first, once it was told of the end.
-_HANG_UP_SECONDS = 5.0
+# What a client gets to hang up first, once it was told of the end: one that writes to a closed
+# connection loses what it has not read yet, and a busy machine may be slow to read.
+_HANG_UP_SECONDS = 120.0
 
 
 Part = Literal["engine", "prefect", "threads"]
