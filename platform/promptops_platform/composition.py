@@ -219,6 +219,7 @@ class Composition:
             access,
             self.providers,
             self.execution,
+            self.deployments,
             self.audit,
             clock,
             text_policy=self.text_policy,

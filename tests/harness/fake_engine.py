@@ -27,6 +27,7 @@ from promptops_flows.protocol.engine_protocol import (
     StepCheckpoint,
     StepFinished,
     StepStarted,
+    Unavailable,
     Watch,
     Watching,
     decode,
@@ -130,7 +131,10 @@ class _Session:
             self._send(SuspendedEnded())
             await self._writer.drain()
             return
-        assert isinstance(message, RunRequest)
+        if not isinstance(message, RunRequest):
+            self._send(Unavailable("there is no Prefect behind this engine"))
+            await self._writer.drain()
+            return
         self._engine.requests.append(message)
         self._send(Started(message.flow_run_id or f"flow-{new_id()[:20]}", None))
         assert isinstance(await self._receive(), Go)

@@ -11,15 +11,20 @@ from promptops_platform.approvals.messages import ApprovalMessages
 from promptops_platform.approvals.tables import ApprovalRow
 from promptops_platform.clock import Clock
 from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.deployments.timers import Timers
 from promptops_platform.ids import new_id
 from promptops_platform.runlog.tables import RunRow
+
+# The kind of the timers that go off at deadlines.
+TIMER = "approval"
 
 
 class AskedApprovals:
     """What the execution records when runs are suspended."""
 
-    def __init__(self, messages: ApprovalMessages, clock: Clock) -> None:
+    def __init__(self, messages: ApprovalMessages, timers: Timers, clock: Clock) -> None:
         self._messages = messages
+        self._timers = timers
         self._clock = clock
 
     async def ask(
@@ -34,12 +39,17 @@ class AskedApprovals:
         existing = await repository.of_run(transaction.session, row.id)
         for item in asked:
             if item.index not in existing:
-                transaction.session.add(await self._approval(row, plan, item))
+                approval = await self._approval(row, plan, item)
+                transaction.session.add(approval)
+                if approval.deadline_at is not None:
+                    await self._timers.set(transaction, TIMER, approval.id, approval.deadline_at)
         states = [existing[item.index].state for item in asked if item.index in existing]
         return all(state == repository.WAITING for state in states)
 
     async def close(self, transaction: Transaction, run_id: str) -> None:
         """The run ends: nobody decides any more."""
+        for approval_id in await repository.with_deadline(transaction.session, run_id):
+            await self._timers.cancel(transaction, TIMER, approval_id)
         await repository.close(transaction.session, run_id)
 
     async def _approval(self, run: RunRow, plan: WorkflowPlan, asked: ApprovalAsked) -> ApprovalRow:

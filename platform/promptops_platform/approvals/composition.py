@@ -2,7 +2,7 @@
 
 from promptops_flows.telemetry.text_policy import TextPolicy
 from promptops_platform.access.composition import Access
-from promptops_platform.approvals.asking import AskedApprovals
+from promptops_platform.approvals.asking import TIMER, AskedApprovals
 from promptops_platform.approvals.deciders import Deciders
 from promptops_platform.approvals.deciding import ApprovalDecisions
 from promptops_platform.approvals.messages import ApprovalMessages
@@ -10,6 +10,7 @@ from promptops_platform.approvals.service import ApprovalService
 from promptops_platform.audit.service import AuditTrail
 from promptops_platform.clock import Clock
 from promptops_platform.db.unit_of_work import Database
+from promptops_platform.deployments.composition import DeploymentsRoom
 from promptops_platform.execution.composition import Execution
 from promptops_platform.providers.composition import Providers
 from promptops_platform.runlog.redaction import StoredTexts
@@ -24,6 +25,7 @@ class Approvals:
         access: Access,
         providers: Providers,
         execution: Execution,
+        deployments: DeploymentsRoom,
         audit: AuditTrail,
         clock: Clock,
         *,
@@ -40,8 +42,10 @@ class Approvals:
             deciders=deciders,
             messages=self.messages,
             waiting=execution.waiting,
+            timers=deployments.timers,
             audit=audit,
             clock=clock,
         )
-        execution.suspensions.records = AskedApprovals(self.messages, clock)
+        execution.suspensions.records = AskedApprovals(self.messages, deployments.timers, clock)
+        deployments.kinds.add_timer(TIMER, self.decisions.deadline)
         self.services = (self.service, self.decisions)

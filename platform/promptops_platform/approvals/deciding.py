@@ -3,13 +3,16 @@
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
+
 from promptops_flows.protocol.engine_client import Checkpoint, StepFinished
 from promptops_flows.steps.approval import Decision, decided
 from promptops_flows.steps.context import StepOutput
 from promptops_flows.steps.plans import WorkflowPlan
 from promptops_flows.steps.step import Step
-from promptops_platform.access.actor import Actor
+from promptops_platform.access.actor import SYSTEM, Actor
 from promptops_platform.approvals import repository
+from promptops_platform.approvals.asking import TIMER
 from promptops_platform.approvals.deciders import Deciders, deciders_of
 from promptops_platform.approvals.forms import check_values
 from promptops_platform.approvals.messages import ApprovalMessages
@@ -18,12 +21,17 @@ from promptops_platform.approvals.tables import ApprovalRow
 from promptops_platform.audit.service import AuditTrail
 from promptops_platform.clock import Clock
 from promptops_platform.db.unit_of_work import Database, Transaction
+from promptops_platform.deployments.timers import Timers
 from promptops_platform.errors import Conflict, Forbidden, NotFound
 from promptops_platform.execution.decisions import WaitingRuns
 from promptops_platform.runlog.latency import milliseconds_between
 from promptops_platform.runlog.rows import LONGEST_NAME
 from promptops_platform.runlog.tables import RunRow
 
+log = structlog.get_logger(__name__)
+
+# Who decides when nobody has in time.
+DEADLINE = "the deadline"
 ACTIONS = {"approved": "approve", "rejected": "reject"}
 
 
@@ -48,6 +56,7 @@ class ApprovalDecisions:
         deciders: Deciders,
         messages: ApprovalMessages,
         waiting: WaitingRuns,
+        timers: Timers,
         audit: AuditTrail,
         clock: Clock,
     ) -> None:
@@ -56,6 +65,7 @@ class ApprovalDecisions:
         self._deciders = deciders
         self._messages = messages
         self._waiting = waiting
+        self._timers = timers
         self._audit = audit
         self._clock = clock
 
@@ -81,26 +91,52 @@ class ApprovalDecisions:
         _refuse_decided(row)
         if verdict.decision == "approved" or verdict.values:
             await check_values(row.form, verdict.values)
-        step, version = await self._step(row)
-        output = decided(step, verdict.decision, verdict.by, verdict.comment, verdict.values)
+        async with self._database.read() as transaction:
+            step, version = await self._step(transaction, row)
         async with self._database.write() as transaction:
-            # The run first, as all who change it do.
-            run = await self._waiting.lock(transaction, row.run_id)
-            locked = await repository.get(transaction.session, row.id, lock=True)
-            if run is None or locked is None:
-                raise NotFound(f"approval {row.id!r} went with its run")
-            _refuse_decided(locked)
-            _refuse_ending(run)
-            checkpoint = Checkpoint(row.position, step.name, step.type, output)
-            finished = self._finished(locked, step, version, output)
-            await self._waiting.decide(transaction, run, checkpoint, finished)
-            await self._settle(transaction, locked, verdict, actor)
+            return await self._record(transaction, row, step, version, verdict, actor)
+
+    async def deadline(self, transaction: Transaction, approval_id: str) -> None:
+        """The time to decide is over: what the definition says for that is decided."""
+        row = await repository.get(transaction.session, approval_id)
+        if row is None:
+            return
+        decision: Decision = "approved" if row.on_deadline == "approve" else "rejected"
+        verdict = Verdict(decision, DEADLINE, "", {})
+        try:
+            step, version = await self._step(transaction, row)
+            await self._record(transaction, row, step, version, verdict, SYSTEM)
+        except (Conflict, NotFound) as error:
+            log.info("deadline_passed_over", approval=row.id, reason=error.sentence)
+
+    async def _record(
+        self,
+        transaction: Transaction,
+        row: ApprovalRow,
+        step: Step,
+        version: str,
+        verdict: Verdict,
+        actor: Actor,
+    ) -> ApprovalRow:
+        # The run first, as all who change it do.
+        run = await self._waiting.lock(transaction, row.run_id)
+        locked = await repository.get(transaction.session, row.id, lock=True)
+        if run is None or locked is None:
+            raise NotFound(f"approval {row.id!r} went with its run")
+        _refuse_decided(locked)
+        _refuse_ending(run)
+        output = decided(step, verdict.decision, verdict.by, verdict.comment, verdict.values)
+        checkpoint = Checkpoint(row.position, step.name, step.type, output)
+        finished = self._finished(locked, step, version, output)
+        await self._waiting.decide(transaction, run, checkpoint, finished)
+        if locked.deadline_at is not None:
+            await self._timers.cancel(transaction, TIMER, locked.id)
+        await self._settle(transaction, locked, verdict, actor)
         return locked
 
-    async def _step(self, row: ApprovalRow) -> tuple[Step, str]:
+    async def _step(self, transaction: Transaction, row: ApprovalRow) -> tuple[Step, str]:
         """The step, and the version of the workflow that it is a step of."""
-        async with self._database.read() as transaction:
-            plan = await self._waiting.plan(transaction, row.run_id)
+        plan = await self._waiting.plan(transaction, row.run_id)
         if plan is None or not isinstance(plan.request.plan, WorkflowPlan):
             raise Conflict(
                 f"run {row.run_id!r} can't go on: its plan is gone, or was stored with another "
