@@ -215,6 +215,7 @@ class Composition:
         )
 
         self.approvals = Approvals(
+            settings,
             database,
             access,
             self.providers,

@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 
 from harness.detached_runs import submit
+from harness.people import sent
 from harness.platform import RunningPlatform, new_key, until_found
 from harness.runs import detail
 from harness.workflows import save_workflow
@@ -99,3 +100,9 @@ async def new_approval(
         await rooms.execution.suspensions.records.ask(transaction, row, plan, asked)
         rooms.runlog.under_way.suspend(transaction, row, waits=True)
     return str((await approvals(platform, run=new.id))[0]["id"])
+
+
+async def new_link(platform: RunningPlatform, approval_id: str) -> str:
+    """The token of a link that decides this approval."""
+    made = sent(await platform.http.post(f"/api/approvals/{approval_id}/link"))
+    return str(made["url"].rpartition("/")[2])

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
-from harness.approvals import new_approval
+from harness.approvals import new_approval, new_link
 from harness.people import PASSWORD, new_session, new_user, new_workspace, sent
 from harness.places import TRIGGER
 from harness.platform import RunningPlatform, new_key
@@ -292,6 +292,17 @@ async def _retry_run(platform: RunningPlatform) -> Call:
 @row("POST", "/api/approvals/{approval_id}/approve", "approve")
 async def _approve(platform: RunningPlatform) -> Call:
     return Call(f"/api/approvals/{await new_approval(platform)}/approve", {"comment": "fine"})
+
+
+@row("POST", "/api/approvals/{approval_id}/link", "link")
+async def _make_link(platform: RunningPlatform) -> Call:
+    return Call(f"/api/approvals/{await new_approval(platform, allow_link=True)}/link")
+
+
+@row("POST", "/api/approval-links/{token}", "approve")
+async def _decide_by_link(platform: RunningPlatform) -> Call:
+    token = await new_link(platform, await new_approval(platform, allow_link=True))
+    return Call(f"/api/approval-links/{token}", {"decision": "approve"}, actor="link")
 
 
 @row("POST", "/api/approvals/{approval_id}/reject", "reject")

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest_asyncio
 
-from harness.approvals import new_approval
+from harness.approvals import new_approval, new_link
 from harness.callers import new_api_key
 from harness.changes import ask_for_approvals
 from harness.people import sent
@@ -70,6 +70,9 @@ async def made(platform: RunningPlatform, env: str) -> tuple[Things, list[str]]:
     proposed = await http.post("/api/prompts/rollback", json=order)
     assert proposed.status_code == 202, proposed.text
     await ask_for_approvals(platform, "default", env, approvals=0)
+    approval_id = await new_approval(
+        platform, key=key, scope=f"env:{env}", message=text, allow_link=True
+    )
     things = {
         "request_id": proposed.json()["change_request"]["id"],
         "prompt_id": prompt["id"],
@@ -78,7 +81,8 @@ async def made(platform: RunningPlatform, env: str) -> tuple[Things, list[str]]:
         "workflow_id": workflow["id"],
         "run_id": runs[0],
         "conversation_id": CONVERSATION,
-        "approval_id": await new_approval(platform, key=key, scope=f"env:{env}", message=text),
+        "approval_id": approval_id,
+        "token": await new_link(platform, approval_id),
         "version": "1",
         "workspace_id": "default",
         "trigger_id": "of no environment",

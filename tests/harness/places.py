@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from harness.approvals import new_approval
+from harness.approvals import new_approval, new_link
 from harness.callers import Account, new_account, new_api_key
 from harness.people import join, new_workspace, sent
 from harness.platform import RunningPlatform, new_key
@@ -171,7 +171,12 @@ async def run_under_way(place: Place) -> str:
 
 async def approval(place: Place) -> str:
     """The id of something that whoever may run workflows decides."""
-    return await new_approval(place.platform, place.workspace, key=place.key())
+    return await new_approval(place.platform, place.workspace, key=place.key(), allow_link=True)
+
+
+async def approval_link(place: Place) -> str:
+    """The token of a link that decides."""
+    return await new_link(place.platform, await approval(place))
 
 
 async def failed_run(place: Place) -> str:

@@ -6,7 +6,8 @@ from datetime import datetime
 from promptops_platform.access.permissions import Role
 
 # Under these names the platform itself acts.
-OWN_NAMES = frozenset({"system", "command line"})
+LINK = "link"
+OWN_NAMES = frozenset({"system", "command line", LINK})
 # A key acts under its name with this before it.
 KEY_NAME = "key "
 EVERY_ENVIRONMENT: frozenset[str] = frozenset()

@@ -10,6 +10,7 @@ from promptops_platform.access.authentication import Authenticator, bearer_token
 from promptops_platform.errors import PlatformError
 from promptops_platform.http.connection import admit
 from promptops_platform.http.error_answers import answer
+from promptops_platform.http.secret_paths import has_secret
 
 PREFIX = "/api/"
 RUN_HEADER = CAUSE_HEADER.encode()
@@ -49,7 +50,9 @@ class Gate:
 
 
 def _is_guarded(path: str) -> bool:
-    return path in GUARDED_PATHS or (path.startswith(PREFIX) and path not in PUBLIC_PATHS)
+    if path in PUBLIC_PATHS or has_secret(path):
+        return False
+    return path in GUARDED_PATHS or path.startswith(PREFIX)
 
 
 def client_address(scope: Scope) -> str:

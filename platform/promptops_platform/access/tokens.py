@@ -5,6 +5,7 @@ import secrets
 
 SESSION_PREFIX = "pos_"
 KEY_PREFIX = "pok_"
+LINK_PREFIX = "pol_"
 # What of a key may be shown and searched: 8 of its 43 random characters.
 SHOWN_CHARACTERS = len(KEY_PREFIX) + 8
 
@@ -17,6 +18,11 @@ def new_session_token() -> str:
 def new_api_key() -> str:
     """256 random bits."""
     return f"{KEY_PREFIX}{secrets.token_urlsafe(32)}"
+
+
+def new_link_token() -> str:
+    """256 random bits."""
+    return f"{LINK_PREFIX}{secrets.token_urlsafe(32)}"
 
 
 def shown_prefix(key: str) -> str:

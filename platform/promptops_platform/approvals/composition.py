@@ -5,6 +5,7 @@ from promptops_platform.access.composition import Access
 from promptops_platform.approvals.asking import TIMER, AskedApprovals
 from promptops_platform.approvals.deciders import Deciders
 from promptops_platform.approvals.deciding import ApprovalDecisions
+from promptops_platform.approvals.links import ApprovalLinks
 from promptops_platform.approvals.messages import ApprovalMessages
 from promptops_platform.approvals.service import ApprovalService
 from promptops_platform.audit.service import AuditTrail
@@ -14,6 +15,7 @@ from promptops_platform.deployments.composition import DeploymentsRoom
 from promptops_platform.execution.composition import Execution
 from promptops_platform.providers.composition import Providers
 from promptops_platform.runlog.redaction import StoredTexts
+from promptops_platform.settings import Settings
 
 
 class Approvals:
@@ -21,6 +23,7 @@ class Approvals:
 
     def __init__(
         self,
+        settings: Settings,
         database: Database,
         access: Access,
         providers: Providers,
@@ -48,4 +51,13 @@ class Approvals:
         )
         execution.suspensions.records = AskedApprovals(self.messages, deployments.timers, clock)
         deployments.kinds.add_timer(TIMER, self.decisions.deadline)
-        self.services = (self.service, self.decisions)
+        self.links = ApprovalLinks(
+            database=database,
+            approvals=self.service,
+            deciders=deciders,
+            decisions=self.decisions,
+            audit=audit,
+            clock=clock,
+            base_url=settings.console_url,
+        )
+        self.services = (self.service, self.decisions, self.links)

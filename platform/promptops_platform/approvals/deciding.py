@@ -88,7 +88,7 @@ class ApprovalDecisions:
 
     async def record(self, row: ApprovalRow, verdict: Verdict, *, actor: Actor) -> ApprovalRow:
         """Record the decision of somebody who may decide; raises as `decide`."""
-        _refuse_decided(row)
+        refuse_decided(row)
         if verdict.decision == "approved" or verdict.values:
             await check_values(row.form, verdict.values)
         async with self._database.read() as transaction:
@@ -123,7 +123,7 @@ class ApprovalDecisions:
         locked = await repository.get(transaction.session, row.id, lock=True)
         if run is None or locked is None:
             raise NotFound(f"approval {row.id!r} went with its run")
-        _refuse_decided(locked)
+        refuse_decided(locked)
         _refuse_ending(run)
         output = decided(step, verdict.decision, verdict.by, verdict.comment, verdict.values)
         checkpoint = Checkpoint(row.position, step.name, step.type, output)
@@ -131,6 +131,7 @@ class ApprovalDecisions:
         await self._waiting.decide(transaction, run, checkpoint, finished)
         if locked.deadline_at is not None:
             await self._timers.cancel(transaction, TIMER, locked.id)
+        await repository.remove_links(transaction.session, locked.id)
         await self._settle(transaction, locked, verdict, actor)
         return locked
 
@@ -198,7 +199,8 @@ class ApprovalDecisions:
         )
 
 
-def _refuse_decided(row: ApprovalRow) -> None:
+def refuse_decided(row: ApprovalRow) -> None:
+    """Raises Conflict for an approval that waits no longer."""
     if row.state == repository.WAITING:
         return
     fields = {"state": row.state, "decided_by": row.decided_by}

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from promptops_platform.approvals.tables import ApprovalRow
+from promptops_platform.approvals.tables import ApprovalLinkRow, ApprovalRow
 from promptops_platform.db.pages import Part, ordered, page_of
 
 WAITING, CLOSED = "waiting", "closed"
@@ -66,6 +66,16 @@ async def page(
     query = ordered(query, part, SORTED_BY, default="-created_at", unique=ApprovalRow.id)
     rows, total = await page_of(session, query, part)
     return [row for (row,) in rows], total
+
+
+async def link(session: AsyncSession, token_hash: str) -> ApprovalLinkRow | None:
+    """The link with this token."""
+    return await session.get(ApprovalLinkRow, token_hash)
+
+
+async def remove_links(session: AsyncSession, approval_id: str) -> None:
+    """They decide no longer."""
+    await session.execute(delete(ApprovalLinkRow).where(ApprovalLinkRow.approval_id == approval_id))
 
 
 async def all_sealed(session: AsyncSession) -> AsyncIterator[ApprovalRow]:

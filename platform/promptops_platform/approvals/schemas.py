@@ -77,3 +77,45 @@ class Decide(BaseModel):
 
     comment: Annotated[Content, Field(max_length=LONGEST_COMMENT)] = ""
     values: JsonObject = Field(default_factory=dict)
+
+
+class ApprovalLink(BaseModel):
+    """An address that decides once; it is shown this once."""
+
+    model_config = example(
+        url="http://localhost:8080/api/approval-links/pol_Zm9vYmFy",
+        expires_at="2026-03-14T11:26:53.589793Z",
+    )
+
+    url: str
+    expires_at: datetime
+
+
+class LinkedApproval(Resource):
+    """What a link decides."""
+
+    model_config = example(
+        workflow="refund",
+        step="ask",
+        state="waiting",
+        message="Refund **120 EUR** to Ada?",
+        form={"type": "object", "properties": {"amount": {"type": "number"}}},
+        deadline_at="2026-03-14T11:26:53.589793Z",
+        on_deadline="reject",
+    )
+
+    workflow: str
+    step: str
+    state: State
+    message: str | None = Field(description="Markdown.")
+    form: dict[str, Any] = Field(description="JSON Schema of the values; empty for none.")
+    deadline_at: datetime | None
+    on_deadline: Literal["approve", "reject"]
+
+
+class DecideByLink(Decide):
+    """A decision by a link."""
+
+    model_config = example(decision="approve", comment="fine", values={"amount": 120})
+
+    decision: Literal["approve", "reject"]

@@ -9,7 +9,7 @@ from promptops_platform.approvals import repository
 from promptops_platform.approvals.deciders import Deciders
 from promptops_platform.approvals.messages import ApprovalMessages
 from promptops_platform.approvals.repository import ApprovalFilter
-from promptops_platform.approvals.schemas import Approval
+from promptops_platform.approvals.schemas import Approval, LinkedApproval
 from promptops_platform.approvals.tables import ApprovalRow
 from promptops_platform.db.pages import Part
 from promptops_platform.db.unit_of_work import Transaction
@@ -56,3 +56,7 @@ class ApprovalService:
             values=row.answers,
             may_decide=may_decide,
         )
+
+    def linked(self, row: ApprovalRow) -> LinkedApproval:
+        """The approval as somebody with a link gets it."""
+        return LinkedApproval.of(row, message=self._messages.shown(row))

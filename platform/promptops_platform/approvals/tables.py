@@ -46,3 +46,15 @@ class ApprovalRow(Table):
     comment: Mapped[str | None] = mapped_column(Text)
     # Null where they are not kept.
     answers: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+
+
+class ApprovalLinkRow(Table):
+    """Who has its token decides, once, until it expires."""
+
+    __tablename__ = "approval_links"
+    __table_args__ = (Index("ix_approval_links_approval_id", "approval_id"),)
+
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    approval_id: Mapped[str] = mapped_column(ForeignKey("approvals.id", ondelete="CASCADE"))
+    made_by: Mapped[str] = mapped_column(String(200))
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from promptops_platform.errors import PlatformError, Unavailable
 from promptops_platform.http.connection import NOSNIFF
 from promptops_platform.http.error_answers import answer, fault_body
+from promptops_platform.http.secret_paths import shown_path
 from promptops_platform.ids import new_id
 
 log = structlog.get_logger(__name__)
@@ -104,12 +105,12 @@ class _Exchange:
         await response(self.scope, self._receive, self.send)
 
     def log(self) -> None:
-        """Without the query string, which may hold a token."""
+        """Without what may hold a token: the query string, and some paths."""
         write = log.warning if (self.status or 500) >= 500 else log.info
         write(
             "request",
             method=self.scope["method"],
-            path=self.scope["path"],
+            path=shown_path(self.scope["path"]),
             status=self.status,
             ms=round(self.seconds * 1000, 1),
         )

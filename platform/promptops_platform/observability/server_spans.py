@@ -6,6 +6,7 @@ from typing import Any
 from fastapi.telemetry import TelemetryConfig
 
 from promptops_flows.telemetry.tracing import Tracing
+from promptops_platform.http.secret_paths import has_secret
 
 UNTRACED = frozenset({"/health", "/ready", "/metrics"})
 
@@ -24,5 +25,7 @@ def telemetry(tracing: Tracing) -> TelemetryConfig:
 
 
 def _is_untraced(scope: MutableMapping[str, Any]) -> bool:
-    """Connections that stay for days, and what machines ask all the time."""
-    return scope["type"] != "http" or scope["path"] in UNTRACED
+    """Connections that stay for days, what machines ask all the time, and addresses that are
+    secrets."""
+    path = scope.get("path", "")
+    return scope["type"] != "http" or path in UNTRACED or has_secret(path)

@@ -76,6 +76,8 @@ READS = {
     "/api/runs/{run_id}/events": 404,
     "/api/approvals": 200,
     "/api/approvals/{approval_id}": 404,
+    # Whoever has the link reads it.
+    "/api/approval-links/{token}": 200,
     "/api/prices": 200,
     "/api/system": 403,
     "/api/system/findings": 403,
@@ -186,7 +188,7 @@ async def test_runs_are_those_of_the_own_environment_and_the_own_ones(world: Wor
             expected = 200 if run in seen else 404
             assert (await client.get(f"/api/runs/{run}")).status_code == expected
     approval = world.things[SECRET]["approval_id"]
-    for action in ("approve", "reject"):
+    for action in ("approve", "reject", "link"):
         answer = await world.client.post(f"/api/approvals/{approval}/{action}")
         assert answer.status_code == 404
     for run in world.runs[SECRET]:

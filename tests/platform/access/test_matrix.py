@@ -187,6 +187,9 @@ GET    /api/approvals                                401 401 | 200 200 200 403 2
 GET    /api/approvals/{approval_id}                  401 401 | 200 200 200 403 200 | 200 200 200 403 404
 POST   /api/approvals/{approval_id}/approve          401 401 | 200 200 200 403 200 | 200 200 200 403 404
 POST   /api/approvals/{approval_id}/reject           401 401 | 200 200 200 403 200 | 200 200 200 403 404
+POST   /api/approvals/{approval_id}/link             401 401 | 200 200 200 403 200 | 200 200 200 403 404
+GET    /api/approval-links/{token}                   200 200 | 200 200 200 200 200 | -
+POST   /api/approval-links/{token}                   200 200 | 200 200 200 200 200 | -
 GET    /api/prices                                   401 401 | 200 200 200 403 200 | -
 GET    /api/system                                   401 401 | 403 403 200 403 403 | -
 GET    /api/system/findings                          401 401 | 403 403 200 403 403 | -
@@ -227,6 +230,7 @@ PARAMETERS: dict[str, places.Maker] = {
     "trigger_id": places.trigger,
     "delivery_id": places.delivery,
     "hook": _unknown,
+    "token": places.approval_link,
 }
 # As PARAMETERS, for routes that need another one.
 OWN_PARAMETERS: dict[tuple[str, str], places.Maker] = {
@@ -286,6 +290,7 @@ BODIES: dict[tuple[str, str], Body | dict[str, Any]] = {
     ("POST", "/api/prompts/{prompt_id}/promote"): {"env": "test"},
     ("PUT", "/api/prompts/{prompt_id}/rollout"): {"enabled": True},
     ("POST", "/api/playground/run"): _question,
+    ("POST", "/api/approval-links/{token}"): {"decision": "approve"},
     ("POST", "/api/workflows"): _in_place,
     ("PUT", "/api/workflows/{workflow_id}"): {"name": "edited"},
     ("POST", "/api/workflows/{workflow_id}/rollback"): {"version": 1},

@@ -43,7 +43,7 @@ SNAPSHOTS: dict[str | Route | tuple[str, str, str], tuple[bool, bool]] = {
     "logout": (False, False),
     "test": (False, False),
     **dict.fromkeys(
-        ("approve", "reject", "schedule", "withdraw", "refresh", "bypass"), (False, True)
+        ("approve", "reject", "link", "schedule", "withdraw", "refresh", "bypass"), (False, True)
     ),
     "rotate": (False, False),
     "resend": (False, False),

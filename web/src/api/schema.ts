@@ -312,6 +312,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/approval-links/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Open Link
+         * @description What the link decides; looking does not use it up.
+         */
+        get: operations["approvals_open_link"];
+        put?: never;
+        /**
+         * Decide By Link
+         * @description Decide; the link works no longer then.
+         */
+        post: operations["approvals_decide_by_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/approvals": {
         parameters: {
             query?: never;
@@ -368,6 +392,26 @@ export interface paths {
          *     It is a 409 where somebody was faster, or the run has ended.
          */
         post: operations["approvals_approve"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/approvals/{approval_id}/link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make Link
+         * @description An address that decides once, without an account, until the deadline; at most 7 days.
+         */
+        post: operations["approvals_make_link"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2850,6 +2894,27 @@ export interface components {
         ApprovalData: {
             data: components["schemas"]["promptops_platform__approvals__schemas__Approval"];
         };
+        /**
+         * ApprovalLink
+         * @description An address that decides once; it is shown this once.
+         * @example {
+         *       "expires_at": "2026-03-14T11:26:53.589793Z",
+         *       "url": "http://localhost:8080/api/approval-links/pol_Zm9vYmFy"
+         *     }
+         */
+        ApprovalLink: {
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Url */
+            url: string;
+        };
+        /** ApprovalLinkData */
+        ApprovalLinkData: {
+            data: components["schemas"]["ApprovalLink"];
+        };
         /** ApprovalPage */
         ApprovalPage: {
             /** Data */
@@ -3861,6 +3926,33 @@ export interface components {
              * @default
              */
             comment: string;
+            /** Values */
+            values?: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * DecideByLink
+         * @description A decision by a link.
+         * @example {
+         *       "comment": "fine",
+         *       "decision": "approve",
+         *       "values": {
+         *         "amount": 120
+         *       }
+         *     }
+         */
+        DecideByLink: {
+            /**
+             * Comment
+             * @default
+             */
+            comment: string;
+            /**
+             * Decision
+             * @enum {string}
+             */
+            decision: "approve" | "reject";
             /** Values */
             values?: {
                 [key: string]: unknown;
@@ -4933,6 +5025,60 @@ export interface components {
             p95: number | null;
             /** P99 */
             p99: number | null;
+        };
+        /**
+         * LinkedApproval
+         * @description What a link decides.
+         * @example {
+         *       "deadline_at": "2026-03-14T11:26:53.589793Z",
+         *       "form": {
+         *         "properties": {
+         *           "amount": {
+         *             "type": "number"
+         *           }
+         *         },
+         *         "type": "object"
+         *       },
+         *       "message": "Refund **120 EUR** to Ada?",
+         *       "on_deadline": "reject",
+         *       "state": "waiting",
+         *       "step": "ask",
+         *       "workflow": "refund"
+         *     }
+         */
+        LinkedApproval: {
+            /** Deadline At */
+            deadline_at: string | null;
+            /**
+             * Form
+             * @description JSON Schema of the values; empty for none.
+             */
+            form: {
+                [key: string]: unknown;
+            };
+            /**
+             * Message
+             * @description Markdown.
+             */
+            message: string | null;
+            /**
+             * On Deadline
+             * @enum {string}
+             */
+            on_deadline: "approve" | "reject";
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waiting" | "approved" | "rejected" | "closed";
+            /** Step */
+            step: string;
+            /** Workflow */
+            workflow: string;
+        };
+        /** LinkedApprovalData */
+        LinkedApprovalData: {
+            data: components["schemas"]["LinkedApproval"];
         };
         /**
          * ListedRollout
@@ -10812,6 +10958,67 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    approvals_open_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinkedApprovalData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    approvals_decide_by_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DecideByLink"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinkedApprovalData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     approvals_list: {
         parameters: {
             query?: {
@@ -10902,6 +11109,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ApprovalData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    approvals_make_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                approval_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalLinkData"];
                 };
             };
             400: components["responses"]["BadRequest"];
