@@ -1,7 +1,7 @@
 """The benchmarks: `run.py [--strict] [fetch] [run] [checkpoints] [run_postgres] [durable] [fan_out]
 [map] [isolation] [memory] [start] [registry] [audit_page] [runs] [mixed] [edits] [fairness]
 [gateway] [unchanged] [delivery] [idle] [render] [prefect_growth] [console_list] [console_row]
-[console_build]`.
+[console_build] [trigger_latency]`.
 
 Each measures its subject and its baseline in turn within one run, because figures of a shared
 machine compare only then.
@@ -41,6 +41,7 @@ from bench import (
     run_time,
     sdk_render,
     start_up,
+    triggers,
 )
 from bench.figures import Result
 
@@ -62,6 +63,7 @@ BENCHMARKS: dict[str, Callable[[], Coroutine[Any, Any, Result]]] = {
     "edits": edits.measure,
     "fairness": fairness.measure,
     "prefect_growth": prefect_growth.measure,
+    "trigger_latency": triggers.measure,
     "gateway": gateway.measure,
     "unchanged": fetch_rate.unchanged,
     "delivery": delivery.delivery,

@@ -10,6 +10,8 @@ import pytest
 from harness.people import logged_in, new_user, sent
 from harness.platform import RunningPlatform, new_key
 from harness.triggers import deliveries, events, hook_path, new_trigger, send, signature, signed
+from promptops_platform.errors import SecretUnreadable
+from promptops_platform.triggers.tables import TriggerRow
 
 WEBHOOK = {"webhook": True}
 PAYLOAD = {"customer": {"name": "Ada"}, "items": [1, 2]}
@@ -107,6 +109,36 @@ async def test_secrets_overlap_when_they_are_rotated(platform: RunningPlatform) 
         (await send(platform, sender, {})).status_code for sender in (trigger, rotated, last)
     ]
     assert statuses == [404, 404, 202]
+
+
+async def test_secrets_count_after_they_were_encrypted_again(platform: RunningPlatform) -> None:
+    trigger = await new_trigger(platform, WEBHOOK)
+    service = platform.platform.triggers.service
+    async with platform.platform.database.write() as transaction:
+        renewed, unreadable = await service.reseal(transaction, forget=False)
+    assert renewed > 0
+    assert unreadable == ()
+    assert (await send(platform, trigger, {})).status_code == 202
+
+
+async def test_a_secret_that_can_not_be_read_disables_its_trigger(
+    platform: RunningPlatform,
+) -> None:
+    trigger = await new_trigger(platform, WEBHOOK)
+    platform_ = platform.platform
+    async with platform_.database.write() as transaction:
+        row = await transaction.session.get(TriggerRow, trigger["id"])
+        assert row is not None
+        row.sealed_secret = "of another key"
+    async with platform_.database.write() as transaction:
+        with pytest.raises(SecretUnreadable, match=trigger["key"]):
+            await platform_.triggers.service.reseal(transaction, forget=False)
+    async with platform_.database.write() as transaction:
+        _, unreadable = await platform_.triggers.service.reseal(transaction, forget=True)
+    assert unreadable == (trigger["key"],)
+    shown = sent(await platform.http.get(f"/api/triggers/{trigger['id']}"))
+    assert shown["state"] == "disabled"
+    assert (await send(platform, trigger, {})).status_code == 404
 
 
 async def test_the_address_is_shown_to_those_who_may_change_it(platform: RunningPlatform) -> None:
