@@ -1,9 +1,10 @@
 # `make up` runs PromptOps, `make test` tests it; both set up what they need in .venv.
 
 PYTHON ?= python3
-# So many processes share the tests, each with a PostgreSQL and a Prefect server of its own; the
-# files go out in their order, the slow ones first.
 JOBS ?= 2
+# So many share the tests, each with a PostgreSQL and a Prefect server of its own; more than cores,
+# as a test waits for servers about as long as it works.
+PROCESSES ?= $(shell expr $(JOBS) + $(JOBS) / 2)
 # For parts that keep one core busy: the output of each comes in one piece, where make can do that.
 SIDE_BY_SIDE := --jobs=$(JOBS) $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 BIN := .venv/bin
@@ -34,7 +35,7 @@ check: .venv/.development ## Lint, types and the tests that need no server, in a
 test: .venv/.development web/node_modules/.everything $(CONSOLE) ## Lint, types, import rules, and the tests of everything
 	@+$(MAKE) --no-print-directory $(SIDE_BY_SIDE) lint types test-web test-node test-java
 	@+$(MAKE) --no-print-directory test-browser
-	PROMPTOPS_TEST_ALL_SDKS=1 $(BIN)/pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder
+	PROMPTOPS_TEST_ALL_SDKS=1 $(BIN)/pytest -q -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 test-web: web/node_modules/.everything $(CONSOLE) ## The console's lint, types and unit tests
 	$(NPM) run lint

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, settings
 from harness.engine import engine
 from harness.postgres import postgres
 from harness.prefect_server import prefect_server
-from harness.quick import is_quick
+from harness.quick import is_quick, starts_programs
 from harness.temporary_folders import keep_files_in_memory
 
 __all__ = ["engine", "postgres", "prefect_server"]
@@ -41,3 +41,5 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out = [item for item in items if not is_quick(item)]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if is_quick(item)]
+    # What starts programs takes longest and waits most: at the end, one process would wait alone.
+    items.sort(key=starts_programs, reverse=True)

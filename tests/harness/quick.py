@@ -10,12 +10,12 @@ SERVERS = frozenset({"data_folder", "engine", "prefect_server"})
 PROGRAMS = frozenset({"attacks", "bench", "chaos", "conformance", "e2e"})
 
 
+def starts_programs(item: pytest.Item) -> bool:
+    return not PROGRAMS.isdisjoint(PurePath(item.nodeid.partition("::")[0]).parts)
+
+
 def is_quick(item: pytest.Item) -> bool:
     fixtures = getattr(item, "fixturenames", ())
     callspec = getattr(item, "callspec", None)
     database = callspec.params.get("database_kind", "sqlite") if callspec else "sqlite"
-    return (
-        database == "sqlite"
-        and SERVERS.isdisjoint(fixtures)
-        and PROGRAMS.isdisjoint(PurePath(item.nodeid.partition("::")[0]).parts)
-    )
+    return database == "sqlite" and SERVERS.isdisjoint(fixtures) and not starts_programs(item)
