@@ -13,7 +13,7 @@ from bench.servers import Server, data_folder, platform
 from bench.start_up import FETCH
 from bench.workflows import THREE_STEPS
 
-PUBLISHES = 20
+PUBLISHES = 15
 TARGET_SECONDS = 2.5
 TRIGGERS = 500
 STARTS = 3
@@ -83,7 +83,7 @@ async def _first_step(server: Server, trigger: str, number: int) -> float:
         if answer["total"] == number and rows[0]["run_id"]:
             run = await _data(server, f"/api/runs/{rows[0]['run_id']}")
             if run["state"] == "completed":
-                began = datetime.fromisoformat(run["steps"][0]["started_at"])
+                began = datetime.fromisoformat(run["steps"][0]["start"])
                 return began.timestamp()
         await asyncio.sleep(LOOK_SECONDS)
 
