@@ -9,7 +9,7 @@ type Messages = Record<string, unknown>
 const REMEMBERED = 'promptops.language'
 const FRAME = ['app', 'ui']
 /** Messages are found under the name of their folder: those of `features/prompts` under `prompts`, those of `app/versions` under `versions`. */
-const files = import.meta.glob<Messages>(['/src/app/messages/*.json', '/src/app/versions/messages/*.json', '/src/ui/messages/*.json', '/src/features/*/messages/*.json'], { import: 'default' })
+const files = import.meta.glob<Messages>(['/src/app/messages/*.json', '/src/app/*/messages/*.json', '/src/ui/messages/*.json', '/src/features/*/messages/*.json'], { import: 'default' })
 const loaders = new Map(Object.entries(files).map(([path, load]) => [path.replace(/^.*?([^/]+)\/messages\/(\w+)\.json$/, '$2/$1'), load]))
 const shownFolders = new Set(FRAME)
 const loaded = new Set<string>()

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
-import { fieldNamed, inputFields, readInputs } from './run_inputs'
+import { fieldNamed, inputFields, readInputs } from './fields'
 
 const schema = {
   type: 'object',

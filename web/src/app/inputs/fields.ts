@@ -1,5 +1,3 @@
-import { objectOf } from './steps'
-
 export type InputType = 'text' | 'number' | 'integer' | 'boolean' | 'json'
 
 /** A field of the run form. */
@@ -89,4 +87,8 @@ export function fieldNamed(sentence: string, fields: readonly InputField[]): str
   if (!sentence.startsWith('variables')) return undefined
   const words = new Set(sentence.match(/[\p{L}\p{Nd}_]+/gu) ?? [])
   return fields.find(({ name }) => name !== 'variables' && words.has(name))?.name
+}
+
+function objectOf(value: unknown): Record<string, unknown> | null {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : null
 }
