@@ -53,6 +53,7 @@ from promptops_platform.realtime.watch_path import WatchPath
 from promptops_platform.rollouts import endpoints as rollouts_endpoints
 from promptops_platform.runlog import endpoints as runs_endpoints
 from promptops_platform.sample import endpoints as sample_endpoints
+from promptops_platform.schedules import endpoints as schedules_endpoints
 from promptops_platform.serving import endpoints as serving_endpoints
 from promptops_platform.serving.fetch import PATH as FETCH_PATH
 from promptops_platform.serving.fetch import FetchEndpoint
@@ -82,6 +83,7 @@ ROUTERS = (
     change_requests_endpoints.router,
     triggers_endpoints.router,
     hook_endpoints.router,
+    schedules_endpoints.router,
     sample_endpoints.router,
     agent_tools_endpoints.router,
     runs_endpoints.router,

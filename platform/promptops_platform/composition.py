@@ -43,10 +43,13 @@ from promptops_platform.runlog.contents import RunContents
 from promptops_platform.runlog.prompt_calls import PromptCalls
 from promptops_platform.runlog.redaction import policy_of
 from promptops_platform.sample.service import SampleService
+from promptops_platform.schedules.composition import Schedules
+from promptops_platform.schedules.following import ScheduleContents
 from promptops_platform.serving.composition import Serving
 from promptops_platform.settings import Settings
 from promptops_platform.supervision.start_work import NO_START_WORK, StartWork
 from promptops_platform.system.service import SystemService
+from promptops_platform.targets.composition import Targets
 from promptops_platform.triggers.composition import Triggers
 from promptops_platform.triggers.contents import TriggerContents
 from promptops_platform.workflows.composition import Workflows
@@ -119,6 +122,7 @@ class Composition:
                 self._suspended_contents,
                 RunContents(),
                 KeyContents(),
+                ScheduleContents(changes.log),
             ),
         )
         self.definitions = Definitions(access, self.workspaces)
@@ -212,6 +216,21 @@ class Composition:
             self.changes,
             clock,
             agents=self.agents.planner,
+        )
+        targets = Targets(database, self.agents, self.workflows)
+        self.schedules = Schedules(
+            settings,
+            database,
+            access,
+            self.workspaces,
+            self.definitions,
+            self.execution,
+            self.deployments,
+            targets,
+            self.audit,
+            self.changes,
+            clock,
+            text_policy=self.text_policy,
         )
 
         self.approvals = Approvals(
@@ -319,6 +338,7 @@ class Composition:
             self.providers.mirror,
             self.triggers.mirror,
             self.serving.snapshot,
+            self.schedules.follower,
         ):
             feed.add(consumer)
         # After the consumers: an event goes out when its change can already be fetched.
@@ -350,6 +370,7 @@ class Composition:
             *self.playground.services,
             *self.workflows.services,
             *self.agents.services,
+            *self.schedules.services,
             *self.change_requests.services,
             *self.realtime.services,
             *self.triggers.services,

@@ -73,7 +73,10 @@ async def made(platform: RunningPlatform, env: str) -> tuple[Things, list[str]]:
     approval_id = await new_approval(
         platform, key=key, scope=f"env:{env}", message=text, allow_link=True
     )
+    daily = {"key": key, "workflow": key, "env": env, "cron": "0 3 * * *"}
+    schedule = sent(await http.post("/api/schedules", json=daily))
     things = {
+        "schedule_id": schedule["id"],
         "request_id": proposed.json()["change_request"]["id"],
         "prompt_id": prompt["id"],
         "key": key,

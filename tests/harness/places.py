@@ -169,6 +169,13 @@ async def run_under_way(place: Place) -> str:
     return new.id
 
 
+async def schedule(place: Place) -> str:
+    """The id of a schedule of a workflow."""
+    target = await place.make("/api/workflows", steps=STEPS)
+    made = await place.make("/api/schedules", workflow=target["key"], cron="0 3 * * *")
+    return str(made["id"])
+
+
 async def approval(place: Place) -> str:
     """The id of something that whoever may run workflows decides."""
     return await new_approval(place.platform, place.workspace, key=place.key(), allow_link=True)

@@ -12,14 +12,16 @@ from prefect.client.orchestration import PrefectClient
 from promptops_flows.engine.deployments import Deployments
 from promptops_flows.engine.due_flow_runs import DueFlowRuns
 from promptops_flows.engine.logs import log
+from promptops_flows.engine.pause_watch import PauseWatch
 from promptops_flows.engine.platform_events import PlatformEvents
-from promptops_flows.engine.prefect_api import PrefectApi
+from promptops_flows.engine.prefect_api import PrefectApi, is_refusal, refusal_of
 from promptops_flows.engine.prefect_gate import PREFECT_ERRORS, PrefectGate
 from promptops_flows.engine.prefect_schedules import fire_times
 from promptops_flows.engine.runs import RunRefusedError
 from promptops_flows.engine.timers import Timers
 from promptops_flows.engine.work_pools import WorkPools
 from promptops_flows.protocol.deployment_messages import (
+    CatchUp,
     DeleteDeployment,
     DeleteTimer,
     DeploymentMessage,
@@ -38,7 +40,7 @@ from promptops_flows.protocol.engine_protocol import Refused, Unavailable
 
 
 class DeploymentRequests:
-    """`due` is to be watched for as long as the engine lives."""
+    """What answers, and what is to `watch` for as long as the engine lives."""
 
     def __init__(self, client: PrefectClient, gate: PrefectGate) -> None:
         self._gate = gate
@@ -48,6 +50,11 @@ class DeploymentRequests:
         self._timers = Timers(api, self._deployments)
         self._events = PlatformEvents(api, self._deployments)
         self.due = DueFlowRuns(api, pools, gate)
+        self._pauses = PauseWatch(self._deployments, self.due, gate)
+
+    async def watch(self) -> None:
+        """Tell platforms what happens in Prefect, until cancelled."""
+        await asyncio.gather(self.due.watch(), self._pauses.watch())
 
     async def answer(self, request: DeploymentRequest) -> DeploymentMessage | Refused | Unavailable:
         """Never raises: what Prefect refuses is `Refused`, and one that is away `Unavailable`."""
@@ -69,6 +76,8 @@ class DeploymentRequests:
         work_pool = request.work_pool
         if isinstance(request, Reconcile):
             return await self._reconcile(request)
+        if isinstance(request, CatchUp):
+            return await self._deployments.catch_up(request)
         if isinstance(request, DeleteDeployment):
             await self._deployments.delete(work_pool, request.owner)
         elif isinstance(request, DeleteTimer):
@@ -98,9 +107,6 @@ class DeploymentRequests:
 
 
 def _refusal(error: httpx.HTTPStatusError) -> Refused | Unavailable:
-    status = error.response.status_code
-    sentence = f"Prefect answers HTTP {status}: {error.response.text[:500]}"
-    log(logging.WARNING, "deployment.refused", status=status, path=error.request.url.path)
-    if status in (httpx.codes.CONFLICT, httpx.codes.UNPROCESSABLE_ENTITY, httpx.codes.BAD_REQUEST):
-        return Refused(sentence)
-    return Unavailable(sentence, "prefect")
+    sentence = refusal_of(error)
+    log(logging.WARNING, "deployment.refused", reason=sentence, path=error.request.url.path)
+    return Refused(sentence) if is_refusal(error) else Unavailable(sentence, "prefect")

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 from prefect.client.orchestration import PrefectClient
 from prefect.utilities.urls import url_for
 
 from promptops_flows.engine.deployment_shape import HeldDeployment, body_of, flow_of
 from promptops_flows.engine.logs import log
-from promptops_flows.engine.prefect_api import PrefectApi
+from promptops_flows.engine.prefect_api import PrefectApi, is_refusal, refusal_of
+from promptops_flows.engine.prefect_schedules import as_text, dates_of
+from promptops_flows.engine.runs import RunRefusedError
 from promptops_flows.engine.work_pools import WorkPools
 from promptops_flows.protocol.deployment_messages import (
+    CatchUp,
+    CaughtUp,
     Deployment,
     DeploymentPaused,
     DeploymentStored,
@@ -21,6 +28,37 @@ from promptops_flows.protocol.deployment_messages import (
     Reconcile,
     Reconciled,
 )
+
+# Less than any two times of a timetable are apart.
+_TICK = timedelta(milliseconds=1)
+# Of the times that have passed, the first so many are looked at.
+_MOST_DATES = 20_000
+
+
+@dataclass(slots=True)
+class _Findings:
+    """What a comparison has found, by names."""
+
+    created: list[str] = field(default_factory=list)
+    corrected: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    urls: list[list[str | None]] = field(default_factory=list)
+    refused: list[list[str]] = field(default_factory=list)
+    pressed: list[DeploymentPaused] = field(default_factory=list)
+
+    def refuse(self, owner: Owner, reason: str) -> None:
+        """Prefect does not take the deployment of this owner."""
+        self.refused.append([owner.kind, owner.ref, reason])
+
+    @property
+    def reconciled(self) -> Reconciled:
+        return Reconciled(
+            tuple(self.created),
+            tuple(self.corrected),
+            tuple(self.removed),
+            tuple(self.urls),
+            tuple(self.refused),
+        )
 
 
 class Deployments:
@@ -57,6 +95,11 @@ class Deployments:
             await self.read(work_pool)
         return self._ids.get(place)
 
+    async def read_in_turn(self, work_pool: str) -> dict[Owner, HeldDeployment]:
+        """As `read`, while none is being put."""
+        async with self._turn:
+            return await self.read(work_pool)
+
     async def read(self, work_pool: str) -> dict[Owner, HeldDeployment]:
         """Those that a platform has put into the pool, by owner."""
         filters = {"work_pools": {"name": {"any_": [work_pool]}}, "sort": "NAME_ASC"}
@@ -75,28 +118,58 @@ class Deployments:
         held = await self.read(asked.work_pool)
         if asked.deployments or asked.timers:
             await self._pools.ensure(asked.work_pool)
-        created: list[str] = []
-        corrected: list[str] = []
-        removed: list[str] = []
-        urls: list[list[str | None]] = []
-        pressed: list[DeploymentPaused] = []
+        findings = _Findings()
         for deployment in asked.deployments:
             row = held.pop(deployment.owner, None)
-            row_id = "" if row is None else row.id
-            if row is not None and row.is_paused != row.was_put_paused:
-                pressed.append(DeploymentPaused(deployment.owner, row.is_paused))
-            elif row is None or row.differs_from(await self._body(asked.work_pool, deployment)):
-                (created if row is None else corrected).append(
-                    f"{flow_of(deployment)}/{deployment.name}"
-                )
-                row_id = (await self._put(asked.work_pool, deployment)).deployment_id
-            owner = deployment.owner
-            urls.append([owner.kind, owner.ref, row_id, deployment_url(row_id)])
+            try:
+                await self._correct(asked.work_pool, deployment, row, findings)
+            except RunRefusedError as error:
+                findings.refuse(deployment.owner, str(error))
+            except httpx.HTTPStatusError as error:
+                if not is_refusal(error):
+                    raise
+                findings.refuse(deployment.owner, refusal_of(error))
         for owner, row in held.items():
             if owner not in self.own:
-                removed.append(row.name)
+                findings.removed.append(row.name)
                 await self._delete(asked.work_pool, owner, row.id)
-        return Reconciled(tuple(created), tuple(corrected), tuple(removed), tuple(urls)), pressed
+        return findings.reconciled, findings.pressed
+
+    async def _correct(
+        self,
+        work_pool: str,
+        deployment: Deployment,
+        row: HeldDeployment | None,
+        findings: _Findings,
+    ) -> None:
+        """Put one deployment, where Prefect does not have it so."""
+        owner, row_id = deployment.owner, "" if row is None else row.id
+        if row is not None and row.is_paused != row.was_put_paused:
+            findings.pressed.append(DeploymentPaused(owner, row.is_paused))
+        elif row is None or row.differs_from(await self._body(work_pool, deployment)):
+            row_id = (await self._put(work_pool, deployment)).deployment_id
+            (findings.created if row is None else findings.corrected).append(
+                f"{flow_of(deployment)}/{deployment.name}"
+            )
+        findings.urls.append([owner.kind, owner.ref, row_id, deployment_url(row_id)])
+
+    async def catch_up(self, asked: CatchUp) -> CaughtUp:
+        """Have flow runs for times that have passed."""
+        timetable = asked.deployment.timetable
+        assert timetable is not None
+        since = datetime.fromisoformat(asked.since) + _TICK
+        dates = await dates_of(timetable, _MOST_DATES, since, datetime.now(UTC))
+        deployment_id = await self.find(asked.work_pool, asked.deployment.owner)
+        if dates and deployment_id is not None:
+            last = dates[-asked.most :]
+            times = {
+                "start_time": as_text(last[0]),
+                "end_time": as_text(last[-1] + _TICK),
+                "min_runs": len(last),
+                "max_runs": len(last),
+            }
+            await self._api.post(f"/deployments/{deployment_id}/schedule", times)
+        return CaughtUp(len(dates))
 
     async def _put(self, work_pool: str, deployment: Deployment) -> DeploymentStored:
         body = await self._body(work_pool, deployment)

@@ -16,10 +16,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import httpx
+
 from promptops_flows.engine.deployment_shape import owner_in
-from promptops_flows.engine.flow_run_answers import FlowRunAnswers
+from promptops_flows.engine.flow_run_answers import WAITING, FlowRunAnswers
 from promptops_flows.engine.logs import log
-from promptops_flows.engine.prefect_api import PrefectApi
+from promptops_flows.engine.prefect_api import PrefectApi, is_missing
 from promptops_flows.engine.prefect_gate import PREFECT_ERRORS, PrefectGate
 from promptops_flows.engine.prefect_schedules import as_text
 from promptops_flows.engine.work_pools import HEARTBEAT_SECONDS, WorkPools
@@ -140,7 +142,7 @@ class DueFlowRuns:
             return
         for flow_run in await self._pools.due(name, _now(), _MOST):
             if flow_run["id"] not in self._offered:
-                self._offer(name, flow_run, now)
+                await self._offer(name, flow_run, now)
 
     async def _is_any_due(self, name: str) -> bool:
         filters = {
@@ -154,7 +156,7 @@ class DueFlowRuns:
         rows = await self._api.post("/flow_runs/filter", filters)
         return any(row["id"] not in self._offered for row in rows)
 
-    def _offer(self, name: str, flow_run: dict[str, Any], now: float) -> None:
+    async def _offer(self, name: str, flow_run: dict[str, Any], now: float) -> None:
         self._offered[flow_run["id"]] = now + _AGAIN_SECONDS
         owner = owner_in(flow_run)
         if owner is None:
@@ -164,10 +166,28 @@ class DueFlowRuns:
             owner=owner,
             scheduled_at=_time(flow_run),
             automatic=bool(flow_run["auto_scheduled"]),
-            parameters=flow_run["parameters"],
+            waited=flow_run["state_name"] == WAITING,
+            parameters=await self._sent(flow_run),
         )
         log(logging.INFO, "due.offered", flow_run_id=due.flow_run_id, deployment_kind=owner.kind)
         self._tell(name, due)
+
+    async def _sent(self, flow_run: dict[str, Any]) -> dict[str, Any]:
+        """The parameters that are not simply those of the deployment."""
+        parameters: dict[str, Any] = flow_run["parameters"]
+        if flow_run["auto_scheduled"] or not parameters:
+            return {}
+        try:
+            deployment = await self._api.get(f"/deployments/{flow_run['deployment_id']}")
+        except httpx.HTTPStatusError as error:
+            if not is_missing(error):
+                raise
+            return parameters
+        own = deployment["parameters"]
+        missing = object()
+        return {
+            name: value for name, value in parameters.items() if own.get(name, missing) != value
+        }
 
 
 def _now() -> str:

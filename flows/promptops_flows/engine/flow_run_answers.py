@@ -12,7 +12,7 @@ from promptops_flows.engine.printable import MESSAGE_CHARACTERS, printable
 from promptops_flows.protocol.deployment_messages import FlowRunAnswer
 
 # The name by which Prefect marks no flow run as late, and removes none when its deployment changes.
-_WAITING = "AwaitingConcurrencySlot"
+WAITING = "AwaitingConcurrencySlot"
 
 
 class FlowRunAnswers:
@@ -37,4 +37,4 @@ def _state(answer: FlowRunAnswer) -> dict[str, Any]:
         return {"type": "CANCELLED", "name": "Cancelled", "message": message}
     at = datetime.now(UTC) + timedelta(seconds=answer.seconds)
     details = {"scheduled_time": at.isoformat()}
-    return {"type": "SCHEDULED", "name": _WAITING, "message": message, "state_details": details}
+    return {"type": "SCHEDULED", "name": WAITING, "message": message, "state_details": details}

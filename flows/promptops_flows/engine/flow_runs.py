@@ -364,7 +364,7 @@ async def open_flow_runs(
                 cancelled=lambda flow_run_id: watchers.pressed(CancelPressed(flow_run_id)),
             ),
         )
-        watching = asyncio.gather(buttons.watch(), runs.deployments.due.watch())
+        watching = asyncio.gather(buttons.watch(), runs.deployments.watch())
         yield runs
         await end_tasks(watching)
         await runs.settle()

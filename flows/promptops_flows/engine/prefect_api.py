@@ -8,6 +8,8 @@ import httpx
 from prefect.client.orchestration import PrefectClient
 
 _PAGE = 200
+_REASON_CHARACTERS = 500
+_REFUSALS = (httpx.codes.BAD_REQUEST, httpx.codes.CONFLICT, httpx.codes.UNPROCESSABLE_ENTITY)
 
 
 class PrefectApi:
@@ -61,3 +63,14 @@ def is_missing(error: httpx.HTTPStatusError) -> bool:
 def is_conflict(error: httpx.HTTPStatusError) -> bool:
     """Whether Prefect has it already."""
     return error.response.status_code == httpx.codes.CONFLICT
+
+
+def is_refusal(error: httpx.HTTPStatusError) -> bool:
+    """Whether Prefect will refuse the same request again."""
+    return error.response.status_code in _REFUSALS
+
+
+def refusal_of(error: httpx.HTTPStatusError) -> str:
+    """Why, in a sentence."""
+    status, text = error.response.status_code, error.response.text[:_REASON_CHARACTERS]
+    return f"Prefect answers HTTP {status}: {text}"

@@ -22,18 +22,30 @@ _CLASSES: dict[str, type[BaseModel]] = {
 _FIRST_START = "DTSTART:20200101T000000"
 
 
-async def fire_times(asked: NextTimes) -> tuple[str, ...]:
+async def fire_times(asked: NextTimes) -> tuple[list[str], ...]:
     """Times in order, RFC 3339 in UTC; raises `RunRefusedError` for a timetable that Prefect does
     not take, in its words."""
-    schedule = _schedule(schedules_of(asked.timetable)[0])
     after = datetime.fromisoformat(asked.after)
     until = None if asked.until is None else datetime.fromisoformat(asked.until)
+    return tuple(
+        [
+            [as_text(time) for time in await dates_of(timetable, asked.count, after, until)]
+            for timetable in asked.timetables
+        ]
+    )
+
+
+async def dates_of(
+    timetable: Timetable, count: int | None, after: datetime, until: datetime | None
+) -> list[datetime]:
+    """Times from `after` to `until`, both included; raises `RunRefusedError`."""
+    schedule = _schedule(schedules_of(timetable)[0])
     try:
-        times = await schedule.get_dates(n=asked.count, start=after, end=until)
+        dates: list[datetime] = await schedule.get_dates(n=count, start=after, end=until)
     # What the libraries raise that Prefect uses for cron and RRULE.
     except (ValueError, KeyError, OverflowError) as error:
         raise RunRefusedError(str(error)) from error
-    return tuple(as_text(time) for time in times)
+    return dates
 
 
 def schedules_of(timetable: Timetable | None) -> list[dict[str, Any]]:

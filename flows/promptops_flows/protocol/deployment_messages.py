@@ -8,6 +8,7 @@ request has a connection of its own:
     DeleteDeployment           Done
     Reconcile                  Reconciled
     NextTimes                  Times
+    CatchUp                    CaughtUp
     PutTimer, DeleteTimer      Done
     EmitEvents                 Done
 
@@ -115,22 +116,24 @@ class Reconcile:
 @dataclass(frozen=True, slots=True)
 class Reconciled:
     """What differed, by names: those that Prefect lacked, those that it had otherwise, and those
-    that it had too many. `urls` are `[kind, ref, deployment id, url]` of all deployments; `timers`
-    is how many of them differed."""
+    that it had too many. `urls` are `[kind, ref, deployment id, url]` of all deployments that it
+    has; `refused` are `[kind, ref, reason]` of those that it does not take; `timers` is how many of
+    them differed."""
 
     created: tuple[str, ...] = ()
     corrected: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     urls: tuple[Any, ...] = ()
+    refused: tuple[Any, ...] = ()
     timers: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class NextTimes:
-    """Up to `count` times of a timetable at or after `after` (and not after `until`), as Prefect's
-    scheduler takes them. Answered while Prefect is away, too."""
+    """Up to `count` times of each timetable at or after `after` (and not after `until`), as
+    Prefect's scheduler takes them. Answered while Prefect is away, too."""
 
-    timetable: Timetable
+    timetables: tuple[Timetable, ...]
     count: int
     after: str
     until: str | None = None
@@ -138,7 +141,27 @@ class NextTimes:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    times: tuple[str, ...]
+    """A list of times for each timetable, in order."""
+
+    times: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CatchUp:
+    """Have flow runs for the last `most` times of a deployment's timetable after `since` that have
+    passed; those that Prefect has made already stay as they are."""
+
+    work_pool: str
+    deployment: Deployment
+    since: str
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class CaughtUp:
+    """How many times have passed, at most one more than were asked for."""
+
+    times: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,13 +225,15 @@ class FlowRunDue:
 
     `scheduled_at` is the time that it was first made for. With `automatic` Prefect's scheduler has
     made it of the timetable; otherwise somebody pressed Run in Prefect, or an event or a timer made
-    it.
+    it, and `parameters` are those that differ from the deployment's. One that has `waited` was
+    answered with `later` before.
     """
 
     flow_run_id: str
     owner: Owner
     scheduled_at: str
     automatic: bool = False
+    waited: bool = False
     parameters: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
@@ -236,13 +261,16 @@ class DeploymentPaused:
     paused: bool
 
 
-PoolRequest = PutDeployment | DeleteDeployment | Reconcile | PutTimer | DeleteTimer | EmitEvents
+PoolRequest = (
+    PutDeployment | DeleteDeployment | Reconcile | CatchUp | PutTimer | DeleteTimer | EmitEvents
+)
 DeploymentRequest = PoolRequest | NextTimes
 DeploymentMessage = (
     DeploymentRequest
     | DeploymentStored
     | Reconciled
     | Times
+    | CaughtUp
     | Done
     | TakeDue
     | FlowRunDue
@@ -262,6 +290,8 @@ KINDS: dict[str, type[DeploymentMessage]] = {
     "deployment_stored": DeploymentStored,
     "reconciled": Reconciled,
     "times": Times,
+    "catch_up": CatchUp,
+    "caught_up": CaughtUp,
     "done": Done,
     "take_due": TakeDue,
     "flow_run_due": FlowRunDue,

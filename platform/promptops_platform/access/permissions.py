@@ -28,6 +28,8 @@ class Permission(StrEnum):
     PROMPTS_FETCH = "prompts:fetch"
     ROLLOUTS_READ = "rollouts:read"
     ROLLOUTS_WRITE = "rollouts:write"
+    SCHEDULES_READ = "schedules:read"
+    SCHEDULES_WRITE = "schedules:write"
     PLAYGROUND_RUN = "playground:run"
     WORKFLOWS_READ = "workflows:read"
     WORKFLOWS_WRITE = "workflows:write"
@@ -68,6 +70,8 @@ NEEDED_ROLE: dict[Permission, Role] = {
     Permission.PROMPTS_FETCH: Role.SDK,
     Permission.ROLLOUTS_READ: Role.VIEWER,
     Permission.ROLLOUTS_WRITE: Role.EDITOR,
+    Permission.SCHEDULES_READ: Role.VIEWER,
+    Permission.SCHEDULES_WRITE: Role.EDITOR,
     Permission.PLAYGROUND_RUN: Role.VIEWER,
     Permission.WORKFLOWS_READ: Role.VIEWER,
     Permission.WORKFLOWS_WRITE: Role.EDITOR,

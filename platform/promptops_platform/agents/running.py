@@ -7,14 +7,16 @@ from promptops_platform.agents.planning import AgentPlanner, AskedRun, PlannedRu
 from promptops_platform.agents.results import AgentFailure, AgentResult
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.errors import StepFailed
-from promptops_platform.execution.detached import DetachedRuns
+from promptops_platform.execution.detached import Also, DetachedRuns
 from promptops_platform.execution.executor import RunExecutor
 from promptops_platform.execution.followers import RunFollower, RunOutcome
 from promptops_platform.execution.idempotency import RunKey
+from promptops_platform.execution.order import OrderChange
 from promptops_platform.execution.run_stream import RunStream, StreamFollower, follow_run
 from promptops_platform.execution.schemas import StartedRun
 from promptops_platform.http.event_stream import ServerEvent
 from promptops_platform.prompts.json_schemas import judge_schemas
+from promptops_platform.runlog.tables import RunRow
 
 
 class AgentRuns:
@@ -58,6 +60,24 @@ class AgentRuns:
         also = key.accepting(StartedRun.of) if key else None
         row = await self._detached.submit(plan.order, self._follower(plan), also=also)
         return StartedRun.of(row)
+
+    async def start(
+        self,
+        agent_id: str,
+        asked: AskedRun,
+        *,
+        actor: Actor,
+        change: OrderChange,
+        also: Also | None = None,
+    ) -> RunRow:
+        """Record a run that nobody has sent a request for. `change` makes another order of the
+        planned one, `also` writes in the run's transaction.
+
+        Raises NotFound, Forbidden, BadRequest, TooManyRequests, and Conflict where another run has
+        the conversation.
+        """
+        plan = await self._plan(agent_id, asked, actor)
+        return await self._detached.submit(change(plan.order), self._follower(plan), also=also)
 
     async def follow(
         self,

@@ -25,6 +25,7 @@ class ChangeType(StrEnum):
     WORKSPACE_DELETED = "workspace.deleted"
     ENVIRONMENT_CHANGED = "environment.changed"  # made, moved, protected or removed
     CHANGE_REQUEST_CHANGED = "change_request.changed"  # made, discussed, decided or applied
+    SCHEDULE_CHANGED = "schedule.changed"  # made, edited, paused, run or deleted
     USER_CHANGED = "user.changed"  # made, edited or deleted
     SESSION_SAVED = "session.saved"
     SESSION_CLOSED = "session.closed"

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, Select, Text, cast, delete, func, select
+from sqlalchemy import Row, Select, Text, cast, delete, func, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -87,6 +87,17 @@ async def search(
     query = ordered(query, part, columns, default="-updated_at", unique=table.id)
     rows, total = await page_of(session, query, part)
     return [row for (row,) in rows], total
+
+
+async def existing_keys(
+    session: AsyncSession, table: type[RowT], places: Collection[tuple[str, str]]
+) -> set[tuple[str, str]]:
+    """Which of these workspaces and keys have a definition."""
+    place = tuple_(table.workspace_id, table.key)
+    rows = await session.execute(
+        select(table.workspace_id, table.key).where(place.in_(list(places)))
+    )
+    return {(workspace_id, key) for workspace_id, key in rows}
 
 
 async def add_unless_taken(session: AsyncSession, row: Any) -> bool:

@@ -1,7 +1,7 @@
 """The working copies of agents and workflows."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from typing import Any, Generic
@@ -132,6 +132,17 @@ class DefinitionService(ABC, Generic[RowT]):
             self.require_visible(actor, self.content_of(row))
             self._grants.require(actor, self.kind.run, workspace_id)
         return row
+
+    async def key_exists(self, transaction: Transaction, workspace_id: str, key: str) -> bool:
+        """Whether there is a definition of this key, whoever may see it."""
+        row = await repository.find_by_key(transaction.session, self.kind.table, workspace_id, key)
+        return row is not None
+
+    async def existing_keys(
+        self, transaction: Transaction, places: Collection[tuple[str, str]]
+    ) -> set[tuple[str, str]]:
+        """Which of these definitions there are, by workspace and key, whoever may see them."""
+        return await repository.existing_keys(transaction.session, self.kind.table, places)
 
     async def create(
         self,

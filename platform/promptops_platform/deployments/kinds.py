@@ -43,13 +43,15 @@ OnTime = Callable[[Transaction, str], Awaitable[None]]
 class DueRun:
     """A flow run whose time has come. `scheduled_at` is the time that it was first made for; an
     `automatic` one was made by Prefect's scheduler. Of others, `parameters` are what somebody has
-    sent who pressed Run in Prefect, or an event's."""
+    changed who pressed Run in Prefect, or an event's. One that has `waited` was answered `later`
+    before."""
 
     flow_run_id: str
     kind: str
     ref: str
     scheduled_at: datetime
     automatic: bool
+    waited: bool = False
     parameters: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -61,6 +63,7 @@ class DueRun:
             due.owner.ref,
             datetime.fromisoformat(due.scheduled_at),
             due.automatic,
+            due.waited,
             due.parameters,
         )
 

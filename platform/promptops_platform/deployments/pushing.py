@@ -1,10 +1,11 @@
 """Puts into Prefect what has changed here, and tries again until Prefect has it."""
 
 import asyncio
+from collections.abc import Iterable
 
 import structlog
 
-from promptops_flows.processes.waiting import end_tasks
+from promptops_flows.processes.waiting import end_tasks, happens_within
 from promptops_flows.protocol.deployment_messages import (
     DeleteDeployment,
     DeleteTimer,
@@ -36,8 +37,13 @@ class DeploymentPushes:
         self._engine = engine
         self._kinds = kinds
         self._work_pool = work_pool
+        # Why Prefect does not take some.
+        self.problems: dict[Owner, str] = {}
         # In the order in which they changed; kept until Prefect has them.
         self._changed: dict[Owner, None] = {}
+        # The last try has failed: the engine, Prefect or the database can't be reached.
+        self._is_away = False
+        self._attempts: dict[Owner, asyncio.Event] = {}
         self._there_are_some = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -59,6 +65,12 @@ class DeploymentPushes:
         if owners:
             self._there_are_some.set()
 
+    async def attempted(self, owner: Owner, seconds: float) -> None:
+        """Wait, at most `seconds`, until it was tried to put this one."""
+        if self._task is not None and owner in self._changed and not self._is_away:
+            attempt = self._attempts.setdefault(owner, asyncio.Event())
+            await happens_within(attempt, seconds)
+
     def clear(self) -> None:
         """All that has changed has just been put otherwise."""
         self._changed.clear()
@@ -74,20 +86,31 @@ class DeploymentPushes:
             self._there_are_some.clear()
             for owner in list(self._changed):
                 # Before it is read: another change puts it in again.
-                del self._changed[owner]
-                if not await self._push(owner):
+                self._changed.pop(owner, None)
+                is_put = await self._push(owner)
+                self._is_away = not is_put
+                self._tried([owner] if is_put else list(self._attempts))
+                if not is_put:
                     self.add(owner)
                     await asyncio.sleep(AGAIN_SECONDS)
                     break
 
+    def _tried(self, owners: Iterable[Owner]) -> None:
+        """Nobody waits for these any longer."""
+        for owner in owners:
+            if attempt := self._attempts.pop(owner, None):
+                attempt.set()
+
     async def _push(self, owner: Owner) -> bool:
         """False where it is to be tried again."""
+        self.problems.pop(owner, None)
         try:
             if owner.kind in self._kinds.timers:
                 await self._push_timer(owner)
             else:
                 await self._push_deployment(owner)
         except EngineRefused as error:
+            self.problems[owner] = error.reason
             log.error("deployment_refused", kind=owner.kind, ref=owner.ref, reason=error.reason)
         except (EngineError, DatabaseUnavailable):
             return False
@@ -109,6 +132,9 @@ class DeploymentPushes:
         handler = self._kinds.handlers[owner.kind]
         async with self._database.read() as transaction:
             deployment = await handler.deployment(transaction, owner.ref)
+            held = await repository.find_deployments(transaction.session, owner.kind, [owner.ref])
+        if deployment is None and not held:
+            return
         if deployment is None:
             await self._engine.ask(DeleteDeployment(self._work_pool, owner))
         else:

@@ -1,12 +1,13 @@
 """The deployments in Prefect: made from what the rooms have, and kept so."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 
 import structlog
 
 from promptops_flows.protocol.deployment_messages import (
+    CatchUp,
     Deployment,
     EmitEvents,
     NextTimes,
@@ -58,6 +59,7 @@ class Deployments:
         self._turn = asyncio.Lock()
         # What the last comparison has corrected; None before the first.
         self.reconciled: Reconciled | None = None
+        self._when_ready: list[Callable[[], Awaitable[None]]] = []
 
     def changed(self, transaction: Transaction, kind: str, ref: str) -> None:
         """The deployment is to be another one, or gone, after this transaction's commit."""
@@ -68,6 +70,22 @@ class Deployments:
         """Changes that Prefect does not have yet."""
         return self._pushes.waiting
 
+    def problem(self, kind: str, ref: str) -> str | None:
+        """Why Prefect does not take the deployment, as far as this replica has heard."""
+        return self._pushes.problems.get(Owner(kind, ref))
+
+    def push(self, *owners: Owner) -> None:
+        """Put these, which others have changed."""
+        self._pushes.add(*owners)
+
+    async def attempted(self, kind: str, ref: str, seconds: float) -> None:
+        """Wait, at most `seconds`, until it was tried to put what has changed just now."""
+        await self._pushes.attempted(Owner(kind, ref), seconds)
+
+    def when_ready(self, callback: Callable[[], Awaitable[None]]) -> None:
+        """Call this each time that Prefect is back and has been brought up to date."""
+        self._when_ready.append(callback)
+
     async def urls(
         self, transaction: Transaction, kind: str, refs: Sequence[str]
     ) -> dict[str, str | None]:
@@ -76,17 +94,22 @@ class Deployments:
         return {ref: row.url for ref, row in rows.items()}
 
     async def next_times(
-        self, timetable: Timetable, count: int, *, after: datetime, until: datetime | None = None
-    ) -> list[datetime]:
-        """Up to `count` times at or after `after`, by Prefect's own reckoning.
+        self,
+        timetables: Sequence[Timetable],
+        count: int,
+        *,
+        after: datetime,
+        until: datetime | None = None,
+    ) -> list[list[datetime]]:
+        """Up to `count` times of each at or after `after`, by Prefect's own reckoning.
 
         Raises BadRequest for a timetable that Prefect does not take, and EngineNotReady.
         """
-        asked = NextTimes(
-            timetable, count, after.isoformat(), None if until is None else until.isoformat()
-        )
+        end = None if until is None else until.isoformat()
         try:
-            answer = await self._engine.ask(asked, TIMES_SECONDS)
+            answer = await self._engine.ask(
+                NextTimes(tuple(timetables), count, after.isoformat(), end), TIMES_SECONDS
+            )
         except EngineRefused as error:
             raise BadRequest(error.reason) from error
         except EngineError as error:
@@ -94,7 +117,16 @@ class Deployments:
                 f"{error.reason}; try again", retry_after=RETRY_AFTER_SECONDS
             ) from error
         assert isinstance(answer, Times)
-        return [datetime.fromisoformat(time) for time in answer.times]
+        return [[datetime.fromisoformat(time) for time in times] for times in answer.times]
+
+    async def catch_up(self, deployment: Deployment, *, since: datetime, most: int) -> None:
+        """Have the last `most` times of a deployment that have passed since then become due; one
+        that Prefect has made a flow run for does not become due again."""
+        asked = CatchUp(self._work_pool, deployment, since.isoformat(), most)
+        try:
+            await self._engine.ask(asked)
+        except EngineError as error:
+            log.warning("not_caught_up", deployment=deployment.name, reason=error.reason)
 
     async def emit(self, events: Sequence[PlatformEvent]) -> bool:
         """Tell Prefect what has happened; False where it did not take the events. One that it has
@@ -120,7 +152,9 @@ class Deployments:
                 except DatabaseUnavailable:
                     await asyncio.sleep(AGAIN_SECONDS)
                     continue
-                return
+                break
+        for callback in self._when_ready:
+            await callback()
 
     async def _reconcile(self) -> None:
         deployments, timers = await self._all()
@@ -137,6 +171,7 @@ class Deployments:
                 removed=answer.removed,
                 timers=answer.timers,
             )
+        self._pushes.problems = {Owner(kind, ref): reason for kind, ref, reason in answer.refused}
         if answer.urls:
             await self._store(answer)
         # Somebody may have changed something meanwhile, perhaps at another replica.

@@ -1,20 +1,21 @@
 """A run that somebody asks for, ready to be executed and logged."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from promptops_flows.protocol.engine_client import RunRequest
 from promptops_flows.telemetry.text_policy import TextPolicy
 from promptops_flows.telemetry.tracing import current_traceparent, name_prompt
-from promptops_platform.runlog.new_run import NewRun
+from promptops_platform.runlog.new_run import NewRun, RunOrigin
 from promptops_providers.answers.redaction import Redactor
 from promptops_providers.protocol import PromptVersion
 
 
 @dataclass(frozen=True, slots=True)
 class RunOrder:
-    """The log names `user`, `scope` and `prompt`, and keeps `inputs`, by default the variables and
-    the definition's version. `causes` and `caused_by` are as in `NewRun`."""
+    """The log names `user`, `scope`, `prompt` and `origin`, and keeps `inputs`, by default the
+    variables and the definition's version. `causes` and `caused_by` are as in `NewRun`."""
 
     request: RunRequest
     workspace_id: str
@@ -25,6 +26,7 @@ class RunOrder:
     prompt: PromptVersion | None = None
     causes: tuple[str, ...] = ()
     caused_by: str = ""
+    origin: RunOrigin | None = None
 
     def traced(self, texts: TextPolicy) -> RunRequest:
         """What the engine is sent, as part of the caller's trace."""
@@ -50,5 +52,9 @@ class RunOrder:
             retry_of=retry_of,
             causes=self.causes,
             caused_by=self.caused_by,
+            origin=self.origin,
             inputs=Redactor(request.secrets).within(inputs),
         )
+
+
+OrderChange = Callable[[RunOrder], RunOrder]

@@ -39,6 +39,7 @@ TAGS = {
     "providers": "Connections of workspaces to model providers.",
     "realtime": "What programs fetch, and which of them watch for changes.",
     "sample": "A sample to start with.",
+    "schedules": "When agents and workflows run by themselves.",
     "rollouts": "Serve several versions of a prompt side by side.",
     "runs": "The log of what was run.",
     "system": "The parts of the installation and their state.",

@@ -29,6 +29,7 @@ NEEDED: dict[str, Permission] = {
     ChangeType.WORKSPACE_DELETED: Permission.WORKSPACES_READ,
     ChangeType.ENVIRONMENT_CHANGED: Permission.WORKSPACES_READ,
     ChangeType.CHANGE_REQUEST_CHANGED: Permission.PROMPTS_READ,
+    ChangeType.SCHEDULE_CHANGED: Permission.SCHEDULES_READ,
     ChangeType.USER_CHANGED: Permission.USERS_READ,
     ChangeType.KEY_SAVED: Permission.KEYS_READ,
     ChangeType.KEY_REVOKED: Permission.KEYS_READ,

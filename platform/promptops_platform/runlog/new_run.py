@@ -8,6 +8,15 @@ from promptops_providers.protocol import PromptVersion, SpentCall, Usage
 
 
 @dataclass(frozen=True, slots=True)
+class RunOrigin:
+    """What has started a run by itself: `kind` is `schedule` or `trigger`, `key` its name."""
+
+    kind: str
+    id: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class NewRun:
     """A run that is about to start, or did so at `started_at`.
 
@@ -39,6 +48,7 @@ class NewRun:
     retry_of: str | None = None
     causes: tuple[str, ...] = ()
     caused_by: str = ""
+    origin: RunOrigin | None = None
 
 
 @dataclass(frozen=True, slots=True)

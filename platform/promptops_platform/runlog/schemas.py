@@ -72,6 +72,7 @@ EXAMPLE_RUN: dict[str, Any] = {
     "retry_of": None,
     "cancelled_by": None,
     "is_detached": False,
+    "started_by": None,
 }
 EXAMPLE_RUN_POINT: dict[str, Any] = {
     "id": "5e4f30219b8a7c6d",
@@ -85,6 +86,16 @@ Cost = Annotated[
     float | None,
     Field(description="Dollars, exact to a billionth; null where a price or usage isn't known."),
 ]
+
+
+class StartedBy(BaseModel):
+    """What has started a run by itself; `kind` is `schedule` or `trigger`."""
+
+    model_config = example(kind="schedule", id="5e4f30219b8a7c6d", key="nightly-report")
+
+    kind: str
+    id: str
+    key: str
 
 
 class UsedPromptVersion(BaseModel):
@@ -145,6 +156,9 @@ class Run(Resource):
     )
     is_detached: bool = Field(description="Whether it was started without waiting for its end.")
     cancelled_by: str | None
+    started_by: StartedBy | None = Field(
+        description="The schedule or trigger that started it; null where somebody did."
+    )
 
     @classmethod
     def listed(cls, row: RunRow) -> Self:
@@ -259,10 +273,17 @@ def _derived(row: RunRow) -> dict[str, Any]:
         "user": row.user_name,
         "cost_usd": dollars(row.cost_nanos),
         "prompt": _prompt(row),
+        "started_by": _started_by(row),
         "waited_ms": waited,
         # The turn and the end are taken from clocks of different processes.
         "working_ms": 0 if row.finished_at is None else max(0, row.latency_ms - (waited or 0)),
     }
+
+
+def _started_by(row: RunRow) -> StartedBy | None:
+    if row.origin_kind is None:
+        return None
+    return StartedBy(kind=row.origin_kind, id=row.origin_id or "", key=row.origin_key or "")
 
 
 def _prompt(row: RunRow) -> UsedPromptVersion | None:

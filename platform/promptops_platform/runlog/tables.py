@@ -42,6 +42,7 @@ class RunRow(Table):
         ),
         # All that ended as ok are completed.
         Index("ix_runs_state", *("state", *IN_ORDER), **_where("status = 'error'")),
+        Index("ix_runs_origin", "origin_id", "created_at", "id", **_where("origin_id IS NOT NULL")),
         Index("ix_runs_retry_of", *("retry_of", *IN_ORDER), **_where("retry_of IS NOT NULL")),
     )
 
@@ -77,6 +78,10 @@ class RunRow(Table):
     version: Mapped[str | None] = mapped_column(String(64))
     # The run that this one goes on with.
     retry_of: Mapped[str | None] = mapped_column(Id)
+    # The schedule or trigger that has started it; null where somebody did.
+    origin_kind: Mapped[str | None] = mapped_column(String(16))
+    origin_id: Mapped[str | None] = mapped_column(Id)
+    origin_key: Mapped[str | None] = mapped_column(String(200))
     # When its turn came; null while it has not.
     began_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     # How many times it was begun, by platforms and engines that ended during it.

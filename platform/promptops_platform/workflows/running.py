@@ -5,10 +5,11 @@ from functools import partial
 
 from promptops_platform.access.actor import Actor
 from promptops_platform.errors import StepFailed
-from promptops_platform.execution.detached import DetachedRuns
+from promptops_platform.execution.detached import Also, DetachedRuns
 from promptops_platform.execution.executor import RunExecutor
 from promptops_platform.execution.followers import RunFollower, RunOutcome
 from promptops_platform.execution.idempotency import RunKey
+from promptops_platform.execution.order import OrderChange
 from promptops_platform.execution.run_stream import (
     StepStream,
     StreamFollower,
@@ -17,6 +18,7 @@ from promptops_platform.execution.run_stream import (
 from promptops_platform.execution.schemas import StartedRun
 from promptops_platform.http.event_stream import ServerEvent
 from promptops_platform.runlog.service import RunLog
+from promptops_platform.runlog.tables import RunRow
 from promptops_platform.workflows.planning import PlannedRun, WorkflowInputs, WorkflowPlanner
 from promptops_platform.workflows.schemas import WorkflowResult
 
@@ -73,6 +75,23 @@ class WorkflowRuns:
         also = key.accepting(partial(StartedRun.of, warnings=planned.warnings)) if key else None
         row = await self._detached.submit(planned.order, RunFollower(), also=also)
         return StartedRun.of(row, planned.warnings)
+
+    async def start(
+        self,
+        workflow_id: str,
+        inputs: WorkflowInputs,
+        *,
+        actor: Actor,
+        change: OrderChange,
+        also: Also | None = None,
+    ) -> RunRow:
+        """Record a run that nobody has sent a request for. `change` makes another order of the
+        planned one, `also` writes in the run's transaction.
+
+        Raises NotFound, Forbidden, BadRequest and TooManyRequests.
+        """
+        planned = await self._planner.plan(workflow_id, inputs, actor=actor)
+        return await self._detached.submit(change(planned.order), RunFollower(), also=also)
 
     async def follow(
         self,

@@ -123,6 +123,17 @@ POST   /api/workflows/{workflow_id}/promote          401 401 | 403 200 200 403 2
 POST   /api/workflows/validate                       401 401 | 200 200 200 403 200 | 200 200 200 403 404
 POST   /api/workflows/{workflow_id}/run              401 401 | 200 200 200 403 200 | 200 200 200 403 404
 
+GET    /api/schedules                                401 401 | 200 200 200 403 200 | 200 200 200 403 404
+POST   /api/schedules                                401 401 | 403 200 200 403 200 | 403 200 200 403 404
+GET    /api/schedules/times                          401 401 | 200 200 200 403 200 | 200 200 200 403 404
+POST   /api/schedules/preview                        401 401 | 200 200 200 403 200 | -
+GET    /api/schedules/{schedule_id}                  401 401 | 200 200 200 403 200 | 200 200 200 403 404
+PUT    /api/schedules/{schedule_id}                  401 401 | 403 200 200 403 200 | 403 200 200 403 404
+DELETE /api/schedules/{schedule_id}                  401 401 | 403 200 200 403 200 | 403 200 200 403 404
+POST   /api/schedules/{schedule_id}/pause            401 401 | 403 200 200 403 200 | 403 200 200 403 404
+POST   /api/schedules/{schedule_id}/resume           401 401 | 403 200 200 403 200 | 403 200 200 403 404
+POST   /api/schedules/{schedule_id}/run              401 401 | 403 202 202 403 202 | 403 202 202 403 404
+
 GET    /api/providers                                401 401 | 200 200 200 403 200 | 200 200 200 403 404
 POST   /api/providers                                401 401 | 403 403 200 403 403 | 403 403 200 403 404
 GET    /api/providers/{connection_id}                401 401 | 200 200 200 403 200 | 200 200 200 403 404
@@ -226,6 +237,7 @@ PARAMETERS: dict[str, places.Maker] = {
     "conversation_id": places.conversation,
     "run_id": places.run,
     "request_id": places.change_request,
+    "schedule_id": places.schedule,
     "approval_id": places.approval,
     "trigger_id": places.trigger,
     "delivery_id": places.delivery,
@@ -247,6 +259,12 @@ async def _of_prompt(place: Place) -> dict[str, Any]:
 
 async def _in_place(place: Place) -> dict[str, Any]:
     return {"key": place.key(), "name": "n", "workspace": place.workspace}
+
+
+async def _new_schedule(place: Place) -> dict[str, Any]:
+    target = await place.make("/api/workflows", steps=places.STEPS)
+    body = {"key": place.key(), "workflow": target["key"], "cron": "0 3 * * *"}
+    return {**body, "workspace": place.workspace}
 
 
 async def _new_connection(place: Place) -> dict[str, Any]:
@@ -296,6 +314,9 @@ BODIES: dict[tuple[str, str], Body | dict[str, Any]] = {
     ("POST", "/api/workflows/{workflow_id}/rollback"): {"version": 1},
     ("POST", "/api/workflows/{workflow_id}/promote"): {"env": "test"},
     ("POST", "/api/workflows/validate"): {"steps": []},
+    ("POST", "/api/schedules"): _new_schedule,
+    ("POST", "/api/schedules/preview"): {"cron": "0 3 * * *"},
+    ("PUT", "/api/schedules/{schedule_id}"): {"cron": "0 4 * * *"},
     ("POST", "/api/providers"): _new_connection,
     ("PUT", "/api/providers/{connection_id}"): {"model": "edited"},
     ("POST", "/api/triggers"): _new_trigger,
@@ -326,6 +347,8 @@ QUERIES = {
     ("POST", "/api/sample"),
     ("DELETE", "/api/sample"),
     ("GET", "/api/workflows"),
+    ("GET", "/api/schedules"),
+    ("GET", "/api/schedules/times"),
     ("GET", "/api/providers"),
     ("GET", "/api/triggers"),
     ("GET", "/api/runs"),

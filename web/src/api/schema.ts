@@ -1504,6 +1504,160 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Schedules
+         * @description Schedules by key, each with its next time and its last run; all of them without a `limit`.
+         */
+        get: operations["schedules_list"];
+        put?: never;
+        /**
+         * Create Schedule
+         * @description Run an agent or a workflow at times; without `version` and `env`, as the first environment
+         *     serves it.
+         */
+        post: operations["schedules_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/schedules/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Preview Times
+         * @description The next ten times of a timetable; nothing is saved.
+         */
+        post: operations["schedules_preview_times"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/schedules/times": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Times
+         * @description When schedules are due between two times, which are at most a hundred days apart; of each
+         *     the first 500 times.
+         */
+        get: operations["schedules_list_times"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/schedules/{schedule_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Schedule
+         * @description A schedule with its next ten times and its last ten runs.
+         */
+        get: operations["schedules_get"];
+        /**
+         * Update Schedule
+         * @description Edit a schedule; the key stays.
+         */
+        put: operations["schedules_update"];
+        post?: never;
+        /**
+         * Delete Schedule
+         * @description Delete a schedule; its runs stay in the log.
+         */
+        delete: operations["schedules_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/schedules/{schedule_id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause Schedule
+         * @description Have it run at no more times; harmless where it is paused.
+         */
+        post: operations["schedules_pause"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/schedules/{schedule_id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume Schedule
+         * @description Have it run at its times again, from now on.
+         */
+        post: operations["schedules_resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/schedules/{schedule_id}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run Schedule
+         * @description Start a run of it now, whatever else it runs; the answer does not wait for its end.
+         */
+        post: operations["schedules_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/sdk/prompts/{key}": {
         parameters: {
             query?: never;
@@ -7362,6 +7516,7 @@ export interface components {
          *       "ref_key": "welcome",
          *       "retry_of": null,
          *       "source": "workflow",
+         *       "started_by": null,
          *       "state": "failed",
          *       "status": "error",
          *       "stop_reason": "end",
@@ -7429,6 +7584,8 @@ export interface components {
             retry_of: string | null;
             /** Source */
             source: string;
+            /** @description The schedule or trigger that started it; null where somebody did. */
+            started_by: components["schemas"]["StartedBy"] | null;
             /**
              * State
              * @description The status in more detail.
@@ -7649,6 +7806,7 @@ export interface components {
          *       "ref_key": "welcome",
          *       "retry_of": null,
          *       "source": "workflow",
+         *       "started_by": null,
          *       "state": "failed",
          *       "status": "error",
          *       "steps": [
@@ -7777,6 +7935,8 @@ export interface components {
             retry_of: string | null;
             /** Source */
             source: string;
+            /** @description The schedule or trigger that started it; null where somebody did. */
+            started_by: components["schemas"]["StartedBy"] | null;
             /**
              * State
              * @description The status in more detail.
@@ -8405,6 +8565,97 @@ export interface components {
             warnings: string[];
         };
         /**
+         * Schedule
+         * @description A schedule. `next` are up to ten times from now on, empty while it is paused or the run
+         *     engine is away. `deployment_url` is its page in Prefect, null until Prefect has it.
+         * @example {
+         *       "cron": "0 3 * * *",
+         *       "deployment_url": "http://127.0.0.1:4200/deployments/deployment/1d9e",
+         *       "env": "prod",
+         *       "id": "0f3c5d7e9a3f2a1c",
+         *       "key": "nightly-report",
+         *       "last_runs": [],
+         *       "next": [
+         *         "2026-03-15T02:00:00Z",
+         *         "2026-03-16T02:00:00Z"
+         *       ],
+         *       "timezone": "Europe/Berlin",
+         *       "variables": {
+         *         "days": 1
+         *       },
+         *       "workflow": "report",
+         *       "workspace_id": "default"
+         *     }
+         */
+        Schedule: {
+            /** Agent */
+            agent: string | null;
+            /**
+             * Catch Up
+             * @enum {string}
+             */
+            catch_up: "skip" | "one" | "all";
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Created By */
+            created_by: string;
+            /** Cron */
+            cron: string | null;
+            /** Deployment Url */
+            deployment_url: string | null;
+            /** Env */
+            env: string | null;
+            /** Id */
+            id: string;
+            /** Interval Seconds */
+            interval_seconds: number | null;
+            /** Key */
+            key: string;
+            /**
+             * Last Runs
+             * @description The latest first.
+             */
+            last_runs: components["schemas"]["ScheduledRun"][];
+            /** Next */
+            next: string[];
+            /**
+             * Overlap
+             * @enum {string}
+             */
+            overlap: "skip" | "queue" | "replace";
+            /** Paused */
+            paused: boolean;
+            /**
+             * Problem
+             * @description Why it does not run, or why the last time that was due has started no run.
+             */
+            problem: string | null;
+            /** Rrule */
+            rrule: string | null;
+            /** Timezone */
+            timezone: string;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /** Updated By */
+            updated_by: string;
+            /** Variables */
+            variables: {
+                [key: string]: unknown;
+            };
+            /** Version */
+            version: number | null;
+            /** Workflow */
+            workflow: string | null;
+            /** Workspace Id */
+            workspace_id: string;
+        };
+        /**
          * ScheduleBody
          * @description When to apply the request, if it has its approvals by then; null for never.
          * @example {
@@ -8414,6 +8665,170 @@ export interface components {
         ScheduleBody: {
             /** Apply At */
             apply_at: string | null;
+        };
+        /**
+         * ScheduleCreate
+         * @example {
+         *       "cron": "0 3 * * *",
+         *       "env": "prod",
+         *       "key": "nightly-report",
+         *       "timezone": "Europe/Berlin",
+         *       "variables": {
+         *         "days": 1
+         *       },
+         *       "workflow": "report"
+         *     }
+         */
+        ScheduleCreate: {
+            /** Agent */
+            agent?: string | null;
+            /**
+             * Catch Up
+             * @description What becomes of times that pass by more than a minute, as nothing runs then: `skip` runs none of them, `one` the last, `all` the last hundred.
+             */
+            catch_up?: ("skip" | "one" | "all") | null;
+            /**
+             * Cron
+             * @description Minute, hour, day of the month, month, day of the week; `0 7 * * mon-fri`.
+             */
+            cron?: string | null;
+            /** Env */
+            env?: string | null;
+            /** Interval Seconds */
+            interval_seconds?: number | null;
+            /** Key */
+            key: string;
+            /**
+             * Overlap
+             * @description What happens when the previous run still goes: `skip` does not run, `queue` waits for its end, `replace` cancels it.
+             */
+            overlap?: ("skip" | "queue" | "replace") | null;
+            /** Paused */
+            paused?: boolean | null;
+            /**
+             * Rrule
+             * @description Of RFC 5545: `FREQ=WEEKLY;BYDAY=MO;BYHOUR=9`. Without a `DTSTART` it counts from 2020-01-01 00:00 in the time zone.
+             */
+            rrule?: string | null;
+            /** Timezone */
+            timezone?: string | null;
+            /** Variables */
+            variables?: {
+                [key: string]: unknown;
+            } | null;
+            /** Version */
+            version?: number | null;
+            /** Workflow */
+            workflow?: string | null;
+            /** Workspace */
+            workspace?: string | null;
+            /** Workspace Id */
+            workspace_id?: string | null;
+        };
+        /** ScheduleData */
+        ScheduleData: {
+            data: components["schemas"]["Schedule"];
+        };
+        /**
+         * ScheduleEdit
+         * @description Fields that are left out stay as they are.
+         * @example {
+         *       "cron": "0 4 * * *"
+         *     }
+         */
+        ScheduleEdit: {
+            /** Agent */
+            agent?: string | null;
+            /**
+             * Catch Up
+             * @description What becomes of times that pass by more than a minute, as nothing runs then: `skip` runs none of them, `one` the last, `all` the last hundred.
+             */
+            catch_up?: ("skip" | "one" | "all") | null;
+            /**
+             * Cron
+             * @description Minute, hour, day of the month, month, day of the week; `0 7 * * mon-fri`.
+             */
+            cron?: string | null;
+            /** Env */
+            env?: string | null;
+            /** Interval Seconds */
+            interval_seconds?: number | null;
+            /**
+             * Overlap
+             * @description What happens when the previous run still goes: `skip` does not run, `queue` waits for its end, `replace` cancels it.
+             */
+            overlap?: ("skip" | "queue" | "replace") | null;
+            /** Paused */
+            paused?: boolean | null;
+            /**
+             * Rrule
+             * @description Of RFC 5545: `FREQ=WEEKLY;BYDAY=MO;BYHOUR=9`. Without a `DTSTART` it counts from 2020-01-01 00:00 in the time zone.
+             */
+            rrule?: string | null;
+            /** Timezone */
+            timezone?: string | null;
+            /** Variables */
+            variables?: {
+                [key: string]: unknown;
+            } | null;
+            /** Version */
+            version?: number | null;
+            /** Workflow */
+            workflow?: string | null;
+        };
+        /** SchedulePage */
+        SchedulePage: {
+            /** Data */
+            data: components["schemas"]["Schedule"][];
+            /** Total */
+            total: number;
+        };
+        /**
+         * ScheduleTimes
+         * @description When a schedule is due.
+         * @example {
+         *       "id": "0f3c5d7e9a3f2a1c",
+         *       "key": "nightly-report",
+         *       "times": [
+         *         "2026-03-15T02:00:00Z"
+         *       ]
+         *     }
+         */
+        ScheduleTimes: {
+            /** Id */
+            id: string;
+            /** Key */
+            key: string;
+            /** Times */
+            times: string[];
+        };
+        /** ScheduleTimesListData */
+        ScheduleTimesListData: {
+            /** Data */
+            data: components["schemas"]["ScheduleTimes"][];
+        };
+        /**
+         * ScheduledRun
+         * @description A run that a schedule has started; `scheduled_at` is null where somebody asked for it.
+         * @example {
+         *       "created_at": "2026-03-14T02:00:00.412Z",
+         *       "id": "5e4f30219b8a7c6d",
+         *       "scheduled_at": "2026-03-14T02:00:00Z",
+         *       "state": "completed"
+         *     }
+         */
+        ScheduledRun: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Id */
+            id: string;
+            /** Scheduled At */
+            scheduled_at: string | null;
+            /** State */
+            state: string;
         };
         /**
          * SecretRotation
@@ -8529,6 +8944,23 @@ export interface components {
             data: components["schemas"]["ConsoleSession"] | null;
             /** Default Account */
             default_account: boolean;
+        };
+        /**
+         * StartedBy
+         * @description What has started a run by itself; `kind` is `schedule` or `trigger`.
+         * @example {
+         *       "id": "5e4f30219b8a7c6d",
+         *       "key": "nightly-report",
+         *       "kind": "schedule"
+         *     }
+         */
+        StartedBy: {
+            /** Id */
+            id: string;
+            /** Key */
+            key: string;
+            /** Kind */
+            kind: string;
         };
         /**
          * StartedRun
@@ -8838,6 +9270,33 @@ export interface components {
              * @constant
              */
             type: "text";
+        };
+        /**
+         * TimetableCheck
+         * @description A timetable to try out.
+         * @example {
+         *       "cron": "0 3 * * *",
+         *       "timezone": "Europe/Berlin"
+         *     }
+         */
+        TimetableCheck: {
+            /**
+             * Cron
+             * @description Minute, hour, day of the month, month, day of the week; `0 7 * * mon-fri`.
+             */
+            cron?: string | null;
+            /** Interval Seconds */
+            interval_seconds?: number | null;
+            /**
+             * Rrule
+             * @description Of RFC 5545: `FREQ=WEEKLY;BYDAY=MO;BYHOUR=9`. Without a `DTSTART` it counts from 2020-01-01 00:00 in the time zone.
+             */
+            rrule?: string | null;
+            /**
+             * Timezone
+             * @default UTC
+             */
+            timezone: string;
         };
         /**
          * TokenUsage
@@ -9892,6 +10351,11 @@ export interface components {
             slug?: string | null;
             /** Visibility */
             visibility?: ("open" | "restricted") | null;
+        };
+        /** datetimeListData */
+        datetimeListData: {
+            /** Data */
+            data: string[];
         };
         /**
          * ModelChoice
@@ -13403,6 +13867,336 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SampleRemoved"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    schedules_list: {
+        parameters: {
+            query?: {
+                /** @description Text in a key. */
+                q?: string | null;
+                /** @description Those that run it. */
+                workflow?: string | null;
+                /** @description Those that run it. */
+                agent?: string | null;
+                /** @description Id or slug. */
+                workspace?: string | null;
+                limit?: number | null;
+                offset?: number;
+                /** @description Field to sort by, descending with `-` before it. */
+                sort?: ("key" | "-key" | "updated_at" | "-updated_at") | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SchedulePage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    schedules_create: {
+        parameters: {
+            query?: {
+                /** @description Id or slug. */
+                workspace?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScheduleCreate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    schedules_preview_times: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TimetableCheck"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["datetimeListData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    schedules_list_times: {
+        parameters: {
+            query?: {
+                /** @description By default now. */
+                from?: string | null;
+                /** @description By default 31 days later. */
+                to?: string | null;
+                /** @description Id or slug. */
+                workspace?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleTimesListData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    schedules_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                schedule_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    schedules_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                schedule_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScheduleEdit"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleData"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    schedules_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                schedule_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    schedules_pause: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                schedule_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    schedules_resume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                schedule_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    schedules_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                schedule_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The run goes on by itself, with `wait: false` or where it waits for people; `Location` has its address. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StartedRun"];
                 };
             };
             400: components["responses"]["BadRequest"];

@@ -1,0 +1,192 @@
+"""Routes of schedules."""
+
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import AwareDatetime
+from starlette.responses import JSONResponse
+
+from promptops_platform.access.actor import Actor
+from promptops_platform.access.guard import permits
+from promptops_platform.access.permissions import Permission
+from promptops_platform.access.schemas import Done
+from promptops_platform.db.pages import WHOLE, Part
+from promptops_platform.errors import Conflict, TooManyRequests
+from promptops_platform.execution.endpoints import ACCEPTED, accepted
+from promptops_platform.execution.schemas import StartedRun
+from promptops_platform.http.declared_errors import may_answer
+from promptops_platform.http.envelope import Data, Page
+from promptops_platform.http.paging import paged_by
+from promptops_platform.http.services import provided
+from promptops_platform.http.transactions import Read, Write
+from promptops_platform.schedules.firing import ScheduleFiring
+from promptops_platform.schedules.saving import ScheduleSaving
+from promptops_platform.schedules.schemas import (
+    Schedule,
+    ScheduleCreate,
+    ScheduleEdit,
+    ScheduleTimes,
+    TimetableCheck,
+)
+from promptops_platform.schedules.service import ScheduleService
+from promptops_platform.schedules.views import ScheduleViews
+from promptops_platform.text import OptionalLine, OptionalSearchTerm, ResourceId
+from promptops_platform.workspaces.service import WorkspaceService
+
+router = APIRouter(prefix="/api/schedules", tags=["schedules"])
+
+Service = Annotated[ScheduleService, provided(ScheduleService)]
+Saving = Annotated[ScheduleSaving, provided(ScheduleSaving)]
+Views = Annotated[ScheduleViews, provided(ScheduleViews)]
+Workspaces = Annotated[WorkspaceService, provided(WorkspaceService)]
+CALENDAR = timedelta(days=31)
+InWorkspace = Annotated[OptionalLine, Query(description="Id or slug.")]
+
+
+@router.get("")
+async def list_schedules(
+    service: Service,
+    views: Views,
+    workspaces: Workspaces,
+    transaction: Read,
+    part: Annotated[Part, paged_by("key", "updated_at")],
+    q: Annotated[OptionalSearchTerm, Query(description="Text in a key.")] = None,
+    workflow: Annotated[OptionalLine, Query(description="Those that run it.")] = None,
+    agent: Annotated[OptionalLine, Query(description="Those that run it.")] = None,
+    workspace: InWorkspace = None,
+    actor: Actor = permits(Permission.SCHEDULES_READ),
+) -> Page[Schedule]:
+    """Schedules by key, each with its next time and its last run; all of them without a `limit`."""
+    workspace_id = None
+    if workspace:
+        workspace_id = (await workspaces.find(transaction, workspace, actor=actor)).id
+    target = ("workflow", workflow) if workflow else ("agent", agent) if agent else None
+    rows, total = await service.search(
+        transaction, part, workspace_id=workspace_id, target=target, text=q, actor=actor
+    )
+    return Page(data=await views.many(rows), total=total)
+
+
+@router.post("", responses=may_answer(Conflict))
+async def create_schedule(
+    body: ScheduleCreate,
+    saving: Saving,
+    views: Views,
+    workspace: InWorkspace = None,
+    actor: Actor = permits(Permission.SCHEDULES_WRITE),
+) -> Data[Schedule]:
+    """Run an agent or a workflow at times; without `version` and `env`, as the first environment
+    serves it."""
+    row = await saving.create(body, workspace, actor=actor)
+    return Data(data=await views.one(row))
+
+
+@router.get("/times")
+async def list_times(
+    service: Service,
+    views: Views,
+    workspaces: Workspaces,
+    transaction: Read,
+    from_: Annotated[
+        AwareDatetime | None, Query(alias="from", description="By default now.")
+    ] = None,
+    to: Annotated[AwareDatetime | None, Query(description="By default 31 days later.")] = None,
+    workspace: InWorkspace = None,
+    actor: Actor = permits(Permission.SCHEDULES_READ),
+) -> Data[list[ScheduleTimes]]:
+    """When schedules are due between two times, which are at most a hundred days apart; of each
+    the first 500 times."""
+    workspace_id = None
+    if workspace:
+        workspace_id = (await workspaces.find(transaction, workspace, actor=actor)).id
+    rows, _ = await service.search(
+        transaction, WHOLE, workspace_id=workspace_id, target=None, text=None, actor=actor
+    )
+    after = from_ or service.now()
+    return Data(data=await views.times(rows, after, to or after + CALENDAR))
+
+
+@router.post("/preview")
+async def preview_times(
+    body: TimetableCheck, views: Views, actor: Actor = permits(Permission.SCHEDULES_READ)
+) -> Data[list[datetime]]:
+    """The next ten times of a timetable; nothing is saved."""
+    return Data(data=await views.preview(body))
+
+
+@router.get("/{schedule_id}")
+async def get_schedule(
+    schedule_id: ResourceId,
+    service: Service,
+    views: Views,
+    transaction: Read,
+    actor: Actor = permits(Permission.SCHEDULES_READ),
+) -> Data[Schedule]:
+    """A schedule with its next ten times and its last ten runs."""
+    row = await service.get(transaction, schedule_id, actor=actor)
+    return Data(data=await views.one(row))
+
+
+@router.put("/{schedule_id}")
+async def update_schedule(
+    schedule_id: ResourceId,
+    body: ScheduleEdit,
+    saving: Saving,
+    views: Views,
+    actor: Actor = permits(Permission.SCHEDULES_WRITE),
+) -> Data[Schedule]:
+    """Edit a schedule; the key stays."""
+    row = await saving.edit(schedule_id, body, actor=actor)
+    return Data(data=await views.one(row))
+
+
+@router.delete("/{schedule_id}")
+async def delete_schedule(
+    schedule_id: ResourceId,
+    service: Service,
+    transaction: Write,
+    actor: Actor = permits(Permission.SCHEDULES_WRITE),
+) -> Done:
+    """Delete a schedule; its runs stay in the log."""
+    await service.delete(transaction, schedule_id, actor=actor)
+    return Done()
+
+
+@router.post("/{schedule_id}/pause")
+async def pause_schedule(
+    schedule_id: ResourceId,
+    service: Service,
+    transaction: Write,
+    actor: Actor = permits(Permission.SCHEDULES_WRITE),
+) -> Done:
+    """Have it run at no more times; harmless where it is paused."""
+    await service.set_paused(transaction, schedule_id, paused=True, actor=actor)
+    return Done()
+
+
+@router.post("/{schedule_id}/resume")
+async def resume_schedule(
+    schedule_id: ResourceId,
+    service: Service,
+    transaction: Write,
+    actor: Actor = permits(Permission.SCHEDULES_WRITE),
+) -> Done:
+    """Have it run at its times again, from now on."""
+    await service.set_paused(transaction, schedule_id, paused=False, actor=actor)
+    return Done()
+
+
+@router.post(
+    "/{schedule_id}/run",
+    status_code=202,
+    response_model=None,
+    responses={**may_answer(TooManyRequests), **ACCEPTED},
+)
+async def run_schedule(
+    schedule_id: ResourceId,
+    firing: Annotated[ScheduleFiring, provided(ScheduleFiring)],
+    actor: Actor = permits(Permission.SCHEDULES_WRITE),
+) -> JSONResponse:
+    """Start a run of it now, whatever else it runs; the answer does not wait for its end."""
+    return accepted(StartedRun.of(await firing.run_now(schedule_id, actor=actor)))

@@ -1,0 +1,173 @@
+"""SQL of schedules, and of the runs that they have started."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import delete, func, select, tuple_, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from promptops_platform.db.pages import Part, containing_text, ordered, page_of
+from promptops_platform.deployments.tables import FlowRunClaimRow
+from promptops_platform.runlog.tables import RunRow
+from promptops_platform.schedules.tables import KIND, ScheduleRow
+from promptops_platform.workspaces.tables import WorkspaceRow
+
+RUNNING = "running"
+
+
+class StartedRun(NamedTuple):
+    """A run that a schedule has started; `scheduled_at` is None for one that somebody asked for."""
+
+    id: str
+    state: str
+    created_at: datetime
+    scheduled_at: datetime | None
+
+
+class ScheduleSearch(NamedTuple):
+    """Which schedules of a list; None for all."""
+
+    readable: Collection[str] | None
+    workspace_id: str | None = None
+    target: tuple[str, str] | None = None
+    text: str | None = None
+    environments: Collection[str] = ()
+
+
+async def find(
+    session: AsyncSession, schedule_id: str, *, lock: bool = False
+) -> ScheduleRow | None:
+    """A schedule."""
+    return await session.get(
+        ScheduleRow, schedule_id, with_for_update=lock or None, populate_existing=lock
+    )
+
+
+async def search(
+    session: AsyncSession, asked: ScheduleSearch, part: Part
+) -> tuple[list[ScheduleRow], int]:
+    """Schedules, by default by key, and how many there are."""
+    query = select(ScheduleRow)
+    if asked.readable is not None:
+        query = query.where(ScheduleRow.workspace_id.in_(asked.readable))
+    if asked.workspace_id is not None:
+        query = query.where(ScheduleRow.workspace_id == asked.workspace_id)
+    if asked.target is not None:
+        place = tuple_(ScheduleRow.target_kind, ScheduleRow.target_key)
+        query = query.where(place == asked.target)
+    if asked.environments:
+        query = query.where(ScheduleRow.env.in_(asked.environments))
+    query = containing_text(query, asked.text, ScheduleRow.key, ScheduleRow.target_key)
+    columns = {"key": ScheduleRow.key, "updated_at": ScheduleRow.updated_at}
+    query = ordered(query, part, columns, default="key", unique=ScheduleRow.id)
+    rows, total = await page_of(session, query, part)
+    return [row for (row,) in rows], total
+
+
+async def add_unless_taken(session: AsyncSession, row: ScheduleRow) -> bool:
+    """Add a schedule; whether its key was free in the workspace."""
+    try:
+        async with session.begin_nested():
+            session.add(row)
+    except IntegrityError:
+        return False
+    return True
+
+
+async def with_slugs(
+    session: AsyncSession, schedule_id: str | None = None
+) -> list[tuple[ScheduleRow, str]]:
+    """All schedules, or this one, with the slugs of their workspaces."""
+    query = select(ScheduleRow, WorkspaceRow.slug).join(
+        WorkspaceRow, WorkspaceRow.id == ScheduleRow.workspace_id
+    )
+    if schedule_id is not None:
+        query = query.where(ScheduleRow.id == schedule_id)
+    return [(row, slug) for row, slug in await session.execute(query)]
+
+
+async def of_targets(
+    session: AsyncSession, places: Collection[tuple[str, str, str]]
+) -> list[ScheduleRow]:
+    """Schedules of definitions, by workspace, kind and key."""
+    columns = ScheduleRow.workspace_id, ScheduleRow.target_kind, ScheduleRow.target_key
+    rows = await session.scalars(
+        select(ScheduleRow).where(tuple_(*columns).in_(list(places))).order_by(ScheduleRow.key)
+    )
+    return list(rows)
+
+
+async def of_workspaces(session: AsyncSession, workspace_ids: Collection[str]) -> list[str]:
+    """The ids of their schedules."""
+    rows = await session.scalars(
+        select(ScheduleRow.id).where(ScheduleRow.workspace_id.in_(list(workspace_ids)))
+    )
+    return list(rows)
+
+
+async def ids(session: AsyncSession, schedule_ids: Collection[str]) -> set[str]:
+    """Those of these that exist."""
+    rows = await session.scalars(select(ScheduleRow.id).where(ScheduleRow.id.in_(schedule_ids)))
+    return set(rows)
+
+
+async def count(session: AsyncSession, workspace_id: str) -> int:
+    """How many a workspace has."""
+    query = select(func.count()).where(ScheduleRow.workspace_id == workspace_id)
+    return await session.scalar(query) or 0
+
+
+async def clear(session: AsyncSession, workspace_id: str) -> list[tuple[str, str]]:
+    """Delete all of a workspace; their ids and keys."""
+    rows = await session.execute(
+        delete(ScheduleRow)
+        .where(ScheduleRow.workspace_id == workspace_id)
+        .returning(ScheduleRow.id, ScheduleRow.key)
+    )
+    return [(schedule_id, key) for schedule_id, key in rows]
+
+
+async def unfinished_runs(session: AsyncSession, schedule_id: str) -> list[str]:
+    """The ids of runs that a schedule has started and that have not ended, the oldest first."""
+    rows = await session.scalars(
+        select(RunRow.id)
+        .where(RunRow.origin_id == schedule_id, RunRow.status == RUNNING)
+        .order_by(RunRow.created_at)
+    )
+    return list(rows)
+
+
+async def has_run_at(session: AsyncSession, schedule_id: str, scheduled_at: datetime) -> bool:
+    """Whether a run was started for this time of a schedule."""
+    query = select(FlowRunClaimRow.run_id).where(
+        FlowRunClaimRow.kind == KIND,
+        FlowRunClaimRow.ref == schedule_id,
+        FlowRunClaimRow.scheduled_at == scheduled_at,
+    )
+    return await session.scalar(query.limit(1)) is not None
+
+
+async def last_runs(session: AsyncSession, schedule_id: str, most: int) -> list[StartedRun]:
+    """Those that a schedule has started, the latest first."""
+    rows = await session.execute(
+        select(RunRow.id, RunRow.state, RunRow.created_at, FlowRunClaimRow.scheduled_at)
+        .outerjoin(FlowRunClaimRow, FlowRunClaimRow.run_id == RunRow.id)
+        .where(RunRow.origin_id == schedule_id)
+        .order_by(RunRow.created_at.desc(), RunRow.id.desc())
+        .limit(most)
+    )
+    return [StartedRun(*row) for row in rows]
+
+
+async def settle(
+    session: AsyncSession, schedule_id: str, settled_at: datetime, problem: str | None
+) -> None:
+    """Remember up to when times were decided about, and what kept the last one from running."""
+    values = {} if problem is None else {"problem": problem}
+    await session.execute(
+        update(ScheduleRow)
+        .where(ScheduleRow.id == schedule_id, ScheduleRow.settled_at < settled_at)
+        .values(settled_at=settled_at, **values)
+    )

@@ -1,0 +1,185 @@
+"""Schedules on the wire."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, Field
+
+from promptops_platform.http.envelope import Resource
+from promptops_platform.http.examples import example
+from promptops_platform.schedules.repository import StartedRun
+from promptops_platform.schedules.tables import ScheduleRow
+from promptops_platform.schedules.timetables import LONGEST_SECONDS, SHORTEST_SECONDS
+from promptops_platform.text import JsonObject, Key, Line, OptionalLine, Prose
+
+CatchUp = Literal["skip", "one", "all"]
+Overlap = Literal["skip", "queue", "replace"]
+NEXT_TIMES = 10
+LAST_RUNS = 10
+
+Cron = Annotated[
+    Line | None,
+    Field(
+        max_length=200,
+        description="Minute, hour, day of the month, month, day of the week; `0 7 * * mon-fri`.",
+    ),
+]
+Interval = Annotated[float | None, Field(ge=SHORTEST_SECONDS, le=LONGEST_SECONDS)]
+Rule = Annotated[
+    Prose | None,
+    Field(
+        max_length=6_500,
+        description="Of RFC 5545: `FREQ=WEEKLY;BYDAY=MO;BYHOUR=9`. Without a `DTSTART` it counts "
+        "from 2020-01-01 00:00 in the time zone.",
+    ),
+]
+Version = Annotated[int | None, Field(ge=1, le=2**31 - 1)]
+EXAMPLE: dict[str, Any] = {
+    "key": "nightly-report",
+    "workflow": "report",
+    "env": "prod",
+    "cron": "0 3 * * *",
+    "timezone": "Europe/Berlin",
+    "variables": {"days": 1},
+}
+
+
+class ScheduleFields(BaseModel):
+    """What can be edited; of `cron`, `interval_seconds` and `rrule` one is sent, and of `version`
+    and `env` at most one."""
+
+    workflow: Key | None = None
+    agent: Key | None = None
+    version: Version = None
+    env: OptionalLine = None
+    cron: Cron = None
+    interval_seconds: Interval = None
+    rrule: Rule = None
+    timezone: Line | None = Field(default=None, max_length=64)
+    variables: JsonObject | None = None
+    paused: bool | None = None
+    catch_up: CatchUp | None = Field(
+        default=None,
+        description="What becomes of times that pass by more than a minute, as nothing runs then: "
+        "`skip` runs none of them, `one` the last, `all` the last hundred.",
+    )
+    overlap: Overlap | None = Field(
+        default=None,
+        description="What happens when the previous run still goes: `skip` does not run, `queue` "
+        "waits for its end, `replace` cancels it.",
+    )
+
+
+class ScheduleCreate(ScheduleFields):
+    model_config = example(**EXAMPLE)
+
+    key: Key
+    workspace: OptionalLine = None
+    workspace_id: OptionalLine = None
+
+
+class ScheduleEdit(ScheduleFields):
+    """Fields that are left out stay as they are."""
+
+    model_config = example(cron="0 4 * * *")
+
+
+class ScheduledRun(BaseModel):
+    """A run that a schedule has started; `scheduled_at` is null where somebody asked for it."""
+
+    model_config = example(
+        id="5e4f30219b8a7c6d",
+        state="completed",
+        created_at="2026-03-14T02:00:00.412Z",
+        scheduled_at="2026-03-14T02:00:00Z",
+    )
+
+    id: str
+    state: str
+    created_at: datetime
+    scheduled_at: datetime | None
+
+
+class Schedule(Resource):
+    """A schedule. `next` are up to ten times from now on, empty while it is paused or the run
+    engine is away. `deployment_url` is its page in Prefect, null until Prefect has it."""
+
+    model_config = example(
+        id="0f3c5d7e9a3f2a1c",
+        workspace_id="default",
+        **EXAMPLE,
+        next=["2026-03-15T02:00:00Z", "2026-03-16T02:00:00Z"],
+        deployment_url="http://127.0.0.1:4200/deployments/deployment/1d9e",
+        last_runs=[],
+    )
+
+    id: str
+    workspace_id: str
+    key: str
+    workflow: str | None
+    agent: str | None
+    version: int | None
+    env: str | None
+    cron: str | None
+    interval_seconds: float | None
+    rrule: str | None
+    timezone: str
+    variables: dict[str, Any]
+    paused: bool
+    catch_up: CatchUp
+    overlap: Overlap
+    next: list[datetime]
+    deployment_url: str | None
+    problem: str | None = Field(
+        description="Why it does not run, or why the last time that was due has started no run."
+    )
+    last_runs: list[ScheduledRun] = Field(description="The latest first.")
+    created_by: str
+    updated_by: str
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def shown(
+        cls,
+        row: ScheduleRow,
+        *,
+        next_times: Sequence[datetime],
+        deployment_url: str | None,
+        problem: str | None,
+        runs: Sequence[StartedRun],
+    ) -> Self:
+        """A schedule with what others know of it."""
+        return cls.of(
+            row,
+            workflow=row.target_key if row.target_kind == "workflow" else None,
+            agent=row.target_key if row.target_kind == "agent" else None,
+            next=list(next_times),
+            deployment_url=deployment_url,
+            problem=problem,
+            last_runs=[ScheduledRun(**run._asdict()) for run in runs],
+        )
+
+
+class ScheduleTimes(BaseModel):
+    """When a schedule is due."""
+
+    model_config = example(
+        id="0f3c5d7e9a3f2a1c", key="nightly-report", times=["2026-03-15T02:00:00Z"]
+    )
+
+    id: str
+    key: str
+    times: list[datetime]
+
+
+class TimetableCheck(BaseModel):
+    """A timetable to try out."""
+
+    model_config = example(cron="0 3 * * *", timezone="Europe/Berlin")
+
+    cron: Cron = None
+    interval_seconds: Interval = None
+    rrule: Rule = None
+    timezone: Line = Field(default="UTC", max_length=64)

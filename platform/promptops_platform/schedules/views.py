@@ -1,0 +1,114 @@
+"""Schedules with what others know of them: their next times, their page in Prefect, their runs."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from promptops_platform.db.unit_of_work import Database, Transaction
+from promptops_platform.deployments.service import Deployments
+from promptops_platform.errors import BadRequest, EngineNotReady
+from promptops_platform.schedules import repository
+from promptops_platform.schedules.repository import StartedRun
+from promptops_platform.schedules.schemas import (
+    LAST_RUNS,
+    NEXT_TIMES,
+    Schedule,
+    ScheduleTimes,
+    TimetableCheck,
+)
+from promptops_platform.schedules.service import ScheduleService, target_of
+from promptops_platform.schedules.tables import KIND, ScheduleRow
+from promptops_platform.schedules.timetables import timetable_of
+from promptops_platform.targets.run_targets import RunTargets
+
+# Of one schedule in a calendar.
+MOST_TIMES = 500
+LONGEST_SPAN = timedelta(days=100)
+LISTED_TIMES = 1
+
+
+class ScheduleViews:
+    """Asks the engine for times, without a transaction."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        schedules: ScheduleService,
+        deployments: Deployments,
+        targets: RunTargets,
+    ) -> None:
+        self._database = database
+        self._schedules = schedules
+        self._deployments = deployments
+        self._targets = targets
+
+    async def one(self, row: ScheduleRow) -> Schedule:
+        """With its next ten times and its last ten runs."""
+        return (await self._shown([row], NEXT_TIMES, LAST_RUNS))[0]
+
+    async def many(self, rows: Sequence[ScheduleRow]) -> list[Schedule]:
+        """Each with its next time and its last run."""
+        return await self._shown(rows, LISTED_TIMES, 1)
+
+    async def times(
+        self, rows: Sequence[ScheduleRow], after: datetime, until: datetime
+    ) -> list[ScheduleTimes]:
+        """When these are due in that span, those that are paused left out. Raises BadRequest for a
+        span of more than a hundred days, and EngineNotReady."""
+        if not timedelta(0) <= until - after <= LONGEST_SPAN:
+            raise BadRequest("to: must be at most 100 days after from")
+        active = [row for row in rows if not row.paused]
+        if not active:
+            return []
+        times = await self._deployments.next_times(
+            [timetable_of(row) for row in active], MOST_TIMES, after=after, until=until
+        )
+        return [
+            ScheduleTimes(id=row.id, key=row.key, times=own)
+            for row, own in zip(active, times, strict=True)
+        ]
+
+    async def preview(self, check: TimetableCheck) -> list[datetime]:
+        """The next ten times of a timetable that is being written; raises BadRequest and
+        EngineNotReady."""
+        now = self._schedules.now()
+        row = ScheduleRow(**check.model_dump(), anchor=now)
+        return (await self._deployments.next_times([timetable_of(row)], NEXT_TIMES, after=now))[0]
+
+    async def _shown(
+        self, rows: Sequence[ScheduleRow], next_times: int, last_runs: int
+    ) -> list[Schedule]:
+        async with self._database.read() as transaction:
+            urls = await self._deployments.urls(transaction, KIND, [row.id for row in rows])
+            problems = [await self._problem(transaction, row) for row in rows]
+            runs: list[list[StartedRun]] = [
+                await repository.last_runs(transaction.session, row.id, last_runs) for row in rows
+            ]
+        times = await self._times([row for row in rows if not row.paused], next_times)
+        return [
+            Schedule.shown(
+                row,
+                next_times=times.get(row.id, []),
+                deployment_url=urls.get(row.id),
+                problem=problem,
+                runs=own,
+            )
+            for row, problem, own in zip(rows, problems, runs, strict=True)
+        ]
+
+    async def _times(self, rows: Sequence[ScheduleRow], count: int) -> dict[str, list[datetime]]:
+        if not rows:
+            return {}
+        now = self._schedules.now()
+        try:
+            times = await self._deployments.next_times(
+                [timetable_of(row) for row in rows], count, after=now
+            )
+        except (EngineNotReady, BadRequest):
+            return {}
+        return {row.id: own for row, own in zip(rows, times, strict=True)}
+
+    async def _problem(self, transaction: Transaction, row: ScheduleRow) -> str | None:
+        if not await self._targets.exists(transaction, row.workspace_id, target_of(row)):
+            return f"{row.target_kind} {row.target_key!r} does not exist any more"
+        return self._deployments.problem(KIND, row.id) or row.problem or None

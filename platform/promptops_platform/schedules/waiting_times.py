@@ -1,0 +1,54 @@
+"""Times of schedules that wait for the end of earlier runs, in the order in which they were due."""
+
+import time
+from collections import defaultdict
+from datetime import datetime
+
+from promptops_platform.deployments.kinds import DueAnswer, DueRun
+
+# One that nobody has reported for so long was cancelled in Prefect.
+FORGET_SECONDS = 180.0
+STEP_SECONDS = 2.0
+LONGEST_SECONDS = 60.0
+
+
+class WaitingTimes:
+    """Of this replica; after a restart they are reported again."""
+
+    def __init__(self) -> None:
+        # By schedule and flow run: the time, and when it was last reported.
+        self._times: defaultdict[str, dict[str, tuple[datetime, float]]] = defaultdict(dict)
+
+    def waits(self, due: DueRun) -> None:
+        """It has been put off."""
+        self._times[due.ref][due.flow_run_id] = due.scheduled_at, time.monotonic()
+
+    def answered(self, due: DueRun, answer: DueAnswer) -> None:
+        """It is decided about."""
+        if answer.outcome != "later":
+            self._times[due.ref].pop(due.flow_run_id, None)
+
+    def is_overtaking(self, due: DueRun) -> bool:
+        """Whether an earlier time of the same schedule waits; it waits itself then."""
+        if self._before(due) == 0:
+            return False
+        self.waits(due)
+        return True
+
+    def seconds(self, due: DueRun) -> float:
+        """When it may have its turn: the more wait before it, the later it is asked."""
+        return min(LONGEST_SECONDS, STEP_SECONDS * (1 + self._before(due)))
+
+    def _before(self, due: DueRun) -> int:
+        oldest = time.monotonic() - FORGET_SECONDS
+        own = {
+            flow_run_id: entry
+            for flow_run_id, entry in self._times[due.ref].items()
+            if entry[1] > oldest
+        }
+        self._times[due.ref] = own
+        return sum(
+            scheduled_at < due.scheduled_at
+            for flow_run_id, (scheduled_at, _) in own.items()
+            if flow_run_id != due.flow_run_id
+        )
