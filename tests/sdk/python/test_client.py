@@ -210,14 +210,15 @@ def test_a_cached_prompt_is_rendered_even_if_no_thread_can_start(
 def test_a_refresh_waits_for_a_running_fetch_no_longer_than_its_time_out(
     server: SdkServer, make_client: MakeClient
 ) -> None:
-    client = make_client(timeout=2)
+    client = make_client(timeout=3)
     hold = server.holds["greeting"] = Hold()
     with ThreadPoolExecutor(2) as threads:
         first = threads.submit(client.get_prompt, "greeting", default="d")
         hold.wait_for_request()
         began = time.monotonic()
         assert client.get_prompt("greeting", refresh=True, default="d")["source"] == "default"
-        assert time.monotonic() - began < 3.5
+        # Not its own time-out after the other's.
+        assert time.monotonic() - began < 5.8
         assert first.result(DEADLINE)["source"] == "default"
     hold.release()
 
@@ -240,7 +241,7 @@ def test_no_server() -> None:
 
 def test_a_slow_response_times_out(server: SdkServer, make_client: MakeClient) -> None:
     # Enough for a normal response on a busy machine.
-    client = make_client(timeout=1.0)
+    client = make_client(timeout=3.0)
     server.put("greeting", "one")
     server.holds["greeting"] = Hold()
     with pytest.raises(RequestTimeoutError, match="did not respond in time"):
