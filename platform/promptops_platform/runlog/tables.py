@@ -36,6 +36,7 @@ class RunRow(Table):
                 f"ix_runs_{name}",
                 *([] if name == "newest" else [name]),
                 *IN_ORDER,
+                *(["version"] if name == "ref_key" else []),
                 **_where("status != 'running'"),
             )
             for name in ("newest", *FILTERED)
@@ -151,7 +152,11 @@ class RunPromptRow(Table):
     """
 
     __tablename__ = "run_prompts"
-    __table_args__ = (Index("ix_run_prompts_key", "key", "created_at", "run_id", "workspace_id"),)
+    __table_args__ = (
+        Index(
+            "ix_run_prompts_key", "key", "created_at", "run_id", "workspace_id", "env", "version"
+        ),
+    )
 
     run_id: Mapped[str] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
     position: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
