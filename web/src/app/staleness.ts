@@ -10,6 +10,7 @@ const STALE: Record<string, string[]> = {
   environment: ['workspaces', 'environments', 'audit'],
   user: ['users', 'workspaces', 'members', 'keys', 'audit'],
   key: ['keys', 'audit'],
+  trigger: ['triggers', 'audit'],
   // An approval waits and is decided as its run is.
   run: ['runs', 'run-strip', 'overview', 'approvals'],
 }

@@ -37,6 +37,12 @@ export function usePaletteSearch(typed: Ref<string>, enabled: Ref<boolean>) {
     placeholderData: (previous) => previous,
     query: async () => body(await api.GET('/api/workflows', { params: { query: { workspace: slug.value, q: q.value, limit: LIMIT } } })).data,
   })
+  const triggers = useQuery({
+    key: () => ['triggers', 'palette', slug.value, q.value],
+    enabled: isOn,
+    placeholderData: (previous) => previous,
+    query: async () => body(await api.GET('/api/triggers', { params: { query: { workspace: slug.value, q: q.value, limit: LIMIT } } })).data,
+  })
   const runs = useQuery({
     key: () => ['runs', 'palette', slug.value, q.value],
     enabled: isOn,
@@ -59,6 +65,10 @@ export function usePaletteSearch(typed: Ref<string>, enabled: Ref<boolean>) {
       {
         group: 'workflows',
         hits: (workflows.data.value ?? []).map((workflow): Hit => ({ id: workflow.id, label: workflow.key, detail: workflow.name, route: { name: 'workflow', params: { workspace, key: workflow.key } } })),
+      },
+      {
+        group: 'triggers',
+        hits: (triggers.data.value ?? []).map((trigger): Hit => ({ id: trigger.id, label: trigger.key, detail: '', route: { name: 'triggers', params: { workspace }, query: { trigger: trigger.id } } })),
       },
       {
         group: 'runs',

@@ -1,0 +1,47 @@
+import { expect, expectAccessible, test, unique } from './harness/test.ts'
+
+test('an inbound webhook is set up: its address stays, its secret is shown once', async ({ page, api, workspace, logIn }) => {
+  await logIn('editor')
+  const [workflow, key] = [unique('welcome'), unique('orders')]
+  await api.post(`/api/workflows?workspace=${workspace}`, { key: workflow, steps: [{ name: 'greet', type: 'render', template: 'Hello' }] })
+  await page.goto(`/w/${workspace}/triggers`)
+  await expect(page.getByText('No triggers yet')).toBeVisible()
+  await page.getByRole('button', { name: 'New trigger' }).click()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByLabel('Key', { exact: true }).fill(key)
+  await dialog.getByLabel('When').selectOption('Signed webhook received')
+  await expectAccessible(page)
+  await dialog.getByLabel('Run', { exact: true }).fill(workflow)
+  await page.keyboard.press('Escape')
+  await dialog.getByRole('button', { name: 'Create the trigger' }).click()
+
+  const secret = page.getByRole('dialog', { name: `Secret of ${key}` })
+  await expect(secret).toContainText('webhook-signature')
+  await expectAccessible(page)
+  await secret.getByRole('button', { name: 'Close without copying' }).click()
+  const [trigger] = await api.get<{ id: string; url: string; enabled: boolean }[]>(`/api/triggers?workspace=${workspace}`)
+  const pane = page.getByRole('complementary', { name: key })
+  await expect(pane).toContainText(trigger?.url as string)
+  await expect(pane).toContainText('It has not fired yet.')
+  await pane.getByRole('switch').click()
+  await expect.poll(async () => (await api.get<{ enabled: boolean }>(`/api/triggers/${trigger?.id}`)).enabled).toBe(false)
+  await expect(page.getByRole('row').filter({ hasText: key })).toContainText('Off')
+  await expectAccessible(page)
+})
+
+test('a publish fires a trigger, and its delivery shows the event', async ({ page, api, workspace, logIn }) => {
+  await logIn('editor')
+  const [workflow, key] = [unique('announce'), unique('published')]
+  await api.post(`/api/workflows?workspace=${workspace}`, { key: workflow, steps: [{ name: 'greet', type: 'render', template: 'New: {{who}}' }] })
+  const trigger = await api.post<{ id: string }>(`/api/triggers?workspace=${workspace}`, { key, on: { event: 'prompt.published', key: 'mail*' }, run: { workflow, variables: { who: '{{event.key}}' } } })
+  const prompt = await api.post<{ id: string }>(`/api/prompts?workspace=${workspace}`, { key: 'mail.reply', env: 'prod', content: 'Hello' })
+  await page.goto(`/w/${workspace}/triggers?trigger=${trigger.id}`)
+  const pane = page.getByRole('complementary', { name: key })
+  await expect(pane).toContainText('key mail*')
+  await api.post('/api/prompts/publish', { id: prompt.id })
+  await expect.poll(async () => (await api.get<unknown[]>(`/api/triggers/${trigger.id}/deliveries`)).length).toBe(1)
+  await page.reload()
+  await pane.locator('summary').click()
+  await expect(pane).toContainText('mail.reply')
+  await expect(pane.getByRole('button', { name: 'Send again' })).toBeVisible()
+})
