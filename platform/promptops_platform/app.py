@@ -12,7 +12,9 @@ from starlette.types import ASGIApp
 
 from promptops_platform.access import endpoints as access_endpoints
 from promptops_platform.access import session_endpoints
+from promptops_platform.access.actor import Actor
 from promptops_platform.access.gate import Gate
+from promptops_platform.access.permissions import Role
 from promptops_platform.access.session_cookie import SessionCookie
 from promptops_platform.agents import endpoints as agents_endpoints
 from promptops_platform.agents import tool_endpoints as agent_tools_endpoints
@@ -63,8 +65,11 @@ from promptops_platform.settings import Settings
 from promptops_platform.system import endpoints as system_endpoints
 from promptops_platform.triggers import endpoints as triggers_endpoints
 from promptops_platform.triggers import hook_endpoints
+from promptops_platform.workers import endpoints as workers_endpoints
 from promptops_platform.workflows import endpoints as workflows_endpoints
 from promptops_platform.workspaces import endpoints as workspaces_endpoints
+
+WORKER_BODY_BYTES = 64 * 1024 * 1024
 
 ROUTERS = (
     observability_endpoints.router,
@@ -79,6 +84,7 @@ ROUTERS = (
     providers_endpoints.router,
     playground_endpoints.router,
     workflows_endpoints.router,
+    workers_endpoints.router,
     agents_endpoints.router,
     change_requests_endpoints.router,
     triggers_endpoints.router,
@@ -120,6 +126,7 @@ def asgi(platform: Platform) -> ASGIApp:
             RequestBody(
                 FloodGate(methods, LoopShare(platform.database.turns)),
                 limit=settings.max_body_bytes,
+                limit_of=_body_limit,
             ),
             platform.access.authenticator,
         ),
@@ -151,6 +158,11 @@ def asgi(platform: Platform) -> ASGIApp:
         feed=platform.changes.feed,
         answered=answered,
     )
+
+
+def _body_limit(actor: Actor) -> int | None:
+    # Workers report whole outputs of steps.
+    return WORKER_BODY_BYTES if actor.role is Role.WORKER else None
 
 
 def _is_fetch(path: str) -> bool:

@@ -3,19 +3,17 @@
 import asyncio
 import os
 from importlib.metadata import version as installed_version
-from pathlib import Path
 from typing import Annotated
 
 import typer
 import uvloop
 
-from promptops_flows.processes.children import engine_spec, inherited
 from promptops_platform.app import openapi as openapi_document
 from promptops_platform.commands import accounts, as_code, feed, secrets
 from promptops_platform.commands.doctor import doctor
-from promptops_platform.commands.frame import guarded, read_settings, refuse
-from promptops_platform.data_folder import DataFolderLock, instance_id, read_instance
-from promptops_platform.data_folder.files import check_engine_files
+from promptops_platform.commands.frame import guarded, read_settings
+from promptops_platform.commands.worker import worker
+from promptops_platform.data_folder import DataFolderLock, read_instance
 from promptops_platform.data_folder.permissions import keep_others_out
 from promptops_platform.db.location import SqliteFile
 from promptops_platform.db.unit_of_work import Database
@@ -46,6 +44,7 @@ app.command("diff")(as_code.diff)
 app.command("push")(as_code.push)
 app.command("watch")(as_code.watch)
 app.command("check")(as_code.check)
+app.command("worker")(worker)
 
 
 def main() -> None:
@@ -65,15 +64,6 @@ def up(new: NewDatabase = False) -> None:
 def serve(new: NewDatabase = False) -> None:
     """Run the platform alone; runs need a `promptops worker` on the same data folder."""
     _serve(children=False, new_database=new)
-
-
-@app.command()
-def worker() -> None:
-    """Run the engine that executes runs, on the Prefect server at PREFECT_API_URL."""
-    settings = read_settings()
-    if settings.prefect_api_url is None:
-        refuse("PREFECT_API_URL is not set; name the API of the Prefect server to use")
-    guarded(lambda: _become_engine(settings))
 
 
 @app.command("migrate")
@@ -117,22 +107,3 @@ async def _migrate(settings: Settings) -> None:
         await migrate_known(database, settings, instance.database if instance else None)
     finally:
         await database.close()
-
-
-def _become_engine(settings: Settings) -> None:
-    check_engine_files(settings.data)
-    auth = settings.prefect_api_auth_string
-    spec = engine_spec(
-        socket=settings.engine_socket,
-        instance=instance_id(settings.data),
-        data=Path(settings.data),
-        prefect_api_url=settings.prefect_api_url or "",
-        prefect_auth=auth.get_secret_value() if auth else None,
-        concurrency=settings.engine_concurrency,
-        drain_seconds=settings.drain_seconds,
-        provider_hosts=settings.provider_hosts,
-        tool_hosts=settings.tool_hosts,
-        development=settings.env == "development",
-    )
-    environment = {**inherited(os.environ), **spec.env}
-    os.execve(spec.argv[0], spec.argv, environment)  # noqa: S606  our own interpreter

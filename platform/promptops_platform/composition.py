@@ -52,6 +52,7 @@ from promptops_platform.system.service import SystemService
 from promptops_platform.targets.composition import Targets
 from promptops_platform.triggers.composition import Triggers
 from promptops_platform.triggers.contents import TriggerContents
+from promptops_platform.workers.composition import Workers
 from promptops_platform.workflows.composition import Workflows
 from promptops_platform.workflows.service import WORKFLOWS
 from promptops_platform.workspaces.composition import Workspaces
@@ -244,6 +245,7 @@ class Composition:
             clock,
             text_policy=self.text_policy,
         )
+        self.workers = Workers(settings, database, runlog, self.execution, clock)
 
     def _compose_top(self, clock: Clock) -> None:
         """What brings rooms together for people and programs."""
@@ -369,6 +371,7 @@ class Composition:
             *self.approvals.services,
             *self.playground.services,
             *self.workflows.services,
+            *self.workers.services,
             *self.agents.services,
             *self.schedules.services,
             *self.change_requests.services,

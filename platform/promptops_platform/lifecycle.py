@@ -118,6 +118,7 @@ class Platform(Composition):
         await self.execution.start()
         self.deployments.start()
         self.triggers.start()
+        self.workers.lost.start()
         if self.changes.notifications is not None:
             self.changes.notifications.start()
 
@@ -126,6 +127,7 @@ class Platform(Composition):
         self.stop_signal.set()
         await self.triggers.stop()
         await self.deployments.stop()
+        await self.workers.lost.stop()
         await self.execution.drain(self.settings.drain_seconds)
         await self.observability.readiness.stop()
         await self.realtime.stop()

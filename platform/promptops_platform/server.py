@@ -33,6 +33,7 @@ from promptops_platform.supervision.login_files import read_credentials, stored_
 from promptops_platform.supervision.ports import reserve_port
 from promptops_platform.supervision.start_work import ChildrenStartWork
 from promptops_platform.supervision.supervisor import Supervisor
+from promptops_platform.workers.composition import prefect_of
 
 log = structlog.get_logger(__name__)
 
@@ -83,6 +84,9 @@ async def serve_platform(settings: Settings, *, children: bool, new_database: bo
             _check_children_files(settings)
         await platform.prepare(new_database=new_database)
         specs, prefect = _children(settings) if children else ([], None)
+        if prefect is not None:
+            access = prefect_of(settings, prefect.api_url, prefect.auth)
+            platform.workers.service.prefect = access
         # Not left to uvicorn, which would end with a traceback where this has a sentence.
         await platform.start()
         async with platform.database.read() as transaction:

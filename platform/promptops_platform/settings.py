@@ -273,6 +273,17 @@ class Settings(BaseSettings):
         description="Events of runs and requests that wait for a run, of one caller at once; "
         "others get a 429.",
     )
+    worker_prefect_url: Annotated[str | None, AfterValidator(_page_url)] = Field(
+        default=None,
+        description="API of Prefect as workers on other machines reach it; by default "
+        "`PREFECT_API_URL` or the embedded server, which listens on this machine only.",
+    )
+    worker_lost_seconds: float = Field(
+        default=30.0,
+        ge=2,
+        le=3600,
+        description="A worker that was not heard from for so long loses its runs to other workers.",
+    )
     engine_wait_seconds: float = Field(
         default=30.0,
         gt=0,

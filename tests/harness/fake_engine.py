@@ -15,14 +15,12 @@ from pathlib import Path
 from promptops_flows.protocol.engine_protocol import (
     Began,
     Cancel,
-    Checkpoint,
     CheckpointStored,
     Go,
     Message,
     Ping,
     Ready,
     RunFinished,
-    RunRequest,
     Started,
     StepCheckpoint,
     StepFinished,
@@ -33,6 +31,7 @@ from promptops_flows.protocol.engine_protocol import (
     decode,
     encode,
 )
+from promptops_flows.protocol.run_request import Checkpoint, RunRequest
 from promptops_flows.protocol.suspension_messages import (
     ApprovalAsked,
     EndSuspended,

@@ -17,7 +17,8 @@ from promptops_flows.engine.run_control import RunControl
 from promptops_flows.engine.runs import Emit
 from promptops_flows.engine.step_run import StepPlan, StepRun
 from promptops_flows.json_schemas.turns import Turns
-from promptops_flows.protocol.engine_protocol import RunFinished, RunRequest
+from promptops_flows.protocol.engine_protocol import RunFinished
+from promptops_flows.protocol.run_request import RunRequest
 from promptops_flows.steps.context import StepError, StepOutput
 from promptops_flows.steps.http_tools import ToolError, call_tool
 from promptops_flows.steps.plans import AgentPlan

@@ -6,7 +6,8 @@ import asyncio
 from typing import Protocol
 
 from promptops_flows.engine.runs import Emit
-from promptops_flows.protocol.engine_protocol import Checkpoint, RunRequest, StepCheckpoint
+from promptops_flows.protocol.engine_protocol import StepCheckpoint
+from promptops_flows.protocol.run_request import Checkpoint, RunRequest
 
 
 class Checkpoints(Protocol):

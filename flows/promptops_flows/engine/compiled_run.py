@@ -24,7 +24,8 @@ from promptops_flows.engine.printable import MESSAGE_CHARACTERS, printable
 from promptops_flows.engine.run_control import RunControl
 from promptops_flows.engine.runs import Emit
 from promptops_flows.engine.step_run import StepPlan, StepRun, internal_error
-from promptops_flows.protocol.engine_protocol import RunFinished, RunRequest, StepDelta
+from promptops_flows.protocol.engine_protocol import RunFinished, StepDelta
+from promptops_flows.protocol.run_request import RunRequest
 from promptops_flows.protocol.suspension_messages import ApprovalAsked, RunSuspended
 from promptops_flows.steps.context import MAX_RUN_CHARACTERS, ModelAccess, StepOutput
 from promptops_flows.steps.streamed_gateway import StreamedGateway

@@ -7,7 +7,7 @@ from promptops_flows.engine.compiled_run import CompiledRun
 from promptops_flows.engine.run_control import RunControl
 from promptops_flows.engine.runs import Emit
 from promptops_flows.engine.workflow_flow import WorkflowRun
-from promptops_flows.protocol.engine_protocol import RunRequest
+from promptops_flows.protocol.run_request import RunRequest
 from promptops_flows.steps.plans import AgentPlan
 from promptops_flows.steps.services import StepServices
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -10,10 +11,18 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import FlowRunCreate
 from prefect.client.schemas.objects import FlowRun, FlowRunPolicy
 from prefect.flows import Flow
-from prefect.states import Pending, to_state_create
+from prefect.states import Pending, Scheduled, to_state_create
 
 # One for each definition that was run since the start.
 _MOST_FLOWS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """In a work pool. Of all requests with the same key Prefect makes one flow run."""
+
+    pool: str
+    idempotency_key: str
 
 
 class FlowRunCreator:
@@ -32,9 +41,10 @@ class FlowRunCreator:
         context: dict[str, Any],
         tags: list[str],
         parent_task_run_id: UUID | None = None,
+        queued: Queued | None = None,
     ) -> FlowRun:
-        """A pending run of that flow, which is created where Prefect does not have it; raises what
-        Prefect's client raises."""
+        """A pending run of that flow, which is created where Prefect does not have it, or one that
+        is `queued`; raises what Prefect's client raises."""
         run: dict[str, Any] = {
             "flow_version": flow.version,
             "name": name,
@@ -46,6 +56,9 @@ class FlowRunCreator:
         }
         if parent_task_run_id is not None:
             run["parent_task_run_id"] = parent_task_run_id
+        if queued is not None:
+            run["state"] = to_state_create(Scheduled())
+            run["work_pool_name"], run["idempotency_key"] = queued.pool, queued.idempotency_key
         flow_id = self._flow_ids.get(flow.name)
         if flow_id is not None:
             try:

@@ -15,8 +15,6 @@ from uuid import UUID
 import httpx
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, State
-from prefect.context import AsyncClientContext
-from prefect.events.worker import EventsWorker
 from prefect.exceptions import ObjectNotFound, PrefectException, PrefectSignal
 from prefect.states import Crashed
 from prefect.utilities.urls import url_for
@@ -36,27 +34,25 @@ from promptops_flows.engine.flow_run_creation import FlowRunCreator
 from promptops_flows.engine.identity import EngineIdentity
 from promptops_flows.engine.inner_flows import InnerFlows
 from promptops_flows.engine.late_reports import LateReports
-from promptops_flows.engine.left_behind import LeftBehind
 from promptops_flows.engine.logs import log
-from promptops_flows.engine.prefect_buttons import PREFECT, PrefectButtons
+from promptops_flows.engine.pool_queue import PoolQueue, refusal_of
+from promptops_flows.engine.prefect_buttons import PREFECT
 from promptops_flows.engine.prefect_gate import PREFECT_ERRORS, PrefectGate
 from promptops_flows.engine.printable import printable
-from promptops_flows.engine.retry_watchers import RetryWatchers
 from promptops_flows.engine.run_control import RunControl
 from promptops_flows.engine.run_pages import RunPage, RunPages
 from promptops_flows.engine.run_trace import RunTrace
 from promptops_flows.engine.runs import Emit, RunRefusedError, RunUnavailableError
-from promptops_flows.engine.settings import EngineSettings
 from promptops_flows.engine.shown_parameters import shown_parameters
-from promptops_flows.engine.suspended_runs import SuspendedRuns, end_suspended
-from promptops_flows.processes.waiting import end_tasks
-from promptops_flows.protocol.engine_protocol import Began, RunFinished, RunRequest
-from promptops_flows.protocol.suspension_messages import CancelPressed, RunSuspended
+from promptops_flows.engine.suspended_runs import end_suspended
+from promptops_flows.protocol.engine_protocol import Began, RunEvent, RunFinished
+from promptops_flows.protocol.pool_messages import Enqueue, Enqueued, Withdraw
+from promptops_flows.protocol.run_request import RunRequest
+from promptops_flows.protocol.suspension_messages import RunSuspended
 from promptops_flows.steps.services import StepServices
 from promptops_flows.telemetry.tracing import Tracing
 
 _PREPARE_SECONDS = 20.0
-_DRAIN_EVENTS_SECONDS = 5.0
 # What Prefect gets to take the end of a run before the run is answered without it.
 _REPORT_SECONDS = 2.0
 _NOT_LET_GO = "The run was not started again"
@@ -109,6 +105,7 @@ class FlowRuns:
         self._reporting: dict[UUID, asyncio.Task[str]] = {}
         # What cancels the flow runs under way.
         self._cancels: dict[str, Callable[[str], None]] = {}
+        self._pool_queue = PoolQueue(client, self._creator, gate)
         self._inner_flows = InnerFlows(
             self._creator, identity, self._reports, self._pages, self._cancels
         )
@@ -118,6 +115,38 @@ class FlowRuns:
         page = RunPage(self._pages, request)
         emit = page.reading(emit)
         checkpoints = RunCheckpoints(request, emit)
+        compiled, shown = await self._compiled(request, emit, checkpoints)
+        try:
+            async with asyncio.timeout(_PREPARE_SECONDS):
+                flow_run = await self._flow_run(request, compiled, shown)
+                return PreparedRun(request, compiled, checkpoints, page, flow_run)
+        except httpx.HTTPStatusError as error:
+            raise refusal_of(error) from error
+        except PREFECT_ERRORS as error:
+            self._gate.suspect()
+            raise RunUnavailableError(
+                f"Prefect did not take the run ({type(error).__name__})"
+            ) from error
+
+    async def enqueue(self, asked: Enqueue) -> Enqueued:
+        """Have Prefect offer it to the workers of its pool; raises as `prepare`."""
+        request = asked.run
+
+        def nothing(_event: RunEvent) -> None:
+            """Nothing happens in a run that waits."""
+
+        compiled, shown = await self._compiled(request, nothing, RunCheckpoints(request, nothing))
+        # Without the engine's own tag: it does not execute the run.
+        return await self._pool_queue.put(asked, compiled, shown, _tags(request))
+
+    async def withdraw(self, asked: Withdraw) -> None:
+        """Have Prefect offer it no longer; raises `RunUnavailableError`."""
+        await self._pool_queue.withdraw(asked)
+
+    async def _compiled(
+        self, request: RunRequest, emit: Emit, checkpoints: RunCheckpoints
+    ) -> tuple[CompiledRun, dict[str, Any]]:
+        """The run as a flow, and its variables as Prefect shows them; raises `RunRefusedError`."""
         control = RunControl(Cancellation(request.texts), checkpoints, self._inner_flows)
         try:
             compiled = compile_run(request, emit, self._services, control)
@@ -129,17 +158,7 @@ class FlowRuns:
             raise RunRefusedError(str(error)) from error
         except RecursionError as error:
             raise RunRefusedError("a variable of the run is nested too deeply") from error
-        try:
-            async with asyncio.timeout(_PREPARE_SECONDS):
-                flow_run = await self._flow_run(request, compiled, shown)
-                return PreparedRun(request, compiled, checkpoints, page, flow_run)
-        except httpx.HTTPStatusError as error:
-            raise _as_refusal(error) from error
-        except PREFECT_ERRORS as error:
-            self._gate.suspect()
-            raise RunUnavailableError(
-                f"Prefect did not take the run ({type(error).__name__})"
-            ) from error
+        return compiled, shown
 
     async def execute(self, prepared: PreparedRun) -> RunFinished | RunSuspended:
         """Execute to the end, or until it waits for people. Prefect failing in between does not
@@ -295,7 +314,7 @@ class FlowRuns:
             name=compiled.flow_run_name,
             parameters=shown,
             context=self._identity.context,
-            tags=_tags(request, self._identity),
+            tags=[*_tags(request), self._identity.tag],
         )
 
     async def _adopt(self, flow_run_id: str) -> FlowRun:
@@ -333,53 +352,14 @@ class FlowRuns:
         self._reports.add(prepared.flow_run.id, state, _names(prepared))
 
 
-@asynccontextmanager
-async def open_flow_runs(
-    gate: PrefectGate,
-    services: StepServices,
-    tracing: Tracing,
-    settings: EngineSettings,
-    watchers: RetryWatchers,
-) -> AsyncIterator[FlowRuns]:
-    """One Prefect client for as long as the engine lives; at the end its events are sent off.
-
-    Meanwhile the runs that its predecessor left behind are ended, and Prefect's buttons are obeyed:
-    `watchers` are told of those that the platform has to obey.
-    """
-    identity = EngineIdentity(settings.engine_id)
-    async with AsyncClientContext.get_or_create() as context:
-        left_behind = LeftBehind(context.client, gate, identity, settings.lock)
-        ending = asyncio.create_task(left_behind.end())
-        runs = FlowRuns(context.client, gate, services, tracing, identity, settings.concurrency)
-        buttons = PrefectButtons(
-            context.client,
-            gate,
-            identity,
-            cancel=runs.cancel_flow_run,
-            executes=runs.executes,
-            watchers=watchers,
-            suspended=SuspendedRuns(
-                context.client,
-                executes=runs.executes,
-                cancelled=lambda flow_run_id: watchers.pressed(CancelPressed(flow_run_id)),
-            ),
-        )
-        watching = asyncio.gather(buttons.watch(), runs.deployments.watch())
-        yield runs
-        await end_tasks(watching)
-        await runs.settle()
-        await end_tasks(ending)
-    await asyncio.to_thread(EventsWorker.drain_all, _DRAIN_EVENTS_SECONDS)
-
-
 def _is_shown(ours: State[Any], shown: State[Any]) -> bool:
     """Whether Prefect has taken our state. It may show its own failure to do so, or that somebody
     has pressed Cancel since."""
     return (shown.type, shown.message) == (ours.type, ours.message)
 
 
-def _tags(request: RunRequest, identity: EngineIdentity) -> list[str]:
-    own = ["promptops", request.source, f"workspace:{request.workspace}", identity.tag]
+def _tags(request: RunRequest) -> list[str]:
+    own = ["promptops", request.source, f"workspace:{request.workspace}"]
     tags = (printable(request.texts.redact(tag)) for tag in request.tags)
     return list(dict.fromkeys([*own, *tags]))
 
@@ -392,10 +372,3 @@ def _names(prepared: PreparedRun) -> dict[str, object]:
         "workspace": request.workspace,
         "key": request.key,
     }
-
-
-def _as_refusal(error: httpx.HTTPStatusError) -> Exception:
-    status = error.response.status_code
-    if status in (400, 409, 422):
-        return RunRefusedError(f"Prefect refuses the run (HTTP {status})")
-    return RunUnavailableError(f"Prefect did not take the run (HTTP {status})")

@@ -8,9 +8,11 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from promptops_flows.engine.flow_runs import open_flow_runs
+from promptops_flows.engine.flow_runs import FlowRuns
 from promptops_flows.engine.logs import take_over_prefect_logging
+from promptops_flows.engine.open_runs import open_flow_runs
 from promptops_flows.engine.prefect_gate import PrefectGate
+from promptops_flows.engine.retry_watchers import RetryWatchers
 from promptops_flows.engine.server import EngineServer, Part
 from promptops_flows.engine.settings import EngineSettings
 from promptops_flows.engine.thread_watch import ThreadWatch
@@ -20,6 +22,7 @@ from promptops_flows.processes.waiting import end_tasks
 from promptops_flows.steps.expressions import WORKER, Expressions
 from promptops_flows.steps.http_tools import ToolClient
 from promptops_flows.steps.services import StepServices
+from promptops_flows.telemetry.call_counts import CallCounts
 from promptops_flows.telemetry.traced_calls import TracedCalls
 from promptops_flows.telemetry.tracing import tracing_of
 from promptops_providers.observation import Observers
@@ -45,10 +48,22 @@ class EngineReadiness:
 @asynccontextmanager
 async def prefect_behind(server: EngineServer, settings: EngineSettings) -> AsyncIterator[None]:
     """Inside, the server takes runs whenever Prefect answers."""
+    async with open_runs(settings, server.counts, server.watchers) as (runs, readiness):
+        server.runs, server.readiness = runs, readiness
+        server.deployments = runs.deployments
+        yield
+
+
+@asynccontextmanager
+async def open_runs(
+    settings: EngineSettings, counts: CallCounts, watchers: RetryWatchers
+) -> AsyncIterator[tuple[FlowRuns, EngineReadiness]]:
+    """What executes runs, and whether it can; `watchers` are told for which flow runs Retry is
+    pressed."""
     take_over_prefect_logging()
     gate, threads = PrefectGate(), ThreadWatch(None, SCHEMA_THREADS)
     tracing = tracing_of(os.environ, service="promptops-engine")
-    observer = Observers(server.counts, TracedCalls(tracing)) if tracing.is_on else server.counts
+    observer = Observers(counts, TracedCalls(tracing)) if tracing.is_on else counts
     async with (
         Gateway(settings.address_policy, observer=observer) as gateway,
         ToolClient(settings.tool_policy) as tools,
@@ -58,12 +73,10 @@ async def prefect_behind(server: EngineServer, settings: EngineSettings) -> Asyn
             StepServices(gateway, tools, Expressions(workers)),
             tracing,
             settings,
-            server.watchers,
+            watchers,
         ) as runs,
     ):
         watches = asyncio.gather(gate.watch(), threads.watch())
-        server.runs, server.readiness = runs, EngineReadiness(gate, threads)
-        server.deployments = runs.deployments
-        yield
+        yield runs, EngineReadiness(gate, threads)
         await end_tasks(watches)
     await tracing.close()

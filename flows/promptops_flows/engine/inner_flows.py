@@ -22,7 +22,7 @@ from promptops_flows.engine.flow_run_creation import FlowRunCreator
 from promptops_flows.engine.identity import EngineIdentity
 from promptops_flows.engine.late_reports import LateReports
 from promptops_flows.engine.run_pages import RunPages, whereabouts
-from promptops_flows.protocol.engine_protocol import RunRequest
+from promptops_flows.protocol.run_request import RunRequest
 
 
 class InnerFlows:

@@ -23,7 +23,8 @@ from promptops_flows.engine.prefect_gate import PREFECT_ERRORS, PrefectGate
 from promptops_flows.engine.printable import MESSAGE_CHARACTERS, printable
 from promptops_flows.engine.runs import Emit
 from promptops_flows.processes.waiting import end_tasks, happens_within
-from promptops_flows.protocol.engine_protocol import RunEvent, RunRequest, StepFinished
+from promptops_flows.protocol.engine_protocol import RunEvent, StepFinished
+from promptops_flows.protocol.run_request import RunRequest
 
 _LOGGER = "promptops"
 _PERIOD_SECONDS = 1.0

@@ -11,7 +11,8 @@ from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.trace import INVALID_SPAN, Span, Tracer
 
-from promptops_flows.protocol.engine_protocol import RunFinished, RunRequest
+from promptops_flows.protocol.engine_protocol import RunFinished
+from promptops_flows.protocol.run_request import RunRequest
 from promptops_flows.protocol.suspension_messages import RunSuspended
 from promptops_flows.steps.plans import WorkflowPlan
 from promptops_flows.telemetry.text_policy import current_policy

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
-from promptops_flows.protocol.engine_protocol import RunEvent, RunFinished, RunRequest
+from promptops_flows.protocol.engine_protocol import RunEvent, RunFinished
+from promptops_flows.protocol.pool_messages import Enqueue, Enqueued, Withdraw
+from promptops_flows.protocol.run_request import RunRequest
 from promptops_flows.protocol.suspension_messages import RunSuspended
 
 Emit = Callable[[RunEvent], None]
@@ -35,6 +37,12 @@ PreparedT = TypeVar("PreparedT", bound=Prepared)
 class Runs(Protocol, Generic[PreparedT]):
     async def prepare(self, request: RunRequest, emit: Emit) -> PreparedT:
         """Raises `RunRefusedError` or `RunUnavailableError`; nothing is left in Prefect then."""
+
+    async def enqueue(self, asked: Enqueue) -> Enqueued:
+        """Have Prefect offer it to the workers of its pool; raises as `prepare`."""
+
+    async def withdraw(self, asked: Withdraw) -> None:
+        """Have Prefect offer it no longer; raises `RunUnavailableError`."""
 
     async def execute(self, prepared: PreparedT) -> RunFinished | RunSuspended:
         """Execute to the end, or until it waits for people; how it ended is in the answer, never

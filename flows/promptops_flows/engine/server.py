@@ -33,7 +33,6 @@ from promptops_flows.protocol.engine_protocol import (
     Refused,
     RetryRefused,
     RunFinished,
-    RunRequest,
     Started,
     Unavailable,
     Watch,
@@ -41,6 +40,8 @@ from promptops_flows.protocol.engine_protocol import (
     decode,
     encode,
 )
+from promptops_flows.protocol.pool_messages import Enqueue, Withdraw, Withdrawn
+from promptops_flows.protocol.run_request import RunRequest
 from promptops_flows.protocol.suspension_messages import EndSuspended, SuspendedEnded
 from promptops_flows.telemetry.call_counts import CallCounts, listed
 
@@ -122,6 +123,8 @@ class EngineServer:
                     peer.send(await self._deployment_answer(message))
                 elif isinstance(message, EndSuspended):
                     peer.send(await self._end_suspended(message))
+                elif isinstance(message, Enqueue | Withdraw):
+                    peer.send(await self._offered(message))
                 else:
                     peer.send(self._answer(message))
         except EngineProtocolError as error:
@@ -168,6 +171,19 @@ class EngineServer:
             peer.send(Unavailable(str(error)))
         finally:
             await peer.close()
+
+    async def _offered(self, asked: Enqueue | Withdraw) -> Message:
+        if self.runs is None or self._why_not() is not None:
+            return self._status()
+        try:
+            if isinstance(asked, Enqueue):
+                return await self.runs.enqueue(asked)
+            await self.runs.withdraw(asked)
+            return Withdrawn()
+        except RunRefusedError as error:
+            return Refused(str(error))
+        except RunUnavailableError as error:
+            return Unavailable(str(error))
 
     async def _prepared(self, runs: Runs[PreparedT], prepared: PreparedT, peer: _Peer) -> None:
         try:

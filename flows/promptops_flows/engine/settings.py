@@ -33,10 +33,11 @@ class SettingsError(ValueError):
 class EngineSettings:
     """`concurrency` runs execute at once; `drain_seconds` is what a stop leaves them to end.
 
-    `engine_id` outlives restarts: by it an engine knows the runs of its predecessor.
+    `engine_id` outlives restarts: by it an engine knows the runs of its predecessor. A worker has
+    no socket, and leaves its runs to other workers.
     """
 
-    socket: Path
+    socket: Path | None
     engine_id: str
     concurrency: int = 16
     drain_seconds: float = 30.0
@@ -44,37 +45,52 @@ class EngineSettings:
     tool_policy: AddressPolicy = field(default_factory=AddressPolicy.of_tools)
 
     @property
-    def lock(self) -> Path:
+    def lock(self) -> Path | None:
         """Locked by the engine of that socket; one that is stopping may hold it for a while."""
-        return self.socket.with_suffix(".lock")
+        return None if self.socket is None else self.socket.with_suffix(".lock")
 
 
 def read_settings(environment: Mapping[str, str]) -> EngineSettings:
     """Raises `SettingsError`."""
-    socket = environment.get("PROMPTOPS_ENGINE_SOCKET", "")
-    if not socket:
-        raise SettingsError("PROMPTOPS_ENGINE_SOCKET is not set, give the path of a Unix socket")
+    socket = read_socket(environment)
     engine_id = environment.get("PROMPTOPS_ENGINE_ID", "")
     if not engine_id:
         raise SettingsError("PROMPTOPS_ENGINE_ID is not set, give a name that outlives restarts")
     if not environment.get("PREFECT_API_URL"):
         raise SettingsError("PREFECT_API_URL is not set, give the URL of Prefect's API")
-    concurrency = _number(environment, "PROMPTOPS_ENGINE_CONCURRENCY", 16.0)
+    concurrency = number(environment, "PROMPTOPS_ENGINE_CONCURRENCY", 16.0)
     if concurrency < 1:
         raise SettingsError("PROMPTOPS_ENGINE_CONCURRENCY must be at least 1")
+    models, tools = address_policies(environment)
     return EngineSettings(
-        socket=Path(socket),
         engine_id=engine_id,
+        socket=socket,
         concurrency=int(concurrency),
-        drain_seconds=_number(environment, "PROMPTOPS_ENGINE_DRAIN_SECONDS", 30.0),
-        address_policy=_policy(environment, HOSTS_SETTING, AddressPolicy.of_hosts),
-        tool_policy=_policy(environment, TOOL_HOSTS_SETTING, AddressPolicy.of_tools),
+        drain_seconds=number(environment, "PROMPTOPS_ENGINE_DRAIN_SECONDS", 30.0),
+        address_policy=models,
+        tool_policy=tools,
     )
+
+
+def read_socket(environment: Mapping[str, str]) -> Path:
+    """Where the engine listens; raises `SettingsError`."""
+    socket = environment.get("PROMPTOPS_ENGINE_SOCKET", "")
+    if not socket:
+        raise SettingsError("PROMPTOPS_ENGINE_SOCKET is not set, give the path of a Unix socket")
+    return Path(socket)
 
 
 def settle_prefect_defaults() -> None:
     for name, value in PREFECT_DEFAULTS.items():
         os.environ.setdefault(name, value)
+
+
+def address_policies(environment: Mapping[str, str]) -> tuple[AddressPolicy, AddressPolicy]:
+    """Where models, and where tools may be called; raises `SettingsError`."""
+    return (
+        _policy(environment, HOSTS_SETTING, AddressPolicy.of_hosts),
+        _policy(environment, TOOL_HOSTS_SETTING, AddressPolicy.of_tools),
+    )
 
 
 def _policy(
@@ -87,7 +103,8 @@ def _policy(
         raise SettingsError(f"{setting} is wrong: {error}") from error
 
 
-def _number(environment: Mapping[str, str], name: str, default: float) -> float:
+def number(environment: Mapping[str, str], name: str, default: float) -> float:
+    """Not negative; raises `SettingsError`."""
     text = environment.get(name, "")
     try:
         value = float(text) if text else default

@@ -22,7 +22,8 @@ from promptops_flows.engine.run_control import RunControl
 from promptops_flows.engine.run_trace import step_span
 from promptops_flows.engine.runs import Emit
 from promptops_flows.engine.step_task import Retry, StepTask
-from promptops_flows.protocol.engine_protocol import Checkpoint, StepFinished, StepStarted
+from promptops_flows.protocol.engine_protocol import StepFinished, StepStarted
+from promptops_flows.protocol.run_request import Checkpoint
 from promptops_flows.steps.approval import Approval
 from promptops_flows.steps.context import ItemCounts, StepError, StepOutput
 from promptops_flows.steps.policy import ORDINARY, StepPolicy

@@ -14,10 +14,10 @@ from promptops_flows.json_schemas.turns import Turns
 from promptops_flows.protocol.engine_protocol import (
     RunEvent,
     RunFinished,
-    RunRequest,
     StepFinished,
     StepStarted,
 )
+from promptops_flows.protocol.run_request import RunRequest
 from promptops_flows.steps.context import StepError, StepOutput
 from promptops_flows.steps.plans import AgentPlan, WorkflowPlan
 from promptops_flows.steps.spending import merged

@@ -9,9 +9,10 @@ import httpx
 
 from promptops_flows.engine.prefect_api import PrefectApi, is_conflict, is_missing
 
+# Prefect's own workers take no runs from pools of a type that they don't know.
 POOL_TYPE = "promptops"
 HEARTBEAT_SECONDS = 20
-_DESCRIPTION = "Schedules and triggers of PromptOps; its run engine takes their flow runs"
+_DESCRIPTION = "Runs of PromptOps; its run engine or its workers take them"
 
 
 class WorkPools:

@@ -21,7 +21,8 @@ from promptops_flows.engine.run_control import RunControl
 from promptops_flows.engine.runs import Emit
 from promptops_flows.engine.step_run import StepPlan
 from promptops_flows.engine.sub_runs import Compile, FlowSubRuns, Reporter
-from promptops_flows.protocol.engine_protocol import RunFinished, RunRequest
+from promptops_flows.protocol.engine_protocol import RunFinished
+from promptops_flows.protocol.run_request import RunRequest
 from promptops_flows.protocol.suspension_messages import ApprovalAsked
 from promptops_flows.steps.approval import Approval
 from promptops_flows.steps.context import StepContext, StepError, StepOutput

@@ -14,6 +14,7 @@ from pathlib import Path
 
 PREFECT_SERVER = "prefect"
 ENGINE = "engine"
+WORKER_MODULE = "promptops_flows.worker"
 # The number of the listening socket that the Prefect server inherits.
 LISTENER_VARIABLE = "PROMPTOPS_PREFECT_LISTENER"
 
@@ -180,6 +181,24 @@ def engine_spec(
         env[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1,localhost,::1")))
     argv = (sys.executable, "-m", "promptops_flows.engine")
     return ChildSpec(name=ENGINE, argv=argv, env=env, log_name=ENGINE)
+
+
+def worker_environment(
+    environment: Mapping[str, str], settings: Mapping[str, str]
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    """How `promptops worker --server` becomes a worker: its arguments and its environment.
+    `settings` are the variables that it reads, as the command has them."""
+    env = {
+        **inherited(environment),
+        **_PRIVACY,
+        **settings,
+        "PREFECT_LOGGING_TO_API_ENABLED": "false",
+        "PREFECT_LOGGING_LEVEL": "WARNING",
+        "PREFECT_LOGGING_COLORS": "false",
+        "PYTHONUNBUFFERED": "1",
+    }
+    env |= {name: environment[name] for name in _PREFECT_LOGINS if name in environment}
+    return (sys.executable, "-m", WORKER_MODULE), env
 
 
 def _retention(keep_days: int) -> dict[str, str]:

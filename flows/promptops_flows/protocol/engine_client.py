@@ -13,12 +13,18 @@ from promptops_flows.protocol.deployment_messages import (
     FlowRunAnswer,
     TakeDue,
 )
+from promptops_flows.protocol.engine_connection import (
+    EngineConnection,
+    EngineError,
+    EngineLost,
+    EngineRefused,
+    EngineUnavailable,
+)
 from promptops_flows.protocol.engine_protocol import (
     MAX_LINE_BYTES,
     Began,
     CallsCounted,
     Cancel,
-    Checkpoint,
     CheckpointStored,
     CountCalls,
     EngineProtocolError,
@@ -31,7 +37,6 @@ from promptops_flows.protocol.engine_protocol import (
     RetryRefused,
     RunEvent,
     RunFinished,
-    RunRequest,
     Started,
     StepCheckpoint,
     StepDelta,
@@ -40,9 +45,9 @@ from promptops_flows.protocol.engine_protocol import (
     Unavailable,
     Watch,
     Watching,
-    decode,
-    encode,
 )
+from promptops_flows.protocol.pool_messages import Enqueue, Enqueued, Withdraw, Withdrawn
+from promptops_flows.protocol.run_request import Checkpoint, RunRequest
 from promptops_flows.protocol.suspension_messages import (
     ApprovalAsked,
     CancelPressed,
@@ -64,6 +69,8 @@ __all__ = [
     "EngineRefused",
     "EngineUnavailable",
     "EngineWatch",
+    "Enqueue",
+    "Enqueued",
     "RetryPressed",
     "RunEvent",
     "RunFinished",
@@ -74,6 +81,7 @@ __all__ = [
     "StepDelta",
     "StepFinished",
     "StepStarted",
+    "Withdraw",
 ]
 
 _POLL_SECONDS = 0.1
@@ -82,26 +90,6 @@ _COUNT_SECONDS = 1.0
 _START_SECONDS = 30.0
 _DEPLOYMENT_SECONDS = 60.0
 _NOT_RUNNING = "the run engine is not running"
-
-
-class EngineError(Exception):
-    """`reason` is one sentence, without secrets."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-class EngineUnavailable(EngineError):
-    """The engine, or the Prefect server behind it, can't take a run now; nothing was executed."""
-
-
-class EngineRefused(EngineError):
-    """The engine will not take this run, now or later; nothing was executed."""
-
-
-class EngineLost(EngineError):
-    """The connection broke while a run was under way; the engine may still be executing it."""
 
 
 class EngineClient:
@@ -150,25 +138,38 @@ class EngineClient:
         """
         connection = await self._connect()
         try:
-            async with asyncio.timeout(timeout):
-                answer = await connection.ask(request)
-        except TimeoutError:
-            await connection.close()
-            reason = f"the run engine did not prepare the run within {timeout:.2g} s"
-            raise EngineUnavailable(reason) from None
-        except EngineLost as error:
-            await connection.close()
-            raise EngineUnavailable(error.reason) from error
-        except EngineProtocolError as error:
-            await connection.close()
-            raise EngineRefused(f"the run can't be sent to the engine: {error}") from error
+            answer = await _asked(connection, request, timeout)
+            if isinstance(answer, Started):
+                return StartedRun(connection, answer)
+            raise _as_error(answer)
         except BaseException:
             await connection.close()
             raise
-        if isinstance(answer, Started):
-            return StartedRun(connection, answer)
-        await connection.close()
+
+    async def enqueue(
+        self,
+        asked: Enqueue,
+        timeout: float = _START_SECONDS,  # noqa: ASYNC109 - reports why it gave up
+    ) -> Enqueued:
+        """Have Prefect offer the run to the workers of its pool; raises as `start`."""
+        connection = await self._connect()
+        try:
+            answer = await _asked(connection, asked, timeout)
+        finally:
+            await connection.close()
+        if isinstance(answer, Enqueued):
+            return answer
         raise _as_error(answer)
+
+    async def withdraw(self, asked: Withdraw) -> None:
+        """Have Prefect offer a run no longer; raises `EngineUnavailable`."""
+        connection = await self._connect()
+        try:
+            answer = await _asked(connection, asked, _START_SECONDS)
+        finally:
+            await connection.close()
+        if not isinstance(answer, Withdrawn):
+            raise _as_error(answer)
 
     async def watch(self) -> EngineWatch:
         """Watch what the engine reports by itself; close it at the end.
@@ -253,18 +254,18 @@ class EngineClient:
             return None if isinstance(answer, Ready) else answer
         return Unavailable(_as_error(answer).reason)
 
-    async def _connect(self) -> _Connection:
+    async def _connect(self) -> EngineConnection:
         try:
             reader, writer = await asyncio.open_unix_connection(self._socket, limit=MAX_LINE_BYTES)
         except OSError as error:
             raise EngineUnavailable(_NOT_RUNNING) from error
-        return _Connection(reader, writer)
+        return EngineConnection(reader, writer)
 
 
 class StartedRun:
     """A prepared run, held by its connection: close it before `go`, and the run is discarded."""
 
-    def __init__(self, connection: _Connection, started: Started) -> None:
+    def __init__(self, connection: EngineConnection, started: Started) -> None:
         self._connection = connection
         self.flow_run_id = started.flow_run_id
         self.flow_run_url = started.flow_run_url
@@ -304,7 +305,7 @@ class StartedRun:
 class EngineWatch:
     """What is pressed in Prefect, for as long as the engine lives."""
 
-    def __init__(self, connection: _Connection) -> None:
+    def __init__(self, connection: EngineConnection) -> None:
         self._connection = connection
 
     async def events(self) -> AsyncIterator[RetryPressed | CancelPressed]:
@@ -327,7 +328,7 @@ class EngineWatch:
 class DueFlowRuns:
     """Flow runs that become due, for as long as the engine lives."""
 
-    def __init__(self, connection: _Connection) -> None:
+    def __init__(self, connection: EngineConnection) -> None:
         self._connection = connection
 
     async def events(self) -> AsyncGenerator[DueEvent, None]:
@@ -346,41 +347,22 @@ class DueFlowRuns:
         await self._connection.close()
 
 
-class _Connection:
-    """Messages over one socket; every failure to pass one on is `EngineLost`."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-
-    async def ask(self, message: Message) -> Message:
-        await self.send(message)
-        return await self.receive()
-
-    async def send(self, message: Message) -> None:
-        # uvloop raises RuntimeError where asyncio passes over a write after the close.
-        if self._writer.is_closing():
-            raise EngineLost("the connection to the run engine is closed")
-        try:
-            self._writer.write(encode(message))
-            await self._writer.drain()
-        except OSError as error:
-            raise EngineLost("the run engine closed the connection") from error
-
-    async def receive(self) -> Message:
-        try:
-            return decode(await self._reader.readuntil(b"\n"))
-        except (OSError, asyncio.IncompleteReadError) as error:
-            raise EngineLost("the run engine ended before the run did") from error
-        except (asyncio.LimitOverrunError, EngineProtocolError) as error:
-            raise EngineLost("the run engine sent a message that can't be read") from error
-
-    async def close(self) -> None:
-        self._writer.close()
-        try:
-            await self._writer.wait_closed()
-        except OSError:
-            return  # already closed by the other end, which is what was wanted
+async def _asked(
+    connection: EngineConnection,
+    message: RunRequest | Enqueue | Withdraw,
+    timeout: float,  # noqa: ASYNC109 - reports why it gave up
+) -> Message:
+    """The answer to what brings a run; raises `EngineUnavailable` and `EngineRefused`."""
+    try:
+        async with asyncio.timeout(timeout):
+            return await connection.ask(message)
+    except TimeoutError:
+        reason = f"the run engine did not prepare the run within {timeout:.2g} s"
+        raise EngineUnavailable(reason) from None
+    except EngineLost as error:
+        raise EngineUnavailable(error.reason) from error
+    except EngineProtocolError as error:
+        raise EngineRefused(f"the run can't be sent to the engine: {error}") from error
 
 
 def _as_error(answer: Message) -> EngineError:

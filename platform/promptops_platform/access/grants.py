@@ -7,6 +7,7 @@ from promptops_platform.access.actor import Actor
 from promptops_platform.access.permissions import (
     ACCOUNTS,
     GLOBAL,
+    NARROW,
     NEEDED_ROLE,
     Permission,
     Role,
@@ -186,8 +187,8 @@ def require_environment(actor: Actor, env: str) -> None:
 
 
 def require_fetch(actor: Actor) -> None:
-    """Raises Forbidden for the keys that may only read metrics."""
-    if actor.role is Role.METRICS:
+    """Raises Forbidden for the keys that may only do one thing."""
+    if actor.role in NARROW:
         raise _forbidden(Permission.PROMPTS_FETCH)
 
 

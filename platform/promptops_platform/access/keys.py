@@ -9,7 +9,7 @@ from promptops_platform.access.actor import Actor
 from promptops_platform.access.grants import Grants
 from promptops_platform.access.key_repository import KeyFilter, StoredKey
 from promptops_platform.access.makers import descendants, hold_maker, maker_of
-from promptops_platform.access.permissions import Permission, Role
+from promptops_platform.access.permissions import NARROW, Permission, Role
 from promptops_platform.access.service import AuditRecorder
 from promptops_platform.access.tables import ApiKeyRow, UserRow
 from promptops_platform.access.tokens import new_api_key, shown_prefix, token_hash
@@ -82,10 +82,10 @@ class KeyService:
         """
         workspace_id = self._workspace(actor, workspace) or actor.workspace_id
         self._require(actor, workspace_id)
-        if role is Role.METRICS and (workspace_id or environments):
+        if role in NARROW and (workspace_id or environments):
             raise BadRequest(
-                "role: a key with the role metrics is of no workspace or environment, because the "
-                "metrics are of all; leave both out"
+                f"role: a key with the role {role} is of no workspace or environment, because it "
+                "is for the whole installation; leave both out"
             )
         _refuse_wider(actor, environments)
         _refuse_longer(actor, expires_at)

@@ -4,9 +4,11 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """The roles. Each includes those before it, except `metrics`: no other role includes it, and it
-    includes none. `metrics` and `sdk` are the narrow scopes of API keys."""
+    """The roles. Each includes those before it, except `worker` and `metrics`: no other role
+    includes them, and they include none. `worker`, `metrics` and `sdk` are the narrow scopes of API
+    keys."""
 
+    WORKER = "worker"
     METRICS = "metrics"
     SDK = "sdk"
     VIEWER = "viewer"
@@ -53,6 +55,7 @@ class Permission(StrEnum):
     CLIENTS_READ = "clients:read"
     METRICS_READ = "metrics:read"
     SYSTEM_READ = "system:read"
+    WORKER_RUN = "worker:run"
 
 
 RANK = {role: rank for rank, role in enumerate(Role)}
@@ -98,12 +101,21 @@ NEEDED_ROLE: dict[Permission, Role] = {
     # These concern the whole installation, including restricted workspaces.
     Permission.METRICS_READ: Role.ADMIN,
     Permission.SYSTEM_READ: Role.ADMIN,
+    Permission.WORKER_RUN: Role.WORKER,
 }
 
 # What roles may do besides.
 ALSO = frozenset({(Role.METRICS, Permission.METRICS_READ)})
 
-KEYS_ONLY = frozenset({Role.METRICS, Role.SDK})
+# What a role alone may do: a worker gets the keys of model providers, which nobody else can read.
+ONLY: dict[Permission, Role] = {Permission.WORKER_RUN: Role.WORKER}
+
+# These roles do one thing each, for the whole installation; here is what their keys' makers need.
+NARROW: dict[Role, Permission] = {
+    Role.WORKER: Permission.SYSTEM_READ,
+    Role.METRICS: Permission.METRICS_READ,
+}
+KEYS_ONLY = frozenset({*NARROW, Role.SDK})
 
 # These concern no single workspace: neither a role within a workspace nor a key of one is enough.
 GLOBAL = frozenset(
@@ -115,6 +127,7 @@ GLOBAL = frozenset(
         Permission.WORKSPACES_MARK,
         Permission.METRICS_READ,
         Permission.SYSTEM_READ,
+        Permission.WORKER_RUN,
     }
 )
 
@@ -134,6 +147,8 @@ def known_key_role(name: str) -> Role:
 
 def allows(role: Role, permission: Permission) -> bool:
     """Whether `role` has `permission`."""
+    if permission in ONLY:
+        return role is ONLY[permission]
     return RANK[role] >= RANK[NEEDED_ROLE[permission]] or (role, permission) in ALSO
 
 
@@ -149,8 +164,8 @@ def capped(key_role: Role, maker_role: Role | None) -> Role | None:
     """What a key of this role may do while its maker has `maker_role`; None for nothing."""
     if maker_role is None:
         return None
-    if key_role is Role.METRICS:
-        return key_role if allows(maker_role, Permission.METRICS_READ) else None
+    if key_role in NARROW:
+        return key_role if allows(maker_role, NARROW[key_role]) else None
     return min(key_role, maker_role, key=RANK.__getitem__)
 
 

@@ -15,7 +15,7 @@ from pydantic import (
 from promptops_platform.access.actor import KEY_NAME, OWN_NAMES
 from promptops_platform.access.key_repository import StoredKey
 from promptops_platform.access.makers import MakerKind
-from promptops_platform.access.permissions import Role, known_key_role
+from promptops_platform.access.permissions import NARROW, Role, known_key_role
 from promptops_platform.access.tables import ApiKeyRow
 from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example
@@ -209,9 +209,9 @@ class ApiKeyCreate(BaseModel):
 
     model_config = ruled(
         example(name="shop", role="sdk", workspace="support", environments=["prod"]),
-        when(
-            present(role=exactly(Role.METRICS.value)),
-            only(workspace=NO_TEXT, environments=NO_ITEMS),
+        *(
+            when(present(role=exactly(role.value)), only(workspace=NO_TEXT, environments=NO_ITEMS))
+            for role in NARROW
         ),
         when(present(manage_accounts=exactly(True)), present(role=exactly(Role.ADMIN.value))),
         when(present(manage_accounts=exactly(True)), only(environments=NO_ITEMS)),
@@ -221,7 +221,8 @@ class ApiKeyCreate(BaseModel):
     role: Role = Field(
         default=Role.SDK,
         description="`sdk` may only fetch, watch and report what it has applied; `metrics` may "
-        "only read `/metrics`, and is of no workspace or environment.",
+        "only read `/metrics`, `worker` may only execute runs of work pools; both are of no "
+        "workspace or environment.",
     )
     workspace: OptionalLine = Field(default=None, description="Id or slug.")
     environments: list[Label] = Field(default=[], max_length=MOST_ENVIRONMENTS)

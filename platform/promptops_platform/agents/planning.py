@@ -176,6 +176,7 @@ class AgentPlanner:
             tags=_tags(prompt.used),
             source=SOURCE,
             stream=asked.stream,
+            pool=row.pool or None,
             connections=connections,
         )
         order = RunOrder(

@@ -23,6 +23,7 @@ from promptops_platform.definitions.schemas import (
     RunWait,
     ServedFields,
 )
+from promptops_platform.execution.pool_names import DEFINITION_POOL, DefinitionPool
 from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example
 from promptops_platform.http.field_rules import TEXT, never, present, ruled
@@ -177,6 +178,7 @@ class AgentUpdate(BaseModel):
         description="How many tokens of them, estimated as a quarter of their characters; "
         f"{DEFAULT_WINDOW_TOKENS} by default.",
     )
+    pool: DefinitionPool | None = DEFINITION_POOL
 
     def schemas(self) -> dict[str, dict[str, Any]]:
         """All that are sent, under the names that a sentence calls them by."""
@@ -232,6 +234,7 @@ class AgentFields(Resource):
     output_schema: dict[str, Any] | None
     window_messages: int
     window_tokens: int
+    pool: str
 
 
 class Agent(ServedFields, AgentFields):
@@ -256,6 +259,7 @@ class Agent(ServedFields, AgentFields):
         output_schema={"type": "object", "properties": {"rain": {"type": "boolean"}}},
         window_messages=40,
         window_tokens=8000,
+        pool="",
         version=4,
         **EXAMPLE_SERVED,
     )

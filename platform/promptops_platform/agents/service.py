@@ -41,6 +41,7 @@ DEFINITION: dict[str, Any] = {
     "output_schema": None,
     "window_messages": DEFAULT_WINDOW_MESSAGES,
     "window_tokens": DEFAULT_WINDOW_TOKENS,
+    "pool": "",
 }
 AGENTS: Kind[AgentRow] = Kind(
     noun="agent",

@@ -27,6 +27,8 @@ class AgentRow(DefinitionColumns, Table):
     output_schema: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     window_messages: Mapped[int]
     window_tokens: Mapped[int]
+    # The work pool whose workers execute its runs; empty for the platform's own engine.
+    pool: Mapped[str] = mapped_column(String(63))
 
 
 class ConversationRow(Table):

@@ -68,11 +68,11 @@ class AttemptReader:
         self._subjects = subjects
         self._receivers = receivers
 
-    async def next(self, run_id: str) -> Attempt:
-        """The next attempt at a run; raises RunTakenOver where it is not this platform's, or has
-        ended, and CantGoOn."""
+    async def next(self, run_id: str, *, instance: str | None = None) -> Attempt:
+        """The next attempt at a run by that worker, or this platform; raises RunTakenOver where it
+        is not that one's, or has ended, and CantGoOn."""
         async with self._database.read() as transaction:
-            row = await self._under_way.find_own(transaction, run_id)
+            row = await self._under_way.of(instance).find_own(transaction, run_id)
             logged = await self._under_way.logged_steps(transaction, run_id)
             try:
                 stored = await self._stored.load(transaction, run_id)

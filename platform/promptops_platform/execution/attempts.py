@@ -66,9 +66,10 @@ class RunAttempts:
         except DatabaseUnavailable:
             return  # its end is tried again until it stands
 
-    async def end(self, run_id: str, end: RunFinished) -> None:
-        """End a run that the engine does not have; raises RunTakenOver where it has ended."""
-        unstarted = await self._persistently(lambda: self._unstarted(run_id, end))
+    async def end(self, run_id: str, end: RunFinished, *, instance: str | None = None) -> None:
+        """End a run that the engine does not have, and that is this platform's or of `instance`;
+        raises RunTakenOver where it has ended."""
+        unstarted = await self._persistently(lambda: self._unstarted(run_id, end, instance))
         await self._ends.record(unstarted)
 
     async def end_waiting(self, run_id: str, end: RunFinished) -> bool:
@@ -83,14 +84,14 @@ class RunAttempts:
         await self.end(run_id, end)
         return True
 
-    async def _unstarted(self, run_id: str, end: RunFinished) -> RunEnd:
+    async def _unstarted(self, run_id: str, end: RunFinished, instance: str | None) -> RunEnd:
         async with self._database.read() as transaction:
-            row = await self._under_way.find_own(transaction, run_id)
+            row = await self._under_way.of(instance).find_own(transaction, run_id)
             plan = await self._stored.readable_plan(transaction, run_id)
             flow_run_id = await self._stored.suspended_flow_run(transaction, run_id)
         outcome = RunOutcome(run_id, row.flow_run_id or "", row.flow_run_url, end)
         follower = self._reader.follower(row, plan) if plan else RunFollower()
-        return RunEnd(outcome, follower, plan=plan, flow_run_id=flow_run_id)
+        return RunEnd(outcome, follower, plan=plan, flow_run_id=flow_run_id, instance=instance)
 
     async def _attempts(self, active: ActiveRun, *, was_lost: bool) -> RunFinished | None:
         """How the run is to end, where that is not recorded."""

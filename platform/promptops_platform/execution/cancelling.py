@@ -9,6 +9,7 @@ from promptops_platform.errors import Conflict
 from promptops_platform.execution.access import RunAccess
 from promptops_platform.execution.detached import DetachedRuns
 from promptops_platform.execution.executor import RunExecutor
+from promptops_platform.execution.pooled_runs import PooledRuns
 from promptops_platform.runlog.reading import RunReader
 from promptops_platform.runlog.tables import RunRow, RunStepRow
 from promptops_platform.runlog.under_way import RunsUnderWay, RunTakenOver
@@ -29,6 +30,7 @@ class RunCancels:
         under_way: RunsUnderWay,
         executor: RunExecutor,
         detached: DetachedRuns,
+        pooled: PooledRuns,
         signals: Signals,
     ) -> None:
         self._database = database
@@ -37,6 +39,7 @@ class RunCancels:
         self._under_way = under_way
         self._executor = executor
         self._detached = detached
+        self._pooled = pooled
         self._signals = signals
         self._ending: set[asyncio.Task[None]] = set()
         signals.listen(self._hear)
@@ -75,13 +78,13 @@ class RunCancels:
             self._signals.send(SIGNAL)
 
     async def _end(self, run_id: str, by: str) -> bool:
-        """Whether the run is one of this platform."""
+        """Whether the run is one of this platform, or of a work pool."""
         waited = self._executor.active.get(run_id)
         if waited is not None:
             await waited.cancel(by)
             return True
         try:
-            return await self._detached.cancel(run_id, by)
+            return await self._detached.cancel(run_id, by) or await self._pooled.cancel(run_id, by)
         except RunTakenOver:
             return True  # it has just ended
 

@@ -19,6 +19,7 @@ from promptops_platform.execution.executor import RunExecutor
 from promptops_platform.execution.idempotency import IdempotentRuns
 from promptops_platform.execution.live_events import LiveEvents
 from promptops_platform.execution.places import Limit, Places
+from promptops_platform.execution.pooled_runs import PooledRuns
 from promptops_platform.execution.prefect_retries import PrefectRetries
 from promptops_platform.execution.retention import RetryRetention
 from promptops_platform.execution.retrying import RunRetries
@@ -67,7 +68,7 @@ class Execution:
             clock=clock,
             retry_days=settings.retry_days,
         )
-        engine_start = EngineStart(
+        self.engine_start = engine_start = EngineStart(
             self.engine,
             wait_seconds=settings.engine_wait_seconds,
             work=start_work,
@@ -90,31 +91,44 @@ class Execution:
             stored=self.stored,
             flow_runs=self.suspended_flow_runs,
         )
-        ends = RunEnds(database, runlog.log, self.stored, self.suspensions)
+        self.ends = ends = RunEnds(database, runlog.log, self.stored, self.suspensions, clock)
+        self.reader = AttemptReader(
+            database=database,
+            runs=runlog.log,
+            under_way=runlog.under_way,
+            stored=self.stored,
+            providers=providers.lookup,
+            subjects=self.subjects,
+            receivers=self.receivers,
+        )
+        self.attempts = attempts = RunAttempts(
+            database=database,
+            runs=runlog.log,
+            under_way=runlog.under_way,
+            stored=self.stored,
+            reader=self.reader,
+            engine_start=engine_start,
+            ends=ends,
+            feeds=self.feeds,
+            suspensions=self.suspensions,
+        )
+        self.pooled = PooledRuns(
+            database=database,
+            engine=self.engine,
+            engine_start=engine_start,
+            runs=runlog.log,
+            under_way=runlog.under_way,
+            stored=self.stored,
+            attempts=attempts,
+            clock=clock,
+        )
         self.detached = DetachedRuns(
             database=database,
             runs=runlog.log,
             under_way=runlog.under_way,
             stored=self.stored,
-            attempts=RunAttempts(
-                database=database,
-                runs=runlog.log,
-                under_way=runlog.under_way,
-                stored=self.stored,
-                reader=AttemptReader(
-                    database=database,
-                    runs=runlog.log,
-                    under_way=runlog.under_way,
-                    stored=self.stored,
-                    providers=providers.lookup,
-                    subjects=self.subjects,
-                    receivers=self.receivers,
-                ),
-                engine_start=engine_start,
-                ends=ends,
-                feeds=self.feeds,
-                suspensions=self.suspensions,
-            ),
+            attempts=attempts,
+            pooled=self.pooled,
             places=settings.engine_concurrency,
             most_queued=settings.queued_runs,
         )
@@ -150,6 +164,7 @@ class Execution:
             under_way=runlog.under_way,
             executor=self.executor,
             detached=self.detached,
+            pooled=self.pooled,
             signals=changes.signals,
         )
         self.retries = RunRetries(
@@ -159,6 +174,7 @@ class Execution:
             stored=self.stored,
             providers=providers.lookup,
             detached=self.detached,
+            pooled=self.pooled,
         )
         self.take_over = TakeOver(
             database=database,
@@ -198,6 +214,7 @@ class Execution:
     async def start(self) -> None:
         """Go on with runs that were left, and watch over those of other replicas."""
         await self.detached.start()
+        self.pooled.start()
         self.take_over.start()
         self.suspended_flow_runs.start()
         self.prefect_retries.start()
@@ -209,5 +226,6 @@ class Execution:
         await self.prefect_retries.stop()
         await self.take_over.stop()
         await self.suspended_flow_runs.stop()
+        await self.pooled.stop()
         await self.retention.stop()
         await asyncio.gather(self.executor.drain(seconds), self.detached.drain(seconds))

@@ -15,6 +15,7 @@ from promptops_platform.execution.attempts import RunAttempts
 from promptops_platform.execution.followers import RunFollower
 from promptops_platform.execution.following import cancelled
 from promptops_platform.execution.order import RunOrder
+from promptops_platform.execution.pooled_runs import PooledRuns
 from promptops_platform.execution.stored_plan import StoredPlan
 from promptops_platform.execution.stored_runs import StoredRuns
 from promptops_platform.fair_queue import FairQueue
@@ -43,6 +44,7 @@ class DetachedRuns:
         under_way: RunsUnderWay,
         stored: StoredRuns,
         attempts: RunAttempts,
+        pooled: PooledRuns,
         places: int,
         most_queued: int,
     ) -> None:
@@ -51,6 +53,7 @@ class DetachedRuns:
         self._under_way = under_way
         self._stored = stored
         self._attempts = attempts
+        self._pooled = pooled
         self._queue = FairQueue(places)
         self._most_queued = most_queued
         self._queued: Counter[str] = Counter()
@@ -84,6 +87,7 @@ class DetachedRuns:
             row = await self._runs.open(transaction, order.new_run(is_detached=True))
             await follower.open(transaction)
             await self._stored.add(transaction, row.id, sealed)
+            self._pooled.enter(transaction, row)
             if also is not None:
                 await also(transaction, row)
         self.take_up(row)
@@ -99,7 +103,10 @@ class DetachedRuns:
             )
 
     def take_up(self, row: RunRow) -> None:
-        """Execute a run of this platform when its turn comes."""
+        """Execute a run of this platform when its turn comes, or have a work pool do it."""
+        if row.pool is not None:
+            self._pooled.wake()
+            return
         if self._attempts.stopping:
             return
         if row.id in self.active:

@@ -39,7 +39,7 @@ class EngineStart:
 
         Raises BadRequest for a run that the engine refuses, and EngineNotReady.
         """
-        request = replace(request, page_url=self._page_url(request))
+        request = replace(request, page_url=self.page_url(request))
         clock = asyncio.get_running_loop().time
         patience = StartPatience(self._wait_seconds, self._work, clock)
         while True:
@@ -60,5 +60,6 @@ class EngineStart:
                 self._work.finished()
                 return started
 
-    def _page_url(self, request: RunRequest) -> str:
+    def page_url(self, request: RunRequest) -> str:
+        """Where the console shows the run."""
         return f"{self._console_url}/w/{request.workspace}/runs/{request.run_id}"

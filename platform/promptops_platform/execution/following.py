@@ -23,6 +23,7 @@ from promptops_flows.protocol.engine_client import (
 from promptops_flows.steps.plans import AgentPlan, WorkflowPlan
 from promptops_platform.execution.active_run import ActiveRun
 from promptops_platform.execution.followers import RunFollower, RunOutcome
+from promptops_platform.execution.step_records import StepRecords
 from promptops_platform.execution.step_writer import StepWriter
 from promptops_providers.answers.storable_texts import storable, storable_json
 
@@ -84,7 +85,7 @@ async def follow(
         await active.go(started)
         async for raw_event in started.events():
             event = inner.moved(raw_event) if inner else raw_event
-            outcome = _noted(event, outcome, follower, writer, now)
+            outcome = noted(event, outcome, follower, writer, now)
     except EngineLost as error:
         log.warning("run_lost", run=active.run_id, reason=error.reason)
         by = active.cancelled_by
@@ -93,13 +94,14 @@ async def follow(
     return outcome
 
 
-def _noted(
+def noted(
     raw_event: RunEvent,
     outcome: RunOutcome,
     follower: RunFollower,
-    writer: StepWriter,
+    writer: StepRecords,
     now: Callable[[], datetime],
 ) -> RunOutcome:
+    """Take in what has happened; returns how the run stands then."""
     if isinstance(raw_event, StepCheckpoint):
         # As it is: the steps that take it get the very same output.
         writer.add_checkpoint(raw_event.checkpoint)

@@ -53,6 +53,7 @@ class RunOrder:
             causes=self.causes,
             caused_by=self.caused_by,
             origin=self.origin,
+            pool=request.pool,
             inputs=Redactor(request.secrets).within(inputs),
         )
 

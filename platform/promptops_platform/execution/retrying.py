@@ -9,6 +9,7 @@ from promptops_platform.errors import BadRequest, Conflict
 from promptops_platform.execution.access import RunAccess
 from promptops_platform.execution.detached import DetachedRuns
 from promptops_platform.execution.order import RunOrder
+from promptops_platform.execution.pooled_runs import PooledRuns
 from promptops_platform.execution.reuse import fitting, place_of_step, without, without_failed
 from promptops_platform.execution.stored_plan import StoredPlan
 from promptops_platform.execution.stored_runs import StoredRun, StoredRuns
@@ -44,6 +45,7 @@ class RunRetries:
         stored: StoredRuns,
         providers: ProviderLookup,
         detached: DetachedRuns,
+        pooled: PooledRuns,
     ) -> None:
         self._database = database
         self._access = access
@@ -51,6 +53,7 @@ class RunRetries:
         self._stored = stored
         self._providers = providers
         self._detached = detached
+        self._pooled = pooled
 
     async def retry(self, run_id: str, asked: AskedRetry, *, actor: Actor) -> RunRow:
         """Start the retry of a run that has ended otherwise than completed.
@@ -69,6 +72,7 @@ class RunRetries:
             row = await self._runs.open(transaction, new)
             await subject.follower(new.id, plan.kept).open(transaction)
             await self._stored.move(transaction, run_id, plan, kept)
+            self._pooled.enter(transaction, row)
         self._detached.take_up(row)
         return row
 

@@ -5,15 +5,17 @@ from dataclasses import dataclass
 
 import structlog
 
-from promptops_platform.db.unit_of_work import Database
+from promptops_platform.clock import Clock
+from promptops_platform.db.unit_of_work import Database, Transaction
 from promptops_platform.errors import DatabaseUnavailable
+from promptops_platform.execution import pool_repository as repository
 from promptops_platform.execution.followers import RunFollower, RunOutcome
-from promptops_platform.execution.step_writer import StepWriter
+from promptops_platform.execution.step_records import StepRecords
 from promptops_platform.execution.stored_plan import StoredPlan
 from promptops_platform.execution.stored_runs import StoredRuns
 from promptops_platform.execution.suspending import Suspensions
 from promptops_platform.runlog.service import RunLog
-from promptops_platform.runlog.under_way import RunTakenOver
+from promptops_platform.runlog.under_way import UNCLAIMED, RunTakenOver
 
 log = structlog.get_logger(__name__)
 
@@ -24,21 +26,28 @@ CLOSE_RETRY_SECONDS = 2.0
 class RunEnd:
     """`writer` has what is not written yet; `plan` is set where it is stored with what the caller
     has sent for this run alone. `flow_run_id` is the run's flow run where Prefect shows it as
-    suspended."""
+    suspended. `instance` is who executed it, by default this platform."""
 
     outcome: RunOutcome
     follower: RunFollower
-    writer: StepWriter | None = None
+    writer: StepRecords | None = None
     plan: StoredPlan | None = None
     flow_run_id: str | None = None
+    instance: str | None = None
 
 
 class RunEnds:
     """`pending` are the ends that the database has not taken yet."""
 
     def __init__(
-        self, database: Database, runs: RunLog, stored: StoredRuns, suspensions: Suspensions
+        self,
+        database: Database,
+        runs: RunLog,
+        stored: StoredRuns,
+        suspensions: Suspensions,
+        clock: Clock,
     ) -> None:
+        self._clock = clock
         self._database = database
         self._runs = runs
         self._stored = stored
@@ -59,6 +68,33 @@ class RunEnds:
             retry.add_done_callback(self.pending.discard)
             raise
 
+    async def write(self, transaction: Transaction, end: RunEnd) -> None:
+        """The same in a transaction of the caller's; raises RunTakenOver."""
+        outcome = end.outcome
+        completed = outcome.end.state == "completed"
+        # First, as a deletion of the workspace takes the rows in this order.
+        await end.follower.close(transaction, outcome)
+        if end.writer is not None:
+            await end.writer.write_rest(transaction, completed=completed)
+        if end.flow_run_id is not None or (end.plan and end.plan.has_approvals):
+            await self._suspensions.end(
+                transaction,
+                outcome.run_id,
+                flow_run_id=end.flow_run_id,
+                message=self._runs.text_policy.redact(outcome.end.error or ""),
+            )
+        await self._runs.close(transaction, outcome.run_id, outcome.end, instance=end.instance)
+        if end.instance is not None:
+            await repository.end(
+                transaction.session,
+                outcome.run_id,
+                self._clock.now(),
+                withdraw=end.instance == UNCLAIMED,
+            )
+        await self._stored.end(transaction, outcome.run_id, completed=completed)
+        if end.plan is not None and not completed:
+            await self._stored.drop_credentials(transaction, end.plan)
+
     async def _write_later(self, end: RunEnd) -> None:
         while True:
             await asyncio.sleep(CLOSE_RETRY_SECONDS)
@@ -69,24 +105,8 @@ class RunEnds:
             return
 
     async def _write(self, end: RunEnd) -> None:
-        outcome = end.outcome
-        completed = outcome.end.state == "completed"
         try:
             async with self._database.write(background=True) as transaction:
-                # First, as a deletion of the workspace takes the rows in this order.
-                await end.follower.close(transaction, outcome)
-                if end.writer is not None:
-                    await end.writer.write_rest(transaction, completed=completed)
-                if end.flow_run_id is not None or (end.plan and end.plan.has_approvals):
-                    await self._suspensions.end(
-                        transaction,
-                        outcome.run_id,
-                        flow_run_id=end.flow_run_id,
-                        message=self._runs.text_policy.redact(outcome.end.error or ""),
-                    )
-                await self._runs.close(transaction, outcome.run_id, outcome.end)
-                await self._stored.end(transaction, outcome.run_id, completed=completed)
-                if end.plan is not None and not completed:
-                    await self._stored.drop_credentials(transaction, end.plan)
+                await self.write(transaction, end)
         except RunTakenOver:
-            log.warning("run_taken_over", run=outcome.run_id)
+            log.warning("run_taken_over", run=end.outcome.run_id)

@@ -13,10 +13,10 @@ from promptops_flows.protocol.engine_client import (
     StartedRun,
     StepFinished,
 )
-from promptops_platform.db.unit_of_work import Database, Transaction
+from promptops_platform.db.unit_of_work import Database
 from promptops_platform.errors import DatabaseUnavailable
+from promptops_platform.execution.step_records import StepRecords
 from promptops_platform.execution.stored_runs import StoredRuns
-from promptops_platform.execution.tables import RunCheckpointRow
 from promptops_platform.runlog.service import RunLog
 from promptops_platform.runlog.under_way import RunsUnderWay
 
@@ -30,11 +30,10 @@ BEGIN_SECONDS = 1.0
 RETRY_SECONDS = 1.0
 
 
-class StepWriter:
+class StepWriter(StepRecords):
     """Steps that end within GATHER_SECONDS of each other share a transaction.
 
-    Of a `durable` run each step is written at once, and the engine learns it, which waits. `logged`
-    are the steps that the log has of earlier attempts.
+    Of a `durable` run each step is written at once, and the engine learns it, which waits.
     """
 
     def __init__(
@@ -48,34 +47,23 @@ class StepWriter:
         durable: StartedRun | None = None,
         logged: Set[int] = frozenset(),
     ) -> None:
+        super().__init__(runs, under_way, stored, run_id, logged=logged)
         self._database = database
-        self._runs = runs
-        self._under_way = under_way
-        self._stored = stored
-        self._run_id = run_id
         self._durable = durable
-        self._logged = set(logged)
-        self._began_at: datetime | None = None
-        self._steps: list[StepFinished] = []
-        self._checkpoints: list[Checkpoint] = []
         self._stopping = asyncio.Event()
         self._writing: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self, at: datetime) -> None:
         """The run's turn has come; written along with the first step, unless that takes long."""
-        self._began_at = at
+        super().begin(at)
         pause = 0.0 if self._durable else BEGIN_SECONDS
         self._timer = asyncio.get_running_loop().call_later(pause, self._write_soon)
 
-    def add_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """Written along with its step, which follows."""
-        self._checkpoints.append(checkpoint)
-
     def add(self, step: StepFinished) -> None:
         """Write this step soon, and again where the database can't take it."""
-        if not (step.reused and step.index in self._logged):
-            self._steps.append(step)
+        super().add(step)
+        if self._steps:
             self._write_soon()
 
     async def stop(self) -> None:
@@ -92,12 +80,6 @@ class StepWriter:
         if self._writing is not None:
             await end_tasks(self._writing)
         self._began_at, self._steps, self._checkpoints = None, [], []
-
-    async def write_rest(self, transaction: Transaction, *, completed: bool) -> None:
-        """Write what is not written yet, in the transaction that ends the run; one that was
-        completed needs no checkpoints."""
-        rows = [] if completed else await self._sealed(self._checkpoints)
-        await self._write_steps(transaction, self._began_at, self._steps, rows)
 
     def _end_timer(self) -> None:
         if self._timer is not None:
@@ -140,26 +122,6 @@ class StepWriter:
     @property
     def _has_news(self) -> bool:
         return bool(self._steps) or self._began_at is not None
-
-    async def _write_steps(
-        self,
-        transaction: Transaction,
-        began_at: datetime | None,
-        steps: list[StepFinished],
-        checkpoints: list[RunCheckpointRow],
-    ) -> None:
-        if began_at is not None:
-            await self._runs.begin(transaction, self._run_id, began_at)
-        for step in steps:
-            if step.index in self._logged:
-                await self._under_way.remove_step(transaction, self._run_id, step.index)
-            await self._runs.add_step(transaction, self._run_id, step)
-        await self._stored.add_checkpoints(transaction, checkpoints)
-
-    async def _sealed(self, checkpoints: list[Checkpoint]) -> list[RunCheckpointRow]:
-        if not checkpoints:
-            return []
-        return await self._stored.sealed_checkpoints(self._run_id, checkpoints)
 
     async def _confirm(self, checkpoints: list[Checkpoint]) -> None:
         if self._durable is None:

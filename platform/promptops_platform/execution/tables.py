@@ -44,6 +44,28 @@ class RunCheckpointRow(Table):
     sealed: Mapped[str] = mapped_column(Text)
 
 
+class PooledRunRow(Table):
+    """A run that has not ended and that a work pool executes.
+
+    While no worker has it, Prefect is to be told of it at `offer_at`: of each of the `offers` there
+    is one flow run. `lost_flow_run_id` is the one before, whose worker is gone.
+
+    Of what the worker reports, the events up to the number `sequence` are recorded; steps after
+    `inner_steps` move by `inner_shift` places, as `InnerPlaces` has it.
+    """
+
+    __tablename__ = "pooled_runs"
+    __table_args__ = (Index("ix_pooled_runs_offer_at", "offer_at"),)
+
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    offer_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    offers: Mapped[int] = mapped_column(default=1)
+    lost_flow_run_id: Mapped[str | None] = mapped_column(Id)
+    sequence: Mapped[int] = mapped_column(default=0)
+    inner_steps: Mapped[int] = mapped_column(default=0)
+    inner_shift: Mapped[int] = mapped_column(default=0)
+
+
 class IdempotencyKeyRow(Table):
     """A request that started a run, which its caller may send again. `content_hash` is of what was
     sent; the answer has a status once it is known, and a text where that may be kept."""

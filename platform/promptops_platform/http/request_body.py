@@ -1,7 +1,8 @@
 """Limits and reads request bodies before the routes see them."""
 
 import json
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -27,9 +28,13 @@ class RequestBody:
     (`curl -d` says it is a form), so the declared type is not asked.
     """
 
-    def __init__(self, app: ASGIApp, *, limit: int) -> None:
+    def __init__(
+        self, app: ASGIApp, *, limit: int, limit_of: Callable[[Any], int | None] = lambda _: None
+    ) -> None:
+        """`limit_of` says the limit of callers that have another one."""
         self.app = app
         self.limit = limit
+        self._limit_of = limit_of
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         # A plain function: a coroutine would stay in memory for each watcher as long as it is
@@ -55,7 +60,10 @@ class RequestBody:
     def _limit_for(self, scope: Scope) -> int:
         if scope["path"].startswith(HOOKS_PATH):
             return min(HOOK_LIMIT, self.limit)
-        return min(ANONYMOUS_LIMIT, self.limit) if scope["actor"] is None else self.limit
+        actor = scope["actor"]
+        if actor is None:
+            return min(ANONYMOUS_LIMIT, self.limit)
+        return self._limit_of(actor) or self.limit
 
 
 class _Replay:

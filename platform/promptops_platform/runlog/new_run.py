@@ -25,8 +25,9 @@ class NewRun:
     flow has no `flow_run_id`. `scope` is one of `access.scopes`. `prompt` is the prompt of the
     registry that it uses, `version` the definition's. A `queued` run waits for its turn, of which
     `RunLog.begin` tells; `is_detached` where nobody waits for the run, `retry_of` is the run that
-    it goes on with. `causes` are the triggers that led to it, the first cause first; where another
-    run led to it, `caused_by`, it has the causes of that one.
+    it goes on with. `pool` is the work pool whose workers execute it. `causes` are the triggers
+    that led to it, the first cause first; where another run led to it, `caused_by`, it has the
+    causes of that one.
     """
 
     id: str
@@ -49,6 +50,7 @@ class NewRun:
     causes: tuple[str, ...] = ()
     caused_by: str = ""
     origin: RunOrigin | None = None
+    pool: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

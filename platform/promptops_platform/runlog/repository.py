@@ -169,7 +169,8 @@ async def remove_step(session: AsyncSession, run_id: str, position: int) -> None
 
 async def instances(session: AsyncSession) -> set[str]:
     """The platforms that have runs under way."""
-    return set(await session.scalars(select(RunRow.instance).where(UNDER_WAY).distinct()))
+    query = select(RunRow.instance).where(UNDER_WAY, RunRow.pool.is_(None))
+    return set(await session.scalars(query.distinct()))
 
 
 async def take_over(session: AsyncSession, dead: str, instance: str) -> list[str]:

@@ -14,6 +14,7 @@ from promptops_platform.runlog.rollups import LONGEST_MODEL
 from promptops_platform.runlog.states import status_of
 from promptops_platform.runlog.step_costs import step_charge, step_usage
 from promptops_platform.runlog.tables import RunPromptRow, RunRow, RunStepRow
+from promptops_platform.runlog.under_way import UNCLAIMED
 from promptops_providers.answers.storable_texts import storable
 from promptops_providers.protocol import PromptVersion
 
@@ -72,7 +73,8 @@ class RowMaker:
             output="",
             flow_run_id=run.flow_run_id,
             flow_run_url=run.flow_run_url,
-            instance=self._instance,
+            instance=self._instance if run.pool is None else UNCLAIMED,
+            pool=run.pool,
             created_at=started_at,
         )
 

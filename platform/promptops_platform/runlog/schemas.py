@@ -73,6 +73,7 @@ EXAMPLE_RUN: dict[str, Any] = {
     "cancelled_by": None,
     "is_detached": False,
     "started_by": None,
+    "pool": None,
 }
 EXAMPLE_RUN_POINT: dict[str, Any] = {
     "id": "5e4f30219b8a7c6d",
@@ -158,6 +159,9 @@ class Run(Resource):
     cancelled_by: str | None
     started_by: StartedBy | None = Field(
         description="The schedule or trigger that started it; null where somebody did."
+    )
+    pool: str | None = Field(
+        description="The work pool whose workers execute it; null for the platform's own engine."
     )
 
     @classmethod

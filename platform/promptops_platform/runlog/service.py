@@ -132,9 +132,16 @@ class RunLog:
 
             transaction.after_commit(announce)
 
-    async def close(self, transaction: Transaction, run_id: str, end: RunFinished) -> None:
+    async def close(
+        self,
+        transaction: Transaction,
+        run_id: str,
+        end: RunFinished,
+        *,
+        instance: str | None = None,
+    ) -> None:
         """Record how a run ended, unless that is recorded already; raises RunTakenOver where
-        another platform executes it."""
+        another one than `instance` executes it, by default this platform."""
         output = await self._texts.text(end.output)
         error = await self._texts.error(end.error or "", end.summary)
         row = await repository.get(transaction.session, run_id, lock=True)
@@ -144,7 +151,7 @@ class RunLog:
             return
         if row.status != repository.RUNNING:
             return  # by a commit that seemed to have failed
-        if row.instance != self._instance:
+        if row.instance != (self._instance if instance is None else instance):
             raise RunTakenOver(run_id)
         row.cancelled_by = end.cancelled_by and end.cancelled_by[:LONGEST_NAME]
         await self._close(transaction, row, end.state, output=output or "", error=error)

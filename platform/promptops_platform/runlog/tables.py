@@ -98,8 +98,11 @@ class RunRow(Table):
     output: Mapped[str] = mapped_column(Text)
     flow_run_id: Mapped[str | None] = mapped_column(Id)
     flow_run_url: Mapped[str | None] = mapped_column(Text)
-    # The platform that runs it: after a crash it closes its own orphans, nobody else's.
+    # The platform that runs it: after a crash it closes its own orphans, nobody else's. Of a run
+    # that a work pool executes, the worker that has it, and empty while none has.
     instance: Mapped[str] = mapped_column(Id)
+    # The work pool whose workers execute it; null for the platform's own engine.
+    pool: Mapped[str | None] = mapped_column(String(63))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 

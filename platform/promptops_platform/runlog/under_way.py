@@ -12,18 +12,27 @@ from promptops_platform.runlog import repository
 from promptops_platform.runlog.events import RunEvents
 from promptops_platform.runlog.tables import RunRow
 
+# Who executes a run that waits in a work pool.
+UNCLAIMED = ""
+
 
 class RunTakenOver(Exception):
     """The run has ended, is gone, or is executed by another platform now."""
 
 
 class RunsUnderWay:
-    """Those of the platform `instance`, and of others that died."""
+    """Those of the platform, or the worker, `instance`, and of others that died."""
 
     def __init__(self, *, clock: Clock, instance: str, events: RunEvents) -> None:
         self._clock = clock
         self._instance = instance
         self._events = events
+
+    def of(self, instance: str | None) -> "RunsUnderWay":
+        """The same of a worker, or of nobody for UNCLAIMED; None is this platform itself."""
+        if instance is None:
+            return self
+        return RunsUnderWay(clock=self._clock, instance=instance, events=self._events)
 
     def now(self) -> datetime:
         """The time by which runs are logged."""
@@ -78,6 +87,12 @@ class RunsUnderWay:
         """Whether an own run waits for people."""
         row = await repository.run_now(transaction.session, run_id)
         return row is not None and row.state == "waiting" and row.instance == self._instance
+
+    async def pass_on(self, transaction: Transaction, run_id: str, instance: str) -> RunRow:
+        """Make the run that of a worker, or of nobody for UNCLAIMED; raises RunTakenOver."""
+        row = await self.find_own(transaction, run_id)
+        row.instance = instance
+        return row
 
     async def request_cancel(self, transaction: Transaction, run_id: str, by: str) -> str | None:
         """Record who wants a run cancelled, and return who was the first; None where it has

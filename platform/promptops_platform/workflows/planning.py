@@ -145,6 +145,7 @@ class WorkflowPlanner:
             base_url=inputs.base_url,
             source=SOURCE,
             stream=inputs.stream,
+            pool=workflow.pool or None,
             connections=self._workflows.connections(
                 workflow.workspace_id, plan, base_url=inputs.base_url, actor=actor
             ),

@@ -21,6 +21,7 @@ from promptops_platform.definitions.schemas import (
     ServedFields,
 )
 from promptops_platform.execution.followers import RunOutcome
+from promptops_platform.execution.pool_names import DEFINITION_POOL, DefinitionPool
 from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example
 from promptops_platform.http.field_rules import Rule, exactly, only, present, when
@@ -99,6 +100,7 @@ class WorkflowUpdate(BaseModel):
     strict: bool | None = Field(
         default=None, description="Refuse runs in which a template reads what nothing fills."
     )
+    pool: DefinitionPool | None = DEFINITION_POOL
 
 
 class WorkflowEdit(WorkflowUpdate):
@@ -126,6 +128,7 @@ class CheckWorkflow(BaseModel):
     timeout: Json = None
     output: Json = None
     strict: Json = None
+    pool: Json = None
 
 
 class WorkflowProblem(BaseModel):
@@ -182,6 +185,7 @@ class WorkflowFields(Resource):
     timeout: str
     output: str
     strict: bool
+    pool: str
 
 
 class Workflow(ServedFields, WorkflowFields):
@@ -199,6 +203,7 @@ class Workflow(ServedFields, WorkflowFields):
         timeout="",
         output="",
         strict=False,
+        pool="",
         created_at="2026-03-14T09:26:53.589793Z",
         updated_at="2026-03-14T09:26:53.589793Z",
         version=4,

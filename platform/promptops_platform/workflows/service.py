@@ -18,6 +18,7 @@ from promptops_platform.definitions.service import DefinitionService
 from promptops_platform.definitions.states import ServedState
 from promptops_platform.definitions.versions import VersionService
 from promptops_platform.errors import BadRequest
+from promptops_platform.execution.pool_names import POOL, POOL_RULE
 from promptops_platform.prompts.references import references
 from promptops_platform.providers.lookup import ProviderLookup
 from promptops_platform.workflows import repository
@@ -35,6 +36,7 @@ WORKFLOWS: Kind[WorkflowRow] = Kind(
         "timeout": "",
         "output": "",
         "strict": False,
+        "pool": "",
     },
     read=Permission.WORKFLOWS_READ,
     write=Permission.WORKFLOWS_WRITE,
@@ -157,3 +159,6 @@ def _wrong_fields(content: Mapping[str, Any]) -> Iterator[DefinitionError]:
     if not isinstance(content["strict"], bool):
         sentence = f"strict is {described(content['strict'])}, give true or false"
         yield DefinitionError(sentence, field="strict")
+    if not isinstance(content["pool"], str) or not POOL.fullmatch(content["pool"]):
+        sentence = f"pool is {described(content['pool'])}, give {POOL_RULE}"
+        yield DefinitionError(sentence, field="pool")

@@ -21,3 +21,5 @@ class WorkflowRow(DefinitionColumns, Table):
     # A step's name, or a template over steps; empty for the last step.
     output: Mapped[str] = mapped_column(Text)
     strict: Mapped[bool]
+    # The work pool whose workers execute its runs; empty for the platform's own engine.
+    pool: Mapped[str] = mapped_column(String(63))

@@ -22,7 +22,8 @@ from harness.private_texts import Marks, files_with
 from harness.processes import WAIT_SECONDS, eventually
 from harness.vendors import Answer, fake_vendor, openai
 from promptops_flows.protocol.engine_client import RunFinished, RunRequest
-from promptops_flows.protocol.engine_protocol import Checkpoint, StepCheckpoint
+from promptops_flows.protocol.engine_protocol import StepCheckpoint
+from promptops_flows.protocol.run_request import Checkpoint
 from promptops_flows.telemetry.text_policy import KINDS, TextPolicy
 
 POLICIES: Mapping[str, TextPolicy] = {

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from promptops_flows.protocol.engine_protocol import (
     Began,
     Cancel,
-    Checkpoint,
     CheckpointStored,
     EngineProtocolError,
     Go,
@@ -19,7 +18,6 @@ from promptops_flows.protocol.engine_protocol import (
     RetryPressed,
     RetryRefused,
     RunFinished,
-    RunRequest,
     Started,
     StepCheckpoint,
     StepDelta,
@@ -31,6 +29,7 @@ from promptops_flows.protocol.engine_protocol import (
     decode,
     encode,
 )
+from promptops_flows.protocol.run_request import Checkpoint, RunRequest
 from promptops_flows.protocol.suspension_messages import (
     ApprovalAsked,
     CancelPressed,

@@ -84,6 +84,7 @@ READS = {
     "/api/prices": 200,
     "/api/system": 403,
     "/api/system/findings": 403,
+    "/api/workers": 403,
     "/api/audit": 403,
     "/api/audit/export": 403,
 }

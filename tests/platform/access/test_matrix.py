@@ -204,6 +204,13 @@ POST   /api/approval-links/{token}                   200 200 | 200 200 200 200 2
 GET    /api/prices                                   401 401 | 200 200 200 403 200 | -
 GET    /api/system                                   401 401 | 403 403 200 403 403 | -
 GET    /api/system/findings                          401 401 | 403 403 200 403 403 | -
+GET    /api/workers                                  401 401 | 403 403 200 403 403 | -
+POST   /api/worker/register                          401 401 | 403 403 403 403 403 | -
+POST   /api/worker/heartbeat                         401 401 | 403 403 403 403 403 | -
+POST   /api/worker/leave                             401 401 | 403 403 403 403 403 | -
+POST   /api/worker/runs/{flow_run_id}/claim          401 401 | 403 403 403 403 403 | -
+POST   /api/worker/runs/{run_id}/events              401 401 | 403 403 403 403 403 | -
+POST   /api/worker/runs/{run_id}/return              401 401 | 403 403 403 403 403 | -
 GET    /api/audit                                    401 401 | 200 200 200 403 200 | -
 GET    /api/audit/export                             401 401 | 200 200 200 403 200 | -
 """  # noqa: E501  a table
@@ -243,6 +250,7 @@ PARAMETERS: dict[str, places.Maker] = {
     "delivery_id": places.delivery,
     "hook": _unknown,
     "token": places.approval_link,
+    "flow_run_id": places.run,
 }
 # As PARAMETERS, for routes that need another one.
 OWN_PARAMETERS: dict[tuple[str, str], places.Maker] = {
@@ -287,7 +295,19 @@ async def _new_workspace(_place: Place) -> dict[str, Any]:
     return {"name": new_key()}
 
 
+WORKER = {"id": "a" * 32, "name": "w", "pool": "gpu", "version": "1", "concurrency": 1}
 BODIES: dict[tuple[str, str], Body | dict[str, Any]] = {
+    ("POST", "/api/worker/register"): WORKER,
+    ("POST", "/api/worker/heartbeat"): {**WORKER, "running": []},
+    ("POST", "/api/worker/leave"): {"worker": "a" * 32},
+    ("POST", "/api/worker/runs/{flow_run_id}/claim"): {"worker": "a" * 32},
+    ("POST", "/api/worker/runs/{run_id}/events"): {
+        "worker": "a" * 32,
+        "attempt": 1,
+        "first": 1,
+        "events": ["{}"],
+    },
+    ("POST", "/api/worker/runs/{run_id}/return"): {"worker": "a" * 32, "attempt": 1},
     ("POST", "/api/sample"): {},
     ("POST", "/api/login"): {"token": TOKEN},
     ("POST", "/api/session"): {"token": TOKEN},
@@ -503,6 +523,7 @@ OF_NO_WORKSPACE = {
     "/api/session",
     "/api/system",
     "/api/system/findings",
+    "/api/workers",
 }
 # Of one workspace, `default` where none is named; test_isolation asks for the closed one.
 OF_ONE_WORKSPACE = {

@@ -9,7 +9,8 @@ from harness.connections import URL, new_connection
 from harness.people import sent
 from harness.platform import RunningPlatform
 from harness.vendors import Answer, fake_vendor, openai
-from promptops_flows.protocol.engine_protocol import RunRequest, decode, encode
+from promptops_flows.protocol.engine_protocol import decode, encode
+from promptops_flows.protocol.run_request import RunRequest
 from promptops_flows.steps.models import Connection
 from promptops_flows.steps.plans import WorkflowPlan
 from promptops_platform.access.actor import STATIC_TOKEN

@@ -1929,6 +1929,146 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/worker/heartbeat": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Note Heartbeat
+         * @description A worker lives; the answer says what to do about its runs.
+         */
+        post: operations["workers_note_heartbeat"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/worker/leave": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Leave
+         * @description A worker ends; runs that it still has go to others.
+         */
+        post: operations["workers_leave"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/worker/register": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Register Worker
+         * @description Make a worker known, and tell it how to reach Prefect.
+         */
+        post: operations["workers_register"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/worker/runs/{flow_run_id}/claim": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Claim Run
+         * @description Make a run of the worker's pool its own; a 409 where another worker was faster.
+         */
+        post: operations["workers_claim_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/worker/runs/{run_id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Report Events
+         * @description Record what happened in a run; a 409 where it is not the worker's any more.
+         */
+        post: operations["workers_report_events"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/worker/runs/{run_id}/return": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Return Run
+         * @description Leave a run to another worker, which goes on with it.
+         */
+        post: operations["workers_return_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Workers
+         * @description The workers that were seen in the last ten minutes, by pool and name.
+         */
+        get: operations["workers_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/workflows": {
         parameters: {
             query?: never;
@@ -2435,6 +2575,7 @@ export interface components {
          *       "parameters": {
          *         "temperature": 0.2
          *       },
+         *       "pool": "",
          *       "prompt": "",
          *       "prompt_ref": {
          *         "env": "prod",
@@ -2513,6 +2654,8 @@ export interface components {
             parameters: {
                 [key: string]: unknown;
             };
+            /** Pool */
+            pool: string;
             /** Prompt */
             prompt: string;
             prompt_ref: components["schemas"]["PromptReference"] | null;
@@ -2619,6 +2762,11 @@ export interface components {
             parameters?: {
                 [key: string]: unknown;
             } | null;
+            /**
+             * Pool
+             * @description Work pool whose workers execute the runs; empty for the platform's own engine.
+             */
+            pool?: string | null;
             /** Prompt */
             prompt?: string | null;
             prompt_ref?: components["schemas"]["PromptReference"] | null;
@@ -2702,6 +2850,11 @@ export interface components {
             parameters?: {
                 [key: string]: unknown;
             } | null;
+            /**
+             * Pool
+             * @description Work pool whose workers execute the runs; empty for the platform's own engine.
+             */
+            pool?: string | null;
             /** Prompt */
             prompt?: string | null;
             prompt_ref?: components["schemas"]["PromptReference"] | null;
@@ -3006,7 +3159,7 @@ export interface components {
             /** Name */
             name: string;
             /**
-             * @description `sdk` may only fetch, watch and report what it has applied; `metrics` may only read `/metrics`, and is of no workspace or environment.
+             * @description `sdk` may only fetch, watch and report what it has applied; `metrics` may only read `/metrics`, `worker` may only execute runs of work pools; both are of no workspace or environment.
              * @default sdk
              */
             role: components["schemas"]["Role"];
@@ -3015,7 +3168,7 @@ export interface components {
              * @description Id or slug.
              */
             workspace?: string | null;
-        } & (unknown & unknown & unknown);
+        } & (unknown & unknown & unknown & unknown);
         /** ApiKeyData */
         ApiKeyData: {
             data: components["schemas"]["ApiKey"];
@@ -3623,6 +3776,8 @@ export interface components {
             input_schema?: unknown;
             /** Output */
             output?: unknown;
+            /** Pool */
+            pool?: unknown;
             /**
              * Steps
              * @description A list of steps.
@@ -3634,6 +3789,29 @@ export interface components {
             timeout?: unknown;
         } & {
             [key: string]: unknown;
+        };
+        /**
+         * ClaimedRun
+         * @description A run that is the worker's now.
+         * @example {
+         *       "attempt": 1,
+         *       "run": "{\"kind\":\"run\"}\n",
+         *       "run_id": "5e4f30219b8a7c6d"
+         *     }
+         */
+        ClaimedRun: {
+            /**
+             * Attempt
+             * @description Counts from 1.
+             */
+            attempt: number;
+            /**
+             * Run
+             * @description Plan, variables, connections and checkpoints, as one line.
+             */
+            run: string;
+            /** Run Id */
+            run_id: string;
         };
         /**
          * CommentBody
@@ -4811,6 +4989,55 @@ export interface components {
             type: "file";
         };
         /**
+         * Heartbeat
+         * @description A worker lives, and executes these runs.
+         * @example {
+         *       "concurrency": 16,
+         *       "id": "7e9a3f2a1c0f3c5d7e9a3f2a1c0f3c5d",
+         *       "name": "gpu-1",
+         *       "pool": "gpu",
+         *       "running": [
+         *         {
+         *           "attempt": 1,
+         *           "run_id": "5e4f30219b8a7c6d"
+         *         }
+         *       ],
+         *       "version": "0.6.0"
+         *     }
+         */
+        Heartbeat: {
+            /** Concurrency */
+            concurrency: number;
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Pool */
+            pool: string;
+            /** Running */
+            running: components["schemas"]["RunningRun"][];
+            /** Version */
+            version: string;
+        };
+        /**
+         * HeartbeatAnswer
+         * @description The runs that the worker has to do something about.
+         * @example {
+         *       "runs": [
+         *         {
+         *           "attempt": 1,
+         *           "cancelled_by": "ada",
+         *           "is_lost": false,
+         *           "run_id": "5e4f30219b8a7c6d"
+         *         }
+         *       ]
+         *     }
+         */
+        HeartbeatAnswer: {
+            /** Runs */
+            runs: components["schemas"]["WorkerRunState"][];
+        };
+        /**
          * HttpTool
          * @description A request that the model may ask for. Arguments that don't stand in the URL go into the body
          *     as JSON, of a GET or DELETE into the query.
@@ -5981,6 +6208,23 @@ export interface components {
             if_revision?: number | null;
         };
         /**
+         * PrefectAccess
+         * @description How a worker reaches Prefect.
+         * @example {
+         *       "api_url": "http://127.0.0.1:4200/api",
+         *       "auth": "admin:secret"
+         *     }
+         */
+        PrefectAccess: {
+            /** Api Url */
+            api_url: string;
+            /**
+             * Auth
+             * @description `user:password`.
+             */
+            auth: string | null;
+        };
+        /**
          * PrefectState
          * @description The Prefect server that runs go to. The login of the embedded one is in
          *     `prefect/credentials` in the data folder.
@@ -7148,6 +7392,20 @@ export interface components {
             data: components["schemas"]["Received"];
         };
         /**
+         * Registered
+         * @description The worker is known from now on.
+         * @example {
+         *       "prefect": {
+         *         "api_url": "http://127.0.0.1:4200/api",
+         *         "auth": "admin:secret"
+         *       }
+         *     }
+         */
+        Registered: {
+            /** @description Null where the platform does not know how its workers reach Prefect. */
+            prefect: components["schemas"]["PrefectAccess"] | null;
+        };
+        /**
          * ReplicaState
          * @description A process that serves; on SQLite there is one.
          * @example {
@@ -7169,6 +7427,20 @@ export interface components {
             revision: number;
             /** Seen Seconds Ago */
             seen_seconds_ago: number;
+        };
+        /**
+         * ReportAnswer
+         * @description All that was reported is stored.
+         * @example {
+         *       "cancelled_by": null
+         *     }
+         */
+        ReportAnswer: {
+            /**
+             * Cancelled By
+             * @description Who wants the run to end.
+             */
+            cancelled_by: string | null;
         };
         /**
          * RetryRun
@@ -7199,11 +7471,12 @@ export interface components {
         };
         /**
          * Role
-         * @description The roles. Each includes those before it, except `metrics`: no other role includes it, and it
-         *     includes none. `metrics` and `sdk` are the narrow scopes of API keys.
+         * @description The roles. Each includes those before it, except `worker` and `metrics`: no other role
+         *     includes them, and they include none. `worker`, `metrics` and `sdk` are the narrow scopes of API
+         *     keys.
          * @enum {string}
          */
-        Role: "metrics" | "sdk" | "viewer" | "editor" | "admin";
+        Role: "worker" | "metrics" | "sdk" | "viewer" | "editor" | "admin";
         /**
          * RollbackDefinition
          * @example {
@@ -7506,6 +7779,7 @@ export interface components {
          *       "latency_ms": 56,
          *       "model": "mock-fail-refused",
          *       "output_tokens": 0,
+         *       "pool": null,
          *       "prompt": {
          *         "env": "prod",
          *         "key": "support/reply",
@@ -7569,6 +7843,11 @@ export interface components {
             model: string;
             /** Output Tokens */
             output_tokens: number;
+            /**
+             * Pool
+             * @description The work pool whose workers execute it; null for the platform's own engine.
+             */
+            pool: string | null;
             /** @description The prompt of the registry that it used. */
             prompt: components["schemas"]["UsedPromptVersion"] | null;
             /** Prompt Tokens */
@@ -7787,6 +8066,7 @@ export interface components {
          *       "model": "mock-fail-refused",
          *       "output": "",
          *       "output_tokens": 0,
+         *       "pool": null,
          *       "price_version": "2026-11-25",
          *       "prompt": {
          *         "env": "prod",
@@ -7910,6 +8190,11 @@ export interface components {
             output: string;
             /** Output Tokens */
             output_tokens: number;
+            /**
+             * Pool
+             * @description The work pool whose workers execute it; null for the platform's own engine.
+             */
+            pool: string | null;
             /**
              * Price Version
              * @description The price table that was in effect.
@@ -8035,6 +8320,20 @@ export interface components {
              */
             usage_estimated: number;
         };
+        /**
+         * RunOfWorker
+         * @description A run that the worker executes, and at which attempt.
+         * @example {
+         *       "attempt": 1,
+         *       "worker": "7e9a3f2a1c0f3c5d7e9a3f2a1c0f3c5d"
+         *     }
+         */
+        RunOfWorker: {
+            /** Attempt */
+            attempt: number;
+            /** Worker */
+            worker: string;
+        };
         /** RunPage */
         RunPage: {
             /** Data */
@@ -8078,6 +8377,32 @@ export interface components {
              * @enum {string}
              */
             status: "running" | "ok" | "error";
+        };
+        /**
+         * RunReport
+         * @description What happened in a run, in order. Events have numbers from 1 on, of which `first` is that of
+         *     the first one; the platform ignores those that it has already.
+         * @example {
+         *       "attempt": 1,
+         *       "events": [
+         *         "{\"kind\":\"began\"}\n"
+         *       ],
+         *       "first": 1,
+         *       "worker": "7e9a3f2a1c0f3c5d7e9a3f2a1c0f3c5d"
+         *     }
+         */
+        RunReport: {
+            /** Attempt */
+            attempt: number;
+            /**
+             * Events
+             * @description Lines of the protocol of the run engine.
+             */
+            events: string[];
+            /** First */
+            first: number;
+            /** Worker */
+            worker: string;
         };
         /**
          * RunState
@@ -8458,6 +8783,20 @@ export interface components {
             wait?: boolean | null;
         } & {
             [key: string]: unknown;
+        };
+        /**
+         * RunningRun
+         * @description A run that a worker executes.
+         * @example {
+         *       "attempt": 1,
+         *       "run_id": "5e4f30219b8a7c6d"
+         *     }
+         */
+        RunningRun: {
+            /** Attempt */
+            attempt: number;
+            /** Run Id */
+            run_id: string;
         };
         /**
          * Sample
@@ -9799,6 +10138,118 @@ export interface components {
             weight: number;
         };
         /**
+         * Worker
+         * @description A worker that was seen lately.
+         * @example {
+         *       "concurrency": 16,
+         *       "id": "7e9a3f2a1c0f3c5d7e9a3f2a1c0f3c5d",
+         *       "is_online": true,
+         *       "name": "gpu-1",
+         *       "pool": "gpu",
+         *       "running": 3,
+         *       "seen_at": "2026-03-14T09:41:02.120396Z",
+         *       "started_at": "2026-03-14T09:26:53.589793Z",
+         *       "version": "0.6.0"
+         *     }
+         */
+        Worker: {
+            /** Concurrency */
+            concurrency: number;
+            /** Id */
+            id: string;
+            /**
+             * Is Online
+             * @description False once its runs may go to other workers.
+             */
+            is_online: boolean;
+            /** Name */
+            name: string;
+            /** Pool */
+            pool: string;
+            /**
+             * Running
+             * @description Runs that it executed when it was last seen.
+             */
+            running: number;
+            /**
+             * Seen At
+             * Format: date-time
+             */
+            seen_at: string;
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            /** Version */
+            version: string;
+        };
+        /**
+         * WorkerHello
+         * @description What a worker says of itself; its id is new at each start.
+         * @example {
+         *       "concurrency": 16,
+         *       "id": "7e9a3f2a1c0f3c5d7e9a3f2a1c0f3c5d",
+         *       "name": "gpu-1",
+         *       "pool": "gpu",
+         *       "version": "0.6.0"
+         *     }
+         */
+        WorkerHello: {
+            /** Concurrency */
+            concurrency: number;
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Pool */
+            pool: string;
+            /** Version */
+            version: string;
+        };
+        /** WorkerListData */
+        WorkerListData: {
+            /** Data */
+            data: components["schemas"]["Worker"][];
+        };
+        /**
+         * WorkerName
+         * @description Who asks.
+         * @example {
+         *       "worker": "7e9a3f2a1c0f3c5d7e9a3f2a1c0f3c5d"
+         *     }
+         */
+        WorkerName: {
+            /** Worker */
+            worker: string;
+        };
+        /**
+         * WorkerRunState
+         * @description What is to become of a run that a worker executes.
+         * @example {
+         *       "attempt": 1,
+         *       "cancelled_by": "ada",
+         *       "is_lost": false,
+         *       "run_id": "5e4f30219b8a7c6d"
+         *     }
+         */
+        WorkerRunState: {
+            /** Attempt */
+            attempt: number;
+            /**
+             * Cancelled By
+             * @description Who wants it to end.
+             */
+            cancelled_by: string | null;
+            /**
+             * Is Lost
+             * @description It is another worker's, or has ended: stop it.
+             */
+            is_lost: boolean;
+            /** Run Id */
+            run_id: string;
+        };
+        /**
          * Workflow
          * @description A definition; `version` counts how often its steps were saved with a change.
          * @example {
@@ -9811,6 +10262,7 @@ export interface components {
          *       "key": "welcome",
          *       "name": "Welcome",
          *       "output": "",
+         *       "pool": "",
          *       "published_version": 3,
          *       "revision": 7,
          *       "served": {
@@ -9871,6 +10323,8 @@ export interface components {
             name: string;
             /** Output */
             output: string;
+            /** Pool */
+            pool: string;
             /**
              * Published Version
              * @description What the first environment serves; null before its first publish there.
@@ -9959,6 +10413,11 @@ export interface components {
              * @description The step whose output is the result, or a template over steps. Without it, the last step.
              */
             output?: string | null;
+            /**
+             * Pool
+             * @description Work pool whose workers execute the runs; empty for the platform's own engine.
+             */
+            pool?: string | null;
             /**
              * Steps
              * @description Steps in their order, each with name and type.
@@ -10049,6 +10508,11 @@ export interface components {
              * @description The step whose output is the result, or a template over steps. Without it, the last step.
              */
             output?: string | null;
+            /**
+             * Pool
+             * @description Work pool whose workers execute the runs; empty for the platform's own engine.
+             */
+            pool?: string | null;
             /**
              * Steps
              * @description Steps in their order, each with name and type.
@@ -14830,6 +15294,234 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    workers_note_heartbeat: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Heartbeat"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HeartbeatAnswer"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    workers_leave: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WorkerName"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    workers_register: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WorkerHello"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Registered"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    workers_claim_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                flow_run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WorkerName"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClaimedRun"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    workers_report_events: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RunReport"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportAnswer"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    workers_return_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RunOfWorker"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    workers_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkerListData"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Fault"];
             503: components["responses"]["Unavailable"];

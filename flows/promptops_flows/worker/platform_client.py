@@ -1,0 +1,142 @@
+"""The platform as a worker talks to it, over HTTP.
+
+`platform/promptops_platform/workers/schemas.py` describes what goes over the wire.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from promptops_flows.protocol.engine_protocol import EngineProtocolError, decode
+from promptops_flows.protocol.run_request import RunRequest
+
+_TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+_REFUSED = (401, 403)
+_AWAY = (408, 425, 429)
+_CONFLICT = 409
+
+
+class PlatformAway(Exception):
+    """The platform does not answer now; the same request may succeed later."""
+
+
+class RunLost(Exception):
+    """The run is not this worker's, or not any more; one sentence says why."""
+
+
+class WorkerRefused(Exception):
+    """The platform does not accept this worker; one sentence says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class PrefectLogin:
+    """How Prefect is reached; `auth` is `user:password`."""
+
+    api_url: str
+    auth: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedRun:
+    """A run that is this worker's now. `attempt` counts from 1; what is reported names it."""
+
+    attempt: int
+    request: RunRequest
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """What the platform wants of a run that this worker executes."""
+
+    run_id: str
+    attempt: int
+    is_lost: bool
+    cancelled_by: str | None
+
+
+class PlatformClient:
+    """`worker` describes this worker; it goes along with each sign of life."""
+
+    def __init__(self, server: str, key: str, worker: dict[str, Any]) -> None:
+        self._worker = worker
+        self._http = httpx.AsyncClient(
+            base_url=server, headers={"authorization": f"Bearer {key}"}, timeout=_TIMEOUT
+        )
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def register(self) -> PrefectLogin | None:
+        """Make this worker known; returns how it reaches Prefect, where the platform says so."""
+        answer = await self._post("/api/worker/register", self._worker)
+        prefect = answer.get("prefect")
+        return None if prefect is None else PrefectLogin(prefect["api_url"], prefect["auth"])
+
+    async def heartbeat(self, running: dict[str, int]) -> list[RunState]:
+        """Say that this worker lives, and at which attempt it executes which runs."""
+        runs = [{"run_id": run_id, "attempt": attempt} for run_id, attempt in running.items()]
+        answer = await self._post("/api/worker/heartbeat", {**self._worker, "running": runs})
+        return [RunState(**state) for state in answer["runs"]]
+
+    async def claim(self, flow_run_id: str) -> ClaimedRun:
+        """Make the run of a flow run this worker's; raises `RunLost` where it is another's."""
+        answer = await self._post(f"/api/worker/runs/{flow_run_id}/claim", {"worker": self._id})
+        try:
+            request = decode(answer["run"].encode("ascii"))
+        except EngineProtocolError as error:
+            raise WorkerRefused(
+                f"the platform sent a run that this worker can't read ({error}); install the "
+                "platform's release here"
+            ) from error
+        assert isinstance(request, RunRequest)
+        return ClaimedRun(answer["attempt"], request)
+
+    async def report(
+        self, run_id: str, attempt: int, first: int, events: Sequence[str]
+    ) -> str | None:
+        """What has happened in a run, from the event number `first` on; returns who has asked for
+        its end. Harmless when repeated. Raises `RunLost`."""
+        body = {"worker": self._id, "attempt": attempt, "first": first, "events": list(events)}
+        answer = await self._post(f"/api/worker/runs/{run_id}/events", body)
+        cancelled_by: str | None = answer["cancelled_by"]
+        return cancelled_by
+
+    async def hand_back(self, run_id: str, attempt: int) -> None:
+        """Leave a run to another worker; raises `RunLost` where it is another's already."""
+        body = {"worker": self._id, "attempt": attempt}
+        await self._post(f"/api/worker/runs/{run_id}/return", body)
+
+    async def leave(self) -> None:
+        """This worker ends; the runs that it still has go to others at once."""
+        await self._post("/api/worker/leave", {"worker": self._id})
+
+    @property
+    def _id(self) -> str:
+        worker_id: str = self._worker["id"]
+        return worker_id
+
+    async def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        try:
+            answer = await self._http.post(path, json=body)
+        except httpx.HTTPError as error:
+            raise PlatformAway(f"the platform can't be reached ({type(error).__name__})") from error
+        if answer.is_success:
+            fields: dict[str, Any] = answer.json()
+            return fields
+        raise _as_error(answer)
+
+
+def _as_error(answer: httpx.Response) -> Exception:
+    status = answer.status_code
+    if status >= 500 or status in _AWAY:
+        return PlatformAway(f"the platform answers {status}")
+    sentence = f"the platform answers {status}"
+    # Something between the two may have answered.
+    with suppress(ValueError, KeyError, TypeError):
+        sentence = answer.json()["error"]
+    return RunLost(sentence) if status == _CONFLICT else WorkerRefused(sentence)

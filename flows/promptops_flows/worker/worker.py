@@ -1,0 +1,287 @@
+"""Takes runs from a work pool, executes them, and reports them to the platform."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+
+from promptops_flows.engine.flow_runs import FlowRuns, PreparedRun
+from promptops_flows.engine.host import EngineReadiness
+from promptops_flows.engine.logs import log
+from promptops_flows.engine.prefect_gate import PREFECT_ERRORS
+from promptops_flows.engine.runs import RunRefusedError, RunUnavailableError
+from promptops_flows.processes.waiting import end_tasks, happens_within
+from promptops_flows.protocol.engine_protocol import RunFinished
+from promptops_flows.worker.platform_client import (
+    ClaimedRun,
+    PlatformAway,
+    PlatformClient,
+    RunLost,
+    RunState,
+    WorkerRefused,
+)
+from promptops_flows.worker.pool import WorkPool
+from promptops_flows.worker.run_reports import Hearers, RunReports
+
+POLL_SECONDS = 0.5
+ANNOUNCE_SECONDS = 10.0
+BEAT_SECONDS = 5.0
+# So many more than there is room for are asked for: another worker may be faster.
+SPARE = 8
+# How long a flow run that another worker has taken is passed over.
+TAKEN_SECONDS = 5.0
+LEAVE_SECONDS = 5.0
+_NO_APPROVALS = "a run of a work pool can't wait for an approval; leave the definition's pool empty"
+
+
+class WorkerRun:
+    """One run that this worker executes."""
+
+    def __init__(self, client: PlatformClient, runs: FlowRuns, claimed: ClaimedRun) -> None:
+        self.run_id = claimed.request.run_id
+        self.attempt = claimed.attempt
+        self._client = client
+        self._runs = runs
+        self._request = claimed.request
+        self._prepared: PreparedRun | None = None
+        self._is_left = False
+        self._reports = RunReports(client, claimed, Hearers(self._stored, self.cancel, self._lost))
+
+    async def execute(self) -> None:
+        """To the end, until it is lost, or until it is left to another worker."""
+        sending = asyncio.create_task(self._reports.send_all())
+        try:
+            end = await self._end()
+            if end is None or self._is_left:
+                self._reports.stop()
+            else:
+                self._reports.add(end)
+            await sending
+        finally:
+            await end_tasks(sending)
+
+    async def hand_back(self) -> None:
+        """Stop, and leave the run to another worker."""
+        self.leave()
+        try:
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await self._client.hand_back(self.run_id, self.attempt)
+        except (PlatformAway, RunLost, WorkerRefused, TimeoutError) as error:
+            log(logging.WARNING, "worker.not_handed_back", run_id=self.run_id, reason=str(error))
+
+    def leave(self) -> None:
+        """Stop, and report nothing more."""
+        self._is_left = True
+        self._reports.stop()
+        if self._prepared is not None:
+            self._runs.abandon(self._prepared)
+
+    def cancel(self, by: str) -> None:
+        """Somebody wants the run to end."""
+        if self._prepared is not None:
+            self._runs.cancel(self._prepared, by)
+
+    async def _end(self) -> RunFinished | None:
+        """How the run ended; None where it was handed back."""
+        while True:
+            try:
+                self._prepared = await self._runs.prepare(self._request, self._reports.add)
+                break
+            except RunRefusedError as error:
+                return RunFinished("error", error=str(error))
+            except RunUnavailableError as error:
+                log(logging.WARNING, "worker.run_waits", run_id=self.run_id, reason=str(error))
+                if self._is_left:
+                    return None
+                await asyncio.sleep(POLL_SECONDS)
+        if self._is_left:
+            self._runs.abandon(self._prepared)
+        end = await self._runs.execute(self._prepared)
+        return end if isinstance(end, RunFinished) else RunFinished("error", error=_NO_APPROVALS)
+
+    def _stored(self, index: int) -> None:
+        if self._prepared is not None:
+            self._runs.checkpoint_stored(self._prepared, index)
+
+    def _lost(self, reason: str) -> None:
+        if not self._is_left:
+            log(logging.WARNING, "worker.run_lost", run_id=self.run_id, reason=reason)
+            self.leave()
+
+
+class Worker:
+    """At most `concurrency` runs at a time."""
+
+    def __init__(
+        self,
+        client: PlatformClient,
+        runs: FlowRuns,
+        readiness: EngineReadiness,
+        pool: WorkPool,
+        concurrency: int,
+    ) -> None:
+        self._client = client
+        self._runs = runs
+        self._readiness = readiness
+        self._pool = pool
+        self._concurrency = concurrency
+        self._active: dict[str, WorkerRun] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        # Flow runs that others have taken, and until when they are passed over.
+        self._taken: dict[str, float] = {}
+        self._has_room = asyncio.Event()
+        self.refused: str | None = None
+
+    async def work(self, stop: asyncio.Event, drain_seconds: float) -> None:
+        """Take runs until `stop`, or until the platform refuses this worker, which `refused` says
+        then; runs under way get `drain_seconds` to end and go to other workers after that."""
+        beating = asyncio.create_task(self._forever(self._beat, BEAT_SECONDS, stop))
+        announcing = asyncio.create_task(self._forever(self._pool.announce, ANNOUNCE_SECONDS, stop))
+        await self._poll(stop)
+        if self.refused is None:
+            await self._drain(drain_seconds)
+        else:
+            for run in self._active.values():
+                run.leave()
+        await end_tasks(announcing)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=LEAVE_SECONDS)
+        await end_tasks(beating)
+        await self._leave()
+
+    async def execute_one(self, flow_run_id: str, stop: asyncio.Event) -> None:
+        """Execute that flow run alone; raises `RunLost`."""
+        while (claimed := await self._claimed(flow_run_id)) is None:
+            if stop.is_set() or await happens_within(stop, POLL_SECONDS):
+                return
+        self._begin(claimed)
+        beating = asyncio.create_task(self._forever(self._beat, BEAT_SECONDS, asyncio.Event()))
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait([*self._tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
+        await self._drain(0.0)
+        await end_tasks(beating, stopping)
+        await self._leave()
+
+    async def _poll(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            self._has_room.clear()
+            room = self._concurrency - len(self._active)
+            if room > 0 and self._readiness.reason is None:
+                try:
+                    await self._take(room)
+                except (*PREFECT_ERRORS, ValueError) as error:
+                    log(logging.WARNING, "worker.poll_failed", error=type(error).__name__)
+                except WorkerRefused as error:
+                    self._refuse(error, stop)
+            if len(self._active) < self._concurrency:
+                await happens_within(stop, POLL_SECONDS)
+            else:
+                await _first_of(stop.wait(), self._has_room.wait())
+
+    async def _take(self, room: int) -> None:
+        now = asyncio.get_running_loop().time()
+        self._taken = {name: until for name, until in self._taken.items() if until > now}
+        due = await self._pool.due(room + SPARE + len(self._taken))
+        for flow_run_id in due:
+            if len(self._active) >= self._concurrency:
+                return
+            if flow_run_id in self._taken:
+                continue
+            try:
+                claimed = await self._claimed(flow_run_id)
+            except RunLost:
+                self._taken[flow_run_id] = now + TAKEN_SECONDS
+                continue
+            if claimed is None:
+                return
+            self._taken[flow_run_id] = now + TAKEN_SECONDS
+            self._begin(claimed)
+
+    async def _claimed(self, flow_run_id: str) -> ClaimedRun | None:
+        """None while the platform is away; raises `RunLost` and `WorkerRefused`."""
+        try:
+            return await self._client.claim(flow_run_id)
+        except PlatformAway as error:
+            log(logging.WARNING, "worker.claim_waits", reason=str(error))
+            return None
+
+    def _begin(self, claimed: ClaimedRun) -> None:
+        run = WorkerRun(self._client, self._runs, claimed)
+        earlier = self._active.get(run.run_id)
+        if earlier is not None:
+            # It was lost while this worker was cut off, and has come back.
+            earlier.leave()
+        self._active[run.run_id] = run
+        task = asyncio.create_task(self._execute(run), name=run.run_id)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _execute(self, run: WorkerRun) -> None:
+        try:
+            await run.execute()
+        except Exception:
+            logging.getLogger("promptops.engine").exception("worker.run_failed")
+            await run.hand_back()
+        finally:
+            if self._active.get(run.run_id) is run:
+                del self._active[run.run_id]
+            self._has_room.set()
+
+    async def _beat(self) -> None:
+        running = {run.run_id: run.attempt for run in self._active.values()}
+        self._obey(await self._client.heartbeat(running))
+
+    def _obey(self, states: Iterable[RunState]) -> None:
+        for state in states:
+            run = self._active.get(state.run_id)
+            if run is None or run.attempt != state.attempt:
+                continue
+            if state.is_lost:
+                log(logging.WARNING, "worker.run_lost", run_id=run.run_id)
+                run.leave()
+            elif state.cancelled_by is not None:
+                run.cancel(state.cancelled_by)
+
+    async def _forever(
+        self, work: Callable[[], Awaitable[None]], seconds: float, stop: asyncio.Event
+    ) -> None:
+        while True:
+            try:
+                await work()
+            except PlatformAway as error:
+                log(logging.WARNING, "worker.platform_away", reason=str(error))
+            except (*PREFECT_ERRORS, ValueError) as error:
+                log(logging.WARNING, "worker.prefect_away", error=type(error).__name__)
+            except WorkerRefused as error:
+                self._refuse(error, stop)
+                return
+            await asyncio.sleep(seconds)
+
+    def _refuse(self, error: WorkerRefused, stop: asyncio.Event) -> None:
+        self.refused = str(error)
+        stop.set()
+
+    async def _drain(self, seconds: float) -> None:
+        if self._tasks:
+            log(logging.INFO, "worker.draining", runs=len(self._tasks))
+            await asyncio.wait(self._tasks, timeout=seconds)
+        late = list(self._active.values())
+        if late:
+            log(logging.WARNING, "worker.handing_back", runs=len(late))
+            await asyncio.gather(*(run.hand_back() for run in late))
+
+    async def _leave(self) -> None:
+        try:
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await self._client.leave()
+        except (PlatformAway, WorkerRefused, RunLost, TimeoutError):
+            return  # its runs go to others after a while
+
+
+async def _first_of(*waits: Awaitable[object]) -> None:
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await end_tasks(*tasks)

@@ -1,0 +1,94 @@
+"""Hands runs out to workers, and takes them back."""
+
+from dataclasses import replace
+
+import structlog
+
+from promptops_flows.protocol.engine_client import RunRequest
+from promptops_platform.access.actor import Actor
+from promptops_platform.db.unit_of_work import Database
+from promptops_platform.errors import Conflict, NotFound
+from promptops_platform.execution.attempt import Attempt, AttemptReader, CantGoOn
+from promptops_platform.execution.attempts import RunAttempts
+from promptops_platform.execution.engine_start import EngineStart
+from promptops_platform.execution.following import InnerPlaces
+from promptops_platform.execution.pooled_runs import PooledRuns
+from promptops_platform.runlog.under_way import UNCLAIMED, RunTakenOver
+from promptops_platform.workers.repository import RUNNING
+from promptops_platform.workers.service import WorkerService
+
+log = structlog.get_logger(__name__)
+
+
+class RunClaims:
+    """Opens transactions of its own."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        workers: WorkerService,
+        pooled: PooledRuns,
+        reader: AttemptReader,
+        attempts: RunAttempts,
+        engine_start: EngineStart,
+    ) -> None:
+        self._database = database
+        self._workers = workers
+        self._pooled = pooled
+        self._reader = reader
+        self._attempts = attempts
+        self._engine_start = engine_start
+
+    async def claim(
+        self, worker_id: str, flow_run_id: str, *, actor: Actor
+    ) -> tuple[int, RunRequest]:
+        """Make the run of that flow run the worker's; returns its attempt and all that it needs.
+
+        Raises NotFound where no run is known under that id, and Conflict where the run can't be
+        that worker's.
+        """
+        run_id = await self._take(worker_id, flow_run_id, actor)
+        try:
+            attempt = await self._reader.next(run_id, instance=worker_id)
+        except CantGoOn as error:
+            await self._attempts.end(run_id, error.end, instance=worker_id)
+            raise Conflict(f"run {run_id!r} can't go on: {error.end.error}") from error
+        except RunTakenOver as error:
+            raise Conflict(f"run {run_id!r} has ended, or is another worker's now") from error
+        await self._keep_places(run_id, attempt)
+        log.info("run_claimed", run=run_id, worker=worker_id, attempt=attempt.number)
+        request = replace(attempt.request, flow_run_id=flow_run_id)
+        return attempt.number, replace(request, page_url=self._engine_start.page_url(request))
+
+    async def hand_back(self, worker_id: str, run_id: str, attempt: int, *, actor: Actor) -> None:
+        """Have another worker go on with a run; raises Conflict where it is not that worker's."""
+        try:
+            async with self._database.write() as transaction:
+                await self._workers.find(transaction, worker_id, actor=actor)
+                await self._pooled.require_attempt(transaction, run_id, worker_id, attempt)
+                await self._pooled.release(transaction, run_id, worker_id, counted=False)
+        except RunTakenOver as error:
+            raise Conflict(f"run {run_id!r} has ended, or is another worker's now") from error
+        self._pooled.wake()
+
+    async def _take(self, worker_id: str, flow_run_id: str, actor: Actor) -> str:
+        async with self._database.write() as transaction:
+            worker = await self._workers.find(transaction, worker_id, actor=actor)
+            row = await self._pooled.find_offered(transaction, flow_run_id)
+            if row is None:
+                raise NotFound(f"no run waits as flow run {flow_run_id!r}")
+            if row.pool != worker.pool:
+                raise Conflict(f"run {row.id!r} is of the pool {row.pool!r}, not {worker.pool!r}")
+            if row.status != RUNNING or row.instance != UNCLAIMED or row.cancel_requested_by:
+                raise Conflict(f"run {row.id!r} has ended, or is another worker's")
+            await self._pooled.claim(transaction, row, worker_id)
+            return row.id
+
+    async def _keep_places(self, run_id: str, attempt: Attempt) -> None:
+        inner = InnerPlaces.after(attempt.request.plan, attempt.logged)
+        if inner is None:
+            return
+        async with self._database.write() as transaction:
+            pooled = await self._pooled.find(transaction, run_id)
+            pooled.inner_steps, pooled.inner_shift = inner.steps, inner.shift

@@ -1,0 +1,60 @@
+"""SQL of workers, and of the runs that they have."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from promptops_platform.runlog.tables import RunRow
+from promptops_platform.workers.tables import WorkerRow
+
+RUNNING = "running"
+
+
+async def worker(session: AsyncSession, worker_id: str) -> WorkerRow | None:
+    return await session.get(WorkerRow, worker_id, with_for_update=True, populate_existing=True)
+
+
+async def workers(session: AsyncSession) -> Sequence[WorkerRow]:
+    """All that were seen lately, by pool and name."""
+    query = select(WorkerRow).order_by(WorkerRow.pool, WorkerRow.name, WorkerRow.id)
+    return list(await session.scalars(query))
+
+
+async def runs(session: AsyncSession, run_ids: Collection[str]) -> dict[str, RunRow]:
+    """Those of these runs that are in the log, by id."""
+    rows = await session.scalars(select(RunRow).where(RunRow.id.in_(run_ids)))
+    return {row.id: row for row in rows}
+
+
+async def lost(session: AsyncSession, before: datetime) -> Sequence[str]:
+    """Workers that were not seen since, and that have runs."""
+    query = (
+        select(WorkerRow.id)
+        .join(RunRow, RunRow.instance == WorkerRow.id)
+        .where(WorkerRow.seen_at < before, RunRow.status == RUNNING, RunRow.pool.is_not(None))
+        .distinct()
+    )
+    return list(await session.scalars(query))
+
+
+async def runs_of(session: AsyncSession, worker_id: str) -> Sequence[RunRow]:
+    """The runs that a worker has, locked; those that another platform has locked are left out."""
+    rows = await session.scalars(
+        select(RunRow)
+        .where(RunRow.status == RUNNING, RunRow.instance == worker_id)
+        .order_by(RunRow.created_at, RunRow.id)
+        .with_for_update(skip_locked=True)
+    )
+    return list(rows)
+
+
+async def forget(session: AsyncSession, before: datetime) -> None:
+    """Forget workers that were not seen since and have no runs."""
+    with_runs = select(RunRow.instance).where(RunRow.status == RUNNING, RunRow.pool.is_not(None))
+    await session.execute(
+        delete(WorkerRow)
+        .where(WorkerRow.seen_at < before, WorkerRow.id.not_in(with_runs))
+        .execution_options(synchronize_session=False)
+    )
