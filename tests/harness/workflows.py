@@ -25,7 +25,9 @@ async def running(
 ) -> AsyncIterator[RunningPlatform]:
     """A platform whose engine is the session's."""
     data = new_data_folder()
-    settings = await new_settings(database_kind, postgres, data, engine_wait_seconds=30)
+    settings = await new_settings(
+        database_kind, postgres, data, engine_wait_seconds=30, worker_lost_seconds=10
+    )
     async with running_platform(settings) as platform:
         use_engine(platform, engine)
         yield platform

@@ -18,7 +18,9 @@ from promptops_flows.protocol.run_request import RunRequest
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 _REFUSED = (401, 403)
 _AWAY = (408, 425, 429)
-_CONFLICT = 409
+# The run is another's, or gone.
+_LOST = (404, 409)
+_RUNS = "/api/worker/runs/"
 
 
 class PlatformAway(Exception):
@@ -85,7 +87,7 @@ class PlatformClient:
 
     async def claim(self, flow_run_id: str) -> ClaimedRun:
         """Make the run of a flow run this worker's; raises `RunLost` where it is another's."""
-        answer = await self._post(f"/api/worker/runs/{flow_run_id}/claim", {"worker": self._id})
+        answer = await self._post(f"{_RUNS}{flow_run_id}/claim", {"worker": self._id})
         try:
             request = decode(answer["run"].encode("ascii"))
         except EngineProtocolError as error:
@@ -102,14 +104,14 @@ class PlatformClient:
         """What has happened in a run, from the event number `first` on; returns who has asked for
         its end. Harmless when repeated. Raises `RunLost`."""
         body = {"worker": self._id, "attempt": attempt, "first": first, "events": list(events)}
-        answer = await self._post(f"/api/worker/runs/{run_id}/events", body)
+        answer = await self._post(f"{_RUNS}{run_id}/events", body)
         cancelled_by: str | None = answer["cancelled_by"]
         return cancelled_by
 
     async def hand_back(self, run_id: str, attempt: int) -> None:
         """Leave a run to another worker; raises `RunLost` where it is another's already."""
         body = {"worker": self._id, "attempt": attempt}
-        await self._post(f"/api/worker/runs/{run_id}/return", body)
+        await self._post(f"{_RUNS}{run_id}/return", body)
 
     async def leave(self) -> None:
         """This worker ends; the runs that it still has go to others at once."""
@@ -128,10 +130,10 @@ class PlatformClient:
         if answer.is_success:
             fields: dict[str, Any] = answer.json()
             return fields
-        raise _as_error(answer)
+        raise _as_error(answer, is_of_run=path.startswith(_RUNS))
 
 
-def _as_error(answer: httpx.Response) -> Exception:
+def _as_error(answer: httpx.Response, *, is_of_run: bool) -> Exception:
     status = answer.status_code
     if status >= 500 or status in _AWAY:
         return PlatformAway(f"the platform answers {status}")
@@ -139,4 +141,4 @@ def _as_error(answer: httpx.Response) -> Exception:
     # Something between the two may have answered.
     with suppress(ValueError, KeyError, TypeError):
         sentence = answer.json()["error"]
-    return RunLost(sentence) if status == _CONFLICT else WorkerRefused(sentence)
+    return RunLost(sentence) if is_of_run and status in _LOST else WorkerRefused(sentence)

@@ -32,6 +32,7 @@ from promptops_platform.errors import BadRequest, Conflict, StepFailed, TooManyR
 from promptops_platform.execution.endpoints import ACCEPTED, accepted, refuse_stream
 from promptops_platform.execution.idempotency import IdempotentRuns, RunKey
 from promptops_platform.execution.keyed_requests import IdempotencyKey, answer_once, keyed_request
+from promptops_platform.execution.schemas import StartedRun
 from promptops_platform.http.declared_errors import may_answer
 from promptops_platform.http.envelope import Data, Page
 from promptops_platform.http.event_stream import ServerEvent, described, event_stream, wants_events
@@ -188,7 +189,8 @@ async def run_agent(
         if not waits:
             return accepted(await runs.submit(agent_id, asked, actor=actor, key=key))
         if not asked.stream:
-            return await runs.run(agent_id, asked, actor=actor, key=key)
+            result = await runs.run(agent_id, asked, actor=actor, key=key)
+            return accepted(result) if isinstance(result, StartedRun) else result
         request_id = request.scope["request_id"]
         events = await runs.follow(agent_id, asked, request_id, actor=actor, key=key)
         return event_stream(request, events)

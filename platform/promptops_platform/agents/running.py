@@ -12,7 +12,7 @@ from promptops_platform.execution.executor import RunExecutor
 from promptops_platform.execution.followers import RunFollower, RunOutcome
 from promptops_platform.execution.idempotency import RunKey
 from promptops_platform.execution.order import OrderChange
-from promptops_platform.execution.run_stream import RunStream, StreamFollower, follow_run
+from promptops_platform.execution.run_stream import RunStream, StreamFollower, follow_run, goes_on
 from promptops_platform.execution.schemas import StartedRun
 from promptops_platform.http.event_stream import ServerEvent
 from promptops_platform.prompts.json_schemas import judge_schemas
@@ -38,14 +38,16 @@ class AgentRuns:
 
     async def run(
         self, agent_id: str, asked: AskedRun, *, actor: Actor, key: RunKey | None = None
-    ) -> AgentResult:
-        """Run to the end; `key` is the one of the request.
+    ) -> AgentResult | StartedRun:
+        """Run to the end; a run in a work pool goes on by itself. `key` is the one of the request.
 
         Raises NotFound, Forbidden, BadRequest for a run that would make no sense, StepFailed with
         the trace, Conflict where another run has the conversation, TooManyRequests and
         EngineNotReady.
         """
         plan = await self._plan(agent_id, asked, actor)
+        if plan.order.request.pool is not None:
+            return await self._submit(plan, key)
         return _result(plan, await self._executor.run(plan.order, self._follower(plan, key)))
 
     async def submit(
@@ -57,9 +59,7 @@ class AgentRuns:
         the conversation.
         """
         plan = await self._plan(agent_id, asked, actor)
-        also = key.accepting(StartedRun.of) if key else None
-        row = await self._detached.submit(plan.order, self._follower(plan), also=also)
-        return StartedRun.of(row)
+        return await self._submit(plan, key)
 
     async def start(
         self,
@@ -88,11 +88,14 @@ class AgentRuns:
         actor: Actor,
         key: RunKey | None = None,
     ) -> AsyncGenerator[ServerEvent, None]:
-        """Events of a run that goes: what `RunStream` has, then `usage` and `result`, or `error`.
+        """Events of a run that goes: what `RunStream` has, then `usage` and `result`, or `error`;
+        `waiting` where a work pool has it and it goes on by itself.
 
         Raises as `run` does where the run can't start. It goes on when the events are closed.
         """
         plan = await self._plan(agent_id, asked, actor)
+        if plan.order.request.pool is not None:
+            return goes_on(await self._submit(plan, key))
         follower = self._follower(plan, key)
 
         def last_events(outcome: RunOutcome) -> list[ServerEvent]:
@@ -105,6 +108,11 @@ class AgentRuns:
             last_events,
             request_id,
         )
+
+    async def _submit(self, plan: PlannedRun, key: RunKey | None) -> StartedRun:
+        also = key.accepting(StartedRun.of) if key else None
+        row = await self._detached.submit(plan.order, self._follower(plan), also=also)
+        return StartedRun.of(row)
 
     async def _plan(self, agent_id: str, asked: AskedRun, actor: Actor) -> PlannedRun:
         async with self._database.read() as transaction:

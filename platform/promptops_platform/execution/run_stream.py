@@ -12,6 +12,7 @@ import structlog
 from promptops_flows.protocol.engine_client import RunEvent, StepDelta, StepFinished, StepStarted
 from promptops_platform.errors import PlatformError
 from promptops_platform.execution.followers import ForwardingFollower, RunFollower, RunOutcome
+from promptops_platform.execution.schemas import StartedRun
 from promptops_platform.http.error_answers import fault_body
 from promptops_platform.http.event_stream import HEARTBEAT_SECONDS, ServerEvent
 from promptops_platform.runlog.trace import StepTrace
@@ -132,6 +133,16 @@ class StreamFollower(ForwardingFollower):
     def happened(self, event: RunEvent) -> None:
         super().happened(event)
         self._stream.happened(event)
+
+
+def waiting(started: StartedRun) -> ServerEvent:
+    """The last event of a run that goes on by itself."""
+    return ServerEvent("waiting", started.model_dump(mode="json"))
+
+
+async def goes_on(started: StartedRun) -> AsyncGenerator[ServerEvent, None]:
+    """The events of a run that goes on by itself from the beginning."""
+    yield waiting(started)
 
 
 async def follow_run(

@@ -14,6 +14,8 @@ from promptops_platform.execution.run_stream import (
     StepStream,
     StreamFollower,
     follow_run,
+    goes_on,
+    waiting,
 )
 from promptops_platform.execution.schemas import StartedRun
 from promptops_platform.http.event_stream import ServerEvent
@@ -47,13 +49,15 @@ class WorkflowRuns:
         actor: Actor,
         key: RunKey | None = None,
     ) -> WorkflowResult | StartedRun:
-        """Run to the end, or until the run waits for people and goes on by itself; `key` is the one
-        of the request.
+        """Run to the end, or until the run goes on by itself, because it waits for people or has a
+        work pool; `key` is the one of the request.
 
         Raises NotFound, Forbidden, BadRequest for a definition that can't run any more, StepFailed
         with the trace, TooManyRequests and EngineNotReady.
         """
         planned = await self._planner.plan(workflow_id, inputs, actor=actor)
+        if planned.order.request.pool is not None:
+            return await self._submit(planned, key)
         outcome = await self._executor.run(planned.order, self._follower(planned, key))
         if outcome.waiting_run is not None:
             return StartedRun.of(outcome.waiting_run)
@@ -72,9 +76,7 @@ class WorkflowRuns:
         Raises NotFound, Forbidden, BadRequest and TooManyRequests.
         """
         planned = await self._planner.plan(workflow_id, inputs, actor=actor)
-        also = key.accepting(partial(StartedRun.of, warnings=planned.warnings)) if key else None
-        row = await self._detached.submit(planned.order, RunFollower(), also=also)
-        return StartedRun.of(row, planned.warnings)
+        return await self._submit(planned, key)
 
     async def start(
         self,
@@ -103,17 +105,18 @@ class WorkflowRuns:
         key: RunKey | None = None,
     ) -> AsyncGenerator[ServerEvent, None]:
         """Events of a run that has started: those of `StepStream`, then `result` or `error`, or
-        `waiting` where the run waits for people and goes on by itself.
+        `waiting` where the run goes on by itself, because it waits for people or has a work pool.
 
         Raises as `run` does where the run can't start. It goes on when the events are closed.
         """
         planned = await self._planner.plan(workflow_id, inputs, actor=actor)
+        if planned.order.request.pool is not None:
+            return goes_on(await self._submit(planned, key))
         follower = self._follower(planned, key)
 
         def last_events(outcome: RunOutcome) -> list[ServerEvent]:
             if outcome.waiting_run is not None:
-                started = StartedRun.of(outcome.waiting_run)
-                return [ServerEvent("waiting", started.model_dump(mode="json"))]
+                return [waiting(StartedRun.of(outcome.waiting_run))]
             answer = self._result(planned, outcome)
             return [ServerEvent("result", answer.model_dump(mode="json"))]
 
@@ -123,6 +126,11 @@ class WorkflowRuns:
             last_events,
             request_id,
         )
+
+    async def _submit(self, planned: PlannedRun, key: RunKey | None) -> StartedRun:
+        also = key.accepting(partial(StartedRun.of, warnings=planned.warnings)) if key else None
+        row = await self._detached.submit(planned.order, RunFollower(), also=also)
+        return StartedRun.of(row, planned.warnings)
 
     def _follower(self, planned: PlannedRun, key: RunKey | None) -> RunFollower:
         follower, run_id = RunFollower(), planned.order.request.run_id
