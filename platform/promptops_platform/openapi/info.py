@@ -43,6 +43,7 @@ TAGS = {
     "rollouts": "Serve several versions of a prompt side by side.",
     "runs": "The log of what was run.",
     "system": "The parts of the installation and their state.",
+    "triggers": "What starts runs and webhooks when something happens.",
     "workers": "Machines that execute the runs of work pools, and what they report.",
     "users": "Accounts and their roles.",
     "workflows": "Definitions that run as Prefect flows.",

@@ -1,6 +1,6 @@
 """Routes of schedules."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -28,6 +28,7 @@ from promptops_platform.schedules.schemas import (
     ScheduleEdit,
     ScheduleTimes,
     TimetableCheck,
+    TimetableTimes,
 )
 from promptops_platform.schedules.service import ScheduleService
 from promptops_platform.schedules.views import ScheduleViews
@@ -110,9 +111,9 @@ async def list_times(
 @router.post("/preview")
 async def preview_times(
     body: TimetableCheck, views: Views, actor: Actor = permits(Permission.SCHEDULES_READ)
-) -> Data[list[datetime]]:
+) -> Data[TimetableTimes]:
     """The next ten times of a timetable; nothing is saved."""
-    return Data(data=await views.preview(body))
+    return Data(data=TimetableTimes(next=await views.preview(body)))
 
 
 @router.get("/{schedule_id}")

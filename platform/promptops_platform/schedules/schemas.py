@@ -109,6 +109,18 @@ class Schedule(Resource):
         id="0f3c5d7e9a3f2a1c",
         workspace_id="default",
         **EXAMPLE,
+        agent=None,
+        version=None,
+        interval_seconds=None,
+        rrule=None,
+        paused=False,
+        catch_up="skip",
+        overlap="skip",
+        problem=None,
+        created_by="ada",
+        updated_by="ada",
+        created_at="2026-03-14T09:26:53.589793Z",
+        updated_at="2026-03-14T09:26:53.589793Z",
         next=["2026-03-15T02:00:00Z", "2026-03-16T02:00:00Z"],
         deployment_url="http://127.0.0.1:4200/deployments/deployment/1d9e",
         last_runs=[],
@@ -172,6 +184,14 @@ class ScheduleTimes(BaseModel):
     id: str
     key: str
     times: list[datetime]
+
+
+class TimetableTimes(BaseModel):
+    """The next times of a timetable."""
+
+    model_config = example(next=["2026-03-15T02:00:00Z", "2026-03-16T02:00:00Z"])
+
+    next: list[datetime]
 
 
 class TimetableCheck(BaseModel):

@@ -27,6 +27,11 @@ PUBLIC_OPERATIONS = {
     ("/api/login", "post"),
     ("/api/session", "get"),
     ("/api/session", "post"),
+    # The address is the secret.
+    ("/api/approval-links/{token}", "get"),
+    ("/api/approval-links/{token}", "post"),
+    # Whoever has the secret of a webhook signs the message.
+    ("/hooks/{hook}", "post"),
 }
 
 

@@ -8908,20 +8908,32 @@ export interface components {
          * @description A schedule. `next` are up to ten times from now on, empty while it is paused or the run
          *     engine is away. `deployment_url` is its page in Prefect, null until Prefect has it.
          * @example {
+         *       "agent": null,
+         *       "catch_up": "skip",
+         *       "created_at": "2026-03-14T09:26:53.589793Z",
+         *       "created_by": "ada",
          *       "cron": "0 3 * * *",
          *       "deployment_url": "http://127.0.0.1:4200/deployments/deployment/1d9e",
          *       "env": "prod",
          *       "id": "0f3c5d7e9a3f2a1c",
+         *       "interval_seconds": null,
          *       "key": "nightly-report",
          *       "last_runs": [],
          *       "next": [
          *         "2026-03-15T02:00:00Z",
          *         "2026-03-16T02:00:00Z"
          *       ],
+         *       "overlap": "skip",
+         *       "paused": false,
+         *       "problem": null,
+         *       "rrule": null,
          *       "timezone": "Europe/Berlin",
+         *       "updated_at": "2026-03-14T09:26:53.589793Z",
+         *       "updated_by": "ada",
          *       "variables": {
          *         "days": 1
          *       },
+         *       "version": null,
          *       "workflow": "report",
          *       "workspace_id": "default"
          *     }
@@ -9636,6 +9648,24 @@ export interface components {
              * @default UTC
              */
             timezone: string;
+        };
+        /**
+         * TimetableTimes
+         * @description The next times of a timetable.
+         * @example {
+         *       "next": [
+         *         "2026-03-15T02:00:00Z",
+         *         "2026-03-16T02:00:00Z"
+         *       ]
+         *     }
+         */
+        TimetableTimes: {
+            /** Next */
+            next: string[];
+        };
+        /** TimetableTimesData */
+        TimetableTimesData: {
+            data: components["schemas"]["TimetableTimes"];
         };
         /**
          * TokenUsage
@@ -10815,11 +10845,6 @@ export interface components {
             slug?: string | null;
             /** Visibility */
             visibility?: ("open" | "restricted") | null;
-        };
-        /** datetimeListData */
-        datetimeListData: {
-            /** Data */
-            data: string[];
         };
         /**
          * ModelChoice
@@ -14439,7 +14464,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["datetimeListData"];
+                    "application/json": components["schemas"]["TimetableTimesData"];
                 };
             };
             400: components["responses"]["BadRequest"];
