@@ -36,7 +36,7 @@ function pagesOf({ prompt, run, agent, workflow }: ExampleWorkspace): string[] {
   return [
     'overview', 'prompts', `prompts/${prompt}?env=prod`, `prompts/${prompt}?env=prod&view=diff`, 'prompts?new=1', 'prompts/support.reply?env=prod',
     `prompts/${prompt}/rollout?env=prod`, 'agents', `agents/${agent}`, 'workflows', `workflows/${workflow}`,
-    'playground', `playground?prompt=${prompt}&env=prod`, 'runs', `runs/${run}`, 'clients', 'rollouts', 'triggers', 'triggers?new=1', 'approvals', 'audit', 'system', 'no-such-page',
+    'playground', `playground?prompt=${prompt}&env=prod`, 'runs', `runs/${run}`, 'clients', 'rollouts', 'triggers', 'triggers?new=1', 'approvals', 'change-requests', 'audit', 'system', 'no-such-page',
     ...['account', 'environments', 'members', 'providers', 'keys', 'keys?new=1', 'workspaces', 'users', 'prices'].map((page) => `settings/${page}`),
   ]
 }

@@ -1,7 +1,7 @@
 import { exampleWorkspace } from './harness/example_workspace.ts'
 import { expect, test } from './harness/test.ts'
 
-const PAGES = ['overview', 'prompts', 'prompts/support.triage?env=prod', 'prompts/support.triage/rollout?env=prod', 'agents', 'agents/helper', 'workflows', 'workflows/welcome', 'playground?prompt=support.triage&env=prod', 'runs', 'clients', 'rollouts', 'audit', 'settings/account', 'settings/environments', 'settings/members', 'settings/workspaces', 'settings/providers']
+const PAGES = ['overview', 'prompts', 'prompts/support.triage?env=prod', 'prompts/support.triage/rollout?env=prod', 'agents', 'agents/helper', 'workflows', 'workflows/welcome', 'playground?prompt=support.triage&env=prod', 'runs', 'clients', 'rollouts', 'change-requests', 'audit', 'settings/account', 'settings/environments', 'settings/members', 'settings/workspaces', 'settings/providers']
 
 test('a viewer sees no button that answers 403, and learns which role is needed', async ({ page, api, logIn, observed }) => {
   test.setTimeout(300_000)

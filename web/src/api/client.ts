@@ -40,6 +40,14 @@ export function onSessionEnded(listener: Listener): void {
   sessionEnded.add(listener)
 }
 
+const proposed = new Set<(request: Schemas['ChangeRequestDetail']) => void>()
+
+/** Calls `listener` whenever a change has become a request; the function that it returns ends that. */
+export function onProposed(listener: (request: Schemas['ChangeRequestDetail']) => void): () => void {
+  proposed.add(listener)
+  return () => void proposed.delete(listener)
+}
+
 let csrfToken = ''
 
 /** The token that proves that a change comes from this page; each login gives another. */
@@ -67,7 +75,10 @@ const guard: Middleware = {
 
 async function throwProposed(response: Response): Promise<void> {
   const answer = (await response.clone().json()) as Partial<Schemas['Proposed']>
-  if (answer.change_request) throw new ChangeProposed(answer.change_request)
+  const { change_request: request } = answer
+  if (!request) return
+  proposed.forEach((listener) => listener(request))
+  throw new ChangeProposed(request)
 }
 
 async function errorOf(response: Response): Promise<ApiError> {

@@ -1,4 +1,4 @@
-import { Activity, Bot, Boxes, CircleDollarSign, FileClock, FlaskConical, Inbox, KeyRound, Layers, ListTree, Monitor, Plug, Server, Settings, SlidersHorizontal, SquareTerminal, User, UserCog, Users, Workflow, Zap } from '@lucide/vue'
+import { Activity, Bot, Boxes, CircleDollarSign, FileClock, FlaskConical, GitPullRequest, Inbox, KeyRound, Layers, ListTree, Monitor, Plug, Server, Settings, SlidersHorizontal, SquareTerminal, User, UserCog, Users, Workflow, Zap } from '@lucide/vue'
 import type { Component } from 'vue'
 
 import type { Role } from './session'
@@ -27,6 +27,7 @@ export const OPERATE: Place[] = [
   { section: 'rollouts', route: 'rollouts', label: 'app.nav.rollouts', icon: SlidersHorizontal, key: 'l' },
   { section: 'triggers', route: 'triggers', label: 'app.nav.triggers', icon: Zap, key: 't' },
   { section: 'approvals', route: 'approvals', label: 'app.nav.approvals', icon: Inbox, key: 'i' },
+  { section: 'change-requests', route: 'change-requests', label: 'app.nav.changeRequests', icon: GitPullRequest, key: 'q' },
   { section: 'audit', route: 'audit', label: 'app.nav.audit', icon: FileClock, key: 'u' },
 ]
 

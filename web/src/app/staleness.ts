@@ -1,13 +1,14 @@
 /** Which cached queries an event makes stale: by the first part of its type, the first part of their keys. */
 const STALE: Record<string, string[]> = {
-  prompt: ['prompts', 'prompt-facets', 'rollouts', 'audit'],
-  rollout: ['rollouts', 'prompts', 'prompt-facets', 'audit'],
-  agent: ['agents', 'audit'],
-  workflow: ['workflows', 'audit'],
+  prompt: ['prompts', 'prompt-facets', 'rollouts', 'change-requests', 'audit'],
+  rollout: ['rollouts', 'prompts', 'prompt-facets', 'change-requests', 'audit'],
+  agent: ['agents', 'change-requests', 'audit'],
+  workflow: ['workflows', 'change-requests', 'audit'],
   provider: ['providers', 'audit'],
   // With a workspace or a user, what belongs to them goes.
   workspace: ['workspaces', 'members', 'providers', 'keys', 'audit'],
-  environment: ['workspaces', 'environments', 'audit'],
+  environment: ['workspaces', 'environments', 'change-requests', 'audit'],
+  change_request: ['change-requests', 'audit'],
   user: ['users', 'workspaces', 'members', 'keys', 'audit'],
   key: ['keys', 'audit'],
   trigger: ['triggers', 'audit'],

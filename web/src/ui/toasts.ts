@@ -24,6 +24,8 @@ export function notify(text: string, action?: Toast['action']): void {
 /** Say what failed, in the platform's own sentence. */
 export function notifyFailure(error: unknown, unreachable: string): void {
   const failure = error as Error & { status?: number }
+  // A change that became a request has not failed.
+  if (failure.status === 202) return
   add({ text: failure.status === 0 ? unreachable : failure.message, kind: 'failed', duration: FOR_UNDO_MS })
 }
 

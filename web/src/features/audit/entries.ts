@@ -12,8 +12,8 @@ const HOURS: Record<Time, number> = { any: 0, '24h': 24, '7d': 168, '30d': 720 }
 
 /** Offered while typing. */
 export const SUGGESTIONS = {
-  action: ['create', 'update', 'delete', 'publish', 'rollback', 'promote', 'rollout'],
-  resource: ['prompt', 'rollout', 'agent', 'workflow', 'provider', 'api_key', 'user', 'member', 'workspace', 'conversation'],
+  action: ['create', 'update', 'delete', 'publish', 'rollback', 'promote', 'rollout', 'propose', 'approve', 'reject', 'apply', 'bypass'],
+  resource: ['prompt', 'rollout', 'agent', 'workflow', 'provider', 'api_key', 'user', 'member', 'workspace', 'conversation', 'change_request'],
 } as const
 
 /** What the API is asked for. A time begins with an hour, so that the question stays the same for a while. */

@@ -1,6 +1,10 @@
 export interface EnvironmentItem {
   name: string
   protected: boolean
+  /** How many others approve a change of what it serves. */
+  approvals?: number
+  /** Whether an admin may do without. */
+  allow_bypass?: boolean
 }
 
 /** The list with one item at another place; the same list where that changes nothing. */

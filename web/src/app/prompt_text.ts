@@ -1,4 +1,4 @@
-import { kindOf, shownMessage, type Message } from '@/app/chat'
+import { kindOf, shownMessage, type Message } from './chat'
 
 interface Body {
   kind: string
