@@ -28,7 +28,9 @@ PHASES = {
 # Five of six cases of "coverage", and a minute and a half, are values that the description refuses.
 # Those are tried with --long; otherwise by the other phases, at random, and by the tests of fields.
 ACCEPTED_VALUES_ONLY = '[phases.coverage]\ngeneration.mode = "positive"\n'
-ANSWERS_503 = frozenset({"/ready"})
+# The engine knows the times of a timetable.
+SCHEDULES = ("/api/schedules", "/api/schedules/{schedule_id}", "/api/schedules/preview")
+ANSWERS_503 = frozenset({"/ready", *SCHEDULES})
 # A minute or two on an idle machine; this only ends what hangs.
 LONGEST_SECONDS = 600
 CHECKS = (
