@@ -73,6 +73,15 @@ async def shown(server: PrefectServer, flow_run_id: str, name: str) -> dict[str,
     return await asyncio.to_thread(eventually, look)
 
 
+async def tagged(server: PrefectServer, flow_run_id: str, *, is_waiting: bool) -> None:
+    """Wait until Prefect has the tag, or has lost it: the engine changes it after the state."""
+
+    def look() -> bool:
+        return ("waiting" in flow_run(server, flow_run_id)["tags"]) == is_waiting
+
+    await asyncio.to_thread(eventually, look)
+
+
 async def test_all_that_can_go_on_ends_before_the_run_waits(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:
@@ -83,7 +92,7 @@ async def test_all_that_can_go_on_ends_before_the_run_waits(
     assert {checkpoint.name for checkpoint in kept} == {"draft", "other", "more"}
     message = f"Waits for a decision on step 2 (ask); decide at {PAGE}"
     assert state(prefect_server, flow_run_id) == ("PAUSED", "Suspended", message)
-    assert "waiting" in flow_run(prefect_server, flow_run_id)["tags"]
+    await tagged(prefect_server, flow_run_id, is_waiting=True)
 
 
 async def test_the_same_flow_run_goes_on_after_a_decision(
@@ -96,7 +105,7 @@ async def test_the_same_flow_run_goes_on_after_a_decision(
     assert more[-1] == RunFinished("ok", "BESIDE")
     run = await shown(prefect_server, flow_run_id, "Completed")
     assert run["run_count"] == 2
-    assert "waiting" not in run["tags"]
+    await tagged(prefect_server, flow_run_id, is_waiting=False)
     tasks = await asyncio.to_thread(task_runs, prefect_server, flow_run_id, 8)
     assert {
         (task["name"], task["state_name"]) for task in tasks if task["flow_run_run_count"] == 2

@@ -162,14 +162,18 @@ async def test_nothing_comes_with_the_handshakes_answer(platform: RunningPlatfor
             await platform.http.put(f"/api/prompts/{prompt['id']}", json={"content": "x"})
 
     changing = asyncio.create_task(keep_changing())
-    for _ in range(10):
-        reader, writer = await raw_handshake(platform)
-        segment = await reader.read(65536)
-        assert segment.endswith(b"\r\n\r\n"), segment
-        assert (await reader.read(65536))[:1] == b"\x81", "the events follow"
-        writer.close()
-    stop.set()
-    await changing
+    try:
+        for _ in range(10):
+            reader, writer = await raw_handshake(platform)
+            segment = await reader.read(65536)
+            assert segment.endswith(b"\r\n\r\n"), segment
+            # On a busy machine a ping may go before the first event.
+            while b'"type"' not in segment:
+                segment = await asyncio.wait_for(reader.read(65536), WAIT_SECONDS)
+            writer.close()
+    finally:
+        stop.set()
+        await changing
 
 
 async def test_pings_come_and_a_client_that_never_answers_stays(

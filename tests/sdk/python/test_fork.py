@@ -159,7 +159,7 @@ def forked(*arguments: str, source: str = PROGRAM) -> Iterator[Callable[[], str]
             assert output.readline() == b"forked\n"
 
             def go_on() -> str:
-                out, _ = program.communicate(b"x", timeout=30)
+                out, _ = program.communicate(b"x", timeout=90)
                 assert program.returncode == 0
                 return out.decode()
 
