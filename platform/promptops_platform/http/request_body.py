@@ -8,11 +8,11 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from promptops_platform.errors import BadRequest, BodyTooLarge, PlatformError
+from promptops_platform.http.secret_paths import HOOKS_PATH
 
 # For unknown callers: their longest body is a login.
 ANONYMOUS_LIMIT = 4 * 1024
 # Whoever signs a webhook has no token; what is signed is a message.
-HOOKS_PATH = "/hooks/"
 HOOK_LIMIT = 1_048_576
 # Parsing and validating so many takes a tenth of a second: lists and objects are slow to create.
 MOST_VALUES = 30_000

@@ -1,8 +1,11 @@
-"""Addresses that hold a secret: whoever has one needs no token, and no log names it."""
+"""Addresses that hold a secret, which no log names."""
 
 APPROVAL_LINKS = "/api/approval-links"
-# What follows one of these is secret.
+HOOKS_PATH = "/hooks/"
+# Whoever has what follows one of these needs no token.
 PREFIXES = (f"{APPROVAL_LINKS}/",)
+# What follows one of these is in no log and no trace.
+_HIDDEN = (*PREFIXES, HOOKS_PATH)
 
 
 def has_secret(path: str) -> bool:
@@ -10,7 +13,12 @@ def has_secret(path: str) -> bool:
     return path.startswith(PREFIXES)
 
 
+def is_hidden(path: str) -> bool:
+    """Whether a part of the path is for no other eyes."""
+    return path.startswith(_HIDDEN)
+
+
 def shown_path(path: str) -> str:
     """The path as logs may have it."""
-    prefix = next((prefix for prefix in PREFIXES if path.startswith(prefix)), None)
+    prefix = next((prefix for prefix in _HIDDEN if path.startswith(prefix)), None)
     return path if prefix is None else f"{prefix}…"

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi.telemetry import TelemetryConfig
 
 from promptops_flows.telemetry.tracing import Tracing
-from promptops_platform.http.secret_paths import has_secret
+from promptops_platform.http.secret_paths import is_hidden
 
 UNTRACED = frozenset({"/health", "/ready", "/metrics"})
 
@@ -28,4 +28,4 @@ def _is_untraced(scope: MutableMapping[str, Any]) -> bool:
     """Connections that stay for days, what machines ask all the time, and addresses that are
     secrets."""
     path = scope.get("path", "")
-    return scope["type"] != "http" or path in UNTRACED or has_secret(path)
+    return scope["type"] != "http" or path in UNTRACED or is_hidden(path)

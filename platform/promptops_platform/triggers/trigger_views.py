@@ -6,7 +6,7 @@ from promptops_platform.access.actor import Actor
 from promptops_platform.clock import Clock
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.deployments.service import Deployments
-from promptops_platform.http.request_body import HOOKS_PATH
+from promptops_platform.http.secret_paths import HOOKS_PATH
 from promptops_platform.triggers.schemas import Trigger
 from promptops_platform.triggers.secrets import until
 from promptops_platform.triggers.service import KIND, ShownTrigger, TriggerService, action_fields

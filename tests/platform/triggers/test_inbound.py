@@ -76,6 +76,16 @@ async def test_one_of_several_signatures_is_enough(platform: RunningPlatform) ->
     assert (await refused(platform, hook_path(trigger), body, headers)).status_code == 202
 
 
+async def test_no_log_has_the_address(
+    platform: RunningPlatform, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = await platform.http.post("/hooks/a-secret-address", content=b"{}")
+    assert answer.status_code == 404, answer.text
+    printed = capsys.readouterr().out
+    assert "/hooks/" in printed
+    assert "a-secret-address" not in printed
+
+
 async def test_a_body_of_more_than_a_megabyte_is_refused(platform: RunningPlatform) -> None:
     trigger = await new_trigger(platform, WEBHOOK)
     whole = json.dumps("x" * (1_048_576 - 2)).encode()
