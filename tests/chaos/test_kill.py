@@ -17,6 +17,7 @@ import asyncpg
 import httpx
 import pytest
 
+from harness.engine import READY_SECONDS
 from harness.platform import DatabaseKind
 from harness.postgres import Postgres
 from harness.processes import eventually
@@ -229,7 +230,7 @@ def test_a_first_start_that_is_killed_can_be_repeated(reached: str) -> None:
 def test_children_that_are_killed_in_their_first_start_come_up() -> None:
     with promptops() as platform:
         platform.launch()
-        eventually((platform.data / "prefect" / "prefect.db").exists, seconds=60)
+        eventually((platform.data / "prefect" / "prefect.db").exists, seconds=READY_SECONDS)
         for pid in platform.processes():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, SIGKILL)

@@ -18,7 +18,7 @@ from harness.ports import free_port
 from harness.processes import WAIT_SECONDS
 from promptops_flows.processes.children import ChildSpec, inherited, prefect_server_spec
 
-_READY_SECONDS = 60.0
+_READY_SECONDS = 120.0
 
 
 @dataclass(frozen=True)

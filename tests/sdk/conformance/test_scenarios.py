@@ -24,9 +24,6 @@ CASES = {case["name"]: case for case in all_cases()}
 PLAYED = [(sdk, name) for sdk in COMMANDS for name in CASES]
 # The test of the last case waits at most for all cases before it.
 LONGEST_SECONDS = 280.0
-# They are about pauses of a second and less, to which a busy machine adds: one that fails is played
-# again.
-ATTEMPTS = 3
 
 # By SDK and the name of the case.
 Outcomes = dict[str, dict[str, Future[None]]]
@@ -52,21 +49,18 @@ class Actor:
         self._plays = itertools.count(1)
 
     def play(self, cases: Iterable[str], outcomes: Mapping[str, Future[None]]) -> None:
-        """Play until one fails, which leaves the driver in an unknown state; that one and the rest
-        again with a new driver."""
-        left, attempts = list(cases), 0
+        """Play each once. One that fails leaves the driver in an unknown state: the rest get a new
+        one."""
+        left = list(cases)
         while left:
             try:
                 with running_driver(self._name) as driver:
                     while left:
                         play(driver, CASES[left[0]], self._own_folder())
                         outcomes[left.pop(0)].set_result(None)
-                        attempts = 0
             except Exception as failed:  # noqa: BLE001 (told by the test of the case)
-                attempts += 1
-                if left and attempts == ATTEMPTS:
+                if left:
                     outcomes[left.pop(0)].set_exception(failed)
-                    attempts = 0
 
     def _own_folder(self) -> Path:
         folder = self._folder / f"{self._name}-{next(self._plays)}"
