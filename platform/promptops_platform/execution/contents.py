@@ -24,5 +24,5 @@ class SuspendedRunContents:
         """Have Prefect show that they have ended."""
         assert self.flow_runs is not None
         for flow_run_id in await repository.suspended_in(transaction.session, workspace_id):
-            self.flow_runs.end(transaction, flow_run_id, MESSAGE)
+            await self.flow_runs.end(transaction, flow_run_id, MESSAGE)
         return 0

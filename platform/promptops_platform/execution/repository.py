@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import delete, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -140,6 +141,16 @@ async def suspended_flow_runs(session: AsyncSession) -> list[SuspendedFlowRunRow
     """Some of those whose end Prefect does not show yet."""
     query = select(SuspendedFlowRunRow).order_by(SuspendedFlowRunRow.flow_run_id).limit(BATCH)
     return list(await session.scalars(query))
+
+
+async def remember_suspended(session: AsyncSession, flow_run_id: str, message: str) -> None:
+    """Prefect is to show the end of this one; where two end its run at once, the first counts."""
+    table = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    await session.execute(
+        table.insert(SuspendedFlowRunRow)
+        .values(flow_run_id=flow_run_id, message=message)
+        .on_conflict_do_nothing()
+    )
 
 
 async def forget_suspended(session: AsyncSession, flow_run_id: str) -> None:

@@ -37,9 +37,9 @@ class SuspendedFlowRuns:
             await end_tasks(self._task)
             self._task = None
 
-    def end(self, transaction: Transaction, flow_run_id: str, message: str) -> None:
+    async def end(self, transaction: Transaction, flow_run_id: str, message: str) -> None:
         """The run of a suspended flow run ends in this transaction, or goes with its workspace."""
-        transaction.session.add(SuspendedFlowRunRow(flow_run_id=flow_run_id, message=message))
+        await repository.remember_suspended(transaction.session, flow_run_id, message)
 
         async def tell() -> None:
             self._has_news.set()

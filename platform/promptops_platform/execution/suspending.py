@@ -94,4 +94,4 @@ class Suspensions:
         await self.records.close(transaction, run_id)
         if flow_run_id is not None:
             await self._stored.hand_over(transaction, run_id)
-            self._flow_runs.end(transaction, flow_run_id, message)
+            await self._flow_runs.end(transaction, flow_run_id, message)

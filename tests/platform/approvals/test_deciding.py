@@ -129,6 +129,21 @@ async def test_of_two_who_decide_at_once_one_does(controlled: RunningPlatform) -
     assert run["state"] == {"approved": "completed", "rejected": "failed"}[state]
 
 
+async def test_a_waiting_run_that_two_cancel_at_once_ends_once(
+    controlled: RunningPlatform,
+) -> None:
+    """Of the platform, whoever asks and who looks for requests may both end it."""
+    workflow = await save_workflow(controlled, STEPS)
+    for _ in range(5):
+        asked = await waiting(controlled, await submit(controlled, workflow))
+        path = f"/api/runs/{asked['run_id']}/cancel"
+        answers = await asyncio.gather(*(controlled.http.post(path) for _ in range(6)))
+        statuses = [answer.status_code for answer in answers]
+        assert set(statuses) <= {202, 409}, statuses
+        assert 202 in statuses
+        assert (await detail(controlled, asked["run_id"]))["state"] == "cancelled"
+
+
 async def test_a_waiting_run_is_cancelled_at_once(
     controlled: RunningPlatform, fake: FakeEngine
 ) -> None:
