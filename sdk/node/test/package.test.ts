@@ -31,7 +31,7 @@ test("the published files are the built package and its types", async () => {
   const { stdout } = await run("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], { cwd: PACKAGE });
   const paths: string[] = JSON.parse(stdout)[0].files.map((file: { path: string }) => file.path);
   const others = paths.filter((path) => !/^dist\/(cjs\/)?[a-z-]+\.(js|d\.ts)$/.test(path));
-  assert.deepEqual(others.sort(), ["README.md", "dist/cjs/package.json", "package.json"]);
+  assert.deepEqual(others.sort(), ["LICENSE", "README.md", "dist/cjs/package.json", "package.json"]);
   assert.ok(["dist/index.js", "dist/index.d.ts", "dist/testing.js", "dist/testing.d.ts"].every((path) => paths.includes(path)));
 });
 

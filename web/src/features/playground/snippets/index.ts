@@ -6,8 +6,10 @@ import { pythonSnippet } from './python'
 
 export type { SnippetInput } from './input'
 
+export interface Snippet { name: string; write: (input: SnippetInput) => string }
+
 /** The languages in which a column can be copied. */
-export const SNIPPETS: readonly { name: string; write: (input: SnippetInput) => string }[] = [
+export const SNIPPETS: readonly Snippet[] = [
   { name: 'curl', write: curlSnippet },
   { name: 'Python', write: pythonSnippet },
   { name: 'Node', write: nodeSnippet },
