@@ -19,6 +19,9 @@ NPM := $(if $(NODE_IS_NEW),,PATH="$(CURDIR)/.venv/bin:$$PATH" )npm --prefix web 
 # (`true`: make takes the status of a command that is not there for a failure of the whole line.)
 CHROMIUM ?= $(firstword $(shell for name in chromium chromium-browser google-chrome; do command -v $$name; done; true))
 
+# Tests start some hundred processes: without compiled files, each would compile all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help up check test test-web test-browser test-node test-java test-all lint types audit bench chaos lock openapi openapi-baseline prefect-template clean
 

@@ -17,7 +17,7 @@ import pytest
 
 from harness.platform import RunningPlatform
 from harness.prefect_server import PrefectServer, end, spawn
-from harness.processes import WAIT_SECONDS
+from harness.processes import WAIT_SECONDS, pauses
 from promptops_flows.definitions.workflow import parse_steps, parse_workflow
 from promptops_flows.processes.children import engine_spec
 from promptops_flows.protocol.engine_client import (
@@ -201,6 +201,7 @@ async def run_to_end(client: EngineClient, asked: RunRequest) -> RunRecord:
 
 async def unavailable(client: EngineClient, words: str = "", within: float = READY_SECONDS) -> str:
     """Why no run can be taken, once the reason holds `words`."""
+    pause = pauses()
     async with asyncio.timeout(within):
         while True:
             try:
@@ -208,4 +209,4 @@ async def unavailable(client: EngineClient, words: str = "", within: float = REA
             except EngineUnavailable as error:
                 if words in error.reason:
                     return error.reason
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(next(pause))

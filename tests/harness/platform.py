@@ -17,7 +17,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from harness.migrated import new_migrated_database, place_migrated_file
 from harness.postgres import Postgres
-from harness.processes import WAIT_SECONDS
+from harness.processes import WAIT_SECONDS, pauses
 from promptops_platform.app import asgi
 from promptops_platform.clock import Clock, SystemClock
 from promptops_platform.db.location import SqliteFile
@@ -108,9 +108,10 @@ async def until_found(
     look: Callable[[], Awaitable[list[T]]], seconds: float = WAIT_SECONDS
 ) -> list[T]:
     """Look until there is something; fails when there is nothing in time."""
+    pause = pauses()
     async with asyncio.timeout(seconds):
         while not (outcome := await look()):
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(next(pause))
         return outcome
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,12 +14,21 @@ T = TypeVar("T")
 WAIT_SECONDS = 60.0
 
 
+def pauses() -> Iterator[float]:
+    """Seconds between looks: short for what comes at once, longer for what takes its time, as each
+    look is work for the server that the test waits for."""
+    pause = 0.02
+    while True:
+        yield pause
+        pause = min(0.25, pause * 1.25)
+
+
 def eventually(look: Callable[[], T | None], *, seconds: float = WAIT_SECONDS) -> T:
     """The first true answer of `look`; a failure after `seconds`."""
-    deadline = time.monotonic() + seconds
+    deadline, pause = time.monotonic() + seconds, pauses()
     while not (answer := look()):
         assert time.monotonic() < deadline, f"not within {seconds:.0f} s, last: {answer!r}"
-        time.sleep(0.02)
+        time.sleep(next(pause))
     return answer
 
 

@@ -30,8 +30,9 @@ __all__ = ["receiver", "running"]
 async def test_a_publish_runs_a_workflow_in_a_flow_run_of_its_deployment(
     running: RunningPlatform, prefect_server: PrefectServer
 ) -> None:
-    trigger = await new_trigger(running, {"event": "prompt.published", "env": "prod"})
-    prompt = await running.create(env="prod")
+    key = new_key()
+    trigger = await new_trigger(running, {"event": "prompt.published", "env": "prod", "key": key})
+    prompt = await running.create(key, env="prod")
     await running.publish(prompt["id"])
     (delivery,) = await settled(running, trigger)
     assert delivery["state"] == "started"
@@ -85,9 +86,9 @@ async def test_a_delivery_is_signed_retried_and_sent_again(
 ) -> None:
     receiver.statuses[:] = [503]
     to = {"url": f"{receiver.url}/token-in-the-path"}
-    meant = {"event": "prompt.published", "env": "prod"}
+    meant = {"event": "prompt.published", "env": "prod", "key": new_key()}
     trigger = await new_trigger(running, meant, run=None, deliver=to)
-    prompt = await running.create(env="prod")
+    prompt = await running.create(meant["key"], env="prod")
     await running.publish(prompt["id"])
     (delivery,) = await settled(running, trigger, "delivered")
     assert [attempt["number"] for attempt in delivery["attempts"]] == [1]
@@ -213,7 +214,7 @@ async def test_each_of_many_publishes_makes_exactly_one_run(
 ) -> None:
     is_sqlite = running.platform.database.engines.is_sqlite
     # Prefect needs most of the time, whatever our database is.
-    number = 1000 if request.config.getoption("--long") else 50 if is_sqlite else 5
+    number = 1000 if request.config.getoption("--long") else 20 if is_sqlite else 5
     mark = new_key()
     on = {"event": "prompt.published", "key": f"{mark}-*"}
     trigger = await new_trigger(running, on)
@@ -233,13 +234,14 @@ async def test_each_of_many_publishes_makes_exactly_one_run(
 
 async def test_no_request_of_others_carries_a_run(running: RunningPlatform) -> None:
     """What is no run's id is not taken for a cause."""
-    trigger = await new_trigger(running, {"event": "prompt.published"})
+    key = new_key()
+    trigger = await new_trigger(running, {"event": "prompt.published", "key": key})
     async with httpx.AsyncClient(
         base_url=f"http://127.0.0.1:{running.port}",
         headers={"authorization": f"Bearer {TOKEN}", "x-promptops-run": "../../etc"},
         verify=False,
     ) as client:
-        prompt = sent(await client.post("/api/prompts", json={"key": new_key()}))
+        prompt = sent(await client.post("/api/prompts", json={"key": key}))
         await client.post("/api/prompts/publish", json={"id": prompt["id"]})
     (delivery,) = await settled(running, trigger)
     assert delivery["state"] == "started"
