@@ -9,9 +9,10 @@ import typer
 import uvloop
 
 from promptops_platform.app import openapi as openapi_document
-from promptops_platform.commands import accounts, as_code, feed, secrets
+from promptops_platform.commands import accounts, as_code, backup, feed, secrets
 from promptops_platform.commands.doctor import doctor
 from promptops_platform.commands.frame import guarded, read_settings
+from promptops_platform.commands.imports import imports
 from promptops_platform.commands.worker import worker
 from promptops_platform.data_folder import DataFolderLock, read_instance
 from promptops_platform.data_folder.permissions import keep_others_out
@@ -35,9 +36,12 @@ NewDatabase = Annotated[
 ]
 
 app.add_typer(accounts.keys, name="key")
+app.add_typer(imports, name="import")
 app.command("set-password")(accounts.set_password)
 app.command("rotate-secrets")(secrets.rotate_secrets)
 app.command("resync")(feed.resync)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 app.command("doctor")(doctor)
 app.command("pull")(as_code.pull)
 app.command("diff")(as_code.diff)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +39,7 @@ class Remote:
         self.server = server.rstrip("/")
         self.workspace = workspace
         self._envs = envs
-        self._http = httpx.Client(
+        self.http = httpx.Client(
             base_url=self.server,
             headers={"authorization": f"Bearer {token}"} if token else {},
             timeout=_SECONDS,
@@ -46,7 +47,7 @@ class Remote:
 
     def close(self) -> None:
         """Let the connections go."""
-        self._http.close()
+        self.http.close()
 
     def covers(self, identity: Identity) -> bool:
         """Whether the resource is in one of the environments that count."""
@@ -56,7 +57,7 @@ class Remote:
         """All resources. Raises ServerError."""
         resources: dict[Identity, Stored] = {}
         for kind in KINDS:
-            for row in self._rows(kind):
+            for row in self.rows(f"/api/{kind}s", {"workspace": self.workspace}):
                 identity = Identity(kind, row["key"], row["env"] if kind == "prompt" else "")
                 if self.covers(identity):
                     resources[identity] = _stored(kind, row)
@@ -79,7 +80,7 @@ class Remote:
     def delete(self, identity: Identity, stored: Stored) -> None:
         """Raises ConflictError when somebody has changed it, or when it is in use."""
         path = f"/api/{identity.kind}s/{stored.id}"
-        self._ask("DELETE", path, headers={"if-match": f'"{stored.revision}"'})
+        self.ask("DELETE", path, headers={"if-match": f'"{stored.revision}"'})
 
     def publish(self, identity: Identity, stored: Stored, note: str) -> str | None:
         """Serve what is stored. The id of the change request that this has made where the
@@ -88,28 +89,30 @@ class Remote:
         if note:
             body["note"] = note
         if identity.kind == "prompt":
-            answer = self._ask("POST", "/api/prompts/publish", {"id": stored.id, **body})
+            answer = self.ask("POST", "/api/prompts/publish", {"id": stored.id, **body})
         else:
-            answer = self._ask("POST", f"/api/{identity.kind}s/{stored.id}/publish", body)
+            answer = self.ask("POST", f"/api/{identity.kind}s/{stored.id}/publish", body)
         if answer.status_code != httpx.codes.ACCEPTED:
             return None
         return str(answer.json().get("change_request", {}).get("id", ""))
 
-    def _rows(self, kind: Kind) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = []
+    def rows(self, path: str, params: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """All of a list, also of a server that knows no pages. Raises ServerError."""
+        rows: dict[str, dict[str, Any]] = {}
         while True:
-            params = {"workspace": self.workspace, "limit": _PAGE, "offset": len(rows)}
-            page = self._ask("GET", f"/api/{kind}s", params=params).json()["data"]
-            rows += page
-            if len(page) < _PAGE:
-                return rows
+            paging = {**(params or {}), "limit": _PAGE, "offset": len(rows)}
+            page = self.ask("GET", path, params=paging).json()["data"]
+            before = len(rows)
+            rows |= {row["id"]: row for row in page}
+            if len(page) < _PAGE or len(rows) == before:
+                return list(rows.values())
 
     def _saved(self, kind: Kind, method: str, path: str, body: dict[str, Any]) -> Stored:
-        answer = self._ask(method, f"/api/{kind}s{path}", body)
+        answer = self.ask(method, f"/api/{kind}s{path}", body)
         row = answer.json()
         return _stored(kind, row.get("data", row))
 
-    def _ask(
+    def ask(
         self,
         method: str,
         path: str,
@@ -118,8 +121,9 @@ class Remote:
         params: dict[str, Any] | None = None,
         headers: dict[str, str] | None = None,
     ) -> httpx.Response:
+        """An answer that is not an error. Raises ServerError, or ConflictError for a 409."""
         try:
-            answer = self._http.request(method, path, json=body, params=params, headers=headers)
+            answer = self.http.request(method, path, json=body, params=params, headers=headers)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ServerError(f"{self.server} can't be reached: {error}") from error
         if answer.is_success:

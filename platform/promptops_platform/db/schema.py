@@ -148,7 +148,8 @@ def _state(connection: Connection, where: str) -> SchemaState:
         raise SchemaRefused(
             f"{where} is the database of an older PromptOps server, which this release does not "
             "open; it was left untouched. Choose another data folder in PROMPTOPS_DATA, or another "
-            "file in PROMPTOPS_DB, and keep this one for the older server."
+            "file in PROMPTOPS_DB, keep this one for the older server, and take its contents over "
+            "from there: promptops import promptops URL"
         )
     if VERSION_TABLE not in tables:
         raise SchemaRefused(

@@ -1,0 +1,1 @@
+"""Prompts, agents and workflows from elsewhere, written to a server over its API."""
