@@ -14,7 +14,9 @@ CONSOLE := platform/promptops_platform/console/dist/index.html
 CONSOLE_SOURCES := $(shell find web/src web/public web/*.json web/*.ts web/index.html -type f)
 # The machine's own Node where it is new enough for the console's build, else one from a wheel.
 NODE_IS_NEW := $(shell node -e 'const [a, b] = process.versions.node.split("."); console.log(a > 20 || (a == 20 && b >= 19) ? 1 : "")' 2>/dev/null)
-NPM := $(if $(NODE_IS_NEW),,PATH="$(CURDIR)/.venv/bin:$$PATH" )npm --prefix web --no-audit --no-fund --silent
+NPM_IN := $(if $(NODE_IS_NEW),,PATH="$(CURDIR)/.venv/bin:$$PATH" )npm --no-audit --no-fund --silent --prefix
+NPM := $(NPM_IN) web
+DOCS_NPM := $(NPM_IN) docs
 
 # (`true`: make takes the status of a command that is not there for a failure of the whole line.)
 CHROMIUM ?= $(firstword $(shell for name in chromium chromium-browser google-chrome; do command -v $$name; done; true))
@@ -23,7 +25,7 @@ CHROMIUM ?= $(firstword $(shell for name in chromium chromium-browser google-chr
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help up check test test-web test-browser test-node test-java test-all lint types audit bench chaos lock openapi openapi-baseline prefect-template clean
+.PHONY: help up check test test-web test-browser test-node test-java test-all lint types audit bench chaos lock openapi openapi-baseline prefect-template docs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -88,7 +90,7 @@ audit: .venv/.audit ## Report locked versions that were withdrawn or have a know
 		.venv/audit/bin/pip-audit --progress-spinner off --disable-pip --require-hashes -r $$lock; \
 	done
 	@echo "== Node packages, deprecated or with known faults"
-	-@for folder in sdk/node web; do \
+	-@for folder in sdk/node web docs; do \
 		(cd $$folder && npm ci --dry-run --no-fund --no-audit >/dev/null && npm audit); \
 	done
 
@@ -109,6 +111,11 @@ openapi: .venv/.runtime web/node_modules/.everything ## Write docs/openapi.json 
 	mv docs/openapi.json.new docs/openapi.json
 	$(NPM) run api
 
+docs: .venv/.runtime docs/node_modules/.everything ## Build the documentation's site in docs/.vitepress/dist
+	$(BIN)/python docs/generator
+	$(DOCS_NPM) run build
+	$(BIN)/python docs/generator/check_links.py
+
 openapi-baseline: openapi ## At a release: what later releases may no longer take away
 	cp docs/openapi.json docs/openapi-baseline.json
 
@@ -117,7 +124,8 @@ prefect-template: .venv/.development ## Make the embedded Prefect server's empty
 
 clean: ## Remove everything that make has made, but no data
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
-	rm -rf web/node_modules $(dir $(CONSOLE))
+	rm -rf web/node_modules $(dir $(CONSOLE)) docs/node_modules
+	rm -rf docs/reference docs/public/images docs/.vitepress/dist docs/.vitepress/cache
 	rm -rf sdk/node/node_modules sdk/node/dist sdk/node/build sdk/java/target
 
 COMPILE := --universal --python-version 3.11 --generate-hashes \
@@ -145,6 +153,10 @@ web/node_modules/.build: web/package-lock.json .venv/.node
 web/node_modules/.everything: web/package-lock.json .venv/.node
 	$(NPM) ci --ignore-scripts
 	@touch web/node_modules/.build $@
+
+docs/node_modules/.everything: docs/package-lock.json .venv/.node
+	$(DOCS_NPM) ci --ignore-scripts
+	@touch $@
 
 $(CONSOLE): web/node_modules/.build $(CONSOLE_SOURCES)
 	$(NPM) run build

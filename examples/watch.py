@@ -1,9 +1,11 @@
 """Prints a greeting, and prints it again whenever its prompt changes on the server."""
 
+import os
 import threading
 
 from promptops import PromptOpsClient, Update
 
+SERVER = os.environ.get("PROMPTOPS_SERVER", "http://127.0.0.1:8080")
 KEY = "greeting"
 
 
@@ -12,7 +14,7 @@ def show(update: Update) -> None:
         print(f"{update['event']['type']}: {client.render(KEY, {'who': 'Ada'})}", flush=True)
 
 
-with PromptOpsClient("http://127.0.0.1:8080", namespace="prod", app_name="example") as client:
+with PromptOpsClient(SERVER, namespace="prod", app_name="example") as client:
     print(f"now: {client.render(KEY, {'who': 'Ada'})}", flush=True)
     client.watch(show)
     threading.Event().wait()

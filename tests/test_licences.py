@@ -51,9 +51,9 @@ def test_python_packages(lock: str) -> None:
     assert refused == {}
 
 
-@pytest.mark.parametrize("lock", ["web/package-lock.json", "sdk/node/package-lock.json"])
-def test_node_packages(lock: str) -> None:
-    packages = json.loads((ROOT / lock).read_text())["packages"]
+@pytest.mark.parametrize("folder", ["web", "sdk/node", "docs"])
+def test_node_packages(folder: str) -> None:
+    packages = json.loads((ROOT / folder / "package-lock.json").read_text())["packages"]
     refused = {
         path: package.get("license")
         for path, package in packages.items()

@@ -138,9 +138,16 @@ def test_the_lint_finds_declared_names(pattern: re.Pattern[str], source: str) ->
     assert not list(declared_names(f"// {source}\nit.each(rows)", pattern))
 
 
+def pages() -> list[Path]:
+    """Those that people wrote: neither packages of the site nor what its build generates."""
+    generated = GENERATED | {"reference", ".vitepress"}
+    paths = (ROOT / "docs").rglob("*.md")
+    return [path for path in paths if not generated.intersection(path.parts)]
+
+
 def prose() -> Iterator[tuple[str, str]]:
     """The lines of all pages, and the messages in the sources."""
-    for path in [*ROOT.glob("*.md"), *sources(".md"), *(ROOT / "docs").rglob("*.md")]:
+    for path in [*ROOT.glob("*.md"), *sources(".md"), *pages()]:
         for line, text in enumerate(path.read_text().splitlines(), 1):
             yield f"{path.relative_to(ROOT)}:{line}", text
     for path in sources(".py"):

@@ -1,0 +1,33 @@
+"""Pages lead where they say, and translations keep up."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from harness.walks import ROOT, blocks
+
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+# The build of the site makes them.
+GENERATED = ("reference/", "../reference/", "openapi.json")
+PAGES = [
+    *sorted(ROOT.glob("*.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs" / "zh").glob("*.md")),
+    *sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md")),
+]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_of_a_page_lead_somewhere(page: Path) -> None:
+    links = [link for link in LINK.findall(page.read_text()) if not link.startswith(GENERATED)]
+    gone = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+    assert gone == []
+
+
+@pytest.mark.parametrize(
+    ("page", "translation"),
+    [("README.md", "README.zh-CN.md"), ("docs/tutorial.md", "docs/zh/tutorial.md")],
+)
+def test_a_translation_has_the_same_commands(page: str, translation: str) -> None:
+    assert blocks(ROOT / page) == blocks(ROOT / translation) != []
