@@ -60,19 +60,19 @@ def main() -> None:
 
 @app.command()
 def up(new: NewDatabase = False) -> None:
-    """Run everything: the platform, its run engine and, unless PREFECT_API_URL is set, Prefect."""
+    """Start everything: platform, run engine and, unless PREFECT_API_URL is set, Prefect."""
     _serve(children=True, new_database=new)
 
 
 @app.command()
 def serve(new: NewDatabase = False) -> None:
-    """Run the platform alone; runs need a `promptops worker` on the same data folder."""
+    """Start the platform alone. Runs need a `promptops worker` on the same data folder."""
     _serve(children=False, new_database=new)
 
 
 @app.command("migrate")
 def migrate_database() -> None:
-    """Bring the registry database to this release's schema."""
+    """Upgrade the registry database to the schema of this release."""
     settings = read_settings()
     guarded(lambda: asyncio.run(_migrate(settings)))
     typer.echo("The registry database is up to date.")
@@ -80,7 +80,7 @@ def migrate_database() -> None:
 
 @app.command()
 def openapi() -> None:
-    """Print the API's OpenAPI document, for tools that make clients."""
+    """Print the OpenAPI document of the API."""
     typer.echo(as_text(openapi_document()), nl=False)
 
 

@@ -20,7 +20,7 @@ from promptops_platform.lifecycle import Platform
 DURATION = re.compile(r"([1-9][0-9]{0,4})([mhd])")
 UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
-keys = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
+keys = typer.Typer(help="Create, list and revoke API keys.", no_args_is_help=True)
 
 
 @keys.command("create")
@@ -37,10 +37,10 @@ def create_key(
     ] = None,
     expires_in: Annotated[str | None, typer.Option(help="Such as 90d, 12h or 30m.")] = None,
     manage_accounts: Annotated[
-        bool, typer.Option("--manage-accounts", help="Let it make accounts and members.")
+        bool, typer.Option("--manage-accounts", help="Let the key create accounts and members.")
     ] = False,
 ) -> None:
-    """Make a key. It alone goes to the standard output, this once."""
+    """Create an API key and print it. It is shown only once."""
 
     async def create(platform: Platform, transaction: Transaction) -> None:
         fields = ApiKeyCreate(
@@ -64,7 +64,7 @@ def list_keys(
     prefix: Annotated[str | None, typer.Option(help="How the key begins.")] = None,
     workspace: Annotated[str | None, typer.Option(help="Id or slug.")] = None,
 ) -> None:
-    """List the keys, newest first."""
+    """List the API keys, newest first."""
 
     async def show(platform: Platform, transaction: Transaction) -> None:
         keys, _ = await platform.access.keys.search(
@@ -80,7 +80,7 @@ def list_keys(
 def revoke_key(
     key: Annotated[str, typer.Argument(help="How the key begins, or its id.", metavar="KEY")],
 ) -> None:
-    """Revoke a key: it is refused, and its connections end, within a second."""
+    """Revoke an API key. Within a second it is refused and its connections are closed."""
 
     async def revoke(platform: Platform, transaction: Transaction) -> None:
         row = await _matching_key(platform, transaction, key)
@@ -91,8 +91,10 @@ def revoke_key(
 
 
 def set_password(user: Annotated[str, typer.Argument(help="Name of the account.")]) -> None:
-    """Give an account another password, which ends its sessions. It is asked for, or read from the
-    standard input."""
+    """Change the password of an account and end its sessions.
+
+    The command asks for the password, or reads it from the standard input.
+    """
 
     async def change(platform: Platform, transaction: Transaction) -> None:
         password = UserUpdate(password=_asked_password()).password

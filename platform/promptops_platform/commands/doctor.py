@@ -23,8 +23,10 @@ MARKS = {"ok": "ok     ", "warning": "warning", "problem": "PROBLEM"}
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")] = False,
 ) -> None:
-    """Say how everything is, and what to do about what is not fine. Changes nothing; ends with 1
-    where there is a problem."""
+    """Check the installation and explain how to fix each problem.
+
+    It changes nothing. The exit code is 1 if there is a problem.
+    """
     # What goes wrong is told here, in sentences.
     configure_logs("error", "text")
     try:

@@ -8,7 +8,7 @@ from promptops_platform.lifecycle import Platform
 
 
 def resync() -> None:
-    """Have all programs that watch fetch their prompts anew; after the database was restored."""
+    """Make all watching programs fetch their prompts again, after you restored the database."""
 
     async def renew(platform: Platform, transaction: Transaction) -> None:
         await platform.changes.log.renew_epoch(transaction)

@@ -15,8 +15,10 @@ def rotate_secrets(
         bool, typer.Option(help="Remove what can't be read because its secret key is lost.")
     ] = False,
 ) -> None:
-    """Encrypt stored keys of model providers, sealed conversations, checkpoints, answers and
-    approvals of runs anew, with the first of PROMPTOPS_SECRET_KEY."""
+    """Encrypt stored secrets again, with the first key in PROMPTOPS_SECRET_KEY.
+
+    These are keys of model providers, and sealed conversations, checkpoints, answers and approvals.
+    """
 
     async def rotate(platform: Platform, transaction: Transaction) -> None:
         rotation = await platform.providers.service.rotate(transaction, forget=forget_unreadable)

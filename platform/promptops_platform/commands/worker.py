@@ -41,10 +41,11 @@ READ = (
 def worker(
     server: Server = None, pool: Pool = None, concurrency: Concurrency = 16, name: Name = None
 ) -> None:
-    """Execute runs: of a work pool with --server and --pool, on any machine and without a database;
-    else those of the platform on this data folder, on the Prefect server at PREFECT_API_URL.
+    """Execute runs, of a work pool or of the platform on this data folder.
 
-    With --server, the variable PROMPTOPS_WORKER_KEY has an API key with the role worker.
+    With --server and --pool, it executes the runs of the pool, on any machine and without a
+    database. PROMPTOPS_WORKER_KEY contains an API key with the role worker. Without both, it is the
+    run engine of this data folder, on the Prefect server at PREFECT_API_URL.
     """
     if server is None and pool is None:
         settings = read_settings()
