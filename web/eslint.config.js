@@ -1,8 +1,10 @@
+import { readdirSync } from 'node:fs'
+
 import vueI18n from '@intlify/eslint-plugin-vue-i18n'
 import { defineConfigWithVueTs, vueTsConfigs } from '@vue/eslint-config-typescript'
 import pluginVue from 'eslint-plugin-vue'
 
-const features = ['access', 'agents', 'audit', 'clients', 'overview', 'playground', 'prompts', 'rollouts', 'runs', 'settings', 'system', 'workflows']
+const features = readdirSync(new URL('./src/features', import.meta.url))
 
 export default defineConfigWithVueTs(
   { ignores: ['dist/**', 'src/api/schema.ts', 'playwright-report/**', 'test-results/**'] },

@@ -32,11 +32,11 @@ const ALL_LOOKS: readonly Look[] = THEMES.flatMap((theme) =>
   (['en', 'zh'] as const).flatMap((language) => (['wide', 'middle', 'narrow'] as const).map((size) => ({ theme, language, size }))))
 
 /** Address of each page below its workspace; the rail's pages are asked for in a test of their own. */
-function pagesOf({ prompt, run, agent, workflow }: ExampleWorkspace): string[] {
+function pagesOf({ prompt, run, agent, workflow, schedule }: ExampleWorkspace): string[] {
   return [
     'overview', 'prompts', `prompts/${prompt}?env=prod`, `prompts/${prompt}?env=prod&view=diff`, 'prompts?new=1', 'prompts/support.reply?env=prod',
     `prompts/${prompt}/rollout?env=prod`, 'agents', `agents/${agent}`, 'workflows', `workflows/${workflow}`,
-    'playground', `playground?prompt=${prompt}&env=prod`, 'runs', `runs/${run}`, 'clients', 'rollouts', 'triggers', 'triggers?new=1', 'approvals', 'change-requests', 'audit', 'system', 'no-such-page',
+    'playground', `playground?prompt=${prompt}&env=prod`, 'runs', `runs/${run}`, 'clients', 'rollouts', 'schedules', 'schedules?new=1', `schedules?schedule=${schedule}`, 'triggers', 'triggers?new=1', 'approvals', 'change-requests', 'audit', 'system', 'no-such-page',
     ...['account', 'environments', 'members', 'providers', 'keys', 'keys?new=1', 'workspaces', 'users', 'prices'].map((page) => `settings/${page}`),
   ]
 }
@@ -69,7 +69,7 @@ for (const { theme, language, size } of process.env.EVERY_LOOK ? ALL_LOOKS : PAI
 
       /** Texts that are the key of a message instead of the message. */
       function untranslated(): Promise<string[]> {
-        return page.evaluate(() => (document.body.innerText.match(/\b(app|ui|prompts|runs|agents|workflows|clients|audit|settings|overview|playground|rollouts|system|triggers|approvals)\.[a-z]\w*(\.\w+)*\b/gu) ?? []).filter((text) => !text.startsWith('support.')))
+        return page.evaluate(() => (document.body.innerText.match(/\b(app|ui|prompts|runs|agents|workflows|clients|audit|settings|overview|playground|rollouts|system|schedules|triggers|approvals)\.[a-z]\w*(\.\w+)*\b/gu) ?? []).filter((text) => !text.startsWith('support.')))
       }
     })
   })

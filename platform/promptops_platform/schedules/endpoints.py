@@ -55,6 +55,7 @@ async def list_schedules(
     q: Annotated[OptionalSearchTerm, Query(description="Text in a key.")] = None,
     workflow: Annotated[OptionalLine, Query(description="Those that run it.")] = None,
     agent: Annotated[OptionalLine, Query(description="Those that run it.")] = None,
+    paused: Annotated[bool | None, Query(description="Only those that are, or are not.")] = None,
     workspace: InWorkspace = None,
     actor: Actor = permits(Permission.SCHEDULES_READ),
 ) -> Page[Schedule]:
@@ -64,7 +65,13 @@ async def list_schedules(
         workspace_id = (await workspaces.find(transaction, workspace, actor=actor)).id
     target = ("workflow", workflow) if workflow else ("agent", agent) if agent else None
     rows, total = await service.search(
-        transaction, part, workspace_id=workspace_id, target=target, text=q, actor=actor
+        transaction,
+        part,
+        workspace_id=workspace_id,
+        target=target,
+        text=q,
+        paused=paused,
+        actor=actor,
     )
     return Page(data=await views.many(rows), total=total)
 
@@ -96,8 +103,8 @@ async def list_times(
     workspace: InWorkspace = None,
     actor: Actor = permits(Permission.SCHEDULES_READ),
 ) -> Data[list[ScheduleTimes]]:
-    """When schedules are due between two times, which are at most a hundred days apart; of each
-    the first 500 times."""
+    """When schedules are due between two times, which are at most a hundred days apart, of each
+    the first 500 times; and the runs that they have started between them."""
     workspace_id = None
     if workspace:
         workspace_id = (await workspaces.find(transaction, workspace, actor=actor)).id

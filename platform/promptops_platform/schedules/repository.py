@@ -1,5 +1,6 @@
 """SQL of schedules, and of the runs that they have started."""
 
+from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
@@ -15,6 +16,8 @@ from promptops_platform.schedules.tables import KIND, ScheduleRow
 from promptops_platform.workspaces.tables import WorkspaceRow
 
 RUNNING = "running"
+# Of a calendar.
+MOST_RUNS = 5_000
 
 
 class StartedRun(NamedTuple):
@@ -34,6 +37,7 @@ class ScheduleSearch(NamedTuple):
     target: tuple[str, str] | None = None
     text: str | None = None
     environments: Collection[str] = ()
+    paused: bool | None = None
 
 
 async def find(
@@ -59,6 +63,8 @@ async def search(
         query = query.where(place == asked.target)
     if asked.environments:
         query = query.where(ScheduleRow.env.in_(asked.environments))
+    if asked.paused is not None:
+        query = query.where(ScheduleRow.paused.is_(asked.paused))
     query = containing_text(query, asked.text, ScheduleRow.key, ScheduleRow.target_key)
     columns = {"key": ScheduleRow.key, "updated_at": ScheduleRow.updated_at}
     query = ordered(query, part, columns, default="key", unique=ScheduleRow.id)
@@ -159,6 +165,31 @@ async def last_runs(session: AsyncSession, schedule_id: str, most: int) -> list[
         .limit(most)
     )
     return [StartedRun(*row) for row in rows]
+
+
+async def runs_between(
+    session: AsyncSession, schedule_ids: Collection[str], after: datetime, until: datetime
+) -> dict[str, list[StartedRun]]:
+    """By schedule: the runs that it has started from `after` on and before `until`, the latest
+    first, of all together the latest thousands."""
+    rows = await session.execute(
+        select(
+            RunRow.origin_id,
+            RunRow.id,
+            RunRow.state,
+            RunRow.created_at,
+            FlowRunClaimRow.scheduled_at,
+        )
+        .outerjoin(FlowRunClaimRow, FlowRunClaimRow.run_id == RunRow.id)
+        .where(RunRow.origin_id.in_(schedule_ids))
+        .where(RunRow.created_at >= after, RunRow.created_at < until)
+        .order_by(RunRow.created_at.desc(), RunRow.id.desc())
+        .limit(MOST_RUNS)
+    )
+    runs: defaultdict[str, list[StartedRun]] = defaultdict(list)
+    for schedule_id, *run in rows:
+        runs[schedule_id].append(StartedRun(*run))
+    return runs
 
 
 async def settle(

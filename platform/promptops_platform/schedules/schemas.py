@@ -175,15 +175,32 @@ class Schedule(Resource):
 
 
 class ScheduleTimes(BaseModel):
-    """When a schedule is due."""
+    """When a schedule is due, and what it has run."""
 
     model_config = example(
-        id="0f3c5d7e9a3f2a1c", key="nightly-report", times=["2026-03-15T02:00:00Z"]
+        id="0f3c5d7e9a3f2a1c",
+        key="nightly-report",
+        timezone="Europe/Berlin",
+        times=["2026-03-15T02:00:00Z"],
+        runs=[],
     )
 
     id: str
     key: str
+    timezone: str
     times: list[datetime]
+    runs: list[ScheduledRun] = Field(description="The latest first.")
+
+    @classmethod
+    def of(cls, row: ScheduleRow, times: list[datetime], runs: Sequence[StartedRun]) -> Self:
+        """Of a schedule's row."""
+        return cls(
+            id=row.id,
+            key=row.key,
+            timezone=row.timezone,
+            times=times,
+            runs=[ScheduledRun(**run._asdict()) for run in runs],
+        )
 
 
 class TimetableTimes(BaseModel):

@@ -54,10 +54,11 @@ class ScheduleService:
         target: tuple[str, str] | None,
         text: str | None,
         actor: Actor,
+        paused: bool | None = None,
     ) -> tuple[list[ScheduleRow], int]:
         """Schedules of the workspaces that exist for the caller, and how many there are."""
         asked = ScheduleSearch(
-            self._grants.readable(actor), workspace_id, target, text, actor.environments
+            self._grants.readable(actor), workspace_id, target, text, actor.environments, paused
         )
         return await repository.search(transaction.session, asked, part)
 

@@ -53,20 +53,31 @@ class ScheduleViews:
     async def times(
         self, rows: Sequence[ScheduleRow], after: datetime, until: datetime
     ) -> list[ScheduleTimes]:
-        """When these are due in that span, those that are paused left out. Raises BadRequest for a
-        span of more than a hundred days, and EngineNotReady."""
+        """When these are due in that span, and what they ran in it; those that are paused and ran
+        nothing are left out. Raises BadRequest for a span of more than a hundred days, and
+        EngineNotReady."""
         if not timedelta(0) <= until - after <= LONGEST_SPAN:
             raise BadRequest("to: must be at most 100 days after from")
-        active = [row for row in rows if not row.paused]
-        if not active:
-            return []
-        times = await self._deployments.next_times(
-            [timetable_of(row) for row in active], MOST_TIMES, after=after, until=until
-        )
+        async with self._database.read() as transaction:
+            runs = await repository.runs_between(
+                transaction.session, [row.id for row in rows], after, until
+            )
+        times = await self._times_between([row for row in rows if not row.paused], after, until)
         return [
-            ScheduleTimes(id=row.id, key=row.key, times=own)
-            for row, own in zip(active, times, strict=True)
+            ScheduleTimes.of(row, times.get(row.id, []), runs.get(row.id, []))
+            for row in rows
+            if row.id in times or row.id in runs
         ]
+
+    async def _times_between(
+        self, rows: Sequence[ScheduleRow], after: datetime, until: datetime
+    ) -> dict[str, list[datetime]]:
+        if not rows:
+            return {}
+        times = await self._deployments.next_times(
+            [timetable_of(row) for row in rows], MOST_TIMES, after=after, until=until
+        )
+        return {row.id: own for row, own in zip(rows, times, strict=True)}
 
     async def preview(self, check: TimetableCheck) -> list[datetime]:
         """The next ten times of a timetable that is being written; raises BadRequest and

@@ -3,7 +3,7 @@ import { expect } from '@playwright/test'
 import { untilRunsStart, type Api } from './api.ts'
 import { unique } from './test.ts'
 
-export interface ExampleWorkspace { slug: string; prompt: string; agent: string; workflow: string; run: string }
+export interface ExampleWorkspace { slug: string; prompt: string; agent: string; workflow: string; run: string; schedule: string }
 
 /** A workspace with something of each kind, also long and unusual texts. */
 export async function exampleWorkspace(api: Api): Promise<ExampleWorkspace> {
@@ -27,10 +27,12 @@ export async function exampleWorkspace(api: Api): Promise<ExampleWorkspace> {
       { name: 'shout', type: 'transform', op: 'upper' },
     ],
   })
+  await post('/api/schedules', { key: 'hourly-check', workflow: 'welcome', interval_seconds: 5_400, variables: { who: 'Ada' }, paused: true })
+  const schedule = await post<{ id: string }>('/api/schedules', { key: 'nightly-report', workflow: 'welcome', cron: '0 3 * * mon-fri', timezone: 'Europe/Berlin', variables: { who: 'Ada' } })
   await untilRunsStart(api)
   await api.post(`/api/agents/${agent.id}/run`, { variables: { customer: 'Ada' }, input: 'Where is my order?' })
   await api.post(`/api/workflows/${workflow.id}/run`, { variables: { who: 'Ada' } })
   const runs = await api.get<{ id: string; status: string }[]>(`/api/runs?workspace=${slug}&limit=10`)
   expect(runs.length).toBe(2)
-  return { slug, prompt: prompt.key, agent: 'helper', workflow: 'welcome', run: (runs[0] as { id: string }).id }
+  return { slug, prompt: prompt.key, agent: 'helper', workflow: 'welcome', run: (runs[0] as { id: string }).id, schedule: schedule.id }
 }

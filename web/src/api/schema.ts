@@ -1558,8 +1558,8 @@ export interface paths {
         };
         /**
          * List Times
-         * @description When schedules are due between two times, which are at most a hundred days apart; of each
-         *     the first 500 times.
+         * @description When schedules are due between two times, which are at most a hundred days apart, of each
+         *     the first 500 times; and the runs that they have started between them.
          */
         get: operations["schedules_list_times"];
         put?: never;
@@ -9136,13 +9136,15 @@ export interface components {
         };
         /**
          * ScheduleTimes
-         * @description When a schedule is due.
+         * @description When a schedule is due, and what it has run.
          * @example {
          *       "id": "0f3c5d7e9a3f2a1c",
          *       "key": "nightly-report",
+         *       "runs": [],
          *       "times": [
          *         "2026-03-15T02:00:00Z"
-         *       ]
+         *       ],
+         *       "timezone": "Europe/Berlin"
          *     }
          */
         ScheduleTimes: {
@@ -9150,8 +9152,15 @@ export interface components {
             id: string;
             /** Key */
             key: string;
+            /**
+             * Runs
+             * @description The latest first.
+             */
+            runs: components["schemas"]["ScheduledRun"][];
             /** Times */
             times: string[];
+            /** Timezone */
+            timezone: string;
         };
         /** ScheduleTimesListData */
         ScheduleTimesListData: {
@@ -14378,6 +14387,8 @@ export interface operations {
                 workflow?: string | null;
                 /** @description Those that run it. */
                 agent?: string | null;
+                /** @description Only those that are, or are not. */
+                paused?: boolean | null;
                 /** @description Id or slug. */
                 workspace?: string | null;
                 limit?: number | null;

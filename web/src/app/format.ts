@@ -75,3 +75,29 @@ export function formatBytes(bytes: number | null | undefined): string {
   const power = Math.min(bytes > 0 ? Math.floor(Math.log2(bytes) / 10) : 0, UNITS.length - 1)
   return `${(bytes / 1024 ** power).toFixed(power ? 1 : 0)} ${UNITS[power]}`
 }
+
+const zoned = new Map<string, Intl.DateTimeFormat>()
+
+/** The time zone of this browser. */
+export function ownZone(): string {
+  return Intl.DateTimeFormat().resolvedOptions().timeZone
+}
+
+/** Weekday, day and time, or without the day, as the clocks of a time zone show them; UTC for a zone that does not exist. */
+export function formatIn(time: string | Date, zone: string, length: 'long' | 'short' = 'long'): string {
+  const locale = language.value === 'zh' ? 'zh-CN' : 'en'
+  const date = new Date(time)
+  const name = [locale, zone, length, date.getUTCSeconds() !== 0].join(' ')
+  const options: Intl.DateTimeFormatOptions = { weekday: 'short', hour: '2-digit', minute: '2-digit', second: date.getUTCSeconds() ? '2-digit' : undefined, hourCycle: 'h23', ...(length === 'long' ? { month: 'short', day: 'numeric' } : {}) }
+  const format = zoned.get(name) ?? zonedFormat(locale, zone, options)
+  zoned.set(name, format)
+  return format.format(date)
+}
+
+function zonedFormat(locale: string, zone: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
+  try {
+    return new Intl.DateTimeFormat(locale, { ...options, timeZone: zone })
+  } catch {
+    return new Intl.DateTimeFormat(locale, { ...options, timeZone: 'UTC' })
+  }
+}

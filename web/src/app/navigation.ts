@@ -1,4 +1,4 @@
-import { Activity, Bot, Boxes, CircleDollarSign, FileClock, FlaskConical, GitPullRequest, Inbox, KeyRound, Layers, ListTree, Monitor, Plug, Server, Settings, SlidersHorizontal, SquareTerminal, User, UserCog, Users, Workflow, Zap } from '@lucide/vue'
+import { Activity, Bot, Boxes, CalendarClock, CircleDollarSign, FileClock, FlaskConical, GitPullRequest, Inbox, KeyRound, Layers, ListTree, Monitor, Plug, Server, Settings, SlidersHorizontal, SquareTerminal, User, UserCog, Users, Workflow, Zap } from '@lucide/vue'
 import type { Component } from 'vue'
 
 import type { Role } from './session'
@@ -25,6 +25,7 @@ export const BUILD: Place[] = [
 export const OPERATE: Place[] = [
   { section: 'clients', route: 'clients', label: 'app.nav.clients', icon: Monitor, key: 'c' },
   { section: 'rollouts', route: 'rollouts', label: 'app.nav.rollouts', icon: SlidersHorizontal, key: 'l' },
+  { section: 'schedules', route: 'schedules', label: 'app.nav.schedules', icon: CalendarClock, key: 'h' },
   { section: 'triggers', route: 'triggers', label: 'app.nav.triggers', icon: Zap, key: 't' },
   { section: 'approvals', route: 'approvals', label: 'app.nav.approvals', icon: Inbox, key: 'i' },
   { section: 'change-requests', route: 'change-requests', label: 'app.nav.changeRequests', icon: GitPullRequest, key: 'q' },

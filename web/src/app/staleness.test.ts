@@ -14,7 +14,7 @@ describe('staleAfter', () => {
   })
 
   it('passes over types of a newer platform', () => {
-    expect(staleAfter('schedule.changed')).toEqual([])
+    expect(staleAfter('gizmo.changed')).toEqual([])
   })
 })
 

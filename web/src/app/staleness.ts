@@ -12,12 +12,13 @@ const STALE: Record<string, string[]> = {
   user: ['users', 'workspaces', 'members', 'keys', 'audit'],
   key: ['keys', 'audit'],
   trigger: ['triggers', 'audit'],
+  schedule: ['schedules', 'audit'],
   // An approval waits and is decided as its run is.
-  run: ['runs', 'run-strip', 'overview', 'approvals'],
+  run: ['runs', 'run-strip', 'overview', 'approvals', 'schedules'],
 }
 const GATHER_MS = 80
 /** What changes all the time is fetched again no more often than this. */
-const PAUSE_MS: Record<string, number> = { runs: 1_000, approvals: 2_000, 'run-strip': 5_000, 'prompt-facets': 2_000, overview: 5_000 }
+const PAUSE_MS: Record<string, number> = { runs: 1_000, approvals: 2_000, schedules: 2_000, 'run-strip': 5_000, 'prompt-facets': 2_000, overview: 5_000 }
 
 /** The first parts of the keys that an event makes stale. */
 export function staleAfter(type: string): string[] {

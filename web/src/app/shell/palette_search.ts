@@ -37,6 +37,12 @@ export function usePaletteSearch(typed: Ref<string>, enabled: Ref<boolean>) {
     placeholderData: (previous) => previous,
     query: async () => body(await api.GET('/api/workflows', { params: { query: { workspace: slug.value, q: q.value, limit: LIMIT } } })).data,
   })
+  const schedules = useQuery({
+    key: () => ['schedules', 'palette', slug.value, q.value],
+    enabled: isOn,
+    placeholderData: (previous) => previous,
+    query: async () => body(await api.GET('/api/schedules', { params: { query: { workspace: slug.value, q: q.value, limit: LIMIT } } })).data,
+  })
   const triggers = useQuery({
     key: () => ['triggers', 'palette', slug.value, q.value],
     enabled: isOn,
@@ -65,6 +71,10 @@ export function usePaletteSearch(typed: Ref<string>, enabled: Ref<boolean>) {
       {
         group: 'workflows',
         hits: (workflows.data.value ?? []).map((workflow): Hit => ({ id: workflow.id, label: workflow.key, detail: workflow.name, route: { name: 'workflow', params: { workspace, key: workflow.key } } })),
+      },
+      {
+        group: 'schedules',
+        hits: (schedules.data.value ?? []).map((schedule): Hit => ({ id: schedule.id, label: schedule.key, detail: schedule.workflow ?? schedule.agent ?? '', route: { name: 'schedules', params: { workspace }, query: { schedule: schedule.id } } })),
       },
       {
         group: 'triggers',

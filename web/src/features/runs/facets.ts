@@ -58,7 +58,7 @@ export function useFacets(workspace: Ref<string>, range: Ref<Range>, filters: Re
     if (!stats) return []
     const counts = new Map([...countsOf(stats.byState).map(({ value, count }) => [value, count] as const), ...underWay.value])
     return [
-      { name: 'state', label: t('runs.status'), values: STATES.filter((state) => counts.get(state)).map((state) => ({ value: state, label: t(`runs.states.${state}`), count: counts.get(state) ?? 0 })) },
+      { name: 'state', label: t('runs.status'), values: STATES.filter((state) => counts.get(state)).map((state) => ({ value: state, label: t(`definition_runs.states.${state}`), count: counts.get(state) ?? 0 })) },
       { name: 'key', label: t('runs.key'), values: countsOf(stats.byKey) },
       { name: 'version', label: t('runs.version'), values: countsOf(stats.byVersion) },
       { name: 'provider', label: t('runs.endedWith'), values: countsOf(stats.byProvider) },
