@@ -35,7 +35,7 @@ function existing(items: [string, string][]): Item[] {
 const sidebar: Item[] = [
   {
     text: "Start",
-    items: [page("Overview", "/start"), page("Tutorial", "/tutorial"), page("Concepts and glossary", "/concepts")],
+    items: [page("Overview", "/start"), page("Tutorial", "/tutorial"), page("Concepts and glossary", "/concepts"), page("Comparison and figures", "/reference/readme")],
   },
   {
     text: "Prompts",
@@ -150,7 +150,7 @@ function target(from: string, href: string): string | null {
     return file === "docs/decisions" ? "/decisions/" : href;
   }
   const copy = copies[file];
-  return copy === undefined ? null : `/${copy.replace(/\.md$/, "").replace(/^index$/, "")}${anchor ? `#${anchor}` : ""}`;
+  return copy === undefined ? null : `/${copy.replace(/\.md$/, "")}${anchor ? `#${anchor}` : ""}`;
 }
 
 export default defineConfig({

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from markdown import SOURCE_NOTE
 
+IMAGE = re.compile(r"(!\[[^\]]*\]\()docs/")
 LINK = re.compile(r"(?<!!)\[([^\]]+)\]\(([^)\s]+)\)")
 
 
@@ -35,7 +36,7 @@ def changed_links(text: str, source: str, copies: dict[str, str]) -> str:
             return label
         return f"[{label}](../{target}{'#' + anchor if anchor else ''})"
 
-    return LINK.sub(changed, text)
+    return IMAGE.sub(r"\1../", LINK.sub(changed, text))
 
 
 def _in_docs(path: str, copies: dict[str, str]) -> str | None:

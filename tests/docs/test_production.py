@@ -28,7 +28,7 @@ from harness.ports import free_port
 from harness.walks import ROOT
 
 PAGE = (ROOT / "docs" / "production.md").read_text()
-NEEDED = {"nginx": ("nginx", "openssl"), "caddyfile": ("caddy", "openssl")}
+NEEDED = {"nginx": ("nginx", "openssl"), "txt caddyfile": ("caddy", "openssl")}
 GLOBAL_OPTIONS = "{\n\tadmin off\n\tauto_https disable_redirects\n}\n"
 
 
@@ -46,7 +46,7 @@ async def behind_proxy() -> AsyncIterator[RunningPlatform]:
     shutil.rmtree(data)
 
 
-@pytest.mark.parametrize("kind", ["nginx", "caddyfile"])
+@pytest.mark.parametrize("kind", ["nginx", "txt caddyfile"], ids=["nginx", "caddy"])
 async def test_a_proxy_passes_everything(
     behind_proxy: RunningPlatform, tmp_path: Path, kind: str
 ) -> None:
