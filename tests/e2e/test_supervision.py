@@ -136,8 +136,11 @@ def test_a_killed_prefect_server_is_started_again(
     model, release = held
     quick, under_way = runs.workflow("quick", QUICK), runs.workflow("under-way", [model.step])
     prompt = created(runs.client, "prompts", key="meanwhile", env="prod", content="0")
+    detached = runs.workflow("detached", [*slow(2_000), *QUICK])
     first = runs.ask(under_way, **model.access)
+    by_itself = runs.ask(detached, wait=False).result().json()["run_id"]
     runs.wait_for_running("under-way")
+    eventually(lambda: runs.logged(by_itself)["state"] == "running", seconds=RUN_SECONDS)
     killed = platform.child("prefect")
     os.kill(killed, SIGKILL)
     # It ends while Prefect is away.
@@ -154,9 +157,13 @@ def test_a_killed_prefect_server_is_started_again(
     answers = [first.result(), asked.result()]
     assert [answer.status_code for answer in answers] == [200, 200], answers[1].text
 
+    eventually(lambda: runs.logged(by_itself)["finished_at"], seconds=RUN_SECONDS)
+    ended = runs.logged(by_itself)
+    assert (ended["state"], ended["attempt"]) == ("completed", 1)
+
     assert platform.child("prefect") != killed
     with platform.prefect() as prefect:
-        ids = [answer.json()["flow_run_id"] for answer in answers]
+        ids = [run["flow_run_id"] for run in (*(answer.json() for answer in answers), ended)]
         ended_as(prefect, "Completed", *ids)
 
 

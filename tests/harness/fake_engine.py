@@ -10,6 +10,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from promptops_flows.protocol.engine_protocol import (
@@ -41,17 +42,20 @@ from promptops_flows.protocol.suspension_messages import (
 from promptops_flows.steps.approval import Approval
 from promptops_flows.steps.context import StepOutput
 from promptops_flows.steps.plans import WorkflowPlan
+from promptops_flows.steps.workflow import RunWorkflow
 from promptops_platform.ids import new_id
 
 STARTED_AT = "2030-01-01T00:00:00+00:00"
 Hold = Callable[[str, int], bool]
+START = -1
 
 
 class FakeEngine:
     """`executed` counts the steps by run and place; `requests` are the runs that it was sent.
 
     A step for which `hold` says so stays in flight, and shows in `held`, until `release`; the place
-    0 is the end of the run. A step whose place is in `failing` fails. At an approval the run is
+    0 is the end of the run, and `START` what comes before its first step. A step whose place is in
+    `failing` fails; one that runs a workflow has one inner step. At an approval the run is
     suspended; `ended` are the suspended flow runs that were to end, with what they show.
     """
 
@@ -99,8 +103,8 @@ class FakeEngine:
             writer.close()
 
     async def execute(self, run_id: str, place: int) -> None:
-        """One step; at the place 0, what comes after the last one."""
-        if place:
+        """One step, or what comes before the first or after the last one."""
+        if place > 0:
             self.executed[run_id, place] += 1
         if self.hold(run_id, place):
             self.held.add((run_id, place))
@@ -135,6 +139,7 @@ class _Session:
             await self._writer.drain()
             return
         self._engine.requests.append(message)
+        await self._engine.execute(message.run_id, START)
         self._send(Started(message.flow_run_id or f"flow-{new_id()[:20]}", None))
         assert isinstance(await self._receive(), Go)
         executing = asyncio.create_task(self._execute(message))
@@ -181,6 +186,8 @@ class _Session:
                 asked = ApprovalAsked(index, step.name, f"{step.action.message} {text}")
                 return RunSuspended((asked,))
             self._send(StepStarted(index, step.name, step.type, STARTED_AT))
+            if isinstance(step.action, RunWorkflow):
+                self._send(_inner(len(request.plan.steps) + index, f"{step.name} / inner", index))
             await self._engine.execute(request.run_id, index)
             if index in self._engine.failing:
                 error = f"step {index} ({step.name}): it failed"
@@ -205,6 +212,10 @@ class _Session:
 def _finished(index: int, name: str, kind: str, text: str, *, reused: bool = False) -> StepFinished:
     state = "Cached" if reused else "Completed"
     return StepFinished(index, name, kind, state, STARTED_AT, 1, 1, output=text, reused=reused)
+
+
+def _inner(index: int, name: str, outer: int) -> StepFinished:
+    return replace(_finished(index, name, "render", name), outer=outer)
 
 
 def _failed(index: int, name: str, kind: str, error: str) -> StepFinished:

@@ -1,4 +1,4 @@
-"""Prefect's SQLite file from outside: how large it is, and making what it holds older."""
+"""Prefect's SQLite file from outside: how large it is, and making what it holds more and older."""
 
 import sqlite3
 from contextlib import closing
@@ -6,6 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _BUSY_SECONDS = 60
+# All that Prefect writes for a run, and the columns of it that name rows of these.
+_OF_RUNS = (
+    *("flow_run", "flow_run_state", "task_run", "task_run_state"),
+    *("log", "artifact", "events", "event_resources"),
+)
+_IDS = frozenset(("id", "flow_run_id", "task_run_id", "state_id", "parent_task_run_id", "event_id"))
 _SHIFT = "datetime({0}, '-3 days')"
 
 
@@ -23,6 +29,25 @@ class PrefectHistory:
         with closing(sqlite3.connect(self.database, timeout=_BUSY_SECONDS)) as connection:
             (count,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
             return int(count)
+
+    def multiply(self, times: int) -> None:
+        """Let there be so many of each run, with all that belongs to it."""
+        with closing(sqlite3.connect(self.database, timeout=_BUSY_SECONDS)) as connection:
+            for table in _OF_RUNS:
+                rows = connection.execute(f"PRAGMA table_info({table})").fetchall()
+                names = [row[1] for row in rows]
+                # The last digits of a random id become the number of the copy.
+                copied = [
+                    f"substr({name}, 1, 32) || printf('%04x', n)" if name in _IDS else name
+                    for name in names
+                ]
+                connection.execute(
+                    f"WITH RECURSIVE numbers (n) AS "
+                    f"(SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {times - 1}) "
+                    f"INSERT INTO {table} ({', '.join(names)}) "
+                    f"SELECT {', '.join(copied)} FROM {table}, numbers"
+                )
+            connection.commit()
 
     def age(self, *, kept: int) -> None:
         """Let all runs but the `kept` newest, and all events, have happened three days ago."""

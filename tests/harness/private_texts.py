@@ -47,11 +47,15 @@ class Marks:
 class PrivateRuns:
     """Makes runs and remembers how they ended."""
 
-    http: httpx.AsyncClient
+    platform: RunningPlatform
     place: ToolPlace
     marks: Marks
     statuses: list[int] = field(default_factory=list)
     flow_runs: list[str] = field(default_factory=list)
+
+    @property
+    def http(self) -> httpx.AsyncClient:
+        return self.platform.http
 
     async def workflow(self, steps: Sequence[Mapping[str, Any]], **body: Any) -> dict[str, Any]:
         workflow = await self._saved("workflows", steps=steps)
@@ -79,8 +83,15 @@ class PrivateRuns:
 
         (run,) = await until_found(look)
         self.statuses.append(200 if run["status"] == "ok" else 502)
-        self.flow_runs.append(run["flow_run_id"])
+        # One that was cancelled while it was queued has none.
+        self.flow_runs += filter(None, [run["flow_run_id"]])
         return run
+
+    async def lose(self, run_id: str) -> None:
+        """Let the platform lose its connection to the engine during that run."""
+        started = self.platform.platform.execution.detached.active[run_id].started
+        assert started is not None
+        await started.close()
 
     async def playground(self, **body: Any) -> httpx.Response:
         variables = self.marks.variables
@@ -130,7 +141,7 @@ class PrivateRuns:
 @asynccontextmanager
 async def private_runs(platform: RunningPlatform, marks: Marks) -> AsyncIterator[PrivateRuns]:
     async with tool_place() as place:
-        yield PrivateRuns(platform.http, place, marks)
+        yield PrivateRuns(platform, place, marks)
 
 
 async def run_workflows(runs: PrivateRuns) -> None:
@@ -158,7 +169,9 @@ async def run_workflows(runs: PrivateRuns) -> None:
 
 
 async def run_durably(runs: PrivateRuns) -> None:
-    """One that fails, its retry where it can be retried, and one that is cancelled."""
+    """One that fails, its retry where it can be retried, one that is resumed after its engine was
+    lost, and ones that are cancelled while they run and while they are queued, on a platform that
+    has one place."""
     marks = runs.marks
     render = {"name": f"mail {marks.author}", "type": "render", "template": "Say {{city}} {{card}}"}
     call = {"name": "call", "type": "model", "provider": "openai-compatible", "model": "scripted"}
@@ -172,11 +185,23 @@ async def run_durably(runs: PrivateRuns) -> None:
     if answer.status_code == 202:
         assert (await runs.ended(answer.json()["data"]["id"]))["state"] == "completed"
     slow, hold = streams(marks.all).held_after(0)
+    runs.place.model.answers(slow, streams(marks.all))
+    run_id = await runs.detached([render, call], **own, variables=marks.variables)
+    await hold.reached.wait()
+    await runs.lose(run_id)
+    resumed = await runs.ended(run_id)
+    assert (resumed["state"], resumed["attempt"]) == ("completed", 2)
+    hold.release()
+    slow, hold = streams(marks.all).held_after(0)
     runs.place.model.answers(slow)
     run_id = await runs.detached([render, call], **own, variables=marks.variables)
     await hold.reached.wait()
-    cancelled = await runs.http.post(f"/api/runs/{run_id}/cancel")
-    assert cancelled.status_code == 202, cancelled.text
+    queued_id = await runs.detached([render, call], **own, variables=marks.variables)
+    for cancelled_id in (queued_id, run_id):
+        cancelled = await runs.http.post(f"/api/runs/{cancelled_id}/cancel")
+        assert cancelled.status_code == 202, cancelled.text
+    queued = await runs.ended(queued_id)
+    assert (queued["state"], queued["flow_run_id"]) == ("cancelled", None)
     assert (await runs.ended(run_id))["state"] == "cancelled"
     hold.release()
 

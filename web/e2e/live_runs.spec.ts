@@ -135,6 +135,27 @@ test('a failed run is retried from the step that failed, without what was comple
   await expect(page.getByRole('button', { name: 'Retry', exact: true })).toHaveAttribute('aria-disabled', 'true')
 })
 
+test('a step of an inner run offers the retry of the step that runs it, by its name', async ({ page, api, workspace, vendor }) => {
+  const { key: inner } = await heldWorkflow(api, workspace, vendor)
+  const key = unique('outer')
+  await api.post(`/api/workflows?workspace=${workspace}`, { key, steps: [{ name: 'greet', type: 'render', template: 'Hello' }, { name: 'triage', type: 'workflow', key: inner }] })
+  await start(page, workspace, key)
+  await vendor.asked(1)
+  vendor.refuse('no such model')
+  await expect(state(page)).toHaveText('failed', { timeout: RUN_MS })
+  await step(page, 'triage / ask').click()
+  const details = page.getByRole('complementary', { name: 'Details of the step' })
+  await expect(details.getByRole('button', { name: /^Retry from here/ })).toHaveCount(0)
+  await expectAccessible(page)
+  await details.getByRole('button', { name: /^Retry from triage/ }).click()
+  await expect(page.getByText('Retry of')).toBeVisible()
+  await vendor.asked(2)
+  vendor.answer('Billing')
+  await expect(state(page)).toHaveText('completed', { timeout: RUN_MS })
+  await expect(step(page, 'greet')).toContainText('reused')
+  await expect(step(page, 'triage / ask')).not.toContainText('reused')
+})
+
 test('a retry asks for the key that the run had', async ({ page, api, workspace, vendor, observed }) => {
   observed.allow(/^400 .*retry/)
   const key = unique('keyed')

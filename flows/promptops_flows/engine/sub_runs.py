@@ -34,8 +34,8 @@ class Reporter:
         self._emit = emit
         self._last = steps
 
-    def below(self, name: str) -> Emit:
-        """For one inner run, of the step of that name."""
+    def below(self, outer: int, name: str) -> Emit:
+        """For one inner run, of the step with that index and name."""
         places: dict[int, int] = {}
 
         def emit(event: RunEvent) -> None:
@@ -45,7 +45,7 @@ class Reporter:
                 self._last += 1
                 places[event.index] = self._last
             inner = f"{name} / {event.name or event.type}"
-            event = replace(event, index=places[event.index], name=inner)
+            event = replace(event, index=places[event.index], name=inner, outer=outer)
             if isinstance(event, StepFinished) and event.public_name is not None:
                 event = replace(event, public_name=f"{name} / {event.public_name}")
             self._emit(event)
@@ -58,16 +58,22 @@ class FlowSubRuns:
     step's own."""
 
     def __init__(
-        self, request: RunRequest, name: str, compile_run: Compile, reporter: Reporter | None
+        self,
+        request: RunRequest,
+        index: int,
+        name: str,
+        compile_run: Compile,
+        reporter: Reporter | None,
     ) -> None:
         self._request = request
+        self._index = index
         self._name = name
         self._compile = compile_run
         self._reporter = reporter
 
     def muted(self) -> FlowSubRuns:
         """The same without a reporter."""
-        return FlowSubRuns(self._request, self._name, self._compile, None)
+        return FlowSubRuns(self._request, self._index, self._name, self._compile, None)
 
     async def run(
         self,
@@ -80,7 +86,7 @@ class FlowSubRuns:
         if isinstance(plan, WorkflowPlan):
             variables = await _settled(plan, key, variables)
         calls: list[SpentCall] = []
-        emit = self._reporter.below(self._name) if self._reporter else _collect(calls)
+        emit = self._reporter.below(self._index, self._name) if self._reporter else _collect(calls)
         request = replace(
             self._request,
             plan=plan,

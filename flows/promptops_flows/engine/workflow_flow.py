@@ -206,7 +206,7 @@ class WorkflowRun(CompiledRun):
     def _context(self, place: int, step: Step) -> StepContext:
         services = self._services
         name = step.name or step.type
-        inner = FlowSubRuns(self._request, name, self._compile, self._reporter)
+        inner = FlowSubRuns(self._request, place + 1, name, self._compile, self._reporter)
         gateway = services.gateway
         if isinstance(step.action, CallModel):
             # Of a map's many models nobody could tell the texts apart.

@@ -149,13 +149,15 @@ class Began:
 @dataclass(frozen=True, slots=True)
 class StepStarted:
     """`index` counts from 1; `started_at` is RFC 3339 in UTC; `input` is a tool's
-    arguments, as JSON."""
+    arguments, as JSON. A step of an inner run has as `outer` the index of the step that runs it,
+    which is one of the run's own."""
 
     index: int
     name: str
     type: str
     started_at: str
     input: str | None = None
+    outer: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +187,7 @@ class StepFinished:
     models that failed before, `failures` say why each attempt failed; `items`
     are those of a map. A `reused` step was not executed: its output is that of a checkpoint, and it
     costs nothing. `version` is that of the definition that it is a step of, `prompts` are those of
-    the registry that it used.
+    the registry that it used; `outer` is as in `StepStarted`.
 
     `summary` is the error without what it quotes, `public_name` the name without what a model has
     made up; None where there is nothing of that kind. `failure_summaries` are those of `failures`.
@@ -216,6 +218,7 @@ class StepFinished:
     failure_summaries: tuple[str | None, ...] = ()
     version: str | None = None
     prompts: tuple[PromptVersion, ...] = ()
+    outer: int | None = None
 
     @property
     def usages(self) -> list[Usage | None]:

@@ -171,6 +171,7 @@ class Execution:
             database=database,
             access=may,
             runs=runlog.log,
+            reader=runlog.reader,
             stored=self.stored,
             providers=providers.lookup,
             detached=self.detached,

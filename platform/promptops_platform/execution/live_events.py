@@ -45,7 +45,7 @@ class LiveEvents:
     async def _started(self, event: StepStarted) -> list[ServerEvent]:
         name = self._texts.name(event.name, PUBLIC_NAME if event.type == TOOL else None)
         begun = {"step": event.index, "name": name, "type": event.type, "start": event.started_at}
-        shown = [ServerEvent("step_started", begun)]
+        shown = [ServerEvent("step_started", {**begun, "outer": event.outer})]
         if event.type == TOOL:
             arguments = _json(await self._texts.text(event.input))
             called = {"step": event.index, "name": name, "arguments": arguments}

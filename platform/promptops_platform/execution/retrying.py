@@ -10,12 +10,19 @@ from promptops_platform.execution.access import RunAccess
 from promptops_platform.execution.detached import DetachedRuns
 from promptops_platform.execution.order import RunOrder
 from promptops_platform.execution.pooled_runs import PooledRuns
-from promptops_platform.execution.reuse import fitting, place_of_step, without, without_failed
+from promptops_platform.execution.reuse import (
+    fitting,
+    place_of_step,
+    refuse_inner_step,
+    without,
+    without_failed,
+)
 from promptops_platform.execution.stored_plan import StoredPlan
 from promptops_platform.execution.stored_runs import StoredRun, StoredRuns
 from promptops_platform.execution.subjects import RunSubject, providers_of
 from promptops_platform.ids import new_id
 from promptops_platform.providers.lookup import ProviderLookup
+from promptops_platform.runlog.reading import RunReader
 from promptops_platform.runlog.service import RunLog
 from promptops_platform.runlog.tables import RunRow
 
@@ -42,6 +49,7 @@ class RunRetries:
         database: Database,
         access: RunAccess,
         runs: RunLog,
+        reader: RunReader,
         stored: StoredRuns,
         providers: ProviderLookup,
         detached: DetachedRuns,
@@ -50,6 +58,7 @@ class RunRetries:
         self._database = database
         self._access = access
         self._runs = runs
+        self._reader = reader
         self._stored = stored
         self._providers = providers
         self._detached = detached
@@ -66,6 +75,7 @@ class RunRetries:
             self._detached.require_room(old.workspace_id)
             stored = await self._retryable(transaction, old)
             order = await self._order(transaction, old, stored, asked, subject, actor)
+            await self._refuse_inner_step(transaction, old, stored, asked)
             kept = _reused(stored, order.request, asked)
             plan = StoredPlan(order.request, order.caller_id, stored.plan.kept)
             new = order.new_run(is_detached=True, retry_of=run_id)
@@ -94,6 +104,13 @@ class RunRetries:
                 "PROMPTOPS_RETRY_DAYS and PROMPTOPS_RUN_TEXTS); start a new run"
             )
         return stored
+
+    async def _refuse_inner_step(
+        self, transaction: Transaction, old: RunRow, stored: StoredRun, asked: AskedRetry
+    ) -> None:
+        if asked.from_step is not None:
+            steps = await self._reader.steps(transaction, old.id)
+            refuse_inner_step(stored.plan.request.plan, steps, asked.from_step)
 
     async def _order(
         self,

@@ -1,6 +1,6 @@
 """Which checkpoints of a run its retry takes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from promptops_flows.definitions.graph import before
@@ -8,6 +8,7 @@ from promptops_flows.protocol.engine_client import Checkpoint
 from promptops_flows.steps.plans import AgentPlan, WorkflowPlan
 from promptops_flows.steps.step import Step
 from promptops_platform.errors import BadRequest
+from promptops_platform.runlog.tables import RunStepRow
 
 Plan = WorkflowPlan | AgentPlan
 
@@ -24,6 +25,22 @@ def place_of_step(plan: Plan, step: str) -> int:
     raise BadRequest(
         f"from: {step[:64]!r} is not a step of this run{which}, or a number, counted from 1"
     )
+
+
+def refuse_inner_step(plan: Plan, logged: Iterable[RunStepRow], step: str) -> None:
+    """Raises BadRequest for the name or number of a step of an inner run, which has no checkpoint
+    of its own; says which step of the run executed it."""
+    names = [item.name for item in plan.steps] if isinstance(plan, WorkflowPlan) else []
+    if step in names:
+        return
+    for row in logged:
+        if row.outer is not None and step in (row.name, str(row.position)):
+            name = names[row.outer - 1] if row.outer <= len(names) else ""
+            outer = repr(name) if name and names.count(name) == 1 else str(row.outer)
+            raise BadRequest(
+                f"from: {step[:64]!r} is a step of an inner run, which can only be executed again "
+                f"as a whole; use the step that runs it: {outer}"
+            )
 
 
 def without(plan: Plan, checkpoints: Sequence[Checkpoint], place: int) -> list[Checkpoint]:

@@ -125,6 +125,7 @@ class RowMaker:
             failures=await self._failures(step),
             items=None if step.items is None else asdict(step.items),
             reused=step.reused,
+            outer=step.outer,
             version=step.version,
             prompts=[asdict(prompt) for prompt in step.prompts] or None,
             input=await self._texts.text(step.input),

@@ -41,6 +41,7 @@ EXAMPLE_STEP: dict[str, Any] = {
     "reused": False,
     "prompts": [{"key": "support/reply", "env": "prod", "version": "v3", "variant": "A"}],
     "step": 1,
+    "outer": None,
 }
 EXAMPLE_RUN: dict[str, Any] = {
     "id": "5e4f30219b8a7c6d",
@@ -212,6 +213,10 @@ class RunStep(Resource):
     step: int = Field(
         description="Its number in the run, counted from 1, as in the run's events. Those of inner "
         "runs come after the run's own."
+    )
+    outer: int | None = Field(
+        description="Of a step of an inner run: the number of the run's own step that ran it, from "
+        "which a retry can begin."
     )
 
     @classmethod

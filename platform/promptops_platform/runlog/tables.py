@@ -142,6 +142,8 @@ class RunStepRow(Table):
     items: Mapped[dict[str, int] | None] = mapped_column(JSON(none_as_null=True))
     # Taken over from the run that this one goes on with, and not executed.
     reused: Mapped[bool] = mapped_column(default=False)
+    # Of an inner run: the position of the run's own step that executed it.
+    outer: Mapped[int | None] = mapped_column(Integer)
     input: Mapped[str | None] = mapped_column(Text)
     output: Mapped[str | None] = mapped_column(Text)
     error: Mapped[str | None] = mapped_column(Text)
@@ -203,8 +205,9 @@ class RunRollupRow(RollupFigures, Table):
     """Sums over ended runs of an hour, of a day or of all time (`span`).
 
     `grain` says what it tells apart besides workspace and source: `model` (provider and model),
-    `key`, or `full`, which is all three; what it doesn't is an empty text. Runs count under the
-    provider and model that they ended with, tokens and cost under those that were called.
+    `key`, `full`, which is all three, or `source`, which is none; what it doesn't is an empty text.
+    Runs count under the provider and model that they ended with, tokens and cost under those that
+    were called.
     """
 
     __tablename__ = "run_rollups"
@@ -227,8 +230,8 @@ class RunRollupRow(RollupFigures, Table):
 class RunVersionRollupRow(RollupFigures, Table):
     """The same sums over an hour or a day, by state.
 
-    `grain` is `version`, which tells apart keys and versions of definitions as well, or `state`,
-    which does not.
+    `grain` is `version`, which tells apart keys and versions of definitions as well, `state`, which
+    does not, or `alone`, which tells apart nothing but keys and versions.
     """
 
     __tablename__ = "run_version_rollups"

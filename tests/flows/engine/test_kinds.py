@@ -300,6 +300,7 @@ async def test_an_inner_run_is_a_flow_of_its_own(
     assert record.result.output == text
     assert sorted(step.name for step in record.steps) == sorted(["a", "sub", "z", *inner])
     assert len({step.index for step in record.steps}) == 5
+    assert {step.name for step in record.steps if step.outer == 2} == set(inner)
     with prefect_server.client() as client:
         flows = client.post("flows/filter", json={"flows": {"name": {"any_": ["other"]}}}).json()
         body = {"flows": {"id": {"any_": [flows[0]["id"]]}}}

@@ -18,7 +18,7 @@ from harness.platform import (
 )
 from harness.postgres import Postgres
 from harness.prefect_runs import flow_run, task_runs
-from harness.prefect_server import PrefectServer
+from harness.prefect_server import PrefectServer, frozen
 from harness.processes import eventually
 from harness.runs import detail
 from harness.workflows import run_workflow, running, save_workflow
@@ -84,6 +84,20 @@ async def test_a_killed_engine_and_the_next_one(
     assert [task["state_name"] for task in tasks][:2] == ["Cached", "Cached"]
     counts = [vendor.calls[text] for text in sorted(vendor.calls, key=len)]
     assert counts == [1, 2, 1], "only the step in flight was executed twice"
+
+
+async def test_a_run_that_nobody_waits_for_goes_on_while_prefect_is_frozen(
+    running: RunningPlatform, prefect_server: PrefectServer, engine: EngineProcess
+) -> None:
+    assert engine
+    async with counting_vendor(0.2) as vendor:
+        run_id = await submit(running, await chain(running, vendor))
+        await until(lambda: bool(vendor.calls))
+        with frozen(prefect_server):
+            run = await ended(running, run_id)
+            assert (run["state"], run["attempt"]) == ("completed", 1)
+    await state_in_prefect(prefect_server, run["flow_run_id"], "Completed")
+    assert set(vendor.calls.values()) == {1}
 
 
 async def test_retry_in_prefect_retries_the_run_on_its_flow_run(

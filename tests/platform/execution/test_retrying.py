@@ -115,6 +115,22 @@ async def test_a_step_that_is_not_there_is_refused(
         assert "one, two, three" in answer.json()["error"]
 
 
+async def test_a_step_of_an_inner_run_is_refused_with_the_step_that_runs_it(
+    controlled: RunningPlatform, fake: FakeEngine
+) -> None:
+    inner = await save_workflow(controlled, STEPS)
+    calling: dict[str, Any] = {"type": "workflow", "key": inner["key"]}
+    run_id, _ = await failed(controlled, fake, 3, [{"name": "a", **calling}, calling, STEPS[0]])
+    steps = {step["name"]: step for step in (await detail(controlled, run_id))["steps"]}
+    assert [steps[name]["outer"] for name in ("a", "a / inner", " / inner")] == [None, 1, 2]
+    for step, outer in (("a / inner", "'a'"), (steps["a / inner"]["step"], "'a'"), (5, "2")):
+        answer = await controlled.http.post(f"/api/runs/{run_id}/retry", json={"from": step})
+        assert answer.status_code == 400, answer.text
+        assert answer.json()["error"].endswith(f"use the step that runs it: {outer}")
+    run = await retry(controlled, run_id, **{"from": "a"})
+    assert executed(fake, run["id"]) == [1, 2, 3]
+
+
 async def test_another_version_takes_what_is_equal_in_it(
     controlled: RunningPlatform, fake: FakeEngine
 ) -> None:

@@ -3,14 +3,17 @@ are made with marked texts, and then all files of platform, engine and Prefect a
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import text
 
 from harness.agents import use_engine
 from harness.engine import EngineProcess
-from harness.platform import TOKEN, RunningPlatform, running_platform
+from harness.platform import DatabaseKind, RunningPlatform, new_settings, running_platform
+from harness.postgres import Postgres
 from harness.prefect_server import PrefectServer
 from harness.private_texts import (
     Marks,
@@ -24,7 +27,6 @@ from harness.private_texts import (
 )
 from harness.processes import eventually
 from promptops_flows.telemetry.text_policy import KINDS
-from promptops_platform.settings import Settings
 
 # By the names of the marks.
 SETTINGS: Mapping[str, Mapping[str, str]] = {
@@ -44,7 +46,20 @@ def policy(request: pytest.FixtureRequest) -> str:
 async def platform(
     policy: str, data_folder: Path, engine: EngineProcess
 ) -> AsyncIterator[RunningPlatform]:
-    settings = Settings(data=data_folder, token=TOKEN, engine_wait_seconds=90, **SETTINGS[policy])
+    async with platform_with(policy, "sqlite", None, data_folder, engine) as running:
+        yield running
+
+
+@asynccontextmanager
+async def platform_with(
+    policy: str,
+    kind: DatabaseKind,
+    postgres: Postgres | None,
+    data_folder: Path,
+    engine: EngineProcess,
+) -> AsyncIterator[RunningPlatform]:
+    own = {"engine_wait_seconds": 90, "engine_concurrency": 1, **SETTINGS[policy]}
+    settings = await new_settings(kind, postgres, data_folder, **own)
     async with running_platform(settings) as running:
         # One engine for all settings: the policy travels with the run.
         use_engine(running, engine)
@@ -97,6 +112,35 @@ async def test_no_file_holds_what_may_not_be_stored(
     # The search finds what may be there.
     files = files_with(folders, marks.text)
     assert ("promptops.db" in str(files), "prefect.db" in str(files)) == (policy != "none",) * 2
+
+
+@pytest.mark.parametrize("policy", ["none", "redact"])
+async def test_no_row_of_postgresql_holds_what_may_not_be_stored(
+    policy: str, postgres: Postgres, data_folder: Path, engine: EngineProcess
+) -> None:
+    marks = Marks(policy)
+    async with (
+        platform_with(policy, "postgresql", postgres, data_folder, engine) as platform,
+        private_runs(platform, marks) as runs,
+    ):
+        await run_durably(runs)
+        rows = (await all_rows(platform)).lower()
+    assert [mark for mark in forbidden(policy, marks) if mark.lower() in rows] == []
+    assert (marks.text in rows) == (policy != "none")
+    assert files_with([data_folder, engine.log.parent], *forbidden(policy, marks)) == {}
+
+
+async def all_rows(platform: RunningPlatform) -> str:
+    """All tables as text."""
+    tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+    async with platform.platform.database.read() as transaction:
+        names = (await transaction.session.scalars(text(tables))).all()
+        rows = [
+            row
+            for name in names
+            for row in await transaction.session.scalars(text(f'SELECT t::text FROM "{name}" t'))
+        ]
+    return "\n".join(rows)
 
 
 def all_recorded(server: PrefectServer, runs: PrivateRuns) -> bool:

@@ -8104,6 +8104,7 @@ export interface components {
          *           "model": "mock-fail-refused",
          *           "name": "call",
          *           "notes": [],
+         *           "outer": null,
          *           "output": "",
          *           "output_tokens": 0,
          *           "price": {
@@ -8633,6 +8634,7 @@ export interface components {
          *       "model": "mock-fail-refused",
          *       "name": "call",
          *       "notes": [],
+         *       "outer": null,
          *       "output": "",
          *       "output_tokens": 0,
          *       "price": {
@@ -8693,6 +8695,11 @@ export interface components {
              * @description How the request to the model differed from the definition.
              */
             notes: string[];
+            /**
+             * Outer
+             * @description Of a step of an inner run: the number of the run's own step that ran it, from which a retry can begin.
+             */
+            outer: number | null;
             /** Output */
             output: string | null;
             /** Output Tokens */

@@ -37,7 +37,7 @@ export function takeEvent(live: LiveRun, event: string, data: Record<string, unk
   const step = Number(data.step)
   if (event === 'run' || event === 'end') takeRun(live, data as unknown as RunDetail)
   else if (event === 'state' && live.run) Object.assign(live.run, { waited_ms: waitedOf(live.run, data.state) }, data)
-  else if (event === 'step_started') live.steps[step] = { ...NEW_STEP, step, name: String(data.name), type: String(data.type), start: String(data.start) }
+  else if (event === 'step_started') live.steps[step] = { ...NEW_STEP, step, name: String(data.name), type: String(data.type), start: String(data.start), outer: (data.outer as number | null) ?? null }
   else if (event === 'step') live.steps[step] = { ...NEW_STEP, ...live.steps[step], ...(data as Partial<RunStep>), isCut: false }
   else if (event === 'delta') addText(live.steps[step], String(data.text), Number(data.attempt ?? 1))
   else if (event === 'tool_call') live.steps[step] = { ...NEW_STEP, start: new Date().toISOString(), ...live.steps[step], step, name: String(data.name), type: 'tool', input: JSON.stringify(data.arguments) }
@@ -75,5 +75,5 @@ export function stepsOf({ run, steps }: LiveRun): LiveStep[] {
 
 const NEW_STEP: LiveStep = {
   step: 0, isCut: false, textAttempt: 1, name: '', type: '', state: RUNNING, start: '', duration: 0, attempts: 1, output: null, input: null, error: null, provider: '', model: '', prompt_tokens: 0, output_tokens: 0,
-  cached_tokens: 0, usage_estimated: false, cost_usd: null, price: null, stop_reason: null, notes: [], version: null, failures: [], items: null, reused: false, prompts: [],
+  cached_tokens: 0, usage_estimated: false, cost_usd: null, price: null, stop_reason: null, notes: [], version: null, failures: [], items: null, reused: false, prompts: [], outer: null,
 }

@@ -39,8 +39,17 @@ export function useRetryOf(run: Ref<Run>) {
   return computed(() => query.data.value ?? null)
 }
 
-/** Where a retry begins at a step: its name, or its number where names are absent or the same. */
+/** The name of the step that ran this one, if it is of an inner run: it can only be executed again as a whole. */
+export function outerNameOf(step: LiveStep, steps: readonly LiveStep[]): string | undefined {
+  if (step.outer === null) return undefined
+  const outer = steps.find((one) => one.step === step.outer)
+  // One that a crash cut off is not in the log; the names of its inner steps begin with its own.
+  return outer ? outer.name || outer.type : step.name.split(' / ')[0]
+}
+
+/** Where a retry begins at a step: its name, or its number where names are absent or the same. That of an inner run begins at the step that ran it. */
 export function placeOf(step: LiveStep, steps: readonly LiveStep[], run: Run): string | number {
+  if (step.outer !== null) return step.outer
   const isAlone = step.name !== '' && steps.filter(({ name }) => name === step.name).length === 1
   return run.source === 'workflow' && isAlone ? step.name : step.step
 }
