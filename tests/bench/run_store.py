@@ -101,10 +101,10 @@ SELECT 'default', '{grain}', '{span}', starts_at, source, ref_key, version, stat
   0, sum(runs), sum(errors), 0, 0, sum(latency_ms), sum(runs), sum(prompt_tokens), 0,
   sum(output_tokens), sum(cost_nanos), {histogram}
 FROM (
-  SELECT {span} AS starts_at, source, {key} AS ref_key, {version} AS version, state, provider,
-    model, bucket, sum(runs) AS runs, sum(errors) AS errors, sum(latency_ms) AS latency_ms,
-    sum(prompt_tokens) AS prompt_tokens, sum(output_tokens) AS output_tokens,
-    sum(cost_nanos) AS cost_nanos
+  SELECT {span} AS starts_at, source, {key} AS ref_key, {version} AS version, {state} AS state,
+    {provider} AS provider, {model} AS model, bucket, sum(runs) AS runs, sum(errors) AS errors,
+    sum(latency_ms) AS latency_ms, sum(prompt_tokens) AS prompt_tokens,
+    sum(output_tokens) AS output_tokens, sum(cost_nanos) AS cost_nanos
   FROM parts GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
 ) AS summed GROUP BY starts_at, source, ref_key, version, state, provider, model
 """
@@ -127,10 +127,13 @@ GRAINS = {
     "model": {"key": "''", "provider": "provider", "model": "model"},
     "key": {"key": "ref_key", "provider": "''", "model": "''"},
     "full": {"key": "ref_key", "provider": "provider", "model": "model"},
+    "source": {"key": "''", "provider": "''", "model": "''"},
 }
+CALLED = {"state": "state", "provider": "provider", "model": "model"}
 VERSION_GRAINS = {
-    "version": {"key": "ref_key", "version": "version"},
-    "state": {"key": "''", "version": "''"},
+    "version": {"key": "ref_key", "version": "version", **CALLED},
+    "state": {"key": "''", "version": "''", **CALLED},
+    "alone": {"key": "ref_key", "version": "version", **dict.fromkeys(CALLED, "''")},
 }
 
 

@@ -2,7 +2,7 @@
 read from them is at most 5 % off, and they add up over hours, workspaces and replicas."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 GROWTH = 1.1
@@ -23,16 +23,17 @@ def bucket(milliseconds: int) -> int:
     return math.ceil(math.log(milliseconds) / math.log(GROWTH) - 1e-9)
 
 
-def percentile(histogram: Mapping[int, int], share: float) -> float | None:
-    """The smallest latency that at least `share` (0 to 1) of the runs don't exceed, in
-    milliseconds, within 5 %; None for no runs."""
-    rank = share * sum(histogram.values())
+def percentiles(histogram: Mapping[int, int], shares: Sequence[float]) -> list[float | None]:
+    """For each of the shares (0 to 1, ascending) the smallest latency that at least this share of
+    the runs don't exceed, in milliseconds, within 5 %; None for no runs."""
+    whole = sum(histogram.values())
+    latencies: list[float | None] = []
     seen = 0
     for bound in sorted(histogram):
         seen += histogram[bound]
-        if seen >= rank and seen > 0:
-            return _middle(bound)
-    return None
+        while len(latencies) < len(shares) and 0 < seen >= shares[len(latencies)] * whole:
+            latencies.append(_middle(bound))
+    return latencies + [None] * (len(shares) - len(latencies))
 
 
 def _middle(number: int) -> float:

@@ -11,6 +11,8 @@ BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 # Of the sums by prompt: by how much runs count more than once, under several keys or versions.
 OVERLAP_OF_KEYS, OVERLAP_OF_VERSIONS = "key", "version"
 BY_VERSION, BY_STATE = "version", "state"
+# Without what few statistics tell apart, so that the others read fewer and shorter rows.
+SOURCE_ALONE, VERSION_ALONE = "source", "alone"
 
 
 class Cell(NamedTuple):
@@ -91,6 +93,7 @@ def cells(run: RunRow, provider: str, model: str) -> Iterator[Cell]:
         # No statistic asks for the groups of all of time.
         if span != "all":
             yield Cell(run.workspace_id, "key", *place, run.ref_key, "", "")
+            yield Cell(run.workspace_id, SOURCE_ALONE, *place, "", "", "")
 
 
 def version_cells(run: RunRow, provider: str, model: str) -> Iterator[VersionCell]:
@@ -102,6 +105,7 @@ def version_cells(run: RunRow, provider: str, model: str) -> Iterator[VersionCel
         version = (run.ref_key, run.version or "")
         yield VersionCell(run.workspace_id, BY_VERSION, *place, *version, *called)
         yield VersionCell(run.workspace_id, BY_STATE, *place, "", "", *called)
+        yield VersionCell(run.workspace_id, VERSION_ALONE, *place, *version, "", "", "")
 
 
 def prompt_cells(

@@ -14,6 +14,8 @@ from promptops_platform.runlog.rollup_cells import (
     BY_VERSION,
     OVERLAP_OF_KEYS,
     OVERLAP_OF_VERSIONS,
+    SOURCE_ALONE,
+    VERSION_ALONE,
 )
 from promptops_platform.runlog.rollups import NUMBERS
 from promptops_platform.runlog.states import RunState
@@ -42,11 +44,6 @@ GROUP_COLUMNS: dict[str, Group] = {
     "state": ("state",),
 }
 PROMPT_COLUMNS = GROUP_COLUMNS["prompt_version"]
-COLUMNS: dict[Any, Group] = {
-    RunRollupRow: ("ref_key",),
-    RunPromptRollupRow: PROMPT_COLUMNS,
-    RunVersionRollupRow: ("ref_key", "version", "state"),
-}
 # The index that keeps a reading to a key or a prompt leaves fewer rows than any other.
 DRIVING_COLUMNS = ("ref_key", "prompt_key")
 
@@ -80,6 +77,11 @@ class StatsFilter:
         return self.interval is not None or self.group_by is not None
 
     @property
+    def tells_no_models(self) -> bool:
+        """Whether runs of all providers and models are summed up."""
+        return self.provider is None and self.model is None
+
+    @property
     def is_of_prompts(self) -> bool:
         """Whether groups or filters are those of prompts."""
         return self.prompt is not None or self.group_by in ("prompt", "prompt_version")
@@ -110,20 +112,45 @@ class RollupReader:
         self._workspaces = workspaces
 
     async def totals(self, period: Period) -> Sequence[Sums]:
-        """The roll-ups of all that is wanted, told apart by provider and model only."""
+        """The sums of all that is wanted by time, told apart by the group where there are few
+        groups."""
         filters = self.filters
-        if filters.prompt is not None:
-            return await self._rows(RunPromptRollupRow, self._tests(RunPromptRollupRow, period))
-        if filters.is_of_versions:
-            return await self.by_state(period)
-        grain = "model" if filters.key is None else "full"
-        return await self._rows(RunRollupRow, self._tests(RunRollupRow, period, grain))
+        names: Group = ()
+        if filters.group_by in ("provider", "model"):
+            names = (filters.group_by,)
+        elif filters.prompt is not None and filters.group_by == "prompt_version":
+            names = ("prompt_env", "prompt_version")
+        table, grain = self._whole()
+        if grain == "model" and not names and filters.tells_no_models and period.span != "all":
+            grain = SOURCE_ALONE
+        return await self._rows(table, self._tests(table, period, grain), names)
 
     async def by_state(self, period: Period) -> Sequence[Sums]:
-        """The same, told apart by state as well."""
+        """The same, told apart by state."""
         grain = BY_STATE if self.filters.key is None else BY_VERSION
         table = RunVersionRollupRow
-        return await self._rows(table, self._tests(table, period, grain))
+        return await self._rows(table, self._tests(table, period, grain), ("state",))
+
+    async def providers(self, period: Period) -> dict[str, int]:
+        """The runs that ended with each provider."""
+        table, grain = self._whole()
+        runs = self._sum(table.runs)
+        rows = await self._session.execute(
+            select(table.provider, runs)
+            .where(*self._tests(table, period, grain), tested(table.provider) != "")
+            .group_by(table.provider)
+            .having(runs > 0)
+        )
+        return {provider: int(number) for provider, number in rows.tuples()}
+
+    def _whole(self) -> tuple[Any, str]:
+        """The table and the grain that add up to all that is wanted, by provider and model."""
+        filters = self.filters
+        if filters.prompt is not None:
+            return RunPromptRollupRow, ""
+        if filters.is_of_versions:
+            return RunVersionRollupRow, BY_STATE if filters.key is None else BY_VERSION
+        return RunRollupRow, "model" if filters.key is None else "full"
 
     async def overlap(self, period: Period) -> Sequence[Sums]:
         """By how much runs count more than once in groups of prompts."""
@@ -131,7 +158,8 @@ class RollupReader:
         by_key = self.filters.group_by == "prompt"
         grain = OVERLAP_OF_KEYS if by_key else OVERLAP_OF_VERSIONS
         tests = self._tests(table, period, driven=True)
-        return await self._rows(table, [*tests, table.prompt_key == "", table.prompt_env == grain])
+        tests += [table.prompt_key == "", table.prompt_env == grain]
+        return await self._rows(table, tests, ())
 
     async def largest(self, period: Period) -> list[Group]:
         """The largest keys, prompts or versions."""
@@ -148,25 +176,26 @@ class RollupReader:
         return [tuple(row) for row in rows]
 
     async def members(self, period: Period, groups: Sequence[Group]) -> Sequence[Sums]:
-        """The roll-ups of these groups."""
+        """The sums of these groups by time."""
         if not groups:
             return []
         table, tests, columns = self._grouped(period, [group[0] for group in groups])
         if len(columns) > 1:
             tests = [*tests, tuple_(*columns).in_(groups)]
-        return await self._rows(table, tests)
+        return await self._rows(table, tests, GROUP_COLUMNS[self.filters.group_by or "key"])
 
     def _grouped(
         self, period: Period, keys: Sequence[str] | None = None
     ) -> tuple[Any, list[ColumnElement[bool]], list[Any]]:
         filters = self.filters
         names = GROUP_COLUMNS[filters.group_by or "key"]
-        alone = filters.provider is None and filters.model is None and filters.key is None
+        alone = filters.tells_no_models and filters.key is None
         table, grain = RunRollupRow, "key" if alone else "full"  # type: Any, str
         if filters.is_of_prompts:
             table = RunPromptRollupRow
         elif filters.is_of_versions or filters.group_by == "version":
-            table, grain = RunVersionRollupRow, BY_VERSION
+            alone = filters.tells_no_models and filters.state is None
+            table, grain = RunVersionRollupRow, VERSION_ALONE if alone else BY_VERSION
         tests = self._tests(table, period, grain, driven=keys is not None)
         columns = [getattr(table, name) for name in names]
         if table is RunPromptRollupRow:
@@ -176,17 +205,29 @@ class RollupReader:
             tests.append(columns[0].in_(sorted(set(keys))))
         return table, tests, columns
 
-    async def _rows(self, table: Any, tests: Sequence[ColumnElement[bool]]) -> Sequence[Sums]:
-        names = COLUMNS[table]
-        query = select(
-            table.starts_at,
-            table.provider,
-            table.model,
-            *(getattr(table, name) for name in names),
-            type_coerce(cast(table.latencies, Text), Text).label("latencies"),
-            *(getattr(table, name) for name in NUMBERS),
-        ).where(*tests)
+    async def _rows(
+        self, table: Any, tests: Sequence[ColumnElement[bool]], names: Group
+    ) -> Sequence[Sums]:
+        """The sums by time and by the columns with these names; `latencies` are the histograms as
+        texts, one after the other."""
+        columns = [getattr(table, name) for name in names]
+        latencies = type_coerce(cast(table.latencies, Text), Text)
+        query = (
+            select(
+                table.starts_at,
+                *columns,
+                func.aggregate_strings(latencies, ",").label("latencies"),
+                *(self._sum(getattr(table, name)).label(name) for name in NUMBERS),
+            )
+            .where(*tests)
+            .group_by(table.starts_at, *columns)
+        )
         return (await self._session.execute(query)).all()
+
+    def _sum(self, column: Any) -> ColumnElement[Any]:
+        # SQLite refuses a sum beyond 64 bits, and PostgreSQL makes a number of any length of it.
+        in_sqlite = self._session.get_bind().dialect.name == "sqlite"
+        return func.total(column) if in_sqlite else func.sum(column)
 
     def _tests(
         self,

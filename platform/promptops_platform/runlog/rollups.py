@@ -1,12 +1,14 @@
 """Roll-ups of runs: what a run that ends adds to them, and the SQL that adds it up."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, TypeVar
 from zlib import crc32
 
-from sqlalchemy import func, literal_column
+from sqlalchemy import TextClause, bindparam, func, literal_column, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -41,6 +43,7 @@ NUMBERS = (
     *("prompt_tokens", "cached_tokens", "output_tokens", "cost_nanos"),
 )
 
+LANGUAGES: dict[str, Any] = {"sqlite": sqlite, "postgresql": postgresql}
 # The sum of two histograms, of the stored one and the one that comes in.
 MERGED = {
     "sqlite": """(SELECT json_group_object(key, number) FROM (
@@ -122,13 +125,8 @@ async def _write(
 
 async def add_to_counts(session: AsyncSession, added: Mapping[str, int], shard: int) -> None:
     """Count ended runs by workspace, or with a negative number those that were pruned."""
-    table = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    insert = table.insert(RunCountRow.__table__)
     await session.execute(
-        insert.on_conflict_do_update(
-            index_elements=["workspace_id", "shard"],
-            set_={"total": RunCountRow.__table__.c.total + insert.excluded.total},
-        ),
+        _count_upsert(session.get_bind().dialect.name),
         [
             {"workspace_id": workspace, "shard": shard, "total": number}
             for workspace, number in sorted(added.items())
@@ -176,13 +174,34 @@ def _row(cell: Cell | PromptCell | VersionCell, figures: Figures, shard: int) ->
     }
 
 
-def _upsert(dialect: str, table: type[Table]) -> Any:
-    language = postgresql if dialect == "postgresql" else sqlite
+@cache
+def _upsert(dialect: str, table: type[Table]) -> TextClause:
+    language = LANGUAGES[dialect]
     rollups: Any = table.__table__
     insert = language.insert(rollups)
     smaller = func.least if dialect == "postgresql" else func.min
-    sums = {name: smaller(rollups.c[name], LARGEST_SUM) + insert.excluded[name] for name in NUMBERS}
-    return insert.on_conflict_do_update(
-        index_elements=[column.name for column in rollups.primary_key],
-        set_={**sums, "latencies": literal_column(MERGED[dialect].format(table=rollups.name))},
+    largest: Any = literal_column(str(LARGEST_SUM))
+    sums = {name: smaller(rollups.c[name], largest) + insert.excluded[name] for name in NUMBERS}
+    merged: Any = literal_column(MERGED[dialect].format(table=rollups.name))
+    return _compiled(dialect, insert, {**sums, "latencies": merged})
+
+
+@cache
+def _count_upsert(dialect: str) -> TextClause:
+    insert = LANGUAGES[dialect].insert(RunCountRow.__table__)
+    total = RunCountRow.__table__.c.total + insert.excluded.total
+    return _compiled(dialect, insert, {"total": total})
+
+
+def _compiled(dialect: str, insert: Any, changes: dict[str, Any]) -> TextClause:
+    """As a text: SQLAlchemy compiles an upsert anew each time, which takes longer than to execute
+    it, and each run that ends executes four."""
+    table = insert.table
+    upsert = insert.on_conflict_do_update(
+        index_elements=[column.name for column in table.primary_key], set_=changes
     )
+    statement = str(upsert.compile(dialect=LANGUAGES[dialect].dialect(paramstyle="named")))
+    # The driver writes the types of parameters itself.
+    statement = re.sub(r"(:\w+)::\w+", r"\1", statement)
+    types = [bindparam(column.name, type_=column.type) for column in table.columns]
+    return text(statement).bindparams(*types)

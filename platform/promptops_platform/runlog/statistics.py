@@ -1,7 +1,6 @@
 """Statistics of runs, read from their roll-ups."""
 
 import asyncio
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,8 +11,6 @@ from promptops_platform.access.grants import Grants
 from promptops_platform.clock import Clock
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import BadRequest
-from promptops_platform.runlog.latency import percentile
-from promptops_platform.runlog.prices import NANOS_A_DOLLAR
 from promptops_platform.runlog.reading import seen_workspaces
 from promptops_platform.runlog.rollup_cells import starts
 from promptops_platform.runlog.rollup_reading import (
@@ -25,23 +22,22 @@ from promptops_platform.runlog.rollup_reading import (
     StatsFilter,
     Sums,
 )
-from promptops_platform.runlog.rollups import NUMBERS, Figures
-from promptops_platform.runlog.schemas import LatencyPercentiles, RunFigures, UsedPromptVersion
+from promptops_platform.runlog.schemas import UsedPromptVersion
 from promptops_platform.runlog.stats_schemas import (
     PreviousStats,
     ProviderCount,
     RunDefinition,
     RunStats,
-    StatsPoint,
     StatsSeries,
 )
+from promptops_platform.runlog.stats_totals import Totals, added, by_time
 
 LENGTHS: dict[str, timedelta] = {"hour": timedelta(hours=1), "day": timedelta(days=1)}
 # What a series covers without a `since`, and at most.
 USUAL = {"hour": timedelta(days=2), "day": timedelta(days=30)}
 LONGEST = {"hour": timedelta(days=14), "day": timedelta(days=400)}
-# More rows than that are added up on a thread.
-MANY_ROWS = 500
+# More rows than that, of which each may have many histograms, are added up on a thread.
+MANY_ROWS = 100
 # Groups whose largest are looked for by SQL, as there may be many.
 MANY_GROUPS = ("key", "prompt", "prompt_version", "version")
 
@@ -85,11 +81,12 @@ class RunStatistics:
         reader = RollupReader(transaction.session, filters, workspaces)
         groups = await reader.largest(period) if filters.group_by in MANY_GROUPS else None
         readings = [await _read(reader, period, groups)]
+        providers = await reader.providers(period)
         if filters.compare_days is not None:
             readings.append(await _read(reader, _earlier(period, filters.compare_days), groups))
         if sum(reading.size for reading in readings) > MANY_ROWS:
-            return await asyncio.to_thread(_stats, filters, readings)
-        return _stats(filters, readings)
+            return await asyncio.to_thread(_stats, filters, readings, providers)
+        return _stats(filters, readings, providers)
 
     def _period(self, filters: StatsFilter) -> Period:
         """The period, its ends moved outwards to whole hours or days."""
@@ -167,20 +164,22 @@ def _refuse_unreadable(filters: StatsFilter) -> None:
         )
 
 
-def _stats(filters: StatsFilter, readings: Sequence[_Reading]) -> RunStats:
+def _stats(
+    filters: StatsFilter, readings: Sequence[_Reading], providers: Mapping[str, int]
+) -> RunStats:
     reading = readings[0]
-    period, by_time = reading.period, _by_time(reading.rows)
-    figures = _added(by_time.values())
+    period, times = reading.period, by_time(reading.rows)
+    whole = added(times.values())
     groups = _largest(filters, reading)
     previous = _previous(filters, readings[1], groups) if len(readings) > 1 else None
     return RunStats(
-        **_figures(figures).model_dump(),
-        avg_latency_ms=_mean(figures),
-        by_provider=_by_provider(reading.rows),
+        **dict(whole.figures()),
+        avg_latency_ms=whole.mean,
+        by_provider=_by_provider(providers),
         since=period.since,
         until=period.until,
         interval=None if period.span == "all" else period.span,
-        series=_series(filters, reading, by_time, groups),
+        series=_series(filters, reading, times, groups),
         previous=previous,
     )
 
@@ -189,75 +188,20 @@ def _previous(
     filters: StatsFilter, reading: _Reading, groups: Sequence[Group] | None
 ) -> PreviousStats:
     """The same of the period before, with the groups of the period that it is compared with."""
-    by_time = _by_time(reading.rows)
-    figures = _added(by_time.values())
+    times = by_time(reading.rows)
+    whole = added(times.values())
     return PreviousStats(
-        **_figures(figures).model_dump(),
-        avg_latency_ms=_mean(figures),
+        **dict(whole.figures()),
+        avg_latency_ms=whole.mean,
         since=reading.period.since,
         until=reading.period.until,
-        series=_series(filters, reading, by_time, groups),
+        series=_series(filters, reading, times, groups),
     )
 
 
-def _mean(figures: Figures) -> int:
-    runs = figures.numbers["runs"]
-    return round(figures.numbers["latency_ms"] / runs) if runs else 0
-
-
-def _by_time(rows: Sequence[Sums]) -> dict[datetime, Figures]:
-    by_time: defaultdict[datetime, Figures] = defaultdict(Figures)
-    # All histograms at once: to parse each by itself takes most of the time.
-    histograms = json.loads(f"[{','.join(row.latencies for row in rows)}]")
-    for row, histogram in zip(rows, histograms, strict=True):
-        figures = by_time[row.starts_at]
-        numbers, latencies = figures.numbers, figures.latencies
-        for name, value in zip(NUMBERS, row[-len(NUMBERS) :], strict=True):
-            # SQLite has made a float of a sum beyond 64 bits, in earlier releases.
-            numbers[name] += int(value)
-        for bound, value in histogram.items():
-            latencies[bound] += value
-    return by_time
-
-
-def _added(parts: Iterable[Figures]) -> Figures:
-    total = Figures()
-    for part in parts:
-        total.add(part)
-    return total
-
-
-def _figures(figures: Figures) -> RunFigures:
-    number = figures.numbers
-    histogram = {int(bound): value for bound, value in figures.latencies.items() if value}
-    return RunFigures(
-        total=number["runs"],
-        ok=number["runs"] - number["errors"],
-        error=number["errors"],
-        calls=number["calls"],
-        prompt_tokens=number["prompt_tokens"],
-        cached_tokens=number["cached_tokens"],
-        output_tokens=number["output_tokens"],
-        usage_estimated=number["estimated"],
-        cost_usd=number["cost_nanos"] / NANOS_A_DOLLAR,
-        cost_unknown=number["unpriced"],
-        latency_ms=LatencyPercentiles(
-            p50=percentile(histogram, 0.5),
-            p95=percentile(histogram, 0.95),
-            p99=percentile(histogram, 0.99),
-        ),
-    )
-
-
-def _by_provider(rows: Iterable[Sums]) -> list[ProviderCount]:
-    counts: defaultdict[str, int] = defaultdict(int)
-    for row in rows:
-        if row.provider and row.runs:
-            counts[row.provider] += row.runs
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return [
-        ProviderCount(provider=provider, count=number) for provider, number in ordered if number
-    ]
+def _by_provider(providers: Mapping[str, int]) -> list[ProviderCount]:
+    ordered = sorted(providers.items(), key=lambda item: (-item[1], item[0]))
+    return [ProviderCount(provider=provider, count=number) for provider, number in ordered]
 
 
 def _group_of(row: Sums, names: Group) -> Group:
@@ -288,31 +232,31 @@ def _size(filters: StatsFilter, row: Sums) -> int:
 def _series(
     filters: StatsFilter,
     reading: _Reading,
-    by_time: Mapping[datetime, Figures],
+    times: Mapping[datetime, Totals],
     groups: Sequence[Group] | None,
 ) -> list[StatsSeries]:
     """A series for each of the groups, and one for all others together."""
-    if not filters.has_series or not by_time:
+    if not filters.has_series or not times:
         return []
     if groups is None:
-        return [_one_series(filters, None, by_time)]
+        return [_one_series(filters, None, times)]
     members = _members(filters, reading)
-    shown = {name: _by_time(members[name]) for name in groups if name in members}
-    series = [_one_series(filters, name, figures) for name, figures in shown.items()]
-    whole = by_time if reading.whole is reading.rows else _by_time(reading.whole)
+    shown = {name: by_time(members[name]) for name in groups if name in members}
+    series = [_one_series(filters, name, totals) for name, totals in shown.items()]
+    whole = times if reading.whole is reading.rows else by_time(reading.whole)
     others = _without(whole, shown.values())
     return [*series, _one_series(filters, None, others)] if others else series
 
 
 def _one_series(
-    filters: StatsFilter, group: Group | None, by_time: Mapping[datetime, Figures]
+    filters: StatsFilter, group: Group | None, times: Mapping[datetime, Totals]
 ) -> StatsSeries:
     return StatsSeries(
         group=None if group is None else _name(group),
         prompt=_prompt(group),
         definition=_definition(group),
-        figures=_figures(_added(by_time.values())),
-        points=_points(by_time) if filters.points else [],
+        figures=added(times.values()).figures(),
+        points=[times[start].point(start) for start in sorted(times)] if filters.points else [],
     )
 
 
@@ -341,18 +285,11 @@ def _prompt(group: Group | None) -> UsedPromptVersion | None:
 
 
 def _without(
-    by_time: Mapping[datetime, Figures], groups: Iterable[Mapping[datetime, Figures]]
-) -> dict[datetime, Figures]:
+    times: Mapping[datetime, Totals], groups: Iterable[Mapping[datetime, Totals]]
+) -> dict[datetime, Totals]:
     """What remains of all when these groups are taken away."""
-    left = {start: _added([figures]) for start, figures in by_time.items()}
+    left = {start: added([totals]) for start, totals in times.items()}
     for group in groups:
-        for start, figures in group.items():
-            left[start].take(figures)
-    return {start: figures for start, figures in left.items() if any(figures.numbers.values())}
-
-
-def _points(by_time: Mapping[datetime, Figures]) -> list[StatsPoint]:
-    return [
-        StatsPoint(start=start, **_figures(by_time[start]).model_dump())
-        for start in sorted(by_time)
-    ]
+        for start, totals in group.items():
+            left[start].add(totals, -1)
+    return {start: totals for start, totals in left.items() if any(totals.numbers)}

@@ -5,7 +5,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptops_platform.runlog.latency import bucket, percentile
+from promptops_platform.runlog.latency import bucket, percentiles
 
 
 @given(
@@ -16,10 +16,10 @@ def test_a_percentile_is_at_most_5_percent_off(latencies: list[int], share: floa
     for latency in latencies:
         histogram[bucket(latency)] = histogram.get(bucket(latency), 0) + 1
     exact = sorted(latencies)[max(0, math.ceil(share * len(latencies)) - 1)]
-    estimate = percentile(histogram, share)
+    (estimate,) = percentiles(histogram, [share])
     assert estimate is not None
     assert abs(estimate - exact) <= 0.05 * exact
 
 
 def test_of_nothing_there_is_none() -> None:
-    assert percentile({}, 0.5) is None
+    assert percentiles({}, [0.5, 0.9]) == [None, None]
