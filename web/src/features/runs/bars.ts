@@ -14,6 +14,8 @@ export interface Bar {
   ms: number
   attempts: number
   isFailed: boolean
+  /** It was under way when the run was cancelled. */
+  isCancelled: boolean
   isRunning: boolean
   /** It was not executed: its output comes from the run that this one continues. */
   isReused: boolean
@@ -31,6 +33,8 @@ export interface Bars {
 }
 
 const MOST_TICKS = 7
+/** As Prefect names the state. */
+const CANCELLED = 'Cancelled'
 const ROUND = [1, 2, 5]
 
 /** A run and its steps on one scale of time. */
@@ -51,14 +55,15 @@ export function barsOf(run: Schemas['RunDetail'], now = Date.now()): Bars {
     waited: 0,
     ms,
     attempts: step.attempts,
-    isFailed: step.error !== null && step.error !== '',
+    isFailed: step.error !== null && step.error !== '' && step.state !== CANCELLED,
+    isCancelled: step.state === CANCELLED,
     isRunning: step.state === RUNNING,
     isReused: step.reused,
     isSkipped: step.state === 'Skipped',
     items: step.items,
   }))
   const waited = Math.min(run.waited_ms ?? own, own) / whole
-  const total: Bar = { index: -1, name: run.ref_key || run.source, type: run.source, from: waited, width: own / whole - waited, waited, ms: own, attempts: 1, isFailed: false, isRunning: run.state === 'running', isReused: false, isSkipped: false, items: null }
+  const total: Bar = { index: -1, name: run.ref_key || run.source, type: run.source, from: waited, width: own / whole - waited, waited, ms: own, attempts: 1, isFailed: false, isCancelled: run.state === 'cancelled', isRunning: run.state === 'running', isReused: false, isSkipped: false, items: null }
   return { rows: [total, ...rows], ticks: roundTicks(whole), whole }
 }
 

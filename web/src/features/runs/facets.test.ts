@@ -8,6 +8,6 @@ const series = (group: string | null, ...totals: number[]) => ({ group, points: 
 
 describe('countsOf', () => {
   it('adds up each group, the largest first, without the rest', () => {
-    expect(countsOf([series('a', 1, 2), series('b', 9), series(null, 50), series('', 3)])).toEqual([{ value: 'b', count: 9 }, { value: 'a', count: 3 }])
+    expect(countsOf([series('a', 1, 2), series('b', 9), series('called', 0), series(null, 50), series('', 3)])).toEqual([{ value: 'b', count: 9 }, { value: 'a', count: 3 }])
   })
 })

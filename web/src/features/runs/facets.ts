@@ -14,6 +14,8 @@ export function countsOf(series: readonly Series[]): { value: string; count: num
   return series
     .filter((one): one is Series & { group: string } => !!one.group)
     .map(({ group, points }) => ({ value: group, count: points.reduce((sum, point) => sum + point.total, 0) }))
+    // A model that only inner steps called has no run that ended with it.
+    .filter(({ count }) => count > 0)
     .sort((a, b) => b.count - a.count)
 }
 

@@ -2,7 +2,7 @@ import type { Schemas } from '@/api/client'
 import { linksOf, textOf, type Step, type StepLink } from '@/app/step_graph'
 
 type RunStep = Schemas['RunStep']
-export type StepState = 'waiting' | 'running' | 'done' | 'failed' | 'skipped' | 'cached' | 'reused'
+export type StepState = 'waiting' | 'running' | 'done' | 'failed' | 'skipped' | 'cached' | 'reused' | 'cancelled'
 
 /** A step of the definition, and how it went. */
 export interface RunNode {
@@ -46,10 +46,11 @@ export function pendingSteps(steps: readonly Step[], trace: readonly RunStep[]):
 
 function stateOf(trace: RunStep | undefined): StepState {
   if (!trace) return 'waiting'
+  if (trace.state === 'Cancelled') return 'cancelled'
   if (trace.error) return 'failed'
   if (trace.reused) return 'reused'
   return STATES[trace.state.toLowerCase()] ?? 'done'
 }
 
 /** As Prefect names the states of task runs. */
-const STATES: Record<string, StepState> = { running: 'running', skipped: 'skipped', cached: 'cached', failed: 'failed', crashed: 'failed', timedout: 'failed', cancelled: 'failed' }
+const STATES: Record<string, StepState> = { running: 'running', skipped: 'skipped', cached: 'cached', failed: 'failed', crashed: 'failed', timedout: 'failed' }
