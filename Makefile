@@ -25,7 +25,7 @@ CHROMIUM ?= $(firstword $(shell for name in chromium chromium-browser google-chr
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help up check test test-web test-browser test-node test-java test-all lint types audit bench chaos lock openapi openapi-baseline prefect-template docs clean
+.PHONY: help up check test test-web test-browser test-node test-java test-all lint types audit bench chaos lock openapi openapi-baseline baseline prefect-template docs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -106,9 +106,10 @@ lock: .venv/bin/python ## Resolve the dependencies anew
 	$(BIN)/uv pip compile --quiet --upgrade $(COMPILE) --group node -o requirements-node.lock
 	$(BIN)/uv pip compile --quiet --upgrade $(COMPILE) --group audit -o requirements-audit.lock
 
-openapi: .venv/.runtime web/node_modules/.everything ## Write docs/openapi.json and the console's types anew
+openapi: .venv/.runtime web/node_modules/.everything ## Write docs/openapi.json, docs/schemas and the console's types anew
 	$(BIN)/promptops openapi > docs/openapi.json.new
 	mv docs/openapi.json.new docs/openapi.json
+	$(BIN)/promptops schemas docs/schemas
 	$(NPM) run api
 
 docs: .venv/.runtime docs/node_modules/.everything ## Build the documentation's site in docs/.vitepress/dist
@@ -118,6 +119,10 @@ docs: .venv/.runtime docs/node_modules/.everything ## Build the documentation's 
 
 openapi-baseline: openapi ## At a release: what later releases may no longer take away
 	cp docs/openapi.json docs/openapi-baseline.json
+
+baseline: .venv/.development ## At a release: store what later releases must be able to upgrade
+	PYTHONPATH=tests $(BIN)/python -P -m harness.baseline \
+		$(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 
 prefect-template: .venv/.development ## Make the embedded Prefect server's empty database anew
 	$(BIN)/python -m promptops_flows.prefect_server.template

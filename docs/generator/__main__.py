@@ -44,7 +44,8 @@ def write(root: Path, folder: Path) -> None:
     public = folder / "public"
     public.mkdir(exist_ok=True)
     shutil.copy(root / "docs" / "openapi.json", public)
-    shutil.copytree(root / "docs" / "images", public / "images", dirs_exist_ok=True)
+    for name in ("images", "schemas"):
+        shutil.copytree(root / "docs" / name, public / name, dirs_exist_ok=True)
 
 
 if __name__ == "__main__":

@@ -48,6 +48,7 @@ app.command("diff")(as_code.diff)
 app.command("push")(as_code.push)
 app.command("watch")(as_code.watch)
 app.command("check")(as_code.check)
+app.command("schemas")(as_code.schemas)
 app.command("worker")(worker)
 
 

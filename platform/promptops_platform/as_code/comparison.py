@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from promptops_platform.as_code.memory import Base
 from promptops_platform.as_code.remote import Stored
-from promptops_platform.as_code.resources import Content, Identity
+from promptops_platform.as_code.resources import KINDS, Content, Identity
 
 
 class Status(StrEnum):
@@ -45,8 +45,12 @@ def compare(
             here.get(identity),
             there.get(identity),
         )
-        for identity in sorted({*here, *there})
+        for identity in sorted({*here, *there}, key=_order)
     ]
+
+
+def _order(identity: Identity) -> tuple[int, Identity]:
+    return KINDS.index(identity.kind), identity
 
 
 def _status(here: Content | None, there: Stored | None, base: Base | None) -> Status:

@@ -1,4 +1,4 @@
-"""Agents and workflows as YAML files: the fields of the API, without those at their default."""
+"""All but prompts as YAML files: the fields of the API, without those at their default."""
 
 from __future__ import annotations
 

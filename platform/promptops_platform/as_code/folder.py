@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from promptops_platform.as_code import definition_files, prompt_files
 from promptops_platform.as_code.memory import FolderError, Memory
-from promptops_platform.as_code.paths import identity_of, path_of
+from promptops_platform.as_code.paths import FOLDERS, identity_of, path_of
 from promptops_platform.as_code.resources import Content, Identity
 from promptops_platform.as_code.whole_files import replace_file
 from promptops_platform.as_code.yaml_text import FileError
@@ -56,7 +56,7 @@ class Folder:
         return definition_files.parse(text, identity.kind, key=identity.key)
 
     def _paths(self) -> Iterator[PurePosixPath]:
-        for folder in ("prompts", "agents", "workflows"):
+        for folder in FOLDERS:
             for path in sorted((self._root / folder).rglob("*")):
                 if path.is_file():
                     yield PurePosixPath(path.relative_to(self._root).as_posix())

@@ -1,14 +1,15 @@
-"""Where in a folder a resource stands: `prompts/ENV/KEY.prompt`, `agents/KEY.yaml`,
-`workflows/KEY.yaml`."""
+"""The path of a resource in a folder: `prompts/ENV/KEY.prompt`, and `agents/KEY.yaml`,
+`workflows/`, `schedules/` and `triggers/` likewise."""
 
 from __future__ import annotations
 
 from pathlib import PurePosixPath
 from urllib.parse import quote, unquote
 
-from promptops_platform.as_code.resources import Identity, Kind
+from promptops_platform.as_code.resources import KINDS, Identity, Kind
 
-_FOLDERS: dict[str, Kind] = {"agents": "agent", "workflows": "workflow"}
+_FOLDERS: dict[str, Kind] = {f"{kind}s": kind for kind in KINDS if kind != "prompt"}
+FOLDERS = ("prompts", *_FOLDERS)
 _SUFFIXES = (".yaml", ".yml")
 PROMPT_SUFFIX = ".prompt"
 

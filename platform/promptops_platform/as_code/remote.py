@@ -8,7 +8,13 @@ from typing import Any
 
 import httpx
 
-from promptops_platform.as_code.resources import KINDS, Content, Identity, Kind
+from promptops_platform.as_code.resources import (
+    KINDS,
+    WITHOUT_VERSIONS,
+    Content,
+    Identity,
+    Kind,
+)
 
 _PAGE = 200
 _SECONDS = 30.0
@@ -74,13 +80,17 @@ class Remote:
 
     def update(self, identity: Identity, stored: Stored, content: Content) -> Stored:
         """Raises ConflictError when somebody has changed it since it was read."""
-        body = {**content.request(), "if_revision": stored.revision}
+        body = content.request()
+        if identity.kind not in WITHOUT_VERSIONS:
+            body["if_revision"] = stored.revision
         return self._saved(identity.kind, "PUT", f"/{stored.id}", body)
 
     def delete(self, identity: Identity, stored: Stored) -> None:
         """Raises ConflictError when somebody has changed it, or when it is in use."""
         path = f"/api/{identity.kind}s/{stored.id}"
-        self.ask("DELETE", path, headers={"if-match": f'"{stored.revision}"'})
+        has_revision = identity.kind not in WITHOUT_VERSIONS
+        headers = {"if-match": f'"{stored.revision}"'} if has_revision else {}
+        self.ask("DELETE", path, headers=headers)
 
     def publish(self, identity: Identity, stored: Stored, note: str) -> str | None:
         """Serve what is stored. The id of the change request that this has made where the
@@ -135,9 +145,11 @@ class Remote:
 
 
 def _stored(kind: Kind, row: dict[str, Any]) -> Stored:
-    return Stored(
-        row["id"], row["revision"], Content.of(kind, row), row["published_version"] is not None
-    )
+    content = Content.of(kind, row)
+    if kind in WITHOUT_VERSIONS:
+        # Another one for other contents, as a revision is.
+        return Stored(row["id"], int(content.hash[:12], 16), content, is_published=True)
+    return Stored(row["id"], row["revision"], content, row["published_version"] is not None)
 
 
 def _reason(answer: httpx.Response) -> str:

@@ -14,8 +14,11 @@ from promptops_platform.agents.schemas import (
     DEFAULT_WINDOW_TOKENS,
 )
 
-Kind = Literal["prompt", "agent", "workflow"]
-KINDS: tuple[Kind, ...] = ("prompt", "agent", "workflow")
+Kind = Literal["prompt", "agent", "workflow", "schedule", "trigger"]
+# What refers to others comes after them.
+KINDS: tuple[Kind, ...] = ("prompt", "agent", "workflow", "schedule", "trigger")
+# These have no versions and no `revision`: an edit is in force at once, and the last one wins.
+WITHOUT_VERSIONS: frozenset[Kind] = frozenset(("schedule", "trigger"))
 
 # What of the API's answers is content, in the order of a file, with the value that need not be
 # written.
@@ -39,6 +42,7 @@ DEFAULTS: Mapping[Kind, Mapping[str, Any]] = {
         "max_steps": DEFAULT_STEPS,
         "window_messages": DEFAULT_WINDOW_MESSAGES,
         "window_tokens": DEFAULT_WINDOW_TOKENS,
+        "pool": "",
     },
     "workflow": {
         "name": "",
@@ -49,12 +53,23 @@ DEFAULTS: Mapping[Kind, Mapping[str, Any]] = {
         "strict": False,
         "steps": [],
         "output": "",
+        "pool": "",
     },
+    "schedule": {
+        **dict.fromkeys(("workflow", "agent", "version", "env"), None),
+        **dict.fromkeys(("cron", "interval_seconds", "rrule"), None),
+        "timezone": "UTC",
+        "variables": {},
+        "paused": False,
+        "catch_up": "skip",
+        "overlap": "skip",
+    },
+    "trigger": {"enabled": True, "on": {}, "run": None, "deliver": None},
 }
 
 
 class Identity(NamedTuple):
-    """`env` is empty for agents and workflows, which have none."""
+    """`env` is empty for all but prompts."""
 
     kind: Kind
     key: str
@@ -102,4 +117,6 @@ class Content:
             del body["content" if is_chat else "messages"]
         if self.kind == "agent":
             del body["prompt" if body["prompt_ref"] else "prompt_ref"]
+        if self.kind in WITHOUT_VERSIONS:
+            body = {name: value for name, value in body.items() if value is not None}
         return body

@@ -9,7 +9,7 @@ from promptops_platform.as_code.comparison import Difference, Status, compare
 from promptops_platform.as_code.folder import Folder
 from promptops_platform.as_code.memory import Base
 from promptops_platform.as_code.remote import ConflictError, Remote, ServerError, Stored
-from promptops_platform.as_code.resources import Content, Identity
+from promptops_platform.as_code.resources import WITHOUT_VERSIONS, Content, Identity
 
 Say = Callable[[str], None]
 
@@ -149,7 +149,7 @@ class Sync:
         )
 
     def _published(self, identity: Identity, stored: Stored, wishes: Wishes) -> str:
-        if not wishes.publish:
+        if not wishes.publish or identity.kind in WITHOUT_VERSIONS:
             return ""
         request = self._remote.publish(identity, stored, wishes.note)
         return " and published" if request is None else f"; change request {request} waits"

@@ -8,6 +8,9 @@ import yaml
 
 # Far above any front matter.
 DEEPEST = 50
+_TEXT = "tag:yaml.org,2002:str"
+# True and false in YAML 1.1 only; as names, such as `on` of a trigger, they are texts.
+_OLD_BOOLEANS = frozenset(("on", "off", "yes", "no", "y", "n"))
 
 
 class FileError(ValueError):
@@ -48,7 +51,7 @@ class _Dumper(yaml.SafeDumper):  # type: ignore[misc]
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
     style = "|" if "\n" in value else None
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+    return dumper.represent_scalar(_TEXT, value, style=style)
 
 
 _Dumper.add_representer(str, _text)
@@ -110,7 +113,9 @@ class Document:
             return
         names: set[str] = set()
         for name, value in node.value:
-            if not isinstance(name, yaml.ScalarNode) or name.tag != "tag:yaml.org,2002:str":
+            if isinstance(name, yaml.ScalarNode) and name.value in _OLD_BOOLEANS:
+                name.tag = _TEXT
+            if not isinstance(name, yaml.ScalarNode) or name.tag != _TEXT:
                 raise FileError("names must be texts; put this one in quotes", self._line(name))
             if name.value in names:
                 raise FileError(f"{name.value!r} is given twice", self._line(name))

@@ -13,6 +13,7 @@ import typer
 
 from promptops_platform.as_code.comparison import Difference, Status
 from promptops_platform.as_code.folder import Folder, text_of
+from promptops_platform.as_code.json_schemas import write_schemas
 from promptops_platform.as_code.memory import FolderError
 from promptops_platform.as_code.remote import Remote, ServerError
 from promptops_platform.as_code.resources import Content, Identity
@@ -109,6 +110,12 @@ def check(folder: FolderPath) -> None:
         typer.echo(f"promptops: {error}", err=True)
         sys.exit(TROUBLE)
     typer.echo(f"{len(contents)} files are valid")
+
+
+def schemas(folder: FolderPath) -> None:
+    """Write JSON Schemas of the files into the folder, for editors that complete and check them."""
+    write_schemas(folder)
+    typer.echo(f"Wrote the schemas to {folder}")
 
 
 def watch(

@@ -8,6 +8,7 @@ from pathlib import Path
 from promptops_platform.as_code import front_matter, prompt_files
 from promptops_platform.as_code.folder import Folder
 from promptops_platform.as_code.memory import FolderError
+from promptops_platform.as_code.paths import FOLDERS
 from promptops_platform.as_code.resources import Content, Identity
 from promptops_platform.as_code.yaml_text import FileError
 from promptops_platform.imports import prompty
@@ -19,7 +20,6 @@ from promptops_platform.imports.contents import (
     key_of,
 )
 
-OWN = ("prompts", "agents", "workflows")
 DOTPROMPT, PROMPTY = ".prompt", ".prompty"
 
 
@@ -55,7 +55,7 @@ def read_folder(root: Path, env: str) -> ImportedContents:
 
 def _loose_files(root: Path) -> Iterator[Path]:
     for path in sorted(root.rglob("*")):
-        is_own = path.relative_to(root).parts[0] in OWN and path.suffix == DOTPROMPT
+        is_own = path.relative_to(root).parts[0] in FOLDERS and path.suffix == DOTPROMPT
         if path.suffix in (DOTPROMPT, PROMPTY) and path.is_file() and not is_own:
             yield path
 

@@ -90,6 +90,39 @@ async def test_everything_goes_to_a_folder_and_to_another_workspace(checkout: Ch
     assert (await other.run("pull")).stdout.startswith("0 written")
 
 
+async def test_schedules_and_triggers_come_after_what_they_run(checkout: Checkout) -> None:
+    http, workspace = checkout.platform.http, checkout.workspace
+    steps = [{"name": "inner", "type": "render", "template": "{{who}}"}]
+    body = {"key": "report", "steps": steps, "workspace": workspace}
+    workflow = sent(await http.post("/api/workflows", json=body))
+    sent(await http.post(f"/api/workflows/{workflow['id']}/publish", json={}))
+    schedule = {"key": "nightly", "workflow": "report", "env": "dev", "cron": "0 3 * * *"}
+    sent(await http.post("/api/schedules", json={**schedule, "workspace": workspace}))
+    trigger = {
+        "key": "announce",
+        "on": {"event": "prompt.published", "key": "greeting*"},
+        "run": {"workflow": "report", "variables": {"who": "{{event.key}}"}},
+    }
+    sent(await http.post("/api/triggers", json={**trigger, "workspace": workspace}))
+    pulled = await checkout.run("pull")
+    assert "3 written" in pulled.stdout, pulled.stdout + pulled.stderr
+    path = checkout.folder / "schedules" / "nightly.yaml"
+    assert path.read_text() == "key: nightly\nworkflow: report\nenv: dev\ncron: 0 3 * * *\n"
+
+    other = Checkout(checkout.platform, checkout.folder, await new_workspace(checkout.platform))
+    pushed = await other.run("push", "--publish")
+    assert "3 pushed" in pushed.stdout, pushed.stdout + pushed.stderr
+    assert (await other.run("diff")).stdout == ""
+    path.write_text(path.read_text().replace("cron: 0 3 * * *", "interval_seconds: 3600"))
+    assert "1 pushed" in (await other.run("push")).stdout
+    params = {"workspace": other.workspace}
+    (saved,) = (await http.get("/api/schedules", params=params)).json()["data"]
+    assert (saved["cron"], saved["interval_seconds"]) == (None, 3600)
+    path.unlink()
+    assert "1 pushed" in (await other.run("push", "--delete")).stdout
+    assert (await http.get("/api/schedules", params=params)).json()["data"] == []
+
+
 async def test_an_edit_in_the_folder_is_pushed_and_published(checkout: Checkout) -> None:
     prompt = await checkout.create(content="Hello {{who}}!")
     await checkout.platform.publish(prompt["id"])
