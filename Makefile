@@ -33,9 +33,9 @@ help: ## Show this list
 up: .venv/.runtime $(CONSOLE) ## Start the platform on :8080 and Prefect on 127.0.0.1:4200
 	@exec $(BIN)/promptops up
 
-check: .venv/.development ## Lint, types and the tests that need no server, in a minute or two
+check: .venv/.development ## Lint, types and the quick tests of what has changed, in a minute
 	@+$(MAKE) --no-print-directory $(SIDE_BY_SIDE) lint types
-	$(BIN)/pytest -q --quick -n $(JOBS) --dist loadfile
+	$(BIN)/pytest -q --quick -n $(JOBS) --dist loadfile $$($(BIN)/python tests/harness/changed_files.py)
 
 test: .venv/.development web/node_modules/.everything $(CONSOLE) ## Lint, types, import rules, and the tests of everything
 	@+$(MAKE) --no-print-directory $(SIDE_BY_SIDE) lint types test-web test-node test-java

@@ -1,4 +1,5 @@
-"""Which tests `make check` runs: those that need no server but one platform that they share."""
+"""Which tests are quick enough for `make check`: those that need no server but one platform that
+they share."""
 
 from pathlib import PurePath
 

@@ -1,0 +1,40 @@
+"""`make check` finds the tests of what has changed."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.changed_files import ALWAYS, affected_tests
+
+FILES = {
+    "tests/platform/triggers/test_inbound.py": "from promptops_platform.errors import NotFound\n",
+    "tests/platform/triggers/test_firing.py": "",
+    "tests/platform/test_sealing.py": "from promptops_platform.sealing import Sealer\n",
+    "tests/flows/steps/test_map.py": "from harness.platform import new_key\n",
+}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for name, text in FILES.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ("platform/promptops_platform/triggers/inbound.py", ["tests/platform/triggers"]),
+        ("platform/promptops_platform/sealing.py", ["tests/platform/test_sealing.py"]),
+        ("platform/promptops_platform/errors.py", ["tests/platform/triggers/test_inbound.py"]),
+        ("tests/harness/platform.py", ["tests/flows/steps/test_map.py"]),
+        ("tests/flows/steps/test_map.py", ["tests/flows/steps/test_map.py"]),
+        ("tests/flows/steps/test_gone.py", []),
+        ("web/src/main.ts", []),
+    ],
+)
+def test_a_change_affects_what_stands_beside_it_and_what_imports_it(
+    root: Path, changed: str, expected: list[str]
+) -> None:
+    assert affected_tests([changed], root) == sorted([*ALWAYS, *expected])
