@@ -16,10 +16,10 @@ test.setTimeout(START_MS + 2 * LOAD_MS)
 
 interface Run { id: string; state: string; cancelled_by: string | null; retry_of: string | null; flow_run_id: string; flow_run_url: string }
 
-/** A run of one step that asks that model; without an answer to wait for, as soon as Prefect has it. */
-async function run(api: Api, workspace: string, model = 'mock', body: Json = {}): Promise<Run> {
+/** A run of steps that ask that model; without an answer to wait for, as soon as Prefect has it. */
+async function run(api: Api, workspace: string, model = 'mock', body: Json = {}, steps = 1): Promise<Run> {
   const key = unique('greeting')
-  const { id } = await api.post<{ id: string }>(`/api/workflows?workspace=${workspace}`, { key, name: key, steps: [{ name: 'ask', type: 'model', provider: 'mock', model }] })
+  const { id } = await api.post<{ id: string }>(`/api/workflows?workspace=${workspace}`, { key, name: key, steps: Array.from({ length: steps }, (_, at) => ({ name: `ask ${at}`, type: 'model', provider: 'mock', model })) })
   // Not all parts of a platform that has just been started are there.
   await expect.poll(async () => (await api.request('GET', '/ready')).body.degraded, { timeout: START_MS }).toEqual([])
   const { run_id: runId } = (await api.request('POST', `/api/workflows/${id}/run`, body)).body as unknown as { run_id: string }
@@ -94,12 +94,13 @@ test('the policy of Prefect’s pages keeps them from asking another host', asyn
 })
 
 test('Cancel and Retry in Prefect cancel and retry the run', async ({ browser, api, workspace }) => {
-  const slow = await run(api, workspace, 'mock-slow-60000ms', { wait: false })
+  // Longer than Prefect's pages take to load and to log in to: a minute is a model's longest.
+  const slow = await run(api, workspace, 'mock-slow-60000ms', { wait: false }, 5)
   const { page } = await openPrefect(browser, slow.flow_run_url)
   await logIn(page)
   await press(page, 'Cancel', 'Cancel Flow Run')
 
-  await expect.poll(async () => (await api.get<Run>(`/api/runs/${slow.id}`)).state).toBe('cancelled')
+  await expect.poll(async () => (await api.get<Run>(`/api/runs/${slow.id}`)).state, { timeout: LOAD_MS }).toBe('cancelled')
   expect((await api.get<Run>(`/api/runs/${slow.id}`)).cancelled_by).toBe('Prefect')
 
   const failed = await run(api, workspace, 'mock-fail-rate-limited')
@@ -107,5 +108,5 @@ test('Cancel and Retry in Prefect cancel and retry the run', async ({ browser, a
   await press(page, 'Retry', 'Retry')
 
   const retry = async (): Promise<Run | undefined> => (await api.get<Run[]>(`/api/runs?workspace=${workspace}`)).find((run) => run.retry_of === failed.id)
-  await expect.poll(async () => (await retry())?.flow_run_id).toBe(failed.flow_run_id)
+  await expect.poll(async () => (await retry())?.flow_run_id, { timeout: LOAD_MS }).toBe(failed.flow_run_id)
 })

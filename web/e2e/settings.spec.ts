@@ -156,6 +156,8 @@ test('a workspace is made from the header; a full one says what it holds before 
 test('environments are ordered by keyboard and by drag, and one that holds prompts stays', async ({ page, workspace, api, logIn, observed }) => {
   observed.allow(/^409 PUT /)
   const order = async () => (await api.get<{ name: string }[]>(`/api/workspaces/${workspace}/environments`)).map(({ name }) => name)
+  // The page shows an order once it has asked for it again; a row that is dragged before is replaced in mid-air.
+  const shown = () => page.getByRole('button', { name: /^Move / }).evaluateAll((handles) => handles.map((handle) => handle.getAttribute('aria-label')?.replace('Move ', '')))
   await api.post('/api/prompts', { key: 'k', env: 'dev', workspace })
   await logIn('admin')
   await page.goto(`/w/${workspace}/settings/environments`)
@@ -165,8 +167,10 @@ test('environments are ordered by keyboard and by drag, and one that holds promp
   await expect(page.getByRole('button', { name: 'Move prod', exact: true })).toBeFocused()
   await page.getByRole('button', { name: 'Undo' }).click()
   await expect.poll(order).toEqual(['dev', 'test', 'prod'])
+  await expect.poll(shown).toEqual(['dev', 'test', 'prod'])
   await page.getByRole('listitem').filter({ hasText: 'prod' }).dragTo(page.getByRole('listitem').filter({ hasText: 'dev' }))
   await expect.poll(order).toEqual(['prod', 'dev', 'test'])
+  await expect.poll(shown).toEqual(['prod', 'dev', 'test'])
   await page.getByRole('switch', { name: 'Protect prod' }).click()
   await expect(page.getByText('prod is protected')).toBeVisible()
   await page.getByRole('button', { name: 'Remove dev' }).click()
