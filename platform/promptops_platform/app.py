@@ -20,6 +20,7 @@ from promptops_platform.agents import endpoints as agents_endpoints
 from promptops_platform.agents import tool_endpoints as agent_tools_endpoints
 from promptops_platform.approvals import endpoints as approvals_endpoints
 from promptops_platform.approvals import link_endpoints as approval_links_endpoints
+from promptops_platform.approvals import page_endpoints as approval_page_endpoints
 from promptops_platform.audit import endpoints as audit_endpoints
 from promptops_platform.catalog import endpoints as catalog_endpoints
 from promptops_platform.catalog import usage_endpoints
@@ -97,6 +98,7 @@ ROUTERS = (
     run_event_endpoints.router,
     approvals_endpoints.router,
     approval_links_endpoints.router,
+    approval_page_endpoints.router,
     audit_endpoints.router,
     serving_endpoints.router,
     realtime_endpoints.router,

@@ -170,7 +170,7 @@ class Composition:
             stop=self.stop_signal,
         )
         self._suspended_contents.flow_runs = self.execution.suspended_flow_runs
-        self.deployments = DeploymentsRoom(settings, database, self.execution)
+        self.deployments = DeploymentsRoom(settings, database, self.execution, clock)
         places = Places(
             kind="playground calls",
             per_caller=Limit(settings.playground_per_caller, "PROMPTOPS_PLAYGROUND_PER_CALLER"),
@@ -218,7 +218,7 @@ class Composition:
             clock,
             agents=self.agents.planner,
         )
-        targets = Targets(database, self.agents, self.workflows)
+        self._targets = targets = Targets(database, self.agents, self.workflows)
         self.schedules = Schedules(
             settings,
             database,
@@ -280,8 +280,10 @@ class Composition:
             self.execution,
             self.deployments,
             self.realtime,
+            self.approvals,
             self.agents,
             self.workflows,
+            self._targets,
             self.audit,
             self.changes,
             clock,
@@ -318,6 +320,7 @@ class Composition:
             self.serving,
             self.execution,
             self.realtime,
+            self.deployments,
             metrics=self.metrics,
             calls=self.calls,
         )
@@ -327,6 +330,7 @@ class Composition:
             feed=self.changes.feed,
             replicas=self.changes.replicas,
             readiness=self.observability.readiness,
+            deployments=self.deployments.service,
             hub=self.realtime.hub,
             runs_in_flight=lambda: self.execution.in_flight,
             clock=clock,

@@ -1,7 +1,8 @@
 """The benchmarks: `run.py [--strict] [fetch] [run] [checkpoints] [run_postgres] [durable] [fan_out]
 [map] [isolation] [memory] [start] [registry] [audit_page] [runs] [mixed] [edits] [fairness]
 [gateway] [unchanged] [delivery] [idle] [render] [prefect_growth] [console_list] [console_row]
-[console_build] [trigger_latency]`.
+[console_build] [trigger_latency]
+[schedule_latency]`.
 
 Each measures its subject and its baseline in turn within one run, because figures of a shared
 machine compare only then.
@@ -39,6 +40,7 @@ from bench import (
     run_log,
     run_postgres,
     run_time,
+    schedules,
     sdk_render,
     start_up,
     triggers,
@@ -64,6 +66,7 @@ BENCHMARKS: dict[str, Callable[[], Coroutine[Any, Any, Result]]] = {
     "fairness": fairness.measure,
     "prefect_growth": prefect_growth.measure,
     "trigger_latency": triggers.measure,
+    "schedule_latency": schedules.measure,
     "gateway": gateway.measure,
     "unchanged": fetch_rate.unchanged,
     "delivery": delivery.delivery,

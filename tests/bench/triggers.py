@@ -4,13 +4,11 @@ triggers add to a start."""
 import asyncio
 import time
 from datetime import datetime
-from pathlib import Path
 from statistics import median
-from typing import Any
 
 from bench.figures import Figure, Result, listed, percentile
+from bench.ready_platform import LOOK_SECONDS, data_at, ready, start_seconds
 from bench.servers import Server, data_folder, platform
-from bench.start_up import FETCH
 from bench.workflows import THREE_STEPS
 
 PUBLISHES = 15
@@ -18,7 +16,6 @@ TARGET_SECONDS = 2.5
 TRIGGERS = 500
 STARTS = 3
 START_TARGET = 1.3
-LOOK_SECONDS = 0.1
 
 
 async def measure() -> Result:
@@ -27,12 +24,12 @@ async def measure() -> Result:
             seconds = await _latencies(server)
             await _many_triggers(server)
         with platform("up", bare) as server:
-            await _ready(server)
+            await ready(server)
             await server.create("/api/prompts", {"key": "greeting", "env": "prod"})
         with_triggers, without = [], []
         for _ in range(STARTS):
-            with_triggers.append(await _start(data))
-            without.append(await _start(bare))
+            with_triggers.append(await start_seconds(data))
+            without.append(await start_seconds(bare))
     figures = [
         Figure("publish to first step, p95", percentile(seconds, 0.95), "≤", TARGET_SECONDS, "s"),
         Figure(
@@ -50,20 +47,13 @@ async def measure() -> Result:
     return Result(figures, raw)
 
 
-async def _ready(server: Server) -> None:
-    """Once engine and Prefect take runs."""
-    await server.answers("/health", 200)
-    while (await server.ask("GET", "/ready")).json()["degraded"]:
-        await asyncio.sleep(LOOK_SECONDS)
-
-
 async def _latencies(server: Server) -> list[float]:
-    await _ready(server)
+    await ready(server)
     await server.create("/api/workflows", {"key": "announce", "steps": THREE_STEPS})
     run = {"workflow": "announce", "variables": {"name": "{{event.key}}"}}
     body = {"key": "published", "on": {"event": "prompt.published"}, "run": run}
     trigger = await server.create("/api/triggers", body)
-    while not (await _data(server, f"/api/triggers/{trigger}"))["deployment_url"]:
+    while not (await data_at(server, f"/api/triggers/{trigger}"))["deployment_url"]:
         await asyncio.sleep(LOOK_SECONDS)
     prompt = await server.create("/api/prompts", {"key": "greeting", "env": "prod"})
     seconds = []
@@ -78,10 +68,10 @@ async def _latencies(server: Server) -> list[float]:
 async def _first_step(server: Server, trigger: str, number: int) -> float:
     """When the first step of the newest run began, once so many have ended."""
     while True:
-        rows = await _data(server, f"/api/triggers/{trigger}/deliveries?limit=1")
+        rows = await data_at(server, f"/api/triggers/{trigger}/deliveries?limit=1")
         answer = (await server.ask("GET", f"/api/triggers/{trigger}/deliveries?limit=1")).json()
         if answer["total"] == number and rows[0]["run_id"]:
-            run = await _data(server, f"/api/runs/{rows[0]['run_id']}")
+            run = await data_at(server, f"/api/runs/{rows[0]['run_id']}")
             if run["state"] == "completed":
                 began = datetime.fromisoformat(run["steps"][0]["start"])
                 return began.timestamp()
@@ -93,16 +83,3 @@ async def _many_triggers(server: Server) -> None:
         run = {"workflow": "announce"}
         on = {"event": "prompt.published", "key": f"no-prompt-{number}"}
         await server.create("/api/triggers", {"key": f"trigger-{number}", "on": on, "run": run})
-
-
-async def _start(data: Path) -> float:
-    started = time.perf_counter()
-    with platform("up", data) as server:
-        await server.answers(FETCH, 200)
-        seconds = time.perf_counter() - started
-        await _ready(server)
-        return seconds
-
-
-async def _data(server: Server, path: str) -> Any:
-    return (await server.ask("GET", path)).json()["data"]

@@ -340,6 +340,12 @@ async def _decide_by_link(platform: RunningPlatform) -> Call:
     return Call(f"/api/approval-links/{token}", {"decision": "approve"}, actor="link")
 
 
+@row("POST", "/approve/{token}", "approve")
+async def _decide_by_page(platform: RunningPlatform) -> Call:
+    token = await new_link(platform, await new_approval(platform, allow_link=True))
+    return Call(f"/approve/{token}", {"decision": "approve"}, actor="link")
+
+
 @row("POST", "/api/approvals/{approval_id}/reject", "reject")
 async def _reject(platform: RunningPlatform) -> Call:
     return Call(f"/api/approvals/{await new_approval(platform)}/reject", {"comment": "no"})

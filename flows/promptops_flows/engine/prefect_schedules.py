@@ -20,6 +20,7 @@ _CLASSES: dict[str, type[BaseModel]] = {
 # From when an RRULE counts that does not say so: a midnight, so that BYHOUR=9 is 9:00 exactly.
 # Prefect adds the same, but for some rules another one at each write.
 _FIRST_START = "DTSTART:20200101T000000"
+_DAY_SECONDS = 86_400
 
 
 async def fire_times(asked: NextTimes) -> tuple[list[str], ...]:
@@ -60,7 +61,11 @@ def schedules_of(timetable: Timetable | None) -> list[dict[str, Any]]:
         whole = rule if "DTSTART" in rule.upper() else f"{_FIRST_START}\n{rule}"
         return [{"rrule": whole, **zone}]
     anchor = {} if timetable.anchor is None else {"anchor_date": timetable.anchor}
-    return [{"interval": timetable.interval_seconds, **anchor, **zone}]
+    seconds = timetable.interval_seconds or 0
+    if seconds < _DAY_SECONDS:
+        # Prefect counts these on the wall clock, too, and would skip the hour that comes twice.
+        zone = {"timezone": "UTC"}
+    return [{"interval": seconds, **anchor, **zone}]
 
 
 def as_prefect_has(fields: dict[str, Any]) -> dict[str, Any]:

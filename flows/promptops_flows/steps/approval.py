@@ -17,6 +17,7 @@ from promptops_flows.templates.references import Scope
 MAX_MESSAGE_CHARACTERS = 100_000
 MAX_DEADLINE_SECONDS = 366 * 24 * 3600.0
 MAX_PEOPLE = 100
+MAX_REMINDERS = 20
 DECIDING_ROLES = ("viewer", "editor", "admin")
 ON_DEADLINE = ("approve", "reject")
 # It is not executed, so there is nothing that they could be about.
@@ -29,7 +30,8 @@ Decision = Literal["approved", "rejected"]
 class Approval(Action):
     """`message` is a template of Markdown. `roles` and `members`, by user name, may decide;
     without any, whoever may run the workflow. `form` is a JSON Schema of the values that come with
-    a decision."""
+    a decision. `reminders` are seconds after which others are told that it still waits, in
+    order."""
 
     message: str
     roles: tuple[str, ...] = ()
@@ -38,6 +40,7 @@ class Approval(Action):
     deadline_seconds: float | None = None
     on_deadline: Literal["approve", "reject"] = "reject"
     allow_link: bool = False
+    reminders: tuple[float, ...] = ()
     type: ClassVar[str] = "approval"
 
     @classmethod
@@ -60,6 +63,7 @@ class Approval(Action):
             deadline,
             cast("Literal['approve', 'reject']", on_deadline),
             fields.flag("allow_link"),
+            _reminders(fields, deadline),
         )
 
     def templates(self) -> Iterable[Template]:
@@ -99,6 +103,13 @@ def _roles(fields: Fields) -> tuple[str, ...]:
             options = ", ".join(DECIDING_ROLES)
             raise fields.error("roles", f"has the unknown role '{role[:40]}', use {options}")
     return roles
+
+
+def _reminders(fields: Fields, deadline: float | None) -> tuple[float, ...]:
+    reminders = fields.durations("reminders", MAX_REMINDERS, MAX_DEADLINE_SECONDS)
+    if deadline is not None and any(seconds >= deadline for seconds in reminders):
+        raise fields.error("reminders", "has one that is not before the deadline; remove it")
+    return tuple(sorted(set(reminders)))
 
 
 def _form(fields: Fields, on_deadline: str) -> dict[str, Any]:

@@ -149,8 +149,18 @@ class Fields:
     def duration(self, field: str, most: float) -> float | None:
         """The field's duration in seconds, of at most `most`; None when it is missing or empty."""
         value = self.value(field)
-        if value in (None, ""):
-            return None
+        return None if value in (None, "") else self._seconds(field, value, most)
+
+    def durations(self, field: str, count: int, most: float) -> tuple[float, ...]:
+        """At most `count` durations in seconds, each of at most `most`; none when it is missing."""
+        values = self.value(field, [])
+        if not isinstance(values, list) or len(values) > count:
+            raise self.error(
+                field, f"is {described(values)}, give at most {count} durations such as 30m"
+            )
+        return tuple(self._seconds(field, value, most) for value in values)
+
+    def _seconds(self, field: str, value: Any, most: float) -> float:
         seconds = read_duration(value)
         if seconds is None:
             raise self.error(

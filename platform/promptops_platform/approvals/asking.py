@@ -8,6 +8,7 @@ from promptops_flows.steps.approval import Approval
 from promptops_flows.steps.plans import WorkflowPlan
 from promptops_platform.approvals import repository
 from promptops_platform.approvals.messages import ApprovalMessages
+from promptops_platform.approvals.reminding import Reminders
 from promptops_platform.approvals.tables import ApprovalRow
 from promptops_platform.clock import Clock
 from promptops_platform.db.unit_of_work import Transaction
@@ -22,8 +23,11 @@ TIMER = "approval"
 class AskedApprovals:
     """What the execution records when runs are suspended."""
 
-    def __init__(self, messages: ApprovalMessages, timers: Timers, clock: Clock) -> None:
+    def __init__(
+        self, messages: ApprovalMessages, timers: Timers, reminders: Reminders, clock: Clock
+    ) -> None:
         self._messages = messages
+        self._reminders = reminders
         self._timers = timers
         self._clock = clock
 
@@ -43,13 +47,17 @@ class AskedApprovals:
                 transaction.session.add(approval)
                 if approval.deadline_at is not None:
                     await self._timers.set(transaction, TIMER, approval.id, approval.deadline_at)
+                await self._reminders.begin(transaction, approval)
         states = [existing[item.index].state for item in asked if item.index in existing]
         return all(state == repository.WAITING for state in states)
 
     async def close(self, transaction: Transaction, run_id: str) -> None:
         """The run ends: nobody decides any more."""
-        for approval_id in await repository.with_deadline(transaction.session, run_id):
-            await self._timers.cancel(transaction, TIMER, approval_id)
+        for row in (await repository.of_run(transaction.session, run_id)).values():
+            if row.state == repository.WAITING:
+                await self._reminders.end(transaction, row)
+                if row.deadline_at is not None:
+                    await self._timers.cancel(transaction, TIMER, row.id)
         await repository.close(transaction.session, run_id)
 
     async def _approval(self, run: RunRow, plan: WorkflowPlan, asked: ApprovalAsked) -> ApprovalRow:
@@ -72,6 +80,8 @@ class AskedApprovals:
             members=list(action.members),
             allow_link=action.allow_link,
             on_deadline=action.on_deadline,
+            reminders=list(action.reminders),
+            reminded=0,
             deadline_at=None if deadline is None else now + timedelta(seconds=deadline),
             created_at=now,
         )

@@ -7,6 +7,8 @@ from promptops_platform.approvals.deciders import Deciders
 from promptops_platform.approvals.deciding import ApprovalDecisions
 from promptops_platform.approvals.links import ApprovalLinks
 from promptops_platform.approvals.messages import ApprovalMessages
+from promptops_platform.approvals.reminding import TIMER as REMINDER_TIMER
+from promptops_platform.approvals.reminding import Reminders
 from promptops_platform.approvals.service import ApprovalService
 from promptops_platform.audit.service import AuditTrail
 from promptops_platform.clock import Clock
@@ -39,6 +41,7 @@ class Approvals:
         self.service = ApprovalService(
             grants=access.grants, deciders=deciders, messages=self.messages
         )
+        self.reminders = Reminders(deployments.timers, clock)
         self.decisions = ApprovalDecisions(
             database=database,
             approvals=self.service,
@@ -46,11 +49,15 @@ class Approvals:
             messages=self.messages,
             waiting=execution.waiting,
             timers=deployments.timers,
+            reminders=self.reminders,
             audit=audit,
             clock=clock,
         )
-        execution.suspensions.records = AskedApprovals(self.messages, deployments.timers, clock)
+        execution.suspensions.records = AskedApprovals(
+            self.messages, deployments.timers, self.reminders, clock
+        )
         deployments.kinds.add_timer(TIMER, self.decisions.deadline)
+        deployments.kinds.add_timer(REMINDER_TIMER, self.reminders.go_off)
         self.links = ApprovalLinks(
             database=database,
             approvals=self.service,

@@ -16,6 +16,7 @@ from promptops_platform.approvals.asking import TIMER
 from promptops_platform.approvals.deciders import Deciders, deciders_of
 from promptops_platform.approvals.forms import check_values
 from promptops_platform.approvals.messages import ApprovalMessages
+from promptops_platform.approvals.reminding import Reminders
 from promptops_platform.approvals.service import ApprovalService
 from promptops_platform.approvals.tables import ApprovalRow
 from promptops_platform.audit.service import AuditTrail
@@ -57,6 +58,7 @@ class ApprovalDecisions:
         messages: ApprovalMessages,
         waiting: WaitingRuns,
         timers: Timers,
+        reminders: Reminders,
         audit: AuditTrail,
         clock: Clock,
     ) -> None:
@@ -66,6 +68,7 @@ class ApprovalDecisions:
         self._messages = messages
         self._waiting = waiting
         self._timers = timers
+        self._reminders = reminders
         self._audit = audit
         self._clock = clock
 
@@ -131,6 +134,7 @@ class ApprovalDecisions:
         await self._waiting.decide(transaction, run, checkpoint, finished)
         if locked.deadline_at is not None:
             await self._timers.cancel(transaction, TIMER, locked.id)
+        await self._reminders.end(transaction, locked)
         await repository.remove_links(transaction.session, locked.id)
         await self._settle(transaction, locked, verdict, actor)
         return locked

@@ -35,7 +35,7 @@ async def make_link(
 ) -> Data[ApprovalLink]:
     """An address that decides once, without an account, until the deadline; at most 7 days."""
     link = await links.make(transaction, approval_id, actor=actor)
-    return Data(data=ApprovalLink(url=link.url, expires_at=link.expires_at))
+    return Data(data=ApprovalLink(**link._asdict()))
 
 
 @router.get(f"{APPROVAL_LINKS}/{{token}}", dependencies=[PUBLIC], responses=REFUSALS)

@@ -17,7 +17,7 @@ from promptops_platform.audit.service import AuditTrail
 from promptops_platform.clock import Clock
 from promptops_platform.db.unit_of_work import Database, Transaction
 from promptops_platform.errors import Conflict, Forbidden, NotFound, TooManyRequests
-from promptops_platform.http.secret_paths import APPROVAL_LINKS
+from promptops_platform.http.secret_paths import APPROVAL_LINKS, APPROVAL_PAGES
 
 # Without a deadline.
 LONGEST_LIFE = timedelta(days=7)
@@ -27,6 +27,7 @@ class NewLink(NamedTuple):
     """The address is shown once."""
 
     url: str
+    page_url: str
     expires_at: datetime
 
 
@@ -84,7 +85,10 @@ class ApprovalLinks:
             workspace_id=row.workspace_id,
             after={"expires_at": expires_at.isoformat()},
         )
-        return NewLink(f"{self._base_url}{APPROVAL_LINKS}/{token}", expires_at)
+        url, page_url = (
+            f"{self._base_url}{path}/{token}" for path in (APPROVAL_LINKS, APPROVAL_PAGES)
+        )
+        return NewLink(url, page_url, expires_at)
 
     async def open(self, token: str, *, address: str) -> tuple[ApprovalRow, ApprovalLinkRow]:
         """What a link decides. Raises NotFound, also for a link that has expired or was used, and

@@ -38,16 +38,6 @@ async def of_run(session: AsyncSession, run_id: str) -> dict[int, ApprovalRow]:
     return {row.position: row for row in rows}
 
 
-async def with_deadline(session: AsyncSession, run_id: str) -> list[str]:
-    """The ids of what a run waits for until a deadline."""
-    query = select(ApprovalRow.id).where(
-        ApprovalRow.run_id == run_id,
-        ApprovalRow.state == WAITING,
-        ApprovalRow.deadline_at.is_not(None),
-    )
-    return list(await session.scalars(query))
-
-
 async def close(session: AsyncSession, run_id: str) -> None:
     """Nobody decides any more about what a run waits for."""
     await session.execute(

@@ -32,6 +32,7 @@ class Approval(Resource):
         may_decide=True,
         deadline_at="2026-03-14T11:26:53.589793Z",
         on_deadline="reject",
+        reminders=[1800],
         created_at="2026-03-14T09:26:53.589793Z",
         asked_by="ada",
         decided_at=None,
@@ -62,6 +63,9 @@ class Approval(Resource):
     may_decide: bool = Field(description="Whether you may decide, now.")
     deadline_at: datetime | None
     on_deadline: Literal["approve", "reject"]
+    reminders: list[float] = Field(
+        description="Seconds after which `approval.reminder` fires triggers."
+    )
     created_at: datetime
     asked_by: str = Field(description="Who has started the run.")
     decided_at: datetime | None
@@ -80,14 +84,17 @@ class Decide(BaseModel):
 
 
 class ApprovalLink(BaseModel):
-    """An address that decides once; it is shown this once."""
+    """An address that decides once; it is shown this once. `page_url` is for people, `url` for
+    programs."""
 
     model_config = example(
         url="http://localhost:8080/api/approval-links/pol_Zm9vYmFy",
+        page_url="http://localhost:8080/approve/pol_Zm9vYmFy",
         expires_at="2026-03-14T11:26:53.589793Z",
     )
 
     url: str
+    page_url: str
     expires_at: datetime
 
 

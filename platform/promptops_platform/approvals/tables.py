@@ -40,6 +40,9 @@ class ApprovalRow(Table):
     allow_link: Mapped[bool]
     on_deadline: Mapped[str] = mapped_column(String(16))
     deadline_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # Seconds after which others are reminded, and how many of them have passed.
+    reminders: Mapped[list[float]] = mapped_column(JSON)
+    reminded: Mapped[int]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     decided_by: Mapped[str | None] = mapped_column(String(200))

@@ -7,7 +7,7 @@ from promptops_platform.access.actor import Actor
 from promptops_platform.change_requests import repository
 from promptops_platform.change_requests.rights import Rights
 from promptops_platform.change_requests.schemas import (
-    Approval,
+    ChangeApproval,
     ChangeRequest,
     ChangeRequestDetail,
     ChangeRequestDiff,
@@ -103,7 +103,7 @@ class Answers:
         computed = {
             "summary": summary_of(row),
             "note": row.arguments.get("note") or "",
-            "approvals": [Approval.of(approval) for approval in approvals],
+            "approvals": [ChangeApproval.of(approval) for approval in approvals],
             "approvals_needed": environment.approvals if environment else 0,
             "outdated": outdated,
             "refusals": refusals,

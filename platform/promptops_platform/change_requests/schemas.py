@@ -55,7 +55,7 @@ class ScheduleBody(BaseModel):
     apply_at: OptionalTime
 
 
-class Approval(Resource):
+class ChangeApproval(Resource):
     """A person's approval of the request as it is now."""
 
     model_config = example(username="bob", created_at="2026-03-14T09:26:53.589793Z")
@@ -113,7 +113,7 @@ class ChangeRequest(Resource):
     after_version: str | None = Field(description="What is served with it; null for nothing.")
     author: str
     state: State
-    approvals: list[Approval]
+    approvals: list[ChangeApproval]
     approvals_needed: int
     outdated: str | None = Field(description="Why it can't be applied as it is; null if it can.")
     apply_at: datetime | None

@@ -14,6 +14,7 @@ PAGE = "index.html"
 RESERVED = (
     "/.well-known",
     "/api",
+    "/approve",
     "/docs",
     "/health",
     "/hooks",

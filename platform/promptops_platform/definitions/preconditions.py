@@ -117,11 +117,32 @@ def edited_meanwhile(
     if seen.version is not None and seen.version != row.version:
         newest = f"if_version {row.version}"
         field, state = "if_version", f"version {seen.version}"
-    else:
-        newest = f"if_revision {row.revision}"
-        numbers = sorted(seen.revisions or ())
-        field, state = "if_revision", f"revision {' or '.join(map(str, numbers))}"
-    return outdated(row, current, field, state, newest, mine=mine)
+        return outdated(row, current, field, state, newest, mine=mine)
+    return revised(row, current, seen.revisions or frozenset(), mine=mine)
+
+
+def require_newest(
+    row: Revised,
+    revisions: frozenset[int] | None,
+    current: Mapping[str, Any],
+    *,
+    mine: Mapping[str, Any] | None = None,
+) -> None:
+    """Raises EditedMeanwhile for a row that is at none of the revisions that were seen."""
+    if revisions is not None and row.revision not in revisions:
+        raise revised(row, current, revisions, mine=mine)
+
+
+def revised(
+    row: Revised,
+    current: Mapping[str, Any],
+    revisions: frozenset[int],
+    *,
+    mine: Mapping[str, Any] | None,
+) -> EditedMeanwhile:
+    """The error for a change of a row that has another revision."""
+    state = f"revision {' or '.join(map(str, sorted(revisions)))}"
+    return outdated(row, current, "if_revision", state, f"if_revision {row.revision}", mine=mine)
 
 
 def outdated(

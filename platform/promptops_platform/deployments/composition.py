@@ -1,8 +1,10 @@
 """Deployments, timers and the flow runs that become due, connected."""
 
+from promptops_platform.clock import Clock
 from promptops_platform.data_folder import instance_id
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.deployments.claims import FlowRunClaims
+from promptops_platform.deployments.comparisons import Comparisons
 from promptops_platform.deployments.due_watch import DueWatch
 from promptops_platform.deployments.kinds import DeploymentKinds
 from promptops_platform.deployments.pushing import DeploymentPushes
@@ -18,7 +20,9 @@ _WORKER_CHARACTERS = 12
 class DeploymentsRoom:
     """Rooms above enter themselves in `kinds`."""
 
-    def __init__(self, settings: Settings, database: Database, execution: Execution) -> None:
+    def __init__(
+        self, settings: Settings, database: Database, execution: Execution, clock: Clock
+    ) -> None:
         self.kinds = DeploymentKinds()
         self.claims = FlowRunClaims()
         self._pushes = DeploymentPushes(
@@ -32,7 +36,9 @@ class DeploymentsRoom:
             engine=execution.engine,
             kinds=self.kinds,
             pushes=self._pushes,
+            comparisons=Comparisons(settings.work_pool),
             work_pool=settings.work_pool,
+            clock=clock,
         )
         self.timers = Timers(database=database, kinds=self.kinds, pushes=self._pushes)
         self._watch = DueWatch(

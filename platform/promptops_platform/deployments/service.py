@@ -24,8 +24,10 @@ from promptops_flows.protocol.engine_client import (
     EngineError,
     EngineRefused,
 )
+from promptops_platform.clock import Clock
 from promptops_platform.db.unit_of_work import Database, Transaction
 from promptops_platform.deployments import repository
+from promptops_platform.deployments.comparisons import Comparisons, is_different
 from promptops_platform.deployments.kinds import DeploymentKinds
 from promptops_platform.deployments.pushing import DeploymentPushes, pushing
 from promptops_platform.deployments.tables import PrefectDeploymentRow
@@ -49,16 +51,18 @@ class Deployments:
         engine: EngineClient,
         kinds: DeploymentKinds,
         pushes: DeploymentPushes,
+        comparisons: Comparisons,
         work_pool: str,
+        clock: Clock,
     ) -> None:
+        self.comparisons = comparisons
+        self._clock = clock
         self._database = database
         self._engine = engine
         self._kinds = kinds
         self._pushes = pushes
         self._work_pool = work_pool
         self._turn = asyncio.Lock()
-        # What the last comparison has corrected; None before the first.
-        self.reconciled: Reconciled | None = None
         self._when_ready: list[Callable[[], Awaitable[None]]] = []
 
     def changed(self, transaction: Transaction, kind: str, ref: str) -> None:
@@ -162,8 +166,8 @@ class Deployments:
         asked = Reconcile(self._work_pool, tuple(deployments.values()), tuple(timers.values()))
         answer = await self._engine.ask(asked)
         assert isinstance(answer, Reconciled)
-        self.reconciled = answer
-        if answer.created or answer.corrected or answer.removed or answer.timers:
+        self.comparisons.count(answer)
+        if is_different(answer):
             log.warning(
                 "deployments_corrected",
                 created=answer.created,
@@ -172,8 +176,7 @@ class Deployments:
                 timers=answer.timers,
             )
         self._pushes.problems = {Owner(kind, ref): reason for kind, ref, reason in answer.refused}
-        if answer.urls:
-            await self._store(answer)
+        await self._store(answer)
         # Somebody may have changed something meanwhile, perhaps at another replica.
         now, timers_now = await self._all()
         self._pushes.add(*_differing(deployments, now), *_differing(timers, timers_now))
@@ -199,6 +202,7 @@ class Deployments:
                 for kind, ref, deployment_id, url in answer.urls
             ]
             await repository.store_deployments(transaction.session, rows)
+            await self.comparisons.record(transaction, answer, self._clock.now())
 
 
 def _differing(before: Mapping[Owner, object], now: Mapping[Owner, object]) -> list[Owner]:

@@ -3,7 +3,7 @@ timers."""
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy import JSON, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from promptops_platform.db.tables import Id, Table
@@ -46,3 +46,20 @@ class TimerRow(Table):
     kind: Mapped[str] = mapped_column(String(32), primary_key=True)
     ref: Mapped[str] = mapped_column(Id, primary_key=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class PrefectComparisonRow(Table):
+    """When Prefect was last compared with the platform, and what the last comparison that found
+    anything has corrected, by names."""
+
+    __tablename__ = "prefect_comparisons"
+
+    work_pool: Mapped[str] = mapped_column(String(200), primary_key=True)
+    compared_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    # How many deployments Prefect did not take.
+    refused: Mapped[int]
+    corrected_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created: Mapped[list[str]] = mapped_column(JSON)
+    corrected: Mapped[list[str]] = mapped_column(JSON)
+    removed: Mapped[list[str]] = mapped_column(JSON)
+    timers: Mapped[int]

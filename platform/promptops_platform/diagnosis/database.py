@@ -11,6 +11,7 @@ from promptops_platform.data_folder import DataFolderNotUsable, read_instance
 from promptops_platform.db.location import SqliteFile
 from promptops_platform.db.schema import DatabaseNotUsable, SchemaRefused, schema_state
 from promptops_platform.db.unit_of_work import Database, Transaction
+from promptops_platform.diagnosis.deployments import look_at_deployments
 from promptops_platform.diagnosis.finding import Finding, Findings, ok, problem, warning
 from promptops_platform.errors import DatabaseUnavailable, StartRefused
 from promptops_platform.providers.vault import Vault
@@ -64,6 +65,7 @@ async def _findings(database: Database, settings: Settings) -> Findings:
     findings = [ok(CHECK, f"{where} answers, with this release's schema {state.current}")]
     async with database.read() as transaction:
         findings += await _secret_key(settings, transaction)
+        findings += await look_at_deployments(settings, transaction)
         findings += _passwords(settings, await AccessService.default_passwords(transaction))
         if not database.engines.is_sqlite:
             answer = await transaction.session.execute(text("SELECT clock_timestamp()"))

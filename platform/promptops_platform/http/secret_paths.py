@@ -1,11 +1,12 @@
 """Addresses that hold a secret, which no log names."""
 
 APPROVAL_LINKS = "/api/approval-links"
+APPROVAL_PAGES = "/approve"
 HOOKS_PATH = "/hooks/"
 # Whoever has what follows one of these needs no token.
 PREFIXES = (f"{APPROVAL_LINKS}/",)
 # What follows one of these is in no log and no trace.
-_HIDDEN = (*PREFIXES, HOOKS_PATH)
+_HIDDEN = (*PREFIXES, f"{APPROVAL_PAGES}/", HOOKS_PATH)
 
 
 def has_secret(path: str) -> bool:

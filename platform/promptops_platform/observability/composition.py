@@ -4,9 +4,11 @@ from promptops_flows.telemetry.call_counts import CallCounts
 from promptops_platform.changes.composition import Changes
 from promptops_platform.db.location import SqliteFile
 from promptops_platform.db.unit_of_work import Database
+from promptops_platform.deployments.composition import DeploymentsRoom
 from promptops_platform.execution.composition import Execution
 from promptops_platform.observability.gateway_calls import GatewayCalls
 from promptops_platform.observability.metrics import Metrics
+from promptops_platform.observability.prefect_corrections import PrefectCorrections
 from promptops_platform.observability.readiness import Readiness
 from promptops_platform.observability.readings import Readings
 from promptops_platform.realtime.composition import Realtime
@@ -25,6 +27,7 @@ class Observability:
         serving: Serving,
         execution: Execution,
         realtime: Realtime,
+        deployments: DeploymentsRoom,
         *,
         metrics: Metrics,
         calls: CallCounts,
@@ -44,6 +47,7 @@ class Observability:
             hub=realtime.hub,
             runs_in_flight=lambda: execution.in_flight,
         )
-        for source in (readings, self.gateway_calls):
+        corrections = PrefectCorrections(deployments.service)
+        for source in (readings, self.gateway_calls, corrections):
             metrics.add(source)
         self.services = (self.readiness, metrics)

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime
 from starlette.responses import JSONResponse
 
@@ -12,6 +12,7 @@ from promptops_platform.access.guard import permits
 from promptops_platform.access.permissions import Permission
 from promptops_platform.access.schemas import Done
 from promptops_platform.db.pages import WHOLE, Part
+from promptops_platform.definitions.preconditions import IfMatch, etag, seen_revisions
 from promptops_platform.errors import Conflict, TooManyRequests
 from promptops_platform.execution.endpoints import ACCEPTED, accepted
 from promptops_platform.execution.schemas import StartedRun
@@ -126,38 +127,49 @@ async def preview_times(
 @router.get("/{schedule_id}")
 async def get_schedule(
     schedule_id: ResourceId,
+    response: Response,
     service: Service,
     views: Views,
     transaction: Read,
     actor: Actor = permits(Permission.SCHEDULES_READ),
 ) -> Data[Schedule]:
-    """A schedule with its next ten times and its last ten runs."""
+    """A schedule with its next ten times and its last ten runs; its etag is the revision."""
     row = await service.get(transaction, schedule_id, actor=actor)
+    response.headers["etag"] = etag(row)
     return Data(data=await views.one(row))
 
 
-@router.put("/{schedule_id}")
+@router.put("/{schedule_id}", responses=may_answer(Conflict))
 async def update_schedule(
     schedule_id: ResourceId,
     body: ScheduleEdit,
+    response: Response,
     saving: Saving,
     views: Views,
+    if_match: IfMatch = None,
     actor: Actor = permits(Permission.SCHEDULES_WRITE),
 ) -> Data[Schedule]:
-    """Edit a schedule; the key stays."""
-    row = await saving.edit(schedule_id, body, actor=actor)
+    """Edit a schedule; the key stays.
+
+    With `if-match` or `if_revision` it is a 409, with both sides, when somebody else was faster.
+    """
+    seen = seen_revisions(if_match, body.if_revision)
+    row = await saving.edit(schedule_id, body, actor=actor, seen=seen)
+    response.headers["etag"] = etag(row)
     return Data(data=await views.one(row))
 
 
-@router.delete("/{schedule_id}")
+@router.delete("/{schedule_id}", responses=may_answer(Conflict))
 async def delete_schedule(
     schedule_id: ResourceId,
     service: Service,
     transaction: Write,
+    if_match: IfMatch = None,
     actor: Actor = permits(Permission.SCHEDULES_WRITE),
 ) -> Done:
     """Delete a schedule; its runs stay in the log."""
-    await service.delete(transaction, schedule_id, actor=actor)
+    seen = seen_revisions(if_match, None)
+    await service.delete(transaction, schedule_id, actor=actor, seen=seen)
     return Done()
 
 

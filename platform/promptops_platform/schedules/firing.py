@@ -110,7 +110,7 @@ class ScheduleFiring:
         if due.automatic:
             if reason := await self._missed(row, due):
                 return refused(reason)
-            if row.overlap == "queue" and self._waiting.is_overtaking(due):
+            if self._queues(row, due) and self._waiting.is_overtaking(due):
                 return later("Earlier times of the schedule wait", self._waiting.seconds(due))
         return await self._try(row, due)
 
@@ -180,12 +180,17 @@ class ScheduleFiring:
         if running and due.automatic:
             raise StillRuns(running[0])
 
+    def _queues(self, row: ScheduleRow, due: DueRun) -> bool:
+        """Whether a time waits for the run before: missed times are due together."""
+        is_late = self._schedules.now() - due.scheduled_at > MISSED
+        return row.overlap == "queue" or (row.catch_up == "all" and is_late)
+
     async def _overlapping(self, row: ScheduleRow, due: DueRun, run_id: str) -> DueAnswer:
-        if row.overlap == "skip":
-            return refused(f"The run before, {run_id}, still goes; the schedule skips such times")
-        if row.overlap == "queue":
+        if self._queues(row, due):
             self._waiting.waits(due)
             return later(f"The run before, {run_id}, still goes", self._waiting.seconds(due))
+        if row.overlap == "skip":
+            return refused(f"The run before, {run_id}, still goes; the schedule skips such times")
         try:
             await self._cancels.cancel(run_id, actor=Actor(f"schedule {row.key}", Role.ADMIN))
         except PlatformError as error:

@@ -6,11 +6,12 @@ from typing import Any
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.permissions import Permission
 from promptops_platform.db.unit_of_work import Database
+from promptops_platform.definitions.preconditions import require_newest
 from promptops_platform.deployments.service import Deployments
 from promptops_platform.errors import BadRequest, EngineNotReady
 from promptops_platform.ids import new_id
 from promptops_platform.schedules.schemas import ScheduleCreate, ScheduleEdit, ScheduleFields
-from promptops_platform.schedules.service import ScheduleService, target_of
+from promptops_platform.schedules.service import ScheduleService, current, target_of
 from promptops_platform.schedules.tables import KIND, ScheduleRow
 from promptops_platform.schedules.timetables import (
     FIELDS,
@@ -62,6 +63,7 @@ class ScheduleSaving:
             anchor=now,
             settled_at=now,
             problem="",
+            revision=1,
             created_by=actor.name,
             updated_by=actor.name,
             created_at=now,
@@ -81,10 +83,20 @@ class ScheduleSaving:
         await self._deployments.attempted(KIND, row.id, PUT_SECONDS)
         return row
 
-    async def edit(self, schedule_id: str, body: ScheduleEdit, *, actor: Actor) -> ScheduleRow:
-        """Raises BadRequest, NotFound and Forbidden."""
+    async def edit(
+        self,
+        schedule_id: str,
+        body: ScheduleEdit,
+        *,
+        actor: Actor,
+        seen: frozenset[int] | None = None,
+    ) -> ScheduleRow:
+        """Raises BadRequest, NotFound, Forbidden, and EditedMeanwhile where it is at none of the
+        revisions that were `seen`."""
+        mine = body.model_dump(mode="json", exclude_unset=True, exclude={"if_revision"})
         async with self._database.read() as transaction:
             old = await self._schedules.get(transaction, schedule_id, actor=actor)
+        require_newest(old, seen, current(old), mine=mine)
         values = await self._values(old.workspace_id, body, actor, old)
         columns = {column.key: getattr(old, column.key) for column in ScheduleRow.__table__.columns}
         await self._check(ScheduleRow(**{**columns, **values}), body, actor)
@@ -96,6 +108,7 @@ class ScheduleSaving:
                 permission=Permission.SCHEDULES_WRITE,
                 lock=True,
             )
+            require_newest(row, seen, current(row), mine=mine)
             await self._schedules.edit(transaction, row, values, actor=actor)
         await self._deployments.attempted(KIND, row.id, PUT_SECONDS)
         return row

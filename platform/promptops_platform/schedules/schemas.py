@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field
 
+from promptops_platform.definitions.schemas import IfRevision
 from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example
 from promptops_platform.schedules.repository import StartedRun
@@ -80,9 +81,12 @@ class ScheduleCreate(ScheduleFields):
 
 
 class ScheduleEdit(ScheduleFields):
-    """Fields that are left out stay as they are."""
+    """Fields that are left out stay as they are. With `if_revision` it is refused when somebody
+    else was faster."""
 
-    model_config = example(cron="0 4 * * *")
+    model_config = example(cron="0 4 * * *", if_revision=3)
+
+    if_revision: IfRevision = None
 
 
 class ScheduledRun(BaseModel):
@@ -117,6 +121,7 @@ class Schedule(Resource):
         catch_up="skip",
         overlap="skip",
         problem=None,
+        revision=3,
         created_by="ada",
         updated_by="ada",
         created_at="2026-03-14T09:26:53.589793Z",
@@ -147,6 +152,7 @@ class Schedule(Resource):
         description="Why it does not run, or why the last time that was due has started no run."
     )
     last_runs: list[ScheduledRun] = Field(description="The latest first.")
+    revision: int = Field(description="Counts edits; it is the etag, too.")
     created_by: str
     updated_by: str
     created_at: datetime

@@ -13,10 +13,12 @@ from promptops_platform.changes.service import ChangeLog
 from promptops_platform.clock import Clock
 from promptops_platform.db.pages import Part
 from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.definitions.preconditions import require_newest
 from promptops_platform.deployments.service import Deployments
 from promptops_platform.errors import Conflict, Forbidden, NotFound
 from promptops_platform.schedules import repository
 from promptops_platform.schedules.repository import ScheduleSearch
+from promptops_platform.schedules.schemas import Schedule
 from promptops_platform.schedules.tables import KIND, ScheduleRow
 from promptops_platform.targets.run_targets import RunTarget
 
@@ -121,8 +123,16 @@ class ScheduleService:
             self._changed(transaction, row, actor, action, before=before, after=shown(row))
         return row
 
-    async def delete(self, transaction: Transaction, schedule_id: str, *, actor: Actor) -> None:
-        """Delete a schedule; its runs stay in the log. Raises NotFound and Forbidden."""
+    async def delete(
+        self,
+        transaction: Transaction,
+        schedule_id: str,
+        *,
+        actor: Actor,
+        seen: frozenset[int] | None = None,
+    ) -> None:
+        """Delete a schedule; its runs stay in the log. Raises NotFound, Forbidden, and
+        EditedMeanwhile where it is at none of the revisions that were `seen`."""
         row = await self.get(
             transaction,
             schedule_id,
@@ -130,6 +140,7 @@ class ScheduleService:
             permission=Permission.SCHEDULES_WRITE,
             lock=True,
         )
+        require_newest(row, seen, current(row))
         await transaction.session.delete(row)
         self._changed(transaction, row, actor, "delete", before=shown(row))
 
@@ -137,6 +148,7 @@ class ScheduleService:
         """It is another one from now on."""
         row.updated_at = row.settled_at = self._clock.now()
         row.updated_by, row.problem = by, ""
+        row.revision += 1
 
     def now(self) -> datetime:
         """By the platform's clock."""
@@ -203,6 +215,14 @@ def target_of(row: ScheduleRow) -> RunTarget:
         env=row.env,
         variables=row.variables,
     )
+
+
+def current(row: ScheduleRow) -> dict[str, Any]:
+    """The schedule for somebody who has seen an older one, without what Prefect knows of it."""
+    schedule = Schedule.shown(
+        row, next_times=[], deployment_url=None, problem=row.problem or None, runs=[]
+    )
+    return schedule.model_dump(mode="json", exclude={"next", "deployment_url", "last_runs"})
 
 
 def shown(row: ScheduleRow) -> dict[str, Any]:

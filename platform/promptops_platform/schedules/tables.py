@@ -41,6 +41,8 @@ class ScheduleRow(Table):
     problem: Mapped[str] = mapped_column(Text)
     # Times up to here have been decided about, or do not count.
     settled_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    # Counts edits, for editors who say which one they have seen.
+    revision: Mapped[int]
     created_by: Mapped[str] = mapped_column(String(200))
     updated_by: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

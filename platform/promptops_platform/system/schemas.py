@@ -37,7 +37,21 @@ EXAMPLE_REPLICA: dict[str, Any] = {
     "seen_seconds_ago": 0.0,
 }
 EXAMPLE_RUNS: dict[str, Any] = {"in_flight": 3, "concurrency": 8}
-EXAMPLE_PREFECT: dict[str, Any] = {"is_embedded": True, "url": "http://127.0.0.1:4200"}
+EXAMPLE_DEPLOYMENTS: dict[str, Any] = {
+    "waiting": 0,
+    "compared_at": "2026-03-14T09:27:04.125Z",
+    "refused": 0,
+    "corrected_at": "2026-03-14T09:27:04.125Z",
+    "created": ["report/nightly-report"],
+    "corrected": [],
+    "removed": [],
+    "timers": 0,
+}
+EXAMPLE_PREFECT: dict[str, Any] = {
+    "is_embedded": True,
+    "url": "http://127.0.0.1:4200",
+    "deployments": EXAMPLE_DEPLOYMENTS,
+}
 
 
 class DatabaseState(BaseModel):
@@ -85,6 +99,23 @@ class RunState(BaseModel):
     concurrency: int
 
 
+class DeploymentsState(BaseModel):
+    """Schedules and triggers in Prefect, which are compared with the platform's whenever Prefect is
+    back. `created`, `corrected` and `removed` name those that differed at `corrected_at`, at most
+    20 each."""
+
+    model_config = example(**EXAMPLE_DEPLOYMENTS)
+
+    waiting: int = Field(description="Changes that Prefect does not have yet.")
+    compared_at: datetime | None = Field(description="Null before the first time.")
+    refused: int = Field(description="Deployments that Prefect does not take.")
+    corrected_at: datetime | None = Field(description="When something differed last.")
+    created: list[str]
+    corrected: list[str]
+    removed: list[str]
+    timers: int
+
+
 class PrefectState(BaseModel):
     """The Prefect server that runs go to. The login of the embedded one is in
     `prefect/credentials` in the data folder."""
@@ -93,6 +124,7 @@ class PrefectState(BaseModel):
 
     is_embedded: bool
     url: str = Field(description="Without user and password.")
+    deployments: DeploymentsState
 
 
 class System(BaseModel):

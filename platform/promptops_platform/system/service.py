@@ -11,6 +11,7 @@ from promptops_platform.changes.feed import Feed
 from promptops_platform.changes.replicas import Replicas
 from promptops_platform.clock import Clock
 from promptops_platform.db.unit_of_work import Database
+from promptops_platform.deployments.service import Deployments
 from promptops_platform.diagnosis.examination import examine
 from promptops_platform.diagnosis.shown_settings import shown_settings, without_login
 from promptops_platform.errors import DatabaseUnavailable
@@ -20,6 +21,7 @@ from promptops_platform.settings import Settings
 from promptops_platform.system import repository
 from promptops_platform.system.schemas import (
     DatabaseState,
+    DeploymentsState,
     Examination,
     FeedState,
     PrefectState,
@@ -44,6 +46,7 @@ class SystemService:
         feed: Feed,
         replicas: Replicas,
         readiness: Readiness,
+        deployments: Deployments,
         hub: Hub,
         runs_in_flight: Callable[[], int],
         clock: Clock,
@@ -53,6 +56,7 @@ class SystemService:
         self._feed = feed
         self._replicas = replicas
         self._readiness = readiness
+        self._deployments = deployments
         self._hub = hub
         self._runs_in_flight = runs_in_flight
         self._clock = clock
@@ -81,6 +85,7 @@ class SystemService:
                 url=without_login(
                     settings.prefect_api_url or f"http://127.0.0.1:{settings.prefect_port}"
                 ),
+                deployments=await self._deployments_state(),
             ),
             watchers=self._hub.watchers,
             settings=shown_settings(settings),
@@ -125,6 +130,24 @@ class SystemService:
             schema_revision=schema,
             bytes=size,
             answer_ms=answer_ms,
+        )
+
+    async def _deployments_state(self) -> DeploymentsState:
+        row = None
+        try:
+            async with self._database.read() as transaction:
+                row = await self._deployments.comparisons.last(transaction)
+        except DatabaseUnavailable:
+            pass  # Of which `parts` tell.
+        return DeploymentsState(
+            waiting=self._deployments.waiting,
+            compared_at=row and row.compared_at,
+            refused=row.refused if row else 0,
+            corrected_at=row and row.corrected_at,
+            created=row.created if row else [],
+            corrected=row.corrected if row else [],
+            removed=row.removed if row else [],
+            timers=row.timers if row else 0,
         )
 
     def _feed_state(self) -> FeedState:

@@ -24,8 +24,8 @@ TargetKind = Literal["agent", "workflow"]
 
 @dataclass(frozen=True, slots=True)
 class RunTarget:
-    """A definition by key. Of `version` and `env` at most one is set; without both, it is what the
-    first environment serves."""
+    """A definition by key. Of `version` and `env` at most one is set; without both, it is the
+    working copy."""
 
     kind: TargetKind
     key: str

@@ -2,6 +2,7 @@
 
 from promptops_platform.access.composition import Access
 from promptops_platform.agents.composition import Agents
+from promptops_platform.approvals.composition import Approvals
 from promptops_platform.audit.service import AuditTrail
 from promptops_platform.changes.composition import Changes
 from promptops_platform.clock import Clock
@@ -12,6 +13,8 @@ from promptops_platform.providers.composition import Providers
 from promptops_platform.realtime.composition import Realtime
 from promptops_platform.runlog.composition import RunLogRoom
 from promptops_platform.settings import Settings
+from promptops_platform.targets.composition import Targets
+from promptops_platform.triggers.approval_notices import ApprovalNotices
 from promptops_platform.triggers.client_watch import ClientWatch
 from promptops_platform.triggers.connection_health import ConnectionHealth
 from promptops_platform.triggers.delivering import SOURCE, Deliveries
@@ -45,8 +48,10 @@ class Triggers:
         execution: Execution,
         deployments: DeploymentsRoom,
         realtime: Realtime,
+        approvals: Approvals,
         agents: Agents,
         workflows: Workflows,
+        targets: Targets,
         audit: AuditTrail,
         changes: Changes,
         clock: Clock,
@@ -78,6 +83,14 @@ class Triggers:
         changes.log.listen(self.recorder)
         runlog.log.listen(self.recorder.run_ended)
         runlog.log.listen(ConnectionHealth(self.mirror, self.recorder).run_ended)
+        notices = ApprovalNotices(
+            mirror=self.mirror,
+            recorder=self.recorder,
+            runs=runlog.log,
+            workspaces=workspaces.service,
+            console_url=settings.console_url,
+        )
+        approvals.reminders.listeners.append(notices.waits)
         self.client_watch = ClientWatch(
             database=database,
             mirror=self.mirror,
@@ -95,15 +108,7 @@ class Triggers:
         )
         execution.subjects[SOURCE] = deliveries
         execution.receivers[SOURCE] = deliveries
-        runs = TriggeredRuns(
-            database=database,
-            templates=self._templates,
-            workflows=workflows.service,
-            workflow_planner=workflows.planner,
-            agents=agents.service,
-            agent_planner=agents.planner,
-            detached=execution.detached,
-        )
+        runs = TriggeredRuns(templates=self._templates, targets=targets.runs)
         deployments.kinds.add(
             KIND,
             TriggerDeployments(

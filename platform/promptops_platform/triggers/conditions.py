@@ -9,11 +9,12 @@ from typing import Any
 
 PROMPT_EVENTS = ("prompt.published", "prompt.updated", "prompt.rolled_back", "rollout.changed")
 RUN_EVENTS = ("run.completed", "run.failed")
+APPROVAL_EVENTS = ("approval.waiting", "approval.reminder")
 CLIENT_BEHIND, CONNECTION_FAILING, WEBHOOK = "client.behind", "connection.failing", "webhook"
-EVENTS = (*PROMPT_EVENTS, *RUN_EVENTS, CLIENT_BEHIND, CONNECTION_FAILING)
+EVENTS = (*PROMPT_EVENTS, *RUN_EVENTS, *APPROVAL_EVENTS, CLIENT_BEHIND, CONNECTION_FAILING)
 ANY = "*"
 # The fields of a condition that are compared with those of an event of the same name.
-COMPARED = ("key", "env", "workflow", "agent", "connection", "app")
+COMPARED = ("key", "env", "workflow", "agent", "connection", "app", "step")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,16 @@
 from datetime import timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.guard import permits
 from promptops_platform.access.permissions import Permission
 from promptops_platform.access.schemas import Done
 from promptops_platform.db.pages import Part
-from promptops_platform.errors import BadRequest
+from promptops_platform.definitions.preconditions import IfMatch, etag, seen_revisions
+from promptops_platform.errors import BadRequest, Conflict
+from promptops_platform.http.declared_errors import may_answer
 from promptops_platform.http.envelope import Data, Page
 from promptops_platform.http.paging import paged_by
 from promptops_platform.http.services import provided
@@ -94,46 +96,57 @@ async def create_trigger(
 @router.get("/{trigger_id}")
 async def get_trigger(
     trigger_id: ResourceId,
+    response: Response,
     service: Service,
     views: Views,
     transaction: Read,
     actor: Actor = permits(Permission.TRIGGERS_READ),
 ) -> Data[Trigger]:
-    """A trigger."""
+    """A trigger; its etag is the revision."""
     row = await service.get(transaction, trigger_id, actor=actor)
+    response.headers["etag"] = etag(row)
     return Data(data=(await views.shown(transaction, [row], actor=actor))[0])
 
 
-@router.put("/{trigger_id}")
+@router.put("/{trigger_id}", responses=may_answer(Conflict))
 async def update_trigger(
     trigger_id: ResourceId,
     body: TriggerUpdate,
+    response: Response,
     service: Service,
     views: Views,
     transaction: Write,
+    if_match: IfMatch = None,
     actor: Actor = permits(Permission.TRIGGERS_WRITE),
 ) -> Data[Trigger]:
     """Edit a trigger. `enabled` also starts one again that was stopped for a loop; a trigger that
-    begins to receive or deliver webhooks is answered with its secret, once."""
+    begins to receive or deliver webhooks is answered with its secret, once.
+
+    With `if-match` or `if_revision` it is a 409, with both sides, when somebody else was faster.
+    """
     fields: dict[str, Any] = body.model_dump(include={"key", "enabled"}, exclude_none=True)
     if body.on is not None:
         fields["condition"] = body.on.model_dump(exclude_none=True)
     action = _action(body.run, body.deliver)
     if action is not None:
         fields["action"] = action
-    made = await service.update(transaction, trigger_id, fields, actor=actor)
+    seen = seen_revisions(if_match, body.if_revision)
+    made = await service.update(transaction, trigger_id, fields, actor=actor, seen=seen)
+    response.headers["etag"] = etag(made.row)
     return Data(data=await views.shown_one(transaction, made, actor=actor))
 
 
-@router.delete("/{trigger_id}")
+@router.delete("/{trigger_id}", responses=may_answer(Conflict))
 async def delete_trigger(
     trigger_id: ResourceId,
     service: Service,
     transaction: Write,
+    if_match: IfMatch = None,
     actor: Actor = permits(Permission.TRIGGERS_WRITE),
 ) -> Done:
     """Delete a trigger with the list of its deliveries."""
-    await service.delete(transaction, trigger_id, actor=actor)
+    seen = seen_revisions(if_match, None)
+    await service.delete(transaction, trigger_id, actor=actor, seen=seen)
     return Done()
 
 

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from promptops_platform.access.actor import Actor
+from promptops_platform.approvals.reminding import WaitingApproval
 from promptops_platform.changes.schemas import Change, ChangeType
 from promptops_platform.ids import new_id
 from promptops_platform.runlog.tables import RunRow
@@ -68,6 +69,23 @@ def run_event(row: RunRow, event_type: str) -> Event:
         "user": row.user_name,
     }
     return Event(event_type, row.id, row.workspace_id, fields, tuple(row.causes or ()))
+
+
+def approval_event(waiting: WaitingApproval, url: str, causes: tuple[str, ...]) -> Event:
+    """An approval that waits; `url` is its run's page, where people decide."""
+    row = waiting.row
+    fields = {
+        "approval_id": row.id,
+        "run_id": row.run_id,
+        "workflow": row.workflow,
+        "step": row.step,
+        "message": row.message,
+        "asked_by": row.asked_by,
+        "reminder": waiting.number,
+        "deadline_at": None if row.deadline_at is None else row.deadline_at.isoformat(),
+        "url": url,
+    }
+    return Event(waiting.type, waiting.id, row.workspace_id, fields, causes)
 
 
 def stored_event(event: Event, at: datetime) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
 
+from promptops_platform.definitions.schemas import IfRevision
 from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example
 from promptops_platform.text import Json, JsonObject, Key, Label, Line, OptionalLine
@@ -54,6 +55,19 @@ class OnRun(BaseModel):
     agent: Pattern | None = None
 
 
+class OnApproval(BaseModel):
+    """A run begins to wait for somebody's approval, or a reminder of its step is due."""
+
+    model_config = ConfigDict(
+        extra=FORBID,
+        json_schema_extra={"examples": [{"event": "approval.reminder", "workflow": "refund"}]},
+    )
+
+    event: Literal["approval.waiting", "approval.reminder"]
+    workflow: Pattern | None = None
+    step: Pattern | None = None
+
+
 class OnClientBehind(BaseModel):
     """A program that watches has not applied a change for `seconds`."""
 
@@ -95,6 +109,8 @@ KINDS = {
     ),
     "run.completed": "run",
     "run.failed": "run",
+    "approval.waiting": "approval",
+    "approval.reminder": "approval",
     "client.behind": "client",
     "connection.failing": "connection",
 }
@@ -115,6 +131,7 @@ def _kind(value: Any) -> str:
 Condition = Annotated[
     Annotated[OnPrompt, Tag("prompt")]
     | Annotated[OnRun, Tag("run")]
+    | Annotated[OnApproval, Tag("approval")]
     | Annotated[OnClientBehind, Tag("client")]
     | Annotated[OnConnectionFailing, Tag("connection")]
     | Annotated[OnWebhook, Tag("webhook")],
@@ -155,10 +172,12 @@ class DeliverAction(BaseModel):
 
 
 class TriggerUpdate(BaseModel):
-    """What an edit may change; a field that is absent or null stays as it is."""
+    """What an edit may change; a field that is absent or null stays as it is. With `if_revision` it
+    is refused when somebody else was faster."""
 
-    model_config = example(enabled=False)
+    model_config = example(enabled=False, if_revision=3)
 
+    if_revision: IfRevision = None
     key: Key | None = None
     enabled: bool | None = Field(
         default=None, description="True also starts a trigger again that was stopped for a loop."
@@ -212,7 +231,9 @@ EXAMPLE: dict[str, Any] = {
     "previous_secret_until": None,
     "deployment_url": None,
     "last_fired_at": "2026-03-14T09:26:53.589793Z",
+    "revision": 3,
     "created_by": "ada",
+    "updated_by": "ada",
     "created_at": "2026-03-14T09:26:53.589793Z",
     "updated_at": "2026-03-14T09:26:53.589793Z",
 }
@@ -243,7 +264,9 @@ class Trigger(Resource):
         default=None, description="Where Prefect shows what the trigger runs."
     )
     last_fired_at: datetime | None
+    revision: int = Field(description="Counts edits; it is the etag, too.")
     created_by: str
+    updated_by: str
     created_at: datetime
     updated_at: datetime
 

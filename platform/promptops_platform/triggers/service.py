@@ -16,6 +16,7 @@ from promptops_platform.changes.service import ChangeLog
 from promptops_platform.clock import Clock
 from promptops_platform.db.pages import Part
 from promptops_platform.db.unit_of_work import Transaction
+from promptops_platform.definitions.preconditions import require_newest
 from promptops_platform.deployments.service import Deployments
 from promptops_platform.errors import BadRequest, Conflict, NotFound
 from promptops_platform.ids import new_id
@@ -129,7 +130,9 @@ class TriggerService:
             sealed_secret=None,
             sealed_previous=None,
             previous_until=None,
+            revision=1,
             created_by=actor.name,
+            updated_by=actor.name,
             created_at=now,
             updated_at=now,
         )
@@ -140,11 +143,19 @@ class TriggerService:
         return ShownTrigger(row, secret)
 
     async def update(
-        self, transaction: Transaction, trigger_id: str, fields: Mapping[str, Any], *, actor: Actor
+        self,
+        transaction: Transaction,
+        trigger_id: str,
+        fields: Mapping[str, Any],
+        *,
+        actor: Actor,
+        seen: frozenset[int] | None = None,
     ) -> ShownTrigger:
         """Edit a trigger: `fields` are those to change, named as the row's. To enable one starts it
-        again where it was stopped. Raises as `create` does, and NotFound."""
+        again where it was stopped. Raises as `create` does, NotFound, and EditedMeanwhile where it
+        is at none of the revisions that were `seen`."""
         row = await self._writable(transaction, trigger_id, actor)
+        require_newest(row, seen, current(row), mine=_sent(fields))
         before = shown(row)
         if "action" in fields:
             await self._targets.check(transaction, row.workspace_id, fields["action"], actor=actor)
@@ -154,7 +165,7 @@ class TriggerService:
             row.stopped_because = None
         elif fields.get("enabled") is False:
             await self._give_up_waiting(transaction, row)
-        row.updated_at = self._clock.now()
+        self._revised(row, actor)
         secret = self._equip(row)
         await _flush(transaction, row)
         summary = f"changed trigger {row.key}"
@@ -172,14 +183,22 @@ class TriggerService:
                 f"trigger {row.key!r} has no secret: it neither receives nor delivers webhooks"
             )
         secret = self._secrets.rotate(row, overlap)
-        row.updated_at = self._clock.now()
+        self._revised(row, actor)
         summary = f"rotated the secret of trigger {row.key}"
         self._recorded(transaction, row, actor, "rotate", summary)
         return ShownTrigger(row, secret)
 
-    async def delete(self, transaction: Transaction, trigger_id: str, *, actor: Actor) -> None:
-        """Delete a trigger with what has fired it."""
+    async def delete(
+        self,
+        transaction: Transaction,
+        trigger_id: str,
+        *,
+        actor: Actor,
+        seen: frozenset[int] | None = None,
+    ) -> None:
+        """Delete a trigger with what has fired it; raises as `update`."""
         row = await self._writable(transaction, trigger_id, actor)
+        require_newest(row, seen, current(row))
         await repository.remove(transaction.session, row.id)
         summary = f"deleted trigger {row.key}"
         self._recorded(transaction, row, actor, "delete", summary, before=shown(row))
@@ -191,6 +210,7 @@ class TriggerService:
             return
         before = shown(row)
         row.stopped_because = reason
+        self._revised(row, SYSTEM)
         summary = f"stopped trigger {row.key}: {reason}"
         self._recorded(transaction, row, SYSTEM, "stop", summary, before, shown(row))
 
@@ -201,7 +221,8 @@ class TriggerService:
         if row is None or row.enabled == enabled:
             return
         before = shown(row)
-        row.enabled, row.updated_at = enabled, self._clock.now()
+        row.enabled = enabled
+        self._revised(row, SYSTEM)
         if not enabled:
             await self._give_up_waiting(transaction, row)
         summary = f"{'enabled' if enabled else 'disabled'} trigger {row.key} in Prefect"
@@ -269,6 +290,10 @@ class TriggerService:
             transaction, trigger_id, actor=actor, permission=Permission.TRIGGERS_WRITE, lock=True
         )
 
+    def _revised(self, row: TriggerRow, actor: Actor) -> None:
+        row.updated_at, row.updated_by = self._clock.now(), actor.name
+        row.revision += 1
+
     def _recorded(
         self,
         transaction: Transaction,
@@ -317,6 +342,26 @@ def shown(row: TriggerRow) -> dict[str, Any]:
         **action_fields(row, whole_url=False),
         "stopped_because": row.stopped_because,
     }
+
+
+def current(row: TriggerRow) -> dict[str, Any]:
+    """The trigger for somebody who has seen an older one and may change it."""
+    return {
+        "id": row.id,
+        **shown(row),
+        **action_fields(row, whole_url=True),
+        "revision": row.revision,
+        "updated_by": row.updated_by,
+        "updated_at": row.updated_at.isoformat(),
+    }
+
+
+def _sent(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Columns to change, as the API names them."""
+    names = {"condition": "on"}
+    if "action" in fields:
+        names["action"] = "deliver" if "url" in fields["action"] else "run"
+    return {names.get(name, name): value for name, value in fields.items()}
 
 
 def action_fields(row: TriggerRow, *, whole_url: bool) -> dict[str, Any]:

@@ -32,7 +32,10 @@ class TriggerRow(Table):
     # The one before, which counts until that time.
     sealed_previous: Mapped[str | None] = mapped_column(Text)
     previous_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # Counts edits, for editors who say which one they have seen.
+    revision: Mapped[int]
     created_by: Mapped[str] = mapped_column(String(200))
+    updated_by: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
 

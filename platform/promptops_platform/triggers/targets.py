@@ -7,6 +7,7 @@ from promptops_platform.access.actor import Actor
 from promptops_platform.agents.service import AgentService
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import BadRequest
+from promptops_platform.targets.run_targets import TargetKind
 from promptops_platform.triggers.templates import check_variables
 from promptops_platform.workflows.service import WorkflowService
 from promptops_providers.transport.address_policy import AddressPolicy, ForbiddenAddress
@@ -47,7 +48,7 @@ class TriggerTargets:
             )
 
 
-def definition_of(action: Mapping[str, Any]) -> tuple[str, str]:
+def definition_of(action: Mapping[str, Any]) -> tuple[TargetKind, str]:
     """Noun and key of what an action runs."""
-    noun = "workflow" if action.get("workflow") else "agent"
+    noun: TargetKind = "workflow" if action.get("workflow") else "agent"
     return noun, str(action[noun])

@@ -197,6 +197,83 @@ async def tell_again(engine: EngineProcess, pool: str, owner: Owner) -> None:
         await asyncio.sleep(2)
 
 
+LORD_HOWE = "Australia/Lord_Howe"
+ANCHOR = "2026-03-01T08:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("timetable", "after", "times"),
+    [
+        pytest.param(
+            Timetable(cron="45 1 * * *", timezone=LORD_HOWE),
+            "2026-04-03T00:00:00+00:00",
+            ["04-03T14:45", "04-04T14:45", "04-05T15:15"],
+            id="cron, a half hour that comes twice counts once",
+        ),
+        pytest.param(
+            Timetable(cron="15 2 * * *", timezone=LORD_HOWE),
+            "2026-10-02T00:00:00+00:00",
+            ["10-02T15:45", "10-03T15:15", "10-04T15:15"],
+            id="cron, a half hour that is left out counts before it",
+        ),
+        pytest.param(
+            Timetable(cron="30 2 * * *", timezone="Europe/Berlin"),
+            "2026-03-28T00:00:00+00:00",
+            ["03-28T01:30", "03-29T00:30", "03-30T00:30"],
+            id="cron, an hour that is left out counts before it",
+        ),
+        pytest.param(
+            Timetable(cron="30 2 * * *", timezone="Europe/Berlin"),
+            "2026-10-24T00:00:00+00:00",
+            ["10-24T00:30", "10-25T00:30", "10-26T01:30"],
+            id="cron, an hour that comes twice counts once",
+        ),
+        pytest.param(
+            Timetable(interval_seconds=86_400, timezone="Europe/Berlin", anchor=ANCHOR),
+            "2026-03-28T00:00:00+00:00",
+            ["03-28T08:00", "03-29T07:00", "03-30T07:00"],
+            id="interval of a day, by the wall clock",
+        ),
+        pytest.param(
+            Timetable(interval_seconds=86_400, timezone=LORD_HOWE, anchor=ANCHOR),
+            "2026-04-03T12:00:00+00:00",
+            ["04-04T08:00", "04-05T08:30", "04-06T08:30"],
+            id="interval of a day, by the wall clock of a half hour",
+        ),
+        pytest.param(
+            Timetable(interval_seconds=3600, timezone="Europe/Berlin", anchor=ANCHOR),
+            "2026-10-25T00:00:00+00:00",
+            ["10-25T00:00", "10-25T01:00", "10-25T02:00"],
+            id="interval of an hour, an hour that comes twice is not left out",
+        ),
+        pytest.param(
+            Timetable(interval_seconds=1800, timezone=LORD_HOWE, anchor=ANCHOR),
+            "2026-04-04T14:30:00+00:00",
+            ["04-04T14:30", "04-04T15:00", "04-04T15:30"],
+            id="interval of half an hour",
+        ),
+        pytest.param(
+            Timetable(rrule="FREQ=DAILY;BYHOUR=9", timezone="Europe/Berlin"),
+            "2026-03-28T00:00:00+00:00",
+            ["03-28T08:00", "03-29T07:00", "03-30T07:00"],
+            id="rrule",
+        ),
+        pytest.param(
+            Timetable(rrule="FREQ=DAILY;BYHOUR=9", timezone=LORD_HOWE),
+            "2026-04-03T12:00:00+00:00",
+            ["04-03T22:00", "04-04T22:30", "04-05T22:30"],
+            id="rrule of a half hour",
+        ),
+    ],
+)
+async def test_times_around_changes_of_daylight_saving(
+    engine: EngineProcess, timetable: Timetable, after: str, times: list[str]
+) -> None:
+    answer = await engine.client().ask(NextTimes((timetable,), 3, after))
+    assert isinstance(answer, Times)
+    assert answer.times == ([f"2026-{time}:00+00:00" for time in times],)
+
+
 @pytest.mark.parametrize(
     ("timetable", "after", "times"),
     [

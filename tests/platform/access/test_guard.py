@@ -18,6 +18,8 @@ PUBLIC_ROUTES = {
     # Their addresses are secrets.
     ("GET", "/api/approval-links/{token}"),
     ("POST", "/api/approval-links/{token}"),
+    ("GET", "/approve/{token}"),
+    ("POST", "/approve/{token}"),
     ("POST", "/hooks/{hook}"),
     ("GET", "/openapi.json"),
     ("GET", "/docs"),

@@ -201,6 +201,8 @@ POST   /api/approvals/{approval_id}/reject           401 401 | 200 200 200 403 2
 POST   /api/approvals/{approval_id}/link             401 401 | 200 200 200 403 200 | 200 200 200 403 404
 GET    /api/approval-links/{token}                   200 200 | 200 200 200 200 200 | -
 POST   /api/approval-links/{token}                   200 200 | 200 200 200 200 200 | -
+GET    /approve/{token}                              200 200 | 200 200 200 200 200 | -
+POST   /approve/{token}                              200 200 | 200 200 200 200 200 | -
 GET    /api/prices                                   401 401 | 200 200 200 403 200 | -
 GET    /api/system                                   401 401 | 403 403 200 403 403 | -
 GET    /api/system/findings                          401 401 | 403 403 200 403 403 | -
@@ -329,6 +331,7 @@ BODIES: dict[tuple[str, str], Body | dict[str, Any]] = {
     ("PUT", "/api/prompts/{prompt_id}/rollout"): {"enabled": True},
     ("POST", "/api/playground/run"): _question,
     ("POST", "/api/approval-links/{token}"): {"decision": "approve"},
+    ("POST", "/approve/{token}"): {"decision": "approve"},
     ("POST", "/api/workflows"): _in_place,
     ("PUT", "/api/workflows/{workflow_id}"): {"name": "edited"},
     ("POST", "/api/workflows/{workflow_id}/rollback"): {"version": 1},

@@ -1,6 +1,7 @@
 """Runs that wait for people, on a real engine and a real Prefect."""
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from harness.engine import running_engine, use_engine
 from harness.platform import (
     DatabaseKind,
     RunningPlatform,
+    new_key,
     new_settings,
     running_platform,
 )
@@ -19,9 +21,10 @@ from harness.prefect_runs import flow_run
 from harness.prefect_server import PrefectServer
 from harness.processes import eventually
 from harness.runs import detail
+from harness.triggers import Receiver, new_trigger, receiver, settled
 from harness.workflows import running, save_workflow
 
-__all__ = ["running"]
+__all__ = ["receiver", "running"]
 
 CANCELLING = {"type": "CANCELLING", "name": "Cancelling"}
 RUNNING = {"type": "RUNNING", "name": "Running"}
@@ -78,6 +81,24 @@ async def test_a_waiting_run_is_cancelled_in_prefect_and_here(
     await shown(prefect_server, flow_run_ids[0], "Cancelled", "cancelled by Prefect")
     await shown(prefect_server, flow_run_ids[1], "Cancelled", "cancelled by admin")
     assert (await approval(running, there["id"]))["state"] == "closed"
+
+
+async def test_a_reminder_is_delivered_until_somebody_decides(
+    running: RunningPlatform, receiver: Receiver
+) -> None:
+    on = {"event": "approval.reminder", "step": f"ask-{new_key()}"}
+    to = {"url": f"{receiver.url}/hook"}
+    trigger = await new_trigger(running, on, run=None, deliver=to)
+    steps = asking(name=on["step"], reminders=["1s", "1h"])
+    asked = await asked_run(running, steps)
+    (delivery,) = await settled(running, trigger, "delivered")
+    assert (delivery["event"]["approval_id"], delivery["event"]["reminder"]) == (asked["id"], 1)
+    ((_, body),) = receiver.messages
+    payload = json.loads(body)
+    assert payload["type"] == "approval.reminder"
+    assert payload["data"]["url"].endswith(f"/runs/{asked['run_id']}")
+    assert (await decide(running.http, asked)).status_code == 200
+    assert (await ended(running, asked["run_id"]))["state"] == "completed"
 
 
 async def test_a_deadline_decides(running: RunningPlatform) -> None:

@@ -175,8 +175,10 @@ async def test_no_secret_ever_stands_in_the_trail(
         for route, row in ROWS.items():
             call = await row.prepare(platform)
             answer = await send(platform, route, call, new_key())
-            shown = answer.json().get("data") or {}
-            tokens = {answer.json().get("token"), call.token}
+            is_page = "html" in answer.headers["content-type"]
+            whole = {} if is_page else answer.json()
+            shown = whole.get("data") or {}
+            tokens = {whole.get("token"), call.token}
             if isinstance(shown, dict) and "prefix" in shown:
                 tokens.add(shown.get("key"))
             secrets |= {token for token in tokens if token}

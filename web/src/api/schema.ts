@@ -1579,12 +1579,14 @@ export interface paths {
         };
         /**
          * Get Schedule
-         * @description A schedule with its next ten times and its last ten runs.
+         * @description A schedule with its next ten times and its last ten runs; its etag is the revision.
          */
         get: operations["schedules_get"];
         /**
          * Update Schedule
          * @description Edit a schedule; the key stays.
+         *
+         *     With `if-match` or `if_revision` it is a 409, with both sides, when somebody else was faster.
          */
         put: operations["schedules_update"];
         post?: never;
@@ -1800,13 +1802,15 @@ export interface paths {
         };
         /**
          * Get Trigger
-         * @description A trigger.
+         * @description A trigger; its etag is the revision.
          */
         get: operations["triggers_get"];
         /**
          * Update Trigger
          * @description Edit a trigger. `enabled` also starts one again that was stopped for a loop; a trigger that
          *     begins to receive or deliver webhooks is answered with its secret, once.
+         *
+         *     With `if-match` or `if_revision` it is a 409, with both sides, when somebody else was faster.
          */
         put: operations["triggers_update"];
         post?: never;
@@ -3197,15 +3201,151 @@ export interface components {
             /** Reason */
             reason?: string | null;
         };
+        /**
+         * Approval
+         * @description A step of a run that waits for a person, or has waited.
+         * @example {
+         *       "allow_link": false,
+         *       "asked_by": "ada",
+         *       "comment": null,
+         *       "created_at": "2026-03-14T09:26:53.589793Z",
+         *       "deadline_at": "2026-03-14T11:26:53.589793Z",
+         *       "decided_at": null,
+         *       "decided_by": null,
+         *       "form": {
+         *         "properties": {
+         *           "amount": {
+         *             "type": "number"
+         *           }
+         *         },
+         *         "type": "object"
+         *       },
+         *       "id": "9b2f6a1c0d3e4f58",
+         *       "may_decide": true,
+         *       "members": [
+         *         "grace"
+         *       ],
+         *       "message": "Refund **120 EUR** to Ada?",
+         *       "on_deadline": "reject",
+         *       "position": 2,
+         *       "reminders": [
+         *         1800
+         *       ],
+         *       "roles": [
+         *         "admin"
+         *       ],
+         *       "run_id": "5e4f30219b8a7c6d",
+         *       "state": "waiting",
+         *       "step": "ask",
+         *       "values": null,
+         *       "workflow": "refund",
+         *       "workspace_id": "default"
+         *     }
+         */
+        Approval: {
+            /**
+             * Allow Link
+             * @description Whether links may decide without an account.
+             */
+            allow_link: boolean;
+            /**
+             * Asked By
+             * @description Who has started the run.
+             */
+            asked_by: string;
+            /** Comment */
+            comment: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Deadline At */
+            deadline_at: string | null;
+            /** Decided At */
+            decided_at: string | null;
+            /** Decided By */
+            decided_by: string | null;
+            /**
+             * Form
+             * @description JSON Schema of the values; empty for none.
+             */
+            form: {
+                [key: string]: unknown;
+            };
+            /** Id */
+            id: string;
+            /**
+             * May Decide
+             * @description Whether you may decide, now.
+             */
+            may_decide: boolean;
+            /**
+             * Members
+             * @description User names of those who decide besides; with neither roles nor members, everybody who may run the workflow.
+             */
+            members: string[];
+            /**
+             * Message
+             * @description What is to be decided, in Markdown; null where it is not kept.
+             */
+            message: string | null;
+            /**
+             * On Deadline
+             * @enum {string}
+             */
+            on_deadline: "approve" | "reject";
+            /**
+             * Position
+             * @description Of the step, counted from 1.
+             */
+            position: number;
+            /**
+             * Reminders
+             * @description Seconds after which `approval.reminder` fires triggers.
+             */
+            reminders: number[];
+            /**
+             * Roles
+             * @description Whoever has one of these, or a higher one, decides.
+             */
+            roles: string[];
+            /** Run Id */
+            run_id: string;
+            /**
+             * State
+             * @description `closed` where the run has ended without a decision: nobody decides any more.
+             * @enum {string}
+             */
+            state: "waiting" | "approved" | "rejected" | "closed";
+            /** Step */
+            step: string;
+            /**
+             * Values
+             * @description Null where they are not kept.
+             */
+            values: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Workflow
+             * @description Key of the workflow.
+             */
+            workflow: string;
+            /** Workspace Id */
+            workspace_id: string;
+        };
         /** ApprovalData */
         ApprovalData: {
-            data: components["schemas"]["promptops_platform__approvals__schemas__Approval"];
+            data: components["schemas"]["Approval"];
         };
         /**
          * ApprovalLink
-         * @description An address that decides once; it is shown this once.
+         * @description An address that decides once; it is shown this once. `page_url` is for people, `url` for
+         *     programs.
          * @example {
          *       "expires_at": "2026-03-14T11:26:53.589793Z",
+         *       "page_url": "http://localhost:8080/approve/pol_Zm9vYmFy",
          *       "url": "http://localhost:8080/api/approval-links/pol_Zm9vYmFy"
          *     }
          */
@@ -3215,6 +3355,8 @@ export interface components {
              * Format: date-time
              */
             expires_at: string;
+            /** Page Url */
+            page_url: string;
             /** Url */
             url: string;
         };
@@ -3225,7 +3367,7 @@ export interface components {
         /** ApprovalPage */
         ApprovalPage: {
             /** Data */
-            data: components["schemas"]["promptops_platform__approvals__schemas__Approval"][];
+            data: components["schemas"]["Approval"][];
             /** Total */
             total: number;
         };
@@ -3407,6 +3549,23 @@ export interface components {
             runs: number;
         };
         /**
+         * ChangeApproval
+         * @description A person's approval of the request as it is now.
+         * @example {
+         *       "created_at": "2026-03-14T09:26:53.589793Z",
+         *       "username": "bob"
+         *     }
+         */
+        ChangeApproval: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Username */
+            username: string;
+        };
+        /**
          * ChangeRequest
          * @description A proposed change of what an environment serves. It takes effect when it is applied.
          *
@@ -3459,7 +3618,7 @@ export interface components {
             /** Apply At */
             apply_at: string | null;
             /** Approvals */
-            approvals: components["schemas"]["promptops_platform__change_requests__schemas__Approval"][];
+            approvals: components["schemas"]["ChangeApproval"][];
             /** Approvals Needed */
             approvals_needed: number;
             /** Author */
@@ -3606,7 +3765,7 @@ export interface components {
             /** Apply At */
             apply_at: string | null;
             /** Approvals */
-            approvals: components["schemas"]["promptops_platform__change_requests__schemas__Approval"][];
+            approvals: components["schemas"]["ChangeApproval"][];
             /** Approvals Needed */
             approvals_needed: number;
             /** Author */
@@ -4615,6 +4774,54 @@ export interface components {
             data: components["schemas"]["Delivery"][];
             /** Total */
             total: number;
+        };
+        /**
+         * DeploymentsState
+         * @description Schedules and triggers in Prefect, which are compared with the platform's whenever Prefect is
+         *     back. `created`, `corrected` and `removed` name those that differed at `corrected_at`, at most
+         *     20 each.
+         * @example {
+         *       "compared_at": "2026-03-14T09:27:04.125Z",
+         *       "corrected": [],
+         *       "corrected_at": "2026-03-14T09:27:04.125Z",
+         *       "created": [
+         *         "report/nightly-report"
+         *       ],
+         *       "refused": 0,
+         *       "removed": [],
+         *       "timers": 0,
+         *       "waiting": 0
+         *     }
+         */
+        DeploymentsState: {
+            /**
+             * Compared At
+             * @description Null before the first time.
+             */
+            compared_at: string | null;
+            /** Corrected */
+            corrected: string[];
+            /**
+             * Corrected At
+             * @description When something differed last.
+             */
+            corrected_at: string | null;
+            /** Created */
+            created: string[];
+            /**
+             * Refused
+             * @description Deployments that Prefect does not take.
+             */
+            refused: number;
+            /** Removed */
+            removed: string[];
+            /** Timers */
+            timers: number;
+            /**
+             * Waiting
+             * @description Changes that Prefect does not have yet.
+             */
+            waiting: number;
         };
         /**
          * Done
@@ -5887,6 +6094,25 @@ export interface components {
             note?: string | null;
         };
         /**
+         * OnApproval
+         * @description A run begins to wait for somebody's approval, or a reminder of its step is due.
+         * @example {
+         *       "event": "approval.reminder",
+         *       "workflow": "refund"
+         *     }
+         */
+        OnApproval: {
+            /**
+             * Event
+             * @enum {string}
+             */
+            event: "approval.waiting" | "approval.reminder";
+            /** Step */
+            step?: string | null;
+            /** Workflow */
+            workflow?: string | null;
+        };
+        /**
          * OnClientBehind
          * @description A program that watches has not applied a change for `seconds`.
          * @example {
@@ -6229,11 +6455,24 @@ export interface components {
          * @description The Prefect server that runs go to. The login of the embedded one is in
          *     `prefect/credentials` in the data folder.
          * @example {
+         *       "deployments": {
+         *         "compared_at": "2026-03-14T09:27:04.125Z",
+         *         "corrected": [],
+         *         "corrected_at": "2026-03-14T09:27:04.125Z",
+         *         "created": [
+         *           "report/nightly-report"
+         *         ],
+         *         "refused": 0,
+         *         "removed": [],
+         *         "timers": 0,
+         *         "waiting": 0
+         *       },
          *       "is_embedded": true,
          *       "url": "http://127.0.0.1:4200"
          *     }
          */
         PrefectState: {
+            deployments: components["schemas"]["DeploymentsState"];
             /** Is Embedded */
             is_embedded: boolean;
             /**
@@ -8933,6 +9172,7 @@ export interface components {
          *       "overlap": "skip",
          *       "paused": false,
          *       "problem": null,
+         *       "revision": 3,
          *       "rrule": null,
          *       "timezone": "Europe/Berlin",
          *       "updated_at": "2026-03-14T09:26:53.589793Z",
@@ -8991,6 +9231,11 @@ export interface components {
              * @description Why it does not run, or why the last time that was due has started no run.
              */
             problem: string | null;
+            /**
+             * Revision
+             * @description Counts edits; it is the etag, too.
+             */
+            revision: number;
             /** Rrule */
             rrule: string | null;
             /** Timezone */
@@ -9089,9 +9334,11 @@ export interface components {
         };
         /**
          * ScheduleEdit
-         * @description Fields that are left out stay as they are.
+         * @description Fields that are left out stay as they are. With `if_revision` it is refused when somebody
+         *     else was faster.
          * @example {
-         *       "cron": "0 4 * * *"
+         *       "cron": "0 4 * * *",
+         *       "if_revision": 3
          *     }
          */
         ScheduleEdit: {
@@ -9109,6 +9356,11 @@ export interface components {
             cron?: string | null;
             /** Env */
             env?: string | null;
+            /**
+             * If Revision
+             * @description The `revision` as it was read; else it is a 409.
+             */
+            if_revision?: number | null;
             /** Interval Seconds */
             interval_seconds?: number | null;
             /**
@@ -9533,6 +9785,18 @@ export interface components {
          *         }
          *       },
          *       "prefect": {
+         *         "deployments": {
+         *           "compared_at": "2026-03-14T09:27:04.125Z",
+         *           "corrected": [],
+         *           "corrected_at": "2026-03-14T09:27:04.125Z",
+         *           "created": [
+         *             "report/nightly-report"
+         *           ],
+         *           "refused": 0,
+         *           "removed": [],
+         *           "timers": 0,
+         *           "waiting": 0
+         *         },
          *         "is_embedded": true,
          *         "url": "http://127.0.0.1:4200"
          *       },
@@ -9795,6 +10059,7 @@ export interface components {
          *         "key": "greeting*"
          *       },
          *       "previous_secret_until": null,
+         *       "revision": 3,
          *       "run": {
          *         "variables": {
          *           "who": "{{event.key}}"
@@ -9805,6 +10070,7 @@ export interface components {
          *       "state": "active",
          *       "state_reason": "",
          *       "updated_at": "2026-03-14T09:26:53.589793Z",
+         *       "updated_by": "ada",
          *       "url": null,
          *       "workspace_id": "default"
          *     }
@@ -9843,6 +10109,11 @@ export interface components {
              * @description Until when the secret before the last rotation counts.
              */
             previous_secret_until?: string | null;
+            /**
+             * Revision
+             * @description Counts edits; it is the etag, too.
+             */
+            revision: number;
             /** Run */
             run: {
                 [key: string]: unknown;
@@ -9861,6 +10132,8 @@ export interface components {
              * Format: date-time
              */
             updated_at: string;
+            /** Updated By */
+            updated_by: string;
             /** Url */
             url?: string | null;
             /** Workspace Id */
@@ -9895,7 +10168,7 @@ export interface components {
             /** Key */
             key: string;
             /** On */
-            on: components["schemas"]["OnPrompt"] | components["schemas"]["OnRun"] | components["schemas"]["OnClientBehind"] | components["schemas"]["OnConnectionFailing"] | components["schemas"]["OnWebhook"];
+            on: components["schemas"]["OnPrompt"] | components["schemas"]["OnRun"] | components["schemas"]["OnApproval"] | components["schemas"]["OnClientBehind"] | components["schemas"]["OnConnectionFailing"] | components["schemas"]["OnWebhook"];
             run?: components["schemas"]["RunAction"] | null;
             /** Workspace */
             workspace?: string | null;
@@ -9919,9 +10192,11 @@ export interface components {
         };
         /**
          * TriggerUpdate
-         * @description What an edit may change; a field that is absent or null stays as it is.
+         * @description What an edit may change; a field that is absent or null stays as it is. With `if_revision` it
+         *     is refused when somebody else was faster.
          * @example {
-         *       "enabled": false
+         *       "enabled": false,
+         *       "if_revision": 3
          *     }
          */
         TriggerUpdate: {
@@ -9931,10 +10206,15 @@ export interface components {
              * @description True also starts a trigger again that was stopped for a loop.
              */
             enabled?: boolean | null;
+            /**
+             * If Revision
+             * @description The `revision` as it was read; else it is a 409.
+             */
+            if_revision?: number | null;
             /** Key */
             key?: string | null;
             /** On */
-            on?: (components["schemas"]["OnPrompt"] | components["schemas"]["OnRun"] | components["schemas"]["OnClientBehind"] | components["schemas"]["OnConnectionFailing"] | components["schemas"]["OnWebhook"]) | null;
+            on?: (components["schemas"]["OnPrompt"] | components["schemas"]["OnRun"] | components["schemas"]["OnApproval"] | components["schemas"]["OnClientBehind"] | components["schemas"]["OnConnectionFailing"] | components["schemas"]["OnWebhook"]) | null;
             run?: components["schemas"]["RunAction"] | null;
         };
         /**
@@ -10878,149 +11158,6 @@ export interface components {
             model: string;
             /** Provider */
             provider: string;
-        };
-        /**
-         * Approval
-         * @description A step of a run that waits for a person, or has waited.
-         * @example {
-         *       "allow_link": false,
-         *       "asked_by": "ada",
-         *       "comment": null,
-         *       "created_at": "2026-03-14T09:26:53.589793Z",
-         *       "deadline_at": "2026-03-14T11:26:53.589793Z",
-         *       "decided_at": null,
-         *       "decided_by": null,
-         *       "form": {
-         *         "properties": {
-         *           "amount": {
-         *             "type": "number"
-         *           }
-         *         },
-         *         "type": "object"
-         *       },
-         *       "id": "9b2f6a1c0d3e4f58",
-         *       "may_decide": true,
-         *       "members": [
-         *         "grace"
-         *       ],
-         *       "message": "Refund **120 EUR** to Ada?",
-         *       "on_deadline": "reject",
-         *       "position": 2,
-         *       "roles": [
-         *         "admin"
-         *       ],
-         *       "run_id": "5e4f30219b8a7c6d",
-         *       "state": "waiting",
-         *       "step": "ask",
-         *       "values": null,
-         *       "workflow": "refund",
-         *       "workspace_id": "default"
-         *     }
-         */
-        promptops_platform__approvals__schemas__Approval: {
-            /**
-             * Allow Link
-             * @description Whether links may decide without an account.
-             */
-            allow_link: boolean;
-            /**
-             * Asked By
-             * @description Who has started the run.
-             */
-            asked_by: string;
-            /** Comment */
-            comment: string | null;
-            /**
-             * Created At
-             * Format: date-time
-             */
-            created_at: string;
-            /** Deadline At */
-            deadline_at: string | null;
-            /** Decided At */
-            decided_at: string | null;
-            /** Decided By */
-            decided_by: string | null;
-            /**
-             * Form
-             * @description JSON Schema of the values; empty for none.
-             */
-            form: {
-                [key: string]: unknown;
-            };
-            /** Id */
-            id: string;
-            /**
-             * May Decide
-             * @description Whether you may decide, now.
-             */
-            may_decide: boolean;
-            /**
-             * Members
-             * @description User names of those who decide besides; with neither roles nor members, everybody who may run the workflow.
-             */
-            members: string[];
-            /**
-             * Message
-             * @description What is to be decided, in Markdown; null where it is not kept.
-             */
-            message: string | null;
-            /**
-             * On Deadline
-             * @enum {string}
-             */
-            on_deadline: "approve" | "reject";
-            /**
-             * Position
-             * @description Of the step, counted from 1.
-             */
-            position: number;
-            /**
-             * Roles
-             * @description Whoever has one of these, or a higher one, decides.
-             */
-            roles: string[];
-            /** Run Id */
-            run_id: string;
-            /**
-             * State
-             * @description `closed` where the run has ended without a decision: nobody decides any more.
-             * @enum {string}
-             */
-            state: "waiting" | "approved" | "rejected" | "closed";
-            /** Step */
-            step: string;
-            /**
-             * Values
-             * @description Null where they are not kept.
-             */
-            values: {
-                [key: string]: unknown;
-            } | null;
-            /**
-             * Workflow
-             * @description Key of the workflow.
-             */
-            workflow: string;
-            /** Workspace Id */
-            workspace_id: string;
-        };
-        /**
-         * Approval
-         * @description A person's approval of the request as it is now.
-         * @example {
-         *       "created_at": "2026-03-14T09:26:53.589793Z",
-         *       "username": "bob"
-         *     }
-         */
-        promptops_platform__change_requests__schemas__Approval: {
-            /**
-             * Created At
-             * Format: date-time
-             */
-            created_at: string;
-            /** Username */
-            username: string;
         };
         /**
          * ModelChoice
@@ -14561,7 +14698,10 @@ export interface operations {
     schedules_update: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The etag of the resource as it was read. */
+                "if-match"?: string | null;
+            };
             path: {
                 schedule_id: string;
             };
@@ -14596,7 +14736,10 @@ export interface operations {
     schedules_delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The etag of the resource as it was read. */
+                "if-match"?: string | null;
+            };
             path: {
                 schedule_id: string;
             };
@@ -15044,7 +15187,10 @@ export interface operations {
     triggers_update: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The etag of the resource as it was read. */
+                "if-match"?: string | null;
+            };
             path: {
                 trigger_id: string;
             };
@@ -15079,7 +15225,10 @@ export interface operations {
     triggers_delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The etag of the resource as it was read. */
+                "if-match"?: string | null;
+            };
             path: {
                 trigger_id: string;
             };
