@@ -8,14 +8,14 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-from markdown import SOURCE_NOTE, code, table
+from markdown import SOURCE_NOTE, code
 
 from promptops_flows.steps.policy import StepPolicy
 from promptops_flows.steps.registry import ACTIONS, STEP_TYPES
 
 SECTION = re.compile(r"^### (.*?)\n\n(.*?)(?=^##)", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:)(#?)")
-EVERY_STEP = ("name", "type", "needs")
+EVERY_STEP = ("name", "needs")
 
 
 def page(root: Path) -> str:
@@ -23,7 +23,7 @@ def page(root: Path) -> str:
     return (
         f"{SOURCE_NOTE}# Kinds of steps\n\n[Workflows](../workflows.md) explains order, templates and "
         "the answer of a run.\n\n"
-        f"Every step has {_listed(EVERY_STEP)}. Except for an approval, it may also have "
+        f"Every step has a `type`, and may have {_listed(EVERY_STEP)}. Except for an approval, it may also have "
         f"{_listed(read_fields(StepPolicy))}: see "
         "[retries, time-outs, cache](../workflows.md#retries-time-outs-cache).\n\n"
         + "".join(_kind(name, sections) for name in STEP_TYPES)
@@ -31,7 +31,7 @@ def page(root: Path) -> str:
 
 
 def _kind(name: str, sections: dict[str, str]) -> str:
-    fields = table(("Fields",), [(_listed(read_fields(ACTIONS[name])),)])
+    fields = f"Fields: {_listed(read_fields(ACTIONS[name]))}\n\n"
     text = next(text for heading, text in sections.items() if f"`{name}`" in heading)
     return f"## {name}\n\n{fields}{LINK.sub(_moved, text)}\n"
 
