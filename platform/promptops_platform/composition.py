@@ -321,6 +321,7 @@ class Composition:
             self.execution,
             self.realtime,
             self.deployments,
+            self.workers,
             metrics=self.metrics,
             calls=self.calls,
         )

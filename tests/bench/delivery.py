@@ -57,7 +57,7 @@ async def delivery() -> Result:
         async with (
             running_platform("serve", data) as platform,
             broadcast_server(data) as bare,
-            watching(platform, WATCHERS, await _path(platform)) as mine,
+            watching(platform, WATCHERS, await watch_path(platform)) as mine,
             watching(bare, WATCHERS, "/") as theirs,
             connect(f"ws://{HOST}:{bare.port}/publish") as control,
         ):
@@ -67,7 +67,7 @@ async def delivery() -> Result:
             taken: tuple[list[float], list[float]] = ([], [])
             for number in range(ROUNDS + WARMING):
                 message = _message(prompt_id, number)
-                taken[0].append(await _published(platform, prompt_id, mine))
+                taken[0].append(await published(platform, prompt_id, mine))
                 taken[1].append(await _broadcast(control, message, theirs))
     subject, baseline = taken[0][WARMING:], taken[1][WARMING:]
     figure = Figure("delivery", median_ratio(subject, baseline), "≤", 2)
@@ -78,7 +78,7 @@ async def idle() -> Result:
     allow_many_open_files()
     with data_folder() as data:
         async with running_platform("serve", data) as platform:
-            path = await _path(platform)
+            path = await watch_path(platform)
             before = resident_mb(platform.process.pid)
             async with watching(platform, IDLE, path):
                 await asyncio.sleep(SETTLE_SECONDS)
@@ -88,7 +88,7 @@ async def idle() -> Result:
     return Result([figure], [f"{before:.0f} MB, with {IDLE:,} watchers {after:.0f} MB"])
 
 
-async def _path(platform: Server) -> str:
+async def watch_path(platform: Server) -> str:
     """Where a client that resumes watches from now on."""
     state = (await platform.ask("GET", "/api/sdk/snapshot")).json()
     return f"/ws?namespace=prod&since={state['revision']}&epoch={state['epoch']}&client=bench"
@@ -107,7 +107,8 @@ def _message(prompt_id: str, number: int) -> str:
     return json.dumps(fields, separators=(",", ":"))
 
 
-async def _published(platform: Server, prompt_id: str, watchers: Watchers) -> float:
+async def published(platform: Server, prompt_id: str, watchers: Watchers) -> float:
+    """Seconds from a publish to its last receipt."""
     publish = request("POST", "/api/prompts/publish", token=TOKEN, body={"id": prompt_id})
     async with connections(platform.port, 1) as (connection,):
         started = time.monotonic()

@@ -15,10 +15,12 @@ from harness.vendors.openai import chat_chunk
 
 
 class CountingVendor:
-    """`calls` counts by the text of the last message."""
+    """`calls` counts by the text of the last message; `most` is how many it answered at once."""
 
     def __init__(self, seconds: float) -> None:
         self.calls: Counter[str] = Counter()
+        self.most = 0
+        self._at_once = 0
         self.port = 0
         self._seconds = seconds
 
@@ -34,7 +36,10 @@ class CountingVendor:
                 body = json.loads(await reader.readexactly(length))
                 text = body["messages"][-1]["content"]
                 self.calls[text] += 1
+                self._at_once += 1
+                self.most = max(self.most, self._at_once)
                 await asyncio.sleep(self._seconds)
+                self._at_once -= 1
                 writer.write(_streamed(f"{text}.") if body.get("stream") else _answer(f"{text}."))
                 await writer.drain()
         except (asyncio.IncompleteReadError, asyncio.CancelledError, OSError):

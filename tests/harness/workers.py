@@ -7,8 +7,8 @@ import json
 import os
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -122,3 +122,43 @@ async def workers(platform: RunningPlatform, pool: str) -> list[dict[str, Any]]:
 
 async def exit_code(worker: WorkerProcess, within: float = READY_SECONDS) -> int:
     return await asyncio.to_thread(worker.process.wait, within)
+
+
+def press_retry(server: PrefectServer, *flow_run_ids: str) -> None:
+    """As Prefect's interface does it."""
+    state = {"type": "SCHEDULED", "name": "AwaitingRetry", "message": "Retry from the UI"}
+    with server.client() as client:
+        for flow_run_id in flow_run_ids:
+            url = f"flow_runs/{flow_run_id}/set_state"
+            client.post(url, json={"state": state, "force": True}).raise_for_status()
+
+
+def set_pool_limit(server: PrefectServer, pool: str, limit: int | None) -> None:
+    """So many flow runs of the pool may be under way at once."""
+    _change_pool(server, pool, concurrency_limit=limit)
+
+
+@contextmanager
+def set_paused(server: PrefectServer, pool: str) -> Iterator[None]:
+    """Inside, Prefect hands out no flow runs of the pool."""
+    _change_pool(server, pool, is_paused=True)
+    yield
+    _change_pool(server, pool, is_paused=False)
+
+
+def _change_pool(server: PrefectServer, pool: str, **fields: Any) -> None:
+    with server.client() as client:
+        client.patch(f"work_pools/{pool}", json=fields).raise_for_status()
+
+
+def children_of(pid: int) -> set[int]:
+    """The processes that it has started and that are alive."""
+    listed = Path(f"/proc/{pid}/task").glob("*/children")
+    return {int(child) for file in listed for child in file.read_text().split()}
+
+
+def reasons(worker: WorkerProcess) -> list[str]:
+    """Why the platform has refused it, as it has logged that."""
+    lines = [line for line in worker.log.read_text().splitlines() if line.startswith("{")]
+    entries = [json.loads(line) for line in lines]
+    return [entry["reason"] for entry in entries if entry["event"] == "worker.refused"]

@@ -14,7 +14,7 @@ from promptops_flows.engine.identity import EngineIdentity
 from promptops_flows.engine.runs import RunRefusedError
 from promptops_flows.engine.suspended_runs import untagged
 
-_GOES_ON = "Goes on after a decision"
+GOES_ON = "Goes on after a decision"
 _TAKEN_UP = "The run goes on where it was left"
 
 
@@ -52,7 +52,7 @@ async def _begin_again(client: PrefectClient, flow_run: FlowRun) -> FlowRun:
         return flow_run
     if state.is_cancelled() or state.is_cancelling():
         raise RunRefusedError("Cancel was pressed in Prefect before the run began")
-    message = _GOES_ON if state.is_paused() else _TAKEN_UP
+    message = GOES_ON if state.is_paused() else _TAKEN_UP
     pending: State[Any] = Pending(message=message)
     await client.set_flow_run_state(flow_run.id, pending, force=True)
     flow_run.state = pending

@@ -278,6 +278,10 @@ class FlowRuns:
             fields = {**_names(prepared), "error": type(error).__name__}
             log(logging.WARNING, "run.discard_failed", **fields)
 
+    async def reported(self, prepared: PreparedRun) -> None:
+        """Give Prefect a moment for what it has not taken yet of this run."""
+        await self._reports.settle_one(prepared.flow_run.id, _REPORT_SECONDS)
+
     async def settle(self) -> None:
         """Give Prefect a moment for the ends that it has not taken yet."""
         await asyncio.gather(

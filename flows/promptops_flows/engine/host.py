@@ -56,10 +56,10 @@ async def prefect_behind(server: EngineServer, settings: EngineSettings) -> Asyn
 
 @asynccontextmanager
 async def open_runs(
-    settings: EngineSettings, counts: CallCounts, watchers: RetryWatchers
+    settings: EngineSettings, counts: CallCounts, watchers: RetryWatchers | None
 ) -> AsyncIterator[tuple[FlowRuns, EngineReadiness]]:
     """What executes runs, and whether it can; `watchers` are told for which flow runs Retry is
-    pressed."""
+    pressed, and a worker has none."""
     take_over_prefect_logging()
     gate, threads = PrefectGate(), ThreadWatch(None, SCHEMA_THREADS)
     tracing = tracing_of(os.environ, service="promptops-engine")

@@ -56,6 +56,12 @@ class LateReports:
         if task is not None:
             task.cancel()
 
+    async def settle_one(self, flow_run_id: UUID, seconds: float) -> None:
+        """Give Prefect a moment for one flow run."""
+        task = self._late.get(flow_run_id)
+        if task is not None:
+            await asyncio.wait([task], timeout=seconds)
+
     async def settle(self, seconds: float) -> None:
         """Give Prefect a moment for what it has not taken yet."""
         if self._tasks:

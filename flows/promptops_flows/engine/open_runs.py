@@ -32,12 +32,12 @@ async def open_flow_runs(
     services: StepServices,
     tracing: Tracing,
     settings: EngineSettings,
-    watchers: RetryWatchers,
+    watchers: RetryWatchers | None,
 ) -> AsyncIterator[FlowRuns]:
     """One Prefect client for as long as the engine lives; at the end its events are sent off.
 
     Meanwhile the runs that its predecessor left behind are ended, and Prefect's buttons are obeyed:
-    `watchers` are told of those that the platform has to obey.
+    `watchers` are told of those that the platform has to obey; a worker has none.
     """
     identity = EngineIdentity(settings.engine_id)
     async with AsyncClientContext.get_or_create() as context:
@@ -50,11 +50,7 @@ async def open_flow_runs(
             cancel=runs.cancel_flow_run,
             executes=runs.executes,
             watchers=watchers,
-            suspended=SuspendedRuns(
-                context.client,
-                executes=runs.executes,
-                cancelled=lambda flow_run_id: watchers.pressed(CancelPressed(flow_run_id)),
-            ),
+            suspended=_suspended_runs(context.client, runs, watchers),
         )
         watching = asyncio.gather(buttons.watch(), runs.deployments.watch())
         yield runs
@@ -62,6 +58,18 @@ async def open_flow_runs(
         await runs.settle()
         await end_tasks(ending)
     await asyncio.to_thread(EventsWorker.drain_all, _DRAIN_EVENTS_SECONDS)
+
+
+def _suspended_runs(
+    client: PrefectClient, runs: FlowRuns, watchers: RetryWatchers | None
+) -> SuspendedRuns | None:
+    if watchers is None:
+        return None
+    return SuspendedRuns(
+        client,
+        executes=runs.executes,
+        cancelled=lambda flow_run_id: watchers.pressed(CancelPressed(flow_run_id)),
+    )
 
 
 async def _end_left_behind(

@@ -13,15 +13,17 @@ import httpx
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import TERMINAL_STATES, FlowRun, State, StateType
 from prefect.exceptions import ObjectNotFound
-from prefect.states import Cancelled, Completed, Crashed
+from prefect.states import Cancelled, Completed, Crashed, Scheduled
 from prefect.utilities.urls import url_for
 
 from promptops_flows.engine.compiled_run import CompiledRun
+from promptops_flows.engine.existing_flow_runs import GOES_ON
 from promptops_flows.engine.flow_run_creation import FlowRunCreator, Queued
 from promptops_flows.engine.prefect_api import PrefectApi, is_missing
 from promptops_flows.engine.prefect_gate import PREFECT_ERRORS, PrefectGate
 from promptops_flows.engine.printable import MESSAGE_CHARACTERS, printable
 from promptops_flows.engine.runs import RunRefusedError, RunUnavailableError
+from promptops_flows.engine.suspended_runs import untagged
 from promptops_flows.engine.work_pools import WorkPools
 from promptops_flows.protocol.pool_messages import Enqueue, Enqueued, Withdraw
 from promptops_flows.protocol.run_request import RunRequest
@@ -50,7 +52,8 @@ class PoolQueue:
             if flow_run is None:
                 flow_run = await self._create(asked, compiled, shown, tags)
         cancelled = flow_run.state_type in _CANCELLED
-        return Enqueued(str(flow_run.id), url_for(flow_run), cancelled)
+        is_over = not cancelled and flow_run.state_type in TERMINAL_STATES
+        return Enqueued(str(flow_run.id), url_for(flow_run), cancelled, is_over)
 
     async def withdraw(self, asked: Withdraw) -> None:
         """Raises `RunUnavailableError`."""
@@ -86,7 +89,17 @@ class PoolQueue:
             message = f"Executed in the work pool {request.pool}"
             await self._end_flow_run(request.flow_run_id, Completed(message=message))
             return None
+        if flow_run.state_type == StateType.PAUSED:
+            await self._go_on(flow_run)
+            return flow_run
         return flow_run if flow_run.state_type == StateType.SCHEDULED else None
+
+    async def _go_on(self, flow_run: FlowRun) -> None:
+        """Offer a suspended one, for which people have decided."""
+        # First, since whoever watches suspended ones would suspend it again.
+        await self._client.update_flow_run(flow_run.id, tags=untagged(flow_run.tags))
+        state: State[Any] = Scheduled(message=GOES_ON)
+        await self._client.set_flow_run_state(flow_run.id, state, force=True)
 
     async def _read(self, flow_run_id: str | None) -> FlowRun | None:
         if flow_run_id is None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
@@ -21,14 +20,12 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStateType,
     FlowRunFilterTags,
 )
-from prefect.client.schemas.objects import FlowRun, State, StateType
-from prefect.exceptions import ObjectNotFound
-from prefect.states import Cancelled
+from prefect.client.schemas.objects import FlowRun, StateType
 
 from promptops_flows.engine.identity import EngineIdentity
 from promptops_flows.engine.logs import log
 from promptops_flows.engine.prefect_gate import PREFECT_ERRORS, PrefectGate
-from promptops_flows.engine.printable import MESSAGE_CHARACTERS, printable
+from promptops_flows.engine.restored_ends import NOT_RETRIED, restore_end
 from promptops_flows.engine.retry_watchers import RetryWatchers
 from promptops_flows.engine.suspended_runs import SuspendedRuns
 from promptops_flows.protocol.engine_protocol import RetryPressed
@@ -40,8 +37,6 @@ _AGAIN_SECONDS = 10.0
 CANCEL_PATIENCE_SECONDS = 5.0
 RETRY_PATIENCE_SECONDS = 30.0
 _NOT_CANCELLED = "Cancel was pressed after the run had ended"
-_NOT_RETRIED = "Retry was pressed, and PromptOps did not start the run again"
-_EARLIER_NOTE = re.compile(r"(?:^|; )(?:Cancel|Retry) was pressed.*", re.DOTALL)
 
 
 @dataclass(slots=True)
@@ -55,7 +50,8 @@ class _Press:
 class PrefectButtons:
     """`cancel` ends the run under way with that flow run, and says whether there is one;
     `executes` says whether there is; `watchers` have runs executed once more. `suspended` are
-    looked at along with the buttons."""
+    looked at along with the buttons. A worker has neither: of its runs the platform's engine sees
+    those that are suspended, and whoever claims a flow run has its run retried."""
 
     def __init__(
         self,
@@ -65,8 +61,8 @@ class PrefectButtons:
         *,
         cancel: Callable[[str, str], bool],
         executes: Callable[[str], bool],
-        watchers: RetryWatchers,
-        suspended: SuspendedRuns,
+        watchers: RetryWatchers | None,
+        suspended: SuspendedRuns | None,
         cancel_patience_seconds: float = CANCEL_PATIENCE_SECONDS,
         retry_patience_seconds: float = RETRY_PATIENCE_SECONDS,
     ) -> None:
@@ -88,7 +84,8 @@ class PrefectButtons:
             await self._gate.opened()
             try:
                 await self._look()
-                await self._suspended.look(asyncio.get_running_loop().time())
+                if self._suspended is not None:
+                    await self._suspended.look(asyncio.get_running_loop().time())
             # ValueError: an answer that can't be read.
             except (*PREFECT_ERRORS, ValueError) as error:
                 log(logging.WARNING, "buttons.failed", error=type(error).__name__)
@@ -103,8 +100,8 @@ class PrefectButtons:
             press = self._presses.setdefault(state_id, _Press(now, -_AGAIN_SECONDS))
             if flow_run.state_type == StateType.CANCELLING:
                 await self._cancel_pressed(flow_run, now - press.since)
-            else:
-                await self._retry_pressed(flow_run, press, now)
+            elif self._watchers is not None:
+                await self._retry_pressed(flow_run, press, now, self._watchers)
 
     async def _pressed(self) -> list[FlowRun]:
         types = FlowRunFilterStateType(any_=[StateType.CANCELLING, StateType.SCHEDULED])
@@ -117,40 +114,20 @@ class PrefectButtons:
     async def _cancel_pressed(self, flow_run: FlowRun, seconds: float) -> None:
         is_executed = self._cancel(str(flow_run.id), PREFECT)
         if not is_executed and seconds >= self._cancel_patience_seconds:
-            await self._restore(flow_run, _NOT_CANCELLED)
+            await restore_end(self._client, flow_run, _NOT_CANCELLED)
 
-    async def _retry_pressed(self, flow_run: FlowRun, press: _Press, now: float) -> None:
+    async def _retry_pressed(
+        self, flow_run: FlowRun, press: _Press, now: float, watchers: RetryWatchers
+    ) -> None:
         # A run that is started again waits for its turn in the same state.
         flow_run_id = str(flow_run.id)
         if self._executes(flow_run_id):
             press.since = now
-        elif (reason := self._watchers.take_refusal(flow_run_id)) is not None:
-            await self._restore(flow_run, f"{_NOT_RETRIED}: {reason}")
+        elif (reason := watchers.take_refusal(flow_run_id)) is not None:
+            await restore_end(self._client, flow_run, f"{NOT_RETRIED}: {reason}")
         elif now - press.since >= self._retry_patience_seconds:
-            await self._restore(flow_run, _NOT_RETRIED)
+            await restore_end(self._client, flow_run, NOT_RETRIED)
         elif now - press.reported_at >= _AGAIN_SECONDS:
             press.reported_at = now
             log(logging.INFO, "buttons.retry", flow_run_id=flow_run_id)
-            self._watchers.pressed(RetryPressed(flow_run_id))
-
-    async def _restore(self, flow_run: FlowRun, note: str) -> None:
-        """Show again how the run had ended."""
-        try:
-            states = await self._client.read_flow_run_states(flow_run.id)
-            state = _end_of(states, note)
-            await self._client.set_flow_run_state(flow_run.id, state, force=True)
-        except ObjectNotFound:
-            return  # somebody removed it meanwhile
-        fields = {"flow_run_id": str(flow_run.id), "state": state.name, "note": note}
-        log(logging.INFO, "buttons.nothing_to_do", **fields)
-
-
-def _end_of(states: list[State], note: str) -> State:
-    """The last state in which the run had ended, with the note."""
-    ends = [state for state in states if state.is_final()]
-    if not ends:
-        return Cancelled(message=note)
-    last = max(ends, key=lambda state: state.timestamp)
-    before = _EARLIER_NOTE.sub("", last.message or "")
-    message = f"{before}; {note}" if before else note
-    return State(type=last.type, name=last.name, message=printable(message, MESSAGE_CHARACTERS))
+            watchers.pressed(RetryPressed(flow_run_id))

@@ -20,11 +20,13 @@ class Enqueue:
 
 @dataclass(frozen=True, slots=True)
 class Enqueued:
-    """Prefect has the run. It is `cancelled` where somebody has cancelled it there."""
+    """Prefect has the run. It is `cancelled` where somebody has cancelled it there, and `is_over`
+    where the flow run has ended otherwise before a worker had it, as when no container started."""
 
     flow_run_id: str
     flow_run_url: str | None
     cancelled: bool = False
+    is_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from prefect.client.orchestration import get_client
 
 from promptops_flows.engine.host import open_runs
 from promptops_flows.engine.logs import log
-from promptops_flows.engine.retry_watchers import RetryWatchers
 from promptops_flows.telemetry.call_counts import CallCounts
 from promptops_flows.worker.platform_client import PlatformClient, RunLost
 from promptops_flows.worker.pool import WorkPool
@@ -24,8 +23,7 @@ async def serve(
 
     engine = settings.engine
     async with (
-        # Whoever claims the flow run has the platform start the retry.
-        open_runs(engine, CallCounts(), RetryWatchers()) as (runs, readiness),
+        open_runs(engine, CallCounts(), None) as (runs, readiness),
         get_client() as prefect,
     ):
         pool = WorkPool(prefect, settings.pool, settings.name)

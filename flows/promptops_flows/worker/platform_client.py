@@ -31,6 +31,10 @@ class RunLost(Exception):
     """The run is not this worker's, or not any more; one sentence says why."""
 
 
+class RunNotRetried(RunLost):
+    """Retry was pressed in Prefect for a run that can't be retried."""
+
+
 class WorkerRefused(Exception):
     """The platform does not accept this worker; one sentence says why."""
 
@@ -85,9 +89,11 @@ class PlatformClient:
         answer = await self._post("/api/worker/heartbeat", {**self._worker, "running": runs})
         return [RunState(**state) for state in answer["runs"]]
 
-    async def claim(self, flow_run_id: str) -> ClaimedRun:
-        """Make the run of a flow run this worker's; raises `RunLost` where it is another's."""
-        answer = await self._post(f"{_RUNS}{flow_run_id}/claim", {"worker": self._id})
+    async def claim(self, flow_run_id: str, *, is_retry: bool) -> ClaimedRun:
+        """Make the run of a flow run this worker's; raises `RunLost` where it is another's, and
+        `RunNotRetried`."""
+        body = {"worker": self._id, "is_retry": is_retry}
+        answer = await self._post(f"{_RUNS}{flow_run_id}/claim", body)
         try:
             request = decode(answer["run"].encode("ascii"))
         except EngineProtocolError as error:
@@ -137,8 +143,11 @@ def _as_error(answer: httpx.Response, *, is_of_run: bool) -> Exception:
     status = answer.status_code
     if status >= 500 or status in _AWAY:
         return PlatformAway(f"the platform answers {status}")
-    sentence = f"the platform answers {status}"
+    fields: dict[str, Any] = {}
     # Something between the two may have answered.
-    with suppress(ValueError, KeyError, TypeError):
-        sentence = answer.json()["error"]
-    return RunLost(sentence) if is_of_run and status in _LOST else WorkerRefused(sentence)
+    with suppress(ValueError, TypeError):
+        fields = dict(answer.json())
+    sentence = str(fields.get("error") or f"the platform answers {status}")
+    if not is_of_run or status not in _LOST:
+        return WorkerRefused(sentence)
+    return RunNotRetried(sentence) if fields.get("not_retried") else RunLost(sentence)

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
+from prefect.exceptions import ObjectNotFound
 
 from promptops_flows.engine.prefect_api import PrefectApi
+from promptops_flows.engine.restored_ends import NOT_RETRIED, restore_end
 from promptops_flows.engine.work_pools import WorkPools
+
+_RETRY = "AwaitingRetry"
+
+
+@dataclass(frozen=True, slots=True)
+class DueFlowRun:
+    """`is_retry` where somebody has pressed Retry."""
+
+    id: str
+    is_retry: bool
 
 
 class WorkPool:
     """`worker` is the name under which Prefect lists the worker."""
 
     def __init__(self, client: PrefectClient, name: str, worker: str) -> None:
+        self._client = client
         self._pools = WorkPools(PrefectApi(client))
         self._name = name
         self._worker = worker
@@ -23,7 +38,15 @@ class WorkPool:
         await self._pools.ensure(self._name)
         await self._pools.beat(self._name, self._worker)
 
-    async def due(self, most: int) -> list[str]:
-        """Ids of flow runs whose time has come, the oldest first, within the pool's limit."""
+    async def due(self, most: int) -> list[DueFlowRun]:
+        """Flow runs whose time has come, the oldest first, within the pool's limit."""
         rows = await self._pools.due(self._name, datetime.now(UTC).isoformat(), most)
-        return [row["id"] for row in rows]
+        return [DueFlowRun(row["id"], row["state_name"] == _RETRY) for row in rows]
+
+    async def not_retried(self, flow_run_id: str, reason: str) -> None:
+        """Show again how a flow run had ended for which Retry was pressed in vain."""
+        try:
+            flow_run = await self._client.read_flow_run(UUID(flow_run_id))
+        except ObjectNotFound:
+            return  # somebody has removed it
+        await restore_end(self._client, flow_run, f"{NOT_RETRIED}: {reason}")

@@ -22,6 +22,7 @@ from promptops_flows.protocol.engine_protocol import (
     StepStarted,
     encode,
 )
+from promptops_flows.protocol.suspension_messages import RunSuspended
 from promptops_flows.worker.platform_client import (
     ClaimedRun,
     PlatformAway,
@@ -52,7 +53,8 @@ class Hearers:
 
 
 class RunReports:
-    """`send_all` ends once the platform has the run's end, or the run is lost."""
+    """`send_all` ends once the platform has the run's end, or that it waits for people, or the
+    run is lost."""
 
     def __init__(self, client: PlatformClient, run: ClaimedRun, hearers: Hearers) -> None:
         self._client = client
@@ -99,7 +101,7 @@ class RunReports:
             if self._sent < 0:
                 return
             batch = self._next_batch()
-            if not await self._send(batch) or isinstance(batch[-1], RunFinished):
+            if not await self._send(batch) or isinstance(batch[-1], RunFinished | RunSuspended):
                 return
 
     def _next_batch(self) -> list[RunEvent]:

@@ -6,6 +6,7 @@ import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from promptops_flows.engine.settings import EngineSettings, SettingsError, address_policies, number
@@ -70,6 +71,14 @@ def _server(environment: Mapping[str, str]) -> str:
 
 def _key(environment: Mapping[str, str]) -> str:
     key = environment.get("PROMPTOPS_WORKER_KEY", "").strip()
+    file = environment.get("PROMPTOPS_WORKER_KEY_FILE", "")
+    if not key and file:
+        try:
+            key = Path(file).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(
+                f"PROMPTOPS_WORKER_KEY_FILE is {file!r}, which can't be read ({error})"
+            ) from error
     if not key:
         raise SettingsError(
             "PROMPTOPS_WORKER_KEY is not set; have an admin make an API key with the role worker"

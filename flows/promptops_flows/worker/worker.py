@@ -13,11 +13,14 @@ from promptops_flows.engine.prefect_gate import PREFECT_ERRORS
 from promptops_flows.engine.runs import RunRefusedError, RunUnavailableError
 from promptops_flows.processes.waiting import end_tasks, happens_within
 from promptops_flows.protocol.engine_protocol import RunFinished
+from promptops_flows.protocol.suspension_messages import RunSuspended
+from promptops_flows.worker.passed_over import PassedOver
 from promptops_flows.worker.platform_client import (
     ClaimedRun,
     PlatformAway,
     PlatformClient,
     RunLost,
+    RunNotRetried,
     RunState,
     WorkerRefused,
 )
@@ -29,10 +32,7 @@ ANNOUNCE_SECONDS = 10.0
 BEAT_SECONDS = 5.0
 # So many more than there is room for are asked for: another worker may be faster.
 SPARE = 8
-# How long a flow run that another worker has taken is passed over.
-TAKEN_SECONDS = 5.0
 LEAVE_SECONDS = 5.0
-_NO_APPROVALS = "a run of a work pool can't wait for an approval; leave the definition's pool empty"
 
 
 class WorkerRun:
@@ -40,6 +40,7 @@ class WorkerRun:
 
     def __init__(self, client: PlatformClient, runs: FlowRuns, claimed: ClaimedRun) -> None:
         self.run_id = claimed.request.run_id
+        self.flow_run_id = claimed.request.flow_run_id or ""
         self.attempt = claimed.attempt
         self._client = client
         self._runs = runs
@@ -82,8 +83,8 @@ class WorkerRun:
         if self._prepared is not None:
             self._runs.cancel(self._prepared, by)
 
-    async def _end(self) -> RunFinished | None:
-        """How the run ended; None where it was handed back."""
+    async def _end(self) -> RunFinished | RunSuspended | None:
+        """How the run ended, or what it waits for; None where it was handed back."""
         while True:
             try:
                 self._prepared = await self._runs.prepare(self._request, self._reports.add)
@@ -98,7 +99,10 @@ class WorkerRun:
         if self._is_left:
             self._runs.abandon(self._prepared)
         end = await self._runs.execute(self._prepared)
-        return end if isinstance(end, RunFinished) else RunFinished("error", error=_NO_APPROVALS)
+        if isinstance(end, RunSuspended):
+            # Else a late report of that could come after another worker has the flow run.
+            await self._runs.reported(self._prepared)
+        return end
 
     def _stored(self, index: int) -> None:
         if self._prepared is not None:
@@ -128,8 +132,7 @@ class Worker:
         self._concurrency = concurrency
         self._active: dict[str, WorkerRun] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        # Flow runs that others have taken, and until when they are passed over.
-        self._taken: dict[str, float] = {}
+        self._passed_over = PassedOver()
         self._has_room = asyncio.Event()
         self.refused: str | None = None
 
@@ -181,27 +184,29 @@ class Worker:
 
     async def _take(self, room: int) -> None:
         now = asyncio.get_running_loop().time()
-        self._taken = {name: until for name, until in self._taken.items() if until > now}
-        due = await self._pool.due(room + SPARE + len(self._taken))
-        for flow_run_id in due:
+        due = await self._pool.due(room + SPARE + self._passed_over.count(now))
+        for flow_run in due:
             if len(self._active) >= self._concurrency:
                 return
-            if flow_run_id in self._taken:
+            if self._passed_over.has(flow_run.id, now):
                 continue
+            self._passed_over.add(flow_run.id, now)
             try:
-                claimed = await self._claimed(flow_run_id)
+                claimed = await self._claimed(flow_run.id, is_retry=flow_run.is_retry)
+            except RunNotRetried as error:
+                await self._pool.not_retried(flow_run.id, str(error))
+                continue
             except RunLost:
-                self._taken[flow_run_id] = now + TAKEN_SECONDS
                 continue
             if claimed is None:
+                self._passed_over.forget(flow_run.id)
                 return
-            self._taken[flow_run_id] = now + TAKEN_SECONDS
             self._begin(claimed)
 
-    async def _claimed(self, flow_run_id: str) -> ClaimedRun | None:
+    async def _claimed(self, flow_run_id: str, *, is_retry: bool = False) -> ClaimedRun | None:
         """None while the platform is away; raises `RunLost` and `WorkerRefused`."""
         try:
-            return await self._client.claim(flow_run_id)
+            return await self._client.claim(flow_run_id, is_retry=is_retry)
         except PlatformAway as error:
             log(logging.WARNING, "worker.claim_waits", reason=str(error))
             return None
@@ -226,6 +231,7 @@ class Worker:
         finally:
             if self._active.get(run.run_id) is run:
                 del self._active[run.run_id]
+            self._passed_over.forget(run.flow_run_id)
             self._has_room.set()
 
     async def _beat(self) -> None:

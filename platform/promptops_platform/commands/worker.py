@@ -30,6 +30,7 @@ Name = Annotated[
 # What a worker reads beside its options.
 READ = (
     "PROMPTOPS_WORKER_KEY",
+    "PROMPTOPS_WORKER_KEY_FILE",
     "PROMPTOPS_WORKER_INSECURE",
     "PROMPTOPS_DRAIN_SECONDS",
     "PROMPTOPS_PROVIDER_HOSTS",
@@ -44,8 +45,9 @@ def worker(
     """Execute runs, of a work pool or of the platform on this data folder.
 
     With --server and --pool, it executes the runs of the pool, on any machine and without a
-    database. PROMPTOPS_WORKER_KEY contains an API key with the role worker. Without both, it is the
-    run engine of this data folder, on the Prefect server at PREFECT_API_URL.
+    database. PROMPTOPS_WORKER_KEY contains an API key with the role worker, or
+    PROMPTOPS_WORKER_KEY_FILE names a file with it. Without both, it is the run engine of this data
+    folder, on the Prefect server at PREFECT_API_URL.
     """
     if server is None and pool is None:
         settings = read_settings()

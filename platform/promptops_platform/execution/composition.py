@@ -155,6 +155,7 @@ class Execution:
             under_way=runlog.under_way,
             stored=self.stored,
             detached=self.detached,
+            pooled=self.pooled,
         )
         may = RunAccess(reader=runlog.reader, grants=access.grants, subjects=self.subjects)
         self.cancels = RunCancels(

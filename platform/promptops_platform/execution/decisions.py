@@ -3,6 +3,7 @@
 from promptops_flows.protocol.engine_client import Checkpoint, StepFinished
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.execution.detached import DetachedRuns
+from promptops_platform.execution.pooled_runs import PooledRuns
 from promptops_platform.execution.stored_plan import StoredPlan
 from promptops_platform.execution.stored_runs import StoredRuns
 from promptops_platform.runlog.service import RunLog
@@ -15,12 +16,19 @@ class WaitingRuns:
     on: whichever platform then executes it has the decision."""
 
     def __init__(
-        self, *, runs: RunLog, under_way: RunsUnderWay, stored: StoredRuns, detached: DetachedRuns
+        self,
+        *,
+        runs: RunLog,
+        under_way: RunsUnderWay,
+        stored: StoredRuns,
+        detached: DetachedRuns,
+        pooled: PooledRuns,
     ) -> None:
         self._runs = runs
         self._under_way = under_way
         self._stored = stored
         self._detached = detached
+        self._pooled = pooled
 
     async def lock(self, transaction: Transaction, run_id: str) -> RunRow | None:
         """The run of an approval, as it stays until the commit."""
@@ -43,6 +51,8 @@ class WaitingRuns:
             return
         self._under_way.resume(transaction, row)
         await self._stored.go_on(transaction, row.id)
+        if row.pool is not None:
+            await self._pooled.offer(transaction, row.id)
 
         async def take_up() -> None:
             self._detached.take_up(row)

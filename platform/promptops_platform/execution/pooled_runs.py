@@ -18,6 +18,7 @@ from promptops_flows.protocol.engine_client import (
     EngineRefused,
     EngineUnavailable,
     Enqueue,
+    Enqueued,
     RunFinished,
     Withdraw,
 )
@@ -46,6 +47,7 @@ OFFER_TIME = timedelta(seconds=30)
 RETRY_TIME = timedelta(seconds=1)
 # A run that waits is looked for in Prefect so often.
 REPEAT_TIME = timedelta(seconds=60)
+WAITING = "waiting"
 PREFECT = "Prefect"
 PLATFORM = "PromptOps"
 
@@ -117,6 +119,21 @@ class PooledRuns:
         pooled.lost_flow_run_id, row.flow_run_id = row.flow_run_id, None
         row.flow_run_url = None
         pooled.offers += 1
+        pooled.offer_at = self._clock.now()
+
+    async def suspend(self, transaction: Transaction, row: RunRow) -> None:
+        """A run of a worker has begun to wait for people, or for its turn where it need not: no
+        worker has it."""
+        row.instance = UNCLAIMED
+        pooled = await self.find(transaction, row.id)
+        # Where its flow run is removed meanwhile, Prefect gets a new one.
+        pooled.offers += 1
+        pooled.lost_flow_run_id = None
+        pooled.offer_at = None if row.state == WAITING else self._clock.now()
+
+    async def offer(self, transaction: Transaction, run_id: str) -> None:
+        """A run goes on that waited for people."""
+        pooled = await self.find(transaction, run_id)
         pooled.offer_at = self._clock.now()
 
     async def find_offered(self, transaction: Transaction, flow_run_id: str) -> RunRow | None:
@@ -196,7 +213,7 @@ class PooledRuns:
             pooled = await self.find(transaction, run_id)
             row = await transaction.session.get(RunRow, run_id)
             plan = await self._stored.readable_plan(transaction, run_id)
-        if row is None or row.instance != UNCLAIMED:
+        if row is None or row.instance != UNCLAIMED or row.state == WAITING:
             raise RunTakenOver(run_id)
         if row.status != RUNNING:
             await self._withdraw(row)
@@ -220,15 +237,31 @@ class PooledRuns:
         except EngineRefused as error:
             return RunFinished("error", error=error.reason)
         self._is_away = False
+        return await self._offered(row, enqueued)
+
+    async def _offered(self, row: RunRow, enqueued: Enqueued) -> RunFinished | None:
+        """Prefect has been told of the run; returns how that is to end, if it is."""
         if enqueued.cancelled:
             return cancelled(PREFECT)
+        if enqueued.is_over:
+            await self._offer_anew(row.id)
+            return None
         try:
-            await self._note(run_id, REPEAT_TIME, (enqueued.flow_run_id, enqueued.flow_run_url))
+            await self._note(row.id, REPEAT_TIME, (enqueued.flow_run_id, enqueued.flow_run_url))
         except RunTakenOver:
             if enqueued.flow_run_id != row.flow_run_id:
                 # It has ended meanwhile, and nobody knows that flow run.
                 await self._engine.withdraw(Withdraw(enqueued.flow_run_id, PLATFORM))
         return None
+
+    async def _offer_anew(self, run_id: str) -> None:
+        """Its flow run has ended before a worker had the run: Prefect gets another one."""
+        async with self._database.write(background=True) as transaction:
+            row = await self._unclaimed.find_own(transaction, run_id)
+            pooled = await self.find(transaction, run_id)
+            pooled.offers += 1
+            row.flow_run_id = row.flow_run_url = None
+            pooled.offer_at = self._clock.now()
 
     async def _withdraw(self, row: RunRow) -> None:
         """Have Prefect offer no longer a run that has ended before a worker had it."""

@@ -75,7 +75,7 @@ class PrefectRetries:
                 if isinstance(pressed, CancelPressed):
                     await self._cancel(pressed.flow_run_id)
                     continue
-                reason = await self._refusal(pressed.flow_run_id)
+                reason = await self.retry(pressed.flow_run_id)
                 if reason is not None:
                     fields = {"flow_run_id": pressed.flow_run_id, "reason": reason}
                     log.warning("retry_refused", **fields)
@@ -98,7 +98,7 @@ class PrefectRetries:
                 log.warning("cancel_refused", flow_run_id=flow_run_id, reason=error.sentence)
             return
 
-    async def _refusal(self, flow_run_id: str) -> str | None:
+    async def retry(self, flow_run_id: str) -> str | None:
         """Retry the run of a flow run; returns why not, if it can't be."""
         while True:
             try:

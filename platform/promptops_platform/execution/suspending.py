@@ -8,7 +8,7 @@ from promptops_flows.protocol.engine_client import ApprovalAsked
 from promptops_flows.steps.plans import WorkflowPlan
 from promptops_platform.db.unit_of_work import Database, Transaction
 from promptops_platform.execution.followers import RunFollower, RunOutcome
-from promptops_platform.execution.step_writer import StepWriter
+from promptops_platform.execution.step_records import StepRecords
 from promptops_platform.execution.stored_plan import StoredPlan
 from promptops_platform.execution.stored_runs import StoredRuns
 from promptops_platform.execution.suspended_flow_runs import SuspendedFlowRuns
@@ -41,7 +41,7 @@ class Suspension:
     outcome: RunOutcome
     plan: StoredPlan
     follower: RunFollower
-    writer: StepWriter
+    writer: StepRecords
     is_stored: bool = True
 
 
@@ -69,22 +69,34 @@ class Suspensions:
 
         Raises RunTakenOver and DatabaseUnavailable.
         """
-        outcome, plan = suspension.outcome, suspension.plan
-        sealed = None if suspension.is_stored else await self._stored.sealed(plan)
+        sealed = None
+        if not suspension.is_stored:
+            sealed = await self._stored.sealed(suspension.plan)
         async with self._database.write(background=True) as transaction:
-            row = await self._under_way.find_own(transaction, outcome.run_id)
-            await suspension.writer.write_rest(transaction, completed=False)
-            await self._stored.suspend(transaction, row.id, outcome.flow_run_id, sealed)
-            if row.cancel_requested_by is None:
-                assert isinstance(plan.request.plan, WorkflowPlan)
-                waits = await self.records.ask(
-                    transaction, row, plan.request.plan, outcome.approvals
-                )
-                self._under_way.suspend(transaction, row, waits=waits)
-                if not waits:
-                    await self._stored.go_on(transaction, row.id)
-                await suspension.follower.suspend(transaction, row)
+            row = await self._under_way.find_own(transaction, suspension.outcome.run_id)
+            await self.write(transaction, row, suspension, sealed)
         return row
+
+    async def write(
+        self,
+        transaction: Transaction,
+        row: RunRow,
+        suspension: Suspension,
+        sealed: str | None = None,
+    ) -> None:
+        """The same of a locked run in a transaction of the caller's; a `sealed` plan takes the
+        place of the one that is stored."""
+        outcome, plan = suspension.outcome, suspension.plan
+        await suspension.writer.write_rest(transaction, completed=False)
+        await self._stored.suspend(transaction, row.id, outcome.flow_run_id, sealed)
+        if row.cancel_requested_by is not None:
+            return
+        assert isinstance(plan.request.plan, WorkflowPlan)
+        waits = await self.records.ask(transaction, row, plan.request.plan, outcome.approvals)
+        self._under_way.suspend(transaction, row, waits=waits)
+        if not waits:
+            await self._stored.go_on(transaction, row.id)
+        await suspension.follower.suspend(transaction, row)
 
     async def end(
         self, transaction: Transaction, run_id: str, *, flow_run_id: str | None, message: str

@@ -11,9 +11,11 @@ from promptops_platform.observability.metrics import Metrics
 from promptops_platform.observability.prefect_corrections import PrefectCorrections
 from promptops_platform.observability.readiness import Readiness
 from promptops_platform.observability.readings import Readings
+from promptops_platform.observability.worker_readings import WorkerReadings
 from promptops_platform.realtime.composition import Realtime
 from promptops_platform.serving.composition import Serving
 from promptops_platform.settings import Settings
+from promptops_platform.workers.composition import Workers
 
 
 class Observability:
@@ -28,6 +30,7 @@ class Observability:
         execution: Execution,
         realtime: Realtime,
         deployments: DeploymentsRoom,
+        workers: Workers,
         *,
         metrics: Metrics,
         calls: CallCounts,
@@ -48,6 +51,7 @@ class Observability:
             runs_in_flight=lambda: execution.in_flight,
         )
         corrections = PrefectCorrections(deployments.service)
-        for source in (readings, self.gateway_calls, corrections):
+        worker_readings = WorkerReadings(database, workers.service)
+        for source in (readings, self.gateway_calls, corrections, worker_readings):
             metrics.add(source)
         self.services = (self.readiness, metrics)

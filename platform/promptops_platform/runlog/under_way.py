@@ -78,9 +78,9 @@ class RunsUnderWay:
 
     def resume(self, transaction: Transaction, row: RunRow) -> None:
         """Record of a locked run that waits for people that it waits for its turn, at this
-        platform."""
+        platform or in its work pool."""
         row.state, row.attempt = "queued", row.attempt + 1
-        row.instance = self._instance
+        row.instance = self._instance if row.pool is None else UNCLAIMED
         self._announce(transaction, row)
 
     async def is_waiting(self, transaction: Transaction, run_id: str) -> bool:
@@ -100,7 +100,7 @@ class RunsUnderWay:
         row = await self.lock(transaction, run_id)
         if row is None or row.status != repository.RUNNING:
             return None
-        if row.state == "waiting":
+        if row.state == "waiting" and row.pool is None:
             # Nobody executes it.
             row.instance = self._instance
         row.cancel_requested_by = row.cancel_requested_by or by

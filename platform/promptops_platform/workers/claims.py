@@ -13,8 +13,11 @@ from promptops_platform.execution.attempts import RunAttempts
 from promptops_platform.execution.engine_start import EngineStart
 from promptops_platform.execution.following import InnerPlaces
 from promptops_platform.execution.pooled_runs import PooledRuns
+from promptops_platform.execution.prefect_retries import PrefectRetries
+from promptops_platform.execution.stored_runs import StoredRuns
+from promptops_platform.runlog.tables import RunRow
 from promptops_platform.runlog.under_way import UNCLAIMED, RunTakenOver
-from promptops_platform.workers.repository import RUNNING
+from promptops_platform.workers.repository import QUEUED
 from promptops_platform.workers.service import WorkerService
 
 log = structlog.get_logger(__name__)
@@ -29,26 +32,36 @@ class RunClaims:
         database: Database,
         workers: WorkerService,
         pooled: PooledRuns,
+        stored: StoredRuns,
         reader: AttemptReader,
         attempts: RunAttempts,
         engine_start: EngineStart,
+        prefect_retries: PrefectRetries,
     ) -> None:
         self._database = database
         self._workers = workers
         self._pooled = pooled
+        self._stored = stored
         self._reader = reader
         self._attempts = attempts
         self._engine_start = engine_start
+        self._prefect_retries = prefect_retries
 
     async def claim(
-        self, worker_id: str, flow_run_id: str, *, actor: Actor
+        self, worker_id: str, flow_run_id: str, *, is_retry: bool, actor: Actor
     ) -> tuple[int, RunRequest]:
         """Make the run of that flow run the worker's; returns its attempt and all that it needs.
 
-        Raises NotFound where no run is known under that id, and Conflict where the run can't be
-        that worker's.
+        Raises NotFound where no run waits under that id now, and Conflict where the run can't be
+        that worker's. With `is_retry` somebody has pressed Retry in Prefect: where the run has
+        ended, its retry waits from now on; a Conflict with `not_retried` says why it can't be
+        retried.
         """
         run_id = await self._take(worker_id, flow_run_id, actor)
+        if run_id is None:
+            if is_retry:
+                await self._retry(worker_id, flow_run_id, actor)
+            raise NotFound(f"no run waits as flow run {flow_run_id!r}")
         try:
             attempt = await self._reader.next(run_id, instance=worker_id)
         except CantGoOn as error:
@@ -72,18 +85,30 @@ class RunClaims:
             raise Conflict(f"run {run_id!r} has ended, or is another worker's now") from error
         self._pooled.wake()
 
-    async def _take(self, worker_id: str, flow_run_id: str, actor: Actor) -> str:
+    async def _take(self, worker_id: str, flow_run_id: str, actor: Actor) -> str | None:
         async with self._database.write() as transaction:
             worker = await self._workers.find(transaction, worker_id, actor=actor)
             row = await self._pooled.find_offered(transaction, flow_run_id)
             if row is None:
-                raise NotFound(f"no run waits as flow run {flow_run_id!r}")
+                return None
             if row.pool != worker.pool:
                 raise Conflict(f"run {row.id!r} is of the pool {row.pool!r}, not {worker.pool!r}")
-            if row.status != RUNNING or row.instance != UNCLAIMED or row.cancel_requested_by:
-                raise Conflict(f"run {row.id!r} has ended, or is another worker's")
+            if row.state != QUEUED or row.instance != UNCLAIMED or row.cancel_requested_by:
+                raise Conflict(f"run {row.id!r} has ended, waits, or is another worker's")
             await self._pooled.claim(transaction, row, worker_id)
+            await self._stored.hand_over(transaction, row.id)
             return row.id
+
+    async def _retry(self, worker_id: str, flow_run_id: str, actor: Actor) -> None:
+        async with self._database.write() as transaction:
+            worker = await self._workers.find(transaction, worker_id, actor=actor)
+            ended = await self._stored.find_by_flow_run(transaction, flow_run_id)
+            row = await transaction.session.get(RunRow, ended[0]) if ended else None
+            if row is not None and row.pool != worker.pool:
+                raise Conflict(f"run {row.id!r} is of the pool {row.pool!r}, not {worker.pool!r}")
+        reason = await self._prefect_retries.retry(flow_run_id)
+        if reason is not None:
+            raise Conflict(reason, fields={"not_retried": True})
 
     async def _keep_places(self, run_id: str, attempt: Attempt) -> None:
         inner = InnerPlaces.after(attempt.request.plan, attempt.logged)

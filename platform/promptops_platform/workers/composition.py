@@ -32,9 +32,11 @@ class Workers:
             database=database,
             workers=self.service,
             pooled=execution.pooled,
+            stored=execution.stored,
             reader=execution.reader,
             attempts=execution.attempts,
             engine_start=execution.engine_start,
+            prefect_retries=execution.prefect_retries,
         )
         reports = WorkerReports(
             database=database,
@@ -45,6 +47,7 @@ class Workers:
             under_way=runlog.under_way,
             stored=execution.stored,
             ends=execution.ends,
+            suspensions=execution.suspensions,
             feeds=execution.feeds,
         )
         self.lost = LostWorkers(

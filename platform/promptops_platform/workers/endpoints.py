@@ -18,6 +18,7 @@ from promptops_platform.text import ResourceId
 from promptops_platform.workers.claims import RunClaims
 from promptops_platform.workers.reports import WorkerReports
 from promptops_platform.workers.schemas import (
+    Claim,
     ClaimedRun,
     Heartbeat,
     HeartbeatAnswer,
@@ -83,12 +84,12 @@ async def leave(
 @router.post(f"{PREFIX}/runs/{{flow_run_id}}/claim", responses=may_answer(Conflict))
 async def claim_run(
     flow_run_id: ResourceId,
-    body: WorkerName,
+    body: Claim,
     claims: Claims,
     actor: Actor = permits(Permission.WORKER_RUN),
 ) -> ClaimedRun:
     """Make a run of the worker's pool its own; a 409 where another worker was faster."""
-    attempt, run = await claims.claim(body.worker, flow_run_id, actor=actor)
+    attempt, run = await claims.claim(body.worker, flow_run_id, is_retry=body.is_retry, actor=actor)
     return ClaimedRun(run_id=run.run_id, attempt=attempt, run=encode(run).decode("ascii"))
 
 

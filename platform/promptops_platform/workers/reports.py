@@ -1,20 +1,21 @@
 """Records what workers report of their runs, as following the engine records it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from promptops_flows.protocol.engine_client import RunEvent, RunFinished
+from promptops_flows.protocol.engine_client import RunEvent, RunFinished, RunSuspended
 from promptops_flows.protocol.engine_protocol import EngineProtocolError, decode
 from promptops_platform.access.actor import Actor
 from promptops_platform.db.unit_of_work import Database, Transaction
 from promptops_platform.errors import BadRequest, Conflict
-from promptops_platform.execution.attempt import AttemptReader
+from promptops_platform.execution.attempt import PLAN_GONE, AttemptReader
 from promptops_platform.execution.followers import RunFollower, RunOutcome
-from promptops_platform.execution.following import LOST, InnerPlaces, noted
+from promptops_platform.execution.following import LOST, InnerPlaces, cancelled, crashed, noted
 from promptops_platform.execution.pooled_runs import PooledRuns
 from promptops_platform.execution.run_end import RunEnd, RunEnds
 from promptops_platform.execution.run_feed import RunFeeds
 from promptops_platform.execution.step_records import StepRecords
 from promptops_platform.execution.stored_runs import StoredRuns
+from promptops_platform.execution.suspending import Suspension, Suspensions
 from promptops_platform.runlog.service import RunLog
 from promptops_platform.runlog.tables import RunRow
 from promptops_platform.runlog.under_way import RunsUnderWay, RunTakenOver
@@ -36,6 +37,11 @@ class _Batch:
     @property
     def has_ended(self) -> bool:
         return self.outcome.end is not LOST
+
+    @property
+    def waits(self) -> bool:
+        """Whether the run waits for people from now on."""
+        return bool(self.outcome.approvals)
 
 
 class _Collector(RunFollower):
@@ -62,6 +68,7 @@ class WorkerReports:
         under_way: RunsUnderWay,
         stored: StoredRuns,
         ends: RunEnds,
+        suspensions: Suspensions,
         feeds: RunFeeds,
     ) -> None:
         self._database = database
@@ -72,6 +79,7 @@ class WorkerReports:
         self._under_way = under_way
         self._stored = stored
         self._ends = ends
+        self._suspensions = suspensions
         self._feeds = feeds
 
     async def report(self, run_id: str, report: RunReport, *, actor: Actor) -> str | None:
@@ -132,23 +140,49 @@ class WorkerReports:
             if pooled.sequence != batch.sequence:
                 return None
             pooled.sequence += batch.size
-            if not batch.has_ended:
+            if batch.waits:
+                await self._suspend(transaction, row, report, batch)
+            elif not batch.has_ended:
                 await batch.records.write_rest(transaction, completed=False)
             elif batch.outcome.end.state == "crashed":
                 await batch.records.write_rest(transaction, completed=False)
                 await self._pooled.release(transaction, run_id, report.worker, counted=True)
             else:
-                await self._end(transaction, row, report, batch)
-        if batch.has_ended:
+                await self._end(transaction, row, report, batch, batch.outcome.end)
+        if batch.has_ended or batch.waits:
             self._pooled.wake()
         return row
 
-    async def _end(
+    async def _suspend(
         self, transaction: Transaction, row: RunRow, report: RunReport, batch: _Batch
     ) -> None:
         plan = await self._stored.readable_plan(transaction, row.id)
+        if plan is None or row.cancel_requested_by is not None:
+            by = row.cancel_requested_by
+            end = cancelled(by) if by else crashed(PLAN_GONE)
+            await self._end(transaction, row, report, batch, end)
+            return
+        follower = self._reader.follower(row, plan)
+        suspension = Suspension(batch.outcome, plan, follower, batch.records)
+        await self._suspensions.write(transaction, row, suspension)
+        await self._pooled.suspend(transaction, row)
+
+    async def _end(
+        self,
+        transaction: Transaction,
+        row: RunRow,
+        report: RunReport,
+        batch: _Batch,
+        run_end: RunFinished,
+    ) -> None:
+        plan = await self._stored.readable_plan(transaction, row.id)
         follower = self._reader.follower(row, plan) if plan else RunFollower()
-        end = RunEnd(batch.outcome, follower, batch.records, plan, instance=report.worker)
+        outcome = replace(batch.outcome, end=run_end, approvals=())
+        # Prefect shows it as suspended, where it was to wait.
+        flow_run_id = row.flow_run_id if batch.waits else None
+        end = RunEnd(
+            outcome, follower, batch.records, plan, flow_run_id=flow_run_id, instance=report.worker
+        )
         await self._ends.write(transaction, end)
 
     def _show(self, run_id: str, happened: list[RunEvent]) -> None:
@@ -167,8 +201,8 @@ def _decoded(lines: list[str]) -> list[RunEvent]:
             raise BadRequest(f"events: event {number} can't be read: {error}") from error
         if not isinstance(event, RunEvent):
             raise BadRequest(f"events: event {number} does not belong to a run")
-        if isinstance(event, RunFinished) and number < len(lines):
-            raise BadRequest(f"events: event {number} ends the run, and others follow it")
+        if isinstance(event, RunFinished | RunSuspended) and number < len(lines):
+            raise BadRequest(f"events: event {number} is the last of the run, and others follow it")
         events.append(event)
     return events
 

@@ -3,13 +3,15 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from promptops_platform.runlog.tables import RunRow
+from promptops_platform.runlog.under_way import UNCLAIMED
 from promptops_platform.workers.tables import WorkerRow
 
 RUNNING = "running"
+QUEUED = "queued"
 
 
 async def worker(session: AsyncSession, worker_id: str) -> WorkerRow | None:
@@ -37,6 +39,18 @@ async def lost(session: AsyncSession, before: datetime) -> Sequence[str]:
         .distinct()
     )
     return list(await session.scalars(query))
+
+
+async def waiting_by_pool(session: AsyncSession) -> dict[str, int]:
+    """How many runs no worker has, by pools."""
+    rows = await session.execute(
+        select(RunRow.pool, func.count())
+        .where(RunRow.status == RUNNING, RunRow.state == QUEUED, RunRow.instance == UNCLAIMED)
+        .where(RunRow.pool.is_not(None))
+        .group_by(RunRow.pool)
+        .order_by(RunRow.pool)
+    )
+    return {pool: count for pool, count in rows if pool is not None}
 
 
 async def runs_of(session: AsyncSession, worker_id: str) -> Sequence[RunRow]:

@@ -100,6 +100,16 @@ class WorkerName(BaseModel):
     worker: WorkerId
 
 
+class Claim(WorkerName):
+    """Who asks for a run."""
+
+    model_config = example(worker=_ID, is_retry=False)
+
+    is_retry: bool = Field(
+        default=False, description="Somebody has pressed Retry in Prefect for the flow run."
+    )
+
+
 class RunOfWorker(WorkerName):
     """A run that the worker executes, and at which attempt."""
 

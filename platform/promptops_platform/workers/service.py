@@ -65,6 +65,10 @@ class WorkerService:
             for row in await repository.workers(transaction.session)
         ]
 
+    async def count_waiting(self, transaction: Transaction) -> dict[str, int]:
+        """How many runs wait for a worker, by the names of their pools."""
+        return await repository.waiting_by_pool(transaction.session)
+
     async def _seen(
         self, transaction: Transaction, hello: WorkerHello, *, running: int, actor: Actor
     ) -> None:

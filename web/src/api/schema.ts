@@ -3950,6 +3950,24 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * Claim
+         * @description Who asks for a run.
+         * @example {
+         *       "is_retry": false,
+         *       "worker": "7e9a3f2a1c0f3c5d7e9a3f2a1c0f3c5d"
+         *     }
+         */
+        Claim: {
+            /**
+             * Is Retry
+             * @description Somebody has pressed Retry in Prefect for the flow run.
+             * @default false
+             */
+            is_retry: boolean;
+            /** Worker */
+            worker: string;
+        };
+        /**
          * ClaimedRun
          * @description A run that is the worker's now.
          * @example {
@@ -15600,7 +15618,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["WorkerName"];
+                "application/json": components["schemas"]["Claim"];
             };
         };
         responses: {
