@@ -3,10 +3,9 @@
 import base64
 import binascii
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
-
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from promptops_platform.private_file import FileNotUsable, create_private, read_private
 
@@ -36,6 +35,10 @@ class Sealer:
 
     def __init__(self, keys: Sequence[bytes]) -> None:
         """`keys` are 32 bytes each, at least one."""
+        # Only where something is sealed: it takes 10 MB, and the settings need this module.
+        from cryptography.fernet import Fernet, InvalidToken, MultiFernet  # noqa: PLC0415
+
+        self._other_key = InvalidToken
         self._fernet = MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in keys])
 
     def seal(self, secret: str, place: str) -> str:
@@ -46,11 +49,16 @@ class Sealer:
         """The secret; raises Unsealable."""
         try:
             sealed_for, secret = json.loads(self._fernet.decrypt(sealed))
-        except InvalidToken as error:
+        except self._other_key as error:
             raise Unsealable("it was encrypted with another secret key") from error
         if sealed_for != place:
             raise Unsealable("it was encrypted for another place")
         return str(secret)
+
+
+def new_key() -> str:
+    """A key as `parsed_keys` reads it."""
+    return base64.urlsafe_b64encode(os.urandom(KEY_BYTES)).decode()
 
 
 def parsed_keys(text: str) -> list[bytes]:
@@ -85,12 +93,16 @@ class SecretKeys:
     def sealer(self) -> Sealer:
         """Encrypts with the first key; raises SecretKeyUnreadable where none can be made."""
         if self._sealer is None:
-            self._sealer = Sealer(self._keys or self._make())
+            self._sealer = Sealer(self.make_missing())
         return self._sealer
+
+    def make_missing(self) -> list[bytes]:
+        """The keys; makes the data folder's where there is none. Raises SecretKeyUnreadable."""
+        return self._keys or self._make()
 
     def _make(self) -> list[bytes]:
         try:
-            create_private(self._path, Fernet.generate_key().decode() + "\n")
+            create_private(self._path, new_key() + "\n")
         except FileNotUsable as error:
             raise SecretKeyUnreadable(str(error)) from error
         # Perhaps another process was faster: its key stands.

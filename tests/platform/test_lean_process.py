@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-SPARED = ("alembic", "asyncpg", "mako", "prefect", "pygments", "rich")
+SPARED = ("alembic", "asyncpg", "cryptography", "mako", "prefect", "pygments", "rich")
 PROGRAM = f"""
 import sys
 import promptops_platform.cli

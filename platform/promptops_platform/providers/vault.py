@@ -66,8 +66,8 @@ class Vault:
         of a new data folder."""
         await self.require_key(transaction)
         sealed = await repository.check(transaction.session)
-        sealer = self._keys.sealer
-        if sealed is None or _reads(sealer, sealed):
+        self._keys.make_missing()
+        if sealed is None or _reads(self._keys.sealer, sealed):
             return
         if await repository.any_key(transaction.session):
             raise StartRefused(

@@ -5,10 +5,9 @@ disabled trigger are all refused in the same words, after the same work.
 """
 
 import asyncio
-import base64
 import json
-import os
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from promptops_flows.steps.standard_webhooks import (
 from promptops_platform.clock import Clock
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.errors import BadRequest, NotFound, SecretUnreadable
-from promptops_platform.sealing import KEY_BYTES, SecretKeys
+from promptops_platform.sealing import SecretKeys, new_key
 from promptops_platform.text import UNPRINTABLE
 from promptops_platform.triggers import repository
 from promptops_platform.triggers.conditions import WEBHOOK, Event
@@ -59,8 +58,6 @@ class InboundWebhooks:
         self._secrets = secrets
         self._recorder = recorder
         self._clock = clock
-        # In place of a trigger that does not exist, so that one takes as long as the other.
-        self._decoys, self._decoy = _decoy(clock)
 
     async def receive(self, hook: str, headers: Mapping[str, str], body: bytes) -> str:
         """Fire the trigger of that address; returns the id of the firing, the same one for a
@@ -93,14 +90,22 @@ class InboundWebhooks:
     def _is_signed(
         self, trigger: TriggerRow | None, headers: Mapping[str, str], body: bytes
     ) -> bool:
-        secrets = self._decoys if trigger is None else self._secrets
+        secrets, signed = (self._secrets, trigger) if trigger is not None else self._decoy
         try:
-            keys = secrets.take(self._decoy if trigger is None else trigger)
+            keys = secrets.take(signed)
         except SecretUnreadable as error:
             log.warning("webhook_secret_unreadable", reason=error.sentence)
             keys = (new_secret(),)
         message_id, time = headers.get(ID_HEADER, ""), _seconds(headers.get(TIME_HEADER, ""))
         return is_signed(headers.get(SIGNATURE_HEADER, ""), keys, message_id, time, body)
+
+    @cached_property
+    def _decoy(self) -> tuple[TriggerSecrets, TriggerRow]:
+        """In place of a trigger that does not exist, so that one takes as long as the other."""
+        secrets = TriggerSecrets(SecretKeys(Path(), new_key()), self._clock)
+        row = TriggerRow(id="decoy", workspace_id="decoy", previous_until=None)
+        secrets.make(row)
+        return secrets, row
 
     def _is_fresh(self, time: str) -> bool:
         return abs(self._clock.now().timestamp() - _seconds(time)) <= REPLAY_SECONDS
@@ -123,11 +128,3 @@ def _read(body: bytes) -> Any:
         return text
     except RecursionError as error:
         raise BadRequest("the body is nested too deeply; flatten it") from error
-
-
-def _decoy(clock: Clock) -> tuple[TriggerSecrets, TriggerRow]:
-    keys = SecretKeys(Path(), base64.b64encode(os.urandom(KEY_BYTES)).decode())
-    secrets = TriggerSecrets(keys, clock)
-    row = TriggerRow(id="decoy", workspace_id="decoy", previous_until=None)
-    secrets.make(row)
-    return secrets, row
