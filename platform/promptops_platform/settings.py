@@ -1,18 +1,26 @@
 """Every setting of the platform, read from the environment (docs/settings.md explains each)."""
 
-import ipaddress
-import re
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from promptops_platform.db.location import PostgresUrl, SqliteFile
 from promptops_platform.listen_addresses import ListenAddress
-from promptops_platform.sealing import parsed_keys
+from promptops_platform.setting_values import (
+    comma_separated,
+    host_list,
+    host_patterns,
+    http_url,
+    listen_address,
+    origin_list,
+    page_url,
+    postgres_url,
+    proxy_list,
+    secret_keys,
+    stripped_secret,
+)
 from promptops_providers.transport.address_policy import AddressPolicy
 
 DEFAULT_TOKEN = "promptops-dev-token"  # noqa: S105  the SDKs' documented development token
@@ -25,103 +33,6 @@ LONGEST_SOCKET_PATH = 100
 SHORTEST_TOKEN = 16
 
 
-def _stripped(value: SecretStr) -> SecretStr:
-    """What a caller sends arrives without blanks around it."""
-    token = value.get_secret_value().strip()
-    if not token:
-        raise ValueError("is blank; set a token, or leave the variable out")
-    return SecretStr(token)
-
-
-def _address(value: str) -> str:
-    ListenAddress.parse(value)
-    return value
-
-
-def _host_patterns(value: str) -> str:
-    AddressPolicy.of_hosts(value)
-    return value
-
-
-def _postgres_url(value: SecretStr | None) -> SecretStr | None:
-    if value is not None:
-        PostgresUrl(value.get_secret_value())
-    return value
-
-
-def _secret_keys(value: SecretStr | None) -> SecretStr | None:
-    if value is not None:
-        parsed_keys(value.get_secret_value())
-    return value
-
-
-def _http_url(value: str | None) -> str | None:
-    if value is not None and not value.startswith(("http://", "https://")):
-        raise ValueError(
-            "must begin with http:// or https://; give a collector's OTLP/HTTP address"
-        )
-    return value
-
-
-def _page_url(value: str | None) -> str | None:
-    if value is None:
-        return None
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError(
-            f"{value!r} is not the address of a page; use http(s)://host[:port][/path]"
-        )
-    return value.rstrip("/")
-
-
-def _listed(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
-
-
-# What matches no request would be found out only by whom it keeps out, or lets in.
-ORIGIN = re.compile(r"\*|https?://(\[[0-9a-fA-F:.]+\]|[^/\s:*?#@]+)(:[0-9]{1,5})?")
-HOST = re.compile(r"\*|\[[0-9a-fA-F:.]+\]|(\*\.)?[^/\s:*?#@\[\]]+")
-
-
-def _origins(value: str | None) -> str | None:
-    _refuse(
-        (origin for origin in _listed(value or "") if not ORIGIN.fullmatch(origin)),
-        "is not a valid origin; use scheme://host or scheme://host:port without a path, or * for "
-        "any",
-    )
-    return value
-
-
-def _hosts(value: str) -> str:
-    _refuse(
-        (host for host in _listed(value) if not HOST.fullmatch(host)),
-        "is not a host; use a name or an address without scheme and port, *.example.org for any "
-        "below that name, or * for any",
-    )
-    return value
-
-
-def _proxies(value: str) -> str:
-    _refuse(
-        (proxy for proxy in _listed(value) if not _is_network(proxy)),
-        "is not an address or network; write it like 10.0.0.7 or 10.0.0.0/8",
-    )
-    return value
-
-
-def _is_network(text: str) -> bool:
-    try:
-        ipaddress.ip_network(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _refuse(wrong: Iterable[str], rule: str) -> None:
-    for value in wrong:
-        raise ValueError(f"{value!r} {rule}")
-
-
 class Settings(BaseSettings):
     """Settings as read from `PROMPTOPS_*` (and Prefect's own `PREFECT_API_*`) variables."""
 
@@ -129,10 +40,10 @@ class Settings(BaseSettings):
         env_prefix="PROMPTOPS_", env_ignore_empty=True, populate_by_name=True, extra="ignore"
     )
 
-    addr: Annotated[str, AfterValidator(_address)] = Field(
+    addr: Annotated[str, AfterValidator(listen_address)] = Field(
         default=":8080", description="Address to listen on, `host:port` or `:port`."
     )
-    url: Annotated[str | None, AfterValidator(_page_url)] = Field(
+    url: Annotated[str | None, AfterValidator(page_url)] = Field(
         default=None,
         description="Address of the console in a browser, for the links from Prefect to runs.",
     )
@@ -140,10 +51,10 @@ class Settings(BaseSettings):
     db: Path | None = Field(
         default=None, description="SQLite file of the registry; by default in the data folder."
     )
-    database_url: Annotated[SecretStr | None, AfterValidator(_postgres_url)] = Field(
+    database_url: Annotated[SecretStr | None, AfterValidator(postgres_url)] = Field(
         default=None, description="PostgreSQL URL of the registry; replaces the SQLite file."
     )
-    token: Annotated[SecretStr, AfterValidator(_stripped)] = Field(
+    token: Annotated[SecretStr, AfterValidator(stripped_secret)] = Field(
         default=SecretStr(DEFAULT_TOKEN), description="Static token; acts as the admin `admin`."
     )
     env: Literal["development", "production"] = Field(
@@ -153,33 +64,33 @@ class Settings(BaseSettings):
     admin_password: SecretStr | None = Field(
         default=None, description="Password of the first account `admin` of a new database."
     )
-    secret_key: Annotated[SecretStr | None, AfterValidator(_secret_keys)] = Field(
+    secret_key: Annotated[SecretStr | None, AfterValidator(secret_keys)] = Field(
         default=None,
         description="Encrypts the stored API keys of model providers, the checkpoints of runs, and "
         "conversations whose texts may not be kept as they are; several comma-separated: the first "
         "encrypts, all decrypt. By default a generated one in the data folder.",
     )
-    cors_origins: Annotated[str | None, NoDecode, AfterValidator(_origins)] = Field(
+    cors_origins: Annotated[str | None, NoDecode, AfterValidator(origin_list)] = Field(
         default=None,
         description="Origins that browsers may call from, comma-separated; `*` is any, which is "
         "the default in development. In production there is none by default.",
     )
-    allowed_hosts: Annotated[str, NoDecode, AfterValidator(_hosts)] = Field(
+    allowed_hosts: Annotated[str, NoDecode, AfterValidator(host_list)] = Field(
         default="*",
         description="Host names that requests may name, comma-separated; `*.example.org` is any "
         "below that name.",
     )
-    trusted_proxies: Annotated[str, NoDecode, AfterValidator(_proxies)] = Field(
+    trusted_proxies: Annotated[str, NoDecode, AfterValidator(proxy_list)] = Field(
         default="",
         description="Addresses or networks of proxies whose `X-Forwarded-For` and "
         "`X-Forwarded-Proto` are believed, comma-separated.",
     )
-    provider_hosts: Annotated[str, AfterValidator(_host_patterns), NoDecode] = Field(
+    provider_hosts: Annotated[str, AfterValidator(host_patterns), NoDecode] = Field(
         default="",
         description="Hosts at which models may be called, comma-separated; `*.example.org` is any "
         "below that name. By default the vendors' own.",
     )
-    tool_hosts: Annotated[str, AfterValidator(_host_patterns), NoDecode] = Field(
+    tool_hosts: Annotated[str, AfterValidator(host_patterns), NoDecode] = Field(
         default="",
         description="Hosts that HTTP tools of agents may call, comma-separated, as in "
         "`PROMPTOPS_PROVIDER_HOSTS`. By default none, in development loopback.",
@@ -273,7 +184,7 @@ class Settings(BaseSettings):
         description="Events of runs and requests that wait for a run, of one caller at once; "
         "others get a 429.",
     )
-    worker_prefect_url: Annotated[str | None, AfterValidator(_page_url)] = Field(
+    worker_prefect_url: Annotated[str | None, AfterValidator(page_url)] = Field(
         default=None,
         description="API of Prefect as workers on other machines reach it; by default "
         "`PREFECT_API_URL` or the embedded server, which listens on this machine only.",
@@ -332,7 +243,7 @@ class Settings(BaseSettings):
         description="`user:password` of that Prefect server.",
     )
 
-    otel_endpoint: Annotated[str | None, AfterValidator(_http_url)] = Field(
+    otel_endpoint: Annotated[str | None, AfterValidator(http_url)] = Field(
         default=None,
         validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_ENDPOINT", "otel_endpoint"),
         description="Base address of an OTLP/HTTP collector that traces go to; none without it.",
@@ -368,17 +279,17 @@ class Settings(BaseSettings):
         """`cors_origins` as a list."""
         if self.cors_origins is None:
             return ["*"] if self.env == "development" else []
-        return _listed(self.cors_origins)
+        return comma_separated(self.cors_origins)
 
     @property
     def hosts(self) -> list[str]:
         """`allowed_hosts` as a list, in lower case, IPv6 addresses without brackets."""
-        return [host.strip("[]") for host in _listed(self.allowed_hosts.lower())]
+        return [host.strip("[]") for host in comma_separated(self.allowed_hosts.lower())]
 
     @property
     def proxies(self) -> list[str]:
         """`trusted_proxies` as a list."""
-        return _listed(self.trusted_proxies)
+        return comma_separated(self.trusted_proxies)
 
     @property
     def address_policy(self) -> AddressPolicy:

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from harness.changes import ask_for_approvals
+from harness.changes.change_requests import ask_for_approvals
 from harness.people import logged_in, new_user, new_workspace, sent
 from harness.platform import RunningPlatform, new_key
 

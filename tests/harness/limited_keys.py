@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from harness.approvals import new_approval, new_link
 from harness.callers import new_api_key
-from harness.changes import ask_for_approvals
+from harness.changes.change_requests import ask_for_approvals
 from harness.people import sent
 from harness.platform import RunningPlatform, new_key
 

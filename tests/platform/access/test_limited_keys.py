@@ -9,6 +9,7 @@ import pytest
 from harness.agents import running
 from harness.callers import new_api_key
 from harness.limited_keys import CONVERSATION, MARK, OPEN, SECRET, World, ask, world
+from harness.limited_reads import QUERIES, TELLING
 from harness.people import sent
 from harness.platform import new_key, next_event
 from promptops_platform.app import openapi
@@ -87,54 +88,6 @@ READS = {
     "/api/workers": 403,
     "/api/audit": 403,
     "/api/audit/export": 403,
-}
-# Filters that could find what a list without them does not show.
-QUERIES: tuple[dict[str, str], ...] = (
-    {},
-    {"limit": "200"},
-    {"q": MARK},
-    {"env": SECRET},
-    {"workspace": "default"},
-    {"user": "admin"},
-    {"source": "playground", "status": "ok"},
-    {"source": "agent", "provider": "mock"},
-)
-
-
-# Where somebody without limits is told of the other environment's things.
-TELLING = {
-    "/api/prompts",
-    "/api/prompts/{prompt_id}/usage",
-    "/api/prompt-keys",
-    "/api/prompts/{prompt_id}",
-    "/api/prompts/{prompt_id}/versions",
-    "/api/rollouts",
-    "/api/sdk/prompts/{key}",
-    "/api/sdk/snapshot",
-    "/api/clients",
-    "/api/workflows",
-    "/api/workflows/{workflow_id}",
-    "/api/workflows/{workflow_id}/versions",
-    "/api/workflows/{workflow_id}/versions/{version}",
-    "/api/agents",
-    "/api/agents/{agent_id}",
-    "/api/agents/{agent_id}/versions",
-    "/api/agents/{agent_id}/versions/{version}",
-    "/api/agents/{agent_id}/conversations",
-    "/api/agents/{agent_id}/conversations/{conversation_id}",
-    "/api/schedules",
-    "/api/schedules/times",
-    "/api/schedules/{schedule_id}",
-    "/api/change-requests",
-    "/api/change-requests/{request_id}",
-    "/api/runs",
-    "/api/runs/points",
-    "/api/runs/{run_id}",
-    "/api/runs/{run_id}/events",
-    "/api/approvals",
-    "/api/approvals/{approval_id}",
-    "/api/audit",
-    "/api/audit/export",
 }
 
 

@@ -10,7 +10,8 @@ import pytest
 from fastapi.routing import APIRoute
 from sqlalchemy import Connection, Engine, event, text
 
-from harness.changes import CONNECTION_SECRET, OTHER_PASSWORD, ROWS, STEP_SECRET, Call, Route
+from harness.changes.rows import CONNECTION_SECRET, OTHER_PASSWORD, STEP_SECRET, Call, Route
+from harness.changes.table import ROWS
 from harness.people import PASSWORD
 from harness.platform import (
     TOKEN,

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from harness.changes import ROWS, Call, Route
+from harness.changes.rows import Call, Route
+from harness.changes.table import ROWS
 from harness.definitions import KINDS, new_definition
 from harness.people import new_session, new_user, new_workspace, sent
 from harness.platform import RunningPlatform, new_key

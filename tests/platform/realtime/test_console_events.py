@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from harness.changes import change_request
+from harness.changes.change_requests import change_request
 from harness.consoles import events_until, login_of, open_console
 from harness.followers import following
 from harness.people import join, new_api_key, new_user, new_workspace, sent

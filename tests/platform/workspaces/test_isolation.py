@@ -10,7 +10,8 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from harness.changes import ask_for_approvals, remember
+from harness.changes.agents import remember
+from harness.changes.change_requests import ask_for_approvals
 from harness.people import (
     logged_in,
     new_api_key,

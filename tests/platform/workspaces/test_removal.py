@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select
 from websockets.exceptions import ConnectionClosed
 
-from harness.changes import remember
+from harness.changes.agents import remember
 from harness.people import (
     logged_in,
     new_api_key,
