@@ -4,6 +4,8 @@ import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+# Loaded with the first secret otherwise, in the loop, which the watchdog would take for a stall.
+import cryptography.fernet  # noqa: F401
 import pytest
 import pytest_asyncio
 
