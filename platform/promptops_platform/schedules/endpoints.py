@@ -105,7 +105,7 @@ async def list_times(
     actor: Actor = permits(Permission.SCHEDULES_READ),
 ) -> Data[list[ScheduleTimes]]:
     """When schedules are due between two times, which are at most a hundred days apart, of each
-    the first 500 times; and the runs that they have started between them."""
+    the first 500 times to come; and the runs that they have started between them."""
     workspace_id = None
     if workspace:
         workspace_id = (await workspaces.find(transaction, workspace, actor=actor)).id
@@ -113,7 +113,7 @@ async def list_times(
         transaction, WHOLE, workspace_id=workspace_id, target=None, text=None, actor=actor
     )
     after = from_ or service.now()
-    return Data(data=await views.times(rows, after, to or after + CALENDAR))
+    return Data(data=await views.times(transaction, rows, after, to or after + CALENDAR))
 
 
 @router.post("/preview")

@@ -51,18 +51,22 @@ class ScheduleViews:
         return await self._shown(rows, LISTED_TIMES, 1)
 
     async def times(
-        self, rows: Sequence[ScheduleRow], after: datetime, until: datetime
+        self,
+        transaction: Transaction,
+        rows: Sequence[ScheduleRow],
+        after: datetime,
+        until: datetime,
     ) -> list[ScheduleTimes]:
-        """When these are due in that span, and what they ran in it; those that are paused and ran
-        nothing are left out. Raises BadRequest for a span of more than a hundred days, and
-        EngineNotReady."""
+        """What these have run in that span, and when they are due in what is to come of it; those
+        that are paused and ran nothing are left out. Raises BadRequest for a span of more than a
+        hundred days, and EngineNotReady."""
         if not timedelta(0) <= until - after <= LONGEST_SPAN:
             raise BadRequest("to: must be at most 100 days after from")
-        async with self._database.read() as transaction:
-            runs = await repository.runs_between(
-                transaction.session, [row.id for row in rows], after, until
-            )
-        times = await self._times_between([row for row in rows if not row.paused], after, until)
+        runs = await repository.runs_between(
+            transaction.session, [row.id for row in rows], after, until
+        )
+        active = [row for row in rows if not row.paused]
+        times = await self._times_between(active, max(after, self._schedules.now()), until)
         return [
             ScheduleTimes.of(row, times.get(row.id, []), runs.get(row.id, []))
             for row in rows
@@ -72,7 +76,7 @@ class ScheduleViews:
     async def _times_between(
         self, rows: Sequence[ScheduleRow], after: datetime, until: datetime
     ) -> dict[str, list[datetime]]:
-        if not rows:
+        if not rows or after >= until:
             return {}
         times = await self._deployments.next_times(
             [timetable_of(row) for row in rows], MOST_TIMES, after=after, until=until

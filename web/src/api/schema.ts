@@ -1559,7 +1559,7 @@ export interface paths {
         /**
          * List Times
          * @description When schedules are due between two times, which are at most a hundred days apart, of each
-         *     the first 500 times; and the runs that they have started between them.
+         *     the first 500 times to come; and the runs that they have started between them.
          */
         get: operations["schedules_list_times"];
         put?: never;

@@ -79,7 +79,7 @@ export function boundsOf(days: readonly Day[]): { from: Date; to: Date } {
 }
 
 /** The lines of each day: runs of what has passed, times of what is to come; in a time zone, or in each schedule's own. */
-export function entriesByDay(past: readonly ScheduleTimes[], coming: readonly ScheduleTimes[], zone: string | null): Map<Day, Entry[]> {
+export function entriesByDay(schedules: readonly ScheduleTimes[], zone: string | null): Map<Day, Entry[]> {
   const days = new Map<Day, Entry[]>()
   const add = ({ id, key, timezone }: ScheduleTimes, moments: readonly { at: string; run?: Entry['run'] }[]) => {
     const own = new Map<Day, Moment[]>()
@@ -89,8 +89,10 @@ export function entriesByDay(past: readonly ScheduleTimes[], coming: readonly Sc
     }
     for (const [day, list] of own) days.set(day, [...(days.get(day) ?? []), ...linesOf(id, key, list)])
   }
-  for (const schedule of past) add(schedule, schedule.runs.map((run) => ({ at: run.scheduled_at ?? run.created_at, run: { id: run.id, state: run.state as Schemas['Run']['state'] } })).reverse())
-  for (const schedule of coming) add(schedule, schedule.times.map((at) => ({ at })))
+  for (const schedule of schedules) {
+    add(schedule, schedule.runs.map((run) => ({ at: run.scheduled_at ?? run.created_at, run: { id: run.id, state: run.state as Schemas['Run']['state'] } })).reverse())
+    add(schedule, schedule.times.map((at) => ({ at })))
+  }
   for (const list of days.values()) list.sort((one, other) => one.clock.localeCompare(other.clock) || one.key.localeCompare(other.key))
   return days
 }
