@@ -217,6 +217,4 @@ async def test_two_replicas_run_each_time_once(
         await delete_schedule(one, made["id"])
         times = [run["scheduled_at"] for run in now["last_runs"]]
         assert len(set(times)) == len(times)
-        runs = [await ended(one, run["id"]) for run in now["last_runs"][-5:]]
-        assert len({run["flow_run_id"] for run in runs}) == len(runs), runs
     await asyncio.to_thread(shutil.rmtree, folder)
