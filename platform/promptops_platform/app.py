@@ -1,5 +1,6 @@
 """The platform as an ASGI application: its routes, and the layers that a request passes."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
@@ -7,6 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
 from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp
 
@@ -173,9 +175,9 @@ def _is_fetch(path: str) -> bool:
 
 def _api(platform: Platform) -> FastAPI:
     @asynccontextmanager
-    async def lifespan(_api: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(api: FastAPI) -> AsyncIterator[None]:
         try:
-            await platform.prepare()
+            await asyncio.gather(platform.prepare(), asyncio.to_thread(_resolve_routes, api))
             await platform.start()
             yield
         finally:
@@ -197,3 +199,9 @@ def _api(platform: Platform) -> FastAPI:
         api.include_router(router)
     api.router.routes.append(WebSocketRoute(WATCH_PATH, platform.realtime.watch))
     return api
+
+
+def _resolve_routes(api: FastAPI) -> None:
+    """FastAPI would do so at the first request, and take a third of a second of the loop for it."""
+    for _ in iter_route_contexts(api.routes):
+        pass
