@@ -26,16 +26,17 @@ WAIT_SECONDS = 900
 
 class Plan(NamedTuple):
     """So many runs, so many at once on each worker, after so many ends one is killed, and so many
-    seconds later it counts as lost."""
+    seconds later it counts as lost. A call takes so long that a worker is seen with runs."""
 
     runs: int
     places: int
     ends: int
     lost_seconds: int
+    call_seconds: float
 
 
-SHORT = Plan(20, 3, 4, 8)
-LONG = Plan(200, 16, 60, 30)
+SHORT = Plan(10, 2, 2, 5, 0.5)
+LONG = Plan(200, 16, 60, 30, 1.0)
 
 
 @pytest.mark.timeout(1800)
@@ -44,7 +45,7 @@ async def test_each_run_ends_once_though_a_worker_is_killed(
 ) -> None:
     plan = LONG if pytestconfig.getoption("--long") else SHORT
     settings = {"worker_lost_seconds": str(plan.lost_seconds)}
-    async with counting_vendor(0.3) as vendor:
+    async with counting_vendor(plan.call_seconds) as vendor:
         with promptops("up", settings) as platform:
             await asyncio.to_thread(platform.start)
             key, run_ids = await asyncio.to_thread(queued_runs, platform, vendor.url, plan.runs)
@@ -53,7 +54,8 @@ async def test_each_run_ends_once_though_a_worker_is_killed(
             workers = [spawn_worker(server, key, POOL, **places) for _ in range(2)]
             try:
                 await ended(platform, plan.ends)
-                workers[0].process.send_signal(SIGKILL)
+                busy = await busy_worker(platform)
+                next(one for one in workers if one.name == busy).process.send_signal(SIGKILL)
                 killed_at = time.monotonic()
                 await ended(platform, plan.runs)
                 seconds = time.monotonic() - killed_at
@@ -105,6 +107,22 @@ def count_ended(platform: PromptOps) -> int:
     with platform.client() as client:
         total: int = client.get("/api/runs/stats").json()["total"]
         return total
+
+
+async def busy_worker(platform: PromptOps) -> str:
+    """The name of a worker that executes runs, and has others to follow them."""
+
+    def look() -> list[dict[str, Any]]:
+        with platform.client() as client:
+            listed: list[dict[str, Any]] = client.get("/api/workers").json()["data"]
+            return listed
+
+    async with asyncio.timeout(WAIT_SECONDS):
+        while True:
+            for worker in await asyncio.to_thread(look):
+                if worker["running"]:
+                    return str(worker["name"])
+            await asyncio.sleep(0.2)
 
 
 async def ended(platform: PromptOps, number: int) -> None:
