@@ -121,6 +121,10 @@ class PooledRuns:
         pooled.offers += 1
         pooled.offer_at = self._clock.now()
 
+    async def put_back(self, transaction: Transaction, run_id: str, worker_id: str) -> None:
+        """A run of a worker is nobody's again; raises RunTakenOver."""
+        await self._unclaimed.of(worker_id).pass_on(transaction, run_id, UNCLAIMED)
+
     async def suspend(self, transaction: Transaction, row: RunRow) -> None:
         """A run of a worker has begun to wait for people, or for its turn where it need not: no
         worker has it."""

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import structlog
 
-from promptops_flows.protocol.engine_client import RunRequest
+from promptops_flows.protocol.engine_client import RunFinished, RunRequest
 from promptops_platform.access.actor import Actor
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.errors import Conflict, NotFound
@@ -65,7 +65,7 @@ class RunClaims:
         try:
             attempt = await self._reader.next(run_id, instance=worker_id)
         except CantGoOn as error:
-            await self._attempts.end(run_id, error.end, instance=worker_id)
+            await self._give_up(run_id, worker_id, error.end)
             raise Conflict(f"run {run_id!r} can't go on: {error.end.error}") from error
         except RunTakenOver as error:
             raise Conflict(f"run {run_id!r} has ended, or is another worker's now") from error
@@ -98,6 +98,13 @@ class RunClaims:
             await self._pooled.claim(transaction, row, worker_id)
             await self._stored.hand_over(transaction, row.id)
             return row.id
+
+    async def _give_up(self, run_id: str, worker_id: str, end: RunFinished) -> None:
+        """As nobody's: Prefect is told of such an end, and would else offer the run on and on."""
+        async with self._database.write() as transaction:
+            await self._pooled.put_back(transaction, run_id, worker_id)
+        await self._attempts.end(run_id, end, instance=UNCLAIMED)
+        self._pooled.wake()
 
     async def _retry(self, worker_id: str, flow_run_id: str, actor: Actor) -> None:
         async with self._database.write() as transaction:

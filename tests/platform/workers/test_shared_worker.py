@@ -22,6 +22,7 @@ from harness.workers import (
     press_retry,
     running_worker,
     set_paused,
+    set_pool_limit,
 )
 from harness.workers import workers as listed_workers
 from harness.workflows import running, save_workflow
@@ -170,3 +171,25 @@ async def test_retry_in_prefect_goes_on_where_the_run_failed(shared: Shared) -> 
     assert sum(vendor.calls.values()) == 1
     # A run that was completed stays so, and Prefect shows it.
     await until_state(prefect, "Completed", completed)
+
+
+async def test_concurrency_is_bounded_by_the_worker_and_by_the_pool(shared: Shared) -> None:
+    async def at_once(limit: int | None) -> int:
+        set_pool_limit(shared.prefect, shared.pool, limit)
+        async with counting_vendor(2.0) as vendor:
+            name = (await connected(shared, vendor))["name"]
+            ask = {"name": "ask", "type": "model", "provider": name}
+            steps = [{"name": "text", "type": "render", "template": "{{number}}"}, ask]
+            workflow = await save_workflow(shared.platform, steps, pool=shared.pool)
+            run_ids = [
+                await submit(shared.platform, workflow, variables={"number": number})
+                for number in range(3)
+            ]
+            runs = [await ended(shared.platform, run_id) for run_id in run_ids]
+            assert {run["state"] for run in runs} == {"completed"}
+            return vendor.most
+
+    try:
+        assert (await at_once(None), await at_once(1)) == (2, 1)
+    finally:
+        set_pool_limit(shared.prefect, shared.pool, None)
