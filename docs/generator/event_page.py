@@ -39,6 +39,8 @@ FIRING = {
     "rollout.changed": "a rollout changed what programs get",
     "run.completed": "a run of an agent or a workflow completed",
     "run.failed": "a run failed, timed out or crashed",
+    "approval.waiting": "a run begins to wait for an approval",
+    "approval.reminder": "a reminder of an approval is due",
     CLIENT_BEHIND: "a program has not applied a change for some seconds",
     CONNECTION_FAILING: "several calls over a connection failed one after the other",
 }

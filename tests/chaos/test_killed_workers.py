@@ -35,7 +35,7 @@ class Plan(NamedTuple):
     call_seconds: float
 
 
-SHORT = Plan(10, 2, 2, 5, 0.5)
+SHORT = Plan(14, 3, 2, 5, 1.5)
 LONG = Plan(200, 16, 60, 30, 1.0)
 
 
