@@ -1,22 +1,35 @@
-"""An asyncio client continues in another event loop, which each `asyncio.run` creates."""
+"""An asyncio client continues in another event loop, which each `asyncio.run` creates; in loops of
+asyncio and of uvloop, which web servers use."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
 import logging
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 import pytest
+import uvloop
 
 from harness.sdk_server import SdkServer, event
 from promptops import AsyncPromptOpsClient, ClientClosedError
 from promptops.testing import AsyncFakePromptOps
 
 Call = Callable[[], Coroutine[Any, Any, Any]]
+new_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
+
+
+@pytest.fixture(
+    autouse=True,
+    params=[asyncio.new_event_loop, uvloop.new_event_loop],
+    ids=["asyncio", "uvloop"],
+)
+def _loops(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "new_loop", request.param)
 
 
 def run(call: Call) -> Any:
@@ -25,7 +38,8 @@ def run(call: Call) -> Any:
 
     def run_it() -> None:
         try:
-            outcome.append(asyncio.run(call()))
+            with asyncio.Runner(loop_factory=new_loop) as runner:
+                outcome.append(runner.run(call()))
         except BaseException as error:  # noqa: BLE001 (raised below)
             outcome.append(error)
 

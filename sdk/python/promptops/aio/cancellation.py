@@ -41,6 +41,9 @@ async def end_task(task: asyncio.Task[Any]) -> None:
     while not task.done():
         task.cancel()
         await asyncio.wait({task}, timeout=AGAIN_SECONDS)
+    if not task.cancelled():
+        # Else asyncio logs an error that the task ended with before it was cancelled.
+        task.exception()
 
 
 async def _discard(task: asyncio.Task[T], unwanted: Callable[[T], None] | None) -> None:

@@ -28,6 +28,14 @@ class Route:
     tls: ssl.SSLContext | None
 
 
+def _patience() -> dict[str, float]:
+    """When the next address of a host is tried as well. Loops of others, such as uvloop's, can't:
+    they go to the next one when one has failed."""
+    if isinstance(asyncio.get_running_loop(), asyncio.BaseEventLoop):
+        return {"happy_eyeballs_delay": SHORTEST_CONNECT_SECONDS}
+    return {}
+
+
 class Connection:
     """One connection to the server."""
 
@@ -48,11 +56,7 @@ class Connection:
             return await cls._of_socket(tunneled, route)
         target = proxy or address
         reader, writer = await asyncio.open_connection(
-            target.host,
-            target.port,
-            ssl=tls,
-            limit=LARGEST_HEAD,
-            happy_eyeballs_delay=SHORTEST_CONNECT_SECONDS,
+            target.host, target.port, ssl=tls, limit=LARGEST_HEAD, **_patience()
         )
         return cls(reader, writer)
 
