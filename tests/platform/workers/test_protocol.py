@@ -7,7 +7,13 @@ from typing import Any
 import httpx
 
 from harness.callers import new_api_key
-from harness.changes import WORKER, claimed_run, new_worker_id, offered_run, registered_worker
+from harness.changes.workers import (
+    WORKER,
+    claimed_run,
+    new_worker_id,
+    offered_run,
+    registered_worker,
+)
 from harness.platform import DatabaseKind, RunningPlatform, new_settings, running_platform
 from harness.postgres import Postgres
 from harness.runs import detail
