@@ -33,7 +33,7 @@ class Plan(NamedTuple):
     victims: tuple[str, ...]
 
 
-SHORT = Plan(20, 4, 4, ("engine", "platform"))
+SHORT = Plan(10, 4, 3, ("engine", "platform"))
 LONG = Plan(200, 16, 30, ("engine",) * 5)
 
 
