@@ -19,13 +19,10 @@ interface Look {
   readonly size: keyof typeof WIDTHS
 }
 
-/** Each pair of theme, language and width once; `make test-all` looks at all of `ALL_LOOKS`. */
-const PAIRWISE_LOOKS: readonly Look[] = [
+/** Each theme, language and width; `make test-all` looks at all of `ALL_LOOKS`. */
+const SOME_LOOKS: readonly Look[] = [
   { theme: 'light', language: 'en', size: 'wide' },
-  { theme: 'dark', language: 'zh', size: 'wide' },
-  { theme: 'light', language: 'zh', size: 'middle' },
-  { theme: 'dark', language: 'en', size: 'middle' },
-  { theme: 'light', language: 'zh', size: 'narrow' },
+  { theme: 'dark', language: 'zh', size: 'middle' },
   { theme: 'dark', language: 'en', size: 'narrow' },
 ]
 const ALL_LOOKS: readonly Look[] = THEMES.flatMap((theme) =>
@@ -41,7 +38,7 @@ function pagesOf({ prompt, run, agent, workflow, schedule }: ExampleWorkspace): 
   ]
 }
 
-for (const { theme, language, size } of process.env.EVERY_LOOK ? ALL_LOOKS : PAIRWISE_LOOKS) {
+for (const { theme, language, size } of process.env.EVERY_LOOK ? ALL_LOOKS : SOME_LOOKS) {
   const [locale, width] = [LANGUAGES[language], WIDTHS[size]]
   test.describe(`${theme}, ${language}, ${size}`, () => {
     test.use({ colorScheme: theme, locale, viewport: { width, height: width < 600 ? 780 : 900 } })
