@@ -41,5 +41,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out = [item for item in items if not is_quick(item)]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if is_quick(item)]
+    if not config.getoption("--long"):
+        too_long = [item for item in items if item.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=too_long)
+        items[:] = [item for item in items if not item.get_closest_marker("long")]
     # What starts programs takes longest and waits most: at the end, one process would wait alone.
     items.sort(key=starts_programs, reverse=True)

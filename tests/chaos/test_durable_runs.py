@@ -33,8 +33,7 @@ class Plan(NamedTuple):
     victims: tuple[str, ...]
 
 
-SHORT = Plan(10, 4, 3, ("engine", "platform"))
-LONG = Plan(200, 16, 30, ("engine",) * 5)
+PLAN = Plan(200, 16, 30, (*("engine",) * 5, "platform"))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -43,35 +42,30 @@ def database_kind(request: pytest.FixtureRequest) -> DatabaseKind:
     return kind
 
 
+@pytest.mark.long
 @pytest.mark.timeout(1800)
-async def test_runs_survive_kill_9(
-    database_kind: DatabaseKind, postgres: Postgres, pytestconfig: pytest.Config
-) -> None:
-    is_long = pytestconfig.getoption("--long")
-    if database_kind == "postgresql" and not is_long:
-        pytest.skip("the same trial on the other database, with --long")
-    plan = LONG if is_long else SHORT
-    settings = {"engine_concurrency": str(plan.places)}
+async def test_runs_survive_kill_9(database_kind: DatabaseKind, postgres: Postgres) -> None:
+    settings = {"engine_concurrency": str(PLAN.places)}
     if database_kind == "postgresql":
         settings["database_url"] = await postgres.new_database()
     async with counting_vendor(0.3) as vendor:
         with promptops("up", settings) as platform:
             await asyncio.to_thread(platform.start)
-            run_ids = await asyncio.to_thread(submit, platform, vendor, plan.runs)
+            run_ids = await asyncio.to_thread(submit, platform, vendor, PLAN.runs)
             completed: dict[str, int] = {}
-            for number, victim in enumerate(plan.victims, 1):
-                await ended(platform, run_ids, plan.ends * number)
+            for number, victim in enumerate(PLAN.victims, 1):
+                await ended(platform, run_ids, PLAN.ends * number)
                 await asyncio.to_thread(kill, platform, victim)
                 for text in await asyncio.to_thread(completed_steps, platform, run_ids):
                     completed.setdefault(text, vendor.calls[text])
-            runs = await ended(platform, run_ids, plan.runs)
+            runs = await ended(platform, run_ids, PLAN.runs)
             total = await asyncio.to_thread(count_ended, platform)
             assert platform.stop() == 0
     assert {run["state"] for run in runs} == {"completed"}
-    assert total == plan.runs, "each has ended once"
+    assert total == PLAN.runs, "each has ended once"
     assert max(run["attempt"] for run in runs) > 1, "some were hit"
     assert {text: vendor.calls[text] for text in completed} == completed
-    assert len(vendor.calls) == plan.runs * 4, "each step of each run was executed"
+    assert len(vendor.calls) == PLAN.runs * 4, "each step of each run was executed"
 
 
 def submit(platform: PromptOps, vendor: CountingVendor, runs: int) -> list[str]:

@@ -227,6 +227,7 @@ def test_a_first_start_that_is_killed_can_be_repeated(reached: str) -> None:
         assert platform.stop() == 0
 
 
+@pytest.mark.long
 def test_children_that_are_killed_in_their_first_start_come_up() -> None:
     with promptops() as platform:
         platform.launch()

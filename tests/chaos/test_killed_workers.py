@@ -38,12 +38,11 @@ class Plan(NamedTuple):
 PLAN = Plan(200, 16, 60, 30, 1.0)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(1800)
 async def test_each_run_ends_once_though_a_worker_is_killed(
-    pytestconfig: pytest.Config, capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    if not pytestconfig.getoption("--long"):
-        pytest.skip("two minutes, with --long; tests/platform/workers has one killed worker")
     settings = {"worker_lost_seconds": str(PLAN.lost_seconds)}
     async with counting_vendor(PLAN.call_seconds) as vendor:
         with promptops("up", settings) as platform:

@@ -158,6 +158,7 @@ async def test_watchers_hold_what_is_served_after_kill_9(extent: Extent) -> None
         assert platform.stop() == 0
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 async def test_watchers_hold_what_is_served_while_replicas_come_and_go(
     extent: Extent, postgres: Postgres
