@@ -25,7 +25,7 @@ CHROMIUM ?= $(firstword $(shell for name in chromium chromium-browser google-chr
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help up check test test-web test-browser test-node test-java test-all lint types audit bench chaos lock openapi openapi-baseline baseline prefect-template docs clean
+.PHONY: help up check test test-web test-browser test-node test-java test-all lint types release-check version audit bench chaos lock openapi openapi-baseline baseline prefect-template docs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -70,6 +70,12 @@ lint: .venv/.development
 types: .venv/.development
 	$(BIN)/mypy
 	$(BIN)/mypy --config-file sdk/python/pyproject.toml $(SDK)
+
+release-check: .venv/.development $(CONSOLE) ## Build all packages, look at them, install and use them
+	PYTHONPATH=tests/release $(BIN)/python -P tests/release/check.py
+
+version: .venv/bin/python ## Write VERSION=x.y.z to everything that is released
+	$(BIN)/python tests/release/versions.py $(VERSION)
 
 bench: .venv/.bench web/node_modules/.everything $(CONSOLE) ## Benchmarks, each with its ratio to a baseline of the same run
 	$(BIN)/python -P tests/bench/run.py

@@ -1,0 +1,185 @@
+"""Every example as its README says, against one platform that they share."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from harness.commands import run_command
+from harness.ports import free_port
+from harness.processes import eventually
+from harness.up import PromptOps, promptops
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
+NODE_SDK = ROOT / "sdk" / "node"
+JAVA_CLASSES = ROOT / "sdk" / "java" / "target" / "classes"
+SECONDS = 180.0
+GREETING = "example-greeting"
+
+
+@pytest.fixture(scope="module")
+def platform() -> Iterator[PromptOps]:
+    with promptops() as running:
+        running.start()
+        yield running
+
+
+def environment(platform: PromptOps) -> dict[str, str]:
+    return {
+        "PROMPTOPS_SERVER": platform.url,
+        "PROMPTOPS_TOKEN": platform.token,
+        "PROMPTOPS_NAMESPACE": "prod",
+        "PYTHONPATH": str(ROOT / "sdk" / "python"),
+    }
+
+
+def push(platform: PromptOps, name: str, folder: Path) -> Path:
+    """The example in a folder of its own, and what it needs on the server."""
+    copy = folder / name
+    shutil.copytree(EXAMPLES / name, copy, ignore=shutil.ignore_patterns("node_modules"))
+    # Of `pull` and `push`, the namespace is the workspace.
+    variables = {**environment(platform), "PROMPTOPS_NAMESPACE": "default"}
+    done = run_command(["push", str(copy), "--publish", "--force"], variables)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return copy
+
+
+def publish(platform: PromptOps, key: str, content: str) -> None:
+    with platform.client() as client:
+        rows = client.get("/api/prompts", params={"q": key, "env": "prod"}).json()["data"]
+        id_ = next(row["id"] for row in rows if row["key"] == key)
+        assert client.put(f"/api/prompts/{id_}", json={"content": content}).is_success
+        assert client.post("/api/prompts/publish", json={"id": id_}).is_success
+
+
+@contextmanager
+def program(command: list[str], folder: Path, variables: Mapping[str, str]) -> Iterator[Path]:
+    """A program that goes on until the end of the block, and the file of what it prints."""
+    printed = folder / "printed"
+    with printed.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env={**os.environ, **variables},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        yield printed
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def finished(folder: Path, variables: Mapping[str, str]) -> str:
+    """What the example's `main.py` prints until its end."""
+    done = subprocess.run(
+        [sys.executable, "main.py"],
+        cwd=folder,
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=SECONDS,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def follows_its_prompt(platform: PromptOps, command: list[str], folder: Path) -> None:
+    publish(platform, GREETING, "Hello {{who}}, welcome back.")
+    with program(command, folder, environment(platform)) as printed:
+        eventually(lambda: "Hello Ada, welcome back." in printed.read_text(), seconds=SECONDS)
+        publish(platform, GREETING, "Good morning {{who}}.")
+        eventually(lambda: "Good morning Ada." in printed.read_text(), seconds=SECONDS)
+
+
+def test_python_hot_reload(platform: PromptOps, tmp_path: Path) -> None:
+    folder = push(platform, "python-hot-reload", tmp_path)
+    follows_its_prompt(platform, [sys.executable, "main.py"], folder)
+
+
+@pytest.mark.skipif(not (NODE_SDK / "dist").exists(), reason="the Node SDK is not built")
+def test_node_hot_reload(platform: PromptOps, tmp_path: Path) -> None:
+    folder = push(platform, "node-hot-reload", tmp_path)
+    assert json.loads((folder / "package.json").read_text())["dependencies"].keys() == {
+        "@promptops/client"
+    }
+    package = folder / "node_modules" / "@promptops" / "client"
+    package.parent.mkdir(parents=True)
+    package.symlink_to(NODE_SDK)
+    follows_its_prompt(platform, ["node", "main.mjs"], folder)
+
+
+@pytest.mark.skipif(not JAVA_CLASSES.exists(), reason="the Java SDK is not compiled")
+def test_java_hot_reload(platform: PromptOps, tmp_path: Path) -> None:
+    folder = push(platform, "java-hot-reload", tmp_path)
+    follows_its_prompt(platform, ["java", "-cp", str(JAVA_CLASSES), "Main.java"], folder)
+
+
+def test_sql_agent(platform: PromptOps, tmp_path: Path) -> None:
+    folder = push(platform, "sql-agent", tmp_path)
+    printed = finished(folder, environment(platform))
+    assert "-- rules: example-sql-rules v1" in printed
+    assert "2026-03-02\t2\t48.0" in printed
+    publish(platform, "example-sql-rules", "Other rules for {{tables}}: {{question}}")
+    assert "-- rules: example-sql-rules v2" in finished(folder, environment(platform))
+
+
+def test_customer_service_agent(platform: PromptOps, tmp_path: Path) -> None:
+    folder = push(platform, "customer-service-agent", tmp_path)
+    printed = finished(folder, {**environment(platform), "ORDERS_PORT": "0"})
+    assert "ada: And when does it arrive?" in printed
+    assert "of 100 customers: {'v1': " in printed
+    assert "'v2': " in printed
+
+
+def test_report_workflow(platform: PromptOps, tmp_path: Path) -> None:
+    folder = push(platform, "report-workflow", tmp_path)
+    printed = finished(folder, environment(platform))
+    assert "waiting for approval: Publish this report?" in printed
+    assert "run completed" in printed
+    assert "# Report of week 12" in printed
+
+
+def test_fastapi_app(platform: PromptOps, tmp_path: Path) -> None:
+    folder = push(platform, "fastapi-app", tmp_path)
+    port = free_port()
+    command = [sys.executable, "-m", "uvicorn", "app:app", "--port", str(port)]
+    with program(command, folder, environment(platform)) as printed:
+        eventually(lambda: "startup complete" in printed.read_text(), seconds=SECONDS)
+        url = f"http://127.0.0.1:{port}/welcome/Ada"
+        assert httpx.get(url).text == "Welcome, Ada."
+        publish(platform, "example-welcome", "Hi, {{name}}!")
+        eventually(lambda: httpx.get(url).text == "Hi, Ada!", seconds=SECONDS)
+
+
+def test_the_tests_of_the_fastapi_app() -> None:
+    folder = EXAMPLES / "fastapi-app"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "sdk" / "python")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=SECONDS,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_each_example_is_listed_and_has_a_readme() -> None:
+    listed = (EXAMPLES / "README.md").read_text()
+    folders = [path for path in EXAMPLES.iterdir() if path.is_dir() and path.name[0] not in "._"]
+    assert len(folders) == 8
+    for folder in folders:
+        assert f"[{folder.name}]({folder.name})" in listed
+        assert (folder / "README.md").read_text().startswith("# ")
