@@ -1,5 +1,7 @@
 import { onScopeDispose, reactive } from 'vue'
 
+import { holdKeys } from './held_keys'
+
 export interface Shortcut {
   /** Such as `c`, `?`, `mod+k` (Ctrl, on a Mac Cmd), `g p` (one after the other). */
   keys: string
@@ -9,6 +11,8 @@ export interface Shortcut {
   /** Whether it works while something is typed into a field. */
   inFields?: boolean
   enabled?: () => boolean
+  /** Whether it opens a dialog in which one types at once. */
+  opensField?: boolean
 }
 
 const active = reactive<Shortcut[]>([])
@@ -47,6 +51,7 @@ export function handleKey(event: KeyboardEvent): void {
   if (!shortcut) return
   event.preventDefault()
   pending = ''
+  if (shortcut.opensField) holdKeys()
   shortcut.run(event)
 }
 
