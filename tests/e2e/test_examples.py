@@ -45,9 +45,7 @@ def push(platform: PromptOps, name: str, folder: Path) -> Path:
     """The example in a folder of its own, and what it needs on the server."""
     copy = folder / name
     shutil.copytree(EXAMPLES / name, copy, ignore=shutil.ignore_patterns("node_modules"))
-    # Of `pull` and `push`, the namespace is the workspace.
-    variables = {**environment(platform), "PROMPTOPS_NAMESPACE": "default"}
-    done = run_command(["push", str(copy), "--publish", "--force"], variables)
+    done = run_command(["push", str(copy), "--publish", "--force"], environment(platform))
     assert done.returncode == 0, done.stdout + done.stderr
     return copy
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -30,12 +30,16 @@ class ConflictError(ServerError):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A resource of the server; `is_published` says whether it is served from versions."""
+    """A resource of the server. Of prompts, `is_ahead` says whether a publish would change what is
+    served; of definitions, `served` has the version of each environment and `version` counts the
+    edits."""
 
     id: str
     revision: int
     content: Content
-    is_published: bool
+    is_ahead: bool = False
+    version: int = 0
+    served: Mapping[str, int] = field(default_factory=dict)
 
 
 class Remote:
@@ -45,6 +49,7 @@ class Remote:
         self.server = server.rstrip("/")
         self.workspace = workspace
         self._envs = envs
+        self._first_environment: str | None = None
         self.http = httpx.Client(
             base_url=self.server,
             headers={"authorization": f"Bearer {token}"} if token else {},
@@ -92,7 +97,29 @@ class Remote:
         headers = {"if-match": f'"{stored.revision}"'} if has_revision else {}
         self.ask("DELETE", path, headers=headers)
 
-    def publish(self, identity: Identity, stored: Stored, note: str) -> str | None:
+    def environments_of(self, identity: Identity) -> tuple[str, ...]:
+        """Where a publish serves it: a prompt in its own environment, a definition in those that
+        were named, or else in the first one of the workspace. Raises ServerError."""
+        if identity.kind == "prompt":
+            return (identity.env,)
+        if self._envs:
+            return tuple(dict.fromkeys(self._envs))
+        if self._first_environment is None:
+            path = f"/api/workspaces/{self.workspace}/environments"
+            self._first_environment = str(self.ask("GET", path).json()["data"][0]["name"])
+        return (self._first_environment,)
+
+    def serves(self, identity: Identity, stored: Stored, env: str) -> bool:
+        """Whether the environment serves what is stored. Raises ServerError."""
+        if identity.kind == "prompt":
+            return not stored.is_ahead
+        number = stored.served.get(env)
+        if number is None or number == stored.version:
+            return number is not None
+        path = f"/api/{identity.kind}s/{stored.id}/diff"
+        return bool(self.ask("GET", path, params={"from": number}).json()["data"]["same"])
+
+    def publish(self, identity: Identity, stored: Stored, env: str, note: str) -> str | None:
         """Serve what is stored. The id of the change request that this has made where the
         environment requires approvals, else None. Raises ServerError."""
         body: dict[str, Any] = {"if_revision": stored.revision}
@@ -101,7 +128,8 @@ class Remote:
         if identity.kind == "prompt":
             answer = self.ask("POST", "/api/prompts/publish", {"id": stored.id, **body})
         else:
-            answer = self.ask("POST", f"/api/{identity.kind}s/{stored.id}/publish", body)
+            path = f"/api/{identity.kind}s/{stored.id}/publish"
+            answer = self.ask("POST", path, {"env": env, **body})
         if answer.status_code != httpx.codes.ACCEPTED:
             return None
         return str(answer.json().get("change_request", {}).get("id", ""))
@@ -148,8 +176,11 @@ def _stored(kind: Kind, row: dict[str, Any]) -> Stored:
     content = Content.of(kind, row)
     if kind in WITHOUT_VERSIONS:
         # Another one for other contents, as a revision is.
-        return Stored(row["id"], int(content.hash[:12], 16), content, is_published=True)
-    return Stored(row["id"], row["revision"], content, row["published_version"] is not None)
+        return Stored(row["id"], int(content.hash[:12], 16), content)
+    if kind == "prompt":
+        is_ahead = row["published_version"] is None or row["draft_ahead"]
+        return Stored(row["id"], row["revision"], content, is_ahead=is_ahead)
+    return Stored(row["id"], row["revision"], content, version=row["version"], served=row["served"])
 
 
 def _reason(answer: httpx.Response) -> str:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from promptops_platform.as_code.comparison import Difference, Status, compare
 from promptops_platform.as_code.folder import Folder
 from promptops_platform.as_code.memory import Base
+from promptops_platform.as_code.publishing import publish, unserved_environments
 from promptops_platform.as_code.remote import ConflictError, Remote, ServerError, Stored
-from promptops_platform.as_code.resources import WITHOUT_VERSIONS, Content, Identity
+from promptops_platform.as_code.resources import Content, Identity
 
 Say = Callable[[str], None]
 
@@ -28,12 +29,14 @@ class Report:
 @dataclass(frozen=True, slots=True)
 class Wishes:
     """`force` lets one side win a conflict, `delete` removes what the other side has removed,
-    `dry_run` changes nothing. `publish` serves what is pushed, with `note`."""
+    `dry_run` changes nothing. `publish` serves what is pushed, with `note`; `publish_all` also what
+    was pushed before and is not served."""
 
     force: bool = False
     delete: bool = False
     dry_run: bool = False
     publish: bool = False
+    publish_all: bool = False
     note: str = ""
 
 
@@ -48,6 +51,9 @@ class Sync:
 
     def differences(self) -> list[Difference]:
         """All that are not the same. Raises FolderError or ServerError."""
+        return [item for item in self._compare() if item.status is not Status.SAME]
+
+    def _compare(self) -> list[Difference]:
         here = {
             identity: content
             for identity, content in self._folder.read().items()
@@ -62,7 +68,7 @@ class Sync:
         for difference in differences:
             if difference.status is Status.SAME:
                 self._agree(difference.identity, difference.there, difference.here)
-        return [item for item in differences if item.status is not Status.SAME]
+        return differences
 
     def pull(self, wishes: Wishes) -> Report:
         """Change the folder. Raises FolderError or ServerError, then nothing more is changed."""
@@ -76,7 +82,7 @@ class Sync:
         """Change the server. What the server refuses is said, and does not stop the others."""
         report = Report()
         try:
-            for difference in self.differences():
+            for difference in self._compare():
                 self._push(difference, wishes, report)
         finally:
             self._remember(wishes)
@@ -117,6 +123,8 @@ class Sync:
         try:
             if difference.here is not None and takes_ours:
                 self._save(difference, difference.here, wishes, report)
+            elif difference.status is Status.SAME:
+                self._publish_same(difference, wishes, report)
             elif difference.here is None and difference.status is Status.DELETED_HERE:
                 self._push_deletion(difference, wishes, report)
             else:
@@ -144,15 +152,32 @@ class Sync:
             self._folder.write(identity, stored.content)
             self._agree(identity, stored, stored.content)
         report.changed += 1
-        self._say(
-            f"{identity}: {difference.status}, pushed{self._published(identity, stored, wishes)}"
-        )
+        text = f"{identity}: {difference.status}, pushed"
+        self._say(", ".join((text, *self._published(identity, stored, wishes, report))))
 
-    def _published(self, identity: Identity, stored: Stored, wishes: Wishes) -> str:
-        if not wishes.publish or identity.kind in WITHOUT_VERSIONS:
-            return ""
-        request = self._remote.publish(identity, stored, wishes.note)
-        return " and published" if request is None else f"; change request {request} waits"
+    def _published(
+        self, identity: Identity, stored: Stored, wishes: Wishes, report: Report
+    ) -> list[str]:
+        """What there is to say of it."""
+        if not wishes.publish:
+            return []
+        publication = publish(self._remote, identity, stored, wishes.note)
+        report.refused += bool(publication.errors)
+        return [str(publication)] if str(publication) else []
+
+    def _publish_same(self, difference: Difference, wishes: Wishes, report: Report) -> None:
+        """It was pushed before; programs may still get something else."""
+        identity, there = difference.identity, difference.there
+        if there is None or not wishes.publish_all:
+            return
+        if wishes.dry_run:
+            envs = unserved_environments(self._remote, identity, there)
+            texts = [f"would be published in {env}" for env in envs]
+        else:
+            texts = self._published(identity, there, wishes, report)
+        if texts:
+            self._say(f"{identity}: {', '.join(texts)}")
+            report.changed += 1
 
     def _push_deletion(self, difference: Difference, wishes: Wishes, report: Report) -> None:
         if not wishes.delete:

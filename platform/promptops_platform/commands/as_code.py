@@ -27,7 +27,7 @@ DEFAULT_SERVER = "http://127.0.0.1:8080"
 FolderPath = Annotated[Path, typer.Argument(help="The folder with the files.", metavar="FOLDER")]
 Server = Annotated[str, typer.Option(envvar="PROMPTOPS_SERVER", help="Address of the server.")]
 Workspace = Annotated[
-    str, typer.Option(envvar="PROMPTOPS_NAMESPACE", help="Id or slug of the workspace.")
+    str, typer.Option(envvar="PROMPTOPS_WORKSPACE", help="Id or slug of the workspace.")
 ]
 Environments = Annotated[
     list[str] | None,
@@ -64,7 +64,12 @@ def push(
     delete: Delete = False,
     dry_run: DryRun = False,
     publish: Annotated[
-        bool, typer.Option("--publish", help="Also publish what is pushed.")
+        bool,
+        typer.Option(
+            "--publish",
+            help="Also publish: prompts in their environment, agents and workflows in each --env, "
+            "or else in the first environment.",
+        ),
     ] = False,
     note: Annotated[str, typer.Option(help="Why, for the history; with --publish.")] = "",
 ) -> None:
@@ -74,9 +79,17 @@ def push(
     refused; 3: both sides changed something, which was left alone.
     """
     with _sync(folder, server, workspace, env) as sync:
-        wishes = Wishes(force=force, delete=delete, dry_run=dry_run, publish=publish, note=note)
+        wishes = Wishes(
+            force=force,
+            delete=delete,
+            dry_run=dry_run,
+            publish=publish,
+            publish_all=publish,
+            note=note,
+        )
         report = sync.push(wishes)
-    _finish(report, "pushed" if not dry_run else "would be pushed")
+    done = "pushed or published" if publish else "pushed"
+    _finish(report, done if not dry_run else f"would be {done}")
     if dry_run and report.changed:
         sys.exit(DIFFERENT)
 

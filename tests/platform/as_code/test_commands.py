@@ -30,7 +30,7 @@ class Checkout:
     ) -> subprocess.CompletedProcess[str]:
         environment = {
             "PROMPTOPS_SERVER": f"http://127.0.0.1:{self.platform.port}",
-            "PROMPTOPS_NAMESPACE": self.workspace,
+            "PROMPTOPS_WORKSPACE": self.workspace,
             "PROMPTOPS_TOKEN": token,
         }
         path = str(folder or self.folder)
@@ -138,7 +138,7 @@ async def test_an_edit_in_the_folder_is_pushed_and_published(checkout: Checkout)
     assert "-Hello {{who}}!\n+Good morning {{who}}!\n" in shown.stdout
     pushed = await checkout.run("push", "--publish", "--note", "kinder")
     assert pushed.returncode == 0, pushed.stdout + pushed.stderr
-    assert "pushed and published" in pushed.stdout
+    assert "pushed, published in prod" in pushed.stdout
     saved = await checkout.prompt()
     assert saved is not None
     assert (saved["content"], saved["published_version"], saved["draft_ahead"]) == (
@@ -147,6 +147,43 @@ async def test_an_edit_in_the_folder_is_pushed_and_published(checkout: Checkout)
         False,
     )
     assert (await checkout.run("push", "--dry-run")).returncode == 0
+
+
+async def test_definitions_are_published_in_the_environments_that_are_named(
+    checkout: Checkout,
+) -> None:
+    await checkout.create(content="Hello")
+    await checkout.run("pull")
+    path = checkout.folder / "workflows" / "flow.yaml"
+    path.parent.mkdir()
+    path.write_text("steps:\n  - {name: a, type: render, template: hi}\n")
+
+    async def served() -> dict[str, int]:
+        params = {"workspace": checkout.workspace}
+        (row,) = (await checkout.platform.http.get("/api/workflows", params=params)).json()["data"]
+        return dict(row["served"])
+
+    assert "workflow flow: new in the folder, pushed\n" in (await checkout.run("push")).stdout
+    assert await served() == {}
+    trial = await checkout.run("push", "--publish", "--dry-run")
+    assert trial.returncode == 1
+    assert "workflow flow: would be published in dev\n" in trial.stdout
+    first = await checkout.run("push", "--publish")
+    assert "prompt greeting (prod): published in prod\n" in first.stdout
+    assert "workflow flow: published in dev\n" in first.stdout
+    assert await served() == {"dev": 1}
+    assert (await checkout.run("push", "--publish")).stdout.startswith("0 pushed or published")
+
+    path.write_text(path.read_text().replace("hi", "hello"))
+    both = await checkout.run("push", "--publish", "--env", "dev", "--env", "prod")
+    assert "pushed, published in dev, published in prod\n" in both.stdout
+    assert await served() == {"dev": 2, "prod": 2}
+    path.write_text(path.read_text().replace("hello", "hi"))
+    again = await checkout.run("push", "--publish", "--env", "prod")
+    assert "pushed, published in prod\n" in again.stdout
+    assert await served() == {"dev": 2, "prod": 1}
+    same = await checkout.run("push", "--publish", "--env", "prod")
+    assert same.stdout.startswith("0 pushed or published"), same.stdout
 
 
 async def test_both_sides_changed(checkout: Checkout) -> None:

@@ -36,7 +36,7 @@ def test_each_case(
 ) -> None:
     (difference,) = compare(
         {GREETING: here} if here else {},
-        {GREETING: Stored("id", there[1], there[0], is_published=True)} if there else {},
+        {GREETING: Stored("id", there[1], there[0])} if there else {},
         {GREETING: Base("id", base[1], base[0].hash)} if base else {},
     )
     assert difference.status is status

@@ -36,7 +36,7 @@ class Importer:
     ) -> subprocess.CompletedProcess[str]:
         environment = {
             "PROMPTOPS_SERVER": f"http://127.0.0.1:{self.platform.port}",
-            "PROMPTOPS_NAMESPACE": self.workspace,
+            "PROMPTOPS_WORKSPACE": self.workspace,
             "PROMPTOPS_TOKEN": TOKEN,
             "LANGFUSE_PUBLIC_KEY": PUBLIC_KEY,
             "LANGFUSE_SECRET_KEY": SECRET_KEY,
