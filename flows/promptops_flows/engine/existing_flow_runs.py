@@ -10,6 +10,7 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Pending
 
+from promptops_flows.engine.flow_run_answers import WAITING
 from promptops_flows.engine.identity import EngineIdentity
 from promptops_flows.engine.runs import RunRefusedError
 from promptops_flows.engine.suspended_runs import untagged
@@ -48,7 +49,10 @@ async def adopt_flow_run(
 async def _begin_again(client: PrefectClient, flow_run: FlowRun) -> FlowRun:
     """Prefect takes no flow run up again that was under way, or has ended."""
     state = flow_run.state
-    if state is None or state.is_scheduled() or state.is_pending():
+    if state is None or state.is_pending():
+        return flow_run
+    # One that was put off would wait for its time.
+    if state.is_scheduled() and state.name != WAITING:
         return flow_run
     if state.is_cancelled() or state.is_cancelling():
         raise RunRefusedError("Cancel was pressed in Prefect before the run began")

@@ -20,10 +20,13 @@ class FlowRunAnswers:
         self._api = api
 
     async def carry_out(self, answer: FlowRunAnswer) -> None:
-        """Harmless where the flow run is gone."""
+        """Harmless where the flow run is gone, or waits no more: another replica may have been
+        answered otherwise."""
         body = {"state": _state(answer), "force": True}
+        url = f"/flow_runs/{answer.flow_run_id}"
         try:
-            await self._api.post(f"/flow_runs/{answer.flow_run_id}/set_state", body)
+            if (await self._api.get(url))["state_type"] == "SCHEDULED":
+                await self._api.post(f"{url}/set_state", body)
         except httpx.HTTPStatusError as error:
             if not is_missing(error):
                 raise

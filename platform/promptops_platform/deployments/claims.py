@@ -1,5 +1,6 @@
 """Which run executes which flow run: exactly one, however often and to whomever it is reported."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -44,9 +45,18 @@ class FlowRunClaims:
 
         return claim
 
-    async def is_claimed(self, transaction: Transaction, flow_run_id: str) -> bool:
-        """Whether a run executes the flow run, or has."""
-        return await repository.find_claim(transaction.session, flow_run_id) is not None
+    async def require_free(self, transaction: Transaction, due: DueRun) -> None:
+        """Raises AlreadyClaimed where a run executes the flow run, or has."""
+        if await repository.claimed(transaction.session, [due.flow_run_id]):
+            raise AlreadyClaimed(due.flow_run_id)
+
+    async def claimed(self, transaction: Transaction, flow_run_ids: Collection[str]) -> set[str]:
+        """Those of these flow runs that runs execute, or have."""
+        return await repository.claimed(transaction.session, flow_run_ids)
+
+    async def unstarted(self, transaction: Transaction, flow_run_id: str) -> str | None:
+        """The run that has claimed the flow run and has ended before it began to execute it."""
+        return await repository.ended_unstarted(transaction.session, flow_run_id)
 
     async def last(self, transaction: Transaction, kind: str, ref: str, most: int) -> list[Claim]:
         """The last flow runs of an owner that runs have executed, the latest first."""

@@ -41,7 +41,7 @@ class DeploymentsRoom:
             clock=clock,
         )
         self.timers = Timers(database=database, kinds=self.kinds, pushes=self._pushes)
-        self._watch = DueWatch(
+        self.watch = DueWatch(
             database=database,
             engine=execution.engine,
             kinds=self.kinds,
@@ -55,9 +55,9 @@ class DeploymentsRoom:
     def start(self) -> None:
         """Bring Prefect up to date as soon as it answers, and take what becomes due."""
         self._pushes.start()
-        self._watch.start()
+        self.watch.start()
 
     async def stop(self) -> None:
         """Take nothing more. Harmless when repeated."""
-        await self._watch.stop()
+        await self.watch.stop()
         await self._pushes.stop()

@@ -111,7 +111,7 @@ class DueWatch:
 
     async def _answer(self, due: DueFlowRuns, event: FlowRunDue) -> None:
         async with self._turns:
-            answer = await self._decision(DueRun.of(event))
+            answer = await self.decide(DueRun.of(event))
         try:
             await due.answer(
                 FlowRunAnswer(event.flow_run_id, answer.outcome, answer.message, answer.seconds)
@@ -119,7 +119,8 @@ class DueWatch:
         except EngineError:
             return  # it is reported again
 
-    async def _decision(self, due: DueRun) -> DueAnswer:
+    async def decide(self, due: DueRun) -> DueAnswer:
+        """What becomes of a flow run, whatever its room raises."""
         try:
             return await self._decide(due)
         except AlreadyClaimed:
@@ -133,13 +134,23 @@ class DueWatch:
     async def _decide(self, due: DueRun) -> DueAnswer:
         if due.kind in self._kinds.timers:
             return await self._timers.go_off(due)
-        async with self._database.read() as transaction:
-            if await self._claims.is_claimed(transaction, due.flow_run_id):
-                return taken()
+        if answer := await self._claimed(due):
+            return answer
         handler = self._kinds.handlers.get(due.kind)
         if handler is None:
             return refused("This release of PromptOps does not know what to do with it")
-        return await handler.due(due)
+        answer = await handler.due(due)
+        if answer.outcome == "taken":
+            return answer
+        # Another replica may have been faster meanwhile, and what it runs goes on.
+        return await self._claimed(due) or answer
+
+    async def _claimed(self, due: DueRun) -> DueAnswer | None:
+        async with self._database.read() as transaction:
+            if not await self._claims.claimed(transaction, [due.flow_run_id]):
+                return None
+            run_id = await self._claims.unstarted(transaction, due.flow_run_id)
+        return refused(f"Run {run_id} has ended before it began") if run_id else taken()
 
     async def _paused(self, event: DeploymentPaused) -> None:
         handler = self._kinds.handlers.get(event.owner.kind)

@@ -1,17 +1,32 @@
 """SQL of deployments, claims and timers."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from promptops_platform.deployments.tables import FlowRunClaimRow, PrefectDeploymentRow, TimerRow
+from promptops_platform.runlog.tables import RunRow
+
+RUNNING = "running"
 
 
-async def find_claim(session: AsyncSession, flow_run_id: str) -> FlowRunClaimRow | None:
-    """Which run executes a flow run."""
-    return await session.get(FlowRunClaimRow, flow_run_id)
+async def claimed(session: AsyncSession, flow_run_ids: Collection[str]) -> set[str]:
+    """Those of these flow runs that have a claim."""
+    query = select(FlowRunClaimRow.flow_run_id).where(FlowRunClaimRow.flow_run_id.in_(flow_run_ids))
+    return set(await session.scalars(query))
+
+
+async def ended_unstarted(session: AsyncSession, flow_run_id: str) -> str | None:
+    """The run with the claim, where it has ended and had no flow run."""
+    query = (
+        select(RunRow.id)
+        .join(FlowRunClaimRow, FlowRunClaimRow.run_id == RunRow.id)
+        .where(FlowRunClaimRow.flow_run_id == flow_run_id)
+        .where(RunRow.status != RUNNING, RunRow.flow_run_id.is_(None))
+    )
+    return (await session.scalars(query)).first()
 
 
 async def add_claim(session: AsyncSession, row: FlowRunClaimRow) -> bool:

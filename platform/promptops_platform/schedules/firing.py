@@ -12,7 +12,7 @@ import structlog
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.permissions import Permission, Role
 from promptops_platform.db.unit_of_work import Database, Transaction
-from promptops_platform.deployments.claims import FlowRunClaims
+from promptops_platform.deployments.claims import AlreadyClaimed, FlowRunClaims
 from promptops_platform.deployments.kinds import DueAnswer, DueRun, later, refused, taken
 from promptops_platform.deployments.service import Deployments
 from promptops_platform.errors import (
@@ -80,7 +80,11 @@ class ScheduleFiring:
                 row = await repository.find(transaction.session, due.ref)
             if row is None:
                 return refused("The schedule has been deleted")
-            answer = await self._decide(row, due)
+            try:
+                answer = await self._decide(row, due)
+            except AlreadyClaimed:
+                self._waiting.forget(due.ref, [due.flow_run_id])
+                raise
             self._waiting.answered(due, answer)
             if due.automatic and answer.outcome != "later":
                 await self._settle(due, answer)
@@ -110,9 +114,15 @@ class ScheduleFiring:
         if due.automatic:
             if reason := await self._missed(row, due):
                 return refused(reason)
-            if self._queues(row, due) and self._waiting.is_overtaking(due):
+            if self._queues(row, due) and await self._is_overtaking(due):
                 return later("Earlier times of the schedule wait", self._waiting.seconds(due))
         return await self._try(row, due)
+
+    async def _is_overtaking(self, due: DueRun) -> bool:
+        if earlier := self._waiting.before(due):
+            async with self._database.read() as transaction:
+                self._waiting.forget(due.ref, await self._claims.claimed(transaction, earlier))
+        return self._waiting.is_overtaking(due)
 
     async def _try(self, row: ScheduleRow, due: DueRun) -> DueAnswer:
         try:
@@ -172,6 +182,8 @@ class ScheduleFiring:
         """Once more, while no other replica can decide about the same schedule."""
         session = transaction.session
         row = await repository.find(session, schedule_id, lock=True)
+        # Else the run of this very flow run would count as one that still goes.
+        await self._claims.require_free(transaction, due)
         if row is None or (due.automatic and row.paused):
             raise NothingToRun("The schedule is paused or deleted")
         if due.automatic and await repository.has_run_at(session, schedule_id, due.scheduled_at):

@@ -2,6 +2,7 @@
 
 import time
 from collections import defaultdict
+from collections.abc import Collection
 from datetime import datetime
 
 from promptops_platform.deployments.kinds import DueAnswer, DueRun
@@ -28,18 +29,8 @@ class WaitingTimes:
         if answer.outcome != "later":
             self._times[due.ref].pop(due.flow_run_id, None)
 
-    def is_overtaking(self, due: DueRun) -> bool:
-        """Whether an earlier time of the same schedule waits; it waits itself then."""
-        if self._before(due) == 0:
-            return False
-        self.waits(due)
-        return True
-
-    def seconds(self, due: DueRun) -> float:
-        """When it may have its turn: the more wait before it, the later it is asked."""
-        return min(LONGEST_SECONDS, STEP_SECONDS * (1 + self._before(due)))
-
-    def _before(self, due: DueRun) -> int:
+    def before(self, due: DueRun) -> set[str]:
+        """The flow runs of earlier times of the same schedule that wait."""
         oldest = time.monotonic() - FORGET_SECONDS
         own = {
             flow_run_id: entry
@@ -47,8 +38,24 @@ class WaitingTimes:
             if entry[1] > oldest
         }
         self._times[due.ref] = own
-        return sum(
-            scheduled_at < due.scheduled_at
+        return {
+            flow_run_id
             for flow_run_id, (scheduled_at, _) in own.items()
-            if flow_run_id != due.flow_run_id
-        )
+            if flow_run_id != due.flow_run_id and scheduled_at < due.scheduled_at
+        }
+
+    def forget(self, ref: str, flow_run_ids: Collection[str]) -> None:
+        """Another replica runs these."""
+        for flow_run_id in flow_run_ids:
+            self._times[ref].pop(flow_run_id, None)
+
+    def is_overtaking(self, due: DueRun) -> bool:
+        """Whether an earlier time of the same schedule waits; it waits itself then."""
+        if not self.before(due):
+            return False
+        self.waits(due)
+        return True
+
+    def seconds(self, due: DueRun) -> float:
+        """When it may have its turn: the more wait before it, the later it is asked."""
+        return min(LONGEST_SECONDS, STEP_SECONDS * (1 + len(self.before(due))))
