@@ -3,7 +3,7 @@
 from markdown import SOURCE_NOTE, cell, code, table
 
 from promptops_platform.changes.schemas import ChangeType
-from promptops_platform.triggers.conditions import CLIENT_BEHIND, CONNECTION_FAILING, EVENTS
+from promptops_platform.triggers.events import CLIENT_BEHIND, CONNECTION_FAILING, EVENTS
 
 # Each type needs its sentence: the build fails for one without.
 CHANGES = {

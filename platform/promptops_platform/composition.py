@@ -26,7 +26,7 @@ from promptops_platform.execution.places import Limit, Places
 from promptops_platform.http.open_streams import OpenStreams
 from promptops_platform.http.stop_signal import StopSignal
 from promptops_platform.observability.composition import Observability
-from promptops_platform.observability.metrics import Metrics
+from promptops_platform.observability.counted_metrics import Metrics
 from promptops_platform.playground.composition import Playground
 from promptops_platform.prompts.composition import Prompts
 from promptops_platform.prompts.contents import PromptContents

@@ -12,7 +12,7 @@ from promptops_platform.access.key_repository import StoredKey
 from promptops_platform.access.permissions import Role
 from promptops_platform.access.schemas import ApiKeyCreate, UserUpdate
 from promptops_platform.access.tables import ApiKeyRow
-from promptops_platform.commands.registry import carry_out
+from promptops_platform.commands.registry_database import carry_out
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import BadRequest, NotFound
 from promptops_platform.lifecycle import Platform

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from promptops_platform.commands.registry import carry_out
+from promptops_platform.commands.registry_database import carry_out
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.lifecycle import Platform
 from promptops_platform.workspaces.contents import listed

@@ -6,11 +6,11 @@ from promptops_platform.db.location import SqliteFile
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.deployments.composition import DeploymentsRoom
 from promptops_platform.execution.composition import Execution
+from promptops_platform.observability.counted_metrics import Metrics
 from promptops_platform.observability.gateway_calls import GatewayCalls
-from promptops_platform.observability.metrics import Metrics
+from promptops_platform.observability.platform_readings import Readings
 from promptops_platform.observability.prefect_corrections import PrefectCorrections
 from promptops_platform.observability.readiness import Readiness
-from promptops_platform.observability.readings import Readings
 from promptops_platform.observability.worker_readings import WorkerReadings
 from promptops_platform.realtime.composition import Realtime
 from promptops_platform.serving.composition import Serving

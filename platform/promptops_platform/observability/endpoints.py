@@ -10,7 +10,7 @@ from promptops_platform.access.guard import PUBLIC, permits
 from promptops_platform.access.permissions import Permission
 from promptops_platform.errors import NotReady
 from promptops_platform.http.services import services_of
-from promptops_platform.observability.metrics import CONTENT_TYPE, Metrics
+from promptops_platform.observability.counted_metrics import CONTENT_TYPE, Metrics
 from promptops_platform.observability.readiness import Readiness
 from promptops_platform.observability.schemas import Alive, Ready
 

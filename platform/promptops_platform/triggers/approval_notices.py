@@ -4,8 +4,8 @@ from promptops_platform.access.actor import SYSTEM
 from promptops_platform.approvals.reminding import WaitingApproval
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.runlog.service import RunLog
-from promptops_platform.triggers.conditions import APPROVAL_EVENTS
-from promptops_platform.triggers.events import approval_event
+from promptops_platform.triggers.event_sources import approval_event
+from promptops_platform.triggers.events import APPROVAL_EVENTS
 from promptops_platform.triggers.firing import FiringRecorder
 from promptops_platform.triggers.mirror import TriggerMirror
 from promptops_platform.workspaces.service import WorkspaceService

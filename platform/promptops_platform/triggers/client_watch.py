@@ -8,7 +8,8 @@ from promptops_flows.processes.waiting import end_tasks
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.errors import DatabaseUnavailable
 from promptops_platform.realtime.live_clients import LaggingClient, LiveClients
-from promptops_platform.triggers.conditions import CLIENT_BEHIND, Event, matches
+from promptops_platform.triggers.conditions import matches
+from promptops_platform.triggers.events import CLIENT_BEHIND, Event
 from promptops_platform.triggers.firing import FiringRecorder
 from promptops_platform.triggers.mirror import TriggerMirror
 from promptops_platform.triggers.tables import TriggerRow

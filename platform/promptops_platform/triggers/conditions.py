@@ -3,30 +3,14 @@
 import fnmatch
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-PROMPT_EVENTS = ("prompt.published", "prompt.updated", "prompt.rolled_back", "rollout.changed")
-RUN_EVENTS = ("run.completed", "run.failed")
-APPROVAL_EVENTS = ("approval.waiting", "approval.reminder")
-CLIENT_BEHIND, CONNECTION_FAILING, WEBHOOK = "client.behind", "connection.failing", "webhook"
-EVENTS = (*PROMPT_EVENTS, *RUN_EVENTS, *APPROVAL_EVENTS, CLIENT_BEHIND, CONNECTION_FAILING)
+from promptops_platform.triggers.events import WEBHOOK, Event
+
 ANY = "*"
 # The fields of a condition that are compared with those of an event of the same name.
 COMPARED = ("key", "env", "workflow", "agent", "connection", "app", "step")
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something that has happened in a workspace. `id` is the same when it is told of again;
-    `fields` is what templates read besides, as JSON. `causes` are the triggers that led to it."""
-
-    type: str
-    id: str
-    workspace_id: str
-    fields: Mapping[str, Any] = field(default_factory=dict)
-    causes: tuple[str, ...] = ()
 
 
 def event_type_of(condition: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from functools import partial
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.ids import new_id
 from promptops_platform.runlog.tables import RunRow, RunStepRow
-from promptops_platform.triggers.conditions import CONNECTION_FAILING, Event
+from promptops_platform.triggers.events import CONNECTION_FAILING, Event
 from promptops_platform.triggers.firing import FiringRecorder
 from promptops_platform.triggers.mirror import TriggerMirror
 

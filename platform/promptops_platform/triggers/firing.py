@@ -15,14 +15,14 @@ from promptops_platform.ids import new_id
 from promptops_platform.runlog.service import RunLog
 from promptops_platform.runlog.tables import RunRow, RunStepRow
 from promptops_platform.triggers import repository
-from promptops_platform.triggers.conditions import PROMPT_EVENTS, RUN_EVENTS, Event
-from promptops_platform.triggers.events import (
+from promptops_platform.triggers.event_sources import (
     prompt_event,
     prompt_event_type,
     run_event,
     run_event_type,
     stored_event,
 )
+from promptops_platform.triggers.events import PROMPT_EVENTS, RUN_EVENTS, Event
 from promptops_platform.triggers.mirror import TriggerMirror
 from promptops_platform.triggers.service import TriggerService
 from promptops_platform.triggers.states import FiringState

@@ -26,7 +26,7 @@ from promptops_platform.errors import BadRequest, NotFound, SecretUnreadable
 from promptops_platform.sealing import SecretKeys, new_key
 from promptops_platform.text import UNPRINTABLE
 from promptops_platform.triggers import repository
-from promptops_platform.triggers.conditions import WEBHOOK, Event
+from promptops_platform.triggers.events import WEBHOOK, Event
 from promptops_platform.triggers.firing import FiringRecorder
 from promptops_platform.triggers.mirror import TriggerMirror, is_active
 from promptops_platform.triggers.secrets import TriggerSecrets

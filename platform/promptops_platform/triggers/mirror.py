@@ -6,7 +6,8 @@ from collections.abc import Collection, Sequence
 from promptops_platform.changes.schemas import ChangeType, NumberedChange
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.triggers import repository
-from promptops_platform.triggers.conditions import Event, event_type_of, matches
+from promptops_platform.triggers.conditions import event_type_of, matches
+from promptops_platform.triggers.events import Event
 from promptops_platform.triggers.tables import TriggerRow
 
 CHANGES = frozenset({ChangeType.TRIGGER_CHANGED, ChangeType.WORKSPACE_DELETED})

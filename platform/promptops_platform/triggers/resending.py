@@ -9,7 +9,7 @@ from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import Conflict, NotFound
 from promptops_platform.ids import new_id
 from promptops_platform.triggers import repository
-from promptops_platform.triggers.conditions import Event
+from promptops_platform.triggers.events import Event
 from promptops_platform.triggers.firing import Fired, call_later, new_firing
 from promptops_platform.triggers.service import TriggerService
 from promptops_platform.triggers.tables import FiringRow

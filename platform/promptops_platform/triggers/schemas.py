@@ -9,6 +9,18 @@ from promptops_platform.definitions.schemas import IfRevision
 from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example
 from promptops_platform.text import Json, JsonObject, Key, Label, Line, OptionalLine
+from promptops_platform.triggers.events import (
+    APPROVAL_EVENTS,
+    CLIENT_BEHIND,
+    CONNECTION_FAILING,
+    PROMPT_EVENTS,
+    RUN_EVENTS,
+    ApprovalEvent,
+    ClientEvent,
+    ConnectionEvent,
+    PromptEvent,
+    RunEvent,
+)
 from promptops_platform.triggers.states import FiringState
 
 LONGEST_PATTERN = 200
@@ -36,7 +48,7 @@ class OnPrompt(BaseModel):
         },
     )
 
-    event: Literal["prompt.published", "prompt.updated", "prompt.rolled_back", "rollout.changed"]
+    event: PromptEvent
     key: Pattern | None = None
     env: Pattern | None = None
 
@@ -50,7 +62,7 @@ class OnRun(BaseModel):
         json_schema_extra={"examples": [{"event": "run.failed", "workflow": "nightly-*"}]},
     )
 
-    event: Literal["run.completed", "run.failed"]
+    event: RunEvent
     workflow: Pattern | None = None
     agent: Pattern | None = None
 
@@ -63,7 +75,7 @@ class OnApproval(BaseModel):
         json_schema_extra={"examples": [{"event": "approval.reminder", "workflow": "refund"}]},
     )
 
-    event: Literal["approval.waiting", "approval.reminder"]
+    event: ApprovalEvent
     workflow: Pattern | None = None
     step: Pattern | None = None
 
@@ -76,7 +88,7 @@ class OnClientBehind(BaseModel):
         json_schema_extra={"examples": [{"event": "client.behind", "app": "mailer"}]},
     )
 
-    event: Literal["client.behind"]
+    event: ClientEvent
     app: Pattern | None = None
     env: Pattern | None = None
     seconds: Annotated[int, Field(ge=5, le=86_400)] = DEFAULT_BEHIND_SECONDS
@@ -90,7 +102,7 @@ class OnConnectionFailing(BaseModel):
         json_schema_extra={"examples": [{"event": "connection.failing", "connection": "openai"}]},
     )
 
-    event: Literal["connection.failing"]
+    event: ConnectionEvent
     connection: Pattern | None = None
     failures: Annotated[int, Field(ge=1, le=100)] = DEFAULT_FAILURES
 
@@ -103,16 +115,12 @@ class OnWebhook(BaseModel):
     webhook: Literal[True]
 
 
-KINDS = {
-    **dict.fromkeys(
-        ("prompt.published", "prompt.updated", "prompt.rolled_back", "rollout.changed"), "prompt"
-    ),
-    "run.completed": "run",
-    "run.failed": "run",
-    "approval.waiting": "approval",
-    "approval.reminder": "approval",
-    "client.behind": "client",
-    "connection.failing": "connection",
+KINDS: dict[str, str] = {
+    **dict.fromkeys(PROMPT_EVENTS, "prompt"),
+    **dict.fromkeys(RUN_EVENTS, "run"),
+    **dict.fromkeys(APPROVAL_EVENTS, "approval"),
+    CLIENT_BEHIND: "client",
+    CONNECTION_FAILING: "connection",
 }
 
 

@@ -8,7 +8,7 @@ import random
 class Backoff:
     """Exponential backoff with full jitter, in seconds.
 
-     The n-th delay is random between ``shortest`` and ``initial * 2**n``, at most ``longest``, so
+    The n-th delay is random between ``shortest`` and ``initial * 2**n``, at most ``longest``, so
     that clients that lost the same server do not reconnect at the same moment. Source: AWS
     Architecture Blog, "Exponential Backoff And Jitter".
     """
@@ -18,6 +18,16 @@ class Backoff:
         self._longest = longest
         self._shortest = shortest
         self._ceiling = initial
+
+    @classmethod
+    def for_failures(cls) -> Backoff:
+        """Return the pauses after a connection or request that failed."""
+        return cls(initial=0.5, longest=10)
+
+    @classmethod
+    def for_refusals(cls) -> Backoff:
+        """Return the pauses after a refused token, which rarely becomes valid by itself."""
+        return cls(initial=30, longest=300, shortest=10)
 
     def delay(self) -> float:
         """Return the next delay; each call doubles the ceiling of the next one."""

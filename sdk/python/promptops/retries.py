@@ -22,8 +22,7 @@ class Retries:
 
     def failed(self, key: str, *, refused: bool) -> float:
         """Record a failure; returns the pause in seconds, which grows while the prompt fails."""
-        # A refused token rarely becomes valid by itself.
-        fresh = Backoff(30, 300, shortest=10) if refused else Backoff(0.5, 10)
+        fresh = Backoff.for_refusals() if refused else Backoff.for_failures()
         pause = self._backoffs.setdefault((key, refused), fresh).delay()
         self._not_before[key] = time.monotonic() + pause
         self._failing = True

@@ -60,9 +60,8 @@ class Watch:
         self._store = fetcher.policy.store
         self._listeners = listeners
         self._pending = pending
-        self._reconnect_backoff = reconnect_backoff or Backoff(initial=0.5, longest=10)
-        # A refused token rarely becomes valid by itself.
-        self._refused_backoff = refused_backoff or Backoff(30, 300, shortest=10)
+        self._reconnect_backoff = reconnect_backoff or Backoff.for_failures()
+        self._refused_backoff = refused_backoff or Backoff.for_refusals()
         self._delay = delay
         self._wakeup = Wakeup()
         fetcher.policy.wake_watch = self._wakeup.set

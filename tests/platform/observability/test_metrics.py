@@ -24,7 +24,7 @@ from harness.platform import (
 )
 from harness.processes import WAIT_SECONDS
 from promptops_platform.access.permissions import Role, known_key_role, known_role
-from promptops_platform.observability.metrics import MOST_NAMES, Metrics, Names
+from promptops_platform.observability.counted_metrics import MOST_NAMES, Metrics, Names
 from promptops_platform.settings import Settings
 
 FETCH = "/api/sdk/prompts/{key}"

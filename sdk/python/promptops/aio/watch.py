@@ -47,9 +47,8 @@ class AsyncWatch:
         self._store = fetcher.policy.store
         self._listeners = listeners
         self._notifier = notifier
-        self._reconnect_backoff = Backoff(initial=0.5, longest=10)
-        # A refused token rarely becomes valid by itself.
-        self._refused_backoff = Backoff(30, 300, shortest=10)
+        self._reconnect_backoff = Backoff.for_failures()
+        self._refused_backoff = Backoff.for_refusals()
         self._activity = asyncio.Event()
         fetcher.policy.wake_watch = self._activity.set
         self._first_attempt = asyncio.Event()
