@@ -13,6 +13,7 @@ from websockets.exceptions import InvalidStatus
 
 from harness.engine import EngineProcess, use_engine
 from harness.held_model import held_model
+from harness.monitoring import expressions, metric_names
 from harness.people import new_api_key, new_workspace
 from harness.platform import (
     TOKEN,
@@ -114,6 +115,19 @@ async def test_fetches_are_counted_by_outcome(running: RunningPlatform) -> None:
     labels = {"route": FETCH, "method": "GET", "status": "2xx"}
     name = f"{SECONDS}_count"
     assert after.value(name, **labels) - before.value(name, **labels) == 1
+
+
+async def test_what_dashboard_and_alerts_show_is_exported(running: RunningPlatform) -> None:
+    text = (await running.http.get("/metrics")).text
+    samples = set()
+    for line in text.splitlines():
+        if line.startswith("# TYPE "):
+            name, kind = line.split()[2:]
+            suffixes = ("_bucket", "_count", "_sum") if kind == "histogram" else ("",)
+            samples |= {name + suffix for suffix in suffixes}
+    shown = {name for expression in expressions() for name in metric_names(expression)}
+    assert len(shown) > 20
+    assert shown <= samples
 
 
 async def test_watchers_events_and_the_feed_are_shown(running: RunningPlatform) -> None:
