@@ -56,7 +56,8 @@ class FakeEngine:
     A step for which `hold` says so stays in flight, and shows in `held`, until `release`; the place
     0 is the end of the run, and `START` what comes before its first step. A step whose place is in
     `failing` fails; one that runs a workflow has one inner step. At an approval the run is
-    suspended; `ended` are the suspended flow runs that were to end, with what they show.
+    suspended; `ended` are the suspended flow runs that were to end, with what they show. What else
+    it is asked is in `questions`, and stays without an answer while `holds_questions`.
     """
 
     def __init__(self, socket: Path) -> None:
@@ -65,6 +66,8 @@ class FakeEngine:
         self.requests: list[RunRequest] = []
         self.failing: set[int] = set()
         self.ended: list[tuple[str, str]] = []
+        self.questions: list[Message] = []
+        self.holds_questions = False
         self.hold: Hold = lambda _run, _place: False
         self.held: set[tuple[str, int]] = set()
         self._released = asyncio.Event()
@@ -87,6 +90,7 @@ class FakeEngine:
     def release(self) -> None:
         """Let the steps that are held end, and hold no more."""
         self.hold = lambda _run, _place: False
+        self.holds_questions = False
         self._released.set()
         self._released = asyncio.Event()
 
@@ -101,6 +105,12 @@ class FakeEngine:
         finally:
             self._sessions.discard(task)
             writer.close()
+
+    async def question(self, message: Message) -> None:
+        """Return when it may be answered."""
+        self.questions.append(message)
+        if self.holds_questions:
+            await self._released.wait()
 
     async def execute(self, run_id: str, place: int) -> None:
         """One step, or what comes before the first or after the last one."""
@@ -135,6 +145,7 @@ class _Session:
             await self._writer.drain()
             return
         if not isinstance(message, RunRequest):
+            await self._engine.question(message)
             self._send(Unavailable("there is no Prefect behind this engine"))
             await self._writer.drain()
             return

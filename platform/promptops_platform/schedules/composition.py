@@ -61,6 +61,7 @@ class Schedules:
             schedules=self.service,
             deployments=deployments.service,
             targets=targets.runs,
+            workspaces=workspaces.service,
         )
         firing = ScheduleFiring(
             database=database,

@@ -11,7 +11,7 @@ from promptops_platform.access.actor import Actor
 from promptops_platform.access.guard import permits
 from promptops_platform.access.permissions import Permission
 from promptops_platform.access.schemas import Done
-from promptops_platform.db.pages import WHOLE, Part
+from promptops_platform.db.pages import Part
 from promptops_platform.definitions.preconditions import IfMatch, etag, seen_revisions
 from promptops_platform.errors import Conflict, TooManyRequests
 from promptops_platform.execution.endpoints import ACCEPTED, accepted
@@ -20,7 +20,7 @@ from promptops_platform.http.declared_errors import may_answer
 from promptops_platform.http.envelope import Data, Page
 from promptops_platform.http.paging import paged_by
 from promptops_platform.http.services import provided
-from promptops_platform.http.transactions import Read, Write
+from promptops_platform.http.transactions import Write
 from promptops_platform.schedules.firing import ScheduleFiring
 from promptops_platform.schedules.saving import ScheduleSaving
 from promptops_platform.schedules.schemas import (
@@ -34,24 +34,19 @@ from promptops_platform.schedules.schemas import (
 from promptops_platform.schedules.service import ScheduleService
 from promptops_platform.schedules.views import ScheduleViews
 from promptops_platform.text import OptionalLine, OptionalSearchTerm, ResourceId
-from promptops_platform.workspaces.service import WorkspaceService
 
 router = APIRouter(prefix="/api/schedules", tags=["schedules"])
 
 Service = Annotated[ScheduleService, provided(ScheduleService)]
 Saving = Annotated[ScheduleSaving, provided(ScheduleSaving)]
 Views = Annotated[ScheduleViews, provided(ScheduleViews)]
-Workspaces = Annotated[WorkspaceService, provided(WorkspaceService)]
 CALENDAR = timedelta(days=31)
 InWorkspace = Annotated[OptionalLine, Query(description="Id or slug.")]
 
 
 @router.get("")
 async def list_schedules(
-    service: Service,
     views: Views,
-    workspaces: Workspaces,
-    transaction: Read,
     part: Annotated[Part, paged_by("key", "updated_at")],
     q: Annotated[OptionalSearchTerm, Query(description="Text in a key.")] = None,
     workflow: Annotated[OptionalLine, Query(description="Those that run it.")] = None,
@@ -61,20 +56,11 @@ async def list_schedules(
     actor: Actor = permits(Permission.SCHEDULES_READ),
 ) -> Page[Schedule]:
     """Schedules by key, each with its next time and its last run; all of them without a `limit`."""
-    workspace_id = None
-    if workspace:
-        workspace_id = (await workspaces.find(transaction, workspace, actor=actor)).id
     target = ("workflow", workflow) if workflow else ("agent", agent) if agent else None
-    rows, total = await service.search(
-        transaction,
-        part,
-        workspace_id=workspace_id,
-        target=target,
-        text=q,
-        paused=paused,
-        actor=actor,
+    data, total = await views.page(
+        part, workspace, target=target, text=q, paused=paused, actor=actor
     )
-    return Page(data=await views.many(rows), total=total)
+    return Page(data=data, total=total)
 
 
 @router.post("", responses=may_answer(Conflict))
@@ -95,8 +81,6 @@ async def create_schedule(
 async def list_times(
     service: Service,
     views: Views,
-    workspaces: Workspaces,
-    transaction: Read,
     from_: Annotated[
         AwareDatetime | None, Query(alias="from", description="By default now.")
     ] = None,
@@ -106,14 +90,8 @@ async def list_times(
 ) -> Data[list[ScheduleTimes]]:
     """When schedules are due between two times, which are at most a hundred days apart, of each
     the first 500 times to come; and the runs that they have started between them."""
-    workspace_id = None
-    if workspace:
-        workspace_id = (await workspaces.find(transaction, workspace, actor=actor)).id
-    rows, _ = await service.search(
-        transaction, WHOLE, workspace_id=workspace_id, target=None, text=None, actor=actor
-    )
     after = from_ or service.now()
-    return Data(data=await views.times(transaction, rows, after, to or after + CALENDAR))
+    return Data(data=await views.times(workspace, after, to or after + CALENDAR, actor=actor))
 
 
 @router.post("/preview")
@@ -128,13 +106,11 @@ async def preview_times(
 async def get_schedule(
     schedule_id: ResourceId,
     response: Response,
-    service: Service,
     views: Views,
-    transaction: Read,
     actor: Actor = permits(Permission.SCHEDULES_READ),
 ) -> Data[Schedule]:
     """A schedule with its next ten times and its last ten runs; its etag is the revision."""
-    row = await service.get(transaction, schedule_id, actor=actor)
+    row = await views.find(schedule_id, actor=actor)
     response.headers["etag"] = etag(row)
     return Data(data=await views.one(row))
 

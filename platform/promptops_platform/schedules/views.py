@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from promptops_platform.access.actor import Actor
+from promptops_platform.db.pages import WHOLE, Part
 from promptops_platform.db.unit_of_work import Database, Transaction
 from promptops_platform.deployments.service import Deployments
 from promptops_platform.errors import BadRequest, EngineNotReady
@@ -19,6 +21,7 @@ from promptops_platform.schedules.service import ScheduleService, target_of
 from promptops_platform.schedules.tables import KIND, ScheduleRow
 from promptops_platform.schedules.timetables import timetable_of
 from promptops_platform.targets.run_targets import RunTargets
+from promptops_platform.workspaces.service import WorkspaceService
 
 # Of one schedule in a calendar.
 MOST_TIMES = 500
@@ -36,7 +39,9 @@ class ScheduleViews:
         schedules: ScheduleService,
         deployments: Deployments,
         targets: RunTargets,
+        workspaces: WorkspaceService,
     ) -> None:
+        self._workspaces = workspaces
         self._database = database
         self._schedules = schedules
         self._deployments = deployments
@@ -46,25 +51,49 @@ class ScheduleViews:
         """With its next ten times and its last ten runs."""
         return (await self._shown([row], NEXT_TIMES, LAST_RUNS))[0]
 
-    async def many(self, rows: Sequence[ScheduleRow]) -> list[Schedule]:
-        """Each with its next time and its last run."""
-        return await self._shown(rows, LISTED_TIMES, 1)
+    async def find(self, schedule_id: str, *, actor: Actor) -> ScheduleRow:
+        """Raises NotFound and Forbidden."""
+        async with self._database.read() as transaction:
+            return await self._schedules.get(transaction, schedule_id, actor=actor)
+
+    async def page(
+        self,
+        part: Part,
+        workspace: str | None,
+        *,
+        target: tuple[str, str] | None,
+        text: str | None,
+        paused: bool | None,
+        actor: Actor,
+    ) -> tuple[list[Schedule], int]:
+        """Each with its next time and its last run, and how many there are."""
+        async with self._database.read() as transaction:
+            rows, total = await self._schedules.search(
+                transaction,
+                part,
+                workspace_id=await self._workspace_id(transaction, workspace, actor),
+                target=target,
+                text=text,
+                paused=paused,
+                actor=actor,
+            )
+        return await self._shown(rows, LISTED_TIMES, 1), total
 
     async def times(
-        self,
-        transaction: Transaction,
-        rows: Sequence[ScheduleRow],
-        after: datetime,
-        until: datetime,
+        self, workspace: str | None, after: datetime, until: datetime, *, actor: Actor
     ) -> list[ScheduleTimes]:
-        """What these have run in that span, and when they are due in what is to come of it; those
-        that are paused and ran nothing are left out. Raises BadRequest for a span of more than a
-        hundred days, and EngineNotReady."""
+        """What schedules have run in that span, and when they are due in what is to come of it;
+        those that are paused and ran nothing are left out. Raises BadRequest for a span of more
+        than a hundred days, and EngineNotReady."""
         if not timedelta(0) <= until - after <= LONGEST_SPAN:
             raise BadRequest("to: must be at most 100 days after from")
-        runs = await repository.runs_between(
-            transaction.session, [row.id for row in rows], after, until
-        )
+        async with self._database.read() as transaction:
+            workspace_id = await self._workspace_id(transaction, workspace, actor)
+            rows, _ = await self._schedules.search(
+                transaction, WHOLE, workspace_id=workspace_id, target=None, text=None, actor=actor
+            )
+            ids = [row.id for row in rows]
+            runs = await repository.runs_between(transaction.session, ids, after, until)
         active = [row for row in rows if not row.paused]
         times = await self._times_between(active, max(after, self._schedules.now()), until)
         return [
@@ -72,6 +101,13 @@ class ScheduleViews:
             for row in rows
             if row.id in times or row.id in runs
         ]
+
+    async def _workspace_id(
+        self, transaction: Transaction, workspace: str | None, actor: Actor
+    ) -> str | None:
+        if not workspace:
+            return None
+        return (await self._workspaces.find(transaction, workspace, actor=actor)).id
 
     async def _times_between(
         self, rows: Sequence[ScheduleRow], after: datetime, until: datetime
