@@ -2,7 +2,8 @@
 
 Requests may only be taken more widely, answers only be given more narrowly or with more fields.
 Additions are no losses, and neither are new values of an answer's enum: clients must take those.
-Rules over several fields, in `allOf`, are not compared: they say what was refused all along.
+Rules over several fields, in `allOf`, are not compared: they say what was refused all along. So
+does a `discriminator` where there was an object without any fields.
 """
 
 from __future__ import annotations
@@ -137,6 +138,12 @@ class _Schemas:
         if all(pair) and pair in self.open:
             return
         inside = _Schemas(self.old, self.new, self.direction, self.open | {pair})
+        if self.direction == "request" and "discriminator" in new:
+            if _is_loose_object(old):
+                return
+            if "discriminator" in old:
+                yield from inside.variants(where, old["discriminator"], new["discriminator"])
+                return
         before = list(_alternatives(self.old, old))
         after = list(_alternatives(self.new, new))
         if len(before) == len(after) == 1:
@@ -145,6 +152,15 @@ class _Schemas:
             yield from inside.each_in_some(where, before, after, "is no longer taken as")
         else:
             yield from inside.each_in_some(where, after, before, "may now also be")
+
+    def variants(self, where: str, old: Json, new: Json) -> Iterator[str]:
+        """Of two discriminators, both with a mapping."""
+        for value, reference in old["mapping"].items():
+            if value not in new["mapping"]:
+                yield f"{where} no longer takes the {old['propertyName']} {value}"
+            else:
+                now = {"$ref": new["mapping"][value]}
+                yield from self.compare(f"{where}({value})", {"$ref": reference}, now)
 
     def each_in_some(
         self, where: str, these: list[Json], those: list[Json], change: str
@@ -219,6 +235,10 @@ def _alternatives(document: Json, schema: Json) -> Iterator[Json]:
             yield schema | {"type": type_}
     else:
         yield schema
+
+
+def _is_loose_object(schema: Json) -> bool:
+    return schema.get("type") == "object" and not schema.keys() & {"properties", "required"}
 
 
 KINDS = frozenset({"null", "boolean", "integer", "fraction", "string", "array", "object"})

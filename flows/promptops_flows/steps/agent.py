@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 from promptops_flows.steps.context import StepContext, StepError, StepOutput
+from promptops_flows.steps.field_schemas import OBJECT, KindSchema, described, text
 from promptops_flows.steps.fields import Fields
 from promptops_flows.steps.models import ModelChoice
 from promptops_flows.steps.plans import AgentPlan
@@ -31,6 +32,16 @@ class RunAgent(Action):
     subject: str = ""
     plan: AgentPlan | None = None
     type: ClassVar[str] = "agent"
+    schema: ClassVar[KindSchema] = KindSchema(
+        {
+            **DefinitionTarget.fields(),
+            "variables": described(OBJECT, "Without it, those of the run."),
+            "message": described(text(MAX_TEMPLATE_CHARACTERS), "A template of the user's turn."),
+            "subject": described(text(MAX_SUBJECT_CHARACTERS), "A template, for a rollout."),
+        },
+        required=("key",),
+        description="A run of an agent, whose answer comes out.",
+    )
 
     @classmethod
     def parse(cls, fields: Fields, context: ParseContext) -> Self:

@@ -10,6 +10,17 @@ from typing import Any, ClassVar, Literal, Self, cast
 
 from promptops_flows.json_schemas import SchemaRefusedError, check_schema, findings
 from promptops_flows.steps.context import StepContext, StepError, StepOutput
+from promptops_flows.steps.field_schemas import (
+    FLAG,
+    NAMES,
+    OBJECT,
+    KindSchema,
+    choice,
+    described,
+    duration,
+    durations,
+    needed_text,
+)
 from promptops_flows.steps.fields import MAX_NAME_CHARACTERS, Fields
 from promptops_flows.steps.step import Action, ParseContext, Step, Template, rendered
 from promptops_flows.templates.references import Scope
@@ -42,6 +53,23 @@ class Approval(Action):
     allow_link: bool = False
     reminders: tuple[float, ...] = ()
     type: ClassVar[str] = "approval"
+    schema: ClassVar[KindSchema] = KindSchema(
+        {
+            "message": described(
+                needed_text(MAX_MESSAGE_CHARACTERS), "What is to be decided; Markdown, a template."
+            ),
+            "roles": described(NAMES, f"Who may decide: {', '.join(DECIDING_ROLES)}."),
+            "members": described(NAMES, "Who may decide, by user name."),
+            "form": described(OBJECT, "JSON Schema of the values that come with a decision."),
+            "deadline": duration(MAX_DEADLINE_SECONDS),
+            "on_deadline": choice(*ON_DEADLINE),
+            "allow_link": described(FLAG, "Whoever has the link may decide."),
+            "reminders": durations(MAX_REMINDERS, MAX_DEADLINE_SECONDS),
+        },
+        required=("message",),
+        without_effect=_WITHOUT_EFFECT,
+        description="The run waits until a person approves or rejects.",
+    )
 
     @classmethod
     def parse(cls, fields: Fields, context: ParseContext) -> Self:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from promptops_flows.steps.context import StepContext, StepOutput
+from promptops_flows.steps.field_schemas import NAMES, KindSchema, described, needed_text
 from promptops_flows.steps.fields import Fields
 from promptops_flows.steps.step import Action, ParseContext
 from promptops_flows.templates.expressions import ExpressionError, check_condition
@@ -24,6 +25,15 @@ class Branch(Action):
     then: tuple[str, ...]
     otherwise: tuple[str, ...]
     type: ClassVar[str] = "branch"
+    schema: ClassVar[KindSchema] = KindSchema(
+        {
+            "when": described(needed_text(MAX_CONDITION_CHARACTERS), "An expression of Jinja."),
+            THEN: described(NAMES, "The steps that run where `when` is true."),
+            ELSE: described(NAMES, "The steps that run where it is not."),
+        },
+        required=("when",),
+        description="A condition decides which steps run.",
+    )
 
     @classmethod
     def parse(cls, fields: Fields, context: ParseContext) -> Self:

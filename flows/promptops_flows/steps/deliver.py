@@ -11,6 +11,7 @@ from typing import ClassVar, Self
 import httpx
 
 from promptops_flows.steps.context import StepContext, StepError, StepOutput
+from promptops_flows.steps.field_schemas import KindSchema
 from promptops_flows.steps.fields import Fields
 from promptops_flows.steps.http_tools import DEFAULT_HEADERS, ToolError, bounded_text
 from promptops_flows.steps.standard_webhooks import signed_headers
@@ -32,6 +33,7 @@ class Deliver(Action):
     message_id: str
     body: str
     type: ClassVar[str] = "deliver"
+    schema: ClassVar[KindSchema] = KindSchema({})
 
     @classmethod
     def parse(cls, fields: Fields, context: ParseContext) -> Self:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import httpx
 
 from promptops_flows.steps.context import StepContext, StepError, StepOutput
+from promptops_flows.steps.field_schemas import KindSchema, choice, described, needed_text
 from promptops_flows.steps.fields import Fields
 from promptops_flows.steps.http_tools import (
     DEFAULT_HEADERS,
@@ -22,7 +23,12 @@ from promptops_flows.steps.http_tools import (
 )
 from promptops_flows.steps.render import MAX_TEMPLATE_CHARACTERS
 from promptops_flows.steps.step import Action, ParseContext, Template, rendered
-from promptops_flows.steps.tool_headers import HeaderError, check_headers
+from promptops_flows.steps.tool_headers import (
+    LONGEST_HEADER,
+    MOST_HEADERS,
+    HeaderError,
+    check_headers,
+)
 from promptops_flows.steps.tool_urls import MAX_URL_CHARACTERS
 from promptops_flows.steps.values import rendered_value, value_templates
 from promptops_flows.templates.language import value_text
@@ -45,6 +51,21 @@ class CallHttp(Action):
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
     type: ClassVar[str] = "http"
+    schema: ClassVar[KindSchema] = KindSchema(
+        {
+            "method": described(choice(*get_args(Method)), "`GET` without it."),
+            "url": described(needed_text(MAX_URL_CHARACTERS), "A template."),
+            "headers": {
+                "type": ["object", "null"],
+                "maxProperties": MOST_HEADERS,
+                "additionalProperties": {"type": "string", "maxLength": LONGEST_HEADER},
+                "description": "Templates.",
+            },
+            "body": {"description": "A template, or JSON whose texts are templates."},
+        },
+        required=("url",),
+        description="A request, to addresses that HTTP tools may call as well.",
+    )
 
     @classmethod
     def parse(cls, fields: Fields, context: ParseContext) -> Self:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 from promptops_flows.steps.context import ItemCounts, StepContext, StepError, StepOutput
+from promptops_flows.steps.field_schemas import MAPPED_STEP, KindSchema, described, integer, text
 from promptops_flows.steps.fields import Fields
 from promptops_flows.steps.models import ModelChoice
 from promptops_flows.steps.policy import ORDINARY, StepPolicy
@@ -23,7 +24,7 @@ from promptops_providers.protocol import PromptVersion
 MAX_ITEMS = 10_000
 MAX_WIDTH = 64
 DEFAULT_WIDTH = 8
-_NOT_MAPPED = {"map": "a map", "branch": "a branch", "approval": "an approval"}
+NOT_MAPPED = {"map": "a map", "branch": "a branch", "approval": "an approval"}
 _OF_THE_MAP = ("retries", "cache_seconds", "concurrency")
 
 
@@ -38,6 +39,18 @@ class MapItems(Action):
     width: int = DEFAULT_WIDTH
     policy: StepPolicy = ORDINARY
     type: ClassVar[str] = "map"
+    schema: ClassVar[KindSchema] = KindSchema(
+        {
+            "over": described(
+                text(MAX_TEMPLATE_CHARACTERS), "A template that is a list; `{{input}}` without it."
+            ),
+            "as": described(text(100), "The variable that is the item; `item` without it."),
+            "step": MAPPED_STEP,
+            "width": described(integer(1, MAX_WIDTH), "Items at a time."),
+        },
+        required=("step",),
+        description="One step for each item of a list, several at a time.",
+    )
 
     @classmethod
     def parse(cls, fields: Fields, context: ParseContext) -> Self:
@@ -45,9 +58,9 @@ class MapItems(Action):
         if step is None:
             raise fields.error("step", "is missing, give the step that runs for each item")
         action = context.parse_action(step, context)
-        if action.type in _NOT_MAPPED:
+        if action.type in NOT_MAPPED:
             raise fields.error(
-                "step", f"is {_NOT_MAPPED[action.type]}, which can't run for each item"
+                "step", f"is {NOT_MAPPED[action.type]}, which can't run for each item"
             )
         policy = StepPolicy.parse(step)
         wrong = [name for name in _OF_THE_MAP if getattr(policy, name) != getattr(ORDINARY, name)]

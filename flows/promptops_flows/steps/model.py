@@ -10,6 +10,15 @@ from typing import Any, ClassVar, Self, cast
 from promptops_flows.json_schemas import SchemaRefusedError, check_schema
 from promptops_flows.json_schemas.turns import Turns
 from promptops_flows.steps.context import StepContext, StepError, StepOutput
+from promptops_flows.steps.field_schemas import (
+    OBJECT,
+    KindSchema,
+    choice,
+    described,
+    needed_text,
+    objects,
+    text,
+)
 from promptops_flows.steps.fields import Fields
 from promptops_flows.steps.models import ModelChoice
 from promptops_flows.steps.render import MAX_TEMPLATE_CHARACTERS
@@ -45,6 +54,31 @@ class CallModel(Action):
     params: Mapping[str, Any] = field(default_factory=dict)
     output_schema: Mapping[str, Any] | None = None
     type: ClassVar[str] = "model"
+    schema: ClassVar[KindSchema] = KindSchema(
+        {
+            "provider": described(text(MAX_MODEL_CHARACTERS), "A connection of the workspace."),
+            "model": described(text(MAX_MODEL_CHARACTERS), "Without it, the provider's default."),
+            "fallbacks": objects(
+                MAX_FALLBACKS,
+                {
+                    "provider": needed_text(MAX_MODEL_CHARACTERS),
+                    "model": text(MAX_MODEL_CHARACTERS),
+                },
+                required=("provider",),
+            ),
+            "system": text(MAX_TEMPLATE_CHARACTERS),
+            "messages": described(
+                objects(
+                    MAX_MESSAGES,
+                    {"role": choice(*_ROLES), "content": text(MAX_TEMPLATE_CHARACTERS)},
+                ),
+                "Without any, the incoming text is the user's.",
+            ),
+            "params": described(OBJECT, "Parameters of the model."),
+            "output_schema": described(OBJECT, "JSON Schema that the answer must fit."),
+        },
+        description="Messages, or the incoming text, go to a model, whose answer comes out.",
+    )
 
     @classmethod
     def parse(cls, fields: Fields, context: ParseContext) -> Self:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Self
 
+from promptops_flows.steps.field_schemas import FLAG, Schema, described, duration, integer, text
 from promptops_flows.steps.fields import Fields
 
 MAX_RETRIES = 10
@@ -26,6 +27,18 @@ class StepPolicy:
     cache_seconds: float = 0.0
     concurrency: str = ""
     slots: int = 1
+
+    @staticmethod
+    def fields() -> dict[str, Schema]:
+        """The schemas of the fields that are read."""
+        return {
+            "retries": integer(0, MAX_RETRIES),
+            "timeout": duration(MAX_TIMEOUT_SECONDS),
+            "continue_on_error": described(FLAG, "A failure is not the run's."),
+            "default": {"description": "The output of a step that failed."},
+            "cache": described(duration(MAX_CACHE_SECONDS), "How long an output is reused."),
+            "concurrency": described(text(MAX_KEY_CHARACTERS), "A key, or `key:3`."),
+        }
 
     @classmethod
     def parse(cls, fields: Fields) -> Self:

@@ -10,9 +10,10 @@ from promptops_flows.steps.agent import RunAgent
 from promptops_flows.steps.approval import Approval
 from promptops_flows.steps.branch import Branch
 from promptops_flows.steps.deliver import Deliver
-from promptops_flows.steps.fields import DefinitionError, Fields, described
+from promptops_flows.steps.field_schemas import MAPPED_STEP, NAMES, Schema, text
+from promptops_flows.steps.fields import MAX_NAME_CHARACTERS, DefinitionError, Fields, described
 from promptops_flows.steps.http import CallHttp
-from promptops_flows.steps.map import MapItems
+from promptops_flows.steps.map import NOT_MAPPED, MapItems
 from promptops_flows.steps.model import CallModel
 from promptops_flows.steps.policy import StepPolicy
 from promptops_flows.steps.render import Render
@@ -38,6 +39,7 @@ ACTIONS: Mapping[str, type[Action]] = {
 # Kinds that no definition names: the platform's own runs are made of them.
 INTERNAL_TYPES = (Deliver.type,)
 STEP_TYPES = tuple(name for name in ACTIONS if name not in INTERNAL_TYPES)
+MAPPED_TYPES = tuple(name for name in STEP_TYPES if name not in NOT_MAPPED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +68,28 @@ def parse_step(item: object, index: int, providers: tuple[str, ...]) -> ParsedSt
 def parse_action(fields: Fields, context: ParseContext) -> Action:
     """What the step does; raises `DefinitionError`."""
     return ACTIONS[fields.choice("type", STEP_TYPES)].parse(fields, context)
+
+
+def step_schema(kind: str, mapped_step: Schema) -> Schema:
+    """JSON Schema of a step of this kind; `mapped_step` is that of the step of a map."""
+    schema = ACTIONS[kind].schema
+    policy = StepPolicy.fields()
+    for name in schema.without_effect:
+        del policy[name]
+    fields: Mapping[str, Schema] = {
+        "name": text(MAX_NAME_CHARACTERS),
+        "type": {"const": kind},
+        "needs": NAMES,
+        **policy,
+        **schema.fields,
+    }
+    return {
+        "type": "object",
+        "description": schema.description,
+        "required": ["type", *schema.required],
+        "properties": {
+            name: mapped_step if field is MAPPED_STEP else field for name, field in fields.items()
+        },
+        "additionalProperties": True,
+        **({"allOf": list(schema.rules)} if schema.rules else {}),
+    }

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from promptops_flows.steps.context import StepContext, StepError, StepOutput
+from promptops_flows.steps.field_schemas import KindSchema, described, text
 from promptops_flows.steps.fields import Fields
 from promptops_flows.steps.step import Action, ParseContext, Template, rendered
 from promptops_flows.steps.targets import PromptTarget
@@ -33,6 +34,13 @@ class Render(Action):
     prompt: PromptTarget | None = None
     messages: tuple[RawMessage, ...] = ()
     type: ClassVar[str] = "render"
+    schema: ClassVar[KindSchema] = KindSchema(
+        {
+            "template": described(text(MAX_TEMPLATE_CHARACTERS), "Without it, `prompt`."),
+            "prompt": PromptTarget.schema(),
+        },
+        description="A template, or a prompt of the registry, becomes text.",
+    )
 
     @classmethod
     def parse(cls, fields: Fields, context: ParseContext) -> Self:

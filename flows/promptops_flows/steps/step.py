@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Self
 
 from promptops_flows.steps.context import StepContext, StepError, StepOutput
+from promptops_flows.steps.field_schemas import KindSchema
 from promptops_flows.steps.fields import Fields
 from promptops_flows.steps.models import ModelChoice
 from promptops_flows.steps.policy import ORDINARY, StepPolicy
@@ -39,6 +40,7 @@ class Action(ABC):
     __slots__ = ()
 
     type: ClassVar[str]
+    schema: ClassVar[KindSchema]
 
     @classmethod
     @abstractmethod

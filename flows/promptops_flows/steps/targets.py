@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Self
 
+from promptops_flows.steps.field_schemas import VERSION, Schema, described, needed_text, text
 from promptops_flows.steps.fields import Fields, shown
 from promptops_providers.protocol import PromptVersion
 
@@ -20,6 +21,15 @@ class DefinitionTarget:
     key: str
     version: str = ""
     env: str = ""
+
+    @staticmethod
+    def fields() -> dict[str, Schema]:
+        """The schemas of the fields that are read."""
+        return {
+            "key": needed_text(MAX_KEY_CHARACTERS),
+            "version": VERSION,
+            "env": described(text(MAX_KEY_CHARACTERS), "Not beside a version."),
+        }
 
     @classmethod
     def parse(cls, fields: Fields) -> Self:
@@ -51,6 +61,20 @@ class PromptTarget:
     def used(self) -> PromptVersion:
         """What a run uses."""
         return PromptVersion(self.key, self.env, self.version, self.variant or None)
+
+    @staticmethod
+    def schema() -> Schema:
+        """Of the object with the fields that are read."""
+        return {
+            "type": ["object", "null"],
+            "required": ["key"],
+            "properties": {
+                "key": needed_text(MAX_KEY_CHARACTERS),
+                "env": text(MAX_KEY_CHARACTERS),
+                "version": VERSION,
+                "subject": described(text(MAX_SUBJECT_CHARACTERS), "Not beside a version."),
+            },
+        }
 
     @classmethod
     def parse(cls, fields: Fields) -> Self:

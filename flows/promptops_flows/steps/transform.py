@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self, cast
 
 from promptops_flows.steps.context import StepContext, StepError, StepOutput
+from promptops_flows.steps.field_schemas import KindSchema, Schema, needed_text
 from promptops_flows.steps.fields import Fields
 from promptops_flows.steps.step import Action, ParseContext
 from promptops_flows.steps.structured import UnfitAnswerError, parse_structured
@@ -31,6 +32,13 @@ _CHECKS: Mapping[str, tuple[Callable[[str], None], int]] = {
 }
 
 
+def _expression_rule(op: str, limit: int) -> Schema:
+    return {
+        "if": {"required": ["op"], "properties": {"op": {"const": op}}},
+        "then": {"required": ["expression"], "properties": {"expression": needed_text(limit)}},
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Transform(Action):
     """`expression` is what `jmespath`, `regex` and `jinja` evaluate."""
@@ -38,6 +46,15 @@ class Transform(Action):
     op: TransformOp
     expression: str = ""
     type: ClassVar[str] = "transform"
+    schema: ClassVar[KindSchema] = KindSchema(
+        {
+            "op": {"enum": list(TRANSFORM_OPS)},
+            "expression": {"description": "What `jmespath`, `regex` and `jinja` evaluate."},
+        },
+        required=("op",),
+        rules=tuple(_expression_rule(op, limit) for op, (_, limit) in _CHECKS.items()),
+        description="The incoming text is changed without a model.",
+    )
 
     @classmethod
     def parse(cls, fields: Fields, context: ParseContext) -> Self:

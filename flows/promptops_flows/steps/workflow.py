@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 
 from promptops_flows.steps.agent import passed_variables
 from promptops_flows.steps.context import StepContext, StepError, StepOutput
+from promptops_flows.steps.field_schemas import OBJECT, KindSchema, described
 from promptops_flows.steps.fields import Fields
 from promptops_flows.steps.plans import WorkflowPlan
 from promptops_flows.steps.step import Action, ParseContext, Template
@@ -27,6 +28,14 @@ class RunWorkflow(Action):
     variables: Mapping[str, Any] | None = None
     plan: WorkflowPlan | None = None
     type: ClassVar[str] = "workflow"
+    schema: ClassVar[KindSchema] = KindSchema(
+        {
+            **DefinitionTarget.fields(),
+            "variables": described(OBJECT, "Without it, those of the run."),
+        },
+        required=("key",),
+        description="A run of another workflow.",
+    )
 
     @classmethod
     def parse(cls, fields: Fields, context: ParseContext) -> Self:

@@ -7,11 +7,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from promptops_flows.protocol.engine_client import StepFinished
-from promptops_flows.steps.fields import MAX_NAME_CHARACTERS, DefinitionError
-from promptops_flows.steps.model import MAX_MODEL_CHARACTERS
-from promptops_flows.steps.registry import STEP_TYPES
+from promptops_flows.steps.fields import DefinitionError
 from promptops_flows.steps.render import MAX_TEMPLATE_CHARACTERS
-from promptops_flows.steps.transform import TRANSFORM_OPS
 from promptops_platform.definitions.schemas import (
     EXAMPLE_SERVED,
     IfRevision,
@@ -24,11 +21,11 @@ from promptops_platform.execution.followers import RunOutcome
 from promptops_platform.execution.pool_names import DEFINITION_POOL, DefinitionPool
 from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example
-from promptops_platform.http.field_rules import Rule, exactly, only, present, when
 from promptops_platform.runlog.trace import EXAMPLE_TRACE, StepTrace
 from promptops_platform.text import Json, JsonObject, Key, Line, OptionalLine, Prose, Title, title
+from promptops_platform.workflows.step_schemas import DescribedSteps
 
-Steps = list[dict[str, Any]]
+Steps = Annotated[list[dict[str, Any]], DescribedSteps(nullable=False)]
 
 EXAMPLE_STEP = {**EXAMPLE_TRACE, "cost_usd": 0.0}
 EXAMPLE_STEPS = [
@@ -54,23 +51,6 @@ def _with_name(number: int, step: Any) -> Any:
         raise ValueError(f"the name of step {number} {error}") from error
 
 
-def _text(longest: int) -> Rule:
-    return {"type": ["string", "null"], "maxLength": longest}
-
-
-# What a step of each type needs. Which providers there are depends on the workspace.
-STEP: Rule = {
-    "type": "object",
-    "allOf": [
-        present(type={"enum": list(STEP_TYPES)}),
-        only(name=_text(MAX_NAME_CHARACTERS)),
-        when(present(type=exactly("render")), only(template=_text(MAX_TEMPLATE_CHARACTERS))),
-        when(present(type=exactly("transform")), present(op={"enum": list(TRANSFORM_OPS)})),
-        when(present(type=exactly("model")), only(model=_text(MAX_MODEL_CHARACTERS))),
-    ],
-}
-
-
 class WorkflowUpdate(BaseModel):
     """What an edit may change; a field that is absent or null stays as it is."""
 
@@ -78,10 +58,8 @@ class WorkflowUpdate(BaseModel):
 
     name: Title | None = None
     description: Prose | None = None
-    steps: Annotated[Json, AfterValidator(_with_names)] = Field(
-        default=None,
-        description="Steps in their order, each with name and type.",
-        json_schema_extra={"type": ["array", "null"], "items": STEP},
+    steps: Annotated[Json, AfterValidator(_with_names), DescribedSteps(nullable=True)] = Field(
+        default=None, description="Steps in their order, each with name and type."
     )
     input_schema: JsonObject | None = Field(
         default=None, description="JSON Schema of the variables of a run; `{}` takes any."

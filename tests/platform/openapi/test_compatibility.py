@@ -72,6 +72,14 @@ def small() -> Json:
                         "weight": {"type": "number"},
                         "tags": {"type": "array", "items": {"type": "string"}},
                         "any": {},
+                        "loose": {"type": "object"},
+                        "step": {
+                            "oneOf": [{"$ref": "#/components/schemas/Wait"}],
+                            "discriminator": {
+                                "propertyName": "type",
+                                "mapping": {"wait": "#/components/schemas/Wait"},
+                            },
+                        },
                         "again": {"$ref": "#/components/schemas/Create"},
                         "labels": {"type": "object", "additionalProperties": {"type": "string"}},
                     },
@@ -89,6 +97,11 @@ def small() -> Json:
                     },
                 },
                 "Tag": {"type": "object", "properties": {"name": {"type": "string"}}},
+                "Wait": {
+                    "type": "object",
+                    "required": ["type"],
+                    "properties": {"type": {"const": "wait"}, "seconds": {"type": "number"}},
+                },
                 "Error": {
                     "type": "object",
                     "required": ["error"],
@@ -153,6 +166,15 @@ LOSSES: list[tuple[str, Change]] = [
     ("takes only", lambda d: fields(d, "Create")["key"].update(enum=["a"])),
     ("body.weight was number", lambda d: fields(d, "Create").update(weight=INTEGER)),
     ("body.tags[] was string", lambda d: fields(d, "Create")["tags"].update(items=INTEGER)),
+    ("body.step(wait).seconds was number", lambda d: fields(d, "Wait").update(seconds=INTEGER)),
+    (
+        "body.step no longer takes the type wait",
+        lambda d: fields(d, "Create")["step"]["discriminator"]["mapping"].clear(),
+    ),
+    (
+        "body.again lost the field key",
+        lambda d: fields(d, "Create").update(again=fields(d, "Create")["step"]),
+    ),
     ("body.any was anything", lambda d: fields(d, "Create").update(any=STRING)),
     (
         "body.labels.* was string",
@@ -210,6 +232,10 @@ ADDITIONS: list[tuple[str, Change]] = [
     ("integers become numbers", lambda d: limit(d).update(type="number")),
     ("a field of an answer", lambda d: fields(d, "Prompt").update(note=STRING)),
     ("a value in an answer", lambda d: fields(d, "Prompt")["status"]["enum"].append("running")),
+    (
+        "kinds of an object",
+        lambda d: fields(d, "Create").update(loose=fields(d, "Create")["step"]),
+    ),
     ("no null in an answer", lambda d: fields(d, "Prompt").update(model=STRING)),
     (
         "always there",

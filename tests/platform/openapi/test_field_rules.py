@@ -38,6 +38,10 @@ TAKEN: list[tuple[str, Json]] = [
     ("/api/workflows", {"steps": [{"type": "render"}, {"type": "render", "template": None}]}),
     ("/api/workflows", {"steps": [{"type": "transform", "op": "trim", "template": 5}]}),
     ("/api/workflows", {"steps": [{"type": "model", "model": "x", "name": None}]}),
+    ("/api/workflows", {"steps": [{"type": "model", "timeout": 5, "cache": "", "retries": None}]}),
+    ("/api/workflows", {"steps": [{"type": "transform", "op": "trim", "expression": 5}]}),
+    ("/api/workflows", {"steps": [{"type": "http", "url": "https://a.b/", "method": ""}]}),
+    ("/api/workflows", {"steps": [{"type": "map", "step": {"type": "render"}, "width": None}]}),
 ]
 REFUSED: list[tuple[str, Json]] = [
     ("/api/login", {}),
@@ -69,6 +73,12 @@ REFUSED: list[tuple[str, Json]] = [
     ("/api/workflows", {"steps": [{"type": "render", "template": 5}]}),
     ("/api/workflows", {"steps": [{"type": "model", "model": ["x"]}]}),
     ("/api/workflows", {"steps": [{"type": "render", "name": 5}]}),
+    ("/api/workflows", {"steps": [{"type": "render", "retries": 11}]}),
+    ("/api/workflows", {"steps": [{"type": "render", "timeout": "soon"}]}),
+    ("/api/workflows", {"steps": [{"type": "transform", "op": "jinja"}]}),
+    ("/api/workflows", {"steps": [{"type": "http"}]}),
+    ("/api/workflows", {"steps": [{"type": "agent", "version": "1"}]}),
+    ("/api/workflows", {"steps": [{"type": "map", "step": {"type": "branch", "when": "x"}}]}),
 ]
 # What a new one must have besides.
 NAMED = {"/api/prompts": "key", "/api/agents": "key", "/api/workflows": "key"}
@@ -123,4 +133,5 @@ def test_every_schema_with_rules_is_tried() -> None:
     }
     tried = {"LoginRequest", "ApiKeyCreate", "PromptCreate", "PromptUpdate", "AgentCreate"}
     tried |= {"AssistantMessage", "AgentEdit", "ConnectionCreate", "PlaygroundRun"}
+    tried |= {"TransformStepDefinition"}
     assert ruled == tried, "add cases for it above"

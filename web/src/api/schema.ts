@@ -3040,6 +3040,43 @@ export interface components {
             type: string;
         };
         /**
+         * AgentStepDefinition
+         * @description A run of an agent, whose answer comes out.
+         */
+        AgentStepDefinition: {
+            /** @description How long an output is reused. */
+            cache?: string | number | null;
+            /** @description A key, or `key:3`. */
+            concurrency?: string | null;
+            /** @description A failure is not the run's. */
+            continue_on_error?: boolean | null;
+            /** @description The output of a step that failed. */
+            default?: unknown;
+            /** @description Not beside a version. */
+            env?: string | null;
+            key: string;
+            /** @description A template of the user's turn. */
+            message?: string | null;
+            name?: string | null;
+            needs?: string[] | null;
+            retries?: number | null;
+            /** @description A template, for a rollout. */
+            subject?: string | null;
+            timeout?: string | number | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "agent";
+            /** @description Without it, those of the run. */
+            variables?: {
+                [key: string]: unknown;
+            } | null;
+            version?: string | number | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
          * AgentUse
          * @description An agent; a `version` of null means whatever is served.
          * @example {
@@ -3372,6 +3409,41 @@ export interface components {
             total: number;
         };
         /**
+         * ApprovalStepDefinition
+         * @description The run waits until a person approves or rejects.
+         */
+        ApprovalStepDefinition: {
+            /** @description Whoever has the link may decide. */
+            allow_link?: boolean | null;
+            /** @description A failure is not the run's. */
+            continue_on_error?: boolean | null;
+            deadline?: string | number | null;
+            /** @description The output of a step that failed. */
+            default?: unknown;
+            /** @description JSON Schema of the values that come with a decision. */
+            form?: {
+                [key: string]: unknown;
+            } | null;
+            /** @description Who may decide, by user name. */
+            members?: string[] | null;
+            /** @description What is to be decided; Markdown, a template. */
+            message: string;
+            name?: string | null;
+            needs?: string[] | null;
+            /** @enum {unknown} */
+            on_deadline?: "approve" | "reject" | "" | null;
+            reminders?: (string | number)[] | null;
+            /** @description Who may decide: viewer, editor, admin. */
+            roles?: string[] | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "approval";
+        } & {
+            [key: string]: unknown;
+        };
+        /**
          * ApproveBody
          * @description A comment is optional.
          * @example {
@@ -3492,6 +3564,37 @@ export interface components {
              * @default false
              */
             total_is_at_least: boolean;
+        };
+        /**
+         * BranchStepDefinition
+         * @description A condition decides which steps run.
+         */
+        BranchStepDefinition: {
+            /** @description How long an output is reused. */
+            cache?: string | number | null;
+            /** @description A key, or `key:3`. */
+            concurrency?: string | null;
+            /** @description A failure is not the run's. */
+            continue_on_error?: boolean | null;
+            /** @description The output of a step that failed. */
+            default?: unknown;
+            /** @description The steps that run where it is not. */
+            else?: string[] | null;
+            name?: string | null;
+            needs?: string[] | null;
+            retries?: number | null;
+            /** @description The steps that run where `when` is true. */
+            then?: string[] | null;
+            timeout?: string | number | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "branch";
+            /** @description An expression of Jinja. */
+            when: string;
+        } & {
+            [key: string]: unknown;
         };
         /**
          * CachingClient
@@ -5263,6 +5366,44 @@ export interface components {
             runs: components["schemas"]["WorkerRunState"][];
         };
         /**
+         * HttpStepDefinition
+         * @description A request, to addresses that HTTP tools may call as well.
+         */
+        HttpStepDefinition: {
+            /** @description A template, or JSON whose texts are templates. */
+            body?: unknown;
+            /** @description How long an output is reused. */
+            cache?: string | number | null;
+            /** @description A key, or `key:3`. */
+            concurrency?: string | null;
+            /** @description A failure is not the run's. */
+            continue_on_error?: boolean | null;
+            /** @description The output of a step that failed. */
+            default?: unknown;
+            /** @description Templates. */
+            headers?: {
+                [key: string]: string;
+            } | null;
+            /**
+             * @description `GET` without it.
+             * @enum {unknown}
+             */
+            method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "" | null;
+            name?: string | null;
+            needs?: string[] | null;
+            retries?: number | null;
+            timeout?: string | number | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "http";
+            /** @description A template. */
+            url: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
          * HttpTool
          * @description A request that the model may ask for. Arguments that don't stand in the URL go into the body
          *     as JSON, of a GET or DELETE into the query.
@@ -5909,6 +6050,38 @@ export interface components {
             total: number;
         };
         /**
+         * MapStepDefinition
+         * @description One step for each item of a list, several at a time.
+         */
+        MapStepDefinition: {
+            /** @description The variable that is the item; `item` without it. */
+            as?: string | null;
+            /** @description How long an output is reused. */
+            cache?: string | number | null;
+            /** @description A key, or `key:3`. */
+            concurrency?: string | null;
+            /** @description A failure is not the run's. */
+            continue_on_error?: boolean | null;
+            /** @description The output of a step that failed. */
+            default?: unknown;
+            name?: string | null;
+            needs?: string[] | null;
+            /** @description A template that is a list; `{{input}}` without it. */
+            over?: string | null;
+            retries?: number | null;
+            step: components["schemas"]["RenderStepDefinition"] | components["schemas"]["ModelStepDefinition"] | components["schemas"]["TransformStepDefinition"] | components["schemas"]["HttpStepDefinition"] | components["schemas"]["AgentStepDefinition"] | components["schemas"]["WorkflowStepDefinition"];
+            timeout?: string | number | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "map";
+            /** @description Items at a time. */
+            width?: number | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
          * Me
          * @description The caller; `workspace_id` and `environments` are what an API key is limited to.
          * @example {
@@ -6026,6 +6199,54 @@ export interface components {
             model: string;
             /** Provider */
             provider: string;
+        };
+        /**
+         * ModelStepDefinition
+         * @description Messages, or the incoming text, go to a model, whose answer comes out.
+         */
+        ModelStepDefinition: {
+            /** @description How long an output is reused. */
+            cache?: string | number | null;
+            /** @description A key, or `key:3`. */
+            concurrency?: string | null;
+            /** @description A failure is not the run's. */
+            continue_on_error?: boolean | null;
+            /** @description The output of a step that failed. */
+            default?: unknown;
+            fallbacks?: {
+                model?: string | null;
+                provider: string;
+            }[] | null;
+            /** @description Without any, the incoming text is the user's. */
+            messages?: {
+                content?: string | null;
+                /** @enum {unknown} */
+                role?: "system" | "user" | "assistant" | "" | null;
+            }[] | null;
+            /** @description Without it, the provider's default. */
+            model?: string | null;
+            name?: string | null;
+            needs?: string[] | null;
+            /** @description JSON Schema that the answer must fit. */
+            output_schema?: {
+                [key: string]: unknown;
+            } | null;
+            /** @description Parameters of the model. */
+            params?: {
+                [key: string]: unknown;
+            } | null;
+            /** @description A connection of the workspace. */
+            provider?: string | null;
+            retries?: number | null;
+            system?: string | null;
+            timeout?: string | number | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "model";
+        } & {
+            [key: string]: unknown;
         };
         /**
          * NewApiKey
@@ -7661,6 +7882,40 @@ export interface components {
         Registered: {
             /** @description Null where the platform does not know how its workers reach Prefect. */
             prefect: components["schemas"]["PrefectAccess"] | null;
+        };
+        /**
+         * RenderStepDefinition
+         * @description A template, or a prompt of the registry, becomes text.
+         */
+        RenderStepDefinition: {
+            /** @description How long an output is reused. */
+            cache?: string | number | null;
+            /** @description A key, or `key:3`. */
+            concurrency?: string | null;
+            /** @description A failure is not the run's. */
+            continue_on_error?: boolean | null;
+            /** @description The output of a step that failed. */
+            default?: unknown;
+            name?: string | null;
+            needs?: string[] | null;
+            prompt?: {
+                env?: string | null;
+                key: string;
+                /** @description Not beside a version. */
+                subject?: string | null;
+                version?: string | number | null;
+            } | null;
+            retries?: number | null;
+            /** @description Without it, `prompt`. */
+            template?: string | null;
+            timeout?: string | number | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "render";
+        } & {
+            [key: string]: unknown;
         };
         /**
          * ReplicaState
@@ -10058,6 +10313,38 @@ export interface components {
             data: components["schemas"]["ToolTrial"];
         };
         /**
+         * TransformStepDefinition
+         * @description The incoming text is changed without a model.
+         */
+        TransformStepDefinition: ({
+            /** @description How long an output is reused. */
+            cache?: string | number | null;
+            /** @description A key, or `key:3`. */
+            concurrency?: string | null;
+            /** @description A failure is not the run's. */
+            continue_on_error?: boolean | null;
+            /** @description The output of a step that failed. */
+            default?: unknown;
+            /** @description What `jmespath`, `regex` and `jinja` evaluate. */
+            expression?: unknown;
+            name?: string | null;
+            needs?: string[] | null;
+            /** @enum {unknown} */
+            op: "upper" | "lower" | "trim" | "json" | "jmespath" | "regex" | "jinja";
+            retries?: number | null;
+            timeout?: string | number | null;
+            /** @constant */
+            type: "transform";
+        } & {
+            [key: string]: unknown;
+        }) & (unknown & unknown & unknown & {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "transform";
+        });
+        /**
          * Trigger
          * @description A trigger. `state` is `active`, `disabled`, or `stopped` with the loop named in
          *     `state_reason`. `url` is the address of an inbound webhook, and `secret` is shown once: in the
@@ -10687,9 +10974,7 @@ export interface components {
                 [key: string]: number;
             };
             /** Steps */
-            steps: {
-                [key: string]: unknown;
-            }[];
+            steps: (components["schemas"]["RenderStepDefinition"] | components["schemas"]["ModelStepDefinition"] | components["schemas"]["TransformStepDefinition"] | components["schemas"]["HttpStepDefinition"] | components["schemas"]["AgentStepDefinition"] | components["schemas"]["WorkflowStepDefinition"] | components["schemas"]["MapStepDefinition"] | components["schemas"]["BranchStepDefinition"] | components["schemas"]["ApprovalStepDefinition"])[];
             /** Strict */
             strict: boolean;
             /** Timeout */
@@ -10766,12 +11051,7 @@ export interface components {
              * Steps
              * @description Steps in their order, each with name and type.
              */
-            steps?: ({
-                /** @enum {unknown} */
-                type: "render" | "model" | "transform" | "http" | "agent" | "workflow" | "map" | "branch" | "approval";
-            } & {
-                name?: string | null;
-            } & unknown & unknown & unknown)[] | null;
+            steps?: (components["schemas"]["RenderStepDefinition"] | components["schemas"]["ModelStepDefinition"] | components["schemas"]["TransformStepDefinition"] | components["schemas"]["HttpStepDefinition"] | components["schemas"]["AgentStepDefinition"] | components["schemas"]["WorkflowStepDefinition"] | components["schemas"]["MapStepDefinition"] | components["schemas"]["BranchStepDefinition"] | components["schemas"]["ApprovalStepDefinition"])[] | null;
             /**
              * Strict
              * @description Refuse runs in which a template reads what nothing fills.
@@ -10861,12 +11141,7 @@ export interface components {
              * Steps
              * @description Steps in their order, each with name and type.
              */
-            steps?: ({
-                /** @enum {unknown} */
-                type: "render" | "model" | "transform" | "http" | "agent" | "workflow" | "map" | "branch" | "approval";
-            } & {
-                name?: string | null;
-            } & unknown & unknown & unknown)[] | null;
+            steps?: (components["schemas"]["RenderStepDefinition"] | components["schemas"]["ModelStepDefinition"] | components["schemas"]["TransformStepDefinition"] | components["schemas"]["HttpStepDefinition"] | components["schemas"]["AgentStepDefinition"] | components["schemas"]["WorkflowStepDefinition"] | components["schemas"]["MapStepDefinition"] | components["schemas"]["BranchStepDefinition"] | components["schemas"]["ApprovalStepDefinition"])[] | null;
             /**
              * Strict
              * @description Refuse runs in which a template reads what nothing fills.
@@ -11045,6 +11320,39 @@ export interface components {
             stop_reason?: string | null;
             /** Type */
             type: string;
+        };
+        /**
+         * WorkflowStepDefinition
+         * @description A run of another workflow.
+         */
+        WorkflowStepDefinition: {
+            /** @description How long an output is reused. */
+            cache?: string | number | null;
+            /** @description A key, or `key:3`. */
+            concurrency?: string | null;
+            /** @description A failure is not the run's. */
+            continue_on_error?: boolean | null;
+            /** @description The output of a step that failed. */
+            default?: unknown;
+            /** @description Not beside a version. */
+            env?: string | null;
+            key: string;
+            name?: string | null;
+            needs?: string[] | null;
+            retries?: number | null;
+            timeout?: string | number | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "workflow";
+            /** @description Without it, those of the run. */
+            variables?: {
+                [key: string]: unknown;
+            } | null;
+            version?: string | number | null;
+        } & {
+            [key: string]: unknown;
         };
         /**
          * WorkflowUse
