@@ -78,7 +78,7 @@ export default defineConfig({
     reportCompressedSize: false,
     manifest: true,
     // The first script lists all others for preloading: names would make that list twice as long.
-    rolldownOptions: { output: { chunkFileNames: 'assets/[hash].js' } },
+    rolldownOptions: { checks: { pluginTimings: false }, output: { chunkFileNames: 'assets/[hash].js' } },
   },
   server: {
     proxy: {

@@ -167,6 +167,8 @@ class Remote:
         if answer.is_success:
             return answer
         sentence = f"{self.server} answers {answer.status_code}: {_reason(answer)}"
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            sentence += ". Set PROMPTOPS_TOKEN to an API key of this server"
         if answer.status_code == httpx.codes.CONFLICT:
             raise ConflictError(sentence)
         raise ServerError(sentence)

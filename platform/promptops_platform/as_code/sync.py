@@ -194,7 +194,8 @@ class Sync:
         if difference.status is Status.CONFLICT:
             report.conflicts += 1
             self._say(f"{difference.identity}: {difference.status}, left alone")
-        else:
+        elif difference.status is not Status.NEW_THERE:
+            # A push has nothing to do with what others keep on the server.
             report.left += 1
             self._say(f"{difference.identity}: {difference.status}")
 

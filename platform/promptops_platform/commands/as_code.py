@@ -19,12 +19,20 @@ from promptops_platform.as_code.remote import Remote, ServerError
 from promptops_platform.as_code.resources import Content, Identity
 from promptops_platform.as_code.sync import Report, Sync, Wishes
 from promptops_platform.as_code.watching import Watch
+from promptops_platform.settings import DEFAULT_TOKEN
 
 # As `diff` and `cmp` have them.
 DIFFERENT, TROUBLE, CONFLICTS = 1, 2, 3
 DEFAULT_SERVER = "http://127.0.0.1:8080"
 
 FolderPath = Annotated[Path, typer.Argument(help="The folder with the files.", metavar="FOLDER")]
+# Of commands that read it only: a mistyped name must not look like an empty folder.
+ExistingFolder = Annotated[
+    Path,
+    typer.Argument(
+        help="The folder with the files.", metavar="FOLDER", exists=True, file_okay=False
+    ),
+]
 Server = Annotated[str, typer.Option(envvar="PROMPTOPS_SERVER", help="Address of the server.")]
 Workspace = Annotated[
     str, typer.Option(envvar="PROMPTOPS_WORKSPACE", help="Id or slug of the workspace.")
@@ -56,7 +64,7 @@ def pull(
 
 
 def push(
-    folder: FolderPath,
+    folder: ExistingFolder,
     server: Server = DEFAULT_SERVER,
     workspace: Workspace = "default",
     env: Environments = None,
@@ -95,7 +103,7 @@ def push(
 
 
 def diff(
-    folder: FolderPath,
+    folder: ExistingFolder,
     server: Server = DEFAULT_SERVER,
     workspace: Workspace = "default",
     env: Environments = None,
@@ -115,7 +123,7 @@ def diff(
         sys.exit(DIFFERENT)
 
 
-def check(folder: FolderPath) -> None:
+def check(folder: ExistingFolder) -> None:
     """Read all files of the folder, without a server. Exit code 0, or 2 where one has a mistake."""
     try:
         contents = Folder(folder).read()
@@ -142,7 +150,7 @@ def watch(
 ) -> None:
     """Keep folder and server in step, both ways, until Ctrl-C. What changed on both sides is left
     alone, and nothing is deleted."""
-    token = _token()
+    token = token_of_settings()
     remote = Remote(server, token, workspace, tuple(env or ()))
     address = f"ws{remote.server.removeprefix('http')}/ws?client=cli&app=promptops-watch"
     watching = Watch(
@@ -154,14 +162,15 @@ def watch(
     remote.close()
 
 
-def _token() -> str:
-    return os.environ.get("PROMPTOPS_TOKEN", "")
+def token_of_settings() -> str:
+    """By default that of a new server, as in the SDKs."""
+    return os.environ.get("PROMPTOPS_TOKEN") or DEFAULT_TOKEN
 
 
 @contextmanager
 def _sync(folder: Path, server: str, workspace: str, envs: list[str] | None) -> Iterator[Sync]:
     """Ends the program with one sentence where folder or server can't be used."""
-    remote = Remote(server, _token(), workspace, tuple(envs or ()))
+    remote = Remote(server, token_of_settings(), workspace, tuple(envs or ()))
     try:
         yield Sync(Folder(folder), remote, typer.echo)
     except (FolderError, ServerError, OSError) as error:

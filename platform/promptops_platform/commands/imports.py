@@ -16,6 +16,7 @@ from promptops_platform.commands.as_code import (
     TROUBLE,
     Server,
     Workspace,
+    token_of_settings,
 )
 from promptops_platform.imports import folders, openai_prompts, promptops_server
 from promptops_platform.imports.contents import ImportedContents, SourceError
@@ -102,7 +103,7 @@ def import_folder(
 def _carry_out(
     read: Callable[[], ImportedContents], place: tuple[str, str], *, yes: bool, force: bool
 ) -> None:
-    target = Target(place[0], os.environ.get("PROMPTOPS_TOKEN", ""), place[1])
+    target = Target(place[0], token_of_settings(), place[1])
     try:
         outcome = Import(read(), target, typer.echo, force=force).run(dry_run=not yes)
     except (SourceError, ServerError, OSError) as error:

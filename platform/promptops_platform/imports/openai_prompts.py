@@ -34,6 +34,8 @@ PARAMETERS = {
     "stop": "stop",
     "seed": "seed",
 }
+# What people try and is not read: guessing at the texts of a program would be worse.
+UNREADABLE = (".js", ".cjs", ".mjs", ".jsx", ".ts", ".cts", ".mts", ".tsx")
 WITHOUT_COUNTERPART = ("tools", "tool_choice")
 
 
@@ -41,9 +43,16 @@ def read_file(path: Path, env: str) -> ImportedContents:
     """The prompts of a file of JSON or Python, for that environment. Raises SourceError."""
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SourceError(f"can't read {path}: {error}") from error
+    except UnicodeDecodeError as error:
+        raise SourceError(f"can't read {path}: it is not UTF-8") from error
+    except OSError as error:
+        raise SourceError(f"can't read {path}: {error.strerror}") from error
     contents = ImportedContents()
+    if path.suffix in UNREADABLE:
+        raise SourceError(
+            f"{path} is not read: of source code, only Python is. Copy its prompts into a JSON "
+            "file: a list of objects with name, and instructions, input or messages"
+        )
     if path.suffix == ".json" or text.lstrip()[:1] in ("{", "["):
         objects = list(_objects(_json(path, text)))
     else:

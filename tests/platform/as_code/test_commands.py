@@ -175,7 +175,9 @@ async def test_definitions_are_published_in_the_environments_that_are_named(
     assert (await checkout.run("push", "--publish")).stdout.startswith("0 pushed or published")
 
     path.write_text(path.read_text().replace("hi", "hello"))
+    await checkout.create(key="of-others", content="Hi")
     both = await checkout.run("push", "--publish", "--env", "dev", "--env", "prod")
+    assert "of-others" not in both.stdout
     assert "pushed, published in dev, published in prod\n" in both.stdout
     assert await served() == {"dev": 2, "prod": 2}
     path.write_text(path.read_text().replace("hello", "hi"))
@@ -275,6 +277,10 @@ async def test_wrong_files_servers_and_keys(checkout: Checkout) -> None:
     unknown = await checkout.run("diff", token="nobody")
     assert unknown.returncode == 2
     assert "answers 401" in unknown.stderr
+    assert "Set PROMPTOPS_TOKEN" in unknown.stderr
+    for command in ("push", "diff"):
+        mistyped = await checkout.run(command, folder=checkout.folder / "mistyped")
+        assert (mistyped.returncode, "does not exist" in mistyped.stderr) == (2, True)
     away = await checkout.run("diff", "--server", "http://127.0.0.1:9")
     assert away.returncode == 2
     assert "can't be reached" in away.stderr

@@ -228,6 +228,10 @@ async def test_calls_of_openai_in_source(importer: Importer, tmp_path: Path) -> 
     file.write_text("neither of both")
     failed = await importer.run("openai", str(file))
     assert (failed.returncode, "neither JSON nor Python" in failed.stderr) == (2, True)
+    script = tmp_path / "shop.ts"
+    script.write_text("await client.responses.create({ instructions: 'Be kind.' })")
+    refused = await importer.run("openai", str(script))
+    assert (refused.returncode, "shop.ts is not read" in refused.stderr) == (2, True)
 
 
 async def test_a_folder_with_all_kinds_of_files(importer: Importer, tmp_path: Path) -> None:
