@@ -126,6 +126,10 @@ const chineseSidebar: Item[] = [
     items: [page("概览", "/zh/start"), page("教程", "/zh/tutorial"), page("概念和术语", "/zh/concepts")],
   },
   {
+    text: "指南",
+    items: [page("定时", "/zh/schedules"), page("触发器和 webhook", "/zh/triggers"), page("审批", "/zh/approvals")],
+  },
+  {
     text: "更多（英文）",
     items: [
       page("提示词", "/prompts"),

@@ -8,6 +8,8 @@ import pytest
 from harness.walks import ROOT, blocks
 
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+FENCED = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
+HEADING = re.compile(r"^#+(?= )", re.MULTILINE)
 # The build of the site makes them.
 GENERATED = ("reference/", "../reference/", "openapi.json")
 PAGES = [
@@ -31,3 +33,13 @@ def test_links_of_a_page_lead_somewhere(page: Path) -> None:
 )
 def test_a_translation_has_the_same_commands(page: str, translation: str) -> None:
     assert blocks(ROOT / page) == blocks(ROOT / translation) != []
+
+
+@pytest.mark.parametrize("page", ["schedules.md", "triggers.md", "approvals.md"])
+def test_a_translated_guide_has_the_same_examples(page: str) -> None:
+    english, chinese = (
+        (FENCED.findall(path.read_text()), HEADING.findall(path.read_text()))
+        for path in (ROOT / "docs" / page, ROOT / "docs" / "zh" / page)
+    )
+    assert english == chinese
+    assert english[0] != []
