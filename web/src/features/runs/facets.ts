@@ -6,17 +6,23 @@ import { api, body, type Schemas } from '@/api/client'
 import type { Facet } from '@/ui/Facets.vue'
 
 import { RANGES, type Range } from './strip'
+import { versionLabel } from './version'
 
 type Series = Schemas['StatsSeries']
 
 /** How many runs each group of a series has, the largest first; what is not named is left out. */
-export function countsOf(series: readonly Series[]): { value: string; count: number }[] {
+export function countsOf(series: readonly Series[], valueOf: (one: Series) => string | null | undefined = ({ group }) => group): { value: string; count: number }[] {
   return series
-    .filter((one): one is Series & { group: string } => !!one.group)
-    .map(({ group, points }) => ({ value: group, count: points.reduce((sum, point) => sum + point.total, 0) }))
+    .map((one) => ({ value: valueOf(one) ?? '', count: one.points.reduce((sum, point) => sum + point.total, 0) }))
+    .filter(({ value }) => value !== '')
     // A model that only inner steps called has no run that ended with it.
     .filter(({ count }) => count > 0)
     .sort((a, b) => b.count - a.count)
+}
+
+/** Versions as the search takes them: their groups are named with the key. */
+export function versionsOf(series: readonly Series[]): { value: string; label: string; count: number }[] {
+  return countsOf(series, ({ definition }) => definition?.version).map((one) => ({ ...one, label: versionLabel(one.value) }))
 }
 
 type State = Schemas['Run']['state']
@@ -62,7 +68,7 @@ export function useFacets(workspace: Ref<string>, range: Ref<Range>, filters: Re
     return [
       { name: 'state', label: t('runs.status'), values: STATES.filter((state) => counts.get(state)).map((state) => ({ value: state, label: t(`definition_runs.states.${state}`), count: counts.get(state) ?? 0 })) },
       { name: 'key', label: t('runs.key'), values: countsOf(stats.byKey) },
-      { name: 'version', label: t('runs.version'), values: countsOf(stats.byVersion) },
+      { name: 'version', label: t('runs.version'), values: versionsOf(stats.byVersion) },
       { name: 'provider', label: t('runs.endedWith'), values: countsOf(stats.byProvider) },
       { name: 'model', label: t('runs.model'), values: countsOf(stats.byModel) },
     ].filter((facet) => facet.values.length)
