@@ -16,10 +16,12 @@ from promptops_platform.http.services import provided, services_of
 from promptops_platform.http.transactions import Read
 from promptops_platform.http.wait_times import wait_seconds
 from promptops_platform.runlog.call_log import CallLog
+from promptops_platform.runlog.chart_schemas import RunChart
+from promptops_platform.runlog.price_schemas import Prices
 from promptops_platform.runlog.prices import PriceTable
 from promptops_platform.runlog.reading import RunReader
 from promptops_platform.runlog.rollup_reading import GroupBy, Interval, RankBy, StatsFilter
-from promptops_platform.runlog.schemas import Prices, Run, RunChart, RunDetail
+from promptops_platform.runlog.schemas import Run, RunDetail
 from promptops_platform.runlog.search import RunFilter
 from promptops_platform.runlog.states import RunState, RunStatus
 from promptops_platform.runlog.statistics import RunStatistics

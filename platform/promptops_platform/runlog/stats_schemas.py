@@ -6,7 +6,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from promptops_platform.http.examples import example
-from promptops_platform.runlog.schemas import EXAMPLE_FIGURES, RunFigures, UsedPromptVersion
+from promptops_platform.runlog.figures import EXAMPLE_FIGURES, RunFigures
+from promptops_platform.runlog.schemas import UsedPromptVersion
 
 EXAMPLE_POINT: dict[str, Any] = {"start": "2026-03-14T00:00:00Z", **EXAMPLE_FIGURES}
 EXAMPLE_SERIES: dict[str, Any] = {

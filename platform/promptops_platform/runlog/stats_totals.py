@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from promptops_platform.runlog.figures import LatencyPercentiles, RunFigures
 from promptops_platform.runlog.latency import percentiles
 from promptops_platform.runlog.prices import NANOS_A_DOLLAR
 from promptops_platform.runlog.rollup_reading import Sums
 from promptops_platform.runlog.rollups import NUMBERS
-from promptops_platform.runlog.schemas import LatencyPercentiles, RunFigures
 from promptops_platform.runlog.stats_schemas import StatsPoint
 
 SHARES = (0.5, 0.95, 0.99)
