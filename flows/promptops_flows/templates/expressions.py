@@ -121,6 +121,9 @@ def _parsed(text: str) -> None:
         _environment().parse(text)
     except TemplateSyntaxError as error:
         raise ExpressionError(f"is not valid Jinja ({_shown(error.message or '')})") from error
+    except ValueError as error:
+        # A number with more digits than Python converts.
+        raise ExpressionError(f"is not valid Jinja ({_shown(str(error))})") from error
     except RecursionError as error:
         raise ExpressionError("is nested too deeply") from error
 

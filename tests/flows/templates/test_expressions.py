@@ -50,6 +50,7 @@ def test_a_variable_wins_over_what_a_step_has() -> None:
     [
         (check_jinja, "{{ open", "is not valid Jinja (unexpected end of template"),
         (check_condition, "a ==", "is not valid Jinja (unexpected ')')"),
+        (check_condition, "0" * 10_000, "is not valid Jinja (Exceeds the limit"),
         (check_jmespath, "items[?", "is not valid JMESPath ("),
         (check_jmespath, "", "is not valid JMESPath ("),
         (check_regex, "(a", "is not a regular expression of RE2 (missing )"),
