@@ -31,6 +31,14 @@ ODD = re.compile(
     r"|\bwhere there (?:is|are) none\b",
     re.IGNORECASE,
 )
+# Rooms whose comments and docstrings were read, too; what is found there is not written again.
+PLAIN_ROOMS = ("changes", "db", "providers")
+STILTED = re.compile(
+    rf"{ODD.pattern}|\bsomebody who\b|\bhow far\b|\bas far\b|\bhas to tell\b|\bwithout a word\b"
+    r"|\b(?:that|who) lives?\b|\bof before\b|\bwhat led there\b|\bthan there are\b"
+    r"|\bknows no\b|\bis (?:here|there) now\b|\bhear(?:s|ing)? (?:it|what)\b",
+    re.IGNORECASE,
+)
 COMMENTS = re.compile(r"/\*.*?\*/|(?<!:)//[^\n]*|<!--.*?-->", re.DOTALL)
 JAVA_STRINGS = re.compile(r'"(?:[^"\\\n]|\\.)*"')
 
@@ -166,6 +174,30 @@ def messages(path: Path, tree: ast.AST) -> Iterator[tuple[str, str]]:
 
 def test_pages_and_messages_are_plain_sentences() -> None:
     assert not [place for place, text in prose() if ODD.search(text)]
+
+
+def test_comments_of_plain_rooms_are_plain_sentences() -> None:
+    paths = [
+        path
+        for room in PLAIN_ROOMS
+        for path in sorted((ROOT / "platform" / "promptops_platform" / room).rglob("*.py"))
+        if "migrations" not in path.parts
+    ]
+    assert paths
+    assert not [
+        f"{path.relative_to(ROOT)}:{line}"
+        for path in paths
+        for line, text in enumerate(path.read_text().splitlines(), 1)
+        if STILTED.search(text)
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Somebody who keeps state", "Says how far it is", "those that live", "loads it anew"],
+)
+def test_the_lint_finds_stilted_comments(text: str) -> None:
+    assert STILTED.search(text)
 
 
 @pytest.mark.parametrize(

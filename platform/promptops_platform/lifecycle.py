@@ -7,7 +7,7 @@ from promptops_platform.composition import Composition
 from promptops_platform.data_folder import open_instance, remember_database
 from promptops_platform.data_folder.instance import INSTANCE_FILE
 from promptops_platform.db.identity import ensure_identity
-from promptops_platform.db.schema import DatabaseMissing, hold_lock, migrate
+from promptops_platform.db.schema import DatabaseMissing, lock_migrations, migrate
 from promptops_platform.db.unit_of_work import Database, Transaction
 from promptops_platform.errors import StartRefused
 from promptops_platform.ids import new_id
@@ -38,7 +38,7 @@ class Platform(Composition):
         remembered = None if new_database else open_instance(self.settings.data).database
         await migrate_known(self.database, self.settings, remembered)
         async with self.database.write() as transaction:
-            await hold_lock(self.database.engines, transaction.session)
+            await lock_migrations(self.database.engines, transaction.session)
             identity = await ensure_identity(transaction.session, remembered or new_id())
             self._refuse_another_database(identity, remembered)
             await self.changes.log.seed(transaction)
@@ -69,7 +69,7 @@ class Platform(Composition):
         except DatabaseMissing:
             raise never_run from None
         async with self.database.write() as transaction:
-            await hold_lock(self.database.engines, transaction.session)
+            await lock_migrations(self.database.engines, transaction.session)
             await self.changes.log.seed(transaction)
         await self.access.grants.load()
         if not self.access.grants.ranks:

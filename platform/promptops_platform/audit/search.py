@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from promptops_platform.audit.repository import counted
 from promptops_platform.audit.schemas import AuditFilter
 from promptops_platform.audit.tables import AuditRow
-from promptops_platform.db.search import EXACT_TOTAL, tested
+from promptops_platform.db.search import EXACT_TOTAL, unindexed
 from promptops_platform.db.types import UtcDateTime
 
 # From the filter that leaves fewest entries to the one that leaves most, as a rule.
@@ -77,15 +77,15 @@ def _hits(filters: AuditFilter, kept: int, before: Place | None) -> Select[Any]:
         value = getattr(filters, name)
         if value is not None:
             column = getattr(AuditRow, name)
-            tests.append((tested(column) if tests else column) == value)
+            tests.append((unindexed(column) if tests else column) == value)
     by_time: Any = AuditRow.created_at
     if filters.workspaces is not None:
-        column = tested(AuditRow.workspace_id)
+        column = unindexed(AuditRow.workspace_id)
         if not tests and len(filters.workspaces) == 1:
             column = AuditRow.workspace_id
         elif not tests and kept <= EXACT_TOTAL:
             # Few entries in several workspaces: to sort them costs less than to look for them.
-            column, by_time = AuditRow.workspace_id, tested(AuditRow.created_at)
+            column, by_time = AuditRow.workspace_id, unindexed(AuditRow.created_at)
         tests.append(_in_workspaces(column, filters.workspaces))
     if filters.since is not None:
         tests.append(by_time >= filters.since)

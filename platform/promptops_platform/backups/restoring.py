@@ -22,7 +22,7 @@ from promptops_platform.data_folder import DataFolderLock
 from promptops_platform.data_folder.instance import INSTANCE_FILE
 from promptops_platform.db.engine import Engines
 from promptops_platform.db.location import PostgresUrl, SqliteFile
-from promptops_platform.db.schema import SchemaRefused, hold_lock, revisions, schema_state
+from promptops_platform.db.schema import SchemaRefused, lock_migrations, revisions, schema_state
 from promptops_platform.ids import new_id
 from promptops_platform.sealing import KEY_FILE
 from promptops_platform.settings import Settings
@@ -163,7 +163,7 @@ async def _restore_tables(
         await _refuse_existing_tables(engines, replace=replace)
         alembic = import_without_colours("promptops_platform.db.alembic_commands")
         async with engines.writer.begin() as connection:
-            await hold_lock(engines, connection)
+            await lock_migrations(engines, connection)
             if await living_replicas(connection, ALIVE_SECONDS):
                 raise BackupError(
                     f"a platform runs on {location}; stop it, or wait a minute after its end"

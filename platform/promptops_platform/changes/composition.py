@@ -13,7 +13,7 @@ from promptops_platform.settings import Settings
 
 
 class Changes:
-    """What of it runs is started first, and stopped last."""
+    """Its services are started first, and stopped last."""
 
     def __init__(self, settings: Settings, database: Database, clock: Clock) -> None:
         self.feed = Feed(database, clock)

@@ -27,30 +27,30 @@ SQLITE_POLL_SECONDS = 0.2
 # The safety net beside PostgreSQL's notifications.
 POSTGRES_POLL_SECONDS = 2.0
 RETRY_SECONDS = 0.5
-# A client that makes up revisions can't have everybody fetch anew all the time.
+# Limits how often a client that invents revisions can make everybody fetch again.
 SET_BACK_SECONDS = 600.0
-# A connection that was cut without a word would else hold up revocations until TCP gives up.
+# Without this limit a silently cut connection delays revocations until TCP gives up.
 READ_SECONDS = 10.0
 
 
 class Consumer(Protocol):
-    """Somebody who keeps state in memory and hears of changes. A repeat must do no harm."""
+    """Keeps state in memory and receives changes. Receiving one twice must be harmless."""
 
     async def load(self) -> None:
-        """Read the whole state anew; called at the start and when changes were missed."""
+        """Read the whole state again; called at the start and when changes were missed."""
 
     async def apply(self, changes: Sequence[NumberedChange]) -> None:
-        """Bring the state up to these changes."""
+        """Apply these changes to the state."""
 
 
 class Announcer(Protocol):
-    """Somebody who tells others, once all consumers are as far."""
+    """Notifies others once all consumers have applied a change."""
 
     async def reloaded(self, revision: int, epoch: str) -> None:
-        """The state was read anew and is of this revision; what led there is not known."""
+        """The state was read again, as of this revision; the changes before it are unknown."""
 
     async def applied(self, changes: Sequence[NumberedChange]) -> None:
-        """These changes are in force here."""
+        """All consumers have applied these changes."""
 
 
 class Feed:
@@ -69,7 +69,7 @@ class Feed:
         self._polls = 0
         self._poll = SQLITE_POLL_SECONDS if database.engines.is_sqlite else POSTGRES_POLL_SECONDS
         self._read_seconds = READ_SECONDS
-        # When everything that was committed then had been applied here.
+        # The last time at which everything committed by then had been applied here.
         self._current_at = -math.inf
         # Changes that this process has committed, by revision: they need not be read again.
         self._own: dict[int, NumberedChange] = {}
@@ -79,7 +79,7 @@ class Feed:
 
     @property
     def seconds_behind(self) -> float:
-        """Since everything that was committed had last been applied here; infinite before that."""
+        """Since this replica last had applied all that was committed; infinite before that."""
         return time.monotonic() - self._current_at
 
     def add(self, consumer: Consumer) -> None:
@@ -102,7 +102,7 @@ class Feed:
 
     async def poll_now(self, seconds: float) -> None:
         """Apply what is committed up to now, waiting at most `seconds`."""
-        # The poll that is under way may have looked before this call.
+        # The running poll may have read before this call.
         target = self._polls + 2
         try:
             async with asyncio.timeout(seconds), self._progress:
@@ -113,12 +113,12 @@ class Feed:
             log.warning("feed_lags", applied=self.applied)
 
     def hand_over(self, changes: Sequence[NumberedChange]) -> None:
-        """Changes that were committed here just now."""
+        """Take changes that this process has just committed."""
         if self._task is not None:
             self._own |= {change.revision: change for change in changes}
 
     def wake(self) -> None:
-        """Say that there may be new changes."""
+        """Read the feed now, because there may be new changes."""
         self._woken.set()
 
     async def catch_up(self, revision: int, seconds: float) -> bool:
@@ -128,13 +128,13 @@ class Feed:
         """
         if self._task is None:
             return False
-        if not await self.reached(revision, seconds):
+        if not await self.reaches_revision(revision, seconds):
             log.warning("feed_lags", revision=revision, applied=self.applied)
             return False
         return True
 
-    async def reached(self, revision: int, seconds: float) -> bool:
-        """As `catch_up`, for a revision that somebody else named: it may not even exist."""
+    async def reaches_revision(self, revision: int, seconds: float) -> bool:
+        """Like `catch_up`, for a revision that a client names and that may not exist."""
         if self.applied >= revision:
             return True
         self.wake()
@@ -146,8 +146,9 @@ class Feed:
         return True
 
     async def was_set_back(self) -> None:
-        """Somebody knows later revisions than there are: the database was restored, and what they
-        stood for is no more. A new epoch has everybody fetch anew; raises DatabaseUnavailable."""
+        """Call this when a client knows a later revision than the feed has: the database was
+        restored, and its later changes are lost. A new epoch makes everybody fetch everything
+        again. Raises DatabaseUnavailable."""
         if time.monotonic() - self._set_back_at < SET_BACK_SECONDS:
             return
         self._set_back_at = time.monotonic()
@@ -155,7 +156,7 @@ class Feed:
         try:
             await self._renew_epoch()
         except DatabaseUnavailable:
-            # The next one that comes back shows it again.
+            # The next client that reconnects shows it again.
             self._set_back_at = -math.inf
             raise
         self.wake()
@@ -167,7 +168,7 @@ class Feed:
     async def _load(self) -> None:
         read_at = time.monotonic()
         self._own.clear()
-        # The revision is read first: what is committed while the state loads comes once more.
+        # The revision is read first: changes committed while the state loads are applied twice.
         async with self._database.read() as transaction:
             revision, epoch = await repository.current(transaction.session)
         for consumer in self._consumers:
@@ -185,8 +186,8 @@ class Feed:
     async def _follow(self) -> None:
         while True:
             try:
-                more = await self._step()
-                await self._polled()
+                more = await self._apply_next()
+                await self._count_poll()
                 if not more:
                     await self._wait()
             except (DatabaseUnavailable, TimeoutError):
@@ -196,7 +197,7 @@ class Feed:
                 log.exception("feed_failed")
                 await asyncio.sleep(RETRY_SECONDS)
 
-    async def _polled(self) -> None:
+    async def _count_poll(self) -> None:
         async with self._progress:
             self._polls += 1
             self._progress.notify_all()
@@ -204,7 +205,7 @@ class Feed:
     async def _wait(self) -> None:
         await happens_within(self._woken, self._poll)
 
-    async def _step(self) -> bool:
+    async def _apply_next(self) -> bool:
         """Apply one batch; returns whether there may be more."""
         self._woken.clear()
         if own := self._take_own():
@@ -219,10 +220,10 @@ class Feed:
                 else []
             )
         self.seen = revision
-        if epoch != self.epoch or revision < self.applied or self._gap(changes, revision):
+        if epoch != self.epoch or revision < self.applied or self._has_gap(changes, revision):
             log.warning("feed_reloaded", applied=self.applied, revision=revision, epoch=epoch)
             if epoch == self.epoch and revision < self.applied:
-                # Restored while this runs: the numbers will be given to other changes.
+                # The database was restored meanwhile: other changes will get these numbers.
                 await self._renew_epoch()
             await self._load()
             return True
@@ -234,12 +235,16 @@ class Feed:
         return False
 
     def _take_own(self) -> list[NumberedChange]:
-        """Own changes that are next in the feed; others may have come in between."""
+        """Own changes that come next in the feed, up to the next one of another replica."""
         own: list[NumberedChange] = []
         while (change := self._own.pop(self.applied + len(own) + 1, None)) is not None:
             own.append(change)
         if not own and self._own:
-            self._own = {name: change for name, change in self._own.items() if name > self.applied}
+            self._own = {
+                revision: change
+                for revision, change in self._own.items()
+                if revision > self.applied
+            }
         return own
 
     async def _apply(self, changes: Sequence[NumberedChange], epoch: str) -> None:
@@ -249,14 +254,14 @@ class Feed:
         for announcer in self._announcers:
             await announcer.applied(changes)
 
-    def _gap(self, changes: Sequence[NumberedChange], revision: int) -> bool:
-        """Whether changes that were never applied here are already pruned."""
+    def _has_gap(self, changes: Sequence[NumberedChange], revision: int) -> bool:
+        """Whether changes were pruned before they were applied here."""
         if not changes:
             return revision > self.applied
         return changes[0].revision != self.applied + 1
 
     async def _prune_forever(self) -> None:
-        """Apart from the following, which must not wait for the one writer of SQLite."""
+        """A task of its own, because following must not wait for the single writer of SQLite."""
         while True:
             try:
                 await self.prune()
@@ -264,7 +269,9 @@ class Feed:
                 log.exception("feed_not_pruned")
             await asyncio.sleep(PRUNE_EVERY_SECONDS)
 
-    async def missed(self, revision: int, until: int, limit: int) -> list[NumberedChange] | None:
+    async def changes_after(
+        self, revision: int, until: int, limit: int
+    ) -> list[NumberedChange] | None:
         """The changes that follow `revision`, up to `until`, in order and at most `limit`; None
         where they are already pruned. Raises DatabaseUnavailable."""
         async with self._database.read() as transaction:
@@ -274,7 +281,7 @@ class Feed:
         return [change for change in changes if change.revision <= until]
 
     async def prune(self) -> None:
-        """Delete what is older than any client may still ask for."""
+        """Delete changes that are too old for any client to ask for."""
         async with self._database.write() as transaction:
             removed = await repository.prune(transaction.session, self._clock.now() - KEEP)
         if removed:

@@ -1,5 +1,5 @@
 """PostgreSQL's LISTEN and NOTIFY: wakes the feed when another replica has committed a change, and
-tells the others how far this one is."""
+reports the revision of this one to the others."""
 
 import asyncio
 from typing import Any
@@ -19,12 +19,12 @@ log = structlog.get_logger(__name__)
 
 CLOSE_SECONDS = 5.0
 RECONNECT_SECONDS = 1.0
-# A connection that was cut without a word is noticed by a notification that does not get through.
+# A silently cut connection is noticed when a notification can't be sent.
 SEND_SECONDS = 3.0
 
 
 class Notifications:
-    """Listens on a connection of its own, and again after that was lost."""
+    """Listens on a connection of its own, and reconnects when it is lost."""
 
     def __init__(
         self, location: PostgresUrl, feed: Feed, replicas: Replicas, signals: Signals
@@ -48,7 +48,7 @@ class Notifications:
             try:
                 await self._listen_once()
             except postgres_errors(OSError, TimeoutError) as error:
-                # The feed polls meanwhile; nothing is lost, it only comes later.
+                # The feed polls meanwhile, so changes are late but not lost.
                 log.warning("notifications_lost", error=str(error))
             await asyncio.sleep(RECONNECT_SECONDS)
 
@@ -69,14 +69,14 @@ class Notifications:
             while True:
                 await progress.wait()
                 progress.clear()
-                await self._tell(connection)
+                await self._send_reports(connection)
         finally:
             await connection.close(timeout=CLOSE_SECONDS)
 
-    async def _tell(self, connection: Any) -> None:
-        news = [(REPLICA_CHANNEL, self._replicas.payload())]
-        news += [(SIGNAL_CHANNEL, payload) for payload in self._signals.take()]
-        for channel, payload in news:
+    async def _send_reports(self, connection: Any) -> None:
+        reports = [(REPLICA_CHANNEL, self._replicas.payload())]
+        reports += [(SIGNAL_CHANNEL, payload) for payload in self._signals.take()]
+        for channel, payload in reports:
             await connection.execute(
                 "SELECT pg_notify($1, $2)", channel, payload, timeout=SEND_SECONDS
             )

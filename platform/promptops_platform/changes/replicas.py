@@ -1,4 +1,4 @@
-"""The processes that serve from one PostgreSQL: who lives, and how far each of them is."""
+"""The replicas on one PostgreSQL: which are alive, and which revision each has applied."""
 
 import asyncio
 import math
@@ -20,15 +20,15 @@ from promptops_platform.ids import new_id
 log = structlog.get_logger(__name__)
 
 BEAT_SECONDS = 1.0
-# A replica that is not heard of for so long has died, or is cut off from the database.
+# A replica that is silent for this long has died, or is cut off from the database.
 GONE_SECONDS = 3.0
 FORGOTTEN_AFTER = timedelta(minutes=1)
-# Others go on with what it was doing.
+# From then on other replicas take over its work.
 DEAD_AFTER = timedelta(seconds=10)
 
 
 class OtherReplica(NamedTuple):
-    """A replica as it was heard of last."""
+    """What another replica has reported last."""
 
     id: str
     epoch: str
@@ -36,8 +36,8 @@ class OtherReplica(NamedTuple):
     seen_seconds_ago: float
 
 
-class _Other:
-    """Another replica, as far as it is known."""
+class _Report:
+    """The last report of another replica."""
 
     def __init__(self, epoch: str, revision: int, seen: float) -> None:
         self.epoch = epoch
@@ -46,33 +46,33 @@ class _Other:
 
 
 class Replicas:
-    """Tells the others how far this one is, at once by notification and every second by the table,
-    and knows how far they are. On SQLite there is only this one."""
+    """Reports the revision of this replica to the others, at once by notification and every second
+    in the table, and receives their reports. On SQLite there is only this one."""
 
     def __init__(self, database: Database, feed: Feed, instance: str) -> None:
-        """`instance` is the platform that this process is of."""
+        """`instance` is the id of the platform that this process belongs to."""
         self.id = new_id()
         self._instance = instance
-        # Counts up whenever the others may have forgotten what this one has told.
+        # Grows whenever the others may have forgotten the reports of this one.
         self.registrations = 0
         self.is_shared = not database.engines.is_sqlite
         self._database = database
         self._feed = feed
-        self._others: dict[str, _Other] = {}
-        self._news = asyncio.Event()
-        # Set when this replica has something to tell, which is the newest it knows.
+        self._others: dict[str, _Report] = {}
+        self._reported = asyncio.Event()
+        # Set when this replica has something to report.
         self.progress = asyncio.Event()
         self._registered_at = -math.inf
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Make this replica known, so that the others wait for it from now on."""
+        """Register this replica, so that the others wait for it from now on."""
         if self.is_shared:
             await self._beat_or_log()
             self._task = asyncio.create_task(self._beat_forever(), name="replica-beat")
 
     async def stop(self) -> None:
-        """Let the others wait for this one no longer."""
+        """Unregister this replica, so that the others stop waiting for it."""
         if self._task is None:
             return
         await end_tasks(self._task)
@@ -85,7 +85,7 @@ class Replicas:
 
     @property
     def states(self) -> list[OtherReplica]:
-        """How far the other replicas are that live."""
+        """The last reports of the other replicas that are alive."""
         now = time.monotonic()
         return [
             OtherReplica(name, other.epoch, other.revision, now - other.seen)
@@ -95,34 +95,36 @@ class Replicas:
 
     @property
     def others(self) -> list[str]:
-        """Ids of the other replicas that live."""
+        """Ids of the other replicas that are alive."""
         now = time.monotonic()
         return [
             name for name, replica in self._others.items() if now - replica.seen <= GONE_SECONDS
         ]
 
     def everyone_has(self, revision: int) -> bool:
-        """Whether each replica that lives serves this revision."""
+        """Whether each replica that is alive serves this revision."""
         return all(
             self._others[name].revision >= revision
             for name in self.others
             if self._others[name].epoch == self._feed.epoch
         )
 
-    async def dead(self, transaction: Transaction, instances: Collection[str]) -> set[str]:
-        """Those of these platforms of which no replica lives; none while there is a replica of an
-        older release, which does not say what it is of."""
+    async def dead_instances(
+        self, transaction: Transaction, instances: Collection[str]
+    ) -> set[str]:
+        """Those of these platforms of which no replica is alive; none while there is a replica of
+        an older release, which does not report its platform."""
         living = await repository.living_instances(transaction.session, DEAD_AFTER)
         return set() if "" in living else set(instances) - living
 
     async def wait_for(self, revision: int, seconds: float) -> None:
-        """Until each replica that lives serves this revision, at most so long."""
+        """Wait until each replica that is alive serves this revision, at most `seconds`."""
         end = time.monotonic() + seconds
         while not self.everyone_has(revision) and (left := end - time.monotonic()) > 0:
-            await happens_within(self._news, left)
+            await happens_within(self._reported, left)
 
     def receive(self, payload: str) -> None:
-        """Take another replica's notification."""
+        """Handle the notification of another replica."""
         name, _, rest = payload.partition(" ")
         epoch, _, revision = rest.partition(" ")
         if name == self.id:
@@ -131,34 +133,34 @@ class Replicas:
             self._note(name, epoch, int(revision), time.monotonic())
         else:
             self._others.pop(name, None)
-        self._tell_waiting()
+        self._wake_waiting()
 
     def payload(self) -> str:
-        """What this replica has to tell."""
-        return repository.replica_news(self.id, self._feed.epoch, self._feed.applied)
+        """The report of this replica."""
+        return repository.replica_report(self.id, self._feed.epoch, self._feed.applied)
 
     async def reloaded(self, _revision: int, _epoch: str) -> None:
-        self._tell()
+        self._report_progress()
 
     async def applied(self, _changes: Sequence[NumberedChange]) -> None:
-        self._tell()
+        self._report_progress()
 
-    def _tell(self) -> None:
+    def _report_progress(self) -> None:
         if self.others:
             self.progress.set()
 
     def _note(self, name: str, epoch: str, revision: int, seen: float) -> None:
         replica = self._others.get(name)
         if replica is None or replica.epoch != epoch:
-            self._others[name] = _Other(epoch, revision, seen)
+            self._others[name] = _Report(epoch, revision, seen)
             return
-        # The table may say less than the notifications have.
+        # The table may be older than the last notification.
         replica.revision = max(replica.revision, revision)
         replica.seen = max(replica.seen, seen)
 
-    def _tell_waiting(self) -> None:
-        self._news.set()
-        self._news = asyncio.Event()
+    def _wake_waiting(self) -> None:
+        self._reported.set()
+        self._reported = asyncio.Event()
 
     async def _beat_forever(self) -> None:
         while True:
@@ -197,4 +199,4 @@ class Replicas:
         if any(replica.revision > self._feed.applied for replica in self._others.values()):
             # The notification of that change was lost.
             self._feed.wake()
-        self._tell_waiting()
+        self._wake_waiting()

@@ -35,7 +35,7 @@ async def renew_epoch(session: AsyncSession, current: str, new: str) -> None:
 
 
 async def notify(session: AsyncSession) -> None:
-    """Have every replica look at the feed, once this is committed; SQLite's look by themselves."""
+    """Make every replica read the feed after the commit; on SQLite they poll it."""
     if session.get_bind().dialect.name == "postgresql":
         await session.execute(text(f"NOTIFY {NOTIFY_CHANNEL}"))
 
@@ -85,7 +85,7 @@ async def after(session: AsyncSession, revision: int, limit: int) -> list[Number
 async def prune(session: AsyncSession, before: datetime) -> int:
     """Delete changes made before a time; returns how many.
 
-    Only a prefix of the feed goes: what remains is gapless even if a clock was set back.
+    Only a prefix of the feed is deleted: the rest has no gaps, even if a clock was set back.
     """
     newest_old = await session.scalar(
         select(func.max(ChangeRow.revision)).where(ChangeRow.created_at < before)
@@ -114,7 +114,7 @@ def _numbered(row: ChangeRow) -> NumberedChange:
 async def register(
     session: AsyncSession, replica: str, epoch: str, revision: int, instance: str
 ) -> None:
-    """Say that a replica lives and how far it is; the others hear of it at the commit."""
+    """Record that a replica is alive, and its revision; the commit notifies the others."""
     row = {
         "id": replica,
         "epoch": epoch,
@@ -125,7 +125,7 @@ async def register(
     statement = postgresql.insert(ReplicaRow).values(row)
     await session.execute(statement.on_conflict_do_update(index_elements=[ReplicaRow.id], set_=row))
     await session.execute(
-        select(func.pg_notify(REPLICA_CHANNEL, replica_news(replica, epoch, revision)))
+        select(func.pg_notify(REPLICA_CHANNEL, replica_report(replica, epoch, revision)))
     )
 
 
@@ -145,16 +145,16 @@ async def living_instances(session: AsyncSession, within: timedelta) -> set[str]
 
 
 async def unregister(session: AsyncSession, replica: str) -> None:
-    """Forget a replica that stops, with what it told; the others hear of it at the commit."""
+    """Delete a replica that stops, with its reports; the commit notifies the others."""
     await session.execute(delete(ReplicaRow).where(ReplicaRow.id == replica))
     await session.execute(select(func.pg_notify(REPLICA_CHANNEL, replica)))
 
 
 async def remove_gone(session: AsyncSession, after: timedelta) -> None:
-    """Forget the replicas that were not seen for so long, with what they told."""
+    """Delete the replicas that were last seen longer ago than `after`, with their reports."""
     await session.execute(delete(ReplicaRow).where(ReplicaRow.seen_at < func.now() - after))
 
 
-def replica_news(replica: str, epoch: str, revision: int) -> str:
-    """The payload of a replica's notification; its id alone when it stops."""
+def replica_report(replica: str, epoch: str, revision: int) -> str:
+    """The payload of a notification; a replica that stops sends its id alone."""
     return f"{replica} {epoch} {revision}"

@@ -1,4 +1,4 @@
-"""What a change is."""
+"""The changes of the feed."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -40,8 +40,8 @@ Reason = Literal["rollback", "rollout"]
 class Change:
     """One change to a resource; `key`, `env` and `version` are empty where they mean nothing.
 
-    `type` is a ChangeType, or one of a newer release that shares the database. `reason` tells
-    changes of one type apart for those who listen to the transaction; the feed does not keep it.
+    `type` is a ChangeType, or one of a newer release that shares the database. `reason`
+    distinguishes changes of one type for listeners of the transaction; the feed does not store it.
     """
 
     type: str

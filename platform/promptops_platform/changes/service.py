@@ -1,4 +1,4 @@
-"""Writing changes: what others must learn of is recorded in the transaction of the change."""
+"""Records changes for the other replicas and rooms, in the transaction that makes them."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -15,10 +15,10 @@ APPLY_SECONDS = 2.0
 
 
 class ChangeListener(Protocol):
-    """Somebody who writes along with changes, in their transaction."""
+    """Writes something of its own in the transaction of a change."""
 
     async def recorded(self, transaction: Transaction, changes: Sequence[Change]) -> None:
-        """Called right before the commit; what it raises fails the changes as well."""
+        """Called right before the commit; an error rolls the changes back."""
 
 
 class ChangeLog:
@@ -39,15 +39,15 @@ class ChangeLog:
         await transaction.session.flush()
 
     async def renew_epoch(self, transaction: Transaction) -> None:
-        """Begin another feed: whoever follows this one fetches everything anew."""
+        """Begin another feed: everyone who follows this one fetches everything again."""
         _, epoch = await repository.current(transaction.session)
         await repository.renew_epoch(transaction.session, epoch, new_id())
 
     def record(self, transaction: Transaction, change: Change) -> None:
         """Write `change` with the commit.
 
-        The counter row is taken by the last statements before the commit, because it stays
-        locked until then and every other writer waits for it.
+        The last statements before the commit lock the counter row, because every other writer
+        waits for it until then.
         """
         pending = transaction.notes.get(self)
         if pending is None:

@@ -1,18 +1,18 @@
-"""Short messages between replicas that may be lost: what is not worth a row of the change feed."""
+"""Short messages between replicas that may be lost, and so need no row of the change feed."""
 
 from collections import deque
 from collections.abc import Callable
 
 from promptops_platform.changes.replicas import Replicas
 
-# PostgreSQL takes 8,000 bytes; the replica's id goes along.
+# PostgreSQL takes 8,000 bytes, the id of the replica included.
 LONGEST_SIGNAL = 7900
-# So many wait while the database can't be reached; older ones are dropped.
+# At most this many wait while the database can't be reached; older ones are dropped.
 MOST_WAITING = 200
 
 
 class Signals:
-    """Sends to all other replicas and hears what they send. On SQLite there are none."""
+    """Sends messages to all other replicas and receives theirs. On SQLite there are none."""
 
     def __init__(self, replicas: Replicas) -> None:
         self._replicas = replicas
@@ -21,7 +21,7 @@ class Signals:
 
     @property
     def have_receivers(self) -> bool:
-        """Whether there is another replica that would hear a signal."""
+        """Whether there is another replica that would receive a signal."""
         return bool(self._replicas.others)
 
     def listen(self, listener: Callable[[str], None]) -> None:
@@ -34,17 +34,17 @@ class Signals:
         self._replicas.progress.set()
 
     def payload(self, text: str) -> str:
-        """The text as it travels."""
+        """The text after the id of this replica, as it is sent."""
         return f"{self._replicas.id} {text}"
 
     def take(self) -> list[str]:
-        """What waits to be sent."""
+        """Remove and return the messages that wait to be sent."""
         waiting = list(self._waiting)
         self._waiting.clear()
         return waiting
 
     def receive(self, payload: str) -> None:
-        """Take a notification, which may be of this replica itself."""
+        """Handle a notification, which may come from this replica itself."""
         sender, _, text = payload.partition(" ")
         if sender == self._replicas.id:
             return

@@ -10,7 +10,7 @@ from promptops_platform.db.types import UtcDateTime
 
 
 class FeedState(Table):
-    """The one row that numbers all changes."""
+    """The single row that numbers all changes."""
 
     __tablename__ = "feed_state"
 
@@ -35,7 +35,7 @@ class ChangeRow(Table):
 
 
 class ReplicaRow(Table):
-    """A process that serves, how far it is, and when it said so last, by the database's clock."""
+    """A running replica, its revision, and when it last reported, by the database's clock."""
 
     __tablename__ = "replicas"
 
@@ -43,5 +43,5 @@ class ReplicaRow(Table):
     epoch: Mapped[str] = mapped_column(Id)
     revision: Mapped[int] = mapped_column(BigInteger)
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
-    # The platform that the process is of; empty for one of an older release.
+    # The platform that the process belongs to; empty for one of an older release.
     instance: Mapped[str] = mapped_column(Id, default="", server_default="")

@@ -1,4 +1,4 @@
-"""Alembic's part of a migration, on a connection that is open."""
+"""Alembic's part of a migration, on an open connection."""
 
 from alembic import command
 from alembic.config import Config

@@ -1,6 +1,6 @@
 """asyncpg's own errors, which SQLAlchemy does not wrap when a connection is opened.
 
-Only an installation on PostgreSQL loads asyncpg; where nothing has, nothing raises its errors.
+Only an installation on PostgreSQL loads asyncpg; where it is not loaded, nothing raises its errors.
 """
 
 import sys

@@ -22,9 +22,9 @@ class Engines:
 
     SQLite takes one writer at a time: its pool holds a single connection, so writers of this
     process queue in order instead of racing for the file lock, and each transaction starts as
-    `BEGIN IMMEDIATE`, because a deferred one can't wait when it has to upgrade. PostgreSQL needs
-    no such care, there both names mean one engine. With `read_only` nothing can be written, not
-    even by opening it.
+    `BEGIN IMMEDIATE`, because a deferred one can't wait when it has to upgrade. On
+    PostgreSQL both names mean one engine. With `read_only` nothing is written, not even by opening
+    the database.
     """
 
     def __init__(self, location: SqliteFile | PostgresUrl, *, read_only: bool = False) -> None:
@@ -47,7 +47,7 @@ class Engines:
 
 
 async def connect_postgres(location: PostgresUrl, *, read_only: bool = False) -> Any:
-    """A driver's connection; asyncpg reads the URL, so it means what it means to psql."""
+    """A driver's connection; asyncpg parses the URL, so it means the same as in psql."""
     import asyncpg  # noqa: PLC0415  on SQLite nothing needs it
 
     limits = {"default_transaction_read_only": "on"} if read_only else {}
@@ -77,7 +77,7 @@ def _sqlite(location: SqliteFile, *, size: int, begin: str) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=BUSY_SECONDS,
         hide_parameters=True,
-        # Transactions are begun below, not by the driver's own guesses.
+        # The listeners below begin transactions; the driver must not.
         connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},
     )
     event.listen(engine.sync_engine, "connect", _set_pragmas)
@@ -87,8 +87,8 @@ def _sqlite(location: SqliteFile, *, size: int, begin: str) -> AsyncEngine:
 
 
 def _sqlite_to_read(location: SqliteFile) -> AsyncEngine:
-    """SQLite makes files beside a database to read it, but where it is told that nobody writes;
-    somebody may, where those files are there already."""
+    """SQLite creates files beside a database that it reads, unless it is opened as immutable. Where
+    those files exist already, another process may be writing."""
     path = location.path.absolute()
     in_use = path.with_name(f"{path.name}-wal").exists()
     modes = {"mode": "ro", "uri": "true", **({} if in_use else {"immutable": "1"})}
@@ -110,8 +110,8 @@ def _set_pragmas(connection: Any, _record: object) -> None:
 
 
 def _end_transaction(connection: Any, _record: object, state: PoolResetState) -> None:
-    """A COMMIT that fails leaves SQLite's transaction open, with its lock; SQLAlchemy takes it for
-    ended and would put the connection back as it is."""
+    """A COMMIT that fails leaves SQLite's transaction open, with its lock; SQLAlchemy considers
+    it ended and would return the connection to the pool with it."""
     if state.asyncio_safe and connection.driver_connection.in_transaction:
         connection.rollback()
 

@@ -1,4 +1,4 @@
-"""What the drivers raise when a database can't answer, in the platform's own words."""
+"""Translates the errors of the drivers into the platform's own."""
 
 import sqlite3
 from collections.abc import Callable
@@ -35,7 +35,7 @@ NOT_WRITABLE_CODES = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlit
 
 class database_errors_translated:  # noqa: N801  reads as a statement
     """Turns the drivers' errors into DatabaseUnavailable and its kinds, and a value that PostgreSQL
-    can't hold into BadRequest. `when_unavailable` is told of the former."""
+    can't store into BadRequest. `when_unavailable` is called with the former."""
 
     def __init__(self, when_unavailable: Callable[[DatabaseUnavailable], None]) -> None:
         self._when_unavailable = when_unavailable
@@ -52,7 +52,7 @@ class database_errors_translated:  # noqa: N801  reads as a statement
         if error is None:
             return
         if isinstance(error, DBAPIError) and _sqlstate(error).startswith(DATA_SQLSTATE):
-            raise BadRequest(f"the database can't hold a value ({_reason(error)})") from error
+            raise BadRequest(f"the database can't store a value ({_reason(error)})") from error
         unavailable = _translated(error, traceback)
         if unavailable is not None:
             self._when_unavailable(unavailable)
@@ -92,7 +92,7 @@ def is_unavailable(error: BaseException) -> bool:
     if sqlstate:
         return sqlstate.startswith(TRANSIENT_SQLSTATES) or sqlstate in NOT_WRITABLE_SQLSTATES
     # asyncpg's own connection errors carry no SQLSTATE; SQLite's OperationalError is locked, full,
-    # read-only or an I/O error, never a wrong statement of ours once the tests have passed.
+    # read-only or an I/O error; the tests would show a wrong statement of ours.
     return isinstance(error, InterfaceError) or type(error).__name__ == "OperationalError"
 
 
@@ -110,8 +110,8 @@ def _is_not_writable(error: BaseException) -> bool:
 
 
 def _is_unreadable_value(error: BaseException, traceback: TracebackType | None) -> bool:
-    """Whether a stored value is not of its column's type any more: where SQLAlchemy reads rows, it
-    lets the ValueError of a type's own conversion through."""
+    """Whether a stored value no longer fits the type of its column: SQLAlchemy passes on the
+    ValueError of a type's conversion."""
     if not isinstance(error, ValueError):
         return False
     packages = [

@@ -1,4 +1,4 @@
-"""Which database this is: an id that stays with it, wherever it is moved or restored to."""
+"""The id of a database, which stays the same when it is moved or restored."""
 
 from sqlalchemy.ext.asyncio import AsyncSession
 

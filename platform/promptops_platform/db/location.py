@@ -32,7 +32,7 @@ class PostgresUrl:
         try:
             _ = urlsplit(self.url).port
         except ValueError:
-            # Its text would hold a part of the password.
+            # Its text would contain a part of the password.
             raise ValueError("is not a URL; percent-encode / # ? @ [ ] in its password") from None
 
     def __str__(self) -> str:

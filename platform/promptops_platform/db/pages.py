@@ -51,7 +51,7 @@ def ordered(
 async def page_of(
     session: AsyncSession, query: Select[Any], part: Part
 ) -> tuple[Sequence[Row[Any]], int]:
-    """The rows of a part, and how many the query has in all."""
+    """The rows of a part, and how many rows the query has in total."""
     if part.limit is None and part.offset == 0:
         rows = (await session.execute(query)).all()
         return rows, len(rows)

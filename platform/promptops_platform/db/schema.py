@@ -13,13 +13,13 @@ from promptops_platform.db.engine import Engines
 from promptops_platform.db.location import SqliteFile
 from promptops_platform.spared_imports import import_without_colours
 
-# A table name of our own tells our databases from those of other programs that use Alembic.
+# Our own table name distinguishes our databases from those of other programs with Alembic.
 VERSION_TABLE = "promptops_schema"
 MIGRATIONS = Path(__file__).parent / "migrations"
-# Tables of the server that this one replaces; it kept no number of its schema.
+# Tables of the server that this one replaces; it stored no version of its schema.
 OLDER_TABLES = frozenset({"users", "workspaces", "agents", "workflows"})
 LEAST_OLDER_TABLES = 2
-# SQLite needs so much for its log before it can store anything.
+# SQLite needs this much for its log before it can store anything.
 LEAST_FREE_BYTES = 1024 * 1024
 # Any number, the same in every process that migrates.
 MIGRATION_LOCK = 7_305_818_242
@@ -34,8 +34,8 @@ class DatabaseNotUsable(Exception):
 
 
 class DatabaseMissing(Exception):
-    """There is no database, or an empty one, where one was expected; the text says which of both.
-    Nothing was made."""
+    """There is no database, or an empty one, where one was expected; the text says which of the
+    two. Nothing was created."""
 
 
 async def migrate(engines: Engines, *, must_exist: bool = False) -> None:
@@ -43,12 +43,12 @@ async def migrate(engines: Engines, *, must_exist: bool = False) -> None:
 
     Raises SchemaRefused for a database that other programs made or a newer release migrated,
     DatabaseNotUsable for one that can't be opened, and DatabaseMissing where `must_exist` says that
-    there is one. All of them leave it as it is, byte by byte.
+    there is one. None of them changes a byte of it.
     """
     try:
         await _look_first(engines, must_exist=must_exist)
         async with engines.writer.begin() as connection:
-            await hold_lock(engines, connection)
+            await lock_migrations(engines, connection)
             await connection.run_sync(_upgrade, str(engines.location), must_exist)
     except postgres_errors(SQLAlchemyError, OSError) as error:
         raise _not_usable(engines, error) from error
@@ -66,7 +66,7 @@ def _not_usable(engines: Engines, error: Exception) -> DatabaseNotUsable:
 
 
 def existing_folder(path: Path) -> Path:
-    """The next folder above a path that is there."""
+    """The nearest existing folder above a path."""
     return next(folder for folder in path.absolute().parents if folder.is_dir())
 
 
@@ -79,7 +79,7 @@ class SchemaState:
 
 
 async def schema_state(engines: Engines) -> SchemaState:
-    """What `migrate` would find; raises as it does, and changes nothing."""
+    """What `migrate` would find; raises like it, and changes nothing."""
     try:
         async with engines.reader.connect() as connection:
             return await connection.run_sync(_state, str(engines.location))
@@ -87,8 +87,8 @@ async def schema_state(engines: Engines) -> SchemaState:
         raise _not_usable(engines, error) from error
 
 
-async def hold_lock(engines: Engines, connection: AsyncConnection | AsyncSession) -> None:
-    """Let nobody else migrate or seed until the transaction ends; SQLite's is exclusive anyway."""
+async def lock_migrations(engines: Engines, connection: AsyncConnection | AsyncSession) -> None:
+    """Block other migrations until the transaction ends; that of SQLite is exclusive anyway."""
     if not engines.is_sqlite:
         await connection.execute(
             text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK}
@@ -96,8 +96,8 @@ async def hold_lock(engines: Engines, connection: AsyncConnection | AsyncSession
 
 
 async def _look_first(engines: Engines, *, must_exist: bool) -> None:
-    """Opening a file of SQLite to write already changes it, and drops the log of a database that is
-    gone: so it is looked at before, read only."""
+    """Opening a SQLite file for writing already changes it, and deletes the log of a database that
+    is missing: so this looks at it first, read-only."""
     if not isinstance(engines.location, SqliteFile):
         return
     path = engines.location.path.absolute()
@@ -112,18 +112,18 @@ async def _look_first(engines: Engines, *, must_exist: bool) -> None:
             await reading.dispose()
         return
     if must_exist:
-        what = "is empty" if path.exists() else "is missing"
-        raise DatabaseMissing(f"{engines.location} {what}")
+        state = "is empty" if path.exists() else "is missing"
+        raise DatabaseMissing(f"{engines.location} {state}")
     log = path.with_name(f"{path.name}-wal")
     if log.exists() and log.stat().st_size:
         raise DatabaseNotUsable(
-            f"{engines.location} is missing or empty, but its write-ahead log {log} is there; put "
+            f"{engines.location} is missing or empty, but its write-ahead log {log} exists; put "
             "the database back beside it, or remove the log to begin with a new one"
         )
 
 
 def revisions() -> list[str]:
-    """The schemas that this program knows, oldest first. A migration's file begins with its own."""
+    """The schemas of this program, oldest first; a file of a migration begins with its own."""
     return sorted(path.name.partition("_")[0] for path in MIGRATIONS.glob("versions/[0-9]*.py"))
 
 
@@ -153,7 +153,7 @@ def _state(connection: Connection, where: str) -> SchemaState:
         )
     if VERSION_TABLE not in tables:
         raise SchemaRefused(
-            f"{where} holds tables that PromptOps did not make ({', '.join(sorted(tables)[:3])}); "
+            f"{where} has tables that PromptOps did not make ({', '.join(sorted(tables)[:3])}); "
             "it was left untouched. Name another database, or move this one away."
         )
     current = connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}"))  # noqa: S608

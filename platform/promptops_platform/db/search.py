@@ -1,4 +1,4 @@
-"""Search in texts: the border that hides how each database finds a part of a text.
+"""Search in texts: hides how each database finds a part of a text.
 
 Both compare folded texts byte by byte, because SQLite folds ASCII only, PostgreSQL as its locale
 says, and each full-text index in its own way.
@@ -24,9 +24,9 @@ POSTGRES_TRIGRAMS = "ix_prompt_search_trigrams"
 
 
 def literal(text: str) -> str:
-    """`text` with LIKE's own signs escaped by `LIKE_ESCAPE`."""
-    for sign in (LIKE_ESCAPE, "%", "_"):
-        text = text.replace(sign, LIKE_ESCAPE + sign)
+    """`text` with the wildcards of LIKE escaped by `LIKE_ESCAPE`."""
+    for wildcard in (LIKE_ESCAPE, "%", "_"):
+        text = text.replace(wildcard, LIKE_ESCAPE + wildcard)
     return text
 
 
@@ -49,7 +49,7 @@ def is_declared(name: str | None, kind: str, _parents: object = None) -> bool:
 
 
 class contains(FunctionElement[bool]):  # noqa: N801  a function in SQL
-    """Whether the first text holds the second, byte by byte."""
+    """Whether the first text contains the second, byte by byte."""
 
     type = Boolean()
     inherit_cache = True
@@ -65,11 +65,11 @@ def _contains_in_sqlite(element: contains, compiler: SQLCompiler, **options: Any
     return f"instr({compiler.process(element.clauses, **options)}) > 0"
 
 
-class tested(FunctionElement[Any]):  # noqa: N801  a function in SQL
-    """A column that is compared row by row, but by which SQLite shall not look rows up.
+class unindexed(FunctionElement[Any]):  # noqa: N801  a function in SQL
+    """A column that SQLite compares row by row, without its index.
 
-    SQLite keeps no statistics of ours and would take the index of a workspace that holds
-    everything; PostgreSQL knows better and sees the bare column.
+    SQLite has no statistics of our tables and would choose the index of a workspace that contains
+    everything; PostgreSQL has statistics and gets the bare column.
     """
 
     inherit_cache = True
@@ -79,11 +79,11 @@ class tested(FunctionElement[Any]):  # noqa: N801  a function in SQL
         self.type = column.type
 
 
-@compiles(tested)
-def _tested(element: tested, compiler: SQLCompiler, **options: Any) -> str:
+@compiles(unindexed)
+def _unindexed(element: unindexed, compiler: SQLCompiler, **options: Any) -> str:
     return compiler.process(element.clauses, **options)
 
 
-@compiles(tested, "sqlite")
-def _tested_in_sqlite(element: tested, compiler: SQLCompiler, **options: Any) -> str:
+@compiles(unindexed, "sqlite")
+def _unindexed_in_sqlite(element: unindexed, compiler: SQLCompiler, **options: Any) -> str:
     return f"+{compiler.process(element.clauses, **options)}"

@@ -21,7 +21,7 @@ class Table(DeclarativeBase):
 
 
 class DatabaseIdentityRow(Table):
-    """The one row that says which database this is."""
+    """The single row with the id of this database."""
 
     __tablename__ = "database_identity"
 

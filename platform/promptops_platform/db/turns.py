@@ -1,23 +1,23 @@
-"""Who writes next, where a database has a single writer."""
+"""Decides which transaction writes next, where a database has a single writer."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 
-# Longest time that a background transaction lets others go before it, so that it comes to its turn
-# while edits never cease.
+# Longest time that a background transaction waits for others, so that it gets its turn under
+# constant edits.
 PATIENCE_SECONDS = 0.1
 
 
 class WriterTurns:
-    """Lets the transactions that somebody waits for go first.
+    """Gives priority to transactions that a caller waits for.
 
-    Of background transactions only one at a time queues for the writer: who edits something waits
-    for at most one of them, however many there are.
+    Only one background transaction at a time queues for the writer: an edit waits for at most one
+    of them, however many there are.
     """
 
     def __init__(self) -> None:
-        self._open = 0
+        self._open_count = 0
         self._none_open = asyncio.Event()
         self._none_open.set()
         self._background = asyncio.Lock()
@@ -25,13 +25,13 @@ class WriterTurns:
     @contextmanager
     def foreground(self) -> Iterator[None]:
         """For a transaction that queues at once."""
-        self._open += 1
+        self._open_count += 1
         self._none_open.clear()
         try:
             yield
         finally:
-            self._open -= 1
-            if not self._open:
+            self._open_count -= 1
+            if not self._open_count:
                 self._none_open.set()
 
     @asynccontextmanager
@@ -39,10 +39,10 @@ class WriterTurns:
         """For a transaction that waits until no other is open, at most PATIENCE_SECONDS, or for
         its turn among those of the background."""
         async with self._background:
-            await self.none_open()
+            await self.wait_until_none_open()
             yield
 
-    async def none_open(self) -> None:
+    async def wait_until_none_open(self) -> None:
         """Wait until no foreground transaction is open, at most PATIENCE_SECONDS."""
         if self._none_open.is_set():
             return

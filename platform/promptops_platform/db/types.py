@@ -7,7 +7,7 @@ from sqlalchemy.types import TypeDecorator
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A time with zone; SQLite, which knows no zones, stores it as UTC without one."""
+    """A time with zone; SQLite, which has no zones, stores it as UTC without one."""
 
     impl = DateTime(timezone=True)
     cache_ok = True

@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 
 class Transaction:
-    """An open transaction. Services add what shall happen right before and after its commit."""
+    """An open transaction. Services add callbacks for right before and after its commit."""
 
     def __init__(self, session: AsyncSession) -> None:
         self.session = session
@@ -31,8 +31,8 @@ class Transaction:
     def before_commit(self, callback: Callable[[], Awaitable[None]], *, last: bool = False) -> None:
         """Run `callback` inside the transaction, as its last statements.
 
-        Those that take rows which every writer wants must run in one order, or two writers wait
-        for each other: the change feed's comes `last`.
+        Callbacks that lock rows which every writer needs must run in one order, or two writers
+        deadlock: that of the change feed runs `last`.
         """
         (self._last if last else self._before).append(callback)
 
@@ -41,7 +41,7 @@ class Transaction:
         self._after.append(callback)
 
     async def commit(self) -> None:
-        """Commit; afterwards the change stands, so a failing callback is logged, not raised."""
+        """Commit; afterwards the change is stored, so a failing callback is logged, not raised."""
         for callback in (*self._before, *self._last):
             await callback()
         await self.session.commit()
@@ -57,9 +57,9 @@ class Database:
 
     def __init__(self, location: SqliteFile | PostgresUrl, *, read_only: bool = False) -> None:
         self.engines = Engines(location, read_only=read_only)
-        # How often it could not answer, since the start.
+        # Failures to answer, since the start.
         self.unavailable = 0
-        # Set by a write that found no room, or no right to write; cleared by `try_to_write`.
+        # False after a write that found no space or no permission; `try_to_write` sets it again.
         self.is_writable = True
         self.turns = WriterTurns()
 
@@ -67,8 +67,8 @@ class Database:
     async def write(self, *, background: bool = False) -> AsyncIterator[Transaction]:
         """A transaction that is committed at the end of the block, or rolled back by an error.
 
-        One of the `background` lets those that are open go first, where only one can write; its
-        block must take a short time. Raises DatabaseUnavailable when the database can't answer now.
+        With `background`, open transactions go first where the database has a single writer; the
+        block must be short. Raises DatabaseUnavailable when the database can't answer now.
         """
         async with AsyncExitStack() as stack:
             if not background:
@@ -76,7 +76,7 @@ class Database:
             elif self.engines.is_sqlite:
                 # PostgreSQL has many writers.
                 await stack.enter_async_context(self.turns.background())
-            with database_errors_translated(self._count):
+            with database_errors_translated(self._note_failure):
                 async with AsyncSession(self.engines.writer, expire_on_commit=False) as session:
                     transaction = Transaction(session)
                     yield transaction
@@ -88,21 +88,21 @@ class Database:
 
         Raises DatabaseUnavailable when the database can't answer now.
         """
-        with database_errors_translated(self._count):
+        with database_errors_translated(self._note_failure):
             async with AsyncSession(self.engines.reader, expire_on_commit=False) as session:
                 yield Transaction(session)
 
     async def try_to_write(self) -> None:
-        """Find out whether what kept the last write from being made is over."""
+        """Check whether the database can be written to again."""
         with suppress(DatabaseUnavailable):
             async with self.write() as transaction:
-                # Which changes nothing, and is written all the same.
+                # Changes nothing, but is a write.
                 await transaction.session.execute(
                     update(DatabaseIdentityRow).values(identity=DatabaseIdentityRow.identity)
                 )
             self.is_writable = True
 
-    def _count(self, error: DatabaseUnavailable) -> None:
+    def _note_failure(self, error: DatabaseUnavailable) -> None:
         self.unavailable += 1
         if isinstance(error, DatabaseNotWritable):
             self.is_writable = False

@@ -62,7 +62,7 @@ class TakeOver:
         the runs."""
         async with self._database.read() as transaction:
             dead = await self._under_way.others(transaction)
-            dead = await self._replicas.dead(transaction, dead)
+            dead = await self._replicas.dead_instances(transaction, dead)
         if not dead:
             return []
         taken: list[RunRow] = []

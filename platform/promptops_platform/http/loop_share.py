@@ -48,7 +48,7 @@ class LoopShare:
         """Wait for a place, and until nothing is being edited."""
         await self._queue.enter(caller)
         try:
-            await self._edits.none_open()
+            await self._edits.wait_until_none_open()
         except BaseException:
             self._queue.leave()
             raise

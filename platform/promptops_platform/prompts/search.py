@@ -1,7 +1,7 @@
 """Lists of prompts: the SQL of their filters and pages.
 
 A page is found in two steps: the ids, from one index in the order of the list, and then their
-rows. `tested` keeps SQLite on the index that the most selective filter names.
+rows. `unindexed` keeps SQLite on the index that the most selective filter names.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Row, Select, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from promptops_platform.db.search import EXACT_TOTAL, contains, fold, tested
+from promptops_platform.db.search import EXACT_TOTAL, contains, fold, unindexed
 from promptops_platform.prompts.schemas import PromptFilter
 from promptops_platform.prompts.search_index import LONGEST_TAGGED_CATEGORY, tags_in
 from promptops_platform.prompts.tables import (
@@ -104,11 +104,11 @@ def _tests(
         value = getattr(filters, name)
         column = getattr(table, name, None)
         if value is not None and column is not None:
-            tests.append((tested(column) if tests or not driven else column) == value)
+            tests.append((unindexed(column) if tests or not driven else column) == value)
     if filters.readable is not None:
-        tests.append(tested(table.workspace_id).in_(filters.readable))
+        tests.append(unindexed(table.workspace_id).in_(filters.readable))
     if filters.environments is not None:
-        tests.append(tested(table.env).in_(filters.environments))
+        tests.append(unindexed(table.env).in_(filters.environments))
     return tests
 
 

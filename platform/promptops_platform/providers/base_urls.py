@@ -1,6 +1,6 @@
-"""What a `base_url` may be, as far as can be told when it is saved or sent.
+"""Checks a `base_url` when it is saved or sent.
 
-What its host resolves to is judged by the gateway when it connects.
+The gateway checks what its host resolves to when it connects.
 """
 
 from promptops_platform.errors import BadRequest
@@ -21,5 +21,5 @@ class BaseUrls:
             raise BadRequest(f"base_url: {error.sentence}") from error
         if url.query or url.fragment:
             raise BadRequest(
-                "base_url: must not hold a query or a fragment; give the provider's root"
+                "base_url: must not contain a query or a fragment; give the provider's root"
             )

@@ -1,4 +1,4 @@
-"""Connections as what a workspace holds."""
+"""Connections as contents of a workspace."""
 
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.providers import repository
@@ -15,5 +15,5 @@ class ConnectionContents:
         return await repository.count(transaction.session, workspace_id)
 
     async def clear(self, transaction: Transaction, workspace_id: str) -> int:
-        """Delete all; who keeps them in memory hears of the workspace."""
+        """Delete all; mirrors drop theirs when the workspace is deleted."""
         return await repository.clear(transaction.session, workspace_id)

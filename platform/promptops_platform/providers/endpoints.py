@@ -129,7 +129,7 @@ async def try_connection(
     request: Request,
     actor: Actor = permits(Permission.PROVIDERS_WRITE),
 ) -> Data[ConnectionTest]:
-    """Ask the provider for a few tokens, for at most 20 seconds. That it fails is a result too, and
+    """Ask the provider for a few tokens, for at most 20 seconds. A failure is a result too, and
     a 200. No transaction is open meanwhile."""
     trials = services_of(request).get(ConnectionTrials)
     return Data(data=await trials.try_connection(connection_id, actor=actor))

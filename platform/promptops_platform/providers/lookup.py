@@ -1,4 +1,4 @@
-"""What may be given as a provider, and how it is reached: for those who run something."""
+"""The names of providers and the targets behind them, for everything that calls a model."""
 
 from collections.abc import Collection, Sequence
 
@@ -37,7 +37,7 @@ class ProviderLookup:
 
     def check_base_url(self, base_url: str, names: Collection[str]) -> None:
         """Raises BadRequest where a caller's own address for these providers is not allowed; the
-        mock provider is at none."""
+        mock provider has no address."""
         if any(name != MOCK for name in names):
             self._urls.check(base_url)
 
@@ -54,8 +54,8 @@ class ProviderLookup:
         else by the built-in provider without a key.
 
         The caller's own `api_key` and `base_url` are for the first one alone, and a stored key is
-        never sent to a `base_url` of the caller's. An empty model, key or address is not given.
-        Raises BadRequest for an unknown provider and an address that is not allowed,
+        never sent to a `base_url` of the caller's. An empty model, key or address counts as
+        missing. Raises BadRequest for an unknown provider and an address that is not allowed,
         SecretUnreadable, and NotFound where the workspace doesn't exist for the caller.
         """
         if base_url:
@@ -74,7 +74,7 @@ class ProviderLookup:
         actor: Actor,
     ) -> list[Target]:
         """Those of these providers that are connections, each with its default model, its key and
-        its address. Raises as `targets`, but passes over names that are none."""
+        its address. Raises like `targets`; skips built-in providers that have no connection."""
         stored = self._stored(workspace_id, names, actor)
         return [self._target(stored[name], name, "") for name in sorted(stored)]
 
@@ -103,7 +103,7 @@ class ProviderLookup:
     def _target(self, row: ConnectionRow | None, name: str, model: str) -> Target:
         if row is None:
             return Target(name, model, kind=name)
-        credentials = Credentials(self._vault.take(row), row.base_url or None)
+        credentials = Credentials(self._vault.key_of(row), row.base_url or None)
         return Target(
             name,
             model or row.model,

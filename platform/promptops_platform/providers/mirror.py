@@ -1,4 +1,4 @@
-"""All connections in memory: a model is asked without asking the database first."""
+"""All connections in memory, so that calling a model needs no query."""
 
 from collections.abc import Collection, Sequence
 

@@ -20,7 +20,7 @@ SORTED_BY = {
 async def get(
     session: AsyncSession, connection_id: str, *, lock: bool = False
 ) -> ConnectionRow | None:
-    """A connection by id; `lock` holds off other writers of the row until the commit."""
+    """A connection by id; `lock` locks its row until the commit."""
     return await session.get(ConnectionRow, connection_id, with_for_update=lock)
 
 
@@ -69,7 +69,7 @@ async def remove(session: AsyncSession, connection_id: str) -> None:
 
 
 async def with_key(session: AsyncSession) -> list[ConnectionRow]:
-    """The connections of all workspaces that hold a key, locked until the commit."""
+    """The connections of all workspaces that have a key, locked until the commit."""
     query = (
         select(ConnectionRow)
         .where(ConnectionRow.sealed_key.is_not(None))
@@ -79,8 +79,8 @@ async def with_key(session: AsyncSession) -> list[ConnectionRow]:
     return list(await session.scalars(query))
 
 
-async def any_key(session: AsyncSession) -> bool:
-    """Whether any connection holds a key."""
+async def has_any_key(session: AsyncSession) -> bool:
+    """Whether any connection has a key."""
     query = select(ConnectionRow.id).where(ConnectionRow.sealed_key.is_not(None)).limit(1)
     return await session.scalar(query) is not None
 

@@ -36,7 +36,7 @@ FIRST_PIECE_LIMIT = (
 )
 ANSWER_LIMIT = "How long a whole answer may take; null for the gateway's own limit."
 Seconds = Annotated[int, Field(ge=1, le=LONGEST_WAIT_SECONDS)]
-# Shorter ones could be the same by chance, longer ones are taken nowhere.
+# Shorter ids could collide, and no server takes longer ones.
 CallIdLength = Annotated[int, Field(ge=8, le=64)]
 ApiKeyText = Annotated[
     str, StringConstraints(max_length=LONGEST_API_KEY), AfterValidator(_sendable)
@@ -44,7 +44,7 @@ ApiKeyText = Annotated[
 
 
 class CompatibilitySwitches(BaseModel):
-    """What the server takes; null where that of its host counts, or what is usual."""
+    """What the server takes; null for the default of its host, or the usual."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"structured_output": "json_object"}]}

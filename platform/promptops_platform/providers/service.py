@@ -1,4 +1,4 @@
-"""Connections to model providers: stored, edited, tested and encrypted anew."""
+"""Connections to model providers: stored, edited, tested and encrypted again."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -124,10 +124,12 @@ class ConnectionService:
             last_test_ok=None,
         )
         self._check(row)
-        await self._vault.put(transaction, row, api_key or None)
+        await self._vault.set_key(transaction, row, api_key or None)
         transaction.session.add(row)
         await _flush(transaction, row)
-        self._recorded(transaction, row, actor, "create", _summary("stored", row), after=shown(row))
+        self._record(
+            transaction, row, actor, "create", _summary("stored", row), after=_audited(row)
+        )
         return row
 
     async def update(
@@ -145,7 +147,7 @@ class ConnectionService:
         sent to another address, so a change of it must bring the key again.
         """
         row = await self._writable(transaction, connection_id, actor)
-        before, had_key = shown(row), row.sealed_key is not None
+        before, had_key = _audited(row), row.sealed_key is not None
         target = (row.kind, row.base_url)
         row.name = fields.get("name") or row.name
         row.kind = fields.get("kind") or row.kind
@@ -169,50 +171,50 @@ class ConnectionService:
                 "along with it, or null to remove the key"
             )
         if api_key != "":
-            await self._vault.put(transaction, row, api_key)
+            await self._vault.set_key(transaction, row, api_key)
         if moved or api_key != "":
-            # What was tested is not what is there now.
+            # The test was of the earlier settings.
             row.last_tested_at, row.last_test_ok = None, None
         row.updated_at = self._clock.now()
         summary = f"{_summary('changed', row)}{', with another key' if api_key else ''}"
-        self._recorded(transaction, row, actor, "update", summary, before, shown(row))
+        self._record(transaction, row, actor, "update", summary, before, _audited(row))
         return row
 
     async def delete(self, transaction: Transaction, connection_id: str, *, actor: Actor) -> None:
-        """Delete a connection with its key; what names it as its provider fails from now on."""
+        """Delete a connection with its key; definitions that name it fail from now on."""
         row = await self._writable(transaction, connection_id, actor)
         await repository.remove(transaction.session, row.id)
-        self._recorded(
-            transaction, row, actor, "delete", _summary("deleted", row), before=shown(row)
+        self._record(
+            transaction, row, actor, "delete", _summary("deleted", row), before=_audited(row)
         )
 
-    async def tested(
+    async def record_test(
         self, transaction: Transaction, connection: ConnectionRow, ok: bool, *, actor: Actor
     ) -> None:
-        """Record how a test of `connection`, as it was then, went; one that was changed or deleted
-        meanwhile keeps what it has."""
+        """Record the result of a test of `connection`, unless it was changed or deleted
+        meanwhile."""
         row = await repository.get(transaction.session, connection.id, lock=True)
         if row is None or row.updated_at != connection.updated_at:
             return
         row.last_tested_at, row.last_test_ok = self._clock.now(), ok
         summary = f"{_summary('tested', row)}: it {'answers' if ok else 'fails'}"
-        self._recorded(transaction, row, actor, "test", summary)
+        self._record(transaction, row, actor, "test", summary)
 
     async def rotate(self, transaction: Transaction, *, forget: bool) -> Rotation:
-        """Encrypt all stored keys anew; raises SecretUnreadable for one that can't be read, unless
-        it shall be forgotten."""
+        """Encrypt all stored keys again; raises SecretUnreadable for one that can't be read, unless
+        `forget` says to remove it."""
         rotation = await self._vault.rotate(transaction, forget=forget)
         if rotation.unreadable and not forget:
             names = ", ".join(f"{row.name} ({row.workspace_id})" for row in rotation.unreadable)
             raise SecretUnreadable(
                 f"nothing was changed: the keys of these connections can't be read: {names}; give "
-                "their secret key in PROMPTOPS_SECRET_KEY as well, or say --forget-unreadable"
+                "their secret key in PROMPTOPS_SECRET_KEY as well, or use --forget-unreadable"
             )
         self._changes.record(transaction, connection_changed(EVERY_CONNECTION, None))
         for row in rotation.unreadable:
-            before = {**shown(row), "has_key": True}
+            before = {**_audited(row), "has_key": True}
             summary = f"{_summary('forgot the key of', row)}, which could not be read"
-            self._recorded(transaction, row, COMMAND_LINE, "update", summary, before, shown(row))
+            self._record(transaction, row, COMMAND_LINE, "update", summary, before, _audited(row))
         return rotation
 
     async def _writable(
@@ -240,7 +242,7 @@ class ConnectionService:
                 f"base_url: is required for kind {ANY_VENDOR}; give the root of the API"
             )
 
-    def _recorded(
+    def _record(
         self,
         transaction: Transaction,
         row: ConnectionRow,
@@ -266,12 +268,12 @@ class ConnectionService:
 
 
 def connection_changed(connection_id: str, workspace_id: str | None) -> Change:
-    """Tells every replica to look at the connections again."""
+    """Makes every replica reload its connections."""
     return Change(ChangeType.CONNECTION_CHANGED, connection_id, workspace_id)
 
 
-def shown(row: ConnectionRow) -> dict[str, Any]:
-    """What the audit trail keeps: whether there is a key, and nothing of the key itself."""
+def _audited(row: ConnectionRow) -> dict[str, Any]:
+    """What the audit trail stores: whether there is a key, and nothing of the key itself."""
     return {
         "name": row.name,
         "kind": row.kind,
@@ -284,8 +286,8 @@ def shown(row: ConnectionRow) -> dict[str, Any]:
     }
 
 
-def _summary(done: str, row: ConnectionRow) -> str:
-    return f"{done} connection {row.name} of kind {row.kind}"
+def _summary(action: str, row: ConnectionRow) -> str:
+    return f"{action} connection {row.name} of kind {row.kind}"
 
 
 async def _flush(transaction: Transaction, row: ConnectionRow) -> None:

@@ -20,14 +20,14 @@ class ConnectionRow(Table):
     workspace_id: Mapped[str] = mapped_column(ForeignKey("workspaces.id"))
     name: Mapped[str] = mapped_column(String(64))
     kind: Mapped[str] = mapped_column(String(32))
-    # Empty for the vendor's own.
+    # Empty for the vendor's own address.
     base_url: Mapped[str] = mapped_column(Text)
     # Empty for the kind's default.
     model: Mapped[str] = mapped_column(Text)
-    # How long it may take; null for the gateway's own limits.
+    # Time limits; null for the gateway's own.
     first_token_seconds: Mapped[int | None]
     answer_seconds: Mapped[int | None]
-    # The switches that are set, of what its server takes.
+    # The compatibility switches that are set.
     compatibility: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     # Encrypted, for this row and its address alone.
     sealed_key: Mapped[str | None] = mapped_column(Text)
@@ -40,8 +40,8 @@ class ConnectionRow(Table):
 
 
 class SecretCheckRow(Table):
-    """One row: a known text, encrypted as the secrets of this database are. By it a platform with
-    another secret key knows."""
+    """One row: a known text, encrypted as the secrets of this database are. It shows a
+    platform that it has another secret key."""
 
     __tablename__ = "secret_check"
 

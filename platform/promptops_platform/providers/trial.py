@@ -21,7 +21,7 @@ REQUEST = CompletionRequest(
 
 
 class ConnectionTrials:
-    """Tries stored connections out, and records how that went."""
+    """Tests stored connections, and records the results."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class ConnectionTrials:
         self._gateway = gateway
 
     async def try_connection(self, connection_id: str, *, actor: Actor) -> ConnectionTest:
-        """Ask the provider for a few tokens; that it fails is a result too. No transaction is open
+        """Ask the provider for a few tokens; a failure is a result too. No transaction is open
         meanwhile. Raises NotFound, Forbidden and SecretUnreadable."""
         async with self._database.read() as transaction:
             row = await self._connections.get(
@@ -46,7 +46,7 @@ class ConnectionTrials:
             target = self._lookup.resolved(row)
         result = await try_out(self._gateway, target)
         async with self._database.write() as transaction:
-            await self._connections.tested(transaction, row, result.ok, actor=actor)
+            await self._connections.record_test(transaction, row, result.ok, actor=actor)
         return result
 
 
@@ -74,7 +74,7 @@ async def try_out(
 
 
 def _failed(target: Target, error: ProviderError, latency_ms: int) -> ConnectionTest:
-    # Vendors repeat what they were sent, a wrong key for instance.
+    # Vendors repeat what they receive, such as a wrong key.
     redact = Redactor([target.credentials.api_key])
     return ConnectionTest(
         ok=False,

@@ -9,7 +9,7 @@ from promptops_platform.providers.tables import ConnectionRow
 from promptops_platform.sealing import Sealer, SecretKeys, Unsealable
 
 CHECK_PLACE, CHECK_TEXT = "check", "promptops"
-# The end of a shorter key would tell too much of it.
+# The end of a shorter key would reveal too much of it.
 SHORTEST_HINTED = 20
 HINT_CHARACTERS = 4
 
@@ -22,25 +22,25 @@ OTHER_KEY = (
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """How many keys were encrypted anew, and the connections whose key could not be read."""
+    """How many keys were encrypted again, and the connections whose key could not be read."""
 
     renewed: int
     unreadable: tuple[ConnectionRow, ...]
 
 
 class Vault:
-    """Encrypts keys and gives them out.
+    """Encrypts and decrypts keys.
 
-    The database holds a known text that is encrypted as the keys are, the check. It comes with the
-    first key, and from then on a platform with another secret key is refused, as long as there is
-    a key that it would make unreadable.
+    The database has a known text that is encrypted like the keys, the check. It is stored with the
+    first key. From then on a platform with another secret key is refused while there is a key that
+    it can't read.
     """
 
     def __init__(self, keys: SecretKeys) -> None:
         self._keys = keys
 
-    async def put(self, transaction: Transaction, row: ConnectionRow, key: str | None) -> None:
-        """Have `row` hold this key, or none; raises SecretUnreadable where the database's keys are
+    async def set_key(self, transaction: Transaction, row: ConnectionRow, key: str | None) -> None:
+        """Set the key of `row`, or remove it; raises SecretUnreadable where the database's keys are
         encrypted with another secret key."""
         if key is None:
             row.sealed_key, row.key_hint = None, ""
@@ -49,7 +49,7 @@ class Vault:
         row.sealed_key = self._keys.sealer.seal(key, _place(row))
         row.key_hint = key[-HINT_CHARACTERS:] if len(key) >= SHORTEST_HINTED else ""
 
-    def take(self, row: ConnectionRow) -> str | None:
+    def key_of(self, row: ConnectionRow) -> str | None:
         """The key of `row`, None where it has none; raises SecretUnreadable."""
         if row.sealed_key is None:
             return None
@@ -69,16 +69,16 @@ class Vault:
         self._keys.make_missing()
         if sealed is None or _reads(self._keys.sealer, sealed):
             return
-        if await repository.any_key(transaction.session):
+        if await repository.has_any_key(transaction.session):
             raise StartRefused(
                 f"{OTHER_KEY}. Nothing was changed. When that key is lost: "
                 "promptops rotate-secrets --forget-unreadable"
             )
 
     async def rotate(self, transaction: Transaction, *, forget: bool) -> Rotation:
-        """Encrypt all keys anew, with the first secret key. Those that can't be read are removed
-        where `forget` says so, else nothing is to be committed. Raises StartRefused where the
-        secret key is missing and they are not to be forgotten."""
+        """Encrypt all keys again, with the first secret key. With `forget`, those that can't be
+        read are removed; without it, the caller must not commit while there are any. Raises
+        StartRefused where the secret key is missing, without `forget`."""
         if not forget:
             await self.require_key(transaction)
         rows = await repository.with_key(transaction.session)
@@ -93,7 +93,7 @@ class Vault:
     async def require_key(self, transaction: Transaction) -> None:
         """Raises StartRefused where the secret key is missing and stored keys need it."""
         missing = self._keys.missing
-        if missing is not None and await repository.any_key(transaction.session):
+        if missing is not None and await repository.has_any_key(transaction.session):
             raise StartRefused(
                 f"{missing} is missing, and the API keys of model providers in this database were "
                 "encrypted with it; put it back from a backup, or set PROMPTOPS_SECRET_KEY to its "
@@ -106,13 +106,13 @@ class Vault:
         check = await repository.lock_check(transaction.session, fresh)
         if _reads(self._keys.sealer, check.sealed):
             return
-        if await repository.any_key(transaction.session):
+        if await repository.has_any_key(transaction.session):
             raise SecretUnreadable(OTHER_KEY)
         check.sealed = fresh
 
     def _renewed(self, row: ConnectionRow) -> bool:
         try:
-            key = self.take(row)
+            key = self.key_of(row)
         except SecretUnreadable:
             return False
         if key is not None:

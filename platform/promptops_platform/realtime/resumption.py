@@ -61,7 +61,7 @@ class Resumption:
         """A batch of the feed. Clients that resume from the same revision share one read."""
         task = self._reads.get((position, until))
         if task is None:
-            task = asyncio.create_task(self._feed.missed(position, until, BATCH))
+            task = asyncio.create_task(self._feed.changes_after(position, until, BATCH))
             self._reads[position, until] = task
             task.add_done_callback(lambda _done: self._reads.pop((position, until)))
         return await asyncio.shield(task)

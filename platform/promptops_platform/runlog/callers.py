@@ -6,7 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import func, select
 
 from promptops_platform.clock import Clock
-from promptops_platform.db.search import tested
+from promptops_platform.db.search import unindexed
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.runlog.tables import RunRow
 
@@ -39,8 +39,8 @@ class RunCallers:
                 RunRow.status != "running",
                 RunRow.ref_key == key,
                 RunRow.created_at >= self._clock.now() - timedelta(days=DAYS),
-                tested(RunRow.workspace_id) == workspace_id,
-                tested(RunRow.source) == source,
+                unindexed(RunRow.workspace_id) == workspace_id,
+                unindexed(RunRow.source) == source,
             )
             .order_by(RunRow.created_at.desc())
             .limit(MOST_READ)

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from promptops_platform.clock import Clock
-from promptops_platform.db.search import tested
+from promptops_platform.db.search import unindexed
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.runlog.rollup_cells import starts
 from promptops_platform.runlog.tables import RunPromptRollupRow
@@ -68,10 +68,10 @@ async def _rows(
             row.prompt_key.in_(keys),
             row.span == "hour",
             row.starts_at >= since,
-            tested(row.workspace_id) == workspace_id,
+            unindexed(row.workspace_id) == workspace_id,
         )
         .group_by(row.prompt_key, row.starts_at)
     )
     if env is not None:
-        query = query.where(tested(row.prompt_env) == env)
+        query = query.where(unindexed(row.prompt_env) == env)
     return [row._tuple() for row in await session.execute(query)]

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, Row, Text, cast, func, select, tuple_, type_coerce
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from promptops_platform.db.search import tested
+from promptops_platform.db.search import unindexed
 from promptops_platform.runlog.rollup_cells import (
     BY_STATE,
     BY_VERSION,
@@ -137,7 +137,7 @@ class RollupReader:
         runs = self._sum(table.runs)
         rows = await self._session.execute(
             select(table.provider, runs)
-            .where(*self._tests(table, period, grain), tested(table.provider) != "")
+            .where(*self._tests(table, period, grain), unindexed(table.provider) != "")
             .group_by(table.provider)
             .having(runs > 0)
         )
@@ -200,7 +200,7 @@ class RollupReader:
         columns = [getattr(table, name) for name in names]
         if table is RunPromptRollupRow:
             # Without what corrects sums over several groups.
-            tests += [tested(column) != "" for column in columns]
+            tests += [unindexed(column) != "" for column in columns]
         if keys is not None:
             tests.append(columns[0].in_(sorted(set(keys))))
         return table, tests, columns
@@ -245,9 +245,9 @@ class RollupReader:
         driven = driven or any(name in DRIVING_COLUMNS for name in equals)
         for name, value in equals.items():
             column = getattr(table, name)
-            tests.append((column if name in DRIVING_COLUMNS else tested(column)) == value)
+            tests.append((column if name in DRIVING_COLUMNS else unindexed(column)) == value)
         if self._workspaces is not None:
-            column = tested(table.workspace_id) if driven else table.workspace_id
+            column = unindexed(table.workspace_id) if driven else table.workspace_id
             tests.append(column.in_(self._workspaces))
         if period.since is not None:
             tests.append(table.starts_at >= period.since)

@@ -18,7 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
-from promptops_platform.db.search import EXACT_TOTAL, tested
+from promptops_platform.db.search import EXACT_TOTAL, unindexed
 from promptops_platform.db.types import UtcDateTime
 from promptops_platform.runlog.repository import ENDED, RUNNING, UNDER_WAY, counted
 from promptops_platform.runlog.states import UNDER_WAY_STATES, RunState
@@ -201,15 +201,15 @@ def _hits_of(
     tests: list[ColumnElement[bool]] = []
     for column, value in _equalities(filters, scope):
         driven = not tests and not under_way
-        tests.append((column if driven else tested(column)) == value)
+        tests.append((column if driven else unindexed(column)) == value)
     by_time: Any = RunRow.created_at
     if filters.workspaces is not None:
-        workspace: Any = tested(RunRow.workspace_id)
+        workspace: Any = unindexed(RunRow.workspace_id)
         if not tests and not under_way and len(filters.workspaces) == 1:
             workspace = RunRow.workspace_id
         elif not tests and not under_way and kept <= EXACT_TOTAL:
             # Few runs in several workspaces: to sort them costs less than to look for them.
-            workspace, by_time = RunRow.workspace_id, tested(RunRow.created_at)
+            workspace, by_time = RunRow.workspace_id, unindexed(RunRow.created_at)
         tests.append(_among(workspace, filters.workspaces))
     tests += _times(filters, before, by_time, RunRow.id)
     return (
@@ -228,7 +228,7 @@ def _hits_of_prompt(filters: RunFilter, before: Place | None, scope: str | None)
     if filters.prompt_version is not None:
         tests.append(RunPromptRow.version == filters.prompt_version)
     if filters.workspaces is not None:
-        tests.append(_among(tested(RunPromptRow.workspace_id), filters.workspaces))
+        tests.append(_among(unindexed(RunPromptRow.workspace_id), filters.workspaces))
     tests += _times(filters, before, RunPromptRow.created_at, RunPromptRow.run_id)
     hits = (
         select(*place)
@@ -240,7 +240,7 @@ def _hits_of_prompt(filters: RunFilter, before: Place | None, scope: str | None)
         # The index alone: to leave out the few that are under way costs less than to look each up.
         under_way = select(RunRow.id).where(UNDER_WAY)
         return hits.where(RunPromptRow.run_id.not_in(under_way), *tests)
-    tests += [tested(column) == value for column, value in equalities]
+    tests += [unindexed(column) == value for column, value in equalities]
     return hits.join(RunRow, RunRow.id == RunPromptRow.run_id).where(filters.kept, *tests)
 
 

@@ -13,7 +13,7 @@ async def reach(feed: Feed, min_revision: int, epoch: str | None) -> None:
     epoch means nothing here and is ignored."""
     if feed.applied >= min_revision or (epoch and epoch != feed.epoch):
         return
-    if not await feed.reached(min_revision, REACH_SECONDS):
+    if not await feed.reaches_revision(min_revision, REACH_SECONDS):
         raise Unavailable(
             f"this replica is at revision {feed.applied}, not yet at {min_revision}; try again"
         )

@@ -1296,7 +1296,7 @@ export interface paths {
         put?: never;
         /**
          * Try Connection
-         * @description Ask the provider for a few tokens, for at most 20 seconds. That it fails is a result too, and
+         * @description Ask the provider for a few tokens, for at most 20 seconds. A failure is a result too, and
          *     a 200. No transaction is open meanwhile.
          */
         post: operations["providers_try_connection"];
@@ -4105,7 +4105,7 @@ export interface components {
         };
         /**
          * CompatibilitySwitches
-         * @description What the server takes; null where that of its host counts, or what is usual.
+         * @description What the server takes; null for the default of its host, or the usual.
          * @example {
          *       "structured_output": "json_object"
          *     }
