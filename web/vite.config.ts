@@ -68,6 +68,10 @@ export default defineConfig({
   ],
   define: { __VUE_OPTIONS_API__: 'false', __VUE_PROD_DEVTOOLS__: 'false', __VUE_I18N_LEGACY_API__: 'false', __INTLIFY_PROD_DEVTOOLS__: 'false' },
   resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
+  experimental: {
+    // Scripts and styles find each other at any path; the platform puts its own path into the page.
+    renderBuiltUrl: (name, { hostType }) => (hostType === 'html' ? `/${name}` : { relative: true }),
+  },
   build: {
     outDir: '../platform/promptops_platform/console/dist',
     emptyOutDir: true,

@@ -40,6 +40,7 @@ from promptops_platform.http.cross_origin import CrossOrigin
 from promptops_platform.http.error_answers import install_error_answers
 from promptops_platform.http.loop_share import FloodGate, LoopShare
 from promptops_platform.http.methods import Methods
+from promptops_platform.http.path_prefix import PathPrefix
 from promptops_platform.http.request_body import RequestBody
 from promptops_platform.http.request_context import RequestContext
 from promptops_platform.http.services import Services
@@ -151,8 +152,9 @@ def asgi(platform: Platform) -> ASGIApp:
             "x-promptops-epoch",
         ],
     )
-    layers = WatchPath(ConsolePages(SessionCookie(cors)))
-    hosts = AllowedHosts(layers, settings.hosts)
+    prefix = settings.path_prefix
+    layers: ASGIApp = WatchPath(ConsolePages(SessionCookie(cors), prefix=prefix))
+    hosts = AllowedHosts(PathPrefix(layers, prefix) if prefix else layers, settings.hosts)
     answered = platform.metrics.answers.answered
     return FetchLane(
         RequestContext(hosts, quiet=_is_fetch, answered=answered),

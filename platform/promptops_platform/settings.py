@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -45,7 +46,8 @@ class Settings(BaseSettings):
     )
     url: Annotated[str | None, AfterValidator(page_url)] = Field(
         default=None,
-        description="Address of the console in a browser, for the links from Prefect to runs.",
+        description="Address of the console in a browser, for links to it. With a path, a proxy "
+        "serves all of the platform below that path, and removes it from requests.",
     )
     data: Path = Field(default=Path("data"), description="Folder for all state.")
     db: Path | None = Field(
@@ -263,6 +265,11 @@ class Settings(BaseSettings):
     def console_url(self) -> str:
         """`url`, or else the address on this machine."""
         return self.url or f"http://127.0.0.1:{self.listen.port}"
+
+    @property
+    def path_prefix(self) -> str:
+        """The path of `url`, at which a proxy serves the platform; empty without one."""
+        return urlsplit(self.console_url).path
 
     @property
     def uses_default_token(self) -> bool:

@@ -28,7 +28,8 @@ from harness.ports import free_port
 from harness.walks import ROOT
 
 PAGE = (ROOT / "docs" / "production.md").read_text()
-NEEDED = {"nginx": ("nginx", "openssl"), "txt caddyfile": ("caddy", "openssl")}
+NEEDED = {"nginx": ("nginx", "openssl"), "caddy": ("caddy", "openssl")}
+PATH = "/promptops"
 GLOBAL_OPTIONS = "{\n\tadmin off\n\tauto_https disable_redirects\n}\n"
 
 
@@ -37,39 +38,67 @@ def example(kind: str) -> str:
     return str(text)
 
 
-@pytest_asyncio.fixture(scope="module")
-async def behind_proxy() -> AsyncIterator[RunningPlatform]:
+def site(server: str, path: str) -> str:
+    """The configuration of the page, below a path or not."""
+    if server == "caddy":
+        return example("txt caddyfile path" if path else "txt caddyfile")
+    location = "    location / {\n        proxy_pass http://127.0.0.1:8080;\n"
+    text = example("nginx")
+    assert location in text
+    return text.replace(location, example("nginx path")) if path else text
+
+
+@asynccontextmanager
+async def platform_at(url: str | None) -> AsyncIterator[RunningPlatform]:
     data = new_data_folder()
-    settings = await new_settings("sqlite", None, data, trusted_proxies="127.0.0.1")
+    settings = await new_settings("sqlite", None, data, trusted_proxies="127.0.0.1", url=url)
     async with running_platform(settings) as platform:
         yield platform
     shutil.rmtree(data)
 
 
-@pytest.mark.parametrize("kind", ["nginx", "txt caddyfile"], ids=["nginx", "caddy"])
+@pytest_asyncio.fixture(scope="module")
+async def behind_proxy() -> AsyncIterator[dict[str, RunningPlatform]]:
+    """By the path at which it is served."""
+    async with (
+        platform_at(None) as at_root,
+        platform_at(f"https://promptops.example.org{PATH}") as below,
+    ):
+        yield {"": at_root, PATH: below}
+
+
+@pytest.mark.parametrize("server", ["nginx", "caddy"])
+@pytest.mark.parametrize("path", ["", PATH], ids=["root", "path"])
 async def test_a_proxy_passes_everything(
-    behind_proxy: RunningPlatform, tmp_path: Path, kind: str
+    behind_proxy: dict[str, RunningPlatform], tmp_path: Path, server: str, path: str
 ) -> None:
-    if not all(map(shutil.which, NEEDED[kind])):
-        pytest.skip(f"needs {' and '.join(NEEDED[kind])}")
+    if not all(map(shutil.which, NEEDED[server])):
+        pytest.skip(f"needs {' and '.join(NEEDED[server])}")
+    platform = behind_proxy[path]
     await certificate(tmp_path)
-    async with proxy(kind, behind_proxy.port, tmp_path) as origin:
+    async with proxy(server, site(server, path), platform.port, tmp_path) as origin:
         trusted = ssl.create_default_context(cafile=tmp_path / "promptops.pem")
-        await passes_requests(origin, trusted)
-        await passes_events(behind_proxy, origin, trusted)
+        await passes_requests(origin, path, trusted)
+        await passes_events(platform, origin + path, trusted)
 
 
-async def passes_requests(origin: str, trusted: ssl.SSLContext) -> None:
+async def passes_requests(origin: str, path: str, trusted: ssl.SSLContext) -> None:
     async with httpx.AsyncClient(base_url=origin, verify=trusted) as browser:
-        page = await browser.get("/prompts")
+        page = await browser.get(f"{path}/w/default/prompts")
         assert page.headers["content-type"].startswith("text/html")
+        for file in re.findall(r'(?:src|href)="(.*?)"', page.text):
+            assert file.startswith(f"{path}/")
+            assert (await browser.get(file)).status_code == 200, file
         login = await browser.post(
-            "/api/session",
+            f"{path}/api/session",
             json={"username": "admin", "password": "admin"},
             headers={"origin": origin},
         )
         assert login.status_code == 200, login.text
         assert "secure" in login.headers["set-cookie"].lower()
+        assert f"; Path={path}/;" in login.headers["set-cookie"]
+        session = await browser.get(f"{path}/api/session")
+        assert session.json()["data"]["username"] == "admin"
 
 
 async def passes_events(platform: RunningPlatform, origin: str, trusted: ssl.SSLContext) -> None:
@@ -98,11 +127,11 @@ async def certificate(folder: Path) -> None:
 
 
 @asynccontextmanager
-async def proxy(kind: str, platform_port: int, folder: Path) -> AsyncIterator[str]:
+async def proxy(server: str, example: str, platform_port: int, folder: Path) -> AsyncIterator[str]:
     """The server with the example as its configuration, on another port."""
     port = free_port()
-    text = example(kind).replace("127.0.0.1:8080", f"127.0.0.1:{platform_port}")
-    command = nginx(text, port, folder) if kind == "nginx" else caddy(text, port, folder)
+    text = example.replace("127.0.0.1:8080", f"127.0.0.1:{platform_port}")
+    command = nginx(text, port, folder) if server == "nginx" else caddy(text, port, folder)
     process = await asyncio.create_subprocess_exec(
         *command, env={"HOME": str(folder), "PATH": "/usr/sbin:/usr/bin:/bin"}
     )

@@ -1,7 +1,9 @@
 """The web console's files: one page for every address that nothing else has, and what it loads."""
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
+from html import escape
 from pathlib import Path
 
 from starlette.datastructures import Headers
@@ -27,6 +29,8 @@ RESERVED = (
     "/ws",
 )
 HASHED = "/assets/"
+# Of a file, in the page.
+ADDRESS = re.compile(r'\b(href|src)="/(?!/)')
 MEDIA_TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -84,11 +88,15 @@ class _File:
 
 
 class ConsolePages:
-    """Serves the built console; without one, every request goes on to `app`."""
+    """Serves the built console; without one, every request goes on to `app`.
 
-    def __init__(self, app: ASGIApp, built: Path = BUILT) -> None:
+    `prefix` is the path at which a proxy serves all of it, such as `/promptops`, or empty.
+    """
+
+    def __init__(self, app: ASGIApp, built: Path = BUILT, *, prefix: str = "") -> None:
         self.app = app
         self._built = built
+        self._prefix = prefix
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
@@ -115,7 +123,14 @@ class ConsolePages:
         if path.startswith(HASHED):
             # A page of an earlier build asks: the page of now would be taken for a script.
             return None
-        return self._files[PAGE].response(accepted, PAGE_HEADERS)
+        return self._page() if self._prefix else self._files[PAGE].response(accepted, PAGE_HEADERS)
+
+    def _page(self) -> Response:
+        """The page with the prefix in the addresses of its files. These find each other by
+        themselves, and the console reads the prefix from its script's address."""
+        text = self._files[PAGE].path.read_text()
+        shown = ADDRESS.sub(rf'\1="{escape(self._prefix)}/', text)
+        return Response(shown, media_type=MEDIA_TYPES[".html"], headers=PAGE_HEADERS)
 
     @cached_property
     def _files(self) -> dict[str, _File]:

@@ -27,12 +27,12 @@ def built(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def client_of(built: Path) -> httpx.AsyncClient:
+def client_of(built: Path, prefix: str = "") -> httpx.AsyncClient:
     async def missing(_request: object) -> JSONResponse:
         return JSONResponse({"error": "there is no such route"}, status_code=404)
 
     api = Starlette(routes=[Route("/{path:path}", missing, methods=["GET", "POST"])])
-    transport = httpx.ASGITransport(app=ConsolePages(api, built))
+    transport = httpx.ASGITransport(app=ConsolePages(api, built, prefix=prefix))
     return httpx.AsyncClient(transport=transport, base_url="http://console")
 
 
@@ -112,3 +112,16 @@ async def test_only_reading_is_for_the_page(built: Path) -> None:
 async def test_without_a_built_console_the_api_answers(tmp_path: Path) -> None:
     async with client_of(tmp_path) as client:
         assert (await client.get("/")).status_code == 404
+
+
+async def test_below_a_path_the_page_names_its_files_there(built: Path) -> None:
+    link = '<script src="/assets/a.js"></script><link href="//cdn.example/b"><link href="/c.svg">'
+    (built / "index.html").write_text(link)
+    async with client_of(built, "/promptops") as client:
+        answer = await client.get("/w/default/prompts")
+        assert (await client.get("/assets/index-a1b2.js")).text == SCRIPT
+    assert answer.text == link.replace('"/assets', '"/promptops/assets').replace(
+        '"/c.svg', '"/promptops/c.svg'
+    )
+    assert answer.headers["cache-control"] == "no-cache"
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'")

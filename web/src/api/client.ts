@@ -1,5 +1,6 @@
 import createClient, { type Middleware } from 'openapi-fetch'
 
+import { BASE, below } from './base'
 import type { components, paths } from './schema'
 
 export type Schemas = components['schemas']
@@ -94,7 +95,7 @@ async function errorOf(response: Response): Promise<ApiError> {
 }
 
 /** The API, typed by its OpenAPI document. Every call resolves with a 2xx answer or throws an ApiError. */
-export const api = createClient<paths>({ baseUrl: '/' })
+export const api = createClient<paths>({ baseUrl: BASE })
 api.use(guard)
 
 /** The body of an answer; the client has thrown where there is none, and where it is a proposal. */
@@ -115,7 +116,7 @@ export function followed(path: string, lastEventId: string, signal: AbortSignal)
 async function eventsOf(path: string, request: RequestInit & { signal: AbortSignal }): Promise<Response> {
   let response: Response
   try {
-    response = await fetch(path, { ...request, headers: { ...request.headers, accept: 'text/event-stream' } })
+    response = await fetch(below(path), { ...request, headers: { ...request.headers, accept: 'text/event-stream' } })
   } catch (error) {
     if (request.signal.aborted) throw error
     throw new ApiError(0, 'unreachable', '', '')

@@ -2,6 +2,8 @@ import { useQueryCache } from '@pinia/colada'
 import { defineStore } from 'pinia'
 import { ref } from 'vue'
 
+import { below } from '@/api/base'
+
 import { pacedRefetch, staleAfter } from './staleness'
 
 /** An event of `/ws`: `type` is `prompt.updated`, `run.ended` and so on, the rest names what it is about. */
@@ -39,7 +41,7 @@ export const useLive = defineStore('live', () => {
   function connect(): void {
     isStarted = true
     if (socket) return
-    const address = new URL('/ws?client=console&app=console', location.href)
+    const address = new URL(below('/ws?client=console&app=console'), location.href)
     address.protocol = address.protocol.replace('http', 'ws')
     socket = new WebSocket(address)
     socket.addEventListener('open', () => {

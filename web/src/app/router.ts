@@ -1,5 +1,7 @@
 import { createRouter, createWebHistory, type RouteLocationNormalized, type RouteRecordRaw } from 'vue-router'
 
+import { BASE } from '@/api/base'
+
 import { loadPageMessages, preloadMessages } from './i18n'
 import { useSession } from './session'
 import { rememberedWorkspace } from './workspace'
@@ -36,7 +38,7 @@ for (const [path, { routes }] of Object.entries(features)) {
 
 /** Pages stand below their workspace, `/w/default/prompts`, so that a link leads to the same place for everybody. */
 export const router = createRouter({
-  history: createWebHistory(),
+  history: createWebHistory(BASE),
   routes: [
     ...bare,
     { path: '/', redirect: () => `/w/${rememberedWorkspace()}/overview` },

@@ -1,3 +1,5 @@
+import { server } from '@/api/base'
+
 import type { ColumnList } from './column_list'
 import { DRAFT, EDITED, type Column } from './columns'
 import type { SnippetInput } from './snippets'
@@ -16,7 +18,7 @@ export function snippetInput(column: Column, version: string, workspace: string,
   const isServed = prompt?.published_version ? version === prompt.published_version : version === DRAFT
   const ownText = !prompt || version === EDITED
   return {
-    server: location.origin,
+    server: server(),
     workspace: workspace === DEFAULT_WORKSPACE ? '' : workspace,
     prompt: prompt && !ownText ? { key: prompt.key, env: prompt.env } : null,
     unserved: isServed || ownText ? '' : version,
