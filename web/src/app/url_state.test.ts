@@ -1,5 +1,5 @@
 import { mount } from '@vue/test-utils'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { defineComponent } from 'vue'
 import { createMemoryHistory, createRouter } from 'vue-router'
 
@@ -27,6 +27,28 @@ describe('the state of a view in the address', () => {
     opened.value = '42'
     await settled
     expect(router.currentRoute.value.query).toEqual({ q: 'x', opened: '42' })
+  })
+
+  it('has at once what was set, also while older changes arrive', async () => {
+    const { router, opened } = await twoStates('/')
+    const navigations: (() => void)[] = []
+    router.beforeResolve(() => new Promise<void>((resolve) => navigations.push(resolve)))
+    const arrived = (address: string) => new Promise<void>((resolve) => router.afterEach((to, _from, failure) => { if (!failure && to.fullPath === address) resolve() }))
+    const first = arrived('/?opened=h')
+    opened.value = 'h'
+    expect(opened.value).toBe('h')
+    await vi.waitFor(() => expect(navigations).toHaveLength(1))
+    navigations[0]?.()
+    await first
+    const second = arrived('/?opened=hello')
+    opened.value = 'he'
+    opened.value = 'hello'
+    expect(opened.value).toBe('hello')
+    await vi.waitFor(() => expect(navigations.length).toBeGreaterThan(1))
+    expect(opened.value).toBe('hello')
+    navigations.forEach((go) => go())
+    await second
+    expect(opened.value).toBe('hello')
   })
 
   it('leaves a fallback out of the address', async () => {
