@@ -35,9 +35,13 @@ class RunAgent(Action):
     schema: ClassVar[KindSchema] = KindSchema(
         {
             **DefinitionTarget.fields(),
-            "variables": described(OBJECT, "Without it, those of the run."),
-            "message": described(text(MAX_TEMPLATE_CHARACTERS), "A template of the user's turn."),
-            "subject": described(text(MAX_SUBJECT_CHARACTERS), "A template, for a rollout."),
+            "variables": described(OBJECT, "By default those of the run."),
+            "message": described(
+                text(MAX_TEMPLATE_CHARACTERS), "A template of the user's message."
+            ),
+            "subject": described(
+                text(MAX_SUBJECT_CHARACTERS), "A template of the subject, for rollouts."
+            ),
         },
         required=("key",),
         description="A run of an agent, whose answer comes out.",

@@ -63,7 +63,7 @@ class Approval(Action):
             "form": described(OBJECT, "JSON Schema of the values that come with a decision."),
             "deadline": duration(MAX_DEADLINE_SECONDS),
             "on_deadline": choice(*ON_DEADLINE),
-            "allow_link": described(FLAG, "Whoever has the link may decide."),
+            "allow_link": described(FLAG, "Whether links may decide without an account."),
             "reminders": durations(MAX_REMINDERS, MAX_DEADLINE_SECONDS),
         },
         required=("message",),

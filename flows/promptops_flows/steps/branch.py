@@ -27,9 +27,9 @@ class Branch(Action):
     type: ClassVar[str] = "branch"
     schema: ClassVar[KindSchema] = KindSchema(
         {
-            "when": described(needed_text(MAX_CONDITION_CHARACTERS), "An expression of Jinja."),
-            THEN: described(NAMES, "The steps that run where `when` is true."),
-            ELSE: described(NAMES, "The steps that run where it is not."),
+            "when": described(needed_text(MAX_CONDITION_CHARACTERS), "A Jinja expression."),
+            THEN: described(NAMES, "The steps that run if `when` is true."),
+            ELSE: described(NAMES, "The steps that run otherwise."),
         },
         required=("when",),
         description="A condition decides which steps run.",

@@ -53,7 +53,7 @@ class CallHttp(Action):
     type: ClassVar[str] = "http"
     schema: ClassVar[KindSchema] = KindSchema(
         {
-            "method": described(choice(*get_args(Method)), "`GET` without it."),
+            "method": described(choice(*get_args(Method)), "`GET` by default."),
             "url": described(needed_text(MAX_URL_CHARACTERS), "A template."),
             "headers": {
                 "type": ["object", "null"],

@@ -42,11 +42,14 @@ class MapItems(Action):
     schema: ClassVar[KindSchema] = KindSchema(
         {
             "over": described(
-                text(MAX_TEMPLATE_CHARACTERS), "A template that is a list; `{{input}}` without it."
+                text(MAX_TEMPLATE_CHARACTERS),
+                "A template whose value is a list; `{{input}}` by default.",
             ),
-            "as": described(text(100), "The variable that is the item; `item` without it."),
+            "as": described(text(100), "The variable for the item; `item` by default."),
             "step": MAPPED_STEP,
-            "width": described(integer(1, MAX_WIDTH), "Items at a time."),
+            "width": described(
+                integer(1, MAX_WIDTH), "How many items are processed at the same time."
+            ),
         },
         required=("step",),
         description="One step for each item of a list, several at a time.",

@@ -57,7 +57,7 @@ class CallModel(Action):
     schema: ClassVar[KindSchema] = KindSchema(
         {
             "provider": described(text(MAX_MODEL_CHARACTERS), "A connection of the workspace."),
-            "model": described(text(MAX_MODEL_CHARACTERS), "Without it, the provider's default."),
+            "model": described(text(MAX_MODEL_CHARACTERS), "By default that of the provider."),
             "fallbacks": objects(
                 MAX_FALLBACKS,
                 {
@@ -72,7 +72,7 @@ class CallModel(Action):
                     MAX_MESSAGES,
                     {"role": choice(*_ROLES), "content": text(MAX_TEMPLATE_CHARACTERS)},
                 ),
-                "Without any, the incoming text is the user's.",
+                "By default, the incoming text as a message of the user.",
             ),
             "params": described(OBJECT, "Parameters of the model."),
             "output_schema": described(OBJECT, "JSON Schema that the answer must fit."),

@@ -34,9 +34,11 @@ class StepPolicy:
         return {
             "retries": integer(0, MAX_RETRIES),
             "timeout": duration(MAX_TIMEOUT_SECONDS),
-            "continue_on_error": described(FLAG, "A failure is not the run's."),
+            "continue_on_error": described(
+                FLAG, "If true, the run continues after a failure of the step."
+            ),
             "default": {"description": "The output of a step that failed."},
-            "cache": described(duration(MAX_CACHE_SECONDS), "How long an output is reused."),
+            "cache": described(duration(MAX_CACHE_SECONDS), "For how long an output is reused."),
             "concurrency": described(text(MAX_KEY_CHARACTERS), "A key, or `key:3`."),
         }
 

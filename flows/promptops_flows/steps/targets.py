@@ -28,7 +28,7 @@ class DefinitionTarget:
         return {
             "key": needed_text(MAX_KEY_CHARACTERS),
             "version": VERSION,
-            "env": described(text(MAX_KEY_CHARACTERS), "Not beside a version."),
+            "env": described(text(MAX_KEY_CHARACTERS), "Can't be combined with `version`."),
         }
 
     @classmethod
@@ -72,7 +72,9 @@ class PromptTarget:
                 "key": needed_text(MAX_KEY_CHARACTERS),
                 "env": text(MAX_KEY_CHARACTERS),
                 "version": VERSION,
-                "subject": described(text(MAX_SUBJECT_CHARACTERS), "Not beside a version."),
+                "subject": described(
+                    text(MAX_SUBJECT_CHARACTERS), "Can't be combined with `version`."
+                ),
             },
         }
 

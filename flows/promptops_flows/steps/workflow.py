@@ -31,7 +31,7 @@ class RunWorkflow(Action):
     schema: ClassVar[KindSchema] = KindSchema(
         {
             **DefinitionTarget.fields(),
-            "variables": described(OBJECT, "Without it, those of the run."),
+            "variables": described(OBJECT, "By default those of the run."),
         },
         required=("key",),
         description="A run of another workflow.",

@@ -47,7 +47,7 @@ Keys = Annotated[KeyService, provided(KeyService)]
 
 @router.post("/login", dependencies=[PUBLIC], responses=may_answer(Unauthorized, TooManyRequests))
 async def login(body: LoginRequest, service: Access, request: Request) -> LoginAnswer:
-    """Trade a user name and password, or a token, for a session."""
+    """Log in with user name and password, or with a token, and start a session."""
     address = client_address(request.scope)
     if body.token:
         actor = await service.login_with_token(body.token, address=address)
@@ -70,7 +70,7 @@ async def logout(
     response: Response,
     actor: Actor = permits(Permission.OWN_ACCOUNT),
 ) -> Done:
-    """End the session whose token or cookie was sent."""
+    """End the session whose token or cookie is sent."""
     await service.logout(transaction, actor)
     if COOKIE in request.cookies:
         forget_session(response)
@@ -79,7 +79,7 @@ async def logout(
 
 @router.get("/me")
 async def me(actor: Actor = permits(Permission.OWN_ACCOUNT)) -> Me:
-    """Who the token belongs to."""
+    """Return the user that the token belongs to."""
     return Me(
         username=actor.name,
         role=actor.role,
@@ -92,7 +92,7 @@ async def me(actor: Actor = permits(Permission.OWN_ACCOUNT)) -> Me:
 async def change_own_password(
     body: PasswordChange, service: Access, actor: Actor = permits(Permission.OWN_ACCOUNT)
 ) -> Done:
-    """Change the own password. All of the user's sessions end, this one included."""
+    """Change your own password. All your sessions end, including this one."""
     await service.change_password(actor, body.current_password, body.new_password)
     return Done()
 
@@ -104,12 +104,12 @@ async def end_own_sessions(
     request: Request,
     response: Response,
     keep_current: Annotated[
-        bool, Query(description="Leave the session open whose token or cookie is sent.")
+        bool, Query(description="Keep the session whose token or cookie is sent.")
     ] = False,
     actor: Actor = permits(Permission.OWN_ACCOUNT),
 ) -> Data[EndedSessions]:
-    """Sign out everywhere: end all sessions of the own account, and close the connections that were
-    opened with them. API keys stay."""
+    """Sign out everywhere: end all sessions of your account and close their connections. API keys
+    remain valid."""
     ended = await service.end_sessions(transaction, actor, keep_current=keep_current)
     if COOKIE in request.cookies and not keep_current:
         forget_session(response)
@@ -124,7 +124,7 @@ async def list_users(
     q: Annotated[OptionalSearchTerm, Query(description="Text in the name.")] = None,
     role: Annotated[OptionalAccountRole, Query()] = None,
 ) -> Page[User]:
-    """Accounts, by default by name; all of them without a `limit`."""
+    """List accounts, by default sorted by name. Without `limit`, all are returned."""
     rows, total = await service.search(transaction, q, role, part)
     return Page(data=[User.of(row) for row in rows], total=total)
 
@@ -136,7 +136,7 @@ async def create_user(
     transaction: Write,
     actor: Actor = permits(Permission.USERS_WRITE),
 ) -> Data[User]:
-    """Make an account."""
+    """Create an account."""
     row = await service.create(
         transaction,
         actor=actor,
@@ -155,7 +155,7 @@ async def update_user(
     transaction: Write,
     actor: Actor = permits(Permission.USERS_WRITE),
 ) -> Data[User]:
-    """Give an account another password, which ends its sessions, or another role."""
+    """Change the password of an account, which ends its sessions, or its role."""
     row = await service.update(
         transaction, user_id, actor=actor, password=body.password, role=body.role
     )
@@ -169,7 +169,7 @@ async def delete_user(
     transaction: Write,
     actor: Actor = permits(Permission.USERS_WRITE),
 ) -> Done:
-    """Delete an account; its sessions end, and the API keys that it made."""
+    """Delete an account. Its sessions end, and the API keys that it made are revoked."""
     await service.delete(transaction, user_id, actor=actor)
     return Done()
 
@@ -180,15 +180,15 @@ async def list_api_keys(
     transaction: Read,
     part: Annotated[Part, paged_by("name", "created_at", "expires_at", "last_used_at")],
     workspace: Annotated[OptionalLine, Query(description="Id or slug.")] = None,
-    prefix: Annotated[OptionalLine, Query(description="How the key begins.")] = None,
+    prefix: Annotated[OptionalLine, Query(description="The beginning of the key.")] = None,
     q: Annotated[OptionalSearchTerm, Query(description="Text in the name.")] = None,
     maker: Annotated[
         OptionalLine, Query(description="Id of a user or key: only the keys that it made.")
     ] = None,
     actor: Actor = permits(Permission.KEYS_READ),
 ) -> Page[ApiKey]:
-    """The API keys that the caller may manage, by default newest first; all of them without a
-    `limit`."""
+    """List the API keys that you may manage, by default the newest first. Without `limit`, all are
+    returned."""
     keys, total = await service.search(
         transaction, actor=actor, workspace=workspace, prefix=prefix, text=q, maker=maker, part=part
     )
@@ -202,7 +202,7 @@ async def create_api_key(
     transaction: Write,
     actor: Actor = permits(Permission.KEYS_WRITE),
 ) -> Data[NewApiKey]:
-    """Make an API key. The answer shows it, this once."""
+    """Create an API key. It is shown in this response only."""
     row, key = await service.create(
         transaction,
         actor=actor,
@@ -223,8 +223,8 @@ async def revoke_api_key(
     transaction: Write,
     actor: Actor = permits(Permission.KEYS_WRITE),
 ) -> Done:
-    """Revoke an API key and those that it made: they are refused, and their connections end, within
-    a second."""
+    """Revoke an API key and the keys that it made. Within a second they are refused and their
+    connections are closed."""
     await service.revoke(transaction, key_id, actor=actor)
     return Done()
 
@@ -236,5 +236,6 @@ async def adopt_api_key(
     transaction: Write,
     actor: Actor = permits(Permission.KEYS_WRITE),
 ) -> Data[ApiKey]:
-    """Become the maker of an API key, so that it stays when the account that made it is deleted."""
+    """Become the maker of an API key, so that it remains when the account that made it is
+    deleted."""
     return Data(data=ApiKey.stored(await service.adopt(transaction, key_id, actor=actor)))

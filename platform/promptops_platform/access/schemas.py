@@ -176,7 +176,7 @@ class UserCreate(BaseModel):
 
 
 class UserUpdate(BaseModel):
-    """What may be changed; a field that is absent, null or empty stays as it is."""
+    """An edit. Fields that are absent, null or empty keep their value."""
 
     model_config = example(role="admin")
 
@@ -205,7 +205,8 @@ class User(Resource):
 
 
 class ApiKeyCreate(BaseModel):
-    """A new key. Without a workspace it works in all open ones, without environments in all."""
+    """A new API key. Without a workspace it is valid in all open ones, without environments in
+    all."""
 
     model_config = ruled(
         example(name="shop", role="sdk", workspace="support", environments=["prod"]),
@@ -253,7 +254,7 @@ _KEY: dict[str, Any] = {
 
 
 class ApiKey(Resource):
-    """A key; `prefix` is how it begins. `last_used_at` is written once a minute."""
+    """An API key. `prefix` is its beginning. `last_used_at` is updated at most once a minute."""
 
     model_config = example(**_KEY)
 
@@ -281,7 +282,7 @@ class ApiKey(Resource):
 
 
 class NewApiKey(ApiKey):
-    """A key that was just made; `key` is shown this once."""
+    """A new API key. `key` is shown in this response only."""
 
     model_config = example(**_KEY, key="pok_Vx3kQ9fA0f3c5d7e9a3f2a1cVx3kQ9fA0f3c5d7e9a3")
 
@@ -301,7 +302,7 @@ class EndedSessions(BaseModel):
 
 
 class Done(BaseModel):
-    """The answer to a deletion, a logout and the like."""
+    """The response to a deletion, a logout and similar requests."""
 
     model_config = example(ok=True)
 

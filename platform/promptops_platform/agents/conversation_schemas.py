@@ -21,9 +21,9 @@ EXAMPLE_MESSAGE: dict[str, Any] = {
 
 
 class ConversationMessage(Resource):
-    """A turn. `tool_calls` are those that an assistant asks for; a message of role `tool` answers
-    the one that `tool_call_id` names. Of texts there is what PROMPTOPS_RUN_TEXTS and
-    PROMPTOPS_RUN_REDACT allow."""
+    """A message. `tool_calls` are the calls that the assistant asks for; a message with the role
+    `tool` is the result of the call named by `tool_call_id`. PROMPTOPS_RUN_TEXTS and
+    PROMPTOPS_RUN_REDACT apply to the texts."""
 
     model_config = example(**EXAMPLE_MESSAGE)
 

@@ -80,7 +80,8 @@ async def list_agents(
     workspace: Annotated[OptionalLine, Query(description="Id or slug.")] = None,
     actor: Actor = permits(Permission.AGENTS_READ),
 ) -> Page[Agent]:
-    """Agents, by default newest change first; all of them without a `limit`."""
+    """List agents, by default the most recently changed first. Without `limit`, all are
+    returned."""
     workspace_id = None
     if workspace:
         workspace_id = (await workspaces.find(transaction, workspace, actor=actor)).id
@@ -100,7 +101,7 @@ async def create_agent(
     workspace: Annotated[OptionalLine, Query(description="Id or slug.")] = None,
     actor: Actor = permits(Permission.AGENTS_WRITE),
 ) -> Data[Agent]:
-    """Save a new agent."""
+    """Create an agent."""
     workspace_name = body.workspace_id or body.workspace or workspace
     target = await workspaces.find_for(
         transaction, workspace_name, Permission.AGENTS_WRITE, actor=actor
@@ -119,7 +120,7 @@ async def get_agent(
     transaction: Read,
     actor: Actor = permits(Permission.AGENTS_READ),
 ) -> Data[Agent]:
-    """A working copy; its etag is the revision."""
+    """Return the working copy. Its etag is the revision."""
     row = await service.get(transaction, agent_id, actor=actor)
     return await _answer(service, transaction, row, response, actor)
 
@@ -134,10 +135,10 @@ async def update_agent(
     if_match: IfMatch = None,
     actor: Actor = permits(Permission.AGENTS_WRITE),
 ) -> Data[Agent]:
-    """Edit the working copy. The key stays.
+    """Edit the working copy. The key can't be changed.
 
-    With `if-match`, `if_revision` or `if_version` it is a 409, with both sides, when somebody else
-    was faster; without them the last write wins.
+    With `if-match`, `if_revision` or `if_version`, the response is a 409 with both states if
+    somebody else has changed it since; without them the last write wins.
     """
     state = seen(if_match, body.if_revision, body.if_version)
     row = await service.update(
@@ -151,13 +152,13 @@ async def delete_agent(
     agent_id: ResourceId,
     service: Service,
     transaction: Write,
-    force: Annotated[bool, Query(description="Also where others use it.")] = False,
+    force: Annotated[bool, Query(description="Delete it even if others use it.")] = False,
     if_match: IfMatch = None,
     actor: Actor = permits(Permission.AGENTS_WRITE),
 ) -> Done:
-    """Delete an agent with its versions and what it remembers; its runs stay in the log.
+    """Delete an agent with its versions and conversations; its runs stay in the log.
 
-    Where others use it, it is a 409 that names them.
+    If workflows use it, the response is a 409 that names them, unless `force` is true.
     """
     with ordered("delete", agent_id, force=force):
         await service.delete(
@@ -178,7 +179,8 @@ async def run_agent(
     idempotency_key: IdempotencyKey = None,
     actor: Actor = permits(Permission.AGENTS_RUN),
 ) -> AgentResult | StreamingResponse | JSONResponse:
-    """Run an agent, as a Prefect flow: to its answer, or without waiting for it."""
+    """Run an agent as a Prefect flow. With `wait` false, the response doesn't wait for its
+    answer."""
     body = body or RunAgent()
     asked, waits = _asked(body, request), body.wait is not False
     runs = services_of(request).get(AgentRuns)
@@ -208,7 +210,7 @@ async def list_conversations(
     offset: Offset = 0,
     actor: Actor = permits(Permission.AGENTS_READ),
 ) -> Page[Conversation]:
-    """What an agent remembers, the last conversation first."""
+    """List the conversations that an agent remembers, the latest first."""
     rows, total = await service.page(transaction, agent_id, actor=actor, limit=limit, offset=offset)
     return Page(data=[Conversation.of_row(row) for row in rows], total=total)
 
@@ -222,7 +224,7 @@ async def get_conversation(
     limit: Limit = DEFAULT_PAGE,
     actor: Actor = permits(Permission.AGENTS_READ),
 ) -> Data[ConversationDetail]:
-    """A conversation with its newest messages, in their order."""
+    """Return a conversation with its newest messages in chronological order."""
     row, messages = await service.get(
         transaction, agent_id, conversation_id, actor=actor, newest=limit
     )
@@ -237,7 +239,7 @@ async def delete_conversation(
     transaction: Write,
     actor: Actor = permits(Permission.AGENTS_WRITE),
 ) -> Done:
-    """Forget a conversation. What a run under way is about to add to it is dropped."""
+    """Delete a conversation. Messages that a run in progress would add to it are dropped."""
     await service.forget(transaction, agent_id, conversation_id, actor=actor)
     return Done()
 

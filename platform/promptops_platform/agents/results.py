@@ -85,8 +85,8 @@ class AgentFailure(BaseModel):
 
 
 class AgentResult(BaseModel):
-    """A run's answer, with its trace and its place in Prefect. `structured` is the answer as the
-    JSON value that fits the agent's output schema, null where it has none."""
+    """The answer of a run with its steps and its flow run in Prefect. `structured` is the answer
+    as a JSON value that follows the agent's output schema, or null if the agent has none."""
 
     model_config = example(
         rendered="Will it rain in Oslo?",

@@ -110,7 +110,7 @@ def _is_texts(value: Any) -> bool:
 
 
 class PromptReference(BaseModel):
-    """A prompt of the agent's workspace: what its environment serves, or a version of it."""
+    """A prompt of the agent's workspace: what its environment serves, or a fixed version."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -150,7 +150,7 @@ class AgentUpdate(BaseModel):
     )
     model: ModelName | None = None
     fallbacks: Annotated[list[ModelChoice], Field(max_length=MOST_FALLBACKS)] | None = Field(
-        default=None, description="Tried in this order when the provider can't answer."
+        default=None, description="Tried in this order if the provider fails."
     )
     parameters: Annotated[JsonObject, AfterValidator(_parameters)] | None = Field(
         default=None,
@@ -190,10 +190,12 @@ class AgentUpdate(BaseModel):
 
 
 class AgentEdit(AgentUpdate):
-    """An edit. With `if_version` or `if_revision` it is refused when somebody else was faster."""
+    """An edit. With `if_version` or `if_revision` it is refused if somebody else has changed the
+    resource since."""
 
     if_version: Annotated[int, Field(ge=1, le=2**53)] | None = Field(
-        default=None, description="The version that you have seen; without it the last write wins."
+        default=None,
+        description="The `version` that you have read; without it the last write wins.",
     )
     if_revision: IfRevision = None
 
@@ -238,7 +240,7 @@ class AgentFields(Resource):
 
 
 class Agent(ServedFields, AgentFields):
-    """An agent; `version` counts how often its definition was saved with a change."""
+    """An agent. `version` counts the saved changes of its definition."""
 
     model_config = example(
         id="6d7e8f90a1b2c3d4",
@@ -266,8 +268,8 @@ class Agent(ServedFields, AgentFields):
 
 
 class RunAgent(BaseModel):
-    """Values for the prompt, and what the user says. The key is handed to the provider, and stored
-    nowhere."""
+    """Values for the prompt, and the message of the user. The key is passed to the provider and
+    not stored."""
 
     model_config = example(
         variables={"city": "Oslo"}, input="And tomorrow?", conversation_id="chat-17"
@@ -291,12 +293,14 @@ class RunAgent(BaseModel):
         description="The user's turn. With it the prompt's text is the system's message.",
     )
     conversation_id: OptionalKey = Field(
-        default=None, description="An id of your own: what was said under it is remembered."
+        default=None,
+        description="An id of your choice. Runs with the same id continue the conversation.",
     )
     subject: OptionalSubject = Field(
-        default=None, description="Who it is for: the same subject gets a rollout's same variant."
+        default=None,
+        description="For whom the run is: a rollout always gives a subject the same variant.",
     )
     stream: bool | None = Field(
         default=None,
-        description="Answer with server-sent events. Without it, the header `Accept` decides.",
+        description="Whether to send server-sent events; by default `Accept` decides.",
     )

@@ -22,7 +22,7 @@ async def try_tool(
     request: Request,
     actor: Actor = permits(Permission.AGENTS_WRITE),
 ) -> Data[ToolTrial]:
-    """Call a tool once, as a run of the agent would, without saving it. That it fails is a result
-    too, and a 200. No transaction is open meanwhile."""
+    """Call a tool once, as a run of the agent would, without saving it. A failed call is a 200 too,
+    with `ok` false."""
     trials = services_of(request).get(ToolTrials)
     return Data(data=await trials.try_tool(agent_id, body, actor=actor))

@@ -22,8 +22,7 @@ from promptops_providers.transport.address_policy import AddressPolicy
 
 
 class TryTool(BaseModel):
-    """A tool as it stands in an agent, or as an editor has it in hand, and the arguments of a
-    call."""
+    """A tool, of an agent or not saved yet, and the arguments of a call."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -35,8 +34,8 @@ class TryTool(BaseModel):
 
 
 class ToolTrial(BaseModel):
-    """How the call went. `output` is what the model would be told; where `ok` is false, `error` is,
-    and there is no output."""
+    """The result of a call. `output` is what the model would receive. If `ok` is false, there is
+    no output and the model would receive `error`."""
 
     model_config = example(ok=True, output='{"rain": false}', duration_ms=84)
 

@@ -45,8 +45,8 @@ Headers = Annotated[dict[str, str], AfterValidator(_headers)]
 
 
 class HttpTool(BaseModel):
-    """A request that the model may ask for. Arguments that don't stand in the URL go into the body
-    as JSON, of a GET or DELETE into the query."""
+    """A request that the model may ask for. Arguments that are not in the URL are sent as JSON
+    in the body, or in the query of a GET or DELETE."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -77,7 +77,7 @@ class HttpTool(BaseModel):
     headers: Headers = {}
     timeout_seconds: float = Field(default=30.0, gt=0, le=MAX_TOOL_SECONDS)
     max_response_bytes: int = Field(
-        default=65_536, ge=1, le=MAX_TOOL_BYTES, description="What is longer is cut."
+        default=65_536, ge=1, le=MAX_TOOL_BYTES, description="Longer responses are cut."
     )
 
     @model_validator(mode="after")

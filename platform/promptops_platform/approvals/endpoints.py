@@ -37,7 +37,7 @@ async def list_approvals(
     workspace: Annotated[OptionalLine, Query(description="Id or slug.")] = None,
     actor: Actor = permits(Permission.RUNS_READ),
 ) -> Page[Approval]:
-    """Approvals, by default the newest first; all of them without a `limit`."""
+    """List approvals, by default the newest first. Without `limit`, all are returned."""
     filters = ApprovalFilter(state=state, run_id=run, workflow=workflow)
     rows, total = await service.page(transaction, filters, part, workspace=workspace, actor=actor)
     return Page(data=[service.shown(row, actor=actor) for row in rows], total=total)
@@ -50,7 +50,7 @@ async def get_approval(
     transaction: Read,
     actor: Actor = permits(Permission.RUNS_READ),
 ) -> Data[Approval]:
-    """What is to be decided, by whom, and how it was decided."""
+    """Return what is to be decided and by whom, and the decision if there is one."""
     row = await service.get(transaction, approval_id, actor=actor)
     return Data(data=service.shown(row, actor=actor))
 
@@ -63,9 +63,9 @@ async def approve(
     body: Decide | None = None,
     actor: Actor = permits(Permission.RUNS_READ),
 ) -> Data[Approval]:
-    """Approve: the run goes on, and the step's output has your comment and values.
+    """Approve. The run continues, and the step's output contains your comment and values.
 
-    It is a 409 where somebody was faster, or the run has ended.
+    The response is a 409 if somebody has decided already or the run has ended.
     """
     asked = body or Decide()
     row = await decisions.decide(approval_id, "approved", asked.comment, asked.values, actor=actor)
@@ -80,9 +80,9 @@ async def reject(
     body: Decide | None = None,
     actor: Actor = permits(Permission.RUNS_READ),
 ) -> Data[Approval]:
-    """Reject: the run fails, or goes on where the step says `continue_on_error`.
+    """Reject. The run fails, or continues if the step has `continue_on_error`.
 
-    It is a 409 where somebody was faster, or the run has ended.
+    The response is a 409 if somebody has decided already or the run has ended.
     """
     asked = body or Decide()
     row = await decisions.decide(approval_id, "rejected", asked.comment, asked.values, actor=actor)

@@ -33,7 +33,8 @@ async def make_link(
     transaction: Write,
     actor: Actor = permits(Permission.RUNS_READ),
 ) -> Data[ApprovalLink]:
-    """An address that decides once, without an account, until the deadline; at most 7 days."""
+    """Create a link that decides once, without an account. It is valid until the deadline, at most
+    7 days."""
     link = await links.make(transaction, approval_id, actor=actor)
     return Data(data=ApprovalLink(**link._asdict()))
 
@@ -42,7 +43,7 @@ async def make_link(
 async def open_link(
     token: ResourceId, request: Request, links: Links, service: Service
 ) -> Data[LinkedApproval]:
-    """What the link decides; looking does not use it up."""
+    """Return what the link decides. This does not use the link up."""
     row, _ = await links.open(token, address=client_address(request.scope))
     return Data(data=service.linked(row))
 
@@ -51,7 +52,7 @@ async def open_link(
 async def decide_by_link(
     token: ResourceId, body: DecideByLink, request: Request, links: Links, service: Service
 ) -> Data[LinkedApproval]:
-    """Decide; the link works no longer then."""
+    """Approve or reject. The link stops working afterwards."""
     row = await links.decide(
         token,
         "approved" if body.decision == "approve" else "rejected",

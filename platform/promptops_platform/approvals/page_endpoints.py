@@ -46,7 +46,7 @@ async def show_page(
 async def decide_by_page(
     token: ResourceId, request: Request, links: Links, service: Service
 ) -> HTMLResponse:
-    """Decide; the link works no longer then."""
+    """Approve or reject. The link stops working afterwards."""
     address = client_address(request.scope)
     try:
         row, _ = await links.open(token, address=address)

@@ -46,10 +46,8 @@ class Approval(Resource):
     workspace_id: str
     workflow: str = Field(description="Key of the workflow.")
     step: str
-    position: int = Field(description="Of the step, counted from 1.")
-    state: State = Field(
-        description="`closed` where the run has ended without a decision: nobody decides any more."
-    )
+    position: int = Field(description="Position of the step, counted from 1.")
+    state: State = Field(description="`closed` if the run has ended without a decision.")
     message: str | None = Field(
         description="What is to be decided, in Markdown; null where it is not kept."
     )
@@ -60,22 +58,22 @@ class Approval(Resource):
         "everybody who may run the workflow."
     )
     allow_link: bool = Field(description="Whether links may decide without an account.")
-    may_decide: bool = Field(description="Whether you may decide, now.")
+    may_decide: bool = Field(description="Whether you may decide now.")
     deadline_at: datetime | None
     on_deadline: Literal["approve", "reject"]
     reminders: list[float] = Field(
         description="Seconds after which `approval.reminder` fires triggers."
     )
     created_at: datetime
-    asked_by: str = Field(description="Who has started the run.")
+    asked_by: str = Field(description="Who started the run.")
     decided_at: datetime | None
     decided_by: str | None
     comment: str | None
-    values: dict[str, Any] | None = Field(description="Null where they are not kept.")
+    values: dict[str, Any] | None = Field(description="Null if they are not stored.")
 
 
 class Decide(BaseModel):
-    """Why, and the values that the form asks for."""
+    """A decision with a comment and the values of the form."""
 
     model_config = example(comment="checked with the customer", values={"amount": 120})
 
@@ -84,7 +82,7 @@ class Decide(BaseModel):
 
 
 class ApprovalLink(BaseModel):
-    """An address that decides once; it is shown this once. `page_url` is for people, `url` for
+    """A link that decides once, shown in this response only. `page_url` is for people, `url` for
     programs."""
 
     model_config = example(
@@ -99,7 +97,7 @@ class ApprovalLink(BaseModel):
 
 
 class LinkedApproval(Resource):
-    """What a link decides."""
+    """The approval that a link decides."""
 
     model_config = example(
         workflow="refund",

@@ -23,14 +23,14 @@ router = APIRouter(prefix="/api/audit", tags=["audit"])
 
 
 def _filter(
-    actor: Annotated[OptionalLine, Query(description="Who did it.")] = None,
+    actor: Annotated[OptionalLine, Query(description="Name of the user or the API key.")] = None,
     action: OptionalLine = None,
     resource: Annotated[OptionalLine, Query(description="Kind of resource.")] = None,
     resource_id: OptionalLine = None,
-    key: Annotated[OptionalLine, Query(description="The resource's own name.")] = None,
+    key: Annotated[OptionalLine, Query(description="Key or name of the resource.")] = None,
     request_id: OptionalLine = None,
-    since: Annotated[OptionalTime, Query(description="Inclusive.")] = None,
-    until: Annotated[OptionalTime, Query(description="Exclusive.")] = None,
+    since: Annotated[OptionalTime, Query(description="From this time on.")] = None,
+    until: Annotated[OptionalTime, Query(description="Before this time.")] = None,
 ) -> AuditFilter:
     return AuditFilter(
         actor, action, resource, resource_id, key, request_id, since=since, until=until
@@ -56,7 +56,7 @@ async def list_audit(
     offset: Offset = 0,
     caller: Actor = permits(Permission.AUDIT_READ),
 ) -> CappedPage[AuditEntry]:
-    """Who changed what, newest first."""
+    """List who changed what, newest first."""
     rows, total = await service.page(
         transaction,
         filters,
@@ -94,9 +94,10 @@ async def export_audit(
     form: Annotated[Literal["jsonl", "csv"], Query(alias="format")] = "jsonl",
     caller: Actor = permits(Permission.AUDIT_READ),
 ) -> StreamingResponse:
-    """All entries that the filters leave, newest first, as they stand when it begins.
+    """Stream all entries that match the filters, newest first, as of the start of the export.
 
-    Should it fail on the way, the connection is cut; `before` with the last id goes on from there.
+    If it fails midway, the connection is closed; continue with `before` and the last id that you
+    received.
     """
     lines = exported(
         service,

@@ -29,8 +29,8 @@ EXAMPLE_ENTRY: dict[str, Any] = {
 
 
 class AuditEntry(Resource):
-    """Who changed what: `before` and `after` hold the fields that differ, null where there was no
-    before or no after; `request_id` is the one that the answer carried."""
+    """Who changed what. `before` and `after` contain the fields that differ, or null if the
+    resource did not exist. `request_id` is that of the response."""
 
     model_config = example(**EXAMPLE_ENTRY)
 

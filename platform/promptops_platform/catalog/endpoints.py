@@ -34,11 +34,12 @@ router = APIRouter(prefix="/api", tags=["prompts"])
 
 Service = Annotated[Catalog, provided(Catalog)]
 Workspace = Annotated[
-    OptionalLine, Query(description="Id or slug; `default`, or that of the API key, without it.")
+    OptionalLine, Query(description="Id or slug; by default that of the API key, else `default`.")
 ]
 Environment = Annotated[OptionalLine, Query(description="Only this environment.")]
 Keys = Annotated[
-    list[Line], Query(max_length=MOST_KEYS, description=f"As often as you like, up to {MOST_KEYS}.")
+    list[Line],
+    Query(max_length=MOST_KEYS, description=f"May be repeated, up to {MOST_KEYS} times."),
 ]
 
 
@@ -62,7 +63,7 @@ def _key_query(
     env: Annotated[
         OptionalLine, Query(description="Only this environment; `state` is then the state in it.")
     ] = None,
-    state: Annotated[State | None, Query(description="Of the key.")] = None,
+    state: Annotated[State | None, Query(description="The state of the key.")] = None,
     tag: OptionalLine = None,
     category: OptionalLine = None,
     model: OptionalLine = None,
@@ -91,8 +92,8 @@ async def list_prompt_keys(
     offset: Offset = 0,
     actor: Actor = permits(Permission.PROMPTS_READ),
 ) -> Page[PromptKey]:
-    """The prompts of a workspace, one line a key. All filters but `state` have to fit the key's
-    prompt in one and the same environment."""
+    """List the prompts of a workspace, one row per key. All filters except `state` must match the
+    key's prompt in the same environment."""
     keys = await query.resolve(service, transaction, actor)
     data, total = await service.page(transaction, keys, sort=sort, limit=limit, offset=offset)
     return Page(data=data, total=total)
@@ -105,8 +106,8 @@ async def list_prompt_facets(
     query: KeyQueryParameters,
     actor: Actor = permits(Permission.PROMPTS_READ),
 ) -> Data[PromptFacets]:
-    """The values of each filter of that list, each with the number of keys that all the other
-    filters leave."""
+    """Return the values of each filter of the list of keys, each with the number of keys that match
+    all other filters."""
     keys = await query.resolve(service, transaction, actor)
     return Data(data=await service.facets(transaction, keys, actor=actor))
 
@@ -121,7 +122,7 @@ async def list_prompt_programs(
     env: Environment = None,
     actor: Actor = permits(Permission.CLIENTS_READ),
 ) -> Data[list[KeyPrograms]]:
-    """How many programs hold each of these keys; a key that is not there is left out."""
+    """Return how many programs have each of these keys in memory. Unknown keys are left out."""
     keys = await service.key_filter(transaction, workspace, None, actor=actor, env=env)
     return Data(data=await service.programs(transaction, keys, key, actor=actor))
 
@@ -139,7 +140,7 @@ async def list_prompt_calls(
     env: Environment = None,
     actor: Actor = permits(Permission.RUNS_STATS),
 ) -> Data[LastDay]:
-    """How often these keys were called in the last 24 hours, hour by hour, and what that cost."""
+    """Return how often these keys were called in each of the last 24 hours, and the cost."""
     keys = await service.key_filter(transaction, workspace, None, actor=actor, env=env)
     return Data(data=await service.last_day(transaction, keys, key, actor=actor))
 
@@ -151,5 +152,5 @@ async def get_prompt_usage(
     transaction: Read,
     actor: Actor = permits(Permission.PROMPTS_READ),
 ) -> Data[PromptUsage]:
-    """The agents and workflows that use a prompt, and the programs that hold it."""
+    """List the agents and workflows that use a prompt, and the programs that have it in memory."""
     return Data(data=await service.usage(transaction, prompt_id, actor=actor))

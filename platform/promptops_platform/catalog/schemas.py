@@ -85,7 +85,7 @@ def _counts(*pairs: tuple[str, int]) -> list[dict[str, Any]]:
 
 
 class PromptFacets(BaseModel):
-    """What the list can be kept to: the most frequent 100 values of each filter."""
+    """The 100 most frequent values of each filter of the list."""
 
     model_config = example(
         state=_counts(("ramping", 3), ("draft", 4), ("published", 15), ("never", 1)),
@@ -107,8 +107,8 @@ class PromptFacets(BaseModel):
 
 
 class KeyPrograms(BaseModel):
-    """Of the programs that watch a key now: how many hold it, how many of these have applied its
-    newest change, and how many watch it that report nothing."""
+    """Of the programs that watch a key now: how many have it in memory, how many of these have
+    applied its newest change, and how many report nothing."""
 
     model_config = example(key="support.reply", connected=42, current=41, silent=0)
 
@@ -216,7 +216,7 @@ class StepUse(BaseModel):
 
 
 class CallerUse(BaseModel):
-    """A user or an API key, and how many runs it has started in the last 7 days."""
+    """A user or an API key with the number of runs that it has started in the last 7 days."""
 
     model_config = example(name="mailer", runs=1204)
 
@@ -233,4 +233,4 @@ class DefinitionUsage(BaseModel):
     )
 
     workflows: list[StepUse]
-    callers: list[CallerUse] = Field(description="Most runs first.")
+    callers: list[CallerUse] = Field(description="Those with the most runs first.")

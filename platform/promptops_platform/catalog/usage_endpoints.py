@@ -27,7 +27,7 @@ async def get_agent_usage(
     transaction: Read,
     actor: Actor = permits(Permission.AGENTS_READ),
 ) -> Data[DefinitionUsage]:
-    """The workflows that run an agent, and who has started it in the last 7 days."""
+    """List the workflows that run an agent, and who has started it in the last 7 days."""
     return Data(data=await uses.of_agent(transaction, agent_id, actor=actor))
 
 
@@ -38,5 +38,5 @@ async def get_workflow_usage(
     transaction: Read,
     actor: Actor = permits(Permission.WORKFLOWS_READ),
 ) -> Data[DefinitionUsage]:
-    """The workflows that run a workflow, and who has started it in the last 7 days."""
+    """List the workflows that run a workflow, and who has started it in the last 7 days."""
     return Data(data=await uses.of_workflow(transaction, workflow_id, actor=actor))

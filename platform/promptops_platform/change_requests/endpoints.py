@@ -49,13 +49,13 @@ async def list_change_requests(
     resource: Annotated[
         OptionalLine, Query(description="The id of a prompt, an agent or a workflow.")
     ] = None,
-    mine: Annotated[bool, Query(description="Those that you have proposed.")] = False,
+    mine: Annotated[bool, Query(description="Only those that you have proposed.")] = False,
     workspace: Annotated[OptionalLine, Query(description="Id or slug.")] = None,
     limit: Limit = DEFAULT_PAGE,
     offset: Offset = 0,
     actor: Actor = permits(Permission.PROMPTS_READ),
 ) -> Page[ChangeRequest]:
-    """Change requests, newest first."""
+    """List change requests, newest first."""
     workspace_id = None
     if workspace:
         workspace_id = (await workspaces.find(transaction, workspace, actor=actor)).id
@@ -73,7 +73,7 @@ async def get_change_request(
     transaction: Read,
     actor: Actor = permits(Permission.PROMPTS_READ),
 ) -> Data[ChangeRequestDetail]:
-    """A change request with its diff and its events."""
+    """Return a change request with its diff and its events."""
     return Data(data=await service.get(transaction, request_id, actor=actor))
 
 
@@ -85,7 +85,7 @@ async def comment_change_request(
     transaction: Write,
     actor: Actor = permits(Permission.PROMPTS_WRITE),
 ) -> Data[ChangeRequestDetail]:
-    """Say something about it."""
+    """Add a comment."""
     detail = await service.comment(transaction, request_id, body.comment, actor=actor)
     return Data(data=detail)
 
@@ -98,7 +98,8 @@ async def approve_change_request(
     body: ApproveBody | None = None,
     actor: Actor = permits(Permission.PROMPTS_WRITE),
 ) -> Data[ChangeRequestDetail]:
-    """Approve it as it is. Its author can't, and API keys can't; each person counts once."""
+    """Approve the request as it is now. The author and API keys can't approve; each person counts
+    once."""
     comment = (body.comment if body else None) or ""
     return Data(data=await service.approve(transaction, request_id, comment, actor=actor))
 
@@ -111,7 +112,7 @@ async def reject_change_request(
     transaction: Write,
     actor: Actor = permits(Permission.PROMPTS_WRITE),
 ) -> Data[ChangeRequestDetail]:
-    """Close it without applying it; the comment says why."""
+    """Close the request without applying it. The comment gives the reason."""
     return Data(data=await service.reject(transaction, request_id, body.comment, actor=actor))
 
 
@@ -122,7 +123,7 @@ async def withdraw_change_request(
     transaction: Write,
     actor: Actor = permits(Permission.PROMPTS_WRITE),
 ) -> Data[ChangeRequestDetail]:
-    """Give up a request of your own; admins may withdraw any."""
+    """Withdraw your own request. Admins may withdraw any."""
     return Data(data=await service.withdraw(transaction, request_id, actor=actor))
 
 
@@ -133,7 +134,8 @@ async def refresh_change_request(
     transaction: Write,
     actor: Actor = permits(Permission.PROMPTS_WRITE),
 ) -> Data[ChangeRequestDetail]:
-    """Propose the same change upon what is served now. Its approvals are void afterwards."""
+    """Propose the same change again, based on what is served now. Existing approvals become
+    void."""
     return Data(data=await service.refresh(transaction, request_id, actor=actor))
 
 
@@ -145,8 +147,8 @@ async def schedule_change_request(
     transaction: Write,
     actor: Actor = permits(Permission.PROMPTS_WRITE),
 ) -> Data[ChangeRequestDetail]:
-    """Have it applied at a time, if it has its approvals by then and is not outdated; else it stays
-    open, and its events say why. `apply_at: null` calls that off."""
+    """Apply the request at a later time, if it has its approvals by then and is not outdated;
+    otherwise it stays open, and its events give the reason. `apply_at: null` cancels this."""
     detail = await schedule.schedule(transaction, request_id, body.apply_at, actor=actor)
     return Data(data=detail)
 
@@ -159,8 +161,8 @@ async def apply_change_request(
     body: ApplyBody | None = None,
     actor: Actor = permits(Permission.PROMPTS_WRITE),
 ) -> Data[ChangeRequestDetail]:
-    """Make the proposed change. Of several who apply it at once, one does; it is a 409 for the
-    others, as it is where approvals are missing or something else is served meanwhile."""
+    """Make the proposed change. The response is a 409 if approvals are missing, if something else
+    has been served since, or if somebody else applies it at the same time."""
     wish = body or ApplyBody()
     detail = await applying.apply(
         transaction, request_id, actor=actor, bypass=wish.bypass, reason=wish.reason or ""

@@ -38,8 +38,8 @@ class ApproveBody(BaseModel):
 
 
 class ApplyBody(BaseModel):
-    """With `bypass` an admin applies the request without its approvals, where the environment
-    allows it; `reason` says why, and stands in the audit trail."""
+    """With `bypass` an admin applies the request without its approvals, if the environment
+    allows that. `reason` is recorded in the audit trail."""
 
     model_config = example(bypass=False)
 
@@ -48,7 +48,7 @@ class ApplyBody(BaseModel):
 
 
 class ScheduleBody(BaseModel):
-    """When to apply the request, if it has its approvals by then; null for never."""
+    """When to apply the request, if it has its approvals by then; null cancels this."""
 
     model_config = example(apply_at="2026-03-16T07:00:00Z")
 
@@ -94,7 +94,7 @@ EXAMPLE: dict[str, Any] = {
 class ChangeRequest(Resource):
     """A proposed change of what an environment serves. It takes effect when it is applied.
 
-    `refusals` holds what the caller can't do with it now, with the reasons: of `approve`, `reject`,
+    `refusals` lists what you can't do with it now, with the reasons, out of `approve`, `reject`,
     `apply`, `bypass`, `schedule`, `withdraw`, `refresh` and `comment`.
     """
 
@@ -109,8 +109,12 @@ class ChangeRequest(Resource):
     action: Literal["publish", "rollback", "promote", "rollout", "delete_rollout", "delete"]
     summary: str = Field(description="The change in a sentence.")
     note: str
-    before_version: str | None = Field(description="What is served without it; null for a draft.")
-    after_version: str | None = Field(description="What is served with it; null for nothing.")
+    before_version: str | None = Field(
+        description="What is served without the change; null for a draft."
+    )
+    after_version: str | None = Field(
+        description="What is served after the change; null for nothing."
+    )
     author: str
     state: State
     approvals: list[ChangeApproval]
@@ -126,7 +130,7 @@ class ChangeRequest(Resource):
 
 
 class ServedSide(BaseModel):
-    """What the environment serves without or with the change; `content` is null for nothing."""
+    """What the environment serves without or with the change. `content` is null for nothing."""
 
     version: str | None
     content: dict[str, Any] | None
@@ -134,7 +138,8 @@ class ServedSide(BaseModel):
 
 
 class ChangeRequestDiff(BaseModel):
-    """One of both is set, by the request's kind; the rollouts are in `before` and `after`."""
+    """One of the two is set, depending on the kind of the resource. Rollouts are in `before` and
+    `after`."""
 
     prompt: PromptDiff | None = None
     definition: DefinitionDiff | None = None
@@ -151,7 +156,7 @@ class ChangeRequestEvent(Resource):
 
 
 class ChangeRequestDetail(ChangeRequest):
-    """A change request with what would be served, and what was said about it, oldest first."""
+    """A change request with what it would serve, and its events, oldest first."""
 
     model_config = example(
         **EXAMPLE,

@@ -71,7 +71,7 @@ def _add_reading(router: APIRouter, kind: Kind[Any], versions: type[VersionServi
         offset: Offset = 0,
         actor: Actor = reader,
     ) -> Page[DefinitionVersion]:
-        """Versions, newest first."""
+        """List the versions, newest first."""
         rows, state, total = await service.page(
             transaction, resource_id, Part(limit, offset), actor=actor
         )
@@ -85,7 +85,7 @@ def _add_reading(router: APIRouter, kind: Kind[Any], versions: type[VersionServi
         transaction: Read,
         actor: Actor = reader,
     ) -> Data[DefinitionVersion]:
-        """A version with its definition."""
+        """Return a version with its definition."""
         row, state = await service.get(transaction, resource_id, version, actor=actor)
         return Data(data=_version(row, state, actor))
 
@@ -98,7 +98,7 @@ def _add_reading(router: APIRouter, kind: Kind[Any], versions: type[VersionServi
         offset: Offset = 0,
         actor: Actor = reader,
     ) -> Page[DefinitionMove]:
-        """What was served where, since when and by whom, newest first."""
+        """List what each environment has served, since when and by whom, newest first."""
         rows, total = await service.history(
             transaction, resource_id, Part(limit, offset), actor=actor
         )
@@ -111,14 +111,16 @@ def _add_reading(router: APIRouter, kind: Kind[Any], versions: type[VersionServi
         transaction: Read,
         from_: Annotated[
             OptionalLine,
-            Query(alias="from", description="A number; what the first environment serves."),
+            Query(
+                alias="from", description="A number; by default what the first environment serves."
+            ),
         ] = None,
         to: Annotated[
             OptionalLine, Query(description="A number, or `draft` for the working copy.")
         ] = None,
         actor: Actor = reader,
     ) -> Data[DefinitionDiff]:
-        """What differs between two versions; without parameters, what a publish would change."""
+        """Compare two versions. Without parameters, show what a publish would change."""
         diff = await service.diff(transaction, resource_id, actor=actor, from_=from_, to=to)
         return Data(data=diff)
 
@@ -138,8 +140,8 @@ def _add_making(router: APIRouter, kind: Kind[Any], versions: type[VersionServic
         if_match: IfMatch = None,
         actor: Actor = writer,
     ) -> Data[DefinitionVersion]:
-        """Make a version of the working copy without serving it. Where a version has the same
-        definition already, that one is the answer."""
+        """Make a version of the working copy without serving it. If a version with the same
+        definition exists, it is returned."""
         wish = body or NewVersion()
         row, state = await service.make(
             transaction,
@@ -159,7 +161,8 @@ def _add_making(router: APIRouter, kind: Kind[Any], versions: type[VersionServic
         if_match: IfMatch = None,
         actor: Actor = writer,
     ) -> Data[DefinitionVersion]:
-        """Serve the working copy as a version, or a version that exists, in an environment."""
+        """Make a version of the working copy and serve it in an environment, or serve an existing
+        version."""
         wish = body or PublishDefinition()
         note = wish.note or ""
         with ordered("publish", resource_id, env=wish.env, version=wish.version, note=note):
@@ -202,7 +205,7 @@ def _add_serving(
         if_match: IfMatch = None,
         actor: Actor = writer,
     ) -> Any:
-        """Serve an earlier version again, at once, and make it the working copy."""
+        """Serve an earlier version again immediately, and make it the working copy."""
         with ordered("rollback", resource_id, env=body.env, version=body.version):
             row, state = await service.rollback(
                 transaction,
@@ -224,8 +227,8 @@ def _add_serving(
         if_match: IfMatch = None,
         actor: Actor = writer,
     ) -> Data[DefinitionPromotion]:
-        """Serve in an environment what another one serves; with `publish` false, only say what
-        that would change."""
+        """Serve in an environment the version that another one serves. With `publish` false, only
+        return what that would change."""
         order = PromotionOrder(
             env=body.env,
             publish=body.publish,

@@ -19,7 +19,7 @@ ANY = "*"
 ENTITY_TAG = re.compile(r'(?:W/)?"([a-z0-9-]{1,40})"')
 REVISION = re.compile(r"[0-9]{1,18}")
 
-IfMatch = Annotated[str | None, Header(description="The etag of the resource as it was read.")]
+IfMatch = Annotated[str | None, Header(description="The etag that you received with the resource.")]
 
 
 class EditedMeanwhile(Conflict):

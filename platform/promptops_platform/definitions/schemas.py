@@ -23,13 +23,13 @@ Note = Annotated[
 Number = Annotated[int, Field(ge=1, le=HIGHEST_NUMBER)]
 IfRevision = Annotated[
     Annotated[int, Field(ge=0, le=2**53)] | None,
-    Field(description="The `revision` as it was read; else it is a 409."),
+    Field(description="The `revision` that you have read; a 409 if it has changed since."),
 ]
 OptionalEnvironment = Annotated[
-    OptionalLabel, Field(description="Without it, the first environment of the workspace.")
+    OptionalLabel, Field(description="By default the first environment of the workspace.")
 ]
 RunVersion = Annotated[
-    Number | None, Field(description="The version to run; without it that which `env` serves.")
+    Number | None, Field(description="The version to run; by default what `env` serves.")
 ]
 RunWait = Annotated[
     bool | None,
@@ -84,7 +84,8 @@ class ServedFields(Resource):
 
 
 class PublishDefinition(BaseModel):
-    """`note` says why. Without `version` the draft becomes a version, else that one is served."""
+    """A publish. `note` gives the reason. Without `version`, the draft becomes a version; with
+    it, that version is served."""
 
     model_config = example(note="Shorter, after the pilot.")
 
@@ -103,7 +104,7 @@ class RollbackDefinition(BaseModel):
 
 
 class NewVersion(BaseModel):
-    """`note` says why, and stays with the version."""
+    """A new version. `note` gives the reason and is stored with it."""
 
     model_config = example(note="For the evaluation of Monday.")
 
@@ -112,7 +113,8 @@ class NewVersion(BaseModel):
 
 
 class PromoteDefinition(BaseModel):
-    """Where to; `version` is what `from` serves, before the first publish there the draft."""
+    """A promotion. By default, `version` is what `from` serves, or the draft before the first
+    publish there."""
 
     model_config = ConfigDict(
         validate_by_name=True, json_schema_extra={"examples": [{"env": "prod"}]}
@@ -120,7 +122,7 @@ class PromoteDefinition(BaseModel):
 
     env: Label
     publish: bool = Field(
-        default=True, description="`false` changes nothing, and returns what would change."
+        default=True, description="With `false`, nothing changes and the response shows what would."
     )
     version: Number | None = None
     from_: OptionalEnvironment = Field(default=None, alias="from")
@@ -153,8 +155,8 @@ class DefinitionVersion(Resource):
 
 
 class DefinitionMove(Resource):
-    """A move of what an environment serves; a `previous_version` of null was the draft, or
-    nothing."""
+    """A change of the version that an environment serves. A `previous_version` of null was the
+    draft, or nothing."""
 
     model_config = example(
         id="17",
@@ -178,7 +180,7 @@ class DefinitionMove(Resource):
 
 
 class ChangedField(BaseModel):
-    """A field that differs; `text` is a unified diff where both sides are texts."""
+    """A field that differs. `text` is a unified diff if both sides are texts."""
 
     name: str
     before: Any
@@ -187,8 +189,8 @@ class ChangedField(BaseModel):
 
 
 class ChangedItem(BaseModel):
-    """An element of a list that differs, such as a step or a tool: null on the side that lacks it;
-    an index counts from 0."""
+    """An element of a list that differs, such as a step or a tool. It is null on the side that
+    lacks it. Indexes count from 0."""
 
     within: str = Field(description="The list: `steps`, `tools`.")
     name: str
@@ -227,8 +229,8 @@ class DefinitionDiff(BaseModel):
 
 
 class DefinitionPromotion(BaseModel):
-    """What a promotion changes, or would change. `version` is null for a draft that is no version
-    yet, `diff` null where the environment serves nothing."""
+    """What a promotion changes or would change. `version` is null for a draft without a version,
+    `diff` is null if the environment serves nothing."""
 
     model_config = ConfigDict(
         json_schema_extra={

@@ -36,9 +36,9 @@ async def cancel_run(
     cancels: Annotated[RunCancels, provided(RunCancels)],
     actor: Actor = permits(Permission.RUNS_READ),
 ) -> Data[RunDetail]:
-    """End a run of an agent or a workflow; needs the permission to run it.
+    """Cancel a run of an agent or a workflow. You need the permission to run it.
 
-    One that waits for its turn has ended with the answer, another one within a second.
+    A queued run has ended when the response is sent, a running one ends within a second.
     """
     row, steps = await cancels.cancel(run_id, actor=actor)
     return Data(data=RunDetail.with_steps(row, steps))
@@ -52,9 +52,9 @@ async def retry_run(
     body: RetryRun | None = None,
     actor: Actor = permits(Permission.RUNS_READ),
 ) -> Data[RunDetail]:
-    """Start a new run that goes on at what failed; needs the permission to run it.
+    """Start a new run that continues at the failed steps. You need the permission to run it.
 
-    What the run has completed is not executed again and costs nothing.
+    Completed steps are not executed again and cost nothing.
     """
     asked = body or RetryRun()
     row = await retries.retry(

@@ -38,11 +38,11 @@ async def stream_run(
     request: Request,
     views: Annotated[RunViews, provided(RunViews)],
     last_event_id: Annotated[
-        OptionalLine, Header(description="Of the last event that the client has received.")
+        OptionalLine, Header(description="Id of the last event that you have received.")
     ] = None,
     actor: Actor = permits(Permission.RUNS_READ),
 ) -> Response:
-    """What happens to a run, as server-sent events, until it has ended.
+    """Stream the events of a run as server-sent events until it has ended.
 
     The stream begins with `run`, the whole run, unless it can resume after `last-event-id`.
     """

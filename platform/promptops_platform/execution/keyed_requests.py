@@ -30,8 +30,9 @@ KEY = re.compile(r"[!-~]{1,255}", re.ASCII)
 IdempotencyKey = Annotated[
     str | None,
     Header(
-        description="Of your own, 1 to 255 printable ASCII characters without blanks. The same "
-        "request with the same key has the same answer for 24 hours and starts no other run.",
+        description="A text of your choice, 1 to 255 printable ASCII characters without blanks. "
+        "For 24 hours, the same request with the same key gets the same response and starts no "
+        "other run.",
     ),
 ]
 

@@ -12,7 +12,7 @@ from promptops_platform.text import Line, OptionalLine
 
 
 class StartedRun(BaseModel):
-    """A run that goes on by itself."""
+    """A run that nobody waits for."""
 
     run_id: str
     data: RunDetail
@@ -29,13 +29,12 @@ class StartedRun(BaseModel):
 
 
 class RetryRun(BaseModel):
-    """What the retry of a run does otherwise than the run. Key and address are handed to the
-    provider, as those of a run."""
+    """What the retry changes. Key and address are passed to the provider, as for a run."""
 
     model_config = {**example(**{"from": "call"}), "populate_by_name": True}
 
     version: int | None = Field(
-        default=None, ge=1, description="Another version of the definition, by its number."
+        default=None, ge=1, description="The number of another version of the definition."
     )
     from_step: Line | int | None = Field(
         default=None,
@@ -44,6 +43,7 @@ class RetryRun(BaseModel):
         "Without it, the steps that were not completed.",
     )
     api_key: OptionalLine = Field(
-        default=None, description="Required where the run was started with one: it is not stored."
+        default=None,
+        description="Required if the run was started with one, because it is not stored.",
     )
     base_url: OptionalLine = None

@@ -25,7 +25,7 @@ Limit = Annotated[
     Field(ge=1),
     AfterValidator(_at_most_a_page),
     BeforeValidator(_empty_is_not_given),
-    Query(description=f"At most {LONGEST_PAGE}; more is cut to that."),
+    Query(description=f"At most {LONGEST_PAGE}; a larger number counts as this."),
 ]
 Offset = Annotated[int, Query(ge=0, le=2**31 - 1)]
 OptionalLimit = Annotated[

@@ -22,7 +22,7 @@ NO_STORE = {"cache-control": "no-store"}
 
 @router.get("/health", dependencies=[PUBLIC])
 async def health() -> Alive:
-    """Answers as long as the process serves requests."""
+    """Return 200 as long as the process serves requests."""
     return Alive()
 
 
@@ -32,12 +32,13 @@ async def ready(
     response: Response,
     runs: Annotated[
         bool,
-        Query(description="Whether the run engine and Prefect must be fine as well."),
+        Query(description="Whether the run engine and Prefect must be ready too."),
     ] = False,
 ) -> Ready:
-    """Whether to send requests here: 200 while the database answers and the change feed is
-    followed, else 503 with the same `parts`. What only runs need is told, and counts with
-    `runs=true`. Answers within about a second; what was found is good for one more."""
+    """Return whether to send requests to this replica: 200 while the database responds and the
+    change feed is followed, otherwise 503, both with `parts`. Parts that only runs need are
+    listed too, and count with `runs=true`. The response takes about a second at most, and the
+    result is reused for one more."""
     readiness = services_of(request).get(Readiness)
     parts = await readiness.parts()
     states = parts.model_dump()
@@ -60,6 +61,6 @@ async def ready(
     responses={200: {"content": {"text/plain": {"schema": TEXT}}}},
 )
 async def metrics(request: Request, _actor: Actor = permits(Permission.METRICS_READ)) -> Response:
-    """The metrics of this process, in Prometheus's text format."""
+    """Return the metrics of this process in Prometheus's text format."""
     recorder = services_of(request).get(Metrics)
     return Response(await recorder.exposition(), media_type=CONTENT_TYPE, headers=NO_STORE)

@@ -14,7 +14,7 @@ class Alive(BaseModel):
 
 
 class Part(BaseModel):
-    """One part that the platform stands on; `detail` is a sentence."""
+    """A part that the platform depends on. `detail` is a sentence."""
 
     model_config = example(ok=True, detail="answers")
 
@@ -23,8 +23,8 @@ class Part(BaseModel):
 
 
 class Parts(BaseModel):
-    """`database` and `feed` are what fetches and edits need, `engine` and `prefect` what runs
-    need, `disk` what everything needs that is stored."""
+    """Fetches and edits need `database` and `feed`, runs need `engine` and `prefect`, everything
+    that is stored needs `disk`."""
 
     model_config = example(
         database={"ok": True, "detail": "answers"},
@@ -42,7 +42,7 @@ class Parts(BaseModel):
 
 
 class Ready(BaseModel):
-    """The parts that were asked for are fine; `degraded` names those that are not."""
+    """The requested parts are ready. `degraded` names those that are not."""
 
     model_config = example(
         ready=True,

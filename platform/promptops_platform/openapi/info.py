@@ -3,25 +3,25 @@
 INFO = """\
 Edit, publish and observe prompts, agents and workflows while programs use them.
 
-**Calling.** JSON in and out, UTF-8, whatever content type a request declares. All routes under
-`/api/` but the login, and `/metrics`, take `Authorization: Bearer <token>`: the static token, a
-session's token from a login, or an API key. `x-permission` at an operation names what the
-caller's role must allow. Times are RFC 3339 with zone; ids are opaque texts.
+**Requests.** Bodies are JSON in UTF-8, whatever content type a request declares. All routes under
+`/api/` except the login, and `/metrics`, need `Authorization: Bearer <token>`: the static token,
+the token of a session, or an API key. `x-permission` of an operation is the permission that your
+role must have. Times are RFC 3339 with time zone; ids are opaque strings.
 
-**Answers.** A resource comes as `{"data": {...}}`, a list as `{"data": [...]}`, a deletion as
-`{"ok": true}`. Clients must ignore fields that they don't know. Every answer carries
-`X-Request-Id`; a caller may send its own, which then appears in the server's log and the audit.
+**Responses.** A resource is returned as `{"data": {...}}`, a list as `{"data": [...]}`, a deletion
+as `{"ok": true}`. Ignore fields that you don't know. Every response has the header `X-Request-Id`;
+you may send your own, which then appears in the server's log and the audit trail.
 
-**Errors.** The status, and a JSON body with the sentence `error` and the name `code`; further
-fields may stand beside them. A bad body or value is a 400, never a 422.
+**Errors.** The body is JSON with `error`, a sentence, and `code`, a name for programs; there may be
+more fields. A wrong body or value is a 400, never a 422.
 
-**Hot reload.** The WebSocket `/ws` sends a JSON text message for each change that alters what a
-fetch answers: `{"type", "id", "key", "env", "version"}`, where `type` is `prompt.updated`,
-`prompt.published` or one that a later release adds. The message comes after the change can be
-fetched: fetch the prompt again on every message whose `key` you hold. Query parameters: `token`
-(or the header `Authorization`), `client` (the SDK's name), `app`, `namespace` or `env` (the
-environment to watch; all without it), `workspace`. Without a valid token the handshake is answered
-with 401. The server pings every 3 seconds and expects no answer; the close code 4401 says that the
+**Hot reload.** The WebSocket `/ws` sends a JSON text message for each change of what a fetch
+returns: `{"type", "id", "key", "env", "version"}`, where `type` is `prompt.updated`,
+`prompt.published` or one that a later release adds. When the message arrives, the change can be
+fetched already: fetch the prompt again on every message whose `key` you use. Query parameters:
+`token` (or the header `Authorization`), `client` (the SDK's name), `app`, `namespace` or `env` (the
+environment to watch; by default all), `workspace`. Without a valid token the handshake fails with
+401. The server pings every 3 seconds and requires no pong; the close code 4401 means that the
 session or the key has ended.
 """
 

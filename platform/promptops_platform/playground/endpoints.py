@@ -34,7 +34,8 @@ async def playground_providers(
     request: Request,
     actor: Actor = permits(Permission.PLAYGROUND_RUN),
 ) -> ProviderNames:
-    """What may be given as `provider`: the built-in ones, then the stored connections."""
+    """List the values that `provider` accepts: the built-in providers, then the stored
+    connections."""
     providers = services_of(request).get(ProviderLookup)
     grants = services_of(request).get(Grants)
     return ProviderNames(data=providers.names(grants.readable(actor)))
@@ -51,12 +52,9 @@ async def run_playground(
     service: Annotated[PlaygroundService, provided(PlaygroundService)],
     actor: Actor = permits(Permission.PLAYGROUND_RUN),
 ) -> PlaygroundAnswer | StreamingResponse:
-    """Ask a model, and see what is asked. With `stream`, or `Accept: text/event-stream`, the answer
-    comes in events: `delta` with `text`, then `usage` and `result`; `error` when it breaks off.
-    A caller who closes the connection ends the call of the model.
-
-    No transaction is open meanwhile.
-    """
+    """Call a model, and return the rendered prompt with its answer. With `stream` or `Accept:
+    text/event-stream`, the answer is sent as events: `delta` with `text`, then `usage` and
+    `result`, or `error` if it breaks off. Closing the connection ends the call of the model."""
     if not wants_events(request, body.stream):
         return await unless_hung_up(request, service.run(body, actor=actor))
     request_id = request.scope["request_id"]

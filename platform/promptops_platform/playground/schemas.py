@@ -35,17 +35,18 @@ class ModelChoice(BaseModel):
 
 
 class PlaygroundRun(BaseModel):
-    """A prompt by `id`, its `content`, or the `messages` of a chat; what is sent here goes before
-    what the prompt has. The key lives in memory for this run only."""
+    """A prompt by its `id`, a `content`, or the `messages` of a chat. Fields of the request
+    override those of the prompt. The key is kept in memory for this run only."""
 
     model_config = ruled(
         example(content="Say hello to {{who}}.", variables={"who": "Ada"}, provider="mock"),
         either(present(id=TEXT), present(content=TEXT), present(messages=ITEMS)),
     )
 
-    id: Annotated[OptionalLine, Field(description="A prompt's.")] = None
+    id: Annotated[OptionalLine, Field(description="Id of a prompt.")] = None
     version: Annotated[
-        OptionalLine, Field(description="A published version of it; else the working copy.")
+        OptionalLine,
+        Field(description="A published version of the prompt; by default the working copy."),
     ] = None
     content: Content | None = None
     messages: Messages | None = None
@@ -60,13 +61,15 @@ class PlaygroundRun(BaseModel):
         JsonObject | None, Field(description="`temperature`, `max_tokens`, `top_p`, ...")
     ] = None
     output_schema: Annotated[
-        SentSchema | None, Field(description="JSON Schema that the answer shall follow.")
+        SentSchema | None, Field(description="JSON Schema that the answer must follow.")
     ] = None
     fallbacks: Annotated[list[ModelChoice], Field(max_length=MOST_FALLBACKS)] | None = None
     workspace: Annotated[
-        OptionalLine, Field(description="Id or slug; without a prompt's `id` only.")
+        OptionalLine, Field(description="Id or slug; only without the `id` of a prompt.")
     ] = None
-    stream: Annotated[bool | None, Field(description="Answer with server-sent events.")] = None
+    stream: Annotated[
+        bool | None, Field(description="Whether to respond with server-sent events.")
+    ] = None
 
 
 EXAMPLE_ANSWER: dict[str, Any] = {
@@ -87,7 +90,7 @@ EXAMPLE_ANSWER: dict[str, Any] = {
 
 
 class PlaygroundAnswer(BaseModel):
-    """What was asked, `rendered`, and the answer. Of a chat, `rendered` is its messages' texts."""
+    """The rendered prompt and the answer. For a chat, `rendered` is the texts of its messages."""
 
     model_config = example(**EXAMPLE_ANSWER)
 

@@ -45,7 +45,7 @@ class Acknowledged(BaseModel):
 
 
 class Publication(Data[PromptVersion]):
-    """The version; with `wait` also who has it."""
+    """The published version. With `wait`, also the programs that have applied it."""
 
     model_config = example(
         data=PromptVersion.model_config["json_schema_extra"]["examples"][0],  # type: ignore[index]

@@ -61,7 +61,7 @@ async def list_prompts(
     offset: Offset = 0,
     actor: Actor = permits(Permission.PROMPTS_READ),
 ) -> CappedPage[Prompt]:
-    """Prompts, newest change first; all of them without a `limit`."""
+    """List prompts, the most recently changed first. Without `limit`, all are returned."""
     workspace_id = None
     if workspace:
         workspace_id = (await workspaces.find(transaction, workspace, actor=actor)).id
@@ -87,7 +87,7 @@ async def create_prompt(
     workspace: Annotated[OptionalLine, Query(description="Id or slug.")] = None,
     actor: Actor = permits(Permission.PROMPTS_WRITE),
 ) -> Data[Prompt]:
-    """Make a prompt. It is served from now on, and each edit of it until its first publish."""
+    """Create a prompt. Programs get it at once, and every edit of it until its first publish."""
     workspace_name = body.workspace_id or body.workspace or workspace
     target = await workspaces.find_for(
         transaction, workspace_name, Permission.PROMPTS_WRITE, actor=actor
@@ -113,12 +113,12 @@ async def publish_prompt(
     if_match: IfMatch = None,
     actor: Actor = permits(Permission.PROMPTS_WRITE),
 ) -> Publication:
-    """Publish the working copy, or a version that exists: it is served from now on.
+    """Publish the working copy or an existing version. Programs get it from now on.
 
-    With `wait`, at most 30 seconds, it answers once the programs that hold the prompt have applied
-    it, or the time is over, and says which have. No transaction is open meanwhile.
+    With `wait`, at most 30 seconds, the response is sent when the programs that use the prompt have
+    applied the change or the time is over, and lists which have.
 
-    With `if-match` or `if_revision` it is a 409 where the prompt was edited since it was reviewed.
+    With `if-match` or `if_revision`, the response is a 409 if the prompt has been edited since.
     """
     with ordered("publish", body.id, version=body.version, note=body.note or ""):
         return await publishing.publish(
@@ -140,7 +140,7 @@ async def rollback_prompt(
     if_match: IfMatch = None,
     actor: Actor = permits(Permission.PROMPTS_WRITE),
 ) -> Data[RolledBackPrompt]:
-    """Serve an earlier version again, at once; ends a running rollout."""
+    """Serve an earlier version again immediately. A running rollout ends."""
     seen = seen_revisions(if_match, body.if_revision)
     with ordered("rollback", body.id, version=body.version):
         row, ended = await service.rollback(
@@ -159,7 +159,7 @@ async def get_prompt(
     transaction: Read,
     actor: Actor = permits(Permission.PROMPTS_READ),
 ) -> Data[Prompt]:
-    """A prompt's working copy; its etag is the revision."""
+    """Return the working copy of a prompt. Its etag is the revision."""
     row = await service.get(transaction, prompt_id, actor=actor)
     return await _answer(service, transaction, row, response)
 
@@ -174,10 +174,10 @@ async def update_prompt(
     if_match: IfMatch = None,
     actor: Actor = permits(Permission.PROMPTS_WRITE),
 ) -> Data[Prompt]:
-    """Edit the working copy; another `env` moves it. The key stays.
+    """Edit the working copy. Another `env` moves it there; the key can't be changed.
 
-    With `if-match` or `if_revision` it is a 409, with both sides, when somebody else was faster;
-    without them the last write wins.
+    With `if-match` or `if_revision`, the response is a 409 with both states if somebody else has
+    changed it since; without them the last write wins.
     """
     seen = seen_revisions(if_match, body.if_revision)
     row = await service.update(
@@ -211,7 +211,7 @@ async def list_versions(
     offset: Offset = 0,
     actor: Actor = permits(Permission.PROMPTS_READ),
 ) -> Page[PromptVersion]:
-    """Versions, newest first; all of them without a `limit`."""
+    """List the versions, newest first. Without `limit`, all are returned."""
     rows, total = await service.versions(
         transaction, prompt_id, actor=actor, limit=limit, offset=offset
     )
@@ -227,8 +227,8 @@ async def make_version(
     if_match: IfMatch = None,
     actor: Actor = permits(Permission.PROMPTS_WRITE),
 ) -> Data[PromptVersion]:
-    """Make a version of the working copy without serving it. Where its label is a version of the
-    same content already, that one is the answer."""
+    """Make a version of the working copy without serving it. If a version with this label and
+    content exists, it is returned."""
     wish = body or NewVersion()
     seen = seen_revisions(if_match, wish.if_revision)
     version = await service.make_version(
@@ -246,7 +246,7 @@ async def list_moves(
     offset: Offset = 0,
     actor: Actor = permits(Permission.PROMPTS_READ),
 ) -> Page[ServedMove]:
-    """What was served since when and by whom, newest first."""
+    """List what was served, since when and by whom, newest first."""
     rows, total = await service.moves(
         transaction, prompt_id, actor=actor, limit=limit, offset=offset
     )
@@ -259,14 +259,14 @@ async def diff_prompt(
     service: Service,
     transaction: Read,
     from_: Annotated[
-        OptionalLine, Query(alias="from", description="A label; the published version without one.")
+        OptionalLine, Query(alias="from", description="A label; by default the published version.")
     ] = None,
     to: Annotated[
         OptionalLine, Query(description="A label, or `draft` for the working copy.")
     ] = None,
     actor: Actor = permits(Permission.PROMPTS_READ),
 ) -> Data[PromptDiff]:
-    """What differs between two versions; without parameters, what a publish would change."""
+    """Compare two versions. Without parameters, show what a publish would change."""
     return Data(data=await service.diff(transaction, prompt_id, actor=actor, from_=from_, to=to))
 
 
@@ -281,7 +281,7 @@ async def promote_prompt(
     if_match: IfMatch = None,
     actor: Actor = permits(Permission.PROMPTS_WRITE),
 ) -> Data[Prompt]:
-    """Copy what is published into another environment; answers the prompt there."""
+    """Copy what is published into another environment, and return the prompt there."""
     seen = seen_revisions(if_match, body.if_revision)
     order = Order(body.env, body.publish, body.version, body.note or "", seen)
     described = body.model_dump(include={"env", "publish", "version", "note"})

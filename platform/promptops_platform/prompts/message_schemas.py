@@ -211,7 +211,7 @@ class InstructionMessage(BaseModel):
 
 
 class UserMessage(BaseModel):
-    """What a user says; of all roles, this one alone may send images and files."""
+    """A message of the user. Only this role may send images and files."""
 
     model_config = _example(role="user", content="{{question}}")
 

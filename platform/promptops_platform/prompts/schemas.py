@@ -99,7 +99,7 @@ class PromptFields(BaseModel):
 
 
 class PromptUpdate(PromptFields):
-    """An edit. With `if_revision`, it is refused when the prompt is at another one by now."""
+    """An edit. With `if_revision` it is refused if the prompt has another revision by now."""
 
     if_revision: IfRevision = None
 
@@ -125,7 +125,7 @@ class PromptCreate(PromptFields):
 
 
 class Precondition(BaseModel):
-    """The prompt must still be at the revision that the caller has read."""
+    """The prompt must still have the revision that you have read."""
 
     model_config = example(if_revision=4)
 
@@ -133,7 +133,8 @@ class Precondition(BaseModel):
 
 
 class PublishRequest(BaseModel):
-    """`note` says why. Without `version` the draft becomes a version, else that one is served."""
+    """A publish. `note` gives the reason. Without `version`, the draft becomes a version; with
+    it, that version is served."""
 
     model_config = example(id="0f3c5d7e9a3f2a1c", note="Shorter, after the pilot.")
 
@@ -154,7 +155,8 @@ class RollbackRequest(BaseModel):
 
 
 class PromoteRequest(BaseModel):
-    """Where to; `version` is what is published, before the first publish the working copy."""
+    """A promotion. By default, `version` is the published one, or the working copy before the
+    first publish."""
 
     model_config = example(env="prod", publish=True)
 
@@ -174,7 +176,7 @@ class WithBody(Resource):
 
 
 class Prompt(WithBody):
-    """The working copy; `published_version` is what is served, null before the first publish."""
+    """The working copy. `published_version` is what is served, or null before the first publish."""
 
     model_config = example(
         id="0f3c5d7e9a3f2a1c",
@@ -233,7 +235,8 @@ class Prompt(WithBody):
 
 
 class RolledBackPrompt(Prompt):
-    """`rollout_ended`: whether a rollout was on, which the rollback has switched off."""
+    """The prompt after a rollback. `rollout_ended` says whether the rollback has ended a
+    rollout."""
 
     model_config = example_like(Prompt, rollout_ended=False)
 
@@ -241,7 +244,7 @@ class RolledBackPrompt(Prompt):
 
 
 class PromptVersion(WithBody):
-    """A version; `content_hash` is the SHA-256 of what it serves."""
+    """A version. `content_hash` is the SHA-256 of its content."""
 
     model_config = example(
         id="7a1d2c3b4e5f6071",
@@ -279,7 +282,7 @@ class PromptVersion(WithBody):
 
 
 class ServedMove(Resource):
-    """A move of what a prompt serves; a `version` of null is the working copy."""
+    """A change of the version that is served. A `version` of null is the working copy."""
 
     model_config = example(
         id="17",
@@ -314,7 +317,7 @@ class FieldChange(BaseModel):
 
 
 class MessageChange(BaseModel):
-    """A message that differs: null on the side that lacks it; an index counts from 0."""
+    """A message that differs. It is null on the side that lacks it. Indexes count from 0."""
 
     before_index: int | None
     after_index: int | None

@@ -41,7 +41,7 @@ async def list_connections(
     workspace: Annotated[OptionalLine, Query(description="Id or slug.")] = None,
     actor: Actor = permits(Permission.PROVIDERS_READ),
 ) -> Page[Connection]:
-    """Connections, by default by name; all of them without a `limit`."""
+    """List connections, by default sorted by name. Without `limit`, all are returned."""
     workspace_id = None
     if workspace:
         workspace_id = (await workspaces.find(transaction, workspace, actor=actor)).id
@@ -61,7 +61,7 @@ async def create_connection(
     workspace: Annotated[OptionalLine, Query(description="Id or slug.")] = None,
     actor: Actor = permits(Permission.PROVIDERS_WRITE),
 ) -> Data[Connection]:
-    """Store a connection. Its key is encrypted, and no answer ever shows it."""
+    """Store a connection. Its key is encrypted, and no response ever contains it."""
     workspace_name = body.workspace_id or body.workspace or workspace
     target = await workspaces.find_for(
         transaction, workspace_name, Permission.PROVIDERS_WRITE, actor=actor
@@ -89,7 +89,7 @@ async def get_connection(
     transaction: Read,
     actor: Actor = permits(Permission.PROVIDERS_READ),
 ) -> Data[Connection]:
-    """A connection."""
+    """Return a connection."""
     row = await service.get(transaction, connection_id, actor=actor)
     return Data(data=Connection.shown(row, hint=service.may_write(row, actor=actor)))
 
@@ -102,8 +102,8 @@ async def update_connection(
     transaction: Write,
     actor: Actor = permits(Permission.PROVIDERS_WRITE),
 ) -> Data[Connection]:
-    """Edit a connection. Without `api_key` the stored key stays, unless `base_url` or `kind`
-    change: a stored key is not sent to another address."""
+    """Edit a connection. Without `api_key` the stored key is kept, unless `base_url` or `kind`
+    change: a stored key is never sent to another address."""
     fields = body.model_dump(include=set(ConnectionUpdate.model_fields), exclude_unset=True)
     if body.compatibility is not None:
         fields["compatibility"] = body.compatibility.stored()
@@ -129,7 +129,7 @@ async def try_connection(
     request: Request,
     actor: Actor = permits(Permission.PROVIDERS_WRITE),
 ) -> Data[ConnectionTest]:
-    """Ask the provider for a few tokens, for at most 20 seconds. A failure is a result too, and
-    a 200. No transaction is open meanwhile."""
+    """Ask the provider for a few tokens, for at most 20 seconds. A failed call is a 200 too, with
+    `ok` false."""
     trials = services_of(request).get(ConnectionTrials)
     return Data(data=await trials.try_connection(connection_id, actor=actor))

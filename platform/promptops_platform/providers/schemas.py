@@ -36,7 +36,7 @@ FIRST_PIECE_LIMIT = (
 )
 ANSWER_LIMIT = "How long a whole answer may take; null for the gateway's own limit."
 Seconds = Annotated[int, Field(ge=1, le=LONGEST_WAIT_SECONDS)]
-# Shorter ids could collide, and no server takes longer ones.
+# Shorter ones could be the same by chance, longer ones are taken nowhere.
 CallIdLength = Annotated[int, Field(ge=8, le=64)]
 ApiKeyText = Annotated[
     str, StringConstraints(max_length=LONGEST_API_KEY), AfterValidator(_sendable)
@@ -44,7 +44,7 @@ ApiKeyText = Annotated[
 
 
 class CompatibilitySwitches(BaseModel):
-    """What the server takes; null for the default of its host, or the usual."""
+    """What the server supports. Null means what is known of its host, or else the usual."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"structured_output": "json_object"}]}
@@ -76,7 +76,7 @@ class CompatibilitySwitches(BaseModel):
 
 
 class ConnectionUpdate(BaseModel):
-    """What an edit may change; a field that is absent stays as it is."""
+    """An edit. Absent fields keep their value."""
 
     model_config = example(model="gpt-5-mini", api_key="sk-...")
 
@@ -130,8 +130,8 @@ class ConnectionCreate(BaseModel):
 
 
 class Connection(Resource):
-    """How a workspace reaches a model provider. The key is never shown; `key_hint` is its end, for
-    admins of the workspace only and where the key is long enough, else empty."""
+    """How a workspace reaches a model provider. The key is never shown. `key_hint` is its end,
+    if the key is long enough, for admins of the workspace only; otherwise it is empty."""
 
     model_config = example(
         id="6c7d8e9f0a1b2c3d",
@@ -179,8 +179,8 @@ class Connection(Resource):
 
 
 class ConnectionTest(BaseModel):
-    """How a test went. Where the provider failed, `ok` is false, `error` says why in a sentence and
-    `code` names the situation for programs."""
+    """The result of a test. If the provider failed, `ok` is false, `error` gives the reason and
+    `code` identifies it for programs."""
 
     model_config = example(ok=True, model="gpt-5-mini", latency_ms=412, error="", code="")
 

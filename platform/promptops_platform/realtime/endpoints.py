@@ -17,6 +17,6 @@ router = APIRouter(prefix="/api", tags=["realtime"])
 async def list_clients(
     request: Request, actor: Actor = permits(Permission.CLIENTS_READ)
 ) -> Data[list[LiveClient]]:
-    """Live hot-reload connections of all replicas, newest first."""
+    """List the live hot-reload connections of all replicas, newest first."""
     clients = services_of(request).get(LiveClients)
     return Data(data=await clients.listed(actor))

@@ -9,7 +9,7 @@ from promptops_platform.http.examples import example
 
 
 class LiveClient(Resource):
-    """`revision` and what follows is what a client that resumes has reported."""
+    """A connected client. `revision` and the fields after it are what the client has reported."""
 
     model_config = example(
         id="9b8a7c6d5e4f3021",
@@ -46,7 +46,7 @@ class LiveClient(Resource):
     lag_seconds: float | None = Field(
         description="How long the oldest of these has waited; 0 without any."
     )
-    reported_at: datetime | None = Field(description="Of its last report.")
+    reported_at: datetime | None = Field(description="Time of its last report.")
     keys: int | None = Field(
         description="How many prompts it holds; 1001 means more than 1000, null that it does "
         "not say."

@@ -28,7 +28,7 @@ OF_PROMPT = "/api/prompts/{prompt_id}/rollout"
 
 
 IfMatchRollout = Annotated[
-    str | None, Header(description="The etag of the rollout, or of its prompt, as it was read.")
+    str | None, Header(description="The etag that you received with the rollout or its prompt.")
 ]
 Service = Annotated[RolloutService, provided(RolloutService)]
 Listing = Annotated[RolloutList, provided(RolloutList)]
@@ -50,7 +50,7 @@ async def list_rollouts(
     offset: Offset = 0,
     actor: Actor = permits(Permission.ROLLOUTS_READ),
 ) -> Page[ListedRollout]:
-    """Rollouts of all prompts, newest change first."""
+    """List the rollouts of all prompts, the most recently changed first."""
     workspace_id = None
     if workspace:
         workspace_id = (await workspaces.find(transaction, workspace, actor=actor)).id
@@ -70,7 +70,7 @@ async def get_rollout(
     transaction: Read,
     actor: Actor = permits(Permission.ROLLOUTS_READ),
 ) -> Data[Rollout | None]:
-    """A prompt's rollout; null where none is set."""
+    """Return the rollout of a prompt, or null if it has none."""
     prompt, row = await service.get(transaction, prompt_id, actor=actor)
     response.headers["etag"] = f'"{rollout_tag(row)}"'
     return Data(data=None if row is None else rollout_answer(prompt, row))
@@ -86,9 +86,9 @@ async def set_rollout(
     if_match: IfMatchRollout = None,
     actor: Actor = permits(Permission.ROLLOUTS_WRITE),
 ) -> Data[Rollout]:
-    """Set or change a prompt's rollout; it takes effect at once.
+    """Create or change the rollout of a prompt. It takes effect immediately.
 
-    With `if-match` or `if_revision` it is a 409 where somebody else was faster.
+    With `if-match` or `if_revision`, the response is a 409 if somebody else has changed it since.
     """
     seen = seen_rollout(if_match, body.if_revision)
     update = body.model_dump(mode="json", exclude_none=True, exclude={"if_revision"})
@@ -107,7 +107,7 @@ async def delete_rollout(
     if_match: IfMatchRollout = None,
     actor: Actor = permits(Permission.ROLLOUTS_WRITE),
 ) -> Done:
-    """End a prompt's rollout and forget it: the published version is served to all again."""
+    """Delete the rollout of a prompt. Everybody gets the published version again."""
     seen = seen_rollout(if_match, body.if_revision if body else None)
     with ordered("delete_rollout", prompt_id):
         await service.remove(transaction, prompt_id, actor=actor, seen=seen)

@@ -25,7 +25,7 @@ AnyVersion = Annotated[Name, StringConstraints(max_length=LONGEST_LABEL)]
 
 
 class Variant(BaseModel):
-    """One version and its share of the fetches, in basis points."""
+    """A version and its share of the fetches in basis points."""
 
     model_config = example(name="control", version="v1", weight=9000)
 
@@ -101,10 +101,10 @@ class RolloutUpdate(BaseModel):
 
 
 class Rollout(Resource):
-    """How the fetches of a prompt are spread over its versions.
+    """How the fetches of a prompt are distributed over its versions.
 
-    `variant_a`, `variant_b` and `weight_a`, in percent, are the first two variants and the first
-    one's share, rounded; `variants` are all of them and exact.
+    `variant_a` and `variant_b` are the first two variants, `weight_a` is the share of the first
+    one, rounded to percent. `variants` are all of them, with exact weights.
     """
 
     model_config = example(
@@ -140,7 +140,7 @@ class Rollout(Resource):
 
 
 class ListedRollout(Rollout):
-    """A rollout in a list, with what names its prompt."""
+    """A rollout in a list, with its prompt."""
 
     model_config = example(
         id="5b6c7d8e9f0a1b2c",

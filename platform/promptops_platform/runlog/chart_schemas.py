@@ -21,7 +21,7 @@ EXAMPLE_RUN_POINT: dict[str, Any] = {
 
 
 class RunPoint(Resource):
-    """A run as a chart shows it; `latency_ms` is 0 while it is under way."""
+    """A run as a point of a chart. `latency_ms` is 0 while it is in progress."""
 
     model_config = example(**EXAMPLE_RUN_POINT)
 
@@ -34,9 +34,9 @@ class RunPoint(Resource):
 
 
 class RunChart(BaseModel):
-    """Runs over time, newest first: all that failed or took longer than 99 of 100, up to 1,000,
-    and a sample of the others. `runs`, `errors` and `p99_ms` are of the newest 5,000 runs; without
-    `is_complete` there are more."""
+    """Runs over time, newest first: up to 1,000 that failed or took longer than 99 of 100, and a
+    sample of the others. `runs`, `errors` and `p99_ms` describe the newest 5,000 runs. If
+    `is_complete` is false, there are more."""
 
     model_config = example(
         points=[EXAMPLE_RUN_POINT], runs=1, errors=1, p99_ms=56, is_complete=True

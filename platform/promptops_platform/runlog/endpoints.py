@@ -41,7 +41,7 @@ router = APIRouter(tags=["runs"], dependencies=[Depends(up_to_date)])
 
 Source = Annotated[OptionalLine, Query(description="`playground`, `agent` or `workflow`.")]
 Key = Annotated[OptionalLine, Query(description="`ref_key` of the runs.")]
-Provider = Annotated[OptionalLine, Query(description="The status that the run ended with.")]
+Provider = Annotated[OptionalLine, Query(description="The provider that the run ended with.")]
 Prompt = Annotated[
     OptionalLine, Query(description="Key of a prompt of the registry that the runs used.")
 ]
@@ -55,7 +55,7 @@ OptionalDays = Annotated[
     Annotated[int, Field(ge=1, le=400)] | None,
     BeforeValidator(lambda value: None if value == "" else value),
 ]
-Status = Annotated[RunStatus | None, Query(description="Without it, the runs that have ended.")]
+Status = Annotated[RunStatus | None, Query(description="By default, all runs that have ended.")]
 State = Annotated[RunState | None, Query(description="The status in more detail.")]
 Version = Annotated[OptionalLine, Query(description="Version of the definition; only with `key`.")]
 Before = Annotated[
@@ -70,8 +70,8 @@ def _run_filter(
     provider: Provider = None,
     model: OptionalLine = None,
     user: Annotated[OptionalLine, Query(description="Who asked for it.")] = None,
-    since: Annotated[OptionalTime, Query(description="Inclusive.")] = None,
-    until: Annotated[OptionalTime, Query(description="Exclusive.")] = None,
+    since: Annotated[OptionalTime, Query(description="From this time on.")] = None,
+    until: Annotated[OptionalTime, Query(description="Before this time.")] = None,
     prompt: Prompt = None,
     prompt_env: PromptEnv = None,
     prompt_version: PromptVersion = None,
@@ -169,7 +169,7 @@ async def list_runs(
     offset: Offset = 0,
     actor: Actor = permits(Permission.RUNS_READ),
 ) -> CappedPage[Run]:
-    """Runs, newest first."""
+    """List runs, newest first."""
     rows, total = await runs.page(
         transaction,
         filters,
@@ -194,7 +194,7 @@ async def run_stats(
     workspace: Workspace = None,
     actor: Actor = permits(Permission.RUNS_STATS),
 ) -> RunStats:
-    """Totals over the runs that have ended, and on request how they moved over time."""
+    """Return totals of the runs that have ended and, on request, series over time."""
     return await statistics.read(transaction, filters, actor=actor, workspace=workspace)
 
 
@@ -206,7 +206,7 @@ async def chart_runs(
     workspace: Workspace = None,
     actor: Actor = permits(Permission.RUNS_READ),
 ) -> Data[RunChart]:
-    """The newest runs as points of time and latency, to see which stand out."""
+    """Return the newest runs as points of time and latency, for a chart that shows outliers."""
     chart = await runs.chart(transaction, filters, actor=actor, workspace=workspace)
     return Data(data=RunChart.of(chart))
 
@@ -220,9 +220,10 @@ async def get_run(
     ] = None,
     actor: Actor = permits(Permission.RUNS_READ),
 ) -> Data[RunDetail]:
-    """A run with its inputs, its output and its finished steps.
+    """Return a run with its inputs, its output and its finished steps.
 
-    With `wait`, at most 60 seconds, it is returned as soon as it has ended, else as it is then.
+    With `wait`, at most 60 seconds, the response is sent when the run has ended or the time is
+    over.
     """
     if wait is None:
         return Data(data=await waits.detail(run_id, actor=actor))
@@ -234,6 +235,6 @@ async def get_run(
 async def list_prices(
     request: Request, _actor: Actor = permits(Permission.RUNS_READ)
 ) -> Data[Prices]:
-    """What model calls are charged by."""
+    """Return the price table that costs are computed with."""
     table = services_of(request).get(PriceTable)
     return Data(data=Prices.of(table))

@@ -33,8 +33,8 @@ EXAMPLE_FIGURES: dict[str, Any] = {
 
 
 class RunFigures(BaseModel):
-    """Sums over ended runs. A run counts under the provider and model that it ended with, tokens
-    and cost under those that were called."""
+    """Sums over runs that have ended. A run counts for the provider and model that it ended
+    with, tokens and cost for those that were called."""
 
     model_config = example(**EXAMPLE_FIGURES)
 

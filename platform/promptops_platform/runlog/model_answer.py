@@ -10,7 +10,7 @@ from promptops_providers.protocol import Usage
 
 
 class ModelAnswer(BaseModel):
-    """What the model answered last, and which one it was."""
+    """The last answer, and the model that gave it."""
 
     model_config = example(provider="mock", model="mock-1", output="No, it stays dry.")
 

@@ -9,7 +9,7 @@ from promptops_platform.runlog.prices import Price, PriceTable
 
 
 class Prices(BaseModel):
-    """The table of prices in force, in dollars a million tokens."""
+    """The price table in effect, in dollars per million tokens."""
 
     model_config = example(
         version="2026-11-25",

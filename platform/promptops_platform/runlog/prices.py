@@ -38,7 +38,8 @@ def _pattern(value: str) -> str:
 
 
 class Price(BaseModel):
-    """Dollars a million tokens. Cached ones cost as much as others where no price is given."""
+    """Dollars per million tokens. Without a price of their own, cached tokens cost as much as
+    others."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -21,7 +21,7 @@ Cost = Annotated[
 
 
 class StartedBy(BaseModel):
-    """What has started a run by itself; `kind` is `schedule` or `trigger`."""
+    """What has started a run. `kind` is `schedule` or `trigger`."""
 
     model_config = example(kind="schedule", id="5e4f30219b8a7c6d", key="nightly-report")
 
@@ -89,7 +89,7 @@ class Run(Resource):
     is_detached: bool = Field(description="Whether it was started without waiting for its end.")
     cancelled_by: str | None
     started_by: StartedBy | None = Field(
-        description="The schedule or trigger that started it; null where somebody did."
+        description="The schedule or trigger that started it; null if a person did."
     )
     pool: str | None = Field(
         description="The work pool whose workers execute it; null for the platform's own engine."
@@ -135,7 +135,7 @@ class RunStep(Resource):
     failures: list[str] = Field(description="Why each attempt failed, in their order.")
     items: MapItemCounts | None = Field(description="Of a map.")
     reused: bool = Field(
-        description="Its output comes from the run that this one continues; it was not executed."
+        description="Whether its output comes from the run that this one continues."
     )
     prompts: list[UsedPrompt] = Field(
         description="The prompts of the registry that it used; of inner runs as well."
@@ -165,8 +165,8 @@ class RunStep(Resource):
 
 
 class RunDetail(Run):
-    """A run with what went in, what came out, and how it went, step by step. What the settings
-    keep out of the log is null, or an empty text, or redacted."""
+    """A run with its inputs, its output and its steps. What the settings keep out of the log is
+    null, empty or redacted."""
 
     model_config = example(
         **EXAMPLE_RUN,

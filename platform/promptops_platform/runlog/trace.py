@@ -52,10 +52,10 @@ class StepTrace(BaseModel):
         "took, or why a step was skipped."
     )
     provider: str | None = Field(
-        default=None, description="Of the model that answered, or was asked last."
+        default=None, description="The provider that answered, or was asked last."
     )
     model: str | None = None
-    prompt_tokens: int = Field(description="Of all calls that the step made.")
+    prompt_tokens: int = Field(description="The sum of all calls of the step.")
     output_tokens: int
     stop_reason: str | None = None
     error: str | None = None

@@ -28,7 +28,7 @@ async def get_sample(
     workspace: Workspace = None,
     actor: Actor = permits(Permission.PROMPTS_READ),
 ) -> Data[SampleState]:
-    """Whether a workspace has the sample."""
+    """Return whether a workspace has the sample."""
     installed, workspace_id = await service.is_installed(transaction, workspace, actor=actor)
     return Data(data=SampleState(installed=installed, workspace_id=workspace_id))
 
@@ -41,8 +41,8 @@ async def create_sample(
     workspace: Workspace = None,
     actor: Actor = permits(Permission.KEYS_WRITE),
 ) -> Data[Sample]:
-    """Make the sample: a prompt with a history in two environments, an agent, a workflow, and an
-    API key for the first program. All of it is made, or nothing."""
+    """Create the sample: a prompt with a history in two environments, an agent, a workflow, and an
+    API key for a first program. Either all of it is created or nothing."""
     return Data(data=await service.create(transaction, body.workspace or workspace, actor=actor))
 
 
@@ -53,6 +53,6 @@ async def delete_sample(
     workspace: Workspace = None,
     actor: Actor = permits(Permission.KEYS_WRITE),
 ) -> SampleRemoved:
-    """Remove the sample with its API key. An agent or a workflow that somebody edited stays, and
-    so does a prompt that it uses."""
+    """Remove the sample with its API key. Agents and workflows that somebody has edited remain,
+    with the prompts that they use."""
     return SampleRemoved(kept=await service.remove(transaction, workspace, actor=actor))

@@ -10,7 +10,7 @@ from promptops_platform.text import OptionalLine
 
 
 class SampleRequest(BaseModel):
-    """Which workspace gets the sample; without one that of the API key, else `default`."""
+    """The workspace that gets the sample; by default that of the API key, else `default`."""
 
     model_config = example(workspace="default")
 
@@ -27,7 +27,8 @@ class SampleState(BaseModel):
 
 
 class Sample(BaseModel):
-    """What was made. `api_key` is shown this once; `env` is what it may fetch."""
+    """The created sample. `api_key` is shown in this response only; `env` is the environment
+    that it may fetch."""
 
     model_config = example(
         workspace_id="default",
@@ -49,7 +50,7 @@ class Sample(BaseModel):
 
 
 class KeptPart(BaseModel):
-    """A part of the sample that stays: an agent or a workflow that is not as it was created
+    """A part of the sample that remains: an agent or a workflow that somebody has edited
     (`edited`), or a part that another agent or workflow uses (`used`)."""
 
     model_config = example(
@@ -64,7 +65,7 @@ class KeptPart(BaseModel):
 
 
 class SampleRemoved(Done):
-    """The answer to the sample's removal: `kept` are the parts that were not deleted."""
+    """The result of removing the sample. `kept` are the parts that remain."""
 
     model_config = example(
         ok=True,

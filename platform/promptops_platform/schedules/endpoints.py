@@ -49,13 +49,18 @@ async def list_schedules(
     views: Views,
     part: Annotated[Part, paged_by("key", "updated_at")],
     q: Annotated[OptionalSearchTerm, Query(description="Text in a key.")] = None,
-    workflow: Annotated[OptionalLine, Query(description="Those that run it.")] = None,
-    agent: Annotated[OptionalLine, Query(description="Those that run it.")] = None,
-    paused: Annotated[bool | None, Query(description="Only those that are, or are not.")] = None,
+    workflow: Annotated[
+        OptionalLine, Query(description="Key of the workflow that they run.")
+    ] = None,
+    agent: Annotated[OptionalLine, Query(description="Key of the agent that they run.")] = None,
+    paused: Annotated[
+        bool | None, Query(description="Only those that are paused, or are not.")
+    ] = None,
     workspace: InWorkspace = None,
     actor: Actor = permits(Permission.SCHEDULES_READ),
 ) -> Page[Schedule]:
-    """Schedules by key, each with its next time and its last run; all of them without a `limit`."""
+    """List schedules by key, each with its next time and its last run. Without `limit`, all are
+    returned."""
     target = ("workflow", workflow) if workflow else ("agent", agent) if agent else None
     data, total = await views.page(
         part, workspace, target=target, text=q, paused=paused, actor=actor
@@ -71,8 +76,8 @@ async def create_schedule(
     workspace: InWorkspace = None,
     actor: Actor = permits(Permission.SCHEDULES_WRITE),
 ) -> Data[Schedule]:
-    """Run an agent or a workflow at times; without `version` and `env`, as the first environment
-    serves it."""
+    """Create a schedule that runs an agent or a workflow at times. Without `version` and `env`, it
+    runs what the first environment serves."""
     row = await saving.create(body, workspace, actor=actor)
     return Data(data=await views.one(row))
 
@@ -88,8 +93,8 @@ async def list_times(
     workspace: InWorkspace = None,
     actor: Actor = permits(Permission.SCHEDULES_READ),
 ) -> Data[list[ScheduleTimes]]:
-    """When schedules are due between two times, which are at most a hundred days apart, of each
-    the first 500 times to come; and the runs that they have started between them."""
+    """Return when schedules are due between two times at most a hundred days apart, at most the
+    first 500 future times of each schedule, and the runs that they have started in between."""
     after = from_ or service.now()
     return Data(data=await views.times(workspace, after, to or after + CALENDAR, actor=actor))
 
@@ -98,7 +103,7 @@ async def list_times(
 async def preview_times(
     body: TimetableCheck, views: Views, actor: Actor = permits(Permission.SCHEDULES_READ)
 ) -> Data[TimetableTimes]:
-    """The next ten times of a timetable; nothing is saved."""
+    """Return the next ten times of a timetable. Nothing is saved."""
     return Data(data=TimetableTimes(next=await views.preview(body)))
 
 
@@ -109,7 +114,7 @@ async def get_schedule(
     views: Views,
     actor: Actor = permits(Permission.SCHEDULES_READ),
 ) -> Data[Schedule]:
-    """A schedule with its next ten times and its last ten runs; its etag is the revision."""
+    """Return a schedule with its next ten times and its last ten runs. Its etag is the revision."""
     row = await views.find(schedule_id, actor=actor)
     response.headers["etag"] = etag(row)
     return Data(data=await views.one(row))
@@ -125,9 +130,10 @@ async def update_schedule(
     if_match: IfMatch = None,
     actor: Actor = permits(Permission.SCHEDULES_WRITE),
 ) -> Data[Schedule]:
-    """Edit a schedule; the key stays.
+    """Edit a schedule. The key can't be changed.
 
-    With `if-match` or `if_revision` it is a 409, with both sides, when somebody else was faster.
+    With `if-match` or `if_revision`, the response is a 409 with both states if somebody else has
+    changed it since.
     """
     seen = seen_revisions(if_match, body.if_revision)
     row = await saving.edit(schedule_id, body, actor=actor, seen=seen)
@@ -156,7 +162,7 @@ async def pause_schedule(
     transaction: Write,
     actor: Actor = permits(Permission.SCHEDULES_WRITE),
 ) -> Done:
-    """Have it run at no more times; harmless where it is paused."""
+    """Pause a schedule. Pausing it again has no effect."""
     await service.set_paused(transaction, schedule_id, paused=True, actor=actor)
     return Done()
 
@@ -168,7 +174,7 @@ async def resume_schedule(
     transaction: Write,
     actor: Actor = permits(Permission.SCHEDULES_WRITE),
 ) -> Done:
-    """Have it run at its times again, from now on."""
+    """Resume a paused schedule from now on."""
     await service.set_paused(transaction, schedule_id, paused=False, actor=actor)
     return Done()
 
@@ -184,5 +190,6 @@ async def run_schedule(
     firing: Annotated[ScheduleFiring, provided(ScheduleFiring)],
     actor: Actor = permits(Permission.SCHEDULES_WRITE),
 ) -> JSONResponse:
-    """Start a run of it now, whatever else it runs; the answer does not wait for its end."""
+    """Start a run of the schedule now, even if another one is in progress. The response doesn't
+    wait for its end."""
     return accepted(StartedRun.of(await firing.run_now(schedule_id, actor=actor)))

@@ -81,8 +81,8 @@ class ScheduleCreate(ScheduleFields):
 
 
 class ScheduleEdit(ScheduleFields):
-    """Fields that are left out stay as they are. With `if_revision` it is refused when somebody
-    else was faster."""
+    """Absent fields keep their value. With `if_revision` the edit is refused if somebody else
+    has changed the schedule since."""
 
     model_config = example(cron="0 4 * * *", if_revision=3)
 
@@ -90,7 +90,7 @@ class ScheduleEdit(ScheduleFields):
 
 
 class ScheduledRun(BaseModel):
-    """A run that a schedule has started; `scheduled_at` is null where somebody asked for it."""
+    """A run that a schedule has started. `scheduled_at` is null if a person started it."""
 
     model_config = example(
         id="5e4f30219b8a7c6d",
@@ -106,8 +106,9 @@ class ScheduledRun(BaseModel):
 
 
 class Schedule(Resource):
-    """A schedule. `next` are up to ten times from now on, empty while it is paused or the run
-    engine is away. `deployment_url` is its page in Prefect, null until Prefect has it."""
+    """A schedule. `next` contains up to ten future times; it is empty while the schedule is
+    paused or the run engine is unavailable. `deployment_url` is its page in Prefect, or null
+    until Prefect has it."""
 
     model_config = example(
         id="0f3c5d7e9a3f2a1c",
@@ -151,8 +152,8 @@ class Schedule(Resource):
     problem: str | None = Field(
         description="Why it does not run, or why the last time that was due has started no run."
     )
-    last_runs: list[ScheduledRun] = Field(description="The latest first.")
-    revision: int = Field(description="Counts edits; it is the etag, too.")
+    last_runs: list[ScheduledRun] = Field(description="The most recent first.")
+    revision: int = Field(description="Counts the edits; also the etag.")
     created_by: str
     updated_by: str
     created_at: datetime
@@ -195,7 +196,7 @@ class ScheduleTimes(BaseModel):
     key: str
     timezone: str
     times: list[datetime]
-    runs: list[ScheduledRun] = Field(description="The latest first.")
+    runs: list[ScheduledRun] = Field(description="The most recent first.")
 
     @classmethod
     def of(cls, row: ScheduleRow, times: list[datetime], runs: Sequence[StartedRun]) -> Self:

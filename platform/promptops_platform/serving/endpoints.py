@@ -46,16 +46,16 @@ async def fetch_snapshot(
     env: OptionalLine = None,
     workspace: Annotated[OptionalLine, Query(description="Id or slug.")] = None,
     min_revision: Annotated[
-        int, Query(ge=0, le=LARGEST_REVISION, description="The answer is of this one or a later.")
+        int, Query(ge=0, le=LARGEST_REVISION, description="Wait for this revision or a later one.")
     ] = 0,
-    epoch: Annotated[OptionalLine, Query(description="Of that revision.")] = None,
+    epoch: Annotated[OptionalLine, Query(description="The epoch of that revision.")] = None,
     if_none_match: Annotated[
-        str | None, Header(description="The ETag of the answer that the caller holds.")
+        str | None, Header(description="The ETag of the response that you have.")
     ] = None,
     actor: Actor = permits(Permission.PROMPTS_FETCH),
 ) -> Response:
-    """All prompts that a fetch in this environment (`prod` by default) answers, by key, with the
-    revision that they are of."""
+    """Return all prompts that programs can fetch in this environment (`prod` by default), by key,
+    with their revision."""
     feed = services_of(request).get(Feed)
     answers = services_of(request).get(EnvironmentAnswers)
     await reach(feed, min_revision, epoch)

@@ -40,11 +40,11 @@ _FETCHED_PROMPT: dict[str, Any] = {
         "env": {"type": "string"},
         "model": {"type": "string"},
         "content": {"type": "string"},
-        "variant": {"type": "string", "description": "Its name, while a rollout is on."},
+        "variant": {"type": "string", "description": "Name of the variant while a rollout is on."},
         "kind": {
             "type": "string",
             "enum": ["text", "chat"],
-            "description": "Of a chat, and with `full=true`; so are the fields below.",
+            "description": "Only for a chat or with `full=true`, like the fields after it.",
         },
         "messages": {
             "type": "array",
@@ -54,7 +54,7 @@ _FETCHED_PROMPT: dict[str, Any] = {
         "config": {
             "type": "object",
             "additionalProperties": True,
-            "description": "The model's parameters and the like, where there are any.",
+            "description": "Parameters of the model and other settings; absent if there are none.",
         },
         "variables": {
             "type": "array",
@@ -117,9 +117,9 @@ _OPERATION: dict[str, Any] = {
     "operationId": "realtime_fetch",
     "summary": "Fetch a prompt",
     "description": (
-        "What a program uses, answered from memory. Fetch again with `If-None-Match` whenever "
-        "the WebSocket names the key. Without `workspace` it is that of the API key, else "
-        "`default`, else the oldest that holds key and environment."
+        "Return what a program uses, from memory. Fetch again with `If-None-Match` whenever the "
+        "WebSocket names the key. Without `workspace`, it is that of the API key, else `default`, "
+        "else the oldest one that has the key in this environment."
     ),
     "x-permission": Permission.PROMPTS_FETCH.value,
     "parameters": [
@@ -145,23 +145,23 @@ _OPERATION: dict[str, Any] = {
             "name": "subject",
             "in": "query",
             "description": (
-                "Whom a rollout assigns a variant to, the same each time: a user's id, say. "
-                "Without one each fetch draws."
+                "For whom the prompt is, such as a user's id: a rollout always gives a subject the "
+                "same variant. Without it, each fetch draws one at random."
             ),
             "schema": {"type": "string", "maxLength": LONGEST_SUBJECT},
         },
         {
             "name": "explain",
             "in": "query",
-            "description": "Whether the answer says why it is this one.",
+            "description": "Whether to return the reason for this version.",
             "schema": {"type": "boolean", "default": False},
         },
         {
             "name": "full",
             "in": "query",
             "description": (
-                "Whether the answer is the whole prompt with its rollout, rather than one variant; "
-                "without `subject` and `explain`."
+                "Whether to return the prompt with its whole rollout instead of one variant; can't "
+                "be combined with `subject` and `explain`."
             ),
             "schema": {"type": "boolean", "default": False},
         },
@@ -169,21 +169,20 @@ _OPERATION: dict[str, Any] = {
             "name": "min_revision",
             "in": "query",
             "description": (
-                "The answer is of this revision or a later one: it is waited for, at most 2 "
-                "seconds."
+                "Wait, at most 2 seconds, until this revision or a later one can be returned."
             ),
             "schema": {"type": "integer", "minimum": 0, "maximum": LARGEST_REVISION, "default": 0},
         },
         {
             "name": "epoch",
             "in": "query",
-            "description": "That of `min_revision`, which says nothing in another one.",
+            "description": "The epoch of `min_revision`, which is ignored in another one.",
             "schema": {"type": "string"},
         },
         {
             "name": "If-None-Match",
             "in": "header",
-            "description": "The ETag of the answer that the caller holds.",
+            "description": "The ETag of the response that you have.",
             "schema": {"type": "string"},
         },
     ],

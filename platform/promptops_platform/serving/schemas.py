@@ -39,7 +39,7 @@ class WholeRollout(BaseModel):
 
 
 class WholePrompt(BaseModel):
-    """As a fetch with `full=true` answers it; `rollout` is null while none is on."""
+    """The response to a fetch with `full=true`. `rollout` is null while none is on."""
 
     key: str
     version: str

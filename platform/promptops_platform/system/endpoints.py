@@ -22,8 +22,8 @@ Service = Annotated[SystemService, provided(SystemService)]
 async def read_system(
     service: Service, _actor: Actor = permits(Permission.SYSTEM_READ)
 ) -> Data[System]:
-    """Versions, database, change feed, replicas, run engine and Prefect, and the settings in force
-    without their secrets."""
+    """Return the state of versions, database, change feed, replicas, run engine and Prefect, and
+    the settings in effect without secrets."""
     return Data(data=await service.read())
 
 
@@ -31,6 +31,6 @@ async def read_system(
 async def examine_system(
     service: Service, _actor: Actor = permits(Permission.SYSTEM_READ)
 ) -> Data[Examination]:
-    """What `promptops doctor` finds, and how to fix each problem. Takes some seconds at most; an
-    answer is good for five."""
+    """Return what `promptops doctor` finds and how to fix each problem. This takes a few seconds at
+    most; the result is reused for five seconds."""
     return Data(data=await service.examine())

@@ -78,7 +78,7 @@ class FeedState(BaseModel):
 
 
 class ReplicaState(BaseModel):
-    """A process that serves; on SQLite there is one."""
+    """A process that serves requests. With SQLite there is one."""
 
     model_config = example(**EXAMPLE_REPLICA)
 
@@ -90,8 +90,8 @@ class ReplicaState(BaseModel):
 
 
 class RunState(BaseModel):
-    """Runs that this replica has not ended, those that wait for the engine included, and how many
-    the engine runs at once."""
+    """Runs of this replica that have not ended, including those that wait for the engine, and
+    how many the engine executes at once."""
 
     model_config = example(**EXAMPLE_RUNS)
 
@@ -117,7 +117,7 @@ class DeploymentsState(BaseModel):
 
 
 class PrefectState(BaseModel):
-    """The Prefect server that runs go to. The login of the embedded one is in
+    """The Prefect server that executes runs. The login of the embedded one is in
     `prefect/credentials` in the data folder."""
 
     model_config = example(**EXAMPLE_PREFECT)
@@ -128,7 +128,7 @@ class PrefectState(BaseModel):
 
 
 class System(BaseModel):
-    """The replica that answers, and what it knows of the others."""
+    """The replica that responds, and what it knows about the others."""
 
     model_config = example(
         version="0.1.0",
@@ -168,7 +168,7 @@ class System(BaseModel):
 
 
 class SystemFinding(BaseModel):
-    """`text` says what was found, `remedy` what to do about it; with `ok` it is empty."""
+    """A finding. `text` says what was found, `remedy` how to fix it; with `ok` it is empty."""
 
     model_config = example(**EXAMPLE_FINDING)
 

@@ -52,7 +52,7 @@ async def list_triggers(
     workspace: Annotated[OptionalLine, Query(description="Id or slug.")] = None,
     actor: Actor = permits(Permission.TRIGGERS_READ),
 ) -> Page[Trigger]:
-    """Triggers, by default by key; all of them without a `limit`."""
+    """List triggers, by default sorted by key. Without `limit`, all are returned."""
     workspace_id = None
     if workspace:
         workspace_id = (await workspaces.find(transaction, workspace, actor=actor)).id
@@ -70,8 +70,8 @@ async def create_trigger(
     workspace: Annotated[OptionalLine, Query(description="Id or slug.")] = None,
     actor: Actor = permits(Permission.TRIGGERS_WRITE),
 ) -> Data[Trigger]:
-    """Make a trigger. The answer for one that receives or delivers webhooks has its `secret`, which
-    is not shown again."""
+    """Create a trigger. If it receives or delivers webhooks, the response contains its `secret`,
+    which is not shown again."""
     action = _action(body.run, body.deliver)
     if action is None:
         raise BadRequest("run: is required unless there is deliver; say what the trigger does")
@@ -102,7 +102,7 @@ async def get_trigger(
     transaction: Read,
     actor: Actor = permits(Permission.TRIGGERS_READ),
 ) -> Data[Trigger]:
-    """A trigger; its etag is the revision."""
+    """Return a trigger. Its etag is the revision."""
     row = await service.get(transaction, trigger_id, actor=actor)
     response.headers["etag"] = etag(row)
     return Data(data=(await views.shown(transaction, [row], actor=actor))[0])
@@ -119,10 +119,12 @@ async def update_trigger(
     if_match: IfMatch = None,
     actor: Actor = permits(Permission.TRIGGERS_WRITE),
 ) -> Data[Trigger]:
-    """Edit a trigger. `enabled` also starts one again that was stopped for a loop; a trigger that
-    begins to receive or deliver webhooks is answered with its secret, once.
+    """Edit a trigger. `enabled` also restarts a trigger that was stopped because of a loop. If the
+    trigger now receives or delivers webhooks and did not before, the response contains its
+    secret, once.
 
-    With `if-match` or `if_revision` it is a 409, with both sides, when somebody else was faster.
+    With `if-match` or `if_revision`, the response is a 409 with both states if somebody else has
+    changed it since.
     """
     fields: dict[str, Any] = body.model_dump(include={"key", "enabled"}, exclude_none=True)
     if body.on is not None:
@@ -159,8 +161,8 @@ async def rotate_secret(
     body: SecretRotation | None = None,
     actor: Actor = permits(Permission.TRIGGERS_WRITE),
 ) -> Data[Trigger]:
-    """Make another secret, which is shown in this answer only. The old one counts beside it for
-    `overlap_seconds`, a day by default: deliveries are signed with both."""
+    """Create a new secret, which is shown in this response only. The old one stays valid for
+    `overlap_seconds`, a day by default; meanwhile deliveries are signed with both."""
     overlap = timedelta(seconds=(body or SecretRotation()).overlap_seconds)
     made = await service.rotate_secret(transaction, trigger_id, overlap, actor=actor)
     return Data(data=await views.shown_one(transaction, made, actor=actor))
@@ -175,7 +177,7 @@ async def list_deliveries(
     state: Annotated[FiringState | None, Query(description="Only those in this state.")] = None,
     actor: Actor = permits(Permission.TRIGGERS_READ),
 ) -> Page[Delivery]:
-    """The events that fired a trigger and what came of each, by default the newest first."""
+    """List the events that fired a trigger and the result of each, by default the newest first."""
     rows, total = await service.firings(transaction, trigger_id, state, part, actor=actor)
     return Page(data=[delivery_of(row) for row in rows], total=total)
 
@@ -188,7 +190,7 @@ async def resend_delivery(
     transaction: Write,
     actor: Actor = permits(Permission.TRIGGERS_WRITE),
 ) -> Data[Delivery]:
-    """Have the same event fire the trigger once more. A receiver gets the same `webhook-id`."""
+    """Fire the trigger with the same event again. A receiver gets the same `webhook-id`."""
     row = await resending.resend(transaction, trigger_id, delivery_id, actor=actor)
     return Data(data=delivery_of(row))
 

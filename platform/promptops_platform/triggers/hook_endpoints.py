@@ -21,8 +21,8 @@ async def receive_webhook(
     request: Request,
     inbound: Annotated[InboundWebhooks, provided(InboundWebhooks)],
 ) -> Data[Received]:
-    """Take a message that is signed in the form of Standard Webhooks: `webhook-id`,
-    `webhook-timestamp` and `webhook-signature`, which are the only credentials. A message that came
-    before is answered as it was then, and does nothing."""
+    """Receive a message that is signed according to Standard Webhooks: the headers `webhook-id`,
+    `webhook-timestamp` and `webhook-signature` are the only credentials. A repeated message gets
+    the same response as before and has no effect."""
     firing_id = await inbound.receive(hook, request.headers, await request.body())
     return Data(data=Received(id=firing_id))

@@ -38,8 +38,8 @@ FORBID: Literal["forbid"] = "forbid"
 
 
 class OnPrompt(BaseModel):
-    """A prompt was published, edited so that fetches answer something else, or rolled back, or its
-    rollout was changed."""
+    """A prompt was published, rolled back, or edited so that fetches return something else, or
+    its rollout was changed."""
 
     model_config = ConfigDict(
         extra=FORBID,
@@ -54,8 +54,8 @@ class OnPrompt(BaseModel):
 
 
 class OnRun(BaseModel):
-    """A run of a workflow or an agent ended. `run.failed` is also of one that took too long or
-    crashed; nothing is told of one that somebody cancelled."""
+    """A run of a workflow or an agent has ended. `run.failed` includes runs that took too long
+    or crashed. Cancelled runs fire nothing."""
 
     model_config = ConfigDict(
         extra=FORBID,
@@ -68,7 +68,7 @@ class OnRun(BaseModel):
 
 
 class OnApproval(BaseModel):
-    """A run begins to wait for somebody's approval, or a reminder of its step is due."""
+    """A run begins to wait for an approval, or a reminder is due."""
 
     model_config = ConfigDict(
         extra=FORBID,
@@ -95,7 +95,7 @@ class OnClientBehind(BaseModel):
 
 
 class OnConnectionFailing(BaseModel):
-    """So many calls over a stored connection to a model provider failed one after the other."""
+    """This many calls over a stored connection have failed in a row."""
 
     model_config = ConfigDict(
         extra=FORBID,
@@ -108,7 +108,7 @@ class OnConnectionFailing(BaseModel):
 
 
 class OnWebhook(BaseModel):
-    """Somebody sends a signed message to the trigger's own address."""
+    """Somebody sends a signed message to the trigger's address."""
 
     model_config = ConfigDict(extra=FORBID, json_schema_extra={"examples": [{"webhook": True}]})
 
@@ -170,7 +170,7 @@ class RunAction(BaseModel):
 
 
 class DeliverAction(BaseModel):
-    """Where a webhook goes, signed in the form of Standard Webhooks."""
+    """Where to send a webhook, signed according to Standard Webhooks."""
 
     model_config = ConfigDict(
         extra=FORBID, json_schema_extra={"examples": [{"url": "https://example.org/hooks"}]}
@@ -180,15 +180,15 @@ class DeliverAction(BaseModel):
 
 
 class TriggerUpdate(BaseModel):
-    """What an edit may change; a field that is absent or null stays as it is. With `if_revision` it
-    is refused when somebody else was faster."""
+    """An edit. Fields that are absent or null keep their value. With `if_revision` it is refused
+    if somebody else has changed the trigger since."""
 
     model_config = example(enabled=False, if_revision=3)
 
     if_revision: IfRevision = None
     key: Key | None = None
     enabled: bool | None = Field(
-        default=None, description="True also starts a trigger again that was stopped for a loop."
+        default=None, description="True also restarts a trigger that was stopped because of a loop."
     )
     on: Condition | None = None
     run: RunAction | None = None
@@ -248,9 +248,9 @@ EXAMPLE: dict[str, Any] = {
 
 
 class Trigger(Resource):
-    """A trigger. `state` is `active`, `disabled`, or `stopped` with the loop named in
-    `state_reason`. `url` is the address of an inbound webhook, and `secret` is shown once: in the
-    answer that made it."""
+    """A trigger. `state` is `active`, `disabled`, or `stopped` because of the loop in
+    `state_reason`. `url` is the address of an inbound webhook. `secret` is shown once, in the
+    response that created it."""
 
     model_config = example(**EXAMPLE)
 
@@ -266,13 +266,13 @@ class Trigger(Resource):
     url: str | None = None
     secret: str | None = None
     previous_secret_until: datetime | None = Field(
-        default=None, description="Until when the secret before the last rotation counts."
+        default=None, description="Until when the secret before the last rotation is valid."
     )
     deployment_url: str | None = Field(
         default=None, description="Where Prefect shows what the trigger runs."
     )
     last_fired_at: datetime | None
-    revision: int = Field(description="Counts edits; it is the etag, too.")
+    revision: int = Field(description="Counts the edits; also the etag.")
     created_by: str
     updated_by: str
     created_at: datetime
@@ -280,7 +280,7 @@ class Trigger(Resource):
 
 
 class SecretRotation(BaseModel):
-    """How long the old secret counts beside the new one."""
+    """How long the old secret stays valid."""
 
     model_config = example(overlap_seconds=DEFAULT_OVERLAP_SECONDS)
 
@@ -297,8 +297,8 @@ class DeliveryAttempt(BaseModel):
 
 
 class Delivery(Resource):
-    """An event that fired a trigger, and what came of it. `attempts` are those that failed;
-    `answer` is what a receiver sent back, cut after 2,000 characters."""
+    """An event that fired a trigger, and the result. `attempts` are the failed ones; `answer` is
+    the response of the receiver, cut after 2,000 characters."""
 
     model_config = example(
         id="7f8e9d0c1b2a3948",
@@ -332,7 +332,7 @@ class Delivery(Resource):
 
 
 class Received(BaseModel):
-    """The receipt of an inbound webhook; the same for a message that came before."""
+    """The receipt of an inbound webhook. A repeated message gets the same one."""
 
     model_config = example(id="7f8e9d0c1b2a3948")
 

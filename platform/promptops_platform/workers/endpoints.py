@@ -43,7 +43,7 @@ Claims = Annotated[RunClaims, provided(RunClaims)]
 async def list_workers(
     workers: Workers, transaction: Read, _actor: Actor = permits(Permission.SYSTEM_READ)
 ) -> Data[list[Worker]]:
-    """The workers that were seen in the last ten minutes, by pool and name."""
+    """List the workers that were seen in the last ten minutes, by pool and name."""
     return Data(data=await workers.list_workers(transaction))
 
 
@@ -54,7 +54,7 @@ async def register_worker(
     transaction: Write,
     actor: Actor = permits(Permission.WORKER_RUN),
 ) -> Registered:
-    """Make a worker known, and tell it how to reach Prefect."""
+    """Register a worker, and return how it reaches Prefect."""
     return Registered(prefect=await workers.register(transaction, body, actor=actor))
 
 
@@ -65,7 +65,7 @@ async def note_heartbeat(
     transaction: Write,
     actor: Actor = permits(Permission.WORKER_RUN),
 ) -> HeartbeatAnswer:
-    """A worker lives; the answer says what to do about its runs."""
+    """Report that a worker is alive. The response says what to do with its runs."""
     return HeartbeatAnswer(runs=await workers.heartbeat(transaction, body, actor=actor))
 
 
@@ -76,7 +76,7 @@ async def leave(
     transaction: Write,
     actor: Actor = permits(Permission.WORKER_RUN),
 ) -> Done:
-    """A worker ends; runs that it still has go to others."""
+    """Report that a worker stops. Its remaining runs go to other workers."""
     await workers.leave(transaction, body.worker, actor=actor)
     return Done()
 
@@ -88,7 +88,7 @@ async def claim_run(
     claims: Claims,
     actor: Actor = permits(Permission.WORKER_RUN),
 ) -> ClaimedRun:
-    """Make a run of the worker's pool its own; a 409 where another worker was faster."""
+    """Claim a run of the worker's pool. The response is a 409 if another worker was faster."""
     attempt, run = await claims.claim(body.worker, flow_run_id, is_retry=body.is_retry, actor=actor)
     return ClaimedRun(run_id=run.run_id, attempt=attempt, run=encode(run).decode("ascii"))
 
@@ -100,7 +100,8 @@ async def report_events(
     reports: Annotated[WorkerReports, provided(WorkerReports)],
     actor: Actor = permits(Permission.WORKER_RUN),
 ) -> ReportAnswer:
-    """Record what happened in a run; a 409 where it is not the worker's any more."""
+    """Record the events of a run. The response is a 409 if the run no longer belongs to the
+    worker."""
     return ReportAnswer(cancelled_by=await reports.report(run_id, body, actor=actor))
 
 
@@ -111,6 +112,6 @@ async def return_run(
     claims: Claims,
     actor: Actor = permits(Permission.WORKER_RUN),
 ) -> Done:
-    """Leave a run to another worker, which goes on with it."""
+    """Hand a run over to another worker, which continues it."""
     await claims.hand_back(body.worker, run_id, body.attempt, actor=actor)
     return Done()

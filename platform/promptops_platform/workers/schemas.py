@@ -24,7 +24,7 @@ _WORKER: dict[str, Any] = {
 
 
 class WorkerHello(BaseModel):
-    """What a worker says of itself; its id is new at each start."""
+    """What a worker reports about itself. Its id is new at each start."""
 
     model_config = example(**_WORKER)
 
@@ -45,7 +45,7 @@ class PrefectAccess(BaseModel):
 
 
 class Registered(BaseModel):
-    """The worker is known from now on."""
+    """The worker is registered."""
 
     model_config = example(prefect={"api_url": "http://127.0.0.1:4200/api", "auth": "admin:secret"})
 
@@ -64,7 +64,7 @@ class RunningRun(BaseModel):
 
 
 class Heartbeat(WorkerHello):
-    """A worker lives, and executes these runs."""
+    """A worker is alive and executes these runs."""
 
     model_config = example(**_WORKER, running=[{"run_id": _RUN_ID, "attempt": 1}])
 
@@ -72,7 +72,7 @@ class Heartbeat(WorkerHello):
 
 
 class WorkerRunState(BaseModel):
-    """What is to become of a run that a worker executes."""
+    """What a worker has to do with a run."""
 
     model_config = example(run_id=_RUN_ID, attempt=1, is_lost=False, cancelled_by="ada")
 
@@ -83,7 +83,7 @@ class WorkerRunState(BaseModel):
 
 
 class HeartbeatAnswer(BaseModel):
-    """The runs that the worker has to do something about."""
+    """The runs for which the worker has to do something."""
 
     model_config = example(
         runs=[{"run_id": _RUN_ID, "attempt": 1, "is_lost": False, "cancelled_by": "ada"}]
@@ -93,7 +93,7 @@ class HeartbeatAnswer(BaseModel):
 
 
 class WorkerName(BaseModel):
-    """Who asks."""
+    """The worker that sends the request."""
 
     model_config = example(worker=_ID)
 
@@ -101,17 +101,17 @@ class WorkerName(BaseModel):
 
 
 class Claim(WorkerName):
-    """Who asks for a run."""
+    """The worker that claims a run."""
 
     model_config = example(worker=_ID, is_retry=False)
 
     is_retry: bool = Field(
-        default=False, description="Somebody has pressed Retry in Prefect for the flow run."
+        default=False, description="Whether somebody has pressed Retry for the flow run in Prefect."
     )
 
 
 class RunOfWorker(WorkerName):
-    """A run that the worker executes, and at which attempt."""
+    """A run that the worker executes, with its attempt."""
 
     model_config = example(worker=_ID, attempt=1)
 
@@ -119,8 +119,8 @@ class RunOfWorker(WorkerName):
 
 
 class RunReport(RunOfWorker):
-    """What happened in a run, in order. Events have numbers from 1 on, of which `first` is that of
-    the first one; the platform ignores those that it has already."""
+    """Events of a run in order. They are numbered from 1; `first` is the number of the first one
+    here. The platform ignores events that it already has."""
 
     model_config = example(worker=_ID, attempt=1, first=1, events=['{"kind":"began"}\n'])
 
@@ -131,7 +131,7 @@ class RunReport(RunOfWorker):
 
 
 class ReportAnswer(BaseModel):
-    """All that was reported is stored."""
+    """Everything that was reported is stored."""
 
     model_config = example(cancelled_by=None)
 

@@ -71,7 +71,8 @@ async def list_workflows(
     workspace: Annotated[OptionalLine, Query(description="Id or slug.")] = None,
     actor: Actor = permits(Permission.WORKFLOWS_READ),
 ) -> Page[Workflow]:
-    """Workflows, by default newest change first; all of them without a `limit`."""
+    """List workflows, by default the most recently changed first. Without `limit`, all are
+    returned."""
     workspace_id = None
     if workspace:
         workspace_id = (await workspaces.find(transaction, workspace, actor=actor)).id
@@ -91,7 +92,7 @@ async def create_workflow(
     workspace: Annotated[OptionalLine, Query(description="Id or slug.")] = None,
     actor: Actor = permits(Permission.WORKFLOWS_WRITE),
 ) -> SavedWorkflow:
-    """Save a new definition."""
+    """Create a workflow."""
     workspace_name = body.workspace_id or body.workspace or workspace
     target = await workspaces.find_for(
         transaction, workspace_name, Permission.WORKFLOWS_WRITE, actor=actor
@@ -115,8 +116,8 @@ async def validate_workflow(
     workspace: Annotated[OptionalLine, Query(description="Id or slug.")] = None,
     actor: Actor = permits(Permission.WORKFLOWS_READ),
 ) -> WorkflowJudgement:
-    """What would keep this definition from running, and what of it has no effect; nothing is
-    saved."""
+    """Check a definition: return what would keep it from running, and what has no effect. Nothing
+    is saved."""
     target = await workspaces.find(transaction, workspace, actor=actor)
     # Steps that are missing are a problem, as at a save.
     definition = {"steps": body.steps} | body.model_dump(
@@ -137,7 +138,7 @@ async def get_workflow(
     transaction: Read,
     actor: Actor = permits(Permission.WORKFLOWS_READ),
 ) -> Data[Workflow]:
-    """A working copy; its etag is the revision."""
+    """Return the working copy. Its etag is the revision."""
     row = await service.get(transaction, workflow_id, actor=actor)
     return await _answer(service, transaction, row, response, actor)
 
@@ -152,10 +153,10 @@ async def update_workflow(
     if_match: IfMatch = None,
     actor: Actor = permits(Permission.WORKFLOWS_WRITE),
 ) -> SavedWorkflow:
-    """Edit the working copy. The key stays.
+    """Edit the working copy. The key can't be changed.
 
-    With `if-match`, `if_revision` or `if_version` it is a 409, with both sides, when somebody else
-    was faster; without them the last write wins.
+    With `if-match`, `if_revision` or `if_version`, the response is a 409 with both states if
+    somebody else has changed it since; without them the last write wins.
     """
     state = seen(if_match, body.if_revision, body.if_version)
     row = await service.update(
@@ -169,13 +170,13 @@ async def delete_workflow(
     workflow_id: ResourceId,
     service: Service,
     transaction: Write,
-    force: Annotated[bool, Query(description="Also where others use it.")] = False,
+    force: Annotated[bool, Query(description="Delete it even if others use it.")] = False,
     if_match: IfMatch = None,
     actor: Actor = permits(Permission.WORKFLOWS_WRITE),
 ) -> Done:
     """Delete a workflow with its versions; its runs stay in the log.
 
-    Where others use it, it is a 409 that names them.
+    If other workflows use it, the response is a 409 that names them, unless `force` is true.
     """
     with ordered("delete", workflow_id, force=force):
         await service.delete(
@@ -198,9 +199,10 @@ async def run_workflow(
     idempotency_key: IdempotencyKey = None,
     actor: Actor = permits(Permission.WORKFLOWS_RUN),
 ) -> WorkflowResult | StreamingResponse | JSONResponse:
-    """Run a workflow, as a Prefect flow: to its end, or without waiting for it.
+    """Run a workflow as a Prefect flow. With `wait` false, the response doesn't wait for its end.
 
-    A run that waits for people is answered like one that nobody waits for."""
+    A run that begins to wait for an approval is returned at once, with 202.
+    """
     asked = body or RunWorkflow()
     inputs = _inputs(asked, request)
     if asked.wait is False:

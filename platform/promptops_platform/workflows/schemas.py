@@ -65,7 +65,7 @@ class WorkflowUpdate(BaseModel):
         default=None, description="JSON Schema of the variables of a run; `{}` takes any."
     )
     defaults: JsonObject | None = Field(
-        default=None, description="Variables that a run has unless its caller sends others."
+        default=None, description="Values of variables that the caller does not send."
     )
     timeout: Annotated[Line, StringConstraints(max_length=40)] | Literal[""] | None = Field(
         default=None, description="What a run may take, as in `90s`, `2m`, `1h`; at most a day."
@@ -76,24 +76,26 @@ class WorkflowUpdate(BaseModel):
         "the last step.",
     )
     strict: bool | None = Field(
-        default=None, description="Refuse runs in which a template reads what nothing fills."
+        default=None,
+        description="Whether to refuse runs with a template that uses a variable without a value.",
     )
     pool: DefinitionPool | None = DEFINITION_POOL
 
 
 class WorkflowEdit(WorkflowUpdate):
-    """An edit. With `if_version` or `if_revision` it is refused when somebody else was
-    faster."""
+    """An edit. With `if_version` or `if_revision` it is refused if somebody else has changed the
+    resource since."""
 
     if_version: int | None = Field(
-        default=None, description="The `version` of the workflow as it was read; else it is a 409."
+        default=None,
+        description="The `version` that you have read; a 409 if it has changed since.",
     )
     if_revision: IfRevision = None
 
 
 class CheckWorkflow(BaseModel):
-    """A definition that is being written: its fields as they would be sent to be saved. One that is
-    left out or null is as in a new workflow."""
+    """A definition that is not saved yet, with the fields of a workflow. Fields that are absent
+    or null have their default value."""
 
     model_config = {
         **example(steps=[{"name": "call", "type": "model", "provider": "nobody"}]),
@@ -128,7 +130,7 @@ class WorkflowProblem(BaseModel):
 
 
 class WorkflowJudgement(BaseModel):
-    """At most one problem of each step; without any the definition can run."""
+    """At most one problem per step. Without problems, the definition can run."""
 
     data: list[WorkflowProblem]
     warnings: list[str] = Field(
@@ -167,7 +169,7 @@ class WorkflowFields(Resource):
 
 
 class Workflow(ServedFields, WorkflowFields):
-    """A definition; `version` counts how often its steps were saved with a change."""
+    """A workflow. `version` counts the saved changes of its definition."""
 
     model_config = example(
         id="3b4e5f60717a1d2c",
@@ -190,7 +192,7 @@ class Workflow(ServedFields, WorkflowFields):
 
 
 class SavedWorkflow(BaseModel):
-    """A workflow that was saved, and what of the request has no effect or may go wrong."""
+    """A saved workflow, with warnings about what has no effect or may go wrong."""
 
     data: Workflow
     warnings: list[str] = Field(
@@ -199,7 +201,7 @@ class SavedWorkflow(BaseModel):
 
 
 class RunWorkflow(BaseModel):
-    """Values for the templates. The key is handed to the provider, and stored nowhere."""
+    """Values for the templates. The key is passed to the provider and not stored."""
 
     model_config = {**example(variables={"who": "Ada"}), "extra": "allow"}
 
@@ -211,7 +213,7 @@ class RunWorkflow(BaseModel):
     wait: RunWait = None
     stream: bool | None = Field(
         default=None,
-        description="Answer with server-sent events. Without it, the header `Accept` decides.",
+        description="Whether to send server-sent events; by default `Accept` decides.",
     )
 
 
@@ -225,7 +227,7 @@ class WorkflowStep(StepTrace):
 
 
 class WorkflowResult(BaseModel):
-    """What a run brought, with its trace and its place in Prefect."""
+    """The result of a run with its steps and its flow run in Prefect."""
 
     model_config = example(
         output="HELLO ADA!",

@@ -46,8 +46,8 @@ async def list_workspaces(
     q: Annotated[OptionalSearchTerm, Query(description="Text in name or slug.")] = None,
     actor: Actor = permits(Permission.WORKSPACES_READ),
 ) -> Page[Workspace]:
-    """The workspaces that exist for the caller, by default oldest first; all of them without a
-    `limit`."""
+    """List the workspaces that you can see, by default the oldest first. Without `limit`, all are
+    returned."""
     rows, total = await service.search(transaction, q, part, actor=actor)
     shown = [Workspace.of(row, role=service.role(row, actor=actor)) for row in rows]
     return Page(data=shown, total=total)
@@ -60,7 +60,7 @@ async def create_workspace(
     transaction: Write,
     actor: Actor = permits(Permission.WORKSPACES_CREATE),
 ) -> Data[Workspace]:
-    """Make a workspace. The maker of a restricted one becomes its first member, as admin."""
+    """Create a workspace. Whoever creates a restricted one becomes its first member, as admin."""
     row = await service.create(
         transaction,
         actor=actor,
@@ -80,7 +80,7 @@ async def get_workspace(
     transaction: Read,
     actor: Actor = permits(Permission.WORKSPACES_READ),
 ) -> Data[Workspace]:
-    """A workspace, by id or slug."""
+    """Return a workspace by id or slug."""
     row = await service.find(transaction, workspace_id, actor=actor)
     return Data(data=Workspace.of(row, role=service.role(row, actor=actor)))
 
@@ -93,8 +93,8 @@ async def update_workspace(
     transaction: Write,
     actor: Actor = permits(Permission.WORKSPACES_MANAGE),
 ) -> Data[Workspace]:
-    """Change name, slug or visibility, or whether clients that name no workspace find its prompts.
-    The workspace `default` keeps its slug, stays open, and always serves such clients."""
+    """Change the name, slug or visibility, or whether clients that name no workspace find its
+    prompts. The workspace `default` keeps its slug, stays open, and always serves such clients."""
     fields = cast(WorkspaceFields, body.model_dump(exclude_none=True))
     row = await service.update(transaction, workspace_id, actor=actor, fields=fields)
     return Data(data=Workspace.of(row, role=service.role(row, actor=actor)))
@@ -105,11 +105,11 @@ async def delete_workspace(
     workspace_id: ResourceId,
     removal: Removal,
     transaction: Write,
-    force: Annotated[bool, Query(description="Delete what it still holds as well.")] = False,
+    force: Annotated[bool, Query(description="Delete it with everything in it.")] = False,
     actor: Actor = permits(Permission.WORKSPACES_DELETE),
 ) -> Done:
-    """Delete a workspace. With `force` what it holds goes with it: prompts, workflows,
-    connections, runs and API keys."""
+    """Delete a workspace. With `force`, its prompts, workflows, connections, runs and API keys are
+    deleted too."""
     await removal.remove(transaction, workspace_id, actor=actor, force=force)
     return Done()
 
@@ -123,7 +123,8 @@ async def list_members(
     q: Annotated[OptionalSearchTerm, Query(description="Text in the name.")] = None,
     actor: Actor = permits(Permission.WORKSPACES_READ),
 ) -> Page[Member]:
-    """The members of a workspace, by default by name; all of them without a `limit`."""
+    """List the members of a workspace, by default sorted by name. Without `limit`, all are
+    returned."""
     members, total = await service.search(transaction, workspace_id, q, part, actor=actor)
     return Page(data=[_shown(member) for member in members], total=total)
 
@@ -137,7 +138,7 @@ async def put_member(
     transaction: Write,
     actor: Actor = permits(Permission.MEMBERS_WRITE),
 ) -> Data[Member]:
-    """Let a user in, by id or name, or give a member another role."""
+    """Add a member, by the user's id or name, or change a member's role."""
     member = await service.put(transaction, workspace_id, user, body.role, actor=actor)
     return Data(data=_shown(member))
 
@@ -150,7 +151,7 @@ async def remove_member(
     transaction: Write,
     actor: Actor = permits(Permission.MEMBERS_WRITE),
 ) -> Done:
-    """End a membership, of a user by id or name."""
+    """Remove a member, by the user's id or name."""
     await service.remove(transaction, workspace_id, user, actor=actor)
     return Done()
 
@@ -162,7 +163,7 @@ async def list_environments(
     transaction: Read,
     actor: Actor = permits(Permission.WORKSPACES_READ),
 ) -> Data[list[Environment]]:
-    """The environments of a workspace in their order."""
+    """List the environments of a workspace in their order."""
     rows = await service.every(transaction, workspace_id, actor=actor)
     return Data(data=[Environment.of(row) for row in rows])
 
@@ -175,7 +176,8 @@ async def replace_environments(
     transaction: Write,
     actor: Actor = permits(Permission.WORKSPACES_MANAGE),
 ) -> Data[list[Environment]]:
-    """Give a workspace these environments, in this order. One that holds prompts must stay."""
+    """Replace the environments of a workspace with these, in this order. Environments with prompts
+    can't be removed."""
     environments = [
         WantedEnvironment(**environment.model_dump()) for environment in body.environments
     ]

@@ -26,7 +26,8 @@ Approvals = Annotated[
 
 
 class WorkspaceCreate(BaseModel):
-    """A new workspace; a restricted one has its maker as first member, with role `admin`."""
+    """A new workspace. Whoever creates a restricted one becomes its first member, with the role
+    `admin`."""
 
     model_config = example(name="Support team", slug="support")
 
@@ -41,7 +42,7 @@ class WorkspaceCreate(BaseModel):
 
 
 class WorkspaceUpdate(BaseModel):
-    """What may be changed; a field that is absent or null stays as it is, so does an empty slug."""
+    """An edit. Fields that are absent or null keep their value, as with an empty slug."""
 
     model_config = example(name="Customer support", visibility="restricted")
 
@@ -56,8 +57,8 @@ class WorkspaceUpdate(BaseModel):
 
 
 class Workspace(Resource):
-    """`role` is the caller's own in it; with `implicit_lookup` a fetch or watch that names no
-    workspace finds its prompts."""
+    """A workspace. `role` is your role in it. With `implicit_lookup`, a fetch or watch that
+    names no workspace finds its prompts."""
 
     model_config = example(
         id="1d2c3b4e5f60717a",
@@ -102,7 +103,8 @@ class Member(Resource):
 
 
 class EnvironmentItem(BaseModel):
-    """A setting that is absent or null stays as it is; a new environment has none of them."""
+    """An environment. Settings that are absent or null keep their value; a new environment has
+    none."""
 
     name: Label
     protected: bool | None = None
@@ -125,7 +127,8 @@ class EnvironmentsUpdate(BaseModel):
 
 
 class Environment(Resource):
-    """`position` counts from 0. What a protected environment serves is changed by admins only."""
+    """An environment. `position` counts from 0. Only admins change what a protected environment
+    serves."""
 
     model_config = example(name="prod", position=2, protected=True, approvals=2, allow_bypass=False)
 

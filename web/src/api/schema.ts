@@ -13,13 +13,14 @@ export interface paths {
         };
         /**
          * List Agents
-         * @description Agents, by default newest change first; all of them without a `limit`.
+         * @description List agents, by default the most recently changed first. Without `limit`, all are
+         *     returned.
          */
         get: operations["agents_list"];
         put?: never;
         /**
          * Create Agent
-         * @description Save a new agent.
+         * @description Create an agent.
          */
         post: operations["agents_create"];
         delete?: never;
@@ -37,23 +38,23 @@ export interface paths {
         };
         /**
          * Get Agent
-         * @description A working copy; its etag is the revision.
+         * @description Return the working copy. Its etag is the revision.
          */
         get: operations["agents_get"];
         /**
          * Update Agent
-         * @description Edit the working copy. The key stays.
+         * @description Edit the working copy. The key can't be changed.
          *
-         *     With `if-match`, `if_revision` or `if_version` it is a 409, with both sides, when somebody else
-         *     was faster; without them the last write wins.
+         *     With `if-match`, `if_revision` or `if_version`, the response is a 409 with both states if
+         *     somebody else has changed it since; without them the last write wins.
          */
         put: operations["agents_update"];
         post?: never;
         /**
          * Delete Agent
-         * @description Delete an agent with its versions and what it remembers; its runs stay in the log.
+         * @description Delete an agent with its versions and conversations; its runs stay in the log.
          *
-         *     Where others use it, it is a 409 that names them.
+         *     If workflows use it, the response is a 409 that names them, unless `force` is true.
          */
         delete: operations["agents_delete"];
         options?: never;
@@ -70,7 +71,7 @@ export interface paths {
         };
         /**
          * List Conversations
-         * @description What an agent remembers, the last conversation first.
+         * @description List the conversations that an agent remembers, the latest first.
          */
         get: operations["agents_list_conversations"];
         put?: never;
@@ -90,14 +91,14 @@ export interface paths {
         };
         /**
          * Get Conversation
-         * @description A conversation with its newest messages, in their order.
+         * @description Return a conversation with its newest messages in chronological order.
          */
         get: operations["agents_get_conversation"];
         put?: never;
         post?: never;
         /**
          * Delete Conversation
-         * @description Forget a conversation. What a run under way is about to add to it is dropped.
+         * @description Delete a conversation. Messages that a run in progress would add to it are dropped.
          */
         delete: operations["agents_delete_conversation"];
         options?: never;
@@ -114,7 +115,7 @@ export interface paths {
         };
         /**
          * Diff Agent
-         * @description What differs between two versions; without parameters, what a publish would change.
+         * @description Compare two versions. Without parameters, show what a publish would change.
          */
         get: operations["agents_diff"];
         put?: never;
@@ -134,7 +135,7 @@ export interface paths {
         };
         /**
          * List Agent Moves
-         * @description What was served where, since when and by whom, newest first.
+         * @description List what each environment has served, since when and by whom, newest first.
          */
         get: operations["agents_list_moves"];
         put?: never;
@@ -156,8 +157,8 @@ export interface paths {
         put?: never;
         /**
          * Promote Agent
-         * @description Serve in an environment what another one serves; with `publish` false, only say what
-         *     that would change.
+         * @description Serve in an environment the version that another one serves. With `publish` false, only
+         *     return what that would change.
          */
         post: operations["agents_promote"];
         delete?: never;
@@ -177,7 +178,8 @@ export interface paths {
         put?: never;
         /**
          * Publish Agent
-         * @description Serve the working copy as a version, or a version that exists, in an environment.
+         * @description Make a version of the working copy and serve it in an environment, or serve an existing
+         *     version.
          */
         post: operations["agents_publish"];
         delete?: never;
@@ -197,7 +199,7 @@ export interface paths {
         put?: never;
         /**
          * Rollback Agent
-         * @description Serve an earlier version again, at once, and make it the working copy.
+         * @description Serve an earlier version again immediately, and make it the working copy.
          */
         post: operations["agents_rollback"];
         delete?: never;
@@ -217,7 +219,8 @@ export interface paths {
         put?: never;
         /**
          * Run Agent
-         * @description Run an agent, as a Prefect flow: to its answer, or without waiting for it.
+         * @description Run an agent as a Prefect flow. With `wait` false, the response doesn't wait for its
+         *     answer.
          */
         post: operations["agents_run"];
         delete?: never;
@@ -237,8 +240,8 @@ export interface paths {
         put?: never;
         /**
          * Try Tool
-         * @description Call a tool once, as a run of the agent would, without saving it. That it fails is a result
-         *     too, and a 200. No transaction is open meanwhile.
+         * @description Call a tool once, as a run of the agent would, without saving it. A failed call is a 200 too,
+         *     with `ok` false.
          */
         post: operations["agents_try_tool"];
         delete?: never;
@@ -256,7 +259,7 @@ export interface paths {
         };
         /**
          * Get Agent Usage
-         * @description The workflows that run an agent, and who has started it in the last 7 days.
+         * @description List the workflows that run an agent, and who has started it in the last 7 days.
          */
         get: operations["agents_get_usage"];
         put?: never;
@@ -276,14 +279,14 @@ export interface paths {
         };
         /**
          * List Agent Versions
-         * @description Versions, newest first.
+         * @description List the versions, newest first.
          */
         get: operations["agents_list_versions"];
         put?: never;
         /**
          * Make Agent Version
-         * @description Make a version of the working copy without serving it. Where a version has the same
-         *     definition already, that one is the answer.
+         * @description Make a version of the working copy without serving it. If a version with the same
+         *     definition exists, it is returned.
          */
         post: operations["agents_make_version"];
         delete?: never;
@@ -301,7 +304,7 @@ export interface paths {
         };
         /**
          * Get Agent Version
-         * @description A version with its definition.
+         * @description Return a version with its definition.
          */
         get: operations["agents_get_version"];
         put?: never;
@@ -321,13 +324,13 @@ export interface paths {
         };
         /**
          * Open Link
-         * @description What the link decides; looking does not use it up.
+         * @description Return what the link decides. This does not use the link up.
          */
         get: operations["approvals_open_link"];
         put?: never;
         /**
          * Decide By Link
-         * @description Decide; the link works no longer then.
+         * @description Approve or reject. The link stops working afterwards.
          */
         post: operations["approvals_decide_by_link"];
         delete?: never;
@@ -345,7 +348,7 @@ export interface paths {
         };
         /**
          * List Approvals
-         * @description Approvals, by default the newest first; all of them without a `limit`.
+         * @description List approvals, by default the newest first. Without `limit`, all are returned.
          */
         get: operations["approvals_list"];
         put?: never;
@@ -365,7 +368,7 @@ export interface paths {
         };
         /**
          * Get Approval
-         * @description What is to be decided, by whom, and how it was decided.
+         * @description Return what is to be decided and by whom, and the decision if there is one.
          */
         get: operations["approvals_get"];
         put?: never;
@@ -387,9 +390,9 @@ export interface paths {
         put?: never;
         /**
          * Approve
-         * @description Approve: the run goes on, and the step's output has your comment and values.
+         * @description Approve. The run continues, and the step's output contains your comment and values.
          *
-         *     It is a 409 where somebody was faster, or the run has ended.
+         *     The response is a 409 if somebody has decided already or the run has ended.
          */
         post: operations["approvals_approve"];
         delete?: never;
@@ -409,7 +412,8 @@ export interface paths {
         put?: never;
         /**
          * Make Link
-         * @description An address that decides once, without an account, until the deadline; at most 7 days.
+         * @description Create a link that decides once, without an account. It is valid until the deadline, at most
+         *     7 days.
          */
         post: operations["approvals_make_link"];
         delete?: never;
@@ -429,9 +433,9 @@ export interface paths {
         put?: never;
         /**
          * Reject
-         * @description Reject: the run fails, or goes on where the step says `continue_on_error`.
+         * @description Reject. The run fails, or continues if the step has `continue_on_error`.
          *
-         *     It is a 409 where somebody was faster, or the run has ended.
+         *     The response is a 409 if somebody has decided already or the run has ended.
          */
         post: operations["approvals_reject"];
         delete?: never;
@@ -449,7 +453,7 @@ export interface paths {
         };
         /**
          * List Audit
-         * @description Who changed what, newest first.
+         * @description List who changed what, newest first.
          */
         get: operations["audit_list"];
         put?: never;
@@ -469,9 +473,10 @@ export interface paths {
         };
         /**
          * Export Audit
-         * @description All entries that the filters leave, newest first, as they stand when it begins.
+         * @description Stream all entries that match the filters, newest first, as of the start of the export.
          *
-         *     Should it fail on the way, the connection is cut; `before` with the last id goes on from there.
+         *     If it fails midway, the connection is closed; continue with `before` and the last id that you
+         *     received.
          */
         get: operations["audit_export"];
         put?: never;
@@ -491,7 +496,7 @@ export interface paths {
         };
         /**
          * List Change Requests
-         * @description Change requests, newest first.
+         * @description List change requests, newest first.
          */
         get: operations["change_requests_list_change_requests"];
         put?: never;
@@ -511,7 +516,7 @@ export interface paths {
         };
         /**
          * Get Change Request
-         * @description A change request with its diff and its events.
+         * @description Return a change request with its diff and its events.
          */
         get: operations["change_requests_get_change_request"];
         put?: never;
@@ -533,8 +538,8 @@ export interface paths {
         put?: never;
         /**
          * Apply Change Request
-         * @description Make the proposed change. Of several who apply it at once, one does; it is a 409 for the
-         *     others, as it is where approvals are missing or something else is served meanwhile.
+         * @description Make the proposed change. The response is a 409 if approvals are missing, if something else
+         *     has been served since, or if somebody else applies it at the same time.
          */
         post: operations["change_requests_apply_change_request"];
         delete?: never;
@@ -554,7 +559,8 @@ export interface paths {
         put?: never;
         /**
          * Approve Change Request
-         * @description Approve it as it is. Its author can't, and API keys can't; each person counts once.
+         * @description Approve the request as it is now. The author and API keys can't approve; each person counts
+         *     once.
          */
         post: operations["change_requests_approve_change_request"];
         delete?: never;
@@ -574,7 +580,7 @@ export interface paths {
         put?: never;
         /**
          * Comment Change Request
-         * @description Say something about it.
+         * @description Add a comment.
          */
         post: operations["change_requests_comment_change_request"];
         delete?: never;
@@ -594,7 +600,8 @@ export interface paths {
         put?: never;
         /**
          * Refresh Change Request
-         * @description Propose the same change upon what is served now. Its approvals are void afterwards.
+         * @description Propose the same change again, based on what is served now. Existing approvals become
+         *     void.
          */
         post: operations["change_requests_refresh_change_request"];
         delete?: never;
@@ -614,7 +621,7 @@ export interface paths {
         put?: never;
         /**
          * Reject Change Request
-         * @description Close it without applying it; the comment says why.
+         * @description Close the request without applying it. The comment gives the reason.
          */
         post: operations["change_requests_reject_change_request"];
         delete?: never;
@@ -634,8 +641,8 @@ export interface paths {
         put?: never;
         /**
          * Schedule Change Request
-         * @description Have it applied at a time, if it has its approvals by then and is not outdated; else it stays
-         *     open, and its events say why. `apply_at: null` calls that off.
+         * @description Apply the request at a later time, if it has its approvals by then and is not outdated;
+         *     otherwise it stays open, and its events give the reason. `apply_at: null` cancels this.
          */
         post: operations["change_requests_schedule_change_request"];
         delete?: never;
@@ -655,7 +662,7 @@ export interface paths {
         put?: never;
         /**
          * Withdraw Change Request
-         * @description Give up a request of your own; admins may withdraw any.
+         * @description Withdraw your own request. Admins may withdraw any.
          */
         post: operations["change_requests_withdraw_change_request"];
         delete?: never;
@@ -673,7 +680,7 @@ export interface paths {
         };
         /**
          * List Clients
-         * @description Live hot-reload connections of all replicas, newest first.
+         * @description List the live hot-reload connections of all replicas, newest first.
          */
         get: operations["realtime_list_clients"];
         put?: never;
@@ -693,14 +700,14 @@ export interface paths {
         };
         /**
          * List Api Keys
-         * @description The API keys that the caller may manage, by default newest first; all of them without a
-         *     `limit`.
+         * @description List the API keys that you may manage, by default the newest first. Without `limit`, all are
+         *     returned.
          */
         get: operations["access_list_api_keys"];
         put?: never;
         /**
          * Create Api Key
-         * @description Make an API key. The answer shows it, this once.
+         * @description Create an API key. It is shown in this response only.
          */
         post: operations["access_create_api_key"];
         delete?: never;
@@ -721,8 +728,8 @@ export interface paths {
         post?: never;
         /**
          * Revoke Api Key
-         * @description Revoke an API key and those that it made: they are refused, and their connections end, within
-         *     a second.
+         * @description Revoke an API key and the keys that it made. Within a second they are refused and their
+         *     connections are closed.
          */
         delete: operations["access_revoke_api_key"];
         options?: never;
@@ -741,7 +748,8 @@ export interface paths {
         put?: never;
         /**
          * Adopt Api Key
-         * @description Become the maker of an API key, so that it stays when the account that made it is deleted.
+         * @description Become the maker of an API key, so that it remains when the account that made it is
+         *     deleted.
          */
         post: operations["access_adopt_api_key"];
         delete?: never;
@@ -761,7 +769,7 @@ export interface paths {
         put?: never;
         /**
          * Login
-         * @description Trade a user name and password, or a token, for a session.
+         * @description Log in with user name and password, or with a token, and start a session.
          */
         post: operations["access_login"];
         delete?: never;
@@ -781,7 +789,7 @@ export interface paths {
         put?: never;
         /**
          * Logout
-         * @description End the session whose token or cookie was sent.
+         * @description End the session whose token or cookie is sent.
          */
         post: operations["access_logout"];
         delete?: never;
@@ -799,7 +807,7 @@ export interface paths {
         };
         /**
          * Me
-         * @description Who the token belongs to.
+         * @description Return the user that the token belongs to.
          */
         get: operations["access_me"];
         put?: never;
@@ -820,7 +828,7 @@ export interface paths {
         get?: never;
         /**
          * Change Own Password
-         * @description Change the own password. All of the user's sessions end, this one included.
+         * @description Change your own password. All your sessions end, including this one.
          */
         put: operations["access_change_own_password"];
         post?: never;
@@ -842,8 +850,8 @@ export interface paths {
         post?: never;
         /**
          * End Own Sessions
-         * @description Sign out everywhere: end all sessions of the own account, and close the connections that were
-         *     opened with them. API keys stay.
+         * @description Sign out everywhere: end all sessions of your account and close their connections. API keys
+         *     remain valid.
          */
         delete: operations["access_end_own_sessions"];
         options?: never;
@@ -860,7 +868,8 @@ export interface paths {
         };
         /**
          * Playground Providers
-         * @description What may be given as `provider`: the built-in ones, then the stored connections.
+         * @description List the values that `provider` accepts: the built-in providers, then the stored
+         *     connections.
          */
         get: operations["playground_providers"];
         put?: never;
@@ -882,11 +891,9 @@ export interface paths {
         put?: never;
         /**
          * Run Playground
-         * @description Ask a model, and see what is asked. With `stream`, or `Accept: text/event-stream`, the answer
-         *     comes in events: `delta` with `text`, then `usage` and `result`; `error` when it breaks off.
-         *     A caller who closes the connection ends the call of the model.
-         *
-         *     No transaction is open meanwhile.
+         * @description Call a model, and return the rendered prompt with its answer. With `stream` or `Accept:
+         *     text/event-stream`, the answer is sent as events: `delta` with `text`, then `usage` and
+         *     `result`, or `error` if it breaks off. Closing the connection ends the call of the model.
          */
         post: operations["playground_run"];
         delete?: never;
@@ -904,7 +911,7 @@ export interface paths {
         };
         /**
          * List Prices
-         * @description What model calls are charged by.
+         * @description Return the price table that costs are computed with.
          */
         get: operations["runs_list_prices"];
         put?: never;
@@ -924,8 +931,8 @@ export interface paths {
         };
         /**
          * List Prompt Keys
-         * @description The prompts of a workspace, one line a key. All filters but `state` have to fit the key's
-         *     prompt in one and the same environment.
+         * @description List the prompts of a workspace, one row per key. All filters except `state` must match the
+         *     key's prompt in the same environment.
          */
         get: operations["prompts_list_keys"];
         put?: never;
@@ -945,7 +952,7 @@ export interface paths {
         };
         /**
          * List Prompt Calls
-         * @description How often these keys were called in the last 24 hours, hour by hour, and what that cost.
+         * @description Return how often these keys were called in each of the last 24 hours, and the cost.
          */
         get: operations["prompts_list_calls"];
         put?: never;
@@ -965,8 +972,8 @@ export interface paths {
         };
         /**
          * List Prompt Facets
-         * @description The values of each filter of that list, each with the number of keys that all the other
-         *     filters leave.
+         * @description Return the values of each filter of the list of keys, each with the number of keys that match
+         *     all other filters.
          */
         get: operations["prompts_list_facets"];
         put?: never;
@@ -986,7 +993,7 @@ export interface paths {
         };
         /**
          * List Prompt Programs
-         * @description How many programs hold each of these keys; a key that is not there is left out.
+         * @description Return how many programs have each of these keys in memory. Unknown keys are left out.
          */
         get: operations["prompts_list_programs"];
         put?: never;
@@ -1006,13 +1013,13 @@ export interface paths {
         };
         /**
          * List Prompts
-         * @description Prompts, newest change first; all of them without a `limit`.
+         * @description List prompts, the most recently changed first. Without `limit`, all are returned.
          */
         get: operations["prompts_list"];
         put?: never;
         /**
          * Create Prompt
-         * @description Make a prompt. It is served from now on, and each edit of it until its first publish.
+         * @description Create a prompt. Programs get it at once, and every edit of it until its first publish.
          */
         post: operations["prompts_create"];
         delete?: never;
@@ -1032,12 +1039,12 @@ export interface paths {
         put?: never;
         /**
          * Publish Prompt
-         * @description Publish the working copy, or a version that exists: it is served from now on.
+         * @description Publish the working copy or an existing version. Programs get it from now on.
          *
-         *     With `wait`, at most 30 seconds, it answers once the programs that hold the prompt have applied
-         *     it, or the time is over, and says which have. No transaction is open meanwhile.
+         *     With `wait`, at most 30 seconds, the response is sent when the programs that use the prompt have
+         *     applied the change or the time is over, and lists which have.
          *
-         *     With `if-match` or `if_revision` it is a 409 where the prompt was edited since it was reviewed.
+         *     With `if-match` or `if_revision`, the response is a 409 if the prompt has been edited since.
          */
         post: operations["prompts_publish"];
         delete?: never;
@@ -1057,7 +1064,7 @@ export interface paths {
         put?: never;
         /**
          * Rollback Prompt
-         * @description Serve an earlier version again, at once; ends a running rollout.
+         * @description Serve an earlier version again immediately. A running rollout ends.
          */
         post: operations["prompts_rollback"];
         delete?: never;
@@ -1075,15 +1082,15 @@ export interface paths {
         };
         /**
          * Get Prompt
-         * @description A prompt's working copy; its etag is the revision.
+         * @description Return the working copy of a prompt. Its etag is the revision.
          */
         get: operations["prompts_get"];
         /**
          * Update Prompt
-         * @description Edit the working copy; another `env` moves it. The key stays.
+         * @description Edit the working copy. Another `env` moves it there; the key can't be changed.
          *
-         *     With `if-match` or `if_revision` it is a 409, with both sides, when somebody else was faster;
-         *     without them the last write wins.
+         *     With `if-match` or `if_revision`, the response is a 409 with both states if somebody else has
+         *     changed it since; without them the last write wins.
          */
         put: operations["prompts_update"];
         post?: never;
@@ -1106,7 +1113,7 @@ export interface paths {
         };
         /**
          * Diff Prompt
-         * @description What differs between two versions; without parameters, what a publish would change.
+         * @description Compare two versions. Without parameters, show what a publish would change.
          */
         get: operations["prompts_diff"];
         put?: never;
@@ -1126,7 +1133,7 @@ export interface paths {
         };
         /**
          * List Moves
-         * @description What was served since when and by whom, newest first.
+         * @description List what was served, since when and by whom, newest first.
          */
         get: operations["prompts_list_moves"];
         put?: never;
@@ -1148,7 +1155,7 @@ export interface paths {
         put?: never;
         /**
          * Promote Prompt
-         * @description Copy what is published into another environment; answers the prompt there.
+         * @description Copy what is published into another environment, and return the prompt there.
          */
         post: operations["prompts_promote"];
         delete?: never;
@@ -1166,20 +1173,20 @@ export interface paths {
         };
         /**
          * Get Rollout
-         * @description A prompt's rollout; null where none is set.
+         * @description Return the rollout of a prompt, or null if it has none.
          */
         get: operations["rollouts_get"];
         /**
          * Set Rollout
-         * @description Set or change a prompt's rollout; it takes effect at once.
+         * @description Create or change the rollout of a prompt. It takes effect immediately.
          *
-         *     With `if-match` or `if_revision` it is a 409 where somebody else was faster.
+         *     With `if-match` or `if_revision`, the response is a 409 if somebody else has changed it since.
          */
         put: operations["rollouts_set"];
         post?: never;
         /**
          * Delete Rollout
-         * @description End a prompt's rollout and forget it: the published version is served to all again.
+         * @description Delete the rollout of a prompt. Everybody gets the published version again.
          */
         delete: operations["rollouts_delete"];
         options?: never;
@@ -1196,7 +1203,7 @@ export interface paths {
         };
         /**
          * Get Prompt Usage
-         * @description The agents and workflows that use a prompt, and the programs that hold it.
+         * @description List the agents and workflows that use a prompt, and the programs that have it in memory.
          */
         get: operations["prompts_get_usage"];
         put?: never;
@@ -1216,14 +1223,14 @@ export interface paths {
         };
         /**
          * List Versions
-         * @description Versions, newest first; all of them without a `limit`.
+         * @description List the versions, newest first. Without `limit`, all are returned.
          */
         get: operations["prompts_list_versions"];
         put?: never;
         /**
          * Make Version
-         * @description Make a version of the working copy without serving it. Where its label is a version of the
-         *     same content already, that one is the answer.
+         * @description Make a version of the working copy without serving it. If a version with this label and
+         *     content exists, it is returned.
          */
         post: operations["prompts_make_version"];
         delete?: never;
@@ -1241,13 +1248,13 @@ export interface paths {
         };
         /**
          * List Connections
-         * @description Connections, by default by name; all of them without a `limit`.
+         * @description List connections, by default sorted by name. Without `limit`, all are returned.
          */
         get: operations["providers_list_connections"];
         put?: never;
         /**
          * Create Connection
-         * @description Store a connection. Its key is encrypted, and no answer ever shows it.
+         * @description Store a connection. Its key is encrypted, and no response ever contains it.
          */
         post: operations["providers_create_connection"];
         delete?: never;
@@ -1265,13 +1272,13 @@ export interface paths {
         };
         /**
          * Get Connection
-         * @description A connection.
+         * @description Return a connection.
          */
         get: operations["providers_get_connection"];
         /**
          * Update Connection
-         * @description Edit a connection. Without `api_key` the stored key stays, unless `base_url` or `kind`
-         *     change: a stored key is not sent to another address.
+         * @description Edit a connection. Without `api_key` the stored key is kept, unless `base_url` or `kind`
+         *     change: a stored key is never sent to another address.
          */
         put: operations["providers_update_connection"];
         post?: never;
@@ -1296,8 +1303,8 @@ export interface paths {
         put?: never;
         /**
          * Try Connection
-         * @description Ask the provider for a few tokens, for at most 20 seconds. A failure is a result too, and
-         *     a 200. No transaction is open meanwhile.
+         * @description Ask the provider for a few tokens, for at most 20 seconds. A failed call is a 200 too, with
+         *     `ok` false.
          */
         post: operations["providers_try_connection"];
         delete?: never;
@@ -1315,7 +1322,7 @@ export interface paths {
         };
         /**
          * List Rollouts
-         * @description Rollouts of all prompts, newest change first.
+         * @description List the rollouts of all prompts, the most recently changed first.
          */
         get: operations["rollouts_list"];
         put?: never;
@@ -1335,7 +1342,7 @@ export interface paths {
         };
         /**
          * List Runs
-         * @description Runs, newest first.
+         * @description List runs, newest first.
          */
         get: operations["runs_list"];
         put?: never;
@@ -1355,7 +1362,7 @@ export interface paths {
         };
         /**
          * Chart Runs
-         * @description The newest runs as points of time and latency, to see which stand out.
+         * @description Return the newest runs as points of time and latency, for a chart that shows outliers.
          */
         get: operations["runs_chart"];
         put?: never;
@@ -1375,7 +1382,7 @@ export interface paths {
         };
         /**
          * Run Stats
-         * @description Totals over the runs that have ended, and on request how they moved over time.
+         * @description Return totals of the runs that have ended and, on request, series over time.
          */
         get: operations["runs_stats"];
         put?: never;
@@ -1395,9 +1402,10 @@ export interface paths {
         };
         /**
          * Get Run
-         * @description A run with its inputs, its output and its finished steps.
+         * @description Return a run with its inputs, its output and its finished steps.
          *
-         *     With `wait`, at most 60 seconds, it is returned as soon as it has ended, else as it is then.
+         *     With `wait`, at most 60 seconds, the response is sent when the run has ended or the time is
+         *     over.
          */
         get: operations["runs_get"];
         put?: never;
@@ -1419,9 +1427,9 @@ export interface paths {
         put?: never;
         /**
          * Cancel Run
-         * @description End a run of an agent or a workflow; needs the permission to run it.
+         * @description Cancel a run of an agent or a workflow. You need the permission to run it.
          *
-         *     One that waits for its turn has ended with the answer, another one within a second.
+         *     A queued run has ended when the response is sent, a running one ends within a second.
          */
         post: operations["runs_cancel"];
         delete?: never;
@@ -1439,7 +1447,7 @@ export interface paths {
         };
         /**
          * Stream Run
-         * @description What happens to a run, as server-sent events, until it has ended.
+         * @description Stream the events of a run as server-sent events until it has ended.
          *
          *     The stream begins with `run`, the whole run, unless it can resume after `last-event-id`.
          */
@@ -1463,9 +1471,9 @@ export interface paths {
         put?: never;
         /**
          * Retry Run
-         * @description Start a new run that goes on at what failed; needs the permission to run it.
+         * @description Start a new run that continues at the failed steps. You need the permission to run it.
          *
-         *     What the run has completed is not executed again and costs nothing.
+         *     Completed steps are not executed again and cost nothing.
          */
         post: operations["runs_retry"];
         delete?: never;
@@ -1483,20 +1491,20 @@ export interface paths {
         };
         /**
          * Get Sample
-         * @description Whether a workspace has the sample.
+         * @description Return whether a workspace has the sample.
          */
         get: operations["sample_get"];
         put?: never;
         /**
          * Create Sample
-         * @description Make the sample: a prompt with a history in two environments, an agent, a workflow, and an
-         *     API key for the first program. All of it is made, or nothing.
+         * @description Create the sample: a prompt with a history in two environments, an agent, a workflow, and an
+         *     API key for a first program. Either all of it is created or nothing.
          */
         post: operations["sample_create"];
         /**
          * Delete Sample
-         * @description Remove the sample with its API key. An agent or a workflow that somebody edited stays, and
-         *     so does a prompt that it uses.
+         * @description Remove the sample with its API key. Agents and workflows that somebody has edited remain,
+         *     with the prompts that they use.
          */
         delete: operations["sample_delete"];
         options?: never;
@@ -1513,14 +1521,15 @@ export interface paths {
         };
         /**
          * List Schedules
-         * @description Schedules by key, each with its next time and its last run; all of them without a `limit`.
+         * @description List schedules by key, each with its next time and its last run. Without `limit`, all are
+         *     returned.
          */
         get: operations["schedules_list"];
         put?: never;
         /**
          * Create Schedule
-         * @description Run an agent or a workflow at times; without `version` and `env`, as the first environment
-         *     serves it.
+         * @description Create a schedule that runs an agent or a workflow at times. Without `version` and `env`, it
+         *     runs what the first environment serves.
          */
         post: operations["schedules_create"];
         delete?: never;
@@ -1540,7 +1549,7 @@ export interface paths {
         put?: never;
         /**
          * Preview Times
-         * @description The next ten times of a timetable; nothing is saved.
+         * @description Return the next ten times of a timetable. Nothing is saved.
          */
         post: operations["schedules_preview_times"];
         delete?: never;
@@ -1558,8 +1567,8 @@ export interface paths {
         };
         /**
          * List Times
-         * @description When schedules are due between two times, which are at most a hundred days apart, of each
-         *     the first 500 times to come; and the runs that they have started between them.
+         * @description Return when schedules are due between two times at most a hundred days apart, at most the
+         *     first 500 future times of each schedule, and the runs that they have started in between.
          */
         get: operations["schedules_list_times"];
         put?: never;
@@ -1579,14 +1588,15 @@ export interface paths {
         };
         /**
          * Get Schedule
-         * @description A schedule with its next ten times and its last ten runs; its etag is the revision.
+         * @description Return a schedule with its next ten times and its last ten runs. Its etag is the revision.
          */
         get: operations["schedules_get"];
         /**
          * Update Schedule
-         * @description Edit a schedule; the key stays.
+         * @description Edit a schedule. The key can't be changed.
          *
-         *     With `if-match` or `if_revision` it is a 409, with both sides, when somebody else was faster.
+         *     With `if-match` or `if_revision`, the response is a 409 with both states if somebody else has
+         *     changed it since.
          */
         put: operations["schedules_update"];
         post?: never;
@@ -1611,7 +1621,7 @@ export interface paths {
         put?: never;
         /**
          * Pause Schedule
-         * @description Have it run at no more times; harmless where it is paused.
+         * @description Pause a schedule. Pausing it again has no effect.
          */
         post: operations["schedules_pause"];
         delete?: never;
@@ -1631,7 +1641,7 @@ export interface paths {
         put?: never;
         /**
          * Resume Schedule
-         * @description Have it run at its times again, from now on.
+         * @description Resume a paused schedule from now on.
          */
         post: operations["schedules_resume"];
         delete?: never;
@@ -1651,7 +1661,8 @@ export interface paths {
         put?: never;
         /**
          * Run Schedule
-         * @description Start a run of it now, whatever else it runs; the answer does not wait for its end.
+         * @description Start a run of the schedule now, even if another one is in progress. The response doesn't
+         *     wait for its end.
          */
         post: operations["schedules_run"];
         delete?: never;
@@ -1669,7 +1680,7 @@ export interface paths {
         };
         /**
          * Fetch a prompt
-         * @description What a program uses, answered from memory. Fetch again with `If-None-Match` whenever the WebSocket names the key. Without `workspace` it is that of the API key, else `default`, else the oldest that holds key and environment.
+         * @description Return what a program uses, from memory. Fetch again with `If-None-Match` whenever the WebSocket names the key. Without `workspace`, it is that of the API key, else `default`, else the oldest one that has the key in this environment.
          */
         get: operations["realtime_fetch"];
         put?: never;
@@ -1689,8 +1700,8 @@ export interface paths {
         };
         /**
          * Fetch Snapshot
-         * @description All prompts that a fetch in this environment (`prod` by default) answers, by key, with the
-         *     revision that they are of.
+         * @description Return all prompts that programs can fetch in this environment (`prod` by default), by key,
+         *     with their revision.
          */
         get: operations["realtime_fetch_snapshot"];
         put?: never;
@@ -1710,14 +1721,14 @@ export interface paths {
         };
         /**
          * Get Session
-         * @description Who the browser's cookie belongs to; null for nobody, whom the login page may then tell of
-         *     the account that every new installation has.
+         * @description Return the user that the browser's cookie belongs to, or null. The login page then knows
+         *     whether to mention the account of a new installation.
          */
         get: operations["access_get_session"];
         put?: never;
         /**
          * Open Session
-         * @description Log a browser in: the session is put into a cookie that no script can read.
+         * @description Log a browser in. The session is stored in a cookie that scripts can't read.
          */
         post: operations["access_open_session"];
         delete?: never;
@@ -1735,8 +1746,8 @@ export interface paths {
         };
         /**
          * Read System
-         * @description Versions, database, change feed, replicas, run engine and Prefect, and the settings in force
-         *     without their secrets.
+         * @description Return the state of versions, database, change feed, replicas, run engine and Prefect, and
+         *     the settings in effect without secrets.
          */
         get: operations["system_read"];
         put?: never;
@@ -1756,8 +1767,8 @@ export interface paths {
         };
         /**
          * Examine System
-         * @description What `promptops doctor` finds, and how to fix each problem. Takes some seconds at most; an
-         *     answer is good for five.
+         * @description Return what `promptops doctor` finds and how to fix each problem. This takes a few seconds at
+         *     most; the result is reused for five seconds.
          */
         get: operations["system_examine"];
         put?: never;
@@ -1777,14 +1788,14 @@ export interface paths {
         };
         /**
          * List Triggers
-         * @description Triggers, by default by key; all of them without a `limit`.
+         * @description List triggers, by default sorted by key. Without `limit`, all are returned.
          */
         get: operations["triggers_list"];
         put?: never;
         /**
          * Create Trigger
-         * @description Make a trigger. The answer for one that receives or delivers webhooks has its `secret`, which
-         *     is not shown again.
+         * @description Create a trigger. If it receives or delivers webhooks, the response contains its `secret`,
+         *     which is not shown again.
          */
         post: operations["triggers_create"];
         delete?: never;
@@ -1802,15 +1813,17 @@ export interface paths {
         };
         /**
          * Get Trigger
-         * @description A trigger; its etag is the revision.
+         * @description Return a trigger. Its etag is the revision.
          */
         get: operations["triggers_get"];
         /**
          * Update Trigger
-         * @description Edit a trigger. `enabled` also starts one again that was stopped for a loop; a trigger that
-         *     begins to receive or deliver webhooks is answered with its secret, once.
+         * @description Edit a trigger. `enabled` also restarts a trigger that was stopped because of a loop. If the
+         *     trigger now receives or delivers webhooks and did not before, the response contains its
+         *     secret, once.
          *
-         *     With `if-match` or `if_revision` it is a 409, with both sides, when somebody else was faster.
+         *     With `if-match` or `if_revision`, the response is a 409 with both states if somebody else has
+         *     changed it since.
          */
         put: operations["triggers_update"];
         post?: never;
@@ -1833,7 +1846,7 @@ export interface paths {
         };
         /**
          * List Deliveries
-         * @description The events that fired a trigger and what came of each, by default the newest first.
+         * @description List the events that fired a trigger and the result of each, by default the newest first.
          */
         get: operations["triggers_list_deliveries"];
         put?: never;
@@ -1855,7 +1868,7 @@ export interface paths {
         put?: never;
         /**
          * Resend Delivery
-         * @description Have the same event fire the trigger once more. A receiver gets the same `webhook-id`.
+         * @description Fire the trigger with the same event again. A receiver gets the same `webhook-id`.
          */
         post: operations["triggers_resend_delivery"];
         delete?: never;
@@ -1875,8 +1888,8 @@ export interface paths {
         put?: never;
         /**
          * Rotate Secret
-         * @description Make another secret, which is shown in this answer only. The old one counts beside it for
-         *     `overlap_seconds`, a day by default: deliveries are signed with both.
+         * @description Create a new secret, which is shown in this response only. The old one stays valid for
+         *     `overlap_seconds`, a day by default; meanwhile deliveries are signed with both.
          */
         post: operations["triggers_rotate_secret"];
         delete?: never;
@@ -1894,13 +1907,13 @@ export interface paths {
         };
         /**
          * List Users
-         * @description Accounts, by default by name; all of them without a `limit`.
+         * @description List accounts, by default sorted by name. Without `limit`, all are returned.
          */
         get: operations["access_list_users"];
         put?: never;
         /**
          * Create User
-         * @description Make an account.
+         * @description Create an account.
          */
         post: operations["access_create_user"];
         delete?: never;
@@ -1919,13 +1932,13 @@ export interface paths {
         get?: never;
         /**
          * Update User
-         * @description Give an account another password, which ends its sessions, or another role.
+         * @description Change the password of an account, which ends its sessions, or its role.
          */
         put: operations["access_update_user"];
         post?: never;
         /**
          * Delete User
-         * @description Delete an account; its sessions end, and the API keys that it made.
+         * @description Delete an account. Its sessions end, and the API keys that it made are revoked.
          */
         delete: operations["access_delete_user"];
         options?: never;
@@ -1944,7 +1957,7 @@ export interface paths {
         put?: never;
         /**
          * Note Heartbeat
-         * @description A worker lives; the answer says what to do about its runs.
+         * @description Report that a worker is alive. The response says what to do with its runs.
          */
         post: operations["workers_note_heartbeat"];
         delete?: never;
@@ -1964,7 +1977,7 @@ export interface paths {
         put?: never;
         /**
          * Leave
-         * @description A worker ends; runs that it still has go to others.
+         * @description Report that a worker stops. Its remaining runs go to other workers.
          */
         post: operations["workers_leave"];
         delete?: never;
@@ -1984,7 +1997,7 @@ export interface paths {
         put?: never;
         /**
          * Register Worker
-         * @description Make a worker known, and tell it how to reach Prefect.
+         * @description Register a worker, and return how it reaches Prefect.
          */
         post: operations["workers_register"];
         delete?: never;
@@ -2004,7 +2017,7 @@ export interface paths {
         put?: never;
         /**
          * Claim Run
-         * @description Make a run of the worker's pool its own; a 409 where another worker was faster.
+         * @description Claim a run of the worker's pool. The response is a 409 if another worker was faster.
          */
         post: operations["workers_claim_run"];
         delete?: never;
@@ -2024,7 +2037,8 @@ export interface paths {
         put?: never;
         /**
          * Report Events
-         * @description Record what happened in a run; a 409 where it is not the worker's any more.
+         * @description Record the events of a run. The response is a 409 if the run no longer belongs to the
+         *     worker.
          */
         post: operations["workers_report_events"];
         delete?: never;
@@ -2044,7 +2058,7 @@ export interface paths {
         put?: never;
         /**
          * Return Run
-         * @description Leave a run to another worker, which goes on with it.
+         * @description Hand a run over to another worker, which continues it.
          */
         post: operations["workers_return_run"];
         delete?: never;
@@ -2062,7 +2076,7 @@ export interface paths {
         };
         /**
          * List Workers
-         * @description The workers that were seen in the last ten minutes, by pool and name.
+         * @description List the workers that were seen in the last ten minutes, by pool and name.
          */
         get: operations["workers_list"];
         put?: never;
@@ -2082,13 +2096,14 @@ export interface paths {
         };
         /**
          * List Workflows
-         * @description Workflows, by default newest change first; all of them without a `limit`.
+         * @description List workflows, by default the most recently changed first. Without `limit`, all are
+         *     returned.
          */
         get: operations["workflows_list"];
         put?: never;
         /**
          * Create Workflow
-         * @description Save a new definition.
+         * @description Create a workflow.
          */
         post: operations["workflows_create"];
         delete?: never;
@@ -2108,8 +2123,8 @@ export interface paths {
         put?: never;
         /**
          * Validate Workflow
-         * @description What would keep this definition from running, and what of it has no effect; nothing is
-         *     saved.
+         * @description Check a definition: return what would keep it from running, and what has no effect. Nothing
+         *     is saved.
          */
         post: operations["workflows_validate"];
         delete?: never;
@@ -2127,15 +2142,15 @@ export interface paths {
         };
         /**
          * Get Workflow
-         * @description A working copy; its etag is the revision.
+         * @description Return the working copy. Its etag is the revision.
          */
         get: operations["workflows_get"];
         /**
          * Update Workflow
-         * @description Edit the working copy. The key stays.
+         * @description Edit the working copy. The key can't be changed.
          *
-         *     With `if-match`, `if_revision` or `if_version` it is a 409, with both sides, when somebody else
-         *     was faster; without them the last write wins.
+         *     With `if-match`, `if_revision` or `if_version`, the response is a 409 with both states if
+         *     somebody else has changed it since; without them the last write wins.
          */
         put: operations["workflows_update"];
         post?: never;
@@ -2143,7 +2158,7 @@ export interface paths {
          * Delete Workflow
          * @description Delete a workflow with its versions; its runs stay in the log.
          *
-         *     Where others use it, it is a 409 that names them.
+         *     If other workflows use it, the response is a 409 that names them, unless `force` is true.
          */
         delete: operations["workflows_delete"];
         options?: never;
@@ -2160,7 +2175,7 @@ export interface paths {
         };
         /**
          * Diff Workflow
-         * @description What differs between two versions; without parameters, what a publish would change.
+         * @description Compare two versions. Without parameters, show what a publish would change.
          */
         get: operations["workflows_diff"];
         put?: never;
@@ -2180,7 +2195,7 @@ export interface paths {
         };
         /**
          * List Workflow Moves
-         * @description What was served where, since when and by whom, newest first.
+         * @description List what each environment has served, since when and by whom, newest first.
          */
         get: operations["workflows_list_moves"];
         put?: never;
@@ -2202,8 +2217,8 @@ export interface paths {
         put?: never;
         /**
          * Promote Workflow
-         * @description Serve in an environment what another one serves; with `publish` false, only say what
-         *     that would change.
+         * @description Serve in an environment the version that another one serves. With `publish` false, only
+         *     return what that would change.
          */
         post: operations["workflows_promote"];
         delete?: never;
@@ -2223,7 +2238,8 @@ export interface paths {
         put?: never;
         /**
          * Publish Workflow
-         * @description Serve the working copy as a version, or a version that exists, in an environment.
+         * @description Make a version of the working copy and serve it in an environment, or serve an existing
+         *     version.
          */
         post: operations["workflows_publish"];
         delete?: never;
@@ -2243,7 +2259,7 @@ export interface paths {
         put?: never;
         /**
          * Rollback Workflow
-         * @description Serve an earlier version again, at once, and make it the working copy.
+         * @description Serve an earlier version again immediately, and make it the working copy.
          */
         post: operations["workflows_rollback"];
         delete?: never;
@@ -2263,9 +2279,9 @@ export interface paths {
         put?: never;
         /**
          * Run Workflow
-         * @description Run a workflow, as a Prefect flow: to its end, or without waiting for it.
+         * @description Run a workflow as a Prefect flow. With `wait` false, the response doesn't wait for its end.
          *
-         *     A run that waits for people is answered like one that nobody waits for.
+         *     A run that begins to wait for an approval is returned at once, with 202.
          */
         post: operations["workflows_run"];
         delete?: never;
@@ -2283,7 +2299,7 @@ export interface paths {
         };
         /**
          * Get Workflow Usage
-         * @description The workflows that run a workflow, and who has started it in the last 7 days.
+         * @description List the workflows that run a workflow, and who has started it in the last 7 days.
          */
         get: operations["workflows_get_usage"];
         put?: never;
@@ -2303,14 +2319,14 @@ export interface paths {
         };
         /**
          * List Workflow Versions
-         * @description Versions, newest first.
+         * @description List the versions, newest first.
          */
         get: operations["workflows_list_versions"];
         put?: never;
         /**
          * Make Workflow Version
-         * @description Make a version of the working copy without serving it. Where a version has the same
-         *     definition already, that one is the answer.
+         * @description Make a version of the working copy without serving it. If a version with the same
+         *     definition exists, it is returned.
          */
         post: operations["workflows_make_version"];
         delete?: never;
@@ -2328,7 +2344,7 @@ export interface paths {
         };
         /**
          * Get Workflow Version
-         * @description A version with its definition.
+         * @description Return a version with its definition.
          */
         get: operations["workflows_get_version"];
         put?: never;
@@ -2348,14 +2364,14 @@ export interface paths {
         };
         /**
          * List Workspaces
-         * @description The workspaces that exist for the caller, by default oldest first; all of them without a
-         *     `limit`.
+         * @description List the workspaces that you can see, by default the oldest first. Without `limit`, all are
+         *     returned.
          */
         get: operations["workspaces_list"];
         put?: never;
         /**
          * Create Workspace
-         * @description Make a workspace. The maker of a restricted one becomes its first member, as admin.
+         * @description Create a workspace. Whoever creates a restricted one becomes its first member, as admin.
          */
         post: operations["workspaces_create"];
         delete?: never;
@@ -2373,20 +2389,20 @@ export interface paths {
         };
         /**
          * Get Workspace
-         * @description A workspace, by id or slug.
+         * @description Return a workspace by id or slug.
          */
         get: operations["workspaces_get"];
         /**
          * Update Workspace
-         * @description Change name, slug or visibility, or whether clients that name no workspace find its prompts.
-         *     The workspace `default` keeps its slug, stays open, and always serves such clients.
+         * @description Change the name, slug or visibility, or whether clients that name no workspace find its
+         *     prompts. The workspace `default` keeps its slug, stays open, and always serves such clients.
          */
         put: operations["workspaces_update"];
         post?: never;
         /**
          * Delete Workspace
-         * @description Delete a workspace. With `force` what it holds goes with it: prompts, workflows,
-         *     connections, runs and API keys.
+         * @description Delete a workspace. With `force`, its prompts, workflows, connections, runs and API keys are
+         *     deleted too.
          */
         delete: operations["workspaces_delete"];
         options?: never;
@@ -2403,12 +2419,13 @@ export interface paths {
         };
         /**
          * List Environments
-         * @description The environments of a workspace in their order.
+         * @description List the environments of a workspace in their order.
          */
         get: operations["workspaces_list_environments"];
         /**
          * Replace Environments
-         * @description Give a workspace these environments, in this order. One that holds prompts must stay.
+         * @description Replace the environments of a workspace with these, in this order. Environments with prompts
+         *     can't be removed.
          */
         put: operations["workspaces_replace_environments"];
         post?: never;
@@ -2427,7 +2444,8 @@ export interface paths {
         };
         /**
          * List Members
-         * @description The members of a workspace, by default by name; all of them without a `limit`.
+         * @description List the members of a workspace, by default sorted by name. Without `limit`, all are
+         *     returned.
          */
         get: operations["workspaces_list_members"];
         put?: never;
@@ -2448,13 +2466,13 @@ export interface paths {
         get?: never;
         /**
          * Put Member
-         * @description Let a user in, by id or name, or give a member another role.
+         * @description Add a member, by the user's id or name, or change a member's role.
          */
         put: operations["workspaces_put_member"];
         post?: never;
         /**
          * Remove Member
-         * @description End a membership, of a user by id or name.
+         * @description Remove a member, by the user's id or name.
          */
         delete: operations["workspaces_remove_member"];
         options?: never;
@@ -2471,7 +2489,7 @@ export interface paths {
         };
         /**
          * Health
-         * @description Answers as long as the process serves requests.
+         * @description Return 200 as long as the process serves requests.
          */
         get: operations["health"];
         put?: never;
@@ -2493,9 +2511,9 @@ export interface paths {
         put?: never;
         /**
          * Receive Webhook
-         * @description Take a message that is signed in the form of Standard Webhooks: `webhook-id`,
-         *     `webhook-timestamp` and `webhook-signature`, which are the only credentials. A message that came
-         *     before is answered as it was then, and does nothing.
+         * @description Receive a message that is signed according to Standard Webhooks: the headers `webhook-id`,
+         *     `webhook-timestamp` and `webhook-signature` are the only credentials. A repeated message gets
+         *     the same response as before and has no effect.
          */
         post: operations["triggers_receive_webhook"];
         delete?: never;
@@ -2513,7 +2531,7 @@ export interface paths {
         };
         /**
          * Metrics
-         * @description The metrics of this process, in Prometheus's text format.
+         * @description Return the metrics of this process in Prometheus's text format.
          */
         get: operations["health_metrics"];
         put?: never;
@@ -2533,9 +2551,10 @@ export interface paths {
         };
         /**
          * Ready
-         * @description Whether to send requests here: 200 while the database answers and the change feed is
-         *     followed, else 503 with the same `parts`. What only runs need is told, and counts with
-         *     `runs=true`. Answers within about a second; what was found is good for one more.
+         * @description Return whether to send requests to this replica: 200 while the database responds and the
+         *     change feed is followed, otherwise 503, both with `parts`. Parts that only runs need are
+         *     listed too, and count with `runs=true`. The response takes about a second at most, and the
+         *     result is reused for one more.
          */
         get: operations["health_ready"];
         put?: never;
@@ -2552,7 +2571,7 @@ export interface components {
     schemas: {
         /**
          * Agent
-         * @description An agent; `version` counts how often its definition was saved with a change.
+         * @description An agent. `version` counts the saved changes of its definition.
          * @example {
          *       "created_at": "2026-03-14T09:26:53.589793Z",
          *       "description": "",
@@ -2738,7 +2757,7 @@ export interface components {
             description?: string | null;
             /**
              * Fallbacks
-             * @description Tried in this order when the provider can't answer.
+             * @description Tried in this order if the provider fails.
              */
             fallbacks?: components["schemas"]["promptops_platform__agents__schemas__ModelChoice"][] | null;
             /** Key */
@@ -2807,7 +2826,8 @@ export interface components {
         };
         /**
          * AgentEdit
-         * @description An edit. With `if_version` or `if_revision` it is refused when somebody else was faster.
+         * @description An edit. With `if_version` or `if_revision` it is refused if somebody else has changed the
+         *     resource since.
          * @example {
          *       "max_steps": 4,
          *       "prompt": "You help customers of {{shop}}."
@@ -2818,17 +2838,17 @@ export interface components {
             description?: string | null;
             /**
              * Fallbacks
-             * @description Tried in this order when the provider can't answer.
+             * @description Tried in this order if the provider fails.
              */
             fallbacks?: components["schemas"]["promptops_platform__agents__schemas__ModelChoice"][] | null;
             /**
              * If Revision
-             * @description The `revision` as it was read; else it is a 409.
+             * @description The `revision` that you have read; a 409 if it has changed since.
              */
             if_revision?: number | null;
             /**
              * If Version
-             * @description The version that you have seen; without it the last write wins.
+             * @description The `version` that you have read; without it the last write wins.
              */
             if_version?: number | null;
             /**
@@ -2894,8 +2914,8 @@ export interface components {
         };
         /**
          * AgentResult
-         * @description A run's answer, with its trace and its place in Prefect. `structured` is the answer as the
-         *     JSON value that fits the agent's output schema, null where it has none.
+         * @description The answer of a run with its steps and its flow run in Prefect. `structured` is the answer
+         *     as a JSON value that follows the agent's output schema, or null if the agent has none.
          * @example {
          *       "conversation_id": "chat-17",
          *       "flow_run_id": "0b9f3a52-4c6e-4f0e-8d2b-0a4c1f6c2f11",
@@ -3016,12 +3036,12 @@ export interface components {
             output_tokens: number;
             /**
              * Prompt Tokens
-             * @description Of all calls that the step made.
+             * @description The sum of all calls of the step.
              */
             prompt_tokens: number;
             /**
              * Provider
-             * @description Of the model that answered, or was asked last.
+             * @description The provider that answered, or was asked last.
              */
             provider?: string | null;
             /**
@@ -3044,23 +3064,23 @@ export interface components {
          * @description A run of an agent, whose answer comes out.
          */
         AgentStepDefinition: {
-            /** @description How long an output is reused. */
+            /** @description For how long an output is reused. */
             cache?: string | number | null;
             /** @description A key, or `key:3`. */
             concurrency?: string | null;
-            /** @description A failure is not the run's. */
+            /** @description If true, the run continues after a failure of the step. */
             continue_on_error?: boolean | null;
             /** @description The output of a step that failed. */
             default?: unknown;
-            /** @description Not beside a version. */
+            /** @description Can't be combined with `version`. */
             env?: string | null;
             key: string;
-            /** @description A template of the user's turn. */
+            /** @description A template of the user's message. */
             message?: string | null;
             name?: string | null;
             needs?: string[] | null;
             retries?: number | null;
-            /** @description A template, for a rollout. */
+            /** @description A template of the subject, for rollouts. */
             subject?: string | null;
             timeout?: string | number | null;
             /**
@@ -3068,7 +3088,7 @@ export interface components {
              * @enum {string}
              */
             type: "agent";
-            /** @description Without it, those of the run. */
+            /** @description By default those of the run. */
             variables?: {
                 [key: string]: unknown;
             } | null;
@@ -3112,7 +3132,7 @@ export interface components {
         };
         /**
          * ApiKey
-         * @description A key; `prefix` is how it begins. `last_used_at` is written once a minute.
+         * @description An API key. `prefix` is its beginning. `last_used_at` is updated at most once a minute.
          * @example {
          *       "created_at": "2026-03-14T09:26:53.589793Z",
          *       "created_by": "ada",
@@ -3173,7 +3193,8 @@ export interface components {
         };
         /**
          * ApiKeyCreate
-         * @description A new key. Without a workspace it works in all open ones, without environments in all.
+         * @description A new API key. Without a workspace it is valid in all open ones, without environments in
+         *     all.
          * @example {
          *       "environments": [
          *         "prod"
@@ -3223,8 +3244,8 @@ export interface components {
         };
         /**
          * ApplyBody
-         * @description With `bypass` an admin applies the request without its approvals, where the environment
-         *     allows it; `reason` says why, and stands in the audit trail.
+         * @description With `bypass` an admin applies the request without its approvals, if the environment
+         *     allows that. `reason` is recorded in the audit trail.
          * @example {
          *       "bypass": false
          *     }
@@ -3287,7 +3308,7 @@ export interface components {
             allow_link: boolean;
             /**
              * Asked By
-             * @description Who has started the run.
+             * @description Who started the run.
              */
             asked_by: string;
             /** Comment */
@@ -3314,7 +3335,7 @@ export interface components {
             id: string;
             /**
              * May Decide
-             * @description Whether you may decide, now.
+             * @description Whether you may decide now.
              */
             may_decide: boolean;
             /**
@@ -3334,7 +3355,7 @@ export interface components {
             on_deadline: "approve" | "reject";
             /**
              * Position
-             * @description Of the step, counted from 1.
+             * @description Position of the step, counted from 1.
              */
             position: number;
             /**
@@ -3351,7 +3372,7 @@ export interface components {
             run_id: string;
             /**
              * State
-             * @description `closed` where the run has ended without a decision: nobody decides any more.
+             * @description `closed` if the run has ended without a decision.
              * @enum {string}
              */
             state: "waiting" | "approved" | "rejected" | "closed";
@@ -3359,7 +3380,7 @@ export interface components {
             step: string;
             /**
              * Values
-             * @description Null where they are not kept.
+             * @description Null if they are not stored.
              */
             values: {
                 [key: string]: unknown;
@@ -3378,7 +3399,7 @@ export interface components {
         };
         /**
          * ApprovalLink
-         * @description An address that decides once; it is shown this once. `page_url` is for people, `url` for
+         * @description A link that decides once, shown in this response only. `page_url` is for people, `url` for
          *     programs.
          * @example {
          *       "expires_at": "2026-03-14T11:26:53.589793Z",
@@ -3413,9 +3434,9 @@ export interface components {
          * @description The run waits until a person approves or rejects.
          */
         ApprovalStepDefinition: {
-            /** @description Whoever has the link may decide. */
+            /** @description Whether links may decide without an account. */
             allow_link?: boolean | null;
-            /** @description A failure is not the run's. */
+            /** @description If true, the run continues after a failure of the step. */
             continue_on_error?: boolean | null;
             deadline?: string | number | null;
             /** @description The output of a step that failed. */
@@ -3490,8 +3511,8 @@ export interface components {
         });
         /**
          * AuditEntry
-         * @description Who changed what: `before` and `after` hold the fields that differ, null where there was no
-         *     before or no after; `request_id` is the one that the answer carried.
+         * @description Who changed what. `before` and `after` contain the fields that differ, or null if the
+         *     resource did not exist. `request_id` is that of the response.
          * @example {
          *       "action": "publish",
          *       "actor": "ada",
@@ -3570,20 +3591,20 @@ export interface components {
          * @description A condition decides which steps run.
          */
         BranchStepDefinition: {
-            /** @description How long an output is reused. */
+            /** @description For how long an output is reused. */
             cache?: string | number | null;
             /** @description A key, or `key:3`. */
             concurrency?: string | null;
-            /** @description A failure is not the run's. */
+            /** @description If true, the run continues after a failure of the step. */
             continue_on_error?: boolean | null;
             /** @description The output of a step that failed. */
             default?: unknown;
-            /** @description The steps that run where it is not. */
+            /** @description The steps that run otherwise. */
             else?: string[] | null;
             name?: string | null;
             needs?: string[] | null;
             retries?: number | null;
-            /** @description The steps that run where `when` is true. */
+            /** @description The steps that run if `when` is true. */
             then?: string[] | null;
             timeout?: string | number | null;
             /**
@@ -3591,7 +3612,7 @@ export interface components {
              * @enum {string}
              */
             type: "branch";
-            /** @description An expression of Jinja. */
+            /** @description A Jinja expression. */
             when: string;
         } & {
             [key: string]: unknown;
@@ -3639,7 +3660,7 @@ export interface components {
         };
         /**
          * CallerUse
-         * @description A user or an API key, and how many runs it has started in the last 7 days.
+         * @description A user or an API key with the number of runs that it has started in the last 7 days.
          * @example {
          *       "name": "mailer",
          *       "runs": 1204
@@ -3672,7 +3693,7 @@ export interface components {
          * ChangeRequest
          * @description A proposed change of what an environment serves. It takes effect when it is applied.
          *
-         *     `refusals` holds what the caller can't do with it now, with the reasons: of `approve`, `reject`,
+         *     `refusals` lists what you can't do with it now, with the reasons, out of `approve`, `reject`,
          *     `apply`, `bypass`, `schedule`, `withdraw`, `refresh` and `comment`.
          * @example {
          *       "action": "publish",
@@ -3715,7 +3736,7 @@ export interface components {
             action: "publish" | "rollback" | "promote" | "rollout" | "delete_rollout" | "delete";
             /**
              * After Version
-             * @description What is served with it; null for nothing.
+             * @description What is served after the change; null for nothing.
              */
             after_version: string | null;
             /** Apply At */
@@ -3728,7 +3749,7 @@ export interface components {
             author: string;
             /**
              * Before Version
-             * @description What is served without it; null for a draft.
+             * @description What is served without the change; null for a draft.
              */
             before_version: string | null;
             /**
@@ -3792,7 +3813,7 @@ export interface components {
         };
         /**
          * ChangeRequestDetail
-         * @description A change request with what would be served, and what was said about it, oldest first.
+         * @description A change request with what it would serve, and its events, oldest first.
          * @example {
          *       "action": "publish",
          *       "after": {
@@ -3862,7 +3883,7 @@ export interface components {
             after: components["schemas"]["ServedSide"];
             /**
              * After Version
-             * @description What is served with it; null for nothing.
+             * @description What is served after the change; null for nothing.
              */
             after_version: string | null;
             /** Apply At */
@@ -3876,7 +3897,7 @@ export interface components {
             before: components["schemas"]["ServedSide"];
             /**
              * Before Version
-             * @description What is served without it; null for a draft.
+             * @description What is served without the change; null for a draft.
              */
             before_version: string | null;
             /**
@@ -3947,7 +3968,8 @@ export interface components {
         };
         /**
          * ChangeRequestDiff
-         * @description One of both is set, by the request's kind; the rollouts are in `before` and `after`.
+         * @description One of the two is set, depending on the kind of the resource. Rollouts are in `before` and
+         *     `after`.
          */
         ChangeRequestDiff: {
             definition?: components["schemas"]["DefinitionDiff"] | null;
@@ -3981,7 +4003,7 @@ export interface components {
         };
         /**
          * ChangedField
-         * @description A field that differs; `text` is a unified diff where both sides are texts.
+         * @description A field that differs. `text` is a unified diff if both sides are texts.
          */
         ChangedField: {
             /** After */
@@ -3995,8 +4017,8 @@ export interface components {
         };
         /**
          * ChangedItem
-         * @description An element of a list that differs, such as a step or a tool: null on the side that lacks it;
-         *     an index counts from 0.
+         * @description An element of a list that differs, such as a step or a tool. It is null on the side that
+         *     lacks it. Indexes count from 0.
          */
         ChangedItem: {
             /** After */
@@ -4019,8 +4041,8 @@ export interface components {
         };
         /**
          * CheckWorkflow
-         * @description A definition that is being written: its fields as they would be sent to be saved. One that is
-         *     left out or null is as in a new workflow.
+         * @description A definition that is not saved yet, with the fields of a workflow. Fields that are absent
+         *     or null have their default value.
          * @example {
          *       "steps": [
          *         {
@@ -4054,7 +4076,7 @@ export interface components {
         };
         /**
          * Claim
-         * @description Who asks for a run.
+         * @description The worker that claims a run.
          * @example {
          *       "is_retry": false,
          *       "worker": "7e9a3f2a1c0f3c5d7e9a3f2a1c0f3c5d"
@@ -4063,7 +4085,7 @@ export interface components {
         Claim: {
             /**
              * Is Retry
-             * @description Somebody has pressed Retry in Prefect for the flow run.
+             * @description Whether somebody has pressed Retry for the flow run in Prefect.
              * @default false
              */
             is_retry: boolean;
@@ -4105,7 +4127,7 @@ export interface components {
         };
         /**
          * CompatibilitySwitches
-         * @description What the server takes; null for the default of its host, or the usual.
+         * @description What the server supports. Null means what is known of its host, or else the usual.
          * @example {
          *       "structured_output": "json_object"
          *     }
@@ -4144,8 +4166,8 @@ export interface components {
         };
         /**
          * Connection
-         * @description How a workspace reaches a model provider. The key is never shown; `key_hint` is its end, for
-         *     admins of the workspace only and where the key is long enough, else empty.
+         * @description How a workspace reaches a model provider. The key is never shown. `key_hint` is its end,
+         *     if the key is long enough, for admins of the workspace only; otherwise it is empty.
          * @example {
          *       "answer_seconds": 1800,
          *       "base_url": "",
@@ -4273,8 +4295,8 @@ export interface components {
         };
         /**
          * ConnectionTest
-         * @description How a test went. Where the provider failed, `ok` is false, `error` says why in a sentence and
-         *     `code` names the situation for programs.
+         * @description The result of a test. If the provider failed, `ok` is false, `error` gives the reason and
+         *     `code` identifies it for programs.
          * @example {
          *       "code": "",
          *       "error": "",
@@ -4307,7 +4329,7 @@ export interface components {
         };
         /**
          * ConnectionUpdate
-         * @description What an edit may change; a field that is absent stays as it is.
+         * @description An edit. Absent fields keep their value.
          * @example {
          *       "api_key": "sk-...",
          *       "model": "gpt-5-mini"
@@ -4455,9 +4477,9 @@ export interface components {
         };
         /**
          * ConversationMessage
-         * @description A turn. `tool_calls` are those that an assistant asks for; a message of role `tool` answers
-         *     the one that `tool_call_id` names. Of texts there is what PROMPTOPS_RUN_TEXTS and
-         *     PROMPTOPS_RUN_REDACT allow.
+         * @description A message. `tool_calls` are the calls that the assistant asks for; a message with the role
+         *     `tool` is the result of the call named by `tool_call_id`. PROMPTOPS_RUN_TEXTS and
+         *     PROMPTOPS_RUN_REDACT apply to the texts.
          * @example {
          *       "content": "And tomorrow?",
          *       "created_at": "2026-03-14T09:26:53.589793Z",
@@ -4524,7 +4546,7 @@ export interface components {
         };
         /**
          * Decide
-         * @description Why, and the values that the form asks for.
+         * @description A decision with a comment and the values of the form.
          * @example {
          *       "comment": "checked with the customer",
          *       "values": {
@@ -4618,8 +4640,8 @@ export interface components {
         };
         /**
          * DefinitionMove
-         * @description A move of what an environment serves; a `previous_version` of null was the draft, or
-         *     nothing.
+         * @description A change of the version that an environment serves. A `previous_version` of null was the
+         *     draft, or nothing.
          * @example {
          *       "action": "publish",
          *       "actor": "ada",
@@ -4664,8 +4686,8 @@ export interface components {
         };
         /**
          * DefinitionPromotion
-         * @description What a promotion changes, or would change. `version` is null for a draft that is no version
-         *     yet, `diff` null where the environment serves nothing.
+         * @description What a promotion changes or would change. `version` is null for a draft without a version,
+         *     `diff` is null if the environment serves nothing.
          * @example {
          *       "diff": {
          *         "fields": [
@@ -4729,7 +4751,7 @@ export interface components {
         DefinitionUsage: {
             /**
              * Callers
-             * @description Most runs first.
+             * @description Those with the most runs first.
              */
             callers: components["schemas"]["CallerUse"][];
             /** Workflows */
@@ -4802,7 +4824,7 @@ export interface components {
         };
         /**
          * DeliverAction
-         * @description Where a webhook goes, signed in the form of Standard Webhooks.
+         * @description Where to send a webhook, signed according to Standard Webhooks.
          * @example {
          *       "url": "https://example.org/hooks"
          *     }
@@ -4813,8 +4835,8 @@ export interface components {
         };
         /**
          * Delivery
-         * @description An event that fired a trigger, and what came of it. `attempts` are those that failed;
-         *     `answer` is what a receiver sent back, cut after 2,000 characters.
+         * @description An event that fired a trigger, and the result. `attempts` are the failed ones; `answer` is
+         *     the response of the receiver, cut after 2,000 characters.
          * @example {
          *       "answer": "ok",
          *       "answer_status": 200,
@@ -4946,7 +4968,7 @@ export interface components {
         };
         /**
          * Done
-         * @description The answer to a deletion, a logout and the like.
+         * @description The response to a deletion, a logout and similar requests.
          * @example {
          *       "ok": true
          *     }
@@ -4976,7 +4998,8 @@ export interface components {
         };
         /**
          * Environment
-         * @description `position` counts from 0. What a protected environment serves is changed by admins only.
+         * @description An environment. `position` counts from 0. Only admins change what a protected environment
+         *     serves.
          * @example {
          *       "allow_bypass": false,
          *       "approvals": 2,
@@ -5005,7 +5028,8 @@ export interface components {
         };
         /**
          * EnvironmentItem
-         * @description A setting that is absent or null stays as it is; a new environment has none of them.
+         * @description An environment. Settings that are absent or null keep their value; a new environment has
+         *     none.
          */
         EnvironmentItem: {
             /**
@@ -5224,7 +5248,7 @@ export interface components {
          *     }
          */
         FetchedPrompt: {
-            /** @description The model's parameters and the like, where there are any. */
+            /** @description Parameters of the model and other settings; absent if there are none. */
             config?: {
                 [key: string]: unknown;
             };
@@ -5243,7 +5267,7 @@ export interface components {
             };
             key: string;
             /**
-             * @description Of a chat, and with `full=true`; so are the fields below.
+             * @description Only for a chat or with `full=true`, like the fields after it.
              * @enum {string}
              */
             kind?: "text" | "chat";
@@ -5254,7 +5278,7 @@ export interface components {
             rollout?: components["schemas"]["WholeRollout"] | null;
             /** @description With `full=true`. */
             variables?: string[];
-            /** @description Its name, while a rollout is on. */
+            /** @description Name of the variant while a rollout is on. */
             variant?: string;
             version: string;
         };
@@ -5318,7 +5342,7 @@ export interface components {
         };
         /**
          * Heartbeat
-         * @description A worker lives, and executes these runs.
+         * @description A worker is alive and executes these runs.
          * @example {
          *       "concurrency": 16,
          *       "id": "7e9a3f2a1c0f3c5d7e9a3f2a1c0f3c5d",
@@ -5349,7 +5373,7 @@ export interface components {
         };
         /**
          * HeartbeatAnswer
-         * @description The runs that the worker has to do something about.
+         * @description The runs for which the worker has to do something.
          * @example {
          *       "runs": [
          *         {
@@ -5372,11 +5396,11 @@ export interface components {
         HttpStepDefinition: {
             /** @description A template, or JSON whose texts are templates. */
             body?: unknown;
-            /** @description How long an output is reused. */
+            /** @description For how long an output is reused. */
             cache?: string | number | null;
             /** @description A key, or `key:3`. */
             concurrency?: string | null;
-            /** @description A failure is not the run's. */
+            /** @description If true, the run continues after a failure of the step. */
             continue_on_error?: boolean | null;
             /** @description The output of a step that failed. */
             default?: unknown;
@@ -5385,7 +5409,7 @@ export interface components {
                 [key: string]: string;
             } | null;
             /**
-             * @description `GET` without it.
+             * @description `GET` by default.
              * @enum {unknown}
              */
             method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "" | null;
@@ -5405,8 +5429,8 @@ export interface components {
         };
         /**
          * HttpTool
-         * @description A request that the model may ask for. Arguments that don't stand in the URL go into the body
-         *     as JSON, of a GET or DELETE into the query.
+         * @description A request that the model may ask for. Arguments that are not in the URL are sent as JSON
+         *     in the body, or in the query of a GET or DELETE.
          * @example {
          *       "description": "The weather forecast of a city.",
          *       "method": "GET",
@@ -5445,7 +5469,7 @@ export interface components {
             };
             /**
              * Max Response Bytes
-             * @description What is longer is cut.
+             * @description Longer responses are cut.
              * @default 65536
              */
             max_response_bytes: number;
@@ -5528,7 +5552,7 @@ export interface components {
         };
         /**
          * KeptPart
-         * @description A part of the sample that stays: an agent or a workflow that is not as it was created
+         * @description A part of the sample that remains: an agent or a workflow that somebody has edited
          *     (`edited`), or a part that another agent or workflow uses (`used`).
          * @example {
          *       "env": null,
@@ -5678,8 +5702,8 @@ export interface components {
         };
         /**
          * KeyPrograms
-         * @description Of the programs that watch a key now: how many hold it, how many of these have applied its
-         *     newest change, and how many watch it that report nothing.
+         * @description Of the programs that watch a key now: how many have it in memory, how many of these have
+         *     applied its newest change, and how many report nothing.
          * @example {
          *       "connected": 42,
          *       "current": 41,
@@ -5775,7 +5799,7 @@ export interface components {
         };
         /**
          * LinkedApproval
-         * @description What a link decides.
+         * @description The approval that a link decides.
          * @example {
          *       "deadline_at": "2026-03-14T11:26:53.589793Z",
          *       "form": {
@@ -5829,7 +5853,7 @@ export interface components {
         };
         /**
          * ListedRollout
-         * @description A rollout in a list, with what names its prompt.
+         * @description A rollout in a list, with its prompt.
          * @example {
          *       "created_at": "2026-03-14T09:26:53.589793Z",
          *       "enabled": true,
@@ -5906,7 +5930,7 @@ export interface components {
         };
         /**
          * LiveClient
-         * @description `revision` and what follows is what a client that resumes has reported.
+         * @description A connected client. `revision` and the fields after it are what the client has reported.
          * @example {
          *       "app": "mailer",
          *       "client_type": "python",
@@ -5963,7 +5987,7 @@ export interface components {
             replica: string;
             /**
              * Reported At
-             * @description Of its last report.
+             * @description Time of its last report.
              */
             reported_at: string | null;
             /**
@@ -6054,19 +6078,19 @@ export interface components {
          * @description One step for each item of a list, several at a time.
          */
         MapStepDefinition: {
-            /** @description The variable that is the item; `item` without it. */
+            /** @description The variable for the item; `item` by default. */
             as?: string | null;
-            /** @description How long an output is reused. */
+            /** @description For how long an output is reused. */
             cache?: string | number | null;
             /** @description A key, or `key:3`. */
             concurrency?: string | null;
-            /** @description A failure is not the run's. */
+            /** @description If true, the run continues after a failure of the step. */
             continue_on_error?: boolean | null;
             /** @description The output of a step that failed. */
             default?: unknown;
             name?: string | null;
             needs?: string[] | null;
-            /** @description A template that is a list; `{{input}}` without it. */
+            /** @description A template whose value is a list; `{{input}}` by default. */
             over?: string | null;
             retries?: number | null;
             step: components["schemas"]["RenderStepDefinition"] | components["schemas"]["ModelStepDefinition"] | components["schemas"]["TransformStepDefinition"] | components["schemas"]["HttpStepDefinition"] | components["schemas"]["AgentStepDefinition"] | components["schemas"]["WorkflowStepDefinition"];
@@ -6076,7 +6100,7 @@ export interface components {
              * @enum {string}
              */
             type: "map";
-            /** @description Items at a time. */
+            /** @description How many items are processed at the same time. */
             width?: number | null;
         } & {
             [key: string]: unknown;
@@ -6150,7 +6174,7 @@ export interface components {
         Message: components["schemas"]["InstructionMessage"] | components["schemas"]["UserMessage"] | components["schemas"]["AssistantMessage"] | components["schemas"]["ToolMessage"] | components["schemas"]["Placeholder"];
         /**
          * MessageChange
-         * @description A message that differs: null on the side that lacks it; an index counts from 0.
+         * @description A message that differs. It is null on the side that lacks it. Indexes count from 0.
          */
         MessageChange: {
             /** After */
@@ -6168,7 +6192,7 @@ export interface components {
         };
         /**
          * ModelAnswer
-         * @description What the model answered last, and which one it was.
+         * @description The last answer, and the model that gave it.
          * @example {
          *       "model": "mock-1",
          *       "output": "No, it stays dry.",
@@ -6205,11 +6229,11 @@ export interface components {
          * @description Messages, or the incoming text, go to a model, whose answer comes out.
          */
         ModelStepDefinition: {
-            /** @description How long an output is reused. */
+            /** @description For how long an output is reused. */
             cache?: string | number | null;
             /** @description A key, or `key:3`. */
             concurrency?: string | null;
-            /** @description A failure is not the run's. */
+            /** @description If true, the run continues after a failure of the step. */
             continue_on_error?: boolean | null;
             /** @description The output of a step that failed. */
             default?: unknown;
@@ -6217,13 +6241,13 @@ export interface components {
                 model?: string | null;
                 provider: string;
             }[] | null;
-            /** @description Without any, the incoming text is the user's. */
+            /** @description By default, the incoming text as a message of the user. */
             messages?: {
                 content?: string | null;
                 /** @enum {unknown} */
                 role?: "system" | "user" | "assistant" | "" | null;
             }[] | null;
-            /** @description Without it, the provider's default. */
+            /** @description By default that of the provider. */
             model?: string | null;
             name?: string | null;
             needs?: string[] | null;
@@ -6250,7 +6274,7 @@ export interface components {
         };
         /**
          * NewApiKey
-         * @description A key that was just made; `key` is shown this once.
+         * @description A new API key. `key` is shown in this response only.
          * @example {
          *       "created_at": "2026-03-14T09:26:53.589793Z",
          *       "created_by": "ada",
@@ -6318,7 +6342,7 @@ export interface components {
         };
         /**
          * NewVersion
-         * @description `note` says why, and stays with the version.
+         * @description A new version. `note` gives the reason and is stored with it.
          * @example {
          *       "note": "For the evaluation of Monday."
          *     }
@@ -6326,7 +6350,7 @@ export interface components {
         NewVersion: {
             /**
              * If Revision
-             * @description The `revision` as it was read; else it is a 409.
+             * @description The `revision` that you have read; a 409 if it has changed since.
              */
             if_revision?: number | null;
             /** Note */
@@ -6334,7 +6358,7 @@ export interface components {
         };
         /**
          * OnApproval
-         * @description A run begins to wait for somebody's approval, or a reminder of its step is due.
+         * @description A run begins to wait for an approval, or a reminder is due.
          * @example {
          *       "event": "approval.reminder",
          *       "workflow": "refund"
@@ -6377,7 +6401,7 @@ export interface components {
         };
         /**
          * OnConnectionFailing
-         * @description So many calls over a stored connection to a model provider failed one after the other.
+         * @description This many calls over a stored connection have failed in a row.
          * @example {
          *       "connection": "openai",
          *       "event": "connection.failing"
@@ -6399,8 +6423,8 @@ export interface components {
         };
         /**
          * OnPrompt
-         * @description A prompt was published, edited so that fetches answer something else, or rolled back, or its
-         *     rollout was changed.
+         * @description A prompt was published, rolled back, or edited so that fetches return something else, or
+         *     its rollout was changed.
          * @example {
          *       "env": "prod",
          *       "event": "prompt.published",
@@ -6420,8 +6444,8 @@ export interface components {
         };
         /**
          * OnRun
-         * @description A run of a workflow or an agent ended. `run.failed` is also of one that took too long or
-         *     crashed; nothing is told of one that somebody cancelled.
+         * @description A run of a workflow or an agent has ended. `run.failed` includes runs that took too long
+         *     or crashed. Cancelled runs fire nothing.
          * @example {
          *       "event": "run.failed",
          *       "workflow": "nightly-*"
@@ -6440,7 +6464,7 @@ export interface components {
         };
         /**
          * OnWebhook
-         * @description Somebody sends a signed message to the trigger's own address.
+         * @description Somebody sends a signed message to the trigger's address.
          * @example {
          *       "webhook": true
          *     }
@@ -6454,7 +6478,7 @@ export interface components {
         };
         /**
          * Part
-         * @description One part that the platform stands on; `detail` is a sentence.
+         * @description A part that the platform depends on. `detail` is a sentence.
          * @example {
          *       "detail": "answers",
          *       "ok": true
@@ -6468,8 +6492,8 @@ export interface components {
         };
         /**
          * Parts
-         * @description `database` and `feed` are what fetches and edits need, `engine` and `prefect` what runs
-         *     need, `disk` what everything needs that is stored.
+         * @description Fetches and edits need `database` and `feed`, runs need `engine` and `prefect`, everything
+         *     that is stored needs `disk`.
          * @example {
          *       "database": {
          *         "detail": "answers",
@@ -6532,7 +6556,7 @@ export interface components {
         };
         /**
          * PlaygroundAnswer
-         * @description What was asked, `rendered`, and the answer. Of a chat, `rendered` is its messages' texts.
+         * @description The rendered prompt and the answer. For a chat, `rendered` is the texts of its messages.
          * @example {
          *       "cost_usd": 0,
          *       "latency_ms": 412,
@@ -6587,8 +6611,8 @@ export interface components {
         };
         /**
          * PlaygroundRun
-         * @description A prompt by `id`, its `content`, or the `messages` of a chat; what is sent here goes before
-         *     what the prompt has. The key lives in memory for this run only.
+         * @description A prompt by its `id`, a `content`, or the `messages` of a chat. Fields of the request
+         *     override those of the prompt. The key is kept in memory for this run only.
          * @example {
          *       "content": "Say hello to {{who}}.",
          *       "provider": "mock",
@@ -6608,7 +6632,7 @@ export interface components {
             fallbacks?: components["schemas"]["promptops_platform__playground__schemas__ModelChoice"][] | null;
             /**
              * Id
-             * @description A prompt's.
+             * @description Id of a prompt.
              */
             id?: string | null;
             /** Messages */
@@ -6617,7 +6641,7 @@ export interface components {
             model?: string | null;
             /**
              * Output Schema
-             * @description JSON Schema that the answer shall follow.
+             * @description JSON Schema that the answer must follow.
              */
             output_schema?: {
                 [key: string]: unknown;
@@ -6636,19 +6660,19 @@ export interface components {
             provider?: string | null;
             /**
              * Stream
-             * @description Answer with server-sent events.
+             * @description Whether to respond with server-sent events.
              */
             stream?: boolean | null;
             /** Variables */
             variables?: Record<string, never> | null;
             /**
              * Version
-             * @description A published version of it; else the working copy.
+             * @description A published version of the prompt; by default the working copy.
              */
             version?: string | null;
             /**
              * Workspace
-             * @description Id or slug; without a prompt's `id` only.
+             * @description Id or slug; only without the `id` of a prompt.
              */
             workspace?: string | null;
         } & ({
@@ -6660,7 +6684,7 @@ export interface components {
         });
         /**
          * Precondition
-         * @description The prompt must still be at the revision that the caller has read.
+         * @description The prompt must still have the revision that you have read.
          * @example {
          *       "if_revision": 4
          *     }
@@ -6691,7 +6715,7 @@ export interface components {
         };
         /**
          * PrefectState
-         * @description The Prefect server that runs go to. The login of the embedded one is in
+         * @description The Prefect server that executes runs. The login of the embedded one is in
          *     `prefect/credentials` in the data folder.
          * @example {
          *       "deployments": {
@@ -6837,7 +6861,8 @@ export interface components {
         };
         /**
          * Price
-         * @description Dollars a million tokens. Cached ones cost as much as others where no price is given.
+         * @description Dollars per million tokens. Without a price of their own, cached tokens cost as much as
+         *     others.
          */
         Price: {
             /** Cached Input */
@@ -6867,7 +6892,7 @@ export interface components {
         };
         /**
          * Prices
-         * @description The table of prices in force, in dollars a million tokens.
+         * @description The price table in effect, in dollars per million tokens.
          * @example {
          *       "prices": [
          *         {
@@ -6941,7 +6966,8 @@ export interface components {
         };
         /**
          * PromoteDefinition
-         * @description Where to; `version` is what `from` serves, before the first publish there the draft.
+         * @description A promotion. By default, `version` is what `from` serves, or the draft before the first
+         *     publish there.
          * @example {
          *       "env": "prod"
          *     }
@@ -6951,19 +6977,19 @@ export interface components {
             env: string;
             /**
              * From
-             * @description Without it, the first environment of the workspace.
+             * @description By default the first environment of the workspace.
              */
             from?: string | null;
             /**
              * If Revision
-             * @description The `revision` as it was read; else it is a 409.
+             * @description The `revision` that you have read; a 409 if it has changed since.
              */
             if_revision?: number | null;
             /** Note */
             note?: string | null;
             /**
              * Publish
-             * @description `false` changes nothing, and returns what would change.
+             * @description With `false`, nothing changes and the response shows what would.
              * @default true
              */
             publish: boolean;
@@ -6972,7 +6998,8 @@ export interface components {
         };
         /**
          * PromoteRequest
-         * @description Where to; `version` is what is published, before the first publish the working copy.
+         * @description A promotion. By default, `version` is the published one, or the working copy before the
+         *     first publish.
          * @example {
          *       "env": "prod",
          *       "publish": true
@@ -7001,7 +7028,7 @@ export interface components {
         };
         /**
          * Prompt
-         * @description The working copy; `published_version` is what is served, null before the first publish.
+         * @description The working copy. `published_version` is what is served, or null before the first publish.
          * @example {
          *       "category": "mail",
          *       "config": {
@@ -7211,7 +7238,7 @@ export interface components {
         };
         /**
          * PromptFacets
-         * @description What the list can be kept to: the most frequent 100 values of each filter.
+         * @description The 100 most frequent values of each filter of the list.
          * @example {
          *       "author": [
          *         {
@@ -7391,7 +7418,7 @@ export interface components {
         };
         /**
          * PromptReference
-         * @description A prompt of the agent's workspace: what its environment serves, or a version of it.
+         * @description A prompt of the agent's workspace: what its environment serves, or a fixed version.
          * @example {
          *       "env": "prod",
          *       "key": "support",
@@ -7414,7 +7441,7 @@ export interface components {
         };
         /**
          * PromptUpdate
-         * @description An edit. With `if_revision`, it is refused when the prompt is at another one by now.
+         * @description An edit. With `if_revision` it is refused if the prompt has another revision by now.
          * @example {
          *       "content": "Good morning, {{who}}!"
          *     }
@@ -7539,7 +7566,7 @@ export interface components {
         };
         /**
          * PromptVersion
-         * @description A version; `content_hash` is the SHA-256 of what it serves.
+         * @description A version. `content_hash` is the SHA-256 of its content.
          * @example {
          *       "author": "ada",
          *       "config": {
@@ -7701,7 +7728,7 @@ export interface components {
         };
         /**
          * Publication
-         * @description The version; with `wait` also who has it.
+         * @description The published version. With `wait`, also the programs that have applied it.
          * @example {
          *       "acknowledged": 41,
          *       "applied": [],
@@ -7763,7 +7790,8 @@ export interface components {
         };
         /**
          * PublishDefinition
-         * @description `note` says why. Without `version` the draft becomes a version, else that one is served.
+         * @description A publish. `note` gives the reason. Without `version`, the draft becomes a version; with
+         *     it, that version is served.
          * @example {
          *       "note": "Shorter, after the pilot."
          *     }
@@ -7771,12 +7799,12 @@ export interface components {
         PublishDefinition: {
             /**
              * Env
-             * @description Without it, the first environment of the workspace.
+             * @description By default the first environment of the workspace.
              */
             env?: string | null;
             /**
              * If Revision
-             * @description The `revision` as it was read; else it is a 409.
+             * @description The `revision` that you have read; a 409 if it has changed since.
              */
             if_revision?: number | null;
             /** Note */
@@ -7789,7 +7817,8 @@ export interface components {
         };
         /**
          * PublishRequest
-         * @description `note` says why. Without `version` the draft becomes a version, else that one is served.
+         * @description A publish. `note` gives the reason. Without `version`, the draft becomes a version; with
+         *     it, that version is served.
          * @example {
          *       "id": "0f3c5d7e9a3f2a1c",
          *       "note": "Shorter, after the pilot."
@@ -7813,7 +7842,7 @@ export interface components {
         };
         /**
          * Ready
-         * @description The parts that were asked for are fine; `degraded` names those that are not.
+         * @description The requested parts are ready. `degraded` names those that are not.
          * @example {
          *       "degraded": [
          *         "prefect"
@@ -7856,7 +7885,7 @@ export interface components {
         };
         /**
          * Received
-         * @description The receipt of an inbound webhook; the same for a message that came before.
+         * @description The receipt of an inbound webhook. A repeated message gets the same one.
          * @example {
          *       "id": "7f8e9d0c1b2a3948"
          *     }
@@ -7871,7 +7900,7 @@ export interface components {
         };
         /**
          * Registered
-         * @description The worker is known from now on.
+         * @description The worker is registered.
          * @example {
          *       "prefect": {
          *         "api_url": "http://127.0.0.1:4200/api",
@@ -7888,11 +7917,11 @@ export interface components {
          * @description A template, or a prompt of the registry, becomes text.
          */
         RenderStepDefinition: {
-            /** @description How long an output is reused. */
+            /** @description For how long an output is reused. */
             cache?: string | number | null;
             /** @description A key, or `key:3`. */
             concurrency?: string | null;
-            /** @description A failure is not the run's. */
+            /** @description If true, the run continues after a failure of the step. */
             continue_on_error?: boolean | null;
             /** @description The output of a step that failed. */
             default?: unknown;
@@ -7901,7 +7930,7 @@ export interface components {
             prompt?: {
                 env?: string | null;
                 key: string;
-                /** @description Not beside a version. */
+                /** @description Can't be combined with `version`. */
                 subject?: string | null;
                 version?: string | number | null;
             } | null;
@@ -7919,7 +7948,7 @@ export interface components {
         };
         /**
          * ReplicaState
-         * @description A process that serves; on SQLite there is one.
+         * @description A process that serves requests. With SQLite there is one.
          * @example {
          *       "epoch": "0198a3b2c4d5e6f7",
          *       "id": "0198a3b2c4d5e6f8",
@@ -7942,7 +7971,7 @@ export interface components {
         };
         /**
          * ReportAnswer
-         * @description All that was reported is stored.
+         * @description Everything that was reported is stored.
          * @example {
          *       "cancelled_by": null
          *     }
@@ -7956,8 +7985,7 @@ export interface components {
         };
         /**
          * RetryRun
-         * @description What the retry of a run does otherwise than the run. Key and address are handed to the
-         *     provider, as those of a run.
+         * @description What the retry changes. Key and address are passed to the provider, as for a run.
          * @example {
          *       "from": "call"
          *     }
@@ -7965,7 +7993,7 @@ export interface components {
         RetryRun: {
             /**
              * Api Key
-             * @description Required where the run was started with one: it is not stored.
+             * @description Required if the run was started with one, because it is not stored.
              */
             api_key?: string | null;
             /** Base Url */
@@ -7977,7 +8005,7 @@ export interface components {
             from?: string | number | null;
             /**
              * Version
-             * @description Another version of the definition, by its number.
+             * @description The number of another version of the definition.
              */
             version?: number | null;
         };
@@ -7998,12 +8026,12 @@ export interface components {
         RollbackDefinition: {
             /**
              * Env
-             * @description Without it, the first environment of the workspace.
+             * @description By default the first environment of the workspace.
              */
             env?: string | null;
             /**
              * If Revision
-             * @description The `revision` as it was read; else it is a 409.
+             * @description The `revision` that you have read; a 409 if it has changed since.
              */
             if_revision?: number | null;
             /** Version */
@@ -8029,7 +8057,8 @@ export interface components {
         };
         /**
          * RolledBackPrompt
-         * @description `rollout_ended`: whether a rollout was on, which the rollback has switched off.
+         * @description The prompt after a rollback. `rollout_ended` says whether the rollback has ended a
+         *     rollout.
          * @example {
          *       "category": "mail",
          *       "config": {
@@ -8133,10 +8162,10 @@ export interface components {
         };
         /**
          * Rollout
-         * @description How the fetches of a prompt are spread over its versions.
+         * @description How the fetches of a prompt are distributed over its versions.
          *
-         *     `variant_a`, `variant_b` and `weight_a`, in percent, are the first two variants and the first
-         *     one's share, rounded; `variants` are all of them and exact.
+         *     `variant_a` and `variant_b` are the first two variants, `weight_a` is the share of the first
+         *     one, rounded to percent. `variants` are all of them, with exact weights.
          * @example {
          *       "created_at": "2026-03-14T09:26:53.589793Z",
          *       "enabled": true,
@@ -8375,7 +8404,7 @@ export interface components {
             retry_of: string | null;
             /** Source */
             source: string;
-            /** @description The schedule or trigger that started it; null where somebody did. */
+            /** @description The schedule or trigger that started it; null if a person did. */
             started_by: components["schemas"]["StartedBy"] | null;
             /**
              * State
@@ -8443,8 +8472,8 @@ export interface components {
         });
         /**
          * RunAgent
-         * @description Values for the prompt, and what the user says. The key is handed to the provider, and stored
-         *     nowhere.
+         * @description Values for the prompt, and the message of the user. The key is passed to the provider and
+         *     not stored.
          * @example {
          *       "conversation_id": "chat-17",
          *       "input": "And tomorrow?",
@@ -8460,7 +8489,7 @@ export interface components {
             base_url?: string | null;
             /**
              * Conversation Id
-             * @description An id of your own: what was said under it is remembered.
+             * @description An id of your choice. Runs with the same id continue the conversation.
              */
             conversation_id?: string | null;
             /**
@@ -8475,19 +8504,19 @@ export interface components {
             input?: string | null;
             /**
              * Stream
-             * @description Answer with server-sent events. Without it, the header `Accept` decides.
+             * @description Whether to send server-sent events; by default `Accept` decides.
              */
             stream?: boolean | null;
             /**
              * Subject
-             * @description Who it is for: the same subject gets a rollout's same variant.
+             * @description For whom the run is: a rollout always gives a subject the same variant.
              */
             subject?: string | null;
             /** Variables */
             variables?: Record<string, never> | null;
             /**
              * Version
-             * @description The version to run; without it that which `env` serves.
+             * @description The version to run; by default what `env` serves.
              */
             version?: number | null;
             /**
@@ -8498,9 +8527,9 @@ export interface components {
         };
         /**
          * RunChart
-         * @description Runs over time, newest first: all that failed or took longer than 99 of 100, up to 1,000,
-         *     and a sample of the others. `runs`, `errors` and `p99_ms` are of the newest 5,000 runs; without
-         *     `is_complete` there are more.
+         * @description Runs over time, newest first: up to 1,000 that failed or took longer than 99 of 100, and a
+         *     sample of the others. `runs`, `errors` and `p99_ms` describe the newest 5,000 runs. If
+         *     `is_complete` is false, there are more.
          * @example {
          *       "errors": 1,
          *       "is_complete": true,
@@ -8553,8 +8582,8 @@ export interface components {
         };
         /**
          * RunDetail
-         * @description A run with what went in, what came out, and how it went, step by step. What the settings
-         *     keep out of the log is null, or an empty text, or redacted.
+         * @description A run with its inputs, its output and its steps. What the settings keep out of the log is
+         *     null, empty or redacted.
          * @example {
          *       "attempt": 1,
          *       "cached_tokens": 0,
@@ -8733,7 +8762,7 @@ export interface components {
             retry_of: string | null;
             /** Source */
             source: string;
-            /** @description The schedule or trigger that started it; null where somebody did. */
+            /** @description The schedule or trigger that started it; null if a person did. */
             started_by: components["schemas"]["StartedBy"] | null;
             /**
              * State
@@ -8778,8 +8807,8 @@ export interface components {
         };
         /**
          * RunFigures
-         * @description Sums over ended runs. A run counts under the provider and model that it ended with, tokens
-         *     and cost under those that were called.
+         * @description Sums over runs that have ended. A run counts for the provider and model that it ended
+         *     with, tokens and cost for those that were called.
          * @example {
          *       "cached_tokens": 0,
          *       "calls": 8,
@@ -8835,7 +8864,7 @@ export interface components {
         };
         /**
          * RunOfWorker
-         * @description A run that the worker executes, and at which attempt.
+         * @description A run that the worker executes, with its attempt.
          * @example {
          *       "attempt": 1,
          *       "worker": "7e9a3f2a1c0f3c5d7e9a3f2a1c0f3c5d"
@@ -8861,7 +8890,7 @@ export interface components {
         };
         /**
          * RunPoint
-         * @description A run as a chart shows it; `latency_ms` is 0 while it is under way.
+         * @description A run as a point of a chart. `latency_ms` is 0 while it is in progress.
          * @example {
          *       "created_at": "2026-03-14T09:26:53.589793Z",
          *       "id": "5e4f30219b8a7c6d",
@@ -8893,8 +8922,8 @@ export interface components {
         };
         /**
          * RunReport
-         * @description What happened in a run, in order. Events have numbers from 1 on, of which `first` is that of
-         *     the first one; the platform ignores those that it has already.
+         * @description Events of a run in order. They are numbered from 1; `first` is the number of the first one
+         *     here. The platform ignores events that it already has.
          * @example {
          *       "attempt": 1,
          *       "events": [
@@ -8919,8 +8948,8 @@ export interface components {
         };
         /**
          * RunState
-         * @description Runs that this replica has not ended, those that wait for the engine included, and how many
-         *     the engine runs at once.
+         * @description Runs of this replica that have not ended, including those that wait for the engine, and
+         *     how many the engine executes at once.
          * @example {
          *       "concurrency": 8,
          *       "in_flight": 3
@@ -9234,7 +9263,7 @@ export interface components {
             provider: string;
             /**
              * Reused
-             * @description Its output comes from the run that this one continues; it was not executed.
+             * @description Whether its output comes from the run that this one continues.
              */
             reused: boolean;
             /**
@@ -9266,7 +9295,7 @@ export interface components {
         };
         /**
          * RunWorkflow
-         * @description Values for the templates. The key is handed to the provider, and stored nowhere.
+         * @description Values for the templates. The key is passed to the provider and not stored.
          * @example {
          *       "variables": {
          *         "who": "Ada"
@@ -9285,14 +9314,14 @@ export interface components {
             env?: string | null;
             /**
              * Stream
-             * @description Answer with server-sent events. Without it, the header `Accept` decides.
+             * @description Whether to send server-sent events; by default `Accept` decides.
              */
             stream?: boolean | null;
             /** Variables */
             variables?: Record<string, never> | null;
             /**
              * Version
-             * @description The version to run; without it that which `env` serves.
+             * @description The version to run; by default what `env` serves.
              */
             version?: number | null;
             /**
@@ -9319,7 +9348,8 @@ export interface components {
         };
         /**
          * Sample
-         * @description What was made. `api_key` is shown this once; `env` is what it may fetch.
+         * @description The created sample. `api_key` is shown in this response only; `env` is the environment
+         *     that it may fetch.
          * @example {
          *       "agent_id": "6d7e8f90a1b2c3d4",
          *       "api_key": "pok_8Kq2",
@@ -9355,7 +9385,7 @@ export interface components {
         };
         /**
          * SampleRemoved
-         * @description The answer to the sample's removal: `kept` are the parts that were not deleted.
+         * @description The result of removing the sample. `kept` are the parts that remain.
          * @example {
          *       "kept": [
          *         {
@@ -9381,7 +9411,7 @@ export interface components {
         };
         /**
          * SampleRequest
-         * @description Which workspace gets the sample; without one that of the API key, else `default`.
+         * @description The workspace that gets the sample; by default that of the API key, else `default`.
          * @example {
          *       "workspace": "default"
          *     }
@@ -9410,7 +9440,7 @@ export interface components {
         };
         /**
          * SavedWorkflow
-         * @description A workflow that was saved, and what of the request has no effect or may go wrong.
+         * @description A saved workflow, with warnings about what has no effect or may go wrong.
          */
         SavedWorkflow: {
             data: components["schemas"]["Workflow"];
@@ -9424,8 +9454,9 @@ export interface components {
         };
         /**
          * Schedule
-         * @description A schedule. `next` are up to ten times from now on, empty while it is paused or the run
-         *     engine is away. `deployment_url` is its page in Prefect, null until Prefect has it.
+         * @description A schedule. `next` contains up to ten future times; it is empty while the schedule is
+         *     paused or the run engine is unavailable. `deployment_url` is its page in Prefect, or null
+         *     until Prefect has it.
          * @example {
          *       "agent": null,
          *       "catch_up": "skip",
@@ -9487,7 +9518,7 @@ export interface components {
             key: string;
             /**
              * Last Runs
-             * @description The latest first.
+             * @description The most recent first.
              */
             last_runs: components["schemas"]["ScheduledRun"][];
             /** Next */
@@ -9506,7 +9537,7 @@ export interface components {
             problem: string | null;
             /**
              * Revision
-             * @description Counts edits; it is the etag, too.
+             * @description Counts the edits; also the etag.
              */
             revision: number;
             /** Rrule */
@@ -9533,7 +9564,7 @@ export interface components {
         };
         /**
          * ScheduleBody
-         * @description When to apply the request, if it has its approvals by then; null for never.
+         * @description When to apply the request, if it has its approvals by then; null cancels this.
          * @example {
          *       "apply_at": "2026-03-16T07:00:00Z"
          *     }
@@ -9607,8 +9638,8 @@ export interface components {
         };
         /**
          * ScheduleEdit
-         * @description Fields that are left out stay as they are. With `if_revision` it is refused when somebody
-         *     else was faster.
+         * @description Absent fields keep their value. With `if_revision` the edit is refused if somebody else
+         *     has changed the schedule since.
          * @example {
          *       "cron": "0 4 * * *",
          *       "if_revision": 3
@@ -9631,7 +9662,7 @@ export interface components {
             env?: string | null;
             /**
              * If Revision
-             * @description The `revision` as it was read; else it is a 409.
+             * @description The `revision` that you have read; a 409 if it has changed since.
              */
             if_revision?: number | null;
             /** Interval Seconds */
@@ -9686,7 +9717,7 @@ export interface components {
             key: string;
             /**
              * Runs
-             * @description The latest first.
+             * @description The most recent first.
              */
             runs: components["schemas"]["ScheduledRun"][];
             /** Times */
@@ -9701,7 +9732,7 @@ export interface components {
         };
         /**
          * ScheduledRun
-         * @description A run that a schedule has started; `scheduled_at` is null where somebody asked for it.
+         * @description A run that a schedule has started. `scheduled_at` is null if a person started it.
          * @example {
          *       "created_at": "2026-03-14T02:00:00.412Z",
          *       "id": "5e4f30219b8a7c6d",
@@ -9724,7 +9755,7 @@ export interface components {
         };
         /**
          * SecretRotation
-         * @description How long the old secret counts beside the new one.
+         * @description How long the old secret stays valid.
          * @example {
          *       "overlap_seconds": 86400
          *     }
@@ -9738,7 +9769,7 @@ export interface components {
         };
         /**
          * ServedMove
-         * @description A move of what a prompt serves; a `version` of null is the working copy.
+         * @description A change of the version that is served. A `version` of null is the working copy.
          * @example {
          *       "action": "rollout",
          *       "actor": "ada",
@@ -9802,7 +9833,7 @@ export interface components {
         };
         /**
          * ServedSide
-         * @description What the environment serves without or with the change; `content` is null for nothing.
+         * @description What the environment serves without or with the change. `content` is null for nothing.
          */
         ServedSide: {
             /** Content */
@@ -9839,7 +9870,7 @@ export interface components {
         };
         /**
          * StartedBy
-         * @description What has started a run by itself; `kind` is `schedule` or `trigger`.
+         * @description What has started a run. `kind` is `schedule` or `trigger`.
          * @example {
          *       "id": "5e4f30219b8a7c6d",
          *       "key": "nightly-report",
@@ -9856,7 +9887,7 @@ export interface components {
         };
         /**
          * StartedRun
-         * @description A run that goes on by itself.
+         * @description A run that nobody waits for.
          */
         StartedRun: {
             data: components["schemas"]["RunDetail"];
@@ -10020,7 +10051,7 @@ export interface components {
         };
         /**
          * System
-         * @description The replica that answers, and what it knows of the others.
+         * @description The replica that responds, and what it knows about the others.
          * @example {
          *       "database": {
          *         "answer_ms": 0.41,
@@ -10138,7 +10169,7 @@ export interface components {
         };
         /**
          * SystemFinding
-         * @description `text` says what was found, `remedy` what to do about it; with `ok` it is empty.
+         * @description A finding. `text` says what was found, `remedy` how to fix it; with `ok` it is empty.
          * @example {
          *       "check": "secrets",
          *       "level": "warning",
@@ -10287,8 +10318,8 @@ export interface components {
         };
         /**
          * ToolTrial
-         * @description How the call went. `output` is what the model would be told; where `ok` is false, `error` is,
-         *     and there is no output.
+         * @description The result of a call. `output` is what the model would receive. If `ok` is false, there is
+         *     no output and the model would receive `error`.
          * @example {
          *       "duration_ms": 84,
          *       "ok": true,
@@ -10317,11 +10348,11 @@ export interface components {
          * @description The incoming text is changed without a model.
          */
         TransformStepDefinition: ({
-            /** @description How long an output is reused. */
+            /** @description For how long an output is reused. */
             cache?: string | number | null;
             /** @description A key, or `key:3`. */
             concurrency?: string | null;
-            /** @description A failure is not the run's. */
+            /** @description If true, the run continues after a failure of the step. */
             continue_on_error?: boolean | null;
             /** @description The output of a step that failed. */
             default?: unknown;
@@ -10346,9 +10377,9 @@ export interface components {
         });
         /**
          * Trigger
-         * @description A trigger. `state` is `active`, `disabled`, or `stopped` with the loop named in
-         *     `state_reason`. `url` is the address of an inbound webhook, and `secret` is shown once: in the
-         *     answer that made it.
+         * @description A trigger. `state` is `active`, `disabled`, or `stopped` because of the loop in
+         *     `state_reason`. `url` is the address of an inbound webhook. `secret` is shown once, in the
+         *     response that created it.
          * @example {
          *       "created_at": "2026-03-14T09:26:53.589793Z",
          *       "created_by": "ada",
@@ -10411,12 +10442,12 @@ export interface components {
             };
             /**
              * Previous Secret Until
-             * @description Until when the secret before the last rotation counts.
+             * @description Until when the secret before the last rotation is valid.
              */
             previous_secret_until?: string | null;
             /**
              * Revision
-             * @description Counts edits; it is the etag, too.
+             * @description Counts the edits; also the etag.
              */
             revision: number;
             /** Run */
@@ -10497,8 +10528,8 @@ export interface components {
         };
         /**
          * TriggerUpdate
-         * @description What an edit may change; a field that is absent or null stays as it is. With `if_revision` it
-         *     is refused when somebody else was faster.
+         * @description An edit. Fields that are absent or null keep their value. With `if_revision` it is refused
+         *     if somebody else has changed the trigger since.
          * @example {
          *       "enabled": false,
          *       "if_revision": 3
@@ -10508,12 +10539,12 @@ export interface components {
             deliver?: components["schemas"]["DeliverAction"] | null;
             /**
              * Enabled
-             * @description True also starts a trigger again that was stopped for a loop.
+             * @description True also restarts a trigger that was stopped because of a loop.
              */
             enabled?: boolean | null;
             /**
              * If Revision
-             * @description The `revision` as it was read; else it is a 409.
+             * @description The `revision` that you have read; a 409 if it has changed since.
              */
             if_revision?: number | null;
             /** Key */
@@ -10524,8 +10555,7 @@ export interface components {
         };
         /**
          * TryTool
-         * @description A tool as it stands in an agent, or as an editor has it in hand, and the arguments of a
-         *     call.
+         * @description A tool, of an agent or not saved yet, and the arguments of a call.
          * @example {
          *       "arguments": {
          *         "city": "Oslo"
@@ -10646,7 +10676,7 @@ export interface components {
         };
         /**
          * UserMessage
-         * @description What a user says; of all roles, this one alone may send images and files.
+         * @description A message of the user. Only this role may send images and files.
          * @example {
          *       "content": "{{question}}",
          *       "role": "user"
@@ -10673,7 +10703,7 @@ export interface components {
         UserPart: components["schemas"]["TextPart"] | components["schemas"]["ImagePart"] | components["schemas"]["FilePart"];
         /**
          * UserUpdate
-         * @description What may be changed; a field that is absent, null or empty stays as it is.
+         * @description An edit. Fields that are absent, null or empty keep their value.
          * @example {
          *       "role": "admin"
          *     }
@@ -10686,7 +10716,7 @@ export interface components {
         };
         /**
          * Variant
-         * @description One version and its share of the fetches, in basis points.
+         * @description A version and its share of the fetches in basis points.
          * @example {
          *       "name": "control",
          *       "version": "v1",
@@ -10706,7 +10736,7 @@ export interface components {
         };
         /**
          * WholePrompt
-         * @description As a fetch with `full=true` answers it; `rollout` is null while none is on.
+         * @description The response to a fetch with `full=true`. `rollout` is null while none is on.
          */
         WholePrompt: {
             /** Config */
@@ -10817,7 +10847,7 @@ export interface components {
         };
         /**
          * WorkerHello
-         * @description What a worker says of itself; its id is new at each start.
+         * @description What a worker reports about itself. Its id is new at each start.
          * @example {
          *       "concurrency": 16,
          *       "id": "7e9a3f2a1c0f3c5d7e9a3f2a1c0f3c5d",
@@ -10845,7 +10875,7 @@ export interface components {
         };
         /**
          * WorkerName
-         * @description Who asks.
+         * @description The worker that sends the request.
          * @example {
          *       "worker": "7e9a3f2a1c0f3c5d7e9a3f2a1c0f3c5d"
          *     }
@@ -10856,7 +10886,7 @@ export interface components {
         };
         /**
          * WorkerRunState
-         * @description What is to become of a run that a worker executes.
+         * @description What a worker has to do with a run.
          * @example {
          *       "attempt": 1,
          *       "cancelled_by": "ada",
@@ -10882,7 +10912,7 @@ export interface components {
         };
         /**
          * Workflow
-         * @description A definition; `version` counts how often its steps were saved with a change.
+         * @description A workflow. `version` counts the saved changes of its definition.
          * @example {
          *       "created_at": "2026-03-14T09:26:53.589793Z",
          *       "defaults": {},
@@ -11019,7 +11049,7 @@ export interface components {
         WorkflowCreate: {
             /**
              * Defaults
-             * @description Variables that a run has unless its caller sends others.
+             * @description Values of variables that the caller does not send.
              */
             defaults?: {
                 [key: string]: unknown;
@@ -11054,7 +11084,7 @@ export interface components {
             steps?: (components["schemas"]["RenderStepDefinition"] | components["schemas"]["ModelStepDefinition"] | components["schemas"]["TransformStepDefinition"] | components["schemas"]["HttpStepDefinition"] | components["schemas"]["AgentStepDefinition"] | components["schemas"]["WorkflowStepDefinition"] | components["schemas"]["MapStepDefinition"] | components["schemas"]["BranchStepDefinition"] | components["schemas"]["ApprovalStepDefinition"])[] | null;
             /**
              * Strict
-             * @description Refuse runs in which a template reads what nothing fills.
+             * @description Whether to refuse runs with a template that uses a variable without a value.
              */
             strict?: boolean | null;
             /**
@@ -11075,8 +11105,8 @@ export interface components {
         };
         /**
          * WorkflowEdit
-         * @description An edit. With `if_version` or `if_revision` it is refused when somebody else was
-         *     faster.
+         * @description An edit. With `if_version` or `if_revision` it is refused if somebody else has changed the
+         *     resource since.
          * @example {
          *       "name": "Welcome",
          *       "steps": [
@@ -11101,7 +11131,7 @@ export interface components {
         WorkflowEdit: {
             /**
              * Defaults
-             * @description Variables that a run has unless its caller sends others.
+             * @description Values of variables that the caller does not send.
              */
             defaults?: {
                 [key: string]: unknown;
@@ -11110,12 +11140,12 @@ export interface components {
             description?: string | null;
             /**
              * If Revision
-             * @description The `revision` as it was read; else it is a 409.
+             * @description The `revision` that you have read; a 409 if it has changed since.
              */
             if_revision?: number | null;
             /**
              * If Version
-             * @description The `version` of the workflow as it was read; else it is a 409.
+             * @description The `version` that you have read; a 409 if it has changed since.
              */
             if_version?: number | null;
             /**
@@ -11144,7 +11174,7 @@ export interface components {
             steps?: (components["schemas"]["RenderStepDefinition"] | components["schemas"]["ModelStepDefinition"] | components["schemas"]["TransformStepDefinition"] | components["schemas"]["HttpStepDefinition"] | components["schemas"]["AgentStepDefinition"] | components["schemas"]["WorkflowStepDefinition"] | components["schemas"]["MapStepDefinition"] | components["schemas"]["BranchStepDefinition"] | components["schemas"]["ApprovalStepDefinition"])[] | null;
             /**
              * Strict
-             * @description Refuse runs in which a template reads what nothing fills.
+             * @description Whether to refuse runs with a template that uses a variable without a value.
              */
             strict?: boolean | null;
             /**
@@ -11157,7 +11187,7 @@ export interface components {
         };
         /**
          * WorkflowJudgement
-         * @description At most one problem of each step; without any the definition can run.
+         * @description At most one problem per step. Without problems, the definition can run.
          */
         WorkflowJudgement: {
             /** Data */
@@ -11203,7 +11233,7 @@ export interface components {
         };
         /**
          * WorkflowResult
-         * @description What a run brought, with its trace and its place in Prefect.
+         * @description The result of a run with its steps and its flow run in Prefect.
          * @example {
          *       "flow_run_id": "0b9f3a52-4c6e-4f0e-8d2b-0a4c1f6c2f11",
          *       "flow_run_url": "http://127.0.0.1:4200/runs/flow-run/0b9f3a52-4c6e-4f0e-8d2b-0a4c1f6c2f11",
@@ -11298,12 +11328,12 @@ export interface components {
             output_tokens: number;
             /**
              * Prompt Tokens
-             * @description Of all calls that the step made.
+             * @description The sum of all calls of the step.
              */
             prompt_tokens: number;
             /**
              * Provider
-             * @description Of the model that answered, or was asked last.
+             * @description The provider that answered, or was asked last.
              */
             provider?: string | null;
             /**
@@ -11326,15 +11356,15 @@ export interface components {
          * @description A run of another workflow.
          */
         WorkflowStepDefinition: {
-            /** @description How long an output is reused. */
+            /** @description For how long an output is reused. */
             cache?: string | number | null;
             /** @description A key, or `key:3`. */
             concurrency?: string | null;
-            /** @description A failure is not the run's. */
+            /** @description If true, the run continues after a failure of the step. */
             continue_on_error?: boolean | null;
             /** @description The output of a step that failed. */
             default?: unknown;
-            /** @description Not beside a version. */
+            /** @description Can't be combined with `version`. */
             env?: string | null;
             key: string;
             name?: string | null;
@@ -11346,7 +11376,7 @@ export interface components {
              * @enum {string}
              */
             type: "workflow";
-            /** @description Without it, those of the run. */
+            /** @description By default those of the run. */
             variables?: {
                 [key: string]: unknown;
             } | null;
@@ -11378,8 +11408,8 @@ export interface components {
         };
         /**
          * Workspace
-         * @description `role` is the caller's own in it; with `implicit_lookup` a fetch or watch that names no
-         *     workspace finds its prompts.
+         * @description A workspace. `role` is your role in it. With `implicit_lookup`, a fetch or watch that
+         *     names no workspace finds its prompts.
          * @example {
          *       "created_at": "2026-03-14T09:26:53.589793Z",
          *       "id": "1d2c3b4e5f60717a",
@@ -11413,7 +11443,8 @@ export interface components {
         };
         /**
          * WorkspaceCreate
-         * @description A new workspace; a restricted one has its maker as first member, with role `admin`.
+         * @description A new workspace. Whoever creates a restricted one becomes its first member, with the role
+         *     `admin`.
          * @example {
          *       "name": "Support team",
          *       "slug": "support"
@@ -11449,7 +11480,7 @@ export interface components {
         };
         /**
          * WorkspaceUpdate
-         * @description What may be changed; a field that is absent or null stays as it is, so does an empty slug.
+         * @description An edit. Fields that are absent or null keep their value, as with an empty slug.
          * @example {
          *       "name": "Customer support",
          *       "visibility": "restricted"
@@ -11786,7 +11817,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The etag of the resource as it was read. */
+                /** @description The etag that you received with the resource. */
                 "if-match"?: string | null;
             };
             path: {
@@ -11823,11 +11854,11 @@ export interface operations {
     agents_delete: {
         parameters: {
             query?: {
-                /** @description Also where others use it. */
+                /** @description Delete it even if others use it. */
                 force?: boolean;
             };
             header?: {
-                /** @description The etag of the resource as it was read. */
+                /** @description The etag that you received with the resource. */
                 "if-match"?: string | null;
             };
             path: {
@@ -11869,7 +11900,7 @@ export interface operations {
     agents_list_conversations: {
         parameters: {
             query?: {
-                /** @description At most 200; more is cut to that. */
+                /** @description At most 200; a larger number counts as this. */
                 limit?: number;
                 offset?: number;
             };
@@ -11902,7 +11933,7 @@ export interface operations {
     agents_get_conversation: {
         parameters: {
             query?: {
-                /** @description At most 200; more is cut to that. */
+                /** @description At most 200; a larger number counts as this. */
                 limit?: number;
             };
             header?: never;
@@ -11967,7 +11998,7 @@ export interface operations {
     agents_diff: {
         parameters: {
             query?: {
-                /** @description A number; what the first environment serves. */
+                /** @description A number; by default what the first environment serves. */
                 from?: string | null;
                 /** @description A number, or `draft` for the working copy. */
                 to?: string | null;
@@ -12001,7 +12032,7 @@ export interface operations {
     agents_list_moves: {
         parameters: {
             query?: {
-                /** @description At most 200; more is cut to that. */
+                /** @description At most 200; a larger number counts as this. */
                 limit?: number;
                 offset?: number;
             };
@@ -12035,7 +12066,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The etag of the resource as it was read. */
+                /** @description The etag that you received with the resource. */
                 "if-match"?: string | null;
             };
             path: {
@@ -12082,7 +12113,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The etag of the resource as it was read. */
+                /** @description The etag that you received with the resource. */
                 "if-match"?: string | null;
             };
             path: {
@@ -12129,7 +12160,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The etag of the resource as it was read. */
+                /** @description The etag that you received with the resource. */
                 "if-match"?: string | null;
             };
             path: {
@@ -12176,7 +12207,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Of your own, 1 to 255 printable ASCII characters without blanks. The same request with the same key has the same answer for 24 hours and starts no other run. */
+                /** @description A text of your choice, 1 to 255 printable ASCII characters without blanks. For 24 hours, the same request with the same key gets the same response and starts no other run. */
                 "idempotency-key"?: string | null;
             };
             path: {
@@ -12292,7 +12323,7 @@ export interface operations {
     agents_list_versions: {
         parameters: {
             query?: {
-                /** @description At most 200; more is cut to that. */
+                /** @description At most 200; a larger number counts as this. */
                 limit?: number;
                 offset?: number;
             };
@@ -12326,7 +12357,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The etag of the resource as it was read. */
+                /** @description The etag that you received with the resource. */
                 "if-match"?: string | null;
             };
             path: {
@@ -12627,21 +12658,21 @@ export interface operations {
                 workspace?: string | null;
                 /** @description Id of an entry: only entries before it, at any depth. */
                 before?: number | null;
-                /** @description At most 200; more is cut to that. */
+                /** @description At most 200; a larger number counts as this. */
                 limit?: number;
                 offset?: number;
-                /** @description Who did it. */
+                /** @description Name of the user or the API key. */
                 actor?: string | null;
                 action?: string | null;
                 /** @description Kind of resource. */
                 resource?: string | null;
                 resource_id?: string | null;
-                /** @description The resource's own name. */
+                /** @description Key or name of the resource. */
                 key?: string | null;
                 request_id?: string | null;
-                /** @description Inclusive. */
+                /** @description From this time on. */
                 since?: string | null;
-                /** @description Exclusive. */
+                /** @description Before this time. */
                 until?: string | null;
             };
             header?: never;
@@ -12676,18 +12707,18 @@ export interface operations {
                 /** @description Id of an entry: only entries before it, at any depth. */
                 before?: number | null;
                 format?: "jsonl" | "csv";
-                /** @description Who did it. */
+                /** @description Name of the user or the API key. */
                 actor?: string | null;
                 action?: string | null;
                 /** @description Kind of resource. */
                 resource?: string | null;
                 resource_id?: string | null;
-                /** @description The resource's own name. */
+                /** @description Key or name of the resource. */
                 key?: string | null;
                 request_id?: string | null;
-                /** @description Inclusive. */
+                /** @description From this time on. */
                 since?: string | null;
-                /** @description Exclusive. */
+                /** @description Before this time. */
                 until?: string | null;
             };
             header?: never;
@@ -12725,11 +12756,11 @@ export interface operations {
                 q?: string | null;
                 /** @description The id of a prompt, an agent or a workflow. */
                 resource?: string | null;
-                /** @description Those that you have proposed. */
+                /** @description Only those that you have proposed. */
                 mine?: boolean;
                 /** @description Id or slug. */
                 workspace?: string | null;
-                /** @description At most 200; more is cut to that. */
+                /** @description At most 200; a larger number counts as this. */
                 limit?: number;
                 offset?: number;
             };
@@ -13053,7 +13084,7 @@ export interface operations {
             query?: {
                 /** @description Id or slug. */
                 workspace?: string | null;
-                /** @description How the key begins. */
+                /** @description The beginning of the key. */
                 prefix?: string | null;
                 /** @description Text in the name. */
                 q?: string | null;
@@ -13299,7 +13330,7 @@ export interface operations {
     access_end_own_sessions: {
         parameters: {
             query?: {
-                /** @description Leave the session open whose token or cookie is sent. */
+                /** @description Keep the session whose token or cookie is sent. */
                 keep_current?: boolean;
             };
             header?: never;
@@ -13421,16 +13452,16 @@ export interface operations {
             query?: {
                 /** @description `-` before the column reverses the order. */
                 sort?: "key" | "-key" | "name" | "-name" | "state" | "-state" | "updated_at" | "-updated_at";
-                /** @description At most 200; more is cut to that. */
+                /** @description At most 200; a larger number counts as this. */
                 limit?: number;
                 offset?: number;
-                /** @description Id or slug; `default`, or that of the API key, without it. */
+                /** @description Id or slug; by default that of the API key, else `default`. */
                 workspace?: string | null;
                 /** @description Text in key, name or content. */
                 q?: string | null;
                 /** @description Only this environment; `state` is then the state in it. */
                 env?: string | null;
-                /** @description Of the key. */
+                /** @description The state of the key. */
                 state?: ("never" | "published" | "draft" | "ramping") | null;
                 tag?: string | null;
                 category?: string | null;
@@ -13467,9 +13498,9 @@ export interface operations {
     prompts_list_calls: {
         parameters: {
             query?: {
-                /** @description As often as you like, up to 200. */
+                /** @description May be repeated, up to 200 times. */
                 key?: string[];
-                /** @description Id or slug; `default`, or that of the API key, without it. */
+                /** @description Id or slug; by default that of the API key, else `default`. */
                 workspace?: string | null;
                 /** @description Only this environment. */
                 env?: string | null;
@@ -13502,13 +13533,13 @@ export interface operations {
     prompts_list_facets: {
         parameters: {
             query?: {
-                /** @description Id or slug; `default`, or that of the API key, without it. */
+                /** @description Id or slug; by default that of the API key, else `default`. */
                 workspace?: string | null;
                 /** @description Text in key, name or content. */
                 q?: string | null;
                 /** @description Only this environment; `state` is then the state in it. */
                 env?: string | null;
-                /** @description Of the key. */
+                /** @description The state of the key. */
                 state?: ("never" | "published" | "draft" | "ramping") | null;
                 tag?: string | null;
                 category?: string | null;
@@ -13545,9 +13576,9 @@ export interface operations {
     prompts_list_programs: {
         parameters: {
             query?: {
-                /** @description As often as you like, up to 200. */
+                /** @description May be repeated, up to 200 times. */
                 key?: string[];
-                /** @description Id or slug; `default`, or that of the API key, without it. */
+                /** @description Id or slug; by default that of the API key, else `default`. */
                 workspace?: string | null;
                 /** @description Only this environment. */
                 env?: string | null;
@@ -13657,7 +13688,7 @@ export interface operations {
                 wait?: string | null;
             };
             header?: {
-                /** @description The etag of the resource as it was read. */
+                /** @description The etag that you received with the resource. */
                 "if-match"?: string | null;
             };
             path?: never;
@@ -13702,7 +13733,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The etag of the resource as it was read. */
+                /** @description The etag that you received with the resource. */
                 "if-match"?: string | null;
             };
             path?: never;
@@ -13776,7 +13807,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The etag of the resource as it was read. */
+                /** @description The etag that you received with the resource. */
                 "if-match"?: string | null;
             };
             path: {
@@ -13814,7 +13845,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The etag of the resource as it was read. */
+                /** @description The etag that you received with the resource. */
                 "if-match"?: string | null;
             };
             path: {
@@ -13860,7 +13891,7 @@ export interface operations {
     prompts_diff: {
         parameters: {
             query?: {
-                /** @description A label; the published version without one. */
+                /** @description A label; by default the published version. */
                 from?: string | null;
                 /** @description A label, or `draft` for the working copy. */
                 to?: string | null;
@@ -13894,7 +13925,7 @@ export interface operations {
     prompts_list_moves: {
         parameters: {
             query?: {
-                /** @description At most 200; more is cut to that. */
+                /** @description At most 200; a larger number counts as this. */
                 limit?: number;
                 offset?: number;
             };
@@ -13928,7 +13959,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The etag of the resource as it was read. */
+                /** @description The etag that you received with the resource. */
                 "if-match"?: string | null;
             };
             path: {
@@ -14004,7 +14035,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The etag of the rollout, or of its prompt, as it was read. */
+                /** @description The etag that you received with the rollout or its prompt. */
                 "if-match"?: string | null;
             };
             path: {
@@ -14051,7 +14082,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The etag of the rollout, or of its prompt, as it was read. */
+                /** @description The etag that you received with the rollout or its prompt. */
                 "if-match"?: string | null;
             };
             path: {
@@ -14159,7 +14190,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The etag of the resource as it was read. */
+                /** @description The etag that you received with the resource. */
                 "if-match"?: string | null;
             };
             path: {
@@ -14401,7 +14432,7 @@ export interface operations {
                 enabled?: boolean | null;
                 /** @description Id or slug. */
                 workspace?: string | null;
-                /** @description At most 200; more is cut to that. */
+                /** @description At most 200; a larger number counts as this. */
                 limit?: number;
                 offset?: number;
             };
@@ -14436,23 +14467,23 @@ export interface operations {
                 workspace?: string | null;
                 /** @description Id of a run: only runs before it, at any depth. */
                 before?: string | null;
-                /** @description At most 200; more is cut to that. */
+                /** @description At most 200; a larger number counts as this. */
                 limit?: number;
                 offset?: number;
                 /** @description `playground`, `agent` or `workflow`. */
                 source?: string | null;
                 /** @description `ref_key` of the runs. */
                 key?: string | null;
-                /** @description Without it, the runs that have ended. */
+                /** @description By default, all runs that have ended. */
                 status?: ("running" | "ok" | "error") | null;
-                /** @description The status that the run ended with. */
+                /** @description The provider that the run ended with. */
                 provider?: string | null;
                 model?: string | null;
                 /** @description Who asked for it. */
                 user?: string | null;
-                /** @description Inclusive. */
+                /** @description From this time on. */
                 since?: string | null;
-                /** @description Exclusive. */
+                /** @description Before this time. */
                 until?: string | null;
                 /** @description Key of a prompt of the registry that the runs used. */
                 prompt?: string | null;
@@ -14500,16 +14531,16 @@ export interface operations {
                 source?: string | null;
                 /** @description `ref_key` of the runs. */
                 key?: string | null;
-                /** @description Without it, the runs that have ended. */
+                /** @description By default, all runs that have ended. */
                 status?: ("running" | "ok" | "error") | null;
-                /** @description The status that the run ended with. */
+                /** @description The provider that the run ended with. */
                 provider?: string | null;
                 model?: string | null;
                 /** @description Who asked for it. */
                 user?: string | null;
-                /** @description Inclusive. */
+                /** @description From this time on. */
                 since?: string | null;
-                /** @description Exclusive. */
+                /** @description Before this time. */
                 until?: string | null;
                 /** @description Key of a prompt of the registry that the runs used. */
                 prompt?: string | null;
@@ -14557,7 +14588,7 @@ export interface operations {
                 source?: string | null;
                 /** @description `ref_key` of the runs. */
                 key?: string | null;
-                /** @description The status that the run ended with. */
+                /** @description The provider that the run ended with. */
                 provider?: string | null;
                 model?: string | null;
                 /** @description Rounded down to a whole hour or day in UTC. */
@@ -14676,7 +14707,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Of the last event that the client has received. */
+                /** @description Id of the last event that you have received. */
                 "last-event-id"?: string | null;
             };
             path: {
@@ -14853,11 +14884,11 @@ export interface operations {
             query?: {
                 /** @description Text in a key. */
                 q?: string | null;
-                /** @description Those that run it. */
+                /** @description Key of the workflow that they run. */
                 workflow?: string | null;
-                /** @description Those that run it. */
+                /** @description Key of the agent that they run. */
                 agent?: string | null;
-                /** @description Only those that are, or are not. */
+                /** @description Only those that are paused, or are not. */
                 paused?: boolean | null;
                 /** @description Id or slug. */
                 workspace?: string | null;
@@ -15025,7 +15056,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The etag of the resource as it was read. */
+                /** @description The etag that you received with the resource. */
                 "if-match"?: string | null;
             };
             path: {
@@ -15063,7 +15094,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The etag of the resource as it was read. */
+                /** @description The etag that you received with the resource. */
                 "if-match"?: string | null;
             };
             path: {
@@ -15193,19 +15224,19 @@ export interface operations {
                 env?: string;
                 /** @description Id or slug. */
                 workspace?: string;
-                /** @description Whom a rollout assigns a variant to, the same each time: a user's id, say. Without one each fetch draws. */
+                /** @description For whom the prompt is, such as a user's id: a rollout always gives a subject the same variant. Without it, each fetch draws one at random. */
                 subject?: string;
-                /** @description Whether the answer says why it is this one. */
+                /** @description Whether to return the reason for this version. */
                 explain?: boolean;
-                /** @description Whether the answer is the whole prompt with its rollout, rather than one variant; without `subject` and `explain`. */
+                /** @description Whether to return the prompt with its whole rollout instead of one variant; can't be combined with `subject` and `explain`. */
                 full?: boolean;
-                /** @description The answer is of this revision or a later one: it is waited for, at most 2 seconds. */
+                /** @description Wait, at most 2 seconds, until this revision or a later one can be returned. */
                 min_revision?: number;
-                /** @description That of `min_revision`, which says nothing in another one. */
+                /** @description The epoch of `min_revision`, which is ignored in another one. */
                 epoch?: string;
             };
             header?: {
-                /** @description The ETag of the answer that the caller holds. */
+                /** @description The ETag of the response that you have. */
                 "If-None-Match"?: string;
             };
             path: {
@@ -15260,13 +15291,13 @@ export interface operations {
                 env?: string | null;
                 /** @description Id or slug. */
                 workspace?: string | null;
-                /** @description The answer is of this one or a later. */
+                /** @description Wait for this revision or a later one. */
                 min_revision?: number;
-                /** @description Of that revision. */
+                /** @description The epoch of that revision. */
                 epoch?: string | null;
             };
             header?: {
-                /** @description The ETag of the answer that the caller holds. */
+                /** @description The ETag of the response that you have. */
                 "if-none-match"?: string | null;
             };
             path?: never;
@@ -15514,7 +15545,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The etag of the resource as it was read. */
+                /** @description The etag that you received with the resource. */
                 "if-match"?: string | null;
             };
             path: {
@@ -15552,7 +15583,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The etag of the resource as it was read. */
+                /** @description The etag that you received with the resource. */
                 "if-match"?: string | null;
             };
             path: {
@@ -16186,7 +16217,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The etag of the resource as it was read. */
+                /** @description The etag that you received with the resource. */
                 "if-match"?: string | null;
             };
             path: {
@@ -16223,11 +16254,11 @@ export interface operations {
     workflows_delete: {
         parameters: {
             query?: {
-                /** @description Also where others use it. */
+                /** @description Delete it even if others use it. */
                 force?: boolean;
             };
             header?: {
-                /** @description The etag of the resource as it was read. */
+                /** @description The etag that you received with the resource. */
                 "if-match"?: string | null;
             };
             path: {
@@ -16269,7 +16300,7 @@ export interface operations {
     workflows_diff: {
         parameters: {
             query?: {
-                /** @description A number; what the first environment serves. */
+                /** @description A number; by default what the first environment serves. */
                 from?: string | null;
                 /** @description A number, or `draft` for the working copy. */
                 to?: string | null;
@@ -16303,7 +16334,7 @@ export interface operations {
     workflows_list_moves: {
         parameters: {
             query?: {
-                /** @description At most 200; more is cut to that. */
+                /** @description At most 200; a larger number counts as this. */
                 limit?: number;
                 offset?: number;
             };
@@ -16337,7 +16368,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The etag of the resource as it was read. */
+                /** @description The etag that you received with the resource. */
                 "if-match"?: string | null;
             };
             path: {
@@ -16384,7 +16415,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The etag of the resource as it was read. */
+                /** @description The etag that you received with the resource. */
                 "if-match"?: string | null;
             };
             path: {
@@ -16431,7 +16462,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The etag of the resource as it was read. */
+                /** @description The etag that you received with the resource. */
                 "if-match"?: string | null;
             };
             path: {
@@ -16478,7 +16509,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Of your own, 1 to 255 printable ASCII characters without blanks. The same request with the same key has the same answer for 24 hours and starts no other run. */
+                /** @description A text of your choice, 1 to 255 printable ASCII characters without blanks. For 24 hours, the same request with the same key gets the same response and starts no other run. */
                 "idempotency-key"?: string | null;
             };
             path: {
@@ -16559,7 +16590,7 @@ export interface operations {
     workflows_list_versions: {
         parameters: {
             query?: {
-                /** @description At most 200; more is cut to that. */
+                /** @description At most 200; a larger number counts as this. */
                 limit?: number;
                 offset?: number;
             };
@@ -16593,7 +16624,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The etag of the resource as it was read. */
+                /** @description The etag that you received with the resource. */
                 "if-match"?: string | null;
             };
             path: {
@@ -16789,7 +16820,7 @@ export interface operations {
     workspaces_delete: {
         parameters: {
             query?: {
-                /** @description Delete what it still holds as well. */
+                /** @description Delete it with everything in it. */
                 force?: boolean;
             };
             header?: never;
@@ -17065,7 +17096,7 @@ export interface operations {
     health_ready: {
         parameters: {
             query?: {
-                /** @description Whether the run engine and Prefect must be fine as well. */
+                /** @description Whether the run engine and Prefect must be ready too. */
                 runs?: boolean;
             };
             header?: never;
