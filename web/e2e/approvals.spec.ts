@@ -10,7 +10,7 @@ test('what waits is counted in the rail, shown as Markdown, and decided with the
   const key = unique('refund')
   const form = { type: 'object', required: ['amount'], properties: { amount: { type: 'number', minimum: 1 } } }
   const steps = [
-    { name: 'ask', type: 'approval', message: 'Refund **{{amount}} EUR** to Ada?\n\n<img src=x onerror=alert(1)>', form, roles: ['editor'] },
+    { name: 'ask', type: 'approval', message: 'Refund **{{amount}} EUR** to Ada?\n\n<img src=x onerror=alert(1)>', form, roles: ['editor'], allow_link: true, deadline: '2h', reminders: ['90m'] },
     { name: 'tell', type: 'render', template: 'Refunded {{steps.ask.output.values.amount}}' },
   ]
   const workflow = await api.post<{ id: string }>(`/api/workflows?workspace=${workspace}`, { key, steps })
@@ -27,6 +27,12 @@ test('what waits is counted in the rail, shown as Markdown, and decided with the
   await expect(pane.locator('strong')).toHaveText('120 EUR')
   await expect(pane.locator('img')).toHaveCount(0)
   await expectAccessible(page)
+  await expect(pane.getByText('Reminders')).toBeVisible()
+  await pane.getByRole('button', { name: 'Make a link' }).click()
+  const address = await page.getByRole('dialog').locator('code').innerText()
+  await expectAccessible(page)
+  await page.getByRole('dialog').getByRole('button', { name: 'Close without copying' }).click()
+  expect(await (await fetch(address)).text()).toContain('120 EUR')
   await pane.getByRole('button', { name: 'Approve' }).click()
   await expect(pane.getByRole('alert')).toHaveText('Enter a value')
   await pane.getByLabel('amount').fill('100')
