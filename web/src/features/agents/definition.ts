@@ -17,11 +17,12 @@ export interface AgentFields {
   output_schema: Record<string, unknown> | null
   window_messages: number
   window_tokens: number
+  pool: string
 }
 
 export type FieldName = keyof AgentFields
 
-const NAMES: readonly FieldName[] = ['name', 'description', 'prompt', 'prompt_ref', 'provider', 'model', 'fallbacks', 'parameters', 'tools', 'max_steps', 'output_schema', 'window_messages', 'window_tokens']
+const NAMES: readonly FieldName[] = ['name', 'description', 'prompt', 'prompt_ref', 'provider', 'model', 'fallbacks', 'parameters', 'tools', 'max_steps', 'output_schema', 'window_messages', 'window_tokens', 'pool']
 
 export function fieldsOf(agent: Agent): AgentFields {
   return plain(Object.fromEntries(NAMES.map((name) => [name, agent[name]]))) as unknown as AgentFields

@@ -6,7 +6,7 @@ export function definitionText(definition: object): string {
   return [...lines, ...(prompt ? ['', prompt] : [])].join('\n').trimStart()
 }
 
-const FIELDS = ['prompt_ref', 'provider', 'model', 'fallbacks', 'parameters', 'tools', 'max_steps', 'output_schema', 'window_messages', 'window_tokens']
+const FIELDS = ['prompt_ref', 'provider', 'model', 'fallbacks', 'parameters', 'tools', 'max_steps', 'output_schema', 'window_messages', 'window_tokens', 'pool']
 
 function isEmpty(value: unknown): boolean {
   return value === undefined || value === null || value === '' || JSON.stringify(value) === '[]' || JSON.stringify(value) === '{}'

@@ -64,9 +64,9 @@ describe('the numbers of steps', () => {
 
 describe('the settings of a workflow', () => {
   it('come back from YAML, and are left out where they are not set', () => {
-    const document = { ...DOCUMENT, input_schema: { type: 'object' }, timeout: '2m', strict: true }
+    const document = { ...DOCUMENT, input_schema: { type: 'object' }, timeout: '2m', strict: true, pool: 'gpu' }
     expect(parseYaml(toYaml(document)).document).toEqual(document)
-    expect(documentFrom({ ...DOCUMENT, input_schema: {}, defaults: {}, timeout: '', output: '', strict: false })).toEqual(DOCUMENT)
+    expect(documentFrom({ ...DOCUMENT, input_schema: {}, defaults: {}, timeout: '', output: '', strict: false, pool: '' })).toEqual(DOCUMENT)
     const text = toYaml(documentFrom(document))
     expect(text.indexOf('timeout')).toBeLessThan(text.indexOf('steps'))
   })

@@ -3,7 +3,7 @@ import { Document, LineCounter, isMap, isNode, isScalar, isSeq, parseDocument, v
 import type { Step } from './steps'
 
 /** The fields of a workflow beside its steps; an absent one is not in the document. */
-export const SETTINGS = ['input_schema', 'defaults', 'timeout', 'output', 'strict'] as const
+export const SETTINGS = ['input_schema', 'defaults', 'timeout', 'output', 'strict', 'pool'] as const
 export type Setting = (typeof SETTINGS)[number]
 
 export interface WorkflowDocument extends Partial<Record<Setting, unknown>> {
@@ -13,7 +13,7 @@ export interface WorkflowDocument extends Partial<Record<Setting, unknown>> {
 }
 
 /** What a setting is where it is not set. */
-export const UNSET: Record<Setting, unknown> = { input_schema: {}, defaults: {}, timeout: '', output: '', strict: false }
+export const UNSET: Record<Setting, unknown> = { input_schema: {}, defaults: {}, timeout: '', output: '', strict: false, pool: '' }
 
 /** The document of these fields, in the order in which people read it, without settings that are not set. */
 export function documentFrom(fields: Partial<Record<keyof WorkflowDocument, unknown>>): WorkflowDocument {
