@@ -20,6 +20,7 @@ from promptops_platform.triggers.connection_health import ConnectionHealth
 from promptops_platform.triggers.delivering import SOURCE, Deliveries
 from promptops_platform.triggers.due import TriggerDeployments
 from promptops_platform.triggers.firing import FiringRecorder
+from promptops_platform.triggers.firing_ends import FiringEnds
 from promptops_platform.triggers.inbound import InboundWebhooks
 from promptops_platform.triggers.mirror import TriggerMirror
 from promptops_platform.triggers.resending import Resending
@@ -82,6 +83,7 @@ class Triggers:
         )
         changes.log.listen(self.recorder)
         runlog.log.listen(self.recorder.run_ended)
+        runlog.log.listen(FiringEnds(runlog.log).run_ended)
         runlog.log.listen(ConnectionHealth(self.mirror, self.recorder).run_ended)
         notices = ApprovalNotices(
             mirror=self.mirror,

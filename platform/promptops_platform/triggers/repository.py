@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import and_, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -175,6 +175,20 @@ async def claim(session: AsyncSession, firing_id: str, **values: Any) -> bool:
         .execution_options(synchronize_session=False)
     )
     return claimed.first() is not None
+
+
+async def end_with_run(
+    session: AsyncSession, run_id: str, retried: str | None, **values: Any
+) -> None:
+    """End the firing that has started the run, or the one before that failed and was `retried`."""
+    started = and_(FiringRow.run_id == run_id, FiringRow.state == "started")
+    failed = and_(FiringRow.run_id == retried, FiringRow.state == "failed")
+    await session.execute(
+        update(FiringRow)
+        .where(started if retried is None else or_(started, failed))
+        .values(run_id=run_id, **values)
+        .execution_options(synchronize_session=False)
+    )
 
 
 async def end_waiting(session: AsyncSession, trigger_id: str, **values: Any) -> None:

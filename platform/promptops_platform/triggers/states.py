@@ -3,11 +3,13 @@
 from typing import Literal, get_args
 
 FiringState = Literal[
-    # Its run has not started yet.
+    # It has no run yet.
     "waiting",
+    # It has one, which has not ended.
     "started",
     # It made a run that ended well, or a delivery that the receiver took.
     "delivered",
+    # The run failed or was cancelled, or none could be made.
     "failed",
     # It would have gone on with a loop.
     "stopped",

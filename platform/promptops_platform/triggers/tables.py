@@ -53,6 +53,7 @@ class FiringRow(Table):
         UniqueConstraint("trigger_id", "event_id"),
         Index("ix_trigger_firings_list", "trigger_id", "created_at", "id"),
         Index("ix_trigger_firings_created_at", "created_at"),
+        Index("ix_trigger_firings_run_id", "run_id"),
         Index(
             "ix_trigger_firings_waiting",
             "created_at",
