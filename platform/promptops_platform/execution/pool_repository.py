@@ -49,7 +49,7 @@ async def run_of_flow_run(session: AsyncSession, flow_run_id: str) -> RunRow | N
     rows = await session.scalars(
         select(RunRow)
         .join(PooledRunRow, PooledRunRow.run_id == RunRow.id)
-        .where(RunRow.flow_run_id == flow_run_id)
+        .where(RunRow.executed_by(flow_run_id))
         .limit(1)
         .with_for_update(of=RunRow)
     )

@@ -79,15 +79,15 @@ async def run_of_flow_run(session: AsyncSession, flow_run_id: str) -> tuple[str,
     """The run that this flow run has executed last, where it has a plan, and whether it or its
     retry is under way."""
     retry = aliased(RunRow)
-    rows = await session.execute(
+    query = (
         select(RunPlanRow.run_id, RunRow.status, retry.status)
         .join(RunRow, RunRow.id == RunPlanRow.run_id)
         .outerjoin(retry, retry.id == RunPlanRow.retried_by)
-        .where(RunRow.flow_run_id == flow_run_id)
+        .where(RunRow.executed_by(flow_run_id))
         .order_by(RunRow.created_at.desc())
         .limit(1)
     )
-    row = rows.first()
+    row = (await session.execute(query)).first()
     return None if row is None else (row[0], RUNNING in row[1:])
 
 

@@ -3,7 +3,7 @@ sealed."""
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, Integer, String, Text
+from sqlalchemy import ForeignKey, Index, Integer, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from promptops_platform.db.tables import Id, Table
@@ -16,6 +16,14 @@ class RunPlanRow(Table):
     flow run is suspended."""
 
     __tablename__ = "run_plans"
+    __table_args__ = (
+        Index(
+            "ix_run_plans_flow_run_id",
+            "flow_run_id",
+            sqlite_where=text("flow_run_id IS NOT NULL"),
+            postgresql_where=text("flow_run_id IS NOT NULL"),
+        ),
+    )
 
     run_id: Mapped[str] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
     sealed: Mapped[str | None] = mapped_column(Text)

@@ -3,7 +3,18 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, String, Text, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    literal_column,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -44,6 +55,8 @@ class RunRow(Table):
         # All that ended as ok are completed.
         Index("ix_runs_state", *("state", *IN_ORDER), **_where("status = 'error'")),
         Index("ix_runs_origin", "origin_id", "created_at", "id", **_where("origin_id IS NOT NULL")),
+        # Those that a flow run may go on with.
+        Index("ix_runs_flow_run_id", "flow_run_id", **_where("status != 'ok'")),
         Index("ix_runs_retry_of", *("retry_of", *IN_ORDER), **_where("retry_of IS NOT NULL")),
     )
 
@@ -105,6 +118,12 @@ class RunRow(Table):
     pool: Mapped[str | None] = mapped_column(String(63))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    @classmethod
+    def executed_by(cls, flow_run_id: str) -> ColumnElement[bool]:
+        """Those that this flow run has executed last and that were not completed."""
+        # Written out, as the condition of the index is.
+        return (cls.flow_run_id == flow_run_id) & (cls.status != literal_column("'ok'"))
 
 
 class RunStepRow(Table):
