@@ -16,6 +16,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from promptops_flows.processes.children import ChildSpec, engine_spec, prefect_server_spec
+from promptops_flows.processes.waiting import end_tasks
 from promptops_platform import open_files
 from promptops_platform.app import asgi
 from promptops_platform.banner import PrefectAccess, start_text
@@ -23,6 +24,7 @@ from promptops_platform.clock import SystemClock
 from promptops_platform.data_folder import instance_id
 from promptops_platform.data_folder.files import check_children_files
 from promptops_platform.errors import StartRefused
+from promptops_platform.freed_memory import malloc_trim, return_freed_memory
 from promptops_platform.http.connection import HttpConnection
 from promptops_platform.http.connection_limits import ConnectionLimits
 from promptops_platform.lifecycle import Platform
@@ -195,8 +197,12 @@ async def _serve(
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
+    feed = platform.changes.feed
+    freeing = return_freed_memory(malloc_trim(), lambda: feed.applied)
+    trimming = loop.create_task(freeing, name="freed-memory")
     await server.serve(sockets=sockets)
     await asyncio.gather(*stopping)
+    await end_tasks(trimming)
 
 
 def uvicorn_config(
