@@ -44,7 +44,7 @@ def write(root: Path, folder: Path) -> None:
     public = folder / "public"
     public.mkdir(exist_ok=True)
     shutil.copy(root / "docs" / "openapi.json", public)
-    for name in ("images", "schemas"):
+    for name in ("images", "schemas", "workers"):
         shutil.copytree(root / "docs" / name, public / name, dirs_exist_ok=True)
 
 
