@@ -1,6 +1,7 @@
 """The generated pages leave nothing out."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -79,3 +80,13 @@ def test_the_clients_of_an_sdk_are_described(folder: Path, name: str) -> None:
         assert part in text
     assert "private" not in text
     assert "#store" not in text
+
+
+def test_files_that_pages_link_to_are_on_the_site(folder: Path) -> None:
+    linked = {
+        link
+        for page in (ROOT / "docs").glob("*.md")
+        for link in re.findall(r"\]\((?!\w+:|\.\.)([^)#\s]+\.(?!md)\w+)\)", page.read_text())
+    }
+    assert len(linked) >= 3
+    assert {link for link in linked if not (folder / "public" / link).is_file()} == set()
