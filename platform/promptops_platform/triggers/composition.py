@@ -64,6 +64,7 @@ class Triggers:
             grants=access.grants,
             targets=TriggerTargets(
                 workflows=workflows.service,
+                planner=workflows.planner,
                 agents=agents.service,
                 addresses=settings.tool_policy,
             ),

@@ -52,6 +52,11 @@ def check_variables(variables: Mapping[str, Any]) -> None:
             ) from error
 
 
+def with_expressions(variables: Mapping[str, Any]) -> set[str]:
+    """The names of the variables whose values the event decides."""
+    return {name for name, value in variables.items() if any(_expressions(value))}
+
+
 class EventTemplates:
     """Fills variables; its processes start when the first expression needs one."""
 

@@ -1,6 +1,6 @@
 """What a run of a workflow is made of, settled before it starts."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -27,6 +27,8 @@ from promptops_platform.workflows.tables import WorkflowRow
 from promptops_platform.workspaces.service import WorkspaceService
 
 SOURCE = "workflow"
+# Parts of a schema of an object that hold whatever its values are, and what they refer to.
+ABOUT_NAMES = frozenset({"type", "required", "$schema", "$id", "$defs", "definitions"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,24 @@ class WorkflowPlanner:
             )
             return await self._planned(transaction, draft, inputs, actor)
 
+    async def check_variables(
+        self,
+        transaction: Transaction,
+        draft: WorkflowRow,
+        inputs: WorkflowInputs,
+        unknown: Collection[str],
+        *,
+        actor: Actor,
+    ) -> None:
+        """Raises BadRequest where the input schema refuses the variables, whatever the values of
+        the `unknown` ones will be, and NotFound for what can't run."""
+        workflow = await self._versions.runnable(
+            transaction, draft, version=inputs.version, env=inputs.env, actor=actor
+        )
+        variables = {**workflow.defaults, **inputs.variables}
+        schema = _open_schema(workflow.input_schema or {}, unknown)
+        await _refuse_wrong_variables(schema, variables)
+
     async def replan(
         self,
         transaction: Transaction,
@@ -115,7 +135,7 @@ class WorkflowPlanner:
         )
         workspace = await self._workspaces.find(transaction, workflow.workspace_id, actor=actor)
         variables = {**workflow.defaults, **inputs.variables}
-        await _refuse_wrong_variables(workflow, variables)
+        await _refuse_wrong_variables(workflow.input_schema, variables)
         embedder = PlanEmbedder(
             transaction,
             workflow.workspace_id,
@@ -161,11 +181,25 @@ class WorkflowPlanner:
         return PlannedRun(order, tuple(dict.fromkeys([*warnings, *unfilled])))
 
 
-async def _refuse_wrong_variables(workflow: WorkflowRow, variables: dict[str, Any]) -> None:
-    if not workflow.input_schema:
+def _open_schema(schema: Mapping[str, Any], unknown: Collection[str]) -> Mapping[str, Any]:
+    """What the schema says of the names, and of the values that are known."""
+    if not unknown:
+        return schema
+    kept = {name: part for name, part in schema.items() if name in ABOUT_NAMES}
+    if schema.get("additionalProperties") is False and not schema.get("patternProperties"):
+        kept["additionalProperties"] = False
+    properties = dict(schema.get("properties", {}))
+    properties |= {name: {} for name in properties.keys() & set(unknown)}
+    return {**kept, "properties": properties}
+
+
+async def _refuse_wrong_variables(
+    input_schema: Mapping[str, Any] | None, variables: dict[str, Any]
+) -> None:
+    if not input_schema:
         return
     # On a thread: a comparison takes a fraction of a second at most.
-    wrong = await Turns().compare(findings, workflow.input_schema, variables)
+    wrong = await Turns().compare(findings, input_schema, variables)
     if wrong:
         raise BadRequest(
             f"variables: {wrong[0]}; the workflow's input_schema says what it takes",

@@ -11,7 +11,7 @@ from harness.triggers import deliveries, new_trigger
 async def test_the_commands_of_the_page_do_what_it_says(platform: RunningPlatform) -> None:
     making, signing = blocks("triggers.md")
     here = making.replace("localhost:8080", f"127.0.0.1:{platform.port}")
-    made = await shell_output(here, TOKEN=TOKEN)
+    made = await shell_output(here.replace("promptops-dev-token", TOKEN))
     trigger = json.loads(made[made.rindex('{"data"') :])["data"]
     await platform.publish((await platform.create("greeting-of-the-page", env="prod"))["id"])
     (delivery,) = await deliveries(platform, trigger)
