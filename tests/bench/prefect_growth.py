@@ -18,6 +18,9 @@ KEPT = RUNS // 10
 AT_ONCE = 4
 MOST = 1.5
 WAIT_SECONDS = 600.0
+ENDED = "state_type = 'COMPLETED'"
+# Prefect also writes events of its own.
+OLD = "occurred < datetime('now', '-1 day')"
 SETTINGS = {
     "PROMPTOPS_RUN_DAYS": "1",
     "PROMPTOPS_ENGINE_WAIT_SECONDS": "300",
@@ -32,16 +35,16 @@ async def measure() -> Result:
         async with running_platform("up", data, settings=SETTINGS) as platform:
             history = PrefectHistory(data / "prefect" / "prefect.db")
             run = await run_request(platform, "greeting", THREE_STEPS)
-            await _happens(lambda: history.rows("task_run") == len(THREE_STEPS))
+            await _happens(lambda: history.is_written(1, len(THREE_STEPS)))
             empty = history.size()
             await each_once(platform.port, [run] * (EXECUTED - 1), number=AT_ONCE)
             steps = EXECUTED * len(THREE_STEPS)
-            await _happens(lambda: history.rows("task_run") == steps)
+            await _happens(lambda: history.is_written(EXECUTED, steps))
             await asyncio.to_thread(history.multiply, COPIES)
             full = history.size()
             await asyncio.to_thread(history.age, kept=KEPT)
-            await _happens(lambda: history.rows("flow_run") == KEPT)
-            await _happens(lambda: history.rows("events") == 0)
+            await _happens(lambda: history.rows("flow_run", ENDED) == KEPT)
+            await _happens(lambda: history.rows("events", OLD) == 0)
             # The server does so every five minutes.
             await asyncio.to_thread(shrink, history.database)
             left = history.size()

@@ -25,10 +25,20 @@ class PrefectHistory:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return self.database.stat().st_size
 
-    def rows(self, table: str) -> int:
+    def rows(self, table: str, where: str = "true") -> int:
         with closing(sqlite3.connect(self.database, timeout=_BUSY_SECONDS)) as connection:
-            (count,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+            query = f"SELECT count(*) FROM {table} WHERE {where}"
+            (count,) = connection.execute(query).fetchone()
             return int(count)
+
+    def is_written(self, runs: int, steps: int) -> bool:
+        """Whether so many runs and steps have ended, with their last events."""
+        return (
+            self.rows("flow_run", "state_type = 'COMPLETED'") == runs
+            and self.rows("task_run", "state_type = 'COMPLETED'") == steps
+            and self.rows("events", "event = 'prefect.flow-run.Completed'") == runs
+            and self.rows("events", "event = 'prefect.task-run.Completed'") == steps
+        )
 
     def multiply(self, times: int) -> None:
         """Let there be so many of each run, with all that belongs to it."""
