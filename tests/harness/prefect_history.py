@@ -11,7 +11,12 @@ _OF_RUNS = (
     *("flow_run", "flow_run_state", "task_run", "task_run_state"),
     *("log", "artifact", "events", "event_resources"),
 )
-_IDS = frozenset(("id", "flow_run_id", "task_run_id", "state_id", "parent_task_run_id", "event_id"))
+_IDS = frozenset(
+    (
+        *("id", "flow_run_id", "task_run_id", "state_id", "parent_task_run_id", "event_id"),
+        "idempotency_key",
+    )
+)
 _SHIFT = "datetime({0}, '-3 days')"
 
 

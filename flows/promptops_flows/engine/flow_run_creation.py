@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 from prefect.client.orchestration import PrefectClient
@@ -53,6 +53,9 @@ class FlowRunCreator:
             "tags": tags,
             "state": to_state_create(Pending()),
             "empirical_policy": FlowRunPolicy(retries=0, retry_delay=0),
+            # Prefect's client repeats a request whose answer is late: without a key each repeat
+            # leaves a flow run that stays pending.
+            "idempotency_key": str(uuid4()),
         }
         if parent_task_run_id is not None:
             run["parent_task_run_id"] = parent_task_run_id
