@@ -30,12 +30,12 @@ from promptops_platform.access.session_cookie import COOKIE, forget_session
 from promptops_platform.access.users import UserService
 from promptops_platform.db.pages import Part
 from promptops_platform.errors import TooManyRequests, Unauthorized
+from promptops_platform.field_types import OptionalLine, OptionalSearchTerm, ResourceId
 from promptops_platform.http.declared_errors import may_answer
 from promptops_platform.http.envelope import Data, Page
 from promptops_platform.http.paging import paged_by
 from promptops_platform.http.services import provided
 from promptops_platform.http.transactions import Read, Write
-from promptops_platform.text import OptionalLine, OptionalSearchTerm, ResourceId
 
 router = APIRouter(prefix="/api", tags=["access"])
 

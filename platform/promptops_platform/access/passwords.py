@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from promptops_platform.errors import BadRequest, TooManyRequests
 from promptops_platform.fair_queue import FairQueue, LineFull
+from promptops_platform.field_types import BLANKS, alike
 from promptops_platform.http.loop_share import leave_loop_share
 from promptops_platform.settings import DEFAULT_TOKEN
-from promptops_platform.text import BLANKS, alike
 
 ROUNDS = 600_000
 SALT_BYTES = 16

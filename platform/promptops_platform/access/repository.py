@@ -14,7 +14,7 @@ from promptops_platform.access.permissions import Role, known_role
 from promptops_platform.access.tables import LoginTryRow, SessionRow, UserRow
 from promptops_platform.access.workspace_rights import MEMBERS, WORKSPACES, WorkspaceRights
 from promptops_platform.db.pages import Part, containing_text, ordered, page_of
-from promptops_platform.text import tidied
+from promptops_platform.field_types import tidied
 
 SESSIONS_AT_ONCE = 1000
 USERS_SORTED_BY = {

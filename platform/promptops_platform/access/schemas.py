@@ -17,9 +17,18 @@ from promptops_platform.access.key_repository import StoredKey
 from promptops_platform.access.makers import MakerKind
 from promptops_platform.access.permissions import NARROW, Role, known_key_role
 from promptops_platform.access.tables import ApiKeyRow
+from promptops_platform.field_types import (
+    Label,
+    Line,
+    OptionalLine,
+    RawLine,
+    RequiredName,
+    alike,
+    refuse_unprintable,
+)
 from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example
-from promptops_platform.http.field_rules import (
+from promptops_platform.http.rules_between_fields import (
     NO_ITEMS,
     NO_TEXT,
     TEXT,
@@ -29,15 +38,6 @@ from promptops_platform.http.field_rules import (
     present,
     ruled,
     when,
-)
-from promptops_platform.text import (
-    Label,
-    Line,
-    OptionalLine,
-    RawLine,
-    RequiredName,
-    alike,
-    refuse_unprintable,
 )
 
 LONGEST_PASSWORD = 1024

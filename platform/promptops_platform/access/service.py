@@ -33,9 +33,9 @@ from promptops_platform.errors import (
     TooManyRequests,
     Unauthorized,
 )
+from promptops_platform.field_types import tidied
 from promptops_platform.ids import new_id
 from promptops_platform.listen_addresses import network
-from promptops_platform.text import tidied
 
 log = structlog.get_logger(__name__)
 

@@ -9,8 +9,8 @@ from promptops_platform.access.try_counts import WINDOW, Limit, LimitReached, Tr
 from promptops_platform.clock import Clock
 from promptops_platform.db.unit_of_work import Database, Transaction
 from promptops_platform.errors import TooManyRequests
+from promptops_platform.field_types import tidied
 from promptops_platform.listen_addresses import network
-from promptops_platform.text import tidied
 
 TRIES_PER_ACCOUNT = 10
 # More people may sit behind one address.

@@ -24,11 +24,7 @@ from promptops_platform.definitions.schemas import (
     ServedFields,
 )
 from promptops_platform.execution.pool_names import DEFINITION_POOL, DefinitionPool
-from promptops_platform.http.envelope import Resource
-from promptops_platform.http.examples import example
-from promptops_platform.http.field_rules import TEXT, never, present, ruled
-from promptops_platform.prompts.json_schemas import SentSchema
-from promptops_platform.text import (
+from promptops_platform.field_types import (
     Content,
     Json,
     JsonObject,
@@ -42,6 +38,10 @@ from promptops_platform.text import (
     Title,
     refuse_unprintable,
 )
+from promptops_platform.http.envelope import Resource
+from promptops_platform.http.examples import example
+from promptops_platform.http.rules_between_fields import TEXT, never, present, ruled
+from promptops_platform.prompts.json_schemas import SentSchema
 
 LONGEST_PROVIDER = 64
 LONGEST_MODEL = 200

@@ -7,10 +7,10 @@ from promptops_platform.access.guard import permits
 from promptops_platform.access.permissions import Permission
 from promptops_platform.agents.tool_trial import ToolTrial, ToolTrials, TryTool
 from promptops_platform.errors import TooManyRequests
+from promptops_platform.field_types import ResourceId
 from promptops_platform.http.declared_errors import may_answer
 from promptops_platform.http.envelope import Data
 from promptops_platform.http.services import services_of
-from promptops_platform.text import ResourceId
 
 router = APIRouter(prefix="/api/agents", tags=["agents"])
 

@@ -14,10 +14,10 @@ from promptops_platform.agents.service import AgentService
 from promptops_platform.agents.tools import HttpTool, SentTool
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.execution.places import Places
+from promptops_platform.field_types import JsonObject
 from promptops_platform.http.examples import example
 from promptops_platform.http.loop_share import leave_loop_share
 from promptops_platform.prompts.json_schemas import judge_schemas
-from promptops_platform.text import JsonObject
 from promptops_providers.transport.address_policy import AddressPolicy
 
 

@@ -16,8 +16,8 @@ from promptops_flows.json_schemas import SchemaRefusedError
 from promptops_flows.steps.http_tools import MAX_TOOL_BYTES, MAX_TOOL_SECONDS
 from promptops_flows.steps.tool_headers import check_headers
 from promptops_flows.steps.tool_urls import MAX_URL_CHARACTERS, ToolUrlError, check_url
+from promptops_platform.field_types import Line, refuse_unprintable
 from promptops_platform.prompts.json_schemas import MOST_CHARACTERS, bounded, size_of
-from promptops_platform.text import Line, refuse_unprintable
 
 LONGEST_DESCRIPTION = 4_000
 MOST_TOOLS = 64

@@ -13,12 +13,12 @@ from promptops_platform.approvals.schemas import Approval, Decide, State
 from promptops_platform.approvals.service import ApprovalService
 from promptops_platform.db.pages import Part
 from promptops_platform.errors import Conflict
+from promptops_platform.field_types import OptionalLine, ResourceId
 from promptops_platform.http.declared_errors import may_answer
 from promptops_platform.http.envelope import Data, Page
 from promptops_platform.http.paging import paged_by
 from promptops_platform.http.services import provided
 from promptops_platform.http.transactions import Read
-from promptops_platform.text import OptionalLine, ResourceId
 
 router = APIRouter(prefix="/api/approvals", tags=["approvals"])
 

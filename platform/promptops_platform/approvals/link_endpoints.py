@@ -12,12 +12,12 @@ from promptops_platform.approvals.links import ApprovalLinks
 from promptops_platform.approvals.schemas import ApprovalLink, DecideByLink, LinkedApproval
 from promptops_platform.approvals.service import ApprovalService
 from promptops_platform.errors import Conflict, TooManyRequests
+from promptops_platform.field_types import ResourceId
 from promptops_platform.http.declared_errors import may_answer
 from promptops_platform.http.envelope import Data
 from promptops_platform.http.secret_paths import APPROVAL_LINKS
 from promptops_platform.http.services import provided
 from promptops_platform.http.transactions import Write
-from promptops_platform.text import ResourceId
 
 router = APIRouter(tags=["approvals"])
 

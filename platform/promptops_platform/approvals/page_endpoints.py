@@ -20,9 +20,9 @@ from promptops_platform.approvals.pages import (
 from promptops_platform.approvals.schemas import DecideByLink, LinkedApproval
 from promptops_platform.approvals.service import ApprovalService
 from promptops_platform.errors import BadRequest, PlatformError
+from promptops_platform.field_types import ResourceId
 from promptops_platform.http.secret_paths import APPROVAL_PAGES
 from promptops_platform.http.services import provided
-from promptops_platform.text import ResourceId
 
 router = APIRouter(include_in_schema=False)
 

@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
+from promptops_platform.field_types import Content, JsonObject
 from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example
-from promptops_platform.text import Content, JsonObject
 
 State = Literal["waiting", "approved", "rejected", "closed"]
 LONGEST_COMMENT = 10_000

@@ -13,11 +13,11 @@ from promptops_platform.audit.export import FORMATS, Format, exported
 from promptops_platform.audit.schemas import EXAMPLE_ENTRY, AuditEntry, AuditFilter
 from promptops_platform.audit.service import AuditTrail
 from promptops_platform.db.unit_of_work import Database
+from promptops_platform.field_types import OptionalLine, OptionalPosition, OptionalTime
 from promptops_platform.http.envelope import CappedPage
 from promptops_platform.http.paging import DEFAULT_PAGE, Limit, Offset
 from promptops_platform.http.services import provided
 from promptops_platform.http.transactions import Read
-from promptops_platform.text import OptionalLine, OptionalPosition, OptionalTime
 
 router = APIRouter(prefix="/api/audit", tags=["audit"])
 

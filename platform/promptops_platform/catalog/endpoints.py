@@ -18,13 +18,13 @@ from promptops_platform.catalog.schemas import (
 )
 from promptops_platform.catalog.service import Catalog
 from promptops_platform.errors import HeadTooLarge
+from promptops_platform.field_types import Line, OptionalLine, OptionalSearchTerm, ResourceId
 from promptops_platform.http.declared_errors import may_answer
 from promptops_platform.http.envelope import Data, Page
 from promptops_platform.http.paging import DEFAULT_PAGE, Limit, Offset
 from promptops_platform.http.services import provided
 from promptops_platform.http.transactions import Read
 from promptops_platform.runlog.endpoints import up_to_date
-from promptops_platform.text import Line, OptionalLine, OptionalSearchTerm, ResourceId
 
 MOST_KEYS = 200
 Sort = Literal["key", "-key", "name", "-name", "state", "-state", "updated_at", "-updated_at"]

@@ -9,10 +9,10 @@ from promptops_platform.access.guard import permits
 from promptops_platform.access.permissions import Permission
 from promptops_platform.catalog.definition_usage import DefinitionUses
 from promptops_platform.catalog.schemas import DefinitionUsage
+from promptops_platform.field_types import ResourceId
 from promptops_platform.http.envelope import Data
 from promptops_platform.http.services import provided
 from promptops_platform.http.transactions import Read
-from promptops_platform.text import ResourceId
 
 agents = APIRouter(tags=["agents"])
 workflows = APIRouter(tags=["workflows"])

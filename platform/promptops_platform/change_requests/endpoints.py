@@ -21,11 +21,11 @@ from promptops_platform.change_requests.schemas import (
 from promptops_platform.change_requests.service import ChangeRequestService
 from promptops_platform.change_requests.tables import APPLIED, REJECTED, WITHDRAWN
 from promptops_platform.db.pages import Part
+from promptops_platform.field_types import OptionalLine, OptionalSearchTerm, ResourceId
 from promptops_platform.http.envelope import Data, Page
 from promptops_platform.http.paging import DEFAULT_PAGE, Limit, Offset
 from promptops_platform.http.services import provided
 from promptops_platform.http.transactions import Read, Write
-from promptops_platform.text import OptionalLine, OptionalSearchTerm, ResourceId
 from promptops_platform.workspaces.service import WorkspaceService
 
 router = APIRouter(prefix="/api/change-requests", tags=["change_requests"])

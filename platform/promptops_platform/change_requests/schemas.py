@@ -6,10 +6,10 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, Field
 
 from promptops_platform.definitions.schemas import DefinitionDiff, Note
+from promptops_platform.field_types import OptionalTime
 from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example
 from promptops_platform.prompts.schemas import PromptDiff
-from promptops_platform.text import OptionalTime
 
 State = Literal["open", "applied", "rejected", "withdrawn"]
 

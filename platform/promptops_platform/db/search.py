@@ -12,7 +12,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import Boolean
 
-from promptops_platform.text import composed
+from promptops_platform.field_types import composed
 
 LIKE_ESCAPE = "\\"
 # Totals are exact up to here; counting further would cost more the more there is.

@@ -25,11 +25,11 @@ from promptops_platform.definitions.schemas import (
 from promptops_platform.definitions.states import ServedState
 from promptops_platform.definitions.tables import DefinitionVersionRow
 from promptops_platform.definitions.versions import PromotionOrder, VersionService
+from promptops_platform.field_types import OptionalLine, ResourceId
 from promptops_platform.http.envelope import Data, Page
 from promptops_platform.http.paging import DEFAULT_PAGE, Limit, Offset
 from promptops_platform.http.services import provided
 from promptops_platform.http.transactions import Read, Write
-from promptops_platform.text import OptionalLine, ResourceId
 
 VersionNumber = Annotated[int, Path(ge=1, le=HIGHEST_NUMBER)]
 

@@ -8,9 +8,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from promptops_platform.access.actor import Actor
 from promptops_platform.definitions.columns import DefinitionColumns
 from promptops_platform.definitions.states import ServedState
+from promptops_platform.field_types import Label, OptionalLabel, refuse_unprintable
 from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example
-from promptops_platform.text import Label, OptionalLabel, refuse_unprintable
 
 LONGEST_NOTE = 2_000
 # As many as SQLite and PostgreSQL can store.

@@ -12,11 +12,11 @@ from promptops_platform.errors import BadRequest, Conflict, TooManyRequests
 from promptops_platform.execution.cancelling import RunCancels
 from promptops_platform.execution.retrying import AskedRetry, RunRetries
 from promptops_platform.execution.schemas import RetryRun, StartedRun
+from promptops_platform.field_types import ResourceId
 from promptops_platform.http.declared_errors import may_answer
 from promptops_platform.http.envelope import Data
 from promptops_platform.http.services import provided
 from promptops_platform.runlog.schemas import RunDetail
-from promptops_platform.text import ResourceId
 
 router = APIRouter(prefix="/api/runs", tags=["runs"])
 

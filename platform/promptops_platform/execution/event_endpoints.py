@@ -9,12 +9,12 @@ from promptops_platform.access.guard import permits
 from promptops_platform.access.permissions import Permission
 from promptops_platform.errors import TooManyRequests
 from promptops_platform.execution.run_views import END_ID, RunViews
+from promptops_platform.field_types import OptionalLine, ResourceId
 from promptops_platform.http.declared_errors import may_answer
 from promptops_platform.http.event_stream import ServerEvent, begun, described, event_stream
 from promptops_platform.http.services import provided, services_of
 from promptops_platform.http.stop_signal import StopSignal
 from promptops_platform.runlog.endpoints import up_to_date
-from promptops_platform.text import OptionalLine, ResourceId
 
 router = APIRouter(prefix="/api/runs", tags=["runs"], dependencies=[Depends(up_to_date)])
 

@@ -5,10 +5,10 @@ from typing import Self
 
 from pydantic import BaseModel, Field
 
+from promptops_platform.field_types import Line, OptionalLine
 from promptops_platform.http.examples import example
 from promptops_platform.runlog.schemas import RunDetail
 from promptops_platform.runlog.tables import RunRow
-from promptops_platform.text import Line, OptionalLine
 
 
 class StartedRun(BaseModel):

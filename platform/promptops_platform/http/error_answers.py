@@ -11,8 +11,8 @@ from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from promptops_platform.errors import BadRequest, PlatformError
+from promptops_platform.field_types import INVISIBLE
 from promptops_platform.http.allowed_methods import allowed_methods
-from promptops_platform.text import INVISIBLE
 
 LONGEST_QUOTE = 80
 # These bound the cost of quoting a large or deep value.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from promptops_platform.as_code.resources import Content, Identity
-from promptops_platform.text import KEY_REFUSED
+from promptops_platform.field_types import KEY_REFUSED
 
 BODY = ("content", "messages", "config")
 

@@ -4,13 +4,13 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from promptops_platform.field_types import Content, Json, JsonObject, OptionalLine
 from promptops_platform.http.examples import example
-from promptops_platform.http.field_rules import ITEMS, TEXT, either, present, ruled
+from promptops_platform.http.rules_between_fields import ITEMS, TEXT, either, present, ruled
 from promptops_platform.prompts.json_schemas import SentSchema
 from promptops_platform.prompts.message_schemas import Messages
 from promptops_platform.runlog.model_answer import ModelAnswer, TokenUsage
 from promptops_platform.runlog.schemas import Cost
-from promptops_platform.text import Content, Json, JsonObject, OptionalLine
 
 MOST_FALLBACKS = 5
 

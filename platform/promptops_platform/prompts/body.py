@@ -10,7 +10,7 @@ from promptops_flows.templates.chat_messages import RawMessage, joined_texts, na
 from promptops_flows.templates.language import variables_in
 from promptops_platform.definitions.content import exact
 from promptops_platform.errors import BadRequest
-from promptops_platform.text import LONGEST_CONTENT
+from promptops_platform.field_types import LONGEST_CONTENT
 
 TEXT = "text"
 CHAT = "chat"

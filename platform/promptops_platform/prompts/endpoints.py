@@ -12,6 +12,7 @@ from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.definitions.approvals import PROPOSABLE, ordered
 from promptops_platform.definitions.preconditions import IfMatch, etag, seen_revisions
 from promptops_platform.definitions.schemas import NewVersion
+from promptops_platform.field_types import OptionalLine, OptionalSearchTerm, ResourceId
 from promptops_platform.http.envelope import CappedPage, Data, Page
 from promptops_platform.http.paging import DEFAULT_PAGE, Limit, Offset, OptionalLimit
 from promptops_platform.http.services import provided
@@ -37,7 +38,6 @@ from promptops_platform.prompts.schemas import (
 )
 from promptops_platform.prompts.service import PromptService
 from promptops_platform.prompts.tables import PromptRow
-from promptops_platform.text import OptionalLine, OptionalSearchTerm, ResourceId
 from promptops_platform.workspaces.service import WorkspaceService
 
 router = APIRouter(prefix="/api/prompts", tags=["prompts"])

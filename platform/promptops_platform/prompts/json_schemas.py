@@ -14,8 +14,8 @@ from pydantic import BeforeValidator
 from promptops_flows.json_schemas import SchemaRefusedError, check_schema
 from promptops_flows.json_schemas.limits import MAX_SCHEMA_CHARACTERS
 from promptops_platform.errors import BadRequest
+from promptops_platform.field_types import refuse_unprintable_inside
 from promptops_platform.http.loop_share import leave_loop_share
-from promptops_platform.text import refuse_unprintable_inside
 
 # Of the schemas of one agent together.
 MOST_CHARACTERS = 262_144

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from promptops_platform.errors import BadRequest
-from promptops_platform.text import alike
+from promptops_platform.field_types import alike
 
 FIRST_LABEL = "v1"
 # The working copy is called so wherever a version can be named.

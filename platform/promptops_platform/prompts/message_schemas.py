@@ -19,9 +19,9 @@ from typing_extensions import TypeAliasType
 
 from promptops_flows.templates.chat_messages import FILE_PART, IMAGE_PART, PLACEHOLDER, TEXT_PART
 from promptops_flows.templates.language import variables_in
+from promptops_platform.field_types import Content, Line, refuse_unprintable
 from promptops_platform.http.error_answers import BRANCH
-from promptops_platform.http.field_rules import ITEMS, Rule, either, present, ruled
-from promptops_platform.text import Content, Line, refuse_unprintable
+from promptops_platform.http.rules_between_fields import ITEMS, Rule, either, present, ruled
 
 MOST_MESSAGES = 200
 MOST_PARTS = 50

@@ -9,9 +9,19 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from promptops_platform.definitions.schemas import Note
+from promptops_platform.field_types import (
+    Content,
+    JsonObject,
+    Key,
+    Label,
+    Line,
+    OptionalLabel,
+    OptionalLine,
+    Title,
+)
 from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example, example_like
-from promptops_platform.http.field_rules import (
+from promptops_platform.http.rules_between_fields import (
     ITEMS,
     NO_ITEMS,
     either,
@@ -22,16 +32,6 @@ from promptops_platform.http.field_rules import (
 )
 from promptops_platform.prompts.body import TEXT, Body, HasBody, ServedVersion, variables_of
 from promptops_platform.prompts.message_schemas import Messages, stored_messages
-from promptops_platform.text import (
-    Content,
-    JsonObject,
-    Key,
-    Label,
-    Line,
-    OptionalLabel,
-    OptionalLine,
-    Title,
-)
 
 LONGEST_CONFIG = 65_536
 

@@ -9,6 +9,7 @@ from promptops_platform.access.guard import permits
 from promptops_platform.access.permissions import Permission
 from promptops_platform.access.schemas import Done
 from promptops_platform.db.pages import Part
+from promptops_platform.field_types import OptionalLine, OptionalSearchTerm, ResourceId
 from promptops_platform.http.envelope import Data, Page
 from promptops_platform.http.paging import paged_by
 from promptops_platform.http.services import provided, services_of
@@ -21,7 +22,6 @@ from promptops_platform.providers.schemas import (
 )
 from promptops_platform.providers.service import ConnectionService
 from promptops_platform.providers.trial import ConnectionTrials
-from promptops_platform.text import OptionalLine, OptionalSearchTerm, ResourceId
 from promptops_platform.workspaces.service import WorkspaceService
 
 router = APIRouter(prefix="/api/providers", tags=["providers"])

@@ -5,11 +5,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from promptops_platform.field_types import Label, OptionalLine, OptionalName
 from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example
-from promptops_platform.http.field_rules import TEXT, exactly, present, ruled, when
+from promptops_platform.http.rules_between_fields import TEXT, exactly, present, ruled, when
 from promptops_platform.providers.tables import ConnectionRow
-from promptops_platform.text import Label, OptionalLine, OptionalName
 from promptops_providers.adaptation.compatibility import LimitParameter, StructuredOutput
 from promptops_providers.provider_names import PROVIDER_NAMES
 

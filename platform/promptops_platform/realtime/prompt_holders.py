@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from promptops_platform.access.actor import Actor
 from promptops_platform.changes.replicas import Replicas
 from promptops_platform.db.unit_of_work import Database
+from promptops_platform.field_types import composed
 from promptops_platform.realtime import repository
 from promptops_platform.realtime.hub import Hub
 from promptops_platform.realtime.lag import RecentChanges
@@ -15,7 +16,6 @@ from promptops_platform.realtime.reports import EVERY_KEY
 from promptops_platform.realtime.subscription import Visibility
 from promptops_platform.realtime.watchers import CONSOLE, LegacyWatcher, ResumingWatcher
 from promptops_platform.serving.snapshot import Snapshot
-from promptops_platform.text import composed
 
 
 class PromptPlace(NamedTuple):

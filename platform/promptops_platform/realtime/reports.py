@@ -6,11 +6,10 @@ from sys import intern
 from typing import Any
 
 from promptops_platform.clock import Clock
+from promptops_platform.field_types import LONGEST_KEY, UNPRINTABLE, composed
 from promptops_platform.realtime.watchers import NO_KEYS, ResumingWatcher
-from promptops_platform.text import UNPRINTABLE, composed
 
 MOST_KEYS = 1000
-LONGEST_KEY = 200
 # A client that holds keys but does not say which.
 EVERY_KEY = "*"
 # Equal sets are stored once: programs of one kind hold the same keys.

@@ -17,6 +17,7 @@ from promptops_platform.access.grants import require_environment, require_fetch
 from promptops_platform.access.session_cookie import BY_COOKIE
 from promptops_platform.clock import Clock
 from promptops_platform.errors import DatabaseUnavailable, PlatformError
+from promptops_platform.field_types import UNPRINTABLE, composed
 from promptops_platform.http.connection import EXTENSION
 from promptops_platform.ids import new_id
 from promptops_platform.realtime.connection import WatchConnection
@@ -26,7 +27,6 @@ from promptops_platform.realtime.resumption import Resumption
 from promptops_platform.realtime.subscription import Subscription
 from promptops_platform.realtime.watchers import CONSOLE, Client, LegacyWatcher, ResumingWatcher
 from promptops_platform.serving.query import revision_of
-from promptops_platform.text import UNPRINTABLE, composed
 
 log = structlog.get_logger(__name__)
 

@@ -7,8 +7,8 @@ from promptops_platform.access.actor import Actor
 from promptops_platform.access.grants import Grants
 from promptops_platform.access.permissions import Role
 from promptops_platform.changes.schemas import Change, ChangeType
+from promptops_platform.field_types import composed
 from promptops_platform.serving.snapshot import Entry, Snapshot
-from promptops_platform.text import composed
 
 # Types of changes after which a fetch still succeeds, perhaps with another answer.
 SERVING = frozenset({ChangeType.PROMPT_UPDATED, ChangeType.PROMPT_PUBLISHED})

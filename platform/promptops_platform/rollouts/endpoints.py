@@ -9,6 +9,7 @@ from promptops_platform.access.guard import permits
 from promptops_platform.access.permissions import Permission
 from promptops_platform.access.schemas import Done
 from promptops_platform.definitions.approvals import PROPOSABLE, ordered
+from promptops_platform.field_types import OptionalLine, OptionalSearchTerm, ResourceId
 from promptops_platform.http.envelope import Data, Page
 from promptops_platform.http.paging import DEFAULT_PAGE, Limit, Offset
 from promptops_platform.http.services import provided
@@ -20,7 +21,6 @@ from promptops_platform.rollouts.repository import RolloutFilter
 from promptops_platform.rollouts.revisions import rollout_tag, seen_rollout
 from promptops_platform.rollouts.schemas import ListedRollout, Rollout, RolloutUpdate
 from promptops_platform.rollouts.service import RolloutService
-from promptops_platform.text import OptionalLine, OptionalSearchTerm, ResourceId
 from promptops_platform.workspaces.service import WorkspaceService
 
 router = APIRouter(tags=["rollouts"])

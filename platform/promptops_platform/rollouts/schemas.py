@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from promptops_platform.field_types import LONGEST_LABEL, Json, Label, Name, OptionalSubject
 from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example
 from promptops_platform.prompts.schemas import IfRevision, ServedPrompt
@@ -16,7 +17,6 @@ from promptops_platform.rollouts.bucketing import (
     drawn_bucket,
     ends_of,
 )
-from promptops_platform.text import LONGEST_LABEL, Json, Label, Name, OptionalSubject
 
 FEWEST_VARIANTS, MOST_VARIANTS = 2, 20
 

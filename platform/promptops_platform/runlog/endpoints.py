@@ -9,6 +9,7 @@ from promptops_platform.access.actor import Actor
 from promptops_platform.access.guard import permits
 from promptops_platform.access.permissions import Permission
 from promptops_platform.errors import TooManyRequests
+from promptops_platform.field_types import OptionalLine, OptionalTime, ResourceId
 from promptops_platform.http.declared_errors import may_answer
 from promptops_platform.http.envelope import CappedPage, Data
 from promptops_platform.http.paging import DEFAULT_PAGE, Limit, Offset
@@ -27,7 +28,6 @@ from promptops_platform.runlog.states import RunState, RunStatus
 from promptops_platform.runlog.statistics import RunStatistics
 from promptops_platform.runlog.stats_schemas import RunStats
 from promptops_platform.runlog.waiting import LONGEST_WAIT_SECONDS, RunWaits
-from promptops_platform.text import OptionalLine, OptionalTime, ResourceId
 
 
 async def up_to_date(request: Request) -> None:

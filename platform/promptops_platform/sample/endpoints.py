@@ -7,12 +7,12 @@ from fastapi import APIRouter, Query
 from promptops_platform.access.actor import Actor
 from promptops_platform.access.guard import permits
 from promptops_platform.access.permissions import Permission
+from promptops_platform.field_types import OptionalLine
 from promptops_platform.http.envelope import Data
 from promptops_platform.http.services import provided
 from promptops_platform.http.transactions import Read, Write
 from promptops_platform.sample.schemas import Sample, SampleRemoved, SampleRequest, SampleState
 from promptops_platform.sample.service import SampleService
-from promptops_platform.text import OptionalLine
 
 router = APIRouter(prefix="/api/sample", tags=["sample"])
 

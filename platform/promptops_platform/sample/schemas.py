@@ -5,8 +5,8 @@ from typing import Literal
 from pydantic import BaseModel
 
 from promptops_platform.access.schemas import Done
+from promptops_platform.field_types import OptionalLine
 from promptops_platform.http.examples import example
-from promptops_platform.text import OptionalLine
 
 
 class SampleRequest(BaseModel):

@@ -16,6 +16,7 @@ from promptops_platform.definitions.preconditions import IfMatch, etag, seen_rev
 from promptops_platform.errors import Conflict, TooManyRequests
 from promptops_platform.execution.endpoints import ACCEPTED, accepted
 from promptops_platform.execution.schemas import StartedRun
+from promptops_platform.field_types import OptionalLine, OptionalSearchTerm, ResourceId
 from promptops_platform.http.declared_errors import may_answer
 from promptops_platform.http.envelope import Data, Page
 from promptops_platform.http.paging import paged_by
@@ -33,7 +34,6 @@ from promptops_platform.schedules.schemas import (
 )
 from promptops_platform.schedules.service import ScheduleService
 from promptops_platform.schedules.views import ScheduleViews
-from promptops_platform.text import OptionalLine, OptionalSearchTerm, ResourceId
 
 router = APIRouter(prefix="/api/schedules", tags=["schedules"])
 

@@ -7,12 +7,12 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, Field
 
 from promptops_platform.definitions.schemas import IfRevision
+from promptops_platform.field_types import JsonObject, Key, Line, OptionalLine, Prose
 from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example
 from promptops_platform.schedules.repository import StartedRun
 from promptops_platform.schedules.tables import ScheduleRow
 from promptops_platform.schedules.timetables import LONGEST_SECONDS, SHORTEST_SECONDS
-from promptops_platform.text import JsonObject, Key, Line, OptionalLine, Prose
 
 CatchUp = Literal["skip", "one", "all"]
 Overlap = Literal["skip", "queue", "replace"]

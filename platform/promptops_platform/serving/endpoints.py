@@ -9,13 +9,13 @@ from promptops_platform.access.actor import Actor
 from promptops_platform.access.guard import permits
 from promptops_platform.access.permissions import Permission
 from promptops_platform.changes.feed import Feed
+from promptops_platform.field_types import OptionalLine
 from promptops_platform.http.services import services_of
 from promptops_platform.serving.environments import EnvironmentAnswers
 from promptops_platform.serving.fetch import matches
 from promptops_platform.serving.query import DEFAULT_ENVIRONMENT, LARGEST_REVISION
 from promptops_platform.serving.revision import reach, revision_headers
 from promptops_platform.serving.schemas import EnvironmentSnapshot
-from promptops_platform.text import OptionalLine
 
 router = APIRouter(prefix="/api", tags=["realtime"])
 

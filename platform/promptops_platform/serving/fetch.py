@@ -8,13 +8,13 @@ from promptops_platform.access.gate import client_address
 from promptops_platform.access.grants import require_environment, require_fetch
 from promptops_platform.changes.feed import Feed
 from promptops_platform.errors import NotFound, PlatformError
+from promptops_platform.field_types import composed
 from promptops_platform.http.connection import admit
 from promptops_platform.http.error_answers import answer, quoted
 from promptops_platform.serving.query import Query, asked
 from promptops_platform.serving.revision import Headers, reach, revision_headers
 from promptops_platform.serving.rollout_answers import Answer
 from promptops_platform.serving.snapshot import Snapshot
-from promptops_platform.text import composed
 
 PATH = "/api/sdk/prompts/"
 CACHE_CONTROL = (b"cache-control", b"private, no-cache")

@@ -5,8 +5,8 @@ from typing import NamedTuple
 from urllib.parse import parse_qs
 
 from promptops_platform.errors import BadRequest
+from promptops_platform.field_types import composed
 from promptops_platform.http.error_answers import quoted
-from promptops_platform.text import composed
 
 DEFAULT_ENVIRONMENT = "prod"
 LONGEST_SUBJECT = 500

@@ -12,12 +12,12 @@ from promptops_platform.access.schemas import Done
 from promptops_platform.db.pages import Part
 from promptops_platform.definitions.preconditions import IfMatch, etag, seen_revisions
 from promptops_platform.errors import BadRequest, Conflict
+from promptops_platform.field_types import OptionalLine, OptionalSearchTerm, ResourceId
 from promptops_platform.http.declared_errors import may_answer
 from promptops_platform.http.envelope import Data, Page
 from promptops_platform.http.paging import paged_by
 from promptops_platform.http.services import provided
 from promptops_platform.http.transactions import Read, Write
-from promptops_platform.text import OptionalLine, OptionalSearchTerm, ResourceId
 from promptops_platform.triggers.firing_views import delivery_of
 from promptops_platform.triggers.resending import Resending
 from promptops_platform.triggers.schemas import (

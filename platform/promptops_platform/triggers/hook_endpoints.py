@@ -5,10 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 
 from promptops_platform.access.guard import PUBLIC
+from promptops_platform.field_types import ResourceId
 from promptops_platform.http.envelope import Data
 from promptops_platform.http.secret_paths import HOOKS_PATH
 from promptops_platform.http.services import provided
-from promptops_platform.text import ResourceId
 from promptops_platform.triggers.inbound import InboundWebhooks
 from promptops_platform.triggers.schemas import Received
 

@@ -23,8 +23,8 @@ from promptops_flows.steps.standard_webhooks import (
 from promptops_platform.clock import Clock
 from promptops_platform.db.unit_of_work import Database
 from promptops_platform.errors import BadRequest, NotFound, SecretUnreadable
+from promptops_platform.field_types import UNPRINTABLE
 from promptops_platform.sealing import SecretKeys, new_key
-from promptops_platform.text import UNPRINTABLE
 from promptops_platform.triggers import repository
 from promptops_platform.triggers.events import WEBHOOK, Event
 from promptops_platform.triggers.firing import FiringRecorder

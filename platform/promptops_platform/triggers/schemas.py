@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
 
 from promptops_platform.definitions.schemas import IfRevision
+from promptops_platform.field_types import Json, JsonObject, Key, Label, Line, OptionalLine
 from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example
-from promptops_platform.text import Json, JsonObject, Key, Label, Line, OptionalLine
 from promptops_platform.triggers.events import (
     APPROVAL_EVENTS,
     CLIENT_BEHIND,

@@ -13,7 +13,7 @@ from promptops_flows.processes.budgeted_workers import BudgetedWorkers, BudgetEx
 from promptops_flows.templates.expressions import ExpressionError, check_jmespath
 from promptops_flows.templates.language import value_text
 from promptops_platform.errors import BadRequest
-from promptops_platform.text import refuse_unprintable_inside
+from promptops_platform.field_types import refuse_unprintable_inside
 
 WORKER = "promptops_flows.templates.expression_worker"
 BUDGET_SECONDS = 1.0

@@ -10,11 +10,11 @@ from promptops_platform.access.guard import permits
 from promptops_platform.access.permissions import Permission
 from promptops_platform.access.schemas import Done
 from promptops_platform.errors import Conflict
+from promptops_platform.field_types import ResourceId
 from promptops_platform.http.declared_errors import may_answer
 from promptops_platform.http.envelope import Data
 from promptops_platform.http.services import provided
 from promptops_platform.http.transactions import Read, Write
-from promptops_platform.text import ResourceId
 from promptops_platform.workers.claims import RunClaims
 from promptops_platform.workers.reports import WorkerReports
 from promptops_platform.workers.schemas import (

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, StringConstraints
 
 from promptops_platform.execution.pool_names import PoolName
+from promptops_platform.field_types import Line
 from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example
-from promptops_platform.text import Line
 
 WorkerId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 

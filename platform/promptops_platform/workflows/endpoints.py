@@ -21,13 +21,13 @@ from promptops_platform.execution.endpoints import ACCEPTED, accepted, refuse_st
 from promptops_platform.execution.idempotency import IdempotentRuns, RunKey
 from promptops_platform.execution.keyed_requests import IdempotencyKey, answer_once, keyed_request
 from promptops_platform.execution.schemas import StartedRun
+from promptops_platform.field_types import OptionalLine, OptionalSearchTerm, ResourceId
 from promptops_platform.http.declared_errors import may_answer
 from promptops_platform.http.envelope import Data, Page
 from promptops_platform.http.event_stream import ServerEvent, described, event_stream, wants_events
 from promptops_platform.http.paging import paged_by
 from promptops_platform.http.services import provided
 from promptops_platform.http.transactions import Read, Write
-from promptops_platform.text import OptionalLine, OptionalSearchTerm, ResourceId
 from promptops_platform.workflows.planning import WorkflowInputs
 from promptops_platform.workflows.running import WorkflowRuns
 from promptops_platform.workflows.schemas import (

@@ -19,10 +19,19 @@ from promptops_platform.definitions.schemas import (
 )
 from promptops_platform.execution.followers import RunOutcome
 from promptops_platform.execution.pool_names import DEFINITION_POOL, DefinitionPool
+from promptops_platform.field_types import (
+    Json,
+    JsonObject,
+    Key,
+    Line,
+    OptionalLine,
+    Prose,
+    Title,
+    title,
+)
 from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example
 from promptops_platform.runlog.trace import EXAMPLE_TRACE, StepTrace
-from promptops_platform.text import Json, JsonObject, Key, Line, OptionalLine, Prose, Title, title
 from promptops_platform.workflows.step_schemas import DescribedSteps
 
 Steps = Annotated[list[dict[str, Any]], DescribedSteps(nullable=False)]

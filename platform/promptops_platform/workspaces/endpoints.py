@@ -10,11 +10,11 @@ from promptops_platform.access.guard import permits
 from promptops_platform.access.permissions import Permission, Role, known_role
 from promptops_platform.access.schemas import Done
 from promptops_platform.db.pages import Part
+from promptops_platform.field_types import OptionalSearchTerm, ResourceId
 from promptops_platform.http.envelope import Data, Page
 from promptops_platform.http.paging import paged_by
 from promptops_platform.http.services import provided
 from promptops_platform.http.transactions import Read, Write
-from promptops_platform.text import OptionalSearchTerm, ResourceId
 from promptops_platform.workspaces.environment_list import EnvironmentList, WantedEnvironment
 from promptops_platform.workspaces.members import MemberService, Membership
 from promptops_platform.workspaces.removal import WorkspaceRemoval

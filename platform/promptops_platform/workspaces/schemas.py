@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from promptops_platform.access.permissions import Role
+from promptops_platform.field_types import Label, OptionalSlug, RequiredName
 from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example
-from promptops_platform.text import Label, OptionalSlug, RequiredName
 
 Visibility = Literal["open", "restricted"]
 # The scope `sdk` is for API keys.

@@ -17,8 +17,8 @@ from promptops_platform.clock import Clock
 from promptops_platform.db.pages import Part
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import BadRequest, Conflict, NotFound
+from promptops_platform.field_types import LONGEST_LABEL
 from promptops_platform.ids import new_id
-from promptops_platform.text import LONGEST_LABEL
 from promptops_platform.workspaces import repository
 from promptops_platform.workspaces.environments import EnvironmentService
 from promptops_platform.workspaces.tables import MemberRow, WorkspaceRow

@@ -11,7 +11,7 @@ from promptops_platform.as_code import definition_files
 from promptops_platform.as_code.paths import identity_of, path_of
 from promptops_platform.as_code.resources import Content, Identity
 from promptops_platform.as_code.yaml_text import FileError
-from promptops_platform.text import KEY_REFUSED, LINE_CONTROL
+from promptops_platform.field_types import KEY_REFUSED, LINE_CONTROL
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from harness.callers import PASSWORD, login
 from harness.followers import following
 from harness.people import new_api_key, new_workspace, sent
 from harness.platform import RunningPlatform, new_key, next_event
-from promptops_platform.text import composed
+from promptops_platform.field_types import composed
 
 STEP = {"type": "render", "template": "x"}
 TOOL: dict[str, Any] = {"method": "GET", "url": "https://example.org"}

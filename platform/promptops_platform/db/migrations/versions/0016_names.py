@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from promptops_platform.text import composed
+from promptops_platform.field_types import composed
 
 revision = "0016"
 down_revision = "0015"
