@@ -1,7 +1,7 @@
 """SQL of triggers and of what has fired them."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import and_, delete, func, or_, select, update
@@ -139,17 +139,26 @@ async def firings(
 
 
 async def untold(
-    session: AsyncSession, told_before: datetime, limit: int
+    session: AsyncSession, now: datetime, pauses: Sequence[timedelta], *, limit: int
 ) -> list[tuple[FiringRow, TriggerRow]]:
-    """Firings that wait and of which Prefect was not told since then, the oldest first."""
+    """Firings that wait and of which Prefect is to be told: never told ones first. The n-th
+    telling is repeated after `pauses[n - 1]`, later ones after the last pause."""
+    last = len(pauses)
+    repeated = (
+        and_(
+            FiringRow.tellings >= last if number == last else FiringRow.tellings == number,
+            FiringRow.told_at < now - pause,
+        )
+        for number, pause in enumerate(pauses, 1)
+    )
     query = (
         select(FiringRow, TriggerRow)
         .join(TriggerRow, TriggerRow.id == FiringRow.trigger_id)
         .where(
             FiringRow.state == "waiting",
-            or_(FiringRow.told_at.is_(None), FiringRow.told_at < told_before),
+            or_(FiringRow.told_at.is_(None), *repeated),
         )
-        .order_by(FiringRow.created_at)
+        .order_by(FiringRow.tellings, FiringRow.created_at)
         .limit(limit)
     )
     return [(firing, trigger) for firing, trigger in (await session.execute(query)).all()]

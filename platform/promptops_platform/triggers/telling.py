@@ -22,12 +22,23 @@ log = structlog.get_logger(__name__)
 BATCH = 100
 # How often it looks for what another replica has left, or Prefect did not take.
 POLL_SECONDS = 2.0
-# A backlog of Prefect is shorter; an event that it has lost is told again after so long.
+# Prefect may have lost an event that has no flow run after so long. It may also be late: each
+# repetition doubles the pause, so that they do not fill its queue.
 TOLD_AGAIN_AFTER = timedelta(seconds=60)
+LONGEST_PAUSE = timedelta(hours=1)
 # Firings are kept for so long.
 KEEP = timedelta(days=30)
 PRUNE_EVERY_SECONDS = 600.0
 PRUNED_AT_ONCE = 500
+
+
+def pauses_before_retelling() -> list[timedelta]:
+    """How long to wait after the first telling, after the second, and so on; then always the
+    last."""
+    pauses = [TOLD_AGAIN_AFTER]
+    while pauses[-1] < LONGEST_PAUSE:
+        pauses.append(min(2 * pauses[-1], LONGEST_PAUSE))
+    return pauses
 
 
 class FiringTeller:
@@ -72,7 +83,9 @@ class FiringTeller:
         """Tell of some firings; returns whether there may be more."""
         now = self._clock.now()
         async with self._database.read() as transaction:
-            rows = await repository.untold(transaction.session, now - TOLD_AGAIN_AFTER, BATCH)
+            rows = await repository.untold(
+                transaction.session, now, pauses_before_retelling(), limit=BATCH
+            )
             if not rows:
                 return False
             # Prefect leaves out events of a deployment that it does not have yet.
