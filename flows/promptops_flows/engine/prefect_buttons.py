@@ -36,6 +36,8 @@ _AGAIN_SECONDS = 10.0
 # What Prefect shows and nothing has come of: the run had ended before, or may not be retried.
 CANCEL_PATIENCE_SECONDS = 5.0
 RETRY_PATIENCE_SECONDS = 30.0
+# Prefect's interface calls it so until the flow run is late.
+RETRY_NAME = "AwaitingRetry"
 _NOT_CANCELLED = "Cancel was pressed after the run had ended"
 
 
@@ -125,9 +127,18 @@ class PrefectButtons:
             press.since = now
         elif (reason := watchers.take_refusal(flow_run_id)) is not None:
             await restore_end(self._client, flow_run, f"{NOT_RETRIED}: {reason}")
+        elif not _is_retried(flow_run):
+            press.since = now
         elif now - press.since >= self._retry_patience_seconds:
             await restore_end(self._client, flow_run, NOT_RETRIED)
         elif now - press.reported_at >= _AGAIN_SECONDS:
             press.reported_at = now
             log(logging.INFO, "buttons.retry", flow_run_id=flow_run_id)
             watchers.pressed(RetryPressed(flow_run_id))
+
+
+def _is_retried(flow_run: FlowRun) -> bool:
+    """Not one of a deployment whose run is recorded and has not been sent to the engine: it waits
+    in a state of the same type, and has neither begun nor ended."""
+    assert flow_run.state is not None
+    return flow_run.state.name == RETRY_NAME or flow_run.start_time is not None

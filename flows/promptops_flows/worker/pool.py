@@ -10,10 +10,9 @@ from prefect.client.orchestration import PrefectClient
 from prefect.exceptions import ObjectNotFound
 
 from promptops_flows.engine.prefect_api import PrefectApi
+from promptops_flows.engine.prefect_buttons import RETRY_NAME
 from promptops_flows.engine.restored_ends import NOT_RETRIED, restore_end
 from promptops_flows.engine.work_pools import WorkPools
-
-_RETRY = "AwaitingRetry"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ class WorkPool:
     async def due(self, most: int) -> list[DueFlowRun]:
         """Flow runs whose time has come, the oldest first, within the pool's limit."""
         rows = await self._pools.due(self._name, datetime.now(UTC).isoformat(), most)
-        return [DueFlowRun(row["id"], row["state_name"] == _RETRY) for row in rows]
+        return [DueFlowRun(row["id"], row["state_name"] == RETRY_NAME) for row in rows]
 
     async def not_retried(self, flow_run_id: str, reason: str) -> None:
         """Show again how a flow run had ended for which Retry was pressed in vain."""

@@ -153,12 +153,18 @@ async def obeyed(server: PrefectServer, runs: Runs, engine_id: str) -> AsyncIter
 
 def failed_run(server: PrefectServer, engine_id: str) -> str:
     """A failed flow run of the engine with that id."""
+    state = {"type": "FAILED", "message": "step 1 (read): it is not JSON"}
+    return new_flow_run(server, engine_id, state)
+
+
+def new_flow_run(server: PrefectServer, engine_id: str, state: dict[str, str]) -> str:
+    """A flow run of the engine with that id, in that state."""
     with server.client() as client:
         flow = client.post("flows/", json={"name": "pressed"}).json()
         run = {
             "flow_id": flow["id"],
             "tags": ["promptops", f"engine:{engine_id}"],
-            "state": {"type": "FAILED", "message": "step 1 (read): it is not JSON"},
+            "state": state,
         }
         return str(client.post("flow_runs/", json=run).raise_for_status().json()["id"])
 
@@ -187,6 +193,18 @@ async def test_a_retry_that_waits_for_its_turn_goes_on_waiting(
         # The one that nobody takes up says that the patience is over.
         await asyncio.to_thread(eventually, lambda: shown(prefect_server, other)[0] == "Failed")
         assert shown(prefect_server, waiting)[0] in ("AwaitingRetry", "Late")
+    assert runs.retried == [other]
+
+
+async def test_a_flow_run_that_has_not_begun_is_not_retried(prefect_server: PrefectServer) -> None:
+    """The engine has adopted a due one, and the platform records its run."""
+    runs = Runs()
+    due = await asyncio.to_thread(new_flow_run, prefect_server, "slow", {"type": "SCHEDULED"})
+    other = await asyncio.to_thread(failed_run, prefect_server, "slow")
+    async with obeyed(prefect_server, runs, "slow"):
+        await asyncio.to_thread(press, prefect_server, other, RETRY)
+        await asyncio.to_thread(eventually, lambda: shown(prefect_server, other)[0] == "Failed")
+        assert shown(prefect_server, due)[0] in ("Scheduled", "Late")
     assert runs.retried == [other]
 
 
