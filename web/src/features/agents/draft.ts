@@ -41,7 +41,8 @@ export function useAgentDraft(agent: Ref<Agent | null | undefined>) {
     if (!next) return
     if (next.id !== base.value?.id) {
       const kept = readKept(next.id)
-      if (kept) take(kept.base, kept.fields)
+      // What was kept by an older console lacks the fields that are new.
+      if (kept) take({ ...next, ...kept.base }, { ...fieldsOf(next), ...kept.fields })
       else take(next)
     } else if (!isDirty.value) take(next)
   }, { immediate: true })
