@@ -30,10 +30,10 @@ test('a parallel workflow is built in the graph, with fields and YAML at the sam
   await expect(node(page, 'second')).toBeVisible()
 
   // By mouse: from the dot below a node to the one above another.
-  const from = await node(page, 'second').locator('xpath=following-sibling::*[contains(@class, "source")]').boundingBox()
+  // Hovering waits until the new layout of the graph has come to rest.
+  await node(page, 'second').locator('xpath=following-sibling::*[contains(@class, "source")]').hover()
   const to = await node(page, 'tidy').locator('xpath=preceding-sibling::*[contains(@class, "target")]').boundingBox()
-  if (!from || !to) throw new Error('no handles')
-  await page.mouse.move(from.x + from.width / 2, from.y + from.height / 2)
+  if (!to) throw new Error('no handle')
   await page.mouse.down()
   await page.mouse.move(to.x, to.y - 20, { steps: 4 })
   await page.mouse.move(to.x + to.width / 2, to.y + to.height / 2, { steps: 4 })

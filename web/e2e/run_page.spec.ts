@@ -55,6 +55,8 @@ test('the page of a run is live: steps appear, the graph colours itself, and the
   await page.getByText('Graph', { exact: true }).click()
   const node = (name: string) => page.getByRole('region', { name: 'Graph of the run' }).locator('button[data-node]', { hasText: name })
   await expect(node('shout')).toContainText('waiting')
+  // Nodes are hidden until their places are known.
+  await expect(node('shout')).toBeVisible()
   await expectAccessible(page)
 
   vendor.answer('!')

@@ -70,6 +70,7 @@ test('a branch shows what was skipped, in the trace and in the graph of the run'
   await page.getByText('Graph', { exact: true }).click()
   await expect(node(page, 'Graph of the run', 'cheer')).toContainText('skipped')
   await expect(node(page, 'Graph of the run', 'console_them')).toContainText('render')
+  await expect(node(page, 'Graph of the run', 'cheer')).toBeVisible()
   await expectAccessible(page)
 })
 
