@@ -5,6 +5,7 @@ connection takes one in between, and no client that tries a closed one again and
 its own end, and so connects to itself.
 """
 
+import os
 import random
 from collections.abc import Iterator
 from functools import cache
@@ -30,6 +31,10 @@ def free_port() -> int:
 
 @cache
 def _candidates() -> Iterator[int]:
-    """In an order of this process, so that those of several rarely meet."""
+    """The share of this process of pytest's, in an order of its own: a port that another one has
+    handed out, and does not listen on yet, would look free."""
     end = int(_RANGE.read_text().split()[0]) if _RANGE.exists() else _OUTGOING_FIRST
-    return iter(random.SystemRandom().sample(range(_FIRST, end), max(end - _FIRST, 0)))
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    process = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    share = range(_FIRST + process, end, processes)
+    return iter(random.SystemRandom().sample(share, len(share)))
