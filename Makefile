@@ -26,7 +26,7 @@ CHROMIUM ?= $(firstword $(shell for name in chromium-headless-shell chromium chr
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help up check test test-web test-browser test-node test-java test-all lint types release-check version audit bench chaos lock openapi openapi-baseline baseline prefect-template docs clean
+.PHONY: help up check test test-web test-browser test-node test-java test-postgres test-all lint types release-check version audit bench chaos lock openapi openapi-baseline baseline prefect-template docs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -61,8 +61,11 @@ test-node: ## The Node SDK's types and tests
 test-java: ## The Java SDK's tests
 	mvn --batch-mode --no-transfer-progress --file sdk/java/pom.xml test
 
+test-postgres: .venv/.development ## What `make test` runs on SQLite only, on PostgreSQL
+	$(BIN)/pytest -q --long -n $(PROCESSES) --dist loadfile -k postgresql tests/attacks tests/platform
+
 test-all: export EVERY_LOOK = 1
-test-all: test bench chaos ## The tests, every look of the console, the benchmarks and the long trials
+test-all: test test-postgres bench chaos ## The tests, every look of the console, the benchmarks and the long trials
 
 lint: .venv/.development
 	$(BIN)/ruff check

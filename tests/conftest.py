@@ -1,5 +1,7 @@
 """The real servers that several parts of the suite share; each is started once a session."""
 
+from pathlib import Path
+
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
@@ -30,6 +32,23 @@ settings.register_profile("suite", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("suite")
 
 
+# What these ask does not depend on the database: `make test` runs them on SQLite, and
+# `make test-postgres`, a part of `make test-all`, on PostgreSQL.
+ONE_DATABASE = (
+    "attacks",
+    "chaos/test_kill.py",
+    "platform/access",
+    "platform/agents",
+    "platform/http",
+    "platform/observability",
+    "platform/openapi",
+    "platform/playground",
+    "platform/providers",
+    "platform/workflows",
+)
+TESTS = Path(__file__).parent
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="Run the trials of faults for long.")
     parser.addoption("--quick", action="store_true", help="Leave out what starts servers.")
@@ -42,8 +61,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if is_quick(item)]
     if not config.getoption("--long"):
-        too_long = [item for item in items if item.get_closest_marker("long")]
-        config.hook.pytest_deselected(items=too_long)
-        items[:] = [item for item in items if not item.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=[item for item in items if _is_long(item)])
+        items[:] = [item for item in items if not _is_long(item)]
     # What starts programs takes longest and waits most: at the end, one process would wait alone.
     items.sort(key=starts_programs, reverse=True)
+
+
+def _is_long(item: pytest.Item) -> bool:
+    """Whether only `--long` runs it."""
+    if item.get_closest_marker("long") is not None:
+        return True
+    call = getattr(item, "callspec", None)
+    is_on_postgres = call is not None and call.params.get("database_kind") == "postgresql"
+    path = item.path.relative_to(TESTS).as_posix()
+    return is_on_postgres and path.startswith(ONE_DATABASE)

@@ -152,7 +152,7 @@ async def test_an_empty_postgresql_database_does_not_replace_the_one_before(
 async def test_a_log_of_a_database_that_is_gone_is_not_dropped(data_folder: Path) -> None:
     log = data_folder / "promptops.db-wal"
     log.write_bytes(b"frames")
-    with pytest.raises(DatabaseNotUsable, match=r"promptops\.db-wal is there"):
+    with pytest.raises(DatabaseNotUsable, match=r"promptops\.db-wal exists"):
         await start(sqlite_settings(data_folder))
     assert log.read_bytes() == b"frames"
     assert not (data_folder / "promptops.db").exists()

@@ -55,7 +55,7 @@ def stirring(platform: Platform) -> Callable[[], None]:
     def stir() -> None:
         platform.changes.feed.wake()
         platform.changes.replicas.progress.set()
-        platform.changes.replicas._tell_waiting()
+        platform.changes.replicas._wake_waiting()
         platform.realtime.hub._order._filled.set()
         platform.runlog.calls._filled.set()
 
@@ -90,7 +90,7 @@ async def test_a_wait_for_replicas_ends(own: RunningPlatform) -> None:
     for number in range(1, 12):
         replicas.receive(f"elsewhere {own.platform.changes.feed.epoch} 0")
         waiting = replicas.wait_for(own.platform.changes.feed.applied + 1, 60)
-        assert await ends_when_cancelled(waiting, number, replicas._tell_waiting), number
+        assert await ends_when_cancelled(waiting, number, replicas._wake_waiting), number
     replicas.receive("elsewhere")
 
 

@@ -8,7 +8,12 @@ from pathlib import Path
 
 import uvicorn
 from prefect.server.api.server import create_app
-from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, get_current_settings
+from prefect.settings import (
+    PREFECT_API_BLOCKS_REGISTER_ON_START,
+    PREFECT_API_DATABASE_CONNECTION_URL,
+    get_current_settings,
+    temporary_settings,
+)
 from sqlalchemy.engine import make_url
 
 from promptops_flows.prefect_server import interface_copy, pages, shrinking, sqlite_lock, template
@@ -22,7 +27,7 @@ def serve() -> None:
     """Serve until SIGTERM. The database is made on the first start, migrated on later ones."""
     sqlite_lock.begin_immediate()
     database = _database()
-    template.install(database)
+    is_first_start = template.install(database)
     pages.serve_one_interface()
     server = get_current_settings().server
     if "flow_runs" in server.services.db_vacuum.enabled_vacuum_types:
@@ -42,7 +47,10 @@ def serve() -> None:
     )
     listener = os.environ.get(LISTENER_VARIABLE)
     sockets = [socket.socket(fileno=int(listener))] if listener else None
-    uvicorn.Server(config).run(sockets=sockets)
+    # The template has the types of blocks, which Prefect registers in any other database.
+    updates = {PREFECT_API_BLOCKS_REGISTER_ON_START: False} if is_first_start else None
+    with temporary_settings(updates):
+        uvicorn.Server(config).run(sockets=sockets)
 
 
 def _database() -> Path:

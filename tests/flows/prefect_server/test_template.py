@@ -30,11 +30,12 @@ def test_the_template_is_at_the_installed_prefects_last_migration(tmp_path: Path
     )
 
 
-def test_the_template_is_small_and_empty(tmp_path: Path) -> None:
+def test_the_template_is_small_and_has_no_runs(tmp_path: Path) -> None:
     database = tmp_path / "prefect.db"
     install(database)
     assert TEMPLATE.stat().st_size < 50_000
     assert ask(database, "SELECT count(*) FROM flow_run") == 0
+    assert ask(database, "SELECT count(*) FROM block_schema") > 50
 
 
 def test_an_existing_database_is_left_alone(tmp_path: Path) -> None:
