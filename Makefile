@@ -62,7 +62,7 @@ test-java: ## The Java SDK's tests
 	mvn --batch-mode --no-transfer-progress --file sdk/java/pom.xml test
 
 test-postgres: .venv/.development ## What `make test` runs on SQLite only, on PostgreSQL
-	$(BIN)/pytest -q --long -n $(PROCESSES) --dist loadfile -k postgresql tests/attacks tests/platform
+	$(BIN)/pytest -q --long -n $(PROCESSES) --dist loadfile -k postgresql tests/platform
 
 test-all: export EVERY_LOOK = 1
 test-all: test test-postgres bench chaos ## The tests, every look of the console, the benchmarks and the long trials

@@ -144,6 +144,7 @@ def report(
     print(json.dumps(figures))
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 async def test_watchers_hold_what_is_served_after_kill_9(extent: Extent) -> None:
     with promptops("serve") as platform:
