@@ -88,7 +88,8 @@ chaos: .venv/.development ## Long trials of faults
 	cd sdk/node && npm ci --no-audit --no-fund --silent && npm run --silent build
 	mvn --batch-mode --no-transfer-progress --quiet --file sdk/java/pom.xml test-compile
 	PROMPTOPS_TEST_ALL_SDKS=1 $(BIN)/pytest -q --long tests/chaos tests/attacks \
-		tests/platform/openapi/test_fuzz.py
+		tests/e2e/test_examples.py tests/e2e/test_stops.py tests/flows/engine/test_left_behind.py \
+		tests/flows/engine/test_killed_engines.py tests/platform/openapi/test_fuzz.py
 
 # A report, which fails nothing: what it needs to ask may be out of reach.
 audit: .venv/.audit ## Report locked versions that were withdrawn or have a known fault

@@ -37,14 +37,20 @@ settings.load_profile("suite")
 BOTH_DATABASES = (
     "platform/audit",
     "platform/backups",
-    "platform/catalog",
     "platform/changes",
     "platform/db",
-    "platform/definitions",
-    "platform/execution",
     "platform/prompts",
     "platform/runlog",
-    "platform/workspaces",
+)
+# Trials of faults that take long: `make chaos`, a part of `make test-all`, runs them.
+LONG_TRIALS = (
+    "attacks/test_floods.py",
+    "attacks/test_sockets.py",
+    "chaos",
+    "e2e/test_examples.py",
+    "e2e/test_stops.py",
+    "flows/engine/test_killed_engines.py",
+    "flows/engine/test_left_behind.py",
 )
 TESTS = Path(__file__).parent
 
@@ -71,7 +77,9 @@ def _is_long(item: pytest.Item) -> bool:
     """Whether only `--long` runs it."""
     if item.get_closest_marker("long") is not None:
         return True
+    path = item.path.relative_to(TESTS).as_posix()
+    if path.startswith(LONG_TRIALS):
+        return True
     call = getattr(item, "callspec", None)
     is_on_postgres = call is not None and call.params.get("database_kind") == "postgresql"
-    path = item.path.relative_to(TESTS).as_posix()
     return is_on_postgres and not path.startswith(BOTH_DATABASES)
