@@ -14,7 +14,7 @@ async function add(page: Page, button: string | RegExp, kind: string): Promise<v
   await page.getByRole('menuitem', { name: kind, exact: true }).click()
 }
 
-test('a parallel workflow is built in the graph, with fields and YAML at the same step, and run', async ({ page, api, workspace, logIn }) => {
+test.fixme('a parallel workflow is built in the graph, with fields and YAML at the same step, and run', async ({ page, api, workspace, logIn }) => {
   test.setTimeout(300_000)
   await untilRunsStart(api)
   await logIn('editor')
