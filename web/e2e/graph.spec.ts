@@ -14,7 +14,7 @@ async function add(page: Page, button: string | RegExp, kind: string): Promise<v
   await page.getByRole('menuitem', { name: kind, exact: true }).click()
 }
 
-test.fixme('a parallel workflow is built in the graph, with fields and YAML at the same step, and run', async ({ page, api, workspace, logIn }) => {
+test('a parallel workflow is built in the graph, with fields and YAML at the same step, and run', async ({ page, api, workspace, logIn }) => {
   test.setTimeout(300_000)
   await untilRunsStart(api)
   await logIn('editor')
@@ -30,9 +30,11 @@ test.fixme('a parallel workflow is built in the graph, with fields and YAML at t
   await expect(node(page, 'second')).toBeVisible()
 
   // By mouse: from the dot below a node to the one above another.
-  // Hovering waits until the new layout of the graph has come to rest.
+  const target = node(page, 'tidy').locator('xpath=preceding-sibling::*[contains(@class, "target")]')
+  // The wider graph is moved into sight, and only then do places hold.
+  await expect(target).toBeInViewport({ ratio: 1 })
   await node(page, 'second').locator('xpath=following-sibling::*[contains(@class, "source")]').hover()
-  const to = await node(page, 'tidy').locator('xpath=preceding-sibling::*[contains(@class, "target")]').boundingBox()
+  const to = await target.boundingBox()
   if (!to) throw new Error('no handle')
   await page.mouse.down()
   await page.mouse.move(to.x, to.y - 20, { steps: 4 })
