@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import structlog
 from fastapi import Request
 from starlette.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from promptops_flows.processes.waiting import end_tasks
 from promptops_platform.errors import PlatformError
@@ -144,6 +144,7 @@ class _EventStream(StreamingResponse):
     ) -> None:
         super().__init__(_lines(events, heartbeat, stop), media_type=MEDIA_TYPE, headers=HEADERS)
         self._stop = stop
+        self._is_whole = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         # Not by Starlette, which cancels again and again while the events are being closed.
@@ -152,10 +153,24 @@ class _EventStream(StreamingResponse):
         cutting = asyncio.create_task(self._cut_at_stop(scope))
         try:
             await asyncio.wait([sending, leaving], return_when=asyncio.FIRST_COMPLETED)
-            if sending.done():
-                sending.result()
+            if self._is_whole or sending.done():
+                await sending
         finally:
             await end_tasks(sending, leaving, cutting)
+
+    async def stream_response(self, send: Send) -> None:
+        """At a stop the body ends with its last event, as closing what makes the events may take
+        longer than the connection lives."""
+
+        async def send_until_whole(message: Message) -> None:
+            if self._is_whole:
+                return
+            if message.get("body") == STOPPING.encoded():
+                self._is_whole = True
+                message = {**message, "more_body": False}
+            await send(message)
+
+        await super().stream_response(send_until_whole)
 
     async def _cut_at_stop(self, scope: Scope) -> None:
         """A client that does not read must not delay the stop."""

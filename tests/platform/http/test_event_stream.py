@@ -186,3 +186,26 @@ def test_an_event_is_one_line_of_characters(text: str, sent: str) -> None:
     assert len(encoded.splitlines()) == 3
     expected = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     assert json.loads(encoded.splitlines()[1].removeprefix("data: ")) == {expected: expected}
+
+
+async def test_a_stop_ends_the_body_before_what_makes_the_events_is_closed() -> None:
+    """The call of a vendor may take longer to close than a connection lives after a stop."""
+    stop, may_close, closed = StopSignal(), asyncio.Event(), asyncio.Event()
+
+    async def events() -> AsyncGenerator[ServerEvent, None]:
+        try:
+            yield ServerEvent("delta", {"text": "one"})
+            await asyncio.Event().wait()
+        finally:
+            await may_close.wait()
+            closed.set()
+
+    async with served(events(), 3600.0, stop) as answer, asyncio.timeout(60):
+        received = b""
+        async for piece in answer.aiter_bytes():
+            received += piece
+            stop.set()
+        assert received.endswith(STOPPING.encoded())
+        assert not closed.is_set()
+        may_close.set()
+        await closed.wait()
