@@ -14,6 +14,16 @@ async function add(page: Page, button: string | RegExp, kind: string): Promise<v
   await page.getByRole('menuitem', { name: kind, exact: true }).click()
 }
 
+/** The graph is shown whole, and from then on places hold. */
+async function expectWhole(page: Page, count: number): Promise<void> {
+  const graph = page.getByRole('region', { name: 'Graph of the steps' })
+  await expect.poll(() => graph.evaluate((element) => {
+    const room = element.getBoundingClientRect()
+    const nodes = [...element.querySelectorAll('[data-node]')].map((node) => node.getBoundingClientRect())
+    return nodes.filter(({ left, top, right, bottom }) => left >= room.left && top >= room.top && right <= room.right && bottom <= room.bottom).length
+  })).toBe(count)
+}
+
 test('a parallel workflow is built in the graph, with fields and YAML at the same step, and run', async ({ page, api, workspace, logIn }) => {
   test.setTimeout(300_000)
   await untilRunsStart(api)
@@ -31,8 +41,7 @@ test('a parallel workflow is built in the graph, with fields and YAML at the sam
 
   // By mouse: from the dot below a node to the one above another.
   const target = node(page, 'tidy').locator('xpath=preceding-sibling::*[contains(@class, "target")]')
-  // The wider graph is moved into sight, and only then do places hold.
-  await expect(target).toBeInViewport({ ratio: 1 })
+  await expectWhole(page, 4)
   await node(page, 'second').locator('xpath=following-sibling::*[contains(@class, "source")]').hover()
   const to = await target.boundingBox()
   if (!to) throw new Error('no handle')

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
-import { NODE_WIDTH, neighbourOf, placeNodes, type Place } from './layout'
+import { NODE_WIDTH, boundsOf, neighbourOf, placeNodes, type Place } from './layout'
 
 const nodes = ['top', 'one', 'two', 'three', 'end'].map((id) => ({ id, height: 56 }))
 const links = [['top', 'one'], ['top', 'two'], ['top', 'three'], ['one', 'end'], ['two', 'end'], ['three', 'end']].map(([from, to]) => ({ id: `${from}-${to}`, from: from as string, to: to as string }))
@@ -24,6 +24,24 @@ describe('the places of nodes', () => {
     const circle = [{ id: 'a', from: 'one', to: 'two' }, { id: 'b', from: 'two', to: 'one' }]
     expect(placeNodes(nodes.slice(1, 3), circle).size).toBe(2)
     expect(placeNodes([], []).size).toBe(0)
+  })
+})
+
+describe('the bounds of nodes', () => {
+  it('hold every node whole', () => {
+    const places = placeNodes(nodes, links)
+    const { x, y, width, height } = boundsOf(places, nodes)
+    for (const place of places.values()) {
+      expect(place.x).toBeGreaterThanOrEqual(x)
+      expect(place.y).toBeGreaterThanOrEqual(y)
+      expect(place.x + NODE_WIDTH).toBeLessThanOrEqual(x + width)
+      expect(place.y + 56).toBeLessThanOrEqual(y + height)
+    }
+    expect(width).toBeLessThan(4 * NODE_WIDTH)
+  })
+
+  it('are of some size without any node', () => {
+    expect(boundsOf(new Map(), [])).toMatchObject({ width: NODE_WIDTH })
   })
 })
 

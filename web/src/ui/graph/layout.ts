@@ -53,6 +53,18 @@ function isBackwards(centres: readonly Place[]): boolean {
   return order < 0
 }
 
+/** The smallest rectangle around all nodes. */
+export function boundsOf(places: ReadonlyMap<string, Place>, nodes: readonly GraphNode[]): Place & { width: number; height: number } {
+  const corners = nodes.flatMap(({ id, height }) => {
+    const place = places.get(id)
+    return place ? [place, { x: place.x + NODE_WIDTH, y: place.y + height }] : []
+  })
+  if (!corners.length) return { x: 0, y: 0, width: NODE_WIDTH, height: NODE_WIDTH }
+  const [xs, ys] = [corners.map(({ x }) => x), corners.map(({ y }) => y)]
+  const [x, y] = [Math.min(...xs), Math.min(...ys)]
+  return { x, y, width: Math.max(...xs) - x, height: Math.max(...ys) - y }
+}
+
 /** More than any picture is wide. */
 const FAR = 100_000
 
