@@ -26,7 +26,7 @@ CHROMIUM ?= $(firstword $(shell for name in chromium-headless-shell chromium chr
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help up check test test-web test-browser test-node test-java test-postgres test-all lint types release-check version audit bench chaos lock openapi openapi-baseline baseline prefect-template docs clean
+.PHONY: help up check test test-web test-browser test-node test-java test-postgres test-all lint types release-check version audit bench chaos sdk-programs lock openapi openapi-baseline baseline prefect-template docs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -62,7 +62,11 @@ test-java: ## The Java SDK's tests
 	mvn --batch-mode --no-transfer-progress --file sdk/java/pom.xml test
 
 test-postgres: .venv/.development ## What `make test` runs on SQLite only, on PostgreSQL
-	$(BIN)/pytest -q --long -n $(PROCESSES) --dist loadfile -k postgresql tests/platform
+	$(BIN)/pytest -q --long -n $(PROCESSES) --dist loadfile -k postgresql -m "not trial and not long" \
+		tests/platform
+
+test-trials: .venv/.development sdk-programs ## Trials of faults that `make test` leaves out, in their short form
+	PROMPTOPS_TEST_ALL_SDKS=1 $(BIN)/pytest -q -n $(PROCESSES) --dist loadfile -m trial
 
 test-all: export EVERY_LOOK = 1
 test-all: test test-postgres bench chaos ## The tests, every look of the console, the benchmarks and the long trials
@@ -84,12 +88,14 @@ version: .venv/bin/python ## Write VERSION=x.y.z to everything that is released
 bench: .venv/.bench web/node_modules/.everything $(CONSOLE) ## Benchmarks, each with its ratio to a baseline of the same run
 	$(BIN)/python -P tests/bench/run.py
 
-chaos: .venv/.development ## Long trials of faults
+chaos: .venv/.development sdk-programs ## Trials of faults in their long form
+	PROMPTOPS_TEST_ALL_SDKS=1 $(BIN)/pytest -q --long -m "trial or long"
+	$(BIN)/pytest -q --long tests/platform/openapi/test_fuzz.py
+
+# What trials start of the Node and the Java SDK.
+sdk-programs:
 	cd sdk/node && npm ci --no-audit --no-fund --silent && npm run --silent build
 	mvn --batch-mode --no-transfer-progress --quiet --file sdk/java/pom.xml test-compile
-	PROMPTOPS_TEST_ALL_SDKS=1 $(BIN)/pytest -q --long tests/chaos tests/attacks \
-		tests/e2e/test_examples.py tests/e2e/test_stops.py tests/flows/engine/test_left_behind.py \
-		tests/flows/engine/test_killed_engines.py tests/platform/openapi/test_fuzz.py
 
 # A report, which fails nothing: what it needs to ask may be out of reach.
 audit: .venv/.audit ## Report locked versions that were withdrawn or have a known fault

@@ -1,5 +1,6 @@
 """The real servers that several parts of the suite share; each is started once a session."""
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -32,26 +33,9 @@ settings.register_profile("suite", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("suite")
 
 
-# Rooms whose own subject is the database: all that they ask is asked of both kinds. The others run
-# on SQLite in `make test`, and on PostgreSQL in `make test-postgres`, a part of `make test-all`.
-BOTH_DATABASES = (
-    "platform/audit",
-    "platform/backups",
-    "platform/changes",
-    "platform/db",
-    "platform/prompts",
-    "platform/runlog",
-)
-# Trials of faults that take long: `make chaos`, a part of `make test-all`, runs them.
-LONG_TRIALS = (
-    "attacks/test_floods.py",
-    "attacks/test_sockets.py",
-    "chaos",
-    "e2e/test_examples.py",
-    "e2e/test_stops.py",
-    "flows/engine/test_killed_engines.py",
-    "flows/engine/test_left_behind.py",
-)
+# Rooms whose statements differ between the databases, or that are about them: all that they ask is
+# asked of both. The others run on SQLite in `make test`, and on PostgreSQL in `make test-postgres`.
+BOTH_DATABASES = ("platform/changes", "platform/db", "platform/prompts", "platform/runlog")
 TESTS = Path(__file__).parent
 
 
@@ -67,19 +51,27 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if is_quick(item)]
     if not config.getoption("--long"):
-        config.hook.pytest_deselected(items=[item for item in items if _is_long(item)])
-        items[:] = [item for item in items if not _is_long(item)]
+        left_out = [item for item in items if _is_left_out(item)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not _is_left_out(item)]
     # What starts programs takes longest and waits most: at the end, one process would wait alone.
     items.sort(key=starts_programs, reverse=True)
 
 
-def _is_long(item: pytest.Item) -> bool:
-    """Whether only `--long` runs it."""
+@pytest.hookimpl
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: without it, collections of garbage are quick."""
+    gc.collect()
+    gc.freeze()
+
+
+def _is_left_out(item: pytest.Item) -> bool:
+    """Whether `make test` leaves it to other commands."""
     if item.get_closest_marker("long") is not None:
         return True
-    path = item.path.relative_to(TESTS).as_posix()
-    if path.startswith(LONG_TRIALS):
+    if item.get_closest_marker("trial") is not None and item.config.option.markexpr != "trial":
         return True
     call = getattr(item, "callspec", None)
     is_on_postgres = call is not None and call.params.get("database_kind") == "postgresql"
+    path = item.path.relative_to(TESTS).as_posix()
     return is_on_postgres and not path.startswith(BOTH_DATABASES)

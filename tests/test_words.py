@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,11 @@ def sources(*endings: str) -> list[Path]:
     ]
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def bound_names(tree: ast.AST) -> Iterator[tuple[str, int]]:
     """Every name that a Python source gives to something, and its line."""
     for node in ast.walk(tree):
@@ -89,9 +95,7 @@ def places(path: Path, names: Iterator[tuple[str, int]]) -> list[str]:
 def test_python_names_say_what_they_are() -> None:
     paths = sources(".py")
     assert paths
-    assert not [
-        place for path in paths for place in places(path, bound_names(ast.parse(path.read_text())))
-    ]
+    assert not [place for path in paths for place in places(path, bound_names(parsed(path)))]
 
 
 @pytest.mark.parametrize(
@@ -160,15 +164,15 @@ def prose() -> Iterator[tuple[str, str]]:
             yield f"{path.relative_to(ROOT)}:{line}", text
     for path in sources(".py"):
         if "tests" not in path.parts:
-            yield from messages(path.relative_to(ROOT), ast.parse(path.read_text()))
+            yield from messages(path.relative_to(ROOT), parsed(path))
 
 
 def messages(path: Path, tree: ast.AST) -> Iterator[tuple[str, str]]:
     """The texts of a source without its docstrings."""
-    statements = [node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)]
+    statements = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
         match node:
-            case ast.Constant(value=str(text)) if node not in statements:
+            case ast.Constant(value=str(text)) if id(node) not in statements:
                 yield f"{path}:{node.lineno}", text
 
 

@@ -25,6 +25,8 @@ from harness.postgres import Postgres
 from promptops_platform.access import passwords
 from promptops_platform.runlog.call_log import GROUP_RUNS
 
+pytestmark = pytest.mark.trial
+
 PLAYGROUND_CLIENTS = 32
 FAILING_LOGINS = 60
 SHORT_EDITS, LONG_EDITS = 15, 300

@@ -24,6 +24,8 @@ from harness.raw_http import RawConnection, connected, exchange, opened, request
 from promptops_platform import open_files
 from promptops_platform.settings import Settings
 
+pytestmark = pytest.mark.trial
+
 AUTHORIZATION = f"Authorization: Bearer {TOKEN}"
 KEPT = "Connection: keep-alive"
 

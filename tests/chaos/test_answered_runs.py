@@ -14,6 +14,8 @@ from harness.platform import DatabaseKind
 from harness.postgres import Postgres
 from harness.up import PromptOps, promptops
 
+pytestmark = pytest.mark.trial
+
 CLIENTS = 32
 SHORT_KILLS = (150, 40)
 LONG_KILLS = (150, 40, 400, 5, 800) * 6

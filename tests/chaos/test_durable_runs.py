@@ -15,6 +15,8 @@ from harness.platform import DatabaseKind
 from harness.postgres import Postgres
 from harness.up import PromptOps, created, promptops
 
+pytestmark = pytest.mark.trial
+
 # The first one renders, the others ask a model.
 STEPS = [
     {"name": "name", "type": "render", "template": "run {{number}}"},

@@ -24,6 +24,8 @@ from harness.processes import eventually
 from harness.up import PromptOps, created, promptops, run_workflow
 from harness.watching_program import WatchingProgram, watching_program
 
+pytestmark = pytest.mark.trial
+
 WRITERS = 6
 SHORT_KILLS = 3
 LONG_KILLS = 60

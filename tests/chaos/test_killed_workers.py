@@ -16,6 +16,8 @@ from harness.prefect_server import end
 from harness.up import PromptOps, created, promptops
 from harness.workers import spawn_worker
 
+pytestmark = pytest.mark.trial
+
 POOL = "chaos"
 STEPS = [
     {"name": "name", "type": "render", "template": "run {{number}}"},

@@ -20,6 +20,8 @@ from harness.publisher import Publisher, publishing
 from harness.sdk_drivers import COMMANDS
 from harness.up import PromptOps, created, promptops
 
+pytestmark = pytest.mark.trial
+
 KEYS = [f"key-{number:02}" for number in range(20)]
 RATE = 50.0
 

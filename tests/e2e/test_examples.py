@@ -17,6 +17,8 @@ from harness.ports import free_port
 from harness.processes import eventually
 from harness.up import PromptOps, promptops
 
+pytestmark = pytest.mark.trial
+
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 NODE_SDK = ROOT / "sdk" / "node"

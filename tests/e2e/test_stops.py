@@ -18,7 +18,7 @@ from harness.up_runs import QUICK, Held, ended_as, held, runs_on, slow
 
 __all__ = ["held"]
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.trial, pytest.mark.timeout(600)]
 
 # Platform and engine drain against the same bound; either may be the one that says it.
 CUT_OFF = "stopped before the run"

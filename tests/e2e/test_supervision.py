@@ -19,7 +19,7 @@ from harness.up_runs import QUICK, Held, Runs, ended_as, held, runs_on, slow
 
 __all__ = ["held"]
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.trial, pytest.mark.timeout(600)]
 
 ENDED_EARLY = "the run engine ended before the run did"
 

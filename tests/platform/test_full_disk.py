@@ -19,6 +19,8 @@ from promptops_platform.errors import DatabaseUnavailable
 from promptops_platform.lifecycle import Platform
 from promptops_platform.settings import Settings
 
+pytestmark = pytest.mark.trial
+
 ADMIN = {"username": "admin", "password": "admin"}
 
 

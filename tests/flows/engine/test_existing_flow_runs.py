@@ -30,6 +30,8 @@ from promptops_flows.protocol.engine_client import (
 )
 from promptops_flows.protocol.engine_protocol import RetryPressed
 
+pytestmark = pytest.mark.trial
+
 FAILING = [
     {"name": "a", "type": "render", "template": "A"},
     {"name": "b", "type": "model", "model": "mock-fail-rate-limited"},

@@ -32,6 +32,8 @@ from promptops_flows.protocol.engine_client import (
     StepFinished,
 )
 
+pytestmark = pytest.mark.trial
+
 ENDLESS = {"name": "endless", "type": "model", "model": "mock-slow-60000ms"}
 
 

@@ -19,6 +19,8 @@ from promptops_flows.protocol.engine_client import (
     StepFinished,
 )
 
+pytestmark = pytest.mark.trial
+
 
 def kill(engine: EngineProcess) -> None:
     engine.process.kill()

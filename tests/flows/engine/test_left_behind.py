@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import httpx
+import pytest
 
 from harness.engine import (
     READY_SECONDS,
@@ -27,6 +28,8 @@ from promptops_flows.protocol.engine_client import RunFinished, RunRequest
 from promptops_flows.steps.plans import WorkflowPlan
 from promptops_flows.steps.targets import DefinitionTarget
 from promptops_flows.steps.workflow import RunWorkflow
+
+pytestmark = pytest.mark.trial
 
 ENDLESS = {"name": "endless", "type": "model", "model": "mock-slow-60000ms"}
 MESSAGE = "The run engine ended before it reported the end of this run"

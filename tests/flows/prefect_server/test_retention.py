@@ -16,6 +16,8 @@ from harness.processes import eventually
 from promptops_flows.prefect_server.shrinking import make_shrinkable, shrink
 from promptops_flows.processes.children import prefect_server_spec
 
+pytestmark = pytest.mark.trial
+
 RUNS, KEPT = 120, 20
 AUTH = ("admin", "test-password")
 

@@ -63,6 +63,7 @@ def test_the_ui_and_its_deep_links_answer(prefect_server: PrefectServer, path: s
         assert client.get("/ui-settings").json()["auth"] == "BASIC"
 
 
+@pytest.mark.trial
 def test_forty_runs_at_once_all_succeed(prefect_server: PrefectServer, tmp_path: Path) -> None:
     outcome = run_at_once(40, prefect_server, tmp_path)
     assert outcome == {"failed": [], "outputs": [f"{number}..." for number in range(40)]}
@@ -146,6 +147,7 @@ def is_healthy(port: int) -> bool:
         return False
 
 
+@pytest.mark.trial
 def test_an_older_database_is_migrated_and_keeps_its_rows(tmp_path: Path) -> None:
     port, auth = free_port(), "admin:pw"
     spec = prefect_server_spec(data=tmp_path, host="127.0.0.1", port=port, auth=auth)

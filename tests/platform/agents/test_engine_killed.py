@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
 from harness.agent_tools import ToolPlace, calls, says, tool_place
@@ -15,6 +16,8 @@ from harness.prefect_runs import until_state
 from harness.prefect_server import PrefectServer
 from harness.processes import WAIT_SECONDS
 from harness.vendors import Answer
+
+pytestmark = pytest.mark.trial
 
 
 @pytest_asyncio.fixture

@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from harness.approvals import STEPS, approval, asked_run, asking, decide, waiting
 from harness.counting_vendor import counting_vendor
 from harness.detached_runs import ended, submit
@@ -115,6 +117,7 @@ async def test_a_deadline_decides(running: RunningPlatform) -> None:
         assert (item["state"], item["decided_by"]) == (state, "the deadline")
 
 
+@pytest.mark.trial
 async def test_a_decision_survives_an_engine_that_was_killed(
     database_kind: DatabaseKind,
     postgres: Postgres,

@@ -28,6 +28,8 @@ from promptops_platform.changes import replicas as replicas_module
 from promptops_platform.errors import DatabaseUnavailable
 from promptops_platform.realtime import repository
 
+pytestmark = pytest.mark.trial
+
 
 @pytest.fixture
 async def replicas(postgres: Postgres, data_folder: Path) -> AsyncIterator[list[RunningPlatform]]:

@@ -18,6 +18,8 @@ from harness.callers import login
 from harness.platform import TOKEN, RunningPlatform, new_key, running_platform
 from promptops_platform.settings import Settings
 
+pytestmark = pytest.mark.trial
+
 TABLES = (
     "prompts",
     "prompt_versions",

@@ -22,6 +22,8 @@ from promptops_platform.execution.active_run import ActiveRun
 from promptops_platform.execution.stored_runs import ResealedRuns
 from promptops_platform.settings import Settings
 
+pytestmark = pytest.mark.trial
+
 OLD = "b2xkLW9sZC1vbGQtb2xkLW9sZC1vbGQtb2xkLW9sZC0="
 NEW = "bmV3LW5ldy1uZXctbmV3LW5ldy1uZXctbmV3LW5ldy0="
 

@@ -4,6 +4,8 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from harness.counting_vendor import CountingVendor, counting_vendor
 from harness.detached_runs import ended, submit
 from harness.engine import EngineProcess, running_engine, use_engine
@@ -58,6 +60,7 @@ def press_retry(server: PrefectServer, flow_run_id: str) -> None:
         client.post(url, json={"state": RETRY, "force": True}).raise_for_status()
 
 
+@pytest.mark.trial
 async def test_a_killed_engine_and_the_next_one(
     database_kind: DatabaseKind,
     postgres: Postgres,
@@ -86,6 +89,7 @@ async def test_a_killed_engine_and_the_next_one(
     assert counts == [1, 2, 1], "only the step in flight was executed twice"
 
 
+@pytest.mark.trial
 async def test_a_run_that_nobody_waits_for_goes_on_while_prefect_is_frozen(
     running: RunningPlatform, prefect_server: PrefectServer, engine: EngineProcess
 ) -> None:

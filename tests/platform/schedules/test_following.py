@@ -199,6 +199,7 @@ async def test_a_database_restored_from_an_older_copy_is_reconciled_and_said(
     assert (line["created"], line["corrected"]) == ((names[1],), (names[0],))
 
 
+@pytest.mark.trial
 async def test_two_replicas_run_each_time_once(
     postgres: Postgres, engine: EngineProcess, data_folder: Path
 ) -> None:

@@ -25,6 +25,8 @@ from harness.schedules import (
 )
 from harness.workflows import running, save_workflow
 
+pytestmark = pytest.mark.trial
+
 __all__ = ["running"]
 
 HOUR = timedelta(hours=1)

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from harness.detached_runs import ended
 from harness.engine import running_engine, use_engine
 from harness.people import sent
@@ -11,6 +13,8 @@ from harness.prefect_server import end, spawn, wait_until_healthy
 from harness.triggers import LONG_SECONDS, deliveries, new_trigger, settled
 from promptops_flows.processes.children import prefect_server_spec
 from promptops_platform.triggers.tables import TriggerRow
+
+pytestmark = pytest.mark.trial
 
 AUTH = "admin:test-password"
 

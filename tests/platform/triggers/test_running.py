@@ -211,6 +211,7 @@ async def start(platform: RunningPlatform, workflow: str) -> None:
     assert answer.status_code == 202, answer.text
 
 
+@pytest.mark.trial
 async def test_each_of_many_publishes_makes_exactly_one_run(
     running: RunningPlatform, request: pytest.FixtureRequest
 ) -> None:

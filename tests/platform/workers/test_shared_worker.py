@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
 
+import pytest
 import pytest_asyncio
 
 from harness.agents import save_agent
@@ -173,6 +174,7 @@ async def test_retry_in_prefect_goes_on_where_the_run_failed(shared: Shared) -> 
     await until_state(prefect, "Completed", completed)
 
 
+@pytest.mark.trial
 async def test_concurrency_is_bounded_by_the_worker_and_by_the_pool(shared: Shared) -> None:
     async def at_once(limit: int | None) -> int:
         set_pool_limit(shared.prefect, shared.pool, limit)

@@ -23,6 +23,8 @@ from harness.workers import (
 )
 from harness.workflows import running, save_workflow
 
+pytestmark = pytest.mark.trial
+
 __all__ = ["running"]
 
 GREET = {"name": "greet", "type": "render", "template": "Hello"}

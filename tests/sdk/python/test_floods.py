@@ -18,6 +18,8 @@ from promptops.bounded_json import MOST_CONTAINERS, MOST_CONTAINERS_OF_MESSAGE, 
 from promptops.frames import FLOOD, MOST_SMALL_FRAMES, FloodError, FrameParser
 from promptops.http_response import MOST_CHUNKS, ResponseReader
 
+pytestmark = pytest.mark.trial
+
 MakeClient = Callable[..., PromptOpsClient]
 
 SMALL = {
