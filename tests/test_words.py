@@ -33,11 +33,13 @@ ODD = re.compile(
     re.IGNORECASE,
 )
 # Rooms whose comments and docstrings were read, too; what is found there is not written again.
-PLAIN_ROOMS = ("changes", "db", "providers")
+PLAIN_ROOMS = ("changes", "db", "definitions", "execution", "prompts", "providers")
 STILTED = re.compile(
     rf"{ODD.pattern}|\bsomebody who\b|\bhow far\b|\bas far\b|\bhas to tell\b|\bwithout a word\b"
     r"|\b(?:that|who) lives?\b|\bof before\b|\bwhat led there\b|\bthan there are\b"
-    r"|\bknows no\b|\bis (?:here|there) now\b|\bhear(?:s|ing)? (?:it|what)\b",
+    r"|\bknows? no\b|\bis (?:here|there) now\b|\bhear(?:s|ing)? (?:it|what)\b"
+    r"|\bin (?:this|that) moment\b|\bjudg(?:e[sd]?|ing)\b|\bstands? (?:above|below|beside|behind)\b"
+    r"|\bwhether (?:one|it) (?:is|was) on\b|\bnobody's\b|\bhow many there (?:are|were)\b",
     re.IGNORECASE,
 )
 COMMENTS = re.compile(r"/\*.*?\*/|(?<!:)//[^\n]*|<!--.*?-->", re.DOTALL)

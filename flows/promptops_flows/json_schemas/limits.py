@@ -70,7 +70,7 @@ def _too_many_nodes(left: int) -> SchemaRefusedError:
 def _check_characters(length: int) -> None:
     if length > MAX_SCHEMA_CHARACTERS:
         raise SchemaRefusedError(
-            f"has {length:,} characters as JSON, at most {MAX_SCHEMA_CHARACTERS:,} are taken; "
+            f"has {length:,} characters as JSON, at most {MAX_SCHEMA_CHARACTERS:,} are allowed; "
             "shorten it"
         )
 

@@ -143,7 +143,7 @@ class MapItems(Action):
             raise StepError("over is not a list; use a placeholder of a list, or JSON")
         if len(value) > MAX_ITEMS:
             raise StepError(
-                f"over has {len(value):,} items, at most {MAX_ITEMS:,} are taken; split the list"
+                f"over has {len(value):,} items, at most {MAX_ITEMS:,} are allowed; split the list"
             )
         return value
 

@@ -206,7 +206,7 @@ def _filling(name: str, value: Any) -> list[RawMessage]:
     if len(value) > MAX_FILLED_MESSAGES:
         raise PlaceholderError(
             name,
-            f"it has {len(value):,} messages, at most {MAX_FILLED_MESSAGES:,} are taken; leave "
+            f"it has {len(value):,} messages, at most {MAX_FILLED_MESSAGES:,} are allowed; leave "
             "the oldest out",
         )
     for index, item in enumerate(value):

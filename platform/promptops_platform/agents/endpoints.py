@@ -40,7 +40,7 @@ from promptops_platform.http.event_stream import ServerEvent, described, event_s
 from promptops_platform.http.paging import DEFAULT_PAGE, Limit, Offset, paged_by
 from promptops_platform.http.services import provided, services_of
 from promptops_platform.http.transactions import Read, Write
-from promptops_platform.prompts.json_schemas import judge_schemas
+from promptops_platform.prompts.json_schemas import check_schemas
 from promptops_platform.workspaces.service import WorkspaceService
 
 router = APIRouter(prefix="/api/agents", tags=["agents"])
@@ -56,12 +56,12 @@ STREAMED: dict[int | str, dict[str, Any]] = {
 
 async def _judged_create(body: AgentCreate) -> AgentCreate:
     """Before the route's transaction begins: judging takes a while, and blocks no writer."""
-    await judge_schemas(body.schemas())
+    await check_schemas(body.schemas())
     return body
 
 
 async def _judged_update(body: AgentEdit) -> AgentEdit:
-    await judge_schemas(body.schemas())
+    await check_schemas(body.schemas())
     return body
 
 

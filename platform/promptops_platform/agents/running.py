@@ -15,7 +15,7 @@ from promptops_platform.execution.order import OrderChange
 from promptops_platform.execution.run_stream import RunStream, StreamFollower, follow_run, goes_on
 from promptops_platform.execution.schemas import StartedRun
 from promptops_platform.http.event_stream import ServerEvent
-from promptops_platform.prompts.json_schemas import judge_schemas
+from promptops_platform.prompts.json_schemas import check_schemas
 from promptops_platform.runlog.tables import RunRow
 
 
@@ -118,7 +118,7 @@ class AgentRuns:
         async with self._database.read() as transaction:
             plan = await self._planner.plan(transaction, agent_id, asked, actor=actor)
         # They may have been saved before there was a limit.
-        await judge_schemas(plan.schemas)
+        await check_schemas(plan.schemas)
         return plan
 
     def _follower(self, plan: PlannedRun, key: RunKey | None = None) -> RunFollower:

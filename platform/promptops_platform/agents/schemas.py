@@ -74,7 +74,7 @@ def _parameters(value: dict[str, Any]) -> dict[str, Any]:
     length = len(json.dumps(value, ensure_ascii=False))
     if length > LONGEST_PARAMETERS:
         raise ValueError(
-            f"has {length} characters as JSON, at most {LONGEST_PARAMETERS} are taken; shorten it"
+            f"has {length} characters as JSON, at most {LONGEST_PARAMETERS} are allowed; shorten it"
         )
     for name in OWN_PARAMETERS:
         if name in value:

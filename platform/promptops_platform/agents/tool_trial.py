@@ -17,7 +17,7 @@ from promptops_platform.execution.places import Places
 from promptops_platform.field_types import JsonObject
 from promptops_platform.http.examples import example
 from promptops_platform.http.loop_share import leave_loop_share
-from promptops_platform.prompts.json_schemas import judge_schemas
+from promptops_platform.prompts.json_schemas import check_schemas
 from promptops_providers.transport.address_policy import AddressPolicy
 
 
@@ -62,7 +62,7 @@ class ToolTrials:
 
         Raises NotFound, Forbidden, BadRequest for a schema that can't be used and TooManyRequests.
         """
-        await judge_schemas({"tool.parameters:": body.tool.parameters})
+        await check_schemas({"tool.parameters:": body.tool.parameters})
         async with self._database.read() as transaction:
             row = await self._agents.get(
                 transaction, agent_id, actor=actor, permission=Permission.AGENTS_WRITE

@@ -103,7 +103,7 @@ def _bounded(tools: object) -> object:
     if total > MOST_CHARACTERS:
         raise ValueError(
             f"their parameters have {total:,} characters as JSON together, at most "
-            f"{MOST_CHARACTERS:,} are taken; shorten them, or make two agents"
+            f"{MOST_CHARACTERS:,} are allowed; shorten them, or make two agents"
         )
     return tools
 

@@ -17,7 +17,7 @@ from promptops_platform.catalog.tables import PromptSummaryRow
 from promptops_platform.db.search import fold
 from promptops_platform.prompts.search_index import tags_in
 from promptops_platform.prompts.tables import PromptSearchRow, PromptTagRow
-from promptops_platform.prompts.trigrams import narrowed
+from promptops_platform.prompts.trigrams import narrow_by_text
 from promptops_platform.rollouts.tables import RolloutRow
 
 State = Literal["never", "published", "draft", "ramping"]
@@ -195,7 +195,7 @@ class KeyList:
             tests.append(_summary.key.in_(listed(self._session, key_filter.keys)))
         if key_filter.text is not None:
             hits = select(PromptSearchRow.prompt_id)
-            hits = narrowed(hits, self._session, fold(key_filter.text))
+            hits = narrow_by_text(hits, self._session, fold(key_filter.text))
             tests.append(_summary.prompt_id.in_(hits))
         for tag in tags_in(key_filter.tag or "") if without != "tag" else ():
             tagged = select(PromptTagRow.prompt_id).where(PromptTagRow.tag == tag)

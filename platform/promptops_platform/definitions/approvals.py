@@ -1,4 +1,4 @@
-"""Changes of what is served that need approvals first, and the orders that describe them."""
+"""Changes to what is served that need approvals, and the orders that describe them."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -7,22 +7,22 @@ from typing import Any
 
 from promptops_platform.errors import Conflict
 
-# `responses=PROPOSABLE` on a route whose change may become a change request.
+# `responses=PROPOSABLE` marks a route whose change may become a change request.
 PROPOSABLE: dict[int | str, dict[str, Any]] = {
     202: {
-        "description": "The environment asks for approvals: nothing has changed yet.",
+        "description": "The environment requires approvals: nothing has changed yet.",
         "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Proposed"}}},
     }
 }
-# A change of a working copy alone: nobody is served anything else.
+# A change to the working copy only; what is served doesn't change.
 DRAFT_ACTION = "draft"
 
 
 @dataclass(frozen=True, slots=True)
 class ServedChange:
-    """A change of what an environment serves of a prompt, an agent or a workflow.
+    """A change to what an environment serves of a prompt, an agent or a workflow.
 
-    `before` and `after` are versions; None is the working copy, or nothing where there is none.
+    `before` and `after` are versions; None is the working copy, or nothing if there is none.
     """
 
     kind: str
@@ -36,10 +36,10 @@ class ServedChange:
 
     @property
     def needs_approvals(self) -> bool:
-        """Whether an environment that asks for approvals asks for them here.
+        """Whether an environment that requires approvals requires them for this change.
 
-        Agents and workflows have one working copy, which runs where nothing was published yet:
-        its edits need none. Neither does a rollout that is off before and after.
+        The working copy of an agent or a workflow runs until the first publish, and editing it
+        needs no approval. A rollout that is off before and after needs none either.
         """
         if self.action == DRAFT_ACTION:
             return False
@@ -50,7 +50,7 @@ class ServedChange:
 
 @dataclass(frozen=True, slots=True)
 class ServedOrder:
-    """What a caller ordered: an action on a resource, its arguments as JSON."""
+    """What a caller ordered: an action on a resource, with its arguments as JSON."""
 
     action: str
     resource_id: str
@@ -58,7 +58,7 @@ class ServedOrder:
 
 
 class ApprovalsNeeded(Conflict):
-    """The environment asks for approvals. With an `order` the change can become a request."""
+    """The environment requires approvals. An error with an `order` can become a change request."""
 
     code = "approvals_needed"
 
@@ -83,10 +83,10 @@ _REMEDIES = {
 
 @contextmanager
 def ordered(action: str, resource_id: str, **arguments: Any) -> Iterator[None]:
-    """Describe what is being done, for the change request that may come of it."""
+    """Describe the action, for the change request that may result from it."""
     try:
         yield
     except ApprovalsNeeded as error:
-        # The outermost order is the caller's.
+        # The outermost order is the one that the caller sent.
         error.order = ServedOrder(action, resource_id, arguments)
         raise

@@ -9,7 +9,7 @@ from promptops_platform.db.types import UtcDateTime
 
 
 class DefinitionColumns:
-    """A working copy of a definition; its own columns are the definition itself."""
+    """A working copy of a definition; subclasses add the columns of the definition itself."""
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     workspace_id: Mapped[str] = mapped_column(ForeignKey("workspaces.id"))
@@ -18,9 +18,9 @@ class DefinitionColumns:
     description: Mapped[str] = mapped_column(Text)
     # Counts the edits of the definition; Prefect shows it as the flow's version.
     version: Mapped[int]
-    # Counts all edits, for editors who say which one they have seen.
+    # Counts all edits; an editor sends the revision that it has read.
     revision: Mapped[int]
-    # Of the definition, as versions have it.
+    # The hash of the definition, as in its versions.
     content_hash: Mapped[str] = mapped_column(String(64))
     updated_by: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

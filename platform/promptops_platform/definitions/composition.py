@@ -1,4 +1,4 @@
-"""What prompts, agents and workflows share, connected."""
+"""Builds what prompts, agents and workflows share."""
 
 from promptops_platform.access.composition import Access
 from promptops_platform.definitions.gate import ServedGate
@@ -8,8 +8,8 @@ from promptops_platform.workspaces.composition import Workspaces
 
 
 class Definitions:
-    """Every change of what is served, of prompts too, passes the one `gate`. Rooms whose contents
-    use definitions add themselves to `uses`."""
+    """Every change to what is served, including prompts, passes the one `gate`. Rooms whose
+    contents use definitions add themselves to `uses`."""
 
     def __init__(self, access: Access, workspaces: Workspaces) -> None:
         self.gate = ServedGate(access.grants)

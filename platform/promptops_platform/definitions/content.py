@@ -1,4 +1,4 @@
-"""The content of a definition: a JSON object of which versions are made."""
+"""The content of a definition: the JSON object that versions store."""
 
 import hashlib
 import json
@@ -7,15 +7,16 @@ from typing import Any
 
 
 def exact(value: Any) -> str:
-    """A JSON value as text, for comparisons in which 1, 1.0 and true differ."""
+    """Encode a JSON value as text, for comparisons in which 1, 1.0 and true differ."""
     return json.dumps(value, ensure_ascii=False)
 
 
 def content_hash(content: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
-    """SHA-256, in hex, of a definition.
+    """Return the SHA-256, in hex, of a definition.
 
-    Fields that have their default are left out, so that a field which a later release adds changes
-    no hash. The order of the fields within a value counts: models answer a schema in that order.
+    Default values are left out, so that a field added by a later release doesn't change existing
+    hashes. The order of fields within a value matters, because models fill in a schema in its
+    order.
     """
     own = {
         name: value

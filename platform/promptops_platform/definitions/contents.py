@@ -20,11 +20,11 @@ class DefinitionContents(Generic[RowT]):
         self.removal: str | None = f"DELETE {kind.path}/:id"
 
     async def count(self, transaction: Transaction, workspace_id: str) -> int:
-        """How many the workspace has."""
+        """Return the number of definitions in the workspace."""
         return await repository.count(transaction.session, self._kind.table, workspace_id)
 
     async def clear(self, transaction: Transaction, workspace_id: str) -> int:
-        """Delete all with their versions, and add each to the change feed."""
+        """Delete all definitions with their versions, and add each deletion to the change feed."""
         gone = await repository.clear(transaction.session, self._kind.table, workspace_id)
         for resource_id, key, version in gone:
             change = Change(

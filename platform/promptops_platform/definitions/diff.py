@@ -1,4 +1,4 @@
-"""What differs between two states of a definition."""
+"""Compares two states of a definition."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ from promptops_platform.definitions.text_diff import MOST_LINES, unified
 def compare(
     before: Mapping[str, Any], after: Mapping[str, Any], *, from_: str, to: str
 ) -> DefinitionDiff:
-    """The changes that lead from one definition to the other."""
+    """Return the changes from one definition to the other."""
     same = exact(before) == exact(after)
     lists = {name for name in {**before, **after} if _is_named_list(before, after, name)}
     items = [item for name in sorted(lists) for item in _items(name, before, after)]
@@ -29,7 +29,7 @@ def compare(
 
 
 def _is_named_list(before: Mapping[str, Any], after: Mapping[str, Any], name: str) -> bool:
-    """Whether it is a list of objects on both sides, such as steps or tools."""
+    """Whether the field is a list of objects on both sides, such as steps or tools."""
     return all(
         isinstance(side.get(name, []), list)
         and all(isinstance(item, Mapping) for item in side.get(name, []))
@@ -70,8 +70,8 @@ def _items(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> It
 def _pairs(
     old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]
 ) -> Iterator[tuple[int | None, int | None]]:
-    """Which elements belong together: those of one name, where names are unique on both sides;
-    else equal ones first, and what lies between them in its order."""
+    """Pair the elements of two lists: by name if names are unique on both sides, otherwise equal
+    elements first and the elements between them in order."""
     names = [[str(item.get("name") or "") for item in side] for side in (old, new)]
     if all(len(set(side)) == len(side) and "" not in side for side in names):
         places = {name: j for j, name in enumerate(names[1])}

@@ -1,4 +1,4 @@
-"""Routes of versions, the same for agents and workflows."""
+"""Version routes, the same for agents and workflows."""
 
 from typing import Annotated, Any
 
@@ -37,7 +37,7 @@ VersionNumber = Annotated[int, Path(ge=1, le=HIGHEST_NUMBER)]
 def seen(
     if_match: str | None, if_revision: int | None, if_version: int | None = None
 ) -> Seen | None:
-    """What a caller takes for the newest; None where the last write shall win."""
+    """The states that the caller accepts as the newest; None if the last write wins."""
     revisions = seen_revisions(if_match, if_revision)
     if revisions is None and if_version is None:
         return None
@@ -50,7 +50,7 @@ def add_version_routes(
     answer: type[ServedFields],
     versions: type[VersionService[Any]],
 ) -> None:
-    """Add the routes of versions to those of a kind; `answer` is its working copy on the wire."""
+    """Add the version routes to those of a kind; `answer` is its working copy on the wire."""
     _add_reading(router, kind, versions)
     _add_making(router, kind, versions)
     _add_serving(router, kind, answer, versions)
@@ -85,7 +85,7 @@ def _add_reading(router: APIRouter, kind: Kind[Any], versions: type[VersionServi
         transaction: Read,
         actor: Actor = reader,
     ) -> Data[DefinitionVersion]:
-        """Return a version with its definition."""
+        """Get a version with its definition."""
         row, state = await service.get(transaction, resource_id, version, actor=actor)
         return Data(data=_version(row, state, actor))
 
@@ -98,7 +98,8 @@ def _add_reading(router: APIRouter, kind: Kind[Any], versions: type[VersionServi
         offset: Offset = 0,
         actor: Actor = reader,
     ) -> Page[DefinitionMove]:
-        """List what each environment has served, since when and by whom, newest first."""
+        """List the changes of what each environment serves: what, when and by whom, newest
+        first."""
         rows, total = await service.history(
             transaction, resource_id, Part(limit, offset), actor=actor
         )
@@ -112,15 +113,16 @@ def _add_reading(router: APIRouter, kind: Kind[Any], versions: type[VersionServi
         from_: Annotated[
             OptionalLine,
             Query(
-                alias="from", description="A number; by default what the first environment serves."
+                alias="from",
+                description="A version's number; what the first environment serves by default.",
             ),
         ] = None,
         to: Annotated[
-            OptionalLine, Query(description="A number, or `draft` for the working copy.")
+            OptionalLine, Query(description="A version's number, or `draft` for the working copy.")
         ] = None,
         actor: Actor = reader,
     ) -> Data[DefinitionDiff]:
-        """Compare two versions. Without parameters, show what a publish would change."""
+        """Compare two versions. Without parameters, return what a publish would change."""
         diff = await service.diff(transaction, resource_id, actor=actor, from_=from_, to=to)
         return Data(data=diff)
 
@@ -140,7 +142,7 @@ def _add_making(router: APIRouter, kind: Kind[Any], versions: type[VersionServic
         if_match: IfMatch = None,
         actor: Actor = writer,
     ) -> Data[DefinitionVersion]:
-        """Make a version of the working copy without serving it. If a version with the same
+        """Create a version of the working copy without serving it. If a version with the same
         definition exists, it is returned."""
         wish = body or NewVersion()
         row, state = await service.make(
@@ -161,8 +163,8 @@ def _add_making(router: APIRouter, kind: Kind[Any], versions: type[VersionServic
         if_match: IfMatch = None,
         actor: Actor = writer,
     ) -> Data[DefinitionVersion]:
-        """Make a version of the working copy and serve it in an environment, or serve an existing
-        version."""
+        """Publish to an environment: create a version of the working copy and serve it, or serve an
+        existing version."""
         wish = body or PublishDefinition()
         note = wish.note or ""
         with ordered("publish", resource_id, env=wish.env, version=wish.version, note=note):
@@ -205,7 +207,8 @@ def _add_serving(
         if_match: IfMatch = None,
         actor: Actor = writer,
     ) -> Any:
-        """Serve an earlier version again immediately, and make it the working copy."""
+        """Roll back to an earlier version. It is served immediately and becomes the working
+        copy."""
         with ordered("rollback", resource_id, env=body.env, version=body.version):
             row, state = await service.rollback(
                 transaction,
@@ -227,7 +230,7 @@ def _add_serving(
         if_match: IfMatch = None,
         actor: Actor = writer,
     ) -> Data[DefinitionPromotion]:
-        """Serve in an environment the version that another one serves. With `publish` false, only
+        """Promote the version that one environment serves to another. With `publish: false`, only
         return what that would change."""
         order = PromotionOrder(
             env=body.env,

@@ -1,4 +1,4 @@
-"""The gate of what is served: each change of it passes here before it is made."""
+"""The gate that every change to what is served passes before it is made."""
 
 from dataclasses import dataclass
 
@@ -12,10 +12,10 @@ from promptops_platform.workspaces.tables import EnvironmentRow
 
 @dataclass(frozen=True, slots=True)
 class GatePass:
-    """What a transaction may change without asking again.
+    """What a transaction may change without another check.
 
-    `approvals` is how many the change has; None is as many as any environment asks for. A `trial`
-    is rolled back afterwards, so it passes protected environments too.
+    `approvals` is the number of approvals that the change has; None is as many as any environment
+    requires. A `trial` is rolled back afterwards, so it passes protected environments too.
     """
 
     approvals: int | None = None
@@ -26,13 +26,13 @@ NO_PASS = GatePass(approvals=0)
 
 
 class ServedGate:
-    """Lets a change through, or refuses it. Nothing else may decide what is served."""
+    """Allows or refuses a change. Nothing else may decide what is served."""
 
     def __init__(self, grants: Grants) -> None:
         self._grants = grants
 
     def open(self, transaction: Transaction, gate_pass: GatePass) -> None:
-        """Let the changes of this transaction through that the pass covers."""
+        """Allow the changes of this transaction that the pass covers."""
         transaction.notes[self] = gate_pass
 
     def admit(
@@ -43,10 +43,10 @@ class ServedGate:
         *,
         actor: Actor,
     ) -> None:
-        """Raises ApprovalsNeeded where the environment asks for more than the transaction has, and
-        Forbidden where it is protected and the caller no admin.
+        """Raises ApprovalsNeeded if the environment requires more approvals than the transaction
+        has, and Forbidden if it is protected and the caller isn't an admin.
 
-        `environment` is the row of `change.env`, None for one that the change adds. Call this
+        `environment` is the row of `change.env`, None if the change adds the environment. Call this
         before the change is made, in its transaction.
         """
         if environment is None:

@@ -1,4 +1,4 @@
-"""What agents and workflows have in common, and what tells them apart."""
+"""What agents and workflows have in common, and where they differ."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from promptops_platform.access.permissions import Permission
 from promptops_platform.changes.schemas import ChangeType
 from promptops_platform.definitions.columns import DefinitionColumns
 
-# Beside the definition; they are of no version.
+# Stored beside the definition; not part of a version.
 TEXTS = {"name": "", "description": ""}
 
 
@@ -17,7 +17,7 @@ RowT = TypeVar("RowT", bound=DefinitionColumns)
 
 @dataclass(frozen=True, slots=True)
 class Kind(Generic[RowT]):
-    """A kind of definitions; `defaults` are its fields with what a new one has."""
+    """A kind of definition; `defaults` are its fields with their default values."""
 
     noun: str
     table: type[RowT]
@@ -31,5 +31,5 @@ class Kind(Generic[RowT]):
 
     @property
     def path(self) -> str:
-        """Where its routes stand."""
+        """The path of its routes."""
         return f"/api/{self.noun}s"

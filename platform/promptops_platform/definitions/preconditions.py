@@ -1,7 +1,7 @@
-"""Which state of a resource a caller has seen: `If-Match`, or `if_revision` in the body.
+"""The state of a resource that a caller has read: `If-Match`, or `if_revision` in the body.
 
-A field that an answer has is never a precondition: existing consoles send back whole objects, more
-than once without reading them again.
+A field of a response is never a precondition: existing consoles send whole objects back, sometimes
+more than once without reading them again.
 """
 
 import re
@@ -15,7 +15,7 @@ from promptops_platform.errors import BadRequest, Conflict
 from promptops_platform.http.error_answers import quoted
 
 ANY = "*"
-# Some proxies make an entity tag weak when they compress the answer.
+# Some proxies turn an entity tag into a weak one when they compress the response.
 ENTITY_TAG = re.compile(r'(?:W/)?"([a-z0-9-]{1,40})"')
 REVISION = re.compile(r"[0-9]{1,18}")
 
@@ -23,7 +23,7 @@ IfMatch = Annotated[str | None, Header(description="The etag that you received w
 
 
 class EditedMeanwhile(Conflict):
-    """Somebody else saved first; the answer holds what is there now."""
+    """The resource has been changed since; the response contains its current state."""
 
     code = "edited_meanwhile"
 
@@ -56,21 +56,21 @@ class Seen:
     version: int | None = None
 
     def is_newest(self, row: Versioned) -> bool:
-        """Whether the row is as it was seen."""
+        """Whether the row is unchanged since it was read."""
         if self.version is not None and self.version != row.version:
             return False
         return self.revisions is None or row.revision in self.revisions
 
 
 def etag(row: Revised) -> str:
-    """The entity tag of a working copy."""
+    """Return the entity tag of a working copy."""
     return f'"{row.revision}"'
 
 
 def seen_revisions(if_match: str | None, if_revision: int | None) -> frozenset[int] | None:
-    """The revisions that a caller takes for the newest; None where the last write shall win.
+    """Return the revisions that the caller accepts as the newest; None if the last write wins.
 
-    Raises BadRequest for a header that names no revision of ours, or another than the body.
+    Raises BadRequest if the header isn't one of our revisions, or contradicts the body.
     """
     tags = named_tags(if_match)
     if tags is not None and not all(REVISION.fullmatch(tag) for tag in tags):
@@ -80,7 +80,7 @@ def seen_revisions(if_match: str | None, if_revision: int | None) -> frozenset[i
 
 
 def named_tags(if_match: str | None) -> frozenset[str] | None:
-    """The entity tags of a header without their quotes; None where any will do."""
+    """Return the entity tags of a header without their quotes; None if any will do."""
     if if_match is None or if_match.strip() == ANY:
         return None
     tags = [ENTITY_TAG.fullmatch(tag.strip()) for tag in if_match.split(",")]
@@ -99,7 +99,7 @@ def not_a_tag(if_match: str | None) -> BadRequest:
 def agreed(
     revisions: frozenset[int] | None, if_revision: int | None, if_match: str | None
 ) -> frozenset[int] | None:
-    """What header and body say together; raises BadRequest where they contradict each other."""
+    """Return what header and body say together; raises BadRequest if they contradict each other."""
     if if_revision is None:
         return revisions
     if revisions is not None and if_revision not in revisions:
@@ -113,7 +113,7 @@ def agreed(
 def edited_meanwhile(
     row: Versioned, current: Mapping[str, Any], seen: Seen, *, mine: Mapping[str, Any] | None
 ) -> EditedMeanwhile:
-    """The error for a change of a row that is at none of the states that were seen."""
+    """Return the error for a change to a row that is at none of the states that were read."""
     if seen.version is not None and seen.version != row.version:
         newest = f"if_version {row.version}"
         field, state = "if_version", f"version {seen.version}"
@@ -128,7 +128,7 @@ def require_newest(
     *,
     mine: Mapping[str, Any] | None = None,
 ) -> None:
-    """Raises EditedMeanwhile for a row that is at none of the revisions that were seen."""
+    """Raises EditedMeanwhile for a row that is at none of the revisions that were read."""
     if revisions is not None and row.revision not in revisions:
         raise revised(row, current, revisions, mine=mine)
 
@@ -140,7 +140,7 @@ def revised(
     *,
     mine: Mapping[str, Any] | None,
 ) -> EditedMeanwhile:
-    """The error for a change of a row that has another revision."""
+    """Return the error for a change to a row that has another revision."""
     state = f"revision {' or '.join(map(str, sorted(revisions)))}"
     return outdated(row, current, "if_revision", state, f"if_revision {row.revision}", mine=mine)
 
@@ -154,7 +154,7 @@ def outdated(
     *,
     mine: Mapping[str, Any] | None,
 ) -> EditedMeanwhile:
-    """The error: `field` sent `state`, and `newest` is what to send instead."""
+    """Return the error: the caller sent `state` in `field`, and should send `newest` instead."""
     changed_at = current["updated_at"]
     remedy = (
         f"merge your edit into `current` and send it with {newest}"

@@ -1,4 +1,4 @@
-"""SQL of definitions, their versions and what is served of them."""
+"""SQL of definitions, their versions and what environments serve of them."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -46,10 +46,10 @@ class ServedContent:
 async def get(
     session: AsyncSession, table: type[RowT], resource_id: str, *, lock: bool = False
 ) -> RowT | None:
-    """A definition by id; `lock` holds off other writers of the row, and a deletion of its
-    workspace, until the commit."""
+    """Return a definition by id; `lock` locks its row and, against deletion, its workspace until
+    the commit."""
     if lock and session.get_bind().dialect.name == "postgresql":
-        # In this order, as a deletion of the workspace has it.
+        # Lock the workspace first, in the order that deleting a workspace uses.
         await session.execute(
             select(WorkspaceRow.id)
             .join(table, table.workspace_id == WorkspaceRow.id)
@@ -62,7 +62,7 @@ async def get(
 async def find_by_key(
     session: AsyncSession, table: type[RowT], workspace_id: str, key: str
 ) -> RowT | None:
-    """A definition of a workspace by its key."""
+    """Return a definition of a workspace by its key."""
     query = select(table).where(table.workspace_id == workspace_id, table.key == key)
     return (await session.execute(query)).scalar_one_or_none()
 
@@ -75,8 +75,8 @@ async def search(
     text: str | None,
     part: Part,
 ) -> tuple[list[RowT], int]:
-    """Definitions of these workspaces, None for all, with `text` in key, name or description, and
-    how many there are; by default newest change first."""
+    """Return a page of the definitions of these workspaces (None for all) with `text` in key, name
+    or description, and their total number; by default newest change first."""
     query = select(table)
     if readable is not None:
         query = query.where(table.workspace_id.in_(readable))
@@ -92,7 +92,7 @@ async def search(
 async def existing_keys(
     session: AsyncSession, table: type[RowT], places: Collection[tuple[str, str]]
 ) -> set[tuple[str, str]]:
-    """Which of these workspaces and keys have a definition."""
+    """Return which of these workspace and key pairs have a definition."""
     place = tuple_(table.workspace_id, table.key)
     rows = await session.execute(
         select(table.workspace_id, table.key).where(place.in_(list(places)))
@@ -101,7 +101,7 @@ async def existing_keys(
 
 
 async def add_unless_taken(session: AsyncSession, row: Any) -> bool:
-    """Add a definition; whether its key was free in the workspace."""
+    """Add a definition; return whether its key was free in the workspace."""
     session.add(row)
     try:
         await session.flush()
@@ -111,22 +111,22 @@ async def add_unless_taken(session: AsyncSession, row: Any) -> bool:
 
 
 def set_columns(row: object, values: Mapping[str, Any]) -> None:
-    """Change a definition's columns."""
+    """Set a definition's columns."""
     for name, value in values.items():
         setattr(row, name, value)
-        # Python holds 1 and true for equal, JSON doesn't: without this the change would be lost.
+        # 1 == True in Python but not in JSON: without this the change would not be written.
         flag_modified(row, name)
 
 
 async def remove(session: AsyncSession, table: type[RowT], resource_id: str) -> None:
-    """Delete a definition with its versions and its history; its runs stay in the log."""
+    """Delete a definition with its versions and its history; its runs stay in the run log."""
     for dependent in DEPENDENT_TABLES:
         await session.execute(delete(dependent).where(dependent.resource_id == resource_id))
     await session.execute(delete(table).where(table.id == resource_id))
 
 
 async def count(session: AsyncSession, table: type[RowT], workspace_id: str) -> int:
-    """How many definitions a workspace has."""
+    """Return the number of definitions in a workspace."""
     query = select(func.count()).where(table.workspace_id == workspace_id)
     return await session.scalar(query.select_from(table)) or 0
 
@@ -134,7 +134,7 @@ async def count(session: AsyncSession, table: type[RowT], workspace_id: str) -> 
 async def clear(
     session: AsyncSession, table: type[RowT], workspace_id: str
 ) -> Sequence[Row[tuple[str, str, int]]]:
-    """Delete the definitions of a workspace; returns id, key and version of each."""
+    """Delete the definitions of a workspace; return the id, key and version of each."""
     own = select(table.id).where(table.workspace_id == workspace_id)
     for dependent in DEPENDENT_TABLES:
         await session.execute(
@@ -158,7 +158,7 @@ def _versions_of(resource_id: str) -> Select[tuple[DefinitionVersionRow]]:
 async def versions(
     session: AsyncSession, resource_id: str, part: Part
 ) -> tuple[list[DefinitionVersionRow], int]:
-    """Versions of a definition, newest first, and how many there are."""
+    """Return a page of a definition's versions, newest first, and their total number."""
     query = _versions_of(resource_id).order_by(DefinitionVersionRow.number.desc())
     rows, total = await page_of(session, query, part)
     return [row for (row,) in rows], total
@@ -167,7 +167,7 @@ async def versions(
 async def version(
     session: AsyncSession, resource_id: str, number: int
 ) -> DefinitionVersionRow | None:
-    """A version by its number."""
+    """Return a version by its number."""
     query = _versions_of(resource_id).where(DefinitionVersionRow.number == number)
     row: DefinitionVersionRow | None = await session.scalar(query)
     return row
@@ -176,7 +176,7 @@ async def version(
 async def version_with_content(
     session: AsyncSession, resource_id: str, content_hash: str
 ) -> DefinitionVersionRow | None:
-    """The version that has this content."""
+    """Return the version with this content."""
     query = _versions_of(resource_id).where(DefinitionVersionRow.content_hash == content_hash)
     row: DefinitionVersionRow | None = await session.scalar(
         query.order_by(DefinitionVersionRow.number.desc()).limit(1)
@@ -190,7 +190,7 @@ def add(session: AsyncSession, row: DefinitionVersionRow | DefinitionMoveRow) ->
 
 
 async def served(session: AsyncSession, resource_ids: Sequence[str]) -> list[ServedVersion]:
-    """What all environments serve of these definitions."""
+    """Return what all environments serve of these definitions."""
     query = select(
         ServedDefinitionRow.resource_id,
         ServedDefinitionRow.env,
@@ -208,7 +208,8 @@ async def served(session: AsyncSession, resource_ids: Sequence[str]) -> list[Ser
 async def served_contents(
     session: AsyncSession, workspace_id: str, text: str
 ) -> list[ServedContent]:
-    """What the environments of a workspace serve, as far as its JSON has this text."""
+    """Return what the environments of a workspace serve, for contents whose JSON contains this
+    text."""
     rows = await session.execute(
         select(
             ServedDefinitionRow.resource_id,
@@ -239,8 +240,8 @@ async def serve(session: AsyncSession, version: DefinitionVersionRow, env: str) 
 async def moves(
     session: AsyncSession, resource_id: str, environments: Collection[str] | None, part: Part
 ) -> tuple[list[DefinitionMoveRow], int]:
-    """The history of what was served, newest first, and how long it is; in these environments, None
-    for all."""
+    """Return a page of the history of what was served in these environments (None for all), newest
+    first, and its total length."""
     query = select(DefinitionMoveRow).where(DefinitionMoveRow.resource_id == resource_id)
     if environments is not None:
         query = query.where(DefinitionMoveRow.env.in_(environments))
@@ -249,6 +250,6 @@ async def moves(
 
 
 async def used_environments(session: AsyncSession, workspace_id: str) -> set[str]:
-    """Names of the environments that serve a definition of a workspace."""
+    """Return the names of the environments that serve a definition of a workspace."""
     query = select(ServedDefinitionRow.env).where(ServedDefinitionRow.workspace_id == workspace_id)
     return set(await session.scalars(query.distinct()))

@@ -1,4 +1,4 @@
-"""Versions of agents and workflows on the wire."""
+"""Requests and responses about versions of agents and workflows."""
 
 from datetime import datetime
 from typing import Annotated, Any, Self
@@ -13,7 +13,7 @@ from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example
 
 LONGEST_NOTE = 2_000
-# As many as SQLite and PostgreSQL can store.
+# The most that SQLite and PostgreSQL can store.
 HIGHEST_NUMBER = 2**31 - 1
 DRAFT = "draft"
 
@@ -23,26 +23,30 @@ Note = Annotated[
 Number = Annotated[int, Field(ge=1, le=HIGHEST_NUMBER)]
 IfRevision = Annotated[
     Annotated[int, Field(ge=0, le=2**53)] | None,
-    Field(description="The `revision` that you have read; a 409 if it has changed since."),
+    Field(
+        description="The `revision` that you have read; 409 if the definition has changed since."
+    ),
 ]
 OptionalEnvironment = Annotated[
-    OptionalLabel, Field(description="By default the first environment of the workspace.")
+    OptionalLabel, Field(description="The first environment of the workspace by default.")
 ]
 RunVersion = Annotated[
-    Number | None, Field(description="The version to run; by default what `env` serves.")
+    Number | None, Field(description="The version to run; what `env` serves by default.")
 ]
 RunWait = Annotated[
     bool | None,
     Field(
-        description="`false` answers at once, with 202 and the run's address; the run goes on by "
-        "itself, also when the platform ends during it."
+        description="With `false`, the response is sent at once, with 202 and the run's address; "
+        "the run "
+        "continues in the background, even if the platform restarts.",
     ),
 ]
 RunEnvironment = Annotated[
     OptionalLabel,
     Field(
-        description="Run what this environment serves; without it the first one, which serves the "
-        "working copy until the first publish there."
+        description="Run what this environment serves; the first environment by default, which "
+        "serves the "
+        "working copy until the first publish there.",
     ),
 ]
 EXAMPLE_CONTENT = {"steps": [{"name": "call", "type": "model", "provider": "mock"}]}
@@ -58,22 +62,25 @@ EXAMPLE_SERVED: dict[str, Any] = {
 
 
 class ServedFields(Resource):
-    """What is served of a working copy, beside it. `version` counts the edits of its definition."""
+    """What is served, beside the working copy. `version` counts the edits of its definition."""
 
     version: int
-    revision: int = Field(description="Counts the saved changes; the etag, and for `if-match`.")
+    revision: int = Field(
+        description="Number of saved changes. Used as the etag and in `if-match`."
+    )
     updated_by: str
     published_version: int | None = Field(
-        description="What the first environment serves; null before its first publish there."
+        description="The version that the first environment serves; null before the first publish "
+        "there."
     )
-    served: dict[str, int] = Field(description="Which version each environment serves.")
+    served: dict[str, int] = Field(description="The version that each environment serves.")
     draft_ahead: bool = Field(
         description="Whether the next publish would change what the first environment serves."
     )
 
     @classmethod
     def shown(cls, row: DefinitionColumns, state: ServedState, actor: Actor) -> Self:
-        """The working copy, with what is served as far as the caller may see it."""
+        """Return the working copy, with the part of what is served that the caller may see."""
         first = state.first_for(actor)
         return cls.of(
             row,
@@ -84,14 +91,14 @@ class ServedFields(Resource):
 
 
 class PublishDefinition(BaseModel):
-    """A publish. `note` gives the reason. Without `version`, the draft becomes a version; with
-    it, that version is served."""
+    """A publish. `note` gives the reason. Without `version`, the draft becomes a new version; with
+    it, that existing version is served."""
 
     model_config = example(note="Shorter, after the pilot.")
 
     note: Note | None = None
     env: OptionalEnvironment = None
-    version: Number | None = Field(default=None, description="A version that exists.")
+    version: Number | None = Field(default=None, description="An existing version.")
     if_revision: IfRevision = None
 
 
@@ -113,7 +120,7 @@ class NewVersion(BaseModel):
 
 
 class PromoteDefinition(BaseModel):
-    """A promotion. By default, `version` is what `from` serves, or the draft before the first
+    """A promotion. `version` defaults to what `from` serves, or to the draft before the first
     publish there."""
 
     model_config = ConfigDict(
@@ -122,7 +129,8 @@ class PromoteDefinition(BaseModel):
 
     env: Label
     publish: bool = Field(
-        default=True, description="With `false`, nothing changes and the response shows what would."
+        default=True,
+        description="With `false`, nothing changes and the response shows what would change.",
     )
     version: Number | None = None
     from_: OptionalEnvironment = Field(default=None, alias="from")
@@ -131,7 +139,7 @@ class PromoteDefinition(BaseModel):
 
 
 class DefinitionVersion(Resource):
-    """A version; `content_hash` is the SHA-256 of its definition."""
+    """A version. `content_hash` is the SHA-256 of its definition."""
 
     model_config = example(
         id="7a1d2c3b4e5f6071",
@@ -155,8 +163,8 @@ class DefinitionVersion(Resource):
 
 
 class DefinitionMove(Resource):
-    """A change of the version that an environment serves. A `previous_version` of null was the
-    draft, or nothing."""
+    """A change of the version that an environment serves. A null `previous_version` was the draft,
+    or nothing."""
 
     model_config = example(
         id="17",
@@ -189,10 +197,10 @@ class ChangedField(BaseModel):
 
 
 class ChangedItem(BaseModel):
-    """An element of a list that differs, such as a step or a tool. It is null on the side that
-    lacks it. Indexes count from 0."""
+    """An element of a list that differs, such as a step or a tool. The side without it is null.
+    Indexes start at 0."""
 
-    within: str = Field(description="The list: `steps`, `tools`.")
+    within: str = Field(description="The list, such as `steps` or `tools`.")
     name: str
     before_index: int | None
     after_index: int | None
@@ -212,7 +220,7 @@ DIFF_EXAMPLE: dict[str, Any] = {
 
 
 class DefinitionDiff(BaseModel):
-    """What differs between two states of a definition."""
+    """The differences between two states of a definition."""
 
     model_config = ConfigDict(
         serialize_by_alias=True,
@@ -230,7 +238,7 @@ class DefinitionDiff(BaseModel):
 
 class DefinitionPromotion(BaseModel):
     """What a promotion changes or would change. `version` is null for a draft without a version,
-    `diff` is null if the environment serves nothing."""
+    and `diff` is null if the environment serves nothing."""
 
     model_config = ConfigDict(
         json_schema_extra={

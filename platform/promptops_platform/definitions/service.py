@@ -55,7 +55,7 @@ class DefinitionService(ABC, Generic[RowT]):
 
     @abstractmethod
     def answer(self, row: RowT, state: ServedState, actor: Actor) -> BaseModel:
-        """A definition as it is sent to this caller."""
+        """Return a definition as it is sent to this caller."""
 
     @abstractmethod
     def check(self, workspace_id: str, content: Mapping[str, Any], *, actor: Actor) -> None:
@@ -63,19 +63,19 @@ class DefinitionService(ABC, Generic[RowT]):
 
     @abstractmethod
     def environments_of(self, content: Mapping[str, Any]) -> frozenset[str]:
-        """The environments whose prompts, agents or workflows it refers to."""
+        """Return the environments whose prompts, agents or workflows the definition refers to."""
 
     def edited(self, old: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
-        """The definition after an edit that sent these fields; raises BadRequest where they
+        """Return the definition after an edit that sent these fields; raises BadRequest if they
         contradict each other."""
         return {name: fields.get(name, value) for name, value in old.items()}
 
     def content_of(self, row: RowT) -> dict[str, Any]:
-        """The definition as versions keep it."""
+        """Return the definition as versions store it."""
         return {name: getattr(row, name) for name in self.kind.defaults}
 
     def hash_of(self, content: Mapping[str, Any]) -> str:
-        """The same for equal definitions."""
+        """Return a hash that is equal for equal definitions."""
         return content_hash(content, self.kind.defaults)
 
     async def search(
@@ -87,9 +87,9 @@ class DefinitionService(ABC, Generic[RowT]):
         *,
         actor: Actor,
     ) -> tuple[list[RowT], int]:
-        """Definitions of the workspaces that exist for the caller, by default newest change first,
-        and how many there are; without those that refer to environments that are closed to the
-        caller."""
+        """Return a page of the definitions that the caller may see, by default newest change first,
+        and their total number. Definitions that refer to environments closed to the caller are left
+        out."""
         search = partial(
             repository.search,
             transaction.session,
@@ -113,8 +113,8 @@ class DefinitionService(ABC, Generic[RowT]):
         permission: Permission | None = None,
         lock: bool = False,
     ) -> RowT:
-        """A definition; raises Forbidden, also for one that refers to another environment than the
-        caller's, and NotFound also where it doesn't exist for the caller."""
+        """Return a definition; raises Forbidden, also if it refers to an environment closed to the
+        caller, and NotFound, also if the caller may not see it."""
         kind = self.kind
         row = await repository.get(transaction.session, kind.table, resource_id, lock=lock)
         if row is None or not self._grants.can_read(actor, row.workspace_id):
@@ -126,7 +126,7 @@ class DefinitionService(ABC, Generic[RowT]):
     async def find_to_run(
         self, transaction: Transaction, workspace_id: str, key: str, *, actor: Actor
     ) -> RowT | None:
-        """A definition by key, for a run of another one; raises Forbidden, as `get` does."""
+        """Return a definition by key, to be run by another one; raises Forbidden like `get`."""
         row = await repository.find_by_key(transaction.session, self.kind.table, workspace_id, key)
         if row is not None:
             self.require_visible(actor, self.content_of(row))
@@ -134,14 +134,15 @@ class DefinitionService(ABC, Generic[RowT]):
         return row
 
     async def key_exists(self, transaction: Transaction, workspace_id: str, key: str) -> bool:
-        """Whether there is a definition of this key, whoever may see it."""
+        """Whether a definition with this key exists, without a permission check."""
         row = await repository.find_by_key(transaction.session, self.kind.table, workspace_id, key)
         return row is not None
 
     async def existing_keys(
         self, transaction: Transaction, places: Collection[tuple[str, str]]
     ) -> set[tuple[str, str]]:
-        """Which of these definitions there are, by workspace and key, whoever may see them."""
+        """Return which of these definitions, by workspace and key, exist, without a permission
+        check."""
         return await repository.existing_keys(transaction.session, self.kind.table, places)
 
     async def create(
@@ -153,7 +154,8 @@ class DefinitionService(ABC, Generic[RowT]):
         key: str,
         fields: Mapping[str, Any],
     ) -> RowT:
-        """Make a definition; raises BadRequest for one that can't run, Conflict for a taken key."""
+        """Create a definition; raises BadRequest if it can't run, and Conflict if the key is
+        taken."""
         self._grants.require(actor, self.kind.write, workspace_id)
         now = self._clock.now()
         content = self.edited(self.kind.defaults, fields)
@@ -191,8 +193,8 @@ class DefinitionService(ABC, Generic[RowT]):
         fields: Mapping[str, Any],
         seen: Seen | None = None,
     ) -> RowT:
-        """Edit a definition; raises NotFound, BadRequest for one that can't run, and
-        EditedMeanwhile where it is at none of the states that were `seen`."""
+        """Edit a definition; raises NotFound, BadRequest if it can't run, and EditedMeanwhile if it
+        is at none of the states `seen`."""
         row = await self.writable(transaction, resource_id, actor, seen, mine=fields)
         before, old = self._shown(row), self.content_of(row)
         new = self.edited(old, fields)
@@ -216,8 +218,8 @@ class DefinitionService(ABC, Generic[RowT]):
         seen: Seen | None = None,
         force: bool = False,
     ) -> None:
-        """Delete a definition with its versions; raises NotFound, EditedMeanwhile as `update`
-        does, and DefinitionInUse, unless by `force`, where others use it."""
+        """Delete a definition with its versions; raises NotFound, EditedMeanwhile like `update`,
+        and unless `force` is set DefinitionInUse if others use it."""
         row = await self.writable(transaction, resource_id, actor, seen)
         if not force:
             refuse_used(self.kind.noun, row.key, await self._users(transaction, row, actor))
@@ -243,8 +245,8 @@ class DefinitionService(ABC, Generic[RowT]):
         *,
         mine: Mapping[str, Any] | None = None,
     ) -> RowT:
-        """A definition that the caller may change, locked until the commit, at a state that was
-        seen; `mine` is the edit that would overwrite it."""
+        """Return a definition that the caller may change, locked until the commit, at one of the
+        states `seen`; `mine` is the caller's edit, for the error's details."""
         row = await self.get(
             transaction, resource_id, actor=actor, permission=self.kind.write, lock=True
         )
@@ -254,19 +256,19 @@ class DefinitionService(ABC, Generic[RowT]):
         return row
 
     def replace(self, row: RowT, content: Mapping[str, Any]) -> None:
-        """Give the working copy another definition, which counts as an edit."""
+        """Replace the definition of the working copy, which counts as an edit."""
         repository.set_columns(row, content)
         row.content_hash = self.hash_of(content)
         row.version += 1
 
     def touch(self, row: RowT, actor: Actor, *, edited: bool = True) -> None:
-        """Remember when and by whom the working copy was saved, and count what altered it."""
+        """Set when and by whom the working copy was saved, and count the edit."""
         row.updated_at = self._clock.now()
         row.updated_by = actor.name
         row.revision += edited
 
     def may_see(self, actor: Actor, content: Mapping[str, Any]) -> bool:
-        """Whether the definition refers to no environment that is closed to the caller."""
+        """Whether the caller may use all environments that the definition refers to."""
         return not actor.environments or all(map(actor.may_enter, self.environments_of(content)))
 
     def require_visible(self, actor: Actor, content: Mapping[str, Any]) -> None:
@@ -278,7 +280,7 @@ class DefinitionService(ABC, Generic[RowT]):
     def served_change(
         self, row: RowT, env: str, action: str, before: int | None, after: int | None
     ) -> ServedChange:
-        """A change of what an environment serves, for the gate."""
+        """Describe a change to what an environment serves, for the gate."""
         return ServedChange(
             kind=self.kind.noun,
             workspace_id=row.workspace_id,
@@ -325,8 +327,9 @@ class DefinitionService(ABC, Generic[RowT]):
     async def admit_edit(
         self, transaction: Transaction, row: RowT, action: str, actor: Actor
     ) -> None:
-        """Before its first publish, an edit changes what the first environment runs. An API key
-        that is limited to others may make it: the draft is in no environment."""
+        """Check an edit: before the first publish it changes what the first environment runs. An
+        API key that is limited to other environments may still edit, because the draft belongs to
+        none."""
         state = await self.states.of(transaction, row)
         if state.first is not None and state.number_in(state.first.name) is None:
             change = self.served_change(row, state.first.name, action, None, None)
@@ -348,6 +351,6 @@ class DefinitionService(ABC, Generic[RowT]):
         self.audited(transaction, row, actor, action, summary, before=before, after=after)
 
     def _shown(self, row: RowT) -> dict[str, Any]:
-        """What the audit trail keeps."""
+        """Return the fields for the audit trail."""
         texts = {name: getattr(row, name) for name in TEXTS}
         return {**texts, **self.content_of(row), "version": row.version}

@@ -1,4 +1,4 @@
-"""What is served of a definition, beside its working copy."""
+"""What environments serve of a definition, beside its working copy."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from promptops_platform.workspaces.tables import EnvironmentRow
 class ServedState:
     """What the environments of a definition's workspace serve, in their order.
 
-    `environments` are all of the workspace, `served` those that serve a version.
+    `environments` are all environments of the workspace, `served` those that serve a version.
     """
 
     environments: Sequence[EnvironmentRow]
@@ -24,20 +24,22 @@ class ServedState:
 
     @property
     def first(self) -> EnvironmentRow | None:
-        """The environment that is meant where none is named."""
+        """The default environment."""
         return self.environments[0] if self.environments else None
 
     def first_for(self, actor: Actor) -> EnvironmentRow | None:
-        """The first environment that the caller may enter; limited API keys have their own."""
+        """Return the first environment that the caller may enter; limited API keys have their
+        own."""
         return next((row for row in self.environments if actor.may_enter(row.name)), None)
 
     def number_in(self, env: str) -> int | None:
-        """The version that an environment serves; None where it serves none."""
+        """Return the version that an environment serves; None if it serves none."""
         version = self.served.get(env)
         return version.number if version else None
 
     def numbers(self, actor: Actor) -> dict[str, int]:
-        """The version of each environment that serves one, as far as the caller may enter it."""
+        """Return the served versions by environment, for the environments that the caller may
+        enter."""
         return {env: version.number for env, version in self.served.items() if actor.may_enter(env)}
 
     def is_ahead(self, row: DefinitionColumns, actor: Actor) -> bool:
@@ -54,7 +56,8 @@ class ServedStates:
         self._environments = environments
 
     async def of(self, transaction: Transaction, row: DefinitionColumns) -> ServedState:
-        """What is served of a definition; read once in a transaction that does not serve."""
+        """Return what is served of a definition; read once per transaction, unless that changes
+        it."""
         note = (self, row.id)
         if note not in transaction.notes:
             transaction.notes[note] = (await self.of_all(transaction, [row]))[0]
@@ -62,13 +65,13 @@ class ServedStates:
         return state
 
     def forget(self, transaction: Transaction, row: DefinitionColumns) -> None:
-        """What is served of it has changed in this transaction."""
+        """Drop the cached state, because this transaction has changed what is served."""
         transaction.notes.pop((self, row.id), None)
 
     async def of_all(
         self, transaction: Transaction, rows: Sequence[DefinitionColumns]
     ) -> list[ServedState]:
-        """What is served of each of these."""
+        """Return what is served of each of these definitions."""
         if not rows:
             return []
         workspaces = await self._environments.of_workspaces(
@@ -91,5 +94,6 @@ def _state(environments: Sequence[EnvironmentRow], served: Iterable[ServedVersio
 async def served_contents(
     transaction: Transaction, workspace_id: str, text: str
 ) -> list[ServedContent]:
-    """What the environments of a workspace serve, as far as its JSON has this text."""
+    """Return what the environments of a workspace serve, for contents whose JSON contains this
+    text."""
     return await repository.served_contents(transaction.session, workspace_id, text)

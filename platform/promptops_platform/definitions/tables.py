@@ -1,4 +1,4 @@
-"""The tables of versions of definitions, of what is served of them, and since when."""
+"""The tables of versions of definitions, and of what environments serve and have served."""
 
 from datetime import datetime
 from typing import Any
@@ -9,12 +9,12 @@ from sqlalchemy.orm import Mapped, mapped_column
 from promptops_platform.db.tables import Id, Serial, Table
 from promptops_platform.db.types import UtcDateTime
 
-# `resource_id` is that of an agent or a workflow. It is no foreign key, as it may be either; the
-# rows are deleted together with their definition.
+# `resource_id` is the id of an agent or of a workflow, so it can't be a foreign key; the rows are
+# deleted together with their definition.
 
 
 class DefinitionVersionRow(Table):
-    """A version; never changed. Numbers may have gaps: they are those of the draft's edits."""
+    """A version; immutable. Numbers are those of the draft's edits and may have gaps."""
 
     __tablename__ = "definition_versions"
     __table_args__ = (
@@ -34,7 +34,7 @@ class DefinitionVersionRow(Table):
 
 
 class ServedDefinitionRow(Table):
-    """Which version an environment serves; without a row, it serves none."""
+    """The version that an environment serves; without a row, it serves none."""
 
     __tablename__ = "served_definitions"
 
@@ -46,7 +46,7 @@ class ServedDefinitionRow(Table):
 
 
 class DefinitionMoveRow(Table):
-    """A move of what an environment serves."""
+    """A change of what an environment serves."""
 
     __tablename__ = "definition_history"
     __table_args__ = (Index("ix_definition_history_newest", "resource_id", "id"),)

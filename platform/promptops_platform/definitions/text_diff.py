@@ -8,16 +8,16 @@ from itertools import takewhile
 LINE = re.compile(r"[^\n]*\n|[^\n]+")
 NO_NEWLINE = "\n\\ No newline at end of file\n"
 CONTEXT = 3
-# difflib's time grows with the square of the changed part (1,000 lines of which every other one
-# differs take 0.1 s): a longer one, which no real prompt has, is shown as one change.
+# difflib takes quadratic time in the changed part (0.1 s for 1,000 lines of which every other one
+# differs); a longer part, which no real prompt has, is shown as a single change.
 MOST_LINES = 1_000
 
-# How a run of lines changes, as difflib has it: a tag and the places in the old and new text.
+# How a range of lines changes, as in difflib: a tag and the ranges in the old and new text.
 Step = tuple[str, int, int, int, int]
 
 
 def unified(before: str, after: str, from_: str, to: str) -> str:
-    """A unified diff as `diff -u` writes it, which `patch` takes; empty for equal texts."""
+    """Return a unified diff in the format of `diff -u` and `patch`; empty for equal texts."""
     if before == after:
         return ""
     old, new = LINE.findall(before), LINE.findall(after)
@@ -28,7 +28,7 @@ def unified(before: str, after: str, from_: str, to: str) -> str:
 
 
 def _hunks(old: Sequence[str], new: Sequence[str]) -> Iterable[Sequence[Step]]:
-    """The changes with their context; what both texts begin and end with costs next to nothing."""
+    """Yield the changes with their context; equal beginnings and ends are skipped cheaply."""
     first = _equal_lines(old, new)
     last = _equal_lines(reversed(old[first:]), reversed(new[first:]))
     head, tail = max(0, first - CONTEXT), max(0, last - CONTEXT)
@@ -47,7 +47,7 @@ def _hunks(old: Sequence[str], new: Sequence[str]) -> Iterable[Sequence[Step]]:
 
 
 def _equal_lines(old: Iterable[str], new: Iterable[str]) -> int:
-    """How many lines both begin with."""
+    """Count the lines that both begin with."""
     pairs = zip(old, new, strict=False)
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
@@ -64,7 +64,7 @@ def _hunk_lines(hunk: Sequence[Step], old: Sequence[str], new: Sequence[str]) ->
 
 
 def _lines_at(start: int, stop: int) -> str:
-    """A hunk's place: its first line from 1, and how many; an empty one is named by the line
-    before it."""
+    """Format a hunk's range: its first line, counted from 1, and its length; an empty range is
+    given by the line before it."""
     length = stop - start
     return f"{start + 1 if length else start},{length}"

@@ -1,4 +1,4 @@
-"""Who uses a definition, and would break without it."""
+"""What uses a definition, and would break without it."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
@@ -7,13 +7,13 @@ from promptops_platform.access.actor import Actor
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import Conflict
 
-# So many users are named in a sentence; the answer's field holds all.
+# A message lists at most this many users; a field of the response lists all of them.
 MOST_NAMED = 5
 
 
 class DefinitionUser(NamedTuple):
-    """What uses a definition; `where` is the draft, or the environments that serve it so. One that
-    does not exist for the caller is not `visible`."""
+    """A user of a definition; `where` is the draft or the environments that serve it. `visible` is
+    false if the caller may not see the user."""
 
     kind: str
     id: str
@@ -22,27 +22,27 @@ class DefinitionUser(NamedTuple):
     visible: bool
 
     def shown(self) -> dict[str, Any]:
-        """The user in an answer."""
+        """Return the user as it is sent."""
         return {"kind": self.kind, "id": self.id, "key": self.key, "where": self.where}
 
 
 class DefinitionUses(Protocol):
-    """A room above whose contents use definitions."""
+    """A room above this one, whose contents use definitions."""
 
     async def users_of(
         self, transaction: Transaction, workspace_id: str, kind: str, key: str, *, actor: Actor
     ) -> list[DefinitionUser]:
-        """What uses the definition of this kind and key."""
+        """Return what uses the definition of this kind and key."""
 
 
 class DefinitionInUse(Conflict):
-    """Others use it; the answer names them."""
+    """Others use the definition; the response lists them."""
 
     code = "in_use"
 
 
 def refuse_used(kind: str, key: str, users: Sequence[DefinitionUser]) -> None:
-    """Raises DefinitionInUse where there are any."""
+    """Raises DefinitionInUse if there are any users."""
     if not users:
         return
     visible = [user for user in users if user.visible]
@@ -51,7 +51,7 @@ def refuse_used(kind: str, key: str, users: Sequence[DefinitionUser]) -> None:
         shown_users.append(f"{rest} more")
     raise DefinitionInUse(
         f"{kind} {key!r} is used by {', '.join(shown_users)}; change these first, or send "
-        "?force=true to delete it all the same",
+        "?force=true to delete it anyway",
         fields={
             "used_by": [user.shown() for user in visible],
             "hidden_users": len(users) - len(visible),

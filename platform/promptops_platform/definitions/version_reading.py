@@ -1,4 +1,4 @@
-"""Reading versions of agents and workflows, as far as they exist for the caller."""
+"""Reading the versions of agents and workflows that the caller may see."""
 
 import re
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
 class VersionReader(Generic[RowT]):
-    """Finds versions of definitions of one kind, and the one that a run takes."""
+    """Finds versions of definitions of one kind, and the one to run."""
 
     def __init__(self, definitions: DefinitionService[RowT]) -> None:
         self._definitions = definitions
@@ -39,8 +39,8 @@ class VersionReader(Generic[RowT]):
     async def page(
         self, transaction: Transaction, resource_id: str, part: Part, *, actor: Actor
     ) -> tuple[list[DefinitionVersionRow], ServedState, int]:
-        """Versions, newest first, what is served of them, and how many there are; for a limited
-        API key without those that refer to environments that are closed to it."""
+        """Return a page of versions, newest first, what is served of them, and their total number.
+        A limited API key doesn't see versions that refer to environments closed to it."""
         row = await self._definitions.get(transaction, resource_id, actor=actor)
         state = await self._states.of(transaction, row)
         if not actor.environments:
@@ -53,7 +53,7 @@ class VersionReader(Generic[RowT]):
     async def get(
         self, transaction: Transaction, resource_id: str, number: int, *, actor: Actor
     ) -> tuple[DefinitionVersionRow, ServedState]:
-        """A version and what is served; raises NotFound and Forbidden."""
+        """Return a version and what is served; raises NotFound and Forbidden."""
         row = await self._definitions.get(transaction, resource_id, actor=actor)
         version = await self.version(transaction, row, number, actor)
         return version, await self._states.of(transaction, row)
@@ -61,8 +61,8 @@ class VersionReader(Generic[RowT]):
     async def history(
         self, transaction: Transaction, resource_id: str, part: Part, *, actor: Actor
     ) -> tuple[list[DefinitionMoveRow], int]:
-        """What was served, newest first, and how long that is; to a limited API key in its own
-        environments."""
+        """Return a page of the history of what was served, newest first, and its total length; a
+        limited API key sees its own environments only."""
         row = await self._definitions.get(transaction, resource_id, actor=actor)
         return await repository.moves(transaction.session, row.id, actor.environments or None, part)
 
@@ -75,7 +75,7 @@ class VersionReader(Generic[RowT]):
         from_: str | None,
         to: str | None,
     ) -> DefinitionDiff:
-        """What differs between two versions, or the working copy as `draft`; without them, what a
+        """Compare two versions, where `draft` is the working copy; without versions, return what a
         publish would change. Raises NotFound."""
         row = await self._definitions.get(transaction, resource_id, actor=actor)
         before = from_ or await self._first_served(transaction, row, actor)
@@ -93,16 +93,18 @@ class VersionReader(Generic[RowT]):
         env: str | None,
         actor: Actor,
     ) -> RowT:
-        """A copy of a definition with the content that a run takes: of this version, or of what
-        this environment serves; without both of what the first environment serves, which is the
-        working copy until something is published there. The copy belongs to no session.
+        """Return a copy of a definition with the content to run: of this version, or of what this
+        environment serves. The default is what the first environment serves, which is the working
+        copy until the first publish there. The copy isn't attached to a session.
 
-        Raises BadRequest for both, NotFound for what does not exist or is not served, Forbidden.
+        Raises BadRequest if both are given, NotFound if either doesn't exist or isn't served, and
+        Forbidden.
         """
         if version is not None and env is not None:
             raise BadRequest(
-                f"version: {version} was sent along with env {env!r}, and a run takes one of them; "
-                "leave one out"
+                f"version: {version} was sent together with env {env!r}; a run accepts only one "
+                "of them, "
+                "so leave one out"
             )
         if version is None:
             state = await self._states.of(transaction, row)
@@ -121,7 +123,7 @@ class VersionReader(Generic[RowT]):
     def _served_for_run(
         self, row: RowT, state: ServedState, env: str | None, actor: Actor
     ) -> int | None:
-        """The version that an environment serves, None for the working copy."""
+        """Return the version that an environment serves, None for the working copy."""
         first = state.first_for(actor)
         first_name = first.name if first else None
         if env is not None:
@@ -143,13 +145,13 @@ class VersionReader(Generic[RowT]):
             )
 
     def filled(self, version: DefinitionVersionRow) -> dict[str, Any]:
-        """The definition, with the defaults of fields that an older release did not have."""
+        """Return the definition, with the defaults of fields that older releases didn't have."""
         return {**self.kind.defaults, **version.content}
 
     async def version(
         self, transaction: Transaction, row: RowT, number: int, actor: Actor
     ) -> DefinitionVersionRow:
-        """A version that the caller may see; raises NotFound and Forbidden."""
+        """Return a version that the caller may see; raises NotFound and Forbidden."""
         version = await repository.version(transaction.session, row.id, number)
         if version is None:
             raise NotFound(

@@ -30,7 +30,7 @@ from promptops_platform.workspaces.tables import EnvironmentRow
 
 @dataclass(frozen=True, slots=True)
 class PromotionOrder:
-    """What shall be promoted, and where to; without a version what `source` serves."""
+    """What to promote, and where; without a version, what `source` serves."""
 
     env: str
     publish: bool = True
@@ -41,8 +41,8 @@ class PromotionOrder:
 
 
 class VersionService(VersionReader[RowT]):
-    """Makes versions and serves them. Each change is audited; one of what is served is recorded in
-    the feed and in the definition's history."""
+    """Creates versions and serves them. Each change is audited; changes to what is served are also
+    recorded in the feed and in the definition's history."""
 
     def __init__(
         self,
@@ -68,10 +68,10 @@ class VersionService(VersionReader[RowT]):
         note: str = "",
         seen: Seen | None = None,
     ) -> tuple[DefinitionVersionRow, ServedState]:
-        """Make a version of the working copy without serving it; the one that has the same content
-        where there is one. Raises NotFound, and EditedMeanwhile for a draft that was not seen."""
+        """Create a version of the working copy without serving it, or return the existing version
+        with the same content. Raises NotFound, and EditedMeanwhile if the draft has changed."""
         row = await self._definitions.writable(transaction, resource_id, actor, seen)
-        version, is_new = await self._pinned(transaction, row, actor, note)
+        version, is_new = await self._version_of_draft(transaction, row, actor, note)
         if is_new:
             summary = f"version {version.number} of {self.kind.noun} {row.key} made"
             self._definitions.audited(
@@ -91,16 +91,16 @@ class VersionService(VersionReader[RowT]):
         note: str = "",
         seen: Seen | None = None,
     ) -> tuple[DefinitionVersionRow, ServedState]:
-        """Serve the working copy as a version, or a version that exists, in an environment.
+        """Serve a version of the working copy, or an existing version, in an environment.
 
         A new environment is appended to those of the workspace. Raises NotFound for an unknown
-        version, Forbidden, and EditedMeanwhile for a draft that was not seen.
+        version, Forbidden, and EditedMeanwhile if the draft has changed.
         """
         await self._enter(transaction, resource_id, env, actor)
         row = await self._definitions.writable(transaction, resource_id, actor, seen)
         environment = await self._environment(transaction, row, env, actor)
         if number is None:
-            version, _ = await self._pinned(transaction, row, actor, note)
+            version, _ = await self._version_of_draft(transaction, row, actor, note)
         else:
             version = await self.version(transaction, row, number, actor)
         await self._serve(transaction, row, version, environment, "publish", note, actor)
@@ -116,8 +116,8 @@ class VersionService(VersionReader[RowT]):
         env: str | None = None,
         seen: Seen | None = None,
     ) -> tuple[RowT, ServedState]:
-        """Serve an earlier version again, and make it the working copy; raises as `publish`, and
-        NotFound for an unknown environment."""
+        """Serve an earlier version again, and make it the working copy; raises what `publish`
+        raises, and NotFound for an unknown environment."""
         row = await self._definitions.writable(transaction, resource_id, actor, seen)
         environment = await self._environment(transaction, row, env, actor)
         version = await self.version(transaction, row, number, actor)
@@ -132,8 +132,8 @@ class VersionService(VersionReader[RowT]):
     async def promote(
         self, transaction: Transaction, resource_id: str, order: PromotionOrder, *, actor: Actor
     ) -> DefinitionPromotion:
-        """Serve in one environment what another serves, or say what that would change; raises as
-        `publish`, and BadRequest for one and the same environment."""
+        """Serve in one environment what another serves, or return what that would change; raises
+        what `publish` raises, and BadRequest if both are the same environment."""
         require_environment(actor, order.env)
         if order.publish:
             await self._enter(transaction, resource_id, order.env, actor)
@@ -144,7 +144,7 @@ class VersionService(VersionReader[RowT]):
         content = self._definitions.content_of(row) if version is None else version.content
         if order.publish:
             if version is None:
-                version, _ = await self._pinned(transaction, row, actor, order.note)
+                version, _ = await self._version_of_draft(transaction, row, actor, order.note)
             environment = await self._environment(transaction, row, order.env, actor)
             await self._serve(transaction, row, version, environment, "promote", order.note, actor)
         label = DRAFT if version is None else str(version.number)
@@ -168,7 +168,7 @@ class VersionService(VersionReader[RowT]):
         state: ServedState,
         actor: Actor,
     ) -> DefinitionVersionRow | None:
-        """The version to promote; None for the working copy."""
+        """Return the version to promote; None for the working copy."""
         if order.version is not None:
             return await self.version(transaction, row, order.version, actor)
         first = state.first_for(actor)
@@ -193,7 +193,7 @@ class VersionService(VersionReader[RowT]):
     async def _enter(
         self, transaction: Transaction, resource_id: str, env: str | None, actor: Actor
     ) -> None:
-        """Append an environment that is new, before any row is locked: this locks the workspace."""
+        """Append a new environment before any row is locked, because this locks the workspace."""
         if env is not None:
             row = await self._definitions.get(
                 transaction, resource_id, actor=actor, permission=self.kind.write
@@ -203,7 +203,7 @@ class VersionService(VersionReader[RowT]):
     async def _environment(
         self, transaction: Transaction, row: RowT, env: str | None, actor: Actor
     ) -> EnvironmentRow:
-        """The environment that is named, or the first one, kept until the commit."""
+        """Return the given environment, or the first one, locked until the commit."""
         name = env
         if name is None:
             first = (await self._states.of(transaction, row)).first_for(actor)
@@ -212,10 +212,10 @@ class VersionService(VersionReader[RowT]):
             name = first.name
         return await self._environments.require(transaction, row.workspace_id, name, actor=actor)
 
-    async def _pinned(
+    async def _version_of_draft(
         self, transaction: Transaction, row: RowT, actor: Actor, note: str
     ) -> tuple[DefinitionVersionRow, bool]:
-        """The version of the working copy, and whether it is new."""
+        """Return the version of the working copy, and whether it is new."""
         session = transaction.session
         version = await repository.version_with_content(session, row.id, row.content_hash)
         if version is not None:
@@ -279,7 +279,7 @@ class VersionService(VersionReader[RowT]):
         )
 
     def _record(self, transaction: Transaction, row: RowT, number: int, env: str | None) -> None:
-        """Add to the feed: a version that an environment serves, or one that only exists."""
+        """Add to the feed a version that an environment serves, or one that was only created."""
         change_type = self.kind.saved if env is None else self.kind.published
         change = Change(
             change_type, row.id, row.workspace_id, row.key, env=env or "", version=str(number)

@@ -12,7 +12,7 @@ from promptops_platform.runlog.tables import RunRow
 
 
 class RunAccess:
-    """`subjects` are the rooms whose definitions are run, by the source of the runs."""
+    """`subjects` are the rooms whose definitions are run, keyed by the source of the runs."""
 
     def __init__(
         self, *, reader: RunReader, grants: Grants, subjects: Mapping[str, RunSubject]
@@ -24,9 +24,9 @@ class RunAccess:
     async def find(
         self, transaction: Transaction, run_id: str, *, actor: Actor
     ) -> tuple[RunRow, RunSubject]:
-        """A run that the caller may start, and so end, and what it is a run of.
+        """Return a run that the caller may start, and so may end, and its definition's room.
 
-        Raises NotFound, Forbidden, and Conflict for a run that is no run of a definition.
+        Raises NotFound, Forbidden, and Conflict if the run doesn't belong to a definition.
         """
         row = await self._reader.get(transaction, run_id, actor=actor)
         subject = self._subjects.get(row.source)

@@ -7,8 +7,8 @@ from promptops_flows.protocol.engine_client import EngineLost, StartedRun
 
 
 class ActiveRun:
-    """`task` takes it to its end. `started` is set while the engine has it, `cancelled_by` once
-    somebody wants it cancelled."""
+    """`task` executes it to its end. `started` is set while the engine has the run, `cancelled_by`
+    once a cancellation is requested."""
 
     def __init__(self, run_id: str) -> None:
         self.run_id = run_id
@@ -18,18 +18,18 @@ class ActiveRun:
         self._goes = False
 
     async def go(self, started: StartedRun) -> None:
-        """Let the engine execute it, or end it at once; raises EngineLost."""
+        """Let the engine execute the run, or end it immediately; raises EngineLost."""
         await started.go()
         self._goes = True
         if self.cancelled_by is not None:
             await started.cancel(self.cancelled_by)
 
     def lost(self) -> None:
-        """The engine has it no longer."""
+        """The engine no longer has the run."""
         self.started, self._goes = None, False
 
     async def cancel(self, by: str) -> None:
-        """Have the engine end it; the first one who wants it counts."""
+        """Have the engine end the run; the first request counts."""
         if self.cancelled_by is not None:
             return
         self.cancelled_by = by
@@ -37,4 +37,4 @@ class ActiveRun:
             try:
                 await self.started.cancel(by)
             except EngineLost:
-                return  # who follows it learns of it
+                return  # whoever follows the run learns that the engine was lost

@@ -1,4 +1,4 @@
-"""What one attempt at a detached run executes, as the database has it."""
+"""What one attempt at a detached run executes, read from the database."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ from promptops_platform.runlog.service import RunLog
 from promptops_platform.runlog.tables import RunRow
 from promptops_platform.runlog.under_way import RunsUnderWay
 
-# A run goes on so many times where the platform or the engine ended during it.
+# A run continues this many times after the platform or the engine ended during it.
 MOST_TAKE_OVERS = 3
 GIVEN_UP = (
     f"the platform or the run engine ended {MOST_TAKE_OVERS + 1} times during this run; retry it "
@@ -28,7 +28,7 @@ PLAN_GONE = "the plan of this run is gone; start it again"
 
 
 class CantGoOn(Exception):
-    """The run is to end so."""
+    """Raised to end the run with this result."""
 
     def __init__(self, end: RunFinished) -> None:
         super().__init__(end.error)
@@ -37,7 +37,7 @@ class CantGoOn(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """`number` counts from 1; `logged` are the steps that the log has of earlier attempts."""
+    """`number` counts from 1; `logged` are the steps of earlier attempts in the run log."""
 
     number: int
     plan: StoredPlan
@@ -47,7 +47,7 @@ class Attempt:
 
 
 class AttemptReader:
-    """`subjects` are the rooms whose definitions are run, by the source of the runs."""
+    """`subjects` are the rooms whose definitions are run, keyed by the source of the runs."""
 
     def __init__(
         self,
@@ -69,8 +69,8 @@ class AttemptReader:
         self._receivers = receivers
 
     async def next(self, run_id: str, *, instance: str | None = None) -> Attempt:
-        """The next attempt at a run by that worker, or this platform; raises RunTakenOver where it
-        is not that one's, or has ended, and CantGoOn."""
+        """Return the next attempt at a run by that worker, or by this platform; raises RunTakenOver
+        if another one executes the run or it has ended, and CantGoOn."""
         async with self._database.read() as transaction:
             row = await self._under_way.of(instance).find_own(transaction, run_id)
             logged = await self._under_way.logged_steps(transaction, run_id)
@@ -81,7 +81,7 @@ class AttemptReader:
             receiver = await self._receiver(transaction, row, stored)
         if stored is None:
             raise CantGoOn(crashed(PLAN_GONE))
-        # What was waited for is no attempt that was lost.
+        # An attempt that ended to wait for approvals is not a lost attempt.
         if row.attempt - stored.waits > MOST_TAKE_OVERS + 1:
             raise CantGoOn(crashed(GIVEN_UP))
         return Attempt(
@@ -93,7 +93,7 @@ class AttemptReader:
         )
 
     def follower(self, row: RunRow, plan: StoredPlan) -> RunFollower:
-        """Who follows the run as the one did who started it."""
+        """Return a follower that continues the work of the one that the run was started with."""
         return self._subjects[row.source].follower(row.id, plan.kept)
 
     async def _receiver(
@@ -110,7 +110,7 @@ class AttemptReader:
     def _request(self, row: RunRow, stored: StoredRun) -> RunRequest:
         request = stored.plan.request
         try:
-            # Who started it was allowed to; the connections may be others by now.
+            # Whoever started the run had the permission; the connections may have changed since.
             connections = connections_of(
                 request.plan, row.workspace_id, self._providers, actor=SYSTEM
             )

@@ -1,4 +1,4 @@
-"""Takes detached runs to their ends: each attempt goes on where the one before was lost."""
+"""Executes detached runs to their ends; each attempt continues where the previous one was lost."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -29,7 +29,7 @@ RETRY_SECONDS = 1.0
 
 
 class RunAttempts:
-    """Where it is `stopping`, runs that have not ended are left to the next start."""
+    """While it is `stopping`, runs that have not ended are left to the next start."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class RunAttempts:
         self._suspensions = suspensions
 
     async def execute(self, active: ActiveRun, *, was_lost: bool) -> None:
-        """Take a run to its end; `was_lost` where the one who executed it has ended."""
+        """Execute a run to its end; `was_lost` if whoever executed it before has ended."""
         try:
             end = await self._attempts(active, was_lost=was_lost)
             if end is not None:
@@ -64,16 +64,16 @@ class RunAttempts:
         except RunTakenOver:
             log.warning("run_taken_over", run=active.run_id)
         except DatabaseUnavailable:
-            return  # its end is tried again until it stands
+            return  # recording the end is retried until it succeeds
 
     async def end(self, run_id: str, end: RunFinished, *, instance: str | None = None) -> None:
-        """End a run that the engine does not have, and that is this platform's or of `instance`;
-        raises RunTakenOver where it has ended."""
+        """End a run that the engine doesn't have and that belongs to this platform or to
+        `instance`; raises RunTakenOver if it has ended."""
         unstarted = await self._persistently(lambda: self._unstarted(run_id, end, instance))
         await self._ends.record(unstarted)
 
     async def end_waiting(self, run_id: str, end: RunFinished) -> bool:
-        """End an own run that waits for people; False where it does not."""
+        """End one of our own runs that waits for approvals; False if it isn't waiting."""
 
         async def is_waiting() -> bool:
             async with self._database.read() as transaction:
@@ -94,7 +94,7 @@ class RunAttempts:
         return RunEnd(outcome, follower, plan=plan, flow_run_id=flow_run_id, instance=instance)
 
     async def _attempts(self, active: ActiveRun, *, was_lost: bool) -> RunFinished | None:
-        """How the run is to end, where that is not recorded."""
+        """Return how the run ends, None if that is recorded already."""
         try:
             if was_lost:
                 await self._requeue(active.run_id, counted=True)
@@ -110,7 +110,7 @@ class RunAttempts:
         return None
 
     async def _attempt(self, active: ActiveRun) -> bool:
-        """Whether there is to be another one."""
+        """Return whether another attempt follows."""
         attempt = await self._persistently(lambda: self._reader.next(active.run_id))
         started = active.started = await self._prepared(attempt)
         writer = StepWriter(
@@ -141,7 +141,7 @@ class RunAttempts:
             await started.close()
 
     async def _suspend(self, outcome: RunOutcome, attempt: Attempt, writer: StepWriter) -> bool:
-        """Whether there is to be another attempt at once."""
+        """Return whether another attempt follows immediately."""
         suspension = Suspension(outcome, attempt.plan, attempt.follower, writer)
         row = await self._persistently(lambda: self._suspensions.record(suspension))
         if row.cancel_requested_by is not None:
@@ -150,7 +150,7 @@ class RunAttempts:
         return row.state == "queued" and not self.stopping
 
     async def _prepared(self, attempt: Attempt) -> StartedRun:
-        """Raises CantGoOn for a run that the engine refuses."""
+        """Prepare the run; raises CantGoOn if the engine refuses it."""
         while True:
             try:
                 return await self._engine_start.prepare(attempt.request)
@@ -171,7 +171,7 @@ class RunAttempts:
     async def _requeue(
         self, run_id: str, *, counted: bool, writer: StepWriter | None = None
     ) -> None:
-        """Have the run wait for its turn again, with what is not written yet of it."""
+        """Put the run back into the queue, together with what is not written yet."""
 
         async def write() -> None:
             async with self._database.write(background=True) as transaction:

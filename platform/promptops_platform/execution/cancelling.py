@@ -14,12 +14,13 @@ from promptops_platform.runlog.reading import RunReader
 from promptops_platform.runlog.tables import RunRow, RunStepRow
 from promptops_platform.runlog.under_way import RunsUnderWay, RunTakenOver
 
-# With this signal a replica asks the others to look for requests at once.
+# A replica sends this signal to have the others check for requests immediately.
 SIGNAL = "cancel"
 
 
 class RunCancels:
-    """A request stands in the run's row, so that it survives the platform that executes it."""
+    """The request is stored in the run's row, so that it survives the platform that executes the
+    run."""
 
     def __init__(
         self,
@@ -45,9 +46,9 @@ class RunCancels:
         signals.listen(self._hear)
 
     async def cancel(self, run_id: str, *, actor: Actor) -> tuple[RunRow, list[RunStepRow]]:
-        """Have a run end, and return it with its steps as far as it is by then.
+        """End a run, and return it with its steps up to now.
 
-        Raises NotFound, Forbidden, and Conflict for one that has ended.
+        Raises NotFound, Forbidden, and Conflict if it has ended.
         """
         async with self._database.write() as transaction:
             row, _ = await self._access.find(transaction, run_id, actor=actor)
@@ -57,7 +58,7 @@ class RunCancels:
                     f"run {run_id!r} has ended as {row.state}; only runs that have not ended can "
                     "be cancelled"
                 )
-        # It goes on when the caller hangs up, as nobody would end the run then.
+        # Continue if the caller disconnects, because nobody else would end the run.
         ending = asyncio.create_task(self._carry_out(run_id, by))
         self._ending.add(ending)
         ending.add_done_callback(self._ending.discard)
@@ -67,7 +68,7 @@ class RunCancels:
             return row, await self._reader.steps(transaction, run_id)
 
     async def carry_out_requests(self) -> None:
-        """End the runs of this platform that were to be cancelled at another one."""
+        """End the runs of this platform whose cancellation was requested at another replica."""
         async with self._database.read() as transaction:
             requests = await self._under_way.cancel_requests(transaction)
         for run_id, by in requests:
@@ -78,7 +79,7 @@ class RunCancels:
             self._signals.send(SIGNAL)
 
     async def _end(self, run_id: str, by: str) -> bool:
-        """Whether the run is one of this platform, or of a work pool."""
+        """End the run; return whether it is one of this platform or of a work pool."""
         waited = self._executor.active.get(run_id)
         if waited is not None:
             await waited.cancel(by)

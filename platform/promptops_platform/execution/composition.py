@@ -1,4 +1,4 @@
-"""Everything that executes runs, and its way to the run engine, connected."""
+"""Builds what executes runs, and the connection to the run engine."""
 
 import asyncio
 
@@ -40,9 +40,9 @@ from promptops_platform.supervision.start_work import StartWork
 
 
 class Execution:
-    """`start_work` is that of engine and Prefect, where they are started along with it. Rooms whose
-    definitions are run enter themselves in `subjects`, by the source of their runs, and those whose
-    runs deliver webhooks in `receivers`."""
+    """`start_work` reports the start of the engine and Prefect if they are started along with the
+    platform. Rooms whose definitions are run add themselves to `subjects`, and rooms whose runs
+    deliver webhooks to `receivers`, keyed by the source of the runs."""
 
     def __init__(
         self,
@@ -210,11 +210,11 @@ class Execution:
 
     @property
     def in_flight(self) -> int:
-        """How many runs have not ended, those that wait for their turn included."""
+        """The number of runs that have not ended, including queued ones."""
         return len(self.executor.active) + len(self.detached.active)
 
     async def start(self) -> None:
-        """Go on with runs that were left, and watch over those of other replicas."""
+        """Continue the runs that the last stop left, and take over those of dead replicas."""
         await self.detached.start()
         self.pooled.start()
         self.take_over.start()
@@ -223,8 +223,8 @@ class Execution:
         self.retention.start()
 
     async def drain(self, seconds: float) -> None:
-        """Wait for runs, at most `seconds`: those that take longer are cut off where somebody waits
-        for them, and else left to the next start. Harmless when repeated."""
+        """Wait at most `seconds` for runs. Longer runs are cut off if a caller waits for them, and
+        otherwise left to the next start. May be called repeatedly."""
         await self.prefect_retries.stop()
         await self.take_over.stop()
         await self.suspended_flow_runs.stop()

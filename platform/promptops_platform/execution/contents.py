@@ -1,4 +1,4 @@
-"""Suspended runs as what a workspace holds."""
+"""Suspended runs as contents of a workspace."""
 
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.execution import repository
@@ -8,7 +8,7 @@ MESSAGE = "The workspace of the run was deleted"
 
 
 class SuspendedRunContents:
-    """They go with the other runs; Prefect is told of those that wait for people."""
+    """They are deleted with the other runs; this ends their suspended flow runs in Prefect."""
 
     noun = "suspended run"
     removal: str | None = None
@@ -21,7 +21,7 @@ class SuspendedRunContents:
         return 0
 
     async def clear(self, transaction: Transaction, workspace_id: str) -> int:
-        """Have Prefect show that they have ended."""
+        """Have Prefect show that their flow runs have ended."""
         assert self.flow_runs is not None
         for flow_run_id in await repository.suspended_in(transaction.session, workspace_id):
             await self.flow_runs.end(transaction, flow_run_id, MESSAGE)

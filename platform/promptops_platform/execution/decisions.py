@@ -1,4 +1,4 @@
-"""Runs that wait for people, and go on once somebody has decided."""
+"""Runs that wait for approvals and continue after a decision."""
 
 from promptops_flows.protocol.engine_client import Checkpoint, StepFinished
 from promptops_platform.db.unit_of_work import Transaction
@@ -12,8 +12,8 @@ from promptops_platform.runlog.under_way import RunsUnderWay
 
 
 class WaitingRuns:
-    """A decision is a checkpoint of its step, written in the transaction that lets the run go
-    on: whichever platform then executes it has the decision."""
+    """A decision is stored as a checkpoint of its step, in the transaction that lets the run
+    continue, so that any platform that executes the run has the decision."""
 
     def __init__(
         self,
@@ -31,19 +31,19 @@ class WaitingRuns:
         self._pooled = pooled
 
     async def lock(self, transaction: Transaction, run_id: str) -> RunRow | None:
-        """The run of an approval, as it stays until the commit."""
+        """Lock the run of an approval until the commit."""
         return await self._under_way.lock(transaction, run_id)
 
     async def plan(self, transaction: Transaction, run_id: str) -> StoredPlan | None:
-        """What the run executes; None where that can't be read."""
+        """Return the plan of a run; None if it can't be read."""
         return await self._stored.readable_plan(transaction, run_id)
 
     async def decide(
         self, transaction: Transaction, row: RunRow, checkpoint: Checkpoint, step: StepFinished
     ) -> None:
-        """Record the decision of a step of a locked run, and let the run go on if it waits.
+        """Record the decision on a step of a locked run, and let the run continue if it waits.
 
-        One that is executed meanwhile goes on when it would wait."""
+        A run that is executing at the moment finds the decision when it would start to wait."""
         rows = await self._stored.sealed_checkpoints(row.id, [checkpoint])
         await self._stored.add_checkpoints(transaction, rows)
         await self._runs.add_step(transaction, row.id, step)

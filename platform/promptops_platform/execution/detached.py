@@ -1,4 +1,5 @@
-"""Runs that nobody waits for: they go on when engine or platform have ended during them."""
+"""Runs without a waiting caller; they continue after the engine or the platform ended during
+them."""
 
 import asyncio
 from collections import Counter
@@ -25,7 +26,7 @@ from promptops_platform.runlog.under_way import RunsUnderWay, RunTakenOver
 
 log = structlog.get_logger(__name__)
 
-# What an overdue run gets to record that it is left.
+# Time for a run that is cut off to record that it is left to the next start.
 LEAVE_SECONDS = 3.0
 RETRY_AFTER_SECONDS = 10
 
@@ -33,8 +34,8 @@ Also = Callable[[Transaction, RunRow], Awaitable[None]]
 
 
 class DetachedRuns:
-    """At most `places` go at a time; the others wait in the run log, and their turn comes by
-    workspaces. `most_queued` may wait of a workspace."""
+    """At most `places` run at once; the others are queued in the run log and taken workspace by
+    workspace. A workspace may queue at most `most_queued`."""
 
     def __init__(
         self,
@@ -61,7 +62,7 @@ class DetachedRuns:
         self._again: dict[str, RunRow] = {}
 
     async def start(self) -> None:
-        """Go on with the runs that the last stop, or the last end, has left."""
+        """Continue the runs that the last stop, or a crash, has left."""
         async with self._database.read() as transaction:
             rows = await self._under_way.left(transaction)
         for row in rows:
@@ -78,7 +79,7 @@ class DetachedRuns:
     ) -> RunRow:
         """Record a run and have it executed; `also` writes in the same transaction.
 
-        Raises TooManyRequests where too many of the workspace wait.
+        Raises TooManyRequests if too many runs of the workspace are queued.
         """
         plan = StoredPlan(order.traced(self._runs.text_policy), order.caller_id, follower.kept)
         self.require_room(order.workspace_id)
@@ -94,7 +95,7 @@ class DetachedRuns:
         return row
 
     def require_room(self, workspace_id: str) -> None:
-        """Raises TooManyRequests where too many runs of a workspace wait for their turn."""
+        """Raises TooManyRequests if too many runs of a workspace are queued."""
         if self._queued[workspace_id] >= self._most_queued:
             raise TooManyRequests(
                 f"too many runs wait: {self._most_queued} of this workspace are queued; try again "
@@ -103,14 +104,14 @@ class DetachedRuns:
             )
 
     def take_up(self, row: RunRow) -> None:
-        """Execute a run of this platform when its turn comes, or have a work pool do it."""
+        """Execute a run of this platform when its turn comes, or have a work pool execute it."""
         if row.pool is not None:
             self._pooled.wake()
             return
         if self._attempts.stopping:
             return
         if row.id in self.active:
-            # It has just begun to wait for people, who have decided already.
+            # It has just begun to wait for approvals that have already been decided.
             self._again[row.id] = row
             return
         active = self.active[row.id] = ActiveRun(row.id)
@@ -124,8 +125,8 @@ class DetachedRuns:
             self.take_up(row)
 
     async def cancel(self, run_id: str, by: str) -> bool:
-        """End a run, at once where the engine does not have it; False where it is not one of
-        those here. Raises RunTakenOver where it has just ended."""
+        """End a run, immediately if the engine doesn't have it; False if the run isn't here. Raises
+        RunTakenOver if it has just ended."""
         active = self.active.get(run_id)
         if active is None or active.task is None:
             return await self._attempts.end_waiting(run_id, cancelled(by))
@@ -136,8 +137,8 @@ class DetachedRuns:
         return True
 
     async def drain(self, seconds: float) -> None:
-        """Wait for the runs that the engine has, at most `seconds`; all that have not ended then
-        are left to the next start."""
+        """Wait at most `seconds` for the runs that the engine has; all that have not ended then are
+        left to the next start."""
         self._attempts.stopping = True
         runs = [run for run in self.active.values() if run.task is not None]
         await end_tasks(*(run.task for run in runs if run.started is None))
@@ -163,7 +164,7 @@ class DetachedRuns:
         try:
             await self._attempts.execute(active, was_lost=was_lost)
             if active.cancelled_by is not None:
-                # It may just have begun to wait for people.
+                # It may just have begun to wait for approvals.
                 await self._attempts.end_waiting(active.run_id, cancelled(active.cancelled_by))
         finally:
             self._queue.leave()

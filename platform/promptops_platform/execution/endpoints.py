@@ -20,12 +20,12 @@ from promptops_platform.runlog.schemas import RunDetail
 
 router = APIRouter(prefix="/api/runs", tags=["runs"])
 
-# What a route says that starts runs without waiting for them.
+# The response of routes that start a run without waiting for it.
 ACCEPTED: dict[int | str, dict[str, Any]] = {
     202: {
         "model": StartedRun,
-        "description": "The run goes on by itself, with `wait: false` or where it waits for "
-        "people; `Location` has its address.",
+        "description": "The run continues in the background, with `wait: false` or because it "
+        "waits for approvals. `Location` is its address.",
     }
 }
 
@@ -36,9 +36,9 @@ async def cancel_run(
     cancels: Annotated[RunCancels, provided(RunCancels)],
     actor: Actor = permits(Permission.RUNS_READ),
 ) -> Data[RunDetail]:
-    """Cancel a run of an agent or a workflow. You need the permission to run it.
+    """Cancel a run of an agent or a workflow. Requires the permission to run it.
 
-    A queued run has ended when the response is sent, a running one ends within a second.
+    A queued run has ended when the response is sent; a running one ends within a second.
     """
     row, steps = await cancels.cancel(run_id, actor=actor)
     return Data(data=RunDetail.with_steps(row, steps))
@@ -52,7 +52,8 @@ async def retry_run(
     body: RetryRun | None = None,
     actor: Actor = permits(Permission.RUNS_READ),
 ) -> Data[RunDetail]:
-    """Start a new run that continues at the failed steps. You need the permission to run it.
+    """Retry a run: start a new run that continues at the failed steps. Requires the permission to
+    run it.
 
     Completed steps are not executed again and cost nothing.
     """
@@ -72,20 +73,20 @@ async def retry_run(
 
 
 def refuse_stream(stream: bool | None) -> None:
-    """Raises BadRequest where somebody wants to follow a run without waiting for it."""
+    """Raises BadRequest if the caller wants to stream a run without waiting for it."""
     if stream:
         raise BadRequest(
-            "stream: was sent along with wait: false; leave one out, and follow a run that goes on "
-            "by itself at GET /api/runs/{id}/events"
+            "stream: was sent together with wait: false; leave one of them out, and follow a run "
+            "in the background at GET /api/runs/{id}/events"
         )
 
 
 def accepted(started: StartedRun) -> JSONResponse:
-    """What starts a run without waiting for it."""
+    """Return the response of a route that starts a run without waiting for it."""
     body, address = started.model_dump(mode="json"), address_of(started.run_id)
     return JSONResponse(body, status_code=202, headers={"location": address})
 
 
 def address_of(run_id: str) -> str:
-    """Where a run is read."""
+    """Return the address of a run."""
     return f"/api/runs/{run_id}"

@@ -1,4 +1,4 @@
-"""Has runs prepared by the engine, and waits for one that is not ready."""
+"""Prepares runs at the engine, and waits for an engine that is not ready."""
 
 import asyncio
 import math
@@ -16,15 +16,15 @@ from promptops_platform.execution.start_patience import StartPatience
 from promptops_platform.supervision.start_work import StartWork
 
 START_RETRY_SECONDS = 0.2
-# After so long it is asked whether the start makes progress.
+# How often to check whether the start makes progress.
 LOOK_SECONDS = 1.0
-# For an engine that says only at the end of the wait that it is ready.
+# Allowance for an engine that becomes ready at the very end of the wait.
 LEAST_START_SECONDS = 2.0
 
 
 class EngineStart:
     """`wait_seconds` is how long a caller waits for an engine that is not ready; `console_url` is
-    where browsers reach the console, to which Prefect links."""
+    the console's public address, which Prefect links to."""
 
     def __init__(
         self, engine: EngineClient, *, wait_seconds: float, work: StartWork, console_url: str
@@ -35,9 +35,9 @@ class EngineStart:
         self._work = work
 
     async def prepare(self, request: RunRequest) -> StartedRun:
-        """Have the run prepared; nothing of it is executed before it is let go.
+        """Prepare the run; nothing is executed before it is let go.
 
-        Raises BadRequest for a run that the engine refuses, and EngineNotReady.
+        Raises BadRequest if the engine refuses the run, and EngineNotReady.
         """
         request = replace(request, page_url=self.page_url(request))
         clock = asyncio.get_running_loop().time
@@ -61,5 +61,5 @@ class EngineStart:
                 return started
 
     def page_url(self, request: RunRequest) -> str:
-        """Where the console shows the run."""
+        """Return the console's page of the run."""
         return f"{self._console_url}/w/{request.workspace}/runs/{request.run_id}"

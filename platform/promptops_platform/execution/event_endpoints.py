@@ -1,4 +1,4 @@
-"""The route that streams what happens to a run."""
+"""The route that streams the events of a run."""
 
 from typing import Annotated, Any
 
@@ -24,7 +24,9 @@ STREAMED: dict[int | str, dict[str, Any]] = {
         "`tool_call`, `tool_result`, `step`, `end`, `stopping` and `error`, whose data is JSON.",
         "content": described(ServerEvent("delta", {"step": 2, "text": "Dear Ada"})),
     },
-    204: {"description": "The client has received the event `end`; it need not connect again."},
+    204: {
+        "description": "The client has already received the event `end` and can stop reconnecting."
+    },
 }
 
 
@@ -38,7 +40,7 @@ async def stream_run(
     request: Request,
     views: Annotated[RunViews, provided(RunViews)],
     last_event_id: Annotated[
-        OptionalLine, Header(description="Id of the last event that you have received.")
+        OptionalLine, Header(description="The id of the last event that you received.")
     ] = None,
     actor: Actor = permits(Permission.RUNS_READ),
 ) -> Response:

@@ -1,4 +1,4 @@
-"""Takes a run through the engine for a caller who waits, and keeps the run log up to date."""
+"""Executes a run through the engine for a waiting caller, and keeps the run log up to date."""
 
 import asyncio
 from dataclasses import replace
@@ -30,7 +30,7 @@ from promptops_platform.runlog.under_way import RunsUnderWay
 
 log = structlog.get_logger(__name__)
 
-# What an overdue run gets to record its end.
+# Time for a run that is cut off to record its end.
 CUT_OFF_SECONDS = 3.0
 RETRY_AFTER_STOP_SECONDS = 5
 RETRY_SECONDS = 1.0
@@ -39,7 +39,7 @@ CUT_OFF = crashed("the platform was stopped before the run ended")
 
 
 class RunExecutor:
-    """Runs definitions. A run goes on when its caller hangs up."""
+    """Runs definitions. A run continues if its caller disconnects."""
 
     def __init__(
         self,
@@ -70,12 +70,11 @@ class RunExecutor:
         self._stopping = False
 
     async def run(self, order: RunOrder, follower: RunFollower | None = None) -> RunOutcome:
-        """Run to the end, or until the run waits for people and goes on by itself, also when the
-        caller is cancelled meanwhile.
+        """Run to the end, or until the run waits for approvals and continues in the background.
+        Both also happen if the caller is cancelled.
 
-        Raises, with nothing recorded, TooManyRequests when the caller or the workspace has too
-        many runs, and EngineNotReady when the engine could not take the run within the configured
-        wait.
+        Raises TooManyRequests if the caller or the workspace has too many runs, and EngineNotReady
+        if the engine doesn't accept the run within the configured wait; nothing is recorded then.
         """
         caller_id, workspace_id = order.caller_id, order.workspace_id
         new, request = order.new_run(), order.traced(self._runs.text_policy)
@@ -99,10 +98,10 @@ class RunExecutor:
             raise EngineNotReady(NOT_STARTED, retry_after=RETRY_AFTER_STOP_SECONDS) from None
 
     async def drain(self, seconds: float) -> None:
-        """Wait for the active runs and for ends that are not written yet, at most `seconds`.
+        """Wait at most `seconds` for the active runs and for ends that are not written yet.
 
-        Runs that take longer are recorded, and answered, as cut off. Those that wait for the
-        engine to take them are not waited for: it is stopping as well.
+        Longer runs are recorded, and returned to their callers, as cut off. Runs that wait for the
+        engine to accept them are not waited for, because the engine is stopping as well.
         """
         self._stopping = True
         for active in self.active.values():
@@ -117,8 +116,8 @@ class RunExecutor:
                 await self._cut(late)
 
     async def _cut(self, late: set[asyncio.Task[Any]]) -> None:
-        """End what is under way; a run that has started learns it as the end of its connection,
-        so that it still records its end, whatever it is at."""
+        """End the active runs. A started run sees this as a lost engine connection, so it still
+        records its end, whatever it is doing."""
         log.warning("runs_cut_off", runs=len(late))
         self._cut_off = True
         for task in late:
@@ -146,9 +145,9 @@ class RunExecutor:
                     return await self._suspend(active, suspension)
                 await self._ends.record(RunEnd(outcome, follower, writer))
             except DatabaseUnavailable:
-                raise  # its end is tried again until it stands
+                raise  # recording the end is retried until it succeeds
             except Exception:
-                # A fault of ours: the caller gets a 500, and the log must not say "running".
+                # A bug of ours: the caller gets a 500, and the log must not say "running".
                 await writer.abandon()
                 await self._ends.record(RunEnd(outcome_of(new.id, started, FAULT), follower))
                 raise

@@ -1,4 +1,4 @@
-"""How a run went, and who follows it on the way."""
+"""The outcome of a run, and what follows its progress."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,9 +15,9 @@ from promptops_platform.runlog.tables import RunRow
 
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
-    """How a run went; `steps` are those that finished, in the order in which they did. With
-    `approvals` it has not ended, and waits for these; `waiting_run` is its row then, once that is
-    recorded."""
+    """The outcome of a run; `steps` are those that finished, in the order in which they finished.
+    With `approvals` the run has not ended but waits for these; `waiting_run` is its row once that
+    is recorded."""
 
     run_id: str
     flow_run_id: str
@@ -29,34 +29,34 @@ class RunOutcome:
 
 
 class RunFollower:
-    """What else happens along with a run; this one does nothing."""
+    """Hooks that are called during a run; this class does nothing."""
 
     @property
     def kept(self) -> dict[str, Any] | None:
-        """What another process needs to follow the run in this one's place, as JSON."""
+        """What another process needs to follow the run instead of this one, as JSON."""
         return None
 
     async def open(self, transaction: Transaction) -> None:
-        """Inside the transaction that opens the run, before anything was executed; what it raises
+        """Called in the transaction that opens the run, before anything is executed; an exception
         refuses the run."""
 
     def opened(self, outcome: RunOutcome) -> None:
-        """The run goes; of `outcome` only its names are known."""
+        """The run has started; only the names in `outcome` are set."""
 
     def happened(self, event: RunEvent) -> None:
-        """As it happens; the run does not wait."""
+        """Called for each event; must not block, the run doesn't wait."""
 
     async def suspend(self, transaction: Transaction, row: RunRow) -> None:
-        """Inside the transaction from which on nobody waits for the run, which waits for people;
-        it goes on with a follower that is made of `kept`."""
+        """Called in the transaction in which the run begins to wait for approvals and loses its
+        waiting caller; it continues with a follower made from `kept`."""
 
     async def close(self, transaction: Transaction, outcome: RunOutcome) -> None:
-        """Inside the transaction that closes the run, before the run itself; may be repeated where
-        that one could not be committed."""
+        """Called in the transaction that closes the run, before the run itself is closed; repeated
+        if that transaction could not be committed."""
 
 
 class ForwardingFollower(RunFollower):
-    """Does what another one does; a subclass does more."""
+    """Forwards every call to another follower; subclasses add to it."""
 
     def __init__(self, follower: RunFollower) -> None:
         self._follower = follower

@@ -31,12 +31,12 @@ log = structlog.get_logger(__name__)
 
 
 def crashed(reason: str) -> RunFinished:
-    """The end of a run that did not come to one."""
+    """Return the end of a run that was lost."""
     return RunFinished(status="error", error=reason, state="crashed")
 
 
 def cancelled(by: str) -> RunFinished:
-    """The end of a run that somebody wanted to end."""
+    """Return the end of a run that was cancelled."""
     return RunFinished(
         status="error", error=f"the run was cancelled by {by}", state="cancelled", cancelled_by=by
     )
@@ -48,21 +48,21 @@ FAULT = crashed("the platform failed to follow the run; see its log")
 
 @dataclass(frozen=True, slots=True)
 class InnerPlaces:
-    """Steps of inner runs come at the places after `steps`, those of the run itself. Where the log
-    has some of earlier attempts, further ones come after these."""
+    """Places the steps of inner runs after `steps`, the number of the run's own steps. If the log
+    has inner steps of earlier attempts, new ones are placed after them."""
 
     steps: int
     shift: int
 
     @classmethod
     def after(cls, plan: WorkflowPlan | AgentPlan, logged: Collection[int]) -> Self | None:
-        """None where no step has to be moved."""
+        """None if no step has to be moved."""
         steps = len(plan.steps) if isinstance(plan, WorkflowPlan) else 0
         shift = max(logged, default=0) - steps
         return cls(steps, shift) if steps and shift > 0 else None
 
     def moved(self, event: RunEvent) -> RunEvent:
-        """The event with the place that it has in this run."""
+        """Return the event with its place in this run."""
         if not isinstance(event, StepStarted | StepDelta | StepFinished):
             return event
         moves = event.index > self.steps
@@ -77,8 +77,8 @@ async def follow(
     now: Callable[[], datetime],
     inner: InnerPlaces | None = None,
 ) -> RunOutcome:
-    """Let the run go and wait for its end, or until it waits for people; where the engine is lost
-    on the way, it has crashed."""
+    """Let the run go, and wait until it ends or waits for approvals; if the engine is lost, the run
+    has crashed."""
     outcome = outcome_of(active.run_id, started, LOST)
     follower.opened(outcome)
     try:
@@ -101,9 +101,9 @@ def noted(
     writer: StepRecords,
     now: Callable[[], datetime],
 ) -> RunOutcome:
-    """Take in what has happened; returns how the run stands then."""
+    """Apply an event to the outcome; return the state of the run after it."""
     if isinstance(raw_event, StepCheckpoint):
-        # As it is: the steps that take it get the very same output.
+        # Unchanged, because steps that use the output have to get exactly this one.
         writer.add_checkpoint(raw_event.checkpoint)
         return outcome
     if isinstance(raw_event, RunSuspended):
@@ -124,11 +124,12 @@ def noted(
 
 
 def outcome_of(run_id: str, started: StartedRun, end: RunFinished) -> RunOutcome:
-    """How a run ended that the engine had started."""
+    """Return the outcome of a run that the engine had started."""
     return RunOutcome(run_id, started.flow_run_id, started.flow_run_url, end)
 
 
 def _plain(event: RunEvent) -> RunEvent:
-    """The event with texts that can be stored and sent: a model may answer half a character."""
+    """Return the event with texts that can be stored and sent: a model may return half a
+    character."""
     fields = {item.name: getattr(event, item.name) for item in dataclasses.fields(event)}
     return replace(event, **storable_json(fields))

@@ -1,4 +1,4 @@
-"""Answers to requests that callers send again: each starts one run, at whichever replica."""
+"""Responses to requests that clients repeat: each starts a single run, at whichever replica."""
 
 import asyncio
 import json
@@ -36,7 +36,7 @@ BATCH = 500
 
 
 class KeyTaken(Conflict):
-    """Another request with the key has started a run a moment ago."""
+    """A concurrent request with the same key has just started a run."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -47,7 +47,8 @@ class KeyTaken(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class KeyedRequest:
-    """Who has sent it, and what tells it from others; `permission` is what a run of it needs."""
+    """The sender of a request and what distinguishes the request; `permission` is what its run
+    requires."""
 
     actor: Actor
     permission: Permission
@@ -56,14 +57,14 @@ class KeyedRequest:
 
     @property
     def caller_id(self) -> str:
-        """Whose key it is: an account's and those of its API keys are not the same, as they may
-        have other rights."""
+        """The owner of the key: an account and its API keys are distinct, because they may have
+        different permissions."""
         return self.actor.key_id or self.actor.user_id or self.actor.name
 
 
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
-    """The answer to the same request of before."""
+    """The response to an earlier, equal request."""
 
     run_id: str
     status: int
@@ -71,7 +72,7 @@ class StoredAnswer:
 
 
 class IdempotentRuns:
-    """Where no texts are kept, no answer with texts is."""
+    """If run texts are not kept, responses with texts aren't stored either."""
 
     def __init__(
         self,
@@ -95,14 +96,15 @@ class IdempotentRuns:
         self._clock = clock
 
     def key(self, keyed: KeyedRequest) -> "RunKey":
-        """For the run that the request starts."""
+        """Return the key of the run that the request starts."""
         return RunKey(self, keyed)
 
     async def answer(self, keyed: KeyedRequest) -> StoredAnswer | None:
-        """The answer to the same request of before, which is waited for; None where the key is new.
+        """Return the response to an earlier, equal request, waiting for it if needed; None if the
+        key is new.
 
-        Raises Forbidden, Conflict for other content with the same key and for an answer that is not
-        kept, TooManyRequests, and Unavailable at a stop.
+        Raises Forbidden, Conflict if the key was used with other content or the response isn't
+        stored, TooManyRequests, and Unavailable if the server is stopping.
         """
         row, is_running = await self._find(keyed)
         if row is None or not self._is_awaited(row, is_running=is_running):
@@ -110,7 +112,7 @@ class IdempotentRuns:
         caller_id = keyed.actor.caller_id
         with self._streams.opened(caller_id), self._news.watching(row.run_id) as watch:
             while True:
-                # Once more at first: it may have ended before the watch began.
+                # Check once more first: the run may have ended before the watch began.
                 row, is_running = await self._find(keyed)
                 if row is None or not self._is_awaited(row, is_running=is_running):
                     break
@@ -122,8 +124,8 @@ class IdempotentRuns:
         return None if row is None else self._stored(row)
 
     async def reserve(self, transaction: Transaction, keyed: KeyedRequest, run_id: str) -> None:
-        """Enter the key along with its run; raises KeyTaken."""
-        # The run first, which its key refers to.
+        """Store the key along with its run; raises KeyTaken."""
+        # Flush the run first, because its key refers to it.
         await transaction.session.flush()
         now = self._clock.now()
         row = IdempotencyKeyRow(
@@ -139,19 +141,19 @@ class IdempotentRuns:
     async def keep(
         self, transaction: Transaction, run_id: str, status: int, body: Any, *, has_texts: bool
     ) -> None:
-        """Store the answer."""
+        """Store the response."""
         sealed = None
         if self._texts.keeps_texts or not has_texts:
             sealed = await asyncio.to_thread(self._seal, run_id, body)
         await repository.keep(transaction.session, run_id, status, sealed)
 
     async def prune(self, transaction: Transaction) -> int:
-        """Delete some keys that have expired; returns how many."""
+        """Delete some of the expired keys; return how many."""
         return await repository.prune(transaction.session, self._clock.now() - KEPT, BATCH)
 
     async def rotate(self, transaction: Transaction) -> int:
-        """Seal all answers anew, with the first secret key, and forget those that can't be read;
-        returns how many were sealed."""
+        """Encrypt all responses again with the first secret key, and delete those that can't be
+        read; return the number of encrypted ones."""
         count, sealer = 0, self._keys.sealer
         async for row in repository.sealed_answers(transaction.session):
             place = _place_of(row.run_id)
@@ -163,7 +165,7 @@ class IdempotentRuns:
         return count
 
     async def _find(self, keyed: KeyedRequest) -> tuple[IdempotencyKeyRow | None, bool]:
-        """The row of the key, and whether its run has not ended."""
+        """Return the row of the key, and whether its run has not ended."""
         since = self._clock.now() - KEPT
         async with self._database.read() as transaction:
             entry = await repository.find(
@@ -184,7 +186,7 @@ class IdempotentRuns:
         return is_running and row.status is None and self._texts.keeps_texts
 
     def _stored(self, row: IdempotencyKeyRow) -> StoredAnswer:
-        """Raises Conflict where the answer is not there."""
+        """Return the stored response; raises Conflict if it isn't stored."""
         if row.status is not None and row.sealed is not None:
             try:
                 text = self._keys.sealer.unseal(row.sealed, _place_of(row.run_id))
@@ -212,8 +214,8 @@ class RunKey:
     def following(
         self, run_id: str, follower: RunFollower, result: Callable[[RunOutcome], BaseModel]
     ) -> RunFollower:
-        """A follower that also enters the key with the run, and the answer with its end: `result`
-        returns it, or raises it as an error."""
+        """Return a follower that also stores the key with the run, and the response with its end:
+        `result` returns the response, or raises it as an error."""
 
         async def reserve(transaction: Transaction) -> None:
             await self._runs.reserve(transaction, self._keyed, run_id)
@@ -221,7 +223,7 @@ class RunKey:
         return _KeyFollower(follower, reserve, self._runs, result)
 
     def accepting(self, started: Callable[[RunRow], BaseModel]) -> Also:
-        """What enters the key with a run that nobody waits for, and the answer to its start."""
+        """Return what stores the key and the response to the start along with a detached run."""
 
         async def accept(transaction: Transaction, row: RunRow) -> None:
             await self._runs.reserve(transaction, self._keyed, row.id)

@@ -1,4 +1,4 @@
-"""SQL of the keys of requests that may be sent again."""
+"""SQL of idempotency keys."""
 
 from collections.abc import AsyncIterator
 from datetime import datetime
@@ -16,7 +16,7 @@ RUNNING = "running"
 async def find(
     session: AsyncSession, caller_id: str, key_hash: str, *, since: datetime
 ) -> tuple[IdempotencyKeyRow, bool, str] | None:
-    """A key, whether its run has not ended, and the workspace of that."""
+    """Return a key, whether its run has not ended, and the run's workspace."""
     rows = await session.execute(
         select(IdempotencyKeyRow, RunRow.status, RunRow.workspace_id)
         .join(RunRow, RunRow.id == IdempotencyKeyRow.run_id)
@@ -33,8 +33,8 @@ async def find(
 async def add_unless_taken(
     session: AsyncSession, row: IdempotencyKeyRow, *, before: datetime
 ) -> bool:
-    """Add a key where there is none since `before`, waiting for others who are about to add it;
-    returns whether it was added."""
+    """Add a key if there is none since `before`, waiting for concurrent inserts; return whether it
+    was added."""
     await session.execute(
         delete(IdempotencyKeyRow).where(
             IdempotencyKeyRow.caller_id == row.caller_id,
@@ -51,7 +51,7 @@ async def add_unless_taken(
 
 
 async def keep(session: AsyncSession, run_id: str, status: int, sealed: str | None) -> None:
-    """Store the answer of the request that started the run."""
+    """Store the response to the request that started the run."""
     await session.execute(
         update(IdempotencyKeyRow)
         .where(IdempotencyKeyRow.run_id == run_id)
@@ -60,8 +60,8 @@ async def keep(session: AsyncSession, run_id: str, status: int, sealed: str | No
 
 
 async def prune(session: AsyncSession, before: datetime, most: int) -> int:
-    """Delete some of the keys that were added before a time, leaving out those that another replica
-    deletes; returns how many."""
+    """Delete some of the keys that were added before a time, skipping those that another replica is
+    deleting; return how many."""
     oldest = (
         select(IdempotencyKeyRow.caller_id, IdempotencyKeyRow.key_hash)
         .where(IdempotencyKeyRow.created_at < before)
@@ -84,7 +84,7 @@ async def prune(session: AsyncSession, before: datetime, most: int) -> int:
 
 
 async def sealed_answers(session: AsyncSession) -> AsyncIterator[IdempotencyKeyRow]:
-    """Every sealed answer, locked."""
+    """Yield every sealed response, locked."""
     query = select(IdempotencyKeyRow).where(IdempotencyKeyRow.sealed.is_not(None))
     for row in await session.scalars(query.with_for_update()):
         yield row

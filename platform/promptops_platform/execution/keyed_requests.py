@@ -1,4 +1,4 @@
-"""Requests with an `Idempotency-Key`: the same one again starts no other run."""
+"""Requests with an `Idempotency-Key`: repeating one doesn't start another run."""
 
 import hashlib
 import hmac
@@ -30,9 +30,9 @@ KEY = re.compile(r"[!-~]{1,255}", re.ASCII)
 IdempotencyKey = Annotated[
     str | None,
     Header(
-        description="A text of your choice, 1 to 255 printable ASCII characters without blanks. "
-        "For 24 hours, the same request with the same key gets the same response and starts no "
-        "other run.",
+        description="A text of your choice, 1 to 255 printable ASCII characters without spaces. "
+        "For 24 hours, the same request with the same key gets the same response and doesn't "
+        "start another run.",
     ),
 ]
 
@@ -40,15 +40,16 @@ IdempotencyKey = Annotated[
 async def keyed_request(
     key: str | None, request: Request, permission: Permission, *, actor: Actor
 ) -> KeyedRequest | None:
-    """None for a request without a key; raises BadRequest for a key that is none."""
+    """Return None for a request without a key; raises BadRequest for an invalid key."""
     if key is None:
         return None
     if not KEY.fullmatch(key):
         raise BadRequest(
-            f"{HEADER}: must be 1 to 255 printable ASCII characters without blanks (got "
+            f"{HEADER}: must be 1 to 255 printable ASCII characters without spaces (got "
             f"{len(key)} characters); send a UUID for instance"
         )
-    # By the key, which is stored nowhere, so that nobody can guess from the hash what was sent.
+    # Hashed together with the key, which isn't stored, so that the content can't be guessed from
+    # the hash.
     content = hmac.new(key.encode(), request.url.path.encode() + b"\0", hashlib.sha256)
     content.update(await request.body())
     key_hash = hashlib.sha256(key.encode()).hexdigest()
@@ -61,14 +62,14 @@ async def answer_once(
     idempotent: IdempotentRuns,
     start: Callable[[RunKey | None], Awaitable[T]],
 ) -> T | JSONResponse:
-    """What `start` returns, or the answer to the same request of before; raises as
-    `IdempotentRuns.answer` does."""
+    """Return what `start` returns, or the response to an earlier, equal request; raises what
+    `IdempotentRuns.answer` raises."""
     if keyed is None:
         return await start(None)
     while True:
         stored = await unless_hung_up(request, idempotent.answer(keyed))
         if stored is not None:
-            # That of a run that nobody waits for has its address.
+            # The response to the start of a detached run includes its address.
             headers = {"location": f"/api/runs/{stored.run_id}"} if stored.status == 202 else {}
             return JSONResponse(stored.body, status_code=stored.status, headers=headers)
         try:

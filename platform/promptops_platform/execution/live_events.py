@@ -1,4 +1,4 @@
-"""What happens in a run as anybody may see it who may read the run: no more than the log keeps."""
+"""The events of a run for those who may read it: they contain no more than the run log does."""
 
 import json
 from typing import Any
@@ -17,7 +17,7 @@ PUBLIC_NAME = "tool: unknown"
 
 
 class LiveEvents:
-    """Turns events of the engine into those of a stream."""
+    """Converts engine events to stream events."""
 
     def __init__(self, runs: RunLog) -> None:
         self._runs = runs
@@ -25,12 +25,12 @@ class LiveEvents:
 
     @property
     def have_text(self) -> bool:
-        """Whether text is shown as it comes. What a pattern blanks out may span several pieces, so
-        that a text that is redacted is shown at the end of its step only."""
+        """Whether text is sent as it is generated. A redaction pattern may span several pieces, so
+        redacted text is sent only at the end of its step."""
         return self._runs.text_policy.keeps_everything
 
     async def shown(self, run_id: str, event: FeedEvent) -> list[ServerEvent]:
-        """What is shown of an event, the step itself last."""
+        """Return the stream events for an engine event, the step itself last."""
         if isinstance(event, StepDelta):
             return [delta_event(event)] if self.have_text else []
         if isinstance(event, StepStarted):
@@ -54,12 +54,12 @@ class LiveEvents:
 
 
 def step_event(step: RunStep) -> ServerEvent:
-    """A step that has finished."""
+    """Return the event of a finished step."""
     return ServerEvent("step", step.model_dump(mode="json"))
 
 
 def _json(text: str | None) -> Any:
-    """The value in the text; the text itself where redaction has broken it."""
+    """Parse the text as JSON; return the text itself if redaction has broken it."""
     try:
         return None if text is None else json.loads(text)
     except ValueError:

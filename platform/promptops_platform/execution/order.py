@@ -1,4 +1,4 @@
-"""A run that somebody asks for, ready to be executed and logged."""
+"""A requested run, ready to be executed and logged."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -14,8 +14,8 @@ from promptops_providers.protocol import PromptVersion
 
 @dataclass(frozen=True, slots=True)
 class RunOrder:
-    """The log names `user`, `scope`, `prompt` and `origin`, and keeps `inputs`, by default the
-    variables and the definition's version. `causes` and `caused_by` are as in `NewRun`."""
+    """The log contains `user`, `scope`, `prompt`, `origin` and `inputs`, by default the variables
+    and the definition's version. `causes` and `caused_by` are as in `NewRun`."""
 
     request: RunRequest
     workspace_id: str
@@ -29,13 +29,13 @@ class RunOrder:
     origin: RunOrigin | None = None
 
     def traced(self, texts: TextPolicy) -> RunRequest:
-        """What the engine is sent, as part of the caller's trace."""
+        """Return the request for the engine, as part of the caller's trace."""
         name_prompt(self.prompt)
         traceparent = current_traceparent()
         return replace(self.request, traceparent=traceparent, texts=texts, prompt=self.prompt)
 
     def new_run(self, *, is_detached: bool = False, retry_of: str | None = None) -> NewRun:
-        """What the log has of it at first."""
+        """Return the first entry of the run in the log."""
         request = self.request
         inputs = self.inputs or {"variables": request.variables, "version": request.version}
         return NewRun(

@@ -1,4 +1,4 @@
-"""How many runs of one caller, and of one workspace, may be under way at once."""
+"""Limits how many runs of one caller, and of one workspace, are active at once."""
 
 import asyncio
 from collections import Counter
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from promptops_platform.errors import TooManyRequests
 
-# So many times the runs under way may wait for a place.
+# For each active run, this many runs may wait.
 WAITING_TIMES = 3
 LONGEST_WAIT_SECONDS = 120.0
 RETRY_AFTER_SECONDS = 5
@@ -16,14 +16,14 @@ RETRY_AFTER_SECONDS = 5
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """How many runs may be under way, and which setting says so."""
+    """The maximum number of active runs, and the setting that configures it."""
 
     most: int
     setting: str
 
     @property
     def most_waiting(self) -> int:
-        """How many more may wait."""
+        """How many more runs may wait."""
         return self.most * WAITING_TIMES
 
 
@@ -35,13 +35,13 @@ class _Waiter:
 
 
 class Places:
-    """Runs beyond a limit wait until one ends; those that find too many waiting are refused.
+    """Runs beyond a limit wait until another run ends; if too many wait, further runs are refused.
 
-    A place that is free goes to the caller who has the fewest.
+    A free place goes to the waiting caller with the fewest active runs.
     """
 
     def __init__(self, *, kind: str, per_caller: Limit, per_workspace: Limit) -> None:
-        """`kind` is what the runs are called in sentences: `playground calls`."""
+        """`kind` is the name of the runs in messages: `playground calls`."""
         self._kind = kind
         self._per_caller = per_caller
         self._per_workspace = per_workspace
@@ -51,7 +51,7 @@ class Places:
 
     @asynccontextmanager
     async def taken(self, caller: str, workspace_id: str) -> AsyncIterator[None]:
-        """A place until the block ends; as `take`."""
+        """Hold a place until the block ends; raises what `take` raises."""
         await self.take(caller, workspace_id)
         try:
             yield
@@ -59,8 +59,8 @@ class Places:
             self.release(caller, workspace_id)
 
     async def take(self, caller: str, workspace_id: str) -> None:
-        """Wait for a place, which is to be released; raises TooManyRequests where too many wait,
-        and after LONGEST_WAIT_SECONDS."""
+        """Wait for a place, which has to be released; raises TooManyRequests if too many runs wait,
+        or after LONGEST_WAIT_SECONDS."""
         if self._fits(caller, workspace_id):
             self._occupy(caller, workspace_id)
             return
@@ -78,7 +78,7 @@ class Places:
             raise
 
     def release(self, caller: str, workspace_id: str) -> None:
-        """Give a place back."""
+        """Release a place."""
         _decrement(self._callers, caller)
         _decrement(self._workspaces, workspace_id)
         while fitting := [waiter for waiter in self._waiters if self._may_go(waiter)]:

@@ -1,4 +1,4 @@
-"""How work pools may be named."""
+"""Valid names of work pools."""
 
 import re
 from typing import Annotated, Any
@@ -6,12 +6,13 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints
 
 POOL_PATTERN = r"[a-z0-9][a-z0-9_-]{0,62}"
-# With nobody in it: the platform's own engine.
+# The empty name is the platform's own engine.
 POOL = re.compile(f"({POOL_PATTERN})?", re.ASCII)
 POOL_RULE = "at most 63 lower case letters, digits, - and _, or nothing"
 PoolName = Annotated[str, StringConstraints(pattern=f"^{POOL_PATTERN}$")]
 DefinitionPool = Annotated[str, StringConstraints(pattern=f"^({POOL_PATTERN})?$")]
 DEFINITION_POOL: Any = Field(
     default=None,
-    description="Work pool whose workers execute the runs; empty for the platform's own engine.",
+    description="The work pool whose workers execute the runs; empty for the platform's own "
+    "engine.",
 )

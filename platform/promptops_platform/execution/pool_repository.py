@@ -11,12 +11,12 @@ from promptops_platform.runlog.tables import RunRow
 
 
 async def pooled_run(session: AsyncSession, run_id: str) -> PooledRunRow | None:
-    """The run, locked until the commit."""
+    """Return the run, locked until the commit."""
     return await session.get(PooledRunRow, run_id, with_for_update=True, populate_existing=True)
 
 
 async def has_offers(session: AsyncSession, now: datetime) -> bool:
-    """Whether Prefect is to be told of a run now."""
+    """Whether a run has to be offered to Prefect now."""
     query = select(PooledRunRow.run_id).where(PooledRunRow.offer_at <= now).limit(1)
     return await session.scalar(query) is not None
 
@@ -24,8 +24,8 @@ async def has_offers(session: AsyncSession, now: datetime) -> bool:
 async def take_offers(
     session: AsyncSession, now: datetime, again_at: datetime, most: int
 ) -> Sequence[str]:
-    """Some runs of which Prefect is to be told now, the oldest first; to other replicas they are
-    due again at that time only."""
+    """Return some of the runs to offer to Prefect now, the oldest first, and hide them from other
+    replicas until the given time."""
     due = (
         select(PooledRunRow.run_id)
         .where(PooledRunRow.offer_at <= now)
@@ -45,7 +45,7 @@ async def take_offers(
 
 
 async def run_of_flow_run(session: AsyncSession, flow_run_id: str) -> RunRow | None:
-    """The run in a pool that this flow run stands for, locked until the commit."""
+    """Return the run of this flow run in a pool, locked until the commit."""
     rows = await session.scalars(
         select(RunRow)
         .join(PooledRunRow, PooledRunRow.run_id == RunRow.id)
@@ -57,7 +57,7 @@ async def run_of_flow_run(session: AsyncSession, flow_run_id: str) -> RunRow | N
 
 
 async def end(session: AsyncSession, run_id: str, now: datetime, *, withdraw: bool) -> None:
-    """Forget a run that ends; with `withdraw` after Prefect was told, which still offers it."""
+    """Remove a run that ends; `withdraw` keeps it until its offer in Prefect has been withdrawn."""
     mine = PooledRunRow.run_id == run_id
     statement = (
         update(PooledRunRow).where(mine).values(offer_at=now)

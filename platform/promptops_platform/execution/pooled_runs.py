@@ -1,8 +1,8 @@
 """Runs that the workers of a work pool execute: they wait in Prefect until a worker claims one.
 
-The run and its plan are in the database. Prefect is told of each by the engine, at once, and again
-when Prefect or the engine was away or a worker was lost, and every now and then as long as the run
-waits, since Prefect may have forgotten it.
+The run and its plan are in the database. The engine offers each run to Prefect: immediately, again
+after Prefect or the engine was unavailable or a worker was lost, and from time to time while the
+run waits, since Prefect may have lost it.
 """
 
 import asyncio
@@ -41,11 +41,11 @@ log = structlog.get_logger(__name__)
 
 LOOK_SECONDS = 1.0
 AT_ONCE = 8
-# A replica that ended while it told Prefect leaves the run to others after that time.
+# If a replica ends while it offers a run, others take over the offer after this time.
 OFFER_TIME = timedelta(seconds=30)
-# While Prefect is away.
+# While Prefect is unavailable.
 RETRY_TIME = timedelta(seconds=1)
-# A run that waits is looked for in Prefect so often.
+# How often a waiting run is checked in Prefect.
 REPEAT_TIME = timedelta(seconds=60)
 WAITING = "waiting"
 PREFECT = "Prefect"
@@ -53,7 +53,7 @@ PLATFORM = "PromptOps"
 
 
 class PooledRuns:
-    """Tells Prefect of runs, and ends those that no worker has."""
+    """Offers runs to Prefect, and ends those that no worker has."""
 
     def __init__(
         self,
@@ -80,27 +80,27 @@ class PooledRuns:
         self._is_away = False
 
     def start(self) -> None:
-        """Begin to tell Prefect."""
+        """Begin to offer runs."""
         self._task = asyncio.create_task(self._offer_forever(), name="pooled-runs")
 
     async def stop(self) -> None:
-        """Tell Prefect no more."""
+        """Stop offering runs."""
         if self._task is not None:
             await end_tasks(self._task)
             self._task = None
 
     def enter(self, transaction: Transaction, row: RunRow) -> None:
-        """Have a run that was added in this transaction wait in its pool, if it has one."""
+        """Let a run that was added in this transaction wait in its pool, if it has one."""
         if row.pool is not None:
             now = self._clock.now()
             transaction.session.add(PooledRunRow(run_id=row.id, offer_at=now))
 
     def wake(self) -> None:
-        """There is a run to tell of."""
+        """There is a run to offer."""
         self._news.set()
 
     async def claim(self, transaction: Transaction, row: RunRow, worker_id: str) -> PooledRunRow:
-        """Make a run that waits that of a worker; raises RunTakenOver."""
+        """Assign a waiting run to a worker; raises RunTakenOver."""
         await self._unclaimed.pass_on(transaction, row.id, worker_id)
         pooled = await self.find(transaction, row.id)
         pooled.offer_at, pooled.sequence = None, 0
@@ -110,8 +110,8 @@ class PooledRuns:
     async def release(
         self, transaction: Transaction, run_id: str, worker_id: str, *, counted: bool
     ) -> None:
-        """Have a run of a worker wait in its pool again, for one more attempt where it is counted;
-        raises RunTakenOver."""
+        """Let a worker's run wait in its pool again, for one more attempt if it is counted; raises
+        RunTakenOver."""
         under_way = self._unclaimed.of(worker_id)
         await under_way.requeue(transaction, run_id, counted=counted)
         row = await under_way.pass_on(transaction, run_id, UNCLAIMED)
@@ -122,30 +122,30 @@ class PooledRuns:
         pooled.offer_at = self._clock.now()
 
     async def put_back(self, transaction: Transaction, run_id: str, worker_id: str) -> None:
-        """A run of a worker is nobody's again; raises RunTakenOver."""
+        """Take a run away from its worker; raises RunTakenOver."""
         await self._unclaimed.of(worker_id).pass_on(transaction, run_id, UNCLAIMED)
 
     async def suspend(self, transaction: Transaction, row: RunRow) -> None:
-        """A run of a worker has begun to wait for people, or for its turn where it need not: no
-        worker has it."""
+        """A worker's run has begun to wait for approvals, or for its turn if they are decided
+        already; no worker has it now."""
         row.instance = UNCLAIMED
         pooled = await self.find(transaction, row.id)
-        # Where its flow run is removed meanwhile, Prefect gets a new one.
+        # If its flow run is deleted meanwhile, Prefect gets a new one.
         pooled.offers += 1
         pooled.lost_flow_run_id = None
         pooled.offer_at = None if row.state == WAITING else self._clock.now()
 
     async def offer(self, transaction: Transaction, run_id: str) -> None:
-        """A run goes on that waited for people."""
+        """Offer a run that continues after waiting for approvals."""
         pooled = await self.find(transaction, run_id)
         pooled.offer_at = self._clock.now()
 
     async def find_offered(self, transaction: Transaction, flow_run_id: str) -> RunRow | None:
-        """The run that Prefect offers as this flow run, locked; it may have ended."""
+        """Return the run that Prefect offers as this flow run, locked; it may have ended."""
         return await repository.run_of_flow_run(transaction.session, flow_run_id)
 
     async def find(self, transaction: Transaction, run_id: str) -> PooledRunRow:
-        """The run in its pool, locked; raises RunTakenOver."""
+        """Return the run in its pool, locked; raises RunTakenOver."""
         pooled = await repository.pooled_run(transaction.session, run_id)
         if pooled is None:
             raise RunTakenOver(run_id)
@@ -154,15 +154,15 @@ class PooledRuns:
     async def require_attempt(
         self, transaction: Transaction, run_id: str, worker_id: str, attempt: int
     ) -> RunRow:
-        """A run that this worker executes at that attempt, locked; raises RunTakenOver."""
+        """Return a run that this worker executes in that attempt, locked; raises RunTakenOver."""
         row = await self._unclaimed.of(worker_id).find_own(transaction, run_id)
         if row.attempt != attempt:
             raise RunTakenOver(run_id)
         return row
 
     async def cancel(self, run_id: str, by: str) -> bool:
-        """End a run that no worker has; one that a worker has is ended by that. False where it is
-        of no pool. Raises RunTakenOver where it has just ended."""
+        """End a run that no worker has; a worker ends its own run. False if the run isn't in a
+        pool. Raises RunTakenOver if it has just ended."""
         async with self._database.read() as transaction:
             row = await transaction.session.get(RunRow, run_id)
         if row is None or row.pool is None:
@@ -185,7 +185,7 @@ class PooledRuns:
             await happens_within(self._news, LOOK_SECONDS)
 
     async def _offer_some(self) -> bool:
-        """Whether there may be more."""
+        """Return whether there may be more."""
         now = self._clock.now()
         async with self._database.read() as transaction:
             if not await repository.has_offers(transaction.session, now):
@@ -212,7 +212,7 @@ class PooledRuns:
                 await self._note(run_id, RETRY_TIME)
 
     async def _offer_once(self, run_id: str) -> RunFinished | None:
-        """Tell Prefect of a run; returns how it is to end, if it is. Raises EngineUnavailable."""
+        """Offer a run to Prefect; return how the run ends, if it ends. Raises EngineUnavailable."""
         async with self._database.read() as transaction:
             pooled = await self.find(transaction, run_id)
             row = await transaction.session.get(RunRow, run_id)
@@ -226,7 +226,7 @@ class PooledRuns:
             return cancelled(row.cancel_requested_by)
         if plan is None:
             return crashed(PLAN_GONE)
-        # A retry that was pressed in Prefect goes on as its flow run.
+        # A retry that was started in Prefect continues as its flow run.
         first = plan.request.flow_run_id if pooled.offers == 1 else None
         request = replace(
             plan.request,
@@ -244,7 +244,7 @@ class PooledRuns:
         return await self._offered(row, enqueued)
 
     async def _offered(self, row: RunRow, enqueued: Enqueued) -> RunFinished | None:
-        """Prefect has been told of the run; returns how that is to end, if it is."""
+        """Handle that the run was offered to Prefect; return how the run ends, if it ends."""
         if enqueued.cancelled:
             return cancelled(PREFECT)
         if enqueued.is_over:
@@ -254,12 +254,13 @@ class PooledRuns:
             await self._note(row.id, REPEAT_TIME, (enqueued.flow_run_id, enqueued.flow_run_url))
         except RunTakenOver:
             if enqueued.flow_run_id != row.flow_run_id:
-                # It has ended meanwhile, and nobody knows that flow run.
+                # The run has ended meanwhile, and nothing else refers to that flow run.
                 await self._engine.withdraw(Withdraw(enqueued.flow_run_id, PLATFORM))
         return None
 
     async def _offer_anew(self, run_id: str) -> None:
-        """Its flow run has ended before a worker had the run: Prefect gets another one."""
+        """Offer a run again whose flow run has ended before a worker took it: Prefect gets a new
+        one."""
         async with self._database.write(background=True) as transaction:
             row = await self._unclaimed.find_own(transaction, run_id)
             pooled = await self.find(transaction, run_id)
@@ -268,7 +269,7 @@ class PooledRuns:
             pooled.offer_at = self._clock.now()
 
     async def _withdraw(self, row: RunRow) -> None:
-        """Have Prefect offer no longer a run that has ended before a worker had it."""
+        """Withdraw the offer of a run that has ended before a worker took it."""
         if row.flow_run_id is not None:
             await self._engine.withdraw(Withdraw(row.flow_run_id, row.cancelled_by or PLATFORM))
             self._is_away = False

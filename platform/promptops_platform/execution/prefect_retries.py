@@ -1,5 +1,5 @@
-"""Retries the runs for which somebody presses Retry in Prefect, and ends suspended ones that are
-cancelled there."""
+"""Retries runs when Retry is pressed in Prefect, and ends suspended runs that are cancelled
+there."""
 
 import asyncio
 
@@ -18,7 +18,7 @@ from promptops_platform.execution.stored_runs import StoredRuns
 
 log = structlog.get_logger(__name__)
 
-# Who may see Prefect is an admin there.
+# Everybody who can open Prefect is an admin there.
 PREFECT = Actor("Prefect", Role.ADMIN)
 AGAIN_SECONDS = 1.0
 NOT_RETRYABLE = (
@@ -53,7 +53,7 @@ class PrefectRetries:
         self._task = asyncio.create_task(self._watch_forever(), name="prefect-retries")
 
     async def stop(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         if self._task is not None:
             await end_tasks(self._task)
             self._task = None
@@ -99,7 +99,7 @@ class PrefectRetries:
             return
 
     async def retry(self, flow_run_id: str) -> str | None:
-        """Retry the run of a flow run; returns why not, if it can't be."""
+        """Retry the run of a flow run; return the reason if it can't be retried."""
         while True:
             try:
                 await self._retry(flow_run_id)
@@ -116,7 +116,7 @@ class PrefectRetries:
         if pressed is None:
             raise Conflict(NOT_RETRYABLE)
         run_id, is_under_way = pressed
-        # A press comes again as long as its retry waits for its turn.
+        # A press is reported again while its retry is queued.
         if not is_under_way:
             asked = AskedRetry(flow_run_id=flow_run_id)
             await self._retries.retry(run_id, asked, actor=PREFECT)

@@ -1,4 +1,4 @@
-"""SQL of plans and checkpoints, and of who executes a run."""
+"""SQL of plans, checkpoints and suspended flow runs."""
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime
@@ -16,12 +16,12 @@ BATCH = 200
 
 
 async def plan(session: AsyncSession, run_id: str, *, lock: bool = False) -> RunPlanRow | None:
-    """The plan of a run."""
+    """Return the plan of a run."""
     return await session.get(RunPlanRow, run_id, with_for_update=lock, populate_existing=lock)
 
 
 async def checkpoints(session: AsyncSession, run_id: str) -> list[RunCheckpointRow]:
-    """The checkpoints of a run, in the order of its steps."""
+    """Return the checkpoints of a run, in the order of its steps."""
     rows = await session.scalars(
         select(RunCheckpointRow)
         .where(RunCheckpointRow.run_id == run_id)
@@ -31,8 +31,8 @@ async def checkpoints(session: AsyncSession, run_id: str) -> list[RunCheckpointR
 
 
 async def add_checkpoints(session: AsyncSession, rows: Sequence[RunCheckpointRow]) -> None:
-    """Store these of one run, unless it went with its workspace; those of an earlier attempt at the
-    same steps go."""
+    """Store these checkpoints of one run, unless it was deleted with its workspace; they replace
+    those of an earlier attempt at the same steps."""
     if not rows:
         return
     run = select(RunRow.id).where(RunRow.id == rows[0].run_id)
@@ -43,7 +43,7 @@ async def add_checkpoints(session: AsyncSession, rows: Sequence[RunCheckpointRow
 
 
 async def forget(session: AsyncSession, run_ids: Collection[str]) -> None:
-    """Delete plans and checkpoints of runs."""
+    """Delete the plans and checkpoints of runs."""
     for table in (RunCheckpointRow, RunPlanRow):
         await session.execute(
             delete(table)
@@ -62,7 +62,7 @@ async def forget_checkpoints(session: AsyncSession, run_id: str) -> None:
 
 
 async def ended_with_plan(session: AsyncSession, before: datetime | None, most: int) -> list[str]:
-    """Runs that have ended, before a time where one is named, and whose plans are still there."""
+    """Return runs that have ended (before a time, if given) and whose plans still exist."""
     query = (
         select(RunPlanRow.run_id)
         .join(RunRow, RunRow.id == RunPlanRow.run_id)
@@ -76,8 +76,8 @@ async def ended_with_plan(session: AsyncSession, before: datetime | None, most: 
 
 
 async def run_of_flow_run(session: AsyncSession, flow_run_id: str) -> tuple[str, bool] | None:
-    """The run that this flow run has executed last, where it has a plan, and whether it or its
-    retry is under way."""
+    """Return the run that this flow run executed last, if it has a plan, and whether it or its
+    retry is active."""
     retry = aliased(RunRow)
     query = (
         select(RunPlanRow.run_id, RunRow.status, retry.status)
@@ -92,14 +92,14 @@ async def run_of_flow_run(session: AsyncSession, flow_run_id: str) -> tuple[str,
 
 
 async def all_plans(session: AsyncSession) -> AsyncIterator[RunPlanRow]:
-    """Every sealed plan, locked."""
+    """Yield every sealed plan, locked."""
     query = select(RunPlanRow).where(RunPlanRow.sealed.is_not(None)).with_for_update()
     for row in await session.scalars(query):
         yield row
 
 
 async def all_checkpoints(session: AsyncSession) -> AsyncIterator[RunCheckpointRow]:
-    """Every sealed checkpoint, locked; read in parts, as they may be large."""
+    """Yield every sealed checkpoint, locked; read in parts, as they may be large."""
     place = ("", 0)
     while True:
         key = (RunCheckpointRow.run_id, RunCheckpointRow.position)
@@ -121,7 +121,7 @@ async def all_checkpoints(session: AsyncSession) -> AsyncIterator[RunCheckpointR
 
 
 async def suspended_in(session: AsyncSession, workspace_id: str) -> list[str]:
-    """The suspended flow runs of a workspace."""
+    """Return the suspended flow runs of a workspace."""
     rows = await session.scalars(
         select(RunPlanRow.flow_run_id)
         .join(RunRow, RunRow.id == RunPlanRow.run_id)
@@ -131,20 +131,22 @@ async def suspended_in(session: AsyncSession, workspace_id: str) -> list[str]:
 
 
 async def run_of_suspended(session: AsyncSession, flow_run_id: str) -> str | None:
-    """The run of a suspended flow run."""
+    """Return the run of a suspended flow run."""
     query = select(RunPlanRow.run_id).where(RunPlanRow.flow_run_id == flow_run_id).limit(1)
     run_id: str | None = await session.scalar(query)
     return run_id
 
 
 async def suspended_flow_runs(session: AsyncSession) -> list[SuspendedFlowRunRow]:
-    """Some of those whose end Prefect does not show yet."""
+    """Return some of the flow runs that Prefect still shows as suspended although their runs have
+    ended."""
     query = select(SuspendedFlowRunRow).order_by(SuspendedFlowRunRow.flow_run_id).limit(BATCH)
     return list(await session.scalars(query))
 
 
 async def remember_suspended(session: AsyncSession, flow_run_id: str, message: str) -> None:
-    """Prefect is to show the end of this one; where two end its run at once, the first counts."""
+    """Record that Prefect has to show the end of this flow run; of two concurrent ends the first
+    counts."""
     table = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     await session.execute(
         table.insert(SuspendedFlowRunRow)
@@ -154,7 +156,7 @@ async def remember_suspended(session: AsyncSession, flow_run_id: str, message: s
 
 
 async def forget_suspended(session: AsyncSession, flow_run_id: str) -> None:
-    """Prefect shows the end of this one."""
+    """Prefect shows the end of this flow run."""
     await session.execute(
         delete(SuspendedFlowRunRow).where(SuspendedFlowRunRow.flow_run_id == flow_run_id)
     )

@@ -1,5 +1,5 @@
-"""Deletes what runs leave for their retries, once they can no longer be retried, and answers to
-requests that may no longer be repeated."""
+"""Deletes the data for retries of runs that can no longer be retried, and expired responses to
+idempotent requests."""
 
 import asyncio
 
@@ -16,7 +16,7 @@ EVERY_SECONDS = 600
 
 
 class RetryRetention:
-    """Every replica does it; a batch that another one deletes is gone."""
+    """Every replica deletes; batches that another replica deletes are skipped."""
 
     def __init__(self, database: Database, stored: StoredRuns, idempotent: IdempotentRuns) -> None:
         self._database = database
@@ -35,7 +35,7 @@ class RetryRetention:
             self._task = None
 
     async def prune(self) -> int:
-        """Delete all that is to go, in batches; returns of how many runs."""
+        """Delete everything that is due, in batches; return the number of runs."""
         removed = 0
         while True:
             async with self._database.write(background=True) as transaction:
@@ -45,7 +45,7 @@ class RetryRetention:
                 return removed
 
     async def prune_keys(self) -> int:
-        """Delete all keys of requests that have expired, in batches; returns how many."""
+        """Delete all expired idempotency keys, in batches; return how many."""
         removed = 0
         while True:
             async with self._database.write(background=True) as transaction:

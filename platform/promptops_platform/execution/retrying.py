@@ -1,4 +1,4 @@
-"""Retries runs: a new run goes on at what failed, with what the old one has completed."""
+"""Retries runs: a new run continues at the failed steps, with the results of the completed ones."""
 
 from dataclasses import dataclass, replace
 
@@ -29,19 +29,20 @@ from promptops_platform.runlog.tables import RunRow
 
 @dataclass(frozen=True, slots=True)
 class AskedRetry:
-    """`version` is another version of the definition; `from_step` a step that is executed again,
-    with all that depend on it. Key and address are the caller's own, as of a first run."""
+    """`version` is another version of the definition; `from_step` is executed again together with
+    all steps that depend on it. `api_key` and `base_url` are the caller's, as in a first run."""
 
     version: int | None = None
     from_step: str | None = None
     api_key: str | None = None
     base_url: str | None = None
-    # A flow run in Prefect that is to execute it.
+    # The flow run in Prefect that executes the retry, if any.
     flow_run_id: str | None = None
 
 
 class RunRetries:
-    """A retry takes plan and checkpoints along, so a run is retried once, and then its retry."""
+    """A retry takes over plan and checkpoints, so a run is retried once; after that, its retry
+    is."""
 
     def __init__(
         self,
@@ -65,10 +66,10 @@ class RunRetries:
         self._pooled = pooled
 
     async def retry(self, run_id: str, asked: AskedRetry, *, actor: Actor) -> RunRow:
-        """Start the retry of a run that has ended otherwise than completed.
+        """Retry a run that has ended without being completed.
 
-        Raises NotFound, Forbidden, BadRequest, TooManyRequests, SecretUnreadable, and Conflict for
-        a run that can't be retried.
+        Raises NotFound, Forbidden, BadRequest, TooManyRequests, SecretUnreadable, and Conflict if
+        the run can't be retried.
         """
         async with self._database.write() as transaction:
             old, subject = await self._access.find(transaction, run_id, actor=actor)
@@ -90,7 +91,8 @@ class RunRetries:
         retried_by = await self._stored.lock_plan(transaction, old.id)
         if old.status != "error":
             raise Conflict(
-                f"run {old.id!r} is {old.state}; only a run that did not end well can be retried"
+                f"run {old.id!r} is {old.state}; only a run that has ended without being "
+                "completed can be retried"
             )
         if retried_by is not None:
             raise Conflict(
@@ -100,7 +102,7 @@ class RunRetries:
         stored = await self._stored.load(transaction, old.id)
         if stored is None:
             raise Conflict(
-                f"the checkpoints of run {old.id!r} are not kept any more, or never were (see "
+                f"the checkpoints of run {old.id!r} are no longer stored, or never were (see "
                 "PROMPTOPS_RETRY_DAYS and PROMPTOPS_RUN_TEXTS); start a new run"
             )
         return stored
@@ -131,7 +133,7 @@ class RunRetries:
         )
         if order is None:
             raise Conflict(
-                f"{old.source} {old.ref_key!r} of run {old.id!r} does not exist any more, so its "
+                f"{old.source} {old.ref_key!r} of run {old.id!r} no longer exists, so its "
                 "runs can't be retried"
             )
         if asked.base_url:
@@ -142,7 +144,7 @@ class RunRetries:
             api_key=asked.api_key,
             base_url=asked.base_url,
             flow_run_id=asked.flow_run_id,
-            # Nobody waits for it, and whoever follows it sees its text as it comes.
+            # A retry has no waiting caller, and its readers see text as it is generated.
             stream=True,
         )
         return replace(order, request=request)

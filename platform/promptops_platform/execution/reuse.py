@@ -1,4 +1,4 @@
-"""Which checkpoints of a run its retry takes."""
+"""Selects the checkpoints of a run that its retry reuses."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -14,7 +14,7 @@ Plan = WorkflowPlan | AgentPlan
 
 
 def place_of_step(plan: Plan, step: str) -> int:
-    """Where a step is, counted from 0, by its name or its number; raises BadRequest."""
+    """Return a step's place, counted from 0, by its name or number; raises BadRequest."""
     names = [item.name for item in plan.steps] if isinstance(plan, WorkflowPlan) else []
     if names.count(step) == 1:
         return names.index(step)
@@ -28,8 +28,8 @@ def place_of_step(plan: Plan, step: str) -> int:
 
 
 def refuse_inner_step(plan: Plan, logged: Iterable[RunStepRow], step: str) -> None:
-    """Raises BadRequest for the name or number of a step of an inner run, which has no checkpoint
-    of its own; says which step of the run executed it."""
+    """Raises BadRequest for the name or number of a step of an inner run, which has no checkpoint;
+    the message names the step of the run that executed it."""
     names = [item.name for item in plan.steps] if isinstance(plan, WorkflowPlan) else []
     if step in names:
         return
@@ -44,7 +44,7 @@ def refuse_inner_step(plan: Plan, logged: Iterable[RunStepRow], step: str) -> No
 
 
 def without(plan: Plan, checkpoints: Sequence[Checkpoint], place: int) -> list[Checkpoint]:
-    """The checkpoints but for that of a step, and of all steps that depend on it."""
+    """Return the checkpoints without that of a step and those of all steps that depend on it."""
     if isinstance(plan, AgentPlan) or plan.is_list:
         return [checkpoint for checkpoint in checkpoints if checkpoint.index <= place]
     needed = before(plan.steps)
@@ -53,8 +53,9 @@ def without(plan: Plan, checkpoints: Sequence[Checkpoint], place: int) -> list[C
 
 
 def without_failed(plan: Plan, checkpoints: Sequence[Checkpoint]) -> list[Checkpoint]:
-    """The checkpoints but for those of steps that failed, in spite of which the run went on, and of
-    all steps that depend on them. Those of an agent's tools stay: the model has been told."""
+    """Return the checkpoints without those of failed steps that the run continued after, and of all
+    steps that depend on them. Failed tools of an agent keep theirs: the model has seen the
+    result."""
     kept = list(checkpoints)
     if isinstance(plan, WorkflowPlan):
         for failed in [checkpoint for checkpoint in kept if checkpoint.output.failed]:
@@ -63,8 +64,8 @@ def without_failed(plan: Plan, checkpoints: Sequence[Checkpoint]) -> list[Checkp
 
 
 def fitting(old: Plan, new: Plan, checkpoints: Sequence[Checkpoint]) -> list[Checkpoint]:
-    """The checkpoints that hold for another version as well, at the places of its steps: of steps
-    that are equal, as are all that they depend on."""
+    """Return the checkpoints that are also valid for another version, at the places of its steps:
+    those of steps that are equal, together with everything that they depend on."""
     if isinstance(old, AgentPlan) or isinstance(new, AgentPlan):
         return list(checkpoints) if old == new else []
     places = _equal_steps(old, new)
@@ -76,7 +77,7 @@ def fitting(old: Plan, new: Plan, checkpoints: Sequence[Checkpoint]) -> list[Che
 
 
 def _equal_steps(old: WorkflowPlan, new: WorkflowPlan) -> dict[int, int]:
-    """Places in the old plan, each with that of the equal step in the new one."""
+    """Map places in the old plan to the places of equal steps in the new one."""
     if old.is_list != new.is_list:
         return {}
     places: dict[int, int] = {}
@@ -98,13 +99,14 @@ def _equal_steps(old: WorkflowPlan, new: WorkflowPlan) -> dict[int, int]:
 
 
 def _in_order(steps: Sequence[Step]) -> list[int]:
-    """The places, each after all that it depends on."""
+    """Return the places, each after all places that it depends on."""
     needed = before(steps)
     return sorted(range(len(steps)), key=lambda at: len(needed[at]))
 
 
 def _as_in_old(step: Step, places: dict[int, int]) -> Step | None:
-    """The step with the places of the old plan; None where it depends on one that is not there."""
+    """Return the step with the places of the old plan; None if it depends on a step that isn't
+    there."""
     old_of = {new: old for old, new in places.items()}
     gates = [replace(gate, branch=old_of.get(gate.branch, -1)) for gate in step.gates]
     needs = tuple(old_of.get(need, -1) for need in step.needs)

@@ -1,4 +1,4 @@
-"""Records how runs end, however often the database has to be asked."""
+"""Records the ends of runs, retrying until the database accepts them."""
 
 import asyncio
 from dataclasses import dataclass
@@ -24,9 +24,9 @@ CLOSE_RETRY_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class RunEnd:
-    """`writer` has what is not written yet; `plan` is set where it is stored with what the caller
-    has sent for this run alone. `flow_run_id` is the run's flow run where Prefect shows it as
-    suspended. `instance` is who executed it, by default this platform."""
+    """`writer` has what is not written yet; `plan` is set if it is stored with credentials that the
+    caller sent for this run only. `flow_run_id` is set if Prefect shows the run's flow run as
+    suspended. `instance` executed the run, by default this platform."""
 
     outcome: RunOutcome
     follower: RunFollower
@@ -37,7 +37,7 @@ class RunEnd:
 
 
 class RunEnds:
-    """`pending` are the ends that the database has not taken yet."""
+    """`pending` are the ends that are not in the database yet."""
 
     def __init__(
         self,
@@ -55,10 +55,10 @@ class RunEnds:
         self.pending: set[asyncio.Task[None]] = set()
 
     async def record(self, end: RunEnd) -> None:
-        """Record the end, with what is not written yet.
+        """Record the end, together with what is not written yet.
 
-        Raises DatabaseUnavailable; the end is then tried again until it stands or the platform
-        ends. Nothing is recorded of a run that another platform has taken over.
+        Raises DatabaseUnavailable; the write is then retried until it succeeds or the platform
+        ends. Nothing is recorded if another platform has taken the run over.
         """
         try:
             await self._write(end)
@@ -69,10 +69,10 @@ class RunEnds:
             raise
 
     async def write(self, transaction: Transaction, end: RunEnd) -> None:
-        """The same in a transaction of the caller's; raises RunTakenOver."""
+        """Do the same in the caller's transaction; raises RunTakenOver."""
         outcome = end.outcome
         completed = outcome.end.state == "completed"
-        # First, as a deletion of the workspace takes the rows in this order.
+        # First, because deleting a workspace locks the rows in this order.
         await end.follower.close(transaction, outcome)
         if end.writer is not None:
             await end.writer.write_rest(transaction, completed=completed)

@@ -1,4 +1,4 @@
-"""What happens in a run of this process, kept for those who follow it: late, again, or slowly."""
+"""The events of this process's runs, kept for clients that follow late, again, or slowly."""
 
 import asyncio
 import re
@@ -13,12 +13,12 @@ from promptops_platform.execution.followers import ForwardingFollower, RunFollow
 from promptops_platform.ids import new_id
 from promptops_platform.runlog.news import RunNews
 
-# Of one run; what is older is left out, and said to be.
+# Per run. Older events are dropped, and clients are notified of the gap.
 MOST_CHARACTERS = 1_048_576
 MOST_ENTRIES = 10_000
-# Pieces of a step's text are joined to entries of about that size.
+# Pieces of a step's text are joined into entries of about this size.
 TEXT_CHARACTERS = 2_000
-# How long a feed is kept after the end of its run, and how much is kept of all such runs.
+# How long a feed is kept after the end of its run, and the total size of all such feeds.
 KEPT_SECONDS = 60.0
 MOST_KEPT = 200
 MOST_KEPT_CHARACTERS = 16 * MOST_CHARACTERS
@@ -29,7 +29,8 @@ FeedEvent = StepStarted | StepDelta | StepFinished
 
 
 class FeedPosition(NamedTuple):
-    """What comes next: the number of an entry, and how many of its characters were read."""
+    """A position in a feed: the number of the next entry, and how many of its characters were
+    read."""
 
     number: int
     characters: int = 0
@@ -60,22 +61,22 @@ class RunFeed:
         self._entries: deque[_Entry] = deque()
         self._first = 0
         self._under_way: set[int] = set()
-        # Those of them whose text has lost its beginning.
+        # The steps whose text has lost its beginning.
         self.cut_steps: set[int] = set()
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing was left out so far."""
+        """Whether nothing has been dropped so far."""
         return self._first == 0
 
     @property
     def start(self) -> FeedPosition:
-        """Before the oldest event."""
+        """The position before the oldest event."""
         return FeedPosition(self._first)
 
     @property
     def end(self) -> FeedPosition:
-        """After the newest event."""
+        """The position after the newest event."""
         last = self._entries[-1] if self._entries else None
         number = self._first + len(self._entries)
         if last is not None and last.event is None:
@@ -83,15 +84,16 @@ class RunFeed:
         return FeedPosition(number)
 
     def has(self, position: FeedPosition) -> bool:
-        """Whether all that follows the position is there."""
+        """Whether everything after the position is available."""
         return self.start <= position <= self.end
 
     def event_id(self, position: FeedPosition) -> str:
-        """The id of the event before a position."""
+        """Return the id of the event before a position."""
         return f"{self._id}-{position.number}.{position.characters}"
 
     def position_after(self, event_id: str) -> FeedPosition | None:
-        """Where to go on after an event; None where that is not of this feed, or too old."""
+        """Return the position after an event; None if it isn't an event of this feed, or is too
+        old."""
         match = EVENT_ID.fullmatch(event_id)
         if match is None or match[1] != self._id:
             return None
@@ -99,7 +101,7 @@ class RunFeed:
         return position if self.has(position) else None
 
     def finished_before(self, position: FeedPosition) -> set[int]:
-        """Steps whose ends were read at a position."""
+        """Return the steps whose ends come before a position."""
         events = self.after(self.start)
         return {
             event.index
@@ -127,7 +129,7 @@ class RunFeed:
             self._drop_oldest()
 
     def after(self, position: FeedPosition) -> Iterator[tuple[FeedEvent, FeedPosition]]:
-        """What follows a position that the feed has."""
+        """Yield what follows a position that the feed has."""
         number, read = position
         for entry in [*self._entries][number - self._first :]:
             if entry.event is not None:
@@ -165,25 +167,24 @@ class RunFeed:
 
 
 class RunFeeds:
-    """The feeds of this process: those of runs that it executes, and for a while those of runs that
-    have ended."""
+    """The feeds of this process: of the runs that it executes, and for a while of ended ones."""
 
     def __init__(self, news: RunNews) -> None:
         self._news = news
         self._feeds: dict[str, RunFeed] = {}
-        # The feeds that nobody adds to any more, and when they are dropped.
+        # The feeds of ended runs, and when they are dropped.
         self._ended: OrderedDict[str, float] = OrderedDict()
         self._timer: asyncio.TimerHandle | None = None
 
     def find(self, run_id: str) -> RunFeed | None:
-        """The feed of a run; None where this process does not execute it, or ended it long
+        """Return the feed of a run; None if this process doesn't execute it, or ended it long
         ago."""
         return self._feeds.get(run_id)
 
     @contextmanager
     def following(self, run_id: str, follower: RunFollower) -> Iterator[RunFollower]:
-        """A follower that does what the other one does, and keeps what happens until the block
-        ends. One of another attempt at the same run continues its feed."""
+        """Return a follower that wraps another one and keeps the events until the block ends. A
+        later attempt at the same run continues its feed."""
         self._ended.pop(run_id, None)
         feed = self._feeds.setdefault(run_id, RunFeed())
         feed.is_live = True

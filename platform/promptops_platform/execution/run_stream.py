@@ -1,4 +1,4 @@
-"""A run as a client follows it: bounded, so that a slow or absent client never holds it up."""
+"""A run's events for one client, bounded so that a slow or absent client never delays the run."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ from promptops_platform.runlog.trace import StepTrace
 
 log = structlog.get_logger(__name__)
 
-# Of text that waits for the client; what comes on top of it is left out, and said to be.
+# Limit of text that waits for the client; the excess is dropped, and the client is notified.
 MOST_WAITING = 1_048_576
 TOOL = "tool"
 
@@ -27,21 +27,22 @@ TOOL = "tool"
 class RunStream:
     """Events from the run to one client.
 
-    `start` has the run's names, `delta` a piece of a model's text, `tool_call` and `tool_result` a
-    tool, by the number of the step. Pieces that the client has not fetched yet are joined.
+    `start` contains the run's names, `delta` a piece of a model's text, `tool_call` and
+    `tool_result` a tool, by the number of the step. Pieces that the client has not read yet are
+    joined.
     """
 
     def __init__(self) -> None:
         self.started = asyncio.Event()
         self._waiting: deque[ServerEvent | _Text] = deque()
         self._characters = 0
-        # From the first piece that was left out, until the client has fetched some.
+        # Set from the first dropped piece until the client has read some text.
         self._skipping = False
         self._changed = asyncio.Event()
         self._ended = False
 
     def opened(self, outcome: RunOutcome) -> None:
-        """The run goes."""
+        """The run has started."""
         self._put(
             "start",
             {
@@ -64,12 +65,12 @@ class RunStream:
             self._put("tool_result", {**brought, "error": event.error})
 
     def end(self) -> None:
-        """Nothing more comes."""
+        """No more events follow."""
         self._ended = True
         self._changed.set()
 
     async def events(self) -> AsyncGenerator[ServerEvent, None]:
-        """Each event once, as it comes, until the end."""
+        """Yield each event once, as it happens, until the end."""
         while True:
             while self._waiting:
                 waiting = self._waiting.popleft()
@@ -105,8 +106,7 @@ class RunStream:
 
 
 class StepStream(RunStream):
-    """Tells of every step as well: `step_started` when it begins, `step` with its trace when it
-    ends."""
+    """Also sends `step_started` when a step begins, and `step` with its trace when it ends."""
 
     def happened(self, event: RunEvent) -> None:
         if isinstance(event, StepStarted):
@@ -120,7 +120,7 @@ class StepStream(RunStream):
 
 
 class StreamFollower(ForwardingFollower):
-    """Hands what happens in a run to a stream as well."""
+    """Also passes the events of a run to a stream."""
 
     def __init__(self, follower: RunFollower, stream: RunStream) -> None:
         super().__init__(follower)
@@ -136,12 +136,12 @@ class StreamFollower(ForwardingFollower):
 
 
 def waiting(started: StartedRun) -> ServerEvent:
-    """The last event of a run that goes on by itself."""
+    """Return the last event of a run that continues in the background."""
     return ServerEvent("waiting", started.model_dump(mode="json"))
 
 
 async def goes_on(started: StartedRun) -> AsyncGenerator[ServerEvent, None]:
-    """The events of a run that goes on by itself from the beginning."""
+    """Yield the events of a run that is executed in the background from the beginning."""
     yield waiting(started)
 
 
@@ -151,12 +151,12 @@ async def follow_run(
     last_events: Callable[[RunOutcome], list[ServerEvent]],
     request_id: str,
 ) -> AsyncGenerator[ServerEvent, None]:
-    """The events of a run that has started: those of the stream, then `last_events`, or `error`
-    with what these raise.
+    """Yield the events of a run that has started: those of the stream, then `last_events`, or
+    `error` if these raise.
 
-    Raises what `run` raises where it can't start. A run that is not started after
-    HEARTBEAT_SECONDS is waited for in the stream, which has heartbeats. The run goes on when the
-    events are closed.
+    Raises what `run` raises if it can't start. If the run isn't started after HEARTBEAT_SECONDS,
+    the stream begins and sends heartbeats until it is. The run continues when the events are
+    closed.
     """
     running = asyncio.create_task(run(stream))
     starting = asyncio.create_task(stream.started.wait())
@@ -171,7 +171,7 @@ async def follow_run(
 
 
 def _ended(running: asyncio.Task[RunOutcome], stream: RunStream) -> None:
-    # Asked for, so that nobody warns of it where the client has gone.
+    # Retrieved, so that asyncio doesn't warn about it if the client has gone.
     if not running.cancelled():
         running.exception()
     stream.end()
@@ -198,7 +198,7 @@ async def _events(
 
 @dataclass(slots=True)
 class _Text:
-    """Pieces of a step's text; joined when they are fetched, as there may be very many."""
+    """Pieces of a step's text; joined when they are read, as there may be very many."""
 
     step: int
     attempt: int
@@ -206,14 +206,14 @@ class _Text:
 
 
 def delta_event(piece: StepDelta) -> ServerEvent:
-    """A piece of text. With an `attempt`, which an answer has that replaces another one, the step's
-    text begins anew."""
+    """Return the event of a piece of text. An `attempt` means that the response replaces an earlier
+    one, so the step's text starts again."""
     data = {"step": piece.index, "text": piece.text}
     return ServerEvent("delta", data if piece.attempt == 1 else {**data, "attempt": piece.attempt})
 
 
 def _json(text: str | None) -> Any:
-    """The value in the text; the text itself where a secret that was taken out has broken it."""
+    """Parse the text as JSON; return the text itself if removing a secret has broken it."""
     try:
         return None if text is None else json.loads(text)
     except ValueError:

@@ -1,7 +1,7 @@
-"""Streams of what happens to a run, for those who may read it.
+"""Streams of a run's events, for those who may read it.
 
-At the replica that executes the run they come from its feed, at another one from signals and the
-log.
+At the replica that executes the run they come from its feed, at other replicas from signals and the
+run log.
 """
 
 import asyncio
@@ -22,14 +22,14 @@ from promptops_platform.runlog.schemas import RunDetail, RunStep
 from promptops_platform.runlog.states import UNDER_WAY_STATES
 from promptops_platform.runlog.tables import RunRow, RunStepRow
 
-# A stream ends within that time when its reader loses the right to it.
+# A stream ends within this time when its reader loses the permission.
 REVIEW_SECONDS = 1.0
-# Who has seen the end has seen everything.
+# A reader that has seen the end has seen everything.
 END_ID = "end"
 
 
 class RunViews:
-    """Open streams read in transactions of their own; none is open while they wait."""
+    """Each open stream reads in its own transactions; none is open while the stream waits."""
 
     def __init__(
         self,
@@ -51,15 +51,15 @@ class RunViews:
         self._streams = streams
 
     async def require(self, run_id: str, *, actor: Actor) -> None:
-        """Raises NotFound where the run doesn't exist for the caller."""
+        """Raises NotFound if the caller may not see the run."""
         async with self.database.read() as transaction:
             await self.reader.get(transaction, run_id, actor=actor)
 
     async def events(
         self, run_id: str, last_event_id: str | None, *, actor: Actor
     ) -> AsyncGenerator[ServerEvent, None]:
-        """First `run`, unless what follows `last_event_id` is still there, then what happens, and
-        at last `end`; `error` where the caller may read the run no longer.
+        """Yield `run` first, unless everything after `last_event_id` is still available, then the
+        events, and finally `end`; `error` if the caller loses the permission to read the run.
 
         Raises NotFound and TooManyRequests before the first event.
         """
@@ -89,16 +89,16 @@ class _View:
         self.has_ended = False
         self._row: RunRow | None = None
         self._state: tuple[object, ...] = ()
-        # Places of the finished steps that were shown.
+        # Places of the finished steps that were sent.
         self._shown: set[int] = set()
         self._feed: RunFeed | None = None
         self._position = FeedPosition(0)
-        # Up to there, steps that the first event had are left out.
+        # Steps before this position are skipped, because the first event contained them.
         self._caught_up = FeedPosition(0)
         self._read_at = 0.0
 
     async def begin(self, last_event_id: str | None = None) -> list[ServerEvent]:
-        """What a new reader is shown, or one that resumes."""
+        """Return the events for a new reader, or for one that resumes."""
         self._watch.take_log_changed()
         row, steps = await self._read(whole=True)
         feed = self._feed = self._views.feeds.find(self._run_id)
@@ -116,8 +116,8 @@ class _View:
         return [first, *await self._rest(row, steps)]
 
     async def more(self) -> list[ServerEvent]:
-        """What has happened since; raises NotFound and Unauthorized where the reader has lost the
-        right to it."""
+        """Return what has happened since; raises NotFound and Unauthorized if the reader has lost
+        the permission."""
         self._actor = self._views.authenticator.require_current(self._actor)
         if self._row is not None:
             self._views.reader.require(self._row, actor=self._actor)
@@ -126,7 +126,7 @@ class _View:
             self._feed = feed
             self._catch_up(feed)
         if self._feed is not None and not self._feed.has(self._position):
-            # Too slow: the feed has dropped what comes next.
+            # The reader is too slow: the feed has dropped what comes next.
             return await self.begin()
         is_due = self._now() - self._read_at >= POLL_SECONDS
         if self._watch.take_log_changed() or is_due:
@@ -148,13 +148,13 @@ class _View:
 
     @property
     def _has_feed(self) -> bool:
-        """Whether each step comes from the feed, so that the log need not be read for them. It does
-        not where another replica has taken the run over."""
+        """Whether the feed contains every step, so that the log need not be read for them. It
+        doesn't if another replica has taken the run over."""
         feed = self._feed
         return feed is not None and feed.is_whole and feed.is_live
 
     async def _rest(self, row: RunRow, steps: list[RunStepRow]) -> list[ServerEvent]:
-        """What feed and log have, and the end."""
+        """Return what feed and log have, and the end."""
         events = await self._from_feed()
         if not self._has_feed:
             for step in steps:

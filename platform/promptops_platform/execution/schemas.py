@@ -1,4 +1,4 @@
-"""Starting, cancelling and retrying runs on the wire."""
+"""Requests and responses about starting, cancelling and retrying runs."""
 
 from collections.abc import Sequence
 from typing import Self
@@ -12,24 +12,24 @@ from promptops_platform.runlog.tables import RunRow
 
 
 class StartedRun(BaseModel):
-    """A run that nobody waits for."""
+    """A run that continues in the background."""
 
     run_id: str
     data: RunDetail
     warnings: list[str] = Field(
         default_factory=list,
-        description="What of the request or the definition of a workflow has no effect.",
+        description="Parts of the request or of the workflow's definition that have no effect.",
     )
 
     @classmethod
     def of(cls, row: RunRow, warnings: Sequence[str] = ()) -> Self:
-        """A run that was just recorded."""
+        """Describe a run that was just recorded."""
         data = RunDetail.with_steps(row, [])
         return cls(run_id=row.id, data=data, warnings=list(warnings))
 
 
 class RetryRun(BaseModel):
-    """What the retry changes. Key and address are passed to the provider, as for a run."""
+    """What the retry changes. `api_key` and `base_url` are passed to the provider, as in a run."""
 
     model_config = {**example(**{"from": "call"}), "populate_by_name": True}
 
@@ -39,8 +39,8 @@ class RetryRun(BaseModel):
     from_step: Line | int | None = Field(
         default=None,
         alias="from",
-        description="Name or number of a step that is executed again, with all that depend on it. "
-        "Without it, the steps that were not completed.",
+        description="Name or number of a step to execute again, with all steps that depend on it. "
+        "By default, the steps that were not completed.",
     )
     api_key: OptionalLine = Field(
         default=None,

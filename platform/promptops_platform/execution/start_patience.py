@@ -4,15 +4,15 @@ from collections.abc import Callable
 
 from promptops_platform.supervision.start_work import StartWork
 
-# On a slow machine Prefect takes minutes, which nobody waits for longer than this.
+# Prefect takes minutes to start on a slow machine; nobody waits longer than this.
 LONGEST_START_SECONDS = 120.0
-# CPU seconds below which a process only idles.
+# A process that uses less CPU time, in seconds, is idle.
 LEAST_WORK_SECONDS = 0.1
 
 
 class StartPatience:
-    """`wait_seconds` from now, and again from each progress of a start, but at most
-    LONGEST_START_SECONDS in all unless `wait_seconds` are more."""
+    """`wait_seconds` from now, restarted at each progress of the start, but at most
+    LONGEST_START_SECONDS in total unless `wait_seconds` is more."""
 
     def __init__(self, wait_seconds: float, work: StartWork, clock: Callable[[], float]) -> None:
         now = clock()
@@ -24,7 +24,7 @@ class StartPatience:
         self._limit = now + max(wait_seconds, LONGEST_START_SECONDS)
 
     def left(self) -> float:
-        """Seconds, not negative."""
+        """Return the seconds left, never negative."""
         now, done = self._clock(), self._work.seconds()
         if done - self._seen >= LEAST_WORK_SECONDS:
             self._seen = done

@@ -1,4 +1,4 @@
-"""What is to be recorded of a run that is under way: its beginning, finished steps, and their
+"""What has to be recorded of an active run: its beginning, finished steps, and their
 checkpoints."""
 
 from collections.abc import Set
@@ -13,7 +13,7 @@ from promptops_platform.runlog.under_way import RunsUnderWay
 
 
 class StepRecords:
-    """`logged` are the steps that the log has of earlier attempts."""
+    """`logged` are the steps of earlier attempts in the run log."""
 
     def __init__(
         self,
@@ -34,20 +34,20 @@ class StepRecords:
         self._checkpoints: list[Checkpoint] = []
 
     def begin(self, at: datetime) -> None:
-        """The run's turn has come."""
+        """The run begins."""
         self._began_at = at
 
     def add_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """Written along with its step, which follows."""
+        """Add a checkpoint; it is written along with its step, which follows."""
         self._checkpoints.append(checkpoint)
 
     def add(self, step: StepFinished) -> None:
-        """A step has finished."""
+        """Add a finished step."""
         if not (step.reused and step.index in self._logged):
             self._steps.append(step)
 
     async def write_rest(self, transaction: Transaction, *, completed: bool) -> None:
-        """Write what is not written yet; a run that was completed needs no checkpoints."""
+        """Write what is not written yet; a completed run needs no checkpoints."""
         rows = [] if completed else await self._sealed(self._checkpoints)
         await self._write_steps(transaction, self._began_at, self._steps, rows)
 

@@ -1,4 +1,4 @@
-"""Writes what happens in a run, finished steps and their checkpoints, while the run goes on."""
+"""Writes a run's finished steps and their checkpoints while the run executes."""
 
 import asyncio
 from collections.abc import Set
@@ -22,10 +22,10 @@ from promptops_platform.runlog.under_way import RunsUnderWay
 
 log = structlog.get_logger(__name__)
 
-# How long a step waits for others to be written with. Each transaction waits for the disk, and a
-# short run needs none before the one that ends it.
+# How long a finished step waits for others to share its transaction. Each transaction waits for the
+# disk, and a short run needs only the one that ends it.
 GATHER_SECONDS = 0.1
-# How long a beginning waits for a step to be written with.
+# How long the run's beginning waits to be written along with a step.
 BEGIN_SECONDS = 1.0
 RETRY_SECONDS = 1.0
 
@@ -33,7 +33,8 @@ RETRY_SECONDS = 1.0
 class StepWriter(StepRecords):
     """Steps that end within GATHER_SECONDS of each other share a transaction.
 
-    Of a `durable` run each step is written at once, and the engine learns it, which waits.
+    For a `durable` run each step is written immediately, and confirmed to the engine, which waits
+    for it.
     """
 
     def __init__(
@@ -55,20 +56,20 @@ class StepWriter(StepRecords):
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self, at: datetime) -> None:
-        """The run's turn has come; written along with the first step, unless that takes long."""
+        """The run begins; written along with the first step, unless that takes long."""
         super().begin(at)
         pause = 0.0 if self._durable else BEGIN_SECONDS
         self._timer = asyncio.get_running_loop().call_later(pause, self._write_soon)
 
     def add(self, step: StepFinished) -> None:
-        """Write this step soon, and again where the database can't take it."""
+        """Write this step soon, and again if the database is unavailable."""
         super().add(step)
         if self._steps:
             self._write_soon()
 
     async def stop(self) -> None:
-        """Begin no further transaction. Raises what made one fail, but for a database that is
-        away."""
+        """Begin no further transaction. Raises the error of a failed one, unless the database was
+        unavailable."""
         self._stopping.set()
         self._end_timer()
         if self._writing is not None:
@@ -95,7 +96,7 @@ class StepWriter(StepRecords):
         pause = gather = 0.0 if self._durable else GATHER_SECONDS
         while self._has_news and not await happens_within(self._stopping, pause):
             began_at, steps = self._began_at, list(self._steps)
-            # Those of steps that have not been reported yet come with them.
+            # Checkpoints of steps that have not been reported yet are written with them.
             places = {step.index for step in steps}
             checkpoints = [item for item in self._checkpoints if item.index in places]
             try:
@@ -108,7 +109,7 @@ class StepWriter(StepRecords):
                 pause = RETRY_SECONDS
             except Exception:
                 if self._durable:
-                    # Who reads its events learns of it.
+                    # Whoever reads the run's events learns of it.
                     await self._durable.close()
                 raise
             else:
@@ -130,4 +131,4 @@ class StepWriter(StepRecords):
             for checkpoint in checkpoints:
                 await self._durable.checkpoint_stored(checkpoint.index)
         except EngineLost:
-            return  # who reads its events learns of it
+            return  # whoever reads the run's events learns of it

@@ -1,4 +1,4 @@
-"""The plan and the checkpoints of a run as sealed texts, and read again."""
+"""Sealing and unsealing the plan and the checkpoints of a run."""
 
 import json
 from dataclasses import dataclass, field, replace
@@ -14,15 +14,16 @@ OF_ANOTHER_RELEASE = "it was stored by another release of the platform"
 
 
 class Unreadable(Exception):
-    """A plan or a checkpoint that this release can't use; one sentence."""
+    """A plan or a checkpoint that this release can't use; the message is one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredPlan:
-    """All that a run needs to be executed but for connections, which are looked up each time.
+    """Everything that a run needs to be executed, except connections, which are looked up each
+    time.
 
-    `kept` is what the follower of the run needs, see `RunFollower.kept`. With `lacks_credentials`
-    the caller had sent a key or an address that is not stored.
+    `kept` is what the follower of the run needs, see `RunFollower.kept`. `lacks_credentials` means
+    that the caller sent a key or an address that is not stored.
     """
 
     request: RunRequest
@@ -32,13 +33,13 @@ class StoredPlan:
 
     @property
     def has_approvals(self) -> bool:
-        """Whether the run may wait for people."""
+        """Whether the run may wait for approvals."""
         plan = self.request.plan
         return isinstance(plan, WorkflowPlan) and bool(plan.approvals)
 
     @property
     def without_credentials(self) -> "StoredPlan":
-        """As it is kept once nobody executes it."""
+        """Return the plan to keep after the run has ended."""
         request = self.request
         if not request.api_key and not request.base_url:
             return self
@@ -46,7 +47,7 @@ class StoredPlan:
         return replace(self, request=bare, lacks_credentials=True)
 
     def sealed(self, sealer: Sealer) -> str:
-        """The text that is stored for this run."""
+        """Return the text to store for this run."""
         request = replace(self.request, connections=(), checkpoints=(), receiver=None)
         whole = {
             "request": encode(request).decode("ascii"),
@@ -70,7 +71,7 @@ class StoredPlan:
 
 
 def sealed_checkpoint(checkpoint: Checkpoint, run_id: str, sealer: Sealer) -> str:
-    """The text that is stored for this step."""
+    """Return the text to store for this step."""
     text = json.dumps(fields_of(checkpoint), default=fields_of)
     return sealer.seal(text, place_of(run_id, checkpoint.index))
 
@@ -85,5 +86,5 @@ def unsealed_checkpoint(sealed: str, run_id: str, position: int, sealer: Sealer)
 
 
 def place_of(run_id: str, position: int = 0) -> str:
-    """Where a sealed text belongs; 0 is the plan."""
+    """Return the context that a sealed text is bound to; position 0 is the plan."""
     return f"run:{run_id}:{position}"

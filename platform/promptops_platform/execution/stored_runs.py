@@ -1,5 +1,5 @@
-"""Plans and checkpoints of runs: stored sealed, apart from the run log, which may be redacted or
-switched off, and deleted when a run can no longer go on."""
+"""Plans and checkpoints of runs, sealed and stored apart from the run log, which may be redacted or
+switched off. They are deleted when a run can no longer continue."""
 
 import asyncio
 from collections.abc import Sequence
@@ -27,8 +27,8 @@ BATCH = 100
 
 @dataclass(frozen=True, slots=True)
 class StoredRun:
-    """A plan and the checkpoints of the steps that have been completed. `waits` counts how often
-    the run went on after decisions; `flow_run_id` is its suspended flow run, if it has one."""
+    """A plan and the checkpoints of the completed steps. `waits` counts how often the run continued
+    after decisions; `flow_run_id` is its suspended flow run, if it has one."""
 
     plan: StoredPlan
     checkpoints: tuple[Checkpoint, ...]
@@ -38,14 +38,14 @@ class StoredRun:
 
 @dataclass(frozen=True, slots=True)
 class ResealedRuns:
-    """How many texts were sealed anew, and of how many runs they could not be read."""
+    """How many texts were sealed again, and the number of runs whose texts could not be read."""
 
     texts: int
     deleted: int
 
 
 class StoredRuns:
-    """Seals what runs need to go on."""
+    """Seals what runs need to continue."""
 
     def __init__(
         self, *, keys: SecretKeys, texts: TextPolicy, clock: Clock, retry_days: float
@@ -57,17 +57,17 @@ class StoredRuns:
 
     @property
     def keeps_ended(self) -> bool:
-        """Whether a run can be retried, which needs its texts."""
+        """Whether runs can be retried, which needs their texts."""
         return self._texts.keeps_texts
 
     async def sealed(self, plan: StoredPlan) -> str:
-        """The plan as `add` stores it; outside of a transaction, since it may take a while."""
+        """Seal a plan for `add`; called outside a transaction, since it may take a while."""
         return await asyncio.to_thread(plan.sealed, self._keys.sealer)
 
     async def sealed_checkpoints(
         self, run_id: str, checkpoints: Sequence[Checkpoint]
     ) -> list[RunCheckpointRow]:
-        """The checkpoints as rows."""
+        """Seal checkpoints as rows."""
         return await asyncio.to_thread(self._rows, run_id, checkpoints)
 
     async def add(
@@ -78,18 +78,18 @@ class StoredRuns:
         checkpoints: Sequence[RunCheckpointRow] = (),
     ) -> None:
         """Store the plan of a run that was added in this transaction."""
-        # The run first, which its plan refers to.
+        # Flush the run first, because its plan refers to it.
         await transaction.session.flush()
         transaction.session.add_all([RunPlanRow(run_id=run_id, sealed=sealed), *checkpoints])
 
     async def add_checkpoints(
         self, transaction: Transaction, rows: Sequence[RunCheckpointRow]
     ) -> None:
-        """Store what completed steps brought."""
+        """Store the outputs of completed steps."""
         await repository.add_checkpoints(transaction.session, rows)
 
     async def load(self, transaction: Transaction, run_id: str) -> StoredRun | None:
-        """What there is of a run; None where nothing is. Raises SecretUnreadable."""
+        """Return what is stored of a run; None if nothing is. Raises SecretUnreadable."""
         row = await repository.plan(transaction.session, run_id)
         if row is None or row.sealed is None:
             return None
@@ -103,7 +103,7 @@ class StoredRuns:
             ) from error
 
     async def readable_plan(self, transaction: Transaction, run_id: str) -> StoredPlan | None:
-        """The plan of a run; None also where it can't be read."""
+        """Return the plan of a run; None also if it can't be read."""
         row = await repository.plan(transaction.session, run_id)
         if row is None or row.sealed is None:
             return None
@@ -117,54 +117,54 @@ class StoredRuns:
     async def find_by_flow_run(
         self, transaction: Transaction, flow_run_id: str
     ) -> tuple[str, bool] | None:
-        """The run that a flow run in Prefect has executed last, and whether it or its retry is
-        under way; None where nothing of it is stored."""
+        """Return the run that a flow run in Prefect executed last, and whether it or its retry is
+        active; None if nothing of it is stored."""
         return await repository.run_of_flow_run(transaction.session, flow_run_id)
 
     async def find_suspended(self, transaction: Transaction, flow_run_id: str) -> str | None:
-        """The run of a flow run that is suspended."""
+        """Return the run of a suspended flow run."""
         return await repository.run_of_suspended(transaction.session, flow_run_id)
 
     async def lock_plan(self, transaction: Transaction, run_id: str) -> str | None:
-        """Keep the plan of a run as it is until the commit; returns the run that it has moved to,
-        if it has."""
+        """Lock the plan of a run until the commit; return the run that the plan has moved to, if it
+        has moved."""
         row = await repository.plan(transaction.session, run_id, lock=True)
         return None if row is None else row.retried_by
 
     async def suspend(
         self, transaction: Transaction, run_id: str, flow_run_id: str, sealed: str | None
     ) -> None:
-        """The run goes on later, as this flow run; a `sealed` plan takes the place of the old
-        one."""
+        """Record that the run continues later, as this flow run; `sealed` replaces the stored
+        plan."""
         row = await repository.plan(transaction.session, run_id, lock=True)
         if row is not None:
             row.flow_run_id = flow_run_id
             row.sealed = sealed or row.sealed
 
     async def go_on(self, transaction: Transaction, run_id: str) -> None:
-        """The run has another attempt, which was decided."""
+        """The run gets another attempt after a decision."""
         row = await repository.plan(transaction.session, run_id, lock=True)
         if row is not None:
             row.waits += 1
 
     async def hand_over(self, transaction: Transaction, run_id: str) -> None:
-        """The flow run is suspended no longer, or is to end."""
+        """The flow run is no longer suspended, or is about to end."""
         row = await repository.plan(transaction.session, run_id, lock=True)
         if row is not None:
             row.flow_run_id = None
 
     async def suspended_flow_run(self, transaction: Transaction, run_id: str) -> str | None:
-        """The run's flow run, where that is suspended."""
+        """Return the run's flow run, if it is suspended."""
         row = await repository.plan(transaction.session, run_id)
         return None if row is None else row.flow_run_id
 
     async def end(self, transaction: Transaction, run_id: str, *, completed: bool) -> None:
-        """Delete what a run that ends in this transaction needs no longer."""
+        """Delete what a run that ends in this transaction no longer needs."""
         if completed or not self.keeps_ended:
             await repository.forget(transaction.session, [run_id])
 
     async def drop_credentials(self, transaction: Transaction, plan: StoredPlan) -> None:
-        """Store the plan of a run that ends without what its caller has sent for it alone."""
+        """Replace the stored plan of a run that ends by one without the caller's credentials."""
         bare = plan.without_credentials
         row = await repository.plan(transaction.session, plan.request.run_id, lock=True)
         if bare is not plan and row is not None:
@@ -173,8 +173,8 @@ class StoredRuns:
     async def move(
         self, transaction: Transaction, old_id: str, plan: StoredPlan, kept: Sequence[Checkpoint]
     ) -> None:
-        """Give the plan and these checkpoints of a run that has ended to its retry, which was added
-        in this transaction."""
+        """Move the plan and these checkpoints of an ended run to its retry, which was added in this
+        transaction."""
         new_id = plan.request.run_id
         rows = await self.sealed_checkpoints(new_id, kept)
         await self.add(transaction, new_id, await self.sealed(plan), rows)
@@ -184,8 +184,8 @@ class StoredRuns:
         await repository.forget_checkpoints(transaction.session, old_id)
 
     async def prune(self, transaction: Transaction) -> int:
-        """Delete some of what belongs to runs that can no longer be retried; returns of how
-        many."""
+        """Delete some of the data of runs that can no longer be retried; return the number of
+        runs."""
         before = self._clock.now() - timedelta(days=self._retry_days) if self.keeps_ended else None
         run_ids = await repository.ended_with_plan(transaction.session, before, BATCH)
         if run_ids:
@@ -193,14 +193,14 @@ class StoredRuns:
         return len(run_ids)
 
     async def forget_unkept(self, transaction: Transaction) -> None:
-        """Delete what belongs to runs that have ended, where nothing of these may be kept."""
+        """Delete the data of ended runs, if no texts may be kept."""
         if not self.keeps_ended:
             while run_ids := await repository.ended_with_plan(transaction.session, None, BATCH):
                 await repository.forget(transaction.session, run_ids)
 
     async def rotate(self, transaction: Transaction, *, forget: bool) -> ResealedRuns:
-        """Seal all texts anew, with the first secret key; raises SecretUnreadable for those that
-        can't be read, unless these shall be deleted."""
+        """Seal all texts again with the first secret key; raises SecretUnreadable if some can't be
+        read, unless these are to be deleted."""
         texts, unreadable = 0, set[str]()
         async for plan in repository.all_plans(transaction.session):
             sealed = self._anew(plan.sealed or "", place_of(plan.run_id))

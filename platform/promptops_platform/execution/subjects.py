@@ -1,4 +1,4 @@
-"""What the execution needs of the rooms above it, of whose definitions runs are."""
+"""What execution needs of the rooms above it whose definitions are run."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -16,7 +16,7 @@ from promptops_platform.runlog.tables import RunRow
 
 
 def same_order(old: RunRow, request: RunRequest, actor: Actor) -> RunOrder:
-    """A run once more as it was."""
+    """Return the order of an equal run."""
     return RunOrder(
         request,
         old.workspace_id,
@@ -33,10 +33,10 @@ class RunSubject(Protocol):
 
     @property
     def run_permission(self) -> Permission:
-        """Needed to run them."""
+        """The permission that running them requires."""
 
     def follower(self, run_id: str, kept: Mapping[str, Any] | None) -> RunFollower:
-        """A follower in place of one that has kept this."""
+        """Return a follower that continues from what an earlier one has kept."""
 
     async def replan(
         self,
@@ -47,19 +47,20 @@ class RunSubject(Protocol):
         *,
         actor: Actor,
     ) -> RunOrder | None:
-        """A run once more, of this version where one is named; None where the definition is gone.
-        Raises NotFound for an unknown version, Forbidden, BadRequest."""
+        """Return the order to run it again, with this version if given; None if the definition no
+        longer exists. Raises NotFound for an unknown version, Forbidden, and BadRequest."""
 
 
 class ReceiverSource(Protocol):
-    """Knows where the deliveries of one source go."""
+    """Knows where the deliveries of one source are sent."""
 
     async def receiver(self, transaction: Transaction, kept: Mapping[str, Any] | None) -> Receiver:
-        """Of the run whose follower has kept this. Raises NotFound and SecretUnreadable."""
+        """Return the receiver for a run whose follower has kept this. Raises NotFound and
+        SecretUnreadable."""
 
 
 def providers_of(plan: WorkflowPlan | AgentPlan) -> frozenset[str]:
-    """The names of the providers that a run may ask."""
+    """Return the names of the providers that a run may call."""
     if isinstance(plan, WorkflowPlan):
         return plan.providers
     return frozenset(choice.provider for choice in plan.models)
@@ -68,6 +69,7 @@ def providers_of(plan: WorkflowPlan | AgentPlan) -> frozenset[str]:
 def connections_of(
     plan: WorkflowPlan | AgentPlan, workspace_id: str, providers: ProviderLookup, *, actor: Actor
 ) -> tuple[Connection, ...]:
-    """The workspace's connections that a plan uses; raises as `ProviderLookup.connected`."""
+    """Return the workspace's connections that a plan uses; raises what `ProviderLookup.connected`
+    raises."""
     targets = providers.connected(workspace_id, providers_of(plan), actor=actor)
     return tuple(Connection.of(target) for target in targets)

@@ -1,4 +1,4 @@
-"""Has Prefect show that suspended flow runs have ended, as soon as the engine can be told."""
+"""Makes Prefect show that suspended flow runs have ended, as soon as the engine is available."""
 
 import asyncio
 
@@ -17,18 +17,18 @@ AGAIN_SECONDS = 1.0
 
 
 class SuspendedFlowRuns:
-    """What is to be told is in the database until Prefect has taken it."""
+    """Pending updates are in the database until Prefect has accepted them."""
 
     def __init__(self, database: Database, engine: EngineClient) -> None:
         self._database = database
         self._engine = engine
-        # At the start, for what the last one has left.
+        # Set at the start, for updates that the last stop has left.
         self._has_news = asyncio.Event()
         self._has_news.set()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to tell."""
+        """Begin to update Prefect."""
         self._task = asyncio.create_task(self._tell_forever(), name="suspended-flow-runs")
 
     async def stop(self) -> None:
@@ -38,7 +38,8 @@ class SuspendedFlowRuns:
             self._task = None
 
     async def end(self, transaction: Transaction, flow_run_id: str, message: str) -> None:
-        """The run of a suspended flow run ends in this transaction, or goes with its workspace."""
+        """Record that the run of a suspended flow run ends in this transaction, or is deleted with
+        its workspace."""
         await repository.remember_suspended(transaction.session, flow_run_id, message)
 
         async def tell() -> None:

@@ -1,4 +1,4 @@
-"""Runs that wait for people: what is recorded when they begin to wait, and when they end so."""
+"""Records when runs begin to wait for approvals, and when they end while waiting."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from promptops_platform.runlog.under_way import RunsUnderWay
 
 
 class ApprovalRecords(Protocol):
-    """Keeps what people are to decide."""
+    """Stores what people have to decide."""
 
     async def ask(
         self,
@@ -26,17 +26,17 @@ class ApprovalRecords(Protocol):
         plan: WorkflowPlan,
         asked: Sequence[ApprovalAsked],
     ) -> bool:
-        """Record what a run waits for; False where some of it has been decided meanwhile. May be
-        repeated."""
+        """Record what a run waits for; False if some of it has been decided meanwhile. May be
+        called repeatedly."""
 
     async def close(self, transaction: Transaction, run_id: str) -> None:
-        """The run ends: nobody decides any more."""
+        """The run ends: its approvals can no longer be decided."""
 
 
 @dataclass(frozen=True, slots=True)
 class Suspension:
-    """A run that the engine has suspended, with what is not written yet of it. `is_stored` says
-    whether its plan is stored with all that the caller has sent."""
+    """A run that the engine has suspended, with what is not written yet. `is_stored` says whether
+    its plan is stored with everything that the caller sent."""
 
     outcome: RunOutcome
     plan: StoredPlan
@@ -64,8 +64,8 @@ class Suspensions:
         self._flow_runs = flow_runs
 
     async def record(self, suspension: Suspension) -> RunRow:
-        """Have the run wait, or for its turn where something was decided meanwhile; from now on
-        nobody waits for its end. One that is to be cancelled stays as it is, and is to end.
+        """Let the run wait, or queue it if something was decided meanwhile; from now on no caller
+        waits for its end. A run that is being cancelled is left unchanged, to be ended.
 
         Raises RunTakenOver and DatabaseUnavailable.
         """
@@ -84,8 +84,8 @@ class Suspensions:
         suspension: Suspension,
         sealed: str | None = None,
     ) -> None:
-        """The same of a locked run in a transaction of the caller's; a `sealed` plan takes the
-        place of the one that is stored."""
+        """Do the same for a locked run in the caller's transaction; `sealed` replaces the stored
+        plan."""
         outcome, plan = suspension.outcome, suspension.plan
         await suspension.writer.write_rest(transaction, completed=False)
         await self._stored.suspend(transaction, row.id, outcome.flow_run_id, sealed)
@@ -101,8 +101,8 @@ class Suspensions:
     async def end(
         self, transaction: Transaction, run_id: str, *, flow_run_id: str | None, message: str
     ) -> None:
-        """A run ends that may wait for people; `flow_run_id` is its suspended flow run, if Prefect
-        has one, which then shows the message."""
+        """End a run that may be waiting for approvals; `flow_run_id` is its suspended flow run, if
+        Prefect has one, which then shows the message."""
         await self.records.close(transaction, run_id)
         if flow_run_id is not None:
             await self._stored.hand_over(transaction, run_id)

@@ -1,5 +1,4 @@
-"""What a run needs to go on or to be retried, and answers to requests that may be repeated,
-sealed."""
+"""What a run needs to continue or to be retried, and responses to idempotent requests, sealed."""
 
 from datetime import datetime
 
@@ -11,9 +10,9 @@ from promptops_platform.db.types import UtcDateTime
 
 
 class RunPlanRow(Table):
-    """The plan of a run that has not been completed. One without a text has moved on to its
-    retry. `waits` counts how often the run went on after decisions; `flow_run_id` is set while its
-    flow run is suspended."""
+    """The plan of a run that has not been completed. A plan without a text has moved to its retry.
+    `waits` counts how often the run continued after decisions; `flow_run_id` is set while its flow
+    run is suspended."""
 
     __tablename__ = "run_plans"
     __table_args__ = (
@@ -33,8 +32,8 @@ class RunPlanRow(Table):
 
 
 class SuspendedFlowRunRow(Table):
-    """A flow run that Prefect shows as suspended, of a run that has ended or is gone; `message` is
-    what it is to show."""
+    """A flow run that Prefect shows as suspended although its run has ended or is deleted; Prefect
+    has to show `message`."""
 
     __tablename__ = "suspended_flow_runs"
 
@@ -55,11 +54,11 @@ class RunCheckpointRow(Table):
 class PooledRunRow(Table):
     """A run that has not ended and that a work pool executes.
 
-    While no worker has it, Prefect is to be told of it at `offer_at`: of each of the `offers` there
-    is one flow run. `lost_flow_run_id` is the one before, whose worker is gone.
+    While no worker has it, it is offered to Prefect at `offer_at`; each of the `offers` has its own
+    flow run. `lost_flow_run_id` is the previous one, whose worker was lost.
 
-    Of what the worker reports, the events up to the number `sequence` are recorded; steps after
-    `inner_steps` move by `inner_shift` places, as `InnerPlaces` has it.
+    The worker's events up to the number `sequence` are recorded; steps after `inner_steps` move by
+    `inner_shift` places, see `InnerPlaces`.
     """
 
     __tablename__ = "pooled_runs"
@@ -75,8 +74,8 @@ class PooledRunRow(Table):
 
 
 class IdempotencyKeyRow(Table):
-    """A request that started a run, which its caller may send again. `content_hash` is of what was
-    sent; the answer has a status once it is known, and a text where that may be kept."""
+    """A request that started a run and that its caller may repeat. `content_hash` is the hash of
+    the request; the response has a status once it is known, and a text if that may be stored."""
 
     __tablename__ = "idempotency_keys"
     __table_args__ = (

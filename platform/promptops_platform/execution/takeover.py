@@ -1,6 +1,6 @@
-"""Takes over the runs of replicas that died, and hears who wants runs cancelled elsewhere.
+"""Takes over the runs of replicas that died, and receives requests to cancel runs.
 
-There are replicas on PostgreSQL only.
+Only PostgreSQL supports several replicas.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ LOOK_SECONDS = 1.0
 
 
 class TakeOver:
-    """Looks every second."""
+    """Checks every second."""
 
     def __init__(
         self,
@@ -47,19 +47,19 @@ class TakeOver:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to look; nothing where there is one replica only."""
+        """Begin to check; does nothing if there is only one replica."""
         if self._replicas.is_shared:
             self._task = asyncio.create_task(self._look_forever(), name="take-over")
 
     async def stop(self) -> None:
-        """Look no more."""
+        """Stop checking."""
         if self._task is not None:
             await end_tasks(self._task)
             self._task = None
 
     async def take_over_dead(self) -> list[RunRow]:
-        """Go on with what dead replicas have left, and end what somebody waited for there; returns
-        the runs."""
+        """Continue what dead replicas have left, and end runs whose callers were connected to them;
+        return the runs."""
         async with self._database.read() as transaction:
             dead = await self._under_way.others(transaction)
             dead = await self._replicas.dead_instances(transaction, dead)

@@ -9,8 +9,8 @@ from promptops_flows.templates.chat_messages import (
 )
 from promptops_platform.errors import BadRequest
 from promptops_platform.playground.schemas import PlaygroundRun
-from promptops_platform.prompts.body import CHAT, TEXT, Body, joined
-from promptops_platform.prompts.json_schemas import judge_schemas
+from promptops_platform.prompts.body import CHAT, TEXT, Body, join_texts
+from promptops_platform.prompts.json_schemas import check_schemas
 from promptops_platform.prompts.message_schemas import stored_messages
 from promptops_platform.prompts.model_settings import named_output_schema, parameters_of
 from promptops_providers.gateway import Target
@@ -52,7 +52,7 @@ def body_of(asked: PlaygroundRun, stored: Body | None) -> Body:
     config = dict(stored.config) if stored else {}
     if asked.messages:
         messages = stored_messages(asked.messages)
-        return Body(joined(messages), kind=CHAT, messages=messages, config=config)
+        return Body(join_texts(messages), kind=CHAT, messages=messages, config=config)
     if asked.content:
         return Body(asked.content, kind=TEXT, config=config)
     if stored is None:
@@ -77,7 +77,7 @@ async def completion_request(
     """The prompt's own parameters and schema, under those that were sent; raises BadRequest for a
     schema that can't be used."""
     schemas = named_output_schema(asked.output_schema, body.config)
-    await judge_schemas(schemas)
+    await check_schemas(schemas)
     return CompletionRequest(
         messages=tuple(chat.messages),
         parameters=parameters_of(body.config) | (asked.parameters or {}),

@@ -1,4 +1,4 @@
-"""Waiting after a publish until the programs that use the prompt have it."""
+"""Waiting after a publish until the clients that use the prompt have applied it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,7 @@ LONGEST_WAIT_SECONDS = 30.0
 
 
 class CachingClient(BaseModel):
-    """A program that watches the environment and caches the prompt, or reports nothing about it."""
+    """A client that watches the environment and caches the prompt, or doesn't report its cache."""
 
     id: str
     client_type: str
@@ -25,27 +25,29 @@ class CachingClient(BaseModel):
     replica: str
     remote_addr: str
     reported_at: datetime | None = Field(
-        description="Of its last report: of one that has just applied the publish, when it did."
+        description="When the client last reported; once it has applied the publish, that time."
     )
 
 
 class Acknowledged(BaseModel):
-    """Of the programs that exist for the caller; `behind`, `silent` and `applied` name at most
-    100 each."""
+    """Counts only the clients that the caller may see. `behind`, `silent` and `applied` list at
+    most 100 each."""
 
-    acknowledged: int = Field(description="How many clients have applied it.")
-    connected: int = Field(description="How many watch the environment and cache the prompt.")
+    acknowledged: int = Field(description="Number of clients that have applied the publish.")
+    connected: int = Field(
+        description="Number of clients that watch the environment and cache the prompt."
+    )
     behind: list[CachingClient] = Field(description="Clients that have not applied it yet.")
-    silent: list[CachingClient] = Field(description="Clients that report nothing.")
+    silent: list[CachingClient] = Field(description="Clients that don't report what they cache.")
     partial: bool = Field(
-        description="Whether those at other replicas are not among them, as the database could "
-        "not be asked for them."
+        description="Whether clients of other replicas are missing because the database could not "
+        "be read."
     )
     applied: list[CachingClient] = Field(description="Clients that have applied it.")
 
 
 class Publication(Data[PromptVersion]):
-    """The published version. With `wait`, also the programs that have applied it."""
+    """The published version. With `wait`, also the clients that have applied it."""
 
     model_config = example(
         data=PromptVersion.model_config["json_schema_extra"]["examples"][0],  # type: ignore[index]
@@ -75,7 +77,7 @@ class Publication(Data[PromptVersion]):
     silent: list[CachingClient] | None = None
     partial: bool | None = None
     applied: list[CachingClient] | None = None
-    # The version is older where the same content was published under this label before.
+    # The version itself is older if the same content was published under this label before.
     published_at: datetime | None = None
 
 
@@ -90,9 +92,9 @@ class Published:
 
 
 class Acknowledgements(Protocol):
-    """What knows the programs that watch, which stands above."""
+    """Knows the connected clients; implemented by a room above this one."""
 
     async def acknowledged(
         self, published: Published, seconds: float, *, actor: Actor
     ) -> Acknowledged:
-        """Wait for those who hold the prompt, at most so long."""
+        """Wait at most `seconds` for the clients that cache the prompt."""

@@ -1,4 +1,4 @@
-"""Passing the gate of what is served with a change of a prompt."""
+"""Checks whether a change to a prompt is allowed in its environment."""
 
 from promptops_platform.access.actor import Actor
 from promptops_platform.db.unit_of_work import Transaction
@@ -10,7 +10,7 @@ from promptops_platform.workspaces.tables import EnvironmentRow
 
 
 class PromptAdmission:
-    """Asks whether the caller may change prompts of an environment, and what it serves."""
+    """Checks whether the caller may change an environment's prompts and what they serve."""
 
     def __init__(self, environments: EnvironmentService, gate: ServedGate) -> None:
         self._environments = environments
@@ -19,8 +19,8 @@ class PromptAdmission:
     async def enter(
         self, transaction: Transaction, row: PromptRow, actor: Actor, *, env: str | None = None
     ) -> EnvironmentRow | None:
-        """For a change that alters nothing of what is served; raises as
-        `EnvironmentService.enter` does."""
+        """Check a change that leaves what is served alone; raises what `EnvironmentService.enter`
+        raises."""
         return await self._environments.enter(
             transaction, row.workspace_id, env or row.env, actor=actor
         )
@@ -36,8 +36,8 @@ class PromptAdmission:
         actor: Actor,
         env: str | None = None,
     ) -> None:
-        """For a change of what an environment serves, the row's unless named; raises as
-        `ServedGate.admit` does too."""
+        """Check a change to what an environment serves: `env`, by default the row's. Raises what
+        `enter` and `ServedGate.admit` raise."""
         environment = await self.enter(transaction, row, actor, env=env)
         change = ServedChange(
             kind="prompt",

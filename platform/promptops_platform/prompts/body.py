@@ -1,4 +1,4 @@
-"""The body of a prompt: what of it is served, and what a version keeps."""
+"""The body of a prompt: the part that is served and stored in a version."""
 
 import hashlib
 import json
@@ -15,13 +15,13 @@ from promptops_platform.field_types import LONGEST_CONTENT
 TEXT = "text"
 CHAT = "chat"
 
-# In the form of OpenAI's Chat Completions, or a placeholder: see
+# An OpenAI Chat Completions message or a placeholder; see
 # `promptops_flows.templates.chat_messages`.
 Message = RawMessage
 
 
 class HasBody(Protocol):
-    """A row of a working copy or of a version, or what one serves."""
+    """A row of a working copy or of a version, or a served prompt."""
 
     @property
     def content(self) -> Any: ...
@@ -36,7 +36,7 @@ class HasBody(Protocol):
 
 
 class ServedVersion(NamedTuple):
-    """What is served of a prompt: the version's label, and the hash of its body."""
+    """The version that a prompt serves: its label and the hash of its body."""
 
     label: str
     content_hash: str
@@ -44,8 +44,9 @@ class ServedVersion(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A text, or the messages of a chat: then `content` is their texts, for clients that know no
-    messages. `config` holds the parameters of the model and the schema of its answer."""
+    """A text, or the messages of a chat. For a chat, `content` is the joined text of the messages,
+    for clients that don't support messages. `config` contains the model's parameters and the
+    schema of its output."""
 
     content: str = ""
     model: str = ""
@@ -58,26 +59,27 @@ class Body:
         return cls(row.content, row.model, row.kind, row.messages, row.config)
 
     def columns(self) -> dict[str, Any]:
-        """The columns by name."""
+        """Return the values by column name."""
         return asdict(self)
 
     def edited(self, fields: Mapping[str, Any]) -> "Body":
-        """The body after an edit that sent these fields.
+        """Return the body after an edit that sent these fields.
 
-        Messages make a chat, the kind `text` makes a text of what was there. Raises BadRequest
-        where what was sent contradicts itself, and for another text than that of the messages:
-        an editor that knows no messages would lose them without knowing.
+        Sending messages makes it a chat; sending kind `text` turns a chat into text. Raises
+        BadRequest if the fields contradict each other, or if `content` differs from the text of
+        the messages: an editor that doesn't support messages would lose them silently.
         """
         model, config = fields.get("model", self.model), fields.get("config", self.config)
         kind = self._kind_after(fields)
         if kind == TEXT:
             return Body(fields.get("content", self.content), model, TEXT, [], config)
         messages = fields.get("messages", self.messages)
-        content = joined(messages)
+        content = join_texts(messages)
         if fields.get("content") not in (None, content, self.content):
             raise BadRequest(
-                "content: that of a chat prompt is made of its messages, and this is another one; "
-                "edit messages and leave content out, or send kind 'text' to make it a text prompt"
+                "content: the content of a chat prompt is generated from its messages and can't be "
+                "set; edit messages and leave content out, or send kind 'text' to make it a text "
+                "prompt"
             )
         return Body(content, model, CHAT, messages, config)
 
@@ -97,23 +99,23 @@ class Body:
         return kind
 
     def content_hash(self) -> str:
-        """SHA-256, in hex, of what is served.
+        """Return the SHA-256, in hex, of what is served.
 
-        What has its default is left out, so that versions from before chats and config keep their
+        Default values are left out, so that versions that predate chats and config keep their
         hashes.
         """
         served: dict[str, Any] = {"content": self.content, "model": self.model}
         if self.kind != TEXT:
             served |= {"kind": self.kind, "messages": self.messages}
         if self.config:
-            # As text: the order of its fields counts, models answer a schema in that order.
+            # As text, because models fill in the fields of a schema in their order.
             served["config"] = exact(self.config)
         text = json.dumps(served, ensure_ascii=False, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def joined(messages: Sequence[Message]) -> str:
-    """The texts of the messages with a blank line between them; raises BadRequest where they, with
+def join_texts(messages: Sequence[Message]) -> str:
+    """Join the texts of the messages with blank lines. Raises BadRequest if the messages, including
     URLs and arguments of tool calls, are longer than a prompt may be."""
     content = joined_texts(messages)
     urls = sum(len(template) for message in messages for template in templates_in(message))
@@ -126,15 +128,15 @@ def joined(messages: Sequence[Message]) -> str:
     if size > LONGEST_CONTENT:
         raise BadRequest(
             f"messages: their texts, URLs and arguments have {size} characters, joined by blank "
-            f"lines; at most {LONGEST_CONTENT} are taken, shorten them"
+            f"lines; at most {LONGEST_CONTENT} are allowed, shorten them"
         )
     return content
 
 
 def variables_of(row: HasBody) -> list[str]:
-    """The names that a rendering looks up, those of placeholder messages too: each once, in order
-    of first appearance."""
+    """Return the names that a rendering looks up, including those of placeholder messages: each
+    once, in order of first appearance."""
     if row.kind == TEXT:
         return variables_in(row.content)
-    # Not those of the joined text: braces of two messages make no variable.
+    # Don't search the joined text: braces in two messages don't make a variable.
     return names_in(row.messages)

@@ -1,4 +1,4 @@
-"""Prompts, their versions and their way through the environments, connected."""
+"""Builds the services of prompts, their versions and their promotion."""
 
 from promptops_platform.access.composition import Access
 from promptops_platform.audit.service import AuditTrail
@@ -13,7 +13,7 @@ from promptops_platform.workspaces.composition import Workspaces
 
 
 class Prompts:
-    """`rollouts` ends the rollout of a prompt, which the room above keeps."""
+    """`rollouts` ends a prompt's rollout; it is implemented by a room above this one."""
 
     def __init__(
         self,

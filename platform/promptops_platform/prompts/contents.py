@@ -1,4 +1,4 @@
-"""Prompts as what a workspace and its environments hold."""
+"""Prompts as contents of a workspace and its environments."""
 
 from promptops_platform.changes.schemas import Change, ChangeType
 from promptops_platform.changes.service import ChangeLog
@@ -17,11 +17,12 @@ class PromptContents:
         self._changes = changes
 
     async def count(self, transaction: Transaction, workspace_id: str) -> int:
-        """How many the workspace has."""
+        """Return the number of prompts in the workspace."""
         return await repository.count(transaction.session, workspace_id)
 
     async def clear(self, transaction: Transaction, workspace_id: str) -> int:
-        """Delete all; each is told to the change feed, as it may uncover another workspace's."""
+        """Delete all prompts. Each deletion is added to the change feed, because another
+        workspace's prompt may be served in its place."""
         gone = await repository.clear(transaction.session, workspace_id)
         for prompt_id, key, env, version in gone:
             change = Change(ChangeType.PROMPT_DELETED, prompt_id, workspace_id, key, env, version)
@@ -29,5 +30,5 @@ class PromptContents:
         return len(gone)
 
     async def environments(self, transaction: Transaction, workspace_id: str) -> set[str]:
-        """Names of the workspace's environments that have prompts."""
+        """Return the names of the workspace's environments that contain prompts."""
         return await repository.used_environments(transaction.session, workspace_id)

@@ -1,4 +1,4 @@
-"""What differs between two states of a prompt."""
+"""Compares two states of a prompt."""
 
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
@@ -13,7 +13,7 @@ COMPARED_FIELDS = ("model", "kind", "config")
 
 
 def compare(before: Body, after: Body, *, from_: str, to: str) -> PromptDiff:
-    """The changes that lead from one body to the other."""
+    """Return the changes from one body to the other."""
     fields = [
         FieldChange(name=name, before=getattr(before, name), after=getattr(after, name))
         for name in COMPARED_FIELDS
@@ -30,7 +30,7 @@ def compare(before: Body, after: Body, *, from_: str, to: str) -> PromptDiff:
 def _message_changes(
     before: Sequence[Message], after: Sequence[Message]
 ) -> Iterator[MessageChange]:
-    """Equal messages are matched first, so that one more at the top is one change."""
+    """Match equal messages first, so that a message inserted at the top is a single change."""
     old_names, new_names = ([exact(text) for text in side] for side in (before, after))
     matcher = SequenceMatcher(None, old_names, new_names, autojunk=False)
     for tag, a, b, c, d in matcher.get_opcodes():

@@ -61,7 +61,7 @@ async def list_prompts(
     offset: Offset = 0,
     actor: Actor = permits(Permission.PROMPTS_READ),
 ) -> CappedPage[Prompt]:
-    """List prompts, the most recently changed first. Without `limit`, all are returned."""
+    """List prompts, the most recently changed first. Without `limit`, all prompts are returned."""
     workspace_id = None
     if workspace:
         workspace_id = (await workspaces.find(transaction, workspace, actor=actor)).id
@@ -87,7 +87,7 @@ async def create_prompt(
     workspace: Annotated[OptionalLine, Query(description="Id or slug.")] = None,
     actor: Actor = permits(Permission.PROMPTS_WRITE),
 ) -> Data[Prompt]:
-    """Create a prompt. Programs get it at once, and every edit of it until its first publish."""
+    """Create a prompt. Clients get it immediately, with every edit until its first publish."""
     workspace_name = body.workspace_id or body.workspace or workspace
     target = await workspaces.find_for(
         transaction, workspace_name, Permission.PROMPTS_WRITE, actor=actor
@@ -108,15 +108,15 @@ async def publish_prompt(
     publishing: Annotated[Publishing, provided(Publishing)],
     wait: Annotated[
         OptionalLine,
-        Query(description="How long to wait for the programs that use it: `5s`, `500ms`."),
+        Query(description="How long to wait for the clients that use it: `5s`, `500ms`."),
     ] = None,
     if_match: IfMatch = None,
     actor: Actor = permits(Permission.PROMPTS_WRITE),
 ) -> Publication:
-    """Publish the working copy or an existing version. Programs get it from now on.
+    """Publish the working copy or an existing version. Clients get it from now on.
 
-    With `wait`, at most 30 seconds, the response is sent when the programs that use the prompt have
-    applied the change or the time is over, and lists which have.
+    With `wait`, at most 30 seconds, the response is sent when all clients that use the prompt have
+    applied the change or the time is up, and lists the clients that have applied it.
 
     With `if-match` or `if_revision`, the response is a 409 if the prompt has been edited since.
     """
@@ -140,7 +140,7 @@ async def rollback_prompt(
     if_match: IfMatch = None,
     actor: Actor = permits(Permission.PROMPTS_WRITE),
 ) -> Data[RolledBackPrompt]:
-    """Serve an earlier version again immediately. A running rollout ends."""
+    """Roll back to an earlier version. Clients get it immediately, and a running rollout ends."""
     seen = seen_revisions(if_match, body.if_revision)
     with ordered("rollback", body.id, version=body.version):
         row, ended = await service.rollback(
@@ -159,7 +159,7 @@ async def get_prompt(
     transaction: Read,
     actor: Actor = permits(Permission.PROMPTS_READ),
 ) -> Data[Prompt]:
-    """Return the working copy of a prompt. Its etag is the revision."""
+    """Get the working copy of a prompt. Its etag is the revision."""
     row = await service.get(transaction, prompt_id, actor=actor)
     return await _answer(service, transaction, row, response)
 
@@ -174,10 +174,10 @@ async def update_prompt(
     if_match: IfMatch = None,
     actor: Actor = permits(Permission.PROMPTS_WRITE),
 ) -> Data[Prompt]:
-    """Edit the working copy. Another `env` moves it there; the key can't be changed.
+    """Update the working copy. A different `env` moves the prompt; the key can't be changed.
 
-    With `if-match` or `if_revision`, the response is a 409 with both states if somebody else has
-    changed it since; without them the last write wins.
+    With `if-match` or `if_revision`, the response is a 409 with both states if the prompt has been
+    changed since; without them the last write wins.
     """
     seen = seen_revisions(if_match, body.if_revision)
     row = await service.update(
@@ -195,7 +195,7 @@ async def delete_prompt(
     if_match: IfMatch = None,
     actor: Actor = permits(Permission.PROMPTS_WRITE),
 ) -> Done:
-    """Delete a prompt with its versions."""
+    """Delete a prompt and its versions."""
     seen = seen_revisions(if_match, body.if_revision if body else None)
     with ordered("delete", prompt_id):
         await service.delete(transaction, prompt_id, actor=actor, seen=seen)
@@ -211,7 +211,7 @@ async def list_versions(
     offset: Offset = 0,
     actor: Actor = permits(Permission.PROMPTS_READ),
 ) -> Page[PromptVersion]:
-    """List the versions, newest first. Without `limit`, all are returned."""
+    """List the versions of a prompt, newest first. Without `limit`, all versions are returned."""
     rows, total = await service.versions(
         transaction, prompt_id, actor=actor, limit=limit, offset=offset
     )
@@ -227,7 +227,7 @@ async def make_version(
     if_match: IfMatch = None,
     actor: Actor = permits(Permission.PROMPTS_WRITE),
 ) -> Data[PromptVersion]:
-    """Make a version of the working copy without serving it. If a version with this label and
+    """Create a version of the working copy without serving it. If a version with this label and
     content exists, it is returned."""
     wish = body or NewVersion()
     seen = seen_revisions(if_match, wish.if_revision)
@@ -246,7 +246,7 @@ async def list_moves(
     offset: Offset = 0,
     actor: Actor = permits(Permission.PROMPTS_READ),
 ) -> Page[ServedMove]:
-    """List what was served, since when and by whom, newest first."""
+    """List the changes of the served version: what, when and by whom, newest first."""
     rows, total = await service.moves(
         transaction, prompt_id, actor=actor, limit=limit, offset=offset
     )
@@ -259,14 +259,15 @@ async def diff_prompt(
     service: Service,
     transaction: Read,
     from_: Annotated[
-        OptionalLine, Query(alias="from", description="A label; by default the published version.")
+        OptionalLine,
+        Query(alias="from", description="A version's label; the published version by default."),
     ] = None,
     to: Annotated[
-        OptionalLine, Query(description="A label, or `draft` for the working copy.")
+        OptionalLine, Query(description="A version's label, or `draft` for the working copy.")
     ] = None,
     actor: Actor = permits(Permission.PROMPTS_READ),
 ) -> Data[PromptDiff]:
-    """Compare two versions. Without parameters, show what a publish would change."""
+    """Compare two versions. Without parameters, return what a publish would change."""
     return Data(data=await service.diff(transaction, prompt_id, actor=actor, from_=from_, to=to))
 
 
@@ -281,7 +282,7 @@ async def promote_prompt(
     if_match: IfMatch = None,
     actor: Actor = permits(Permission.PROMPTS_WRITE),
 ) -> Data[Prompt]:
-    """Copy what is published into another environment, and return the prompt there."""
+    """Promote the published version to another environment, and return the prompt there."""
     seen = seen_revisions(if_match, body.if_revision)
     order = Order(body.env, body.publish, body.version, body.note or "", seen)
     described = body.model_dump(include={"env", "publish", "version", "note"})

@@ -1,4 +1,4 @@
-"""The history of what was served: each move of a published pointer and of a rollout."""
+"""The history of what was served: each change of a published version or of a rollout."""
 
 from collections.abc import Collection
 from typing import Any
@@ -11,7 +11,7 @@ from promptops_platform.prompts.tables import PromptRow, ServedMoveRow
 
 
 class ServedHistory:
-    """Written in the transaction of the move; goes with its prompt."""
+    """Entries are written in the transaction of the change and deleted with their prompt."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -19,7 +19,7 @@ class ServedHistory:
     def begin(
         self, transaction: Transaction, prompt: PromptRow, *, actor: Actor, note: str = ""
     ) -> None:
-        """Add the first entry of a new prompt: its working copy is served."""
+        """Add the first entry of a new prompt, whose working copy is served."""
         self.record(
             transaction,
             prompt,
@@ -42,7 +42,8 @@ class ServedHistory:
         variants: list[dict[str, Any]] | None = None,
         note: str = "",
     ) -> None:
-        """Add a move: what is published now and before, and the variants of a running rollout."""
+        """Add a change: the published versions before and after, and a running rollout's
+        variants."""
         repository.add_move(
             transaction.session,
             ServedMoveRow(
@@ -67,8 +68,8 @@ class ServedHistory:
         limit: int,
         offset: int,
     ) -> tuple[list[ServedMoveRow], int]:
-        """Moves of a prompt in these environments, None for all, newest first, and how many there
-        are of them."""
+        """Return a page of a prompt's changes in these environments (None for all), newest first,
+        and their total number."""
         return await repository.moves(
             transaction.session, prompt_id, environments, limit=limit, offset=offset
         )

@@ -1,7 +1,7 @@
-"""JSON Schemas that callers send and that were stored: judged before anything is done with them.
+"""Checks of JSON Schemas, both those that callers send and stored ones.
 
-What is read off the wire is bounded by its size alone, which costs little; judging follows in the
-route, on a thread for large ones.
+Parsing a request checks only the size of a schema, which is cheap; the route checks the schema
+itself, on a thread if it is large.
 """
 
 import asyncio
@@ -17,45 +17,48 @@ from promptops_platform.errors import BadRequest
 from promptops_platform.field_types import refuse_unprintable_inside
 from promptops_platform.http.loop_share import leave_loop_share
 
-# Of the schemas of one agent together.
+# All schemas of one agent together.
 MOST_CHARACTERS = 262_144
-# Judging so much takes a few milliseconds; more is judged on a thread.
+# Checking this much takes a few milliseconds; more is checked on a thread.
 QUICK_CHARACTERS = 4_000
 
 
 def size_of(schema: object) -> int:
-    """Its characters as JSON; raises SchemaRefusedError for what is nested without end."""
+    """Return the schema's length as JSON, in characters; raises SchemaRefusedError if it is nested
+    too deeply to be encoded."""
     try:
         return len(json.dumps(schema, ensure_ascii=False))
     except RecursionError as error:
-        raise SchemaRefusedError("is nested too deep; define inner schemas under $defs") from error
+        raise SchemaRefusedError(
+            "is nested too deeply; define inner schemas under $defs"
+        ) from error
 
 
 def bounded(schema: object) -> object:
-    """Raises SchemaRefusedError for a schema that is too long to be looked at."""
+    """Return the schema; raises SchemaRefusedError if it is too long to be checked."""
     size = size_of(schema)
     if size > MAX_SCHEMA_CHARACTERS:
         raise SchemaRefusedError(
-            f"has {size:,} characters as JSON, at most {MAX_SCHEMA_CHARACTERS:,} are taken; "
+            f"has {size:,} characters as JSON, at most {MAX_SCHEMA_CHARACTERS:,} are allowed; "
             "shorten it"
         )
     return schema
 
 
-# A JSON Schema as it was sent, which the route has to judge.
+# A JSON Schema as it was sent; the route has to check it with `check_schemas`.
 SentSchema = Annotated[dict[str, Any], BeforeValidator(bounded)]
 
 
-async def judge_schemas(schemas: Mapping[str, Mapping[str, Any]]) -> None:
-    """Raises BadRequest for the first schema that can't be used; the names begin the sentence."""
+async def check_schemas(schemas: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raises BadRequest for the first invalid schema; its name begins the message."""
     if sum(map(size_of, schemas.values())) <= QUICK_CHARACTERS:
-        _judge(schemas)
+        _check(schemas)
     else:
         leave_loop_share()
-        await asyncio.to_thread(_judge, schemas)
+        await asyncio.to_thread(_check, schemas)
 
 
-def _judge(schemas: Mapping[str, Mapping[str, Any]]) -> None:
+def _check(schemas: Mapping[str, Mapping[str, Any]]) -> None:
     for name, schema in schemas.items():
         try:
             bounded(schema)

@@ -7,13 +7,13 @@ from promptops_platform.errors import BadRequest
 from promptops_platform.field_types import alike
 
 FIRST_LABEL = "v1"
-# The working copy is called so wherever a version can be named.
+# Names the working copy wherever a version label is accepted.
 DRAFT = "draft"
 NUMBERED_LABEL = re.compile(r"v([0-9]{1,18})")
 
 
 def is_reserved(label: str) -> bool:
-    """Whether people would take the label for the working copy."""
+    """Whether the label could be mistaken for the working copy."""
     return alike(label) == DRAFT
 
 
@@ -26,7 +26,7 @@ def refuse_reserved(label: str) -> None:
 
 
 def next_label(taken: Sequence[str]) -> str:
-    """The `vN` after the highest one that is taken."""
+    """Return the `vN` after the highest one that is taken."""
     numbers = [int(match[1]) for label in taken if (match := NUMBERED_LABEL.fullmatch(label))]
     number = max(numbers, default=0) + 1
     while f"v{number}" in taken:

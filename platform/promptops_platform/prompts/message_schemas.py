@@ -1,4 +1,4 @@
-"""Messages of chat prompts on the wire: those of OpenAI's Chat Completions, and placeholders."""
+"""Messages of chat prompts on the wire: OpenAI's Chat Completions format, plus placeholders."""
 
 import json
 import re
@@ -42,7 +42,7 @@ def _ruled(config: ConfigDict, *rules: Rule) -> ConfigDict:
 
 def _participant(name: str) -> str:
     if _NOT_IN_NAMES.search(name):
-        raise ValueError("may not hold blanks or any of < | \\ / >; use letters, digits, _ and -")
+        raise ValueError("can't contain spaces or any of < | \\ / >; use letters, digits, _ and -")
     return name
 
 
@@ -54,7 +54,7 @@ def _known_role(role: Any) -> Any:
 
 def _variable(name: str) -> str:
     if variables_in("{{" + name + "}}") != [name]:
-        raise ValueError("must be a variable's name: letters, digits, _ and . without blanks")
+        raise ValueError("must be a variable's name: letters, digits, _ and . without spaces")
     return name
 
 
@@ -69,7 +69,7 @@ def _json_object(text: str) -> str:
 
 
 def _field(value: Any, name: str) -> Any:
-    """Of JSON that is read, or of a model that is written."""
+    """Get a field of parsed JSON, or of a model that is being written."""
     return value.get(name) if isinstance(value, dict) else getattr(value, name, None)
 
 
@@ -78,7 +78,7 @@ Participant = Annotated[
     StringConstraints(min_length=1, max_length=LONGEST_NAME),
     AfterValidator(refuse_unprintable),
     AfterValidator(_participant),
-    Field(description="Tells participants of one role apart, for vendors that know it."),
+    Field(description="Distinguishes participants of one role; ignored by vendors without it."),
 ]
 CallId = Annotated[Line, StringConstraints(min_length=1)]
 
@@ -94,7 +94,7 @@ class ImageUrl(BaseModel):
     model_config = _example(url="{{photo}}", detail="low")
 
     url: Annotated[Content, StringConstraints(min_length=1)] = Field(
-        description="An https address, a `data:` URL, or variables that make one."
+        description="An https URL, a `data:` URL, or a template that renders to one."
     )
     detail: Literal["auto", "low", "high"] | None = None
 
@@ -110,7 +110,7 @@ class FileByAddress(BaseModel):
     model_config = _example(url="https://docs.example.org/{{report}}.pdf")
 
     url: Annotated[Content, StringConstraints(min_length=1)] = Field(
-        description="An https address, a `data:` URL, or variables that make one."
+        description="An https URL, a `data:` URL, or a template that renders to one."
     )
     filename: Annotated[Line, StringConstraints(min_length=1)] | None = None
 
@@ -119,7 +119,7 @@ class FileData(BaseModel):
     model_config = _example(file_data="{{report}}", filename="report.pdf")
 
     file_data: Annotated[Content, StringConstraints(min_length=1)] = Field(
-        description="As `url`, under the name that OpenAI has for it."
+        description="Same as `url`, under OpenAI's name for it."
     )
     filename: Annotated[Line, StringConstraints(min_length=1)] | None = None
 
@@ -204,14 +204,14 @@ class ToolCall(BaseModel):
 class InstructionMessage(BaseModel):
     model_config = _example(role="system", content="You help customers of {{shop}}.")
 
-    # What has no role, or an unknown one, is judged here as well.
+    # Messages with a missing or an unknown role are also validated by this model.
     role: Annotated[Literal["system", "developer"], BeforeValidator(_known_role)]
     content: Texts
     name: Participant | None = None
 
 
 class UserMessage(BaseModel):
-    """A message of the user. Only this role may send images and files."""
+    """A user message. Only this role may send images and files."""
 
     model_config = _example(role="user", content="{{question}}")
 
@@ -221,7 +221,7 @@ class UserMessage(BaseModel):
 
 
 class AssistantMessage(BaseModel):
-    """An answer of the model: `content`, `tool_calls`, or both."""
+    """A message of the model: `content`, `tool_calls`, or both."""
 
     model_config = _ruled(
         _example(
@@ -243,7 +243,7 @@ class AssistantMessage(BaseModel):
     name: Participant | None = None
 
     @model_validator(mode="after")
-    def _says_something(self) -> Self:
+    def _has_content(self) -> Self:
         if self.content is None and not self.tool_calls:
             raise ValueError("an assistant's message needs content or tool_calls; send one of them")
         return self
@@ -261,7 +261,7 @@ class ToolMessage(BaseModel):
 
 
 class Placeholder(BaseModel):
-    """The place of the messages that a variable of this name holds when the prompt is rendered."""
+    """Replaced by the messages of the variable of this name when the prompt is rendered."""
 
     model_config = _example(type="placeholder", name="history")
 
@@ -301,7 +301,7 @@ Messages = Annotated[list[Message], Field(max_length=MOST_MESSAGES)]
 
 
 def stored_messages(messages: list[Message]) -> list[dict[str, Any]]:
-    """The messages as they are stored and served, without fields of no value."""
+    """Return the messages as they are stored and served, without empty fields."""
     return [
         {
             name: value

@@ -1,4 +1,4 @@
-"""Promotion: what one environment serves, copied into another in one transaction."""
+"""Promotion: copies what one environment serves into another, in one transaction."""
 
 from dataclasses import dataclass
 
@@ -16,31 +16,31 @@ from promptops_platform.prompts import repository
 from promptops_platform.prompts.admission import PromptAdmission
 from promptops_platform.prompts.body import Body
 from promptops_platform.prompts.history import ServedHistory
-from promptops_platform.prompts.recording import PromptRecorder, shown
+from promptops_platform.prompts.recording import PromptRecorder, audit_fields
 from promptops_platform.prompts.revisions import refuse_outdated
 from promptops_platform.prompts.service import PromptService
 from promptops_platform.prompts.tables import PromptRow
 from promptops_platform.workspaces.environments import EnvironmentService
 
-# What a new row takes over of the other one; an existing row keeps its own.
+# Copied to a new row only; an existing row keeps its own.
 DESCRIPTION = ("name", "category", "tags")
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What shall be promoted, and where to."""
+    """What to promote, and where."""
 
     env: str
     publish: bool
     version: str | None
     note: str
-    # Revisions of the prompt that the caller has seen; None where any will do.
+    # Accepted revisions of the prompt, as the caller has read it; None accepts any.
     seen: frozenset[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Copy:
-    """The state that is taken along."""
+    """The state to copy."""
 
     source: PromptRow
     label: str
@@ -49,7 +49,7 @@ class _Copy:
 
 
 class Promotion:
-    """Takes what is published, or a named version, or before the first publish the working copy."""
+    """Promotes the given version, the published one, or before the first publish the draft."""
 
     def __init__(
         self,
@@ -72,38 +72,38 @@ class Promotion:
     async def promote(
         self, transaction: Transaction, prompt_id: str, order: Order, *, actor: Actor
     ) -> PromptRow:
-        """Copy into the row of another environment, made if absent, and publish it there where
-        `order` says so; answers that row.
+        """Copy the prompt to another environment, creating its row there if needed, publish it
+        there if `order` asks for it, and return that row.
 
-        Raises NotFound for an unknown prompt or version, BadRequest for the prompt's own
-        environment, Forbidden where the caller may not change the other one, EditedMeanwhile where
-        the prompt was edited since it was seen.
+        Raises NotFound for an unknown prompt or version, BadRequest if the target is the prompt's
+        own environment, Forbidden if the caller may not change the target, and EditedMeanwhile if
+        the prompt was edited since the caller read it.
         """
-        # Before any row in it, as a deletion of the workspace does. The source isn't locked:
-        # promotions in opposite directions would wait for each other.
-        await repository.hold_workspace_of(transaction.session, prompt_id)
-        copy = await self._taken(transaction, prompt_id, order, actor)
+        # Lock the workspace before any of its rows, in the order that deleting a workspace uses.
+        # The source isn't locked: promotions in opposite directions would deadlock.
+        await repository.lock_workspace_of(transaction.session, prompt_id)
+        copy = await self._copy_from(transaction, prompt_id, order, actor)
         slot = (copy.source.workspace_id, order.env, copy.source.key)
-        target = await repository.in_slot(transaction.session, slot)
-        # Where it is new, before any row of it.
+        target = await repository.find_in_slot(transaction.session, slot)
+        # Creates a missing environment before the row in it.
         await self._environments.enter(
             transaction, copy.source.workspace_id, order.env, actor=actor
         )
         added = target is None and await self._add(transaction, copy, order.env, actor)
-        target = target or await repository.in_slot(transaction.session, slot)
+        target = target or await repository.find_in_slot(transaction.session, slot)
         if target is None:
             raise Conflict(
-                f"env: {copy.source.key!r} was deleted from {order.env!r} in this moment; try again"
+                f"env: {copy.source.key!r} was just deleted from {order.env!r}; try again"
             )
         if target.id == prompt_id:
             raise Conflict(
-                f"env: the prompt itself was moved to {order.env!r} in this moment; publish it "
-                "there, or name another environment"
+                f"env: the prompt itself was just moved to {order.env!r}; publish it there, or "
+                "name another environment"
             )
         await self._fill(transaction, target, copy, order, actor, added=added)
         return target
 
-    async def _taken(
+    async def _copy_from(
         self, transaction: Transaction, prompt_id: str, order: Order, actor: Actor
     ) -> _Copy:
         source = await self._prompts.get(
@@ -113,7 +113,7 @@ class Promotion:
         refuse_outdated(source, published, order.seen)
         if source.env == order.env:
             raise BadRequest(
-                f"env: the prompt is in {order.env!r} already; name another environment, or "
+                f"env: the prompt is already in {order.env!r}; name another environment, or "
                 "publish it there"
             )
         label = order.version or (published.label if published else None)
@@ -124,7 +124,7 @@ class Promotion:
         return _Copy(source, label, Body.of(version), f"{label} of {source.env}")
 
     async def _add(self, transaction: Transaction, copy: _Copy, env: str, actor: Actor) -> bool:
-        """Make the row; answers whether this did, and not another promotion in the same moment."""
+        """Add the row; False if a concurrent promotion has added it already."""
         now = self._clock.now()
         row = PromptRow(
             id=new_id(),
@@ -153,7 +153,7 @@ class Promotion:
         added: bool,
     ) -> None:
         previous = await self._prompts.published_label(transaction, target)
-        before = None if added else shown(target, published_version=previous)
+        before = None if added else audit_fields(target, published_version=previous)
         label = await self._label(transaction, target, copy)
         repository.set_columns(target, copy.body.columns() | {"version": label})
         note = f"promoted from {copy.origin}"
@@ -175,12 +175,12 @@ class Promotion:
             f"promoted from {copy.origin} to {order.env}"
             + (f", published as {published}" if order.publish else ""),
             before=before,
-            after=shown(target, published_version=published),
+            after=audit_fields(target, published_version=published),
         )
 
     async def _label(self, transaction: Transaction, target: PromptRow, copy: _Copy) -> str:
-        """The label that it has there: its own, or where that names something else the one under
-        which it came before, so that promoting twice makes one version."""
+        """Return the label in the target: the copy's own, or if that is taken by other content, the
+        label of an earlier promotion of this content, so that promoting twice makes one version."""
         content_hash = copy.body.content_hash()
         session = transaction.session
         taken = await repository.version(session, target.id, copy.label)

@@ -1,4 +1,4 @@
-"""Publishing, and waiting until the programs that use the prompt have applied it."""
+"""Publishing, and waiting until the clients that use the prompt have applied it."""
 
 from promptops_platform.access.actor import Actor
 from promptops_platform.changes.service import ChangeLog
@@ -9,7 +9,7 @@ from promptops_platform.prompts.service import PromptService
 
 
 class Publishing:
-    """One publish as a use case of its own: it commits before it waits."""
+    """Publishes in its own transaction, which is committed before the wait."""
 
     def __init__(
         self,
@@ -34,10 +34,11 @@ class Publishing:
         seen: frozenset[int] | None = None,
         wait_seconds: float | None = None,
     ) -> Publication:
-        """Publish the working copy, or the version `label`; raises as `PromptService.publish` does.
+        """Publish the working copy, or the version `label`; raises what `PromptService.publish`
+        raises.
 
-        With `wait_seconds` it returns once the programs that use the prompt have applied it, or
-        the time is over. No transaction is open meanwhile.
+        With `wait_seconds` it returns once all clients that use the prompt have applied it or the
+        time is up. No transaction is open while it waits.
         """
         async with self._database.write() as transaction:
             version = await self._prompts.publish(

@@ -1,4 +1,4 @@
-"""Reading prompts, as far as they exist for the caller."""
+"""Reading the prompts that the caller may see."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
@@ -32,17 +32,17 @@ class PromptReader:
         actor: Actor,
         limit: int | None,
         offset: int,
-    ) -> search.Found:
-        """A part of the prompts that are wanted, or all of them, newest change first; of those
-        workspaces and environments that exist for the caller."""
+    ) -> search.PromptPage:
+        """Return a page of the matching prompts, or all of them, newest change first, from the
+        workspaces and environments that the caller may see."""
         seen = replace(
             filters,
             readable=self._grants.readable(actor),
             environments=actor.environments or None,
         )
         if limit is None:
-            rows = await search.every(transaction.session, seen)
-            return search.Found(rows[offset:], len(rows), total_is_at_least=False)
+            rows = await search.all_matching(transaction.session, seen)
+            return search.PromptPage(rows[offset:], len(rows), total_is_at_least=False)
         return await search.page(transaction.session, seen, limit=limit, offset=offset)
 
     async def get(
@@ -54,10 +54,11 @@ class PromptReader:
         permission: Permission = Permission.PROMPTS_READ,
         lock: bool = False,
     ) -> PromptRow:
-        """A prompt; raises NotFound, also where it doesn't exist for the caller, and Forbidden."""
+        """Return a prompt; raises NotFound, also if the caller may not see it, and Forbidden."""
         if lock:
-            # In this order, as a deletion of the workspace has it: it may be needed later on.
-            await repository.hold_workspace_of(transaction.session, prompt_id)
+            # Lock the workspace first, in the order that deleting a workspace uses: the caller may
+            # need that lock later.
+            await repository.lock_workspace_of(transaction.session, prompt_id)
         row = await repository.get(transaction.session, prompt_id, lock=lock)
         if row is None or not self._grants.can_read(actor, row.workspace_id):
             raise NotFound(f"prompt {prompt_id!r} not found; GET /api/prompts lists them")
@@ -68,22 +69,22 @@ class PromptReader:
     async def find_in_slot(
         self, transaction: Transaction, slot: Slot, *, lock: bool = False
     ) -> PromptRow | None:
-        """The prompt of a workspace, an environment and a key, whoever asks."""
-        return await repository.in_slot(transaction.session, slot, lock=lock)
+        """Return the prompt of a workspace, environment and key, without a permission check."""
+        return await repository.find_in_slot(transaction.session, slot, lock=lock)
 
     async def published(self, transaction: Transaction, row: PromptRow) -> ServedVersion | None:
-        """What is published, None before the first publish."""
+        """Return the published version, None before the first publish."""
         if row.published_id is None:
             return None
         note = ("published", row.published_id)
         if note not in transaction.notes:
-            # A version never changes: what this transaction has read of it stays true.
+            # Versions are immutable, so the row that this transaction has loaded is current.
             transaction.notes[note] = await repository.published(transaction.session, row)
         published: ServedVersion = transaction.notes[note]
         return published
 
     async def published_label(self, transaction: Transaction, row: PromptRow) -> str | None:
-        """The label that is published, None before the first publish."""
+        """Return the published label, None before the first publish."""
         published = await self.published(transaction, row)
         return published.label if published else None
 
@@ -96,10 +97,11 @@ class PromptReader:
         limit: int | None = None,
         offset: int = 0,
     ) -> tuple[list[PromptVersionRow], int]:
-        """Published versions, newest first, and how many; raises NotFound for an unknown prompt.
+        """Return a page of the versions, newest first, and their total number; raises NotFound for
+        an unknown prompt.
 
-        Of a prompt that was moved, an API key that is limited to environments sees the versions
-        that were published in these, and the one that is served.
+        If the prompt was moved, an API key that is limited to environments sees only the versions
+        published in those environments and the served one.
         """
         row = await self.get(transaction, prompt_id, actor=actor)
         return await repository.versions(
@@ -113,8 +115,8 @@ class PromptReader:
     async def moves(
         self, transaction: Transaction, prompt_id: str, *, actor: Actor, limit: int, offset: int
     ) -> tuple[list[ServedMoveRow], int]:
-        """The history of what was served, newest first, and how long it is; raises NotFound. A
-        limited API key sees that of its own environments."""
+        """Return a page of the history of what was served, newest first, and its total length;
+        raises NotFound. A limited API key sees only its own environments."""
         await self.get(transaction, prompt_id, actor=actor)
         return await self._history.page(
             transaction,
@@ -127,8 +129,8 @@ class PromptReader:
     async def version(
         self, transaction: Transaction, row: PromptRow, label: str, *, actor: Actor
     ) -> PromptVersionRow:
-        """A published version of a prompt; raises NotFound, and Forbidden for a limited API key
-        where it was published in another environment, before the prompt was moved."""
+        """Return a version of a prompt; raises NotFound, and Forbidden for a limited API key if the
+        version was published in another environment before the prompt was moved."""
         stored = await repository.version(transaction.session, row.id, label)
         if stored is None:
             raise NotFound(
@@ -148,7 +150,7 @@ class PromptReader:
         from_: str | None,
         to: str | None,
     ) -> PromptDiff:
-        """What differs between two labels, or the working copy as `draft`; without them, what a
+        """Compare two labels, where `draft` is the working copy; without labels, return what a
         publish would change. Raises NotFound."""
         row = await self.get(transaction, prompt_id, actor=actor)
         before = from_ or await self.published_label(transaction, row)
@@ -158,7 +160,7 @@ class PromptReader:
                 "first"
             )
         after = to or DRAFT
-        # An older release let versions be called `draft`, and that published one is meant here.
+        # Older releases allowed the label `draft`; here it means that published version.
         old = (
             await self._state(transaction, row, from_, actor)
             if from_
@@ -168,17 +170,18 @@ class PromptReader:
         return compare(old, new, from_=before, to=after)
 
     async def served(self, transaction: Transaction, slots: Sequence[Slot]) -> list[ServedPrompt]:
-        """What these slots serve; a slot without a prompt is left out."""
+        """Return what these slots serve; slots without a prompt are left out."""
         return await repository.served(transaction.session, slots)
 
     def all_served(self, transaction: Transaction) -> AsyncIterator[ServedPrompt]:
-        """What every slot serves."""
+        """Return what every slot serves."""
         return repository.all_served(transaction.session)
 
     async def served_versions(
         self, transaction: Transaction, prompt_versions: Sequence[tuple[str, str]]
     ) -> list[ServedPrompt]:
-        """What these versions serve, each named by prompt and label; unknown ones are left out."""
+        """Return what these versions, given by prompt and label, serve; unknown ones are left
+        out."""
         return await repository.served_versions(transaction.session, prompt_versions)
 
     async def _state(

@@ -1,4 +1,4 @@
-"""What others learn of a change: those who watch by the feed, those who ask by the audit trail."""
+"""Records changes to prompts in the change feed and in the audit trail."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ from promptops_platform.prompts.tables import PromptRow
 
 
 class PromptRecorder:
-    """Writes with the transaction of the change."""
+    """Writes in the transaction of the change."""
 
     def __init__(self, audit: AuditTrail, changes: ChangeLog) -> None:
         self._audit = audit
@@ -29,7 +29,7 @@ class PromptRecorder:
         version: str | None = None,
         reason: Reason | None = None,
     ) -> None:
-        """Add to the feed; environment and label are the row's unless given."""
+        """Add to the feed; environment and label default to the row's."""
         change = Change(
             type=kind,
             resource_id=row.id,
@@ -67,7 +67,7 @@ class PromptRecorder:
         )
 
 
-def shown(row: PromptRow, **more: Any) -> dict[str, Any]:
-    """A prompt as the audit trail shows it."""
+def audit_fields(row: PromptRow, **more: Any) -> dict[str, Any]:
+    """Return the fields of a prompt for the audit trail."""
     fields = {name: getattr(row, name) for name in ("name", "version", "env", "category", "tags")}
     return {**fields, **Body.of(row).columns(), **more}

@@ -1,4 +1,4 @@
-"""The prompts that a definition, an agent's or a workflow's, refers to."""
+"""The prompts that an agent's or a workflow's definition refers to."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ DEFAULT_ENVIRONMENT = "prod"
 
 
 class PromptReference(NamedTuple):
-    """What a `prompt_ref` says; without a version it means what is served."""
+    """A `prompt_ref`; without a version it refers to what is served."""
 
     key: str
     env: str
@@ -20,7 +20,7 @@ class PromptReference(NamedTuple):
 
 
 def references(definition: Any) -> Iterator[PromptReference]:
-    """All `prompt_ref`s and the `prompt`s of steps, however deep they are in the JSON."""
+    """Return all `prompt_ref`s and the `prompt`s of steps, at any depth of the JSON."""
     pending = [definition]
     while pending:
         value = pending.pop()
@@ -37,10 +37,10 @@ def references(definition: Any) -> Iterator[PromptReference]:
 
 
 def referenced_environments(definition: Any) -> frozenset[str]:
-    """The environments of all `prompt_ref`s."""
+    """Return the environments of all `prompt_ref`s."""
     return frozenset(reference.env for reference in references(definition))
 
 
 def may_refer(actor: Actor, definition: Any) -> bool:
-    """Whether the definition refers to no environment that is closed to the caller."""
+    """Whether the caller may use all environments that the definition refers to."""
     return all(actor.may_enter(env) for env in referenced_environments(definition))

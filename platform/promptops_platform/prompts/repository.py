@@ -17,13 +17,13 @@ LOAD_BATCH = 500
 
 
 async def get(session: AsyncSession, prompt_id: str, *, lock: bool = False) -> PromptRow | None:
-    """A prompt by id; `lock` holds off other writers of the row until the commit."""
+    """Return a prompt by id; `lock` locks its row until the commit."""
     return await session.get(PromptRow, prompt_id, with_for_update=lock)
 
 
-async def hold_workspace_of(session: AsyncSession, prompt_id: str) -> None:
-    """Keep a prompt's workspace from being deleted before the commit; a writer of SQLite is alone
-    anyway."""
+async def lock_workspace_of(session: AsyncSession, prompt_id: str) -> None:
+    """Lock a prompt's workspace against deletion until the commit. SQLite has a single writer and
+    needs no lock."""
     if session.get_bind().dialect.name == "sqlite":
         return
     await session.execute(
@@ -34,8 +34,8 @@ async def hold_workspace_of(session: AsyncSession, prompt_id: str) -> None:
     )
 
 
-async def in_slot(session: AsyncSession, slot: Slot, *, lock: bool = True) -> PromptRow | None:
-    """The prompt in a place; `lock` holds off other writers of the row until the commit."""
+async def find_in_slot(session: AsyncSession, slot: Slot, *, lock: bool = True) -> PromptRow | None:
+    """Return the prompt of a slot; `lock` locks its row until the commit."""
     workspace_id, env, key = slot
     query = select(PromptRow).where(
         PromptRow.workspace_id == workspace_id, PromptRow.env == env, PromptRow.key == key
@@ -45,8 +45,8 @@ async def in_slot(session: AsyncSession, slot: Slot, *, lock: bool = True) -> Pr
 
 
 async def add_unless_taken(session: AsyncSession, row: PromptRow) -> bool:
-    """Add a prompt where its slot is free, waiting for others who are about to take it; answers
-    whether it was."""
+    """Add a prompt if its slot is free, waiting for concurrent inserts into the slot; return
+    whether the prompt was added."""
     try:
         async with session.begin_nested():
             session.add(row)
@@ -56,15 +56,15 @@ async def add_unless_taken(session: AsyncSession, row: PromptRow) -> bool:
 
 
 def set_columns(row: PromptRow, values: Mapping[str, Any]) -> None:
-    """Change a prompt's columns."""
+    """Set a prompt's columns."""
     for name, value in values.items():
         setattr(row, name, value)
-        # Python holds 1 and true for equal, JSON doesn't: without this the change would be lost.
+        # 1 == True in Python but not in JSON: without this the change would not be written.
         flag_modified(row, name)
 
 
 async def published(session: AsyncSession, row: PromptRow) -> ServedVersion | None:
-    """What is published, None before the first publish."""
+    """Return the published version, None before the first publish."""
     if row.published_id is None:
         return None
     columns = select(PromptVersionRow.version, PromptVersionRow.content_hash)
@@ -80,8 +80,8 @@ async def versions(
     limit: int | None,
     offset: int,
 ) -> tuple[list[PromptVersionRow], int]:
-    """Versions of a prompt, newest first, and how many there are; those published in these
-    environments and the one that is served, or with None all."""
+    """Return a page of a prompt's versions, newest first, and their total number. `environments`
+    keeps those published there and the served one; None keeps all."""
     query = (
         select(PromptVersionRow)
         .where(PromptVersionRow.prompt_id == row.id)
@@ -95,7 +95,7 @@ async def versions(
 
 
 async def version(session: AsyncSession, prompt_id: str, label: str) -> PromptVersionRow | None:
-    """A version by its label."""
+    """Return a version by its label."""
     result: PromptVersionRow | None = await session.scalar(
         select(PromptVersionRow).where(
             PromptVersionRow.prompt_id == prompt_id, PromptVersionRow.version == label
@@ -105,7 +105,7 @@ async def version(session: AsyncSession, prompt_id: str, label: str) -> PromptVe
 
 
 async def label_of_content(session: AsyncSession, prompt_id: str, content_hash: str) -> str | None:
-    """The newest label under which this is published."""
+    """Return the newest label of this content."""
     result: str | None = await session.scalar(
         select(PromptVersionRow.version)
         .where(
@@ -118,7 +118,7 @@ async def label_of_content(session: AsyncSession, prompt_id: str, content_hash: 
 
 
 async def labels(session: AsyncSession, prompt_id: str) -> list[str]:
-    """All labels that are published under a prompt."""
+    """Return all labels of a prompt's versions."""
     rows = await session.scalars(
         select(PromptVersionRow.version).where(PromptVersionRow.prompt_id == prompt_id)
     )
@@ -126,12 +126,12 @@ async def labels(session: AsyncSession, prompt_id: str) -> list[str]:
 
 
 async def remove(session: AsyncSession, prompt_id: str) -> None:
-    """Delete a prompt and, by the foreign key, its versions."""
+    """Delete a prompt and, through the foreign key, its versions."""
     await session.execute(delete(PromptRow).where(PromptRow.id == prompt_id))
 
 
 async def count(session: AsyncSession, workspace_id: str) -> int:
-    """How many prompts a workspace has."""
+    """Return the number of prompts in a workspace."""
     query = select(func.count()).where(PromptRow.workspace_id == workspace_id)
     return await session.scalar(query.select_from(PromptRow)) or 0
 
@@ -139,7 +139,7 @@ async def count(session: AsyncSession, workspace_id: str) -> int:
 async def clear(
     session: AsyncSession, workspace_id: str
 ) -> Sequence[Row[tuple[str, str, str, str]]]:
-    """Delete the prompts of a workspace; returns id, key, environment and label of each."""
+    """Delete the prompts of a workspace; return the id, key, environment and label of each."""
     gone = await session.execute(
         delete(PromptRow)
         .where(PromptRow.workspace_id == workspace_id)
@@ -150,7 +150,7 @@ async def clear(
 
 
 async def used_environments(session: AsyncSession, workspace_id: str) -> set[str]:
-    """Names of the environments in which a workspace has prompts."""
+    """Return the names of the environments in which a workspace has prompts."""
     query = select(PromptRow.env).where(PromptRow.workspace_id == workspace_id).distinct()
     return set(await session.scalars(query))
 
@@ -168,8 +168,8 @@ async def moves(
     limit: int,
     offset: int,
 ) -> tuple[list[ServedMoveRow], int]:
-    """The history of what was served, newest first, and how long it is; in these environments, None
-    for all."""
+    """Return a page of the history of what was served in these environments (None for all), newest
+    first, and its total length."""
     query = (
         select(ServedMoveRow)
         .where(ServedMoveRow.prompt_id == prompt_id)
@@ -182,14 +182,14 @@ async def moves(
 
 
 async def served(session: AsyncSession, slots: Sequence[Slot]) -> list[ServedPrompt]:
-    """What these slots serve; a slot without a prompt is left out."""
+    """Return what these slots serve; slots without a prompt are left out."""
     place = tuple_(PromptRow.workspace_id, PromptRow.env, PromptRow.key)
     rows = await session.execute(_served_query().where(place.in_(slots)))
     return [ServedPrompt(*row) for row in rows]
 
 
 async def all_served(session: AsyncSession) -> AsyncIterator[ServedPrompt]:
-    """What every slot serves, in batches, so that the whole is never held twice."""
+    """Yield what every slot serves, in batches, so that memory never holds all of it twice."""
     stream = await session.stream(_served_query().execution_options(yield_per=LOAD_BATCH))
     async for row in stream:
         yield ServedPrompt(*row)
@@ -198,7 +198,7 @@ async def all_served(session: AsyncSession) -> AsyncIterator[ServedPrompt]:
 async def served_versions(
     session: AsyncSession, prompt_versions: Sequence[tuple[str, str]]
 ) -> list[ServedPrompt]:
-    """What these versions serve, each named by prompt and label; unknown ones are left out."""
+    """Return what these versions, given by prompt and label, serve; unknown ones are left out."""
     published = PromptVersionRow
     query = select(
         PromptRow.workspace_id,

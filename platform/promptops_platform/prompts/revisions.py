@@ -1,4 +1,4 @@
-"""Refusing changes of a prompt that was edited since the caller read it."""
+"""Refuses changes to a prompt that was edited since the caller read it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,8 +16,8 @@ def refuse_outdated(
     *,
     mine: Mapping[str, Any] | None = None,
 ) -> None:
-    """Raises EditedMeanwhile when the row is at none of the revisions that were seen; `mine` is the
-    edit that would overwrite it."""
+    """Raises EditedMeanwhile if the row is at none of the revisions that the caller has read;
+    `mine` is the caller's edit, for the error's details."""
     if seen is None or row.revision in seen:
         return
     current = Prompt.shown(row, published).model_dump(mode="json")

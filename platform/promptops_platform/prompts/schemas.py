@@ -1,4 +1,4 @@
-"""Prompts on the wire."""
+"""Requests and responses of the prompt routes."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -40,7 +40,7 @@ TEXT_WITHOUT_MESSAGES = only(kind=exactly("text"), messages=NO_ITEMS)
 NO_KIND = only(kind={"type": "null"})
 IfRevision = Annotated[
     int | None,
-    Field(description="The `revision` of the prompt as you read it; 409 if it has changed since."),
+    Field(description="The `revision` that you have read; 409 if the prompt has changed since."),
 ]
 
 
@@ -48,7 +48,7 @@ def _not_too_long(config: dict[str, Any]) -> dict[str, Any]:
     length = len(json.dumps(config, ensure_ascii=False, separators=(",", ":")))
     if length > LONGEST_CONFIG:
         raise ValueError(
-            f"has {length} characters as JSON, at most {LONGEST_CONFIG} are taken; shorten it"
+            f"has {length} characters as JSON, at most {LONGEST_CONFIG} are allowed; shorten it"
         )
     return config
 
@@ -57,14 +57,14 @@ Config = Annotated[JsonObject, AfterValidator(_not_too_long)]
 
 
 class PromptFields(BaseModel):
-    """What may be set. A field that is absent or null stays as it is; so does an empty `env` or
-    `version`."""
+    """The fields that may be set. An absent or null field leaves the value unchanged, and so does
+    an empty `env` or `version`."""
 
     model_config = ruled(
         example(content="Good morning, {{who}}!"),
         either(
             TEXT_WITHOUT_MESSAGES,
-            # The messages may be those that are stored.
+            # The messages may also come from the stored prompt.
             only(kind=exactly("chat"), messages={"type": ["array", "null"], "minItems": 1}),
             NO_KIND,
         ),
@@ -73,7 +73,7 @@ class PromptFields(BaseModel):
     name: Title | None = None
     content: Content | None = Field(
         default=None,
-        description="Generated from the messages of a chat prompt; leave it out there.",
+        description="The text. A chat prompt generates it from its messages; leave it out there.",
     )
     version: OptionalLabel = None
     env: OptionalLabel = None
@@ -81,16 +81,17 @@ class PromptFields(BaseModel):
     tags: Title | None = None
     model: Title | None = None
     kind: Kind | None = Field(
-        default=None, description="With messages it is `chat`; `text` drops the messages."
+        default=None,
+        description="`text` or `chat`; `chat` if messages are sent. `text` drops the messages.",
     )
     messages: Messages | None = None
     config: Config | None = Field(
         default=None,
-        description="Any JSON object: the model's parameters, a schema as `response_format`.",
+        description="Any JSON object, such as the model's parameters and a `response_format`.",
     )
 
     def fields_with_values(self) -> dict[str, Any]:
-        """The fields that were sent with a value."""
+        """Return the fields that were sent with a value."""
         values = {name: getattr(self, name) for name in PromptFields.model_fields}
         fields = {name: value for name, value in values.items() if value is not None}
         if self.messages is not None:
@@ -99,13 +100,13 @@ class PromptFields(BaseModel):
 
 
 class PromptUpdate(PromptFields):
-    """An edit. With `if_revision` it is refused if the prompt has another revision by now."""
+    """An edit. With `if_revision` it is refused if the prompt has a different revision."""
 
     if_revision: IfRevision = None
 
 
 class PromptCreate(PromptFields):
-    """A new prompt. `workspace` takes an id or a slug, and so does `workspace_id`."""
+    """A new prompt. `workspace` and `workspace_id` accept an id or a slug."""
 
     model_config = ruled(
         example(
@@ -125,7 +126,7 @@ class PromptCreate(PromptFields):
 
 
 class Precondition(BaseModel):
-    """The prompt must still have the revision that you have read."""
+    """The request is refused unless the prompt still has the revision that you have read."""
 
     model_config = example(if_revision=4)
 
@@ -133,15 +134,13 @@ class Precondition(BaseModel):
 
 
 class PublishRequest(BaseModel):
-    """A publish. `note` gives the reason. Without `version`, the draft becomes a version; with
-    it, that version is served."""
+    """A publish. `note` gives the reason. Without `version`, the draft becomes a new version;
+    with it, that existing version is served."""
 
     model_config = example(id="0f3c5d7e9a3f2a1c", note="Shorter, after the pilot.")
 
     id: Line
-    version: Annotated[OptionalLine, Field(description="The label of a version that exists.")] = (
-        None
-    )
+    version: Annotated[OptionalLine, Field(description="The label of an existing version.")] = None
     note: Note | None = None
     if_revision: IfRevision = None
 
@@ -155,8 +154,8 @@ class RollbackRequest(BaseModel):
 
 
 class PromoteRequest(BaseModel):
-    """A promotion. By default, `version` is the published one, or the working copy before the
-    first publish."""
+    """A promotion. `version` defaults to the published version, or to the working copy before
+    the first publish."""
 
     model_config = example(env="prod", publish=True)
 
@@ -168,7 +167,7 @@ class PromoteRequest(BaseModel):
 
 
 class WithBody(Resource):
-    """What a prompt and its versions have in common."""
+    """Fields that prompts and versions share."""
 
     @classmethod
     def of(cls, row: Any, **more: Any) -> Self:
@@ -205,7 +204,7 @@ class Prompt(WithBody):
     workspace_id: str
     key: str
     name: str
-    content: str = Field(description="Of a chat prompt, the texts of its messages.")
+    content: str = Field(description="For a chat prompt, the joined text of its messages.")
     version: str
     env: str
     category: str
@@ -223,19 +222,21 @@ class Prompt(WithBody):
     variables: list[str] = Field(
         description="In order of first appearance, including names of placeholders."
     )
-    revision: int = Field(description="Counts the saved changes; the etag, and for `if-match`.")
+    revision: int = Field(
+        description="Number of saved changes. Used as the etag and in `if-match`."
+    )
     updated_by: str
 
     @classmethod
     def shown(cls, row: HasBody, published: ServedVersion | None, **more: Any) -> Self:
-        """The working copy beside what is served."""
+        """Return the working copy together with what is served."""
         is_ahead = published is not None and Body.of(row).content_hash() != published.content_hash
         label = published.label if published else None
         return cls.of(row, published_version=label, draft_ahead=is_ahead, **more)
 
 
 class RolledBackPrompt(Prompt):
-    """The prompt after a rollback. `rollout_ended` says whether the rollback has ended a
+    """The prompt after a rollback. `rollout_ended` is true if the rollback has ended a running
     rollout."""
 
     model_config = example_like(Prompt, rollout_ended=False)
@@ -282,7 +283,7 @@ class PromptVersion(WithBody):
 
 
 class ServedMove(Resource):
-    """A change of the version that is served. A `version` of null is the working copy."""
+    """A change of the served version. A null `version` is the working copy."""
 
     model_config = example(
         id="17",
@@ -304,7 +305,9 @@ class ServedMove(Resource):
     env: str
     version: str | None
     previous_version: str | None
-    variants: list[dict[str, Any]] | None = Field(description="Of the rollout that then ran.")
+    variants: list[dict[str, Any]] | None = Field(
+        description="The variants of the rollout that was running, if any."
+    )
     note: str
     actor: str
     created_at: datetime
@@ -317,7 +320,7 @@ class FieldChange(BaseModel):
 
 
 class MessageChange(BaseModel):
-    """A message that differs. It is null on the side that lacks it. Indexes count from 0."""
+    """A message that differs. The side without it is null. Indexes start at 0."""
 
     before_index: int | None
     after_index: int | None
@@ -326,7 +329,7 @@ class MessageChange(BaseModel):
 
 
 class PromptDiff(BaseModel):
-    """What differs between two states of a prompt."""
+    """The differences between two states of a prompt."""
 
     model_config = ConfigDict(
         serialize_by_alias=True,
@@ -348,18 +351,18 @@ class PromptDiff(BaseModel):
     from_: str = Field(alias="from", description="A version's label, or `draft`.")
     to: str = Field(description="A version's label, or `draft`.")
     same: bool
-    content: str = Field(description="Unified diff, empty where nothing differs.")
-    fields: list[FieldChange] = Field(description="The changed ones of model, kind and config.")
+    content: str = Field(description="Unified diff; empty if the content is equal.")
+    fields: list[FieldChange] = Field(description="Which of model, kind and config differ.")
     messages: list[MessageChange]
 
 
-# Workspace, environment and key: the place that a fetch asks for.
+# Workspace, environment and key: a fetch asks for the prompt of a slot.
 Slot = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class ServedPrompt:
-    """What a fetch of a slot answers: the published version, before the first publish the draft;
+    """What a fetch of a slot returns: the published version, the draft before the first publish,
     or a version that a rollout serves there."""
 
     workspace_id: str
@@ -377,8 +380,8 @@ class ServedPrompt:
 
 @dataclass(frozen=True, slots=True)
 class PromptFilter:
-    """Filters of a list; None filters nothing. `readable` and `environments` are what exists for
-    the caller."""
+    """Filters of a list; None doesn't filter. `readable` and `environments` are the workspaces and
+    environments that the caller may see."""
 
     workspace_id: str | None = None
     text: str | None = None

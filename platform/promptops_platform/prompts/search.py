@@ -20,35 +20,37 @@ from promptops_platform.prompts.tables import (
     PromptTagRow,
     PromptVersionRow,
 )
-from promptops_platform.prompts.trigrams import narrowed
+from promptops_platform.prompts.trigrams import narrow_by_text
 
 PublishedPrompt = Row[tuple[PromptRow, Any, Any]]
 
 
-class Found(NamedTuple):
-    """Prompts with label and hash of what is published, newest change first, and how many there
-    are in all; with `total_is_at_least` there are more than `total`."""
+class PromptPage(NamedTuple):
+    """Prompts with the label and hash of their published version, newest change first, and the
+    total number of matches; with `total_is_at_least` there are more than `total`."""
 
     rows: Sequence[PublishedPrompt]
     total: int
     total_is_at_least: bool
 
 
-async def page(session: AsyncSession, filters: PromptFilter, *, limit: int, offset: int) -> Found:
-    """A part of the list."""
+async def page(
+    session: AsyncSession, filters: PromptFilter, *, limit: int, offset: int
+) -> PromptPage:
+    """Return a page of the list."""
     hits = _hits(session, filters)
     counted = select(func.count()).select_from(hits.limit(EXACT_TOTAL + 1).subquery())
     total: int = await session.scalar(counted) or 0
     if total > EXACT_TOTAL and filters.text is not None:
-        # To sort that many costs more than to look through the newest.
-        hits = _through_the_newest(filters)
+        # Sorting that many costs more than scanning from the newest.
+        hits = _scan_newest(filters)
     ids = _newest_first(hits).limit(limit).offset(offset).subquery()
     rows = await session.execute(_with_versions().join(ids, ids.c.id == PromptRow.id))
-    return Found(rows.all(), min(total, EXACT_TOTAL), total > EXACT_TOTAL)
+    return PromptPage(rows.all(), min(total, EXACT_TOTAL), total > EXACT_TOTAL)
 
 
-async def every(session: AsyncSession, filters: PromptFilter) -> Sequence[PublishedPrompt]:
-    """The whole list."""
+async def all_matching(session: AsyncSession, filters: PromptFilter) -> Sequence[PublishedPrompt]:
+    """Return the whole list."""
     ids = _hits(session, filters).subquery()
     rows = await session.execute(_with_versions().join(ids, ids.c.id == PromptRow.id))
     prompts: Sequence[PublishedPrompt] = rows.all()
@@ -69,36 +71,38 @@ def _newest_first(hits: Select[Any]) -> Select[Any]:
 
 
 def _hits(session: AsyncSession, filters: PromptFilter) -> Select[Any]:
-    """Id and time of the prompts that are wanted, from the index of the most selective filter."""
+    """Select id and time of the matching prompts, from the index of the most selective filter."""
     tags = tags_in(filters.tag or "")
     if filters.text is not None:
         hits = select(PromptSearchRow.prompt_id.label("id"), PromptSearchRow.updated_at)
-        hits = narrowed(hits, session, fold(filters.text)).where(*_tests(PromptSearchRow, filters))
+        hits = narrow_by_text(hits, session, fold(filters.text)).where(
+            *_conditions(PromptSearchRow, filters)
+        )
         return hits.where(*_tagged(PromptSearchRow.prompt_id, tags))
     if tags and len(filters.category or "") <= LONGEST_TAGGED_CATEGORY:
         hits = select(PromptTagRow.prompt_id.label("id"), PromptTagRow.updated_at)
-        hits = hits.where(PromptTagRow.tag == tags[0], *_tests(PromptTagRow, filters))
+        hits = hits.where(PromptTagRow.tag == tags[0], *_conditions(PromptTagRow, filters))
         return hits.where(*_tagged(PromptTagRow.prompt_id, tags[1:]))
     hits = select(PromptRow.id, PromptRow.updated_at)
-    return hits.where(*_tests(PromptRow, filters, driven=True), *_tagged(PromptRow.id, tags))
+    return hits.where(*_conditions(PromptRow, filters, driven=True), *_tagged(PromptRow.id, tags))
 
 
-def _through_the_newest(filters: PromptFilter) -> Select[Any]:
-    """The same prompts by a text that many hold: all prompts, each looked at."""
+def _scan_newest(filters: PromptFilter) -> Select[Any]:
+    """Select the same prompts by scanning all of them, for a text that many contain."""
     hits = select(PromptRow.id, PromptRow.updated_at)
     hits = hits.join(PromptSearchRow, PromptSearchRow.prompt_id == PromptRow.id)
     hits = hits.where(contains(PromptSearchRow.text, fold(filters.text or "")))
     return hits.where(
-        *_tests(PromptSearchRow, filters),
+        *_conditions(PromptSearchRow, filters),
         *_tagged(PromptRow.id, tags_in(filters.tag or "")),
     )
 
 
-def _tests(
+def _conditions(
     table: type[Any], filters: PromptFilter, *, driven: bool = False
 ) -> list[ColumnElement[bool]]:
-    """The filters by workspace, environment and category, as far as `table` has them, and what
-    exists for the caller; with `driven`, the first one may use an index."""
+    """Return the conditions on workspace, environment and category that apply to `table`, and the
+    caller's visibility; with `driven`, the first condition may use an index."""
     tests: list[ColumnElement[bool]] = []
     for name in ("category", "env", "workspace_id"):
         value = getattr(filters, name)

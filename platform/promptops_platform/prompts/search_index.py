@@ -1,7 +1,7 @@
 """The tables behind the lists of prompts, kept with each change of a prompt.
 
-They follow the mapper, not the service: whoever changes a prompt can't forget them, as long as it
-changes a `PromptRow` and not the table.
+They are updated by mapper events, not by the service, so no code that changes a `PromptRow` can
+forget them. Statements that change the table directly bypass them.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapper
 from promptops_platform.db.search import fold
 from promptops_platform.prompts.tables import PromptRow, PromptSearchRow, PromptTagRow
 
-# Longer tags are told apart by their beginning: an index entry of PostgreSQL is at most 2.7 KB.
+# Longer tags are compared by their first characters: PostgreSQL limits index entries to 2.7 KB.
 LONGEST_TAG = 200
 LONGEST_TAGGED_CATEGORY = 300
 SEARCHED = ("key", "name", "content")
@@ -20,28 +20,28 @@ SORTED_AND_TESTED = ("workspace_id", "env", "category", "updated_at")
 
 
 def tags_in(listed: str) -> list[str]:
-    """The tags of a comma-separated list, folded; blanks count nowhere."""
+    """Return the tags of a comma-separated list, folded and without spaces."""
     names = fold("".join(listed.split())).split(",")
     return list(dict.fromkeys(name[:LONGEST_TAG] for name in names if name))
 
 
 def search_values(row: PromptRow) -> dict[str, Any]:
-    """The columns of `prompt_search` for a prompt."""
-    return {"prompt_id": row.id, "text": _text(row), **_sorted_and_tested(row)}
+    """Return the columns of `prompt_search` for a prompt."""
+    return {"prompt_id": row.id, "text": _text(row), **_sort_and_filter_columns(row)}
 
 
 def tag_values(row: PromptRow) -> list[dict[str, Any]]:
-    """The rows of `prompt_tags` for a prompt."""
+    """Return the rows of `prompt_tags` for a prompt."""
     shared = {"prompt_id": row.id, **_tag_columns(row)}
     return [{"tag": tag, **shared} for tag in tags_in(row.tags)]
 
 
 def _text(row: PromptRow) -> str:
-    # A searched text is one line, so it is never found across two of these.
+    # A search term is a single line, so it never matches across two of these fields.
     return fold("\n".join(getattr(row, name) for name in SEARCHED))
 
 
-def _sorted_and_tested(row: PromptRow) -> dict[str, Any]:
+def _sort_and_filter_columns(row: PromptRow) -> dict[str, Any]:
     return {name: getattr(row, name) for name in SORTED_AND_TESTED}
 
 
@@ -63,15 +63,15 @@ def _add(_mapper: Mapper[Any], connection: Connection, row: PromptRow) -> None:
 
 @event.listens_for(PromptRow, "after_update")
 def _change(_mapper: Mapper[Any], connection: Connection, row: PromptRow) -> None:
-    """Follow a change; the texts' index is written only where a text has changed."""
-    values = _sorted_and_tested(row)
+    """Apply a change; the text index is written only if a text has changed."""
+    values = _sort_and_filter_columns(row)
     if _has_changed(row, *SEARCHED):
         values["text"] = _text(row)
     result = connection.execute(
         update(PromptSearchRow).where(PromptSearchRow.prompt_id == row.id).values(values)
     )
     if not result.rowcount:
-        # An older release, still running beside this one, has made the prompt.
+        # The prompt was created by an older release that is still running beside this one.
         _add(_mapper, connection, row)
     elif _has_changed(row, "tags"):
         connection.execute(delete(PromptTagRow).where(PromptTagRow.prompt_id == row.id))

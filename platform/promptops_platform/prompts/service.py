@@ -1,4 +1,4 @@
-"""Prompts: the working copy, what is published of it, and the way back."""
+"""Prompts: creating, editing, publishing and rolling back."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -22,7 +22,7 @@ from promptops_platform.prompts.body import Body
 from promptops_platform.prompts.history import ServedHistory
 from promptops_platform.prompts.labels import FIRST_LABEL, is_reserved, next_label, refuse_reserved
 from promptops_platform.prompts.reading import PromptReader
-from promptops_platform.prompts.recording import PromptRecorder, shown
+from promptops_platform.prompts.recording import PromptRecorder, audit_fields
 from promptops_platform.prompts.revisions import refuse_outdated
 from promptops_platform.prompts.tables import PromptRow, PromptVersionRow
 
@@ -30,19 +30,19 @@ FIRST_ENVIRONMENT = "dev"
 
 
 class RunningRollouts(Protocol):
-    """What a change has to do with rollouts, which stand above."""
+    """What changes to prompts need of rollouts; implemented by a room above this one."""
 
     async def end(self, transaction: Transaction, prompt: PromptRow, *, actor: Actor) -> bool:
-        """End the prompt's rollout; whether one was on."""
+        """End the prompt's rollout; return whether one was running."""
 
     async def variants(
         self, transaction: Transaction, prompt: PromptRow
     ) -> list[dict[str, Any]] | None:
-        """The variants of the prompt's rollout; None where none is on."""
+        """Return the variants of the prompt's rollout; None if none is running."""
 
 
 class PromptService(PromptReader):
-    """What can be done to prompts. Each change is audited and recorded in the feed."""
+    """Changes prompts. Each change is audited and recorded in the feed."""
 
     def __init__(
         self,
@@ -70,8 +70,8 @@ class PromptService(PromptReader):
         key: str,
         fields: Mapping[str, Any],
     ) -> PromptRow:
-        """Make a prompt; raises Conflict when its key is taken in that environment, BadRequest
-        where kind, messages and content disagree."""
+        """Create a prompt; raises Conflict if its key is taken in that environment, and BadRequest
+        if kind, messages and content contradict each other."""
         now = self._clock.now()
         self._grants.require(actor, Permission.PROMPTS_WRITE, workspace_id)
         refuse_reserved(fields.get("version", FIRST_LABEL))
@@ -98,7 +98,7 @@ class PromptService(PromptReader):
         self._recorder.changed(transaction, row, ChangeType.PROMPT_UPDATED)
         self._history.begin(transaction, row, actor=actor)
         summary = f"created in {row.env}"
-        self._recorder.audited(transaction, row, actor, "create", summary, after=shown(row))
+        self._recorder.audited(transaction, row, actor, "create", summary, after=audit_fields(row))
         return row
 
     async def update(
@@ -112,13 +112,13 @@ class PromptService(PromptReader):
     ) -> PromptRow:
         """Edit the working copy; a new `env` moves it.
 
-        Raises NotFound, Conflict where the key is taken in the new environment, BadRequest where
-        kind, messages and content disagree, and EditedMeanwhile when the prompt is at none of the
-        revisions `seen`.
+        Raises NotFound, Conflict if the key is taken in the new environment, BadRequest if kind,
+        messages and content contradict each other, and EditedMeanwhile if the prompt is at none
+        of the revisions `seen`.
         """
-        row = await self._writable(transaction, prompt_id, actor, seen, mine=fields)
+        row = await self._get_writable(transaction, prompt_id, actor, seen, mine=fields)
         published = await self.published_label(transaction, row)
-        before = shown(row)
+        before = audit_fields(row)
         values = {**fields, **Body.of(row).edited(fields).columns()}
         changed = {
             name: value for name, value in values.items() if exact(before[name]) != exact(value)
@@ -132,7 +132,7 @@ class PromptService(PromptReader):
         elif published is None:
             await self._admission.admit(transaction, row, "update", None, None, actor=actor)
         else:
-            # A draft: of what is served nothing changes.
+            # A draft: what is served doesn't change.
             await self._admission.enter(transaction, row, actor)
         repository.set_columns(row, changed)
         self.touch(row, actor)
@@ -140,7 +140,7 @@ class PromptService(PromptReader):
         await self._record_edit(transaction, row, actor, old_env, published)
         summary = f"changed {', '.join(sorted(changed))}" if changed else "saved unchanged"
         self._recorder.audited(
-            transaction, row, actor, "update", summary, before=before, after=shown(row)
+            transaction, row, actor, "update", summary, before=before, after=audit_fields(row)
         )
         return row
 
@@ -153,13 +153,13 @@ class PromptService(PromptReader):
         seen: frozenset[int] | None = None,
     ) -> None:
         """Delete a prompt with its versions and its history; raises NotFound, and EditedMeanwhile
-        as `update` does."""
-        row = await self._writable(transaction, prompt_id, actor, seen)
+        like `update`."""
+        row = await self._get_writable(transaction, prompt_id, actor, seen)
         published = await self.published_label(transaction, row)
         await self._admission.admit(transaction, row, "delete", published, None, actor=actor)
         await repository.remove(transaction.session, row.id)
         self._recorder.changed(transaction, row, ChangeType.PROMPT_DELETED)
-        before = shown(row, published_version=published)
+        before = audit_fields(row, published_version=published)
         summary = f"deleted from {row.env}"
         self._recorder.audited(transaction, row, actor, "delete", summary, before=before)
 
@@ -172,11 +172,12 @@ class PromptService(PromptReader):
         note: str = "",
         seen: frozenset[int] | None = None,
     ) -> PromptVersionRow:
-        """Make a version of the working copy without serving it: under its label, or the next free
-        `vN` where that has other content. Raises NotFound, and EditedMeanwhile as `update` does."""
-        row = await self._writable(transaction, prompt_id, actor, seen)
+        """Create a version of the working copy without serving it: under its label, or under the
+        next free `vN` if that label has other content. Raises NotFound, and EditedMeanwhile like
+        `update`."""
+        row = await self._get_writable(transaction, prompt_id, actor, seen)
         await self._admission.enter(transaction, row, actor)
-        label, version = await self._pinned(transaction, row)
+        label, version = await self._version_of_draft(transaction, row)
         if version is not None:
             return version
         version = self._new_version(transaction, row, label, actor, note)
@@ -200,13 +201,13 @@ class PromptService(PromptReader):
         note: str = "",
         seen: frozenset[int] | None = None,
     ) -> PromptVersionRow:
-        """Publish the working copy, or the version `label`, and serve it from now on; raises
-        NotFound, and EditedMeanwhile as `update` does: a publish is of what was reviewed.
+        """Publish the working copy, or the version `label`, and serve it from now on. Raises
+        NotFound, and EditedMeanwhile like `update`, so that only reviewed content is published.
 
-        Under a label that is published with the same content that version is served again; with
-        other content the next free `vN` is taken, because a published version never changes.
+        If the label exists with the same content, that version is served again; if its content
+        differs, the next free `vN` is used, because versions are immutable.
         """
-        row = await self._writable(transaction, prompt_id, actor, seen)
+        row = await self._get_writable(transaction, prompt_id, actor, seen)
         previous = await self.published_label(transaction, row)
         before = {"version": row.version, "published_version": previous}
         published = await self.serve(
@@ -234,7 +235,7 @@ class PromptService(PromptReader):
         `previous`. The caller checks the permission and writes the audit entry."""
         draft_label = row.version
         if label is None:
-            target, version = await self._pinned(transaction, row)
+            target, version = await self._version_of_draft(transaction, row)
         else:
             version = await self.version(transaction, row, label, actor=actor)
             target = version.version
@@ -243,7 +244,7 @@ class PromptService(PromptReader):
             version = self._new_version(transaction, row, target, actor, note)
             row.version = target
         moves, row.published_id = row.published_id != version.id, version.id
-        # A publish alone is no edit: what an editor has seen of the working copy is still true.
+        # A publish alone isn't an edit: the working copy that editors have read is still current.
         self.touch(row, actor, edited=action != "publish" or row.version != draft_label)
         if moves:
             await self._moved(transaction, row, actor, action, target, previous, note)
@@ -259,13 +260,13 @@ class PromptService(PromptReader):
         actor: Actor,
         seen: frozenset[int] | None = None,
     ) -> tuple[PromptRow, bool]:
-        """Serve an earlier version again and make it the working copy; also answers whether that
-        ended a running rollout. Raises NotFound, and EditedMeanwhile as `update` does."""
-        row = await self._writable(transaction, prompt_id, actor, seen)
+        """Serve an earlier version again and make it the working copy; also return whether that
+        ended a running rollout. Raises NotFound, and EditedMeanwhile like `update`."""
+        row = await self._get_writable(transaction, prompt_id, actor, seen)
         target = await self.version(transaction, row, label, actor=actor)
         previous = await self.published_label(transaction, row)
         await self._admission.admit(transaction, row, "rollback", previous, label, actor=actor)
-        before = shown(row, published_version=previous)
+        before = audit_fields(row, published_version=previous)
         ended = await self._rollouts.end(transaction, row, actor=actor)
         repository.set_columns(row, Body.of(target).columns() | {"version": target.version})
         moves, row.published_id = row.published_id != target.id, target.id
@@ -273,23 +274,23 @@ class PromptService(PromptReader):
         if moves or ended:
             await self._moved(transaction, row, actor, "rollback", label, previous)
         self._recorder.changed(transaction, row, ChangeType.PROMPT_UPDATED, reason="rollback")
-        after = shown(row, published_version=label)
+        after = audit_fields(row, published_version=label)
         summary = f"rolled back to {label} in {row.env}"
         self._recorder.audited(
             transaction, row, actor, "rollback", summary, before=before, after=after
         )
         return row, ended
 
-    async def _pinned(
+    async def _version_of_draft(
         self, transaction: Transaction, row: PromptRow
     ) -> tuple[str, PromptVersionRow | None]:
-        """The label of a version with the content of the working copy, and that version where there
-        is one."""
+        """Return the label for a version with the content of the working copy, and that version if
+        it exists."""
         label, content_hash = row.version, Body.of(row).content_hash()
         version = await repository.version(transaction.session, row.id, label)
         if version is not None and version.content_hash == content_hash:
             return label, version
-        # An older release took any label for a working copy.
+        # Older releases accepted any label for a working copy.
         if version is not None or is_reserved(label):
             label = next_label(await repository.labels(transaction.session, row.id))
         return label, None
@@ -313,7 +314,7 @@ class PromptService(PromptReader):
         transaction.session.add(version)
         return version
 
-    async def _writable(
+    async def _get_writable(
         self,
         transaction: Transaction,
         prompt_id: str,
@@ -321,8 +322,8 @@ class PromptService(PromptReader):
         seen: frozenset[int] | None = None,
         mine: Mapping[str, Any] | None = None,
     ) -> PromptRow:
-        """A prompt that the caller may change, locked until the commit, at a revision that was
-        seen."""
+        """Return a prompt that the caller may change, locked until the commit, at one of the
+        revisions `seen`."""
         row = await self.get(
             transaction, prompt_id, actor=actor, permission=Permission.PROMPTS_WRITE, lock=True
         )
@@ -330,7 +331,7 @@ class PromptService(PromptReader):
         return row
 
     def touch(self, row: PromptRow, actor: Actor, *, edited: bool = True) -> None:
-        """Say when and by whom a row was changed, and count the edits of its working copy."""
+        """Set when and by whom a row was changed, and count the edit of its working copy."""
         row.updated_at = self._clock.now()
         row.updated_by = actor.name
         row.revision += edited
@@ -352,7 +353,8 @@ class PromptService(PromptReader):
         old_env: str,
         published: str | None,
     ) -> None:
-        """Tell the feed: an edit of what is published is a draft, and nobody's but the editors'."""
+        """Record an edit in the feed; editing a published prompt is a draft, which only editors
+        see."""
         if row.env == old_env and published is not None:
             self._recorder.changed(transaction, row, ChangeType.PROMPT_DRAFTED)
             return

@@ -9,15 +9,15 @@ from sqlalchemy.orm import Mapped, mapped_column
 from promptops_platform.db.tables import Id, Serial, Table
 from promptops_platform.db.types import UtcDateTime
 
-# Compared byte by byte, whatever the database's locale; SQLite does so by itself.
+# Compared byte by byte, independent of the database's locale; SQLite does so by default.
 FoldedText = Text().with_variant(Text(collation="C"), "postgresql")
 
 
 class PromptRow(Table):
-    """The working copy of a prompt in one environment, and what of it is published."""
+    """The working copy of a prompt in one environment, and its published version."""
 
     __tablename__ = "prompts"
-    # The indexes are in the order of a list, and hold what a list tests as well.
+    # The indexes are in the order of a list, and contain the columns that a list filters by.
     __table_args__ = (
         UniqueConstraint("workspace_id", "env", "key"),
         Index("ix_prompts_newest", "updated_at", "id", "workspace_id"),
@@ -36,30 +36,31 @@ class PromptRow(Table):
     category: Mapped[str] = mapped_column(Text)
     tags: Mapped[str] = mapped_column(Text)
     model: Mapped[str] = mapped_column(Text)
-    # `text`, or `chat`: then `messages` holds role and content of each, and `content` their texts.
+    # `text` or `chat`. For a chat, `messages` contains the messages and `content` their texts.
     kind: Mapped[str] = mapped_column(String(8))
     messages: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
     config: Mapped[dict[str, Any]] = mapped_column(JSON)
-    # Counts the saved changes of the row, for editors who say which one they have seen.
+    # Counts the saved changes of the row; an editor sends the revision that it has read.
     revision: Mapped[int]
     updated_by: Mapped[str] = mapped_column(String(200))
-    # A plain id: a foreign key would be circular, and versions are never deleted alone.
+    # Not a foreign key, which would be circular; versions are deleted only with their prompt.
     published_id: Mapped[str | None] = mapped_column(Id)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class PromptSearchRow(Table):
-    """A prompt as search sees it: its folded texts, and what search tests and sorts by.
+    """The searchable form of a prompt: its folded texts, and the columns that search filters and
+    sorts by.
 
-    A table of its own, so that a publish does not write the texts' index anew and loading a prompt
-    does not load them. `text` holds key, name and content, one a line. Its index is made in the
-    migrations: FTS5 on SQLite, GIN on PostgreSQL.
+    A separate table, so that a publish does not rewrite the text index and loading a prompt does
+    not load the texts. `text` contains key, name and content, one per line. Migrations create its
+    index: FTS5 on SQLite, GIN on PostgreSQL.
     """
 
     __tablename__ = "prompt_search"
 
-    # SQLite's index names rows by this number; a hidden row number would change with VACUUM.
+    # SQLite's index refers to rows by this number; the implicit rowid would change with VACUUM.
     id: Mapped[int] = mapped_column(Serial, primary_key=True)
     prompt_id: Mapped[str] = mapped_column(
         ForeignKey("prompts.id", ondelete="CASCADE"), unique=True
@@ -72,7 +73,7 @@ class PromptSearchRow(Table):
 
 
 class PromptTagRow(Table):
-    """A tag of a prompt, folded and without blanks, and what a list by tag tests and sorts by."""
+    """A tag of a prompt, folded and without spaces, and what a list by tag filters and sorts by."""
 
     __tablename__ = "prompt_tags"
     __table_args__ = (
@@ -88,13 +89,13 @@ class PromptTagRow(Table):
     tag: Mapped[str] = mapped_column(Text, primary_key=True)
     workspace_id: Mapped[str] = mapped_column(Id)
     env: Mapped[str] = mapped_column(String(64))
-    # Null where it is too long for the index.
+    # Null if it is too long for the index.
     category: Mapped[str | None] = mapped_column(Text)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class PromptVersionRow(Table):
-    """A published version; never changed."""
+    """A version; immutable."""
 
     __tablename__ = "prompt_versions"
     __table_args__ = (UniqueConstraint("prompt_id", "version"),)
@@ -116,7 +117,7 @@ class PromptVersionRow(Table):
 
 
 class ServedMoveRow(Table):
-    """A move of what a prompt serves: of its published pointer or of its rollout."""
+    """A change of what a prompt serves: of its published version or of its rollout."""
 
     __tablename__ = "prompt_history"
 
@@ -126,7 +127,7 @@ class ServedMoveRow(Table):
     env: Mapped[str] = mapped_column(String(64))
     version: Mapped[str | None] = mapped_column(String(64))
     previous_version: Mapped[str | None] = mapped_column(String(64))
-    # The rollout's variants from now on; null while there is none.
+    # The rollout's variants after this change; null without a rollout.
     variants: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
     note: Mapped[str] = mapped_column(Text)
     actor: Mapped[str] = mapped_column(String(200))

@@ -1,7 +1,7 @@
-"""The index of the prompts' texts: all runs of three characters, of any script, signs included.
+"""The trigram index of the prompts' texts, for any script and including punctuation.
 
 SQLite keeps it in an FTS5 table, PostgreSQL in a GIN index over an array, which needs no extension
-and, unlike pg_trgm, skips no sign. Migrations make both.
+and, unlike pg_trgm, includes punctuation. Migrations create both.
 """
 
 from typing import Any
@@ -14,15 +14,15 @@ from promptops_platform.db.search import SQLITE_TRIGRAMS, contains
 from promptops_platform.prompts.tables import PromptSearchRow
 
 TRIGRAM = 3
-# More of them than this find nothing that these don't; the text itself is compared anyway.
+# More trigrams don't narrow the result further; the text itself is compared in any case.
 MOST_TRIGRAMS = 32
 
 _TRIGRAM_TABLE = table(SQLITE_TRIGRAMS, column("rowid"), column(SQLITE_TRIGRAMS))
 
 
-def narrowed(query: Select[Any], session: AsyncSession, folded: str) -> Select[Any]:
-    """A query over `PromptSearchRow`, kept to the texts that hold `folded`, by the index where the
-    term is long enough for it."""
+def narrow_by_text(query: Select[Any], session: AsyncSession, folded: str) -> Select[Any]:
+    """Filter a query over `PromptSearchRow` by texts that contain `folded`, through the index if
+    the term is long enough for it."""
     query = query.where(contains(PromptSearchRow.text, folded))
     parts = _trigrams(folded)
     if not parts:
@@ -41,5 +41,5 @@ def _trigrams(folded: str) -> list[str]:
 
 
 def _phrases(parts: list[str]) -> str:
-    """FTS5's query for texts with all of `parts`; within quotes it knows no operators."""
+    """Return the FTS5 query for texts with all `parts`; FTS5 ignores operators within quotes."""
     return " ".join('"' + part.replace('"', '""') + '"' for part in parts)

@@ -53,7 +53,7 @@ async def count(session: AsyncSession, workspace_id: str) -> int:
 
 
 async def clear(session: AsyncSession, workspace_id: str) -> int:
-    """Delete the connections of a workspace; returns how many there were."""
+    """Delete the connections of a workspace; return their number."""
     gone = await session.scalars(
         delete(ConnectionRow)
         .where(ConnectionRow.workspace_id == workspace_id)

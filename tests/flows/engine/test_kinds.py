@@ -250,7 +250,7 @@ async def test_map_takes_no_hundred_thousand_items_and_nothing_but_a_list(
 ) -> None:
     record = await ran(engine, MAP, variables={"list": [0] * 100_000})
     assert record.result.error == (
-        "step 1 (each): over has 100,000 items, at most 10,000 are taken; split the list"
+        "step 1 (each): over has 100,000 items, at most 10,000 are allowed; split the list"
     )
     record = await ran(engine, MAP, variables={"list": "text"})
     assert record.result.error == (

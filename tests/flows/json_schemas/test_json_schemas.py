@@ -37,7 +37,7 @@ def test_findings_name_where_and_what() -> None:
         ({"$defs": {"a": {"$id": "x"}}}, "has an $id at $defs.a"),
         ({"$ref": "#/default", "default": {"type": 1}}, "is not a JSON Schema: #/default.type"),
         ({"patternProperties": {"x": {}}}, "has patternProperties"),
-        ({"description": "x" * 70_000}, "at most 65,536 are taken"),
+        ({"description": "x" * 70_000}, "at most 65,536 are allowed"),
     ],
 )
 def test_what_is_refused(schema: dict[str, object], message: str) -> None:

@@ -119,7 +119,7 @@ def test_limits() -> None:
     message = {"role": "user", "content": "x"}
     most = {"history": [message] * MAX_FILLED_MESSAGES}
     assert len(render_chat(HISTORY, most).raw) == MAX_FILLED_MESSAGES
-    with pytest.raises(PlaceholderError, match=r"it has 1,001 messages, at most 1,000 are taken"):
+    with pytest.raises(PlaceholderError, match=r"it has 1,001 messages, at most 1,000 are allowed"):
         render_chat(HISTORY, {"history": [message] * (MAX_FILLED_MESSAGES + 1)})
     long = {"role": "user", "content": "{{a}}"}
     with pytest.raises(TextTooLongError, match="4,194,304"):

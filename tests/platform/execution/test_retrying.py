@@ -216,14 +216,14 @@ async def test_a_run_whose_definition_is_gone_is_refused(
 ) -> None:
     run_id, workflow = await failed(controlled, fake, 2)
     await controlled.http.delete(f"/api/workflows/{workflow['id']}")
-    await refused(controlled, run_id, "does not exist any more")
+    await refused(controlled, run_id, "no longer exists")
 
 
 async def test_a_run_under_way_is_refused(controlled: RunningPlatform, fake: FakeEngine) -> None:
     fake.hold = lambda _run, _place: True
     run_id = await submit(controlled, await save_workflow(controlled, STEPS))
     await until(lambda: bool(fake.held))
-    await refused(controlled, run_id, "only a run that did not end well")
+    await refused(controlled, run_id, "only a run that has ended without being completed")
     fake.release()
 
 

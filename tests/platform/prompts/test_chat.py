@@ -158,7 +158,7 @@ async def test_a_text_becomes_a_chat_and_a_chat_a_text(platform: RunningPlatform
         ({"kind": "chat"}, "messages: a chat prompt needs at least one"),
         ({"kind": "chat", "messages": []}, "messages: a chat prompt needs at least one"),
         ({"kind": "text", "messages": CHAT}, "messages: a text prompt has none (got 2)"),
-        ({"messages": CHAT, "content": "other"}, "content: that of a chat prompt"),
+        ({"messages": CHAT, "content": "other"}, "content: the content of a chat prompt"),
         ({"messages": {}}, "messages: input should be a valid list"),
         ({"messages": ["x"]}, "messages.0"),
         ({"messages": [{"role": "user"}]}, "messages.0.content: is required"),
@@ -205,7 +205,10 @@ async def test_config_without_a_number_is_refused(platform: RunningPlatform) -> 
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"content": "edited by who knows no messages"}, "content: that of a chat prompt is made"),
+        (
+            {"content": "edited by who knows no messages"},
+            "content: the content of a chat prompt is",
+        ),
         ({"messages": []}, "messages: a chat prompt needs at least one"),
         ({"kind": "text", "messages": CHAT}, "messages: a text prompt has none"),
     ],

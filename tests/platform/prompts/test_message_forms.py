@@ -119,7 +119,7 @@ def called(**function: Any) -> list[Json]:
         (called(name="f", arguments="[1]"), "function.arguments: is not a JSON object"),
         (called(name="f", arguments="{"), "function.arguments: is not JSON"),
         (called(name="no blanks", arguments="{}"), "messages.0.tool_calls.0.function.name"),
-        (message("x", name="Ada L."), "messages.0.name: may not hold blanks"),
+        (message("x", name="Ada L."), "messages.0.name: can't contain spaces"),
         (message("x", name=""), "messages.0.name"),
         (message(None), "messages.0.content: must be a text, or a list of parts (got None)"),
         (message(7), "messages.0.content: must be a text, or a list of parts (got 7)"),

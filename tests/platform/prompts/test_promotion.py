@@ -124,7 +124,7 @@ async def test_a_new_environment_is_made(platform: RunningPlatform) -> None:
         ({}, "env: is required"),
         ({"env": ""}, "env"),
         ({"env": "a b"}, "env"),
-        ({"env": "dev"}, "env: the prompt is in 'dev' already"),
+        ({"env": "dev"}, "env: the prompt is already in 'dev'"),
         ({"env": "prod", "publish": "perhaps"}, "publish"),
         ({"env": "prod", "version": {}}, "version"),
         ({"env": "prod", "note": "n" * 2001}, "note"),

@@ -115,7 +115,7 @@ export interface paths {
         };
         /**
          * Diff Agent
-         * @description Compare two versions. Without parameters, show what a publish would change.
+         * @description Compare two versions. Without parameters, return what a publish would change.
          */
         get: operations["agents_diff"];
         put?: never;
@@ -135,7 +135,8 @@ export interface paths {
         };
         /**
          * List Agent Moves
-         * @description List what each environment has served, since when and by whom, newest first.
+         * @description List the changes of what each environment serves: what, when and by whom, newest
+         *     first.
          */
         get: operations["agents_list_moves"];
         put?: never;
@@ -157,7 +158,7 @@ export interface paths {
         put?: never;
         /**
          * Promote Agent
-         * @description Serve in an environment the version that another one serves. With `publish` false, only
+         * @description Promote the version that one environment serves to another. With `publish: false`, only
          *     return what that would change.
          */
         post: operations["agents_promote"];
@@ -178,8 +179,8 @@ export interface paths {
         put?: never;
         /**
          * Publish Agent
-         * @description Make a version of the working copy and serve it in an environment, or serve an existing
-         *     version.
+         * @description Publish to an environment: create a version of the working copy and serve it, or serve an
+         *     existing version.
          */
         post: operations["agents_publish"];
         delete?: never;
@@ -199,7 +200,8 @@ export interface paths {
         put?: never;
         /**
          * Rollback Agent
-         * @description Serve an earlier version again immediately, and make it the working copy.
+         * @description Roll back to an earlier version. It is served immediately and becomes the working
+         *     copy.
          */
         post: operations["agents_rollback"];
         delete?: never;
@@ -285,7 +287,7 @@ export interface paths {
         put?: never;
         /**
          * Make Agent Version
-         * @description Make a version of the working copy without serving it. If a version with the same
+         * @description Create a version of the working copy without serving it. If a version with the same
          *     definition exists, it is returned.
          */
         post: operations["agents_make_version"];
@@ -304,7 +306,7 @@ export interface paths {
         };
         /**
          * Get Agent Version
-         * @description Return a version with its definition.
+         * @description Get a version with its definition.
          */
         get: operations["agents_get_version"];
         put?: never;
@@ -1013,13 +1015,13 @@ export interface paths {
         };
         /**
          * List Prompts
-         * @description List prompts, the most recently changed first. Without `limit`, all are returned.
+         * @description List prompts, the most recently changed first. Without `limit`, all prompts are returned.
          */
         get: operations["prompts_list"];
         put?: never;
         /**
          * Create Prompt
-         * @description Create a prompt. Programs get it at once, and every edit of it until its first publish.
+         * @description Create a prompt. Clients get it immediately, with every edit until its first publish.
          */
         post: operations["prompts_create"];
         delete?: never;
@@ -1039,10 +1041,10 @@ export interface paths {
         put?: never;
         /**
          * Publish Prompt
-         * @description Publish the working copy or an existing version. Programs get it from now on.
+         * @description Publish the working copy or an existing version. Clients get it from now on.
          *
-         *     With `wait`, at most 30 seconds, the response is sent when the programs that use the prompt have
-         *     applied the change or the time is over, and lists which have.
+         *     With `wait`, at most 30 seconds, the response is sent when all clients that use the prompt have
+         *     applied the change or the time is up, and lists the clients that have applied it.
          *
          *     With `if-match` or `if_revision`, the response is a 409 if the prompt has been edited since.
          */
@@ -1064,7 +1066,7 @@ export interface paths {
         put?: never;
         /**
          * Rollback Prompt
-         * @description Serve an earlier version again immediately. A running rollout ends.
+         * @description Roll back to an earlier version. Clients get it immediately, and a running rollout ends.
          */
         post: operations["prompts_rollback"];
         delete?: never;
@@ -1082,21 +1084,21 @@ export interface paths {
         };
         /**
          * Get Prompt
-         * @description Return the working copy of a prompt. Its etag is the revision.
+         * @description Get the working copy of a prompt. Its etag is the revision.
          */
         get: operations["prompts_get"];
         /**
          * Update Prompt
-         * @description Edit the working copy. Another `env` moves it there; the key can't be changed.
+         * @description Update the working copy. A different `env` moves the prompt; the key can't be changed.
          *
-         *     With `if-match` or `if_revision`, the response is a 409 with both states if somebody else has
-         *     changed it since; without them the last write wins.
+         *     With `if-match` or `if_revision`, the response is a 409 with both states if the prompt has been
+         *     changed since; without them the last write wins.
          */
         put: operations["prompts_update"];
         post?: never;
         /**
          * Delete Prompt
-         * @description Delete a prompt with its versions.
+         * @description Delete a prompt and its versions.
          */
         delete: operations["prompts_delete"];
         options?: never;
@@ -1113,7 +1115,7 @@ export interface paths {
         };
         /**
          * Diff Prompt
-         * @description Compare two versions. Without parameters, show what a publish would change.
+         * @description Compare two versions. Without parameters, return what a publish would change.
          */
         get: operations["prompts_diff"];
         put?: never;
@@ -1133,7 +1135,7 @@ export interface paths {
         };
         /**
          * List Moves
-         * @description List what was served, since when and by whom, newest first.
+         * @description List the changes of the served version: what, when and by whom, newest first.
          */
         get: operations["prompts_list_moves"];
         put?: never;
@@ -1155,7 +1157,7 @@ export interface paths {
         put?: never;
         /**
          * Promote Prompt
-         * @description Copy what is published into another environment, and return the prompt there.
+         * @description Promote the published version to another environment, and return the prompt there.
          */
         post: operations["prompts_promote"];
         delete?: never;
@@ -1223,13 +1225,13 @@ export interface paths {
         };
         /**
          * List Versions
-         * @description List the versions, newest first. Without `limit`, all are returned.
+         * @description List the versions of a prompt, newest first. Without `limit`, all versions are returned.
          */
         get: operations["prompts_list_versions"];
         put?: never;
         /**
          * Make Version
-         * @description Make a version of the working copy without serving it. If a version with this label and
+         * @description Create a version of the working copy without serving it. If a version with this label and
          *     content exists, it is returned.
          */
         post: operations["prompts_make_version"];
@@ -1427,9 +1429,9 @@ export interface paths {
         put?: never;
         /**
          * Cancel Run
-         * @description Cancel a run of an agent or a workflow. You need the permission to run it.
+         * @description Cancel a run of an agent or a workflow. Requires the permission to run it.
          *
-         *     A queued run has ended when the response is sent, a running one ends within a second.
+         *     A queued run has ended when the response is sent; a running one ends within a second.
          */
         post: operations["runs_cancel"];
         delete?: never;
@@ -1471,7 +1473,8 @@ export interface paths {
         put?: never;
         /**
          * Retry Run
-         * @description Start a new run that continues at the failed steps. You need the permission to run it.
+         * @description Retry a run: start a new run that continues at the failed steps. Requires the permission to
+         *     run it.
          *
          *     Completed steps are not executed again and cost nothing.
          */
@@ -2175,7 +2178,7 @@ export interface paths {
         };
         /**
          * Diff Workflow
-         * @description Compare two versions. Without parameters, show what a publish would change.
+         * @description Compare two versions. Without parameters, return what a publish would change.
          */
         get: operations["workflows_diff"];
         put?: never;
@@ -2195,7 +2198,8 @@ export interface paths {
         };
         /**
          * List Workflow Moves
-         * @description List what each environment has served, since when and by whom, newest first.
+         * @description List the changes of what each environment serves: what, when and by whom, newest
+         *     first.
          */
         get: operations["workflows_list_moves"];
         put?: never;
@@ -2217,7 +2221,7 @@ export interface paths {
         put?: never;
         /**
          * Promote Workflow
-         * @description Serve in an environment the version that another one serves. With `publish` false, only
+         * @description Promote the version that one environment serves to another. With `publish: false`, only
          *     return what that would change.
          */
         post: operations["workflows_promote"];
@@ -2238,8 +2242,8 @@ export interface paths {
         put?: never;
         /**
          * Publish Workflow
-         * @description Make a version of the working copy and serve it in an environment, or serve an existing
-         *     version.
+         * @description Publish to an environment: create a version of the working copy and serve it, or serve an
+         *     existing version.
          */
         post: operations["workflows_publish"];
         delete?: never;
@@ -2259,7 +2263,8 @@ export interface paths {
         put?: never;
         /**
          * Rollback Workflow
-         * @description Serve an earlier version again immediately, and make it the working copy.
+         * @description Roll back to an earlier version. It is served immediately and becomes the working
+         *     copy.
          */
         post: operations["workflows_rollback"];
         delete?: never;
@@ -2325,7 +2330,7 @@ export interface paths {
         put?: never;
         /**
          * Make Workflow Version
-         * @description Make a version of the working copy without serving it. If a version with the same
+         * @description Create a version of the working copy without serving it. If a version with the same
          *     definition exists, it is returned.
          */
         post: operations["workflows_make_version"];
@@ -2344,7 +2349,7 @@ export interface paths {
         };
         /**
          * Get Workflow Version
-         * @description Return a version with its definition.
+         * @description Get a version with its definition.
          */
         get: operations["workflows_get_version"];
         put?: never;
@@ -2686,17 +2691,17 @@ export interface components {
             provider: string;
             /**
              * Published Version
-             * @description What the first environment serves; null before its first publish there.
+             * @description The version that the first environment serves; null before the first publish there.
              */
             published_version: number | null;
             /**
              * Revision
-             * @description Counts the saved changes; the etag, and for `if-match`.
+             * @description Number of saved changes. Used as the etag and in `if-match`.
              */
             revision: number;
             /**
              * Served
-             * @description Which version each environment serves.
+             * @description The version that each environment serves.
              */
             served: {
                 [key: string]: number;
@@ -2787,7 +2792,7 @@ export interface components {
             } | null;
             /**
              * Pool
-             * @description Work pool whose workers execute the runs; empty for the platform's own engine.
+             * @description The work pool whose workers execute the runs; empty for the platform's own engine.
              */
             pool?: string | null;
             /** Prompt */
@@ -2843,7 +2848,7 @@ export interface components {
             fallbacks?: components["schemas"]["promptops_platform__agents__schemas__ModelChoice"][] | null;
             /**
              * If Revision
-             * @description The `revision` that you have read; a 409 if it has changed since.
+             * @description The `revision` that you have read; 409 if the definition has changed since.
              */
             if_revision?: number | null;
             /**
@@ -2876,7 +2881,7 @@ export interface components {
             } | null;
             /**
              * Pool
-             * @description Work pool whose workers execute the runs; empty for the platform's own engine.
+             * @description The work pool whose workers execute the runs; empty for the platform's own engine.
              */
             pool?: string | null;
             /** Prompt */
@@ -3477,7 +3482,7 @@ export interface components {
         };
         /**
          * AssistantMessage
-         * @description An answer of the model: `content`, `tool_calls`, or both.
+         * @description A message of the model: `content`, `tool_calls`, or both.
          * @example {
          *       "role": "assistant",
          *       "tool_calls": [
@@ -3619,7 +3624,7 @@ export interface components {
         };
         /**
          * CachingClient
-         * @description A program that watches the environment and caches the prompt, or reports nothing about it.
+         * @description A client that watches the environment and caches the prompt, or doesn't report its cache.
          */
         CachingClient: {
             /** App */
@@ -3634,7 +3639,7 @@ export interface components {
             replica: string;
             /**
              * Reported At
-             * @description Of its last report: of one that has just applied the publish, when it did.
+             * @description When the client last reported; once it has applied the publish, that time.
              */
             reported_at: string | null;
             /** Revision */
@@ -4017,8 +4022,8 @@ export interface components {
         };
         /**
          * ChangedItem
-         * @description An element of a list that differs, such as a step or a tool. It is null on the side that
-         *     lacks it. Indexes count from 0.
+         * @description An element of a list that differs, such as a step or a tool. The side without it is null.
+         *     Indexes start at 0.
          */
         ChangedItem: {
             /** After */
@@ -4035,7 +4040,7 @@ export interface components {
             name: string;
             /**
              * Within
-             * @description The list: `steps`, `tools`.
+             * @description The list, such as `steps` or `tools`.
              */
             within: string;
         };
@@ -4594,7 +4599,7 @@ export interface components {
         };
         /**
          * DefinitionDiff
-         * @description What differs between two states of a definition.
+         * @description The differences between two states of a definition.
          * @example {
          *       "fields": [
          *         {
@@ -4640,8 +4645,8 @@ export interface components {
         };
         /**
          * DefinitionMove
-         * @description A change of the version that an environment serves. A `previous_version` of null was the
-         *     draft, or nothing.
+         * @description A change of the version that an environment serves. A null `previous_version` was the draft,
+         *     or nothing.
          * @example {
          *       "action": "publish",
          *       "actor": "ada",
@@ -4687,7 +4692,7 @@ export interface components {
         /**
          * DefinitionPromotion
          * @description What a promotion changes or would change. `version` is null for a draft without a version,
-         *     `diff` is null if the environment serves nothing.
+         *     and `diff` is null if the environment serves nothing.
          * @example {
          *       "diff": {
          *         "fields": [
@@ -4763,7 +4768,7 @@ export interface components {
         };
         /**
          * DefinitionVersion
-         * @description A version; `content_hash` is the SHA-256 of its definition.
+         * @description A version. `content_hash` is the SHA-256 of its definition.
          * @example {
          *       "author": "ada",
          *       "content_hash": "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824",
@@ -5302,7 +5307,7 @@ export interface components {
             filename?: string | null;
             /**
              * Url
-             * @description An https address, a `data:` URL, or variables that make one.
+             * @description An https URL, a `data:` URL, or a template that renders to one.
              */
             url: string;
         };
@@ -5316,7 +5321,7 @@ export interface components {
         FileData: {
             /**
              * File Data
-             * @description As `url`, under the name that OpenAI has for it.
+             * @description Same as `url`, under OpenAI's name for it.
              */
             file_data: string;
             /** Filename */
@@ -5528,7 +5533,7 @@ export interface components {
             detail?: ("auto" | "low" | "high") | null;
             /**
              * Url
-             * @description An https address, a `data:` URL, or variables that make one.
+             * @description An https URL, a `data:` URL, or a template that renders to one.
              */
             url: string;
         };
@@ -6174,7 +6179,7 @@ export interface components {
         Message: components["schemas"]["InstructionMessage"] | components["schemas"]["UserMessage"] | components["schemas"]["AssistantMessage"] | components["schemas"]["ToolMessage"] | components["schemas"]["Placeholder"];
         /**
          * MessageChange
-         * @description A message that differs. It is null on the side that lacks it. Indexes count from 0.
+         * @description A message that differs. The side without it is null. Indexes start at 0.
          */
         MessageChange: {
             /** After */
@@ -6350,7 +6355,7 @@ export interface components {
         NewVersion: {
             /**
              * If Revision
-             * @description The `revision` that you have read; a 409 if it has changed since.
+             * @description The `revision` that you have read; 409 if the definition has changed since.
              */
             if_revision?: number | null;
             /** Note */
@@ -6539,7 +6544,7 @@ export interface components {
         };
         /**
          * Placeholder
-         * @description The place of the messages that a variable of this name holds when the prompt is rendered.
+         * @description Replaced by the messages of the variable of this name when the prompt is rendered.
          * @example {
          *       "name": "history",
          *       "type": "placeholder"
@@ -6684,7 +6689,7 @@ export interface components {
         });
         /**
          * Precondition
-         * @description The prompt must still have the revision that you have read.
+         * @description The request is refused unless the prompt still has the revision that you have read.
          * @example {
          *       "if_revision": 4
          *     }
@@ -6692,7 +6697,7 @@ export interface components {
         Precondition: {
             /**
              * If Revision
-             * @description The `revision` of the prompt as you read it; 409 if it has changed since.
+             * @description The `revision` that you have read; 409 if the prompt has changed since.
              */
             if_revision?: number | null;
         };
@@ -6966,7 +6971,7 @@ export interface components {
         };
         /**
          * PromoteDefinition
-         * @description A promotion. By default, `version` is what `from` serves, or the draft before the first
+         * @description A promotion. `version` defaults to what `from` serves, or to the draft before the first
          *     publish there.
          * @example {
          *       "env": "prod"
@@ -6977,19 +6982,19 @@ export interface components {
             env: string;
             /**
              * From
-             * @description By default the first environment of the workspace.
+             * @description The first environment of the workspace by default.
              */
             from?: string | null;
             /**
              * If Revision
-             * @description The `revision` that you have read; a 409 if it has changed since.
+             * @description The `revision` that you have read; 409 if the definition has changed since.
              */
             if_revision?: number | null;
             /** Note */
             note?: string | null;
             /**
              * Publish
-             * @description With `false`, nothing changes and the response shows what would.
+             * @description With `false`, nothing changes and the response shows what would change.
              * @default true
              */
             publish: boolean;
@@ -6998,8 +7003,8 @@ export interface components {
         };
         /**
          * PromoteRequest
-         * @description A promotion. By default, `version` is the published one, or the working copy before the
-         *     first publish.
+         * @description A promotion. `version` defaults to the published version, or to the working copy before
+         *     the first publish.
          * @example {
          *       "env": "prod",
          *       "publish": true
@@ -7010,7 +7015,7 @@ export interface components {
             env: string;
             /**
              * If Revision
-             * @description The `revision` of the prompt as you read it; 409 if it has changed since.
+             * @description The `revision` that you have read; 409 if the prompt has changed since.
              */
             if_revision?: number | null;
             /** Note */
@@ -7065,7 +7070,7 @@ export interface components {
             };
             /**
              * Content
-             * @description Of a chat prompt, the texts of its messages.
+             * @description For a chat prompt, the joined text of its messages.
              */
             content: string;
             /**
@@ -7098,7 +7103,7 @@ export interface components {
             published_version: string | null;
             /**
              * Revision
-             * @description Counts the saved changes; the etag, and for `if-match`.
+             * @description Number of saved changes. Used as the etag and in `if-match`.
              */
             revision: number;
             /**
@@ -7125,7 +7130,7 @@ export interface components {
         };
         /**
          * PromptCreate
-         * @description A new prompt. `workspace` takes an id or a slug, and so does `workspace_id`.
+         * @description A new prompt. `workspace` and `workspace_id` accept an id or a slug.
          * @example {
          *       "content": "Hello {{who}}!",
          *       "env": "prod",
@@ -7140,14 +7145,14 @@ export interface components {
             category?: string | null;
             /**
              * Config
-             * @description Any JSON object: the model's parameters, a schema as `response_format`.
+             * @description Any JSON object, such as the model's parameters and a `response_format`.
              */
             config?: {
                 [key: string]: unknown;
             } | null;
             /**
              * Content
-             * @description Generated from the messages of a chat prompt; leave it out there.
+             * @description The text. A chat prompt generates it from its messages; leave it out there.
              */
             content?: string | null;
             /** Env */
@@ -7156,7 +7161,7 @@ export interface components {
             key: string;
             /**
              * Kind
-             * @description With messages it is `chat`; `text` drops the messages.
+             * @description `text` or `chat`; `chat` if messages are sent. `text` drops the messages.
              */
             kind?: ("text" | "chat") | null;
             /** Messages */
@@ -7190,7 +7195,7 @@ export interface components {
         };
         /**
          * PromptDiff
-         * @description What differs between two states of a prompt.
+         * @description The differences between two states of a prompt.
          * @example {
          *       "content": "--- v1\n+++ draft\n@@ -1,1 +1,1 @@\n-Hello!\n+Hello {{who}}!\n",
          *       "fields": [
@@ -7209,12 +7214,12 @@ export interface components {
         PromptDiff: {
             /**
              * Content
-             * @description Unified diff, empty where nothing differs.
+             * @description Unified diff; empty if the content is equal.
              */
             content: string;
             /**
              * Fields
-             * @description The changed ones of model, kind and config.
+             * @description Which of model, kind and config differ.
              */
             fields: components["schemas"]["FieldChange"][];
             /**
@@ -7441,7 +7446,7 @@ export interface components {
         };
         /**
          * PromptUpdate
-         * @description An edit. With `if_revision` it is refused if the prompt has another revision by now.
+         * @description An edit. With `if_revision` it is refused if the prompt has a different revision.
          * @example {
          *       "content": "Good morning, {{who}}!"
          *     }
@@ -7451,26 +7456,26 @@ export interface components {
             category?: string | null;
             /**
              * Config
-             * @description Any JSON object: the model's parameters, a schema as `response_format`.
+             * @description Any JSON object, such as the model's parameters and a `response_format`.
              */
             config?: {
                 [key: string]: unknown;
             } | null;
             /**
              * Content
-             * @description Generated from the messages of a chat prompt; leave it out there.
+             * @description The text. A chat prompt generates it from its messages; leave it out there.
              */
             content?: string | null;
             /** Env */
             env?: string | null;
             /**
              * If Revision
-             * @description The `revision` of the prompt as you read it; 409 if it has changed since.
+             * @description The `revision` that you have read; 409 if the prompt has changed since.
              */
             if_revision?: number | null;
             /**
              * Kind
-             * @description With messages it is `chat`; `text` drops the messages.
+             * @description `text` or `chat`; `chat` if messages are sent. `text` drops the messages.
              */
             kind?: ("text" | "chat") | null;
             /** Messages */
@@ -7728,7 +7733,7 @@ export interface components {
         };
         /**
          * Publication
-         * @description The published version. With `wait`, also the programs that have applied it.
+         * @description The published version. With `wait`, also the clients that have applied it.
          * @example {
          *       "acknowledged": 41,
          *       "applied": [],
@@ -7790,8 +7795,8 @@ export interface components {
         };
         /**
          * PublishDefinition
-         * @description A publish. `note` gives the reason. Without `version`, the draft becomes a version; with
-         *     it, that version is served.
+         * @description A publish. `note` gives the reason. Without `version`, the draft becomes a new version; with
+         *     it, that existing version is served.
          * @example {
          *       "note": "Shorter, after the pilot."
          *     }
@@ -7799,26 +7804,26 @@ export interface components {
         PublishDefinition: {
             /**
              * Env
-             * @description By default the first environment of the workspace.
+             * @description The first environment of the workspace by default.
              */
             env?: string | null;
             /**
              * If Revision
-             * @description The `revision` that you have read; a 409 if it has changed since.
+             * @description The `revision` that you have read; 409 if the definition has changed since.
              */
             if_revision?: number | null;
             /** Note */
             note?: string | null;
             /**
              * Version
-             * @description A version that exists.
+             * @description An existing version.
              */
             version?: number | null;
         };
         /**
          * PublishRequest
-         * @description A publish. `note` gives the reason. Without `version`, the draft becomes a version; with
-         *     it, that version is served.
+         * @description A publish. `note` gives the reason. Without `version`, the draft becomes a new version;
+         *     with it, that existing version is served.
          * @example {
          *       "id": "0f3c5d7e9a3f2a1c",
          *       "note": "Shorter, after the pilot."
@@ -7829,14 +7834,14 @@ export interface components {
             id: string;
             /**
              * If Revision
-             * @description The `revision` of the prompt as you read it; 409 if it has changed since.
+             * @description The `revision` that you have read; 409 if the prompt has changed since.
              */
             if_revision?: number | null;
             /** Note */
             note?: string | null;
             /**
              * Version
-             * @description The label of a version that exists.
+             * @description The label of an existing version.
              */
             version?: string | null;
         };
@@ -7985,7 +7990,7 @@ export interface components {
         };
         /**
          * RetryRun
-         * @description What the retry changes. Key and address are passed to the provider, as for a run.
+         * @description What the retry changes. `api_key` and `base_url` are passed to the provider, as in a run.
          * @example {
          *       "from": "call"
          *     }
@@ -8000,7 +8005,7 @@ export interface components {
             base_url?: string | null;
             /**
              * From
-             * @description Name or number of a step that is executed again, with all that depend on it. Without it, the steps that were not completed.
+             * @description Name or number of a step to execute again, with all steps that depend on it. By default, the steps that were not completed.
              */
             from?: string | number | null;
             /**
@@ -8026,12 +8031,12 @@ export interface components {
         RollbackDefinition: {
             /**
              * Env
-             * @description By default the first environment of the workspace.
+             * @description The first environment of the workspace by default.
              */
             env?: string | null;
             /**
              * If Revision
-             * @description The `revision` that you have read; a 409 if it has changed since.
+             * @description The `revision` that you have read; 409 if the definition has changed since.
              */
             if_revision?: number | null;
             /** Version */
@@ -8049,7 +8054,7 @@ export interface components {
             id: string;
             /**
              * If Revision
-             * @description The `revision` of the prompt as you read it; 409 if it has changed since.
+             * @description The `revision` that you have read; 409 if the prompt has changed since.
              */
             if_revision?: number | null;
             /** Version */
@@ -8057,7 +8062,7 @@ export interface components {
         };
         /**
          * RolledBackPrompt
-         * @description The prompt after a rollback. `rollout_ended` says whether the rollback has ended a
+         * @description The prompt after a rollback. `rollout_ended` is true if the rollback has ended a running
          *     rollout.
          * @example {
          *       "category": "mail",
@@ -8096,7 +8101,7 @@ export interface components {
             };
             /**
              * Content
-             * @description Of a chat prompt, the texts of its messages.
+             * @description For a chat prompt, the joined text of its messages.
              */
             content: string;
             /**
@@ -8129,7 +8134,7 @@ export interface components {
             published_version: string | null;
             /**
              * Revision
-             * @description Counts the saved changes; the etag, and for `if-match`.
+             * @description Number of saved changes. Used as the etag and in `if-match`.
              */
             revision: number;
             /** Rollout Ended */
@@ -8268,7 +8273,7 @@ export interface components {
             enabled?: boolean | null;
             /**
              * If Revision
-             * @description The `revision` of the prompt as you read it; 409 if it has changed since.
+             * @description The `revision` that you have read; 409 if the prompt has changed since.
              */
             if_revision?: number | null;
             /**
@@ -8494,7 +8499,7 @@ export interface components {
             conversation_id?: string | null;
             /**
              * Env
-             * @description Run what this environment serves; without it the first one, which serves the working copy until the first publish there.
+             * @description Run what this environment serves; the first environment by default, which serves the working copy until the first publish there.
              */
             env?: string | null;
             /**
@@ -8516,12 +8521,12 @@ export interface components {
             variables?: Record<string, never> | null;
             /**
              * Version
-             * @description The version to run; by default what `env` serves.
+             * @description The version to run; what `env` serves by default.
              */
             version?: number | null;
             /**
              * Wait
-             * @description `false` answers at once, with 202 and the run's address; the run goes on by itself, also when the platform ends during it.
+             * @description With `false`, the response is sent at once, with 202 and the run's address; the run continues in the background, even if the platform restarts.
              */
             wait?: boolean | null;
         };
@@ -9309,7 +9314,7 @@ export interface components {
             base_url?: string | null;
             /**
              * Env
-             * @description Run what this environment serves; without it the first one, which serves the working copy until the first publish there.
+             * @description Run what this environment serves; the first environment by default, which serves the working copy until the first publish there.
              */
             env?: string | null;
             /**
@@ -9321,12 +9326,12 @@ export interface components {
             variables?: Record<string, never> | null;
             /**
              * Version
-             * @description The version to run; by default what `env` serves.
+             * @description The version to run; what `env` serves by default.
              */
             version?: number | null;
             /**
              * Wait
-             * @description `false` answers at once, with 202 and the run's address; the run goes on by itself, also when the platform ends during it.
+             * @description With `false`, the response is sent at once, with 202 and the run's address; the run continues in the background, even if the platform restarts.
              */
             wait?: boolean | null;
         } & {
@@ -9662,7 +9667,7 @@ export interface components {
             env?: string | null;
             /**
              * If Revision
-             * @description The `revision` that you have read; a 409 if it has changed since.
+             * @description The `revision` that you have read; 409 if the definition has changed since.
              */
             if_revision?: number | null;
             /** Interval Seconds */
@@ -9769,7 +9774,7 @@ export interface components {
         };
         /**
          * ServedMove
-         * @description A change of the version that is served. A `version` of null is the working copy.
+         * @description A change of the served version. A null `version` is the working copy.
          * @example {
          *       "action": "rollout",
          *       "actor": "ada",
@@ -9816,7 +9821,7 @@ export interface components {
             previous_version: string | null;
             /**
              * Variants
-             * @description Of the rollout that then ran.
+             * @description The variants of the rollout that was running, if any.
              */
             variants: {
                 [key: string]: unknown;
@@ -9887,7 +9892,7 @@ export interface components {
         };
         /**
          * StartedRun
-         * @description A run that nobody waits for.
+         * @description A run that continues in the background.
          */
         StartedRun: {
             data: components["schemas"]["RunDetail"];
@@ -9895,7 +9900,7 @@ export interface components {
             run_id: string;
             /**
              * Warnings
-             * @description What of the request or the definition of a workflow has no effect.
+             * @description Parts of the request or of the workflow's definition that have no effect.
              */
             warnings?: string[];
         };
@@ -10544,7 +10549,7 @@ export interface components {
             enabled?: boolean | null;
             /**
              * If Revision
-             * @description The `revision` that you have read; a 409 if it has changed since.
+             * @description The `revision` that you have read; 409 if the definition has changed since.
              */
             if_revision?: number | null;
             /** Key */
@@ -10676,7 +10681,7 @@ export interface components {
         };
         /**
          * UserMessage
-         * @description A message of the user. Only this role may send images and files.
+         * @description A user message. Only this role may send images and files.
          * @example {
          *       "content": "{{question}}",
          *       "role": "user"
@@ -10988,17 +10993,17 @@ export interface components {
             pool: string;
             /**
              * Published Version
-             * @description What the first environment serves; null before its first publish there.
+             * @description The version that the first environment serves; null before the first publish there.
              */
             published_version: number | null;
             /**
              * Revision
-             * @description Counts the saved changes; the etag, and for `if-match`.
+             * @description Number of saved changes. Used as the etag and in `if-match`.
              */
             revision: number;
             /**
              * Served
-             * @description Which version each environment serves.
+             * @description The version that each environment serves.
              */
             served: {
                 [key: string]: number;
@@ -11074,7 +11079,7 @@ export interface components {
             output?: string | null;
             /**
              * Pool
-             * @description Work pool whose workers execute the runs; empty for the platform's own engine.
+             * @description The work pool whose workers execute the runs; empty for the platform's own engine.
              */
             pool?: string | null;
             /**
@@ -11140,7 +11145,7 @@ export interface components {
             description?: string | null;
             /**
              * If Revision
-             * @description The `revision` that you have read; a 409 if it has changed since.
+             * @description The `revision` that you have read; 409 if the definition has changed since.
              */
             if_revision?: number | null;
             /**
@@ -11164,7 +11169,7 @@ export interface components {
             output?: string | null;
             /**
              * Pool
-             * @description Work pool whose workers execute the runs; empty for the platform's own engine.
+             * @description The work pool whose workers execute the runs; empty for the platform's own engine.
              */
             pool?: string | null;
             /**
@@ -11877,7 +11882,7 @@ export interface operations {
                     "application/json": components["schemas"]["Done"];
                 };
             };
-            /** @description The environment asks for approvals: nothing has changed yet. */
+            /** @description The environment requires approvals: nothing has changed yet. */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -11998,9 +12003,9 @@ export interface operations {
     agents_diff: {
         parameters: {
             query?: {
-                /** @description A number; by default what the first environment serves. */
+                /** @description A version's number; what the first environment serves by default. */
                 from?: string | null;
-                /** @description A number, or `draft` for the working copy. */
+                /** @description A version's number, or `draft` for the working copy. */
                 to?: string | null;
             };
             header?: never;
@@ -12089,7 +12094,7 @@ export interface operations {
                     "application/json": components["schemas"]["DefinitionPromotionData"];
                 };
             };
-            /** @description The environment asks for approvals: nothing has changed yet. */
+            /** @description The environment requires approvals: nothing has changed yet. */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -12136,7 +12141,7 @@ export interface operations {
                     "application/json": components["schemas"]["DefinitionVersionData"];
                 };
             };
-            /** @description The environment asks for approvals: nothing has changed yet. */
+            /** @description The environment requires approvals: nothing has changed yet. */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -12183,7 +12188,7 @@ export interface operations {
                     "application/json": components["schemas"]["AgentData"];
                 };
             };
-            /** @description The environment asks for approvals: nothing has changed yet. */
+            /** @description The environment requires approvals: nothing has changed yet. */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -12207,7 +12212,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A text of your choice, 1 to 255 printable ASCII characters without blanks. For 24 hours, the same request with the same key gets the same response and starts no other run. */
+                /** @description A text of your choice, 1 to 255 printable ASCII characters without spaces. For 24 hours, the same request with the same key gets the same response and doesn't start another run. */
                 "idempotency-key"?: string | null;
             };
             path: {
@@ -12235,7 +12240,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The run goes on by itself, with `wait: false` or where it waits for people; `Location` has its address. */
+            /** @description The run continues in the background, with `wait: false` or because it waits for approvals. `Location` is its address. */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -13684,7 +13689,7 @@ export interface operations {
     prompts_publish: {
         parameters: {
             query?: {
-                /** @description How long to wait for the programs that use it: `5s`, `500ms`. */
+                /** @description How long to wait for the clients that use it: `5s`, `500ms`. */
                 wait?: string | null;
             };
             header?: {
@@ -13709,7 +13714,7 @@ export interface operations {
                     "application/json": components["schemas"]["Publication"];
                 };
             };
-            /** @description The environment asks for approvals: nothing has changed yet. */
+            /** @description The environment requires approvals: nothing has changed yet. */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -13754,7 +13759,7 @@ export interface operations {
                     "application/json": components["schemas"]["RolledBackPromptData"];
                 };
             };
-            /** @description The environment asks for approvals: nothing has changed yet. */
+            /** @description The environment requires approvals: nothing has changed yet. */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -13868,7 +13873,7 @@ export interface operations {
                     "application/json": components["schemas"]["Done"];
                 };
             };
-            /** @description The environment asks for approvals: nothing has changed yet. */
+            /** @description The environment requires approvals: nothing has changed yet. */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -13891,9 +13896,9 @@ export interface operations {
     prompts_diff: {
         parameters: {
             query?: {
-                /** @description A label; by default the published version. */
+                /** @description A version's label; the published version by default. */
                 from?: string | null;
-                /** @description A label, or `draft` for the working copy. */
+                /** @description A version's label, or `draft` for the working copy. */
                 to?: string | null;
             };
             header?: never;
@@ -13982,7 +13987,7 @@ export interface operations {
                     "application/json": components["schemas"]["PromptData"];
                 };
             };
-            /** @description The environment asks for approvals: nothing has changed yet. */
+            /** @description The environment requires approvals: nothing has changed yet. */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -14058,7 +14063,7 @@ export interface operations {
                     "application/json": components["schemas"]["RolloutData"];
                 };
             };
-            /** @description The environment asks for approvals: nothing has changed yet. */
+            /** @description The environment requires approvals: nothing has changed yet. */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -14105,7 +14110,7 @@ export interface operations {
                     "application/json": components["schemas"]["Done"];
                 };
             };
-            /** @description The environment asks for approvals: nothing has changed yet. */
+            /** @description The environment requires approvals: nothing has changed yet. */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -14707,7 +14712,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Id of the last event that you have received. */
+                /** @description The id of the last event that you received. */
                 "last-event-id"?: string | null;
             };
             path: {
@@ -14730,7 +14735,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The client has received the event `end`; it need not connect again. */
+            /** @description The client has already received the event `end` and can stop reconnecting. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -15197,7 +15202,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The run goes on by itself, with `wait: false` or where it waits for people; `Location` has its address. */
+            /** @description The run continues in the background, with `wait: false` or because it waits for approvals. `Location` is its address. */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -16277,7 +16282,7 @@ export interface operations {
                     "application/json": components["schemas"]["Done"];
                 };
             };
-            /** @description The environment asks for approvals: nothing has changed yet. */
+            /** @description The environment requires approvals: nothing has changed yet. */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -16300,9 +16305,9 @@ export interface operations {
     workflows_diff: {
         parameters: {
             query?: {
-                /** @description A number; by default what the first environment serves. */
+                /** @description A version's number; what the first environment serves by default. */
                 from?: string | null;
-                /** @description A number, or `draft` for the working copy. */
+                /** @description A version's number, or `draft` for the working copy. */
                 to?: string | null;
             };
             header?: never;
@@ -16391,7 +16396,7 @@ export interface operations {
                     "application/json": components["schemas"]["DefinitionPromotionData"];
                 };
             };
-            /** @description The environment asks for approvals: nothing has changed yet. */
+            /** @description The environment requires approvals: nothing has changed yet. */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -16438,7 +16443,7 @@ export interface operations {
                     "application/json": components["schemas"]["DefinitionVersionData"];
                 };
             };
-            /** @description The environment asks for approvals: nothing has changed yet. */
+            /** @description The environment requires approvals: nothing has changed yet. */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -16485,7 +16490,7 @@ export interface operations {
                     "application/json": components["schemas"]["WorkflowData"];
                 };
             };
-            /** @description The environment asks for approvals: nothing has changed yet. */
+            /** @description The environment requires approvals: nothing has changed yet. */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -16509,7 +16514,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A text of your choice, 1 to 255 printable ASCII characters without blanks. For 24 hours, the same request with the same key gets the same response and starts no other run. */
+                /** @description A text of your choice, 1 to 255 printable ASCII characters without spaces. For 24 hours, the same request with the same key gets the same response and doesn't start another run. */
                 "idempotency-key"?: string | null;
             };
             path: {
@@ -16537,7 +16542,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The run goes on by itself, with `wait: false` or where it waits for people; `Location` has its address. */
+            /** @description The run continues in the background, with `wait: false` or because it waits for approvals. `Location` is its address. */
             202: {
                 headers: {
                     [name: string]: unknown;
