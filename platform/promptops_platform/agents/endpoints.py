@@ -26,7 +26,7 @@ from promptops_platform.agents.tables import AgentRow
 from promptops_platform.db.pages import Part
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.definitions.approvals import PROPOSABLE, ordered
-from promptops_platform.definitions.endpoints import add_version_routes, seen
+from promptops_platform.definitions.endpoints import ListedTags, add_version_routes, seen
 from promptops_platform.definitions.preconditions import IfMatch, etag
 from promptops_platform.errors import BadRequest, Conflict, StepFailed, TooManyRequests
 from promptops_platform.execution.endpoints import ACCEPTED, accepted, refuse_stream
@@ -77,6 +77,7 @@ async def list_agents(
     transaction: Read,
     part: Annotated[Part, paged_by("key", "name", "updated_at")],
     q: Annotated[OptionalSearchTerm, Query(description="Text in key, name or description.")] = None,
+    tag: ListedTags = None,
     workspace: Annotated[OptionalLine, Query(description="Id or slug.")] = None,
     actor: Actor = permits(Permission.AGENTS_READ),
 ) -> Page[Agent]:
@@ -85,7 +86,7 @@ async def list_agents(
     workspace_id = None
     if workspace:
         workspace_id = (await workspaces.find(transaction, workspace, actor=actor)).id
-    rows, total = await service.search(transaction, workspace_id, q, part, actor=actor)
+    rows, total = await service.search(transaction, workspace_id, q, part, actor=actor, tag=tag)
     states = await service.states.of_all(transaction, rows)
     shown = [Agent.shown(row, state, actor) for row, state in zip(rows, states, strict=True)]
     return Page(data=shown, total=total)

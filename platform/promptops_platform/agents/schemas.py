@@ -21,7 +21,9 @@ from promptops_platform.definitions.schemas import (
     RunEnvironment,
     RunVersion,
     RunWait,
+    SentTags,
     ServedFields,
+    TagList,
 )
 from promptops_platform.execution.pool_names import DEFINITION_POOL, DefinitionPool
 from promptops_platform.field_types import (
@@ -143,6 +145,7 @@ class AgentUpdate(BaseModel):
 
     name: Title | None = None
     description: Prose | None = None
+    tags: SentTags = None
     prompt: Content | None = None
     prompt_ref: PromptReference | None = None
     provider: ProviderName | None = Field(
@@ -237,6 +240,7 @@ class AgentFields(Resource):
     window_messages: int
     window_tokens: int
     pool: str
+    tags: TagList
 
 
 class Agent(ServedFields, AgentFields):
@@ -262,6 +266,7 @@ class Agent(ServedFields, AgentFields):
         window_messages=40,
         window_tokens=8000,
         pool="",
+        tags="mail,nightly",
         version=4,
         **EXAMPLE_SERVED,
     )

@@ -31,6 +31,7 @@ DEFAULTS: Mapping[Kind, Mapping[str, Any]] = {
     "agent": {
         "name": "",
         "description": "",
+        "tags": "",
         "provider": "mock",
         "model": "",
         "fallbacks": [],
@@ -47,6 +48,7 @@ DEFAULTS: Mapping[Kind, Mapping[str, Any]] = {
     "workflow": {
         "name": "",
         "description": "",
+        "tags": "",
         "input_schema": {},
         "defaults": {},
         "timeout": "",

@@ -14,8 +14,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from promptops_platform.catalog.tables import PromptSummaryRow
-from promptops_platform.db.search import fold
-from promptops_platform.prompts.search_index import tags_in
+from promptops_platform.db.search import fold, tags_in
 from promptops_platform.prompts.tables import PromptSearchRow, PromptTagRow
 from promptops_platform.prompts.trigrams import narrow_by_text
 from promptops_platform.rollouts.tables import RolloutRow

@@ -17,6 +17,8 @@ from promptops_platform.field_types import composed
 LIKE_ESCAPE = "\\"
 # Totals are exact up to here; counting further would cost more the more there is.
 EXACT_TOTAL = 10_000
+# Longer tags are compared by their first characters: PostgreSQL limits index entries to 2.7 KB.
+LONGEST_TAG = 200
 
 # What a migration makes and no model can declare.
 SQLITE_TRIGRAMS = "prompt_trigrams"
@@ -38,6 +40,12 @@ def containing(text: str) -> str:
 def fold(text: str) -> str:
     """`text` for a comparison without case, in which letters that look alike are alike."""
     return composed(composed(text).casefold())
+
+
+def tags_in(listed: str) -> list[str]:
+    """Return the tags of a comma-separated list, folded and without spaces."""
+    names = fold("".join(listed.split())).split(",")
+    return list(dict.fromkeys(name[:LONGEST_TAG] for name in names if name))
 
 
 def is_declared(name: str | None, kind: str, _parents: object = None) -> bool:

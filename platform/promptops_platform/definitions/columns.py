@@ -3,8 +3,9 @@
 from datetime import datetime
 
 from sqlalchemy import ForeignKey, String, Text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, validates
 
+from promptops_platform.db.search import tags_in
 from promptops_platform.db.types import UtcDateTime
 
 
@@ -16,6 +17,10 @@ class DefinitionColumns:
     key: Mapped[str] = mapped_column(String(200))
     name: Mapped[str] = mapped_column(Text)
     description: Mapped[str] = mapped_column(Text)
+    # Comma-separated, as they were sent.
+    tags: Mapped[str] = mapped_column(Text)
+    # The same as search and triggers compare them: folded, with a comma before and after each.
+    folded_tags: Mapped[str] = mapped_column(Text)
     # Counts the edits of the definition; Prefect shows it as the flow's version.
     version: Mapped[int]
     # Counts all edits; an editor sends the revision that it has read.
@@ -25,3 +30,14 @@ class DefinitionColumns:
     updated_by: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+    @validates("tags")
+    def _fold_tags(self, _name: str, listed: str) -> str:
+        self.folded_tags = bounded_tags(listed)
+        return listed
+
+
+def bounded_tags(listed: str) -> str:
+    """The tags of a comma-separated list, folded, with a comma before and after each: `,a,b,`."""
+    tags = tags_in(listed)
+    return f",{','.join(tags)}," if tags else ""

@@ -31,6 +31,9 @@ from promptops_platform.http.paging import DEFAULT_PAGE, Limit, Offset
 from promptops_platform.http.services import provided
 from promptops_platform.http.transactions import Read, Write
 
+ListedTags = Annotated[
+    OptionalLine, Query(description="A tag, or several with commas between them: all must match.")
+]
 VersionNumber = Annotated[int, Path(ge=1, le=HIGHEST_NUMBER)]
 
 

@@ -9,7 +9,7 @@ from promptops_platform.changes.schemas import ChangeType
 from promptops_platform.definitions.columns import DefinitionColumns
 
 # Stored beside the definition; not part of a version.
-TEXTS = {"name": "", "description": ""}
+TEXTS = {"name": "", "description": "", "tags": ""}
 
 
 RowT = TypeVar("RowT", bound=DefinitionColumns)

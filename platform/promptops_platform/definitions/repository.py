@@ -73,16 +73,19 @@ async def search(
     readable: Collection[str] | None,
     workspace_id: str | None,
     text: str | None,
+    tags: Collection[str],
     part: Part,
 ) -> tuple[list[RowT], int]:
     """Return a page of the definitions of these workspaces (None for all) with `text` in key, name
-    or description, and their total number; by default newest change first."""
+    or description and with all of these folded tags, and their total number; by default newest
+    change first."""
     query = select(table)
     if readable is not None:
         query = query.where(table.workspace_id.in_(readable))
     if workspace_id is not None:
         query = query.where(table.workspace_id == workspace_id)
     query = containing_text(query, text, table.key, table.name, table.description)
+    query = query.where(*(contains(table.folded_tags, f",{tag},") for tag in tags))
     columns = {"key": table.key, "name": table.name, "updated_at": table.updated_at}
     query = ordered(query, part, columns, default="-updated_at", unique=table.id)
     rows, total = await page_of(session, query, part)

@@ -8,7 +8,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from promptops_platform.access.actor import Actor
 from promptops_platform.definitions.columns import DefinitionColumns
 from promptops_platform.definitions.states import ServedState
-from promptops_platform.field_types import Label, OptionalLabel, refuse_unprintable
+from promptops_platform.field_types import (
+    Label,
+    OptionalLabel,
+    Title,
+    refuse_unprintable,
+)
 from promptops_platform.http.envelope import Resource
 from promptops_platform.http.examples import example
 
@@ -49,6 +54,8 @@ RunEnvironment = Annotated[
         "working copy until the first publish there.",
     ),
 ]
+TagList = Annotated[str, Field(description="Comma-separated.")]
+SentTags = Annotated[Title | None, Field(description="Comma-separated.")]
 EXAMPLE_CONTENT = {"steps": [{"name": "call", "type": "model", "provider": "mock"}]}
 
 

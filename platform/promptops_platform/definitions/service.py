@@ -16,6 +16,7 @@ from promptops_platform.changes.schemas import Change, ChangeType
 from promptops_platform.changes.service import ChangeLog
 from promptops_platform.clock import Clock
 from promptops_platform.db.pages import WHOLE, Part
+from promptops_platform.db.search import tags_in
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.definitions import repository
 from promptops_platform.definitions.approvals import ServedChange
@@ -86,10 +87,11 @@ class DefinitionService(ABC, Generic[RowT]):
         part: Part = WHOLE,
         *,
         actor: Actor,
+        tag: str | None = None,
     ) -> tuple[list[RowT], int]:
         """Return a page of the definitions that the caller may see, by default newest change first,
         and their total number. Definitions that refer to environments closed to the caller are left
-        out."""
+        out. `tag` may be several tags with commas between them; a definition must have all."""
         search = partial(
             repository.search,
             transaction.session,
@@ -97,6 +99,7 @@ class DefinitionService(ABC, Generic[RowT]):
             self._grants.readable(actor),
             workspace_id,
             text,
+            tags_in(tag or ""),
         )
         if not actor.environments:
             return await search(part)

@@ -18,7 +18,7 @@ from promptops_platform.definitions.tables import DefinitionMoveRow, DefinitionV
 from promptops_platform.errors import BadRequest, NotFound
 
 COPIED = (
-    *("id", "workspace_id", "key", "name", "description"),
+    *("id", "workspace_id", "key", "name", "description", "tags"),
     *("revision", "content_hash", "updated_by", "created_at", "updated_at"),
 )
 NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)

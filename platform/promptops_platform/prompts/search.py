@@ -11,9 +11,9 @@ from sqlalchemy import ColumnElement, Row, Select, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from promptops_platform.db.search import EXACT_TOTAL, contains, fold, unindexed
+from promptops_platform.db.search import EXACT_TOTAL, contains, fold, tags_in, unindexed
 from promptops_platform.prompts.schemas import PromptFilter
-from promptops_platform.prompts.search_index import LONGEST_TAGGED_CATEGORY, tags_in
+from promptops_platform.prompts.search_index import LONGEST_TAGGED_CATEGORY
 from promptops_platform.prompts.tables import (
     PromptRow,
     PromptSearchRow,

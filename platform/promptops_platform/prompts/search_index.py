@@ -9,20 +9,12 @@ from typing import Any
 from sqlalchemy import Connection, delete, event, insert, inspect, update
 from sqlalchemy.orm import Mapper
 
-from promptops_platform.db.search import fold
+from promptops_platform.db.search import fold, tags_in
 from promptops_platform.prompts.tables import PromptRow, PromptSearchRow, PromptTagRow
 
-# Longer tags are compared by their first characters: PostgreSQL limits index entries to 2.7 KB.
-LONGEST_TAG = 200
 LONGEST_TAGGED_CATEGORY = 300
 SEARCHED = ("key", "name", "content")
 SORTED_AND_TESTED = ("workspace_id", "env", "category", "updated_at")
-
-
-def tags_in(listed: str) -> list[str]:
-    """Return the tags of a comma-separated list, folded and without spaces."""
-    names = fold("".join(listed.split())).split(",")
-    return list(dict.fromkeys(name[:LONGEST_TAG] for name in names if name))
 
 
 def search_values(row: PromptRow) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from promptops_platform.access.schemas import Done
 from promptops_platform.db.pages import Part
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.definitions.approvals import PROPOSABLE, ordered
-from promptops_platform.definitions.endpoints import add_version_routes, seen
+from promptops_platform.definitions.endpoints import ListedTags, add_version_routes, seen
 from promptops_platform.definitions.preconditions import IfMatch, etag
 from promptops_platform.errors import BadRequest, Conflict, StepFailed, TooManyRequests
 from promptops_platform.execution.endpoints import ACCEPTED, accepted, refuse_stream
@@ -68,6 +68,7 @@ async def list_workflows(
     transaction: Read,
     part: Annotated[Part, paged_by("key", "name", "updated_at")],
     q: Annotated[OptionalSearchTerm, Query(description="Text in key, name or description.")] = None,
+    tag: ListedTags = None,
     workspace: Annotated[OptionalLine, Query(description="Id or slug.")] = None,
     actor: Actor = permits(Permission.WORKFLOWS_READ),
 ) -> Page[Workflow]:
@@ -76,7 +77,7 @@ async def list_workflows(
     workspace_id = None
     if workspace:
         workspace_id = (await workspaces.find(transaction, workspace, actor=actor)).id
-    rows, total = await service.search(transaction, workspace_id, q, part, actor=actor)
+    rows, total = await service.search(transaction, workspace_id, q, part, actor=actor, tag=tag)
     states = await service.states.of_all(transaction, rows)
     shown = [Workflow.shown(row, state, actor) for row, state in zip(rows, states, strict=True)]
     return Page(data=shown, total=total)

@@ -15,7 +15,9 @@ from promptops_platform.definitions.schemas import (
     RunEnvironment,
     RunVersion,
     RunWait,
+    SentTags,
     ServedFields,
+    TagList,
 )
 from promptops_platform.execution.followers import RunOutcome
 from promptops_platform.execution.pool_names import DEFINITION_POOL, DefinitionPool
@@ -67,6 +69,7 @@ class WorkflowUpdate(BaseModel):
 
     name: Title | None = None
     description: Prose | None = None
+    tags: SentTags = None
     steps: Annotated[Json, AfterValidator(_with_names), DescribedSteps(nullable=True)] = Field(
         default=None, description="Steps in their order, each with name and type."
     )
@@ -175,6 +178,7 @@ class WorkflowFields(Resource):
     output: str
     strict: bool
     pool: str
+    tags: TagList
 
 
 class Workflow(ServedFields, WorkflowFields):
@@ -193,6 +197,7 @@ class Workflow(ServedFields, WorkflowFields):
         output="",
         strict=False,
         pool="",
+        tags="mail,nightly",
         created_at="2026-03-14T09:26:53.589793Z",
         updated_at="2026-03-14T09:26:53.589793Z",
         version=4,

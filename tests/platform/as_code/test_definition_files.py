@@ -17,10 +17,10 @@ from promptops_platform.field_types import KEY_REFUSED, LINE_CONTROL
 @pytest.mark.parametrize(
     ("kind", "values"),
     [
-        ("agent", {"prompt": "Help {{who}}.\nBe kind.", "max_steps": 3, "provider": "openai"}),
+        ("agent", {"prompt": "Help {{who}}.\nBe kind.", "max_steps": 3, "tags": "a,b"}),
         ("agent", {"prompt_ref": {"key": "a", "env": "prod"}, "parameters": {"temperature": 0.1}}),
         ("workflow", {"steps": [{"name": "a", "type": "render", "template": "x"}], "strict": True}),
-        ("workflow", {"input_schema": {"type": "object"}, "timeout": "5m", "output": "a"}),
+        ("workflow", {"input_schema": {"type": "object"}, "timeout": "5m", "tags": "a,b"}),
     ],
 )  # fmt: skip
 def test_a_definition_survives(kind: Any, values: dict[str, Any]) -> None:

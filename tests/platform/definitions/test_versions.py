@@ -82,6 +82,35 @@ async def test_a_rollback_serves_a_version_and_makes_it_the_draft(
     assert (await definition.publish())["version"] == 5, "numbers are never used again"
 
 
+async def test_tags_are_beside_the_versions_and_filter_the_list(
+    platform: RunningPlatform, kind: str
+) -> None:
+    definition = await new_definition(platform, kind)
+    assert (await definition.read())["tags"] == ""
+    await definition.publish()
+    mark = definition.key.replace("-", "").casefold()
+    edited = await definition.edit("one", tags=f"{mark}, Two Words ,größe_%")
+    assert edited["tags"] == f"{mark}, Two Words ,größe_%"
+    assert (edited["version"], edited["revision"], edited["draft_ahead"]) == (1, 2, False)
+    assert "tags" not in (await definition.versions())[0]["definition"]
+    other = await new_definition(platform, kind)
+    await other.edit("one", tags=f"{mark}2")
+    for tag, is_listed in {
+        mark.upper(): True,
+        f"GRÖSSE_%,{mark}": True,
+        f" {mark} , twowords": True,
+        f"{mark},three": False,
+        mark[:-1]: False,
+        f"{mark},gr": False,
+    }.items():
+        params = {"tag": tag, "limit": "5"}
+        listed = sent(await platform.http.get(f"/api/{kind}s", params=params))
+        assert [row["id"] for row in listed] == [definition.id] * is_listed, tag
+    refused = await platform.http.put(definition.url, json={"tags": ["a"]})
+    assert (refused.status_code, refused.json()["error"][:5]) == (400, "tags:")
+    assert (await definition.edit("one", tags=""))["tags"] == ""
+
+
 async def test_each_environment_serves_its_own_version(
     platform: RunningPlatform, kind: str
 ) -> None:

@@ -2617,6 +2617,7 @@ export interface components {
          *         "dev": 3,
          *         "prod": 2
          *       },
+         *       "tags": "mail,nightly",
          *       "tools": [
          *         {
          *           "description": "The weather forecast of a city.",
@@ -2706,6 +2707,11 @@ export interface components {
             served: {
                 [key: string]: number;
             };
+            /**
+             * Tags
+             * @description Comma-separated.
+             */
+            tags: string;
             /** Tools */
             tools: components["schemas"]["HttpTool"][];
             /**
@@ -2803,6 +2809,11 @@ export interface components {
              * @description `mock` where none is given, or the empty text.
              */
             provider?: string | null;
+            /**
+             * Tags
+             * @description Comma-separated.
+             */
+            tags?: string | null;
             /** Tools */
             tools?: components["schemas"]["HttpTool"][] | null;
             /**
@@ -2892,6 +2903,11 @@ export interface components {
              * @description `mock` where none is given, or the empty text.
              */
             provider?: string | null;
+            /**
+             * Tags
+             * @description Comma-separated.
+             */
+            tags?: string | null;
             /** Tools */
             tools?: components["schemas"]["HttpTool"][] | null;
             /**
@@ -10953,6 +10969,7 @@ export interface components {
          *         }
          *       ],
          *       "strict": false,
+         *       "tags": "mail,nightly",
          *       "timeout": "",
          *       "updated_at": "2026-03-14T09:26:53.589793Z",
          *       "updated_by": "ada",
@@ -11012,6 +11029,11 @@ export interface components {
             steps: (components["schemas"]["RenderStepDefinition"] | components["schemas"]["ModelStepDefinition"] | components["schemas"]["TransformStepDefinition"] | components["schemas"]["HttpStepDefinition"] | components["schemas"]["AgentStepDefinition"] | components["schemas"]["WorkflowStepDefinition"] | components["schemas"]["MapStepDefinition"] | components["schemas"]["BranchStepDefinition"] | components["schemas"]["ApprovalStepDefinition"])[];
             /** Strict */
             strict: boolean;
+            /**
+             * Tags
+             * @description Comma-separated.
+             */
+            tags: string;
             /** Timeout */
             timeout: string;
             /**
@@ -11092,6 +11114,11 @@ export interface components {
              * @description Whether to refuse runs with a template that uses a variable without a value.
              */
             strict?: boolean | null;
+            /**
+             * Tags
+             * @description Comma-separated.
+             */
+            tags?: string | null;
             /**
              * Timeout
              * @description What a run may take, as in `90s`, `2m`, `1h`; at most a day.
@@ -11182,6 +11209,11 @@ export interface components {
              * @description Whether to refuse runs with a template that uses a variable without a value.
              */
             strict?: boolean | null;
+            /**
+             * Tags
+             * @description Comma-separated.
+             */
+            tags?: string | null;
             /**
              * Timeout
              * @description What a run may take, as in `90s`, `2m`, `1h`; at most a day.
@@ -11722,6 +11754,8 @@ export interface operations {
             query?: {
                 /** @description Text in key, name or description. */
                 q?: string | null;
+                /** @description A tag, or several with commas between them: all must match. */
+                tag?: string | null;
                 /** @description Id or slug. */
                 workspace?: string | null;
                 limit?: number | null;
@@ -16086,6 +16120,8 @@ export interface operations {
             query?: {
                 /** @description Text in key, name or description. */
                 q?: string | null;
+                /** @description A tag, or several with commas between them: all must match. */
+                tag?: string | null;
                 /** @description Id or slug. */
                 workspace?: string | null;
                 limit?: number | null;
