@@ -67,6 +67,12 @@ async def find_by_key(
     return (await session.execute(query)).scalar_one_or_none()
 
 
+async def tags_of(session: AsyncSession, table: type[RowT], workspace_id: str, key: str) -> str:
+    """Return the tags of a definition of a workspace, an empty text if it doesn't exist."""
+    query = select(table.tags).where(table.workspace_id == workspace_id, table.key == key)
+    return await session.scalar(query) or ""
+
+
 async def search(
     session: AsyncSession,
     table: type[RowT],

@@ -141,6 +141,11 @@ class DefinitionService(ABC, Generic[RowT]):
         row = await repository.find_by_key(transaction.session, self.kind.table, workspace_id, key)
         return row is not None
 
+    async def tags_of(self, transaction: Transaction, workspace_id: str, key: str) -> str:
+        """Return the comma-separated tags of a definition, without a permission check; an empty
+        text if it doesn't exist."""
+        return await repository.tags_of(transaction.session, self.kind.table, workspace_id, key)
+
     async def existing_keys(
         self, transaction: Transaction, places: Collection[tuple[str, str]]
     ) -> set[tuple[str, str]]:

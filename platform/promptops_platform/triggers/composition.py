@@ -79,6 +79,7 @@ class Triggers:
             mirror=self.mirror,
             triggers=self.service,
             runs=runlog.log,
+            definitions={"workflow": workflows.service, "agent": agents.service},
             clock=clock,
             fired=self.teller.fired,
         )

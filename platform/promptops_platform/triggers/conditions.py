@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from promptops_platform.db.search import tags_in
 from promptops_platform.triggers.events import WEBHOOK, Event
 
 ANY = "*"
@@ -20,11 +21,20 @@ def event_type_of(condition: Mapping[str, Any]) -> str:
 
 def matches(condition: Mapping[str, Any], event: Event) -> bool:
     """Whether an event of the right type is meant."""
-    return all(
+    return _has_tag(condition.get("tag"), event) and all(
         _like(str(condition[name]), event.fields.get(name))
         for name in COMPARED
         if condition.get(name) is not None
     )
+
+
+def _has_tag(pattern: str | None, event: Event) -> bool:
+    """Whether one of the event's tags matches, whatever its case and spaces. An event without the
+    field matches: its tags are looked up once a trigger may need them."""
+    if pattern is None or "tags" not in event.fields:
+        return True
+    (folded,) = tags_in(pattern)
+    return any(_like(folded, tag) for tag in tags_in(event.fields["tags"]))
 
 
 def _like(pattern: str, value: Any) -> bool:

@@ -1,7 +1,8 @@
 """Writes what fires triggers, in the transaction of what happens."""
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,6 +12,7 @@ from promptops_platform.audit.service import actor_of
 from promptops_platform.changes.schemas import Change
 from promptops_platform.clock import Clock
 from promptops_platform.db.unit_of_work import Database, Transaction
+from promptops_platform.definitions.service import DefinitionService
 from promptops_platform.ids import new_id
 from promptops_platform.runlog.service import RunLog
 from promptops_platform.runlog.tables import RunRow, RunStepRow
@@ -48,6 +50,7 @@ class FiringRecorder:
         mirror: TriggerMirror,
         triggers: TriggerService,
         runs: RunLog,
+        definitions: Mapping[str, DefinitionService[Any]],
         clock: Clock,
         fired: Fired,
     ) -> None:
@@ -55,6 +58,7 @@ class FiringRecorder:
         self._mirror = mirror
         self._triggers = triggers
         self._runs = runs
+        self._definitions = definitions
         self._clock = clock
         self._fired = fired
 
@@ -79,13 +83,19 @@ class FiringRecorder:
         if event_type is not None and self._mirror.waits_for(RUN_EVENTS):
             event = run_event(row, event_type)
             if self._mirror.matching(event):
-                transaction.before_commit(lambda: self.fire(transaction, event))
+                transaction.before_commit(lambda: self._fire_run_event(transaction, row, event))
 
     async def fire(self, transaction: Transaction, event: Event) -> None:
         """Write a row for each trigger that the event fires."""
         triggers = self._mirror.matching(event)
         if triggers:
             await self.write(transaction, triggers, event)
+
+    async def _fire_run_event(self, transaction: Transaction, row: RunRow, event: Event) -> None:
+        """Fire with the tags that the definition has now; a deleted one has none."""
+        definitions = self._definitions[row.source]
+        tags = await definitions.tags_of(transaction, row.workspace_id, row.ref_key)
+        await self.fire(transaction, replace(event, fields={**event.fields, "tags": tags}))
 
     async def write(
         self, transaction: Transaction, triggers: Sequence[TriggerRow], event: Event

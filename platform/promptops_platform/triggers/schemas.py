@@ -3,8 +3,17 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+)
 
+from promptops_platform.db.search import tags_in
 from promptops_platform.definitions.schemas import IfRevision
 from promptops_platform.field_types import Json, JsonObject, Key, Label, Line, OptionalLine
 from promptops_platform.http.envelope import Resource
@@ -33,6 +42,23 @@ Pattern = Annotated[
     Line,
     StringConstraints(min_length=1, max_length=LONGEST_PATTERN),
     Field(description="`*` stands for any characters."),
+]
+
+
+def _one_tag(pattern: str) -> str:
+    if "," in pattern:
+        raise ValueError(
+            f"{pattern!r} is several tags; send one tag, and make a trigger for each other one"
+        )
+    if not tags_in(pattern):
+        raise ValueError("is blank; send a tag, or leave the filter out")
+    return pattern
+
+
+TagPattern = Annotated[
+    Pattern,
+    AfterValidator(_one_tag),
+    Field(description="A tag of the workflow or agent; `*` stands for any characters."),
 ]
 FORBID: Literal["forbid"] = "forbid"
 
@@ -65,6 +91,7 @@ class OnRun(BaseModel):
     event: RunEvent
     workflow: Pattern | None = None
     agent: Pattern | None = None
+    tag: TagPattern | None = None
 
 
 class OnApproval(BaseModel):

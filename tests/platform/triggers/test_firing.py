@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from harness.definitions import KINDS, new_definition
 from harness.followers import following
 from harness.people import new_workspace, sent
 from harness.platform import (
@@ -50,6 +51,44 @@ async def test_a_publish_fires_the_triggers_that_mean_it(platform: RunningPlatfo
 
 
 TO = {"url": "http://127.0.0.1:9/hook"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_run_fires_the_triggers_on_a_tag_of_its_definition(
+    platform: RunningPlatform, kind: str
+) -> None:
+    definition = await new_definition(platform, kind)
+    await definition.edit("one", tags="Nightly, E mail")
+    filters: list[dict[str, Any]] = [
+        {"tag": "NIGHTLY"},
+        {"tag": "e*", kind: definition.key},
+        {"tag": "night"},
+        {"tag": "nightly", kind: "another"},
+        {},
+    ]
+    triggers = [await new_trigger(platform, {"event": "run.failed", **on}) for on in filters]
+    for tags in ("Nightly, E mail", ""):
+        await definition.edit("one", tags=tags)
+        await end_run(platform, NewRun(new_id(), "default", kind, definition.key))
+    fired = [await events(platform, trigger) for trigger in triggers]
+    assert [
+        [event["tags"] for event in rows if event.get(kind) == definition.key] for rows in fired
+    ] == [
+        ["Nightly, E mail"],
+        ["Nightly, E mail"],
+        [],
+        [],
+        ["Nightly, E mail", ""],
+    ]
+
+
+async def end_run(platform: RunningPlatform, new: NewRun) -> None:
+    """A run that fails at once."""
+    log = platform.platform.runlog.log
+    async with platform.platform.database.write() as transaction:
+        await log.open(transaction, new)
+    async with platform.platform.database.write() as transaction:
+        await log.close(transaction, new.id, RunFinished("error", error="in vain"))
 
 
 async def test_updates_rollbacks_and_rollouts_are_events_of_their_own(
@@ -118,6 +157,10 @@ async def test_a_delivery_is_fired_again_on_request(platform: RunningPlatform) -
     [
         ({"on": {"event": "prompt.vanished"}}, "on"),
         ({"on": {"event": "prompt.published", "agent": "a"}}, "agent"),
+        ({"on": {"event": "prompt.published", "tag": "a"}}, "tag"),
+        ({"on": {"event": "run.failed", "tag": ["a"]}}, "tag"),
+        ({"on": {"event": "run.failed", "tag": " "}}, "is blank"),
+        ({"on": {"event": "run.failed", "tag": "a,b"}}, "'a,b' is several tags"),
         ({"on": {"webhook": True, "key": "a"}}, "key"),
         ({"on": {"webhook": False}}, "webhook"),
         ({"deliver": TO}, "deliver"),

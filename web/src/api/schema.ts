@@ -6480,6 +6480,8 @@ export interface components {
              * @enum {string}
              */
             event: "run.completed" | "run.failed";
+            /** Tag */
+            tag?: string | null;
             /** Workflow */
             workflow?: string | null;
         };
