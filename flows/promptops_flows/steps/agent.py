@@ -1,4 +1,4 @@
-"""`agent`: a whole run of an agent, whose answer comes out."""
+"""`agent`: runs an agent and returns its answer."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from promptops_providers.protocol import PromptVersion
 @dataclass(frozen=True, slots=True)
 class RunAgent(Action):
     """Without `variables` the agent gets those of the run; `input` is the incoming text. `message`
-    is a template of the user's turn, `subject` one over the run's variables, for the rollout of its
-    prompt. `plan` is set before a run starts."""
+    is a template of the user's message, `subject` a template over the run's variables, for the
+    rollout of its prompt. `plan` is set before a run starts."""
 
     target: DefinitionTarget
     variables: Mapping[str, Any] | None = None
@@ -35,16 +35,14 @@ class RunAgent(Action):
     schema: ClassVar[KindSchema] = KindSchema(
         {
             **DefinitionTarget.fields(),
-            "variables": described(OBJECT, "By default those of the run."),
-            "message": described(
-                text(MAX_TEMPLATE_CHARACTERS), "A template of the user's message."
-            ),
+            "variables": described(OBJECT, "The variables of the run by default."),
+            "message": described(text(MAX_TEMPLATE_CHARACTERS), "Template of the user's message."),
             "subject": described(
-                text(MAX_SUBJECT_CHARACTERS), "A template of the subject, for rollouts."
+                text(MAX_SUBJECT_CHARACTERS), "Template of the subject, for rollouts."
             ),
         },
         required=("key",),
-        description="A run of an agent, whose answer comes out.",
+        description="Runs an agent and returns its answer.",
     )
 
     @classmethod
@@ -83,7 +81,7 @@ class RunAgent(Action):
 
 
 def passed_variables(variables: Mapping[str, Any] | None, scope: Scope) -> dict[str, Any]:
-    """What an inner run gets as its variables; raises `StepError`."""
+    """Return the variables of an inner run; raises `StepError`."""
     if variables is None:
         return {"input": scope.input, **scope.variables}
     return {"input": scope.input, **rendered_value(variables, scope)}

@@ -1,4 +1,4 @@
-"""`approval`: the run waits until a person approves or rejects."""
+"""`approval`: waits until a person approves or rejects."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MAX_PEOPLE = 100
 MAX_REMINDERS = 20
 DECIDING_ROLES = ("viewer", "editor", "admin")
 ON_DEADLINE = ("approve", "reject")
-# It is not executed, so there is nothing that they could be about.
+# The step isn't executed, so these policies would have no effect.
 _WITHOUT_EFFECT = ("retries", "timeout", "cache", "concurrency")
 
 Decision = Literal["approved", "rejected"]
@@ -39,10 +39,9 @@ Decision = Literal["approved", "rejected"]
 
 @dataclass(frozen=True, slots=True)
 class Approval(Action):
-    """`message` is a template of Markdown. `roles` and `members`, by user name, may decide;
-    without any, whoever may run the workflow. `form` is a JSON Schema of the values that come with
-    a decision. `reminders` are seconds after which others are told that it still waits, in
-    order."""
+    """`message` is a Markdown template. `roles` and `members`, by user name, may decide; without
+    any, everybody who may run the workflow. `form` is a JSON Schema of the values that a decision
+    includes. `reminders` are seconds after which the deciders are reminded, in ascending order."""
 
     message: str
     roles: tuple[str, ...] = ()
@@ -56,19 +55,22 @@ class Approval(Action):
     schema: ClassVar[KindSchema] = KindSchema(
         {
             "message": described(
-                needed_text(MAX_MESSAGE_CHARACTERS), "What is to be decided; Markdown, a template."
+                needed_text(MAX_MESSAGE_CHARACTERS),
+                "Template of what has to be decided, in Markdown.",
             ),
-            "roles": described(NAMES, f"Who may decide: {', '.join(DECIDING_ROLES)}."),
-            "members": described(NAMES, "Who may decide, by user name."),
-            "form": described(OBJECT, "JSON Schema of the values that come with a decision."),
+            "roles": described(NAMES, f"Roles that may decide: {', '.join(DECIDING_ROLES)}."),
+            "members": described(NAMES, "Names of users who may decide."),
+            "form": described(OBJECT, "JSON Schema of the values that a decision includes."),
             "deadline": duration(MAX_DEADLINE_SECONDS),
             "on_deadline": choice(*ON_DEADLINE),
-            "allow_link": described(FLAG, "Whether links may decide without an account."),
+            "allow_link": described(
+                FLAG, "Whether a link can be created that decides without an account."
+            ),
             "reminders": durations(MAX_REMINDERS, MAX_DEADLINE_SECONDS),
         },
         required=("message",),
         without_effect=_WITHOUT_EFFECT,
-        description="The run waits until a person approves or rejects.",
+        description="Waits until a person approves or rejects.",
     )
 
     @classmethod
@@ -98,7 +100,7 @@ class Approval(Action):
         yield Template("message", self.message)
 
     async def asked(self, scope: Scope) -> str:
-        """The message with the run's values; raises `StepError`."""
+        """Return the message rendered with the run's values; raises `StepError`."""
         message = await asyncio.to_thread(rendered, self.message, scope)
         if len(message) > MAX_MESSAGE_CHARACTERS:
             raise StepError(
@@ -108,13 +110,15 @@ class Approval(Action):
         return message
 
     async def run(self, scope: Scope, context: StepContext) -> StepOutput:
-        """Only where nobody can be asked: a decision is a checkpoint, and taken instead."""
+        """Called only if nobody can decide: a decision is stored as a checkpoint and used
+        instead."""
         await self.asked(scope)
         raise StepError("nobody can be asked for this approval here")
 
 
 def decided(step: Step, decision: Decision, by: str, comment: str, values: Any) -> StepOutput:
-    """The output of an approval; a rejected one has failed, unless the step continues on errors."""
+    """Return the output of an approval; a rejected one has failed, unless the step continues on
+    errors."""
     note = f"{decision} by {by}"
     if decision == "rejected" and not step.policy.continue_on_error:
         sentence = f"{note}: {comment}" if comment else note

@@ -1,4 +1,4 @@
-"""`branch`: a condition decides which steps run. The incoming text goes through."""
+"""`branch`: evaluates a condition that decides which steps run. The incoming text is passed on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ THEN, ELSE = "then", "else"
 
 @dataclass(frozen=True, slots=True)
 class Branch(Action):
-    """`when` is an expression of Jinja. `then` and `otherwise` are names of steps."""
+    """`when` is a Jinja expression. `then` and `otherwise` are names of steps."""
 
     when: str
     then: tuple[str, ...]
@@ -27,12 +27,14 @@ class Branch(Action):
     type: ClassVar[str] = "branch"
     schema: ClassVar[KindSchema] = KindSchema(
         {
-            "when": described(needed_text(MAX_CONDITION_CHARACTERS), "A Jinja expression."),
+            "when": described(
+                needed_text(MAX_CONDITION_CHARACTERS), "The condition, a Jinja expression."
+            ),
             THEN: described(NAMES, "The steps that run if `when` is true."),
             ELSE: described(NAMES, "The steps that run otherwise."),
         },
         required=("when",),
-        description="A condition decides which steps run.",
+        description="Evaluates a condition that decides which steps run.",
     )
 
     @classmethod

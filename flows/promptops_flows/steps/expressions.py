@@ -13,14 +13,14 @@ WORKER = "promptops_flows.templates.expression_worker"
 
 
 class Expressions:
-    """Evaluates expressions in processes that end when one takes too long."""
+    """Evaluates expressions in worker processes, which are stopped if one takes too long."""
 
     def __init__(self, workers: BudgetedWorkers, seconds: float = BUDGET_SECONDS) -> None:
         self._workers = workers
         self._seconds = seconds
 
     async def evaluate(self, kind: str, expression: str, scope: Scope) -> Any:
-        """The expression's value; raises `StepError`."""
+        """Return the expression's value; raises `StepError`."""
         data = {
             "input": scope.input,
             "value": scope.value,

@@ -1,7 +1,7 @@
 """JSON Schemas of the fields of steps, for the API description and for editors of files.
 
-They refuse nothing that the kinds' `parse` takes: other fields are kept, and a field without a
-value may be null. The rules that a schema can't express are left to `parse`.
+They accept everything that the kinds' `parse` accepts: unknown fields are kept, and a field without
+a value may be null. Rules that a schema can't express are checked by `parse` only.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _DURATION = r"^([ ]*\d{1,9}(\.\d{1,6})?[ ]*(ms|s|m|h|d)[ ]*)"
 FLAG: Schema = {"type": ["boolean", "null"]}
 OBJECT: Schema = {"type": ["object", "null"], "additionalProperties": True}
 NAMES: Schema = {"type": ["array", "null"], "items": {"type": "string"}}
-# A number counts as well.
+# A number is accepted as well.
 VERSION: Schema = {"type": ["string", "integer", "null"], "maxLength": 200}
 # The step of a map: one of the kinds that can run for each item.
 MAPPED_STEP: Schema = {"x-step": "mapped"}
@@ -24,8 +24,8 @@ MAPPED_STEP: Schema = {"x-step": "mapped"}
 
 @dataclass(frozen=True, slots=True)
 class KindSchema:
-    """The fields that a kind reads; a step has those in `required`. `rules` are schemas over
-    several fields, `without_effect` the fields of all steps that this kind refuses."""
+    """The fields of a kind; a step must have those in `required`. `rules` are schemas over several
+    fields, `without_effect` are the common step fields that this kind refuses."""
 
     fields: Mapping[str, Schema]
     required: tuple[str, ...] = ()
@@ -39,7 +39,7 @@ def described(schema: Schema, sentence: str) -> Schema:
 
 
 def text(limit: int) -> Schema:
-    """A text that may be missing."""
+    """An optional text."""
     return {"type": ["string", "null"], "maxLength": limit}
 
 
@@ -52,7 +52,7 @@ def integer(least: int, most: int) -> Schema:
 
 
 def duration(most: float) -> Schema:
-    """A number of seconds, or a text such as `2m`; an empty one counts as missing."""
+    """A number of seconds, or a text such as `2m`; an empty text counts as missing."""
     return {
         "type": ["string", "number", "null"],
         "pattern": f"{_DURATION}?$",
@@ -67,7 +67,7 @@ def durations(count: int, most: float) -> Schema:
 
 
 def choice(*choices: str) -> Schema:
-    """One of them, or nothing where the kind has a default."""
+    """One of these choices, or nothing if the kind has a default."""
     return {"enum": [*choices, "", None]}
 
 

@@ -1,4 +1,5 @@
-"""Typed access to the fields of a definition's JSON; a wrong one is a sentence that names it."""
+"""Typed access to the fields of a definition's JSON; an invalid field raises an error that names
+it."""
 
 from __future__ import annotations
 
@@ -13,10 +14,10 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
 class DefinitionError(ValueError):
-    """A definition that can't run; one sentence names step, field, value and remedy.
+    """A definition that can't run; the message names step, field, value and remedy.
 
-    `step` counts from 0 and is None where the list itself is wrong; `field` is the member of the
-    step, None where the step itself is wrong.
+    `step` counts from 0 and is None if the list itself is invalid; `field` is the member of the
+    step, None if the step itself is invalid.
     """
 
     def __init__(self, sentence: str, *, step: int | None = None, field: str | None = None) -> None:
@@ -26,7 +27,7 @@ class DefinitionError(ValueError):
 
 
 class Fields:
-    """The fields of a step, or of an object inside it; errors begin with `where`."""
+    """The fields of a step, or of an object inside it; error messages begin with `where`."""
 
     def __init__(
         self, fields: Mapping[str, object], where: str, step: int, inside: str | None = None
@@ -42,7 +43,7 @@ class Fields:
 
     @classmethod
     def of_step(cls, fields: Mapping[str, object], index: int) -> Fields:
-        """The fields of a step, with its `name`; `index` counts from 1."""
+        """Return the fields of a step, with its `name`; `index` counts from 1."""
         step = cls(fields, f"step {index}", index - 1)
         step.name = step.text("name", MAX_NAME_CHARACTERS).strip()
         if step.name:
@@ -50,7 +51,7 @@ class Fields:
         return step
 
     def text(self, field: str, limit: int) -> str:
-        """The field's text; empty when it is missing or null."""
+        """Return the field's text; empty if it is missing or null."""
         value = self.value(field)
         if value is None:
             return ""
@@ -63,8 +64,8 @@ class Fields:
         return value
 
     def choice(self, field: str, choices: tuple[str, ...], default: str | None = None) -> str:
-        """The field's value, one of `choices`; an empty or missing one is `default`, if there is
-        one."""
+        """Return the field's value, one of `choices`; if it is empty or missing, `default` if there
+        is one."""
         options = ", ".join(choices)
         value = self.value(field)
         if value in (None, "") and default is not None:
@@ -78,21 +79,21 @@ class Fields:
         return value
 
     def objects(self, field: str, limit: int) -> list[Fields]:
-        """The fields of each object in the list; none when it is missing or null."""
+        """Return the fields of each object in the list; none if it is missing or null."""
         value = self.value(field)
         if value is None:
             return []
         if not isinstance(value, list):
             raise self.error(field, f"is {described(value)}, give a list of objects")
         if len(value) > limit:
-            raise self.error(field, f"holds {len(value)} objects, at most {limit} are allowed")
+            raise self.error(field, f"contains {len(value)} objects, at most {limit} are allowed")
         for item in value:
             if not isinstance(item, dict):
-                raise self.error(field, f"holds {described(item)}, give a list of objects")
+                raise self.error(field, f"contains {described(item)}, give a list of objects")
         return [self._inside_of(field, item, f" {at}") for at, item in enumerate(value, 1)]
 
     def inner(self, field: str) -> Fields | None:
-        """The fields of the object; None when it is missing or null."""
+        """Return the fields of the object; None if it is missing or null."""
         value = self.value(field)
         if value is None:
             return None
@@ -101,14 +102,14 @@ class Fields:
         return self._inside_of(field, value)
 
     def mapping(self, field: str) -> dict[str, Any]:
-        """The object as it is; empty when it is missing or null."""
+        """Return the object unchanged; empty if it is missing or null."""
         value = self.value(field)
         if value is not None and not isinstance(value, dict):
             raise self.error(field, f"is {described(value)}, give an object")
         return dict(value or {})
 
     def names(self, field: str) -> tuple[str, ...] | None:
-        """Names of steps; None when there is no list."""
+        """Return names of steps; None if there is no list."""
         value = self.value(field)
         if value is None:
             return None
@@ -117,19 +118,20 @@ class Fields:
         return tuple(dict.fromkeys(item.strip() for item in value))
 
     def texts(self, field: str, most: int, limit: int) -> tuple[str, ...]:
-        """The texts of a list, of at most `limit` characters; none when it is missing or null."""
+        """Return the texts of a list, each of at most `limit` characters; none if it is missing or
+        null."""
         value = self.value(field, [])
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise self.error(field, f"is {described(value)}, give a list of strings")
         texts = tuple(dict.fromkeys(item.strip() for item in value))
         if len(texts) > most or any(not text or len(text) > limit for text in texts):
             raise self.error(
-                field, f"takes at most {most} names of 1 to {limit} characters, shorten it"
+                field, f"accepts at most {most} names of 1 to {limit} characters, shorten it"
             )
         return texts
 
     def integer(self, field: str, least: int, most: int, default: int) -> int:
-        """The field's whole number within these limits."""
+        """Return the field's integer within these limits."""
         value = self.value(field)
         if value is None:
             return default
@@ -140,19 +142,21 @@ class Fields:
         return value
 
     def flag(self, field: str) -> bool:
-        """Whether the field is true."""
+        """Return whether the field is true."""
         value = self.value(field)
         if value is not None and not isinstance(value, bool):
             raise self.error(field, f"is {described(value)}, give true or false")
         return bool(value)
 
     def duration(self, field: str, most: float) -> float | None:
-        """The field's duration in seconds, of at most `most`; None when it is missing or empty."""
+        """Return the field's duration in seconds, at most `most`; None if it is missing or
+        empty."""
         value = self.value(field)
         return None if value in (None, "") else self._seconds(field, value, most)
 
     def durations(self, field: str, count: int, most: float) -> tuple[float, ...]:
-        """At most `count` durations in seconds, each of at most `most`; none when it is missing."""
+        """Return at most `count` durations in seconds, each at most `most`; none if it is
+        missing."""
         values = self.value(field, [])
         if not isinstance(values, list) or len(values) > count:
             raise self.error(

@@ -1,4 +1,4 @@
-"""`http`: a request, to addresses that HTTP tools may call as well."""
+"""`http`: sends an HTTP request, to the addresses that HTTP tools may call."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ _WITHOUT_BODY = ("GET", "DELETE")
 
 @dataclass(frozen=True, slots=True)
 class CallHttp(Action):
-    """`url` and the texts in `headers` and `body` are templates. What fills the URL is
-    percent-encoded, so that it leads nowhere else, unless it is the whole URL."""
+    """`url` and the texts in `headers` and `body` are templates. Values in the URL are
+    percent-encoded so that they can't change its target, unless a value is the whole URL."""
 
     method: Method
     url: str
@@ -64,7 +64,7 @@ class CallHttp(Action):
             "body": {"description": "A template, or JSON whose texts are templates."},
         },
         required=("url",),
-        description="A request, to addresses that HTTP tools may call as well.",
+        description="Sends an HTTP request, to the addresses that HTTP tools may call.",
     )
 
     @classmethod
@@ -151,7 +151,7 @@ def _complaint(url: str) -> str | None:
     except httpx.InvalidURL as error:
         return f"is not a URL ({error}); write https://host/path"
     if parts.userinfo:
-        return "holds a login, which everybody could read; leave it out"
+        return "contains a user name or password, which everybody could read; leave it out"
     return None
 
 

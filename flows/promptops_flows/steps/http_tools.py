@@ -1,4 +1,4 @@
-"""Calls of HTTP tools: check the arguments, send the request, read a bounded answer."""
+"""Calls HTTP tools: checks the arguments, sends the request, and reads a bounded response."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 MAX_TOOL_SECONDS = 300.0
 MAX_TOOL_BYTES = 1_048_576
-# What of a failing answer the model is told.
+# How much of an error response the model gets to see.
 _ERROR_CHARACTERS = 2_000
-# Bytes from the socket, when they unpack to less than the tool may answer.
+# Bytes read from the socket, even if they decompress to less than the tool may return.
 _MAX_READ_BYTES = 2 * MAX_TOOL_BYTES
-# Those of Python's codecs that read the text of web pages. Others unpack, escape or take forever.
+# The Python codecs for the text of web pages. Others decompress, escape or take forever.
 _CHARSET = re.compile(
     r"ascii|utf-(8|16|32)\S*|iso8859-\d+|cp\d+|koi8-\w|mac-\w+|gb\w+|big5\w*|euc_\w+"
     r"|iso2022_\w+|shift_jis\w*|tis-620"
@@ -40,7 +40,7 @@ DEFAULT_HEADERS = {
     "accept-encoding": "identity",
     "user-agent": "promptops",
 }
-# Names the run whose step sends a request, so that our own API can tell a loop of triggers.
+# Identifies the run whose step sends a request, so that our own API can detect a loop of triggers.
 CAUSE_HEADER = "x-promptops-run"
 _QUERY_METHODS = ("GET", "DELETE")
 _TIMEOUTS = {"connect": 5.0, "read": None, "write": None, "pool": 5.0}
@@ -48,7 +48,7 @@ _TIMEOUTS = {"connect": 5.0, "read": None, "write": None, "pool": 5.0}
 
 @dataclass(frozen=True, slots=True)
 class HttpTool:
-    """A tool that is a request to `url`, whose `{{argument}}` placeholders are filled from the
+    """A tool that sends a request to `url`; its `{{argument}}` placeholders are filled from the
     call's arguments."""
 
     name: str
@@ -61,13 +61,13 @@ class HttpTool:
     max_response_bytes: int = 65_536
 
     def as_tool(self) -> Tool:
-        """The tool as a model sees it."""
+        """Return the tool as a model sees it."""
         return Tool(self.name, self.description, self.parameters)
 
 
 class ToolError(Exception):
-    """A call that brought nothing. `summary` says so without quoting; the text, for the model, may
-    go on with what was quoted, and hold a secret of the tool."""
+    """A failed call. `summary` describes it without quoting; the text, for the model, may add a
+    quotation and so contain a secret of the tool."""
 
     def __init__(self, summary: str, quoted: str = "") -> None:
         super().__init__(f"{summary}: {quoted}" if quoted else summary)
@@ -75,9 +75,10 @@ class ToolError(Exception):
 
 
 class ToolClient:
-    """A pool of connections for the life of the process, which goes only where the policy allows.
+    """A connection pool for the life of the process, which connects only to addresses that the
+    policy allows.
 
-    Not an `httpx.AsyncClient`: that one keeps cookies, and would send those of one workspace's
+    Not an `httpx.AsyncClient`, because that keeps cookies and would send those of one workspace's
     tool along with another's.
     """
 
@@ -86,7 +87,8 @@ class ToolClient:
         self._run_id = ""
 
     def of_run(self, run_id: str) -> Self:
-        """The same pool, whose requests name the run that they come from."""
+        """Return a client with the same pool, whose requests identify the run that they come
+        from."""
         client = copy.copy(self)
         client._run_id = run_id
         return client
@@ -99,7 +101,7 @@ class ToolClient:
 
     @asynccontextmanager
     async def send(self, request: httpx.Request) -> AsyncIterator[httpx.Response]:
-        """The answer, whose body is not read yet; redirects are not followed."""
+        """Yield the response, whose body is not read yet; redirects are not followed."""
         request.extensions = {**request.extensions, "timeout": _TIMEOUTS}
         if self._run_id:
             request.headers[CAUSE_HEADER] = self._run_id
@@ -113,8 +115,8 @@ class ToolClient:
 async def call_tool(
     client: ToolClient, tool: HttpTool, arguments: Mapping[str, Any], turns: Turns | None = None
 ) -> str:
-    """The text that the tool answers; raises `ToolError`, before anything was sent where the
-    arguments don't fit. The calls of a run share their turns."""
+    """Return the tool's response as text; raises `ToolError`, before anything is sent if the
+    arguments don't match the schema. The calls of a run share the concurrency limit."""
     turns = turns or Turns()
     wrong = await turns.compare(findings, tool.parameters, dict(arguments))
     if wrong:
@@ -156,7 +158,7 @@ async def _answer(response: httpx.Response, tool: HttpTool) -> str:
 
 
 async def bounded_text(response: httpx.Response, limit: int) -> str:
-    """The body's text, cut after `limit` bytes; raises `ToolError`."""
+    """Return the body's text, cut after `limit` bytes; raises `ToolError`."""
     charset = _charset(response)
     body = b""
     try:
@@ -172,7 +174,8 @@ async def bounded_text(response: httpx.Response, limit: int) -> str:
 
 
 def _charset(response: httpx.Response) -> str:
-    """Raises `ToolError` for one that is none; Python's codecs do more than read text."""
+    """Return the codec; raises `ToolError` for an unknown charset, because Python's codecs do more
+    than decode text."""
     name = response.charset_encoding
     if not name:
         return "utf-8"

@@ -1,4 +1,4 @@
-"""`map`: one action for each item of a list, several at a time."""
+"""`map`: runs a step for each item of a list, several at a time."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ _OF_THE_MAP = ("retries", "cache_seconds", "concurrency")
 
 @dataclass(frozen=True, slots=True)
 class MapItems(Action):
-    """`over` is a template that is a list; the action reads each of its items as the variable
-    `item_name`, and its place as `index`. A retry runs only the items that failed before."""
+    """`over` is a template whose value is a list; the action gets each item as the variable
+    `item_name`, and its position as `index`. A retry runs only the items that failed before."""
 
     over: str
     item_name: str
@@ -43,16 +43,18 @@ class MapItems(Action):
         {
             "over": described(
                 text(MAX_TEMPLATE_CHARACTERS),
-                "A template whose value is a list; `{{input}}` by default.",
+                "Template whose value is a list; `{{input}}` by default.",
             ),
-            "as": described(text(100), "The variable for the item; `item` by default."),
+            "as": described(
+                text(100), "Name of the variable that contains the item; `item` by default."
+            ),
             "step": MAPPED_STEP,
             "width": described(
-                integer(1, MAX_WIDTH), "How many items are processed at the same time."
+                integer(1, MAX_WIDTH), "Number of items that are processed at the same time."
             ),
         },
         required=("step",),
-        description="One step for each item of a list, several at a time.",
+        description="Runs a step for each item of a list, several at a time.",
     )
 
     @classmethod
@@ -155,7 +157,7 @@ class _MapRun:
         self._context = context
 
     async def execute(self, items: list[Any], done: dict[int, StepOutput]) -> dict[int, str]:
-        """Run the items that are not done; why each of the failed ones did."""
+        """Run the items that are not done yet; return the errors of the failed ones."""
         failures: dict[int, str] = {}
         places = iter([at for at in range(len(items)) if at not in done])
 

@@ -1,4 +1,4 @@
-"""`model`: messages, or the incoming text, go to a model, whose answer comes out."""
+"""`model`: calls a model with messages, or with the incoming text, and returns its output."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class MessageTemplate:
 
 @dataclass(frozen=True, slots=True)
 class CallModel(Action):
-    """`model` is empty when the provider's default is meant; `fallbacks` are tried in their order
-    when the provider fails. Without `messages` the incoming text is the user's."""
+    """An empty `model` is the provider's default; `fallbacks` are tried in order if the provider
+    fails. Without `messages` the incoming text is sent as the user's message."""
 
     provider: str
     model: str
@@ -56,8 +56,12 @@ class CallModel(Action):
     type: ClassVar[str] = "model"
     schema: ClassVar[KindSchema] = KindSchema(
         {
-            "provider": described(text(MAX_MODEL_CHARACTERS), "A connection of the workspace."),
-            "model": described(text(MAX_MODEL_CHARACTERS), "By default that of the provider."),
+            "provider": described(
+                text(MAX_MODEL_CHARACTERS), "A provider, such as a connection of the workspace."
+            ),
+            "model": described(
+                text(MAX_MODEL_CHARACTERS), "The provider's default model by default."
+            ),
             "fallbacks": objects(
                 MAX_FALLBACKS,
                 {
@@ -72,12 +76,13 @@ class CallModel(Action):
                     MAX_MESSAGES,
                     {"role": choice(*_ROLES), "content": text(MAX_TEMPLATE_CHARACTERS)},
                 ),
-                "By default, the incoming text as a message of the user.",
+                "The incoming text as a user message by default.",
             ),
             "params": described(OBJECT, "Parameters of the model."),
-            "output_schema": described(OBJECT, "JSON Schema that the answer must fit."),
+            "output_schema": described(OBJECT, "JSON Schema that the output must match."),
         },
-        description="Messages, or the incoming text, go to a model, whose answer comes out.",
+        description="Calls a model with messages, or with the incoming text, and returns its "
+        "output.",
     )
 
     @classmethod
@@ -116,7 +121,7 @@ class CallModel(Action):
 
     async def run(self, scope: Scope, context: StepContext) -> StepOutput:
         request = CompletionRequest(
-            # On a thread: a megabyte of template must not stall the runs beside this one.
+            # On a thread: a megabyte of template must not block the other runs.
             messages=await asyncio.to_thread(self._messages, scope),
             parameters=self.params,
             output_schema=self.output_schema,
@@ -148,7 +153,8 @@ class CallModel(Action):
         answer: Completion,
         context: StepContext,
     ) -> StepOutput:
-        """The answer that fits the schema, for which the model may be asked once more."""
+        """Return an output that matches the schema; the model may be called once more to repair
+        it."""
         turns = Turns()
         try:
             value = await turns.compare(parse_structured, schema, answer.text)
@@ -179,7 +185,7 @@ def _output(answer: Completion) -> StepOutput:
 
 
 def _spent(answer: Completion, context: StepContext) -> tuple[SpentCall, ...]:
-    """The calls behind an answer that was of no use."""
+    """Return the calls behind an answer that could not be used."""
     kind = context.access.kind_of(answer.provider)
     last = SpentCall(answer.provider, kind, answer.model, answer.usage)
     return (*answer.spent, last)

@@ -1,4 +1,5 @@
-"""`render`: a template, or a prompt of the registry, with the run's variables and the input."""
+"""`render`: renders a template or a prompt of the registry with the run's variables and the
+input."""
 
 from __future__ import annotations
 
@@ -28,7 +29,7 @@ MAX_TEMPLATE_CHARACTERS = 1_048_576
 
 @dataclass(frozen=True, slots=True)
 class Render(Action):
-    """Of a `prompt`, the template or the `messages` are set before a run starts."""
+    """For a `prompt`, the template or the `messages` are set before a run starts."""
 
     template: str
     prompt: PromptTarget | None = None
@@ -36,10 +37,12 @@ class Render(Action):
     type: ClassVar[str] = "render"
     schema: ClassVar[KindSchema] = KindSchema(
         {
-            "template": described(text(MAX_TEMPLATE_CHARACTERS), "Without it, `prompt`."),
+            "template": described(
+                text(MAX_TEMPLATE_CHARACTERS), "The template; leave it out to render `prompt`."
+            ),
             "prompt": PromptTarget.schema(),
         },
-        description="A template, or a prompt of the registry, becomes text.",
+        description="Renders a template, or a prompt of the registry, as text.",
     )
 
     @classmethod
@@ -48,7 +51,7 @@ class Render(Action):
         if inner is None:
             return cls(fields.text("template", MAX_TEMPLATE_CHARACTERS))
         if fields.text("template", MAX_TEMPLATE_CHARACTERS):
-            raise fields.error("prompt", "stands beside a template; give one of the two")
+            raise fields.error("prompt", "can't be combined with a template; use one of the two")
         return cls("", PromptTarget.parse(inner))
 
     @property
@@ -64,7 +67,7 @@ class Render(Action):
         notes: tuple[str, ...] = ()
         if self.prompt is not None:
             notes = (f"prompt {self.prompt.key} {self.prompt.version} of {self.prompt.env}",)
-        # On a thread: a megabyte of template must not stall the runs beside this one.
+        # On a thread: a megabyte of template must not block the other runs.
         if self.messages:
             return StepOutput(await asyncio.to_thread(self._chat, scope), notes=notes)
         return StepOutput(await asyncio.to_thread(rendered, self.template, scope), notes=notes)

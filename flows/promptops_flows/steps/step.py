@@ -1,4 +1,4 @@
-"""A step of a workflow: its name, what it waits for, its policy, and the action of its kind."""
+"""A step of a workflow: its name, its dependencies, its policy, and the action of its kind."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from promptops_providers.protocol import PromptVersion
 
 @dataclass(frozen=True, slots=True)
 class ParseContext:
-    """What parsing an action needs to know. A model's provider is one of `providers`."""
+    """The context for parsing an action. A model's provider has to be one of `providers`."""
 
     providers: tuple[str, ...]
     parse_action: Callable[[Fields, ParseContext], Action]
 
 
 class Template(NamedTuple):
-    """A template of a step, in the field of that name."""
+    """A template of a step, in the field of this name."""
 
     field: str
     text: str
 
 
 class Action(ABC):
-    """What a kind of step does. A kind is a frozen dataclass in a file of its own and a line in
+    """What a step of one kind does. A kind is a frozen dataclass in a file of its own and a line in
     `registry`."""
 
     __slots__ = ()
@@ -49,7 +49,7 @@ class Action(ABC):
 
     @property
     def models(self) -> tuple[ModelChoice, ...]:
-        """The models that are tried, in this order."""
+        """The models to try, in this order."""
         return ()
 
     @property
@@ -59,7 +59,7 @@ class Action(ABC):
 
     @property
     def prompts(self) -> tuple[PromptVersion, ...]:
-        """The prompts of the registry that it uses, once they are looked up."""
+        """The prompts of the registry that it uses, once they are resolved."""
         return ()
 
     def templates(self) -> Iterable[Template]:
@@ -67,26 +67,27 @@ class Action(ABC):
         return ()
 
     def own_names(self) -> frozenset[str]:
-        """Names that it fills itself."""
+        """Names of variables that the action sets itself."""
         return frozenset()
 
     def sides(self) -> Mapping[str, tuple[str, ...]]:
-        """Names of the steps that run only where this one takes that side."""
+        """Names of the steps that run only if this step takes that side."""
         return {}
 
     def inputs(self, scope: Scope) -> Any:
-        """What decides the output, as JSON; a cache goes by it."""
+        """Return what determines the output, as JSON; the cache key is made from it."""
         names = [name for template in self.templates() for name in names_in(template.text)]
         return [scope.input, {name: scope.get(name) for name in names}]
 
     @abstractmethod
     async def run(self, scope: Scope, context: StepContext) -> StepOutput:
-        """The output; raises `StepError`."""
+        """Execute the action and return its output; raises `StepError`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A step runs only where the branch at that place, counted from 0, took this side."""
+    """A condition on a step: it runs only if the branch at that position, counted from 0, took this
+    side."""
 
     branch: int
     side: str
@@ -94,8 +95,8 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`name` may be empty. `needs` are the places of the steps that run before it, counted from 0;
-    their outputs are its input."""
+    """`name` may be empty. `needs` are the positions, counted from 0, of the steps that run before
+    it; their outputs are its input."""
 
     name: str
     action: Action
@@ -109,7 +110,7 @@ class Step:
 
 
 def rendered(template: str, scope: Scope) -> str:
-    """The template with what the scope has; raises `StepError`."""
+    """Render the template with the values of the scope; raises `StepError`."""
     try:
         return render_step_bounded(template, scope)
     except (TemplateValueError, TextTooLongError, MissingOutputError) as error:

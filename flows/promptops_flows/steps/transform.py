@@ -1,4 +1,4 @@
-"""`transform`: the incoming text changed without a model."""
+"""`transform`: changes the incoming text without a model."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _expression_rule(op: str, limit: int) -> Schema:
 
 @dataclass(frozen=True, slots=True)
 class Transform(Action):
-    """`expression` is what `jmespath`, `regex` and `jinja` evaluate."""
+    """`expression` is the expression of `jmespath`, `regex` and `jinja`."""
 
     op: TransformOp
     expression: str = ""
@@ -49,11 +49,11 @@ class Transform(Action):
     schema: ClassVar[KindSchema] = KindSchema(
         {
             "op": {"enum": list(TRANSFORM_OPS)},
-            "expression": {"description": "What `jmespath`, `regex` and `jinja` evaluate."},
+            "expression": {"description": "The expression of `jmespath`, `regex` or `jinja`."},
         },
         required=("op",),
         rules=tuple(_expression_rule(op, limit) for op, (_, limit) in _CHECKS.items()),
-        description="The incoming text is changed without a model.",
+        description="Changes the incoming text without a model.",
     )
 
     @classmethod
@@ -93,14 +93,15 @@ class Transform(Action):
 
 
 def structured_output(value: Any) -> StepOutput:
-    """The output that is this JSON value, whose text is a text itself or compact JSON."""
+    """Return the output for this JSON value; its text is the value itself if that is a text, or
+    compact JSON."""
     if isinstance(value, str):
         return StepOutput(value)
     return StepOutput("null" if value is None else value_text(value), value=value)
 
 
 async def parsed_json(scope: Scope) -> Any:
-    """The incoming text as JSON; raises `StepError`."""
+    """Parse the incoming text as JSON; raises `StepError`."""
     if scope.value is not None:
         return scope.value
     try:

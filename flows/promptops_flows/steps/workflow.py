@@ -1,4 +1,4 @@
-"""`workflow`: a run of another workflow, which is a flow of its own in Prefect."""
+"""`workflow`: runs another workflow, as a separate flow in Prefect."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class RunWorkflow(Action):
     schema: ClassVar[KindSchema] = KindSchema(
         {
             **DefinitionTarget.fields(),
-            "variables": described(OBJECT, "By default those of the run."),
+            "variables": described(OBJECT, "The variables of the run by default."),
         },
         required=("key",),
-        description="A run of another workflow.",
+        description="Runs another workflow and returns its output.",
     )
 
     @classmethod

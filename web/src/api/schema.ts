@@ -3082,7 +3082,7 @@ export interface components {
         };
         /**
          * AgentStepDefinition
-         * @description A run of an agent, whose answer comes out.
+         * @description Runs an agent and returns its answer.
          */
         AgentStepDefinition: {
             /** @description For how long an output is reused. */
@@ -3096,12 +3096,12 @@ export interface components {
             /** @description Can't be combined with `version`. */
             env?: string | null;
             key: string;
-            /** @description A template of the user's message. */
+            /** @description Template of the user's message. */
             message?: string | null;
             name?: string | null;
             needs?: string[] | null;
             retries?: number | null;
-            /** @description A template of the subject, for rollouts. */
+            /** @description Template of the subject, for rollouts. */
             subject?: string | null;
             timeout?: string | number | null;
             /**
@@ -3109,7 +3109,7 @@ export interface components {
              * @enum {string}
              */
             type: "agent";
-            /** @description By default those of the run. */
+            /** @description The variables of the run by default. */
             variables?: {
                 [key: string]: unknown;
             } | null;
@@ -3452,30 +3452,30 @@ export interface components {
         };
         /**
          * ApprovalStepDefinition
-         * @description The run waits until a person approves or rejects.
+         * @description Waits until a person approves or rejects.
          */
         ApprovalStepDefinition: {
-            /** @description Whether links may decide without an account. */
+            /** @description Whether a link can be created that decides without an account. */
             allow_link?: boolean | null;
             /** @description If true, the run continues after a failure of the step. */
             continue_on_error?: boolean | null;
             deadline?: string | number | null;
             /** @description The output of a step that failed. */
             default?: unknown;
-            /** @description JSON Schema of the values that come with a decision. */
+            /** @description JSON Schema of the values that a decision includes. */
             form?: {
                 [key: string]: unknown;
             } | null;
-            /** @description Who may decide, by user name. */
+            /** @description Names of users who may decide. */
             members?: string[] | null;
-            /** @description What is to be decided; Markdown, a template. */
+            /** @description Template of what has to be decided, in Markdown. */
             message: string;
             name?: string | null;
             needs?: string[] | null;
             /** @enum {unknown} */
             on_deadline?: "approve" | "reject" | "" | null;
             reminders?: (string | number)[] | null;
-            /** @description Who may decide: viewer, editor, admin. */
+            /** @description Roles that may decide: viewer, editor, admin. */
             roles?: string[] | null;
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -3609,7 +3609,7 @@ export interface components {
         };
         /**
          * BranchStepDefinition
-         * @description A condition decides which steps run.
+         * @description Evaluates a condition that decides which steps run.
          */
         BranchStepDefinition: {
             /** @description For how long an output is reused. */
@@ -3633,7 +3633,7 @@ export interface components {
              * @enum {string}
              */
             type: "branch";
-            /** @description A Jinja expression. */
+            /** @description The condition, a Jinja expression. */
             when: string;
         } & {
             [key: string]: unknown;
@@ -5412,7 +5412,7 @@ export interface components {
         };
         /**
          * HttpStepDefinition
-         * @description A request, to addresses that HTTP tools may call as well.
+         * @description Sends an HTTP request, to the addresses that HTTP tools may call.
          */
         HttpStepDefinition: {
             /** @description A template, or JSON whose texts are templates. */
@@ -6096,10 +6096,10 @@ export interface components {
         };
         /**
          * MapStepDefinition
-         * @description One step for each item of a list, several at a time.
+         * @description Runs a step for each item of a list, several at a time.
          */
         MapStepDefinition: {
-            /** @description The variable for the item; `item` by default. */
+            /** @description Name of the variable that contains the item; `item` by default. */
             as?: string | null;
             /** @description For how long an output is reused. */
             cache?: string | number | null;
@@ -6111,7 +6111,7 @@ export interface components {
             default?: unknown;
             name?: string | null;
             needs?: string[] | null;
-            /** @description A template whose value is a list; `{{input}}` by default. */
+            /** @description Template whose value is a list; `{{input}}` by default. */
             over?: string | null;
             retries?: number | null;
             step: components["schemas"]["RenderStepDefinition"] | components["schemas"]["ModelStepDefinition"] | components["schemas"]["TransformStepDefinition"] | components["schemas"]["HttpStepDefinition"] | components["schemas"]["AgentStepDefinition"] | components["schemas"]["WorkflowStepDefinition"];
@@ -6121,7 +6121,7 @@ export interface components {
              * @enum {string}
              */
             type: "map";
-            /** @description How many items are processed at the same time. */
+            /** @description Number of items that are processed at the same time. */
             width?: number | null;
         } & {
             [key: string]: unknown;
@@ -6247,7 +6247,7 @@ export interface components {
         };
         /**
          * ModelStepDefinition
-         * @description Messages, or the incoming text, go to a model, whose answer comes out.
+         * @description Calls a model with messages, or with the incoming text, and returns its output.
          */
         ModelStepDefinition: {
             /** @description For how long an output is reused. */
@@ -6262,17 +6262,17 @@ export interface components {
                 model?: string | null;
                 provider: string;
             }[] | null;
-            /** @description By default, the incoming text as a message of the user. */
+            /** @description The incoming text as a user message by default. */
             messages?: {
                 content?: string | null;
                 /** @enum {unknown} */
                 role?: "system" | "user" | "assistant" | "" | null;
             }[] | null;
-            /** @description By default that of the provider. */
+            /** @description The provider's default model by default. */
             model?: string | null;
             name?: string | null;
             needs?: string[] | null;
-            /** @description JSON Schema that the answer must fit. */
+            /** @description JSON Schema that the output must match. */
             output_schema?: {
                 [key: string]: unknown;
             } | null;
@@ -6280,7 +6280,7 @@ export interface components {
             params?: {
                 [key: string]: unknown;
             } | null;
-            /** @description A connection of the workspace. */
+            /** @description A provider, such as a connection of the workspace. */
             provider?: string | null;
             retries?: number | null;
             system?: string | null;
@@ -7937,7 +7937,7 @@ export interface components {
         };
         /**
          * RenderStepDefinition
-         * @description A template, or a prompt of the registry, becomes text.
+         * @description Renders a template, or a prompt of the registry, as text.
          */
         RenderStepDefinition: {
             /** @description For how long an output is reused. */
@@ -7958,7 +7958,7 @@ export interface components {
                 version?: string | number | null;
             } | null;
             retries?: number | null;
-            /** @description Without it, `prompt`. */
+            /** @description The template; leave it out to render `prompt`. */
             template?: string | null;
             timeout?: string | number | null;
             /**
@@ -10368,7 +10368,7 @@ export interface components {
         };
         /**
          * TransformStepDefinition
-         * @description The incoming text is changed without a model.
+         * @description Changes the incoming text without a model.
          */
         TransformStepDefinition: ({
             /** @description For how long an output is reused. */
@@ -10379,7 +10379,7 @@ export interface components {
             continue_on_error?: boolean | null;
             /** @description The output of a step that failed. */
             default?: unknown;
-            /** @description What `jmespath`, `regex` and `jinja` evaluate. */
+            /** @description The expression of `jmespath`, `regex` or `jinja`. */
             expression?: unknown;
             name?: string | null;
             needs?: string[] | null;
@@ -11392,7 +11392,7 @@ export interface components {
         };
         /**
          * WorkflowStepDefinition
-         * @description A run of another workflow.
+         * @description Runs another workflow and returns its output.
          */
         WorkflowStepDefinition: {
             /** @description For how long an output is reused. */
@@ -11415,7 +11415,7 @@ export interface components {
              * @enum {string}
              */
             type: "workflow";
-            /** @description By default those of the run. */
+            /** @description The variables of the run by default. */
             variables?: {
                 [key: string]: unknown;
             } | null;
