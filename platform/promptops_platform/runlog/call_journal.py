@@ -1,7 +1,7 @@
-"""A file of the runs that were answered and are not in the database yet.
+"""A file of the runs whose responses were sent but that are not in the database yet.
 
-What was handed to the system outlives the end of this process, so nothing here waits for a disk: a
-kill loses no run, the loss of power may lose those of the last moment.
+Data written to the operating system survives the end of this process, so nothing here waits for the
+disk: killing the process loses no run, a power failure may lose the latest ones.
 """
 
 import os
@@ -16,7 +16,8 @@ from promptops_platform.runlog.prepared_call import PreparedCall
 log = structlog.get_logger(__name__)
 
 FOLDER = "calls"
-# Beyond it the files are written anew, with what still waits: an outage fills no disk.
+# Beyond this size the files are rewritten with what is still pending, so that an outage can't fill
+# the disk.
 MOST_BYTES = 64_000_000
 
 
@@ -31,16 +32,16 @@ class CallJournal:
 
     @property
     def is_too_large(self) -> bool:
-        """Whether it should be written anew."""
+        """Whether it should be rewritten."""
         return self._bytes > MOST_BYTES
 
     def append(self, call: PreparedCall) -> None:
-        """Add a run; where the disk takes it not, the run waits in memory only."""
+        """Add a run; if the disk is full, the run is kept in memory only."""
         line = call.written().encode() + b"\n"
         try:
             if self._descriptor is None:
                 self._descriptor = self._open()
-            # A line that was cut off by a full disk must not spoil the next one.
+            # A line that was cut off by a full disk must not corrupt the next one.
             if os.write(self._descriptor, line) != len(line):
                 os.write(self._descriptor, b"\n")
         except OSError as error:
@@ -48,13 +49,13 @@ class CallJournal:
         self._bytes += len(line)
 
     def begin_file(self) -> int:
-        """From now on write to another file; returns its number, for `drop_before`."""
+        """Switch to a new file; return its number, for `drop_before`."""
         self._close()
         self._number += 1
         return self._number
 
     def drop_before(self, number: int) -> None:
-        """Delete the files before that one, whose runs are all stored."""
+        """Delete the files before this one, whose runs are all stored."""
         for path in self._files():
             if int(path.stem) < number:
                 path.unlink(missing_ok=True)
@@ -68,14 +69,14 @@ class CallJournal:
             self.append(call)
 
     def read(self) -> list[PreparedCall]:
-        """The runs that a process of before left, in their order."""
+        """Return the runs that an earlier process left, in order."""
         files = self._files()
         if files:
             self._number = int(files[-1].stem) + 1
         return [call for path in files for call in _calls(path)]
 
     def close(self) -> None:
-        """Close the file; what is in it stays."""
+        """Close the file; its content is kept."""
         self._close()
 
     def _open(self) -> int:
@@ -95,7 +96,7 @@ class CallJournal:
 
 
 def _calls(path: Path) -> Iterator[PreparedCall]:
-    """The readable lines; the last one may have been cut off."""
+    """Yield the readable lines; the last one may have been cut off."""
     with path.open(encoding="utf-8", errors="replace") as lines:
         for line in lines:
             try:

@@ -1,6 +1,6 @@
-"""Writes runs that are one model call, in groups, a moment after they were answered.
+"""Writes runs that are a single model call, in groups, shortly after their responses were sent.
 
-A commit takes longer than all else that lies between such a call and its answer: see
+A commit takes longer than everything else between such a call and its response: see
 docs/decisions/0004-calls-are-logged-in-groups.md.
 """
 
@@ -24,18 +24,18 @@ log = structlog.get_logger(__name__)
 
 GATHER_SECONDS = 0.05
 RETRY_SECONDS = 1.0
-# What may wait in memory. Who comes with more waits for the database; where it takes nothing, the
-# oldest are let go.
+# Limit of pending runs in memory. Beyond it, callers wait for the database; if that is unavailable,
+# the oldest runs are dropped.
 MOST_CHARACTERS = 4_000_000
 MOST_RUNS = 1_000
-# What one transaction takes at most, as an edit may have to wait for it.
+# The most that one transaction writes, as an edit may have to wait for it.
 GROUP_RUNS = 25
 GROUP_CHARACTERS = 500_000
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A run that has ended; one that was left by a process of before may be stored already."""
+    """A run that has ended; one left by an earlier process may be stored already."""
 
     call: PreparedCall
     characters: int
@@ -43,7 +43,7 @@ class Entry:
 
 
 class CallLog:
-    """Takes runs at once. Whoever reads the log waits first until they are `written`."""
+    """Accepts runs immediately. Readers of the log first wait until pending runs are `written`."""
 
     def __init__(self, *, database: Database, runs: RunLog, journal: CallJournal) -> None:
         self._database = database
@@ -56,7 +56,7 @@ class CallLog:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Begin to write, with what a process of before left."""
+        """Begin to write, starting with what an earlier process left."""
         left = await asyncio.to_thread(self._journal.read)
         if left:
             log.warning("calls_left", runs=len(left))
@@ -64,7 +64,7 @@ class CallLog:
         self._task = asyncio.create_task(self._write_forever(), name="call-log")
 
     async def stop(self) -> None:
-        """Write what waits, and end."""
+        """Write what is pending, and stop."""
         if self._task is not None:
             await end_tasks(self._task)
             self._task = None
@@ -73,14 +73,14 @@ class CallLog:
         self._journal.close()
 
     async def add(self, run: NewRun, call: ModelCall) -> PreparedCall:
-        """Take a run that has ended, and return it as it will be stored; from then on it outlives
-        this process. Waits only where too many wait already."""
+        """Add a run that has ended, and return it as it will be stored; from then on it survives
+        this process. Waits only if too many runs are pending."""
         prepared = await self._runs.prepare_call(run, call)
         entry = Entry(prepared, prepared.characters)
         self._waiting.append(entry)
         self._characters += entry.characters
         self._filled.set()
-        # Whoever is about to empty the journal has this entry as well: nothing is awaited here.
+        # Don't await here, so that whoever is about to empty the journal has this entry as well.
         self._journal.append(prepared)
         if self._is_full:
             await self.written()
@@ -93,7 +93,8 @@ class CallLog:
         return prepared
 
     async def written(self) -> bool:
-        """Write all that was added before this call; False where the database can't take it now."""
+        """Write everything that was added before this call; False if the database is
+        unavailable."""
         async with self._writing:
             if not self._waiting:
                 return True
@@ -115,14 +116,14 @@ class CallLog:
         return self._characters > MOST_CHARACTERS or len(self._waiting) > MOST_RUNS
 
     def _put_back(self, entries: Iterable[Entry]) -> None:
-        """Have these wait, before those that came meanwhile."""
+        """Put these back, before those that were added meanwhile."""
         self._waiting.extendleft(reversed([*entries]))
         self._characters = sum(entry.characters for entry in self._waiting)
         if self._waiting:
             self._filled.set()
 
     async def _write(self, entries: deque[Entry]) -> None:
-        """Takes out of `entries` what needs no other try."""
+        """Remove from `entries` what needs no further attempt."""
         while entries:
             group = _group(entries)
             if not group or not await self._wrote_together(group):
@@ -133,7 +134,7 @@ class CallLog:
                 entries.popleft()
 
     async def _wrote_together(self, entries: list[Entry]) -> bool:
-        """False where one of them can't be written, and so none was."""
+        """Return False if one of them can't be written; none is written then."""
         try:
             async with self._database.write(background=True) as transaction:
                 await self._runs.record_calls(transaction, [entry.call for entry in entries])
@@ -145,11 +146,11 @@ class CallLog:
         return True
 
     async def _write_alone(self, entry: Entry) -> None:
-        """One that can't be written must not take the others along."""
+        """Write one alone, so that an invalid one doesn't prevent the others."""
         call = entry.call
         try:
             async with self._database.write(background=True) as transaction:
-                # A commit that seemed to have failed may stand.
+                # A commit that seemed to fail may have succeeded.
                 if not await self._runs.is_logged(transaction, call.id):
                     await self._runs.record_calls(transaction, [call])
         except DatabaseUnavailable:
@@ -167,7 +168,7 @@ class CallLog:
 
 
 def _group(entries: deque[Entry]) -> list[Entry]:
-    """The first ones that are written together; none where the first may be stored already."""
+    """Return the first entries to write together; none if the first may be stored already."""
     group: list[Entry] = []
     characters = 0
     for entry in takewhile(lambda entry: not entry.was_left, entries):

@@ -1,4 +1,4 @@
-"""Who has started the runs of an agent or a workflow lately."""
+"""Who has started runs of an agent or a workflow recently."""
 
 from datetime import timedelta
 from typing import NamedTuple
@@ -11,20 +11,20 @@ from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.runlog.tables import RunRow
 
 DAYS = 7
-# Of a key that is run all the time, so many of its newest runs are looked at.
+# For a key with very many runs, only this many of its newest runs are read.
 MOST_READ = 10_000
 MOST_SHOWN = 20
 
 
 class RunCaller(NamedTuple):
-    """A user or an API key, and how many runs it has started."""
+    """A user or an API key, and the number of runs that it has started."""
 
     name: str
     runs: int
 
 
 class RunCallers:
-    """Reads the run log. Whether the caller may see it is for whoever calls to check."""
+    """Reads the run log. The caller of this class checks the permission."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -32,7 +32,7 @@ class RunCallers:
     async def of_last_week(
         self, transaction: Transaction, workspace_id: str, source: str, key: str
     ) -> list[RunCaller]:
-        """Whoever has started ended runs of this key within a week, most runs first."""
+        """Return who has started ended runs of this key within a week, most runs first."""
         newest = (
             select(RunRow.user_name)
             .where(

@@ -1,4 +1,4 @@
-"""The chart of runs on the wire."""
+"""The response with the chart of runs."""
 
 from datetime import datetime
 from typing import Any, Self
@@ -34,8 +34,8 @@ class RunPoint(Resource):
 
 
 class RunChart(BaseModel):
-    """Runs over time, newest first: up to 1,000 that failed or took longer than 99 of 100, and a
-    sample of the others. `runs`, `errors` and `p99_ms` describe the newest 5,000 runs. If
+    """Runs over time, newest first: up to 1,000 that failed or took longer than 99 % of the runs,
+    and a sample of the others. `runs`, `errors` and `p99_ms` describe the newest 5,000 runs. If
     `is_complete` is false, there are more."""
 
     model_config = example(

@@ -1,4 +1,4 @@
-"""The run log, its statistics and its upkeep, connected."""
+"""Builds the run log, its statistics and its upkeep."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Routes of the run log, of its statistics, and of the prices that it counts with."""
+"""Routes of the run log, of its statistics, and of the price table."""
 
 from typing import Annotated
 
@@ -31,7 +31,7 @@ from promptops_platform.runlog.waiting import LONGEST_WAIT_SECONDS, RunWaits
 
 
 async def up_to_date(request: Request) -> None:
-    """What was answered has to be found in the log."""
+    """Write pending runs first, so that every run whose response was sent is in the log."""
     calls = services_of(request).get(CallLog)
     await calls.written()
 
@@ -40,26 +40,28 @@ router = APIRouter(tags=["runs"], dependencies=[Depends(up_to_date)])
 
 
 Source = Annotated[OptionalLine, Query(description="`playground`, `agent` or `workflow`.")]
-Key = Annotated[OptionalLine, Query(description="`ref_key` of the runs.")]
+Key = Annotated[OptionalLine, Query(description="The `ref_key` of the runs.")]
 Provider = Annotated[OptionalLine, Query(description="The provider that the run ended with.")]
 Prompt = Annotated[
-    OptionalLine, Query(description="Key of a prompt of the registry that the runs used.")
+    OptionalLine, Query(description="The key of a registry prompt that the runs used.")
 ]
-PromptEnv = Annotated[OptionalLine, Query(description="Its environment; only with `prompt`.")]
+PromptEnv = Annotated[
+    OptionalLine, Query(description="The prompt's environment; requires `prompt`.")
+]
 PromptVersion = Annotated[
     OptionalLine,
-    Query(description="Its version, `draft` for the working copy; only with `prompt`."),
+    Query(description="The prompt's version, or `draft` for the working copy; requires `prompt`."),
 ]
-Workspace = Annotated[OptionalLine, Query(description="Id or slug.")]
+Workspace = Annotated[OptionalLine, Query(description="A workspace's id or slug.")]
 OptionalDays = Annotated[
     Annotated[int, Field(ge=1, le=400)] | None,
     BeforeValidator(lambda value: None if value == "" else value),
 ]
-Status = Annotated[RunStatus | None, Query(description="By default, all runs that have ended.")]
+Status = Annotated[RunStatus | None, Query(description="All runs that have ended by default.")]
 State = Annotated[RunState | None, Query(description="The status in more detail.")]
-Version = Annotated[OptionalLine, Query(description="Version of the definition; only with `key`.")]
+Version = Annotated[OptionalLine, Query(description="The definition's version; requires `key`.")]
 Before = Annotated[
-    OptionalLine, Query(description="Id of a run: only runs before it, at any depth.")
+    OptionalLine, Query(description="The id of a run: only runs before it, at any depth.")
 ]
 
 
@@ -69,7 +71,7 @@ def _run_filter(
     status: Status = None,
     provider: Provider = None,
     model: OptionalLine = None,
-    user: Annotated[OptionalLine, Query(description="Who asked for it.")] = None,
+    user: Annotated[OptionalLine, Query(description="The name of the user who started it.")] = None,
     since: Annotated[OptionalTime, Query(description="From this time on.")] = None,
     until: Annotated[OptionalTime, Query(description="Before this time.")] = None,
     prompt: Prompt = None,
@@ -79,7 +81,7 @@ def _run_filter(
     version: Version = None,
     retry_of: Annotated[
         OptionalLine,
-        Query(description="Id of the run that they continue, whatever their status."),
+        Query(description="The id of the run that they retry, whatever their status."),
     ] = None,
 ) -> RunFilter:
     return RunFilter(
@@ -112,11 +114,11 @@ def _stats_filter(
         OptionalTime, Query(description="Rounded up to a whole hour or day in UTC.")
     ] = None,
     interval: Annotated[
-        Interval | None, Query(description="Returns a series by the hour or the day.")
+        Interval | None, Query(description="Returns a series by hour or by day.")
     ] = None,
     group_by: Annotated[
         GroupBy | None,
-        Query(description="Returns a series of each group, by the day unless `interval` is set."),
+        Query(description="Returns a series for each group, by day unless `interval` is set."),
     ] = None,
     prompt: Prompt = None,
     prompt_env: PromptEnv = None,
@@ -125,14 +127,16 @@ def _stats_filter(
     version: Version = None,
     compare_days: Annotated[
         OptionalDays,
-        Query(description="Adds the same period that many days before, as `previous`."),
+        Query(description="Adds the same period this many days earlier, as `previous`."),
     ] = None,
     rank_by: Annotated[
-        RankBy, Query(description="Which groups are the largest: those of most runs, or cost.")
+        RankBy,
+        Query(
+            description="Whether the largest groups are those with the most runs or the highest "
+            "cost."
+        ),
     ] = "runs",
-    points: Annotated[
-        bool, Query(description="`false` leaves the series without their points.")
-    ] = True,
+    points: Annotated[bool, Query(description="With `false`, the series have no points.")] = True,
 ) -> StatsFilter:
     return StatsFilter(
         source,
@@ -194,7 +198,7 @@ async def run_stats(
     workspace: Workspace = None,
     actor: Actor = permits(Permission.RUNS_STATS),
 ) -> RunStats:
-    """Return totals of the runs that have ended and, on request, series over time."""
+    """Get totals of the runs that have ended and, on request, series over time."""
     return await statistics.read(transaction, filters, actor=actor, workspace=workspace)
 
 
@@ -206,7 +210,7 @@ async def chart_runs(
     workspace: Workspace = None,
     actor: Actor = permits(Permission.RUNS_READ),
 ) -> Data[RunChart]:
-    """Return the newest runs as points of time and latency, for a chart that shows outliers."""
+    """Get the newest runs as points of time and latency, for a chart that shows outliers."""
     chart = await runs.chart(transaction, filters, actor=actor, workspace=workspace)
     return Data(data=RunChart.of(chart))
 
@@ -216,14 +220,13 @@ async def get_run(
     run_id: ResourceId,
     waits: Annotated[RunWaits, provided(RunWaits)],
     wait: Annotated[
-        OptionalLine, Query(description="How long to wait for the end of the run: `10s`, `500ms`.")
+        OptionalLine, Query(description="How long to wait until the run ends: `10s`, `500ms`.")
     ] = None,
     actor: Actor = permits(Permission.RUNS_READ),
 ) -> Data[RunDetail]:
-    """Return a run with its inputs, its output and its finished steps.
+    """Get a run with its inputs, its output and its finished steps.
 
-    With `wait`, at most 60 seconds, the response is sent when the run has ended or the time is
-    over.
+    With `wait`, at most 60 seconds, the response is sent when the run has ended or the time is up.
     """
     if wait is None:
         return Data(data=await waits.detail(run_id, actor=actor))
@@ -235,6 +238,6 @@ async def get_run(
 async def list_prices(
     request: Request, _actor: Actor = permits(Permission.RUNS_READ)
 ) -> Data[Prices]:
-    """Return the price table that costs are computed with."""
+    """Get the price table that costs are computed with."""
     table = services_of(request).get(PriceTable)
     return Data(data=Prices.of(table))

@@ -14,7 +14,7 @@ SIGNAL = "runs"
 
 
 def packed(events: Sequence[RunEvent], most_bytes: int) -> Iterator[str]:
-    """Signals with all of these."""
+    """Pack these events into signals."""
     waiting: list[str] = []
     size = len(SIGNAL) + 3
     for event in events:
@@ -30,7 +30,7 @@ def packed(events: Sequence[RunEvent], most_bytes: int) -> Iterator[str]:
 
 
 def unpacked(signal: str) -> list[RunEvent]:
-    """The events of a signal; none of one that has others, or is of another release."""
+    """Return the events of a signal; none if it is another signal, or from another release."""
     name, _, text = signal.partition(" ")
     if name != SIGNAL:
         return []

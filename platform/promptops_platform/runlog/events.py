@@ -1,4 +1,4 @@
-"""What happens to runs, for consoles: gathered, so that many runs are few messages."""
+"""Events of runs for consoles, combined so that many runs cause few messages."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 
 from promptops_platform.runlog.tables import RunRow
 
-# So many runs of a workspace are named until the events are taken; of the others it is only said
-# that there are some.
+# Until the events are taken, at most this many runs of a workspace are listed; the others are
+# combined into one event.
 MOST_NAMED = 20
 STARTED, STEP, ENDED, MANY = "run.started", "run.step", "run.ended", "run.many"
 
 
 @dataclass(frozen=True, slots=True)
 class RunEvent:
-    """The newest of a run. One of the type `run.many` names no run."""
+    """The latest event of a run. Events of the type `run.many` don't name a run."""
 
     type: str
     workspace_id: str
@@ -26,27 +26,27 @@ class RunEvent:
 
 
 class RunEvents:
-    """Waits for somebody to take it, in memory: what is lost is found in the run log."""
+    """Keeps events in memory until they are taken; a lost event can be found in the run log."""
 
     def __init__(self) -> None:
-        # By workspace and scope, which are seen by the same readers, and by run.
+        # By workspace and scope, whose events have the same readers, and by run.
         self._waiting: dict[tuple[str, str | None], dict[str, RunEvent]] = {}
-        # Runs of this process that are under way: their steps name nothing but the run.
+        # The active runs of this process; their step events contain only the run.
         self._under_way: dict[str, RunEvent] = {}
         self._listeners: list[Callable[[RunEvent], None]] = []
         self.happened = asyncio.Event()
 
     def listen(self, listener: Callable[[RunEvent], None]) -> None:
-        """Call `listener` with each event of this process, at once."""
+        """Call `listener` with each event of this process, immediately."""
         self._listeners.append(listener)
 
     def started(self, run: RunRow) -> None:
-        """A run is logged as under way."""
+        """A run is logged as active."""
         event = self._under_way[run.id] = _event(STARTED, run)
         self._put(event)
 
     def step_ended(self, run_id: str) -> None:
-        """A step of a run that is under way has ended."""
+        """A step of an active run has ended."""
         if run_id in self._under_way:
             self._put(replace(self._under_way[run_id], type=STEP))
 
@@ -56,7 +56,7 @@ class RunEvents:
         self._put(_event(ENDED, run))
 
     def forget(self, run_id: str) -> None:
-        """A run went with its workspace while it was under way."""
+        """A run was deleted with its workspace while it was active."""
         self._under_way.pop(run_id, None)
 
     @property
@@ -65,7 +65,7 @@ class RunEvents:
         return not self._waiting
 
     def take(self) -> list[RunEvent]:
-        """What has happened since the last call, in order of the workspaces."""
+        """Return what has happened since the last call, ordered by workspace."""
         self.happened.clear()
         waiting, self._waiting = self._waiting, {}
         return [event for group in waiting.values() for event in group.values()]

@@ -1,4 +1,4 @@
-"""Sums of runs on the wire."""
+"""Sums of runs in responses."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from promptops_platform.http.examples import example
 
 
 class LatencyPercentiles(BaseModel):
-    """Milliseconds, each at most 5 % off; null without runs."""
+    """Milliseconds, each within 5 %; null without runs."""
 
     model_config = example(p50=57.31, p95=92.3, p99=92.3)
 
@@ -33,8 +33,8 @@ EXAMPLE_FIGURES: dict[str, Any] = {
 
 
 class RunFigures(BaseModel):
-    """Sums over runs that have ended. A run counts for the provider and model that it ended
-    with, tokens and cost for those that were called."""
+    """Sums over runs that have ended. A run counts for the provider and model that it ended with;
+    tokens and cost count for those that were called."""
 
     model_config = example(**EXAMPLE_FIGURES)
 
@@ -43,9 +43,9 @@ class RunFigures(BaseModel):
     error: int
     prompt_tokens: int
     output_tokens: int
-    calls: int = Field(description="Calls of models.")
+    calls: int = Field(description="Number of model calls.")
     cached_tokens: int
-    usage_estimated: int = Field(description="Runs with partly estimated usage.")
-    cost_usd: float = Field(description="Dollars, as far as prices are known.")
-    cost_unknown: int = Field(description="Runs whose whole cost isn't known.")
+    usage_estimated: int = Field(description="Number of runs with partly estimated usage.")
+    cost_usd: float = Field(description="Dollars, without calls of unknown price.")
+    cost_unknown: int = Field(description="Number of runs whose total cost isn't known.")
     latency_ms: LatencyPercentiles

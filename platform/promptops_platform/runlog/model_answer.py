@@ -1,4 +1,4 @@
-"""What runs answer that have asked a model, as the wire contract has it, and what was used."""
+"""The output and usage of runs that have called a model, as the API returns them."""
 
 from collections.abc import Iterable
 from typing import Self
@@ -10,7 +10,7 @@ from promptops_providers.protocol import Usage
 
 
 class ModelAnswer(BaseModel):
-    """The last answer, and the model that gave it."""
+    """The last output, and the model that returned it."""
 
     model_config = example(provider="mock", model="mock-1", output="No, it stays dry.")
 
@@ -20,7 +20,7 @@ class ModelAnswer(BaseModel):
 
 
 class TokenUsage(BaseModel):
-    """Tokens of all calls of a model together; `estimated` where a vendor reported none.
+    """Tokens of all model calls together; `estimated` if a vendor didn't report them.
     `prompt_tokens` include those that a vendor read from its cache."""
 
     model_config = example(prompt_tokens=31, output_tokens=5, cached_tokens=0, estimated=True)

@@ -1,4 +1,4 @@
-"""What is recorded of a run when it starts, and of one that is a single model call."""
+"""What is recorded of a run when it starts, and of a run that is a single model call."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,8 @@ from promptops_providers.protocol import PromptVersion, SpentCall, Usage
 
 @dataclass(frozen=True, slots=True)
 class RunOrigin:
-    """What has started a run by itself: `kind` is `schedule` or `trigger`, `key` its name."""
+    """The schedule or trigger that has started a run: `kind` is `schedule` or `trigger`, `key` its
+    name."""
 
     kind: str
     id: str
@@ -18,16 +19,15 @@ class RunOrigin:
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
-    """A run that is about to start, or did so at `started_at`.
+    """A run that is about to start, or that started at `started_at`.
 
-    `user` is the name of who asked for it; `inputs` is JSON: variables, prompt reference and the
-    like. `provider` and `model` are those asked for, as far as that is known. A run that is no
-    flow has no `flow_run_id`. `scope` is one of `access.scopes`. `prompt` is the prompt of the
-    registry that it uses, `version` the definition's. A `queued` run waits for its turn, of which
-    `RunLog.begin` tells; `is_detached` where nobody waits for the run, `retry_of` is the run that
-    it goes on with. `pool` is the work pool whose workers execute it. `causes` are the triggers
-    that led to it, the first cause first; where another run led to it, `caused_by`, it has the
-    causes of that one.
+    `user` is the name of who started it; `inputs` is JSON, such as variables and prompt reference.
+    `provider` and `model` are the requested ones, if they are known. A run that is not a flow has
+    no `flow_run_id`. `scope` is one of `access.scopes`. `prompt` is the registry prompt that it
+    uses, `version` the definition's. A `queued` run waits for its turn, see `RunLog.begin`; a run
+    `is_detached` if no caller waits for it, and `retry_of` is the run that it retries. `pool` is
+    the work pool whose workers execute it. `causes` are the triggers that led to it, the first
+    cause first; if another run led to it, `caused_by`, it inherits the causes of that run.
     """
 
     id: str
@@ -55,11 +55,11 @@ class NewRun:
 
 @dataclass(frozen=True, slots=True)
 class ModelCall:
-    """The one model call of a run that is no flow, and how it ended, by default just now: with an
-    `error` it failed, `summary` is it without what it quotes.
+    """The only model call of a run that is not a flow, and how it ended, by default just now: with
+    an `error` it failed; `summary` is the error without quoted text.
 
-    `provider_kind` is what the provider is where that is a connection. `first_token_ms` is from
-    the start of the run, for an answer that was streamed.
+    `provider_kind` is the kind of provider if that is a connection. `first_token_ms` is measured
+    from the start of the run, for a streamed response.
     """
 
     provider: str

@@ -1,4 +1,4 @@
-"""Wakes those who wait for what happens to a run, wherever it is executed."""
+"""Wakes those who wait for the events of a run, wherever it is executed."""
 
 import asyncio
 from collections.abc import Iterator
@@ -10,18 +10,18 @@ from promptops_platform.http.stop_signal import StopSignal
 from promptops_platform.runlog.event_signals import unpacked
 from promptops_platform.runlog.events import MANY, RunEvent, RunEvents
 
-# After so long the log is read without a signal.
+# How often the log is read without a signal.
 POLL_SECONDS = 2.0
 
 
 class RunWatch:
-    """Somebody who waits. `log_changed` is set when the log has something new of the run."""
+    """One waiting reader. `log_changed` is set when the log has something new about the run."""
 
     __slots__ = ("_woken", "log_changed")
 
     def __init__(self) -> None:
         self._woken = asyncio.Event()
-        # It is read first of all.
+        # True at first, so that the log is read at the beginning.
         self.log_changed = True
 
     def wake(self, *, log_changed: bool) -> None:
@@ -30,19 +30,19 @@ class RunWatch:
         self._woken.set()
 
     def take_log_changed(self) -> bool:
-        """Whether the log has something new since the last call."""
+        """Return whether the log has something new since the last call."""
         log_changed, self.log_changed = self.log_changed, False
         return log_changed
 
     async def news(self, seconds: float) -> None:
-        """Wait for something new, at most so long."""
+        """Wait at most `seconds` for something new."""
         await happens_within(self._woken, seconds)
         self._woken.clear()
 
 
 class RunNews:
-    """Those who wait, by run. Signals of other replicas may be lost, so nobody may wait for them
-    alone."""
+    """The waiting readers, by run. Signals of other replicas may be lost, so readers must not rely
+    on them alone."""
 
     def __init__(self, events: RunEvents, signals: Signals, stop: StopSignal) -> None:
         self._watches: dict[str, set[RunWatch]] = {}

@@ -1,20 +1,20 @@
-"""Which runs a chart of many shows: those that stand out, and a sample of the others."""
+"""Selects the runs that a chart of many shows: outliers, and a sample of the others."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from promptops_platform.runlog.search import Point
 
-# What is looked at, and what of it is shown.
+# How many runs are read, and how many are shown.
 MOST_READ = 5000
 MOST_SHOWN = 1500
-# Of these, so many stand out at most: the others show what is normal.
+# At most this many of these are outliers; the others show what is normal.
 MOST_OUTLIERS = 1000
 
 
 class Chart(NamedTuple):
-    """Points newest first. `p99_ms` is of all `runs` that were looked at; with `is_complete` these
-    are all that were wanted."""
+    """Points newest first. `p99_ms` describes all `runs` that were read; with `is_complete` these
+    are all matching runs."""
 
     points: list[Point]
     runs: int
@@ -24,7 +24,7 @@ class Chart(NamedTuple):
 
 
 def chart_of(points: Sequence[Point]) -> Chart:
-    """The chart of these runs, of which MOST_READ + 1 were asked for."""
+    """Return the chart of these runs; the query asked for MOST_READ + 1."""
     is_complete = len(points) <= MOST_READ
     points = points[:MOST_READ]
     latencies = sorted(point.latency_ms for point in points)
@@ -33,7 +33,7 @@ def chart_of(points: Sequence[Point]) -> Chart:
     shown = {point.id for point in outstanding}
     normal = [point for point in points if not _stands_out(point, p99)]
     room = MOST_SHOWN - len(outstanding)
-    # Evenly over the time, so that busy times look busy.
+    # Sampled by position, so that busy times look busy.
     step = max(1.0, len(normal) / room)
     shown |= {normal[int(index * step)].id for index in range(min(room, len(normal)))}
     errors = sum(point.status == "error" for point in points)

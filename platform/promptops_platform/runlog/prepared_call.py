@@ -1,4 +1,5 @@
-"""A run that is one model call, ready to be stored: plain values, as they also lie in a file."""
+"""A run that is a single model call, ready to be stored: plain values that can also be written to a
+file."""
 
 import json
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ STEP_TIMES = ("started_at",)
 
 @dataclass(frozen=True, slots=True)
 class PreparedCall:
-    """The columns of the run, which the record of its end completes, and of its only step."""
+    """The columns of the run, completed when its end is recorded, and of its only step."""
 
     run: dict[str, Any]
     step: dict[str, Any]
@@ -27,11 +28,11 @@ class PreparedCall:
 
     @classmethod
     def read(cls, line: str) -> Self:
-        """From the text that `written` made; raises ValueError, KeyError or TypeError for others,
-        and where this release has other columns."""
+        """Parse the text that `written` made; raises ValueError, KeyError or TypeError for other
+        texts and for columns of another release."""
         fields = json.loads(line)
         run, step = dict(fields["run"]), dict(fields["step"])
-        # Earlier releases had no queue, and wrote no time at which its turn came.
+        # Earlier releases had no queue, and wrote no time at which the run began.
         run.setdefault("began_at", run["created_at"])
         for columns, names in ((run, RUN_TIMES), (step, STEP_TIMES)):
             columns.update({name: datetime.fromisoformat(columns[name]) for name in names})
@@ -40,17 +41,17 @@ class PreparedCall:
         return call
 
     def written(self) -> str:
-        """One line of JSON."""
+        """Return one line of JSON."""
         fields = {"run": self.run, "step": self.step, "ended_at": self.ended_at}
         return json.dumps(fields, default=datetime.isoformat)
 
     def rows(self) -> tuple[RunRow, RunStepRow]:
-        """New rows, for one transaction."""
+        """Return new rows, for one transaction."""
         return RunRow(**self.run), RunStepRow(**self.step)
 
     @property
     def prompt(self) -> PromptVersion | None:
-        """The prompt of the registry that it used."""
+        """The registry prompt that it used."""
         names = ("prompt_key", "prompt_env", "prompt_version", "prompt_variant")
         key, env, version, variant = (self.run.get(name) for name in names)
         return None if key is None else PromptVersion(key, env or "", version or "", variant)
@@ -62,12 +63,12 @@ class PreparedCall:
 
     @property
     def cost_usd(self) -> float | None:
-        """What the call cost; None where its price or its usage isn't known."""
+        """The cost of the call; None if its price or its usage isn't known."""
         return dollars(self.step["cost_nanos"])
 
     @property
     def characters(self) -> int:
-        """About how long its texts are together."""
+        """The approximate total length of its texts."""
         texts = (self.step["input"], self.step["output"], self.step["error"])
         return sum(len(text or "") for text in texts) + len(str(self.run["inputs"] or ""))
 

@@ -1,4 +1,4 @@
-"""Prices on the wire."""
+"""The response with the price table."""
 
 from typing import Self
 

@@ -1,4 +1,4 @@
-"""What model calls cost: a versioned table of prices, the one that ships or the operator's own."""
+"""Costs of model calls: a versioned price table, either the one included or the operator's own."""
 
 import json
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ from pydantic import (
 from promptops_platform.errors import StartRefused
 from promptops_providers.protocol import Usage
 
-# Dollars a million tokens are thousands of billionths of a dollar a token.
+# Dollars per million tokens equal thousands of nanodollars per token.
 NANOS_A_TOKEN = 1000
 NANOS_A_DOLLAR = 1_000_000_000
 ANY = "*"
-# They run on one's own machine. A table that names them wins.
+# Providers that run on the operator's machine. A table that includes them takes precedence.
 FREE = ("mock", "ollama")
 
 Dollars = Annotated[Decimal, Field(ge=0, le=1_000_000), PlainSerializer(float, return_type=float)]
@@ -33,7 +33,7 @@ Dollars = Annotated[Decimal, Field(ge=0, le=1_000_000), PlainSerializer(float, r
 
 def _pattern(value: str) -> str:
     if ANY in value[:-1]:
-        raise ValueError("holds '*' before its end; a pattern is a name, or how it begins and '*'")
+        raise ValueError("contains '*' before its end; a pattern is a name, or a prefix and '*'")
     return value
 
 
@@ -48,7 +48,7 @@ class Price(BaseModel):
     input: Dollars
     cached_input: Dollars | None = None
     output: Dollars
-    # Of the whole prompt: what a call is charged by may depend on its length.
+    # Limits of the whole prompt, because a price may depend on the prompt's length.
     min_prompt_tokens: int = Field(default=0, ge=0)
     max_prompt_tokens: int | None = Field(default=None, ge=0)
     valid_from: date
@@ -61,13 +61,13 @@ class Price(BaseModel):
         return self
 
     def fits(self, model: str) -> bool:
-        """Whether it is a price of that model."""
+        """Whether it is a price of this model."""
         if self.model.endswith(ANY):
             return model.startswith(self.model[:-1])
         return self.model == model
 
     def cost(self, usage: Usage) -> int:
-        """In billionths of a dollar, rounded once, half up."""
+        """Return the cost in nanodollars, rounded once, half up."""
         cached = min(usage.cached_tokens, usage.prompt_tokens)
         cached_input = self.input if self.cached_input is None else self.cached_input
         dollars = (
@@ -87,21 +87,21 @@ class _File(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What a call cost, in billionths of a dollar; None where its price or its usage isn't known.
-    `price` is what is kept of the price that was used."""
+    """The cost of a call, in nanodollars; None if its price or its usage isn't known. `price` is
+    what is stored of the price that was used."""
 
     nanos: int | None
     price: dict[str, Any] | None
 
 
 def dollars(nanos: int | None) -> float | None:
-    """Billionths of a dollar in dollars; None stays None."""
+    """Convert nanodollars to dollars; None stays None."""
     return None if nanos is None else nanos / NANOS_A_DOLLAR
 
 
 class PriceTable:
-    """The prices in force. Of the patterns that fit a model the longest counts, and of its prices
-    the latest that is valid."""
+    """The prices in force. The longest pattern that fits a model wins, and of its prices the latest
+    one that is valid."""
 
     def __init__(self, version: str, prices: list[Price]) -> None:
         priced = {price.provider for price in prices}
@@ -110,7 +110,8 @@ class PriceTable:
 
     @classmethod
     def load(cls, file: Path | None) -> Self:
-        """The table in a file, or the one that ships; raises StartRefused for one that is wrong."""
+        """Load the table from a file, or the included one; raises StartRefused for an invalid
+        table."""
         if file is None:
             return cls._parsed(files(__package__).joinpath("prices.json").read_text("utf-8"))
         try:
@@ -134,15 +135,15 @@ class PriceTable:
     def charge(
         self, provider: str, model: str, usage: Usage | None, at: datetime, *, kind: str = ""
     ) -> Charge:
-        """What a call at that time cost. A connection, which is of a `kind`, costs what that one
-        does unless there is a price under its own name."""
+        """Return the cost of a call at that time. A connection, which is of a `kind`, costs what
+        that kind does unless there is a price under its own name."""
         prompt_tokens = 0 if usage is None else usage.prompt_tokens
         prices = (self._price(name, model, prompt_tokens, at) for name in (provider, kind))
         price = next(filter(None, prices), None)
         if price is None:
             return Charge(None, None)
         if usage is None:
-            # What costs nothing costs nothing however much was used.
+            # A free model costs nothing, whatever the usage.
             return Charge(None if price.input or price.output else 0, None)
         return Charge(price.cost(usage), self._kept(price))
 
@@ -154,7 +155,7 @@ class PriceTable:
         ]
         if not fitting:
             return None
-        # What a name says exactly is more than what its beginning says.
+        # An exact name takes precedence over a prefix.
         best = max(fitting, key=lambda price: (price.model == model, len(price.model)))
         current = [price for price in fitting if price.model == best.model]
         latest = max(price.valid_from for price in current)

@@ -1,4 +1,4 @@
-"""How often prompts were called in the last day, hour by hour, and what that cost."""
+"""How often prompts were called in the last day, hour by hour, and the cost of the calls."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -17,8 +17,8 @@ HOURS = 24
 
 
 class DayOfCalls(NamedTuple):
-    """Sums over the ended runs that used a prompt; `hours` are calls of models, oldest hour
-    first, and the cost is as far as prices are known."""
+    """Sums over the ended runs that used a prompt; `hours` are model calls, oldest hour first, and
+    the cost excludes calls of unknown price."""
 
     errors: int
     cost_nanos: int
@@ -26,7 +26,7 @@ class DayOfCalls(NamedTuple):
 
 
 class PromptCalls:
-    """Reads the roll-ups of prompts. Who may see them is for the caller to ask."""
+    """Reads the roll-ups of prompts. The caller of this class checks the permission."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -34,8 +34,9 @@ class PromptCalls:
     async def last_day(
         self, transaction: Transaction, workspace_id: str, keys: Sequence[str], env: str | None
     ) -> tuple[datetime, dict[str, DayOfCalls]]:
-        """The calls of each of these keys in one environment, or with None in all of them, of this
-        hour and the 23 before it, and when that began. Keys without runs are left out."""
+        """Return the calls of each of these keys in one environment, or with None in all of them,
+        in this hour and the 23 before it, and the start of that period. Keys without runs are left
+        out."""
         since = starts(self._clock.now())["hour"] - timedelta(hours=HOURS - 1)
         days: dict[str, DayOfCalls] = {}
         for key, start, calls, errors, nanos in await _rows(

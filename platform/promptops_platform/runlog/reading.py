@@ -1,4 +1,4 @@
-"""Reading the run log, as far as it exists for the caller."""
+"""Reading the part of the run log that the caller may see."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,20 +23,20 @@ class RunReader:
         self._grants = grants
 
     async def get(self, transaction: Transaction, run_id: str, *, actor: Actor) -> RunRow:
-        """A run; raises NotFound, also where it doesn't exist for the caller."""
+        """Return a run; raises NotFound, also if the caller may not see it."""
         row = await repository.get(transaction.session, run_id)
         if row is None or not self._may_see(actor, row):
             raise _not_found(run_id)
         return row
 
     def require(self, row: RunRow, *, actor: Actor) -> None:
-        """Raises NotFound where the caller may read a run no longer that it has read before."""
+        """Raises NotFound if the caller may no longer read a run that it has read before."""
         permitted = self._grants.has(actor, Permission.RUNS_READ, row.workspace_id)
         if not permitted or not self._may_see(actor, row):
             raise _not_found(row.id)
 
     async def steps(self, transaction: Transaction, run_id: str) -> list[RunStepRow]:
-        """The finished steps of a run, in their order."""
+        """Return the finished steps of a run, in order."""
         return await repository.steps(transaction.session, run_id)
 
     async def page(
@@ -50,11 +50,11 @@ class RunReader:
         offset: int,
         before: str | None,
     ) -> tuple[list[RunRow], Total]:
-        """Runs, newest first, and how many are wanted in all; those before a run where `before`
-        names one.
+        """Return a page of runs, newest first, and the total number of matches; `before` is the id
+        of a run and limits the page to runs before it.
 
-        Without a workspace, its id or slug, they are those of all workspaces that exist for the
-        caller. Raises NotFound for an unknown workspace, BadRequest for an unknown run and for a
+        Without a workspace (id or slug), runs of all workspaces that the caller may see are
+        returned. Raises NotFound for an unknown workspace, BadRequest for an unknown run and for a
         prompt's environment or version without the prompt.
         """
         seen = self._seen(filters, actor, workspace)
@@ -72,12 +72,12 @@ class RunReader:
         actor: Actor,
         workspace: str | None,
     ) -> Chart:
-        """The newest of these runs as points over time; raises as `page` does."""
+        """Return the newest of these runs as points over time; raises what `page` raises."""
         seen = self._seen(filters, actor, workspace)
         return chart_of(await search.points(transaction.session, seen, most=MOST_READ + 1))
 
     def _seen(self, filters: RunFilter, actor: Actor, workspace: str | None) -> RunFilter:
-        """The filter, kept to what exists for the caller."""
+        """Restrict the filter to what the caller may see."""
         if filters.prompt is None and (filters.prompt_env or filters.prompt_version):
             raise BadRequest("prompt: is required with prompt_env and prompt_version; send its key")
         if filters.key is None and filters.version is not None:
@@ -109,8 +109,8 @@ class RunReader:
 
 
 def seen_workspaces(grants: Grants, actor: Actor, workspace: str | None) -> Sequence[str] | None:
-    """Ids of the workspaces that a reading is kept to, None for all; raises NotFound for one that
-    doesn't exist for the caller."""
+    """Return the ids of the workspaces to read, None for all; raises NotFound for a workspace that
+    the caller may not see."""
     if workspace is not None:
         workspace_id = grants.find(actor, workspace)
         if workspace_id is None:

@@ -1,4 +1,5 @@
-"""Which texts of a run the settings allow to store: see `promptops_flows.telemetry.text_policy`."""
+"""Which texts of a run may be stored, by the settings: see
+`promptops_flows.telemetry.text_policy`."""
 
 import asyncio
 import itertools
@@ -14,7 +15,7 @@ LONG_TEXT = 65_536
 
 
 def policy_of(*, texts: Literal["full", "none"], kinds: str, patterns: str) -> TextPolicy:
-    """As the settings say; raises StartRefused for what they can't mean."""
+    """Return the configured policy; raises StartRefused for invalid settings."""
     names = tuple(sorted({name.strip().lower() for name in kinds.split(",")} - {""}))
     setting = "PROMPTOPS_RUN_REDACT"
     try:
@@ -28,13 +29,13 @@ def policy_of(*, texts: Literal["full", "none"], kinds: str, patterns: str) -> T
 
 
 class StoredTexts:
-    """Applies the policy to what goes into the database."""
+    """Applies the policy to what is written to the database."""
 
     def __init__(self, policy: TextPolicy) -> None:
         self.policy = policy
 
     async def text(self, value: str | None) -> str | None:
-        """What is stored of a text that is a run's input or output."""
+        """Return what is stored of a text that is a run's input or output."""
         if value is None:
             return None
         if len(value) > LONG_TEXT:
@@ -42,7 +43,7 @@ class StoredTexts:
         return self._text(value)
 
     async def inputs(self, value: dict[str, Any] | None) -> dict[str, Any] | None:
-        """The same for a JSON object."""
+        """Return what is stored of a JSON object."""
         if value is None or not self.policy.keeps_texts:
             return None
         if _room_after(value, LONG_TEXT) > 0:
@@ -50,17 +51,19 @@ class StoredTexts:
         return dict(await asyncio.to_thread(self._json, value))
 
     async def error(self, sentence: str, summary: str | None) -> str:
-        """What is stored of an error; `summary` is it without what it quotes."""
+        """Return what is stored of an error; `summary` is the error without quoted text."""
         if len(sentence) > LONG_TEXT:
             return await asyncio.to_thread(self._error, sentence, summary)
         return self._error(sentence, summary)
 
     def name(self, value: str, public: str | None = None) -> str:
-        """What is stored of a step's name; `public` is it without what a model made up."""
+        """Return what is stored of a step's name; `public` is the name without parts that a model
+        made up."""
         return storable(self.policy.stored(value, public))
 
     def label(self, value: str, longest: int) -> str:
-        """What an index can hold of a name that may be a vendor's, of a model for instance."""
+        """Shorten a name that may come from a vendor, such as a model's, to what an index can
+        store."""
         return storable(self.policy.label(value))[:longest]
 
     def _text(self, value: str) -> str | None:
@@ -75,8 +78,8 @@ class StoredTexts:
 
 
 def _room_after(value: Any, room: int) -> int:
-    """What is left of `room` characters; counted until there is none, so that it takes no longer
-    for a larger value."""
+    """Return how many of `room` characters are left after the value; stops counting at zero, so
+    that a larger value takes no longer."""
     if isinstance(value, dict):
         value = [*itertools.islice(value.items(), room)]
     if isinstance(value, list | tuple):

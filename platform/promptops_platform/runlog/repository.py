@@ -19,18 +19,18 @@ from promptops_platform.runlog.tables import (
 )
 
 RUNNING = "running"
-# Indexes are over ended or over running runs: what is compared must stand in the SQL itself.
+# Indexes cover either ended or active runs, so the SQL has to contain their condition literally.
 UNDER_WAY = RunRow.status == literal_column(f"'{RUNNING}'")
 ENDED = RunRow.status != literal_column(f"'{RUNNING}'")
 
 
 async def get(session: AsyncSession, run_id: str, *, lock: bool = False) -> RunRow | None:
-    """A run by id; `lock` keeps it from being deleted before the commit."""
+    """Return a run by id; `lock` keeps it from being deleted until the commit."""
     return await session.get(RunRow, run_id, with_for_update=lock)
 
 
 async def causes(session: AsyncSession, run_id: str) -> list[str]:
-    """The triggers that led to a run, which may be gone."""
+    """Return the triggers that led to a run; some may no longer exist."""
     return await session.scalar(select(RunRow.causes).where(RunRow.id == run_id)) or []
 
 
@@ -41,7 +41,7 @@ async def is_running(session: AsyncSession, run_id: str) -> bool:
 
 
 class LockedRun(NamedTuple):
-    """What a step needs of its run: the place of its prompts, and the run's own one."""
+    """What a step needs of its run: the position of its prompts, and the run's own prompt."""
 
     workspace_id: str
     created_at: datetime
@@ -51,7 +51,7 @@ class LockedRun(NamedTuple):
 
 
 async def lock_row(session: AsyncSession, run_id: str) -> LockedRun | None:
-    """Keep a run from being deleted before the commit; None where it is gone already."""
+    """Keep a run from being deleted until the commit; None if it is deleted already."""
     columns = [getattr(RunRow, name) for name in LockedRun._fields]
     query = select(*columns).where(RunRow.id == run_id)
     row = (await session.execute(query.with_for_update(read=True, key_share=True))).first()
@@ -59,14 +59,14 @@ async def lock_row(session: AsyncSession, run_id: str) -> LockedRun | None:
 
 
 async def count(session: AsyncSession, workspace_id: str) -> int:
-    """How many runs a workspace has, those under way included."""
+    """Return the number of runs in a workspace, including active ones."""
     query = select(func.count()).where(RunRow.workspace_id == workspace_id)
     return await session.scalar(query.select_from(RunRow)) or 0
 
 
 async def clear(session: AsyncSession, workspace_id: str) -> int:
-    """Delete the runs of a workspace and, by the foreign key, their steps, and then what was
-    counted and summed of it; returns how many runs there were."""
+    """Delete the runs of a workspace and, through the foreign key, their steps, then its counts and
+    roll-ups; return the number of runs."""
     gone = await session.execute(
         delete(RunRow)
         .where(RunRow.workspace_id == workspace_id)
@@ -84,15 +84,15 @@ async def clear(session: AsyncSession, workspace_id: str) -> int:
 
 
 async def prune(session: AsyncSession, before: datetime, most: int) -> Counter[str]:
-    """Delete some of the oldest ended runs that began before a time, leaving out those that
-    another replica deletes; returns how many, by workspace."""
+    """Delete some of the oldest ended runs that began before a time, skipping those that another
+    replica is deleting; return how many, by workspace."""
     oldest = (
         select(RunRow.id)
         .where(ENDED, RunRow.created_at < before)
         .order_by(RunRow.created_at, RunRow.id)
         .limit(most)
         .with_for_update(skip_locked=True)
-        # Read once: as a mere subquery PostgreSQL might read on after it has deleted.
+        # Materialised: PostgreSQL might evaluate a plain subquery again after it has deleted.
         .cte()
     )
     gone = await session.execute(
@@ -105,7 +105,7 @@ async def prune(session: AsyncSession, before: datetime, most: int) -> Counter[s
 
 
 async def steps(session: AsyncSession, run_id: str) -> list[RunStepRow]:
-    """The finished steps of a run, in their order."""
+    """Return the finished steps of a run, in order."""
     rows = await session.scalars(
         select(RunStepRow).where(RunStepRow.run_id == run_id).order_by(RunStepRow.position)
     )
@@ -113,7 +113,7 @@ async def steps(session: AsyncSession, run_id: str) -> list[RunStepRow]:
 
 
 async def orphans(session: AsyncSession, instance: str) -> list[RunRow]:
-    """Runs that this platform was running when it ended, and that somebody waited for."""
+    """Return runs with a waiting caller that this platform was executing when it ended."""
     rows = await session.scalars(
         select(RunRow).where(UNDER_WAY, RunRow.instance == instance, RunRow.is_detached.is_(False))
     )
@@ -121,7 +121,7 @@ async def orphans(session: AsyncSession, instance: str) -> list[RunRow]:
 
 
 async def counted(session: AsyncSession, workspaces: Sequence[str] | None) -> int:
-    """How many ended runs these workspaces have; None for all."""
+    """Return the number of ended runs in these workspaces; None for all."""
     query = select(func.sum(RunCountRow.total))
     if workspaces is not None:
         query = query.where(RunCountRow.workspace_id.in_(workspaces))
@@ -129,19 +129,19 @@ async def counted(session: AsyncSession, workspaces: Sequence[str] | None) -> in
 
 
 async def run_now(session: AsyncSession, run_id: str, *, lock: bool = False) -> RunRow | None:
-    """A run, as the database has it now."""
+    """Return the current state of a run from the database."""
     return await session.get(RunRow, run_id, with_for_update=lock, populate_existing=True)
 
 
 async def is_executed_by(session: AsyncSession, run_id: str, instance: str) -> bool:
-    """Whether a run is under way and that platform's, which it stays until the commit."""
+    """Whether a run is active and belongs to that platform; it stays so until the commit."""
     query = select(RunRow.id).where(RunRow.id == run_id, UNDER_WAY, RunRow.instance == instance)
     return await session.scalar(query.with_for_update(read=True)) is not None
 
 
 async def detached(session: AsyncSession, instance: str) -> list[RunRow]:
-    """Runs of a platform that nobody waits for and that have not ended, the oldest first; of those
-    that wait for people the ones that are to be cancelled."""
+    """Return a platform's detached runs that have not ended, the oldest first; of those that wait
+    for approvals only the ones that are to be cancelled."""
     is_left = or_(RunRow.state != "waiting", RunRow.cancel_requested_by.is_not(None))
     rows = await session.scalars(
         select(RunRow)
@@ -152,13 +152,13 @@ async def detached(session: AsyncSession, instance: str) -> list[RunRow]:
 
 
 async def positions(session: AsyncSession, run_id: str) -> set[int]:
-    """Places of the steps that the log has of a run."""
+    """Return the positions of a run's logged steps."""
     query = select(RunStepRow.position).where(RunStepRow.run_id == run_id)
     return set(await session.scalars(query))
 
 
 async def remove_step(session: AsyncSession, run_id: str, position: int) -> None:
-    """Take a step out of the log, with the prompts that it used."""
+    """Delete a step from the log, with the prompts that it used."""
     for table in (RunStepRow, RunPromptRow):
         await session.execute(
             delete(table)
@@ -168,14 +168,14 @@ async def remove_step(session: AsyncSession, run_id: str, position: int) -> None
 
 
 async def instances(session: AsyncSession) -> set[str]:
-    """The platforms that have runs under way."""
+    """Return the platforms that have active runs."""
     query = select(RunRow.instance).where(UNDER_WAY, RunRow.pool.is_(None))
     return set(await session.scalars(query.distinct()))
 
 
 async def take_over(session: AsyncSession, dead: str, instance: str) -> list[str]:
-    """Make all runs under way of one platform another's, but for those that somebody else takes
-    over; returns their ids."""
+    """Assign all active runs of one platform to another, except for those that a third one takes
+    over; return their ids."""
     taken = await session.execute(
         update(RunRow)
         .where(UNDER_WAY, RunRow.instance == dead)
@@ -187,7 +187,7 @@ async def take_over(session: AsyncSession, dead: str, instance: str) -> list[str
 
 
 async def cancel_requests(session: AsyncSession, instance: str) -> list[tuple[str, str]]:
-    """Runs of a platform that are to be cancelled, and who wants it."""
+    """Return the runs of a platform that are to be cancelled, and who requested it."""
     rows = await session.execute(
         select(RunRow.id, RunRow.cancel_requested_by).where(
             UNDER_WAY, RunRow.instance == instance, RunRow.cancel_requested_by.is_not(None)

@@ -1,4 +1,4 @@
-"""Deletes old runs, where a setting says how long they are kept. Their statistics stay."""
+"""Deletes old runs, if a setting limits how long they are kept. Their statistics are kept."""
 
 import asyncio
 from datetime import timedelta
@@ -14,13 +14,13 @@ from promptops_platform.runlog.rollups import add_to_counts, shard_of
 log = structlog.get_logger(__name__)
 
 EVERY_SECONDS = 600
-# A transaction of that many keeps other writers waiting some milliseconds only.
+# A transaction of this size delays other writers by only a few milliseconds.
 BATCH = 500
 PAUSE_SECONDS = 0.05
 
 
 class RunRetention:
-    """Every replica does it; they leave each other's batch alone."""
+    """Every replica deletes; they skip each other's batches."""
 
     def __init__(
         self, *, database: Database, clock: Clock, days: int, instance: str, batch: int = BATCH
@@ -33,7 +33,7 @@ class RunRetention:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to delete; nothing where runs are kept for ever."""
+        """Begin to delete; does nothing if runs are kept forever."""
         if self._days:
             self._task = asyncio.create_task(self._prune_forever(), name="run-retention")
 
@@ -44,8 +44,7 @@ class RunRetention:
             self._task = None
 
     async def prune(self) -> int:
-        """Delete what is older, in batches, each with a transaction of its own; returns how
-        many."""
+        """Delete older runs in batches, each in its own transaction; return how many."""
         before = self._clock.now() - timedelta(days=self._days)
         removed = 0
         while True:

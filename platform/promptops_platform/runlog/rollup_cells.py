@@ -1,4 +1,4 @@
-"""Which sums a run that has ended adds to."""
+"""The sums that a run adds to when it ends."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
@@ -8,15 +8,16 @@ from typing import NamedTuple
 from promptops_platform.runlog.tables import RunRow, RunStepRow
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
-# Of the sums by prompt: by how much runs count more than once, under several keys or versions.
+# In the sums by prompt: by how much runs are counted more than once, under several keys or
+# versions.
 OVERLAP_OF_KEYS, OVERLAP_OF_VERSIONS = "key", "version"
 BY_VERSION, BY_STATE = "version", "state"
-# Without what few statistics tell apart, so that the others read fewer and shorter rows.
+# Without columns that few statistics need, so that the others read fewer and shorter rows.
 SOURCE_ALONE, VERSION_ALONE = "source", "alone"
 
 
 class Cell(NamedTuple):
-    """What one row of the roll-ups is about; see `RunRollupRow`."""
+    """The key of one row of the roll-ups; see `RunRollupRow`."""
 
     workspace_id: str
     grain: str
@@ -29,7 +30,7 @@ class Cell(NamedTuple):
 
 
 class PromptCell(NamedTuple):
-    """What one row of the roll-ups by prompt is about; see `RunPromptRollupRow`."""
+    """The key of one row of the roll-ups by prompt; see `RunPromptRollupRow`."""
 
     workspace_id: str
     span: str
@@ -43,7 +44,7 @@ class PromptCell(NamedTuple):
 
 
 class VersionCell(NamedTuple):
-    """What one row of the roll-ups by version and state is about; see `RunVersionRollupRow`."""
+    """The key of one row of the roll-ups by version and state; see `RunVersionRollupRow`."""
 
     workspace_id: str
     grain: str
@@ -66,7 +67,7 @@ class UsedVersion(NamedTuple):
 
 
 def used_versions(run: RunRow, steps: Iterable[RunStepRow]) -> set[UsedVersion]:
-    """Those of the run and of its steps."""
+    """Return the versions used by the run and its steps."""
     versions = {
         UsedVersion(prompt["key"], prompt["env"], prompt["version"])
         for step in steps
@@ -79,25 +80,25 @@ def used_versions(run: RunRow, steps: Iterable[RunStepRow]) -> set[UsedVersion]:
 
 
 def starts(at: datetime) -> dict[str, datetime]:
-    """When the hour, the day and all of time began of which this is a part, in UTC."""
+    """Return the start of the hour, the day and all of time that contain a time, in UTC."""
     hour = at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     return {"hour": hour, "day": hour.replace(hour=0), "all": BEGINNING}
 
 
 def cells(run: RunRow, provider: str, model: str) -> Iterator[Cell]:
-    """Those of `RunRollupRow`."""
+    """Yield the cells of `RunRollupRow`."""
     for span, start in starts(run.created_at).items():
         place = (span, start, run.source)
         yield Cell(run.workspace_id, "model", *place, "", provider, model)
         yield Cell(run.workspace_id, "full", *place, run.ref_key, provider, model)
-        # No statistic asks for the groups of all of time.
+        # No statistic needs groups over all of time.
         if span != "all":
             yield Cell(run.workspace_id, "key", *place, run.ref_key, "", "")
             yield Cell(run.workspace_id, SOURCE_ALONE, *place, "", "", "")
 
 
 def version_cells(run: RunRow, provider: str, model: str) -> Iterator[VersionCell]:
-    """Those of `RunVersionRollupRow`."""
+    """Yield the cells of `RunVersionRollupRow`."""
     for span, start in starts(run.created_at).items():
         if span == "all":
             continue
@@ -111,7 +112,8 @@ def version_cells(run: RunRow, provider: str, model: str) -> Iterator[VersionCel
 def prompt_cells(
     run: RunRow, prompts: Collection[UsedVersion], provider: str, model: str
 ) -> Iterator[tuple[PromptCell, int]]:
-    """Those of `RunPromptRollupRow`, each with the number of times that the run adds to it."""
+    """Yield the cells of `RunPromptRollupRow`, each with the number of times that the run is added
+    to it."""
     for span, start in starts(run.created_at).items():
         if span == "all":
             continue
@@ -121,8 +123,9 @@ def prompt_cells(
 
 
 def prompt_weights(prompts: Collection[UsedVersion]) -> dict[UsedVersion, int]:
-    """Once for each, and what corrects sums over several of them, so that a run counts once in each
-    sum over a key, over an environment of it, or over a version of it: see `RunPromptRollupRow`."""
+    """Return 1 for each version, and corrections for sums over several of them, so that a run
+    counts once in each sum over a key, over an environment of it, or over a version of it: see
+    `RunPromptRollupRow`."""
     weights = dict.fromkeys(prompts, 1)
     if len(weights) < 2:
         return weights
@@ -140,6 +143,6 @@ def _corrections(prompts: Collection[UsedVersion]) -> dict[UsedVersion, int]:
     by_env = Counter(UsedVersion(key, prompt.env, "") for prompt in versions)
     by_version = Counter(UsedVersion(key, "", prompt.version) for prompt in versions)
     corrections = {part: 1 - number for part, number in (by_env | by_version).items()}
-    # Sums over the whole key have these in them already.
+    # Sums over the whole key include these already.
     whole = 1 - len(versions) - sum(corrections.values())
     return {**corrections, UsedVersion(key, "", ""): whole}

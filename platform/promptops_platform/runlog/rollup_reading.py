@@ -1,4 +1,4 @@
-"""The SQL of statistics: roll-ups of a period, and the largest groups in it."""
+"""SQL of statistics: the roll-ups of a period, and the largest groups in it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,10 +29,10 @@ Interval = Literal["hour", "day"]
 RankBy = Literal["runs", "cost"]
 GroupBy = Literal["provider", "model", "key", "prompt", "prompt_version", "version", "state"]
 Sums = Row[Any]
-# What tells the members of a group from those of others.
+# The columns that identify a group.
 Group = tuple[str, ...]
 
-# Groups beyond the largest are summed up as one.
+# Groups beyond the largest are combined into one.
 MOST_GROUPS = 20
 GROUP_COLUMNS: dict[str, Group] = {
     "provider": ("provider",),
@@ -44,15 +44,15 @@ GROUP_COLUMNS: dict[str, Group] = {
     "state": ("state",),
 }
 PROMPT_COLUMNS = GROUP_COLUMNS["prompt_version"]
-# The index that keeps a reading to a key or a prompt leaves fewer rows than any other.
+# The index that restricts a query to a key or a prompt leaves fewer rows than any other.
 DRIVING_COLUMNS = ("ref_key", "prompt_key")
 
 
 @dataclass(frozen=True, slots=True)
 class StatsFilter:
-    """What is summed up; None filters nothing. With an interval or a group there is a series.
-    `compare_days` says how many days before the period the one lies that it is compared with.
-    `rank_by` says which groups are the largest; without `points` a series has its sums only."""
+    """What to sum up; None doesn't filter. With an interval or a group the response contains a
+    series. `compare_days` is how many days earlier the period to compare with is. `rank_by` says
+    which groups are the largest; without `points` a series contains its sums only."""
 
     source: str | None = None
     key: str | None = None
@@ -73,7 +73,7 @@ class StatsFilter:
 
     @property
     def has_series(self) -> bool:
-        """Whether more than totals is asked for."""
+        """Whether more than totals is requested."""
         return self.interval is not None or self.group_by is not None
 
     @property
@@ -83,18 +83,18 @@ class StatsFilter:
 
     @property
     def is_of_prompts(self) -> bool:
-        """Whether groups or filters are those of prompts."""
+        """Whether groups or filters are by prompt."""
         return self.prompt is not None or self.group_by in ("prompt", "prompt_version")
 
     @property
     def is_of_versions(self) -> bool:
-        """Whether filters are those of versions and states, which other sums don't have."""
+        """Whether filters are by version or state, which other sums don't contain."""
         return self.version is not None or self.state is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """Whole hours or days, or with the span `all` everything."""
+    """Whole hours or days, or everything with the span `all`."""
 
     span: str
     since: datetime | None
@@ -102,7 +102,7 @@ class Period:
 
 
 class RollupReader:
-    """Reads what one answer needs."""
+    """Reads what one response needs."""
 
     def __init__(
         self, session: AsyncSession, filters: StatsFilter, workspaces: Sequence[str] | None
@@ -112,8 +112,7 @@ class RollupReader:
         self._workspaces = workspaces
 
     async def totals(self, period: Period) -> Sequence[Sums]:
-        """The sums of all that is wanted by time, told apart by the group where there are few
-        groups."""
+        """Return the matching sums by time, and by group if there are few groups."""
         filters = self.filters
         names: Group = ()
         if filters.group_by in ("provider", "model"):
@@ -126,13 +125,13 @@ class RollupReader:
         return await self._rows(table, self._tests(table, period, grain), names)
 
     async def by_state(self, period: Period) -> Sequence[Sums]:
-        """The same, told apart by state."""
+        """Return the same sums, by state."""
         grain = BY_STATE if self.filters.key is None else BY_VERSION
         table = RunVersionRollupRow
         return await self._rows(table, self._tests(table, period, grain), ("state",))
 
     async def providers(self, period: Period) -> dict[str, int]:
-        """The runs that ended with each provider."""
+        """Return the number of runs that ended with each provider."""
         table, grain = self._whole()
         runs = self._sum(table.runs)
         rows = await self._session.execute(
@@ -144,7 +143,8 @@ class RollupReader:
         return {provider: int(number) for provider, number in rows.tuples()}
 
     def _whole(self) -> tuple[Any, str]:
-        """The table and the grain that add up to all that is wanted, by provider and model."""
+        """Return the table and the grain that add up to all matching runs, by provider and
+        model."""
         filters = self.filters
         if filters.prompt is not None:
             return RunPromptRollupRow, ""
@@ -153,7 +153,7 @@ class RollupReader:
         return RunRollupRow, "model" if filters.key is None else "full"
 
     async def overlap(self, period: Period) -> Sequence[Sums]:
-        """By how much runs count more than once in groups of prompts."""
+        """Return by how much runs are counted more than once in groups of prompts."""
         table = RunPromptRollupRow
         by_key = self.filters.group_by == "prompt"
         grain = OVERLAP_OF_KEYS if by_key else OVERLAP_OF_VERSIONS
@@ -162,7 +162,7 @@ class RollupReader:
         return await self._rows(table, tests, ())
 
     async def largest(self, period: Period) -> list[Group]:
-        """The largest keys, prompts or versions."""
+        """Return the largest keys, prompts or versions."""
         table, tests, columns = self._grouped(period)
         by_cost = self.filters.rank_by == "cost"
         size = func.sum(table.cost_nanos if by_cost else table.runs + table.calls)
@@ -176,7 +176,7 @@ class RollupReader:
         return [tuple(row) for row in rows]
 
     async def members(self, period: Period, groups: Sequence[Group]) -> Sequence[Sums]:
-        """The sums of these groups by time."""
+        """Return the sums of these groups by time."""
         if not groups:
             return []
         table, tests, columns = self._grouped(period, [group[0] for group in groups])
@@ -199,7 +199,7 @@ class RollupReader:
         tests = self._tests(table, period, grain, driven=keys is not None)
         columns = [getattr(table, name) for name in names]
         if table is RunPromptRollupRow:
-            # Without what corrects sums over several groups.
+            # Without the rows that correct sums over several groups.
             tests += [unindexed(column) != "" for column in columns]
         if keys is not None:
             tests.append(columns[0].in_(sorted(set(keys))))
@@ -208,8 +208,8 @@ class RollupReader:
     async def _rows(
         self, table: Any, tests: Sequence[ColumnElement[bool]], names: Group
     ) -> Sequence[Sums]:
-        """The sums by time and by the columns with these names; `latencies` are the histograms as
-        texts, one after the other."""
+        """Return the sums by time and by these columns; `latencies` are the histograms as texts,
+        one after the other."""
         columns = [getattr(table, name) for name in names]
         latencies = type_coerce(cast(table.latencies, Text), Text)
         query = (
@@ -225,7 +225,8 @@ class RollupReader:
         return (await self._session.execute(query)).all()
 
     def _sum(self, column: Any) -> ColumnElement[Any]:
-        # SQLite refuses a sum beyond 64 bits, and PostgreSQL makes a number of any length of it.
+        # SQLite raises an error for a sum beyond 64 bits; PostgreSQL returns a numeric of any
+        # length.
         in_sqlite = self._session.get_bind().dialect.name == "sqlite"
         return func.total(column) if in_sqlite else func.sum(column)
 
@@ -237,7 +238,7 @@ class RollupReader:
         *,
         driven: bool = False,
     ) -> list[ColumnElement[bool]]:
-        """With `driven` the caller adds the test whose index is read."""
+        """With `driven` the caller adds the condition whose index is read."""
         tests: list[ColumnElement[bool]] = [table.span == period.span]
         if table is not RunPromptRollupRow:
             tests.append(table.grain == grain)

@@ -1,4 +1,4 @@
-"""Roll-ups of runs: what a run that ends adds to them, and the SQL that adds it up."""
+"""Roll-ups of runs: what a run adds to them when it ends, and the SQL that adds it."""
 
 import re
 from collections import Counter
@@ -32,11 +32,11 @@ from promptops_platform.runlog.tables import (
     RunVersionRollupRow,
 )
 
-# A label may be longer; an index may not.
+# A label may be longer than an index entry.
 LONGEST_MODEL = 200
-# A sum stays at this, so that the next one can be added to it within 64 bits.
+# Sums are capped at this value, so that the next addition fits into 64 bits.
 LARGEST_SUM = 2**62 - 1
-# Each replica adds to the roll-ups in a shard of its own, so that none waits for another.
+# Each replica adds to its own shard of the roll-ups, so that replicas don't wait for each other.
 SHARDS = 16
 NUMBERS = (
     *("runs", "errors", "estimated", "unpriced", "latency_ms", "calls"),
@@ -44,7 +44,7 @@ NUMBERS = (
 )
 
 LANGUAGES: dict[str, Any] = {"sqlite": sqlite, "postgresql": postgresql}
-# The sum of two histograms, of the stored one and the one that comes in.
+# The sum of two histograms, the stored one and the new one.
 MERGED = {
     "sqlite": """(SELECT json_group_object(key, number) FROM (
         SELECT key, sum(value) AS number FROM (
@@ -64,20 +64,20 @@ AnyCell = TypeVar("AnyCell", Cell, PromptCell, VersionCell)
 
 @dataclass
 class Figures:
-    """What runs add up to; the histogram's buckets are texts, as JSON has them."""
+    """Sums of runs; the histogram's buckets are texts, as JSON keys are."""
 
     numbers: Counter[str] = field(default_factory=Counter)
     latencies: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: "Figures", times: int = 1) -> None:
-        """Add these, so many times."""
+        """Add these figures `times` times."""
         for name, number in other.numbers.items():
             self.numbers[name] += number * times
         for bound, number in other.latencies.items():
             self.latencies[bound] += number * times
 
     def take(self, other: "Figures") -> None:
-        """Take away what is a part of these."""
+        """Subtract figures that are included in these."""
         self.add(other, -1)
 
 
@@ -103,10 +103,10 @@ class Additions:
                 self._prompt_cells.setdefault(prompt_cell, Figures()).add(figures, times)
 
     async def write(self, session: AsyncSession, shard: int) -> None:
-        """Add to what is stored; the rows stay locked until the commit.
+        """Add to the stored sums; the rows stay locked until the commit.
 
-        Every run that ends wants some of them, so all other rows are locked before, and these in
-        one order: else two writers could wait for each other.
+        Every run that ends updates some of these rows, so all other rows are locked before them,
+        and these in a fixed order: otherwise two writers could deadlock.
         """
         await session.flush()
         await _write(session, RunRollupRow, self._cells, shard)
@@ -124,7 +124,7 @@ async def _write(
 
 
 async def add_to_counts(session: AsyncSession, added: Mapping[str, int], shard: int) -> None:
-    """Count ended runs by workspace, or with a negative number those that were pruned."""
+    """Add the numbers of ended runs by workspace; negative numbers are pruned runs."""
     await session.execute(
         _count_upsert(session.get_bind().dialect.name),
         [
@@ -135,7 +135,7 @@ async def add_to_counts(session: AsyncSession, added: Mapping[str, int], shard: 
 
 
 def shard_of(instance: str) -> int:
-    """In which shard a replica counts."""
+    """Return the shard of a replica."""
     return crc32(instance.encode()) % SHARDS
 
 
@@ -194,14 +194,14 @@ def _count_upsert(dialect: str) -> TextClause:
 
 
 def _compiled(dialect: str, insert: Any, changes: dict[str, Any]) -> TextClause:
-    """As a text: SQLAlchemy compiles an upsert anew each time, which takes longer than to execute
+    """Compile to text: SQLAlchemy compiles an upsert each time, which takes longer than executing
     it, and each run that ends executes four."""
     table = insert.table
     upsert = insert.on_conflict_do_update(
         index_elements=[column.name for column in table.primary_key], set_=changes
     )
     statement = str(upsert.compile(dialect=LANGUAGES[dialect].dialect(paramstyle="named")))
-    # The driver writes the types of parameters itself.
+    # The driver declares the types of parameters itself.
     statement = re.sub(r"(:\w+)::\w+", r"\1", statement)
     types = [bindparam(column.name, type_=column.type) for column in table.columns]
     return text(statement).bindparams(*types)

@@ -1,4 +1,4 @@
-"""Rows of the run log, with texts as the settings want them stored."""
+"""Rows of the run log, with texts as the settings allow them to be stored."""
 
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -25,7 +25,7 @@ LONGEST_VARIANT = 64
 
 
 class RowMaker:
-    """Makes the rows that this platform adds to the log."""
+    """Builds the rows that this platform adds to the log."""
 
     def __init__(
         self, *, texts: StoredTexts, prices: PriceTable, clock: Clock, instance: str
@@ -36,7 +36,7 @@ class RowMaker:
         self._instance = instance
 
     async def run_row(self, run: NewRun) -> RunRow:
-        """A run that is under way."""
+        """Return the row of an active run."""
         prompt = run.prompt
         started_at = run.started_at or self._clock.now()
         return RunRow(
@@ -81,7 +81,7 @@ class RowMaker:
     def prompt_rows(
         self, run_id: str, run: RunRow | LockedRun, position: int, prompts: Iterable[PromptVersion]
     ) -> list[RunPromptRow]:
-        """The prompts that the step at this position used; 0 is the run itself."""
+        """Return the prompts that the step at this position used; 0 is the run itself."""
         return [
             RunPromptRow(
                 run_id=run_id,
@@ -97,7 +97,7 @@ class RowMaker:
         ]
 
     async def step_row(self, run_id: str, step: StepFinished) -> RunStepRow:
-        """A finished step, with what it cost."""
+        """Return the row of a finished step, with its cost."""
         usage = step_usage(step)
         provider = storable(step.provider or "")[:LONGEST_PROVIDER]
         model = self._texts.label(step.model or "", LONGEST_MODEL)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-# Of a run that failed: the description leaves out what is null.
+# Of a failed run: the description leaves out null fields.
 EXAMPLE_STEP: dict[str, Any] = {
     "name": "call",
     "type": "model",

@@ -1,4 +1,4 @@
-"""Runs on the wire."""
+"""Responses with runs."""
 
 from datetime import datetime
 from typing import Annotated, Any, Self
@@ -31,7 +31,7 @@ class StartedBy(BaseModel):
 
 
 class UsedPromptVersion(BaseModel):
-    """A version of a prompt in an environment; `draft` is its working copy."""
+    """A version of a prompt in an environment; `draft` is the working copy."""
 
     model_config = example(key="support/reply", env="prod", version="v3")
 
@@ -41,7 +41,7 @@ class UsedPromptVersion(BaseModel):
 
 
 class UsedPrompt(UsedPromptVersion):
-    """The same, with the variant of the rollout that chose it; null where none did."""
+    """A version with the variant of the rollout that selected it; null without a rollout."""
 
     model_config = example(key="support/reply", env="prod", version="v3", variant="A")
 
@@ -49,10 +49,10 @@ class UsedPrompt(UsedPromptVersion):
 
 
 class Run(Resource):
-    """An entry of the run log; `latency_ms` is from the start to the end, in milliseconds, and
-    `first_token_ms` to the first piece of an answer that was streamed; it is `waited_ms` until
-    the run's turn came and `working_ms` from then on. `prompt_tokens` includes
-    `cached_tokens`; with `usage_estimated` the provider did not report some of them."""
+    """An entry of the run log. Times are in milliseconds: `latency_ms` from the start to the end,
+    `first_token_ms` from the start to the first piece of a streamed response, `waited_ms` until the
+    run left the queue, and `working_ms` from then on. `prompt_tokens` includes `cached_tokens`;
+    with `usage_estimated` the provider did not report some of them."""
 
     model_config = example(**EXAMPLE_RUN)
 
@@ -76,10 +76,10 @@ class Run(Resource):
     cost_usd: Cost
     stop_reason: str | None
     first_token_ms: int | None
-    prompt: UsedPromptVersion | None = Field(description="The prompt of the registry that it used.")
+    prompt: UsedPromptVersion | None = Field(description="The registry prompt that it used.")
     state: RunState = Field(description="The status in more detail.")
-    version: str | None = Field(description="Version of the definition; null without one.")
-    retry_of: str | None = Field(description="Id of the run that this one continues.")
+    version: str | None = Field(description="The definition's version; null without one.")
+    retry_of: str | None = Field(description="The id of the run that this one retries.")
     waited_ms: int | None = Field(description="Null while the run is queued.")
     working_ms: int = Field(description="0 until the run has ended.")
     attempt: int = Field(
@@ -97,7 +97,7 @@ class Run(Resource):
 
     @classmethod
     def listed(cls, row: RunRow) -> Self:
-        """An entry as lists have it."""
+        """Return an entry as lists contain it."""
         return cls.of(row, **_derived(row))
 
 
@@ -109,7 +109,7 @@ class RunStep(Resource):
     name: str
     type: str
     output: str | None
-    state: str = Field(description="Name of the task run's state in Prefect.")
+    state: str = Field(description="The name of the task run's state in Prefect.")
     start: datetime
     duration: float
     attempts: int
@@ -130,15 +130,15 @@ class RunStep(Resource):
         description="How the request to the model differed from the definition."
     )
     version: str | None = Field(
-        description="Version of the definition that it is a step of, which may be an inner run's."
+        description="The version of its definition, which may be that of an inner run."
     )
-    failures: list[str] = Field(description="Why each attempt failed, in their order.")
-    items: MapItemCounts | None = Field(description="Of a map.")
+    failures: list[str] = Field(description="Why each attempt failed, in order.")
+    items: MapItemCounts | None = Field(description="The items of a map.")
     reused: bool = Field(
-        description="Whether its output comes from the run that this one continues."
+        description="Whether its output was taken over from the run that this one retries."
     )
     prompts: list[UsedPrompt] = Field(
-        description="The prompts of the registry that it used; of inner runs as well."
+        description="The registry prompts that it used, including those of inner runs."
     )
     step: int = Field(
         description="Its number in the run, counted from 1, as in the run's events. Those of inner "
@@ -165,8 +165,8 @@ class RunStep(Resource):
 
 
 class RunDetail(Run):
-    """A run with its inputs, its output and its steps. What the settings keep out of the log is
-    null, empty or redacted."""
+    """A run with its inputs, its output and its steps. Texts that the settings exclude from the log
+    are null, empty or redacted."""
 
     model_config = example(
         **EXAMPLE_RUN,
@@ -182,7 +182,7 @@ class RunDetail(Run):
     finished_at: datetime | None
     steps: list[RunStep]
     prompts: list[UsedPrompt] = Field(
-        description="All prompts of the registry that the run and its steps used, each once."
+        description="All registry prompts that the run and its steps used, each once."
     )
     inputs: dict[str, Any] | None
     price_version: str | None = Field(description="The price table that was in effect.")
@@ -214,7 +214,7 @@ def _derived(row: RunRow) -> dict[str, Any]:
         "prompt": _prompt(row),
         "started_by": _started_by(row),
         "waited_ms": waited,
-        # The turn and the end are taken from clocks of different processes.
+        # The times come from clocks of different processes.
         "working_ms": 0 if row.finished_at is None else max(0, row.latency_ms - (waited or 0)),
     }
 

@@ -1,4 +1,4 @@
-"""Pages of the run log: the SQL of their filters, places and totals."""
+"""Pages of the run log: the SQL of their filters, positions and totals."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ from promptops_platform.runlog.repository import ENDED, RUNNING, UNDER_WAY, coun
 from promptops_platform.runlog.states import UNDER_WAY_STATES, RunState
 from promptops_platform.runlog.tables import RunPromptRow, RunRow
 
-# From the filter that leaves fewest runs to the one that leaves most, as a rule.
+# Usually ordered from the filter that leaves the fewest runs to the one that leaves the most.
 MOST_SELECTIVE_FIRST = {
     "retry_of": RunRow.retry_of,
     "key": RunRow.ref_key,
@@ -34,19 +34,19 @@ MOST_SELECTIVE_FIRST = {
     "source": RunRow.source,
     "state": RunRow.state,
     "status": RunRow.status,
-    # No index begins with it: it comes with a key only.
+    # No index begins with it, because it is always combined with a key.
     "version": RunRow.version,
 }
-# Indexes are over these runs alone: what is compared must stand in the SQL itself.
+# Indexes cover only these runs, so the SQL has to contain their condition literally.
 FAILED = RunRow.status == literal_column("'error'")
 RETRIES = RunRow.retry_of.is_not(None)
 
 
 @dataclass(frozen=True, slots=True)
 class RunFilter:
-    """Filters of the run log; None filters nothing, but for the status: without it, a state or
-    `retry_of`, the runs that have ended. `workspaces` are ids, `scopes` as in `access.scopes`;
-    `since` is inclusive, `until` is not."""
+    """Filters of the run log; None doesn't filter, except for the status: without it, a state or
+    `retry_of`, only runs that have ended match. `workspaces` are ids, `scopes` as in
+    `access.scopes`; `since` is inclusive, `until` is exclusive."""
 
     source: str | None = None
     key: str | None = None
@@ -67,12 +67,12 @@ class RunFilter:
 
     @property
     def is_under_way(self) -> bool:
-        """Whether it is kept to runs that have not ended."""
+        """Whether it matches only active runs."""
         return self.status == RUNNING or self.state in UNDER_WAY_STATES
 
     @property
     def kept(self) -> ColumnElement[bool]:
-        """The runs that its index is over, in the words of the index."""
+        """The condition of the matching index, written exactly like in the index."""
         if self.is_under_way:
             return UNDER_WAY
         if self.retry_of is not None and self.status is None and self.state is None:
@@ -81,10 +81,11 @@ class RunFilter:
 
     @property
     def values(self) -> dict[str, str]:
-        """What columns of the run are compared with, by the names of `MOST_SELECTIVE_FIRST`."""
+        """Return the values that columns of the run must equal, by the names of
+        `MOST_SELECTIVE_FIRST`."""
         values = {name: getattr(self, name) for name in MOST_SELECTIVE_FIRST}
         if self.state == "completed":
-            # The same runs, and the index of the one is smaller.
+            # They match the same runs, and the index of one is smaller.
             values |= {"state": None, "status": "ok"}
         if self.status == RUNNING:
             values["status"] = None
@@ -92,26 +93,26 @@ class RunFilter:
 
     @property
     def is_unfiltered(self) -> bool:
-        """Whether it is kept to nothing but workspaces."""
+        """Whether it filters by nothing but workspaces."""
         return replace(self, workspaces=None) == RunFilter()
 
 
 class Place(NamedTuple):
-    """Where a run stands in the order of the list."""
+    """The position of a run in the order of the list."""
 
     created_at: datetime
     id: str
 
 
 class Total(NamedTuple):
-    """How many runs there are; with `is_at_least` there are more."""
+    """The number of runs; with `is_at_least` there are more."""
 
     number: int
     is_at_least: bool
 
 
 async def total(session: AsyncSession, filters: RunFilter) -> Total:
-    """How many runs are wanted: of a filtered list at most EXACT_TOTAL, which bounds its cost."""
+    """Count the matching runs: for a filtered list at most EXACT_TOTAL, which bounds the cost."""
     kept = await counted(session, filters.workspaces)
     if filters.is_unfiltered:
         return Total(kept, is_at_least=False)
@@ -129,14 +130,14 @@ async def page(
     offset: int = 0,
     before: Place | None = None,
 ) -> list[RunRow]:
-    """A part of the runs that are wanted, newest first; `before` leaves out those up to and with
-    that place, and costs the same wherever it is."""
+    """Return a page of the matching runs, newest first; `before` skips runs up to and including
+    that position, and costs the same wherever it is."""
     kept = await counted(session, filters.workspaces)
     hits = _hits(filters, kept, before, limit + offset)
     ids = hits.limit(limit).offset(offset).subquery()
     rows = await session.scalars(
         select(RunRow)
-        # A list does not answer them, and they may be megabytes.
+        # Lists don't return these columns, which may contain megabytes.
         .options(defer(RunRow.output, raiseload=True), defer(RunRow.inputs, raiseload=True))
         .join(ids, ids.c.id == RunRow.id)
         .order_by(RunRow.created_at.desc(), RunRow.id.desc())
@@ -145,7 +146,7 @@ async def page(
 
 
 class Point(NamedTuple):
-    """A run as a chart shows it."""
+    """A run as a point of a chart."""
 
     id: str
     created_at: datetime
@@ -156,7 +157,7 @@ class Point(NamedTuple):
 
 
 async def points(session: AsyncSession, filters: RunFilter, *, most: int) -> list[Point]:
-    """The newest runs that are wanted, newest first."""
+    """Return the newest matching runs, newest first."""
     kept = await counted(session, filters.workspaces)
     hits = _hits(filters, kept, None, most).limit(most).subquery()
     rows = await session.execute(
@@ -175,9 +176,9 @@ async def points(session: AsyncSession, filters: RunFilter, *, most: int) -> lis
 
 
 def _hits(filters: RunFilter, kept: int, before: Place | None, most: int) -> Select[Any]:
-    """Id and time of the first `most` runs that are wanted, and perhaps of others, newest first,
-    from the index of the most selective filter; `kept` is how many ended runs the workspaces
-    have."""
+    """Select id and time of the first `most` matching runs, and perhaps of others, newest first,
+    from the index of the most selective filter; `kept` is the number of ended runs in the
+    workspaces."""
     if filters.scopes is None:
         return _hits_of(filters, kept, before)
     # Each scope by itself is in order in its index; all of them together are not.
@@ -196,7 +197,7 @@ def _hits_of(
 ) -> Select[Any]:
     if filters.prompt is not None:
         return _hits_of_prompt(filters, before, scope)
-    # The few that are under way have one index, by time.
+    # The few active runs have one index, by time.
     under_way = filters.is_under_way
     tests: list[ColumnElement[bool]] = []
     for column, value in _equalities(filters, scope):
@@ -208,7 +209,7 @@ def _hits_of(
         if not tests and not under_way and len(filters.workspaces) == 1:
             workspace = RunRow.workspace_id
         elif not tests and not under_way and kept <= EXACT_TOTAL:
-            # Few runs in several workspaces: to sort them costs less than to look for them.
+            # Few runs in several workspaces: sorting them costs less than searching for them.
             workspace, by_time = RunRow.workspace_id, unindexed(RunRow.created_at)
         tests.append(_among(workspace, filters.workspaces))
     tests += _times(filters, before, by_time, RunRow.id)
@@ -220,7 +221,7 @@ def _hits_of(
 
 
 def _hits_of_prompt(filters: RunFilter, before: Place | None, scope: str | None) -> Select[Any]:
-    """From the index of the prompts that runs used: a run may have used one several times."""
+    """From the index of the prompts that runs used; a run may have used one several times."""
     place = (RunPromptRow.run_id.label("id"), RunPromptRow.created_at)
     tests = [RunPromptRow.key == filters.prompt]
     if filters.prompt_env is not None:
@@ -237,7 +238,7 @@ def _hits_of_prompt(filters: RunFilter, before: Place | None, scope: str | None)
     )
     equalities = _equalities(filters, scope)
     if filters.kept is ENDED and not equalities:
-        # The index alone: to leave out the few that are under way costs less than to look each up.
+        # From the index alone: filtering out the few active runs costs less than looking each up.
         under_way = select(RunRow.id).where(UNDER_WAY)
         return hits.where(RunPromptRow.run_id.not_in(under_way), *tests)
     tests += [unindexed(column) == value for column, value in equalities]
@@ -266,7 +267,8 @@ def _times(
 
 
 def _among(column: Any, workspaces: Sequence[str]) -> ColumnElement[bool]:
-    # One is no list of one: only so is its index known to be in order.
+    # Not a list for a single workspace: only then does the database know that its index is in
+    # order.
     condition: ColumnElement[bool] = (
         column == workspaces[0] if len(workspaces) == 1 else column.in_(workspaces)
     )

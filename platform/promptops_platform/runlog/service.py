@@ -1,4 +1,4 @@
-"""The run log: what each run did and cost, with its link into Prefect's history."""
+"""The run log: what each run did and cost, with its link to Prefect's history."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -33,7 +33,7 @@ INTERRUPTED = "the platform ended during this run; start it again"
 class RunLog:
     """Opens, fills and closes entries of the run log.
 
-    An entry may go with its workspace while its run is under way; what is recorded of that run
+    An entry may be deleted with its workspace while its run is active; what is recorded of that run
     afterwards is dropped.
     """
 
@@ -48,7 +48,8 @@ class RunLog:
         when_ended: Callable[[RunRow], None],
         events: RunEvents,
     ) -> None:
-        """`when_ended` is told of each run whose end is committed, `events` of all that is."""
+        """`when_ended` is called with each run whose end is committed, `events` gets all committed
+        events."""
         self._when_ended = when_ended
         self._events = events
         self._workspaces = workspaces
@@ -65,16 +66,17 @@ class RunLog:
         self._listeners.append(listener)
 
     async def causes_of(self, transaction: Transaction, run_id: str) -> list[str]:
-        """The triggers that led to a run, the first cause first; none where it is gone."""
+        """Return the triggers that led to a run, the first cause first; none if the run is
+        deleted."""
         return await repository.causes(transaction.session, run_id)
 
     @property
     def text_policy(self) -> TextPolicy:
-        """What may be stored of a run's texts, by whomever."""
+        """The policy for storing a run's texts, for everything that stores some."""
         return self._texts.policy
 
     async def open(self, transaction: Transaction, run: NewRun) -> RunRow:
-        """Record that a run starts; raises NotFound where its workspace is gone."""
+        """Record that a run starts; raises NotFound if its workspace is deleted."""
         row = await self._rows.run_row(run)
         if not row.causes and (before := run.caused_by or run.retry_of):
             row.causes = await repository.causes(transaction.session, before) or None
@@ -91,7 +93,7 @@ class RunLog:
         return row
 
     async def add_step(self, transaction: Transaction, run_id: str, step: StepFinished) -> None:
-        """Record a finished step; what it used is added to its run when that ends."""
+        """Record a finished step; its usage is added to its run when that ends."""
         row = await self._rows.step_row(run_id, step)
         run = await repository.lock_row(transaction.session, run_id)
         if run is None:
@@ -110,17 +112,17 @@ class RunLog:
         transaction.after_commit(announce)
 
     async def step_row(self, run_id: str, step: StepFinished) -> RunStepRow:
-        """What `add_step` records, without recording it."""
+        """Return the row that `add_step` adds, without adding it."""
         return await self._rows.step_row(run_id, step)
 
     def cost_of(self, step: StepFinished) -> float | None:
-        """What the step cost in dollars; None where the price of a call is unknown."""
+        """Return the step's cost in dollars; None if the price of a call is unknown."""
         started_at = datetime.fromisoformat(step.started_at)
         provider, model = step.provider or "", step.model or ""
         return dollars(step_charge(self._prices, step, provider, model, started_at).nanos)
 
     async def begin(self, transaction: Transaction, run_id: str, at: datetime) -> None:
-        """Record that the turn of a queued run has come."""
+        """Record that a queued run begins."""
         row = await repository.get(transaction.session, run_id, lock=True)
         if row is None:
             _log_gone(run_id)
@@ -140,8 +142,8 @@ class RunLog:
         *,
         instance: str | None = None,
     ) -> None:
-        """Record how a run ended, unless that is recorded already; raises RunTakenOver where
-        another one than `instance` executes it, by default this platform."""
+        """Record how a run ended, unless that is recorded already; raises RunTakenOver if an
+        instance other than `instance`, by default this platform, executes it."""
         output = await self._texts.text(end.output)
         error = await self._texts.error(end.error or "", end.summary)
         row = await repository.get(transaction.session, run_id, lock=True)
@@ -157,8 +159,8 @@ class RunLog:
         await self._close(transaction, row, end.state, output=output or "", error=error)
 
     async def prepare_call(self, run: NewRun, call: ModelCall) -> PreparedCall:
-        """What is stored of a run that has ended and is one model call, which becomes its only
-        step; texts are as the settings want them."""
+        """Return what is stored of an ended run that is a single model call, which becomes its only
+        step; texts are as the settings allow."""
         row, ended_at = await self._rows.run_row(run), call.ended_at or self._clock.now()
         row.first_token_ms = call.first_token_ms
         finished = StepFinished(
@@ -175,7 +177,7 @@ class RunLog:
         return PreparedCall.of(row, await self._rows.step_row(run.id, finished), ended_at)
 
     async def record_calls(self, transaction: Transaction, calls: Sequence[PreparedCall]) -> None:
-        """Record calls; those whose workspace is gone are dropped."""
+        """Record calls; those whose workspace is deleted are dropped."""
         gone = await self._workspaces.gone(
             transaction, {call.run["workspace_id"] for call in calls}
         )
@@ -203,7 +205,7 @@ class RunLog:
         transaction.session.add_all(parts)
 
     async def close_orphans(self, transaction: Transaction) -> int:
-        """Close what was running when this platform last ended; returns how many."""
+        """Close what was active when this platform last ended; return how many."""
         rows = await repository.orphans(transaction.session, self._instance)
         for row in rows:
             await self.interrupt(transaction, row)
@@ -214,11 +216,11 @@ class RunLog:
         await self._close(transaction, row, "crashed", output="", error=INTERRUPTED)
 
     async def is_under_way(self, transaction: Transaction, run_id: str) -> bool:
-        """Whether that run exists and has not ended."""
+        """Whether this run exists and has not ended."""
         return await repository.is_running(transaction.session, run_id)
 
     async def is_logged(self, transaction: Transaction, run_id: str) -> bool:
-        """Whether there is that run."""
+        """Whether this run exists."""
         return await repository.get(transaction.session, run_id) is not None
 
     async def _close(
@@ -270,7 +272,7 @@ class RunLog:
         transaction.after_commit(announce)
 
     def _add_up(self, transaction: Transaction, row: RunRow, steps: Sequence[RunStepRow]) -> None:
-        """Add a run to the roll-ups, as the last statements of the transaction that ends it."""
+        """Add a run to the roll-ups, in the last statements of the transaction that ends it."""
         additions: Additions | None = transaction.notes.get(self)
         if additions is None:
             additions = transaction.notes[self] = added = Additions()

@@ -1,4 +1,4 @@
-"""States of a run, and the status that the contract has for each."""
+"""The states of a run, and the status that the API has for each."""
 
 from typing import Literal, get_args
 
@@ -12,7 +12,7 @@ UNDER_WAY_STATES: tuple[RunState, ...] = ("queued", "running", "waiting")
 
 
 def status_of(state: RunState) -> RunStatus:
-    """Whether the run is under way, or how it ended."""
+    """Return whether the run is active, or how it ended."""
     if state in UNDER_WAY_STATES:
         return "running"
     return "ok" if state == "completed" else "error"

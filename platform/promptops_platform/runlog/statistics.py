@@ -33,19 +33,19 @@ from promptops_platform.runlog.stats_schemas import (
 from promptops_platform.runlog.stats_totals import Totals, added, by_time
 
 LENGTHS: dict[str, timedelta] = {"hour": timedelta(hours=1), "day": timedelta(days=1)}
-# What a series covers without a `since`, and at most.
+# The default and the maximum length of a series.
 USUAL = {"hour": timedelta(days=2), "day": timedelta(days=30)}
 LONGEST = {"hour": timedelta(days=14), "day": timedelta(days=400)}
-# More rows than that, of which each may have many histograms, are added up on a thread.
+# With more rows, each of which may contain many histograms, the sums are computed on a thread.
 MANY_ROWS = 100
-# Groups whose largest are looked for by SQL, as there may be many.
+# Groupings whose largest groups are selected by SQL, as there may be many.
 MANY_GROUPS = ("key", "prompt", "prompt_version", "version")
 
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """The roll-ups of a period: those of its totals, and of its largest groups where these are
-    read by themselves. `whole` is what all groups add up to."""
+    """The roll-ups of a period: those of its totals, and of its largest groups if these are read
+    separately. `whole` is the sum of all groups."""
 
     period: Period
     rows: Sequence[Sums]
@@ -58,7 +58,7 @@ class _Reading:
 
 
 class RunStatistics:
-    """Sums over the ended runs of the workspaces that exist for the caller."""
+    """Sums over the ended runs of the workspaces that the caller may see."""
 
     def __init__(self, grants: Grants, clock: Clock) -> None:
         self._grants = grants
@@ -72,9 +72,9 @@ class RunStatistics:
         actor: Actor,
         workspace: str | None,
     ) -> RunStats:
-        """Totals and, where it is asked for, a series. Raises NotFound for an unknown workspace,
-        BadRequest for a period that is empty or too long for a series, and for filters that don't
-        go together."""
+        """Return totals and, if requested, a series. Raises NotFound for an unknown workspace,
+        BadRequest for a period that is empty or too long for a series, and for filters that can't
+        be combined."""
         _refuse_unreadable(filters)
         period = self._period(filters)
         workspaces = seen_workspaces(self._grants, actor, workspace)
@@ -89,7 +89,7 @@ class RunStatistics:
         return _stats(filters, readings, providers)
 
     def _period(self, filters: StatsFilter) -> Period:
-        """The period, its ends moved outwards to whole hours or days."""
+        """Return the period, extended to whole hours or days."""
         since, until = filters.since, filters.until
         is_timed = filters.is_of_prompts or filters.is_of_versions
         has_time = filters.has_series or is_timed or filters.compare_days is not None
@@ -101,7 +101,7 @@ class RunStatistics:
             since = last - USUAL[span]
         if since is not None:
             since = starts(since)[span]
-        # The hour or day of the last instant before `until`, and to its end.
+        # From the hour or day of the last instant before `until` to its end.
         end = starts(last - timedelta(microseconds=1))[span] + LENGTHS[span]
         if since is not None and since >= end:
             raise BadRequest(
@@ -125,7 +125,8 @@ async def _read(reader: RollupReader, period: Period, groups: Sequence[Group] | 
 
 
 async def _whole(reader: RollupReader, period: Period, rows: Sequence[Sums]) -> Sequence[Sums]:
-    """What all groups add up to: a run counts under each prompt that it used."""
+    """Return the sum of all groups, corrected because a run counts under each prompt that it
+    used."""
     filters = reader.filters
     if filters.prompt is None and filters.is_of_prompts:
         return [*rows, *await reader.overlap(period)]
@@ -141,7 +142,7 @@ def _earlier(period: Period, days: int) -> Period:
 
 
 def _refuse_unreadable(filters: StatsFilter) -> None:
-    """What no roll-up tells apart."""
+    """Refuse what no roll-up contains."""
     if filters.version is not None and filters.key is None:
         raise BadRequest("version: has no effect without key; send the definition's key as well")
     if filters.prompt is None:
@@ -187,7 +188,8 @@ def _stats(
 def _previous(
     filters: StatsFilter, reading: _Reading, groups: Sequence[Group] | None
 ) -> PreviousStats:
-    """The same of the period before, with the groups of the period that it is compared with."""
+    """Return the figures of the earlier period, with the groups of the period that it is compared
+    with."""
     times = by_time(reading.rows)
     whole = added(times.values())
     return PreviousStats(
@@ -217,7 +219,7 @@ def _members(filters: StatsFilter, reading: _Reading) -> dict[Group, list[Sums]]
 
 
 def _largest(filters: StatsFilter, reading: _Reading) -> list[Group] | None:
-    """Groups are compared by their runs, and without any by their calls."""
+    """Rank groups by their runs, or by their calls if they have none."""
     if filters.group_by is None:
         return None
     members = _members(filters, reading)
@@ -235,7 +237,7 @@ def _series(
     times: Mapping[datetime, Totals],
     groups: Sequence[Group] | None,
 ) -> list[StatsSeries]:
-    """A series for each of the groups, and one for all others together."""
+    """Return a series for each of the groups, and one for all others together."""
     if not filters.has_series or not times:
         return []
     if groups is None:
@@ -287,7 +289,7 @@ def _prompt(group: Group | None) -> UsedPromptVersion | None:
 def _without(
     times: Mapping[datetime, Totals], groups: Iterable[Mapping[datetime, Totals]]
 ) -> dict[datetime, Totals]:
-    """What remains of all when these groups are taken away."""
+    """Return what remains of the total without these groups."""
     left = {start: added([totals]) for start, totals in times.items()}
     for group in groups:
         for start, totals in group.items():

@@ -1,4 +1,4 @@
-"""Statistics of runs on the wire."""
+"""Responses with statistics of runs."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -43,7 +43,7 @@ class RunDefinition(BaseModel):
 
 
 class StatsPoint(RunFigures):
-    """The runs that began in the hour or day from `start` on."""
+    """The runs that began in the hour or day that starts at `start`."""
 
     model_config = example(**EXAMPLE_POINT)
 
@@ -51,20 +51,22 @@ class StatsPoint(RunFigures):
 
 
 class StatsSeries(BaseModel):
-    """Points in their order, those without runs left out, and `figures` over all of them. `group`
-    is null for all runs, and for all groups together that are beyond the 20 largest."""
+    """Points in order, without those that have no runs, and `figures` over all of them. `group` is
+    null for all runs, and for the groups beyond the 20 largest together."""
 
     model_config = example(**EXAMPLE_SERIES)
 
     group: str | None
-    prompt: UsedPromptVersion | None = Field(description="Of a group by `prompt_version`.")
-    definition: RunDefinition | None = Field(description="Of a group by `version`.")
+    prompt: UsedPromptVersion | None = Field(
+        description="The prompt of a group by `prompt_version`."
+    )
+    definition: RunDefinition | None = Field(description="The definition of a group by `version`.")
     figures: RunFigures
     points: list[StatsPoint]
 
 
 class PreviousStats(RunFigures):
-    """The same period some days before, with the groups of the later one."""
+    """The same period some days earlier, with the groups of the later one."""
 
     model_config = example(**EXAMPLE_PREVIOUS)
 
@@ -75,8 +77,8 @@ class PreviousStats(RunFigures):
 
 
 class RunStats(RunFigures):
-    """Totals over the ended runs; the mean latency is in milliseconds. They cover whole hours or
-    days (`interval`) from `since` on and before `until`, of runs that began then; null for all."""
+    """Totals over the ended runs; the mean latency is in milliseconds. They cover runs that began
+    in whole hours or days (`interval`) from `since` until before `until`; null for all."""
 
     model_config = example(
         **EXAMPLE_FIGURES,
@@ -96,5 +98,5 @@ class RunStats(RunFigures):
     interval: Literal["hour", "day"] | None
     series: list[StatsSeries]
     previous: PreviousStats | None = Field(
-        description="The period that lies `compare_days` before; null where none is asked for."
+        description="The period `compare_days` earlier; null unless requested."
     )

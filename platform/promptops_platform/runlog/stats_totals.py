@@ -1,4 +1,4 @@
-"""What statistics add up: rows of roll-ups, by time and by group."""
+"""Sums of roll-up rows, by time and by group."""
 
 import json
 from collections import defaultdict
@@ -29,7 +29,7 @@ class Totals:
     latencies: dict[str, int] = field(default_factory=dict)
 
     def add(self, other: "Totals", times: int = 1) -> None:
-        """Add these, so many times."""
+        """Add these totals `times` times."""
         pairs = zip(self.numbers, other.numbers, strict=True)
         self.numbers = [own + number * times for own, number in pairs]
         latencies = self.latencies
@@ -37,21 +37,21 @@ class Totals:
             latencies[bound] = latencies.get(bound, 0) + number * times
 
     def number(self, name: str) -> int:
-        """One of NUMBERS."""
+        """Return one of NUMBERS."""
         return self.numbers[NUMBERS.index(name)]
 
     @property
     def mean(self) -> int:
-        """Of the latencies, in milliseconds."""
+        """The mean latency, in milliseconds."""
         runs = self.number("runs")
         return round(self.number("latency_ms") / runs) if runs else 0
 
     def figures(self) -> RunFigures:
-        """As they are answered."""
+        """Return the figures of a response."""
         return RunFigures(**self._values())
 
     def point(self, start: datetime) -> StatsPoint:
-        """As they are answered of the time that begins then."""
+        """Return the figures of a response for the period that starts then."""
         return StatsPoint(start=start, **self._values())
 
     def _values(self) -> dict[str, Any]:
@@ -74,9 +74,9 @@ class Totals:
 
 
 def by_time(rows: Sequence[Sums]) -> dict[datetime, Totals]:
-    """The rows of each hour or day."""
+    """Sum the rows of each hour or day."""
     totals: defaultdict[datetime, Totals] = defaultdict(Totals)
-    # All histograms at once: to parse each by itself takes most of the time.
+    # All histograms at once: parsing each separately takes most of the time.
     histograms = json.loads(f"[{','.join(f'[{row.latencies}]' for row in rows)}]")
     for row, parts in zip(rows, histograms, strict=True):
         total = totals[row.starts_at]

@@ -1,4 +1,4 @@
-"""What a step used and cost, with the calls that a chain made in vain before it was answered."""
+"""The usage and cost of a step, including the failed calls of a fallback chain."""
 
 from datetime import datetime
 
@@ -11,7 +11,8 @@ NOTHING = Usage(0, 0, estimated=False)
 
 
 def step_usage(step: StepFinished) -> Usage:
-    """Of all calls; at most what one call may report, so that sums fit into the database."""
+    """Return the usage of all calls, capped at what one call may report, so that sums fit into the
+    database."""
     used = [usage for usage in step.usages if usage is not None] or [NOTHING]
     return Usage(
         min(sum(usage.prompt_tokens for usage in used), MAX_COUNT),
@@ -24,7 +25,7 @@ def step_usage(step: StepFinished) -> Usage:
 def step_charge(
     prices: PriceTable, step: StepFinished, provider: str, model: str, at: datetime
 ) -> Charge:
-    """The price of the last call, and the costs of all; unknown where those of one are."""
+    """Return the price of the last call and the cost of all calls; unknown if that of one is."""
     last = Charge(0, None)
     if provider:
         last = prices.charge(provider, model, step.usage, at, kind=step.provider_kind or "")

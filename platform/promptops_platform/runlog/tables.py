@@ -26,7 +26,7 @@ IN_ORDER = ("created_at", "id", "workspace_id")
 
 
 def _where(condition: str) -> dict[str, Any]:
-    """Of an index over some rows only."""
+    """Options of a partial index."""
     return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
@@ -35,8 +35,9 @@ class RunRow(Table):
     `runlog.states`."""
 
     __tablename__ = "runs"
-    # The list is of runs that have ended: its indexes hold no others, so that a run is entered in
-    # them once, when it ends. Each is in the order of the page, and ends with what a page tests.
+    # Lists contain ended runs: their indexes contain no others, so that a run is inserted into them
+    # once, when it ends. Each is in the order of a page, and ends with the columns that a page
+    # filters by.
     __table_args__ = (
         Index(
             "ix_runs_running", "created_at", "id", "workspace_id", **_where("status = 'running'")
@@ -55,7 +56,7 @@ class RunRow(Table):
         # All that ended as ok are completed.
         Index("ix_runs_state", *("state", *IN_ORDER), **_where("status = 'error'")),
         Index("ix_runs_origin", "origin_id", "created_at", "id", **_where("origin_id IS NOT NULL")),
-        # Those that a flow run may go on with.
+        # Those that a flow run may continue.
         Index("ix_runs_flow_run_id", "flow_run_id", **_where("status != 'ok'")),
         Index("ix_runs_retry_of", *("retry_of", *IN_ORDER), **_where("retry_of IS NOT NULL")),
     )
@@ -65,14 +66,14 @@ class RunRow(Table):
     source: Mapped[str] = mapped_column(String(16))
     ref_key: Mapped[str] = mapped_column(String(200))
     user_name: Mapped[str] = mapped_column(String(200))
-    # Whose it is among API keys that are limited to environments; see `access.scopes`.
+    # The owner, among API keys that are limited to environments; see `access.scopes`.
     scope: Mapped[str | None] = mapped_column(String(80))
-    # The prompt of the registry that it used, null where it used none; `draft` is a working copy.
+    # The registry prompt that it used, null if it used none; `draft` is a working copy.
     prompt_key: Mapped[str | None] = mapped_column(String(200))
     prompt_env: Mapped[str | None] = mapped_column(String(64))
     prompt_version: Mapped[str | None] = mapped_column(String(64))
     prompt_variant: Mapped[str | None] = mapped_column(String(64))
-    # Variables, prompt reference and the like; null where they are not kept.
+    # Variables, prompt reference and the like; null if they are not stored.
     inputs: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     provider: Mapped[str] = mapped_column(String(64))
     model: Mapped[str] = mapped_column(Text)
@@ -80,7 +81,7 @@ class RunRow(Table):
     cached_tokens: Mapped[int]
     output_tokens: Mapped[int]
     usage_estimated: Mapped[bool]
-    # In billionths of a dollar; null where a price or the usage isn't known.
+    # In nanodollars; null if a price or the usage isn't known.
     cost_nanos: Mapped[int | None] = mapped_column(BigInteger)
     price_version: Mapped[str | None] = mapped_column(String(64))
     stop_reason: Mapped[str | None] = mapped_column(String(32))
@@ -88,31 +89,31 @@ class RunRow(Table):
     first_token_ms: Mapped[int | None]
     status: Mapped[str] = mapped_column(String(16))
     state: Mapped[str] = mapped_column(String(16))
-    # Of the definition; null where the run has none.
+    # The definition's version; null if the run has no definition.
     version: Mapped[str | None] = mapped_column(String(64))
-    # The run that this one goes on with.
+    # The run that this one retries.
     retry_of: Mapped[str | None] = mapped_column(Id)
-    # The schedule or trigger that has started it; null where somebody did.
+    # The schedule or trigger that has started it; null if a person did.
     origin_kind: Mapped[str | None] = mapped_column(String(16))
     origin_id: Mapped[str | None] = mapped_column(Id)
     origin_key: Mapped[str | None] = mapped_column(String(200))
-    # When its turn came; null while it has not.
+    # When it began to execute; null while it is queued.
     began_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    # How many times it was begun, by platforms and engines that ended during it.
+    # How many times it was begun, because platforms or engines ended during it.
     attempt: Mapped[int] = mapped_column(default=1)
-    # Nobody waits for it: it goes on when the platform or the engine has ended during it.
+    # No caller waits for it: it continues after the platform or the engine has ended during it.
     is_detached: Mapped[bool] = mapped_column(default=False)
     # Ids of the triggers that led to it, the first cause first; null for none.
     causes: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
     cancelled_by: Mapped[str | None] = mapped_column(String(200))
-    # Who has asked the replica that runs it to cancel it.
+    # Who has requested its cancellation from the replica that executes it.
     cancel_requested_by: Mapped[str | None] = mapped_column(String(200))
     error: Mapped[str] = mapped_column(Text)
     output: Mapped[str] = mapped_column(Text)
     flow_run_id: Mapped[str | None] = mapped_column(Id)
     flow_run_url: Mapped[str | None] = mapped_column(Text)
-    # The platform that runs it: after a crash it closes its own orphans, nobody else's. Of a run
-    # that a work pool executes, the worker that has it, and empty while none has.
+    # The platform that executes it: after a crash each closes only its own orphans. If a work pool
+    # executes the run, its worker, or empty while none has it.
     instance: Mapped[str] = mapped_column(Id)
     # The work pool whose workers execute it; null for the platform's own engine.
     pool: Mapped[str | None] = mapped_column(String(63))
@@ -121,8 +122,8 @@ class RunRow(Table):
 
     @classmethod
     def executed_by(cls, flow_run_id: str) -> ColumnElement[bool]:
-        """Those that this flow run has executed last and that were not completed."""
-        # Written out, as the condition of the index is.
+        """Match runs that this flow run executed last and that were not completed."""
+        # Written literally, like the condition of the index.
         return (cls.flow_run_id == flow_run_id) & (cls.status != literal_column("'ok'"))
 
 
@@ -146,22 +147,22 @@ class RunStepRow(Table):
     output_tokens: Mapped[int]
     usage_estimated: Mapped[bool]
     cost_nanos: Mapped[int | None] = mapped_column(BigInteger)
-    # What a model call was charged by: version of the table, and its prices.
+    # How a model call was charged: version of the table, and its prices.
     price: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     stop_reason: Mapped[str | None] = mapped_column(String(32))
-    # How the model was asked otherwise than the definition says, in sentences.
+    # How the model was called differently from the definition, in sentences.
     notes: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
-    # Of the definition that it is a step of.
+    # The version of the definition that it is a step of.
     version: Mapped[str | None] = mapped_column(String(64))
-    # Those of the registry that it used: key, env, version and variant of each.
+    # The registry prompts that it used: key, env, version and variant of each.
     prompts: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
     # Why each attempt failed, in sentences.
     failures: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
-    # How many items of a map there were, and how they went.
+    # The number of items of a map, and how they ended.
     items: Mapped[dict[str, int] | None] = mapped_column(JSON(none_as_null=True))
-    # Taken over from the run that this one goes on with, and not executed.
+    # Taken over from the run that this one retries, and not executed.
     reused: Mapped[bool] = mapped_column(default=False)
-    # Of an inner run: the position of the run's own step that executed it.
+    # For steps of an inner run: the position of the run's own step that executed it.
     outer: Mapped[int | None] = mapped_column(Integer)
     input: Mapped[str | None] = mapped_column(Text)
     output: Mapped[str | None] = mapped_column(Text)
@@ -169,8 +170,8 @@ class RunStepRow(Table):
 
 
 class RunPromptRow(Table):
-    """A prompt of the registry that the step at `position` used, to find runs by; the one at 0 is
-    the run's own, and not repeated for its steps. `variant` is empty without a rollout.
+    """A registry prompt that the step at `position` used, to find runs by; position 0 is the run's
+    own prompt, which is not repeated for its steps. `variant` is empty without a rollout.
 
     Workspace and time are those of the run: pages of the runs of a prompt are read from here.
     """
@@ -193,8 +194,8 @@ class RunPromptRow(Table):
 
 
 class RunCountRow(Table):
-    """How many ended runs of a workspace are kept, so that nobody has to count them. Each replica
-    counts in a shard of its own, and none waits for another."""
+    """The number of ended runs of a workspace, so that they needn't be counted. Each replica counts
+    in its own shard, so that replicas don't wait for each other."""
 
     __tablename__ = "run_counts"
 
@@ -204,8 +205,8 @@ class RunCountRow(Table):
 
 
 class RollupFigures:
-    """What both tables of roll-ups sum up. `latencies` maps a bucket of the histogram to its number
-    of runs."""
+    """The sums that all roll-up tables contain. `latencies` maps a bucket of the histogram to its
+    number of runs."""
 
     runs: Mapped[int] = mapped_column(BigInteger)
     errors: Mapped[int] = mapped_column(BigInteger)
@@ -223,10 +224,9 @@ class RollupFigures:
 class RunRollupRow(RollupFigures, Table):
     """Sums over ended runs of an hour, of a day or of all time (`span`).
 
-    `grain` says what it tells apart besides workspace and source: `model` (provider and model),
-    `key`, `full`, which is all three, or `source`, which is none; what it doesn't is an empty text.
-    Runs count under the provider and model that they ended with, tokens and cost under those that
-    were called.
+    `grain` says which columns a row groups by besides workspace and source: `model` (provider and
+    model), `key`, `full` (all three), or `source` (none); the other columns are empty. Runs count
+    under the provider and model that they ended with, tokens and cost under those that were called.
     """
 
     __tablename__ = "run_rollups"
@@ -249,8 +249,8 @@ class RunRollupRow(RollupFigures, Table):
 class RunVersionRollupRow(RollupFigures, Table):
     """The same sums over an hour or a day, by state.
 
-    `grain` is `version`, which tells apart keys and versions of definitions as well, `state`, which
-    does not, or `alone`, which tells apart nothing but keys and versions.
+    `grain` is `version`, which also groups by key and version of definitions, `state`, which does
+    not, or `alone`, which groups by nothing but key and version.
     """
 
     __tablename__ = "run_version_rollups"
@@ -276,9 +276,9 @@ class RunPromptRollupRow(RollupFigures, Table):
     """The same sums over an hour or a day, by provider, model and the version of the prompt that
     the runs used.
 
-    A run counts under each prompt that it used. Where it used one in several environments or
-    versions, rows with an empty one of these take away what a sum over several rows would count
-    twice. A row without a key says by how much runs count more than once in all.
+    A run counts under each prompt that it used. If it used one in several environments or versions,
+    rows in which one of these is empty subtract what a sum over several rows would count twice. A
+    row without a key says by how much runs are counted more than once in total.
     """
 
     __tablename__ = "run_prompt_rollups"

@@ -1,4 +1,4 @@
-"""The trace of a run, as the answer to who started it has it."""
+"""The trace of a run, as it is returned to who started it."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -26,7 +26,7 @@ EXAMPLE_TRACE: dict[str, Any] = {
 
 
 class MapItemCounts(BaseModel):
-    """Of the items of a map; one that failed may have a default as its output."""
+    """Counts of a map's items; one that failed may have a default as its output."""
 
     model_config = example(total=3, completed=2, failed=1)
 
@@ -43,7 +43,7 @@ class StepTrace(BaseModel):
     name: str
     type: str
     output: str | None
-    state: str = Field(description="Name of the task run's state in Prefect.")
+    state: str = Field(description="The name of the task run's state in Prefect.")
     start: datetime
     duration: float
     attempts: int
@@ -52,15 +52,15 @@ class StepTrace(BaseModel):
         "took, or why a step was skipped."
     )
     provider: str | None = Field(
-        default=None, description="The provider that answered, or was asked last."
+        default=None, description="The provider that answered, or that was called last."
     )
     model: str | None = None
-    prompt_tokens: int = Field(description="The sum of all calls of the step.")
+    prompt_tokens: int = Field(description="The sum over all calls of the step.")
     output_tokens: int
     stop_reason: str | None = None
     error: str | None = None
-    failures: list[str] = Field(description="Why each attempt failed, in their order.")
-    items: MapItemCounts | None = Field(default=None, description="Of a map.")
+    failures: list[str] = Field(description="Why each attempt failed, in order.")
+    items: MapItemCounts | None = Field(default=None, description="The items of a map.")
 
     @classmethod
     def of(cls, step: StepFinished, **more: Any) -> Self:

@@ -1,7 +1,7 @@
-"""Runs under way, and which platform executes them.
+"""Active runs, and which platform executes them.
 
-Only one platform executes a run at a time. Each change that it makes requires that the run is still
-its own, since another platform takes over the runs of one that it takes for dead.
+Only one platform executes a run at a time. Each change requires that the run still belongs to the
+platform, since others take over the runs of a platform that they consider dead.
 """
 
 from datetime import datetime
@@ -12,16 +12,16 @@ from promptops_platform.runlog import repository
 from promptops_platform.runlog.events import RunEvents
 from promptops_platform.runlog.tables import RunRow
 
-# Who executes a run that waits in a work pool.
+# The owner of a run that waits in a work pool.
 UNCLAIMED = ""
 
 
 class RunTakenOver(Exception):
-    """The run has ended, is gone, or is executed by another platform now."""
+    """The run has ended, is deleted, or is executed by another platform now."""
 
 
 class RunsUnderWay:
-    """Those of the platform, or the worker, `instance`, and of others that died."""
+    """Active runs of `instance`, a platform or a worker, and of others that died."""
 
     def __init__(self, *, clock: Clock, instance: str, events: RunEvents) -> None:
         self._clock = clock
@@ -29,22 +29,23 @@ class RunsUnderWay:
         self._events = events
 
     def of(self, instance: str | None) -> "RunsUnderWay":
-        """The same of a worker, or of nobody for UNCLAIMED; None is this platform itself."""
+        """Return the same for a worker, or for unclaimed runs with UNCLAIMED; None is this platform
+        itself."""
         if instance is None:
             return self
         return RunsUnderWay(clock=self._clock, instance=instance, events=self._events)
 
     def now(self) -> datetime:
-        """The time by which runs are logged."""
+        """The time to log runs with."""
         return self._clock.now()
 
     async def require_own(self, transaction: Transaction, run_id: str) -> None:
-        """Keep the run until the commit; raises RunTakenOver."""
+        """Lock the run until the commit; raises RunTakenOver."""
         if not await repository.is_executed_by(transaction.session, run_id, self._instance):
             raise RunTakenOver(run_id)
 
     async def find_own(self, transaction: Transaction, run_id: str) -> RunRow:
-        """The run, locked; raises RunTakenOver."""
+        """Return the run, locked; raises RunTakenOver."""
         row = await repository.run_now(transaction.session, run_id, lock=True)
         if row is None or row.status != repository.RUNNING or row.instance != self._instance:
             raise RunTakenOver(run_id)
@@ -53,83 +54,83 @@ class RunsUnderWay:
     async def hand_over(
         self, transaction: Transaction, run_id: str, flow_run_id: str, flow_run_url: str | None
     ) -> None:
-        """Record under which name Prefect executes the run from now on; raises RunTakenOver."""
+        """Record the flow run that executes the run in Prefect from now on; raises RunTakenOver."""
         row = await self.find_own(transaction, run_id)
         row.flow_run_id, row.flow_run_url = flow_run_id, flow_run_url
         self._announce(transaction, row)
 
     async def requeue(self, transaction: Transaction, run_id: str, *, counted: bool) -> None:
-        """Record that the run waits for its turn again, for one more attempt where it is counted;
-        raises RunTakenOver."""
+        """Record that the run is queued again, for one more attempt if it is counted; raises
+        RunTakenOver."""
         row = await self.find_own(transaction, run_id)
         row.state, row.attempt = "queued", row.attempt + counted
         self._announce(transaction, row)
 
     async def lock(self, transaction: Transaction, run_id: str) -> RunRow | None:
-        """Any run, as it stays until the commit."""
+        """Lock any run until the commit."""
         return await repository.run_now(transaction.session, run_id, lock=True)
 
     def suspend(self, transaction: Transaction, row: RunRow, *, waits: bool) -> None:
-        """Record of a locked run that it waits for people, or for its turn where it need not;
-        nobody waits for its end any more."""
+        """Record that a locked run waits for approvals, or is queued if it needn't wait; from now
+        on no caller waits for its end."""
         row.is_detached = True
         row.state, row.attempt = "waiting" if waits else "queued", row.attempt + (not waits)
         self._announce(transaction, row)
 
     def resume(self, transaction: Transaction, row: RunRow) -> None:
-        """Record of a locked run that waits for people that it waits for its turn, at this
-        platform or in its work pool."""
+        """Record that a locked run that waited for approvals is queued, at this platform or in its
+        work pool."""
         row.state, row.attempt = "queued", row.attempt + 1
         row.instance = self._instance if row.pool is None else UNCLAIMED
         self._announce(transaction, row)
 
     async def is_waiting(self, transaction: Transaction, run_id: str) -> bool:
-        """Whether an own run waits for people."""
+        """Whether one of our own runs waits for approvals."""
         row = await repository.run_now(transaction.session, run_id)
         return row is not None and row.state == "waiting" and row.instance == self._instance
 
     async def pass_on(self, transaction: Transaction, run_id: str, instance: str) -> RunRow:
-        """Make the run that of a worker, or of nobody for UNCLAIMED; raises RunTakenOver."""
+        """Assign the run to a worker, or release it with UNCLAIMED; raises RunTakenOver."""
         row = await self.find_own(transaction, run_id)
         row.instance = instance
         return row
 
     async def request_cancel(self, transaction: Transaction, run_id: str, by: str) -> str | None:
-        """Record who wants a run cancelled, and return who was the first; None where it has
+        """Record who wants a run cancelled, and return who requested it first; None if it has
         ended."""
         row = await self.lock(transaction, run_id)
         if row is None or row.status != repository.RUNNING:
             return None
         if row.state == "waiting" and row.pool is None:
-            # Nobody executes it.
+            # No platform executes it.
             row.instance = self._instance
         row.cancel_requested_by = row.cancel_requested_by or by
         return row.cancel_requested_by
 
     async def cancel_requests(self, transaction: Transaction) -> list[tuple[str, str]]:
-        """Own runs that are to be cancelled, and who wants it."""
+        """Return our own runs that are to be cancelled, and who requested it."""
         return await repository.cancel_requests(transaction.session, self._instance)
 
     async def left(self, transaction: Transaction) -> list[RunRow]:
-        """Own runs that nobody waits for and that have not ended, the oldest first; of those that
-        wait for people the ones that are to be cancelled."""
+        """Return our own detached runs that have not ended, the oldest first; of those that wait
+        for approvals only the ones that are to be cancelled."""
         return await repository.detached(transaction.session, self._instance)
 
     async def logged_steps(self, transaction: Transaction, run_id: str) -> set[int]:
-        """Places of the steps that earlier attempts have logged."""
+        """Return the positions of the steps that earlier attempts have logged."""
         return await repository.positions(transaction.session, run_id)
 
     async def remove_step(self, transaction: Transaction, run_id: str, position: int) -> None:
-        """Take a step out of the log, for another attempt at it."""
+        """Delete a step from the log, for another attempt at it."""
         await repository.remove_step(transaction.session, run_id, position)
 
     async def others(self, transaction: Transaction) -> set[str]:
-        """Other platforms that have runs under way."""
+        """Return the other platforms that have active runs."""
         return await repository.instances(transaction.session) - {self._instance}
 
     async def take_over(self, transaction: Transaction, dead: str) -> list[RunRow]:
-        """Make the runs of a dead platform own ones; those that another platform takes over are
-        left out."""
+        """Take over the runs of a dead platform, except for those that another platform takes
+        over."""
         run_ids = await repository.take_over(transaction.session, dead, self._instance)
         rows = [await repository.run_now(transaction.session, run_id) for run_id in run_ids]
         return sorted((row for row in rows if row is not None), key=lambda row: row.created_at)

@@ -16,7 +16,7 @@ LONGEST_WAIT_SECONDS = 60.0
 
 
 class RunWaits:
-    """Reads runs in transactions of its own; none is open while it waits."""
+    """Reads runs in its own transactions; none is open while it waits."""
 
     def __init__(
         self,
@@ -36,14 +36,14 @@ class RunWaits:
         self._stop = stop
 
     async def detail(self, run_id: str, *, actor: Actor) -> RunDetail:
-        """The run as it is; raises NotFound."""
+        """Return the run's current state; raises NotFound."""
         async with self._database.read() as transaction:
             row = await self._reader.get(transaction, run_id, actor=actor)
             return RunDetail.with_steps(row, await self._reader.steps(transaction, run_id))
 
     async def ended(self, run_id: str, seconds: float, *, actor: Actor) -> RunDetail:
-        """The run as soon as it has ended, or after `seconds` as it is then, or at the start of a
-        stop; raises NotFound, Unauthorized and TooManyRequests."""
+        """Return the run as soon as it has ended, or its state after `seconds` or when the platform
+        begins to stop; raises NotFound, Unauthorized and TooManyRequests."""
         clock = asyncio.get_running_loop().time
         deadline = clock() + seconds
         with self._streams.opened(actor.caller_id), self._news.watching(run_id) as watch:

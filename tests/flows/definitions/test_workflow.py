@@ -192,11 +192,11 @@ def test_fallbacks_are_read_in_their_order() -> None:
     ("fallbacks", "complaint"),
     [
         ("mock", "fallbacks is the text 'mock', give a list of objects"),
-        (["mock"], "fallbacks holds the text 'mock', give a list of objects"),
+        (["mock"], "fallbacks contains the text 'mock', give a list of objects"),
         ([{}], "fallbacks 1: provider is missing, use one of mock"),
         ([{"provider": "mock"}, {"provider": "x"}], "fallbacks 2: provider 'x' is unknown, use"),
         ([{"provider": "mock", "model": 5}], "fallbacks 1: model is a number, give a string"),
-        ([{"provider": "mock"}] * (MAX_FALLBACKS + 1), "fallbacks contains 6 objects, at most 5 are"),
+        ([{"provider": "mock"}] * (MAX_FALLBACKS + 1), "fallbacks contains 6 objects, at most 5"),
     ],
 )
 def test_says_what_is_wrong_with_a_fallback(fallbacks: object, complaint: str) -> None:

@@ -913,7 +913,7 @@ export interface paths {
         };
         /**
          * List Prices
-         * @description Return the price table that costs are computed with.
+         * @description Get the price table that costs are computed with.
          */
         get: operations["runs_list_prices"];
         put?: never;
@@ -1364,7 +1364,7 @@ export interface paths {
         };
         /**
          * Chart Runs
-         * @description Return the newest runs as points of time and latency, for a chart that shows outliers.
+         * @description Get the newest runs as points of time and latency, for a chart that shows outliers.
          */
         get: operations["runs_chart"];
         put?: never;
@@ -1384,7 +1384,7 @@ export interface paths {
         };
         /**
          * Run Stats
-         * @description Return totals of the runs that have ended and, on request, series over time.
+         * @description Get totals of the runs that have ended and, on request, series over time.
          */
         get: operations["runs_stats"];
         put?: never;
@@ -1404,10 +1404,9 @@ export interface paths {
         };
         /**
          * Get Run
-         * @description Return a run with its inputs, its output and its finished steps.
+         * @description Get a run with its inputs, its output and its finished steps.
          *
-         *     With `wait`, at most 60 seconds, the response is sent when the run has ended or the time is
-         *     over.
+         *     With `wait`, at most 60 seconds, the response is sent when the run has ended or the time is up.
          */
         get: operations["runs_get"];
         put?: never;
@@ -3035,12 +3034,12 @@ export interface components {
             error?: string | null;
             /**
              * Failures
-             * @description Why each attempt failed, in their order.
+             * @description Why each attempt failed, in order.
              */
             failures: string[];
             /** Input */
             input?: string | null;
-            /** @description Of a map. */
+            /** @description The items of a map. */
             items?: components["schemas"]["MapItemCounts"] | null;
             /** Model */
             model?: string | null;
@@ -3057,12 +3056,12 @@ export interface components {
             output_tokens: number;
             /**
              * Prompt Tokens
-             * @description The sum of all calls of the step.
+             * @description The sum over all calls of the step.
              */
             prompt_tokens: number;
             /**
              * Provider
-             * @description The provider that answered, or was asked last.
+             * @description The provider that answered, or that was called last.
              */
             provider?: string | null;
             /**
@@ -3072,7 +3071,7 @@ export interface components {
             start: string;
             /**
              * State
-             * @description Name of the task run's state in Prefect.
+             * @description The name of the task run's state in Prefect.
              */
             state: string;
             /** Stop Reason */
@@ -5803,7 +5802,7 @@ export interface components {
         };
         /**
          * LatencyPercentiles
-         * @description Milliseconds, each at most 5 % off; null without runs.
+         * @description Milliseconds, each within 5 %; null without runs.
          * @example {
          *       "p50": 57.31,
          *       "p95": 92.3,
@@ -6079,7 +6078,7 @@ export interface components {
         });
         /**
          * MapItemCounts
-         * @description Of the items of a map; one that failed may have a default as its output.
+         * @description Counts of a map's items; one that failed may have a default as its output.
          * @example {
          *       "completed": 2,
          *       "failed": 1,
@@ -6213,7 +6212,7 @@ export interface components {
         };
         /**
          * ModelAnswer
-         * @description The last answer, and the model that gave it.
+         * @description The last output, and the model that returned it.
          * @example {
          *       "model": "mock-1",
          *       "output": "No, it stays dry.",
@@ -6769,7 +6768,7 @@ export interface components {
         };
         /**
          * PreviousStats
-         * @description The same period some days before, with the groups of the later one.
+         * @description The same period some days earlier, with the groups of the later one.
          * @example {
          *       "avg_latency_ms": 62,
          *       "cached_tokens": 0,
@@ -6846,17 +6845,17 @@ export interface components {
             cached_tokens: number;
             /**
              * Calls
-             * @description Calls of models.
+             * @description Number of model calls.
              */
             calls: number;
             /**
              * Cost Unknown
-             * @description Runs whose whole cost isn't known.
+             * @description Number of runs whose total cost isn't known.
              */
             cost_unknown: number;
             /**
              * Cost Usd
-             * @description Dollars, as far as prices are known.
+             * @description Dollars, without calls of unknown price.
              */
             cost_usd: number;
             /** Error */
@@ -6878,7 +6877,7 @@ export interface components {
             until: string | null;
             /**
              * Usage Estimated
-             * @description Runs with partly estimated usage.
+             * @description Number of runs with partly estimated usage.
              */
             usage_estimated: number;
         };
@@ -8324,10 +8323,10 @@ export interface components {
         };
         /**
          * Run
-         * @description An entry of the run log; `latency_ms` is from the start to the end, in milliseconds, and
-         *     `first_token_ms` to the first piece of an answer that was streamed; it is `waited_ms` until
-         *     the run's turn came and `working_ms` from then on. `prompt_tokens` includes
-         *     `cached_tokens`; with `usage_estimated` the provider did not report some of them.
+         * @description An entry of the run log. Times are in milliseconds: `latency_ms` from the start to the end,
+         *     `first_token_ms` from the start to the first piece of a streamed response, `waited_ms` until the
+         *     run left the queue, and `working_ms` from then on. `prompt_tokens` includes `cached_tokens`;
+         *     with `usage_estimated` the provider did not report some of them.
          * @example {
          *       "attempt": 1,
          *       "cached_tokens": 0,
@@ -8412,7 +8411,7 @@ export interface components {
              * @description The work pool whose workers execute it; null for the platform's own engine.
              */
             pool: string | null;
-            /** @description The prompt of the registry that it used. */
+            /** @description The registry prompt that it used. */
             prompt: components["schemas"]["UsedPromptVersion"] | null;
             /** Prompt Tokens */
             prompt_tokens: number;
@@ -8422,7 +8421,7 @@ export interface components {
             ref_key: string;
             /**
              * Retry Of
-             * @description Id of the run that this one continues.
+             * @description The id of the run that this one retries.
              */
             retry_of: string | null;
             /** Source */
@@ -8448,7 +8447,7 @@ export interface components {
             user: string;
             /**
              * Version
-             * @description Version of the definition; null without one.
+             * @description The definition's version; null without one.
              */
             version: string | null;
             /**
@@ -8550,8 +8549,8 @@ export interface components {
         };
         /**
          * RunChart
-         * @description Runs over time, newest first: up to 1,000 that failed or took longer than 99 of 100, and a
-         *     sample of the others. `runs`, `errors` and `p99_ms` describe the newest 5,000 runs. If
+         * @description Runs over time, newest first: up to 1,000 that failed or took longer than 99 % of the runs,
+         *     and a sample of the others. `runs`, `errors` and `p99_ms` describe the newest 5,000 runs. If
          *     `is_complete` is false, there are more.
          * @example {
          *       "errors": 1,
@@ -8605,8 +8604,8 @@ export interface components {
         };
         /**
          * RunDetail
-         * @description A run with its inputs, its output and its steps. What the settings keep out of the log is
-         *     null, empty or redacted.
+         * @description A run with its inputs, its output and its steps. Texts that the settings exclude from the log
+         *     are null, empty or redacted.
          * @example {
          *       "attempt": 1,
          *       "cached_tokens": 0,
@@ -8765,13 +8764,13 @@ export interface components {
              * @description The price table that was in effect.
              */
             price_version: string | null;
-            /** @description The prompt of the registry that it used. */
+            /** @description The registry prompt that it used. */
             prompt: components["schemas"]["UsedPromptVersion"] | null;
             /** Prompt Tokens */
             prompt_tokens: number;
             /**
              * Prompts
-             * @description All prompts of the registry that the run and its steps used, each once.
+             * @description All registry prompts that the run and its steps used, each once.
              */
             prompts: components["schemas"]["UsedPrompt"][];
             /** Provider */
@@ -8780,7 +8779,7 @@ export interface components {
             ref_key: string;
             /**
              * Retry Of
-             * @description Id of the run that this one continues.
+             * @description The id of the run that this one retries.
              */
             retry_of: string | null;
             /** Source */
@@ -8808,7 +8807,7 @@ export interface components {
             user: string;
             /**
              * Version
-             * @description Version of the definition; null without one.
+             * @description The definition's version; null without one.
              */
             version: string | null;
             /**
@@ -8830,8 +8829,8 @@ export interface components {
         };
         /**
          * RunFigures
-         * @description Sums over runs that have ended. A run counts for the provider and model that it ended
-         *     with, tokens and cost for those that were called.
+         * @description Sums over runs that have ended. A run counts for the provider and model that it ended with;
+         *     tokens and cost count for those that were called.
          * @example {
          *       "cached_tokens": 0,
          *       "calls": 8,
@@ -8855,17 +8854,17 @@ export interface components {
             cached_tokens: number;
             /**
              * Calls
-             * @description Calls of models.
+             * @description Number of model calls.
              */
             calls: number;
             /**
              * Cost Unknown
-             * @description Runs whose whole cost isn't known.
+             * @description Number of runs whose total cost isn't known.
              */
             cost_unknown: number;
             /**
              * Cost Usd
-             * @description Dollars, as far as prices are known.
+             * @description Dollars, without calls of unknown price.
              */
             cost_usd: number;
             /** Error */
@@ -8881,7 +8880,7 @@ export interface components {
             total: number;
             /**
              * Usage Estimated
-             * @description Runs with partly estimated usage.
+             * @description Number of runs with partly estimated usage.
              */
             usage_estimated: number;
         };
@@ -8986,8 +8985,8 @@ export interface components {
         };
         /**
          * RunStats
-         * @description Totals over the ended runs; the mean latency is in milliseconds. They cover whole hours or
-         *     days (`interval`) from `since` on and before `until`, of runs that began then; null for all.
+         * @description Totals over the ended runs; the mean latency is in milliseconds. They cover runs that began
+         *     in whole hours or days (`interval`) from `since` until before `until`; null for all.
          * @example {
          *       "avg_latency_ms": 62,
          *       "by_provider": [
@@ -9141,17 +9140,17 @@ export interface components {
             cached_tokens: number;
             /**
              * Calls
-             * @description Calls of models.
+             * @description Number of model calls.
              */
             calls: number;
             /**
              * Cost Unknown
-             * @description Runs whose whole cost isn't known.
+             * @description Number of runs whose total cost isn't known.
              */
             cost_unknown: number;
             /**
              * Cost Usd
-             * @description Dollars, as far as prices are known.
+             * @description Dollars, without calls of unknown price.
              */
             cost_usd: number;
             /** Error */
@@ -9163,7 +9162,7 @@ export interface components {
             ok: number;
             /** Output Tokens */
             output_tokens: number;
-            /** @description The period that lies `compare_days` before; null where none is asked for. */
+            /** @description The period `compare_days` earlier; null unless requested. */
             previous: components["schemas"]["PreviousStats"] | null;
             /** Prompt Tokens */
             prompt_tokens: number;
@@ -9177,7 +9176,7 @@ export interface components {
             until: string | null;
             /**
              * Usage Estimated
-             * @description Runs with partly estimated usage.
+             * @description Number of runs with partly estimated usage.
              */
             usage_estimated: number;
         };
@@ -9243,12 +9242,12 @@ export interface components {
             error: string | null;
             /**
              * Failures
-             * @description Why each attempt failed, in their order.
+             * @description Why each attempt failed, in order.
              */
             failures: string[];
             /** Input */
             input: string | null;
-            /** @description Of a map. */
+            /** @description The items of a map. */
             items: components["schemas"]["MapItemCounts"] | null;
             /** Model */
             model: string;
@@ -9279,14 +9278,14 @@ export interface components {
             prompt_tokens: number;
             /**
              * Prompts
-             * @description The prompts of the registry that it used; of inner runs as well.
+             * @description The registry prompts that it used, including those of inner runs.
              */
             prompts: components["schemas"]["UsedPrompt"][];
             /** Provider */
             provider: string;
             /**
              * Reused
-             * @description Whether its output comes from the run that this one continues.
+             * @description Whether its output was taken over from the run that this one retries.
              */
             reused: boolean;
             /**
@@ -9296,7 +9295,7 @@ export interface components {
             start: string;
             /**
              * State
-             * @description Name of the task run's state in Prefect.
+             * @description The name of the task run's state in Prefect.
              */
             state: string;
             /**
@@ -9312,7 +9311,7 @@ export interface components {
             usage_estimated: boolean;
             /**
              * Version
-             * @description Version of the definition that it is a step of, which may be an inner run's.
+             * @description The version of its definition, which may be that of an inner run.
              */
             version: string | null;
         };
@@ -9924,7 +9923,7 @@ export interface components {
         };
         /**
          * StatsPoint
-         * @description The runs that began in the hour or day from `start` on.
+         * @description The runs that began in the hour or day that starts at `start`.
          * @example {
          *       "cached_tokens": 0,
          *       "calls": 8,
@@ -9949,17 +9948,17 @@ export interface components {
             cached_tokens: number;
             /**
              * Calls
-             * @description Calls of models.
+             * @description Number of model calls.
              */
             calls: number;
             /**
              * Cost Unknown
-             * @description Runs whose whole cost isn't known.
+             * @description Number of runs whose total cost isn't known.
              */
             cost_unknown: number;
             /**
              * Cost Usd
-             * @description Dollars, as far as prices are known.
+             * @description Dollars, without calls of unknown price.
              */
             cost_usd: number;
             /** Error */
@@ -9980,14 +9979,14 @@ export interface components {
             total: number;
             /**
              * Usage Estimated
-             * @description Runs with partly estimated usage.
+             * @description Number of runs with partly estimated usage.
              */
             usage_estimated: number;
         };
         /**
          * StatsSeries
-         * @description Points in their order, those without runs left out, and `figures` over all of them. `group`
-         *     is null for all runs, and for all groups together that are beyond the 20 largest.
+         * @description Points in order, without those that have no runs, and `figures` over all of them. `group` is
+         *     null for all runs, and for the groups beyond the 20 largest together.
          * @example {
          *       "definition": null,
          *       "figures": {
@@ -10036,14 +10035,14 @@ export interface components {
          *     }
          */
         StatsSeries: {
-            /** @description Of a group by `version`. */
+            /** @description The definition of a group by `version`. */
             definition: components["schemas"]["RunDefinition"] | null;
             figures: components["schemas"]["RunFigures"];
             /** Group */
             group: string | null;
             /** Points */
             points: components["schemas"]["StatsPoint"][];
-            /** @description Of a group by `prompt_version`. */
+            /** @description The prompt of a group by `prompt_version`. */
             prompt: components["schemas"]["UsedPromptVersion"] | null;
         };
         /**
@@ -10276,7 +10275,7 @@ export interface components {
         };
         /**
          * TokenUsage
-         * @description Tokens of all calls of a model together; `estimated` where a vendor reported none.
+         * @description Tokens of all model calls together; `estimated` if a vendor didn't report them.
          *     `prompt_tokens` include those that a vendor read from its cache.
          * @example {
          *       "cached_tokens": 0,
@@ -10620,7 +10619,7 @@ export interface components {
         };
         /**
          * UsedPrompt
-         * @description The same, with the variant of the rollout that chose it; null where none did.
+         * @description A version with the variant of the rollout that selected it; null without a rollout.
          * @example {
          *       "env": "prod",
          *       "key": "support/reply",
@@ -10640,7 +10639,7 @@ export interface components {
         };
         /**
          * UsedPromptVersion
-         * @description A version of a prompt in an environment; `draft` is its working copy.
+         * @description A version of a prompt in an environment; `draft` is the working copy.
          * @example {
          *       "env": "prod",
          *       "key": "support/reply",
@@ -11347,10 +11346,10 @@ export interface components {
             error?: string | null;
             /**
              * Failures
-             * @description Why each attempt failed, in their order.
+             * @description Why each attempt failed, in order.
              */
             failures: string[];
-            /** @description Of a map. */
+            /** @description The items of a map. */
             items?: components["schemas"]["MapItemCounts"] | null;
             /** Model */
             model?: string | null;
@@ -11367,12 +11366,12 @@ export interface components {
             output_tokens: number;
             /**
              * Prompt Tokens
-             * @description The sum of all calls of the step.
+             * @description The sum over all calls of the step.
              */
             prompt_tokens: number;
             /**
              * Provider
-             * @description The provider that answered, or was asked last.
+             * @description The provider that answered, or that was called last.
              */
             provider?: string | null;
             /**
@@ -11382,7 +11381,7 @@ export interface components {
             start: string;
             /**
              * State
-             * @description Name of the task run's state in Prefect.
+             * @description The name of the task run's state in Prefect.
              */
             state: string;
             /** Stop Reason */
@@ -14504,39 +14503,39 @@ export interface operations {
     runs_list: {
         parameters: {
             query?: {
-                /** @description Id or slug. */
+                /** @description A workspace's id or slug. */
                 workspace?: string | null;
-                /** @description Id of a run: only runs before it, at any depth. */
+                /** @description The id of a run: only runs before it, at any depth. */
                 before?: string | null;
                 /** @description At most 200; a larger number counts as this. */
                 limit?: number;
                 offset?: number;
                 /** @description `playground`, `agent` or `workflow`. */
                 source?: string | null;
-                /** @description `ref_key` of the runs. */
+                /** @description The `ref_key` of the runs. */
                 key?: string | null;
-                /** @description By default, all runs that have ended. */
+                /** @description All runs that have ended by default. */
                 status?: ("running" | "ok" | "error") | null;
                 /** @description The provider that the run ended with. */
                 provider?: string | null;
                 model?: string | null;
-                /** @description Who asked for it. */
+                /** @description The name of the user who started it. */
                 user?: string | null;
                 /** @description From this time on. */
                 since?: string | null;
                 /** @description Before this time. */
                 until?: string | null;
-                /** @description Key of a prompt of the registry that the runs used. */
+                /** @description The key of a registry prompt that the runs used. */
                 prompt?: string | null;
-                /** @description Its environment; only with `prompt`. */
+                /** @description The prompt's environment; requires `prompt`. */
                 prompt_env?: string | null;
-                /** @description Its version, `draft` for the working copy; only with `prompt`. */
+                /** @description The prompt's version, or `draft` for the working copy; requires `prompt`. */
                 prompt_version?: string | null;
                 /** @description The status in more detail. */
                 state?: ("queued" | "running" | "waiting" | "completed" | "failed" | "timed_out" | "cancelled" | "crashed") | null;
-                /** @description Version of the definition; only with `key`. */
+                /** @description The definition's version; requires `key`. */
                 version?: string | null;
-                /** @description Id of the run that they continue, whatever their status. */
+                /** @description The id of the run that they retry, whatever their status. */
                 retry_of?: string | null;
             };
             header?: never;
@@ -14566,34 +14565,34 @@ export interface operations {
     runs_chart: {
         parameters: {
             query?: {
-                /** @description Id or slug. */
+                /** @description A workspace's id or slug. */
                 workspace?: string | null;
                 /** @description `playground`, `agent` or `workflow`. */
                 source?: string | null;
-                /** @description `ref_key` of the runs. */
+                /** @description The `ref_key` of the runs. */
                 key?: string | null;
-                /** @description By default, all runs that have ended. */
+                /** @description All runs that have ended by default. */
                 status?: ("running" | "ok" | "error") | null;
                 /** @description The provider that the run ended with. */
                 provider?: string | null;
                 model?: string | null;
-                /** @description Who asked for it. */
+                /** @description The name of the user who started it. */
                 user?: string | null;
                 /** @description From this time on. */
                 since?: string | null;
                 /** @description Before this time. */
                 until?: string | null;
-                /** @description Key of a prompt of the registry that the runs used. */
+                /** @description The key of a registry prompt that the runs used. */
                 prompt?: string | null;
-                /** @description Its environment; only with `prompt`. */
+                /** @description The prompt's environment; requires `prompt`. */
                 prompt_env?: string | null;
-                /** @description Its version, `draft` for the working copy; only with `prompt`. */
+                /** @description The prompt's version, or `draft` for the working copy; requires `prompt`. */
                 prompt_version?: string | null;
                 /** @description The status in more detail. */
                 state?: ("queued" | "running" | "waiting" | "completed" | "failed" | "timed_out" | "cancelled" | "crashed") | null;
-                /** @description Version of the definition; only with `key`. */
+                /** @description The definition's version; requires `key`. */
                 version?: string | null;
-                /** @description Id of the run that they continue, whatever their status. */
+                /** @description The id of the run that they retry, whatever their status. */
                 retry_of?: string | null;
             };
             header?: never;
@@ -14623,11 +14622,11 @@ export interface operations {
     runs_stats: {
         parameters: {
             query?: {
-                /** @description Id or slug. */
+                /** @description A workspace's id or slug. */
                 workspace?: string | null;
                 /** @description `playground`, `agent` or `workflow`. */
                 source?: string | null;
-                /** @description `ref_key` of the runs. */
+                /** @description The `ref_key` of the runs. */
                 key?: string | null;
                 /** @description The provider that the run ended with. */
                 provider?: string | null;
@@ -14636,25 +14635,25 @@ export interface operations {
                 since?: string | null;
                 /** @description Rounded up to a whole hour or day in UTC. */
                 until?: string | null;
-                /** @description Returns a series by the hour or the day. */
+                /** @description Returns a series by hour or by day. */
                 interval?: ("hour" | "day") | null;
-                /** @description Returns a series of each group, by the day unless `interval` is set. */
+                /** @description Returns a series for each group, by day unless `interval` is set. */
                 group_by?: ("provider" | "model" | "key" | "prompt" | "prompt_version" | "version" | "state") | null;
-                /** @description Key of a prompt of the registry that the runs used. */
+                /** @description The key of a registry prompt that the runs used. */
                 prompt?: string | null;
-                /** @description Its environment; only with `prompt`. */
+                /** @description The prompt's environment; requires `prompt`. */
                 prompt_env?: string | null;
-                /** @description Its version, `draft` for the working copy; only with `prompt`. */
+                /** @description The prompt's version, or `draft` for the working copy; requires `prompt`. */
                 prompt_version?: string | null;
                 /** @description The status in more detail. */
                 state?: ("queued" | "running" | "waiting" | "completed" | "failed" | "timed_out" | "cancelled" | "crashed") | null;
-                /** @description Version of the definition; only with `key`. */
+                /** @description The definition's version; requires `key`. */
                 version?: string | null;
-                /** @description Adds the same period that many days before, as `previous`. */
+                /** @description Adds the same period this many days earlier, as `previous`. */
                 compare_days?: number | null;
-                /** @description Which groups are the largest: those of most runs, or cost. */
+                /** @description Whether the largest groups are those with the most runs or the highest cost. */
                 rank_by?: "runs" | "cost";
-                /** @description `false` leaves the series without their points. */
+                /** @description With `false`, the series have no points. */
                 points?: boolean;
             };
             header?: never;
@@ -14684,7 +14683,7 @@ export interface operations {
     runs_get: {
         parameters: {
             query?: {
-                /** @description How long to wait for the end of the run: `10s`, `500ms`. */
+                /** @description How long to wait until the run ends: `10s`, `500ms`. */
                 wait?: string | null;
             };
             header?: never;
