@@ -6,10 +6,11 @@ import { useRowWindow } from './row_window'
 
 function mountWindow(total: number, overscan: number) {
   let rowWindow: ReturnType<typeof useRowWindow> | undefined
+  const count = ref(total)
   const table = mount(
     defineComponent(() => {
       const scroller = ref<HTMLElement | null>(null)
-      rowWindow = useRowWindow(scroller, { count: () => total, overscan: () => overscan, rowHeight: 32, headHeight: 32 })
+      rowWindow = useRowWindow(scroller, { count: () => count.value, overscan: () => overscan, rowHeight: 32, headHeight: 32 })
       return () => h('div', { ref: scroller })
     }),
   )
@@ -20,7 +21,11 @@ function mountWindow(total: number, overscan: number) {
     element.dispatchEvent(new Event('scroll'))
     await nextTick()
   }
-  return { element, rows, scroll, scrollTo: (index: number) => rowWindow?.scrollTo(index) }
+  const change = async (now: number) => {
+    count.value = now
+    await nextTick()
+  }
+  return { element, rows, scroll, change, scrollTo: (index: number) => rowWindow?.scrollTo(index) }
 }
 
 describe('the rows in sight', () => {
@@ -51,6 +56,16 @@ describe('the rows in sight', () => {
     scrollTo(10)
     expect(rows()).toEqual([1, 10])
     scrollTo(0)
+    expect(rows()).toEqual([0, 9])
+  })
+
+  it('are asked for anew where fewer rows have moved the scroller', async () => {
+    const { element, rows, scroll, change } = mountWindow(1000, 0)
+    await scroll(3200)
+    element.scrollTop = 0
+    await change(2000)
+    expect(rows()).toEqual([100, 109])
+    await change(50)
     expect(rows()).toEqual([0, 9])
   })
 

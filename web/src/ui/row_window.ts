@@ -41,7 +41,7 @@ export function useRowWindow(scroller: Ref<HTMLElement | null>, options: { count
     scroller.value.addEventListener('scroll', hear, { passive: true })
   })
   onUnmounted(() => observer.disconnect())
-  // Fewer rows may have moved it.
-  watch(options.count, hear, { flush: 'post' })
+  // Fewer rows may have moved it; to ask when there are more would lay out the new ones twice.
+  watch(options.count, (count, before) => { if (count < before) hear() }, { flush: 'post' })
   return { rows, width: computed(() => size.value.width), scrollTo }
 }

@@ -42,6 +42,9 @@ export function facetsOf(counts: Facets, search: Search, environments: string[],
   }).filter((facet) => facet.values.length > 0)
 }
 
+/** What cells of a row say in the language that is shown. */
+export interface KeyTexts { draft: string; states: Record<KeyState, string> }
+
 export type VersionLook = 'none' | 'draft' | 'same' | 'different'
 
 /** How a version stands to that of the last environment: what is the same is quiet. */
@@ -54,8 +57,10 @@ export function versionLook(row: PromptKey, env: string, last: string | undefine
   return { look: isSame ? 'same' : 'different', version: here.version, isAhead: here.state === 'draft' }
 }
 
+export interface Ramp { shares: number[]; version: string; percent: string; count: number }
+
 /** The shares of the rollout that makes a key ramp, and the version that it leads to. */
-export function rampOf(row: PromptKey): { shares: number[]; version: string; percent: string; count: number } | null {
+export function rampOf(row: PromptKey): Ramp | null {
   const variants = (row.environments.find((one) => one.state === 'ramping')?.variants ?? []) as { version: string; weight: number }[]
   const newest = variants.at(-1)
   if (!newest) return null

@@ -11,12 +11,12 @@ const TOUCHED = [['prompts'], ['agents'], ['workflows'], ['keys'], ['workspaces'
 /** What was just made, with its API key, which the platform shows only once. */
 const made = shallowRef<Sample>()
 
-/** The sample of the page's workspace: whether it is there, and the two ways. */
-export function useSample() {
+/** The sample of the page's workspace: whether it is there, not asked before `isReady`, and the two ways. */
+export function useSample(isReady: () => boolean = () => true) {
   const { slug } = useWorkspace()
   const cache = useQueryCache()
   const busy = ref(false)
-  const state = useQuery({ key: () => ['prompts', 'sample', slug.value], query: async () => body(await api.GET('/api/sample', { params: { query: { workspace: slug.value } } })).data })
+  const state = useQuery({ key: () => ['prompts', 'sample', slug.value], enabled: isReady, query: async () => body(await api.GET('/api/sample', { params: { query: { workspace: slug.value } } })).data })
   const isInstalled = computed(() => state.data.value?.installed ?? false)
 
   async function change(call: () => Promise<void>): Promise<void> {
