@@ -1,16 +1,25 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import type { Browser, Page } from '@playwright/test'
+import type { BrowserContext, Page } from '@playwright/test'
 
 import type { Api, Json } from './harness/api.ts'
 import { measure, Observed } from './harness/observed_page.ts'
-import { expect, test, unique } from './harness/test.ts'
+import { expect, test as base, unique } from './harness/test.ts'
 
 const PAGES = ['dashboard', 'runs', 'flows', 'deployments', 'artifacts', 'automations', 'settings']
 
 const START_MS = 180_000
 const LOAD_MS = 90_000
+
+/** A browser that has not seen Prefect before. It ends with the test: an open page of Prefect draws and asks for ever. */
+const test = base.extend<{ visitor: BrowserContext }>({
+  visitor: async ({ browser }, use) => {
+    const visitor = await browser.newContext({ locale: 'en-US', viewport: { width: 1440, height: 900 } })
+    await use(visitor)
+    await visitor.close()
+  },
+})
 
 test.setTimeout(START_MS + 2 * LOAD_MS)
 
@@ -27,10 +36,8 @@ async function run(api: Api, workspace: string, model = 'mock', body: Json = {},
   return api.get<Run>(`/api/runs/${runId}`)
 }
 
-/** A browser that has not seen Prefect before, at this address of it. */
-async function openPrefect(browser: Browser, url: string): Promise<{ page: Page; observed: Observed }> {
-  const context = await browser.newContext({ locale: 'en-US', viewport: { width: 1440, height: 900 } })
-  const page = await context.newPage()
+async function openPrefect(visitor: BrowserContext, url: string): Promise<{ page: Page; observed: Observed }> {
+  const page = await visitor.newPage()
   // Ten megabytes of scripts.
   page.setDefaultNavigationTimeout(LOAD_MS)
   await page.addInitScript(measure)
@@ -56,9 +63,9 @@ async function press(page: Page, name: string, confirm: string): Promise<void> {
   await page.getByRole('alertdialog').or(page.getByRole('dialog')).getByRole('button', { name: confirm, exact: true }).click()
 }
 
-test('the address of a run leads over the login to the run in Prefect', async ({ browser, api, workspace }) => {
+test('the address of a run leads over the login to the run in Prefect', async ({ visitor, api, workspace }) => {
   const { flow_run_url: url, flow_run_id: id, id: runId } = await run(api, workspace)
-  const { page, observed } = await openPrefect(browser, url)
+  const { page, observed } = await openPrefect(visitor, url)
 
   await logIn(page)
 
@@ -70,9 +77,9 @@ test('the address of a run leads over the login to the run in Prefect', async ({
   expect(observed.unexpected).toEqual([])
 })
 
-test('the pages of Prefect ask their own host alone', async ({ browser, api, workspace }) => {
+test('the pages of Prefect ask their own host alone', async ({ visitor, api, workspace }) => {
   const { flow_run_url: url } = await run(api, workspace)
-  const { page, observed } = await openPrefect(browser, new URL('/flows', url).href)
+  const { page, observed } = await openPrefect(visitor, new URL('/flows', url).href)
   await logIn(page)
   await expect(page).toHaveURL(/\/flows/)
 
@@ -85,18 +92,18 @@ test('the pages of Prefect ask their own host alone', async ({ browser, api, wor
   expect(observed.unexpected).toEqual([])
 })
 
-test('the policy of Prefect’s pages keeps them from asking another host', async ({ browser, api, workspace }) => {
-  const { page } = await openPrefect(browser, new URL('/flows', (await run(api, workspace)).flow_run_url).href)
+test('the policy of Prefect’s pages keeps them from asking another host', async ({ visitor, api, workspace }) => {
+  const { page } = await openPrefect(visitor, new URL('/flows', (await run(api, workspace)).flow_run_url).href)
 
   await page.evaluate(() => fetch('http://192.0.2.1/').catch(() => undefined))
 
   expect(await page.evaluate(() => window.policyViolations)).toEqual(['connect-src http://192.0.2.1/'])
 })
 
-test('Cancel and Retry in Prefect cancel and retry the run', async ({ browser, api, workspace }) => {
+test('Cancel and Retry in Prefect cancel and retry the run', async ({ visitor, api, workspace }) => {
   // Longer than Prefect's pages take to load and to log in to: a minute is a model's longest.
   const slow = await run(api, workspace, 'mock-slow-60000ms', { wait: false }, 5)
-  const { page } = await openPrefect(browser, slow.flow_run_url)
+  const { page } = await openPrefect(visitor, slow.flow_run_url)
   await logIn(page)
   await press(page, 'Cancel', 'Cancel Flow Run')
 
