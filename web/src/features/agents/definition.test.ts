@@ -4,7 +4,7 @@ import { editOf, fieldsOf, mergeEdits, moved, type AgentFields } from './definit
 import type { Agent } from './queries'
 
 const agent = {
-  id: 'a1', key: 'helper', version: 3, name: 'Helper', description: '', prompt: 'Hi {{who}}', prompt_ref: null, provider: 'mock', model: '', fallbacks: [], parameters: {}, tools: [], max_steps: 8,
+  id: 'a1', key: 'helper', version: 3, name: 'Helper', description: '', tags: '', prompt: 'Hi {{who}}', prompt_ref: null, provider: 'mock', model: '', fallbacks: [], parameters: {}, tools: [], max_steps: 8,
   output_schema: { type: 'object' }, window_messages: 40, window_tokens: 8000, created_at: '', updated_at: '', workspace_id: 'default',
 } as unknown as Agent
 const base = fieldsOf(agent)

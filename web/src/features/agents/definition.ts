@@ -18,11 +18,12 @@ export interface AgentFields {
   window_messages: number
   window_tokens: number
   pool: string
+  tags: string
 }
 
 export type FieldName = keyof AgentFields
 
-const NAMES: readonly FieldName[] = ['name', 'description', 'prompt', 'prompt_ref', 'provider', 'model', 'fallbacks', 'parameters', 'tools', 'max_steps', 'output_schema', 'window_messages', 'window_tokens', 'pool']
+const NAMES: readonly FieldName[] = ['name', 'description', 'prompt', 'prompt_ref', 'provider', 'model', 'fallbacks', 'parameters', 'tools', 'max_steps', 'output_schema', 'window_messages', 'window_tokens', 'pool', 'tags']
 
 export function fieldsOf(agent: Agent): AgentFields {
   return plain(Object.fromEntries(NAMES.map((name) => [name, agent[name]]))) as unknown as AgentFields

@@ -8,6 +8,7 @@ describe('the form of a trigger', () => {
   it.each([
     triggerOf({ on: { event: 'prompt.published', key: 'greeting*', env: 'prod' }, run: { workflow: 'announce', variables: { who: '{{event.key}}' } } }),
     triggerOf({ on: { event: 'client.behind', app: 'mailer', seconds: 30 }, deliver: { url: 'https://example.org/hooks' } }),
+    triggerOf({ on: { event: 'run.failed', agent: 'helper', tag: 'nightly' }, deliver: { url: 'https://example.org/hooks' } }),
     triggerOf({ on: { webhook: true }, run: { agent: 'helper', version: 2, variables: {} } }),
   ])('sends what the trigger is: %o', (trigger) => {
     const { key, on, run, deliver } = trigger

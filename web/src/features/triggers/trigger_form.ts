@@ -6,10 +6,10 @@ export type Delivery = Schemas['Delivery']
 
 export const EVENTS = ['prompt.published', 'prompt.updated', 'prompt.rolled_back', 'rollout.changed', 'run.completed', 'run.failed', 'client.behind', 'connection.failing', 'webhook'] as const
 export type EventName = (typeof EVENTS)[number]
-export type Narrowing = 'key' | 'env' | 'workflow' | 'agent' | 'app' | 'seconds' | 'connection' | 'failures'
+export type Narrowing = 'key' | 'env' | 'workflow' | 'agent' | 'tag' | 'app' | 'seconds' | 'connection' | 'failures'
 
 /** By what the events can be narrowed. */
-const NARROWING: Record<string, readonly Narrowing[]> = { prompt: ['key', 'env'], rollout: ['key', 'env'], run: ['workflow', 'agent'], client: ['app', 'seconds'], connection: ['connection', 'failures'], webhook: [] }
+const NARROWING: Record<string, readonly Narrowing[]> = { prompt: ['key', 'env'], rollout: ['key', 'env'], run: ['workflow', 'agent', 'tag'], client: ['app', 'seconds'], connection: ['connection', 'failures'], webhook: [] }
 const NUMBERS: readonly Narrowing[] = ['seconds', 'failures']
 
 export interface TriggerFields {

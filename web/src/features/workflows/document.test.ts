@@ -5,6 +5,7 @@ import { documentFrom, keptIds, parseYaml, toYaml } from './document'
 const DOCUMENT = {
   name: 'Triage',
   description: '',
+  tags: 'mail,short',
   steps: [
     { name: 'ask', type: 'render', template: 'Hello {{who}},\n\nhow are you?\n' },
     { name: 'call', type: 'model', provider: 'mock', note: { kept: [1, true] } },
@@ -41,7 +42,7 @@ describe('a workflow as YAML', () => {
   })
 
   it('may be empty', () => {
-    expect(parseYaml('').document).toEqual({ name: '', description: '', steps: [] })
+    expect(parseYaml('').document).toEqual({ name: '', description: '', tags: '', steps: [] })
     expect(parseYaml('steps:').document?.steps).toEqual([])
   })
 

@@ -4,11 +4,16 @@ import type { Step } from './steps'
 
 /** The fields of a workflow beside its steps; an absent one is not in the document. */
 export const SETTINGS = ['input_schema', 'defaults', 'timeout', 'output', 'strict', 'pool'] as const
+/** What is of no version. */
+export const TEXTS = ['name', 'description', 'tags'] as const
+export type TextField = (typeof TEXTS)[number]
 export type Setting = (typeof SETTINGS)[number]
 
 export interface WorkflowDocument extends Partial<Record<Setting, unknown>> {
   name: string
   description: string
+  /** With commas between them. */
+  tags: string
   steps: Step[]
 }
 
@@ -18,7 +23,8 @@ export const UNSET: Record<Setting, unknown> = { input_schema: {}, defaults: {},
 /** The document of these fields, in the order in which people read it, without settings that are not set. */
 export function documentFrom(fields: Partial<Record<keyof WorkflowDocument, unknown>>): WorkflowDocument {
   const settings = SETTINGS.filter((name) => fields[name] !== undefined && fields[name] !== null && JSON.stringify(fields[name]) !== JSON.stringify(UNSET[name])).map((name) => [name, fields[name]])
-  return { name: (fields.name as string | null) ?? '', description: (fields.description as string | null) ?? '', ...Object.fromEntries(settings), steps: (fields.steps as Step[] | null) ?? [] }
+  const texts = Object.fromEntries(TEXTS.map((name) => [name, (fields[name] as string | null | undefined) ?? ''])) as Record<TextField, string>
+  return { ...texts, ...Object.fromEntries(settings), steps: (fields.steps as Step[] | null) ?? [] }
 }
 
 /** Lines of the text, from 1. */
@@ -39,8 +45,8 @@ export interface Parsed {
 const LISTS_OF_NAMES = new Set(['needs', 'then', 'else'])
 
 /** The definition as a person would write it: a blank line between the steps, long texts as blocks. */
-export function toYaml({ name, description, ...rest }: WorkflowDocument): string {
-  const document = new Document({ ...(name ? { name } : {}), ...(description ? { description } : {}), ...rest })
+export function toYaml(definition: WorkflowDocument): string {
+  const document = new Document(Object.fromEntries(Object.entries(definition).filter(([name, value]) => value !== '' || !TEXTS.some((text) => text === name))))
   const list = document.get('steps')
   if (isSeq(list)) {
     list.items.forEach((item, index) => {
@@ -73,7 +79,7 @@ export function parseYaml(text: string): Parsed {
   return { lines, document: documentFrom(value as Partial<WorkflowDocument>) }
 }
 
-const FIELDS: readonly string[] = ['name', 'description', ...SETTINGS, 'steps']
+const FIELDS: readonly string[] = [...TEXTS, ...SETTINGS, 'steps']
 
 /** The field that can't be as it is; the steps themselves are judged by the platform. */
 function shapeProblem(value: unknown): string | null {
@@ -81,7 +87,7 @@ function shapeProblem(value: unknown): string | null {
   const fields = value as Record<string, unknown>
   const unknown = Object.keys(fields).find((name) => !FIELDS.includes(name))
   if (unknown !== undefined) return unknown
-  for (const name of ['name', 'description']) if (fields[name] != null && typeof fields[name] !== 'string') return name
+  for (const name of TEXTS) if (fields[name] != null && typeof fields[name] !== 'string') return name
   const steps = fields.steps ?? []
   const areSteps = Array.isArray(steps) && steps.every((step) => typeof step === 'object' && step !== null && !Array.isArray(step))
   return areSteps ? null : 'steps'

@@ -4,7 +4,7 @@ import { useI18n } from 'vue-i18n'
 
 import { ApiError, api, body, type Schemas } from '@/api/client'
 
-import { SETTINGS, UNSET, documentFrom, keptIds, parseYaml, toYaml, type Parsed, type Setting, type WorkflowDocument } from './document'
+import { SETTINGS, UNSET, documentFrom, keptIds, parseYaml, toYaml, type Parsed, type Setting, type TextField, type WorkflowDocument } from './document'
 import { rename, renamedIn } from './graph_edits'
 import { useProblems } from './problems'
 import type { Workflow } from './queries'
@@ -18,7 +18,7 @@ const unsaved = new Map<string, { from: Workflow; text: string }>()
 export function useDraft(workflow: Ref<Workflow | undefined>) {
   const { t } = useI18n()
   const cache = useQueryCache()
-  const fields = reactive<WorkflowDocument>({ name: '', description: '', steps: [] })
+  const fields = reactive<WorkflowDocument>({ name: '', description: '', tags: '', steps: [] })
   /** A number for each step, which it keeps when it is moved or edited. */
   const ids = ref<number[]>([])
   const text = ref('')
@@ -76,7 +76,7 @@ export function useDraft(workflow: Ref<Workflow | undefined>) {
     check()
   }
 
-  function setText(field: 'name' | 'description', value: string): void {
+  function setText(field: TextField, value: string): void {
     fields[field] = value
     write()
   }

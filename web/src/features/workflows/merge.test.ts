@@ -5,7 +5,7 @@ import type { WorkflowDocument } from './document'
 import type { Step } from './steps'
 
 const step = (name: string, template = name): Step => ({ name, type: 'render', template })
-const documentOf = (steps: Step[], fields: Partial<WorkflowDocument> = {}): WorkflowDocument => ({ name: 'Greeting', description: '', ...fields, steps })
+const documentOf = (steps: Step[], fields: Partial<WorkflowDocument> = {}): WorkflowDocument => ({ name: 'Greeting', description: '', tags: '', ...fields, steps })
 const namesOf = ({ steps }: WorkflowDocument) => steps.map(({ name }) => name)
 const base = documentOf([step('ask'), step('check'), step('send')])
 

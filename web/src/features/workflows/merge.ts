@@ -1,6 +1,6 @@
 import { diff3Merge } from 'node-diff3'
 
-import { SETTINGS, documentFrom, type WorkflowDocument } from './document'
+import { SETTINGS, TEXTS, documentFrom, type WorkflowDocument } from './document'
 import { textOf, type Step } from './steps'
 
 export type Side = 'mine' | 'theirs'
@@ -20,7 +20,7 @@ export interface Merge {
   merged: (choices: Readonly<Record<string, Side>>) => WorkflowDocument
 }
 
-const FIELDS = ['name', 'description', ...SETTINGS] as const
+const FIELDS = [...TEXTS, ...SETTINGS] as const
 
 interface Parts {
   values: Map<string, unknown>
