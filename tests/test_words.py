@@ -33,7 +33,16 @@ ODD = re.compile(
     re.IGNORECASE,
 )
 # Rooms whose comments and docstrings were read, too; what is found there is not written again.
-PLAIN_ROOMS = ("changes", "db", "definitions", "execution", "prompts", "providers", "runlog")
+PLAIN_ROOMS = (
+    "access",
+    "changes",
+    "db",
+    "definitions",
+    "execution",
+    "prompts",
+    "providers",
+    "runlog",
+)
 STILTED = re.compile(
     rf"{ODD.pattern}|\bsomebody who\b|\bhow far\b|\bas far\b|\bhas to tell\b|\bwithout a word\b"
     r"|\b(?:that|who) lives?\b|\bof before\b|\bwhat led there\b|\bthan there are\b"

@@ -5,10 +5,10 @@ from datetime import datetime
 
 from promptops_platform.access.permissions import Role
 
-# Under these names the platform itself acts.
+# The platform itself acts under these names.
 LINK = "link"
 OWN_NAMES = frozenset({"system", "command line", LINK})
-# A key acts under its name with this before it.
+# A key acts under its name with this prefix.
 KEY_NAME = "key "
 EVERY_ENVIRONMENT: frozenset[str] = frozenset()
 
@@ -17,11 +17,12 @@ EVERY_ENVIRONMENT: frozenset[str] = frozenset()
 class Actor:
     """An authenticated caller, or the platform itself.
 
-    `name` stands in the audit trail. `role` counts in open workspaces; a key of one workspace has
-    it there only. `credential` is the hash of the session token or key, None for the static token.
-    The fields after `request_id` describe an API key: its id, the account at the beginning of its
-    chain of makers (None where that is no account), and whether it has the right to change
-    accounts. `caused_by` is the run whose step sends the request, as that says itself.
+    `name` is written to the audit trail. `role` applies in open workspaces; the role of a key that
+    is bound to a workspace applies in that workspace only. `credential` is the hash of the session
+    token or key, None for the static token. The fields after `request_id` describe an API key: its
+    id, the account at the beginning of its chain of makers (None if that isn't an account), and
+    whether it may manage accounts. `caused_by` is the run whose step sends the request, according
+    to the request itself.
     """
 
     name: str
@@ -40,7 +41,7 @@ class Actor:
 
     @property
     def kind(self) -> str:
-        """What `name` is the name of: names of different kinds may be the same."""
+        """The kind of `name`: callers of different kinds may have the same name."""
         if self.user_id is not None:
             return "user"
         if self.key_id is not None:
@@ -49,12 +50,12 @@ class Actor:
 
     @property
     def caller_id(self) -> str:
-        """Whose requests count together: those of an account and of its keys, else those of a key,
-        or of the static token."""
+        """Identifies whose requests are counted together: those of an account and of its keys,
+        otherwise those of a key, or of the static token."""
         return self.user_id or self.owner_id or self.key_id or self.name
 
     def may_enter(self, env: str) -> bool:
-        """Whether the environment is among those that the key is limited to."""
+        """Whether the caller may use the environment; keys may be limited to some."""
         return not self.environments or env in self.environments
 
 

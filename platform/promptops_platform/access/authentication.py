@@ -1,4 +1,4 @@
-"""From a bearer token to the caller."""
+"""Authenticates callers by bearer token."""
 
 import asyncio
 import hmac
@@ -11,23 +11,23 @@ from promptops_platform.access.tokens import KEY_PREFIX, SESSION_PREFIX, token_h
 from promptops_platform.errors import TooManyRequests, Unauthorized
 from promptops_platform.settings import DEFAULT_TOKEN
 
-# A token that this replica does not know waits at most so long for the changes of other replicas.
-# So far apart are two questions for these changes, however many requests come.
+# How long an unknown token waits for the changes of other replicas, and the minimum time between
+# two polls for these changes, however many requests come.
 NEWS_SECONDS = 0.5
 PAUSE_SECONDS = 0.02
-# Shown in the documentation: whoever sends this token guesses at nothing.
+# Shown in the documentation, so sending this token isn't counted as guessing.
 KNOWN_TOKEN = DEFAULT_TOKEN.encode()
 
 
 class News(Protocol):
-    """What brings sessions and keys up to date: the change feed."""
+    """Brings sessions and keys up to date: the change feed."""
 
     async def poll_now(self, seconds: float) -> None:
         """Apply what other replicas have committed up to now."""
 
 
 class Authenticator:
-    """Knows the static token, the open sessions and the API keys."""
+    """Recognises the static token, open sessions and API keys."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Authenticator:
         self._next: asyncio.Task[None] | None = None
 
     def actor(self, token: str) -> Actor | None:
-        """Who holds `token`; None for nobody. Takes no query."""
+        """Return the owner of `token`, None if it is unknown. Runs no query."""
         if hmac.compare_digest(token.encode(errors="surrogatepass"), self._static_token):
             return STATIC_TOKEN
         credential = self._credentials.find(token_hash(token))
@@ -55,7 +55,7 @@ class Authenticator:
         return credential.actor
 
     def recognized(self, token: str, address: str) -> Actor | None:
-        """The caller, where the answer needs no wait, no count and no refusal; otherwise None, and
+        """Return the caller if that needs no wait, count or refusal; otherwise None, and
         `authenticate` decides."""
         actor = self.actor(token)
         if (
@@ -67,22 +67,22 @@ class Authenticator:
         return actor
 
     def current(self, actor: Actor) -> Actor | None:
-        """The same caller with the rights of now; None where the session or key has ended."""
+        """Return the caller with its current permissions; None if the session or key has ended."""
         if actor.credential is None:
             return actor
         credential = self._credentials.find(actor.credential)
         return None if credential is None else credential.actor
 
     def require_current(self, actor: Actor) -> Actor:
-        """As `current`; raises Unauthorized where the session or key has ended."""
+        """Like `current`, but raises Unauthorized if the session or key has ended."""
         current = self.current(actor)
         if current is None:
             raise Unauthorized("the session or API key has ended; log in again")
         return current
 
     async def authenticate(self, token: str | None, address: str) -> Actor:
-        """The caller; raises Unauthorized, and TooManyRequests after too many wrong tokens from
-        the address. It waits for a moment for a session or key that another replica has just made.
+        """Return the caller; raises Unauthorized, and TooManyRequests after too many wrong tokens
+        from the address. Waits briefly for a session or key that another replica has just created.
         """
         if not token:
             raise Unauthorized("no token; send the header Authorization: Bearer TOKEN")
@@ -101,9 +101,9 @@ class Authenticator:
         return actor
 
     async def _ask_for_news(self) -> None:
-        """Requests that come together share one question for changes. The question begins after all
-        these requests have come: an earlier one may have read the feed before the session or key
-        was made."""
+        """Concurrent requests share one poll for changes. The poll begins after all of these
+        requests arrived: an earlier poll may have read the feed before the session or key was
+        created."""
         if self._next is None:
             self._next = asyncio.create_task(self._question(self._asking))
         await asyncio.shield(self._next)
@@ -126,6 +126,6 @@ def _refuse_for(seconds: int) -> None:
 
 
 def bearer_token(authorization: str | None) -> str | None:
-    """The token of an `Authorization` header, None where it holds none."""
+    """Return the token of an `Authorization` header, None without one."""
     scheme, _, token = (authorization or "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else None

@@ -1,4 +1,4 @@
-"""Accounts, keys and who may do what, connected."""
+"""Builds accounts, API keys and permissions."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""What the web console learns of its session, and of secrets that everybody knows."""
+"""What the web console gets to know about its session and about well-known default secrets."""
 
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ from promptops_platform.errors import Unauthorized
 
 
 class ConsoleSessions:
-    """Describes sessions. No transaction is open meanwhile but a short one of its own."""
+    """Describes sessions. Only short transactions of its own are open."""
 
     def __init__(
         self,
@@ -32,8 +32,8 @@ class ConsoleSessions:
         self._uses_default_token = uses_default_token
 
     async def state(self, token: str | None, address: str) -> SessionState:
-        """The owner of the token, or null. For null, the login page may show the account that every
-        new installation has."""
+        """Return the owner of the token, or null. For null, the login page may show the account
+        that every new installation has."""
         if token is None:
             return await self._nobody()
         try:
@@ -43,7 +43,7 @@ class ConsoleSessions:
         return SessionState(data=await self.session(actor, token), default_account=False)
 
     async def session(self, actor: Actor, token: str) -> ConsoleSession:
-        """The session that the token opened."""
+        """Return the session that the token opened."""
         return ConsoleSession(
             username=actor.name,
             role=actor.role,
@@ -57,7 +57,8 @@ class ConsoleSessions:
         return SessionState(data=None, default_account=await self._has_default_password())
 
     async def _default_secrets(self) -> list[str]:
-        """Which of the secrets that everybody knows are in use; for admins, who can change them."""
+        """Return which well-known default secrets are in use; for admins only, who can change
+        them."""
         in_use = {
             "token": self._uses_default_token,
             "password": await self._has_default_password(),

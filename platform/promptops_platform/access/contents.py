@@ -1,4 +1,4 @@
-"""API keys as what a workspace holds."""
+"""API keys as contents of a workspace."""
 
 from promptops_platform.access import key_repository
 from promptops_platform.db.unit_of_work import Transaction
@@ -11,9 +11,9 @@ class KeyContents:
     removal: str | None = "DELETE /api/keys/:id"
 
     async def count(self, transaction: Transaction, workspace_id: str) -> int:
-        """How many the workspace has."""
+        """Return the number of keys in the workspace."""
         return await key_repository.count_keys(transaction.session, workspace_id)
 
     async def clear(self, transaction: Transaction, workspace_id: str) -> int:
-        """Delete all keys; mirrors of them drop them when they hear of the deleted workspace."""
+        """Delete all keys; mirrors drop them when they receive the workspace's deletion."""
         return await key_repository.clear_keys(transaction.session, workspace_id)

@@ -1,7 +1,7 @@
-"""Sessions and API keys in memory: fetches and watches find their caller without a query.
+"""Sessions and API keys in memory: fetches and watches authenticate without a query.
 
-Each key has its effective role here, which is never higher than the role of its maker; keys that
-may do nothing are left out. The mirror therefore reads keys anew whenever a user, a workspace or
+The mirror stores the effective role of each key, which is never higher than the role of its maker;
+keys without any permission are left out. It therefore reloads keys whenever a user, a workspace or
 its members change.
 """
 
@@ -16,7 +16,7 @@ from promptops_platform.clock import Clock
 from promptops_platform.db.unit_of_work import Database
 
 CLEAN_EVERY = timedelta(minutes=1)
-# Sessions that are in memory only, on a full disk.
+# Sessions that are only in memory because the disk is full.
 MOST_UNSTORED = 100
 SESSION_CHANGES = frozenset({ChangeType.SESSION_SAVED, ChangeType.SESSION_CLOSED})
 KEY_CHANGES = frozenset({ChangeType.KEY_SAVED, ChangeType.KEY_REVOKED})
@@ -37,7 +37,7 @@ class CredentialMirror:
         self._next_cleaning = clock.now()
 
     def find(self, token_hash: str) -> Credential | None:
-        """The session or key with this token, unless it has expired."""
+        """Return the session or key with this token, unless it has expired."""
         credential = self._by_hash.get(token_hash)
         if credential is None:
             return None
@@ -46,7 +46,7 @@ class CredentialMirror:
         return credential
 
     def add_unstored(self, session: Credential) -> None:
-        """Keep a session that the full database could not store. There is a limit, beyond which the
+        """Keep a session that could not be stored because the disk is full. Beyond a limit the
         oldest one is dropped."""
         self._by_hash[session.token_hash] = session
         self._hash_by_id[session.id] = session.token_hash
@@ -55,7 +55,7 @@ class CredentialMirror:
             self.forget_unstored(self._unstored[0])
 
     def forget_unstored(self, token_hash: str) -> None:
-        """End such a session; harmless for another."""
+        """End such a session; does nothing for other sessions."""
         if token_hash in self._unstored:
             self._unstored.remove(token_hash)
             session = self._by_hash.pop(token_hash, None)
@@ -63,7 +63,7 @@ class CredentialMirror:
                 del self._hash_by_id[session.id]
 
     def forget_unstored_of(self, user_id: str, *, but: str | None) -> int:
-        """End such sessions of a user, except the one with this hash if there is one; returns their
+        """End such sessions of a user, except the one with this hash if given; return their
         number."""
         ended = [
             token_hash
@@ -79,21 +79,21 @@ class CredentialMirror:
         return session is not None and session.actor.user_id == user_id
 
     def note_use(self, credential: Credential) -> None:
-        """Remember that it was used now. `take_uses` hands that on to whoever writes it to the
+        """Record that it was used now. `take_uses` returns the recorded uses to be written to the
         database."""
         self._used[credential.id] = self._clock.now()
 
     def take_uses(self) -> dict[str, datetime]:
-        """When sessions and keys were used since the last call, by id."""
+        """Return when sessions and keys were used since the last call, by id."""
         used, self._used = self._used, {}
         return used
 
     def give_back_uses(self, used: Mapping[str, datetime]) -> None:
-        """Remember again what could not be written."""
+        """Record uses again that could not be written."""
         self._used = {**used, **self._used}
 
     def by_id(self, ids: Iterable[str]) -> list[Credential]:
-        """Those of them that are still known."""
+        """Return those that still exist."""
         credentials = (self._by_hash.get(self._hash_by_id.get(id_, "")) for id_ in ids)
         return [credential for credential in credentials if credential is not None]
 
@@ -118,8 +118,8 @@ class CredentialMirror:
         workspaces = _ids_of(changes, ChangeType.WORKSPACE_SAVED)
         if not ids and not users and not workspaces:
             return
-        # The query does not list their ids: a user may have more sessions than a statement takes
-        # values.
+        # The query doesn't list their ids: a user may have more sessions than a statement accepts
+        # parameters.
         affected = {
             credential.id
             for credential in self._by_hash.values()
@@ -141,7 +141,7 @@ class CredentialMirror:
         self._forget_expired()
 
     def _forget_expired(self) -> None:
-        """Expired rows are deleted without a change in the feed; at most once a minute."""
+        """Expired rows are deleted without a change in the feed; runs at most once a minute."""
         now = self._clock.now()
         if now < self._next_cleaning:
             return
@@ -161,5 +161,5 @@ def _ids_of(changes: Sequence[NumberedChange], kind: ChangeType) -> set[str]:
 
 
 def _depends_on(actor: Actor, users: set[str], workspaces: set[str]) -> bool:
-    """Whether the rights of a session or key follow from one of these."""
+    """Whether the permissions of a session or key depend on one of these."""
     return actor.user_id in users or actor.owner_id in users or actor.workspace_id in workspaces

@@ -1,4 +1,4 @@
-"""Routes of login, logout, the own account, users and API keys."""
+"""Routes of login, logout, your own account, users and API keys."""
 
 from typing import Annotated
 
@@ -47,7 +47,7 @@ Keys = Annotated[KeyService, provided(KeyService)]
 
 @router.post("/login", dependencies=[PUBLIC], responses=may_answer(Unauthorized, TooManyRequests))
 async def login(body: LoginRequest, service: Access, request: Request) -> LoginAnswer:
-    """Log in with user name and password, or with a token, and start a session."""
+    """Log in with a user name and password, or with a token, and start a session."""
     address = client_address(request.scope)
     if body.token:
         actor = await service.login_with_token(body.token, address=address)
@@ -70,7 +70,7 @@ async def logout(
     response: Response,
     actor: Actor = permits(Permission.OWN_ACCOUNT),
 ) -> Done:
-    """End the session whose token or cookie is sent."""
+    """Log out: end the session whose token or cookie is sent."""
     await service.logout(transaction, actor)
     if COOKIE in request.cookies:
         forget_session(response)
@@ -79,7 +79,7 @@ async def logout(
 
 @router.get("/me")
 async def me(actor: Actor = permits(Permission.OWN_ACCOUNT)) -> Me:
-    """Return the user that the token belongs to."""
+    """Get the user that the token belongs to."""
     return Me(
         username=actor.name,
         role=actor.role,
@@ -121,7 +121,7 @@ async def list_users(
     service: Users,
     transaction: Read,
     part: Annotated[Part, paged_by("username", "role", "created_at")],
-    q: Annotated[OptionalSearchTerm, Query(description="Text in the name.")] = None,
+    q: Annotated[OptionalSearchTerm, Query(description="Text that the name contains.")] = None,
     role: Annotated[OptionalAccountRole, Query()] = None,
 ) -> Page[User]:
     """List accounts, by default sorted by name. Without `limit`, all are returned."""
@@ -179,11 +179,11 @@ async def list_api_keys(
     service: Keys,
     transaction: Read,
     part: Annotated[Part, paged_by("name", "created_at", "expires_at", "last_used_at")],
-    workspace: Annotated[OptionalLine, Query(description="Id or slug.")] = None,
+    workspace: Annotated[OptionalLine, Query(description="A workspace's id or slug.")] = None,
     prefix: Annotated[OptionalLine, Query(description="The beginning of the key.")] = None,
-    q: Annotated[OptionalSearchTerm, Query(description="Text in the name.")] = None,
+    q: Annotated[OptionalSearchTerm, Query(description="Text that the name contains.")] = None,
     maker: Annotated[
-        OptionalLine, Query(description="Id of a user or key: only the keys that it made.")
+        OptionalLine, Query(description="The id of a user or key: only the keys that it made.")
     ] = None,
     actor: Actor = permits(Permission.KEYS_READ),
 ) -> Page[ApiKey]:

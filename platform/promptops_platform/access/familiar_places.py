@@ -1,4 +1,4 @@
-"""From where the owner of an account has logged in before."""
+"""The networks from which the owner of an account has logged in before."""
 
 import asyncio
 from collections import OrderedDict
@@ -11,8 +11,7 @@ from promptops_platform.listen_addresses import network
 
 MOST_PLACES = 20
 REMEMBERED = timedelta(days=90)
-# Each try for a locked account asks this question; a flood of tries must not become a flood of
-# queries.
+# Each try for a locked account reads this; a flood of tries must not cause a flood of queries.
 CACHED_SECONDS = 30.0
 MOST_CACHED = 10_000
 
@@ -21,7 +20,7 @@ Place = tuple[str, str]
 
 
 class FamiliarPlaces:
-    """Remembers the networks of the newest logins of each account."""
+    """Stores the networks of the latest logins of each account."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -30,20 +29,20 @@ class FamiliarPlaces:
         self._asking = asyncio.Lock()
 
     async def include(self, username: str, address: str) -> bool:
-        """Whether somebody has logged in to the account from this network."""
+        """Whether there was a login to the account from this network."""
         place = (username[:200], network(address))
         is_familiar = self._answer(place)
         if is_familiar is not None:
             return is_familiar
         async with self._asking:
-            # Another try from there may have asked meanwhile.
+            # A concurrent try from there may have read it meanwhile.
             is_familiar = self._answer(place)
             if is_familiar is None:
                 is_familiar = await self._ask(place)
         return is_familiar
 
     async def remember(self, transaction: Transaction, user_id: str, address: str) -> None:
-        """Note a login, and forget the oldest places."""
+        """Record a login, and delete the oldest places."""
         if address:
             await place_repository.remember(
                 transaction.session, user_id, network(address), self._clock.now(), MOST_PLACES
@@ -51,7 +50,7 @@ class FamiliarPlaces:
             transaction.after_commit(self._ask_again)
 
     async def forget(self, transaction: Transaction, user_id: str) -> None:
-        """Forget all places of an account."""
+        """Delete all places of an account."""
         await place_repository.forget(transaction.session, user_id)
         transaction.after_commit(self._ask_again)
 

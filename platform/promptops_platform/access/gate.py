@@ -1,4 +1,4 @@
-"""The gate before the API: it refuses callers without a valid token before it reads the body."""
+"""The gate before the API: refuses callers without a valid token before the body is read."""
 
 import re
 from dataclasses import replace
@@ -21,7 +21,7 @@ GUARDED_PATHS = frozenset({"/metrics"})
 
 
 class Gate:
-    """Puts the caller into `scope["actor"]`, for the guards of the routes; None on public paths."""
+    """Sets `scope["actor"]` to the caller, for the guards of the routes; None on public paths."""
 
     def __init__(self, app: ASGIApp, authenticator: Authenticator) -> None:
         self.app = app
@@ -30,7 +30,7 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             scope["actor"] = None
-            # The methods of a path are no secret, and browsers ask for them without a token.
+            # The methods of a path aren't secret, and browsers request them without a token.
             if _is_guarded(scope["path"]) and scope["method"] != "OPTIONS":
                 try:
                     actor = await self._authenticator.authenticate(
@@ -56,7 +56,7 @@ def _is_guarded(path: str) -> bool:
 
 
 def client_address(scope: Scope) -> str:
-    """The caller's address, as far as it is known."""
+    """Return the caller's address, if it is known."""
     client = scope.get("client")
     return str(client[0]) if client else ""
 

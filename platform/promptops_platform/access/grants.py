@@ -1,4 +1,4 @@
-"""Who may do what in which workspace, in memory, so that no request asks the database."""
+"""Permissions by workspace, in memory, so that no request queries the database."""
 
 from collections.abc import Sequence
 
@@ -20,9 +20,9 @@ from promptops_platform.errors import Forbidden
 
 OPEN = "open"
 DEFAULT_WORKSPACE = "default"
-# A key that is limited to some environments could get around its limits with these permissions: the
-# audit trail holds the texts of all environments, the statistics count the runs of all, and the
-# runs of all use the connections, and triggers wait for what happens in all.
+# Permissions with which a key that is limited to environments could get around its limits: the
+# audit trail contains texts of all environments, statistics count the runs of all, connections are
+# used by the runs of all, and triggers react to events in all.
 UNLIMITED = GLOBAL | {
     Permission.WORKSPACES_MANAGE,
     Permission.MEMBERS_WRITE,
@@ -41,7 +41,7 @@ class Grants:
     """Roles within workspaces; a consumer of the change feed.
 
     In an open workspace everyone has their global role, and members may have a higher one. A
-    restricted workspace exists only for its members and for admins, who could not manage it
+    restricted workspace is visible only to its members and to admins, who could not manage it
     otherwise.
     """
 
@@ -54,7 +54,7 @@ class Grants:
         # The order in which all workspaces are searched for a prompt: `default` first, the others
         # by age.
         self.ranks: dict[str, int] = {}
-        # The workspaces that are searched for callers who name none.
+        # The workspaces that are searched for callers who don't name one.
         self._marked: frozenset[str] = frozenset()
         self._readable: dict[str | None, frozenset[str]] = {}
         self._implicit: dict[str | None, frozenset[str]] = {}
@@ -68,7 +68,7 @@ class Grants:
         )
         self._restricted = frozenset(workspace.id for workspace in workspaces) - self._open
         ids = [workspace.id for workspace in workspaces]
-        # An id wins over another workspace's slug.
+        # An id takes precedence over another workspace's slug.
         self._ids = {workspace.slug: workspace.id for workspace in workspaces}
         self._ids |= {id_: id_ for id_ in ids}
         ids.sort(key=lambda id_: id_ != DEFAULT_WORKSPACE)
@@ -83,8 +83,8 @@ class Grants:
             await self.load()
 
     def find(self, actor: Actor, name: str) -> str | None:
-        """The id of the workspace with this id or slug, None where it doesn't exist for the
-        caller."""
+        """Return the id of the workspace with this id or slug, None if the caller may not see
+        it."""
         workspace_id = self._ids.get(name)
         return (
             workspace_id
@@ -93,14 +93,14 @@ class Grants:
         )
 
     def role_in(self, actor: Actor, workspace_id: str) -> Role | None:
-        """The caller's role in a workspace; None where it doesn't exist for the caller."""
+        """Return the caller's role in a workspace; None if the caller may not see it."""
         if actor.workspace_id is not None:
             return actor.role if actor.workspace_id == workspace_id else None
         member = self._members.get((workspace_id, actor.user_id or ""))
         return role_within(actor.role, member, is_open=workspace_id in self._open)
 
     def readable(self, actor: Actor) -> frozenset[str] | None:
-        """Ids of the workspaces that exist for the caller. None stands for all, and includes what
+        """Return the ids of the workspaces that the caller may see. None means all, including what
         deleted workspaces have left behind."""
         if actor.workspace_id is not None:
             return frozenset({actor.workspace_id})
@@ -113,8 +113,9 @@ class Grants:
         return readable
 
     def implicit(self, actor: Actor) -> frozenset[str]:
-        """Ids of the workspaces that are searched for a prompt when the caller names none: the
-        workspace of the API key, or else those readable ones that an admin has marked."""
+        """Return the ids of the workspaces that are searched for a prompt if the caller doesn't
+        name one: the workspace of the API key, otherwise the readable ones that an admin has
+        marked."""
         if actor.workspace_id is not None:
             return frozenset({actor.workspace_id})
         readable = self.readable(actor)
@@ -126,12 +127,12 @@ class Grants:
         return workspaces
 
     def can_read(self, actor: Actor, workspace_id: str) -> bool:
-        """Whether the workspace exists for the caller."""
+        """Whether the caller may see the workspace."""
         readable = self.readable(actor)
         return readable is None or workspace_id in readable
 
     def require(self, actor: Actor, permission: Permission, workspace_id: str) -> None:
-        """Raises Forbidden, in the words of the wire contract, when the caller's role in the
+        """Raises Forbidden, in the words of the wire contract, if the caller's role in the
         workspace is too low."""
         _refuse_limited(actor, permission)
         role = self.role_in(actor, workspace_id)
@@ -140,7 +141,7 @@ class Grants:
         _refuse_accounts(actor, permission)
 
     def require_global(self, actor: Actor, permission: Permission) -> None:
-        """Raises Forbidden for callers who don't have the permission everywhere."""
+        """Raises Forbidden for callers who don't have the permission globally."""
         _refuse_limited(actor, permission)
         if actor.workspace_id is not None:
             raise Forbidden("forbidden: an API key of one workspace can't do this")
@@ -149,7 +150,7 @@ class Grants:
         _refuse_accounts(actor, permission)
 
     def has(self, actor: Actor, permission: Permission, workspace_id: str) -> bool:
-        """Whether `require` lets the caller through."""
+        """Whether `require` allows the caller."""
         try:
             self.require(actor, permission, workspace_id)
         except Forbidden:
@@ -157,7 +158,7 @@ class Grants:
         return True
 
     def has_global(self, actor: Actor, permission: Permission) -> bool:
-        """Whether `require_global` lets the caller through."""
+        """Whether `require_global` allows the caller."""
         try:
             self.require_global(actor, permission)
         except Forbidden:
@@ -165,7 +166,7 @@ class Grants:
         return True
 
     def require_somewhere(self, actor: Actor, permission: Permission) -> None:
-        """The guard of a route: raises Forbidden for callers who have the permission in no
+        """The guard of a route: raises Forbidden for callers who don't have the permission in any
         workspace. The service then checks the workspace of the request."""
         if permission in GLOBAL:
             self.require_global(actor, permission)
@@ -187,7 +188,7 @@ def require_environment(actor: Actor, env: str) -> None:
 
 
 def require_fetch(actor: Actor) -> None:
-    """Raises Forbidden for the keys that may only do one thing."""
+    """Raises Forbidden for keys with a narrow scope that excludes fetching."""
     if actor.role in NARROW:
         raise _forbidden(Permission.PROMPTS_FETCH)
 
@@ -198,8 +199,8 @@ def _refuse_limited(actor: Actor, permission: Permission) -> None:
 
 
 def may_manage_accounts(actor: Actor) -> bool:
-    """Whether the caller's role alone decides about accounts and members. For an API key it does
-    not: the accounts that it makes would outlive it and might have more rights."""
+    """Whether the caller's role alone decides about accounts and members. This is false for API
+    keys: the accounts that they create would outlive them and might have more permissions."""
     return actor.key_id is None or actor.manages_accounts
 
 

@@ -1,4 +1,4 @@
-"""The guard of the routes: each names the permission that it needs, or says `PUBLIC`."""
+"""The guard of the routes: each route names its required permission, or says `PUBLIC`."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ class Guard:
         self.permission = permission
 
     async def __call__(self, request: Request) -> Actor:
-        # The gate has put the caller there. On a public path this fails, which is a fault of ours.
+        # The gate has set the caller. On a public path this fails, which is a bug of ours.
         actor: Actor = request.scope["actor"]
         grants = services_of(request).get(Grants)
         grants.require_somewhere(actor, self.permission)
@@ -31,7 +31,7 @@ def permits(permission: Permission) -> Any:
 
 
 def _public() -> None:
-    """Marks a route that needs no token; a test finds routes that say neither."""
+    """Marks a route that needs no token; a test finds routes without any marking."""
 
 
 PUBLIC = Depends(_public)

@@ -31,14 +31,14 @@ SORTED_BY = {
 
 class StoredKey(NamedTuple):
     """A key and its effective role, which never exceeds that of the account at the beginning of its
-    chain of makers; the role may be nothing at all."""
+    chain of makers; the role may be None."""
 
     row: ApiKeyRow
     effective_role: Role | None
 
 
 class KeyFilter(NamedTuple):
-    """Filters of the list; None filters nothing. `maker` is the id of a user or of a key."""
+    """Filters of the list; None doesn't filter. `maker` is the id of a user or of a key."""
 
     workspace_id: str | None = None
     prefix: str | None = None
@@ -54,8 +54,8 @@ async def key_credentials(
     owners: Collection[str] = (),
     workspaces: Collection[str] = (),
 ) -> list[Credential]:
-    """Keys that are not expired and may do anything; all, or those with these ids, of these
-    accounts or workspaces."""
+    """Return keys that are not expired and have some permission: all, those with these ids, or
+    those of these accounts or workspaces."""
     query = _with_makers().where(or_(ApiKeyRow.expires_at.is_(None), ApiKeyRow.expires_at > now))
     if ids is not None:
         query = query.where(
@@ -75,8 +75,8 @@ async def key_credentials(
 async def api_keys(
     session: AsyncSession, readable: Collection[str] | None, key_filter: KeyFilter, part: Part
 ) -> list[StoredKey]:
-    """All keys in the order of `part`, by default newest first; `readable` are the workspaces
-    whose keys may be seen, None for all."""
+    """Return a page of the keys in the order of `part`, by default newest first; `readable` are the
+    workspaces whose keys may be seen, None for all."""
     query = ordered(_with_makers(), part, SORTED_BY, default="-created_at", unique=ApiKeyRow.id)
     if readable is not None:
         query = query.where(ApiKeyRow.workspace_id.in_(readable))
@@ -88,35 +88,35 @@ async def api_key(session: AsyncSession, key_id: str, *, lock: bool = False) -> 
 
 
 async def effective_role(session: AsyncSession, key_id: str) -> Role | None:
-    """What a stored key may do now."""
+    """Return the current role of a stored key."""
     (key,) = await _stored(session, _with_makers().where(ApiKeyRow.id == key_id))
     return key.effective_role
 
 
 async def hold_key(session: AsyncSession, key_id: str) -> bool:
-    """Keep a key from being revoked before the commit; False where it is gone already."""
+    """Keep a key from being revoked until the commit; False if it is deleted already."""
     query = select(ApiKeyRow.id).where(ApiKeyRow.id == key_id)
     return await session.scalar(query.with_for_update(read=True, key_share=True)) is not None
 
 
 async def made_by_keys(session: AsyncSession, key_ids: Collection[str]) -> list[ApiKeyRow]:
-    """The keys that these keys have made, locked until the commit."""
+    """Return the keys that these keys have created, locked until the commit."""
     return await _locked(session, ApiKeyRow.maker_id.in_(key_ids) & (ApiKeyRow.maker_kind == "key"))
 
 
 async def of_owner(session: AsyncSession, user_id: str) -> list[ApiKeyRow]:
-    """The keys that go back to a user, locked until the commit."""
+    """Return the keys whose chain of makers begins with a user, locked until the commit."""
     return await _locked(session, ApiKeyRow.owner_id == user_id)
 
 
 async def count_keys(session: AsyncSession, workspace_id: str) -> int:
-    """How many keys are bound to a workspace."""
+    """Return the number of keys that are bound to a workspace."""
     query = select(func.count()).where(ApiKeyRow.workspace_id == workspace_id)
     return await session.scalar(query.select_from(ApiKeyRow)) or 0
 
 
 async def clear_keys(session: AsyncSession, workspace_id: str) -> int:
-    """Delete the keys that are bound to a workspace; returns how many."""
+    """Delete the keys that are bound to a workspace; return how many."""
     gone = await session.execute(
         delete(ApiKeyRow)
         .where(ApiKeyRow.workspace_id == workspace_id)
@@ -127,8 +127,8 @@ async def clear_keys(session: AsyncSession, workspace_id: str) -> int:
 
 
 async def note_key_uses(session: AsyncSession, uses: Mapping[str, datetime]) -> None:
-    """Note when keys were last used, by id; another replica may have noted a later use. Rows that
-    another transaction has locked are left out, as in `move_expiries`.
+    """Record when keys were last used, by id; another replica may have recorded a later use. Rows
+    that another transaction has locked are skipped, as in `move_expiries`.
     """
     rows = await session.scalars(
         select(ApiKeyRow).where(ApiKeyRow.id.in_(uses)).with_for_update(skip_locked=True)
@@ -139,8 +139,8 @@ async def note_key_uses(session: AsyncSession, uses: Mapping[str, datetime]) -> 
 
 
 def _with_makers() -> Select[Any]:
-    """Each key with what decides over it: role and membership of its owner, and whether its
-    workspace is open."""
+    """Select each key with what determines its role: role and membership of its owner, and whether
+    its workspace is open."""
     is_membership = and_(
         MEMBERS.c.workspace_id == ApiKeyRow.workspace_id, MEMBERS.c.user_id == ApiKeyRow.owner_id
     )
@@ -193,7 +193,7 @@ def _filtered(query: Select[Any], key_filter: KeyFilter) -> Select[Any]:
     if key_filter.workspace_id is not None:
         query = query.where(ApiKeyRow.workspace_id == key_filter.workspace_id)
     if key_filter.prefix is not None:
-        # Not LIKE, which takes no notice of case in SQLite.
+        # Not LIKE, which is case-insensitive in SQLite.
         start = func.substr(ApiKeyRow.prefix, 1, len(key_filter.prefix))
         query = query.where(start == key_filter.prefix)
     query = containing_text(query, key_filter.text, ApiKeyRow.name)
@@ -205,7 +205,6 @@ def _filtered(query: Select[Any], key_filter: KeyFilter) -> Select[Any]:
 
 
 async def _locked(session: AsyncSession, condition: Any) -> list[ApiKeyRow]:
-    # Always in the same order, so that two transactions that lock the same rows do not wait for
-    # each other.
+    # Always in the same order, so that two transactions that lock the same rows don't deadlock.
     query = select(ApiKeyRow).where(condition).order_by(ApiKeyRow.id).with_for_update()
     return list(await session.scalars(query))

@@ -23,10 +23,10 @@ from promptops_platform.ids import new_id
 
 
 class KeyService:
-    """Makes, lists and revokes keys. Each change is audited and recorded in the feed.
+    """Creates, lists and revokes keys. Each change is audited and recorded in the feed.
 
-    Admins of a workspace manage its keys; global admins manage the keys that belong to no
-    workspace. A key is deleted with the account or the key that made it.
+    Admins of a workspace manage its keys; global admins manage the keys without a workspace. A key
+    is deleted with the account or the key that created it.
     """
 
     def __init__(
@@ -48,8 +48,8 @@ class KeyService:
         maker: str | None = None,
         part: Part = WHOLE,
     ) -> tuple[list[StoredKey], int]:
-        """The keys that the caller may manage, by default newest first, and how many there are;
-        raises NotFound for an unknown workspace."""
+        """Return a page of the keys that the caller may manage, by default newest first, and their
+        total number; raises NotFound for an unknown workspace."""
         key_filter = KeyFilter(
             self._workspace(actor, workspace),
             None if prefix is None else shown_prefix(prefix),
@@ -74,11 +74,11 @@ class KeyService:
         expires_at: datetime | None,
         manage_accounts: bool = False,
     ) -> tuple[ApiKeyRow, str]:
-        """Make a key; returns it with the secret, which is stored nowhere.
+        """Create a key; return it with the secret, which isn't stored.
 
         Raises NotFound for an unknown workspace, BadRequest for an expiry in the past and for
-        rights that don't go together, and Forbidden; a key makes no key that may do more than
-        itself, or for longer.
+        permissions that can't be combined, and Forbidden; a key can't create a key with more
+        permissions or a longer lifetime than its own.
         """
         workspace_id = self._workspace(actor, workspace) or actor.workspace_id
         self._require(actor, workspace_id)
@@ -123,19 +123,19 @@ class KeyService:
         return row, key
 
     async def revoke(self, transaction: Transaction, key_id: str, *, actor: Actor) -> ApiKeyRow:
-        """Delete a key and those that it made: they are refused from now on, and their connections
-        end; raises NotFound."""
+        """Delete a key and those that it created: they are refused from now on, and their
+        connections are closed; raises NotFound."""
         row = await self._managed(transaction, key_id, actor)
         made = await descendants(transaction, row)
         await self._remove(transaction, actor, [row, *made])
         return row
 
     async def adopt(self, transaction: Transaction, key_id: str, *, actor: Actor) -> StoredKey:
-        """Make the caller the maker of a key, so that it stays when the account that made it goes;
-        raises NotFound, and Forbidden for a key as the caller."""
+        """Make the caller the maker of a key, so that it remains when the account that created it
+        is deleted; raises NotFound, and Forbidden if the caller is a key."""
         if actor.key_id is not None:
             raise Forbidden("forbidden: an API key can't take over another one; log in to do it")
-        # Locked before the key, in the order in which a deletion of the account locks them.
+        # Locked before the key, in the order that deleting the account uses.
         maker = maker_of(actor)
         await hold_maker(transaction, maker)
         row = await self._managed(transaction, key_id, actor)
@@ -152,18 +152,19 @@ class KeyService:
         return StoredKey(row, await key_repository.effective_role(transaction.session, row.id))
 
     async def revoke_owned(self, transaction: Transaction, owner: UserRow, *, actor: Actor) -> None:
-        """Delete all keys that go back to an account, which is locked and about to be deleted."""
+        """Delete all keys whose chain of makers begins with an account, which is locked and about
+        to be deleted."""
         await self._remove(
             transaction, actor, await key_repository.of_owner(transaction.session, owner.id)
         )
 
     async def note_uses(self, transaction: Transaction, uses: Mapping[str, datetime]) -> None:
-        """Remember when keys were last used, by id."""
+        """Record when keys were last used, by id."""
         if uses:
             await key_repository.note_key_uses(transaction.session, uses)
 
     async def _managed(self, transaction: Transaction, key_id: str, actor: Actor) -> ApiKeyRow:
-        """A key that the caller may manage, locked until the commit."""
+        """Return a key that the caller may manage, locked until the commit."""
         row = await key_repository.api_key(transaction.session, key_id, lock=True)
         if row is None or not self._may_manage(actor, row):
             raise NotFound(f"API key {key_id!r} not found; GET /api/keys lists them")
@@ -226,21 +227,21 @@ class KeyService:
 
 
 def _refuse_wider(actor: Actor, environments: list[str]) -> None:
-    """A key that is limited to environments manages no key with wider limits."""
+    """A key that is limited to environments can't manage keys with wider limits."""
     if actor.environments and (not environments or not actor.environments.issuperset(environments)):
         allowed = ", ".join(sorted(actor.environments))
         raise Forbidden(f"forbidden: environments must be among {allowed}, as your own key's are")
 
 
 def _refuse_longer(actor: Actor, expires_at: datetime | None) -> None:
-    """A key that expires makes no key that outlives it."""
+    """A key that expires can't create a key that outlives it."""
     if actor.expires_at is not None and (expires_at is None or expires_at > actor.expires_at):
         until = actor.expires_at.isoformat()
         raise Forbidden(f"forbidden: expires_at must be {until} or earlier, as your own key's is")
 
 
 def _check_account_right(actor: Actor, role: Role, environments: list[str]) -> None:
-    """Only an account grants this right, and only to a key that could use it."""
+    """Only an account can grant this permission, and only to a key that could use it."""
     if actor.key_id is not None:
         raise Forbidden("forbidden: only an account may give manage_accounts; log in to do it")
     if role is not Role.ADMIN or environments:
@@ -251,7 +252,7 @@ def _check_account_right(actor: Actor, role: Role, environments: list[str]) -> N
 
 
 def _shown(row: ApiKeyRow) -> dict[str, Any]:
-    """What the audit trail may hold of a key."""
+    """Return the fields of a key for the audit trail."""
     return {
         "name": row.name,
         "prefix": row.prefix,

@@ -1,4 +1,4 @@
-"""Who has made an API key, and with whose deletion the key is deleted."""
+"""Who has created an API key; the key is deleted with its maker."""
 
 from typing import Literal, NamedTuple
 
@@ -8,7 +8,7 @@ from promptops_platform.access.tables import ApiKeyRow
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import Unauthorized
 
-# A key from an older release may not name its maker.
+# A key from an older release may not have a maker.
 MakerKind = Literal["user", "key", "static token", "command line", "unknown"]
 
 
@@ -22,7 +22,7 @@ class Maker(NamedTuple):
 
 
 def maker_of(actor: Actor) -> Maker:
-    """The caller as the maker of a key."""
+    """Return the caller as the maker of a key."""
     if actor.user_id is not None:
         return Maker("user", actor.user_id, actor.user_id)
     if actor.key_id is not None:
@@ -31,8 +31,8 @@ def maker_of(actor: Actor) -> Maker:
 
 
 async def hold_maker(transaction: Transaction, maker: Maker) -> None:
-    """Lock a maker, so that it is not deleted before the commit; raises Unauthorized where it is
-    deleted already."""
+    """Lock a maker against deletion until the commit; raises Unauthorized if it is deleted
+    already."""
     session = transaction.session
     is_there = maker.owner_id is None or await repository.hold_user(session, maker.owner_id)
     if is_there and maker.kind == "key" and maker.id is not None:
@@ -42,7 +42,8 @@ async def hold_maker(transaction: Transaction, maker: Maker) -> None:
 
 
 async def descendants(transaction: Transaction, row: ApiKeyRow) -> list[ApiKeyRow]:
-    """The keys that a locked key has made, and what these have made, locked as well."""
+    """Return the keys that a locked key has created, and the keys created by these, locked as
+    well."""
     rows: list[ApiKeyRow] = []
     makers = [row]
     while makers:

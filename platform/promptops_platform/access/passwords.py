@@ -17,18 +17,18 @@ from promptops_platform.settings import DEFAULT_TOKEN
 
 ROUNDS = 600_000
 SALT_BYTES = 16
-# Of one address, and in all.
+# Limits of waiting logins: of one address, and in total.
 LONGEST_LINE = 20
 LONGEST_QUEUE = 40
 NICENESS = 10
 SHORTEST = 8
-# The documentation shows them to everybody.
+# The documentation publishes them.
 DEFAULTS = frozenset({"admin", DEFAULT_TOKEN})
 
 
 def refuse_weak(password: str, username: str = "", field: str = "password") -> None:
-    """Raises BadRequest for a new password that is short, known to everybody or the account's
-    name; blanks around it count nowhere."""
+    """Raises BadRequest for a new password that is short, well known or the account's name; spaces
+    around it are ignored."""
     text = password.strip(BLANKS)
     if alike(text) in DEFAULTS:
         raise BadRequest(f"{field}: is a well-known default; choose another one")
@@ -42,13 +42,13 @@ def refuse_weak(password: str, username: str = "", field: str = "password") -> N
 
 
 async def hash_password(password: str, *, line: str = "") -> str:
-    """`pbkdf2_sha256$rounds$salt$hash`, salt and hash in hex. `line` is who waits for it, such as
-    the network of a login; raises TooManyRequests where too many wait."""
+    """Return `pbkdf2_sha256$rounds$salt$hash`, salt and hash in hex. `line` identifies who waits,
+    such as the network of a login; raises TooManyRequests if too many wait."""
     return await _hashing.hash(password, secrets.token_bytes(SALT_BYTES), ROUNDS, line)
 
 
 async def verify_password(password: str, stored: str | None, *, line: str = "") -> bool:
-    """Compare in constant time; without a stored hash it takes as long and is False."""
+    """Compare in constant time; without a stored hash it takes as long and returns False."""
     if stored is None:
         await hash_password(password, line=line)
         return False
@@ -58,13 +58,13 @@ async def verify_password(password: str, stored: str | None, *, line: str = "") 
 
 
 def needs_rehash(stored: str) -> bool:
-    """Whether `stored` was made with fewer rounds than today's."""
+    """Whether `stored` was made with fewer rounds than are used now."""
     return int(stored.split("$")[1]) < ROUNDS
 
 
 class _Hashing:
     """Hashes on a single thread: each login costs a quarter of a second of CPU, and requests need
-    the rest. The logins of each address wait in their own line."""
+    the rest. The logins of each address wait in a separate queue."""
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(
@@ -73,7 +73,7 @@ class _Hashing:
         self._queue = FairQueue(1, most_waiting=LONGEST_QUEUE, most_per_line=LONGEST_LINE)
 
     async def hash(self, password: str, salt: bytes, rounds: int, line: str) -> str:
-        """Raises TooManyRequests when too many wait already."""
+        """Raises TooManyRequests if too many are waiting."""
         leave_loop_share()
         try:
             await self._queue.enter(line)
@@ -87,7 +87,7 @@ class _Hashing:
 
 
 def _give_way() -> None:
-    """Have the system prefer other threads; on Linux a thread has a priority of its own."""
+    """Lower the thread's priority; on Linux each thread has its own."""
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 

@@ -1,4 +1,4 @@
-"""What can be allowed, and which role may do it."""
+"""Permissions and roles."""
 
 from enum import StrEnum
 
@@ -17,7 +17,7 @@ class Role(StrEnum):
 
 
 class Permission(StrEnum):
-    """Named by every route that is not public."""
+    """Every route that isn't public requires one."""
 
     OWN_ACCOUNT = "account:own"
     USERS_READ = "users:read"
@@ -60,7 +60,7 @@ class Permission(StrEnum):
 
 RANK = {role: rank for rank, role in enumerate(Role)}
 
-# The lowest role that has each permission.
+# The lowest role with each permission.
 NEEDED_ROLE: dict[Permission, Role] = {
     Permission.OWN_ACCOUNT: Role.VIEWER,
     Permission.USERS_READ: Role.ADMIN,
@@ -104,20 +104,22 @@ NEEDED_ROLE: dict[Permission, Role] = {
     Permission.WORKER_RUN: Role.WORKER,
 }
 
-# What roles may do besides.
+# Additional permissions of roles.
 ALSO = frozenset({(Role.METRICS, Permission.METRICS_READ)})
 
-# What a role alone may do: a worker gets the keys of model providers, which nobody else can read.
+# Permissions that only one role has: a worker gets the keys of model providers, which nobody else
+# can read.
 ONLY: dict[Permission, Role] = {Permission.WORKER_RUN: Role.WORKER}
 
-# These roles do one thing each, for the whole installation; here is what their keys' makers need.
+# Roles with a single purpose for the whole installation, and the permission that creating their
+# keys requires.
 NARROW: dict[Role, Permission] = {
     Role.WORKER: Permission.SYSTEM_READ,
     Role.METRICS: Permission.METRICS_READ,
 }
 KEYS_ONLY = frozenset({*NARROW, Role.SDK})
 
-# These concern no single workspace: neither a role within a workspace nor a key of one is enough.
+# Not tied to a single workspace: neither a role within a workspace nor a key of one is sufficient.
 GLOBAL = frozenset(
     {
         Permission.USERS_READ,
@@ -131,17 +133,18 @@ GLOBAL = frozenset(
     }
 )
 
-# An API key needs more than its role for these: the accounts outlive it and may exceed it.
+# An API key needs more than its role for these: the accounts outlive it and may have more
+# permissions.
 ACCOUNTS = frozenset({Permission.USERS_WRITE, Permission.MEMBERS_WRITE})
 
 
 def known_role(name: str) -> Role:
-    """A user's role; an unknown one, of a newer release perhaps, counts as the lowest."""
+    """Return a user's role; an unknown one, perhaps of a newer release, counts as the lowest."""
     return Role(name) if name in set(Role) - KEYS_ONLY else Role.VIEWER
 
 
 def known_key_role(name: str) -> Role:
-    """An API key's role; an unknown one counts as the narrowest."""
+    """Return an API key's role; an unknown one counts as the narrowest."""
     return Role(name) if name in set(Role) else Role.SDK
 
 
@@ -153,15 +156,15 @@ def allows(role: Role, permission: Permission) -> bool:
 
 
 def role_within(role: Role, member: Role | None, *, is_open: bool) -> Role | None:
-    """A user's role in a workspace, by the role everywhere and that of a member; None where the
-    workspace does not exist for the user."""
+    """Return a user's role in a workspace, from the global role and that of a member; None if the
+    user may not see the workspace."""
     if role == Role.ADMIN:
         return role
     return highest(role, member) if is_open else member
 
 
 def capped(key_role: Role, maker_role: Role | None) -> Role | None:
-    """What a key of this role may do while its maker has `maker_role`; None for nothing."""
+    """Return the role of a key while its maker has `maker_role`; None for no permissions."""
     if maker_role is None:
         return None
     if key_role in NARROW:
@@ -170,5 +173,5 @@ def capped(key_role: Role, maker_role: Role | None) -> Role | None:
 
 
 def highest(*roles: Role | None) -> Role | None:
-    """The highest of these roles; None where there is none."""
+    """Return the highest of these roles; None if there is none."""
     return max((role for role in roles if role is not None), key=RANK.__getitem__, default=None)

@@ -10,7 +10,7 @@ from promptops_platform.access.tables import LoginPlaceRow, UserRow
 
 
 async def is_familiar(session: AsyncSession, username: str, network: str, since: datetime) -> bool:
-    """Whether the account of this name was logged in to from there."""
+    """Whether there was a login to the account of this name from there."""
     query = (
         select(LoginPlaceRow.user_id)
         .join(UserRow, UserRow.id == LoginPlaceRow.user_id)
@@ -26,7 +26,7 @@ async def is_familiar(session: AsyncSession, username: str, network: str, since:
 async def remember(
     session: AsyncSession, user_id: str, network: str, now: datetime, most: int
 ) -> None:
-    """Note a login of a locked user, and keep the `most` newest places."""
+    """Record a login of a locked user, and keep the `most` newest places."""
     table = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     await session.execute(
         table.insert(LoginPlaceRow)

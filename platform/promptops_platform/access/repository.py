@@ -26,7 +26,7 @@ USERS_SORTED_BY = {
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A session or an API key as it is mirrored in memory; `is_session` tells which."""
+    """A session or an API key as it is mirrored in memory; `is_session` says which."""
 
     id: str
     token_hash: str
@@ -42,7 +42,8 @@ async def count_users(session: AsyncSession) -> int:
 async def users(
     session: AsyncSession, text: str | None, role: Role | None, part: Part
 ) -> tuple[list[UserRow], int]:
-    """Users with `text` in their name, and how many there are; by default by name."""
+    """Return a page of the users with `text` in their name, by default by name, and their total
+    number."""
     query = containing_text(select(UserRow), text, UserRow.username)
     if role is not None:
         query = query.where(UserRow.role == role)
@@ -58,7 +59,7 @@ async def user(session: AsyncSession, user_id: str, *, lock: bool = False) -> Us
 async def user_by_name(
     session: AsyncSession, username: str, *, lock: bool = False
 ) -> UserRow | None:
-    """The user of this name; an older release also stored names that are not tidy."""
+    """Return the user of this name; older releases also stored names that are not normalised."""
     query = select(UserRow).where(UserRow.username.in_({username, tidied(username)}))
     rows = list(await session.scalars(query.with_for_update() if lock else query))
     exact = [row for row in rows if row.username == username]
@@ -66,10 +67,10 @@ async def user_by_name(
 
 
 async def admins(session: AsyncSession) -> list[str]:
-    """Ids of all admins, locked until the commit, so that two can't remove each other.
+    """Return the ids of all admins, locked until the commit, so that two can't remove each other.
 
-    To be asked before any other user is locked: otherwise two who remove each other would wait
-    for each other.
+    Call this before any other user is locked: otherwise two admins who remove each other would
+    deadlock.
     """
     rows = await session.scalars(
         select(UserRow.id).where(UserRow.role == Role.ADMIN).order_by(UserRow.id).with_for_update()
@@ -78,13 +79,13 @@ async def admins(session: AsyncSession) -> list[str]:
 
 
 async def default_password_users(session: AsyncSession) -> list[str]:
-    """Names of the accounts that have the default password."""
+    """Return the names of the accounts that have the default password."""
     names = await session.scalars(select(UserRow.username).where(UserRow.has_default_password))
     return list(names)
 
 
 async def remove_user(session: AsyncSession, user_id: str) -> None:
-    """Delete a user and, by the foreign keys, the sessions and memberships."""
+    """Delete a user and, through the foreign keys, the sessions and memberships."""
     await session.execute(delete(UserRow).where(UserRow.id == user_id))
 
 
@@ -95,7 +96,7 @@ async def session_credentials(
     ids: Collection[str] | None = None,
     users: Collection[str] = (),
 ) -> list[Credential]:
-    """Sessions that are not expired; all, or those with these ids or of these users."""
+    """Return sessions that are not expired: all, those with these ids, or those of these users."""
     query = (
         select(
             SessionRow.id,
@@ -111,7 +112,8 @@ async def session_credentials(
     if ids is not None:
         query = query.where(or_(SessionRow.id.in_(ids), SessionRow.user_id.in_(users)))
     credentials: list[Credential] = []
-    # In parts: scripts may have opened tens of thousands of sessions, and others wait meanwhile.
+    # In parts: scripts may have opened tens of thousands of sessions, and other queries have to
+    # wait.
     async for rows in (await session.stream(query)).partitions(SESSIONS_AT_ONCE):
         credentials += [
             Credential(
@@ -134,7 +136,7 @@ async def session_by_hash(session: AsyncSession, token_hash: str) -> SessionRow 
 
 
 async def sessions_beyond(session: AsyncSession, user_id: str, newest: int) -> list[SessionRow]:
-    """A user's sessions without the `newest` ones."""
+    """Return a user's sessions without the `newest` ones."""
     rows = await session.scalars(
         select(SessionRow)
         .where(SessionRow.user_id == user_id)
@@ -145,7 +147,7 @@ async def sessions_beyond(session: AsyncSession, user_id: str, newest: int) -> l
 
 
 async def close_sessions(session: AsyncSession, user_id: str, *, but: str | None = None) -> int:
-    """End all sessions of a user, perhaps but for the one with this hash; returns how many."""
+    """End all sessions of a user, except the one with this hash if given; return how many."""
     query = delete(SessionRow).where(SessionRow.user_id == user_id)
     if but is not None:
         query = query.where(SessionRow.token_hash != but)
@@ -154,10 +156,10 @@ async def close_sessions(session: AsyncSession, user_id: str, *, but: str | None
 
 
 async def move_expiries(session: AsyncSession, moved: Mapping[str, datetime]) -> list[str]:
-    """Let sessions live until these times, by id; returns which do so.
+    """Extend sessions to these times, by id; return which were extended.
 
-    A row that somebody else holds is left out, so that this never waits for one while it holds
-    others: it is being closed, or moved by another replica.
+    Rows that another transaction has locked are skipped, so that this never waits for one while it
+    holds others: such a session is being closed, or extended by another replica.
     """
     rows = await session.scalars(
         select(SessionRow).where(SessionRow.id.in_(moved)).with_for_update(skip_locked=True)
@@ -169,7 +171,7 @@ async def move_expiries(session: AsyncSession, moved: Mapping[str, datetime]) ->
 
 
 async def delete_expired(session: AsyncSession, now: datetime) -> None:
-    """Delete the sessions that have expired, but for those that somebody else holds."""
+    """Delete the sessions that have expired, except those that another transaction has locked."""
     over = select(SessionRow.id).where(SessionRow.expires_at <= now)
     await session.execute(
         delete(SessionRow).where(SessionRow.id.in_(over.with_for_update(skip_locked=True)))
@@ -179,7 +181,8 @@ async def delete_expired(session: AsyncSession, now: datetime) -> None:
 async def tries(
     session: AsyncSession, subjects: Collection[str], window_start: datetime
 ) -> dict[str, tuple[int, datetime]]:
-    """How many tries there are of subjects, and since when; those that still count."""
+    """Return the number of tries by subject, and the start of the window, for windows that still
+    count."""
     rows = await session.scalars(
         select(LoginTryRow).where(
             LoginTryRow.subject.in_(subjects), LoginTryRow.started_at > window_start
@@ -191,8 +194,8 @@ async def tries(
 async def add_tries(
     session: AsyncSession, subject: str, number: int, now: datetime, window_start: datetime
 ) -> tuple[int, datetime]:
-    """Add tries of a subject, or take some back where `number` is negative; returns how many there
-    are in its window, and its start."""
+    """Add tries of a subject, or take some back if `number` is negative; return the number in the
+    current window, and its start."""
     table = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     over = LoginTryRow.started_at <= window_start
     sum_ = LoginTryRow.tries + number
@@ -217,7 +220,8 @@ async def forget_tries(session: AsyncSession, subject: str) -> None:
 
 
 async def delete_old_tries(session: AsyncSession, before: datetime) -> None:
-    """Delete what no window counts any more, but for rows that somebody else holds."""
+    """Delete tries that no window counts any more, except rows that another transaction has
+    locked."""
     old = select(LoginTryRow.subject).where(LoginTryRow.started_at <= before)
     await session.execute(
         delete(LoginTryRow).where(LoginTryRow.subject.in_(old.with_for_update(skip_locked=True)))
@@ -225,7 +229,7 @@ async def delete_old_tries(session: AsyncSession, before: datetime) -> None:
 
 
 async def workspaces(session: AsyncSession) -> list[WorkspaceRights]:
-    """All workspaces, oldest first."""
+    """Return all workspaces, oldest first."""
     columns = (getattr(WORKSPACES.c, name) for name in WorkspaceRights._fields)
     rows = await session.execute(
         select(*columns).order_by(WORKSPACES.c.created_at, WORKSPACES.c.id)
@@ -234,20 +238,20 @@ async def workspaces(session: AsyncSession) -> list[WorkspaceRights]:
 
 
 async def hold_user(session: AsyncSession, user_id: str) -> bool:
-    """Keep a user from being deleted before the commit; False where the user is gone already."""
+    """Keep a user from being deleted until the commit; False if the user is deleted already."""
     query = select(UserRow.id).where(UserRow.id == user_id)
     return await session.scalar(query.with_for_update(read=True, key_share=True)) is not None
 
 
 async def hold_workspace(session: AsyncSession, workspace_id: str) -> bool:
-    """Keep a workspace from being deleted before the commit; False where it is gone already."""
+    """Keep a workspace from being deleted until the commit; False if it is deleted already."""
     query = select(WORKSPACES.c.id).where(WORKSPACES.c.id == workspace_id)
     held = await session.scalar(query.with_for_update(read=True, key_share=True))
     return held is not None
 
 
 async def members(session: AsyncSession) -> dict[tuple[str, str], Role]:
-    """Roles by workspace and user."""
+    """Return roles by workspace and user."""
     rows: Any = await session.execute(
         select(MEMBERS.c.workspace_id, MEMBERS.c.user_id, MEMBERS.c.role)
     )

@@ -1,4 +1,4 @@
-"""The bodies of the access routes."""
+"""Requests and responses of the access routes."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
@@ -42,7 +42,7 @@ from promptops_platform.http.rules_between_fields import (
 
 LONGEST_PASSWORD = 1024
 MOST_ENVIRONMENTS = 50
-# With what is put before it, it stands as the author of what the key changes.
+# With its prefix, the name is stored as the author of the key's changes.
 LONGEST_KEY_NAME = 100
 
 Password = Annotated[
@@ -52,7 +52,7 @@ NewPassword = Annotated[Password, StringConstraints(min_length=1)]
 
 
 def _not_reserved(name: str) -> str:
-    """Names under which others than users act."""
+    """Refuse the names under which the platform and keys act."""
     reserved = alike(name)
     if reserved in OWN_NAMES or reserved.startswith(KEY_NAME):
         raise ValueError(
@@ -86,7 +86,7 @@ class LoginRequest(BaseModel):
         ),
     )
 
-    # As it was sent: an account of an older release may have blanks around its name.
+    # As it was sent: an account of an older release may have spaces around its name.
     username: RawLine | None = None
     password: Password | None = None
     token: RawLine | None = None
@@ -102,10 +102,10 @@ class LoginAnswer(BaseModel):
 
 
 class ConsoleSession(BaseModel):
-    """The session of a browser. `csrf_token` goes into the header `x-csrf-token` of every change;
-    `default_secrets` names what everybody knows and is still in use, `token` or `password`;
-    without `has_account` there is no password to change, and without `manages_accounts` users and
-    members stay as they are, whatever the role."""
+    """The session of a browser. `csrf_token` has to be sent in the header `x-csrf-token` of every
+    change; `default_secrets` lists the well-known secrets still in use, `token` or `password`.
+    Without `has_account` there is no password to change, and without `manages_accounts` users and
+    members can't be changed, whatever the role."""
 
     model_config = example(
         username="ada",
@@ -126,7 +126,7 @@ class ConsoleSession(BaseModel):
 
 class SessionState(BaseModel):
     """`default_account` tells a browser without a session whether the account of a new installation
-    still has its default password; who has a session finds that in `default_secrets`."""
+    still has its default password; with a session, see `default_secrets`."""
 
     model_config = example(
         data={
@@ -145,7 +145,7 @@ class SessionState(BaseModel):
 
 
 class Me(BaseModel):
-    """The caller; `workspace_id` and `environments` are what an API key is limited to."""
+    """The caller. `workspace_id` and `environments` are the limits of an API key."""
 
     model_config = example(username="ada", role="editor", workspace_id="default", environments=[])
 
@@ -205,8 +205,8 @@ class User(Resource):
 
 
 class ApiKeyCreate(BaseModel):
-    """A new API key. Without a workspace it is valid in all open ones, without environments in
-    all."""
+    """A new API key. Without a workspace it is valid in all open workspaces, without environments
+    in all environments."""
 
     model_config = ruled(
         example(name="shop", role="sdk", workspace="support", environments=["prod"]),
@@ -222,16 +222,17 @@ class ApiKeyCreate(BaseModel):
     role: Role = Field(
         default=Role.SDK,
         description="`sdk` may only fetch, watch and report what it has applied; `metrics` may "
-        "only read `/metrics`, `worker` may only execute runs of work pools; both are of no "
-        "workspace or environment.",
+        "only read `/metrics`; `worker` may only execute runs of work pools. The last two can't "
+        "have a workspace or environments.",
     )
-    workspace: OptionalLine = Field(default=None, description="Id or slug.")
+    workspace: OptionalLine = Field(default=None, description="A workspace's id or slug.")
     environments: list[Label] = Field(default=[], max_length=MOST_ENVIRONMENTS)
     expires_at: Moment | None = None
     manage_accounts: bool = Field(
         default=False,
         description="Whether the key may make and change accounts and members. Only an account "
-        "gives this right, and only to a key with role `admin` and without `environments`.",
+        "can grant this permission, and only to a key with role `admin` and without "
+        "`environments`.",
     )
 
 
@@ -269,11 +270,14 @@ class ApiKey(Resource):
     expires_at: datetime | None
     last_used_at: datetime | None
     manage_accounts: bool
-    maker_kind: MakerKind = Field(description="What `created_by` names.")
-    maker_id: str | None = Field(description="The id of that user or key.")
+    maker_kind: MakerKind = Field(
+        description="Whether `created_by` is a user, a key or the platform."
+    )
+    maker_id: str | None = Field(description="The id of the user or key in `created_by`.")
     effective_role: Role | None = Field(
-        description="What the key may do now, which is no more than the account that made it; null "
-        "while it is refused because that account has no rights there."
+        description="The key's effective role, which never exceeds that of the account that made "
+        "it; "
+        "null while it is refused because that account has no role there."
     )
 
     @classmethod

@@ -1,8 +1,9 @@
-"""Whose something is that came of prompts but is none itself: a run, a conversation.
+"""The owner scope of things derived from prompts, such as runs and conversations.
 
-A key that is limited to environments sees what came of these alone, and what came of none if it was
-made by that very key: what others write into a run may be from anywhere. Everybody else sees all.
-A scope is a text, so that an index finds it; None is of several, or of no environment.
+A key that is limited to environments sees what was derived from these alone, and what was derived
+from none if that very key made it: what others write into a run may come from anywhere. Everyone
+else sees all. A scope is a text, so that it can be indexed; None means several environments, or
+none.
 """
 
 from collections.abc import Collection
@@ -13,7 +14,7 @@ LONGEST_SCOPE = 80
 
 
 def scope_of(environments: Collection[str], actor: Actor) -> str | None:
-    """The scope of what this caller makes of prompts of these environments."""
+    """Return the scope of what this caller derives from prompts of these environments."""
     if len(environments) == 1:
         return _of_environment(*environments)
     if not environments and actor.environments and actor.key_id is not None:
@@ -22,12 +23,12 @@ def scope_of(environments: Collection[str], actor: Actor) -> str | None:
 
 
 def joint_scope(one: str | None, other: str | None) -> str | None:
-    """The scope of what came of both."""
+    """Return the scope of what was derived from both."""
     return one if one == other else None
 
 
 def seen_scopes(actor: Actor) -> frozenset[str] | None:
-    """The scopes that the caller sees, None for all and for what has none."""
+    """Return the scopes that the caller sees; None for everything, including what has no scope."""
     if not actor.environments:
         return None
     environments = {_of_environment(name) for name in actor.environments}

@@ -42,17 +42,17 @@ log = structlog.get_logger(__name__)
 SEEDED_USER = "admin"
 SEEDED_PASSWORD = "admin"  # noqa: S105  documented, warned of at every start
 WRONG = "wrong user name or password"
-# Of one user. A script that logs in for each call would open one a second.
+# Per user. A script that logs in for each call would open one a second.
 MOST_SESSIONS = 1000
-# Of a session that could not be stored.
+# Lifetime of a session that could not be stored.
 UNSTORED_LIFETIME = timedelta(hours=1)
-# What is stored may change while the password is compared: by another login, which made a longer
-# hash of it, or because there is another password now. The second comparison tells.
+# The stored hash may change during the comparison: another login upgraded it, or the password was
+# changed. A second comparison decides.
 COMPARISONS = 2
 
 
 class AuditRecorder(Protocol):
-    """What this room needs of the audit trail, which stands above it."""
+    """What this room needs of the audit trail, a room above this one."""
 
     def record(
         self,
@@ -95,7 +95,7 @@ class AccessService:
         self._lifetime = session_lifetime
 
     async def login_with_token(self, token: str, *, address: str) -> Actor:
-        """The caller that a token stands for; raises Unauthorized, and TooManyRequests."""
+        """Return the caller of a token; raises Unauthorized, and TooManyRequests."""
         return await self._authenticator.authenticate(token, address)
 
     async def login(
@@ -107,14 +107,14 @@ class AccessService:
         request_id: str,
         token: str | None = None,
     ) -> tuple[Actor, str]:
-        """Open a session, perhaps beside that of `token`; returns the caller and the new session's
-        token. It is audited; failed tries are not, which anybody could fill the trail with: they
-        are throttled.
+        """Open a session, in addition to that of `token` if given; return the caller and the new
+        session's token. Logins are audited. Failed tries are not, because anybody could fill the
+        trail with them; they are throttled instead.
 
-        The password is compared outside of any transaction: that takes a quarter of a second.
-        Where the session can't be stored, on a full disk, it lives in this process for an hour.
-        Raises Unauthorized, in the same words and the same time for every wrong pair, and
-        TooManyRequests after too many of them.
+        The password is compared outside of any transaction, because that takes a quarter of a
+        second. If the session can't be stored because the disk is full, it exists in this process
+        for an hour. Raises Unauthorized, with the same message and after the same time for every
+        wrong pair, and TooManyRequests after too many of them.
         """
         if username is None or password is None:
             raise BadRequest("give username and password, or token")
@@ -137,7 +137,7 @@ class AccessService:
     async def _stored_session(
         self, user: UserRow, grown: str | None, actor: Actor, tried: Try
     ) -> tuple[Actor, str] | None:
-        """Open a session of a user whose password was right; None where it was changed since."""
+        """Open a session of a user whose password was correct; None if it was changed since."""
         async with self._database.write() as transaction:
             row = await repository.user(transaction.session, user.id, lock=True)
             if row is None or row.password_hash != user.password_hash:
@@ -152,7 +152,7 @@ class AccessService:
         return actor, token
 
     def _unstored_session(self, actor: Actor) -> str:
-        """A session in this process's memory, for whoever has to mend a full disk; returns its
+        """Open a session in this process's memory, so that somebody can fix a full disk; return its
         token."""
         token = new_session_token()
         hashed = token_hash(token)
@@ -178,7 +178,7 @@ class AccessService:
     async def end_sessions(
         self, transaction: Transaction, actor: Actor, *, keep_current: bool
     ) -> int:
-        """End all sessions of the caller's account, perhaps but for the caller's own; returns how
+        """End all sessions of the caller's account, optionally except the caller's own; return how
         many. Raises BadRequest for callers without an account."""
         user = await repository.user(transaction.session, actor.user_id or "", lock=True)
         if user is None:
@@ -192,10 +192,10 @@ class AccessService:
         return stored + self._credentials.forget_unstored_of(user.id, but=kept)
 
     async def change_password(self, actor: Actor, current: str, new: str) -> None:
-        """Change the caller's own password and end all sessions, this one included.
+        """Change the caller's own password and end all sessions, including this one.
 
-        Raises BadRequest for callers without a password and for a wrong current one, which counts
-        as a failed login.
+        Raises BadRequest for callers without a password and for a wrong current password, which
+        counts as a failed login.
         """
         if actor.user_id is None:
             raise BadRequest("this token has no password; log in as a user to change one")
@@ -214,9 +214,9 @@ class AccessService:
     async def set_password(
         self, transaction: Transaction, row: UserRow, password: str, hashed: str
     ) -> None:
-        """Give a user another password and end all sessions; `hashed` is made of it by
-        `hash_password`, before the transaction, as it takes long. Raises BadRequest for the
-        user's own name; that it is not weak is to be asked before."""
+        """Set a user's password and end all sessions; `hashed` comes from `hash_password`, called
+        before the transaction because it takes long. Raises BadRequest if the password is the
+        user's own name; other weaknesses have to be checked before."""
         refuse_weak(password, row.username)
         row.password_hash = hashed
         row.has_default_password = False
@@ -225,7 +225,7 @@ class AccessService:
         self._changes.record(transaction, Change(ChangeType.USER_CHANGED, row.id))
 
     async def extend(self, transaction: Transaction, used: Mapping[str, datetime]) -> None:
-        """Let sessions that were used, by id, live on for their whole lifetime from then."""
+        """Extend sessions that were used, by id, by their whole lifetime from then."""
         if not used:
             return
         moved = {session_id: at + self._lifetime for session_id, at in used.items()}
@@ -233,7 +233,7 @@ class AccessService:
             self._changes.record(transaction, Change(ChangeType.SESSION_SAVED, session_id))
 
     async def clean(self) -> None:
-        """Delete expired sessions and login tries that count no more; write those that do."""
+        """Delete expired sessions and login tries that no longer count; write those that do."""
         await self._throttle.write()
         async with self._database.write(background=True) as transaction:
             await repository.delete_expired(transaction.session, self._clock.now())
@@ -242,8 +242,8 @@ class AccessService:
     async def seed(
         self, transaction: Transaction, *, password: str | None, production: bool
     ) -> None:
-        """Make the first account of an empty database; raises StartRefused where it would have
-        a weak password, but for the default in development."""
+        """Create the first account of an empty database; raises StartRefused if it would have a
+        weak password, except for the default in development."""
         if not await repository.count_users(transaction.session):
             if production and not password:
                 raise StartRefused(
@@ -262,7 +262,7 @@ class AccessService:
 
     @staticmethod
     async def default_passwords(transaction: Transaction) -> list[str]:
-        """Names of the accounts that have the well-known default password."""
+        """Return the names of the accounts that have the well-known default password."""
         return await repository.default_password_users(transaction.session)
 
     async def _seed_admin(self, transaction: Transaction, password: str | None) -> None:
@@ -280,7 +280,7 @@ class AccessService:
     async def _compared(
         self, username: str, password: str, tried: Try, address: str
     ) -> tuple[UserRow, str | None]:
-        """The user with this password, and a longer hash of it where that is due; the try was
+        """Return the user with this password, and an upgraded hash if that is due; the try was
         counted before."""
         async with self._database.read() as transaction:
             user = await repository.user_by_name(transaction.session, username)
@@ -310,7 +310,7 @@ class AccessService:
         try:
             user, _ = await self._compared(actor.name, password, tried, actor.address)
         except Unauthorized as error:
-            # Not a 401, on which consoles log out.
+            # Not a 401, which makes consoles log out.
             raise BadRequest("current_password: is wrong") from error
         return user, tried
 

@@ -1,8 +1,8 @@
-"""The session of the web console: a cookie that stands for the bearer token.
+"""The session of the web console: a cookie in place of the bearer token.
 
-No script can read the cookie, and no other site can make a browser send it. What changes something
-has to repeat a token of the session's in a header as well, so that a page of another origin can't
-act for the reader even where a browser gives the cookie away.
+Scripts can't read the cookie, and other sites can't make a browser send it. Changes also have to
+repeat a token of the session in a header, so that a page of another origin can't act for the user
+even if a browser leaks the cookie.
 """
 
 import hashlib
@@ -21,19 +21,19 @@ from promptops_platform.http.error_answers import answer
 COOKIE = "promptops_session"
 CSRF_HEADER = "x-csrf-token"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-# The login itself: there is no session yet whose token could be repeated.
+# The login itself has no session yet whose token could be repeated.
 LOGIN = ("POST", "/api/session")
-# In the scope of what speaks by the cookie.
+# Set in the scope of requests that are authenticated by the cookie.
 BY_COOKIE = "promptops.by_cookie"
 
 
 def csrf_token(token: str) -> str:
-    """What a change must repeat; it tells nothing of the session's own token."""
+    """Return what a change has to repeat; the session's own token can't be derived from it."""
     return hashlib.sha256(f"csrf:{token}".encode(errors="surrogatepass")).hexdigest()
 
 
 def set_session(response: Response, token: str, *, seconds: int, secure: bool) -> None:
-    """Put the session into the browser's keeping, for at most `seconds`."""
+    """Set the session cookie, for at most `seconds`."""
     response.set_cookie(
         COOKIE,
         token,
@@ -46,12 +46,12 @@ def set_session(response: Response, token: str, *, seconds: int, secure: bool) -
 
 
 def forget_session(response: Response) -> None:
-    """Take the session out of the browser's keeping."""
+    """Delete the session cookie."""
     response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
 
 
 class SessionCookie:
-    """Lets requests speak by the cookie where they bring no bearer token."""
+    """Authenticates requests without a bearer token by the cookie."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -79,7 +79,7 @@ _NO_CSRF_TOKEN = f"the header {CSRF_HEADER} does not match the session; reload t
 
 
 def _problem(scope: Scope, headers: Headers, token: str) -> str | None:
-    """Why a request with the cookie must not be carried out; None where it may."""
+    """Return why a request with the cookie is refused; None if it is allowed."""
     if scope["method"] in SAFE_METHODS:
         return None
     if "origin" in headers and not _is_same_origin(headers):
@@ -96,7 +96,7 @@ def _refusal(sentence: str) -> JSONResponse:
 
 
 def _session(scope: Scope) -> str | None:
-    """The cookie's token, None where there is none or a bearer token stands beside it."""
+    """Return the cookie's token, None without one or if there is a bearer token as well."""
     cookies = [value for name, value in scope["headers"] if name == b"cookie"]
     if not cookies or any(name == b"authorization" for name, _ in scope["headers"]):
         return None
@@ -109,6 +109,6 @@ def _session(scope: Scope) -> str | None:
 
 
 def _is_same_origin(headers: Headers) -> bool:
-    """Whether the page that asks was served under the host that the request names."""
+    """Whether the requesting page was served under the host that the request names."""
     origin = urlsplit(headers.get("origin", ""))
     return bool(origin.netloc) and origin.netloc.lower() == headers.get("host", "").lower()

@@ -24,8 +24,8 @@ Sessions = Annotated[ConsoleSessions, provided(ConsoleSessions)]
 
 @router.get("", dependencies=[PUBLIC])
 async def get_session(request: Request, sessions: Sessions) -> SessionState:
-    """Return the user that the browser's cookie belongs to, or null. The login page then knows
-    whether to mention the account of a new installation."""
+    """Get the user that the browser's cookie belongs to, or null. The login page then knows whether
+    to mention the account of a new installation."""
     token = bearer_token(request.headers.get("authorization"))
     return await sessions.state(token, client_address(request.scope))
 
@@ -39,7 +39,7 @@ async def get_session(request: Request, sessions: Sessions) -> SessionState:
 async def open_session(
     body: LoginRequest, service: Access, sessions: Sessions, request: Request
 ) -> JSONResponse:
-    """Log a browser in. The session is stored in a cookie that scripts can't read."""
+    """Log in from a browser. The session is stored in a cookie that scripts can't read."""
     if body.token:
         token = body.token
         actor = await service.login_with_token(token, address=client_address(request.scope))

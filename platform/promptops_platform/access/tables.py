@@ -1,4 +1,4 @@
-"""The tables of accounts: users, sessions, API keys and their failed and known logins."""
+"""The tables of accounts: users, sessions, API keys, and failed and earlier logins."""
 
 from datetime import datetime
 
@@ -15,7 +15,7 @@ class UserRow(Table):
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     username: Mapped[str] = mapped_column(String(200), unique=True)
     password_hash: Mapped[str] = mapped_column(String(200))
-    # Set for the seeded account until its password is changed; decides on warnings and binding.
+    # Set for the seeded account until its password is changed; controls warnings and binding.
     has_default_password: Mapped[bool]
     role: Mapped[str] = mapped_column(String(16))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -28,7 +28,7 @@ class SessionRow(Table):
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    # Moves on while the session is used.
+    # Extended while the session is used.
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 
@@ -42,15 +42,16 @@ class ApiKeyRow(Table):
     prefix: Mapped[str] = mapped_column(String(16), index=True)
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     role: Mapped[str] = mapped_column(String(16))
-    # Without one, the key works in all open workspaces.
+    # Without one, the key is valid in all open workspaces.
     workspace_id: Mapped[str | None] = mapped_column(
         ForeignKey("workspaces.id", ondelete="CASCADE"), index=True
     )
-    # Names of environments; an empty list is all of them.
+    # Names of environments; an empty list means all.
     environments: Mapped[list[str]] = mapped_column(JSON)
     created_by: Mapped[str] = mapped_column(String(200))
-    # Who made it, a user or another key by id; and the user at the beginning of such a chain, whose
-    # rights the key does not exceed. Plain ids: what goes with whom is for the service to say.
+    # Who created it, a user or another key by id; and the user at the beginning of such a chain,
+    # whose permissions the key does not exceed. Not foreign keys: the service decides what is
+    # deleted together.
     maker_kind: Mapped[str] = mapped_column(String(16))
     maker_id: Mapped[str | None] = mapped_column(Id, index=True)
     owner_id: Mapped[str | None] = mapped_column(Id, index=True)
@@ -71,7 +72,7 @@ class LoginTryRow(Table):
 
 
 class LoginPlaceRow(Table):
-    """A network that a user has logged in from, and when last."""
+    """A network that a user has logged in from, and the time of the last login."""
 
     __tablename__ = "login_places"
 

@@ -1,4 +1,4 @@
-"""Bounds how often passwords may be tried."""
+"""Limits how often passwords may be tried."""
 
 import hashlib
 from typing import NamedTuple
@@ -13,12 +13,12 @@ from promptops_platform.field_types import tidied
 from promptops_platform.listen_addresses import network
 
 TRIES_PER_ACCOUNT = 10
-# More people may sit behind one address.
+# Several people may share one address.
 TRIES_PER_ADDRESS = 50
 
 
 class Try(NamedTuple):
-    """What one try is counted for: an account, or its owner at a place, and perhaps an address."""
+    """What one try counts for: an account, or its owner at a place, and possibly an address."""
 
     account: Limit
     address: Limit | None
@@ -29,11 +29,11 @@ class Try(NamedTuple):
 
 
 class LoginThrottle:
-    """Counts a try before the password is compared, so that tries at once count as well, and takes
-    it back when the password was right.
+    """Counts a try before the password is compared, so that concurrent tries count as well, and
+    takes it back if the password was correct.
 
-    Strangers who guess lock an account for strangers only: who logged in before from the same
-    network, or has a session of the account, has tries of their own.
+    Strangers who guess lock an account for strangers only: whoever has logged in before from the
+    same network, or has a session of the account, has a separate limit.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -42,8 +42,8 @@ class LoginThrottle:
         self._places = FamiliarPlaces(database, clock)
 
     async def count(self, username: str, address: str, *, has_session: bool = False) -> Try:
-        """Count a try of this account from this address; raises TooManyRequests, then without
-        counting, when either has used up its tries."""
+        """Count a try of this account from this address; raises TooManyRequests without counting if
+        either has used up its tries."""
         name = tidied(username)
         if has_session:
             return await self._counted(Try(_limit("session", name), None))
@@ -62,7 +62,8 @@ class LoginThrottle:
         return by_stranger
 
     async def succeeded(self, transaction: Transaction, tried: Try) -> None:
-        """Forget the account's tries, and this one of the address, once this is committed."""
+        """Reset the account's tries, and take back this one of the address, once this is
+        committed."""
         await repository.forget_tries(transaction.session, tried.account.subject)
 
         async def forget() -> None:
@@ -73,24 +74,24 @@ class LoginThrottle:
         transaction.after_commit(forget)
 
     async def remember_place(self, transaction: Transaction, user_id: str, address: str) -> None:
-        """The account's owner has logged in from there."""
+        """Record that the account's owner has logged in from there."""
         await self._places.remember(transaction, user_id, address)
 
     async def forget_places(self, transaction: Transaction, user_id: str) -> None:
-        """Who knew the old password may have logged in from anywhere."""
+        """Delete all places: whoever knew the old password may have logged in from anywhere."""
         await self._places.forget(transaction, user_id)
 
     def take_back(self, tried: Try) -> None:
-        """Uncount a try whose password was never compared."""
+        """Take back a try whose password was never compared."""
         for limit in tried.limits:
             self._counts.take_back(limit.subject)
 
     async def write(self) -> None:
-        """Write what was counted and is not written yet."""
+        """Write counts that are not written yet."""
         await self._counts.write()
 
     async def clean(self, transaction: Transaction) -> None:
-        """Delete what no window counts any more."""
+        """Delete tries that no window counts any more."""
         await repository.delete_old_tries(transaction.session, self._clock.now() - WINDOW)
 
     async def _counted(self, tried: Try) -> Try:
@@ -102,7 +103,7 @@ class LoginThrottle:
 
 
 def _limit(kind: str, name: str) -> Limit:
-    """The name is hashed, as callers may send anything, their passwords included."""
+    """The name is hashed, because callers may send anything, including their passwords."""
     return Limit(f"{kind}:{hashlib.sha256(name.encode()).hexdigest()[:32]}", TRIES_PER_ACCOUNT)
 
 

@@ -1,4 +1,4 @@
-"""Bounds how often tokens may be guessed from one address."""
+"""Limits how often tokens may be guessed from one address."""
 
 import math
 from collections import OrderedDict
@@ -11,25 +11,26 @@ from promptops_platform.listen_addresses import network
 
 GUESSES_PER_ADDRESS = 50
 MOST_ADDRESSES = 10_000
-# Many pods may share an address; their static token works on while somebody beside them guesses.
+# Many pods may share an address; their static token keeps working while another program there
+# guesses.
 MOST_TRUSTED = 10_000
 
-# Each fetch with a static token asks.
+# Checked by each fetch with a static token.
 _network = lru_cache(maxsize=MOST_ADDRESSES)(network)
 
 
 @dataclass(slots=True)
 class _Guesses:
     began: float
-    # Of different tokens: a program that goes on with a revoked key guesses nothing.
+    # Different tokens: a program that keeps using a revoked key isn't guessing.
     tokens: set[str] = field(default_factory=set)
 
 
 class TokenGuesses:
     """Counts different wrong tokens by network, in this process's memory.
 
-    Sessions and API keys are random: guessing one is hopeless, and whoever has one is let in. The
-    static token is what its owner made of it, so while an address is locked it works only if it
+    Sessions and API keys are random: guessing one is hopeless, and valid ones are always accepted.
+    The static token is chosen by its owner, so while an address is locked it works only if it
     worked from that address before.
     """
 
@@ -39,8 +40,7 @@ class TokenGuesses:
         self._trusted: OrderedDict[str, None] = OrderedDict()
 
     def count(self, token_hash: str, address: str) -> int:
-        """Count a wrong token; returns for how many seconds the address is locked, 0 while it is
-        not."""
+        """Count a wrong token; return for how many seconds the address is locked, 0 if it isn't."""
         place = _network(address)
         guesses = self._current(place)
         if guesses is None:
@@ -56,7 +56,8 @@ class TokenGuesses:
         return 0
 
     def refused_seconds(self, address: str) -> int:
-        """For how many seconds the static token is refused from this address; 0 means it works."""
+        """Return for how many seconds the static token is refused from this address; 0 means it
+        works."""
         place = _network(address)
         if place in self._trusted:
             return 0

@@ -6,30 +6,31 @@ import secrets
 SESSION_PREFIX = "pos_"
 KEY_PREFIX = "pok_"
 LINK_PREFIX = "pol_"
-# What of a key may be shown and searched: 8 of its 43 random characters.
+# The part of a key that may be shown and searched: 8 of its 43 random characters.
 SHOWN_CHARACTERS = len(KEY_PREFIX) + 8
 
 
 def new_session_token() -> str:
-    """256 random bits."""
+    """Return 256 random bits."""
     return f"{SESSION_PREFIX}{secrets.token_urlsafe(32)}"
 
 
 def new_api_key() -> str:
-    """256 random bits."""
+    """Return 256 random bits."""
     return f"{KEY_PREFIX}{secrets.token_urlsafe(32)}"
 
 
 def new_link_token() -> str:
-    """256 random bits."""
+    """Return 256 random bits."""
     return f"{LINK_PREFIX}{secrets.token_urlsafe(32)}"
 
 
 def shown_prefix(key: str) -> str:
-    """The part of an API key by which people tell it from others."""
+    """Return the part of an API key by which people recognise it."""
     return key[:SHOWN_CHARACTERS]
 
 
 def token_hash(token: str) -> str:
-    """SHA-256 in hex: tokens are random, so neither salt nor stretching would add anything."""
+    """Return the SHA-256 in hex: tokens are random, so neither salt nor stretching would add
+    anything."""
     return hashlib.sha256(token.encode(errors="surrogatepass")).hexdigest()

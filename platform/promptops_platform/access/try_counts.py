@@ -1,7 +1,7 @@
-"""Counts tries in memory, and shares them with the other replicas through the database.
+"""Counts tries in memory, and shares them with other replicas through the database.
 
-The first tries of a subject cost no write. From half of a limit on each waits until the database
-has it, together with those that came meanwhile: so a flood costs a few writes, and a limit that was
+The first tries of a subject cost no write. From half of a limit on, each try waits until the
+database has it, together with concurrent ones: so a flood costs a few writes, and a limit that was
 reached holds on every replica and after a restart. Each further replica may let up to half a limit
 more through.
 """
@@ -23,12 +23,12 @@ from promptops_platform.errors import DatabaseUnavailable
 log = structlog.get_logger(__name__)
 
 WINDOW = timedelta(minutes=15)
-# How old what is known of other replicas' tries may be.
+# Maximum age of what is cached of other replicas' tries.
 REFRESH_SECONDS = 1.0
 NEVER = datetime.min.replace(tzinfo=UTC)
-# The oldest are dropped from memory first; of those what was written can be read again.
+# The oldest are dropped from memory first; written ones can be read again.
 MOST_SUBJECTS = 50_000
-# So many subjects are written in one transaction.
+# How many subjects are written in one transaction.
 MOST_WRITTEN = 50
 
 
@@ -41,18 +41,18 @@ class Limit:
 
     @property
     def half(self) -> int:
-        """From so many tries on, each is written."""
+        """From this number of tries on, each is written."""
         return math.ceil(self.most / 2)
 
 
 @dataclass(slots=True)
 class _Count:
-    """`written` are the tries of all replicas, `unwritten` those of this one since; negative where
+    """`written` are the tries of all replicas, `unwritten` those of this one since; negative if
     tries were taken back.
 
-    A window ends by the clock or by the time that has passed since `began`, whichever is sooner:
-    a clock that is set back lengthens no lock. Windows that started up to `over_until` have ended,
-    whatever the clock says of the database's rows.
+    A window ends by the clock or by the time that has passed since `began`, whichever is sooner, so
+    that setting the clock back doesn't extend a lock. Windows that started up to `over_until` have
+    ended, whatever the clock says about the database's rows.
     """
 
     started_at: datetime
@@ -68,7 +68,7 @@ class _Count:
 
 
 class LimitReached(Exception):
-    """The tries of a subject are used up for so many `seconds`."""
+    """The tries of a subject are used up for this many `seconds`."""
 
     def __init__(self, subject: str, seconds: int) -> None:
         super().__init__(f"no more tries for {seconds} seconds")
@@ -77,7 +77,7 @@ class LimitReached(Exception):
 
 
 class TryCounts:
-    """How many tries each subject had in its window of a quarter of an hour."""
+    """The number of tries of each subject in its window of a quarter of an hour."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -87,8 +87,8 @@ class TryCounts:
         self._writing = asyncio.Lock()
 
     async def count(self, limits: Sequence[Limit]) -> None:
-        """Count a try of each subject; raises LimitReached, then without counting, when one of
-        them has used up its tries. A subject that is locked costs no query."""
+        """Count a try of each subject; raises LimitReached without counting if one of them has used
+        up its tries. A locked subject costs no query."""
         self.check(limits)
         await self._refresh([limit.subject for limit in limits])
         self.check(limits)
@@ -100,7 +100,8 @@ class TryCounts:
                 raise self._reached(limit)
 
     def check(self, limits: Sequence[Limit]) -> None:
-        """Raise LimitReached where a subject has used up its tries, as far as is known here."""
+        """Raise LimitReached if a subject has used up its tries, according to what is cached
+        here."""
         for limit in limits:
             if self._current(limit.subject).tries >= limit.most:
                 raise self._reached(limit)
@@ -117,7 +118,7 @@ class TryCounts:
             await self._write_or_log(due)
 
     def take_back(self, subject: str) -> None:
-        """Uncount a try."""
+        """Take back a try."""
         count = self._current(subject)
         if count.tries > 0:
             count.unwritten -= 1
@@ -125,7 +126,7 @@ class TryCounts:
             self._counts.pop(subject, None)
 
     def forget(self, subject: str) -> None:
-        """Drop what is counted here; the database's row is the caller's to delete."""
+        """Drop the cached count; the caller deletes the database's row."""
         self._counts.pop(subject, None)
 
     async def write(self) -> None:
@@ -140,7 +141,7 @@ class TryCounts:
             await self._write(changed[start : start + MOST_WRITTEN])
 
     def _current(self, subject: str) -> _Count:
-        """The count of the window of now."""
+        """Return the count of the current window."""
         now = self._clock.now()
         count = self._counts.get(subject)
         if count is None or self._left(count) <= 0:
@@ -155,7 +156,7 @@ class TryCounts:
         return count
 
     def _left(self, count: _Count) -> float:
-        """Seconds until the window of a count ends."""
+        """Return the seconds until the window of a count ends."""
         by_clock = (count.started_at + WINDOW - self._clock.now()).total_seconds()
         by_time = count.began + WINDOW.total_seconds() - self._clock.monotonic()
         return min(by_clock, by_time)
@@ -165,7 +166,8 @@ class TryCounts:
         return LimitReached(limit.subject, max(1, seconds))
 
     def _learn_start(self, count: _Count, started_at: datetime) -> None:
-        """Take the start of the window from the database, where another replica may have set it."""
+        """Take the start of the window from the database, because another replica may have set
+        it."""
         passed = (self._clock.now() - started_at).total_seconds()
         count.began = min(count.began, self._clock.monotonic() - max(0.0, passed))
         count.started_at = started_at
@@ -175,7 +177,7 @@ class TryCounts:
         return [name for name in subjects if self._current(name).read_at < oldest]
 
     async def _refresh(self, subjects: Collection[str]) -> None:
-        """Learn what other replicas have counted; tries that come together share one query."""
+        """Load what other replicas have counted; concurrent tries share one query."""
         if not self._stale(subjects):
             return
         async with self._reading:
@@ -197,7 +199,7 @@ class TryCounts:
                         self._learn_start(count, started_at)
 
     async def _write_or_log(self, subjects: Collection[str]) -> None:
-        """The count in memory holds also where the database can't take it now."""
+        """The count in memory is kept even if the database is unavailable."""
         try:
             await self._write(subjects)
         except DatabaseUnavailable as error:
@@ -207,7 +209,7 @@ class TryCounts:
         async with self._writing:
             counts = {name: self._counts.get(name) for name in sorted(subjects)}
             added = {name: count.unwritten for name, count in counts.items() if count is not None}
-            # Another's write may have taken them along.
+            # A concurrent write may have included them.
             added = {name: number for name, number in added.items() if number}
             if not added:
                 return
@@ -230,5 +232,6 @@ class TryCounts:
 
 
 def _is_forgotten(count: _Count, since: datetime) -> bool:
-    """Whether nothing is lost without it: by the clock it is over, and what was over before."""
+    """Whether nothing is lost by dropping it: it is over by the clock, and so is the previous
+    one."""
     return max(count.started_at, count.over_until) <= since

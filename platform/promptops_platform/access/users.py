@@ -21,7 +21,7 @@ from promptops_platform.ids import new_id
 
 
 class UserService:
-    """Makes, edits and deletes accounts. Each change is audited and recorded in the feed."""
+    """Creates, edits and deletes accounts. Each change is audited and recorded in the feed."""
 
     def __init__(
         self,
@@ -45,15 +45,16 @@ class UserService:
         role: Role | None = None,
         part: Part = WHOLE,
     ) -> tuple[list[UserRow], int]:
-        """Accounts with `text` in their name, by default by name, and how many there are."""
+        """Return a page of the accounts with `text` in their name, by default by name, and their
+        total number."""
         return await repository.users(transaction.session, text, role, part)
 
     async def create(
         self, transaction: Transaction, *, actor: Actor, username: str, password: str, role: str
     ) -> UserRow:
-        """Make an account; raises BadRequest when the name is taken, or the password weak."""
+        """Create an account; raises BadRequest if the name is taken or the password is weak."""
         refuse_weak(password, username)
-        # Before the first statement: it takes long, and SQLite has one writer.
+        # Before the first statement, because it takes long and SQLite has one writer.
         hashed = await hash_password(password)
         row = UserRow(
             id=new_id(),
@@ -82,8 +83,8 @@ class UserService:
         password: str | None,
         role: str | None,
     ) -> UserRow:
-        """Give another password, which ends all sessions, or another role; raises NotFound,
-        BadRequest for a weak password, and Conflict where no admin would be left."""
+        """Change the password, which ends all sessions, or the role; raises NotFound, BadRequest
+        for a weak password, and Conflict if no admin would be left."""
         if password:
             refuse_weak(password)
         hashed = await hash_password(password) if password else None
@@ -115,8 +116,8 @@ class UserService:
     async def set_password(
         self, transaction: Transaction, username: str, password: str, *, actor: Actor
     ) -> None:
-        """Give the account of this name another password; raises NotFound, and BadRequest for a
-        weak one."""
+        """Set the password of the account of this name; raises NotFound, and BadRequest for a weak
+        password."""
         hashed = await hash_password(password)
         row = await repository.user_by_name(transaction.session, username, lock=True)
         if row is None:
@@ -125,7 +126,8 @@ class UserService:
         self._recorded(transaction, actor, row, "update", "changed the password")
 
     async def find(self, transaction: Transaction, name: str) -> UserRow:
-        """The account with this id or user name, locked until the commit; raises NotFound."""
+        """Return the account with this id or user name, locked until the commit; raises
+        NotFound."""
         session = transaction.session
         row = await repository.user(session, name, lock=True)
         row = row or await repository.user_by_name(session, name, lock=True)
@@ -169,5 +171,5 @@ def _refuse_last(row: UserRow, admins: list[str]) -> None:
 
 
 def _shown(row: UserRow) -> dict[str, Any]:
-    """What the audit trail may hold of an account."""
+    """Return the fields of an account for the audit trail."""
     return {"username": row.username, "role": row.role}

@@ -1,4 +1,4 @@
-"""Once a minute: writes down which sessions and keys were used, and deletes what has expired."""
+"""Writes once a minute which sessions and keys were used, and deletes what has expired."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -15,12 +15,13 @@ from promptops_platform.db.unit_of_work import Database
 log = structlog.get_logger(__name__)
 
 EVERY_SECONDS = 60.0
-# A session's expiry moves in such parts of its lifetime: each move is a change in the feed.
+# A session's expiry is extended in steps of this part of its lifetime: each step is a change in the
+# feed.
 STEPS = 20
 
 
 class UseLog:
-    """Lets used sessions live on, and remembers when a key was last used."""
+    """Extends used sessions, and records when a key was last used."""
 
     def __init__(
         self,
@@ -43,7 +44,7 @@ class UseLog:
         self._task = asyncio.create_task(self._write_forever(), name="uses")
 
     async def stop(self) -> None:
-        """Write what is left, and end."""
+        """Write what is left, and stop."""
         if self._task is None:
             return
         await end_tasks(self._task)
@@ -52,7 +53,8 @@ class UseLog:
         await self._clean_or_log()
 
     async def write(self) -> None:
-        """Write what was used since the last time; what could not be written waits for the next."""
+        """Write what was used since the last time; what can't be written is kept for the next
+        time."""
         used = self._credentials.take_uses()
         credentials = self._credentials.by_id(used)
         keys = {
@@ -76,7 +78,7 @@ class UseLog:
             raise
 
     def _is_due(self, credential: Credential, used_at: datetime) -> bool:
-        """Whether a session's expiry has a step to move."""
+        """Whether a session's expiry is due to be extended."""
         if not credential.is_session or credential.expires_at is None:
             return False
         return credential.expires_at - used_at < self._lifetime - self._lifetime / STEPS

@@ -1,4 +1,5 @@
-"""What access reads of workspaces and their members, whose tables the room above owns."""
+"""What access reads of workspaces and their members, whose tables belong to a room above this
+one."""
 
 from typing import NamedTuple
 
@@ -21,7 +22,7 @@ MEMBERS = table(
 
 
 class WorkspaceRights(NamedTuple):
-    """Who finds a workspace."""
+    """Who may see a workspace."""
 
     id: str
     slug: str

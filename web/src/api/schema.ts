@@ -771,7 +771,7 @@ export interface paths {
         put?: never;
         /**
          * Login
-         * @description Log in with user name and password, or with a token, and start a session.
+         * @description Log in with a user name and password, or with a token, and start a session.
          */
         post: operations["access_login"];
         delete?: never;
@@ -791,7 +791,7 @@ export interface paths {
         put?: never;
         /**
          * Logout
-         * @description End the session whose token or cookie is sent.
+         * @description Log out: end the session whose token or cookie is sent.
          */
         post: operations["access_logout"];
         delete?: never;
@@ -809,7 +809,7 @@ export interface paths {
         };
         /**
          * Me
-         * @description Return the user that the token belongs to.
+         * @description Get the user that the token belongs to.
          */
         get: operations["access_me"];
         put?: never;
@@ -1723,14 +1723,14 @@ export interface paths {
         };
         /**
          * Get Session
-         * @description Return the user that the browser's cookie belongs to, or null. The login page then knows
-         *     whether to mention the account of a new installation.
+         * @description Get the user that the browser's cookie belongs to, or null. The login page then knows whether
+         *     to mention the account of a new installation.
          */
         get: operations["access_get_session"];
         put?: never;
         /**
          * Open Session
-         * @description Log a browser in. The session is stored in a cookie that scripts can't read.
+         * @description Log in from a browser. The session is stored in a cookie that scripts can't read.
          */
         post: operations["access_open_session"];
         delete?: never;
@@ -3180,7 +3180,7 @@ export interface components {
             created_at: string;
             /** Created By */
             created_by: string;
-            /** @description What the key may do now, which is no more than the account that made it; null while it is refused because that account has no rights there. */
+            /** @description The key's effective role, which never exceeds that of the account that made it; null while it is refused because that account has no role there. */
             effective_role: components["schemas"]["Role"] | null;
             /** Environments */
             environments: string[];
@@ -3192,12 +3192,12 @@ export interface components {
             last_used_at: string | null;
             /**
              * Maker Id
-             * @description The id of that user or key.
+             * @description The id of the user or key in `created_by`.
              */
             maker_id: string | null;
             /**
              * Maker Kind
-             * @description What `created_by` names.
+             * @description Whether `created_by` is a user, a key or the platform.
              * @enum {string}
              */
             maker_kind: "user" | "key" | "static token" | "command line" | "unknown";
@@ -3213,8 +3213,8 @@ export interface components {
         };
         /**
          * ApiKeyCreate
-         * @description A new API key. Without a workspace it is valid in all open ones, without environments in
-         *     all.
+         * @description A new API key. Without a workspace it is valid in all open workspaces, without environments
+         *     in all environments.
          * @example {
          *       "environments": [
          *         "prod"
@@ -3234,20 +3234,20 @@ export interface components {
             expires_at?: string | null;
             /**
              * Manage Accounts
-             * @description Whether the key may make and change accounts and members. Only an account gives this right, and only to a key with role `admin` and without `environments`.
+             * @description Whether the key may make and change accounts and members. Only an account can grant this permission, and only to a key with role `admin` and without `environments`.
              * @default false
              */
             manage_accounts: boolean;
             /** Name */
             name: string;
             /**
-             * @description `sdk` may only fetch, watch and report what it has applied; `metrics` may only read `/metrics`, `worker` may only execute runs of work pools; both are of no workspace or environment.
+             * @description `sdk` may only fetch, watch and report what it has applied; `metrics` may only read `/metrics`; `worker` may only execute runs of work pools. The last two can't have a workspace or environments.
              * @default sdk
              */
             role: components["schemas"]["Role"];
             /**
              * Workspace
-             * @description Id or slug.
+             * @description A workspace's id or slug.
              */
             workspace?: string | null;
         } & (unknown & unknown & unknown & unknown);
@@ -4390,10 +4390,10 @@ export interface components {
         };
         /**
          * ConsoleSession
-         * @description The session of a browser. `csrf_token` goes into the header `x-csrf-token` of every change;
-         *     `default_secrets` names what everybody knows and is still in use, `token` or `password`;
-         *     without `has_account` there is no password to change, and without `manages_accounts` users and
-         *     members stay as they are, whatever the role.
+         * @description The session of a browser. `csrf_token` has to be sent in the header `x-csrf-token` of every
+         *     change; `default_secrets` lists the well-known secrets still in use, `token` or `password`.
+         *     Without `has_account` there is no password to change, and without `manages_accounts` users and
+         *     members can't be changed, whatever the role.
          * @example {
          *       "csrf_token": "5f1c",
          *       "default_secrets": [],
@@ -6127,7 +6127,7 @@ export interface components {
         };
         /**
          * Me
-         * @description The caller; `workspace_id` and `environments` are what an API key is limited to.
+         * @description The caller. `workspace_id` and `environments` are the limits of an API key.
          * @example {
          *       "environments": [],
          *       "role": "editor",
@@ -6323,7 +6323,7 @@ export interface components {
             created_at: string;
             /** Created By */
             created_by: string;
-            /** @description What the key may do now, which is no more than the account that made it; null while it is refused because that account has no rights there. */
+            /** @description The key's effective role, which never exceeds that of the account that made it; null while it is refused because that account has no role there. */
             effective_role: components["schemas"]["Role"] | null;
             /** Environments */
             environments: string[];
@@ -6337,12 +6337,12 @@ export interface components {
             last_used_at: string | null;
             /**
              * Maker Id
-             * @description The id of that user or key.
+             * @description The id of the user or key in `created_by`.
              */
             maker_id: string | null;
             /**
              * Maker Kind
-             * @description What `created_by` names.
+             * @description Whether `created_by` is a user, a key or the platform.
              * @enum {string}
              */
             maker_kind: "user" | "key" | "static token" | "command line" | "unknown";
@@ -9872,7 +9872,7 @@ export interface components {
         /**
          * SessionState
          * @description `default_account` tells a browser without a session whether the account of a new installation
-         *     still has its default password; who has a session finds that in `default_secrets`.
+         *     still has its default password; with a session, see `default_secrets`.
          * @example {
          *       "data": {
          *         "csrf_token": "5f1c",
@@ -13122,13 +13122,13 @@ export interface operations {
     access_list_api_keys: {
         parameters: {
             query?: {
-                /** @description Id or slug. */
+                /** @description A workspace's id or slug. */
                 workspace?: string | null;
                 /** @description The beginning of the key. */
                 prefix?: string | null;
-                /** @description Text in the name. */
+                /** @description Text that the name contains. */
                 q?: string | null;
-                /** @description Id of a user or key: only the keys that it made. */
+                /** @description The id of a user or key: only the keys that it made. */
                 maker?: string | null;
                 limit?: number | null;
                 offset?: number;
@@ -15759,7 +15759,7 @@ export interface operations {
     access_list_users: {
         parameters: {
             query?: {
-                /** @description Text in the name. */
+                /** @description Text that the name contains. */
                 q?: string | null;
                 role?: ("viewer" | "editor" | "admin") | null;
                 limit?: number | null;
