@@ -1,7 +1,7 @@
 """What a run of an agent is made of, settled before it starts."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -41,6 +41,8 @@ from promptops_platform.serving.prompt_resolver import PromptResolver, UsedPromp
 from promptops_platform.workspaces.service import WorkspaceService
 
 SOURCE = "agent"
+# Stands for the value of a variable that is not known yet: it fills any placeholder.
+SOME_MESSAGES = [{"role": "user", "content": "…"}]
 # Of tools that an older release saved.
 TOOL_DEFAULTS: dict[str, Any] = {"description": "", "method": "GET"}
 
@@ -110,6 +112,27 @@ class AgentPlanner:
             transaction, agent_id, actor=actor, permission=Permission.AGENTS_RUN
         )
         return await self._planned(transaction, draft, asked, actor)
+
+    async def check_variables(
+        self,
+        transaction: Transaction,
+        draft: AgentRow,
+        asked: AskedRun,
+        unknown: Collection[str],
+        *,
+        actor: Actor,
+    ) -> None:
+        """Raises BadRequest where the placeholders of the prompt refuse the variables, whatever the
+        values of the `unknown` ones will be, and NotFound for what can't run."""
+        row = await self._versions.runnable(
+            transaction, draft, version=asked.version, env=asked.env, actor=actor
+        )
+        prompt = await find_prompt(self._prompts, transaction, row, asked.subject, actor=actor)
+        if prompt.used is not None and prompt.used.variant:
+            # A run may get another variant than this one, with other placeholders.
+            return
+        variables = asked.variables | dict.fromkeys(unknown, SOME_MESSAGES)
+        await _refuse_wrong_placeholders(prompt, replace(asked, variables=variables))
 
     async def replan(
         self,

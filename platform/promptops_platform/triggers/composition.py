@@ -66,6 +66,7 @@ class Triggers:
                 workflows=workflows.service,
                 planner=workflows.planner,
                 agents=agents.service,
+                agent_planner=agents.planner,
                 addresses=settings.tool_policy,
             ),
             secrets=self.secrets,

@@ -5,7 +5,9 @@ from contextlib import suppress
 from typing import Any
 
 from promptops_platform.access.actor import Actor
+from promptops_platform.agents.planning import AgentPlanner, AskedRun
 from promptops_platform.agents.service import AgentService
+from promptops_platform.agents.tables import AgentRow
 from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.errors import BadRequest, NotFound
 from promptops_platform.targets.run_targets import TargetKind
@@ -25,9 +27,11 @@ class TriggerTargets:
         workflows: WorkflowService,
         planner: WorkflowPlanner,
         agents: AgentService,
+        agent_planner: AgentPlanner,
         addresses: AddressPolicy,
     ) -> None:
         self._planner = planner
+        self._agent_planner = agent_planner
         self._services = {"workflow": workflows, "agent": agents}
         self._addresses = addresses
 
@@ -40,8 +44,8 @@ class TriggerTargets:
         actor: Actor,
     ) -> None:
         """Raises BadRequest for an unknown definition, a template that can't be read, variables
-        that its input schema refuses and an address that is not allowed, Forbidden for a
-        definition that the caller may not run."""
+        that its input schema or its prompt's placeholders refuse and an address that is not
+        allowed, Forbidden for a definition that the caller may not run."""
         if "url" in action:
             try:
                 self._addresses.check_url(action["url"])
@@ -57,19 +61,30 @@ class TriggerTargets:
                 f"run.{noun}: there is no {noun} {key!r} in this workspace; GET /api/{noun}s lists "
                 "them"
             )
-        if noun == "workflow":
-            await self._check_inputs(transaction, draft, action, actor)
+        await self._check_inputs(transaction, draft, action, actor)
 
     async def _check_inputs(
-        self, transaction: Transaction, draft: WorkflowRow, action: Mapping[str, Any], actor: Actor
+        self,
+        transaction: Transaction,
+        draft: WorkflowRow | AgentRow,
+        action: Mapping[str, Any],
+        actor: Actor,
     ) -> None:
         variables = dict(action["variables"])
-        inputs = WorkflowInputs(variables, version=action.get("version"), env=action.get("env"))
+        unknown = with_expressions(variables)
+        version, env = action.get("version"), action.get("env")
         # What is to be published or served later is checked when the trigger fires.
         with suppress(NotFound):
-            await self._planner.check_variables(
-                transaction, draft, inputs, with_expressions(variables), actor=actor
-            )
+            if isinstance(draft, WorkflowRow):
+                inputs = WorkflowInputs(variables, version=version, env=env)
+                await self._planner.check_variables(
+                    transaction, draft, inputs, unknown, actor=actor
+                )
+            else:
+                asked = AskedRun(variables, version=version, env=env)
+                await self._agent_planner.check_variables(
+                    transaction, draft, asked, unknown, actor=actor
+                )
 
 
 def definition_of(action: Mapping[str, Any]) -> tuple[TargetKind, str]:

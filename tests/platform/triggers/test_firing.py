@@ -188,6 +188,30 @@ async def test_what_a_trigger_can_not_be(
 
 
 @pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"history": "Hello"}, "variable 'history' can't fill its placeholder"),
+        ({"history": []}, "nothing fills it"),
+        ({}, "nothing fills it"),
+        ({"history": "{{event.body}}"}, None),
+        ({"history": [{"role": "user", "content": "Hi {{event.key}}"}]}, None),
+        ({"history": [{"role": "user", "content": "Hi"}], "more": "x"}, None),
+    ],
+)
+async def test_variables_that_fill_no_placeholder_of_an_agent_are_refused(
+    platform: RunningPlatform, variables: dict[str, Any], words: str | None
+) -> None:
+    prompt = await platform.create(messages=[{"type": "placeholder", "name": "history"}])
+    agent = {"key": new_key(), "prompt_ref": {"key": prompt["key"], "env": prompt["env"]}}
+    await platform.http.post("/api/agents", json=agent)
+    run = {"agent": agent["key"], "variables": variables}
+    body = {"key": new_key(), "on": {"webhook": True}, "run": run}
+    answer = await platform.http.post("/api/triggers", json=body)
+    assert answer.status_code == (400 if words else 200), answer.text
+    assert words is None or words in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
     "template", ["{{event.}}", "{{ }}", "{{event.key | }}", "{{" + "a." * 600 + "a}}"]
 )
 async def test_a_template_that_can_not_be_read_is_refused(
