@@ -39,6 +39,7 @@ PLAIN_ROOMS = (
     "db",
     "definitions",
     "execution",
+    "http",
     "prompts",
     "providers",
     "runlog",

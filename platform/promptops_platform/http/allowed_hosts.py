@@ -1,4 +1,4 @@
-"""Refuses requests that name a host which is not ours."""
+"""Refuses requests for hosts that aren't configured."""
 
 from collections.abc import Sequence
 
@@ -10,15 +10,15 @@ from promptops_platform.errors import BadRequest
 from promptops_platform.http.error_answers import quoted
 
 ANY = "*"
-# Load balancers ask for these paths with an address as the host.
+# Load balancers request these paths with an address as the host.
 UNCHECKED = frozenset({"/health", "/ready"})
 
 
 class AllowedHosts:
-    """Admits only requests whose `Host` is among `hosts`; `*.example.org` stands for every name
-    below it.
+    """Admits only requests whose `Host` is among `hosts`; `*.example.org` matches every name below
+    it.
 
-    Without it, a web page could reach a server on its reader's machine through a name of its own
+    Without it, a web page could reach a server on its reader's machine through a domain of its own
     (DNS rebinding).
     """
 
@@ -29,7 +29,7 @@ class AllowedHosts:
         self._below = tuple(host[1:] for host in hosts if host.startswith("*."))
 
     def allow(self, header: bytes) -> bool:
-        """Whether a request with this `Host` is taken."""
+        """Whether a request with this `Host` is accepted."""
         if self._any:
             return True
         host = _host(header)
@@ -55,6 +55,6 @@ class AllowedHosts:
 
 
 def _host(header: bytes) -> str:
-    """The header's host in lower case, without its port."""
+    """Return the header's host in lower case, without its port."""
     host = header.decode("latin-1").lower()
     return host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]

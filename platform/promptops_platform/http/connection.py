@@ -1,4 +1,4 @@
-"""The HTTP connection: uvicorn's, with bounds on what a client may send and how slowly."""
+"""The HTTP connection: uvicorn's, with limits on what a client may send and how slowly."""
 
 import asyncio
 import json
@@ -20,24 +20,24 @@ from promptops_platform.errors import (
 from promptops_platform.http.connection_limits import ConnectionLimits, Heir, Place, Wait
 from promptops_platform.http.kernel_sockets import give_up_when_gone, has_unread
 
-# The connection of a request or a WebSocket, among the extensions of its scope.
+# The key of a connection among the extensions of a request's or WebSocket's scope.
 EXTENSION = "promptops.connection"
 NOSNIFF = (b"x-content-type-options", b"nosniff")
 
 # The request line and the header lines together.
 LONGEST_HEAD = 64 * 1024
-# Bytes that are parsed at once where several requests may follow each other, because each of them
+# Bytes that are parsed at once if several requests may follow each other, because each of them
 # costs memory.
 SLICE_BYTES = 1024
 BODY_SLICE_BYTES = 64 * 1024
-# Bytes of chunk extensions and trailers that come in a row, without any byte of the body.
+# Consecutive bytes of chunk extensions and trailers, without any byte of the body.
 LONGEST_FRAMING = 64 * 1024
 # A body in chunks of one byte is six times as long on the wire.
 WIRE_FACTOR = 8
-# A refused client may still send so much before it has read why.
+# A refused client may send this much more before it has read the reason.
 LINGER_BYTES = 16 * 1024 * 1024
-# These headers name the caller and the host. Where one is sent twice, another server on the way may
-# read the other one.
+# These headers identify the caller and the host. If one is sent twice, another server on the way
+# may read the other one.
 SINGLE_HEADERS = (b"authorization", b"host")
 
 
@@ -48,7 +48,7 @@ class _Phase(Enum):
 
 
 class _Flow(FlowControl):
-    """Does not resume reading while requests wait for their turn."""
+    """Doesn't resume reading while requests are queued."""
 
     is_held = False
 
@@ -58,14 +58,14 @@ class _Flow(FlowControl):
 
 
 def admit(scope: Scope) -> None:
-    """The caller has shown a valid token: the connection no longer counts as anonymous."""
+    """The caller has sent a valid token, so the connection no longer counts as anonymous."""
     extensions = scope.get("extensions")
     if extensions is not None and EXTENSION in extensions:
         extensions[EXTENSION].admit()
 
 
 class HttpConnection(HttpToolsProtocol):
-    """Ends a connection whose client sends too much, too slowly, or in a form of two meanings."""
+    """Closes a connection whose client sends too much, too slowly, or ambiguously."""
 
     def __init__(self, limits: ConnectionLimits, **options: Any) -> None:
         super().__init__(**options)
@@ -77,13 +77,13 @@ class HttpConnection(HttpToolsProtocol):
         # Bytes on the wire of the current head, then of the body, and those since the body last
         # grew.
         self._head_bytes = self._body_bytes = self._framing_bytes = 0
-        # Bytes of the body that are still to come by its length; None where it comes in chunks.
+        # Bytes of the body that remain by its length; None if it is chunked.
         self._body_left: int | None = None
         self._body_grew = False
         self._messages = 0
-        # Bytes behind requests that wait for their turn.
+        # Bytes that follow queued requests.
         self._held: bytearray | None = None
-        # Set when a request was refused: what is wrong, and how much came after that.
+        # Set when a request was refused: the error, and how many bytes followed.
         self._refusal: PlatformError | None = None
         self._lingered_bytes = 0
 
@@ -138,7 +138,7 @@ class HttpConnection(HttpToolsProtocol):
         self._phase = _Phase.BODY
         self._head_bytes = self._body_bytes = self._framing_bytes = 0
         if not self.parser.should_upgrade():
-            # The headers behind the body are trailers, which nothing here reads.
+            # The headers after the body are trailers, which nothing here reads.
             self.headers = []
 
     def on_body(self, body: bytes) -> None:
@@ -163,7 +163,7 @@ class HttpConnection(HttpToolsProtocol):
     # For the limits
 
     def admit(self) -> None:
-        """The caller is known."""
+        """The caller is authenticated."""
         if self._place is not None:
             self._place.leave()
             self._place = None
@@ -184,13 +184,13 @@ class HttpConnection(HttpToolsProtocol):
         )
 
     def time_out(self, wait: Wait) -> None:
-        """End a connection whose client was too slow."""
+        """Close a connection whose client was too slow."""
         if wait in (Wait.READ, Wait.CLOSE):
             self.transport.abort()
             return
         self._note(f"slow_{wait.value}")
         if wait is Wait.HEAD and self._phase is _Phase.BETWEEN:
-            # The client has sent no request, so there is nothing to answer.
+            # The client has sent no request, so there is no response to send.
             self.transport.close()
             return
         seconds = (self._limits.heads if wait is Wait.HEAD else self._limits.bodies).seconds
@@ -201,7 +201,7 @@ class HttpConnection(HttpToolsProtocol):
         )
 
     def cut(self) -> None:
-        """Make room for others."""
+        """Close the connection to make room for others."""
         self.transport.abort()
 
     # Reading
@@ -228,11 +228,11 @@ class HttpConnection(HttpToolsProtocol):
             return min(SLICE_BYTES, LONGEST_HEAD - self._head_bytes)
         if self._body_left is None:
             return SLICE_BYTES
-        # No further than the body's end: what follows is another request.
+        # Not beyond the body's end: what follows is another request.
         return max(1, min(BODY_SLICE_BYTES, self._body_left))
 
     def _feed_piece(self, piece: bytes) -> bool:
-        """Parse the piece; returns False where nothing after it may be parsed."""
+        """Parse the piece; return False if nothing after it may be parsed."""
         messages, self._body_grew = self._messages, False
         try:
             self.parser.feed_data(piece)
@@ -240,7 +240,7 @@ class HttpConnection(HttpToolsProtocol):
             if self._should_upgrade():
                 self._hand_over()
                 return False
-            # The request is answered as if it had not asked for an upgrade.
+            # Handle the request as if it had not asked for an upgrade.
             return self._feed_piece(piece[upgrade.args[0] :])
         except httptools.HttpParserError:
             self._refuse(
@@ -308,17 +308,17 @@ class HttpConnection(HttpToolsProtocol):
     # Refusing
 
     def _read_headers(self) -> None:
-        """Read the length of the body; raises the refusal of a head that servers may read in two
-        ways."""
+        """Read the length of the body; raises an error for a head that servers may interpret
+        differently."""
         self._body_left = 0
         names: set[bytes] = set()
         for name, value in self.headers:
             if name in SINGLE_HEADERS:
                 if name in names:
                     self._refusal = BadRequest(
-                        f"the header {name.decode()} is there more than once; send it once"
+                        f"the header {name.decode()} was sent more than once; send it once"
                     )
-                    # The parser ends here, and `_feed_piece` answers with the refusal.
+                    # The parser stops here, and `_feed_piece` responds with the error.
                     raise self._refusal
                 names.add(name)
             elif name == b"content-length" and self._body_left is not None:
@@ -327,16 +327,16 @@ class HttpConnection(HttpToolsProtocol):
                 self._body_left = None
 
     def _refuse(self, error: PlatformError) -> None:
-        """Answer the current request with the error, and end the connection."""
+        """Respond to the current request with the error, and close the connection."""
         self._refusal = error
         if not self._is_answering:
             if self._phase is _Phase.BODY and self.cycle is not None:
-                # The request was answered before its body had come.
+                # The response was sent before the request's body had arrived.
                 self._linger()
             else:
                 self._answer(error)
         elif self._phase is not _Phase.BODY:
-            # The requests before it are answered first.
+            # The requests before it get their responses first.
             self.cycle.keep_alive = False
             self._hold(b"")
         elif self.cycle.response_started or self.pipeline:
@@ -361,7 +361,7 @@ class HttpConnection(HttpToolsProtocol):
         self._linger()
 
     def _linger(self) -> None:
-        """Read on for a moment: a socket that is closed unread takes the answer along."""
+        """Keep reading for a moment: closing a socket with unread data discards the response."""
         self.flow.resume_reading()
         if self.transport.can_write_eof():
             self.transport.write_eof()
@@ -376,7 +376,7 @@ class HttpConnection(HttpToolsProtocol):
             self.transport.abort()
 
     def _take_place_of_client(self) -> None:
-        """A proxy's connections serve many clients, so each request takes a place of its own."""
+        """A proxy's connections serve many clients, so each request takes its own place."""
         forwarded = [value for name, value in self.headers if name == b"x-forwarded-for"]
         address = self._limits.forwarded_address(b", ".join(forwarded).decode("latin-1"))
         self._take_place(address)

@@ -1,4 +1,5 @@
-"""How long connections may keep the server waiting, and how many may be open without a token."""
+"""How long clients may keep the server waiting, and how many connections may be open without a
+token."""
 
 import asyncio
 from collections import Counter
@@ -17,16 +18,17 @@ log = structlog.get_logger(__name__)
 
 SWEEP_SECONDS = 1.0
 LOG_SECONDS = 10.0
-# A connection younger than this is never cut to make room: a client with a token sends it within
+# A connection younger than this is never closed to make room: a client with a token sends it within
 # this time.
 GRACE_SECONDS = 1.0
-# A refused client has so long to read why.
+# Time for a refused client to read the reason.
 LINGER_SECONDS = 2.0
-# So many times the cap may be open for a moment, when clients connect faster than the sweep cuts.
+# How many times the limit may be open for a moment, if clients connect faster than the sweep closes
+# connections.
 BURST = 8
-# Of the open files, this part may be anonymous connections, those of a burst included.
+# The share of the open files for anonymous connections, including a burst.
 SHARE_OF_FILES = 0.25
-# How many connections are examined to find one that can make room.
+# How many connections are examined to find one that can be closed.
 MOST_LOOKED_AT = 64
 
 
@@ -40,7 +42,7 @@ class Wait(Enum):
 
 
 class Limited(Protocol):
-    """A connection, as the limits see it."""
+    """A connection, as the limits need it."""
 
     @property
     def waits_for_client(self) -> bool:
@@ -55,7 +57,7 @@ class Limited(Protocol):
 
 
 class Place:
-    """A connection, or a proxied request, whose caller is not known yet."""
+    """A connection, or a proxied request, whose caller is not authenticated yet."""
 
     __slots__ = ("_limits", "address", "connection", "since")
 
@@ -68,18 +70,18 @@ class Place:
         self.since = since
 
     def leave(self) -> None:
-        """The caller is known, or the connection has ended. Harmless when repeated."""
+        """The caller is authenticated, or the connection has ended. May be called repeatedly."""
         self._limits.remove(self)
 
 
 class Heir(Protocol):
-    """The protocol that takes a connection over, as a WebSocket."""
+    """The protocol that takes over a connection, as a WebSocket."""
 
     def inherit(self, place: Place | None) -> None: ...
 
 
 class Deadlines:
-    """Until when clients have to do one thing."""
+    """Deadlines by which clients have to do one thing."""
 
     def __init__(self, wait: Wait, seconds: float, now: Callable[[], float]) -> None:
         self.wait = wait
@@ -91,18 +93,18 @@ class Deadlines:
         return bool(self._times)
 
     def expect(self, connection: Limited) -> None:
-        """The client has so many seconds, counted from the first call while it is expected."""
+        """Start the client's deadline, counted from the first call while it is expected."""
         if connection not in self._times:
             self._times[connection] = self._now() + self.seconds
 
     def met(self, connection: Limited) -> None:
-        """The client has done it, or is gone."""
+        """The client has done it, or has disconnected."""
         self._times.pop(connection, None)
 
     def end_overdue(self, now: float) -> None:
         overdue = [connection for connection, time in self._times.items() if time <= now]
         for connection in overdue:
-            # A server that was busy must not blame the client for it.
+            # Don't blame the client if the server was busy.
             if self.wait is Wait.CLOSE or not connection.has_unread:
                 self.met(connection)
                 connection.time_out(self.wait)
@@ -111,9 +113,9 @@ class Deadlines:
 class ConnectionLimits:
     """Belongs to one server and its event loop.
 
-    A connection has a place until its caller is authenticated. When there are too many, those that
-    have kept the server waiting longest are cut, not the newcomers: whoever fills the places locks
-    nobody out.
+    A connection has a place until its caller is authenticated. If there are too many, those that
+    have kept the server waiting longest are closed, not the new ones, so that filling the places
+    locks nobody out.
     """
 
     def __init__(self, settings: Settings, *, open_files: int) -> None:
@@ -139,17 +141,17 @@ class ConnectionLimits:
         self._sweeping: asyncio.TimerHandle | None = None
 
     def is_proxy(self, address: str) -> bool:
-        """Whether this peer is a proxy whose word about its clients' addresses counts."""
+        """Whether this peer is a proxy that is trusted to report its clients' addresses."""
         return address in self._proxies
 
     def forwarded_address(self, forwarded_for: str) -> str:
-        """The client's address in the `X-Forwarded-For` of such a proxy."""
+        """Return the client's address from the `X-Forwarded-For` of such a proxy."""
         if isinstance(self._proxies, tuple):
             return ""
         return self._proxies.get_trusted_client_address(forwarded_for)[0]
 
     def enter(self, connection: Limited, address: str) -> Place | None:
-        """A place for a caller who is not known yet; None where there is no room."""
+        """Return a place for an unauthenticated caller; None if there is no room."""
         now = self._now()
         if len(self._places) >= self._most_in_burst and not self._make_room():
             self.note("full", address)
@@ -174,7 +176,7 @@ class ConnectionLimits:
             deadlines.met(connection)
 
     def note(self, reason: str, address: str) -> None:
-        """Count a connection that was ended for its behaviour, for the next line in the log."""
+        """Count a connection that was closed for its behaviour, for the next line in the log."""
         self._cut[reason] += 1
         self._last_address = address
         self._now()
@@ -183,7 +185,8 @@ class ConnectionLimits:
         return self.heads, self.bodies, self.reads, self.closes
 
     def _now(self) -> float:
-        """The loop's time. It also schedules the sweep: each caller has something for it."""
+        """Return the loop's time. Also schedules the sweep, because each caller adds something for
+        it."""
         loop = asyncio.get_running_loop()
         if self._sweeping is None:
             self._sweeping = loop.call_later(SWEEP_SECONDS, self._sweep)
@@ -231,4 +234,4 @@ def _oldest(places: Iterable[Place], number: int) -> list[Place]:
 
 
 async def _no_application(*_: object) -> None:
-    """Of the middleware only its judgement of addresses is used."""
+    """Only the middleware's evaluation of addresses is used."""

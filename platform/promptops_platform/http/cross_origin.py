@@ -5,8 +5,9 @@ from starlette.types import Receive, Scope, Send
 
 
 class CrossOrigin(CORSMiddleware):
-    """Starlette's middleware, skipped for requests that come from no browser. It wraps each answer
-    to add `Vary: Origin`, which costs a tenth of a fetch, and no cache of ours reads that header.
+    """Starlette's middleware, skipped for requests that don't come from browsers. It wraps each
+    response to add `Vary: Origin`, which costs a tenth of a fetch, and no cache of ours reads that
+    header.
     """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

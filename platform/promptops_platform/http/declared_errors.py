@@ -1,4 +1,4 @@
-"""Declares errors on a route that the rules of the API description can't derive."""
+"""Declares errors of a route that the rules of the API description can't derive."""
 
 from typing import Any
 
@@ -6,5 +6,5 @@ from promptops_platform.errors import PlatformError
 
 
 def may_answer(*errors: type[PlatformError]) -> dict[int | str, dict[str, Any]]:
-    """`responses=may_answer(StepFailed)` on a route, beside the errors that go by rule."""
+    """Use as `responses=may_answer(StepFailed)` on a route, in addition to the derived errors."""
     return {error.status: {} for error in errors}

@@ -1,4 +1,4 @@
-"""The shapes that wrap resources on the wire."""
+"""Wrappers of resources on the wire."""
 
 from types import NoneType, UnionType
 from typing import Any, Generic, Self, TypeVar, Union, get_args, get_origin
@@ -20,7 +20,7 @@ class Data(BaseModel, Generic[T]):
 
 
 class Page(BaseModel, Generic[T]):
-    """A part of a list, and how long the whole is."""
+    """A page of a list, and the total length."""
 
     data: list[T]
     total: int
@@ -40,7 +40,7 @@ def _type_name(type_: Any) -> str:
 
 
 class CappedPage(Page[T]):
-    """A page whose `total` is counted to 10,000; with `total_is_at_least` there are more."""
+    """A page whose `total` is counted up to 10,000; with `total_is_at_least` there are more."""
 
     total_is_at_least: bool = False
 
@@ -50,6 +50,6 @@ class Resource(BaseModel):
 
     @classmethod
     def of(cls, row: object, **more: Any) -> Self:
-        """The fields are the row's of the same names, but for those that `more` gives."""
+        """Create from a row; `more` overrides the row's fields of the same names."""
         names = [name for name in cls.model_fields if name not in more]
         return cls(**{name: getattr(row, name) for name in names}, **more)

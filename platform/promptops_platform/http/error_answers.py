@@ -1,4 +1,4 @@
-"""Turns errors into the contract's answers: a status and a body with the string `error`."""
+"""Converts errors to responses: a status and a body with the string `error`."""
 
 from collections.abc import Sequence
 from reprlib import Repr
@@ -15,13 +15,13 @@ from promptops_platform.field_types import INVISIBLE
 from promptops_platform.http.allowed_methods import allowed_methods
 
 LONGEST_QUOTE = 80
-# These bound the cost of quoting a large or deep value.
+# Limits of the cost of quoting a large or deep value.
 _QUOTES = Repr()
 _QUOTES.maxlevel, _QUOTES.maxdict, _QUOTES.maxlist = 4, 20, 20
 _QUOTES.maxstring = _QUOTES.maxlong = _QUOTES.maxother = 3 * LONGEST_QUOTE
-# The tags of a union's branches begin with it; they do not belong to the name of a field.
+# The tags of a union's branches begin with this; they are not part of a field's name.
 BRANCH = "\x00"
-# Values of these fields are never repeated in an answer.
+# Values of these fields are never included in a response.
 SECRET_FIELDS = frozenset(
     {"password", "current_password", "new_password", "token", "api_key", "headers"}
 )
@@ -59,7 +59,7 @@ def install_error_answers(app: FastAPI) -> None:
 
 
 def fault_body(request_id: str) -> dict[str, str]:
-    """The body of a 500; only the log says what went wrong."""
+    """Return the body of a 500; only the log contains the cause."""
     return {
         "error": "the server failed; its log has the details under this request id",
         "code": "internal",
@@ -68,12 +68,13 @@ def fault_body(request_id: str) -> dict[str, str]:
 
 
 def answer(error: PlatformError) -> JSONResponse:
-    """The answer to a platform error."""
+    """Return the response for a platform error."""
     return JSONResponse(error.body(), status_code=error.status, headers=error.headers)
 
 
 def sentences(errors: Sequence[Any]) -> list[str]:
-    """One sentence for each of pydantic's findings, naming field, value and what was expected."""
+    """Return one sentence for each of pydantic's errors, naming field, value and what was
+    expected."""
     return [_sentence(error) for error in errors[:5]]
 
 
@@ -97,19 +98,19 @@ def _sentence(error: dict[str, Any]) -> str:
 
 
 def quoted(value: object) -> str:
-    """`value` for a sentence, shortened; characters that can't be seen are written as codes."""
+    """Quote `value` for a message, shortened; invisible characters are written as codes."""
     text = INVISIBLE.sub(lambda sign: ascii(sign[0])[1:-1], _QUOTES.repr(value))
     return text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}…"
 
 
 def no_route(scope: Scope) -> JSONResponse:
-    """The answer where nothing has this path."""
+    """Return the response for an unknown path."""
     body = {"error": f"there is no route {scope['path']}", "code": "http_404"}
     return JSONResponse(body, status_code=404)
 
 
 def method_not_allowed(scope: Scope, allowed: str) -> JSONResponse:
-    """The answer where the path takes only other methods, which are `allowed`."""
+    """Return the response for a path that supports only other methods, `allowed`."""
     sentence = f"{scope['path']} does not support {scope['method']}; use {allowed}"
     body = {"error": sentence, "code": "http_405"}
     return JSONResponse(body, status_code=405, headers={"allow": allowed})

@@ -1,4 +1,5 @@
-"""Answers as server-sent events: https://html.spec.whatwg.org/multipage/server-sent-events.html."""
+"""Responses as server-sent events:
+https://html.spec.whatwg.org/multipage/server-sent-events.html."""
 
 import asyncio
 import json
@@ -23,30 +24,30 @@ from promptops_providers.answers.storable_texts import storable_json
 log = structlog.get_logger(__name__)
 
 MEDIA_TYPE = "text/event-stream"
-# Shorter than the time after which proxies drop a silent connection.
+# Shorter than the time after which proxies close a silent connection.
 HEARTBEAT_SECONDS = 15.0
 HEARTBEAT = b": still here\n\n"
-# At a stop, a client that does not read has so long to read what waits for it.
+# When the server stops, a client that doesn't read has this long to read what is pending.
 LAST_WORD_SECONDS = 1.0
-# Unicode calls these line ends, the format of event streams does not; some clients split lines at
-# them.
+# Unicode defines these as line ends, the format of event streams doesn't; some clients split lines
+# at them.
 LINE_ENDS = {code: f"\\u{code:04x}" for code in (0x85, 0x2028, 0x2029)}
 HEADERS = {
     "cache-control": "no-cache, no-transform",
-    # nginx reads this header; without it, nginx buffers an answer before it passes it on.
+    # nginx reads this header; without it, nginx buffers a response before forwarding it.
     "x-accel-buffering": "no",
 }
 
 
 class ServerEvent(NamedTuple):
-    """An event's name, its data as a JSON value, and its id where a client can resume after it."""
+    """An event's name, its data as a JSON value, and its id if a client can resume after it."""
 
     name: str
     data: Any
     id: str | None = None
 
     def encoded(self) -> bytes:
-        """The event on the wire. JSON has no line breaks of its own, so its data is one line."""
+        """Encode the event. JSON contains no line breaks, so its data is one line."""
         data = storable_json(self.data)
         text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).translate(LINE_ENDS)
         identity = "" if self.id is None else f"id: {self.id}\n"
@@ -57,7 +58,7 @@ STOPPING = ServerEvent("stopping", {"reason": "the server is stopping; connect a
 
 
 def described(example: ServerEvent) -> dict[str, Any]:
-    """The content of such an answer, for the API description: a schema of each event."""
+    """Return the content of such a response for the API description: a schema of each event."""
     data = json.dumps(example.data, ensure_ascii=False, separators=(",", ":"))
     return {
         MEDIA_TYPE: {
@@ -75,7 +76,7 @@ def described(example: ServerEvent) -> dict[str, Any]:
 
 
 def wants_events(request: Request, asked: bool | None) -> bool:
-    """Whether the answer is to be streamed: the body says so, or else the header `Accept`."""
+    """Whether to stream the response: if the body says so, or else the header `Accept`."""
     if asked is not None:
         return asked
     return MEDIA_TYPE in request.headers.get("accept", "")
@@ -88,9 +89,9 @@ async def begun(
     *,
     seconds: float = HEARTBEAT_SECONDS,
 ) -> AsyncGenerator[ServerEvent, None]:
-    """The same events, as soon as the first one has come, or after `seconds`: an answer that has
-    not begun has no heartbeats; nor is a stop kept waiting. What fails until then is raised, later
-    it is an event `error`."""
+    """Return the same events once the first one has arrived, or after `seconds`: before it begins,
+    a response has no heartbeats and would delay a stop. Errors until then are raised, later ones
+    become an event `error`."""
     first = asyncio.ensure_future(anext(events))
     stopping = asyncio.create_task(stop.wait())
     try:
@@ -130,10 +131,11 @@ def event_stream(
     *,
     heartbeat: float = HEARTBEAT_SECONDS,
 ) -> StreamingResponse:
-    """An answer that sends `events` as they come, and a comment whenever none came for a while.
+    """Return a response that sends `events` as they arrive, and a comment after a while without
+    any.
 
-    When the client hangs up, `events` is closed. When the platform begins to stop, too, and the
-    last event is `stopping`.
+    `events` is closed when the client disconnects. It is also closed when the platform begins to
+    stop; the last event is then `stopping`.
     """
     return _EventStream(events, heartbeat, services_of(request).get(StopSignal))
 
@@ -147,7 +149,7 @@ class _EventStream(StreamingResponse):
         self._is_whole = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # Not by Starlette, which cancels again and again while the events are being closed.
+        # Not left to Starlette, which cancels repeatedly while the events are being closed.
         sending = asyncio.create_task(self.stream_response(send))
         leaving = asyncio.create_task(hung_up(receive))
         cutting = asyncio.create_task(self._cut_at_stop(scope))
@@ -159,8 +161,8 @@ class _EventStream(StreamingResponse):
             await end_tasks(sending, leaving, cutting)
 
     async def stream_response(self, send: Send) -> None:
-        """At a stop the body ends with its last event, as closing what makes the events may take
-        longer than the connection lives."""
+        """At a stop the body ends with its last event, because closing the source of the events may
+        take longer than the connection exists."""
 
         async def send_until_whole(message: Message) -> None:
             if self._is_whole:
@@ -173,7 +175,7 @@ class _EventStream(StreamingResponse):
         await super().stream_response(send_until_whole)
 
     async def _cut_at_stop(self, scope: Scope) -> None:
-        """A client that does not read must not delay the stop."""
+        """Don't let a client that doesn't read delay the stop."""
         await self._stop.wait()
         await asyncio.sleep(LAST_WORD_SECONDS)
         connection = (scope.get("extensions") or {}).get(EXTENSION)
@@ -206,5 +208,5 @@ async def _lines(
                 else:
                     yield HEARTBEAT
         finally:
-            # A generator can't be closed while somebody waits for its next event.
+            # A generator can't be closed while its next event is awaited.
             await end_tasks(coming, stopping)

@@ -1,27 +1,28 @@
-"""Examples of what goes over the wire, for the API description."""
+"""Examples of requests and responses, for the API description."""
 
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-# FastAPI leaves every null out of its document, also those of an example, which then lacks a field
-# that answers have: they stand there as this text until the document is made.
+# FastAPI omits every null from its document, including those of examples, which then lack fields
+# that responses have. This text replaces nulls until the document is complete.
 _NULL = "\0null"
 
 
 def example(**fields: Any) -> ConfigDict:
-    """`model_config = example(key="greeting", ...)` on a schema; a subclass gives its own."""
+    """Use as `model_config = example(key="greeting", ...)` on a schema; subclasses need their
+    own."""
     return ConfigDict(json_schema_extra={"examples": [_replaced(fields, None, _NULL)]})
 
 
 def example_like(model: type[BaseModel], **more: Any) -> ConfigDict:
-    """The example of a schema that this one adds `more` fields to."""
+    """Return the example of a schema to which this one adds `more` fields."""
     extra: Any = model.model_config["json_schema_extra"]
     return example(**extra["examples"][0], **more)
 
 
 def with_nulls(document: Any) -> Any:
-    """A document that FastAPI has made, with the nulls of its examples."""
+    """Restore the nulls of the examples in a document that FastAPI has made."""
     return _replaced(document, _NULL, None)
 
 

@@ -1,4 +1,4 @@
-"""Ends what a caller waits for when the caller hangs up before the answer."""
+"""Cancels work when its caller disconnects."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -14,8 +14,9 @@ T = TypeVar("T")
 
 
 async def unless_hung_up(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """What `work` returns or raises. When the caller closes the connection, `work` is cancelled,
-    and CallerGone is raised once it has ended. The body of the request must have been read."""
+    """Return what `work` returns, or raise what it raises. If the caller disconnects, `work` is
+    cancelled, and CallerGone is raised once it has ended. The body of the request must have been
+    read."""
     working = asyncio.create_task(work)
     leaving = asyncio.create_task(hung_up(request.receive))
     try:
@@ -28,6 +29,6 @@ async def unless_hung_up(request: Request, work: Coroutine[Any, Any, T]) -> T:
 
 
 async def hung_up(receive: Receive) -> None:
-    """Wait until the caller closes the connection."""
+    """Wait until the caller disconnects."""
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -1,16 +1,16 @@
-"""What the kernel knows about a connection's socket, and does with it."""
+"""Queries and sets options of a connection's socket in the kernel."""
 
 import asyncio
 import fcntl
 import socket
 import termios
 
-# Who has acknowledged nothing for so long is gone.
+# A client that has acknowledged nothing for this long is gone.
 GONE_SECONDS = 30.0
 
 
 def has_unread(transport: asyncio.BaseTransport) -> bool:
-    """Whether bytes wait in the socket."""
+    """Whether unread bytes are in the socket's buffer."""
     connection = transport.get_extra_info("socket")
     if connection is None or connection.fileno() < 0:
         return False
@@ -19,7 +19,7 @@ def has_unread(transport: asyncio.BaseTransport) -> bool:
 
 
 def give_up_when_gone(transport: asyncio.BaseTransport) -> None:
-    """Let the kernel end a connection whose client acknowledges nothing any more."""
+    """Let the kernel close a connection whose client no longer acknowledges anything."""
     connection = transport.get_extra_info("socket")
     if connection is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
         milliseconds = int(GONE_SECONDS * 1000)

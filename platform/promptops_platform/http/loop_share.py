@@ -1,9 +1,9 @@
 """Limits the share of the event loop for requests that callers may send in floods: logins, and
 calls of models.
 
-Each request that is worked on lengthens every turn of the loop, and an edit takes dozens of turns.
-So of these requests only a few are worked on at once; the others wait, those of each caller in a
-line of their own, and while something is being edited all of them do.
+Each active request lengthens every turn of the loop, and an edit takes dozens of turns. So only a
+few of these requests are handled at once; the others wait, those of each caller in a separate
+queue, and while something is being edited all of them wait.
 """
 
 import re
@@ -18,8 +18,8 @@ from promptops_platform.fair_queue import FairQueue
 from promptops_platform.listen_addresses import network
 
 AT_ONCE = 2
-# A request that takes longer, because a part of the platform keeps it waiting, blocks no other
-# request.
+# A request that takes longer, because a part of the platform keeps it waiting, doesn't block
+# others.
 LONGEST_SECONDS = 0.25
 FLOOD_PATHS = re.compile(
     r"/api/(?:login|me/password|playground/run|(?:agents|workflows)/[^/]+/run"
@@ -30,7 +30,7 @@ _leave: ContextVar[Callable[[], None] | None] = ContextVar("leave", default=None
 
 
 def leave_loop_share() -> None:
-    """Call this when a request begins to wait for something else, such as a model; does nothing for
+    """Called when a request begins to wait for something else, such as a model; does nothing for
     requests without a place."""
     leave = _leave.get()
     if leave is not None:
@@ -54,12 +54,12 @@ class LoopShare:
             raise
 
     def leave(self) -> None:
-        """Give the place to the next one."""
+        """Give the place to the next request."""
         self._queue.leave()
 
 
 class FloodGate:
-    """Has requests that may come in floods wait for a place, before their body is parsed."""
+    """Makes requests that may come in floods wait for a place, before their body is parsed."""
 
     def __init__(self, app: ASGIApp, share: LoopShare) -> None:
         self.app = app
@@ -92,7 +92,7 @@ class _Place:
 
 
 def _caller(scope: Scope) -> str:
-    """The caller whose requests share a line: an account or key, else an address."""
+    """Return the caller whose requests share a queue: an account or key, otherwise an address."""
     actor = scope.get("actor")
     if actor is not None:
         return f"caller {actor.caller_id}"

@@ -1,4 +1,4 @@
-"""`OPTIONS`, which says what a path takes, and `HEAD` wherever there is `GET`."""
+"""`OPTIONS`, which lists the methods of a path, and `HEAD` for every `GET`."""
 
 from collections.abc import Awaitable, Sequence
 
@@ -11,8 +11,8 @@ from promptops_platform.http.error_answers import method_not_allowed, no_route
 
 
 class Methods:
-    """Runs before the routes. Below `read_only_prefix` no route has `GET` or `HEAD`: an earlier
-    layer answers these."""
+    """Runs before the routes. Below `read_only_prefix` no route has `GET` or `HEAD`, because an
+    earlier layer handles them."""
 
     def __init__(self, app: ASGIApp, *, routes: Sequence[BaseRoute], read_only_prefix: str) -> None:
         self.app = app
@@ -20,8 +20,7 @@ class Methods:
         self._read_only_prefix = read_only_prefix
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        # A plain function: a coroutine would stay in memory for each watcher as long as it is
-        # connected.
+        # A plain function: a coroutine would stay in memory for each watcher while it is connected.
         if scope["type"] != "http":
             return self.app(scope, receive, send)
         if scope["method"] == "OPTIONS":
@@ -52,7 +51,7 @@ class Methods:
 
 
 class _HeadOnly:
-    """Ends an answer after its headers, even a stream that would go on while it is read."""
+    """Ends a response after its headers, even a stream that would continue while it is read."""
 
     def __init__(self, send: Send) -> None:
         self._send = send

@@ -1,4 +1,4 @@
-"""How many streams and waiting requests one caller may have open at once."""
+"""Limits how many streams and waiting requests one caller may have open at once."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ RETRY_AFTER_SECONDS = 5
 
 
 class OpenStreams:
-    """Counts requests that stay open for long and do nothing meanwhile."""
+    """Counts requests that stay open for a long time without doing work."""
 
     def __init__(self, most_per_caller: int) -> None:
         self._most = most_per_caller

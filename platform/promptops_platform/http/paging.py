@@ -1,4 +1,4 @@
-"""Paging of lists, as the wire contract has it: the logs always, other lists on request."""
+"""Paging of lists, as in the wire contract: always for logs, on request for other lists."""
 
 from typing import Annotated, Any, Literal
 
@@ -16,7 +16,7 @@ def _empty_is_not_given(value: object) -> object:
 
 
 def _at_most_a_page(value: int) -> int:
-    """A larger limit is cut to the longest page, as existing clients expect."""
+    """Cap a larger limit at the longest page, as existing clients expect."""
     return min(value, LONGEST_PAGE)
 
 
@@ -25,7 +25,7 @@ Limit = Annotated[
     Field(ge=1),
     AfterValidator(_at_most_a_page),
     BeforeValidator(_empty_is_not_given),
-    Query(description=f"At most {LONGEST_PAGE}; a larger number counts as this."),
+    Query(description=f"At most {LONGEST_PAGE}; larger numbers are capped."),
 ]
 Offset = Annotated[int, Query(ge=0, le=2**31 - 1)]
 OptionalLimit = Annotated[
@@ -39,7 +39,7 @@ def paged_by(*fields: str) -> Any:
     orders = tuple(order for field in fields for order in (field, f"-{field}"))
     empty_is_not_given = BeforeValidator(lambda value: None if value == "" else value)
     described = Query(description="Field to sort by, descending with `-` before it.")
-    # Any, because mypy knows no choice that is made at run time.
+    # Any, because mypy can't express a choice that is made at run time.
     choice: Any = Literal.__getitem__(orders)
     sort_type = Annotated[choice | None, empty_is_not_given, described]
 

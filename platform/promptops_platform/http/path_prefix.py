@@ -1,11 +1,12 @@
-"""A proxy serves the platform below a path, such as `/promptops`, and removes it from requests."""
+"""Supports a proxy that serves the platform below a path, such as `/promptops`, and removes it from
+requests."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class PathPrefix:
-    """Puts `prefix` into the addresses that browsers and programs read from headers: where a
-    redirect or an accepted run leads, and the path that the session's cookie is for."""
+    """Adds `prefix` to the paths that browsers and programs read from headers: the location of a
+    redirect or an accepted run, and the path of the session's cookie."""
 
     def __init__(self, app: ASGIApp, prefix: str) -> None:
         self.app = app

@@ -10,11 +10,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from promptops_platform.errors import BadRequest, BodyTooLarge, PlatformError
 from promptops_platform.http.secret_paths import HOOKS_PATH
 
-# For unknown callers: their longest body is a login.
+# For unauthenticated callers, whose longest body is a login.
 ANONYMOUS_LIMIT = 4 * 1024
-# Whoever signs a webhook has no token; what is signed is a message.
+# Senders of signed webhooks have no token; a signed body is a message.
 HOOK_LIMIT = 1_048_576
-# Parsing and validating so many takes a tenth of a second: lists and objects are slow to create.
+# Parsing and validating this many takes a tenth of a second: lists and objects are slow to create.
 MOST_VALUES = 30_000
 LONG_BODY, LONGEST_NUMBER = 64 * 1024, 1000
 LONG_NUMBER = b"0" * (LONGEST_NUMBER + 1)
@@ -22,23 +22,22 @@ DIGITS_TO_ZERO = bytes.maketrans(b"123456789", b"0" * 9)
 
 
 class RequestBody:
-    """Refuses bodies over `limit` bytes or `MOST_VALUES` values, and reads every other one as JSON.
+    """Refuses bodies over `limit` bytes or `MOST_VALUES` values, and reads all others as JSON.
 
-    Existing scripts post JSON with whatever content type their HTTP client puts there
-    (`curl -d` says it is a form), so the declared type is not asked.
+    Existing scripts post JSON with any content type that their HTTP client sets (`curl -d` sets
+    that of a form), so the declared type is ignored.
     """
 
     def __init__(
         self, app: ASGIApp, *, limit: int, limit_of: Callable[[Any], int | None] = lambda _: None
     ) -> None:
-        """`limit_of` says the limit of callers that have another one."""
+        """`limit_of` returns the limit of callers that have a different one."""
         self.app = app
         self.limit = limit
         self._limit_of = limit_of
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        # A plain function: a coroutine would stay in memory for each watcher as long as it is
-        # connected.
+        # A plain function: a coroutine would stay in memory for each watcher while it is connected.
         if scope["type"] != "http" or scope["method"] in {"GET", "HEAD", "OPTIONS"}:
             return self.app(scope, receive, send)
         return self._pass_on(scope, receive, send)
@@ -67,7 +66,7 @@ class RequestBody:
 
 
 class _Replay:
-    """Replays a body that was read, then passes on the server's events about the connection."""
+    """Replays a body that was read, then forwards the server's events about the connection."""
 
     def __init__(self, body: bytes, receive: Receive) -> None:
         self._body: bytes | None = body
@@ -81,7 +80,7 @@ class _Replay:
 
 
 async def _read(scope: Scope, receive: Receive, limit: int) -> bytes | None:
-    """The whole body; None where the client left. Raises BodyTooLarge and BadRequest."""
+    """Read the whole body; None if the client disconnected. Raises BodyTooLarge and BadRequest."""
     if _declared_length(scope) > limit:
         raise _too_large(limit)
     parts: list[bytes] = []
@@ -111,7 +110,7 @@ def _too_large(limit: int) -> BodyTooLarge:
 
 
 def refuse_costly(body: bytes) -> None:
-    """Raise BadRequest where reading it as JSON would take long; as fast as bytes are counted."""
+    """Raise BadRequest if parsing the body as JSON would take long; as fast as counting bytes."""
     values, digits = _value_marks(body) > MOST_VALUES, _has_long_number(body)
     if not (values or digits):
         return
@@ -127,23 +126,24 @@ def refuse_costly(body: bytes) -> None:
 
 
 def _outside_texts(body: bytes) -> bytes | None:
-    """A JSON document without its strings; None where finding them would take long."""
+    """Return a JSON document without its strings; None if finding them would take long."""
     if not json.detect_encoding(body).startswith("utf-8"):
         return None
     bare = body.replace(b"\\\\", b"").replace(b'\\"', b"")
-    # Four of a name and its value.
+    # Four for a name and its value.
     if bare.count(b'"') > 4 * MOST_VALUES:
         return None
     return b"".join(bare.split(b'"')[::2])
 
 
 def _has_long_number(text: bytes) -> bool:
-    """The cost of a number grows with the square of its length, so a short body can't cost much."""
+    """The cost of a number grows with the square of its length, so a short body can't be
+    expensive."""
     return len(text) > LONG_BODY and LONG_NUMBER in text.translate(DIGITS_TO_ZERO)
 
 
 def _value_marks(text: bytes) -> int:
-    """Each value stands behind a bracket, a brace or a comma; lists and objects count twice."""
+    """Each value follows a bracket, a brace or a comma; lists and objects count twice."""
     return text.count(b",") + text.count(b"[") + text.count(b"{")
 
 

@@ -1,4 +1,4 @@
-"""The outermost layer: a request id, the access log, and the answer to a fault of ours."""
+"""The outermost layer: request ids, the access log, and the response to an internal error."""
 
 import asyncio
 import re
@@ -17,21 +17,21 @@ from promptops_platform.ids import new_id
 
 log = structlog.get_logger(__name__)
 
-# A caller's own request id must look like this; anything else could forge log lines.
+# A caller's own request id must match this; anything else could forge log lines.
 GIVEN_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 API = "/api/"
 CACHE_CONTROL = b"cache-control"
 
-# Called for each answer with the request, its status (None where nobody waited for one), and the
+# Called for each response with the request, its status (None if the caller disconnected), and the
 # seconds that it took.
 Answered = Callable[[Scope, int | None, float], None]
 
 
 class RequestContext:
-    """Gives each HTTP request an id, answers it in `x-request-id`, and logs it.
+    """Gives each HTTP request an id, returns it in `x-request-id`, and logs the request.
 
-    An exception that nobody else answered becomes a 500 whose body holds that id.
+    An unhandled exception becomes a 500 whose body contains the id.
     """
 
     def __init__(self, app: ASGIApp, *, quiet: Callable[[str], bool], answered: Answered) -> None:
@@ -41,14 +41,14 @@ class RequestContext:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
-            # A trailing slash makes no difference.
+            # A trailing slash is ignored.
             scope["path"] = scope["path"].rstrip("/") or "/"
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         exchange = _Exchange(scope, receive, send)
         scope["request_id"] = exchange.request_id
-        # Paths of the fetch are served thousands of times a second: no log line, no context.
+        # Fetch paths are served thousands of times a second: no log line, no context.
         if self.quiet(scope["path"]):
             await self._answer(exchange, receive)
             self._answered(scope, exchange.status, exchange.seconds)
@@ -62,7 +62,7 @@ class RequestContext:
         try:
             await self.app(exchange.scope, receive, exchange.send)
         except asyncio.CancelledError:
-            # The server stops and this request has used up its time.
+            # The server is stopping and this request has used up its time.
             if exchange.status is None:
                 await exchange.answer(Unavailable("the server is stopping; try again"))
         except Exception:
@@ -72,7 +72,7 @@ class RequestContext:
 
 
 class _Exchange:
-    """One request and what was answered so far."""
+    """One request and the response so far."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.scope = scope
@@ -84,7 +84,7 @@ class _Exchange:
 
     @property
     def seconds(self) -> float:
-        """Since the request came."""
+        """Seconds since the request arrived."""
         return time.perf_counter() - self.started
 
     async def send(self, message: Message) -> None:
@@ -93,7 +93,7 @@ class _Exchange:
             headers = message.setdefault("headers", [])
             headers += ((b"x-request-id", self.request_id.encode()), NOSNIFF)
             if self.scope["path"].startswith(API) and not _has(headers, CACHE_CONTROL):
-                # Answers of the API hold secrets and data that not everybody may see.
+                # API responses may contain secrets and data that not everybody may see.
                 headers.append((CACHE_CONTROL, b"no-store"))
         await self._send(message)
 
@@ -105,7 +105,7 @@ class _Exchange:
         await response(self.scope, self._receive, self.send)
 
     def log(self) -> None:
-        """Without what may hold a token: the query string, and some paths."""
+        """Omits what may contain a token: the query string, and some paths."""
         write = log.warning if (self.status or 500) >= 500 else log.info
         write(
             "request",
@@ -131,5 +131,5 @@ def _given_id(scope: Scope) -> str | None:
 
 
 def accepted_id(value: bytes) -> str | None:
-    """The id that the caller sent; None where it may not be used."""
+    """Return the id that the caller sent; None if it may not be used."""
     return value.decode() if GIVEN_ID.fullmatch(value) else None

@@ -15,18 +15,18 @@ ITEMS: Rule = {"type": "array", "minItems": 1}
 
 
 def ruled(config: ConfigDict, *rules: Rule) -> ConfigDict:
-    """A schema's `model_config` with these rules, all of which a body meets."""
+    """Return a schema's `model_config` with these rules, all of which apply to a body."""
     extra: Any = config["json_schema_extra"]
     return ConfigDict(json_schema_extra={**extra, "allOf": list(rules)})
 
 
 def present(**fields: Rule) -> Rule:
-    """These fields are there, with such values."""
+    """These fields are present, with such values."""
     return {"required": list(fields), "properties": fields}
 
 
 def either(*rules: Rule) -> Rule:
-    """One of the rules is met at least."""
+    """At least one of the rules applies."""
     return {"anyOf": list(rules)}
 
 
@@ -35,12 +35,12 @@ def never(rule: Rule) -> Rule:
 
 
 def when(condition: Rule, rule: Rule) -> Rule:
-    """Where the condition is met, so is the rule."""
+    """If the condition applies, the rule does too."""
     return {"if": condition, "then": rule}
 
 
 def only(**fields: Rule) -> Rule:
-    """These fields have such values where they are present."""
+    """These fields have such values if they are present."""
     return {"properties": fields}
 
 

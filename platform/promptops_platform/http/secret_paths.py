@@ -1,11 +1,11 @@
-"""Addresses that hold a secret, which no log names."""
+"""Paths that contain a secret and must not be logged."""
 
 APPROVAL_LINKS = "/api/approval-links"
 APPROVAL_PAGES = "/approve"
 HOOKS_PATH = "/hooks/"
-# Whoever has what follows one of these needs no token.
+# Whoever knows the rest of one of these paths needs no token.
 PREFIXES = (f"{APPROVAL_LINKS}/",)
-# What follows one of these is in no log and no trace.
+# The rest of one of these paths is never logged or traced.
 _HIDDEN = (*PREFIXES, f"{APPROVAL_PAGES}/", HOOKS_PATH)
 
 
@@ -15,11 +15,11 @@ def has_secret(path: str) -> bool:
 
 
 def is_hidden(path: str) -> bool:
-    """Whether a part of the path is for no other eyes."""
+    """Whether a part of the path must be hidden."""
     return path.startswith(_HIDDEN)
 
 
 def shown_path(path: str) -> str:
-    """The path as logs may have it."""
+    """Return the path as it may be logged."""
     prefix = next((prefix for prefix in _HIDDEN if path.startswith(prefix)), None)
     return path if prefix is None else f"{prefix}…"

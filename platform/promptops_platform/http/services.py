@@ -1,4 +1,4 @@
-"""The services of a platform by their classes, for routes to ask for."""
+"""The services of a platform by class, for routes to look up."""
 
 from typing import Any, TypeVar
 
@@ -8,14 +8,14 @@ Service = TypeVar("Service")
 
 
 class Services:
-    """One service of a class. Whoever composes the platform adds them."""
+    """Contains one service per class. Whoever composes the platform adds them."""
 
     def __init__(self, *services: object) -> None:
         self._by_class: dict[type, object] = {}
         self.add(*services)
 
     def add(self, *services: object) -> None:
-        """Raises ValueError where there is one of its class already."""
+        """Raises ValueError if there already is one of its class."""
         for service in services:
             kind = type(service)
             if kind in self._by_class:
@@ -23,7 +23,7 @@ class Services:
             self._by_class[kind] = service
 
     def get(self, kind: type[Service]) -> Service:
-        """The service of that class; raises LookupError where none was added."""
+        """Return the service of that class; raises LookupError if none was added."""
         service = self._by_class.get(kind)
         if not isinstance(service, kind):
             raise LookupError(f"no {kind.__name__} was added to the services")
@@ -31,13 +31,13 @@ class Services:
 
 
 def services_of(request: Request) -> Services:
-    """The services of the platform that the request came to."""
+    """Return the services of the platform that received the request."""
     services: Services = request.app.state.services
     return services
 
 
 def provided(kind: type[Service]) -> Any:
-    """`service: Annotated[PromptService, provided(PromptService)]` on a route."""
+    """Use as `service: Annotated[PromptService, provided(PromptService)]` on a route."""
 
     async def find(request: Request) -> Service:
         return services_of(request).get(kind)

@@ -1,11 +1,11 @@
-"""Signals the start of a stop to answers that would otherwise delay it."""
+"""Signals the start of a stop to responses that would otherwise delay it."""
 
 import asyncio
 from collections.abc import Callable
 
 
 class StopSignal:
-    """Is set once, when the platform begins to stop."""
+    """Set once, when the platform begins to stop."""
 
     def __init__(self) -> None:
         self._begun = asyncio.Event()
@@ -21,7 +21,7 @@ class StopSignal:
         return self._begun.is_set()
 
     def set(self) -> None:
-        """The stop begins. Harmless when repeated."""
+        """Begin the stop. May be called repeatedly."""
         if not self._begun.is_set():
             self._begun.set()
             for listener in self._listeners:

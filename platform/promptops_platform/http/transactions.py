@@ -1,4 +1,4 @@
-"""A route's transaction: it is committed before the answer is sent."""
+"""A route's transaction, which is committed before the response is sent."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated
@@ -21,6 +21,6 @@ async def _read(request: Request) -> AsyncIterator[Transaction]:
         yield transaction
 
 
-# With the scope "function" the block ends, and commits, after the route and before the answer.
+# With the scope "function" the block ends, and commits, after the route and before the response.
 Write = Annotated[Transaction, Depends(_write, scope="function")]
 Read = Annotated[Transaction, Depends(_read, scope="function")]

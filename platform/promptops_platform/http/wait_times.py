@@ -1,4 +1,4 @@
-"""How long a request asks to be kept waiting: `5s`, `500ms`."""
+"""Parses how long a request asks to wait: `5s`, `500ms`."""
 
 import re
 
@@ -10,11 +10,12 @@ SECONDS = {"ms": 0.001, "s": 1.0}
 
 
 def wait_seconds(text: str, *, longest: float) -> float:
-    """The seconds that a text means; raises BadRequest, also for more than `longest`."""
+    """Return the seconds; raises BadRequest, also for more than `longest`."""
     match = WAIT.fullmatch(text)
     seconds = float(match[1]) * SECONDS[match[2]] if match else None
     if seconds is None or seconds > longest:
         raise BadRequest(
-            f"wait: must be a time of at most {longest:g}s, as 5s or 500ms (got {quoted(text)})"
+            f"wait: must be a time of at most {longest:g}s, such as 5s or 500ms (got "
+            f"{quoted(text)})"
         )
     return seconds
