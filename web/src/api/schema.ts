@@ -11940,7 +11940,7 @@ export interface operations {
     agents_list_conversations: {
         parameters: {
             query?: {
-                /** @description At most 200; a larger number counts as this. */
+                /** @description At most 200; larger numbers are capped. */
                 limit?: number;
                 offset?: number;
             };
@@ -11973,7 +11973,7 @@ export interface operations {
     agents_get_conversation: {
         parameters: {
             query?: {
-                /** @description At most 200; a larger number counts as this. */
+                /** @description At most 200; larger numbers are capped. */
                 limit?: number;
             };
             header?: never;
@@ -12072,7 +12072,7 @@ export interface operations {
     agents_list_moves: {
         parameters: {
             query?: {
-                /** @description At most 200; a larger number counts as this. */
+                /** @description At most 200; larger numbers are capped. */
                 limit?: number;
                 offset?: number;
             };
@@ -12363,7 +12363,7 @@ export interface operations {
     agents_list_versions: {
         parameters: {
             query?: {
-                /** @description At most 200; a larger number counts as this. */
+                /** @description At most 200; larger numbers are capped. */
                 limit?: number;
                 offset?: number;
             };
@@ -12698,7 +12698,7 @@ export interface operations {
                 workspace?: string | null;
                 /** @description Id of an entry: only entries before it, at any depth. */
                 before?: number | null;
-                /** @description At most 200; a larger number counts as this. */
+                /** @description At most 200; larger numbers are capped. */
                 limit?: number;
                 offset?: number;
                 /** @description Name of the user or the API key. */
@@ -12800,7 +12800,7 @@ export interface operations {
                 mine?: boolean;
                 /** @description Id or slug. */
                 workspace?: string | null;
-                /** @description At most 200; a larger number counts as this. */
+                /** @description At most 200; larger numbers are capped. */
                 limit?: number;
                 offset?: number;
             };
@@ -13492,7 +13492,7 @@ export interface operations {
             query?: {
                 /** @description `-` before the column reverses the order. */
                 sort?: "key" | "-key" | "name" | "-name" | "state" | "-state" | "updated_at" | "-updated_at";
-                /** @description At most 200; a larger number counts as this. */
+                /** @description At most 200; larger numbers are capped. */
                 limit?: number;
                 offset?: number;
                 /** @description Id or slug; by default that of the API key, else `default`. */
@@ -13965,7 +13965,7 @@ export interface operations {
     prompts_list_moves: {
         parameters: {
             query?: {
-                /** @description At most 200; a larger number counts as this. */
+                /** @description At most 200; larger numbers are capped. */
                 limit?: number;
                 offset?: number;
             };
@@ -14472,7 +14472,7 @@ export interface operations {
                 enabled?: boolean | null;
                 /** @description Id or slug. */
                 workspace?: string | null;
-                /** @description At most 200; a larger number counts as this. */
+                /** @description At most 200; larger numbers are capped. */
                 limit?: number;
                 offset?: number;
             };
@@ -14507,7 +14507,7 @@ export interface operations {
                 workspace?: string | null;
                 /** @description The id of a run: only runs before it, at any depth. */
                 before?: string | null;
-                /** @description At most 200; a larger number counts as this. */
+                /** @description At most 200; larger numbers are capped. */
                 limit?: number;
                 offset?: number;
                 /** @description `playground`, `agent` or `workflow`. */
@@ -16376,7 +16376,7 @@ export interface operations {
     workflows_list_moves: {
         parameters: {
             query?: {
-                /** @description At most 200; a larger number counts as this. */
+                /** @description At most 200; larger numbers are capped. */
                 limit?: number;
                 offset?: number;
             };
@@ -16632,7 +16632,7 @@ export interface operations {
     workflows_list_versions: {
         parameters: {
             query?: {
-                /** @description At most 200; a larger number counts as this. */
+                /** @description At most 200; larger numbers are capped. */
                 limit?: number;
                 offset?: number;
             };
