@@ -42,14 +42,18 @@ PLAIN_ROOMS = (
     "http",
     "prompts",
     "providers",
+    "rollouts",
     "runlog",
+    "serving",
 )
 STILTED = re.compile(
     rf"{ODD.pattern}|\bsomebody who\b|\bhow far\b|\bas far\b|\bhas to tell\b|\bwithout a word\b"
     r"|\b(?:that|who) lives?\b|\bof before\b|\bwhat led there\b|\bthan there are\b"
     r"|\bknows? no\b|\bis (?:here|there) now\b|\bhear(?:s|ing)? (?:it|what)\b"
     r"|\bin (?:this|that) moment\b|\bjudg(?:e[sd]?|ing)\b|\bstands? (?:above|below|beside|behind)\b"
-    r"|\bwhether (?:one|it) (?:is|was) on\b|\bnobody's\b|\bhow many there (?:are|were)\b",
+    r"|\bwhether (?:one|it) (?:is|was) on\b|\bnobody's\b|\bhow many there (?:are|were)\b"
+    r"|\bfor who\b|\b(?:that|which) (?:is|are) wanted\b|\bas `\w+` does\b|\bgone already\b"
+    r"|\bexists? for the caller\b",
     re.IGNORECASE,
 )
 COMMENTS = re.compile(r"/\*.*?\*/|(?<!:)//[^\n]*|<!--.*?-->", re.DOTALL)

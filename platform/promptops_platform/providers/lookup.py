@@ -56,7 +56,7 @@ class ProviderLookup:
         The caller's own `api_key` and `base_url` are for the first one alone, and a stored key is
         never sent to a `base_url` of the caller's. An empty model, key or address counts as
         missing. Raises BadRequest for an unknown provider and an address that is not allowed,
-        SecretUnreadable, and NotFound where the workspace doesn't exist for the caller.
+        SecretUnreadable, and NotFound if the caller may not see the workspace.
         """
         if base_url:
             self.check_base_url(base_url, [name for name, _ in models[:1]])

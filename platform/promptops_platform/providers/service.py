@@ -56,8 +56,8 @@ class ConnectionService:
         *,
         actor: Actor,
     ) -> tuple[list[ConnectionRow], int]:
-        """Connections of the workspaces that exist for the caller, by default by name, and how
-        many there are."""
+        """Return a page of the connections that the caller may see, by default by name, and
+        their total number."""
         readable = self._grants.readable(actor)
         return await repository.search(transaction.session, readable, workspace_id, text, part)
 

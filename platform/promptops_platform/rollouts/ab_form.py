@@ -1,4 +1,4 @@
-"""The form of existing clients, two versions and a percentage, on top of variants."""
+"""The format of existing clients, two versions and a percentage, on top of variants."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -26,15 +26,15 @@ class AbForm(NamedTuple):
 
 
 def form_of(variants: StoredVariants) -> AbForm:
-    """What the form shows of these variants."""
+    """Return the A/B form of these variants."""
     first, second = variants[0], variants[1]
     rounded = (first["weight"] + PERCENT // 2) // PERCENT
     return AbForm(first["version"], second["version"], rounded)
 
 
 def variants_after(update: RolloutUpdate, stored: StoredVariants) -> list[dict[str, Any]]:
-    """The variants that a rollout has after `update`; raises BadRequest where form and variants
-    contradict each other, or the form can't say it."""
+    """Return the variants of a rollout after `update`; raises BadRequest if form and variants
+    contradict each other, or the form can't express the change."""
     changes = update.model_dump(include=set(FIELDS), exclude_none=True)
     if "weight_a" in changes:
         changes["weight_a"] = min(max(changes["weight_a"], 0), 100)
@@ -47,7 +47,7 @@ def variants_after(update: RolloutUpdate, stored: StoredVariants) -> list[dict[s
         raise BadRequest(
             f"variants and {', '.join(changes)} contradict each other; send only one of them"
         )
-    # The whole rollout was sent back, with one of both changed.
+    # The whole rollout was sent back, with one of the two changed.
     is_form_unchanged = not changes.items() - form_of(stored)._asdict().items()
     return variants if is_form_unchanged else _with_form(stored, changes)
 
@@ -56,7 +56,7 @@ def _with_form(stored: StoredVariants, changes: Mapping[str, Any]) -> list[dict[
     shown = form_of(stored)
     changed_form = shown._replace(**changes)
     if changed_form == shown:
-        # Also where the form shows a rounded share: who saves it unchanged changes nothing.
+        # Also if the form shows a rounded share, so that saving it unchanged changes nothing.
         return [dict(variant) for variant in stored]
     if len(stored) > 2:
         raise BadRequest(

@@ -8,12 +8,12 @@ from promptops_platform.db.unit_of_work import Transaction
 from promptops_platform.prompts.tables import PromptRow
 from promptops_platform.rollouts.tables import RolloutRow
 
-# What the trail keeps of a rollout; None where there is none.
+# What the trail contains of a rollout; None if there is none.
 Shown = dict[str, Any] | None
 
 
 class RolloutAudit:
-    """Writes them, in the transaction of the change."""
+    """Writes entries in the transaction of the change."""
 
     def __init__(self, audit: AuditTrail) -> None:
         self._audit = audit
@@ -27,7 +27,7 @@ class RolloutAudit:
         before: Shown,
         after: Shown,
     ) -> None:
-        """Add the entry of a change; `before` and `after` as `shown` gives them."""
+        """Add the entry of a change; `before` and `after` come from `shown`."""
         self._audit.record(
             transaction,
             actor=actor,
@@ -43,7 +43,7 @@ class RolloutAudit:
 
 
 def shown(row: RolloutRow | None) -> Shown:
-    """What the trail keeps of a rollout as it is now."""
+    """Return the rollout's current fields for the audit trail."""
     if row is None:
         return None
     return {"enabled": row.enabled, "variants": row.variants, "salt": row.salt}

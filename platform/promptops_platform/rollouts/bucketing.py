@@ -1,4 +1,5 @@
-"""Which variant a subject gets; the server and all SDKs agree on it (`sdk/conformance`)."""
+"""Selects the variant of a subject; the server and all SDKs use the same algorithm
+(`sdk/conformance`)."""
 
 import secrets
 from bisect import bisect_right
@@ -11,22 +12,23 @@ BASIS_POINTS = 10_000
 
 
 def bucket_of(salt: str, subject: str) -> int:
-    """The subject's place, 0 to 9,999: MurmurHash3 (x86, 32 bit, seed 0) of `salt:subject` in
-    UTF-8, scaled without the bias that a modulo would have."""
+    """Return the subject's bucket, 0 to 9,999: MurmurHash3 (x86, 32 bit, seed 0) of `salt:subject`
+    in UTF-8, scaled without the bias of a modulo."""
     hashed = mmh3.hash(f"{salt}:{subject}".encode(), 0, signed=False)
     return (hashed * BASIS_POINTS) >> 32
 
 
 def drawn_bucket() -> int:
-    """A place at random, for a fetch without a subject."""
+    """Return a random bucket, for a fetch without a subject."""
     return secrets.randbelow(BASIS_POINTS)
 
 
 def ends_of(weights: Iterable[int]) -> tuple[int, ...]:
-    """Where the range of each variant ends: they follow one another, in basis points."""
+    """Return the ends of the variants' consecutive ranges, in basis points."""
     return tuple(accumulate(weights))
 
 
 def choice(ends: Sequence[int], bucket: int) -> int:
-    """The index of the variant whose range holds `bucket`; one of weight 0 holds none."""
+    """Return the index of the variant whose range contains `bucket`; a variant of weight 0 contains
+    none."""
     return bisect_right(ends, bucket)

@@ -11,7 +11,7 @@ from promptops_platform.rollouts.service import RolloutService
 
 
 class Rollouts:
-    """The rollouts of the prompts. What ends one along with its prompt is `ending.py`."""
+    """The rollouts of prompts. `ending.py` ends a rollout along with its prompt."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What a change of a prompt has to do with its running rollout."""
+"""What a change to a prompt does to its running rollout."""
 
 from typing import Any
 
@@ -11,16 +11,17 @@ from promptops_platform.rollouts.audit import RolloutAudit, shown
 
 
 class RolloutEnding:
-    """Shows a rollout and switches it off. It knows no prompt service: that stands below, and
-    calls it."""
+    """Reads a rollout and switches it off. It doesn't use the prompt service, which is a room below
+    and calls this."""
 
     def __init__(self, audit: RolloutAudit, clock: Clock) -> None:
         self._audit = audit
         self._clock = clock
 
     async def end(self, transaction: Transaction, prompt: PromptRow, *, actor: Actor) -> bool:
-        """Whether a rollout of `prompt` was on. It stays stored, switched off; telling watchers
-        and history is the caller's, who changes what is served anyway."""
+        """End the rollout of `prompt`; return whether one was running. It stays stored, switched
+        off. The caller notifies watchers and writes the history, because it changes what is served
+        anyway."""
         row = await repository.of_prompt(transaction.session, prompt.id)
         if row is None or not row.enabled:
             return False
@@ -33,6 +34,7 @@ class RolloutEnding:
     async def variants(
         self, transaction: Transaction, prompt: PromptRow
     ) -> list[dict[str, Any]] | None:
-        """The variants among which fetches of `prompt` are spread; None where no rollout is on."""
+        """Return the variants that fetches of `prompt` are distributed over; None if no rollout is
+        running."""
         row = await repository.of_prompt(transaction.session, prompt.id)
         return row.variants if row is not None and row.enabled else None

@@ -28,7 +28,8 @@ OF_PROMPT = "/api/prompts/{prompt_id}/rollout"
 
 
 IfMatchRollout = Annotated[
-    str | None, Header(description="The etag that you received with the rollout or its prompt.")
+    str | None,
+    Header(description="The etag that you received with the rollout or with its prompt."),
 ]
 Service = Annotated[RolloutService, provided(RolloutService)]
 Listing = Annotated[RolloutList, provided(RolloutList)]
@@ -40,12 +41,14 @@ async def list_rollouts(
     listing: Listing,
     workspaces: Workspaces,
     transaction: Read,
-    q: Annotated[OptionalSearchTerm, Query(description="Text in the prompt's key.")] = None,
+    q: Annotated[
+        OptionalSearchTerm, Query(description="Text that the prompt's key contains.")
+    ] = None,
     env: OptionalLine = None,
     enabled: Annotated[
         bool | None, Query(description="`true` for enabled, `false` for disabled rollouts.")
     ] = None,
-    workspace: Annotated[OptionalLine, Query(description="Id or slug.")] = None,
+    workspace: Annotated[OptionalLine, Query(description="A workspace's id or slug.")] = None,
     limit: Limit = DEFAULT_PAGE,
     offset: Offset = 0,
     actor: Actor = permits(Permission.ROLLOUTS_READ),
@@ -70,7 +73,7 @@ async def get_rollout(
     transaction: Read,
     actor: Actor = permits(Permission.ROLLOUTS_READ),
 ) -> Data[Rollout | None]:
-    """Return the rollout of a prompt, or null if it has none."""
+    """Get the rollout of a prompt, or null if it has none."""
     prompt, row = await service.get(transaction, prompt_id, actor=actor)
     response.headers["etag"] = f'"{rollout_tag(row)}"'
     return Data(data=None if row is None else rollout_answer(prompt, row))
@@ -88,7 +91,7 @@ async def set_rollout(
 ) -> Data[Rollout]:
     """Create or change the rollout of a prompt. It takes effect immediately.
 
-    With `if-match` or `if_revision`, the response is a 409 if somebody else has changed it since.
+    With `if-match` or `if_revision`, the response is a 409 if the rollout has been changed since.
     """
     seen = seen_rollout(if_match, body.if_revision)
     update = body.model_dump(mode="json", exclude_none=True, exclude={"if_revision"})

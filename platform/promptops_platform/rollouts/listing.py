@@ -1,4 +1,4 @@
-"""Rollouts of all prompts that exist for the caller."""
+"""Rollouts of all prompts that the caller may see."""
 
 from collections.abc import Sequence
 
@@ -24,9 +24,10 @@ class RolloutList:
         limit: int,
         offset: int,
     ) -> tuple[Sequence[RolloutOfPrompt], int]:
-        """A part of the rollouts with their prompts, newest change first, and how many there are.
+        """Return a page of the rollouts with their prompts, newest change first, and their total
+        number.
 
-        An API key that is limited to environments sees those of its own.
+        An API key that is limited to environments sees those of its environments.
         """
         return await repository.page(
             transaction.session,

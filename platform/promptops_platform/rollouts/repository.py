@@ -11,23 +11,23 @@ from promptops_platform.db.search import LIKE_ESCAPE, containing
 from promptops_platform.prompts.tables import PromptRow, PromptVersionRow
 from promptops_platform.rollouts.tables import RolloutRow
 
-# A rollout, its prompt, and the label that the prompt has published.
+# A rollout, its prompt, and the prompt's published label.
 RolloutOfPrompt = Row[tuple[RolloutRow, PromptRow, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class RolloutFilter:
-    """Which rollouts a list shows; None filters nothing."""
+    """Filters of a list of rollouts; None doesn't filter."""
 
     workspace_id: str | None = None
     env: str | None = None
     enabled: bool | None = None
-    # In the prompt's key, without regard to ASCII case.
+    # Contained in the prompt's key, ignoring ASCII case.
     text: str | None = None
 
 
 async def of_prompt(session: AsyncSession, prompt_id: str) -> RolloutRow | None:
-    """A prompt's rollout, enabled or not; its writers hold the prompt's lock."""
+    """Return a prompt's rollout, enabled or not; writers have to hold the prompt's lock."""
     row: RolloutRow | None = await session.scalar(
         select(RolloutRow).where(RolloutRow.prompt_id == prompt_id)
     )
@@ -35,7 +35,7 @@ async def of_prompt(session: AsyncSession, prompt_id: str) -> RolloutRow | None:
 
 
 async def enabled(session: AsyncSession, prompt_ids: Collection[str] | None) -> list[RolloutRow]:
-    """The rollouts that are on, of these prompts; None for all."""
+    """Return the enabled rollouts of these prompts; None for all."""
     query = select(RolloutRow).where(RolloutRow.enabled)
     if prompt_ids is not None:
         query = query.where(RolloutRow.prompt_id.in_(prompt_ids))
@@ -51,8 +51,8 @@ async def page(
     limit: int,
     offset: int,
 ) -> tuple[Sequence[RolloutOfPrompt], int]:
-    """A part of the rollouts, newest change first, and how many there are; in these workspaces and
-    environments, None for all."""
+    """Return a page of the rollouts in these workspaces and environments (None for all), newest
+    change first, and their total number."""
     query = (
         select(RolloutRow, PromptRow, PromptVersionRow.version)
         .join(PromptRow, PromptRow.id == RolloutRow.prompt_id)

@@ -1,4 +1,4 @@
-"""Which state of a rollout, or of its prompt, a caller has seen."""
+"""The state of a rollout, or of its prompt, that a caller has read."""
 
 import re
 from dataclasses import dataclass
@@ -32,17 +32,17 @@ class SeenRollout:
 
 
 def rollout_tag(row: RolloutRow | None) -> str:
-    """What a rollout's entity tag holds; it differs from any of its prompt."""
+    """Return the content of a rollout's entity tag; it differs from any tag of its prompt."""
     if row is None:
         return f"{TAG}0"
     return f"{TAG}{(row.updated_at - EPOCH) // timedelta(microseconds=1)}"
 
 
 def seen_rollout(if_match: str | None, if_revision: int | None) -> SeenRollout | None:
-    """What a caller takes for the newest; None where the last write shall win.
+    """Return the states that the caller accepts as the newest; None if the last write wins.
 
-    The header takes the etag of the rollout and of its prompt, `if_revision` the prompt's revision.
-    Raises BadRequest for a header that names neither, and where both contradict each other.
+    The header accepts the etag of the rollout and of its prompt, `if_revision` the prompt's
+    revision. Raises BadRequest if the header is neither, or contradicts the body.
     """
     named_revisions = named_tags(if_match)
     if named_revisions is None and if_revision is None:
@@ -61,8 +61,8 @@ def refuse_outdated_rollout(
     row: RolloutRow | None,
     seen: SeenRollout | None,
 ) -> None:
-    """Raises EditedMeanwhile where prompt and rollout are at none of the states that were seen; it
-    holds the rollout where that was named, else the prompt."""
+    """Raises EditedMeanwhile if prompt and rollout are at none of the states that were read; the
+    error contains the rollout if its tag was sent, otherwise the prompt."""
     if seen is None or rollout_tag(row) in seen.tags or prompt.revision in seen.revisions:
         return
     if not seen.tags:

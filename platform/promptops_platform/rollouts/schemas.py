@@ -1,4 +1,4 @@
-"""Rollouts on the wire, and as they are served."""
+"""Rollouts in requests and responses, and as they are served."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +20,7 @@ from promptops_platform.rollouts.bucketing import (
 
 FEWEST_VARIANTS, MOST_VARIANTS = 2, 20
 
-# Whatever it is: only a version of an enabled rollout has to exist.
+# Any label: only the versions of an enabled rollout have to exist.
 AnyVersion = Annotated[Name, StringConstraints(max_length=LONGEST_LABEL)]
 
 
@@ -61,7 +61,7 @@ Variants = Annotated[
 
 
 class RolloutUpdate(BaseModel):
-    """Either the A/B form or `variants`. A field that is absent or null stays as it is."""
+    """Either the A/B form or `variants`. An absent or null field leaves the value unchanged."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -81,30 +81,36 @@ class RolloutUpdate(BaseModel):
     )
 
     enabled: bool | None = None
-    variant_a: AnyVersion | None = Field(default=None, description="Version of the first variant.")
-    variant_b: AnyVersion | None = Field(default=None, description="Version of the second one.")
+    variant_a: AnyVersion | None = Field(
+        default=None, description="The version of the first variant."
+    )
+    variant_b: AnyVersion | None = Field(
+        default=None, description="The version of the second variant."
+    )
     weight_a: int | None = Field(
         default=None,
-        description="The first variant's share in percent; cut to 0 or 100 outside of them.",
+        description="The first variant's share in percent; limited to 0 to 100.",
     )
     variants: Variants | None = None
     salt: OptionalSubject = Field(
         default=None,
-        description="Rollouts with the same salt assign alike. A new rollout gets a new salt.",
+        description="Rollouts with the same salt assign subjects alike. A new rollout gets a new "
+        "salt.",
     )
     if_revision: IfRevision = None
     updated_at: Json = Field(
         default=None,
-        description="Of the answer, where the whole rollout is sent back: then `variants` and the "
-        "A/B form may differ, and what was changed counts, the form where both were.",
+        description="From the response, if the whole rollout is sent back: `variants` and the A/B "
+        "form "
+        "may then differ, and the changed one counts, or the form if both were changed.",
     )
 
 
 class Rollout(Resource):
     """How the fetches of a prompt are distributed over its versions.
 
-    `variant_a` and `variant_b` are the first two variants, `weight_a` is the share of the first
-    one, rounded to percent. `variants` are all of them, with exact weights.
+    `variant_a` and `variant_b` are the first two variants, and `weight_a` is the share of the first
+    one, rounded to percent. `variants` are all variants, with exact weights.
     """
 
     model_config = example(
@@ -170,7 +176,7 @@ class ListedRollout(Rollout):
 
 @dataclass(frozen=True, slots=True)
 class RunningVariant:
-    """A variant with what it serves."""
+    """A variant and what it serves."""
 
     name: str
     weight: int
@@ -179,12 +185,13 @@ class RunningVariant:
 
 @dataclass(frozen=True, slots=True)
 class RunningRollout:
-    """An enabled rollout, as the fetches need it."""
+    """An enabled rollout, as fetches need it."""
 
     salt: str
     variants: tuple[RunningVariant, ...]
 
     def variant_for(self, subject: str | None) -> RunningVariant:
-        """The same subject gets the same variant; without one it is drawn."""
+        """Return the variant: the same subject always gets the same one; without a subject it is
+        drawn."""
         bucket = drawn_bucket() if subject is None else bucket_of(self.salt, subject)
         return self.variants[choice(ends_of(variant.weight for variant in self.variants), bucket)]

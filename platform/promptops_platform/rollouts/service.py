@@ -1,4 +1,4 @@
-"""Rollouts: which versions of a prompt its fetches are spread over."""
+"""Rollouts: how the fetches of a prompt are distributed over its versions."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -25,8 +25,8 @@ from promptops_platform.rollouts.tables import RolloutRow
 
 
 class RolloutService:
-    """Sets, ends and reads rollouts. Each change is audited; one of what is served is recorded in
-    the feed and in the prompt's history."""
+    """Sets, ends and reads rollouts. Each change is audited; changes to what is served are also
+    recorded in the feed and in the prompt's history."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class RolloutService:
     async def get(
         self, transaction: Transaction, prompt_id: str, *, actor: Actor
     ) -> tuple[PromptRow, RolloutRow | None]:
-        """A prompt and its rollout, None where none is set; raises NotFound and Forbidden."""
+        """Return a prompt and its rollout, None without one; raises NotFound and Forbidden."""
         prompt = await self._prompts.get(
             transaction, prompt_id, actor=actor, permission=Permission.ROLLOUTS_READ
         )
@@ -63,9 +63,9 @@ class RolloutService:
         actor: Actor,
         seen: SeenRollout | None = None,
     ) -> tuple[PromptRow, RolloutRow]:
-        """Set or change a prompt's rollout; raises NotFound, Forbidden, BadRequest for an enabled
-        one with a variant that names no published version, and EditedMeanwhile where it is not as
-        it was seen."""
+        """Create or change a prompt's rollout; raises NotFound, Forbidden, BadRequest if an enabled
+        rollout has a variant whose version doesn't exist, and EditedMeanwhile if it has changed
+        since it was read."""
         prompt, row = await self._writable(transaction, prompt_id, actor, seen)
         before, now = shown(row), self._clock.now()
         old = row or _new(prompt, now)
@@ -92,11 +92,12 @@ class RolloutService:
         actor: Actor,
         seen: SeenRollout | None = None,
     ) -> None:
-        """Delete a prompt's rollout, if one is set; raises NotFound, Forbidden, and EditedMeanwhile
-        as `save` does."""
+        """Delete a prompt's rollout, if there is one; raises NotFound, Forbidden, and
+        EditedMeanwhile like `save`."""
         prompt, row = await self._writable(transaction, prompt_id, actor, seen)
         before = None if row is None else shown(row)
-        # Also where none is set: who may not delete one is told so either way.
+        # Checked even without a rollout: callers who may not delete one get the same error either
+        # way.
         await self._admit(transaction, prompt, before, None, actor)
         if row is None:
             return
@@ -106,8 +107,8 @@ class RolloutService:
     async def running(
         self, transaction: Transaction, prompt_ids: Collection[str] | None = None
     ) -> dict[str, RunningRollout]:
-        """The rollouts that are on, by prompt, with what their variants serve; of these prompts,
-        or of all."""
+        """Return the enabled rollouts of these prompts, or of all, by prompt, with what their
+        variants serve."""
         rows = await repository.enabled(transaction.session, prompt_ids)
         prompt_versions = {
             (row.prompt_id, variant["version"]) for row in rows for variant in row.variants
@@ -134,8 +135,8 @@ class RolloutService:
     async def _writable(
         self, transaction: Transaction, prompt_id: str, actor: Actor, seen: SeenRollout | None
     ) -> tuple[PromptRow, RolloutRow | None]:
-        """A prompt whose rollout the caller may change, locked until the commit, and the rollout,
-        as they were seen."""
+        """Return a prompt whose rollout the caller may change, locked until the commit, and the
+        rollout, in the state that the caller has read."""
         prompt = await self._prompts.get(
             transaction, prompt_id, actor=actor, permission=Permission.ROLLOUTS_WRITE, lock=True
         )
@@ -182,8 +183,8 @@ class RolloutService:
     ) -> None:
         self._audit.record(transaction, prompt, rollout_id, actor, before, after)
         place = (prompt.id, prompt.workspace_id, prompt.key, prompt.env)
-        # Before the change of the prompt: that is the last of the transaction, for which an answer
-        # may wait.
+        # Before the change of the prompt, which has to be the last of the transaction, because
+        # responses may wait for it.
         if before != after:
             self._changes.record(transaction, Change(ChangeType.ROLLOUT_CHANGED, *place))
         if _serving(before) == _serving(after):
@@ -215,12 +216,13 @@ def _new(prompt: PromptRow, now: datetime) -> RolloutRow:
 
 
 def _serving(rollout: Shown) -> Shown:
-    """What of a rollout alters a fetch: all of it while it is on, nothing while it is off."""
+    """Return the part of a rollout that affects fetches: all of it while it is enabled, nothing
+    otherwise."""
     return rollout if rollout and rollout["enabled"] else None
 
 
 def _described(rollout: Shown) -> str | None:
-    """`v1 at 90 %, v2 at 10 %`; None where what is published is served."""
+    """`v1 at 90 %, v2 at 10 %`; None if the published version is served."""
     serving = _serving(rollout)
     if serving is None:
         return None

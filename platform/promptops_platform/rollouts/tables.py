@@ -11,7 +11,7 @@ from promptops_platform.db.types import UtcDateTime
 
 
 class RolloutRow(Table):
-    """How a prompt's fetches are spread over its versions.
+    """How a prompt's fetches are distributed over its versions.
 
     A variant has `name`, `version` and `weight`, in basis points that add up to 10,000.
     """

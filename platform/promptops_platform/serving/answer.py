@@ -1,4 +1,4 @@
-"""The bodies that a fetch answers."""
+"""The bodies of fetch responses."""
 
 import json
 from functools import lru_cache
@@ -9,7 +9,7 @@ from promptops_platform.prompts.schemas import ServedPrompt
 
 
 def answer_body(served: ServedPrompt, **more: Any) -> bytes:
-    """The contract's five fields first, then `more` of them, then what a chat or a config adds."""
+    """The contract's five fields first, then `more`, then the fields of a chat or a config."""
     fields = {
         "key": served.key,
         "version": served.version,
@@ -26,8 +26,8 @@ def answer_body(served: ServedPrompt, **more: Any) -> bytes:
 
 
 def rest_of_whole(served: ServedPrompt) -> bytes:
-    """The members that the full form of a prompt has beyond `answer_body`, each after its comma.
-    The text, which is long, is stored only once."""
+    """Return the members that the full form of a prompt has beyond `answer_body`, each after its
+    comma. The text, which is long, is stored only once."""
     fields: dict[str, Any] = {}
     if served.kind != CHAT:
         fields |= {"kind": served.kind, "messages": []}
@@ -39,12 +39,13 @@ def rest_of_whole(served: ServedPrompt) -> bytes:
 
 @lru_cache(maxsize=4096)
 def _shared(rest: bytes) -> bytes:
-    """One object for equal values: thousands of prompts share a few of them."""
+    """Return one object for equal values: thousands of prompts share a few of them."""
     return rest
 
 
 def variant_object(name: str, weight: int, served: ServedPrompt) -> dict[str, Any]:
-    """A variant of a rollout, in the whole of its prompt; `weight` in basis points."""
+    """Return a variant of a rollout, for the full form of its prompt; `weight` is in basis
+    points."""
     return {
         "name": name,
         "weight": weight,

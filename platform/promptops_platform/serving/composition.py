@@ -1,4 +1,4 @@
-"""What programs are served, connected."""
+"""Builds what serves prompts to clients."""
 
 from promptops_platform.access.composition import Access
 from promptops_platform.changes.composition import Changes

@@ -1,4 +1,5 @@
-"""Routes of what is served: all prompts of an environment. One prompt is fetched by `fetch.py`."""
+"""Routes that serve all prompts of an environment. A single prompt is fetched through
+`fetch.py`."""
 
 from typing import Annotated
 
@@ -21,7 +22,7 @@ router = APIRouter(prefix="/api", tags=["realtime"])
 
 _REVISION_HEADERS = {
     "ETag": {
-        "description": "Names the prompts; send it back as If-None-Match.",
+        "description": "Identifies the prompts; send it back as If-None-Match.",
         "required": True,
         "schema": {"type": "string"},
     },
@@ -36,7 +37,7 @@ _REVISION_HEADERS = {
     responses={
         200: {"headers": _REVISION_HEADERS},
         304: {
-            "description": "The prompts are still what the caller holds.",
+            "description": "The prompts have not changed since the caller fetched them.",
             "headers": _REVISION_HEADERS,
         },
     },
@@ -44,7 +45,7 @@ _REVISION_HEADERS = {
 async def fetch_snapshot(
     request: Request,
     env: OptionalLine = None,
-    workspace: Annotated[OptionalLine, Query(description="Id or slug.")] = None,
+    workspace: Annotated[OptionalLine, Query(description="A workspace's id or slug.")] = None,
     min_revision: Annotated[
         int, Query(ge=0, le=LARGEST_REVISION, description="Wait for this revision or a later one.")
     ] = 0,
@@ -54,8 +55,8 @@ async def fetch_snapshot(
     ] = None,
     actor: Actor = permits(Permission.PROMPTS_FETCH),
 ) -> Response:
-    """Return all prompts that programs can fetch in this environment (`prod` by default), by key,
-    with their revision."""
+    """Get all prompts that clients can fetch in this environment (`prod` by default), by key, with
+    their revision."""
     feed = services_of(request).get(Feed)
     answers = services_of(request).get(EnvironmentAnswers)
     await reach(feed, min_revision, epoch)

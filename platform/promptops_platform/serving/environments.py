@@ -1,4 +1,4 @@
-"""All prompts of an environment in one answer, prepared once for all callers who may see the same
+"""All prompts of an environment in one response, prepared once for all callers who may see the same
 prompts."""
 
 import asyncio
@@ -15,11 +15,11 @@ from promptops_platform.errors import NotFound
 from promptops_platform.http.error_answers import quoted
 from promptops_platform.serving.snapshot import Snapshot
 
-# So many of the last answers are kept. Misspelled environments cost nothing, because they are
+# How many of the latest responses are kept. Misspelled environments cost nothing, because they are
 # empty.
 MOST_KEPT_BYTES = 32 * 1024 * 1024
 MOST_KEPT = 100
-# Other requests get their turn after so much work or so many bytes.
+# Yield to other requests after this much work or this many bytes.
 PROMPTS_AT_ONCE = 200
 CHUNK_BYTES = 128 * 1024
 
@@ -28,7 +28,7 @@ Audience = tuple[str, frozenset[str]]
 
 
 class Prompts(NamedTuple):
-    """The list of an answer, in chunks, and the ETag that names it."""
+    """The list of a response, in chunks, and the ETag that identifies it."""
 
     chunks: tuple[bytes, ...]
     length: int
@@ -36,8 +36,8 @@ class Prompts(NamedTuple):
 
 
 class EnvironmentAnswer(NamedTuple):
-    """`head` says of when it is, and stands before the list; the ETag is the list's, which is the
-    same after a change elsewhere."""
+    """`head` contains the revision, and precedes the list; the ETag identifies the list, so it
+    doesn't change with changes elsewhere."""
 
     head: bytes
     prompts: Prompts
@@ -54,7 +54,7 @@ class EnvironmentAnswer(NamedTuple):
 
 
 class EnvironmentAnswers:
-    """Builds them; concurrent callers share one."""
+    """Builds responses; concurrent callers share one."""
 
     def __init__(self, snapshot: Snapshot, grants: Grants, feed: Feed) -> None:
         self._snapshot = snapshot
@@ -64,11 +64,11 @@ class EnvironmentAnswers:
         self._building: dict[tuple[Audience, tuple[int, int]], asyncio.Task[Prompts]] = {}
 
     async def answer(self, actor: Actor, env: str, workspace: str | None) -> EnvironmentAnswer:
-        """What the caller may fetch in the environment; raises Forbidden, and NotFound for the
-        workspace."""
+        """Return what the caller may fetch in the environment; raises Forbidden, and NotFound for
+        the workspace."""
         require_environment(actor, env)
         audience = (env, self._workspaces(actor, workspace))
-        # Read before the prompts are looked up, which are then of this revision or of a later one.
+        # Read before the prompts are looked up, so that they are of this revision or a later one.
         feed = self._feed
         head = {"epoch": feed.epoch, "revision": feed.applied, "env": env}
         start = json.dumps(head, ensure_ascii=False, separators=(",", ":"))[:-1] + ',"prompts":'

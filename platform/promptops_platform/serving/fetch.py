@@ -1,4 +1,4 @@
-"""The fetch of the SDKs: an ASGI endpoint of its own, without query, validation or encoding."""
+"""The fetch of the SDKs: a separate ASGI endpoint, without query, validation or encoding."""
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -22,7 +22,7 @@ JSON_TYPE = (b"content-type", b"application/json")
 
 
 class FetchEndpoint:
-    """Answers `GET /api/sdk/prompts/:key`; everything else goes on to `app`."""
+    """Handles `GET /api/sdk/prompts/:key`; everything else is forwarded to `app`."""
 
     def __init__(
         self, app: ASGIApp, *, snapshot: Snapshot, authenticator: Authenticator, feed: Feed
@@ -51,7 +51,7 @@ class FetchEndpoint:
             if query.min_revision:
                 await reach(self._feed, query.min_revision, query.epoch)
             if query.full:
-                # Read before the answer is looked up, which is then of this revision or of a later
+                # Read before the response is looked up, so that it is of this revision or a later
                 # one.
                 more = revision_headers(self._feed)
             fetched = self.find(scope, actor, query)
@@ -66,8 +66,8 @@ class FetchEndpoint:
         await send({"type": "http.response.body", "body": body})
 
     def find(self, scope: Scope, actor: Actor, query: Query) -> Answer:
-        """The answer for the caller. Raises NotFound, and Forbidden: every role except `metrics`
-        may fetch what exists for it (Permission.PROMPTS_FETCH)."""
+        """Return the response for the caller. Raises NotFound, and Forbidden: every role except
+        `metrics` may fetch what it may see (Permission.PROMPTS_FETCH)."""
         require_fetch(actor)
         key = scope["path"][len(PATH) :]
         env, name = composed(query.env), composed(key)
@@ -89,7 +89,7 @@ class FetchEndpoint:
 
 
 def _sent(scope: Scope) -> tuple[str | None, str | None]:
-    """The headers `Authorization` and `If-None-Match`."""
+    """Return the headers `Authorization` and `If-None-Match`."""
     authorization = if_none_match = None
     for name, value in scope["headers"]:
         if name == b"authorization":
@@ -102,7 +102,7 @@ def _sent(scope: Scope) -> tuple[str | None, str | None]:
 def response_to(
     answer: Answer, if_none_match: str | None, method: str, more: Headers
 ) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
-    """Status, headers and body of the answer, for a client that may hold it already."""
+    """Return status, headers and body of the response, for a client that may have it cached."""
     headers = [(b"etag", answer.etag), CACHE_CONTROL, *more]
     if if_none_match is not None and matches(if_none_match, answer.etag):
         return 304, headers, b""
@@ -111,7 +111,7 @@ def response_to(
 
 
 def matches(if_none_match: str, etag: bytes) -> bool:
-    """Whether `If-None-Match` names `etag`, by weak comparison (RFC 9110, section 13.1.2)."""
+    """Whether `If-None-Match` contains `etag`, by weak comparison (RFC 9110, section 13.1.2)."""
     current = etag.decode().removeprefix("W/")
     candidates = (tag.strip().removeprefix("W/") for tag in if_none_match.split(","))
     return any(tag in ("*", current) for tag in candidates)

@@ -6,14 +6,14 @@ from promptops_platform.access.permissions import Permission
 from promptops_platform.serving.query import LARGEST_REVISION, LONGEST_SUBJECT
 
 _ETAG = {
-    "description": "Names this answer; send it back as If-None-Match.",
+    "description": "Identifies this response; send it back as If-None-Match.",
     "required": True,
     "schema": {"type": "string"},
 }
 _CACHE_CONTROL = {"required": True, "schema": {"type": "string"}}
 
 _REVISION = {
-    "description": "With `full=true`: the revision that the answer is of, or a later one.",
+    "description": "With `full=true`: the response is of this revision or a later one.",
     "schema": {"type": "integer"},
 }
 _EPOCH = {
@@ -31,8 +31,8 @@ _FETCHED_PROMPT: dict[str, Any] = {
     "type": "object",
     "title": "FetchedPrompt",
     "description": (
-        "What is served: the published version, before the first publish the draft, and while a "
-        "rollout is on the version of a variant."
+        "What is served: the published version, or the draft before the first publish, or while a "
+        "rollout is running the version of a variant."
     ),
     "properties": {
         "key": {"type": "string"},
@@ -40,7 +40,10 @@ _FETCHED_PROMPT: dict[str, Any] = {
         "env": {"type": "string"},
         "model": {"type": "string"},
         "content": {"type": "string"},
-        "variant": {"type": "string", "description": "Name of the variant while a rollout is on."},
+        "variant": {
+            "type": "string",
+            "description": "The name of the variant while a rollout is running.",
+        },
         "kind": {
             "type": "string",
             "enum": ["text", "chat"],
@@ -49,7 +52,7 @@ _FETCHED_PROMPT: dict[str, Any] = {
         "messages": {
             "type": "array",
             "items": {"$ref": "#/components/schemas/Message"},
-            "description": "Of a chat prompt; `content` is their texts.",
+            "description": "The messages of a chat prompt; `content` is their joined text.",
         },
         "config": {
             "type": "object",
@@ -63,7 +66,7 @@ _FETCHED_PROMPT: dict[str, Any] = {
         },
         "rollout": {
             "anyOf": [{"$ref": "#/components/schemas/WholeRollout"}, {"type": "null"}],
-            "description": "With `full=true`: all variants, for a client that assigns by itself.",
+            "description": "With `full=true`: all variants, for a client that assigns them itself.",
         },
         "explanation": {
             "type": "object",
@@ -75,11 +78,11 @@ _FETCHED_PROMPT: dict[str, Any] = {
                     "type": "integer",
                     "minimum": 0,
                     "maximum": 9999,
-                    "description": "The place among the variants' ranges, in basis points.",
+                    "description": "The position in the variants' ranges, in basis points.",
                 },
                 "subject": {
                     "type": ["string", "null"],
-                    "description": "Null where the bucket was drawn.",
+                    "description": "Null if the bucket was drawn at random.",
                 },
                 "salt": {"type": "string"},
             },
@@ -117,8 +120,8 @@ _OPERATION: dict[str, Any] = {
     "operationId": "realtime_fetch",
     "summary": "Fetch a prompt",
     "description": (
-        "Return what a program uses, from memory. Fetch again with `If-None-Match` whenever the "
-        "WebSocket names the key. Without `workspace`, it is that of the API key, else `default`, "
+        "Fetch what is served for a key, from memory. Fetch again with `If-None-Match` whenever "
+        "the WebSocket sends the key. `workspace` defaults to that of the API key, else `default`, "
         "else the oldest one that has the key in this environment."
     ),
     "x-permission": Permission.PROMPTS_FETCH.value,
@@ -138,14 +141,14 @@ _OPERATION: dict[str, Any] = {
         {
             "name": "workspace",
             "in": "query",
-            "description": "Id or slug.",
+            "description": "A workspace's id or slug.",
             "schema": {"type": "string"},
         },
         {
             "name": "subject",
             "in": "query",
             "description": (
-                "For whom the prompt is, such as a user's id: a rollout always gives a subject the "
+                "Who the prompt is for, such as a user's id: a rollout always gives a subject the "
                 "same variant. Without it, each fetch draws one at random."
             ),
             "schema": {"type": "string", "maxLength": LONGEST_SUBJECT},
@@ -195,7 +198,7 @@ _OPERATION: dict[str, Any] = {
             },
         },
         "304": {
-            "description": "It is still what the caller holds.",
+            "description": "The prompt has not changed since the caller fetched it.",
             "headers": _HEADERS,
         },
     },

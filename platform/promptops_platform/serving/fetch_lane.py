@@ -1,4 +1,5 @@
-"""A shortcut for fetches that succeed: it skips the layers, which cost as much as all the rest."""
+"""A fast path for successful fetches: it skips the layers, which cost as much as everything
+else."""
 
 import time
 
@@ -19,10 +20,10 @@ Response = tuple[int, list[tuple[bytes, bytes]], bytes]
 
 
 class FetchLane:
-    """Answers the fetches of programs whose host, token and prompt are in order.
+    """Handles fetches whose host, token and prompt are valid.
 
     All other requests go through the layers of `app` from the start: a request has no effect here
-    until its answer is certain. Requests of browsers, which send a cookie or an origin, always go
+    until its response is certain. Requests of browsers, which send a cookie or an origin, always go
     to `app`.
     """
 
@@ -49,7 +50,7 @@ class FetchLane:
         if scope["type"] == "http" and scope["path"].startswith(PATH):
             try:
                 response = self._response(scope)
-            # Whatever the error is, the layers meet it again and answer it.
+            # Whatever the error is, the layers raise it again and respond to it.
             except Exception:  # noqa: BLE001
                 response = None
         if response is None:
@@ -61,7 +62,7 @@ class FetchLane:
         self._answered(scope, status, time.perf_counter() - started)
 
     def _response(self, scope: Scope) -> Response | None:
-        """The answer; None where the layers must give it."""
+        """Return the response; None if the layers have to handle the request."""
         method = scope["method"]
         if method not in ("GET", "HEAD") or scope["path"].endswith("/"):
             return None
@@ -85,7 +86,7 @@ class FetchLane:
         query = asked(scope["query_string"])
         if actor is None or query.min_revision:
             return None
-        # Read before the answer is looked up, which is then of this revision or of a later one.
+        # Read before the response is looked up, so that it is of this revision or a later one.
         more: Headers = revision_headers(self._feed) if query.full else ()
         answer = self._fetch.find(scope, actor, query)
         admit(scope)

@@ -1,5 +1,5 @@
-"""Which body a reference to a prompt leads to: published version, variant of a rollout, a version
-by its label, or the working copy. What the SDKs fetch is the same, made ready in `snapshot.py`."""
+"""Resolves a reference to a prompt: to the published version, the variant of a rollout, a version
+by its label, or the working copy. What the SDKs fetch is the same, prepared in `snapshot.py`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from promptops_providers.protocol import PromptVersion
 
 @dataclass(frozen=True, slots=True)
 class PromptReference:
-    """A prompt of a workspace by its key; without `version`, what is served to the subject."""
+    """A prompt of a workspace by key; without `version`, what is served to the subject."""
 
     key: str
     env: str
@@ -28,13 +28,13 @@ class PromptReference:
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> Self:
-        """The reference as a definition stores it."""
+        """Return the reference that a definition stores."""
         return cls(stored["key"], stored["env"], stored.get("version") or None)
 
 
 @dataclass(frozen=True, slots=True)
 class Referrer:
-    """What refers to the prompt: the sentences of errors name it, and the field to correct."""
+    """What refers to the prompt: error messages contain it, and the field to correct."""
 
     field: str
     kind: str
@@ -43,7 +43,7 @@ class Referrer:
 
 @dataclass(frozen=True, slots=True)
 class UsedPrompt:
-    """The version of a prompt that a run used, and the variant when a rollout chose it."""
+    """The version of a prompt that a run used, and the variant if a rollout selected it."""
 
     key: str
     env: str
@@ -52,13 +52,13 @@ class UsedPrompt:
 
     @property
     def counted(self) -> PromptVersion:
-        """What its figures count under."""
+        """The version under which the run is counted."""
         return PromptVersion(self.key, self.env, self.version, self.variant)
 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedPrompt:
-    """The body, and which version it is; `is_draft` for a working copy that was asked for."""
+    """The body and its version; `is_draft` for a requested working copy."""
 
     workspace_id: str
     prompt_id: str
@@ -68,7 +68,7 @@ class ResolvedPrompt:
 
 
 class PromptResolver:
-    """Finds the body of a prompt. Nothing else reads one to run it."""
+    """Resolves the body of a prompt. Nothing else reads one to run it."""
 
     def __init__(self, prompts: PromptService, rollouts: RolloutService) -> None:
         self._prompts = prompts
@@ -84,7 +84,7 @@ class PromptResolver:
         referrer: Referrer,
         actor: Actor,
     ) -> ResolvedPrompt:
-        """Raises NotFound for a reference that leads nowhere, and Forbidden for an API key of other
+        """Raises NotFound if the reference can't be resolved, and Forbidden for an API key of other
         environments."""
         require_environment(actor, reference.env)
         slot = (workspace_id, reference.env, reference.key)
@@ -116,7 +116,7 @@ class PromptResolver:
         actor: Actor,
         permission: Permission,
     ) -> ResolvedPrompt:
-        """A prompt as it was published under that label, or its working copy; raises NotFound and
+        """Resolve a version of a prompt by its label, or the working copy; raises NotFound and
         Forbidden."""
         row = await self._prompts.get(transaction, prompt_id, actor=actor, permission=permission)
         if version is None:

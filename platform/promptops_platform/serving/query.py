@@ -1,4 +1,4 @@
-"""What a fetch asks for."""
+"""The parameters of a fetch."""
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -11,13 +11,13 @@ from promptops_platform.http.error_answers import quoted
 DEFAULT_ENVIRONMENT = "prod"
 LONGEST_SUBJECT = 500
 LONGEST_CACHED_QUERY = 256
-# So large is the revision's column.
+# The maximum of the revision's column.
 LARGEST_REVISION = 2**63 - 1
 SWITCH = {"true": True, "1": True, "false": False, "0": False}
 
 
 class Query(NamedTuple):
-    """An empty value means not given."""
+    """The parameters of a fetch; an empty value means that the parameter is missing."""
 
     env: str
     workspace: str | None
@@ -29,8 +29,8 @@ class Query(NamedTuple):
 
 
 def asked(query_string: bytes) -> Query:
-    """Raises BadRequest for what can't be taken, or not together."""
-    # There are many of these: each in the cache would drive out what is worth to be there.
+    """Raises BadRequest for invalid parameters or combinations."""
+    # Not cached: there are too many different ones, and they would evict useful entries.
     if (
         len(query_string) > LONGEST_CACHED_QUERY
         or b"subject" in query_string
@@ -41,7 +41,7 @@ def asked(query_string: bytes) -> Query:
 
 
 def revision_of(text: str, name: str) -> int:
-    """A revision that a caller names; raises BadRequest."""
+    """Parse a revision; raises BadRequest."""
     if not (text.isascii() and text.isdecimal() and int(text[:20]) <= LARGEST_REVISION):
         raise BadRequest(
             f"{name}: must be a revision, a whole number from 0 on (got {quoted(text)}); "

@@ -18,22 +18,22 @@ from promptops_platform.http.loop_share import leave_loop_share
 from promptops_platform.prompts.body import CHAT, TEXT, Body
 from promptops_providers.protocol import Message
 
-# Longer ones are rendered on a thread, so that nobody else waits for them.
+# Longer bodies are rendered on a thread, so that other requests don't wait.
 QUICK_CHARACTERS = 20_000
 
 
 def templates_of(body: Body) -> Sequence[RawMessage]:
-    """The messages that are still to be rendered; a text is one of the user."""
+    """Return the messages to render; a text is a single user message."""
     return body.messages if body.kind == CHAT else text_templates(body.content)
 
 
 def text_templates(text: str) -> Sequence[RawMessage]:
-    """A text as one message of the user."""
+    """Return a text as a single user message."""
     return [{"role": "user", "content": text}]
 
 
 async def render_body(body: Body, variables: Mapping[str, Any]) -> RenderedChat:
-    """The messages to ask with; raises BadRequest for what renders to too much, or to nothing."""
+    """Return the rendered messages; raises BadRequest if they are too long or empty."""
     size = len(body.content) + sum(len(str(value)) for value in variables.values())
     try:
         if size > QUICK_CHARACTERS:

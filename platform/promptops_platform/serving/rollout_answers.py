@@ -1,4 +1,4 @@
-"""The prepared answers of a rollout, and the choice between them for a subject."""
+"""The prepared responses of a rollout, and the choice between them for a subject."""
 
 import hashlib
 from typing import Any, NamedTuple, Self
@@ -10,14 +10,15 @@ from promptops_platform.serving.answer import answer_body, encoded, variant_obje
 
 
 class Answer(NamedTuple):
-    """A body and the ETag that names it."""
+    """A body and the ETag that identifies it."""
 
     body: bytes
     etag: bytes
 
     @classmethod
     def of(cls, served: ServedPrompt, variant: str | None = None) -> Self:
-        """The answer of a fetch; for a variant of a rollout it also names the variant."""
+        """Return the response to a fetch; for a variant of a rollout it also contains the
+        variant."""
         more = {} if variant is None else {"variant": variant}
         return cls.with_etag(answer_body(served, **more))
 
@@ -26,12 +27,12 @@ class Answer(NamedTuple):
         return cls(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"'.encode())
 
     def explained(self, explanation: dict[str, Any]) -> "Answer":
-        """This answer with the reason for it."""
+        """Return this response with the reason for it."""
         return Answer.with_etag(self.body[:-1] + b',"explanation":' + encoded(explanation) + b"}")
 
 
 class Assignment(NamedTuple):
-    """The variant that a fetch got, and the bucket that decided it."""
+    """The variant of a fetch, and the bucket that selected it."""
 
     variant: str
     bucket: int
@@ -39,7 +40,7 @@ class Assignment(NamedTuple):
 
 
 class RolloutAnswers(NamedTuple):
-    """The answers of a running rollout's variants, in their order."""
+    """The responses for a running rollout's variants, in order."""
 
     salt: str
     ends: tuple[int, ...]
@@ -68,13 +69,14 @@ class RolloutAnswers(NamedTuple):
         )
 
     def assign(self, subject: str | None) -> Assignment:
-        """The same subject gets the same variant; without one the fetch draws."""
+        """Assign a variant: the same subject always gets the same one; without a subject it is
+        drawn."""
         bucket = drawn_bucket() if subject is None else bucket_of(self.salt, subject)
         index = choice(self.ends, bucket)
         return Assignment(self.names[index], bucket, self.answers[index])
 
     def explained(self, subject: str | None) -> Answer:
-        """As `assign`, with the reason in the answer."""
+        """Like `assign`, with the reason in the response."""
         assigned = self.assign(subject)
         return assigned.answer.explained(
             {

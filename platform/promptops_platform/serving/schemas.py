@@ -1,4 +1,4 @@
-"""Whole prompts on the wire."""
+"""Responses with whole prompts."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ class WholeRollout(BaseModel):
 
 
 class WholePrompt(BaseModel):
-    """The response to a fetch with `full=true`. `rollout` is null while none is on."""
+    """The response to a fetch with `full=true`. `rollout` is null if none is running."""
 
     key: str
     version: str

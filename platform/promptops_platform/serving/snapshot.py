@@ -1,4 +1,4 @@
-"""What every fetch answers, ready in memory."""
+"""What every fetch returns, prepared in memory."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from sys import intern
@@ -15,14 +15,14 @@ from promptops_platform.rollouts.service import RolloutService
 from promptops_platform.serving.answer import rest_of_whole
 from promptops_platform.serving.rollout_answers import Answer, RolloutAnswers
 
-# Edits of drafts are missing here: they change nothing that is served.
+# Edits of drafts are not included: they don't change what is served.
 PROMPT_CHANGES = frozenset(
     {ChangeType.PROMPT_UPDATED, ChangeType.PROMPT_PUBLISHED, ChangeType.PROMPT_DELETED}
 )
 
 
 class Entry(NamedTuple):
-    """The prepared answer for one key in one environment; `spread` while a rollout is on."""
+    """The prepared response for one key in one environment; `spread` while a rollout is running."""
 
     workspace_id: str
     prompt_id: str
@@ -30,13 +30,13 @@ class Entry(NamedTuple):
     is_published: bool
     answer: Answer
     spread: RolloutAnswers | None
-    # The members of the full form beyond the answer.
+    # The members of the full form that the response lacks.
     rest: bytes
 
     @classmethod
     def of(cls, served: ServedPrompt, rollout: RunningRollout | None) -> Self:
         return cls(
-            # Few different ones for many entries.
+            # Few different values for many entries.
             intern(served.workspace_id),
             served.prompt_id,
             intern(served.version),
@@ -48,22 +48,22 @@ class Entry(NamedTuple):
 
     @property
     def whole(self) -> bytes:
-        """The full form of the prompt, its rollout included."""
+        """Return the full form of the prompt, including its rollout."""
         rollout = b"null" if self.spread is None else self.spread.whole
         return b"".join((self.answer.body[:-1], self.rest, b',"rollout":', rollout, b"}"))
 
     def answer_for(self, subject: str | None) -> Answer:
-        """The answer of a fetch for this subject, or of one without a subject."""
+        """Return the response to a fetch for this subject, or without a subject."""
         return self.answer if self.spread is None else self.spread.assign(subject).answer
 
     def explained_for(self, subject: str | None) -> Answer:
-        """As `answer_for`, with the reason in the answer."""
+        """Like `answer_for`, with the reason in the response."""
         if self.spread is not None:
             return self.spread.explained(subject)
         return self.answer.explained({"reason": "published" if self.is_published else "draft"})
 
     def as_change(self, kind: ChangeType, env: str, key: str) -> Change:
-        """The change that tells a watcher of this entry."""
+        """Return the change that notifies watchers of this entry."""
         return Change(kind, self.prompt_id, self.workspace_id, key, env, self.version)
 
 
@@ -71,7 +71,7 @@ Entries = dict[tuple[str, str], tuple[Entry, ...]]
 
 
 class Snapshot:
-    """Prepared answers by environment and key; a consumer of the change feed."""
+    """Prepared responses by environment and key; a consumer of the change feed."""
 
     def __init__(
         self,
@@ -85,20 +85,20 @@ class Snapshot:
         self._rollouts = rollouts
         self._grants = grants
         self._is_loaded = False
-        # Most names have one entry; they have several only where workspaces use the same key.
+        # Most names have one entry; they have several only if workspaces use the same key.
         self._entries: Entries = {}
         self._missed: list[Change] = []
         self._loads = 0
         self._replaced: dict[str, int] = {}
 
     def __len__(self) -> int:
-        """How many answers are ready."""
+        """Return the number of prepared responses."""
         return sum(map(len, self._entries.values()))
 
     def lookup(self, actor: Actor, workspace: str | None, env: str, key: str) -> Entry | None:
-        """The answer for `key`: of the workspace of the caller's API key, else of `workspace` (id
-        or slug), else of `default`, else of the oldest one that exists for the caller, holds it
-        and is marked for callers who name none."""
+        """Return the entry for `key`: of the workspace of the caller's API key, else of `workspace`
+        (id or slug), else of `default`, else of the oldest workspace that has it, that the caller
+        may see, and that is marked for callers who don't name one."""
         entries = self._entries.get((env, key))
         if entries is None:
             return None
@@ -109,13 +109,13 @@ class Snapshot:
         return _first(entries, self._grants.implicit(actor))
 
     def first(self, env: str, key: str, workspaces: frozenset[str]) -> Entry | None:
-        """The answer for `key` to a caller who fetches from these workspaces."""
+        """Return the entry for `key` for a caller who fetches from these workspaces."""
         entries = self._entries.get((env, key))
         return None if entries is None else _first(entries, workspaces)
 
     def environment(self, env: str, workspaces: frozenset[str]) -> list[tuple[str, Entry]]:
-        """What a fetch answers for each key, by key, to who fetches from these workspaces. It
-        takes long for many, and may run in a thread."""
+        """Return what a fetch returns for each key, sorted by key, for callers who fetch from these
+        workspaces. Takes long for many keys, and may run in a thread."""
         first_entries = (
             (key, _first(entries, workspaces))
             for (entry_env, key), entries in list(self._entries.items())
@@ -124,7 +124,7 @@ class Snapshot:
         return sorted(((key, entry) for key, entry in first_entries if entry is not None), key=_key)
 
     def generation(self, env: str) -> tuple[int, int]:
-        """A number that differs whenever an answer of this environment has changed."""
+        """Return a number that differs whenever a response of this environment has changed."""
         return (self._loads, self._replaced.get(env, 0))
 
     async def load(self) -> None:
@@ -141,8 +141,8 @@ class Snapshot:
         self._loads += 1
 
     def take_missed(self) -> list[Change]:
-        """What reloads have changed since the last call, as the feed would have told it; nothing
-        of the first load, before which nobody watched."""
+        """Return what reloads have changed since the last call, as changes of the feed; nothing for
+        the first load, before which there were no watchers."""
         missed, self._missed = self._missed, []
         return missed
 
@@ -199,7 +199,7 @@ def _slot(numbered: NumberedChange) -> Slot:
 
 
 def _differences(old: Entries, new: Entries) -> Iterator[Change]:
-    """Updates of what is new or different, deletions of what is gone."""
+    """Yield updates of what is new or different, and deletions of what is gone."""
     for (env, key), entries in new.items():
         for entry in entries:
             if entry not in old.get((env, key), ()):

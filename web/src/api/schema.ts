@@ -1175,14 +1175,14 @@ export interface paths {
         };
         /**
          * Get Rollout
-         * @description Return the rollout of a prompt, or null if it has none.
+         * @description Get the rollout of a prompt, or null if it has none.
          */
         get: operations["rollouts_get"];
         /**
          * Set Rollout
          * @description Create or change the rollout of a prompt. It takes effect immediately.
          *
-         *     With `if-match` or `if_revision`, the response is a 409 if somebody else has changed it since.
+         *     With `if-match` or `if_revision`, the response is a 409 if the rollout has been changed since.
          */
         put: operations["rollouts_set"];
         post?: never;
@@ -1682,7 +1682,7 @@ export interface paths {
         };
         /**
          * Fetch a prompt
-         * @description Return what a program uses, from memory. Fetch again with `If-None-Match` whenever the WebSocket names the key. Without `workspace`, it is that of the API key, else `default`, else the oldest one that has the key in this environment.
+         * @description Fetch what is served for a key, from memory. Fetch again with `If-None-Match` whenever the WebSocket sends the key. `workspace` defaults to that of the API key, else `default`, else the oldest one that has the key in this environment.
          */
         get: operations["realtime_fetch"];
         put?: never;
@@ -1702,8 +1702,8 @@ export interface paths {
         };
         /**
          * Fetch Snapshot
-         * @description Return all prompts that programs can fetch in this environment (`prod` by default), by key,
-         *     with their revision.
+         * @description Get all prompts that clients can fetch in this environment (`prod` by default), by key, with
+         *     their revision.
          */
         get: operations["realtime_fetch_snapshot"];
         put?: never;
@@ -5236,7 +5236,7 @@ export interface components {
         };
         /**
          * FetchedPrompt
-         * @description What is served: the published version, before the first publish the draft, and while a rollout is on the version of a variant.
+         * @description What is served: the published version, or the draft before the first publish, or while a rollout is running the version of a variant.
          * @example {
          *       "content": "Good morning, {{who}}!",
          *       "env": "prod",
@@ -5276,12 +5276,12 @@ export interface components {
             env: string;
             /** @description With `explain=true`. */
             explanation?: {
-                /** @description The place among the variants' ranges, in basis points. */
+                /** @description The position in the variants' ranges, in basis points. */
                 bucket?: number;
                 /** @enum {string} */
                 reason: "rollout" | "published" | "draft";
                 salt?: string;
-                /** @description Null where the bucket was drawn. */
+                /** @description Null if the bucket was drawn at random. */
                 subject?: string | null;
                 variant?: string;
             };
@@ -5291,14 +5291,14 @@ export interface components {
              * @enum {string}
              */
             kind?: "text" | "chat";
-            /** @description Of a chat prompt; `content` is their texts. */
+            /** @description The messages of a chat prompt; `content` is their joined text. */
             messages?: components["schemas"]["Message"][];
             model: string;
-            /** @description With `full=true`: all variants, for a client that assigns by itself. */
+            /** @description With `full=true`: all variants, for a client that assigns them itself. */
             rollout?: components["schemas"]["WholeRollout"] | null;
             /** @description With `full=true`. */
             variables?: string[];
-            /** @description Name of the variant while a rollout is on. */
+            /** @description The name of the variant while a rollout is running. */
             variant?: string;
             version: string;
         };
@@ -8186,8 +8186,8 @@ export interface components {
          * Rollout
          * @description How the fetches of a prompt are distributed over its versions.
          *
-         *     `variant_a` and `variant_b` are the first two variants, `weight_a` is the share of the first
-         *     one, rounded to percent. `variants` are all of them, with exact weights.
+         *     `variant_a` and `variant_b` are the first two variants, and `weight_a` is the share of the first
+         *     one, rounded to percent. `variants` are all variants, with exact weights.
          * @example {
          *       "created_at": "2026-03-14T09:26:53.589793Z",
          *       "enabled": true,
@@ -8256,7 +8256,7 @@ export interface components {
         };
         /**
          * RolloutUpdate
-         * @description Either the A/B form or `variants`. A field that is absent or null stays as it is.
+         * @description Either the A/B form or `variants`. An absent or null field leaves the value unchanged.
          * @example {
          *       "enabled": true,
          *       "variant_a": "v1",
@@ -8295,29 +8295,29 @@ export interface components {
             if_revision?: number | null;
             /**
              * Salt
-             * @description Rollouts with the same salt assign alike. A new rollout gets a new salt.
+             * @description Rollouts with the same salt assign subjects alike. A new rollout gets a new salt.
              */
             salt?: string | null;
             /**
              * Updated At
-             * @description Of the answer, where the whole rollout is sent back: then `variants` and the A/B form may differ, and what was changed counts, the form where both were.
+             * @description From the response, if the whole rollout is sent back: `variants` and the A/B form may then differ, and the changed one counts, or the form if both were changed.
              */
             updated_at?: unknown;
             /**
              * Variant A
-             * @description Version of the first variant.
+             * @description The version of the first variant.
              */
             variant_a?: string | null;
             /**
              * Variant B
-             * @description Version of the second one.
+             * @description The version of the second variant.
              */
             variant_b?: string | null;
             /** Variants */
             variants?: components["schemas"]["Variant"][] | null;
             /**
              * Weight A
-             * @description The first variant's share in percent; cut to 0 or 100 outside of them.
+             * @description The first variant's share in percent; limited to 0 to 100.
              */
             weight_a?: number | null;
         };
@@ -10758,7 +10758,7 @@ export interface components {
         };
         /**
          * WholePrompt
-         * @description The response to a fetch with `full=true`. `rollout` is null while none is on.
+         * @description The response to a fetch with `full=true`. `rollout` is null if none is running.
          */
         WholePrompt: {
             /** Config */
@@ -14075,7 +14075,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The etag that you received with the rollout or its prompt. */
+                /** @description The etag that you received with the rollout or with its prompt. */
                 "if-match"?: string | null;
             };
             path: {
@@ -14122,7 +14122,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The etag that you received with the rollout or its prompt. */
+                /** @description The etag that you received with the rollout or with its prompt. */
                 "if-match"?: string | null;
             };
             path: {
@@ -14465,12 +14465,12 @@ export interface operations {
     rollouts_list: {
         parameters: {
             query?: {
-                /** @description Text in the prompt's key. */
+                /** @description Text that the prompt's key contains. */
                 q?: string | null;
                 env?: string | null;
                 /** @description `true` for enabled, `false` for disabled rollouts. */
                 enabled?: boolean | null;
-                /** @description Id or slug. */
+                /** @description A workspace's id or slug. */
                 workspace?: string | null;
                 /** @description At most 200; larger numbers are capped. */
                 limit?: number;
@@ -15262,9 +15262,9 @@ export interface operations {
             query?: {
                 /** @description The environment. */
                 env?: string;
-                /** @description Id or slug. */
+                /** @description A workspace's id or slug. */
                 workspace?: string;
-                /** @description For whom the prompt is, such as a user's id: a rollout always gives a subject the same variant. Without it, each fetch draws one at random. */
+                /** @description Who the prompt is for, such as a user's id: a rollout always gives a subject the same variant. Without it, each fetch draws one at random. */
                 subject?: string;
                 /** @description Whether to return the reason for this version. */
                 explain?: boolean;
@@ -15290,11 +15290,11 @@ export interface operations {
             200: {
                 headers: {
                     "Cache-Control": string;
-                    /** @description Names this answer; send it back as If-None-Match. */
+                    /** @description Identifies this response; send it back as If-None-Match. */
                     ETag: string;
                     /** @description With `full=true`: the epoch of that revision. */
                     "X-PromptOps-Epoch"?: string;
-                    /** @description With `full=true`: the revision that the answer is of, or a later one. */
+                    /** @description With `full=true`: the response is of this revision or a later one. */
                     "X-PromptOps-Revision"?: number;
                     [name: string]: unknown;
                 };
@@ -15302,15 +15302,15 @@ export interface operations {
                     "application/json": components["schemas"]["FetchedPrompt"];
                 };
             };
-            /** @description It is still what the caller holds. */
+            /** @description The prompt has not changed since the caller fetched it. */
             304: {
                 headers: {
                     "Cache-Control": string;
-                    /** @description Names this answer; send it back as If-None-Match. */
+                    /** @description Identifies this response; send it back as If-None-Match. */
                     ETag: string;
                     /** @description With `full=true`: the epoch of that revision. */
                     "X-PromptOps-Epoch"?: string;
-                    /** @description With `full=true`: the revision that the answer is of, or a later one. */
+                    /** @description With `full=true`: the response is of this revision or a later one. */
                     "X-PromptOps-Revision"?: number;
                     [name: string]: unknown;
                 };
@@ -15329,7 +15329,7 @@ export interface operations {
         parameters: {
             query?: {
                 env?: string | null;
-                /** @description Id or slug. */
+                /** @description A workspace's id or slug. */
                 workspace?: string | null;
                 /** @description Wait for this revision or a later one. */
                 min_revision?: number;
@@ -15348,7 +15348,7 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
-                    /** @description Names the prompts; send it back as If-None-Match. */
+                    /** @description Identifies the prompts; send it back as If-None-Match. */
                     ETag: string;
                     "X-PromptOps-Epoch": string;
                     "X-PromptOps-Revision": number;
@@ -15358,10 +15358,10 @@ export interface operations {
                     "application/json": components["schemas"]["EnvironmentSnapshot"];
                 };
             };
-            /** @description The prompts are still what the caller holds. */
+            /** @description The prompts have not changed since the caller fetched them. */
             304: {
                 headers: {
-                    /** @description Names the prompts; send it back as If-None-Match. */
+                    /** @description Identifies the prompts; send it back as If-None-Match. */
                     ETag: string;
                     "X-PromptOps-Epoch": string;
                     "X-PromptOps-Revision": number;
