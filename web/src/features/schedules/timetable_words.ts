@@ -4,6 +4,7 @@ import { useI18n } from 'vue-i18n'
 import { language } from '@/app/i18n'
 
 import { cronOfRule } from './recurrence'
+import { wordsOfRecurrence } from './rule_words'
 import { intervalOf, type Schedule } from './schedule_form'
 
 type Cronstrue = typeof import('cronstrue')['default']
@@ -37,10 +38,10 @@ export function useTimetableWords() {
     return t(`schedules.every.${unit}`, { count: every }, every)
   }
 
-  /** Empty for a rule that no cron is equal to. */
+  /** Empty for a rule that has no short words. */
   function wordsOfRule(rule: string): string {
     const cron = cronOfRule(rule)
-    return cron ? wordsOfCron(cron) : ''
+    return cron ? wordsOfCron(cron) : wordsOfRecurrence(rule, t, language.value === 'zh' ? 'zh-CN' : 'en')
   }
 
   function wordsOf({ cron, interval_seconds: interval, rrule }: Partial<Pick<Schedule, 'cron' | 'interval_seconds' | 'rrule'>>): string {
