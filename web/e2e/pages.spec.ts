@@ -19,11 +19,10 @@ interface Look {
   readonly size: keyof typeof WIDTHS
 }
 
-/** Each theme, language and width; `make test-all` looks at all of `ALL_LOOKS`. */
+/** Each theme and language and both ends of the widths; `make test-all` and the workflow on GitHub look at all of `ALL_LOOKS`. */
 const SOME_LOOKS: readonly Look[] = [
   { theme: 'light', language: 'en', size: 'wide' },
-  { theme: 'dark', language: 'zh', size: 'middle' },
-  { theme: 'dark', language: 'en', size: 'narrow' },
+  { theme: 'dark', language: 'zh', size: 'narrow' },
 ]
 const ALL_LOOKS: readonly Look[] = THEMES.flatMap((theme) =>
   (['en', 'zh'] as const).flatMap((language) => (['wide', 'middle', 'narrow'] as const).map((size) => ({ theme, language, size }))))
