@@ -36,15 +36,18 @@ ODD = re.compile(
 PLAIN_ROOMS = (
     "access",
     "changes",
+    "console",
     "db",
     "definitions",
     "execution",
     "http",
+    "playground",
     "prompts",
     "providers",
     "rollouts",
     "runlog",
     "serving",
+    "targets",
 )
 STILTED = re.compile(
     rf"{ODD.pattern}|\bsomebody who\b|\bhow far\b|\bas far\b|\bhas to tell\b|\bwithout a word\b"

@@ -1,4 +1,4 @@
-"""The web console's files: one page for every address that nothing else has, and what it loads."""
+"""The web console's files: one page for every path that no route has, and its assets."""
 
 import re
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 BUILT = Path(__file__).parent / "dist"
 PAGE = "index.html"
-# Addresses of the API and of other protocols: never the page, so that programs get JSON.
+# Paths of the API and of other protocols never return the page, so that programs get JSON.
 RESERVED = (
     "/.well-known",
     "/api",
@@ -29,7 +29,7 @@ RESERVED = (
     "/ws",
 )
 HASHED = "/assets/"
-# Of a file, in the page.
+# The reference to a file in the page.
 ADDRESS = re.compile(r'\b(href|src)="/(?!/)')
 MEDIA_TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -38,7 +38,7 @@ MEDIA_TYPES = {
     ".svg": "image/svg+xml",
     ".woff2": "font/woff2",
 }
-# Beside the name of the file, best first.
+# Encodings by their suffix of the file's name, best first.
 ENCODINGS = {"br": ".br", "gzip": ".gz"}
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -60,7 +60,7 @@ PAGE_HEADERS = {
     "referrer-policy": "same-origin",
     "x-content-type-options": "nosniff",
 }
-# A hashed name never has other contents.
+# The content of a file with a hashed name never changes.
 FILE_HEADERS = {
     "cache-control": "public, max-age=31536000, immutable",
     "x-content-type-options": "nosniff",
@@ -72,11 +72,11 @@ UNHASHED_HEADERS = {**FILE_HEADERS, "cache-control": "public, max-age=3600"}
 class _File:
     path: Path
     media_type: str
-    # By content coding, as far as the build wrote them.
+    # By content coding, for those that the build has written.
     encoded: dict[str, Path]
 
     def response(self, accepted: str, headers: dict[str, str]) -> Response:
-        """The file in the best coding that the client takes."""
+        """Return the file in the best coding that the client accepts."""
         coding = next((name for name in self.encoded if _accepts(accepted, name)), None)
         contents = self.encoded[coding] if coding else self.path
         more = {"content-encoding": coding} if coding else {}
@@ -88,9 +88,9 @@ class _File:
 
 
 class ConsolePages:
-    """Serves the built console; without one, every request goes on to `app`.
+    """Serves the built console; without a build, every request is forwarded to `app`.
 
-    `prefix` is the path at which a proxy serves all of it, such as `/promptops`, or empty.
+    `prefix` is the path at which a proxy serves everything, such as `/promptops`, or empty.
     """
 
     def __init__(self, app: ASGIApp, built: Path = BUILT, *, prefix: str = "") -> None:
@@ -112,7 +112,7 @@ class ConsolePages:
         try:
             return self._file_response(path, scope)
         except FileNotFoundError:
-            # The console is being built anew.
+            # The console is being rebuilt.
             return None
 
     def _file_response(self, path: str, scope: Scope) -> Response | None:
@@ -121,20 +121,21 @@ class ConsolePages:
             headers = FILE_HEADERS if path.startswith(HASHED) else UNHASHED_HEADERS
             return file.response(accepted, headers)
         if path.startswith(HASHED):
-            # A page of an earlier build asks: the page of now would be taken for a script.
+            # Requested by a page of an earlier build: the current page would be executed as a
+            # script.
             return None
         return self._page() if self._prefix else self._files[PAGE].response(accepted, PAGE_HEADERS)
 
     def _page(self) -> Response:
-        """The page with the prefix in the addresses of its files. These find each other by
-        themselves, and the console reads the prefix from its script's address."""
+        """Return the page with the prefix in the addresses of its files. The files refer to each
+        other by relative paths, and the console reads the prefix from its script's address."""
         text = self._files[PAGE].path.read_text()
         shown = ADDRESS.sub(rf'\1="{escape(self._prefix)}/', text)
         return Response(shown, media_type=MEDIA_TYPES[".html"], headers=PAGE_HEADERS)
 
     @cached_property
     def _files(self) -> dict[str, _File]:
-        """The files by their address, without the slash before it."""
+        """Return the files by path, without the leading slash."""
         paths = [path for path in self._built.rglob("*") if path.suffix in MEDIA_TYPES]
         return {path.relative_to(self._built).as_posix(): _file(path) for path in paths}
 
@@ -149,12 +150,12 @@ def _file(path: Path) -> _File:
 
 
 def is_reserved(path: str) -> bool:
-    """Whether the address belongs to a program, not to a person."""
+    """Whether the path belongs to programs, not to people."""
     return any(path == prefix or path.startswith(f"{prefix}/") for prefix in RESERVED)
 
 
 def _accepts(accepted: str, coding: str) -> bool:
-    """Whether an `Accept-Encoding` names the coding and does not refuse it by `q=0`."""
+    """Whether an `Accept-Encoding` contains the coding and does not refuse it by `q=0`."""
     for part in accepted.split(","):
         name, _, parameter = part.partition(";")
         if name.strip().lower() == coding:

@@ -1,4 +1,5 @@
-"""Asks the gateway, and logs the question as a run. No Prefect: it is a conversation, not a job."""
+"""Calls the gateway, and logs the question as a run. It doesn't use Prefect, because it is an
+interactive call, not a job."""
 
 import time
 from collections.abc import AsyncGenerator
@@ -35,7 +36,7 @@ FAULT = "the platform failed to read the answer; see its log"
 
 
 class Asker:
-    """Asks what a question says. Each one is a run of the log once it has ended."""
+    """Calls the model for a question. Each question is a run in the log once it has ended."""
 
     def __init__(
         self,
@@ -53,8 +54,8 @@ class Asker:
         self._clock = clock
 
     async def answer(self, question: Question, *, actor: Actor) -> PlaygroundAnswer:
-        """The whole answer; raises ProviderFailed, and BadRequest for what no provider was asked
-        for, and TooManyRequests."""
+        """Return the whole answer; raises ProviderFailed, BadRequest for what no provider was
+        called with, and TooManyRequests."""
         name_prompt(question.prompt)
         leave_loop_share()
         async with self._places.taken(actor.caller_id, question.workspace_id):
@@ -77,9 +78,9 @@ class Asker:
     async def events(
         self, question: Question, *, actor: Actor
     ) -> AsyncGenerator[ServerEvent, None]:
-        """The answer piece by piece: `delta` events, then `usage` and `result`, or `error`.
+        """Yield the answer piece by piece: `delta` events, then `usage` and `result`, or `error`.
 
-        What fails before the first event is raised, as by `answer`.
+        Errors before the first event are raised, like those of `answer`.
         """
         name_prompt(question.prompt)
         leave_loop_share()
@@ -121,14 +122,14 @@ class Asker:
             yield ServerEvent("result", answer.model_dump(mode="json"))
 
     def _broken_off(self, error: BaseException) -> str:
-        """What the log says of a run that ended by no error of a provider."""
+        """Return the log's message for a run that ended without an error of a provider."""
         if isinstance(error, Exception):
             return FAULT
         return STOPPED if self._stop.is_set else HUNG_UP
 
 
 class _Run:
-    """One question on its way to its answer."""
+    """One question while it is being answered."""
 
     def __init__(self, question: Question, actor: Actor, clock: Clock) -> None:
         first = question.targets[0]
@@ -153,12 +154,12 @@ class _Run:
         self._began = time.perf_counter()
         self._latency_ms = 0
         self._pieces: list[str] = []
-        # Of the answer, what may be the beginning of a key that the provider repeats.
+        # The part of the answer that may be the beginning of an API key that the provider repeats.
         self._held = ""
 
     def took(self, piece: StreamEvent) -> str:
-        """What can be shown now that this piece has come: what may be the beginning of a key waits
-        for what follows."""
+        """Return the text that can be sent after this piece: what may be the beginning of an API
+        key waits for the next one."""
         if isinstance(piece, StreamEnd):
             shown, self._held = self._held, ""
             return shown
@@ -175,7 +176,8 @@ class _Run:
         self._latency_ms = self._milliseconds()
 
     def failed(self, error: ProviderError) -> PlatformError:
-        """What the caller is told; vendors repeat what they were sent, a wrong key for instance."""
+        """Return the error for the caller; vendors repeat what they were sent, such as a wrong
+        key."""
         sentence = self._redact(error.sentence)
         fields = {"rendered": self._question.rendered}
         if isinstance(error, AddressRefusedError | NotAvailableError | RequestTooLargeError):
@@ -188,8 +190,8 @@ class _Run:
         )
 
     def call(self, error: str | None, failed: ProviderError | None = None) -> ModelCall:
-        """What the run log keeps; of an answer that broke off, as far as it came, and what the
-        vendor reported of it."""
+        """Return what the run log stores; for an answer that broke off, the part that was received
+        and the usage that the vendor reported."""
         done = self.completion
         provider, model = self.opened.provider, self.opened.model
         usage = failed.usage if failed else None
@@ -219,7 +221,8 @@ class _Run:
         )
 
     def answered(self, cost_usd: float | None) -> PlaygroundAnswer:
-        """The contract's answer, and ours beside it, once the answer is complete."""
+        """Return the response once the answer is complete: the contract's fields and our additional
+        ones."""
         completion = self.completion
         assert completion is not None
         return PlaygroundAnswer(

@@ -1,4 +1,4 @@
-"""The playground, connected."""
+"""Builds the playground."""
 
 from promptops_platform.access.composition import Access
 from promptops_platform.clock import Clock
@@ -13,7 +13,7 @@ from promptops_platform.serving.composition import Serving
 
 
 class Playground:
-    """`places` bound how many calls go on at once."""
+    """`places` limits the number of concurrent calls."""
 
     def __init__(
         self,

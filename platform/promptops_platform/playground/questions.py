@@ -1,4 +1,4 @@
-"""What the playground asks a model: a prompt, or what an editor has in hand, rendered."""
+"""What the playground sends to a model: a stored prompt or unsaved content, rendered."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ from promptops_providers.protocol import CompletionRequest, PromptVersion
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Ready to be asked. `ref_key` is the prompt's key, empty where none was named; `inputs` is
-    what the run log keeps of it; `scope` is one of `access.scopes`; `prompt` is the stored version
-    that was named."""
+    """A question, ready to be sent. `ref_key` is the prompt's key, empty without a prompt; `inputs`
+    is what the run log stores of it; `scope` is one of `access.scopes`; `prompt` is the stored
+    version that is used."""
 
     workspace_id: str
     ref_key: str
@@ -33,22 +33,23 @@ class Question:
 
     @property
     def prompt(self) -> PromptVersion | None:
-        """The one of the registry that is asked with."""
+        """The registry prompt that is used."""
         return self.request.prompt
 
     @property
     def rendered(self) -> str:
-        """The texts of the messages with a blank line between them."""
+        """The texts of the messages, joined by blank lines."""
         return self.chat.text
 
     @property
     def messages(self) -> list[dict[str, Any]]:
-        """The rendered messages, as they go over the wire."""
+        """Return the rendered messages as they are sent."""
         return [dict(message) for message in self.chat.raw]
 
 
 def body_of(asked: PlaygroundRun, stored: Body | None) -> Body:
-    """What is to be rendered: what was sent, else what is stored; raises BadRequest for neither."""
+    """Return the body to render: what was sent, otherwise what is stored; raises BadRequest without
+    either."""
     config = dict(stored.config) if stored else {}
     if asked.messages:
         messages = stored_messages(asked.messages)
@@ -64,7 +65,7 @@ def body_of(asked: PlaygroundRun, stored: Body | None) -> Body:
 
 
 def variables_of(asked: PlaygroundRun) -> Mapping[str, Any]:
-    """The values for the placeholders; raises BadRequest where they are no object."""
+    """Return the values for the placeholders; raises BadRequest if they aren't an object."""
     variables = {} if asked.variables is None else asked.variables
     if not isinstance(variables, dict):
         raise BadRequest("variables: must be an object of names and values; send {} for none")
@@ -74,8 +75,8 @@ def variables_of(asked: PlaygroundRun) -> Mapping[str, Any]:
 async def completion_request(
     asked: PlaygroundRun, body: Body, chat: RenderedChat, prompt: PromptVersion | None
 ) -> CompletionRequest:
-    """The prompt's own parameters and schema, under those that were sent; raises BadRequest for a
-    schema that can't be used."""
+    """Return the request with the prompt's own parameters and schema, overridden by those that were
+    sent; raises BadRequest for an invalid schema."""
     schemas = named_output_schema(asked.output_schema, body.config)
     await check_schemas(schemas)
     return CompletionRequest(

@@ -1,4 +1,4 @@
-"""The playground on the wire."""
+"""Requests and responses of the playground."""
 
 from typing import Annotated, Any
 
@@ -24,7 +24,7 @@ class ProviderNames(BaseModel):
 
 
 class ModelChoice(BaseModel):
-    """Another model to ask when the one before it can't answer."""
+    """Another model to call if the previous one fails."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"provider": "claude", "model": ""}]}
@@ -43,16 +43,16 @@ class PlaygroundRun(BaseModel):
         either(present(id=TEXT), present(content=TEXT), present(messages=ITEMS)),
     )
 
-    id: Annotated[OptionalLine, Field(description="Id of a prompt.")] = None
+    id: Annotated[OptionalLine, Field(description="The id of a prompt.")] = None
     version: Annotated[
         OptionalLine,
-        Field(description="A published version of the prompt; by default the working copy."),
+        Field(description="A version of the prompt; the working copy by default."),
     ] = None
     content: Content | None = None
     messages: Messages | None = None
     variables: Json = Field(default=None, json_schema_extra={"type": ["object", "null"]})
     provider: Annotated[
-        OptionalLine, Field(description="Default `mock`; a provider or a stored connection.")
+        OptionalLine, Field(description="A provider or a stored connection; `mock` by default.")
     ] = None
     model: OptionalLine = None
     api_key: OptionalLine = None
@@ -61,11 +61,11 @@ class PlaygroundRun(BaseModel):
         JsonObject | None, Field(description="`temperature`, `max_tokens`, `top_p`, ...")
     ] = None
     output_schema: Annotated[
-        SentSchema | None, Field(description="JSON Schema that the answer must follow.")
+        SentSchema | None, Field(description="JSON Schema that the answer must match.")
     ] = None
     fallbacks: Annotated[list[ModelChoice], Field(max_length=MOST_FALLBACKS)] | None = None
     workspace: Annotated[
-        OptionalLine, Field(description="Id or slug; only without the `id` of a prompt.")
+        OptionalLine, Field(description="A workspace's id or slug; only without `id`.")
     ] = None
     stream: Annotated[
         bool | None, Field(description="Whether to respond with server-sent events.")
@@ -90,7 +90,8 @@ EXAMPLE_ANSWER: dict[str, Any] = {
 
 
 class PlaygroundAnswer(BaseModel):
-    """The rendered prompt and the answer. For a chat, `rendered` is the texts of its messages."""
+    """The rendered prompt and the answer. For a chat, `rendered` is the joined text of its
+    messages."""
 
     model_config = example(**EXAMPLE_ANSWER)
 

@@ -1,4 +1,4 @@
-"""Asks a model what the playground was sent."""
+"""Calls a model with what was sent to the playground."""
 
 from collections.abc import AsyncGenerator
 from dataclasses import replace
@@ -29,7 +29,7 @@ from promptops_providers.provider_names import DEFAULT_PROVIDER
 
 
 class PlaygroundService:
-    """Finds prompt, connection and model, renders, and asks."""
+    """Looks up prompt, connection and model, renders the prompt, and calls the model."""
 
     def __init__(
         self,
@@ -49,9 +49,9 @@ class PlaygroundService:
         self._asker = asker
 
     async def run(self, asked: PlaygroundRun, *, actor: Actor) -> PlaygroundAnswer:
-        """The whole answer. No transaction is open while the model is asked.
+        """Return the whole answer. No transaction is open during the model call.
 
-        Raises NotFound, Forbidden, BadRequest for what can't be rendered or asked, ProviderFailed
+        Raises NotFound, Forbidden, BadRequest for what can't be rendered or sent, ProviderFailed
         and TooManyRequests.
         """
         return await self._asker.answer(await self._question(asked, actor), actor=actor)
@@ -59,8 +59,8 @@ class PlaygroundService:
     async def follow(
         self, asked: PlaygroundRun, request_id: str, *, actor: Actor
     ) -> AsyncGenerator[ServerEvent, None]:
-        """The answer piece by piece, as `Asker.events`; raises as `run` does what fails before the
-        first event, or as long as the stream has not begun without one."""
+        """Yield the answer piece by piece, like `Asker.events`; errors before the stream has begun
+        are raised, like those of `run`."""
         question = await self._question(asked, actor)
         return await begun(self._asker.events(question, actor=actor), request_id, self._stop)
 
@@ -114,12 +114,12 @@ class PlaygroundService:
 
 
 def _reference(prompt: ResolvedPrompt) -> dict[str, Any]:
-    """What the run log keeps of it."""
+    """Return what the run log stores of the prompt."""
     version = None if prompt.is_draft else prompt.used.version
     return {"id": prompt.prompt_id, "env": prompt.used.env, "version": version}
 
 
 def _counted(prompt: ResolvedPrompt, asked: PlaygroundRun) -> PromptVersion:
-    """What its figures count under: an edit that was sent along is no version."""
+    """Return the version that is counted; edited content that was sent along isn't a version."""
     is_edited = bool(asked.messages or asked.content)
     return replace(prompt.used, version=DRAFT).counted if is_edited else prompt.used.counted

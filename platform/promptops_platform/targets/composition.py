@@ -1,4 +1,4 @@
-"""What schedules and triggers run, connected."""
+"""Builds what schedules and triggers run."""
 
 from promptops_platform.agents.composition import Agents
 from promptops_platform.db.unit_of_work import Database
@@ -7,7 +7,7 @@ from promptops_platform.workflows.composition import Workflows
 
 
 class Targets:
-    """One for all rooms that run something by themselves."""
+    """Shared by all rooms that start runs by themselves."""
 
     def __init__(self, database: Database, agents: Agents, workflows: Workflows) -> None:
         self.runs = RunTargets(

@@ -1,5 +1,5 @@
-"""What schedules and triggers run: an agent or a workflow, of a version or as an environment serves
-it."""
+"""What schedules and triggers run: a version of an agent or a workflow, or what an environment
+serves."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ TargetKind = Literal["agent", "workflow"]
 
 @dataclass(frozen=True, slots=True)
 class RunTarget:
-    """A definition by key. Of `version` and `env` at most one is set; without both, it is the
+    """A definition by key. At most one of `version` and `env` is set; without both, it is the
     working copy."""
 
     kind: TargetKind
@@ -35,13 +35,13 @@ class RunTarget:
 
 
 class TargetGone(NotFound):
-    """The definition does not exist, or not any more."""
+    """The definition does not exist, or no longer exists."""
 
     code = "target_not_found"
 
 
 class RunTargets:
-    """Opens transactions of its own."""
+    """Opens its own transactions."""
 
     def __init__(
         self,
@@ -65,14 +65,14 @@ class RunTargets:
         self._workflow_runs = workflow_runs
 
     async def exists(self, transaction: Transaction, workspace_id: str, target: RunTarget) -> bool:
-        """Whether there is such a definition, whoever may see it."""
+        """Whether the definition exists, without a permission check."""
         service = self._services[target.kind]
         return await service.key_exists(transaction, workspace_id, target.key)
 
     async def existing(
         self, transaction: Transaction, places: Collection[tuple[str, str, str]]
     ) -> set[tuple[str, str, str]]:
-        """Which of these definitions there are, by kind, workspace and key."""
+        """Return which of these definitions exist, by kind, workspace and key."""
         return {
             (kind, workspace_id, key)
             for kind, service in self._services.items()
@@ -82,8 +82,8 @@ class RunTargets:
         }
 
     async def check(self, workspace_id: str, target: RunTarget, *, actor: Actor) -> None:
-        """Raises TargetGone, Forbidden, and what a run of it would be refused for: NotFound for a
-        version or an environment that does not serve it, BadRequest for variables that do not fit
+        """Raises TargetGone, Forbidden, and the errors that a run would raise: NotFound for a
+        version or an environment that doesn't serve it, BadRequest for variables that don't match
         its input schema."""
         resource_id = await self._find(workspace_id, target, actor)
         if target.kind == "workflow":
@@ -101,8 +101,9 @@ class RunTargets:
         change: OrderChange,
         also: Also | None = None,
     ) -> RunRow:
-        """Record a run of it that goes on by itself; raises as `check`, and TooManyRequests.
-        `change` makes another order of the planned one, `also` writes in the run's transaction."""
+        """Record a run that continues in the background; raises what `check` raises, and
+        TooManyRequests. `change` modifies the planned order, `also` writes in the run's
+        transaction."""
         resource_id = await self._find(workspace_id, target, actor)
         if target.kind == "workflow":
             return await self._workflow_runs.start(

@@ -6578,7 +6578,8 @@ export interface components {
         };
         /**
          * PlaygroundAnswer
-         * @description The rendered prompt and the answer. For a chat, `rendered` is the texts of its messages.
+         * @description The rendered prompt and the answer. For a chat, `rendered` is the joined text of its
+         *     messages.
          * @example {
          *       "cost_usd": 0,
          *       "latency_ms": 412,
@@ -6654,7 +6655,7 @@ export interface components {
             fallbacks?: components["schemas"]["promptops_platform__playground__schemas__ModelChoice"][] | null;
             /**
              * Id
-             * @description Id of a prompt.
+             * @description The id of a prompt.
              */
             id?: string | null;
             /** Messages */
@@ -6663,7 +6664,7 @@ export interface components {
             model?: string | null;
             /**
              * Output Schema
-             * @description JSON Schema that the answer must follow.
+             * @description JSON Schema that the answer must match.
              */
             output_schema?: {
                 [key: string]: unknown;
@@ -6677,7 +6678,7 @@ export interface components {
             } | null;
             /**
              * Provider
-             * @description Default `mock`; a provider or a stored connection.
+             * @description A provider or a stored connection; `mock` by default.
              */
             provider?: string | null;
             /**
@@ -6689,12 +6690,12 @@ export interface components {
             variables?: Record<string, never> | null;
             /**
              * Version
-             * @description A published version of the prompt; by default the working copy.
+             * @description A version of the prompt; the working copy by default.
              */
             version?: string | null;
             /**
              * Workspace
-             * @description Id or slug; only without the `id` of a prompt.
+             * @description A workspace's id or slug; only without `id`.
              */
             workspace?: string | null;
         } & ({
@@ -11556,7 +11557,7 @@ export interface components {
         };
         /**
          * ModelChoice
-         * @description Another model to ask when the one before it can't answer.
+         * @description Another model to call if the previous one fails.
          * @example {
          *       "model": "",
          *       "provider": "claude"
