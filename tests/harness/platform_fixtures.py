@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 # Loaded with the first secret otherwise, in the loop, which the watchdog would take for a stall.
@@ -51,6 +52,15 @@ async def platform(
     database_kind: DatabaseKind, request: pytest.FixtureRequest
 ) -> AsyncIterator[RunningPlatform]:
     """Shared by many tests: use keys of your own."""
+    async with fresh_platform(database_kind, request) as running:
+        yield running
+
+
+@asynccontextmanager
+async def fresh_platform(
+    database_kind: DatabaseKind, request: pytest.FixtureRequest
+) -> AsyncIterator[RunningPlatform]:
+    """For a fixture of a module that needs a platform which no other test has changed."""
     data = new_data_folder()
     # Started where it is needed only.
     postgres = request.getfixturevalue("postgres") if database_kind == "postgresql" else None

@@ -1,11 +1,12 @@
 """Links that decide once, without an account."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from harness.approvals import approval, decide, new_approval, new_link
-from harness.platform import RunningPlatform
+from harness.platform import RunningPlatform, new_settings, running_platform
 from harness.trail import listed
 from promptops_platform.access.token_guesses import GUESSES_PER_ADDRESS
 
@@ -66,8 +67,10 @@ async def test_no_log_names_a_link(
     assert token not in output
 
 
-async def test_links_are_not_guessed(platform: RunningPlatform) -> None:
-    async with platform.client(None) as stranger:
+async def test_links_are_not_guessed(data_folder: Path) -> None:
+    # A platform of its own: this machine's address is locked afterwards.
+    settings = await new_settings("sqlite", None, data_folder)
+    async with running_platform(settings) as platform, platform.client(None) as stranger:
         statuses = [
             (await stranger.get(f"/api/approval-links/pol_{number}")).status_code
             for number in range(GUESSES_PER_ADDRESS + 1)

@@ -2,16 +2,28 @@
 what they send that is large or gone."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from harness.connections import new_connection
 from harness.people import sent
-from harness.platform import RunningPlatform, new_key
+from harness.platform import DatabaseKind, RunningPlatform, new_key
+from harness.platform_fixtures import fresh_platform
 from promptops_platform.app import openapi
 
 MEGABYTE = 1_048_576
+
+
+@pytest_asyncio.fixture(scope="module")
+async def platform(
+    database_kind: DatabaseKind, request: pytest.FixtureRequest
+) -> AsyncIterator[RunningPlatform]:
+    """Without the schedules of other tests, whose times only a run engine knows."""
+    async with fresh_platform(database_kind, request) as running:
+        yield running
 
 
 async def examples(platform: RunningPlatform) -> dict[str, str]:
