@@ -1,15 +1,29 @@
 """How often Prefect is told of what waits for its flow run."""
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from harness.platform import RunningPlatform, new_key
+import pytest
+import pytest_asyncio
+
+from harness.platform import DatabaseKind, RunningPlatform, new_key
+from harness.platform_fixtures import fresh_platform
 from harness.triggers import failed_delivery, new_trigger
 from promptops_platform.triggers import repository
 from promptops_platform.triggers.tables import FiringRow
 from promptops_platform.triggers.telling import pauses_before_retelling
 
 HOUR = timedelta(hours=1)
+
+
+@pytest_asyncio.fixture(scope="module")
+async def platform(
+    database_kind: DatabaseKind, request: pytest.FixtureRequest
+) -> AsyncIterator[RunningPlatform]:
+    """Where nothing else waits to be told."""
+    async with fresh_platform(database_kind, request) as running:
+        yield running
 
 
 async def waiting(
