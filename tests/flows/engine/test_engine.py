@@ -236,6 +236,7 @@ async def test_deeply_nested_variables_run_or_are_refused(
     assert "nested too deeply" in refusal
 
 
+@pytest.mark.trial
 async def test_forty_runs_at_once_all_succeed(engine: EngineProcess) -> None:
     await engine.client().wait_ready(READY_SECONDS)
     runs = (

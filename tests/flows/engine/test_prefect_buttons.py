@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
 from prefect.client.orchestration import PrefectClient
 
 from harness.engine import READY_SECONDS, EngineProcess, going, request, run_to_end
@@ -93,6 +94,7 @@ async def test_a_refused_retry_shows_the_end_again_with_the_reason(
     await watch.close()
 
 
+@pytest.mark.trial
 async def test_cancel_after_the_end_shows_the_end_again(
     engine: EngineProcess, prefect_server: PrefectServer
 ) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 
 from harness.agent_tools import ToolPlace, calls, says, tool_place
@@ -124,6 +125,7 @@ async def test_of_two_runs_at_once_one_is_refused_and_can_be_sent_again(
     assert texts == ["a", "answer", "b", "answer"]
 
 
+@pytest.mark.trial
 async def test_many_runs_at_once_lose_no_turn(running: RunningPlatform) -> None:
     agent = await save_agent(running, prompt="", model="mock-echo")
 

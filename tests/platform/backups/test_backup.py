@@ -114,6 +114,7 @@ async def writes(platform: RunningPlatform, key: str) -> AsyncIterator[Callable[
         await asyncio.wait([task])
 
 
+@pytest.mark.trial
 async def test_a_backup_made_while_others_write_is_the_same_platform(
     places: Places, tmp_path: Path
 ) -> None:

@@ -63,6 +63,7 @@ async def die(platform: RunningPlatform) -> None:
         task.cancel()
 
 
+@pytest.mark.trial
 @pytest.mark.usefixtures("soon_dead")
 async def test_one_of_the_others_goes_on(first: Settings, others: list[Settings]) -> None:
     async with (

@@ -176,6 +176,7 @@ async def test_health_fetches_and_metrics_are_not_traced(
     assert served == ["GET /api/me"]
 
 
+@pytest.mark.trial
 @pytest.mark.parametrize("silent", [False, True], ids=["refuses", "never answers"])
 async def test_a_collector_that_is_away_breaks_nothing_and_holds_up_no_stop(
     data_folder: Path, *, silent: bool

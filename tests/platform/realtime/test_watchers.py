@@ -176,6 +176,7 @@ async def test_nothing_comes_with_the_handshakes_answer(platform: RunningPlatfor
         await changing
 
 
+@pytest.mark.trial
 async def test_pings_come_and_a_client_that_never_answers_stays(
     platform: RunningPlatform,
 ) -> None:

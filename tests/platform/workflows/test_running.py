@@ -169,6 +169,7 @@ async def test_variables_of_all_json_types_are_rendered(running: RunningPlatform
     assert result["output"] == 'true 1e+21 1e-7 {"ä":[1,null]} [] {{z}} 1152921504606847000'
 
 
+@pytest.mark.trial
 async def test_twenty_runs_at_once_all_succeed(running: RunningPlatform) -> None:
     runs = [run(running, [GREET, TRIM], variables={"who": str(n)}) for n in range(20)]
     answers = await asyncio.gather(*runs)
