@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import promptops
 from harness.sdk_server import CLOSE, DEADLINE, PONG, TEXT, Hold, SdkServer, Watcher, event, frame
 from promptops import (
     AsyncPromptOpsClient,
@@ -23,6 +24,7 @@ from promptops import (
 )
 
 MakeClient = Callable[..., AsyncPromptOpsClient]
+SDK_FOLDER = str(Path(promptops.__file__).parent)
 
 
 @pytest.fixture
@@ -35,8 +37,21 @@ async def client(server: SdkServer) -> AsyncIterator[AsyncPromptOpsClient]:
     server.drop_connections()
     await client.close()
     started = asyncio.all_tasks() - tasks_before - {asyncio.current_task()}
-    running = {task.get_name(): task for task in started}
-    assert not any("promptops" in f"{name} {task!r}" for name, task in running.items()), running
+    assert [task for task in started if is_of_the_sdk(task)] == []
+
+
+def is_of_the_sdk(task: asyncio.Task[Any]) -> bool:
+    source = getattr(task.get_coro(), "cr_code", None)
+    is_named = task.get_name().startswith("promptops")
+    return is_named or (source is not None and source.co_filename.startswith(SDK_FOLDER))
+
+
+async def test_a_task_of_the_sdk_is_told_from_others(client: AsyncPromptOpsClient) -> None:
+    fetch = asyncio.create_task(client.get_prompt("greeting"))
+    other = asyncio.create_task(asyncio.sleep(0))
+    assert (is_of_the_sdk(fetch), is_of_the_sdk(other)) == (True, False)
+    fetch.cancel()
+    await asyncio.wait([fetch, other])
 
 
 async def watcher_of(server: SdkServer) -> Watcher:
