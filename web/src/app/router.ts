@@ -21,11 +21,12 @@ declare module 'vue-router' {
     texts?: string[]
     /** A page of the settings, listed in their navigation. */
     settings?: boolean
-    /** Begins the page's first request, at the same time as its script is loaded; resolves with the answer or the failure. The page is shown meanwhile, so that of it all but the answer is there when that comes. */
+    /** Begins the page's first request, at the same time as its script is loaded; resolves with the answer or the failure. */
     prepare?: (to: PageAddress) => Promise<unknown>
   }
 }
 
+const PATIENCE_MS = 100
 const features = import.meta.glob<{ routes: RouteRecordRaw[] }>('/src/features/*/routes.ts', { eager: true })
 const bare: RouteRecordRaw[] = []
 const framed: RouteRecordRaw[] = []
@@ -62,10 +63,16 @@ router.beforeEach((to) => {
   return true
 })
 
+let prepared: Promise<unknown> | undefined
+
 router.beforeEach((to, from) => {
   // Later the page asks by itself.
   const isOtherPage = to.name !== from.name || to.params.workspace !== from.params.workspace
-  if (isOtherPage) void to.meta.prepare?.(to)
+  prepared = isOtherPage ? to.meta.prepare?.(to) : undefined
+})
+// With an answer that comes within a moment the page is drawn once instead of twice.
+router.beforeResolve(async () => {
+  if (prepared) await Promise.race([prepared, new Promise((resolve) => window.setTimeout(resolve, PATIENCE_MS))])
 })
 
 // The texts of a page come at the same time as its script, and are there before it is shown.
