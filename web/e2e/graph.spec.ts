@@ -87,7 +87,14 @@ test('a link is removed by mouse and comes back by undo, and a circle is refused
   const key = unique('links')
   await api.post(`/api/workflows?workspace=${workspace}`, { key, steps: STEPS })
   await page.goto(`/w/${workspace}/workflows/${key}?pane=step`)
-  await expect(node(page, 'tidy')).toBeVisible()
+  await expectWhole(page, 3)
+
+  // What somebody has moved, also by the wheel, stays where it is.
+  const top = () => page.locator('.vue-flow__transformationpane').evaluate((element) => new DOMMatrix(getComputedStyle(element).transform).m42)
+  const fitted = await top()
+  await node(page, 'tidy').hover()
+  for (let turn = 0; turn < 3; turn++) await page.mouse.wheel(0, 10)
+  await expect.poll(top).toBeCloseTo(fitted - 15)
   await page.locator('.vue-flow__edge').last().click({ force: true })
   await page.getByRole('button', { name: 'Remove the link from first to tidy' }).click()
   await node(page, 'tidy').click()
@@ -95,6 +102,7 @@ test('a link is removed by mouse and comes back by undo, and a circle is refused
   await expect(needs).not.toContainText('first')
   await page.getByRole('button', { name: 'Undo' }).click()
   await expect(needs).toContainText('first')
+  expect(await top()).toBeCloseTo(fitted - 15)
 
   await node(page, 'ask').click()
   await needs.getByRole('button', { name: 'Add a needed step' }).click()
