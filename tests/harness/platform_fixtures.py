@@ -52,15 +52,23 @@ async def platform(
     database_kind: DatabaseKind, request: pytest.FixtureRequest
 ) -> AsyncIterator[RunningPlatform]:
     """Shared by many tests: use keys of your own."""
-    async with fresh_platform(database_kind, request) as running:
+    async with _fresh_platform(database_kind, request) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="module")
+async def module_platform(
+    database_kind: DatabaseKind, request: pytest.FixtureRequest
+) -> AsyncIterator[RunningPlatform]:
+    """For a module's tests alone, which depend on what else the platform holds."""
+    async with _fresh_platform(database_kind, request) as running:
         yield running
 
 
 @asynccontextmanager
-async def fresh_platform(
+async def _fresh_platform(
     database_kind: DatabaseKind, request: pytest.FixtureRequest
 ) -> AsyncIterator[RunningPlatform]:
-    """For a fixture of a module that needs a platform which no other test has changed."""
     data = new_data_folder()
     # Started where it is needed only.
     postgres = request.getfixturevalue("postgres") if database_kind == "postgresql" else None

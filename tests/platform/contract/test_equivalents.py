@@ -2,28 +2,16 @@
 what they send that is large or gone."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from harness.connections import new_connection
 from harness.people import sent
-from harness.platform import DatabaseKind, RunningPlatform, new_key
-from harness.platform_fixtures import fresh_platform
+from harness.platform import RunningPlatform, new_key
 from promptops_platform.app import openapi
 
 MEGABYTE = 1_048_576
-
-
-@pytest_asyncio.fixture(scope="module")
-async def platform(
-    database_kind: DatabaseKind, request: pytest.FixtureRequest
-) -> AsyncIterator[RunningPlatform]:
-    """Without the schedules of other tests, whose times only a run engine knows."""
-    async with fresh_platform(database_kind, request) as running:
-        yield running
 
 
 async def examples(platform: RunningPlatform) -> dict[str, str]:
@@ -64,9 +52,9 @@ async def readable_paths(platform: RunningPlatform) -> list[str]:
     return [*paths, "/docs", "/openapi.json", f"/api/sdk/prompts/{values['key']}?env=prod"]
 
 
-async def test_head_works_on_every_get_route(platform: RunningPlatform) -> None:
-    for path in await readable_paths(platform):
-        got, head = await platform.http.get(path), await platform.http.head(path)
+async def test_head_works_on_every_get_route(module_platform: RunningPlatform) -> None:
+    for path in await readable_paths(module_platform):
+        got, head = await module_platform.http.get(path), await module_platform.http.head(path)
         assert head.status_code == got.status_code, (path, head.text)
         assert head.content == b"", path
         for name in ("content-type", "etag"):
@@ -81,18 +69,18 @@ async def test_head_needs_the_rights_of_get(platform: RunningPlatform) -> None:
     assert (await platform.http.head("/api/playground/run")).status_code == 405
 
 
-async def test_a_slash_at_the_end_makes_no_difference(platform: RunningPlatform) -> None:
-    for path in await readable_paths(platform):
+async def test_a_slash_at_the_end_makes_no_difference(module_platform: RunningPlatform) -> None:
+    for path in await readable_paths(module_platform):
         name, question, query = path.partition("?")
         slashed = f"{name}/{question}{query}"
         for method in ("GET", "HEAD"):
-            answer = await platform.http.request(method, slashed)
+            answer = await module_platform.http.request(method, slashed)
             assert answer.status_code == 200, (method, slashed, answer.text)
-    made = await platform.http.post("/api/prompts/", json={"key": new_key()})
+    made = await module_platform.http.post("/api/prompts/", json={"key": new_key()})
     prompt = sent(made)
     url = f"/api/prompts/{prompt['id']}/"
-    assert sent(await platform.http.put(url, json={"content": "x"}))["content"] == "x"
-    assert (await platform.http.delete(url)).json() == {"ok": True}
+    assert sent(await module_platform.http.put(url, json={"content": "x"}))["content"] == "x"
+    assert (await module_platform.http.delete(url)).json() == {"ok": True}
 
 
 async def test_what_is_gone_is_a_404(platform: RunningPlatform) -> None:

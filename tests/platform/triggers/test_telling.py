@@ -1,29 +1,15 @@
 """How often Prefect is told of what waits for its flow run."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-import pytest
-import pytest_asyncio
-
-from harness.platform import DatabaseKind, RunningPlatform, new_key
-from harness.platform_fixtures import fresh_platform
+from harness.platform import RunningPlatform, new_key
 from harness.triggers import failed_delivery, new_trigger
 from promptops_platform.triggers import repository
 from promptops_platform.triggers.tables import FiringRow
 from promptops_platform.triggers.telling import pauses_before_retelling
 
 HOUR = timedelta(hours=1)
-
-
-@pytest_asyncio.fixture(scope="module")
-async def platform(
-    database_kind: DatabaseKind, request: pytest.FixtureRequest
-) -> AsyncIterator[RunningPlatform]:
-    """Where nothing else waits to be told."""
-    async with fresh_platform(database_kind, request) as running:
-        yield running
 
 
 async def waiting(
@@ -54,22 +40,26 @@ def test_each_pause_is_twice_the_one_before_and_at_most_an_hour() -> None:
 
 
 async def test_a_backlog_of_prefect_does_not_grow_by_what_is_told_again(
-    platform: RunningPlatform,
+    module_platform: RunningPlatform,
 ) -> None:
     # Prefect does not know of a trigger that is off, so that nothing else tells of its firings.
     on = {"event": "prompt.published", "key": new_key()}
-    trigger = await new_trigger(platform, on, enabled=False)
+    trigger = await new_trigger(module_platform, on, enabled=False)
     now = datetime.now(UTC)
     ago = {count: now - timedelta(seconds=30 * 2**count) for count in range(1, 6)}
     due = {
-        count: await waiting(platform, trigger["id"], count, at - timedelta(seconds=1))
+        count: await waiting(module_platform, trigger["id"], count, at - timedelta(seconds=1))
         for count, at in ago.items()
     }
     for count, at in ago.items():
-        await waiting(platform, trigger["id"], count, at + timedelta(seconds=5))
-    often = await waiting(platform, trigger["id"], 40, now - HOUR - timedelta(seconds=1))
-    await waiting(platform, trigger["id"], 40, now - HOUR + timedelta(seconds=5))
-    new = await waiting(platform, trigger["id"], 0, None)
+        await waiting(module_platform, trigger["id"], count, at + timedelta(seconds=5))
+    often = await waiting(module_platform, trigger["id"], 40, now - HOUR - timedelta(seconds=1))
+    await waiting(module_platform, trigger["id"], 40, now - HOUR + timedelta(seconds=5))
+    new = await waiting(module_platform, trigger["id"], 0, None)
     # The newest events go first: those told of again must not keep them from Prefect.
-    assert await told_now(platform, now) == [new, *(due[count] for count in range(1, 6)), often]
-    assert await told_now(platform, now, limit=1) == [new]
+    assert await told_now(module_platform, now) == [
+        new,
+        *(due[count] for count in range(1, 6)),
+        often,
+    ]
+    assert await told_now(module_platform, now, limit=1) == [new]
