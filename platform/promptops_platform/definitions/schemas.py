@@ -42,16 +42,14 @@ RunWait = Annotated[
     bool | None,
     Field(
         description="With `false`, the response is sent at once, with 202 and the run's address; "
-        "the run "
-        "continues in the background, even if the platform restarts.",
+        "the run continues in the background, even if the platform restarts.",
     ),
 ]
 RunEnvironment = Annotated[
     OptionalLabel,
     Field(
         description="Run what this environment serves; the first environment by default, which "
-        "serves the "
-        "working copy until the first publish there.",
+        "serves the working copy until the first publish there.",
     ),
 ]
 TagList = Annotated[str, Field(description="Comma-separated.")]

@@ -101,8 +101,7 @@ class RolloutUpdate(BaseModel):
     updated_at: Json = Field(
         default=None,
         description="From the response, if the whole rollout is sent back: `variants` and the A/B "
-        "form "
-        "may then differ, and the changed one counts, or the form if both were changed.",
+        "form may then differ, and the changed one counts, or the form if both were changed.",
     )
 
 
