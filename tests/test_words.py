@@ -49,6 +49,8 @@ PLAIN_ROOMS = (
     "serving",
     "targets",
 )
+# The same for packages beside the platform.
+PLAIN_FOLDERS = ("flows/promptops_flows/engine",)
 STILTED = re.compile(
     rf"{ODD.pattern}|\bsomebody who\b|\bhow far\b|\bas far\b|\bhas to tell\b|\bwithout a word\b"
     r"|\b(?:that|who) lives?\b|\bof before\b|\bwhat led there\b|\bthan there are\b"
@@ -202,9 +204,10 @@ def test_pages_and_messages_are_plain_sentences() -> None:
 def test_comments_of_plain_rooms_are_plain_sentences() -> None:
     paths = [
         path
-        for room in PLAIN_ROOMS
-        for path in sorted((ROOT / "platform" / "promptops_platform" / room).rglob("*.py"))
-        if "migrations" not in path.parts
+        for folder in [f"platform/promptops_platform/{room}" for room in PLAIN_ROOMS]
+        + list(PLAIN_FOLDERS)
+        for path in sorted((ROOT / folder).rglob("*"))
+        if path.suffix in {".py", ".ts", ".java"} and "migrations" not in path.parts
     ]
     assert paths
     assert not [

@@ -231,7 +231,7 @@ async def run_agents(runs: PrivateRuns) -> None:
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
     runs.place.model.answers(says(json.dumps({"n": marks.all})))
     failed = await runs.agent(body, tools=[], output_schema=schema)
-    assert "does not fit output_schema" in failed["error"]
+    assert "does not match output_schema" in failed["error"]
     runs.place.model.answers(error(400, f"no: {marks.all}", "invalid_request_error"))
     await runs.agent(body)
     await runs.agent(body, max_steps=1, provider="mock", model="mock-tools")

@@ -29,12 +29,13 @@ async def _serve(settings: EngineSettings, listener: socket.socket, stop: asynci
     server = EngineServer()
     accepting = await asyncio.start_unix_server(server.serve, sock=listener, limit=MAX_LINE_BYTES)
     log(logging.INFO, "engine.listening", socket=str(settings.socket), pid=os.getpid())
-    # Loaded while it already listens: that takes seconds, and clients are told so meanwhile.
+    # The server listens before these modules are loaded, which takes seconds; clients that connect
+    # meanwhile are refused with the reason that the engine is starting.
     host = await asyncio.to_thread(importlib.import_module, "promptops_flows.engine.host")
     async with host.prefect_behind(server, settings):
         await stop.wait()
-        # Before it closes: from then on the path may be the next engine's, which starts while
-        # this one lets its runs end.
+        # Before closing: afterwards the path may belong to the next engine, which starts while the
+        # runs of this one end.
         if settings.socket is not None:
             settings.socket.unlink(missing_ok=True)
         accepting.close()
@@ -42,7 +43,7 @@ async def _serve(settings: EngineSettings, listener: socket.socket, stop: asynci
 
 
 def main() -> int:
-    """Runs until SIGTERM or SIGINT; 0 after a graceful stop, 2 for a wrong set-up."""
+    """Runs until SIGTERM or SIGINT. Returns 0 after a graceful stop, 2 for invalid settings."""
     set_up_logging()
     try:
         settings = read_settings(os.environ)
@@ -64,5 +65,5 @@ def main() -> int:
 if __name__ == "__main__":
     code = main()
     sys.stderr.flush()
-    # Not `sys.exit`: Prefect's exit hooks would wait once more for a server that may be gone.
+    # Not `sys.exit`: Prefect's exit hooks would wait for a server that may be gone.
     os._exit(code)

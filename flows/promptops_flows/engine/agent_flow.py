@@ -1,4 +1,5 @@
-"""An agent becomes a Prefect flow: `render`, then `model` and `tool: <name>` until it answers."""
+"""Compiles an agent to a Prefect flow: `render`, then `model` and `tool: <name>` until it
+answers."""
 
 from __future__ import annotations
 
@@ -42,7 +43,7 @@ from promptops_providers.protocol import (
     ToolChoice,
 )
 
-# What one answer of a model may ask for; each call is a task in Prefect.
+# The maximum number of tool calls in one answer of a model; each call is a task in Prefect.
 MAX_CALLS_AT_ONCE = 32
 _NAME_CHARACTERS = 64
 _BETWEEN_MESSAGES = "\n\n"
@@ -51,8 +52,8 @@ States = Sequence[State[Any]]
 
 
 class AgentRun(CompiledRun):
-    """One run of an agent. `RunFinished.agent` holds `turns`, what the conversation has grown by,
-    `stop_reason`, and `structured` where the agent has an output schema."""
+    """One run of an agent. `RunFinished.agent` contains `turns` (the messages that the run added to
+    the conversation), `stop_reason`, and `structured` if the agent has an output schema."""
 
     def __init__(
         self,
@@ -73,7 +74,7 @@ class AgentRun(CompiledRun):
         self._targets = model_access(request).targets(plan.models)
         self._tools = {tool.name: tool for tool in plan.tools}
         self._index = 0
-        # So many messages the steps have told of as what went into a model.
+        # The number of messages that earlier steps have already recorded as model input.
         self._logged_count = 0
         self._cuts = ResultCuts()
 
@@ -97,15 +98,15 @@ class AgentRun(CompiledRun):
         rendered: list[Message] = []
 
         async def work() -> StepOutput:
-            # On a thread: a megabyte of template must not stall the runs beside this one.
+            # On a thread: rendering a template of a megabyte must not block the other runs.
             chat = await asyncio.to_thread(self._rendered)
             rendered[:] = chat.messages
             return StepOutput(chat.text, notes=chat.notes)
 
         plan = StepPlan(self._next_index(), "render", "render", work, prompts=self._prompts)
-        run, state = await self._must(plan)
+        run, state = await self._run_required(plan)
         if run.checkpoint is not None:
-            # Which holds the text alone.
+            # The checkpoint contains only the text, not the messages.
             await work()
         return rendered, [state]
 
@@ -124,7 +125,7 @@ class AgentRun(CompiledRun):
 
         async def work() -> StepOutput:
             try:
-                answer = await self._fitting(gateway, messages, choice)
+                answer = await self._complete(gateway, messages, choice)
             except ProviderError as error:
                 raise StepError.of(error) from error
             completion = self._without_secrets(answer)
@@ -146,19 +147,20 @@ class AgentRun(CompiledRun):
             work,
             provider=first.provider,
             model=first.model or None,
-            input=self._untold(messages),
+            input=self._new_input(messages),
             completion=lambda: answers[-1],
             prompts=self._prompts,
         )
-        run, state = await self._must(plan, after)
+        run, state = await self._run_required(plan, after)
         completion = run.checkpoint.completion if run.checkpoint else answers[-1]
         assert completion is not None
         return completion, [state]
 
-    async def _fitting(
+    async def _complete(
         self, gateway: ModelGateway, messages: list[Message], choice: ToolChoice
     ) -> Completion:
-        """The model's answer to as much of the tools' results as fits into its window."""
+        """Call the model; tool results are shortened until the conversation fits the model's
+        context window."""
         plan = self._plan
         request = CompletionRequest(
             messages=(),
@@ -179,9 +181,9 @@ class AgentRun(CompiledRun):
             note = self._cuts.note(messages)
             return replace(answer, notes=(*answer.notes, *([note] if note else ())))
 
-    def _untold(self, messages: Sequence[Message]) -> str:
-        """What the model is told now, without what the steps of this run have told it or it has
-        answered in them."""
+    def _new_input(self, messages: Sequence[Message]) -> str:
+        """The messages that are new to the model in this call; earlier ones are part of earlier
+        steps."""
         logged_count, self._logged_count = self._logged_count, len(messages)
         new = [
             message
@@ -191,7 +193,8 @@ class AgentRun(CompiledRun):
         return _BETWEEN_MESSAGES.join(message.content for message in new if message.content)
 
     def _without_secrets(self, answer: Completion) -> Completion:
-        """Without a key that the provider has repeated: callers and tools may not read it."""
+        """Redact provider keys that the model has repeated: callers and tools must not read
+        them."""
         calls = tuple(
             replace(
                 call,
@@ -209,7 +212,8 @@ class AgentRun(CompiledRun):
         )
 
     def _check_calls(self, completion: Completion, *, is_last: bool) -> None:
-        """The tools of the last call are not run: nobody would read what they answer."""
+        """Raises `StepFailedError` for too many calls, and for any calls after the last model call,
+        since nobody would read their results."""
         asked = len(completion.tool_calls)
         if asked > MAX_CALLS_AT_ONCE:
             raise StepFailedError(
@@ -226,7 +230,8 @@ class AgentRun(CompiledRun):
     async def _call_tools(
         self, calls: Sequence[ToolCall], after: States
     ) -> tuple[list[Message], States]:
-        """All at once; a call that fails is told to the model, and ends nothing."""
+        """Run all calls in parallel; the error of a failed call is sent to the model, and the run
+        continues."""
         outcomes = await asyncio.gather(
             *(self._call_tool(call, after) for call in calls), return_exceptions=True
         )
@@ -244,7 +249,7 @@ class AgentRun(CompiledRun):
 
         shown = json.dumps(dict(call.arguments), ensure_ascii=False)
         name = f"tool: {call.name[:_NAME_CHARACTERS]}"
-        # A name that no tool has is the model's own text.
+        # The name of an unknown tool is text that the model has written.
         public = None if call.name in self._tools else "tool: unknown"
         plan = StepPlan(
             self._next_index(),
@@ -253,7 +258,7 @@ class AgentRun(CompiledRun):
             work,
             input=shown,
             public_name=public,
-            # The model is told of a failure as of any result.
+            # The model receives the failure like any other result.
             keeps_failures=True,
         )
         run, state = await self.step(plan, after)
@@ -281,8 +286,8 @@ class AgentRun(CompiledRun):
         completion: Completion,
         after: States,
     ) -> RunFinished:
-        """The end of the run, once the answer fits the output schema, for which it may be asked
-        once more. The conversation keeps the answer that fits, not how it came about."""
+        """Finish the run. If the answer doesn't match the output schema, the model is asked once
+        more; only the valid answer becomes part of the conversation."""
         schema, fields = self._plan.output_schema, {}
         if schema is not None:
             try:
@@ -307,11 +312,11 @@ class AgentRun(CompiledRun):
             return await self._turns.compare(parse_structured, schema, text)
         except UnfitAnswerError as error:
             where = f"step {self._index} (model)"
-            summary = f"{where}: the answer does not fit output_schema, also after one repair"
+            summary = f"{where}: the answer does not match output_schema, even after one repair"
             raise StepFailedError(f"{summary}: {self.redact(str(error))}", summary) from error
 
-    async def _must(self, plan: StepPlan, after: States = ()) -> tuple[StepRun, State[Any]]:
-        """Run a step without which there is no going on; raises `StepFailedError`."""
+    async def _run_required(self, plan: StepPlan, after: States = ()) -> tuple[StepRun, State[Any]]:
+        """Run a step that must succeed; raises `StepFailedError`."""
         run, state = await self.step(plan, after)
         if run.output is None:
             raise StepFailedError(*run.failure)
@@ -323,7 +328,7 @@ class AgentRun(CompiledRun):
 
 
 def _before(plan: AgentPlan, rendered: Sequence[Message]) -> list[Message]:
-    """What stands before the conversation."""
+    """The messages that precede the conversation's history."""
     if plan.is_chat:
         return list(rendered)
     if plan.user_message is None:
@@ -332,7 +337,7 @@ def _before(plan: AgentPlan, rendered: Sequence[Message]) -> list[Message]:
 
 
 def _user_turn(plan: AgentPlan, rendered: Sequence[Message]) -> list[Message]:
-    """What the user says in this run; nothing where a chat prompt says it all."""
+    """The user message of this run; empty if a chat prompt contains all messages."""
     if plan.user_message is not None:
         return [Message("user", plan.user_message)]
     return [] if plan.is_chat else list(rendered)

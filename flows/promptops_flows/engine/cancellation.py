@@ -1,4 +1,4 @@
-"""Ending a run before its steps have: somebody cancels it, or nobody follows it any more."""
+"""Ends a run before its steps have finished: it was cancelled, or its follower is gone."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _ABANDONED = "the platform's connection to the run broke"
 
 
 class RunCancelledError(Exception):
-    """The run ends now, as its `Cancellation` says."""
+    """The run ends now, for the reason in its `Cancellation`."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Reason:
-    """`by` is None where the run was abandoned."""
+    """`by` is None if the run was abandoned."""
 
     by: str | None
 
 
 class Cancellation:
-    """Of one run and the runs inside of it. The first reason stands."""
+    """Shared by one run and its inner runs. The first reason wins."""
 
     def __init__(self, texts: TextPolicy) -> None:
         self._texts = texts
@@ -42,16 +42,18 @@ class Cancellation:
         return self._reason is not None
 
     def request(self, by: str) -> None:
-        """Somebody cancels the run, `by` says who."""
+        """Cancel the run on behalf of `by`."""
         self._request(_Reason(by))
 
     def abandon(self) -> None:
-        """Nobody follows the run any more; it does not count as cancelled, it has crashed."""
+        """Stop the run because nobody follows it any more; it counts as crashed, not as
+        cancelled."""
         self._request(_Reason(None))
 
     @asynccontextmanager
     async def scope(self) -> AsyncIterator[None]:
-        """What it holds is stopped at once; raises `RunCancelledError`, and no CancelledError."""
+        """Stops the code inside at once when a cancellation is requested; raises
+        `RunCancelledError` instead of CancelledError."""
         if self.is_requested:
             raise RunCancelledError
         scope = asyncio.timeout(None)
@@ -67,7 +69,7 @@ class Cancellation:
             self._scopes.discard(scope)
 
     def end(self) -> RunFinished:
-        """How the run ended."""
+        """The result of the run."""
         assert self._reason is not None
         by = self._reason.by
         if by is None:
@@ -76,7 +78,7 @@ class Cancellation:
         return RunFinished("error", error=error, state="cancelled", cancelled_by=by)
 
     def state(self) -> State[Any]:
-        """How Prefect is to show the run, and each of its steps that was under way."""
+        """The state in Prefect of the run and of each of its unfinished steps."""
         assert self._reason is not None
         by = self._reason.by
         if by is None:

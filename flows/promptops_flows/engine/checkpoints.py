@@ -1,4 +1,4 @@
-"""Steps of a run that survive its end: those that it reuses, and those that it has completed."""
+"""Checkpoints of a run's steps: those that it reuses, and those that it creates."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from promptops_flows.protocol.run_request import Checkpoint, RunRequest
 
 class Checkpoints(Protocol):
     def find(self, index: int, name: str, step_type: str) -> Checkpoint | None:
-        """The one of that step, which need not be executed then."""
+        """The checkpoint of that step, if there is one; the step isn't executed then."""
 
     def add(self, checkpoint: Checkpoint) -> None:
-        """A step has been completed."""
+        """Add the checkpoint of a completed step."""
 
     async def stored(self, index: int) -> None:
-        """Return once what depends on that step may begin."""
+        """Return once the checkpoint is stored, so that dependent steps may begin."""
 
 
 class RunCheckpoints:
-    """Those of a run that the platform asked for."""
+    """The checkpoints of a durable run."""
 
     def __init__(self, request: RunRequest, emit: Emit) -> None:
         self._reusable = {checkpoint.index: checkpoint for checkpoint in request.checkpoints}
@@ -53,7 +53,7 @@ class RunCheckpoints:
 
 
 class NoCheckpoints:
-    """Those of a run inside of a step, which has one as a whole."""
+    """For an inner run: the step around it has one checkpoint as a whole."""
 
     def find(self, index: int, name: str, step_type: str) -> Checkpoint | None:
         return None

@@ -1,7 +1,7 @@
-"""What all runs share, whatever they are compiled from: a Prefect flow, and how it ended.
+"""What the runs of agents and workflows share: the Prefect flow, and the result.
 
-Texts, variables and keys pass from step to step inside this process and never as Prefect
-parameters or results: Prefect shows those to everyone who may see it.
+Texts, variables and keys pass from step to step inside this process and never as Prefect parameters
+or results, which are visible to everyone with access to Prefect.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ _DEFAULT_WORKSPACE = "default"
 
 
 def flow_name(workspace: str, key: str) -> str:
-    """How the flow of that definition is called in Prefect, which knows no workspaces."""
+    """The name of the definition's flow in Prefect, which has no workspaces."""
     return key if workspace == _DEFAULT_WORKSPACE else f"{workspace}:{key}"
 
 
 def model_access(request: RunRequest) -> ModelAccess:
-    """How the steps of that run reach models."""
+    """How the steps of that run call models."""
     return ModelAccess(
         request.api_key,
         request.base_url,
@@ -50,7 +50,8 @@ def model_access(request: RunRequest) -> ModelAccess:
 
 
 class StepFailedError(Exception):
-    """A step failed, and the run with it; the text names the step. `summary` as in `StepError`."""
+    """A step failed, and with it the run; the message names the step. For `summary` see
+    `StepError`."""
 
     def __init__(self, sentence: str, summary: str | None = None) -> None:
         super().__init__(sentence)
@@ -58,7 +59,7 @@ class StepFailedError(Exception):
 
 
 class RunSuspendedError(Exception):
-    """The run waits for people; `approvals` in the order of the steps."""
+    """The run waits for people; `approvals` are in the order of the steps."""
 
     def __init__(self, approvals: Sequence[ApprovalAsked]) -> None:
         super().__init__()
@@ -68,9 +69,8 @@ class RunSuspendedError(Exception):
 class CompiledRun(ABC):
     """One run of one definition.
 
-    `flow` executes it. `result` is how it ended, or that it is suspended, and `state` how Prefect
-    is to show that; both are None while it has not come to an end. `ended` is set along with
-    `result`.
+    `flow` executes it. `result` tells how it ended or that it is suspended, and `state` is the
+    matching state in Prefect; both are None until then. `ended` is set along with `result`.
     """
 
     def __init__(
@@ -102,8 +102,8 @@ class CompiledRun(ABC):
             version=request.version,
             validate_parameters=False,
             persist_result=False,
-            # Nothing is stored there. Without it Prefect asks its server for each run, and stops
-            # the event loop meanwhile.
+            # Nothing is stored there. Without this setting Prefect requests it from its server for
+            # each run, which blocks the event loop.
             result_storage=get_current_settings().results.local_storage_path,
             log_prints=False,
         )
@@ -113,36 +113,36 @@ class CompiledRun(ABC):
         """Run all steps; raises `StepFailedError`."""
 
     def cancel(self, by: str) -> None:
-        """Stop the steps. A run that has ended stays as it is."""
+        """Stop the steps. Has no effect on a run that has ended."""
         if self.result is None:
             self.control.cancellation.request(by)
-            self._end_unbegun()
+            self._end_not_started()
 
     def abandon(self) -> None:
-        """Stop the steps, which somebody else executes from now on."""
+        """Stop the steps; somebody else continues the run."""
         if self.result is None:
             self.control.cancellation.abandon()
-            self._end_unbegun()
+            self._end_not_started()
 
     def without_secrets(self, output: StepOutput) -> StepOutput:
-        """The output as it may be shown and passed on."""
+        """The output with secrets redacted, so that it can be shown and passed on."""
         value = None if output.value is None else self.redact.within(output.value)
         return replace(output, text=self.redact(output.text), value=value)
 
     def gateway(self, gateway: ModelGateway, index: int) -> ModelGateway:
-        """By which the step of that place asks models: where the caller wants their texts as they
-        come, it gets them."""
+        """The gateway for the step with that index; it streams the model's text if the caller asked
+        for it."""
         if not self._is_streamed:
             return gateway
 
-        def tell(text: str, call: int) -> None:
+        def send_text(text: str, call: int) -> None:
             self.emit(StepDelta(index, text, call))
 
-        return StreamedGateway(gateway, self.redact, tell)
+        return StreamedGateway(gateway, self.redact, send_text)
 
     async def step(self, plan: StepPlan, after: Iterable[State[Any]]) -> tuple[StepRun, State[Any]]:
-        """Run one step; a failed one is for the caller to judge. Raises `StepFailedError` when the
-        outputs grow too long together."""
+        """Run one step; the caller handles a failure. Raises `StepFailedError` if the outputs
+        together exceed the limit."""
         run = StepRun(plan, self.redact, self._kinds, self.texts, self._version, self.control)
         state = await run.execute(list(after), self.emit)
         await self.control.checkpoints.stored(plan.index)
@@ -174,7 +174,7 @@ class CompiledRun(ABC):
             return self._stopped(error)
         except StepFailedError as error:
             return self._failed(str(error), error.summary)
-        # Prefect would store its text, whatever that quotes.
+        # Prefect would store the exception's text, which may quote secrets.
         except Exception as error:  # noqa: BLE001
             if isinstance(error, TimeoutError) and timeout.expired():
                 return self._timed_out()
@@ -182,7 +182,7 @@ class CompiledRun(ABC):
             log(logging.ERROR, "run.internal_error", trace=trace)
             return self._failed(internal_error(error))
         self._end(result)
-        # A state of our own making: returning the text would hand it to Prefect.
+        # An explicit state: returning the text would give it to Prefect.
         return Completed(message=f"Steps completed: {self.steps}")
 
     def _failed(self, sentence: str, summary: str | None = None) -> State[Any]:
@@ -216,8 +216,8 @@ class CompiledRun(ABC):
         self._end(cancellation.end())
         return cancellation.state()
 
-    def _end_unbegun(self) -> None:
-        """Where Prefect holds the run back, nothing is there that could be stopped."""
+    def _end_not_started(self) -> None:
+        """End a run that Prefect hasn't let begin; it has no steps to stop."""
         if not self._has_begun:
             self.state = self._cancelled()
 

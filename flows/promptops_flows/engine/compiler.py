@@ -1,4 +1,4 @@
-"""A plan becomes a Prefect flow, whose tasks are the steps."""
+"""Compiles a plan to a Prefect flow with the steps as tasks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from promptops_flows.steps.services import StepServices
 def compile_run(
     request: RunRequest, emit: Emit, services: StepServices, control: RunControl
 ) -> CompiledRun:
-    """The run that the request's plan describes."""
+    """Return the run of the request's plan."""
     if isinstance(request.plan, AgentPlan):
         return AgentRun(request, request.plan, emit, services, control)
 

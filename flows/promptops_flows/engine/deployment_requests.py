@@ -1,4 +1,4 @@
-"""Answers what a platform asks of deployments, timers and events."""
+"""Handles the platform's requests for deployments, timers and events."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from promptops_flows.protocol.engine_protocol import Refused, Unavailable
 
 
 class DeploymentRequests:
-    """What answers, and what is to `watch` for as long as the engine lives."""
+    """Handles requests; `watch` runs for the lifetime of the engine."""
 
     def __init__(self, client: PrefectClient, gate: PrefectGate) -> None:
         self._gate = gate
@@ -53,11 +53,12 @@ class DeploymentRequests:
         self._pauses = PauseWatch(self._deployments, self.due, gate)
 
     async def watch(self) -> None:
-        """Tell platforms what happens in Prefect, until cancelled."""
+        """Report changes in Prefect to the platforms, until cancelled."""
         await asyncio.gather(self.due.watch(), self._pauses.watch())
 
     async def answer(self, request: DeploymentRequest) -> DeploymentMessage | Refused | Unavailable:
-        """Never raises: what Prefect refuses is `Refused`, and one that is away `Unavailable`."""
+        """Never raises: returns `Refused` if Prefect rejects the request, `Unavailable` if Prefect
+        can't be reached."""
         try:
             if isinstance(request, NextTimes):
                 return Times(await asyncio.to_thread(asyncio.run, fire_times(request)))

@@ -1,4 +1,5 @@
-"""A deployment of the platform as the body of Prefect's API, and how one there differs from it."""
+"""Converts a deployment of the platform to a request body for Prefect, and compares it with an
+existing one."""
 
 from __future__ import annotations
 
@@ -7,23 +8,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from promptops_flows.engine.compiled_run import flow_name
-from promptops_flows.engine.prefect_schedules import as_prefect_has, schedules_of
+from promptops_flows.engine.prefect_schedules import normalized_schedule, schedules_of
 from promptops_flows.engine.printable import printable
 from promptops_flows.protocol.deployment_messages import Deployment, Owner
 
 DEFAULT_POOL = "promptops"
-# Labels of deployments, which their flow runs inherit; users don't see them.
+# Labels of deployments, which their flow runs inherit; Prefect's pages don't show them.
 KIND, REF, PAUSED = "promptops.kind", "promptops.ref", "promptops.paused"
 _SLUG = "promptops"
 
 
 def flow_of(deployment: Deployment) -> str:
-    """The name of its flow."""
+    """The name of the deployment's flow."""
     return flow_name(deployment.workspace, deployment.key)
 
 
 def body_of(deployment: Deployment, work_pool: str, flow_id: str) -> dict[str, Any]:
-    """What creates it, or changes it as a whole."""
+    """The body that creates the deployment or replaces all of its fields."""
     return {
         "name": name_in(work_pool, deployment),
         "flow_id": flow_id,
@@ -42,13 +43,14 @@ def body_of(deployment: Deployment, work_pool: str, flow_id: str) -> dict[str, A
 
 
 def name_in(work_pool: str, deployment: Deployment) -> str:
-    """Its name; several installations at one Prefect server have pools of their own."""
+    """The deployment's name in Prefect. Its pool is part of it, since several installations may
+    share one Prefect server."""
     suffix = "" if work_pool == DEFAULT_POOL else f" ({work_pool})"
     return printable(deployment.name) + suffix
 
 
 def owner_in(fields: Mapping[str, Any]) -> Owner | None:
-    """Whom a deployment or a flow run is for; None where no platform has made it."""
+    """The owner of a deployment or a flow run; None if no platform created it."""
     labels = fields.get("labels") or {}
     if KIND not in labels or REF not in labels:
         return None
@@ -56,13 +58,13 @@ def owner_in(fields: Mapping[str, Any]) -> Owner | None:
 
 
 def labels_of(owner: Owner) -> dict[str, Any]:
-    """Which `owner_in` reads."""
+    """The labels that `owner_in` reads."""
     return {KIND: owner.kind, REF: owner.ref}
 
 
 @dataclass(frozen=True, slots=True)
-class HeldDeployment:
-    """A deployment as Prefect has it."""
+class ExistingDeployment:
+    """A deployment that exists in Prefect."""
 
     fields: dict[str, Any]
 
@@ -76,30 +78,33 @@ class HeldDeployment:
 
     @property
     def owner(self) -> Owner | None:
-        """None for a deployment of somebody else."""
+        """None for a deployment that no platform created."""
         return owner_in(self.fields)
 
     @property
     def is_paused(self) -> bool:
-        """Whether nothing becomes due by its timetable."""
+        """Whether its schedule is paused."""
         schedules = self.fields["schedules"]
         inactive = bool(schedules) and not any(schedule["active"] for schedule in schedules)
         return bool(self.fields["paused"]) or inactive
 
     @property
-    def was_put_paused(self) -> bool:
-        """How the platform had put it."""
+    def was_paused_by_platform(self) -> bool:
+        """Whether the platform created or last updated it as paused."""
         return bool((self.fields.get("labels") or {}).get(PAUSED))
 
     def differs_from(self, body: dict[str, Any]) -> bool:
-        """Whether it is to be put again."""
+        """Whether it needs an update."""
         plain = ("name", "flow_id", "description", "work_pool_name", "parameters")
         if any(self.fields.get(name) != body[name] for name in plain):
             return True
         if sorted(self.fields["tags"]) != sorted(body["tags"]):
             return True
-        if self.was_put_paused != body["labels"][PAUSED] or self.is_paused != self.was_put_paused:
+        if (
+            self.was_paused_by_platform != body["labels"][PAUSED]
+            or self.is_paused != self.was_paused_by_platform
+        ):
             return True
         own = [schedule["schedule"] for schedule in self.fields["schedules"]]
         asked = [schedule["schedule"] for schedule in body["schedules"]]
-        return list(map(as_prefect_has, own)) != list(map(as_prefect_has, asked))
+        return list(map(normalized_schedule, own)) != list(map(normalized_schedule, asked))

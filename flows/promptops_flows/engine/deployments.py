@@ -1,4 +1,4 @@
-"""The deployments of a work pool in Prefect, made from what the platform has."""
+"""Keeps the deployments of a work pool in Prefect equal to those of the platform."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import httpx
 from prefect.client.orchestration import PrefectClient
 from prefect.utilities.urls import url_for
 
-from promptops_flows.engine.deployment_shape import HeldDeployment, body_of, flow_of
+from promptops_flows.engine.deployment_shape import ExistingDeployment, body_of, flow_of
 from promptops_flows.engine.logs import log
 from promptops_flows.engine.prefect_api import PrefectApi, is_refusal, refusal_of
 from promptops_flows.engine.prefect_schedules import as_text, dates_of
@@ -29,15 +29,15 @@ from promptops_flows.protocol.deployment_messages import (
     Reconciled,
 )
 
-# Less than any two times of a timetable are apart.
+# Shorter than any interval between two times of a timetable.
 _TICK = timedelta(milliseconds=1)
-# Of the times that have passed, the first so many are looked at.
+# The maximum number of missed times that are examined.
 _MOST_DATES = 20_000
 
 
 @dataclass(slots=True)
-class _Findings:
-    """What a comparison has found, by names."""
+class _Comparison:
+    """The result of a comparison, by deployment name."""
 
     created: list[str] = field(default_factory=list)
     corrected: list[str] = field(default_factory=list)
@@ -47,7 +47,7 @@ class _Findings:
     pressed: list[DeploymentPaused] = field(default_factory=list)
 
     def refuse(self, owner: Owner, reason: str) -> None:
-        """Prefect does not take the deployment of this owner."""
+        """Record that Prefect rejects the owner's deployment."""
         self.refused.append([owner.kind, owner.ref, reason])
 
     @property
@@ -62,7 +62,7 @@ class _Findings:
 
 
 class Deployments:
-    """`pools` are created with their first deployment."""
+    """A work pool is created with its first deployment."""
 
     def __init__(self, client: PrefectClient, api: PrefectApi, pools: WorkPools) -> None:
         self._client = client
@@ -70,91 +70,94 @@ class Deployments:
         self._pools = pools
         # Ids in Prefect by work pool and owner.
         self._ids: dict[tuple[str, Owner], str] = {}
-        # Whom the engine makes deployments for by itself: no platform knows of them.
+        # Owners of deployments that the engine creates for itself; the platform doesn't list them.
         self.own: set[Owner] = set()
-        # Deployments are put one after the other where they are the same one.
+        # Updates of the same deployment run one after the other.
         self._turn = asyncio.Lock()
 
     async def put(self, work_pool: str, deployment: Deployment) -> DeploymentStored:
-        """Create or change one; its next flow runs are scheduled."""
+        """Create or update a deployment and schedule its next flow runs."""
         async with self._turn:
             await self._pools.ensure(work_pool)
             return await self._put(work_pool, deployment)
 
     async def delete(self, work_pool: str, owner: Owner) -> None:
-        """Remove one with its flow runs that have not begun."""
+        """Delete a deployment and its flow runs that haven't begun."""
         async with self._turn:
             deployment_id = await self.find(work_pool, owner)
             if deployment_id is not None:
                 await self._delete(work_pool, owner, deployment_id)
 
     async def find(self, work_pool: str, owner: Owner) -> str | None:
-        """The id in Prefect of one that it has."""
+        """The id in Prefect of a deployment, if it exists."""
         place = (work_pool, owner)
         if place not in self._ids:
             await self.read(work_pool)
         return self._ids.get(place)
 
-    async def read_in_turn(self, work_pool: str) -> dict[Owner, HeldDeployment]:
-        """As `read`, while none is being put."""
+    async def read_in_turn(self, work_pool: str) -> dict[Owner, ExistingDeployment]:
+        """Like `read`, while no deployment is being updated."""
         async with self._turn:
             return await self.read(work_pool)
 
-    async def read(self, work_pool: str) -> dict[Owner, HeldDeployment]:
-        """Those that a platform has put into the pool, by owner."""
+    async def read(self, work_pool: str) -> dict[Owner, ExistingDeployment]:
+        """The deployments in the pool that a platform created, by owner."""
         filters = {"work_pools": {"name": {"any_": [work_pool]}}, "sort": "NAME_ASC"}
-        rows = [HeldDeployment(row) for row in await self._api.all("/deployments/filter", filters)]
+        rows = [
+            ExistingDeployment(row) for row in await self._api.all("/deployments/filter", filters)
+        ]
         own = {row.owner: row for row in rows if row.owner is not None}
         elsewhere = {place: at for place, at in self._ids.items() if place[0] != work_pool}
         self._ids = elsewhere | {(work_pool, owner): row.id for owner, row in own.items()}
         return own
 
     async def reconcile(self, asked: Reconcile) -> tuple[Reconciled, list[DeploymentPaused]]:
-        """Correct what differs, but for those that somebody paused or resumed in Prefect."""
+        """Correct all differences, except for deployments that somebody paused or resumed in
+        Prefect."""
         async with self._turn:
             return await self._reconcile(asked)
 
     async def _reconcile(self, asked: Reconcile) -> tuple[Reconciled, list[DeploymentPaused]]:
-        held = await self.read(asked.work_pool)
+        existing = await self.read(asked.work_pool)
         if asked.deployments or asked.timers:
             await self._pools.ensure(asked.work_pool)
-        findings = _Findings()
+        comparison = _Comparison()
         for deployment in asked.deployments:
-            row = held.pop(deployment.owner, None)
+            row = existing.pop(deployment.owner, None)
             try:
-                await self._correct(asked.work_pool, deployment, row, findings)
+                await self._correct(asked.work_pool, deployment, row, comparison)
             except RunRefusedError as error:
-                findings.refuse(deployment.owner, str(error))
+                comparison.refuse(deployment.owner, str(error))
             except httpx.HTTPStatusError as error:
                 if not is_refusal(error):
                     raise
-                findings.refuse(deployment.owner, refusal_of(error))
-        for owner, row in held.items():
+                comparison.refuse(deployment.owner, refusal_of(error))
+        for owner, row in existing.items():
             if owner not in self.own:
-                findings.removed.append(row.name)
+                comparison.removed.append(row.name)
                 await self._delete(asked.work_pool, owner, row.id)
-        return findings.reconciled, findings.pressed
+        return comparison.reconciled, comparison.pressed
 
     async def _correct(
         self,
         work_pool: str,
         deployment: Deployment,
-        row: HeldDeployment | None,
-        findings: _Findings,
+        row: ExistingDeployment | None,
+        comparison: _Comparison,
     ) -> None:
-        """Put one deployment, where Prefect does not have it so."""
+        """Update one deployment if it differs."""
         owner, row_id = deployment.owner, "" if row is None else row.id
-        if row is not None and row.is_paused != row.was_put_paused:
-            findings.pressed.append(DeploymentPaused(owner, row.is_paused))
+        if row is not None and row.is_paused != row.was_paused_by_platform:
+            comparison.pressed.append(DeploymentPaused(owner, row.is_paused))
         elif row is None or row.differs_from(await self._body(work_pool, deployment)):
             row_id = (await self._put(work_pool, deployment)).deployment_id
-            (findings.created if row is None else findings.corrected).append(
+            (comparison.created if row is None else comparison.corrected).append(
                 f"{flow_of(deployment)}/{deployment.name}"
             )
-        findings.urls.append([owner.kind, owner.ref, row_id, deployment_url(row_id)])
+        comparison.urls.append([owner.kind, owner.ref, row_id, deployment_url(row_id)])
 
     async def catch_up(self, asked: CatchUp) -> CaughtUp:
-        """Have flow runs for times that have passed."""
+        """Create flow runs for missed times."""
         timetable = asked.deployment.timetable
         assert timetable is not None
         since = datetime.fromisoformat(asked.since) + _TICK
@@ -178,10 +181,12 @@ class Deployments:
         deployment_id = str((await self._api.post("/deployments/", body))["id"])
         self._ids[place] = deployment_id
         if before is not None and before != deployment_id:
-            # Flow and name say which deployment it is: with others it is another one.
+            # Flow and name identify a deployment in Prefect: with other values it is another
+            # deployment.
             await self._api.delete(f"/deployments/{before}")
         if deployment.timetable is not None and not deployment.paused:
-            # Rather than when Prefect's scheduler next looks, which may be in five seconds.
+            # Otherwise the flow runs would appear when Prefect's scheduler next runs, up to five
+            # seconds later.
             await self._api.post(f"/deployments/{deployment_id}/schedule", {})
         fields = {"deployment": body["name"], "deployment_kind": deployment.owner.kind}
         log(logging.INFO, "deployment.put", **fields, deployment_id=deployment_id)
@@ -199,5 +204,5 @@ class Deployments:
 
 
 def deployment_url(deployment_id: str) -> str | None:
-    """Where Prefect shows it."""
+    """The deployment's page in Prefect."""
     return url_for("deployment", obj_id=deployment_id)

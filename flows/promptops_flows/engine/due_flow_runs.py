@@ -1,8 +1,9 @@
-"""Flow runs of work pools that become due, offered to the platforms that take them.
+"""Offers flow runs that become due in work pools to the platforms that execute them.
 
-Twice a second one cheap query asks whether there is any. Only then Prefect's work-pool API is asked
-for them, which obeys pauses and limits of pools and queues, but writes to all deployments of the
-pool each time; once in a while it is asked without need, so that Prefect shows them as ready.
+A cheap query twice a second checks whether any flow run is due. Only then the flow runs are
+requested from Prefect's work-pool API, which respects the pauses and limits of pools and queues,
+but writes to all deployments of the pool each time. It is also called once in a while when nothing
+is due, so that Prefect shows the deployments as ready.
 """
 
 from __future__ import annotations
@@ -35,65 +36,66 @@ from promptops_flows.protocol.deployment_messages import (
 )
 
 PERIOD_SECONDS = 0.5
-# A platform that has not answered meanwhile, or has not begun the run, is told once more.
+# After this time a flow run is offered again unless the platform has answered or begun the run.
 _AGAIN_SECONDS = 10.0
 _TAKEN_SECONDS = 60.0
 _MOST = 200
 
-Tell = Callable[[DueEvent], None]
+Notify = Callable[[DueEvent], None]
 
 
 @dataclass(slots=True)
 class _Pool:
-    """Who takes the flow runs of a pool, and when it was last shown to be alive."""
+    """The platforms that take the flow runs of a pool, and the time of the pool's last
+    heartbeat."""
 
-    takers: dict[Tell, str] = field(default_factory=dict)
-    beaten_at: float = float("-inf")
+    takers: dict[Notify, str] = field(default_factory=dict)
+    heartbeat_at: float = float("-inf")
     exists: bool = False
 
 
 class DueFlowRuns:
-    """Pools count only while somebody takes their flow runs."""
+    """A pool is watched only while a platform takes its flow runs."""
 
     def __init__(self, api: PrefectApi, pools: WorkPools, gate: PrefectGate) -> None:
         self._api = api
         self._pools = pools
         self._gate = gate
         self._answers = FlowRunAnswers(api)
-        self._taken: defaultdict[str, _Pool] = defaultdict(_Pool)
-        # Until when flow runs are not offered again, by the loop's clock.
+        self._watched_pools: defaultdict[str, _Pool] = defaultdict(_Pool)
+        # When each flow run may be offered again, by the loop's clock.
         self._offered: dict[str, float] = {}
 
     @contextmanager
-    def taking(self, asked: TakeDue, tell: Tell) -> Iterator[None]:
-        """Inside, `tell` gets what becomes due in that pool."""
-        pool = self._taken[asked.work_pool]
-        pool.takers[tell] = asked.worker
-        pool.beaten_at = float("-inf")
-        # Nobody has answered what this platform was offered before.
+    def taking(self, asked: TakeDue, notify: Notify) -> Iterator[None]:
+        """Inside, `notify` is called with what becomes due in that pool."""
+        pool = self._watched_pools[asked.work_pool]
+        pool.takers[notify] = asked.worker
+        pool.heartbeat_at = float("-inf")
+        # Offers that the previous connection left unanswered are made again.
         self._offered.clear()
         if self._gate.reason is None:
-            tell(PrefectReady())
+            notify(PrefectReady())
         try:
             yield
         finally:
-            del pool.takers[tell]
+            del pool.takers[notify]
 
     def paused(self, work_pool: str, pressed: DeploymentPaused) -> None:
-        """Tell that somebody has paused or resumed a deployment in Prefect."""
-        self._tell(work_pool, pressed)
+        """Notify the platforms that somebody has paused or resumed a deployment in Prefect."""
+        self._notify(work_pool, pressed)
 
     def exists(self, work_pool: str) -> None:
         """The pool has deployments from now on."""
-        self._taken[work_pool].exists = True
+        self._watched_pools[work_pool].exists = True
 
     @property
     def pools(self) -> list[str]:
-        """Those in which something may become due."""
-        return [name for name, pool in self._taken.items() if pool.takers and pool.exists]
+        """The pools that may have due flow runs."""
+        return [name for name, pool in self._watched_pools.items() if pool.takers and pool.exists]
 
     async def answer(self, answer: FlowRunAnswer) -> None:
-        """Do what a platform has said about a flow run."""
+        """Carry out the platform's decision about a flow run."""
         now = asyncio.get_running_loop().time()
         if answer.outcome == "taken":
             self._offered[answer.flow_run_id] = now + _TAKEN_SECONDS
@@ -101,43 +103,43 @@ class DueFlowRuns:
         try:
             await self._answers.carry_out(answer)
         except PREFECT_ERRORS as error:
-            # It is offered and answered again.
+            # The flow run is offered again later.
             log(logging.WARNING, "due.answer_failed", error=type(error).__name__)
             self._gate.suspect()
         self._offered.pop(answer.flow_run_id, None)
 
     async def watch(self) -> None:
-        """Offer what is due until cancelled."""
+        """Offer due flow runs until cancelled."""
         while True:
             if self._gate.reason is not None:
                 await self._gate.opened()
-                self._tell_all(PrefectReady())
+                self._notify_all(PrefectReady())
             for name in self.pools:
                 try:
-                    await self._look(name, self._taken[name])
-                # ValueError: an answer that can't be read.
+                    await self._poll(name, self._watched_pools[name])
+                # ValueError: an invalid response.
                 except (*PREFECT_ERRORS, ValueError) as error:
                     log(logging.WARNING, "due.failed", error=f"{type(error).__name__}: {error}")
                     self._gate.suspect()
             await asyncio.sleep(PERIOD_SECONDS)
 
-    def _tell_all(self, event: DueEvent) -> None:
-        for name in self._taken:
-            self._tell(name, event)
+    def _notify_all(self, event: DueEvent) -> None:
+        for name in self._watched_pools:
+            self._notify(name, event)
 
-    def _tell(self, work_pool: str, event: DueEvent) -> None:
-        for tell in list(self._taken[work_pool].takers):
-            tell(event)
+    def _notify(self, work_pool: str, event: DueEvent) -> None:
+        for notify in list(self._watched_pools[work_pool].takers):
+            notify(event)
 
-    async def _look(self, name: str, pool: _Pool) -> None:
+    async def _poll(self, name: str, pool: _Pool) -> None:
         now = asyncio.get_running_loop().time()
         self._offered = {at: until for at, until in self._offered.items() if until > now}
-        is_beat = now - pool.beaten_at >= HEARTBEAT_SECONDS
+        is_beat = now - pool.heartbeat_at >= HEARTBEAT_SECONDS
         if is_beat:
             await self._pools.ensure(name)
             for worker in set(pool.takers.values()):
-                await self._pools.beat(name, worker)
-            pool.beaten_at = now
+                await self._pools.send_heartbeat(name, worker)
+            pool.heartbeat_at = now
         if not is_beat and not await self._is_any_due(name):
             return
         for flow_run in await self._pools.due(name, _now(), _MOST):
@@ -160,7 +162,7 @@ class DueFlowRuns:
         self._offered[flow_run["id"]] = now + _AGAIN_SECONDS
         owner = owner_in(flow_run)
         if owner is None:
-            return  # of a deployment that somebody else has put into the pool
+            return  # a deployment that no platform created
         due = FlowRunDue(
             flow_run_id=flow_run["id"],
             owner=owner,
@@ -170,10 +172,10 @@ class DueFlowRuns:
             parameters=await self._sent(flow_run),
         )
         log(logging.INFO, "due.offered", flow_run_id=due.flow_run_id, deployment_kind=owner.kind)
-        self._tell(name, due)
+        self._notify(name, due)
 
     async def _sent(self, flow_run: dict[str, Any]) -> dict[str, Any]:
-        """The parameters that are not simply those of the deployment."""
+        """The parameters that differ from those of the deployment."""
         parameters: dict[str, Any] = flow_run["parameters"]
         if flow_run["auto_scheduled"] or not parameters:
             return {}

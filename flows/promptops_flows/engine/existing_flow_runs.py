@@ -1,4 +1,4 @@
-"""Flow runs that exist in Prefect and are executed once more."""
+"""Prepares flow runs that exist in Prefect to be executed again."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from promptops_flows.engine.identity import EngineIdentity
 from promptops_flows.engine.runs import RunRefusedError
 from promptops_flows.engine.suspended_runs import untagged
 
-GOES_ON = "Goes on after a decision"
-_TAKEN_UP = "The run goes on where it was left"
+CONTINUES = "Continues after a decision"
+_ADOPTED = "The run continues where it stopped"
 
 
 class FlowRunMissingError(RunRefusedError):
-    """Prefect does not have it."""
+    """The flow run doesn't exist in Prefect."""
 
 
 async def find_flow_run(client: PrefectClient, flow_run_id: str) -> FlowRun:
-    """Raises `FlowRunMissingError`, and what Prefect's client raises."""
+    """Raises `FlowRunMissingError`, and the errors of Prefect's client."""
     try:
         return await client.read_flow_run(UUID(flow_run_id))
     except (ObjectNotFound, ValueError) as error:
@@ -34,9 +34,9 @@ async def find_flow_run(client: PrefectClient, flow_run_id: str) -> FlowRun:
 async def adopt_flow_run(
     client: PrefectClient, identity: EngineIdentity, flow_run: FlowRun
 ) -> FlowRun:
-    """Mark it as this engine's, and make it ready to be executed.
+    """Mark the flow run as this engine's, and make it ready to be executed.
 
-    Raises `RunRefusedError` for one that was cancelled, and what Prefect's client raises.
+    Raises `RunRefusedError` if it was cancelled, and the errors of Prefect's client.
     """
     identity.adopt(flow_run.id)
     tags = identity.own(untagged(flow_run.tags))
@@ -47,16 +47,17 @@ async def adopt_flow_run(
 
 
 async def _begin_again(client: PrefectClient, flow_run: FlowRun) -> FlowRun:
-    """Prefect takes no flow run up again that was under way, or has ended."""
+    """Reset the state of a flow run that was running or has ended; Prefect would not execute it
+    again otherwise."""
     state = flow_run.state
     if state is None or state.is_pending():
         return flow_run
-    # One that was put off would wait for its time.
+    # A rescheduled flow run would wait until its scheduled time.
     if state.is_scheduled() and state.name != WAITING:
         return flow_run
     if state.is_cancelled() or state.is_cancelling():
         raise RunRefusedError("Cancel was pressed in Prefect before the run began")
-    message = GOES_ON if state.is_paused() else _TAKEN_UP
+    message = CONTINUES if state.is_paused() else _ADOPTED
     pending: State[Any] = Pending(message=message)
     await client.set_flow_run_state(flow_run.id, pending, force=True)
     flow_run.state = pending

@@ -1,4 +1,4 @@
-"""What becomes of a due flow run that no run executes, as a state in Prefect."""
+"""Sets the state in Prefect of a due flow run that isn't executed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from promptops_flows.engine.prefect_api import PrefectApi, is_missing
 from promptops_flows.engine.printable import MESSAGE_CHARACTERS, printable
 from promptops_flows.protocol.deployment_messages import FlowRunAnswer
 
-# The name by which Prefect marks no flow run as late, and removes none when its deployment changes.
+# With this name Prefect doesn't mark the flow run as late, nor delete it when its deployment
+# changes.
 WAITING = "AwaitingConcurrencySlot"
 
 
@@ -20,8 +21,8 @@ class FlowRunAnswers:
         self._api = api
 
     async def carry_out(self, answer: FlowRunAnswer) -> None:
-        """Harmless where the flow run is gone, or waits no more: another replica may have been
-        answered otherwise."""
+        """Set the flow run's state. Does nothing if it is gone or no longer waits, since another
+        replica may have answered differently."""
         body = {"state": _state(answer), "force": True}
         url = f"/flow_runs/{answer.flow_run_id}"
         try:

@@ -1,4 +1,4 @@
-"""Creates runs in Prefect with one request each: flows keep their ids."""
+"""Creates each flow run in Prefect with one request, by caching the ids of flows."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from prefect.client.schemas.objects import FlowRun, FlowRunPolicy
 from prefect.flows import Flow
 from prefect.states import Pending, Scheduled, to_state_create
 
-# One for each definition that was run since the start.
+# One entry for each definition that was run since the start.
 _MOST_FLOWS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """In a work pool. Of all requests with the same key Prefect makes one flow run."""
+    """A place in a work pool. For all requests with the same key Prefect creates one flow run."""
 
     pool: str
     idempotency_key: str
 
 
 class FlowRunCreator:
-    """Prefect's own client asks for the flow's id before each run."""
+    """Prefect's own client requests the flow's id before each run."""
 
     def __init__(self, client: PrefectClient) -> None:
         self._client = client
@@ -43,8 +43,8 @@ class FlowRunCreator:
         parent_task_run_id: UUID | None = None,
         queued: Queued | None = None,
     ) -> FlowRun:
-        """A pending run of that flow, which is created where Prefect does not have it, or one that
-        is `queued`; raises what Prefect's client raises."""
+        """Create a pending flow run, or a scheduled one if `queued`; a missing flow is created,
+        too. Raises the errors of Prefect's client."""
         run: dict[str, Any] = {
             "flow_version": flow.version,
             "name": name,
@@ -53,8 +53,8 @@ class FlowRunCreator:
             "tags": tags,
             "state": to_state_create(Pending()),
             "empirical_policy": FlowRunPolicy(retries=0, retry_delay=0),
-            # Prefect's client repeats a request whose answer is late: without a key each repeat
-            # leaves a flow run that stays pending.
+            # Prefect's client repeats a request that times out; without an idempotency key each
+            # repeat leaves a flow run that stays pending.
             "idempotency_key": str(uuid4()),
         }
         if parent_task_run_id is not None:
@@ -69,7 +69,7 @@ class FlowRunCreator:
             except httpx.HTTPStatusError as error:
                 if error.response.status_code != httpx.codes.CONFLICT:
                     raise
-                # Somebody has deleted the flow.
+                # The flow was deleted in Prefect.
         return await self._post(FlowRunCreate(flow_id=await self._flow_id(flow.name), **run))
 
     async def _flow_id(self, name: str) -> UUID:

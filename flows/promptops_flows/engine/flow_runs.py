@@ -1,4 +1,4 @@
-"""Runs in Prefect: created ahead, executed in this process, discarded when nobody wants them."""
+"""Runs in Prefect: created, executed in this process, and discarded if they aren't started."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ from promptops_flows.steps.services import StepServices
 from promptops_flows.telemetry.tracing import Tracing
 
 _PREPARE_SECONDS = 20.0
-# What Prefect gets to take the end of a run before the run is answered without it.
+# How long Prefect may take to store the end of a run before the run is reported without it.
 _REPORT_SECONDS = 2.0
-_NOT_LET_GO = "The run was not started again"
+_NOT_STARTED = "The run was not started again"
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedRun:
-    """A run that Prefect knows as pending; nothing of it has been executed."""
+    """A run with a pending flow run in Prefect; no step has been executed."""
 
     request: RunRequest
     compiled: CompiledRun
@@ -78,7 +78,7 @@ class PreparedRun:
 
 
 class FlowRuns:
-    """At most `concurrency` runs execute at a time, the others wait their turn."""
+    """At most `concurrency` runs execute at a time; the others wait."""
 
     def __init__(
         self,
@@ -97,13 +97,14 @@ class FlowRuns:
         self._services = services
         self._identity = identity
         self._turns = asyncio.Semaphore(concurrency)
-        # Holds the open client, which Prefect finds by context; connections know nothing of it.
+        # Contains the open client, which Prefect looks up in the context; the contexts of
+        # connections don't have it.
         self._context = contextvars.copy_context()
         self._reports = LateReports(client, gate)
         self._pages = RunPages(client, gate)
-        # What executes a flow run, and then reports its end.
+        # The tasks that execute a flow run and then report its end.
         self._reporting: dict[UUID, asyncio.Task[str]] = {}
-        # What cancels the flow runs under way.
+        # What cancels each running flow run, by id.
         self._cancels: dict[str, Callable[[str], None]] = {}
         self._pool_queue = PoolQueue(client, self._creator, gate)
         self._inner_flows = InnerFlows(
@@ -111,7 +112,8 @@ class FlowRuns:
         )
 
     async def prepare(self, request: RunRequest, emit: Emit) -> PreparedRun:
-        """Raises `RunRefusedError` or `RunUnavailableError`; then nothing is left in Prefect."""
+        """Create the flow run. Raises `RunRefusedError` or `RunUnavailableError`, and leaves
+        nothing in Prefect then."""
         page = RunPage(self._pages, request)
         emit = page.reading(emit)
         checkpoints = RunCheckpoints(request, emit)
@@ -129,28 +131,30 @@ class FlowRuns:
             ) from error
 
     async def enqueue(self, asked: Enqueue) -> Enqueued:
-        """Have Prefect offer it to the workers of its pool; raises as `prepare`."""
+        """Put the run into its work pool, where Prefect offers it to workers; raises like
+        `prepare`."""
         request = asked.run
 
         def nothing(_event: RunEvent) -> None:
-            """Nothing happens in a run that waits."""
+            """A queued run has no events."""
 
         compiled, shown = await self._compiled(request, nothing, RunCheckpoints(request, nothing))
-        # Without the engine's own tag: it does not execute the run.
+        # Without the engine's own tag, since this engine doesn't execute the run.
         return await self._pool_queue.put(asked, compiled, shown, _tags(request))
 
     async def withdraw(self, asked: Withdraw) -> None:
-        """Have Prefect offer it no longer; raises `RunUnavailableError`."""
+        """Remove the run from its work pool; raises `RunUnavailableError`."""
         await self._pool_queue.withdraw(asked)
 
     async def _compiled(
         self, request: RunRequest, emit: Emit, checkpoints: RunCheckpoints
     ) -> tuple[CompiledRun, dict[str, Any]]:
-        """The run as a flow, and its variables as Prefect shows them; raises `RunRefusedError`."""
+        """Compile the run; also returns its variables as Prefect shows them. Raises
+        `RunRefusedError`."""
         control = RunControl(Cancellation(request.texts), checkpoints, self._inner_flows)
         try:
             compiled = compile_run(request, emit, self._services, control)
-            # On a thread: variables may be megabytes.
+            # On a thread: variables may have megabytes.
             shown = await asyncio.to_thread(
                 shown_parameters, request.variables, compiled.redact, request.texts
             )
@@ -161,10 +165,10 @@ class FlowRuns:
         return compiled, shown
 
     async def execute(self, prepared: PreparedRun) -> RunFinished | RunSuspended:
-        """Execute to the end, or until it waits for people. Prefect failing in between does not
-        change how the steps ended, and Prefect being slow to take their end does not hold it back.
+        """Execute the run until it ends or waits for people. Failures of Prefect don't change the
+        result of the steps, and the result doesn't wait long for Prefect to store it.
 
-        When cancelled it raises, but where the steps have ended it answers at once.
+        Raises when cancelled, but returns the result if the steps have ended.
         """
         trace = RunTrace(self._tracing, prepared.request, prepared.flow_run_id)
         result = None
@@ -219,7 +223,7 @@ class FlowRuns:
 
     @asynccontextmanager
     async def _turn(self, compiled: CompiledRun) -> AsyncIterator[bool]:
-        """Says whether the run's turn has come; it may be cancelled before."""
+        """Yields whether the run may begin; it may be cancelled while it waits."""
         turn = asyncio.create_task(self._turns.acquire())
         ended = asyncio.create_task(compiled.ended.wait())
         try:
@@ -231,28 +235,29 @@ class FlowRuns:
                 self._turns.release()
 
     def cancel(self, prepared: PreparedRun, by: str) -> None:
-        """End a run that is under way; one that has ended stays as it is."""
+        """Cancel a running run. Has no effect on one that has ended."""
         prepared.compiled.cancel(by)
 
     def cancel_flow_run(self, flow_run_id: str, by: str) -> bool:
-        """End the run that this engine executes as that flow run, or with it as an inner one; False
-        where it executes none."""
+        """Cancel the run, or the inner run, of that flow run; returns False if this engine doesn't
+        execute it."""
         cancel = self._cancels.get(flow_run_id)
         if cancel is not None:
             cancel(by)
         return cancel is not None
 
     def executes(self, flow_run_id: str) -> bool:
-        """Whether that flow run is executed here, or waits for its turn."""
+        """Whether this engine executes the flow run or has it waiting."""
         return flow_run_id in self._cancels
 
     def abandon(self, prepared: PreparedRun) -> None:
-        """Nobody follows the run any more; a durable one ends, as somebody else takes it over."""
+        """Nobody follows the run any more; a durable run is stopped, since another engine continues
+        it."""
         if prepared.request.durable:
             prepared.compiled.abandon()
 
     def checkpoint_stored(self, prepared: PreparedRun, index: int) -> None:
-        """What depends on that step of a durable run may begin."""
+        """The step's checkpoint is stored, so the steps that depend on it may begin."""
         prepared.checkpoints.mark_stored(index)
 
     async def end_suspended(self, flow_run_id: str, message: str) -> None:
@@ -266,30 +271,31 @@ class FlowRuns:
             ) from error
 
     async def discard(self, prepared: PreparedRun) -> None:
-        """Remove a run that was never let go; one that exists for longer ends once more."""
+        """Delete the flow run of a run that was never started; one that existed before gets an end
+        state."""
         if prepared.request.flow_run_id is not None:
-            self._report_later(prepared, Crashed(message=_NOT_LET_GO))
+            self._report_later(prepared, Crashed(message=_NOT_STARTED))
             return
         try:
             await self._client.delete_flow_run(prepared.flow_run.id)
         except ObjectNotFound:
-            return  # somebody removed it already
+            return  # deleted in Prefect
         except PREFECT_ERRORS as error:
             fields = {**_names(prepared), "error": type(error).__name__}
             log(logging.WARNING, "run.discard_failed", **fields)
 
     async def reported(self, prepared: PreparedRun) -> None:
-        """Give Prefect a moment for what it has not taken yet of this run."""
+        """Wait briefly for the reports of this run that Prefect hasn't stored yet."""
         await self._reports.settle_one(prepared.flow_run.id, _REPORT_SECONDS)
 
     async def settle(self) -> None:
-        """Give Prefect a moment for the ends that it has not taken yet."""
+        """Wait briefly for the end states that Prefect hasn't stored yet."""
         await asyncio.gather(
             self._reports.settle(_REPORT_SECONDS), self._pages.settle(_REPORT_SECONDS)
         )
 
     async def _end_of(self, flow: asyncio.Task[str], compiled: CompiledRun) -> None:
-        """Wait for the flow, but for Prefect's part after the last step only a moment."""
+        """Wait for the steps, and then only briefly for Prefect."""
         ended = asyncio.create_task(compiled.ended.wait())
         try:
             await asyncio.wait([flow, ended], return_when=asyncio.FIRST_COMPLETED)
@@ -297,7 +303,7 @@ class FlowRuns:
         except asyncio.CancelledError:
             if compiled.result is None:
                 flow.cancel()
-                # Prefect is told, which may take as long as Prefect likes.
+                # Prefect gets the result in the background, however long that takes.
                 await asyncio.wait([flow], timeout=_REPORT_SECONDS)
                 raise
         finally:
@@ -306,7 +312,7 @@ class FlowRuns:
     async def _flow_run(
         self, request: RunRequest, compiled: CompiledRun, shown: dict[str, Any]
     ) -> FlowRun:
-        """A new one, or the one that is executed once more."""
+        """Create a flow run, or adopt the existing one if the run is executed again."""
         if request.flow_run_id is not None:
             try:
                 return await self._adopt(request.flow_run_id)
@@ -323,20 +329,21 @@ class FlowRuns:
 
     async def _adopt(self, flow_run_id: str) -> FlowRun:
         flow_run = await find_flow_run(self._client, flow_run_id)
-        # What an earlier attempt has to say of it must not come after what this one says.
+        # A report of the previous attempt must not arrive after those of this one.
         if reporting := self._reporting.get(flow_run.id):
             await asyncio.wait([reporting])
         self._reports.drop(flow_run.id)
         return await adopt_flow_run(self._client, self._identity, flow_run)
 
     async def _run_flow(self, prepared: PreparedRun) -> str:
-        """Returns why the steps did not come to an end, for the case that they didn't."""
+        """Returns the reason to report if the steps did not end."""
         compiled = prepared.compiled
         try:
             state = await run_created_flow(compiled.flow, prepared.flow_run)
-        # Whatever Prefect raises, and its signals are no Exceptions: how the steps ended stands.
+        # Whatever Prefect raises (its signals aren't Exceptions) doesn't change the result of the
+        # steps.
         except (Exception, PrefectSignal) as error:  # noqa: BLE001
-            note = f"Prefect failed before the run came to its end ({type(error).__name__})"
+            note = f"Prefect failed before the run ended ({type(error).__name__})"
             trace = ""
             if not isinstance(error, PREFECT_ERRORS):
                 trace = compiled.redact(compiled.texts.traceback(error))
@@ -344,21 +351,21 @@ class FlowRuns:
             self._report_later(prepared, compiled.state or Crashed(message=note))
             return note
         if state.is_cancelling() or state.is_cancelled():
-            # Before it began: a run that has ended stays as it is.
+            # Cancelled before it began; has no effect on a run that has ended.
             compiled.cancel(PREFECT)
         if compiled.state is not None and not _is_shown(compiled.state, state):
             self._report_later(prepared, compiled.state)
         elif state.is_paused():
             self._reports.add(prepared.flow_run.id, state, _names(prepared), is_shown=True)
-        return f"Prefect ended the run as {state.name} before its steps came to an end"
+        return f"Prefect ended the run as {state.name} before its steps ended"
 
     def _report_later(self, prepared: PreparedRun, state: State[Any]) -> None:
         self._reports.add(prepared.flow_run.id, state, _names(prepared))
 
 
 def _is_shown(ours: State[Any], shown: State[Any]) -> bool:
-    """Whether Prefect has taken our state. It may show its own failure to do so, or that somebody
-    has pressed Cancel since."""
+    """Whether Prefect has stored our state. It may show its own failure instead, or that Cancel was
+    pressed meanwhile."""
     return (shown.type, shown.message) == (ours.type, ours.message)
 
 

@@ -1,5 +1,5 @@
-"""The half of the engine that takes seconds to load: Prefect's client, its gate, the runs, and
-the model gateway and the tools' client that they share."""
+"""The part of the engine that takes seconds to load: Prefect's client and gate, the runs, and the
+model gateway and HTTP client for tools that they share."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from promptops_providers.pooled_gateway import Gateway
 
 
 class EngineReadiness:
-    """Prefect first: without it the threads have nothing to do."""
+    """Prefect is checked first: without it the threads are idle."""
 
     def __init__(self, gate: PrefectGate, threads: ThreadWatch) -> None:
         self._gate = gate
@@ -47,7 +47,7 @@ class EngineReadiness:
 
 @asynccontextmanager
 async def prefect_behind(server: EngineServer, settings: EngineSettings) -> AsyncIterator[None]:
-    """Inside, the server takes runs whenever Prefect answers."""
+    """Inside, the server accepts runs whenever Prefect is available."""
     async with open_runs(settings, server.counts, server.watchers) as (runs, readiness):
         server.runs, server.readiness = runs, readiness
         server.deployments = runs.deployments
@@ -58,8 +58,8 @@ async def prefect_behind(server: EngineServer, settings: EngineSettings) -> Asyn
 async def open_runs(
     settings: EngineSettings, counts: CallCounts, watchers: RetryWatchers | None
 ) -> AsyncIterator[tuple[FlowRuns, EngineReadiness]]:
-    """What executes runs, and whether it can; `watchers` are told for which flow runs Retry is
-    pressed, and a worker has none."""
+    """Opens the runs and their readiness; `watchers` are notified of the flow runs whose Retry
+    button was pressed, None for a worker."""
     take_over_prefect_logging()
     gate, threads = PrefectGate(), ThreadWatch(None, SCHEMA_THREADS)
     tracing = tracing_of(os.environ, service="promptops-engine")

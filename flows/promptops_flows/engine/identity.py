@@ -1,4 +1,4 @@
-"""How an engine marks its runs in Prefect, to know them again after it was killed."""
+"""Marks an engine's runs in Prefect, so that it recognizes them after it was killed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TAG = "engine:"
 
 @dataclass(frozen=True, slots=True)
 class EngineIdentity:
-    """`engine_id` outlives restarts, `process` does not."""
+    """`engine_id` stays the same across restarts, `process` does not."""
 
     engine_id: str
     process: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -24,21 +24,21 @@ class EngineIdentity:
 
     @property
     def tag(self) -> str:
-        """By this an operator finds the engine's runs, and so does the next process."""
+        """The tag by which operators and the next process find the engine's runs."""
         return f"{_TAG}{self.engine_id}"
 
     def own(self, tags: list[str]) -> list[str]:
-        """The tags of a flow run that this engine executes from now on."""
+        """The tags of a flow run that this engine now executes."""
         return [*(tag for tag in tags if not tag.startswith(_TAG)), self.tag]
 
     @property
     def context(self) -> dict[str, str]:
-        """Stored along with each run. Not a list kept here: Prefect may show a run before its
-        creation was answered."""
+        """Stored with each flow run. Not a list in memory: Prefect may return a flow run from a
+        query before its creation has returned."""
         return {_PROCESS: self.process}
 
     def runs(self, flow_run: FlowRun) -> bool:
-        """Whether this very process created it, or executes it once more."""
+        """Whether this process created the flow run or executes it again."""
         return flow_run.context.get(_PROCESS) == self.process or flow_run.id in self._adopted
 
     def adopt(self, flow_run_id: UUID) -> None:

@@ -1,5 +1,5 @@
-"""Flow runs inside of flow runs. They bear the marks of the engine, and when they are stopped
-nothing waits for Prefect."""
+"""Flow runs inside flow runs. They have the engine's marks, and stopping them doesn't wait for
+Prefect."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from promptops_flows.engine.cancellation import Cancellation
 from promptops_flows.engine.flow_run_creation import FlowRunCreator
 from promptops_flows.engine.identity import EngineIdentity
 from promptops_flows.engine.late_reports import LateReports
-from promptops_flows.engine.run_pages import RunPages, whereabouts
+from promptops_flows.engine.run_pages import RunPages, run_location
 from promptops_flows.protocol.run_request import RunRequest
 
 
 class InnerFlows:
-    """`cancels` is where each flow run that is under way has what cancels it, by its id."""
+    """`cancels` maps the id of each running flow run to what cancels it."""
 
     def __init__(
         self,
@@ -45,8 +45,8 @@ class InnerFlows:
     async def run(
         self, flow: Flow[Any, Any], name: str, request: RunRequest, cancellation: Cancellation
     ) -> State[Any]:
-        """Execute a flow without parameters below the step that is executed here, as a part of that
-        run; returns its last state."""
+        """Execute a flow without parameters as an inner flow run of the current step; returns its
+        final state."""
         engine = _InnerFlowEngine(
             flow=flow, name=name, request=request, inner=self, cancellation=cancellation
         )
@@ -60,9 +60,9 @@ class InnerFlows:
     async def create(
         self, flow: Flow[Any, Any], name: str, request: RunRequest, cancellation: Cancellation
     ) -> FlowRun:
-        """A pending run of that flow below the step that is executed here."""
+        """Create a pending flow run below the current step."""
         placeholder: Task[Any, Any] = Task(name=flow.name, fn=flow.fn, version=flow.version)
-        # As Prefect marks the task run that stands for a flow run in the graph of the outer one.
+        # Prefect marks the task run that represents an inner flow run in the outer graph like this.
         placeholder._is_subflow_tracking_task = True  # type: ignore[attr-defined]
         task_run = await placeholder.create_run(flow_run_context=FlowRunContext.get())
         flow_run = await self._creator.create(
@@ -74,11 +74,11 @@ class InnerFlows:
             parent_task_run_id=task_run.id,
         )
         self._cancels[str(flow_run.id)] = cancellation.request
-        self._pages.add(flow_run.id, logging.INFO, f"Part of run {whereabouts(request)}")
+        self._pages.add(flow_run.id, logging.INFO, f"Part of run {run_location(request)}")
         return flow_run
 
     def report(self, flow_run: FlowRun, state: State[Any]) -> None:
-        """Tell Prefect how the run ended, later."""
+        """Report the end of the run to Prefect in the background."""
         self._reports.add(flow_run.id, state, {"flow_run_id": str(flow_run.id)})
 
 
@@ -93,7 +93,7 @@ class _InnerFlowEngine(AsyncFlowRunEngine[[], Any]):
         async with self.start():
             while self.is_running():
                 async with self.run_context():
-                    # Prefect's types leave out that it is a coroutine where the flow is one.
+                    # Prefect's types don't say that the result is a coroutine if the flow is one.
                     await cast("Awaitable[Any]", self.call_flow_fn())
         return self.state
 

@@ -1,4 +1,4 @@
-"""Ends of runs that Prefect has not taken yet: nobody waits for them, and none is forgotten."""
+"""Reports the ends of runs to Prefect in the background, until Prefect has stored them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PAUSE_SECONDS = 1.0
 
 
 class LateReports:
-    """Tells Prefect how runs ended that it still takes for running ones."""
+    """Reports the end states of runs that Prefect still shows as running."""
 
     def __init__(self, client: PrefectClient, gate: PrefectGate) -> None:
         self._client = client
@@ -31,7 +31,7 @@ class LateReports:
         self._late: dict[UUID, asyncio.Task[None]] = {}
 
     def keep(self, task: asyncio.Task[T]) -> asyncio.Task[T]:
-        """A task that ends with a report of its own."""
+        """Keep a reference to a task that reports by itself."""
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
@@ -44,26 +44,26 @@ class LateReports:
         *,
         is_shown: bool = False,
     ) -> None:
-        """Report that state as soon as Prefect takes it, and mark a suspended flow run; `fields`
-        are for the log. With `is_shown` Prefect has the state."""
+        """Report that state as soon as Prefect is available, and tag a suspended flow run; `fields`
+        are for the log. `is_shown` says that Prefect has the state already."""
         self.drop(flow_run_id)
         reporting = self._report(flow_run_id, state, fields, is_shown=is_shown)
         self._late[flow_run_id] = self.keep(asyncio.create_task(reporting))
 
     def drop(self, flow_run_id: UUID) -> None:
-        """Report nothing more of it: it is executed once more."""
+        """Stop reporting for that flow run, which is executed again."""
         task = self._late.pop(flow_run_id, None)
         if task is not None:
             task.cancel()
 
     async def settle_one(self, flow_run_id: UUID, seconds: float) -> None:
-        """Give Prefect a moment for one flow run."""
+        """Wait briefly for the report of one flow run."""
         task = self._late.get(flow_run_id)
         if task is not None:
             await asyncio.wait([task], timeout=seconds)
 
     async def settle(self, seconds: float) -> None:
-        """Give Prefect a moment for what it has not taken yet."""
+        """Wait briefly for all reports that Prefect hasn't stored yet."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=seconds)
 

@@ -1,7 +1,8 @@
-"""Runs and steps that a killed engine left behind, which Prefect would show as running for good.
+"""Ends runs and steps that a killed engine left behind, which Prefect would show as running for
+ever.
 
-The next engine of the same identity ends them, once its predecessor is gone: one whose platform
-was killed still lets its runs end, and takes seconds for that.
+The next engine of the same identity ends them once the previous process is gone: an engine whose
+platform was killed takes some seconds to let its runs end.
 """
 
 from __future__ import annotations
@@ -41,12 +42,12 @@ from promptops_flows.engine.prefect_gate import PREFECT_ERRORS, PrefectGate
 
 MESSAGE = "The run engine ended before it reported the end of this run"
 STEP_MESSAGE = "The run engine ended before it reported the end of this step"
-# In which a task run may have been left.
+# The states in which a task run may have been left.
 _UNDER_WAY = [StateType.PENDING, StateType.RUNNING, StateType.SCHEDULED]
 _PAGE = 100
 _LOCK_PERIOD_SECONDS = 0.5
 _PAUSE_SECONDS = 5.0
-# Prefect writes task runs up to some seconds after it was told of them.
+# Prefect writes task runs up to some seconds after they were reported.
 _LOOKS = 3
 _LOOK_SECONDS = 2.0
 
@@ -64,14 +65,14 @@ class LeftBehind:
         self._descriptor: int | None = None
 
     async def end(self) -> None:
-        """Set them to Crashed, however long the predecessor and Prefect keep it waiting."""
+        """Set them to Crashed, once the previous engine is gone and Prefect is available."""
         while True:
             try:
                 await self._predecessor_gone()
                 await self._gate.opened()
                 await self._end_flow_runs()
                 await self._end_task_runs()
-            # ValueError: an answer that can't be read.
+            # ValueError: an invalid response.
             except (*PREFECT_ERRORS, ValueError) as error:
                 log(logging.WARNING, "left_behind.failed", error=f"{type(error).__name__}: {error}")
                 self._gate.suspect()
@@ -80,7 +81,7 @@ class LeftBehind:
                 return
 
     async def _predecessor_gone(self) -> None:
-        # Never closed: the lock tells the successor until when this process lives.
+        # Never closed: the lock lasts as long as this process, and its successor waits for it.
         if self._descriptor is None:
             self._descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         while True:
@@ -97,7 +98,7 @@ class LeftBehind:
                 await self._end_flow_run(flow_run)
 
     async def _oldest(self) -> list[FlowRun]:
-        """The first page; runs of this process come after all that were left behind."""
+        """The first page; it has the oldest ones, so that runs of this process come last."""
         unfinished = FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING])
         filters = FlowRunFilter(tags=self._tags, state=FlowRunFilterState(type=unfinished))
         return await self._client.read_flow_runs(
@@ -106,15 +107,16 @@ class LeftBehind:
 
     async def _end_flow_run(self, flow_run: FlowRun) -> None:
         if self._identity.runs(flow_run):
-            return  # taken up since the page was read
+            return  # adopted since the page was read
         try:
             await self._client.set_flow_run_state(flow_run.id, Crashed(message=MESSAGE), force=True)
         except ObjectNotFound:
-            return  # somebody removed it meanwhile
+            return  # deleted in Prefect
         log(logging.WARNING, "left_behind.ended", flow_run_id=str(flow_run.id), name=flow_run.name)
 
     async def _end_task_runs(self) -> None:
-        """Of all flow runs that have ended, until a few looks in a row find none."""
+        """End the task runs of flow runs that have ended, until several queries in a row return
+        none."""
         looks = 0
         while looks < _LOOKS:
             task_runs = await self._task_runs()
@@ -125,8 +127,8 @@ class LeftBehind:
                 await asyncio.sleep(_LOOK_SECONDS)
 
     async def _task_runs(self) -> list[TaskRun]:
-        """A page of those that are under way in runs of before. The steps of this process's runs
-        may seem so, too, for a moment after the run's end."""
+        """A page of running task runs of earlier flow runs. Steps of this process's own runs may
+        look like them for a moment after the run's end."""
         ended = FlowRunFilterStateType(any_=sorted(TERMINAL_STATES))
         under_way = TaskRunFilterStateType(any_=_UNDER_WAY)
         before = FlowRunFilterExpectedStartTime(before_=self._identity.started_at)

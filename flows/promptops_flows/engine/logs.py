@@ -1,4 +1,4 @@
-"""The engine's log: one JSON object a line, on stderr."""
+"""The engine's log: one JSON object per line, on stderr."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NO_TEXTS = TextPolicy(texts="none")
 
 
 class JsonLines(logging.Formatter):
-    """Fields given as `extra={"fields": {...}}` stand beside time, level, logger and event."""
+    """Fields passed as `extra={"fields": {...}}` are added to time, level, logger and event."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
@@ -28,7 +28,7 @@ class JsonLines(logging.Formatter):
         }
         error = record.exc_info[1] if record.exc_info else None
         if record.name == _ASYNCIO:
-            # It tells of exceptions of any run, whose texts may quote what is not to be stored.
+            # This logger reports exceptions of any run, whose messages may contain private texts.
             line["event"] = record.getMessage().partition("\n")[0]
             if error is not None:
                 line["exception"] = _NO_TEXTS.traceback(error)
@@ -55,9 +55,10 @@ def set_up_logging() -> None:
 
 
 def take_over_prefect_logging() -> None:
-    """Prefect brings its own handlers when it is loaded; send its warnings through ours instead.
+    """Replaces the handlers that Prefect installs when it is loaded, so that its warnings appear in
+    this log.
 
-    What it says of single runs is left out: the engine says that itself, free of secrets.
+    Its messages about single runs are dropped: the engine logs runs itself, without secrets.
     """
     names = [name for name in logging.root.manager.loggerDict if name.startswith("prefect")]
     for name in ("prefect", *names):

@@ -1,4 +1,4 @@
-"""Opens what executes runs in Prefect, and closes it again."""
+"""Opens and closes what executes runs in Prefect."""
 
 from __future__ import annotations
 
@@ -34,10 +34,12 @@ async def open_flow_runs(
     settings: EngineSettings,
     watchers: RetryWatchers | None,
 ) -> AsyncIterator[FlowRuns]:
-    """One Prefect client for as long as the engine lives; at the end its events are sent off.
+    """Opens one Prefect client for the lifetime of the engine; its pending events are sent at the
+    end.
 
-    Meanwhile the runs that its predecessor left behind are ended, and Prefect's buttons are obeyed:
-    `watchers` are told of those that the platform has to obey; a worker has none.
+    Meanwhile it ends the runs that the previous engine left behind, and handles Prefect's Cancel
+    and Retry buttons: `watchers` are notified of those that the platform handles, None for a
+    worker.
     """
     identity = EngineIdentity(settings.engine_id)
     async with AsyncClientContext.get_or_create() as context:

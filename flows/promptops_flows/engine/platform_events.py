@@ -1,7 +1,7 @@
-"""Events of the platform in Prefect, and the automation that starts runs for them.
+"""Sends the platform's events to Prefect, and manages the automation that starts runs for them.
 
-One automation serves all deployments of a work pool, so that an event costs Prefect the same
-whatever their number: it runs the deployment that the event names as a related resource.
+One automation serves all deployments of a work pool, so that the cost of an event doesn't depend on
+their number: it runs the deployment that the event names as a related resource.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ _POOL_LABEL = "promptops.work-pool"
 
 
 class PlatformEvents:
-    """The automation is created before the first deployment that only events run: Prefect takes it
-    into account a moment later. Somebody may switch it off there, and then nothing is run."""
+    """The automation is created before the first deployment that only events start, since Prefect
+    takes a moment to activate it. If somebody disables it in Prefect, events start no runs."""
 
     def __init__(self, api: PrefectApi, deployments: Deployments) -> None:
         self._api = api
@@ -27,7 +27,7 @@ class PlatformEvents:
         self._automated: set[str] = set()
 
     async def automate(self, work_pool: str, deployments: Sequence[Deployment]) -> None:
-        """Have events run those that have no timetable."""
+        """Make sure that events start the deployments that have no timetable."""
         if all(deployment.timetable for deployment in deployments):
             return
         if work_pool not in self._automated:
@@ -38,11 +38,11 @@ class PlatformEvents:
             self._automated.add(work_pool)
 
     def prefect_is_back(self) -> None:
-        """It may have lost its automations meanwhile."""
+        """Prefect may have lost its automations while it was away."""
         self._automated.clear()
 
     async def emit(self, work_pool: str, events: Sequence[PlatformEvent]) -> None:
-        """Returns once Prefect has taken them."""
+        """Returns once Prefect has accepted the events."""
         bodies = []
         for event in events:
             deployment_id = await self._deployments.find(work_pool, event.owner)

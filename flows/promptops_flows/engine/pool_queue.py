@@ -17,7 +17,7 @@ from prefect.states import Cancelled, Completed, Crashed, Scheduled
 from prefect.utilities.urls import url_for
 
 from promptops_flows.engine.compiled_run import CompiledRun
-from promptops_flows.engine.existing_flow_runs import GOES_ON
+from promptops_flows.engine.existing_flow_runs import CONTINUES
 from promptops_flows.engine.flow_run_creation import FlowRunCreator, Queued
 from promptops_flows.engine.prefect_api import PrefectApi, is_missing
 from promptops_flows.engine.prefect_gate import PREFECT_ERRORS, PrefectGate
@@ -29,12 +29,12 @@ from promptops_flows.protocol.pool_messages import Enqueue, Enqueued, Withdraw
 from promptops_flows.protocol.run_request import RunRequest
 
 _SECONDS = 20.0
-LOST = "The worker that had this run is gone; another flow run goes on with it"
+LOST = "The worker that had this run is gone; another flow run continues it"
 _CANCELLED = (StateType.CANCELLED, StateType.CANCELLING)
 
 
 class PoolQueue:
-    """Puts runs into pools, which are created where Prefect does not have them."""
+    """Adds runs to work pools, which are created if they don't exist."""
 
     def __init__(self, client: PrefectClient, creator: FlowRunCreator, gate: PrefectGate) -> None:
         self._client = client
@@ -80,12 +80,12 @@ class PoolQueue:
             await self._client.set_flow_run_state(flow_run.id, state, force=True)
 
     async def _waiting(self, request: RunRequest) -> FlowRun | None:
-        """The request's flow run, where it waits in the pool or somebody has cancelled it."""
+        """The request's flow run, if it waits in the pool or was cancelled."""
         flow_run = await self._read(request.flow_run_id)
         if flow_run is None or flow_run.state_type in _CANCELLED:
             return flow_run
         if flow_run.work_pool_name != request.pool:
-            # That of a schedule or a trigger: Prefect moves no flow run to another pool.
+            # A flow run of a schedule or a trigger: Prefect can't move flow runs between pools.
             message = f"Executed in the work pool {request.pool}"
             await self._end_flow_run(request.flow_run_id, Completed(message=message))
             return None
@@ -95,10 +95,10 @@ class PoolQueue:
         return flow_run if flow_run.state_type == StateType.SCHEDULED else None
 
     async def _go_on(self, flow_run: FlowRun) -> None:
-        """Offer a suspended one, for which people have decided."""
-        # First, since whoever watches suspended ones would suspend it again.
+        """Queue a suspended flow run again after the decision."""
+        # First, since the watcher of suspended flow runs would suspend it again.
         await self._client.update_flow_run(flow_run.id, tags=untagged(flow_run.tags))
-        state: State[Any] = Scheduled(message=GOES_ON)
+        state: State[Any] = Scheduled(message=CONTINUES)
         await self._client.set_flow_run_state(flow_run.id, state, force=True)
 
     async def _read(self, flow_run_id: str | None) -> FlowRun | None:
@@ -107,7 +107,7 @@ class PoolQueue:
         try:
             return await self._client.read_flow_run(UUID(flow_run_id))
         except (ObjectNotFound, ValueError):
-            return None  # somebody has removed it
+            return None  # deleted in Prefect
 
     async def _create(
         self, asked: Enqueue, compiled: CompiledRun, shown: dict[str, Any], tags: list[str]
@@ -133,7 +133,7 @@ class PoolQueue:
 
 
 def refusal_of(error: httpx.HTTPStatusError) -> Exception:
-    """What an answer of Prefect means for a run."""
+    """The error of a run for an error response of Prefect."""
     status = error.response.status_code
     if status in (400, 409, 422):
         return RunRefusedError(f"Prefect refuses the run (HTTP {status})")

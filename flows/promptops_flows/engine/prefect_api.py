@@ -1,4 +1,4 @@
-"""Prefect's REST API as JSON, for what its client has no methods for, or asks too much."""
+"""Prefect's REST API as JSON, where its Python client has no method or sends too many requests."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ _REFUSALS = (httpx.codes.BAD_REQUEST, httpx.codes.CONFLICT, httpx.codes.UNPROCES
 
 
 class PrefectApi:
-    """Paths are below `/api`. Raises those of `PREFECT_ERRORS`; answers of 400 and more are
-    `httpx.HTTPStatusError`."""
+    """Paths are relative to `/api`. Raises the errors of `PREFECT_ERRORS`; `httpx.HTTPStatusError`
+    for a status of 400 or more."""
 
     def __init__(self, client: PrefectClient) -> None:
         self._client = client
 
     async def get(self, path: str) -> Any:
-        """The answer's JSON."""
+        """The JSON of the response."""
         return (await self._request("GET", path)).json()
 
     async def post(self, path: str, body: Any) -> Any:
-        """The answer's JSON, None where it is empty."""
+        """The JSON of the response, None if it is empty."""
         answer = await self._request("POST", path, json=body)
         return answer.json() if answer.content else None
 
@@ -32,7 +32,7 @@ class PrefectApi:
         await self._request("PUT", path, json=body)
 
     async def delete(self, path: str) -> None:
-        """Harmless where it is gone already."""
+        """Does nothing if the resource doesn't exist."""
         try:
             await self._request("DELETE", path)
         except httpx.HTTPStatusError as error:
@@ -40,7 +40,7 @@ class PrefectApi:
                 raise
 
     async def all(self, path: str, filters: dict[str, Any]) -> list[dict[str, Any]]:
-        """All pages of a filter."""
+        """The rows of all pages for a filter."""
         rows: list[dict[str, Any]] = []
         while True:
             page = {**filters, "limit": _PAGE, "offset": len(rows)}
@@ -56,21 +56,21 @@ class PrefectApi:
 
 
 def is_missing(error: httpx.HTTPStatusError) -> bool:
-    """Whether Prefect does not have what was asked for."""
+    """Whether the requested resource doesn't exist in Prefect."""
     return error.response.status_code == httpx.codes.NOT_FOUND
 
 
 def is_conflict(error: httpx.HTTPStatusError) -> bool:
-    """Whether Prefect has it already."""
+    """Whether the resource exists already in Prefect."""
     return error.response.status_code == httpx.codes.CONFLICT
 
 
 def is_refusal(error: httpx.HTTPStatusError) -> bool:
-    """Whether Prefect will refuse the same request again."""
+    """Whether Prefect would reject the same request again."""
     return error.response.status_code in _REFUSALS
 
 
 def refusal_of(error: httpx.HTTPStatusError) -> str:
-    """Why, in a sentence."""
+    """The reason as a sentence."""
     status, text = error.response.status_code, error.response.text[:_REASON_CHARACTERS]
-    return f"Prefect answers HTTP {status}: {text}"
+    return f"Prefect returned HTTP {status}: {text}"

@@ -1,8 +1,8 @@
-"""Cancel and Retry pressed in Prefect, which only change the state of a flow run there.
+"""Handles Cancel and Retry pressed in Prefect, which only change the state of a flow run there.
 
-One query a second finds all flow runs of this engine that are in such a state, and another one what
-became of suspended flow runs. A query costs Prefect's server 3 ms; a subscription to its events
-costs as much at four runs a second, and may lose some.
+One query a second finds all flow runs of this engine in such a state, and another one checks
+suspended flow runs. A query costs Prefect's server 3 ms; a subscription to its events costs as much
+at four runs a second, and may lose some.
 """
 
 from __future__ import annotations
@@ -33,27 +33,28 @@ from promptops_flows.protocol.engine_protocol import RetryPressed
 PREFECT = "Prefect"
 _PERIOD_SECONDS = 1.0
 _AGAIN_SECONDS = 10.0
-# What Prefect shows and nothing has come of: the run had ended before, or may not be retried.
+# How long a button may have no effect, because the run had ended or can't be retried, before the
+# flow run's end is shown again.
 CANCEL_PATIENCE_SECONDS = 5.0
 RETRY_PATIENCE_SECONDS = 30.0
-# Prefect's interface calls it so until the flow run is late.
+# Prefect's interface shows this name until the flow run is late.
 RETRY_NAME = "AwaitingRetry"
 _NOT_CANCELLED = "Cancel was pressed after the run had ended"
 
 
 @dataclass(slots=True)
 class _Press:
-    """Of one button, by the loop's clock."""
+    """One button pressed, with times by the loop's clock."""
 
     since: float
     reported_at: float
 
 
 class PrefectButtons:
-    """`cancel` ends the run under way with that flow run, and says whether there is one;
-    `executes` says whether there is; `watchers` have runs executed once more. `suspended` are
-    looked at along with the buttons. A worker has neither: of its runs the platform's engine sees
-    those that are suspended, and whoever claims a flow run has its run retried."""
+    """`cancel` cancels the running run of that flow run and returns whether there is one;
+    `executes` returns whether there is one; `watchers` retry runs. `suspended` are checked along
+    with the buttons. A worker has neither `watchers` nor `suspended`: the platform's engine watches
+    suspended runs for it, and whoever claims a flow run has its run retried."""
 
     def __init__(
         self,
@@ -77,24 +78,24 @@ class PrefectButtons:
         self._executes = executes
         self._watchers = watchers
         self._suspended = suspended
-        # By the ids of the states, which are new at each press.
+        # By the ids of the states; each press creates a new state.
         self._presses: dict[UUID, _Press] = {}
 
     async def watch(self) -> None:
-        """Obey the buttons until cancelled."""
+        """Handle the buttons until cancelled."""
         while True:
             await self._gate.opened()
             try:
-                await self._look()
+                await self._poll()
                 if self._suspended is not None:
-                    await self._suspended.look(asyncio.get_running_loop().time())
-            # ValueError: an answer that can't be read.
+                    await self._suspended.poll(asyncio.get_running_loop().time())
+            # ValueError: an invalid response.
             except (*PREFECT_ERRORS, ValueError) as error:
                 log(logging.WARNING, "buttons.failed", error=type(error).__name__)
                 self._gate.suspect()
             await asyncio.sleep(_PERIOD_SECONDS)
 
-    async def _look(self) -> None:
+    async def _poll(self) -> None:
         pressed = {run.state.id: run for run in await self._pressed() if run.state is not None}
         self._presses = {at: press for at, press in self._presses.items() if at in pressed}
         now = asyncio.get_running_loop().time()
@@ -121,7 +122,7 @@ class PrefectButtons:
     async def _retry_pressed(
         self, flow_run: FlowRun, press: _Press, now: float, watchers: RetryWatchers
     ) -> None:
-        # A run that is started again waits for its turn in the same state.
+        # A restarted run waits in the same state.
         flow_run_id = str(flow_run.id)
         if self._executes(flow_run_id):
             press.since = now
@@ -138,7 +139,7 @@ class PrefectButtons:
 
 
 def _is_retried(flow_run: FlowRun) -> bool:
-    """Not one of a deployment whose run is recorded and has not been sent to the engine: it waits
-    in a state of the same type, and has neither begun nor ended."""
+    """Excludes a flow run of a deployment whose run is recorded and hasn't been sent to the engine:
+    it waits in a state of the same type, but has neither begun nor ended."""
     assert flow_run.state is not None
     return flow_run.state.name == RETRY_NAME or flow_run.start_time is not None

@@ -1,4 +1,4 @@
-"""Whether Prefect can take a run at the moment, found out by asking it again and again."""
+"""Checks repeatedly whether Prefect can take runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from promptops_flows.engine.logs import log
 from promptops_flows.engine.server import Part
 from promptops_flows.processes.waiting import happens_within
 
-# What Prefect's client raises when the server is away, slow, or answers an error.
+# What Prefect's client raises if the server is down, slow, or returns an error.
 PREFECT_ERRORS = (httpx.HTTPError, PrefectException, OSError, TimeoutError)
 _TIMEOUT_SECONDS = 3.0
 _PERIOD_READY = 2.0
@@ -24,7 +24,7 @@ _REFUSALS = (401, 403)
 
 
 class PrefectGate:
-    """`reason` is None while Prefect answers, else one sentence that says why not."""
+    """`reason` is None while Prefect is available, otherwise a sentence with the reason."""
 
     def __init__(self) -> None:
         self.reason: str | None = "the run engine is starting"
@@ -33,22 +33,22 @@ class PrefectGate:
         self._ready = asyncio.Event()
 
     def suspect(self) -> None:
-        """Something failed at Prefect: ask it now rather than later."""
+        """A request to Prefect failed: check it now rather than later."""
         self._suspected.set()
 
     async def opened(self) -> None:
-        """Return once Prefect answers."""
+        """Return once Prefect is available."""
         await self._ready.wait()
 
     async def watch(self) -> None:
-        """Keep `reason` true until cancelled."""
+        """Keep `reason` up to date until cancelled."""
         async with _client() as client:
             while True:
-                self.settle(await _why_not(client))
+                self.settle(await _unavailable_reason(client))
                 await self._pause()
 
     def settle(self, reason: str | None) -> None:
-        """Prefect answers, or does not for that reason."""
+        """Set whether Prefect is available; `reason` says why not."""
         if reason != self.reason:
             event = "prefect.ready" if reason is None else "prefect.unavailable"
             log(logging.INFO if reason is None else logging.WARNING, event, reason=reason)
@@ -64,25 +64,26 @@ class PrefectGate:
         await happens_within(self._suspected, period)
 
 
-async def _why_not(client: httpx.AsyncClient) -> str | None:
+async def _unavailable_reason(client: httpx.AsyncClient) -> str | None:
     address = f"{client.base_url.host}:{client.base_url.port or client.base_url.scheme}"
     try:
-        # The first needs no password and says that the server is up, the second needs one.
+        # The first request needs no password and shows that the server is up, the second needs one.
         for path in ("health", "admin/version"):
             answer = await client.get(path)
             if answer.status_code in _REFUSALS:
                 return f"the Prefect server at {address} refuses the engine's password"
             if answer.status_code != httpx.codes.OK:
-                return f"the Prefect server at {address} answers {answer.status_code}"
+                return f"the Prefect server at {address} returned HTTP {answer.status_code}"
     except httpx.TimeoutException:
-        return f"the Prefect server at {address} does not answer in time"
+        return f"the Prefect server at {address} did not answer in time"
     except httpx.HTTPError:
         return f"the Prefect server at {address} can't be reached"
     return None
 
 
 def _client() -> httpx.AsyncClient:
-    """A client without Prefect's own retries, which would hide for minutes that it is away."""
+    """A client without Prefect's own retries, which would hide for minutes that the server is
+    down."""
     settings = get_current_settings().api
     headers = {}
     if settings.auth_string is not None:

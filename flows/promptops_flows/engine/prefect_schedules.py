@@ -1,5 +1,5 @@
-"""Timetables as schedules of Prefect: read, compared and computed by the very classes that its
-scheduler uses."""
+"""Timetables as Prefect schedules: parsed, compared and evaluated by the same classes that
+Prefect's scheduler uses."""
 
 from __future__ import annotations
 
@@ -17,15 +17,14 @@ _CLASSES: dict[str, type[BaseModel]] = {
     "interval": IntervalSchedule,
     "rrule": RRuleSchedule,
 }
-# From when an RRULE counts that does not say so: a midnight, so that BYHOUR=9 is 9:00 exactly.
-# Prefect adds the same, but for some rules another one at each write.
+# The start of an RRULE without DTSTART: a midnight, so that BYHOUR=9 is exactly 9:00.
 _FIRST_START = "DTSTART:20200101T000000"
 _DAY_SECONDS = 86_400
 
 
 async def fire_times(asked: NextTimes) -> tuple[list[str], ...]:
-    """Times in order, RFC 3339 in UTC; raises `RunRefusedError` for a timetable that Prefect does
-    not take, in its words."""
+    """Times in order, RFC 3339 in UTC; raises `RunRefusedError` with Prefect's message for an
+    invalid timetable."""
     after = datetime.fromisoformat(asked.after)
     until = None if asked.until is None else datetime.fromisoformat(asked.until)
     return tuple(
@@ -50,7 +49,7 @@ async def dates_of(
 
 
 def schedules_of(timetable: Timetable | None) -> list[dict[str, Any]]:
-    """None or one, as JSON of Prefect."""
+    """No or one schedule, as JSON for Prefect."""
     if timetable is None:
         return []
     zone = {"timezone": timetable.timezone}
@@ -63,13 +62,13 @@ def schedules_of(timetable: Timetable | None) -> list[dict[str, Any]]:
     anchor = {} if timetable.anchor is None else {"anchor_date": timetable.anchor}
     seconds = timetable.interval_seconds or 0
     if seconds < _DAY_SECONDS:
-        # Prefect counts these on the wall clock, too, and would skip the hour that comes twice.
+        # Prefect computes these on the wall clock, too, and would skip the hour that occurs twice.
         zone = {"timezone": "UTC"}
     return [{"interval": seconds, **anchor, **zone}]
 
 
-def as_prefect_has(fields: dict[str, Any]) -> dict[str, Any]:
-    """A schedule as Prefect's API shows it, which fills in what was left out."""
+def normalized_schedule(fields: dict[str, Any]) -> dict[str, Any]:
+    """A schedule as Prefect's API returns it, with defaults for missing fields."""
     whole: dict[str, Any] = _schedule(fields).model_dump(mode="json")
     return whole
 

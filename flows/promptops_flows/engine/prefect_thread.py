@@ -1,7 +1,7 @@
-"""The thread on which Prefect runs.
+"""The thread that Prefect runs on.
 
-On the main thread it would install its own handler for SIGTERM while a run is active, and a
-graceful stop would crash that run.
+On the main thread Prefect would install its own SIGTERM handler during a run, and a graceful stop
+would crash that run.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from collections.abc import Awaitable, Callable
 
 from promptops_flows.engine.logs import log
 
-# What a stop may take beyond the drain: cancelled runs, Prefect's last events, open connections.
+# How long a stop may take after the drain: for cancelled runs, Prefect's last events, and open
+# connections.
 STOP_SECONDS = 20.0
 
 
 class PrefectThread(threading.Thread):
-    """Serves until `stop`, of which `serve` learns by the event; `failed` says that it ended for
+    """Serves until `stop`, which sets the event that `serve` gets; `failed` says that it ended for
     another reason."""
 
     def __init__(
@@ -44,7 +45,7 @@ class PrefectThread(threading.Thread):
             self.ended.set()
 
     def stop(self) -> None:
-        """End gracefully, within the drain and some seconds for what comes after it."""
+        """Stop gracefully, within the drain and some seconds for cleanup."""
         self._loop.call_soon_threadsafe(self._stop.set)
         cut = threading.Timer(self._drain_seconds + STOP_SECONDS, _exit_at_once)
         cut.daemon = True
@@ -55,6 +56,6 @@ class PrefectThread(threading.Thread):
 
 
 def _exit_at_once() -> None:
-    # Prefect retries its last calls for a minute when the server went away first.
+    # If the server stopped first, Prefect retries its last requests for a minute.
     log(logging.ERROR, "engine.stop_took_too_long")
     os._exit(1)

@@ -1,4 +1,4 @@
-"""Texts as Prefect's database and pages can hold them."""
+"""Texts that Prefect's database and pages can store and show."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ _NAME_CHARACTERS = 200
 
 
 def printable(text: str, limit: int = _NAME_CHARACTERS) -> str:
-    """The text without NUL and lone surrogates, at most `limit` characters of it."""
+    """The first `limit` characters of the text, without NUL and lone surrogates."""
     cut = text[:limit]
     return "".join(character if character.isprintable() else "\ufffd" for character in cut)

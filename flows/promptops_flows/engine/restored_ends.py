@@ -1,4 +1,4 @@
-"""Shows again how a flow run had ended, after a button was pressed in Prefect in vain."""
+"""Restores the end state of a flow run after a button in Prefect had no effect."""
 
 from __future__ import annotations
 
@@ -18,19 +18,20 @@ _EARLIER_NOTE = re.compile(r"(?:^|; )(?:Cancel|Retry) was pressed.*", re.DOTALL)
 
 
 async def restore_end(client: PrefectClient, flow_run: FlowRun, note: str) -> None:
-    """Show the last end of the flow run, with the note; raises what Prefect's client raises."""
+    """Show the last end state of the flow run with the note; raises the errors of Prefect's
+    client."""
     try:
         states = await client.read_flow_run_states(flow_run.id)
         state = _end_of(states, note)
         await client.set_flow_run_state(flow_run.id, state, force=True)
     except ObjectNotFound:
-        return  # somebody removed it meanwhile
+        return  # deleted in Prefect
     fields = {"flow_run_id": str(flow_run.id), "state": state.name, "note": note}
     log(logging.INFO, "buttons.nothing_to_do", **fields)
 
 
 def _end_of(states: list[State], note: str) -> State:
-    """The last state in which the run had ended, with the note."""
+    """The last end state, with the note."""
     ends = [state for state in states if state.is_final()]
     if not ends:
         return Cancelled(message=note)

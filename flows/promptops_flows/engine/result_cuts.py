@@ -1,4 +1,4 @@
-"""Tool results that outgrow the model's window: cut, the oldest first, until the rest fits."""
+"""Shortens tool results, oldest first, until the conversation fits the model's context window."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from dataclasses import replace
 
 from promptops_providers.protocol import Message
 
-# What is left of the oldest, so that the model still sees what it was.
+# The minimum length that is kept of the oldest result, so that the model still sees what it was.
 KEPT_CHARACTERS = 200
 NOTICE = "\n[cut off here, because the conversation outgrew the model's window]"
-# Each halves what there is, so that even the largest results come down to almost nothing.
+# Each cut halves the results, so that even the largest ones shrink to almost nothing.
 MAX_CUTS = 16
 
 
 class ResultCuts:
-    """What was cut of one run's conversation."""
+    """The cuts in one run's conversation."""
 
     def __init__(self) -> None:
         self._before: dict[int, int] = {}
         self._cuts = 0
 
     def cut(self, messages: list[Message]) -> bool:
-        """Halve the tool results among the messages; False where nothing is left to cut."""
+        """Halve the tool results among the messages; returns False if nothing is left to cut."""
         sizes = {
             place: len(message.content)
             for place, message in enumerate(messages)
@@ -41,7 +41,7 @@ class ResultCuts:
         return True
 
     def note(self, messages: list[Message]) -> str | None:
-        """A sentence for the trace; None where nothing was cut."""
+        """A sentence for the trace; None without cuts."""
         if not self._before:
             return None
         left = sum(len(messages[place].content) for place in self._before)

@@ -1,4 +1,4 @@
-"""What a run shares with the runs inside of it."""
+"""The cancellation and the checkpoints that a run shares with its inner runs."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class RunControl:
     is_inner: bool = False
 
     def for_inner(self) -> RunControl:
-        """For the run inside of a step, of which the step as a whole has a checkpoint."""
+        """The control of an inner run; the step around it has one checkpoint as a whole."""
         return replace(self, checkpoints=NoCheckpoints(), is_inner=True)
 
     def scope(self) -> AbstractAsyncContextManager[None]:
-        """Holds the run's steps. Those of an inner run are stopped by the step around them."""
+        """Surrounds the run's steps. Those of an inner run are stopped by the step around them."""
         return nullcontext() if self.is_inner else self.cancellation.scope()

@@ -1,5 +1,5 @@
-"""What the page of a flow run shows first in Prefect, its log: where the run is in PromptOps, a
-line for each step, and how it ended. None of a run's texts is in it.
+"""The log on a flow run's page in Prefect: a link to the run in PromptOps, a line for each step,
+and the result. It contains none of the run's texts.
 
 The lines of all runs are sent together, about once a second, and no run waits for them.
 """
@@ -29,7 +29,7 @@ from promptops_flows.protocol.run_request import RunRequest
 _LOGGER = "promptops"
 _PERIOD_SECONDS = 1.0
 _LINES_AT_ONCE = 500
-# While Prefect is away; the oldest are dropped.
+# The limit while Prefect is away; the oldest lines are dropped.
 _MOST_LINES = 20_000
 _LEVELS = {"Failed": logging.ERROR, "TimedOut": logging.ERROR, "Crashed": logging.ERROR}
 
@@ -57,13 +57,13 @@ class RunPages:
             self._sending = asyncio.create_task(self._send_all())
 
     def add_end(self, flow_run_id: UUID, state: State[Any]) -> None:
-        """A line that says how the flow run ended."""
+        """Add a line with the flow run's end."""
         name, message = state.name or state.type.value, state.message or ""
         line = message if name.lower() in message.lower() else f"{name}: {message}"
         self.add(flow_run_id, _level(name), line)
 
     async def settle(self, seconds: float) -> None:
-        """Give Prefect a moment for the lines that it does not have yet."""
+        """Wait briefly for the lines that Prefect doesn't have yet."""
         self._settling.set()
         sending = self._sending
         if sending is not None:
@@ -86,9 +86,9 @@ class RunPages:
         except PREFECT_ERRORS as error:
             log(logging.WARNING, "run_pages.failed", error=type(error).__name__, lines=len(lines))
             if isinstance(error, httpx.HTTPStatusError) and error.response.is_client_error:
-                # Prefect would refuse them for ever.
+                # Prefect would reject them again each time.
                 return
-            # A line may be there twice then, which does less harm than one that is missing.
+            # A line may then appear twice, which is better than a missing line.
             self._lines.extendleft(reversed(lines[: _MOST_LINES - len(self._lines)]))
             self._gate.suspect()
             await asyncio.sleep(_PERIOD_SECONDS)
@@ -103,7 +103,7 @@ class RunPage:
         self._flow_run_id: UUID | None = None
 
     def reading(self, emit: Emit) -> Emit:
-        """The same, of which the page learns how steps end."""
+        """Wrap `emit` so that the page gets a line for each finished step."""
 
         def emit_and_add(event: RunEvent) -> None:
             emit(event)
@@ -116,10 +116,10 @@ class RunPage:
         """The run is executed as that flow run from now on."""
         self._flow_run_id = flow_run_id
         request = self._request
-        self._add(logging.INFO, f"Run {whereabouts(request)}")
+        self._add(logging.INFO, f"Run {run_location(request)}")
 
     def ended(self, state: State[Any]) -> None:
-        """So Prefect shows the run."""
+        """Add the end state."""
         if self._flow_run_id is not None:
             self._pages.add_end(self._flow_run_id, state)
 
@@ -137,8 +137,8 @@ class RunPage:
             self._pages.add(self._flow_run_id, level, message)
 
 
-def whereabouts(request: RunRequest) -> str:
-    """Which run it is, and where the console shows it."""
+def run_location(request: RunRequest) -> str:
+    """A sentence with the run's id and its address in the console."""
     return f"{request.run_id}: {request.page_url}" if request.page_url else request.run_id
 
 

@@ -1,4 +1,4 @@
-"""A run and its steps as spans, below the span of whoever asked for the run."""
+"""A run and its steps as spans, as children of the caller's span."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from promptops_flows.telemetry.text_policy import current_policy
 from promptops_flows.telemetry.tracing import Tracing, context_of, fail, prompts_attributes, within
 from promptops_providers.protocol import PromptVersion
 
-# What the conventions have names for; all else counts as a workflow.
+# The kinds that the semantic conventions have names for; all others count as workflows.
 _OPERATIONS = {"agent": ("invoke_agent", "gen_ai.agent.name")}
 _WORKFLOW = ("invoke_workflow", "gen_ai.workflow.name")
 
-# Of the run whose flow is executed in this context.
+# The span of the run whose flow is executed in this context.
 _tracer: contextvars.ContextVar[Tracer | None] = contextvars.ContextVar("tracer", default=None)
 
 
 class RunTrace:
-    """The span of one run. No text of the run is in it or in those of its steps, and no error's
-    sentence, which may quote one."""
+    """The span of one run. Neither it nor the spans of its steps contain texts of the run or error
+    messages, which may quote them."""
 
     def __init__(self, tracing: Tracing, request: RunRequest, flow_run_id: str) -> None:
         self._tracer = tracing.tracer()
@@ -51,18 +51,18 @@ class RunTrace:
         )
 
     def enter(self, context: contextvars.Context) -> contextvars.Context:
-        """Make span and text policy the current ones of that context, which is returned."""
+        """Set the span and the text policy in that context, and return it."""
         context.run(otel_context.attach, within(self._span))
         context.run(_tracer.set, self._tracer)
         context.run(current_policy.set, self._texts)
         return context
 
     def began(self) -> None:
-        """It waits no longer for its turn."""
+        """The run no longer waits."""
         self._span.add_event("began")
 
     def ended(self, result: RunFinished | RunSuspended | None) -> None:
-        """How the run ended; None where the engine was stopped before."""
+        """End the span with the result; None if the engine was stopped first."""
         if isinstance(result, RunSuspended):
             self._span.add_event("suspended")
             self._span.end()
@@ -89,8 +89,8 @@ def step_span(
     version: str,
     prompts: Sequence[PromptVersion],
 ) -> Iterator[Span]:
-    """The span of one try of a step of the run that is executed here, current inside. `version` is
-    that of its definition."""
+    """The span of one attempt of a step in the current run; it is the current span inside.
+    `version` is the definition's."""
     tracer = _tracer.get()
     if tracer is None:
         yield INVALID_SPAN

@@ -1,4 +1,4 @@
-"""What the engine's socket needs of whatever executes runs. Known without loading Prefect."""
+"""What the engine's socket server needs of the code that executes runs. Doesn't load Prefect."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ Emit = Callable[[RunEvent], None]
 
 
 class RunUnavailableError(Exception):
-    """The run could not be taken now; one sentence."""
+    """The run can't be accepted now; the message is one sentence."""
 
 
 class RunRefusedError(Exception):
-    """The run can never be taken as it is; one sentence."""
+    """The run can never be accepted as it is; the message is one sentence."""
 
 
 class Prepared(Protocol):
-    """A run that Prefect knows as pending; nothing of it has been executed."""
+    """A run with a pending flow run in Prefect; no step has been executed."""
 
     @property
     def flow_run_id(self) -> str: ...
@@ -36,29 +36,32 @@ PreparedT = TypeVar("PreparedT", bound=Prepared)
 
 class Runs(Protocol, Generic[PreparedT]):
     async def prepare(self, request: RunRequest, emit: Emit) -> PreparedT:
-        """Raises `RunRefusedError` or `RunUnavailableError`; nothing is left in Prefect then."""
+        """Create the flow run. Raises `RunRefusedError` or `RunUnavailableError`, and leaves
+        nothing in Prefect then."""
 
     async def enqueue(self, asked: Enqueue) -> Enqueued:
-        """Have Prefect offer it to the workers of its pool; raises as `prepare`."""
+        """Put the run into its work pool, where Prefect offers it to workers; raises like
+        `prepare`."""
 
     async def withdraw(self, asked: Withdraw) -> None:
-        """Have Prefect offer it no longer; raises `RunUnavailableError`."""
+        """Remove the run from its work pool; raises `RunUnavailableError`."""
 
     async def execute(self, prepared: PreparedT) -> RunFinished | RunSuspended:
-        """Execute to the end, or until it waits for people; how it ended is in the answer, never
-        an exception."""
+        """Execute the run until it ends or waits for people. Returns the result even of a failed
+        run, and never raises."""
 
     def cancel(self, prepared: PreparedT, by: str) -> None:
-        """End a run that is under way; one that has ended stays as it is."""
+        """Cancel a running run. Has no effect on one that has ended."""
 
     def abandon(self, prepared: PreparedT) -> None:
-        """Nobody follows the run any more; a durable one ends, as somebody else takes it over."""
+        """Nobody follows the run any more; a durable run is stopped, since another engine continues
+        it."""
 
     def checkpoint_stored(self, prepared: PreparedT, index: int) -> None:
-        """What depends on that step of a durable run may begin."""
+        """The step's checkpoint is stored, so the steps that depend on it may begin."""
 
     async def end_suspended(self, flow_run_id: str, message: str) -> None:
         """Show a suspended flow run as cancelled; raises `RunUnavailableError`."""
 
     async def discard(self, prepared: PreparedT) -> None:
-        """Remove a run that was never let go."""
+        """Delete the flow run of a run that was never started."""

@@ -1,4 +1,4 @@
-"""The engine's end of the socket: one connection a run, see `engine_protocol`."""
+"""The engine's side of the socket: one connection per run, see `engine_protocol`."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ from promptops_flows.protocol.suspension_messages import EndSuspended, Suspended
 from promptops_flows.telemetry.call_counts import CallCounts, listed
 
 _STOPPING = "the run engine is stopping"
-_STOPPED = "the run engine was stopped before the run came to its end"
-_OUT_OF_TURN = Refused("this message makes no sense at this point")
+_STOPPED = "the run engine was stopped before the run ended"
+_OUT_OF_TURN = Refused("this message is not expected at this point")
 _CANCEL_SECONDS = 5.0
 _FLUSH_SECONDS = 30.0
-# What a client gets to hang up first, once it was told of the end: one that writes to a closed
-# connection loses what it has not read yet, and a busy machine may be slow to read.
+# How long a client may take to disconnect after it got the last message: one that writes to a
+# closed connection loses what it hasn't read yet, and a busy machine may be slow to read.
 _HANG_UP_SECONDS = 120.0
 
 
@@ -61,21 +61,21 @@ Part = Literal["engine", "prefect", "threads"]
 class Readiness(Protocol):
     @property
     def reason(self) -> str | None:
-        """Why no run can be taken, None when one can."""
+        """Why no run can be accepted; None if runs are accepted."""
 
     @property
     def part(self) -> Part:
-        """What that reason is about."""
+        """The component that the reason is about."""
 
 
 class DueOffers(Protocol):
     def taking(
-        self, asked: TakeDue, tell: Callable[[DueEvent], None]
+        self, asked: TakeDue, notify: Callable[[DueEvent], None]
     ) -> AbstractContextManager[None]:
-        """Inside, `tell` gets what becomes due."""
+        """Inside, `notify` is called with what becomes due."""
 
     async def answer(self, answer: FlowRunAnswer) -> None:
-        """Do what a platform has said about a flow run."""
+        """Carry out the platform's decision about a flow run."""
 
 
 class DeploymentAnswers(Protocol):
@@ -83,7 +83,7 @@ class DeploymentAnswers(Protocol):
     def due(self) -> DueOffers: ...
 
     async def answer(self, request: DeploymentRequest) -> DeploymentMessage | Refused | Unavailable:
-        """What to send; never raises."""
+        """Return the reply; never raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class NotReady:
 
 class EngineServer:
     """`runs` and `deployments` are None until Prefect has been loaded; `readiness` may be replaced
-    along with it. `watchers` are told of buttons pressed in Prefect."""
+    then, too. `watchers` are notified of buttons pressed in Prefect."""
 
     def __init__(self) -> None:
         self.runs: Runs[Any] | None = None
@@ -106,12 +106,12 @@ class EngineServer:
         self._sessions: set[asyncio.Task[None]] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection, from its first message to its end."""
+        """Handle one connection from its first message to its end."""
         peer = _Peer(reader, writer)
         try:
             while (message := await peer.receive()) is not None:
                 if isinstance(message, RunRequest):
-                    await self._hold(message, peer)
+                    await self._run_session(message, peer)
                     return
                 if isinstance(message, Watch):
                     await self._watch(peer)
@@ -134,7 +134,7 @@ class EngineServer:
             await peer.close()
 
     async def stop(self, drain_seconds: float) -> None:
-        """Take nothing new, and give the runs under way `drain_seconds` to end by themselves."""
+        """Accept nothing new, and let running runs end by themselves within `drain_seconds`."""
         self._stopping = True
         if self._sessions:
             log(logging.INFO, "engine.draining", runs=len(self._sessions))
@@ -151,8 +151,8 @@ class EngineServer:
             while isinstance(message := await peer.receive(), RetryRefused):
                 self.watchers.refused(message)
 
-    async def _hold(self, request: RunRequest, peer: _Peer) -> None:
-        # asyncio forgets the task of a connection whose client hung up; its run must go on.
+    async def _run_session(self, request: RunRequest, peer: _Peer) -> None:
+        # asyncio drops its reference to this task when the client disconnects; the run must go on.
         session = asyncio.create_task(self._session(request, peer))
         self._sessions.add(session)
         session.add_done_callback(self._sessions.discard)
@@ -160,7 +160,7 @@ class EngineServer:
 
     async def _session(self, request: RunRequest, peer: _Peer) -> None:
         try:
-            if self.runs is None or self._why_not() is not None:
+            if self.runs is None or self._unavailable_reason() is not None:
                 peer.send(self._status())
                 return
             prepared = await self.runs.prepare(request, peer.send)
@@ -173,7 +173,7 @@ class EngineServer:
             await peer.close()
 
     async def _offered(self, asked: Enqueue | Withdraw) -> Message:
-        if self.runs is None or self._why_not() is not None:
+        if self.runs is None or self._unavailable_reason() is not None:
             return self._status()
         try:
             if isinstance(asked, Enqueue):
@@ -198,7 +198,8 @@ class EngineServer:
         following = asyncio.create_task(self._follow(runs, prepared, peer))
         try:
             await self._execute(runs, prepared, peer)
-            # A client that has something to say while we close would not read how the run ended.
+            # If the client sent something while the connection closes, it would not read the
+            # result.
             await asyncio.wait([following], timeout=_HANG_UP_SECONDS)
         finally:
             await end_tasks(following)
@@ -211,7 +212,7 @@ class EngineServer:
             raise
 
     async def _follow(self, runs: Runs[PreparedT], prepared: PreparedT, peer: _Peer) -> None:
-        """Do what the client says of a run that is under way, until it hangs up."""
+        """Handle the client's messages about a running run, until it disconnects."""
         try:
             while (message := await peer.receive()) is not None:
                 if isinstance(message, CheckpointStored):
@@ -239,7 +240,7 @@ class EngineServer:
         return await self.deployments.answer(request)
 
     async def _end_suspended(self, message: EndSuspended) -> Message:
-        if self.runs is None or self._why_not() is not None:
+        if self.runs is None or self._unavailable_reason() is not None:
             return self._status()
         try:
             await self.runs.end_suspended(message.flow_run_id, message.message)
@@ -252,25 +253,25 @@ class EngineServer:
             return CallsCounted(listed(self.counts.calls), listed(self.counts.fallbacks))
         return self._status() if isinstance(message, Ping) else _OUT_OF_TURN
 
-    def _why_not(self) -> str | None:
+    def _unavailable_reason(self) -> str | None:
         return _STOPPING if self._stopping else self.readiness.reason
 
     def _status(self) -> Message:
-        reason = self._why_not()
+        reason = self._unavailable_reason()
         if reason is None:
             return Ready()
         return Unavailable(reason, "engine" if self._stopping else self.readiness.part)
 
 
 class _Peer:
-    """Messages from and to one client, which may hang up at any time."""
+    """Messages from and to one client, which may disconnect at any time."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
 
     async def receive(self) -> Message | None:
-        """The next message, None when the client is gone; raises `EngineProtocolError`."""
+        """The next message, None if the client is gone; raises `EngineProtocolError`."""
         try:
             return decode(await self._reader.readuntil(b"\n"))
         except (OSError, asyncio.IncompleteReadError):
@@ -279,15 +280,15 @@ class _Peer:
             raise EngineProtocolError("a line is too long") from error
 
     def send(self, message: Message) -> None:
-        """Never waits: a client that reads slowly must not slow its run down."""
+        """Never waits: a slow client must not slow down its run."""
         if not self._writer.is_closing():
             self._writer.write(encode(message))
 
     async def close(self) -> None:
-        """Let what was sent reach the client, for as long as a client may reasonably take."""
+        """Wait for the messages to reach the client, up to a limit."""
         self._writer.close()
         try:
             async with asyncio.timeout(_FLUSH_SECONDS):
                 await self._writer.wait_closed()
-        except OSError:  # also the timeout: what is left has no reader
+        except OSError:  # also the timeout: nobody reads the rest
             self._writer.transport.abort()

@@ -1,4 +1,4 @@
-"""How the run engine is set up: by its environment, as its parent gives it."""
+"""The run engine's settings: environment variables that its parent process sets."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from promptops_providers.transport.address_policy import (
     AddressPolicy,
 )
 
-# Settled before Prefect is loaded. A variable that is set already wins.
+# Set before Prefect is loaded. Variables that are set already take precedence.
 PREFECT_DEFAULTS: Mapping[str, str] = {
     "DO_NOT_TRACK": "1",
-    # Without an API URL Prefect would start a server of its own inside this process.
+    # Without an API URL Prefect would start its own server in this process.
     "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
     "PREFECT_LOGGING_TO_API_ENABLED": "false",
     "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",
-    # The engine asks for the version itself, without failing at start while Prefect is down.
+    # The engine checks the version itself, without failing at start while Prefect is down.
     "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false",
 }
 
 
 class SettingsError(ValueError):
-    """A variable is missing or wrong; one sentence names it."""
+    """A variable is missing or invalid; the message is one sentence that names it."""
 
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
-    """`concurrency` runs execute at once; `drain_seconds` is what a stop leaves them to end.
+    """`concurrency` runs execute at once; a stop waits `drain_seconds` for them.
 
-    `engine_id` outlives restarts: by it an engine knows the runs of its predecessor. A worker has
-    no socket, and leaves its runs to other workers.
+    `engine_id` stays the same across restarts: it identifies the runs of the previous engine. A
+    worker has no socket, and leaves its runs to other workers.
     """
 
     socket: Path | None
@@ -46,7 +46,8 @@ class EngineSettings:
 
     @property
     def lock(self) -> Path | None:
-        """Locked by the engine of that socket; one that is stopping may hold it for a while."""
+        """A file that the engine of that socket locks; a stopping engine may keep the lock for a
+        while."""
         return None if self.socket is None else self.socket.with_suffix(".lock")
 
 
@@ -73,7 +74,7 @@ def read_settings(environment: Mapping[str, str]) -> EngineSettings:
 
 
 def read_socket(environment: Mapping[str, str]) -> Path:
-    """Where the engine listens; raises `SettingsError`."""
+    """The path of the engine's socket; raises `SettingsError`."""
     socket = environment.get("PROMPTOPS_ENGINE_SOCKET", "")
     if not socket:
         raise SettingsError("PROMPTOPS_ENGINE_SOCKET is not set, give the path of a Unix socket")
@@ -86,7 +87,7 @@ def settle_prefect_defaults() -> None:
 
 
 def address_policies(environment: Mapping[str, str]) -> tuple[AddressPolicy, AddressPolicy]:
-    """Where models, and where tools may be called; raises `SettingsError`."""
+    """The address policies for models and for tools; raises `SettingsError`."""
     return (
         _policy(environment, HOSTS_SETTING, AddressPolicy.of_hosts),
         _policy(environment, TOOL_HOSTS_SETTING, AddressPolicy.of_tools),
@@ -104,7 +105,7 @@ def _policy(
 
 
 def number(environment: Mapping[str, str], name: str, default: float) -> float:
-    """Not negative; raises `SettingsError`."""
+    """A number that isn't negative; raises `SettingsError`."""
     text = environment.get(name, "")
     try:
         value = float(text) if text else default

@@ -1,4 +1,4 @@
-"""A run's variables as Prefect shows them: bounded, and storable in its database."""
+"""A run's variables as Prefect shows them: shortened, and valid for its database."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from promptops_providers.answers.storable_texts import storable
 MAX_VARIABLES = 100
 MAX_VALUE_CHARACTERS = 1_000
 MAX_NAME_CHARACTERS = 100
-# Prefect's client gives up on a value that is nested much deeper.
+# Prefect's client fails on values that are nested much deeper.
 MAX_NESTING = 100
 
 
 def shown_parameters(
     variables: Mapping[str, Any], redact: Redactor, texts: TextPolicy
 ) -> dict[str, Any]:
-    """Values short enough stay as they are; longer ones become their beginning, as text. Nothing
-    is shown where no texts may be stored."""
+    """Short values are unchanged; of longer ones the beginning is shown, as text. Nothing is shown
+    if the policy forbids storing texts."""
     if not texts.keeps_texts:
         return {}
-    # Redacted before it is cut: half a secret is not found.
+    # Redacted before it is shortened: half a secret would not be recognized.
     shown = {
         storable(texts.redact(redact(name))[:MAX_NAME_CHARACTERS]): _shown(
             texts.json(redact.within(value))

@@ -1,4 +1,4 @@
-"""The Unix socket on which the engine listens."""
+"""The Unix socket that the engine listens on."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ _BACKLOG = 512
 
 
 class SocketInUseError(RuntimeError):
-    """Something is there that must not be replaced; one sentence."""
+    """The path is in use and must not be replaced; the message is one sentence."""
 
 
 def listen_on(path: Path) -> socket.socket:
-    """Listen on `path`, for this user only; a socket that a dead engine left is replaced.
+    """Listen on `path`, for this user only; replaces a socket that a dead engine left behind.
 
-    Makes the folder when there is none. Raises `SocketInUseError`, or OSError when the file system
+    Creates the folder if it doesn't exist. Raises `SocketInUseError`, or OSError if the file system
     or the length of the path (about 100 bytes on most systems) doesn't allow it.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -24,7 +24,7 @@ def listen_on(path: Path) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         listener.bind(str(path))
-        # Nobody can connect before `listen`, so nobody gets in before the mode is right.
+        # Nobody can connect before `listen`, so the mode is set in time.
         path.chmod(stat.S_IRUSR | stat.S_IWUSR)
         listener.listen(_BACKLOG)
     except OSError:

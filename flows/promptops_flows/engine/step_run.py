@@ -1,4 +1,4 @@
-"""One step of a run as a Prefect task, whatever the step does."""
+"""One step of a run as a Prefect task, for all kinds of steps."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ _REUSED = "Reused from an earlier attempt of the run"
 
 
 def internal_error(error: Exception) -> str:
-    """What is said of an exception that nobody foresaw: its text may quote anything."""
+    """The message for an unexpected exception, whose own text may contain secrets."""
     return f"internal error ({type(error).__name__}), see the engine's log"
 
 
 @dataclass(frozen=True, slots=True)
 class StepPlan:
-    """What a step is called and does; `index` counts from 1, `name` may be empty.
+    """The name and the work of a step; `index` counts from 1, `name` may be empty.
 
-    `work` raises `StepError`; it is not called where `skipped` says why, or where the step has a
-    checkpoint. `provider` and `model` are those that are asked, if any; `prompts` are those of the
-    registry that it uses.
-    `public_name` stands for a name that a model has made up. `completion` is what a checkpoint of
-    the step holds beside its output; one that `keeps_failures` has a checkpoint of these as well.
+    `work` raises `StepError`; it isn't called if the step has a checkpoint or a reason in
+    `skipped`. `provider` and `model` are those that are called, if any; `prompts` are the registry
+    prompts that it uses. `public_name` replaces a name that a model has written. `completion` is
+    stored in the step's checkpoint along with its output; with `keeps_failures`, failures get a
+    checkpoint, too.
     """
 
     index: int
@@ -70,9 +70,9 @@ class StepPlan:
 
 
 class StepRun:
-    """One step within one run; `output` or `error` is set once it has been executed, or its
-    `checkpoint` was taken instead. `kinds` are those of the run's connections, `texts` says what
-    may be stored of it; `version` is that of the definition."""
+    """One step of one run; `output` or `error` is set once it has been executed, or its
+    `checkpoint` was used instead. `kinds` are the kinds of the run's connections, `texts` says what
+    may be stored of it; `version` is the definition's."""
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class StepRun:
         self._texts = texts
         self._version = version
         self.name = redact(plan.name or plan.type)
-        # Callers get the name as it was saved, which may be empty.
+        # Callers get the name from the definition, which may be empty.
         self._own_name = redact(plan.name)
         self._stored_name = texts.stored(self.name, plan.public_name)
         self._control = control
@@ -110,14 +110,14 @@ class StepRun:
 
     @property
     def failure(self) -> tuple[str, str | None]:
-        """Which step failed, and why: for the caller, and without what that quotes."""
+        """Which step failed, and why: for the caller, and without quoted texts."""
         where = f"step {self._plan.index} ({self.name})"
         summary = None if self._summary is None else f"{where}: {self._summary}"
         return f"{where}: {self.error}", summary
 
     async def execute(self, after: Sequence[State[Any]], emit: Emit) -> State[Any]:
-        """Run as a Prefect task, drawn in its graph behind the steps whose states are `after`,
-        also behind those that failed."""
+        """Run as a Prefect task; its graph shows the step after those whose states are `after`,
+        including failed ones."""
         task = StepTask(
             self._stored_name, self._work_function(emit), self._why_retried, self._plan.policy
         )
@@ -125,7 +125,7 @@ class StepRun:
             state = await task.execute(after, self._control.cancellation)
         except asyncio.CancelledError:
             if self._started_at:
-                self._fail("it was stopped before it had ended")
+                self._fail("it was stopped before it ended")
                 emit(self._finished("Cancelled"))
             raise
         if self.output is None and self.error is None:
@@ -223,7 +223,7 @@ class StepRun:
             self._retry = Retry(error.retryable, error.retry_after)
             self._items = error.items
             self._failed_call = error.failed_call
-        # Whatever a step's code raises would be shown by Prefect as it is, secrets included.
+        # Prefect would show whatever a step's code raises unchanged, including secrets.
         except Exception as error:  # noqa: BLE001
             self._fail(internal_error(error))
             self._log_unexpected(error)
@@ -234,13 +234,13 @@ class StepRun:
         context = TaskRunContext.get()
         self._attempts = context.task_run.run_count if context else 1
         self.output = self.error = self._summary = self._failed_call = None
-        # Until the work says otherwise: it may be cut off by the time-out.
+        # Until the work reports otherwise: a timeout may interrupt it.
         self._retry = Retry(again=True)
         if not self._started_at:
             plan = self._plan
             self._started_clock = time.perf_counter()
             self._started_at = datetime.now(UTC).isoformat()
-            # Of other steps it has just been told, as the output of the one before.
+            # The input of other steps is the output of the previous one, which was just reported.
             shown = plan.input if plan.type == "tool" else None
             emit(StepStarted(plan.index, self._own_name, plan.type, self._started_at, shown))
 
@@ -258,7 +258,7 @@ class StepRun:
             started_at=self._started_at or datetime.now(UTC).isoformat(),
             duration_ms=round((self._ended_clock - self._started_clock) * 1000),
             attempts=self._attempts,
-            # A variable may hold a key: it goes on to the next step, but not to who reads of this.
+            # A variable may contain a key: the next step gets it, but readers of the run do not.
             output=self._redact(output.text) if output else None,
             error=self.error,
             provider=call.provider,

@@ -1,4 +1,4 @@
-"""A step as a task run in Prefect, which ends as its run does where that is cancelled."""
+"""A step as a task run in Prefect, which is cancelled along with its run."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from promptops_flows.engine.cancellation import Cancellation
 from promptops_flows.engine.printable import printable
 from promptops_flows.steps.policy import StepPolicy
 
-# The delay doubles with each retry, and is spread over half of itself more or less.
+# The delay doubles with each retry, with a jitter of up to half of it in both directions.
 _FIRST_RETRY_SECONDS = 1.0
 _JITTER = 0.5
 
 
 class Retry(NamedTuple):
-    """Whether a step that failed is tried again, and after how many seconds if the other end says
-    so."""
+    """Whether a failed step is retried, and the number of seconds that the server asked to wait, if
+    it did."""
 
     again: bool
     after: float | None = None
@@ -32,8 +32,8 @@ class Retry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StepTask:
-    """`work` is called once for each attempt, and returns how it ended; after one that failed
-    `retry` is asked."""
+    """`work` is called for each attempt, and returns its state; after a failed attempt `retry` is
+    called."""
 
     name: str
     work: Callable[[], Awaitable[State[Any]]]
@@ -41,8 +41,8 @@ class StepTask:
     policy: StepPolicy
 
     async def execute(self, after: Sequence[State[Any]], cancellation: Cancellation) -> State[Any]:
-        """Run it, drawn in Prefect's graph behind the task runs whose states are `after`, also
-        behind those that failed."""
+        """Run the step; Prefect's graph shows it after the task runs whose states are `after`,
+        including failed ones."""
         name = printable(self.name)
         delays = exponential_backoff(_FIRST_RETRY_SECONDS)(self.policy.retries)
 
@@ -50,7 +50,7 @@ class StepTask:
             again, seconds = self.retry()
             task.retry_jitter_factor = _JITTER
             if seconds is not None:
-                # The other end knows best, and jitter could make it less.
+                # The server's own delay takes precedence, and jitter could shorten it.
                 task.retry_jitter_factor = None
                 delays[run.run_count - 1] = seconds
             return again
@@ -58,7 +58,7 @@ class StepTask:
         task: Task[[], Any] = Task(
             self.work,
             name=name,
-            # A function: Prefect would take braces in a text for its own placeholders.
+            # A function: Prefect would interpret braces in a text as its own placeholders.
             task_run_name=lambda: name,
             cache_policy=NO_CACHE,
             persist_result=False,
@@ -86,7 +86,7 @@ class _StepEngine(AsyncTaskRunEngine[[], Any]):
                     self.run_context(),
                     self.transaction_context() as transaction,
                 ):
-                    # Prefect's types leave out that it is a coroutine where the task is one.
+                    # Prefect's types don't say that the result is a coroutine if the task is one.
                     await cast("Awaitable[Any]", self.call_task_fn(transaction))
         return self.state
 

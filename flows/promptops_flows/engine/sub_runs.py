@@ -1,4 +1,4 @@
-"""Runs inside of a run: agents and workflows as flows of their own in Prefect."""
+"""Inner runs: agents and workflows that a step runs as flows of their own in Prefect."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ Compile = Callable[[RunRequest, Emit], CompiledRun]
 
 
 class Reporter:
-    """Reports the steps of inner runs under places and names of their own, which follow those of
-    the steps of the run itself."""
+    """Reports the steps of inner runs with their own indexes, which follow those of the outer run's
+    steps, and with names that include the outer step's."""
 
     def __init__(self, emit: Emit, steps: int) -> None:
         self._emit = emit
         self._last = steps
 
     def below(self, outer: int, name: str) -> Emit:
-        """For one inner run, of the step with that index and name."""
+        """The `emit` for an inner run of the step with that index and name."""
         places: dict[int, int] = {}
 
         def emit(event: RunEvent) -> None:
@@ -54,8 +54,8 @@ class Reporter:
 
 
 class FlowSubRuns:
-    """Of one step. Without a reporter nobody is told of the inner steps, and what they cost is the
-    step's own."""
+    """The inner runs of one step. Without a reporter the inner steps aren't reported, and their
+    costs count as the step's own."""
 
     def __init__(
         self,
@@ -118,7 +118,7 @@ class FlowSubRuns:
 
 
 async def _settled(plan: WorkflowPlan, key: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The variables with the workflow's defaults; raises `StepError` for those that it refuses."""
+    """The variables with the workflow's defaults; raises `StepError` for invalid ones."""
     settled = {**plan.defaults, **variables}
     wrong = await Turns().compare(findings, plan.input_schema, settled) if plan.input_schema else []
     if not wrong and plan.strict:
@@ -127,7 +127,7 @@ async def _settled(plan: WorkflowPlan, key: str, variables: Mapping[str, Any]) -
         raise StepError(
             f"{key}: variables: {wrong[0]}; the workflow's input_schema and templates say what it "
             "takes",
-            f"{key}: the variables do not fit the workflow",
+            f"{key}: the variables do not match the input_schema",
         )
     return settled
 

@@ -1,7 +1,7 @@
 """Flow runs that are suspended until a person has decided.
 
-They bear a tag, which outlives every engine: whichever runs then sees that somebody cancels one of
-them in Prefect, or wants to resume it there.
+They have a tag, which outlives every engine: any engine that runs then notices if somebody cancels
+or resumes one of them in Prefect.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from promptops_flows.engine.printable import MESSAGE_CHARACTERS, printable
 
 TAG = "waiting"
 _NOT_RESUMED = "Resume was pressed in Prefect, where nobody can decide"
-# After so long without an answer of the platform, which does not have the run.
+# How long the platform may stay silent: after that it doesn't have the run.
 _PATIENCE_SECONDS = 30.0
 _AGAIN_SECONDS = 10.0
 _LEFT = [kind for kind in StateType if kind != StateType.PAUSED]
 
 
 class SuspendedRuns:
-    """`executes` says whether this engine executes a flow run, `cancelled` tells that somebody has
-    cancelled a suspended one."""
+    """`executes` returns whether this engine executes a flow run, `cancelled` is called with a
+    suspended flow run that somebody has cancelled."""
 
     def __init__(
         self,
@@ -46,11 +46,11 @@ class SuspendedRuns:
         self._client = client
         self._executes = executes
         self._cancelled = cancelled
-        # By the ids of the states: when it was seen first, and when it was told last.
+        # By the ids of the states: when it was first seen, and when it was last reported.
         self._cancels: dict[UUID, tuple[float, float]] = {}
 
-    async def look(self, now: float) -> None:
-        """See what somebody has done in Prefect; `now` is the loop's time."""
+    async def poll(self, now: float) -> None:
+        """Handle what somebody has done in Prefect; `now` is the loop's time."""
         flow_runs = [run for run in await self._left() if run.state is not None]
         states = {run.state.id for run in flow_runs if run.state is not None}
         self._cancels = {at: times for at, times in self._cancels.items() if at in states}
@@ -59,19 +59,19 @@ class SuspendedRuns:
             if state is None or self._executes(str(flow_run.id)):
                 continue
             if state.is_final() or state.is_cancelling():
-                await self._tell(flow_run, state, now)
+                await self._report(flow_run, state, now)
             else:
                 await self._suspend_again(flow_run)
 
     async def _left(self) -> list[FlowRun]:
-        """Those that bear the tag and are suspended no longer."""
+        """Tagged flow runs that are no longer suspended."""
         filters = FlowRunFilter(
             tags=FlowRunFilterTags(all_=["promptops", TAG]),
             state=FlowRunFilterState(type=FlowRunFilterStateType(any_=_LEFT)),
         )
         return await self._client.read_flow_runs(flow_run_filter=filters)
 
-    async def _tell(self, flow_run: FlowRun, state: State, now: float) -> None:
+    async def _report(self, flow_run: FlowRun, state: State, now: float) -> None:
         since, reported_at = self._cancels.setdefault(state.id, (now, now - _AGAIN_SECONDS))
         if now - since >= _PATIENCE_SECONDS:
             await self._client.update_flow_run(flow_run.id, tags=untagged(flow_run.tags))
@@ -89,23 +89,23 @@ class SuspendedRuns:
             state: State = Suspended(message=f"{message}; {_NOT_RESUMED}"[:MESSAGE_CHARACTERS])
             await self._client.set_flow_run_state(flow_run.id, state, force=True)
         except ObjectNotFound:
-            return  # somebody removed it meanwhile
+            return  # deleted in Prefect
         log(logging.INFO, "suspended.not_resumed", flow_run_id=str(flow_run.id))
 
 
 def untagged(tags: list[str]) -> list[str]:
-    """The tags of a flow run that waits for nobody."""
+    """The tags without the one for suspended flow runs."""
     return [tag for tag in tags if tag != TAG]
 
 
 async def tag_suspended(client: PrefectClient, flow_run: FlowRun) -> None:
-    """Have whichever engine runs watch over it; raises what Prefect's client raises."""
+    """Tag a flow run so that any engine watches it; raises the errors of Prefect's client."""
     if TAG not in flow_run.tags:
         await client.update_flow_run(flow_run.id, tags=[*flow_run.tags, TAG])
 
 
 async def end_suspended(client: PrefectClient, flow_run_id: UUID, message: str) -> None:
-    """Show it as cancelled; raises what Prefect's client raises."""
+    """Show the flow run as cancelled; raises the errors of Prefect's client."""
     try:
         flow_run = await client.read_flow_run(flow_run_id)
         if TAG in flow_run.tags:
@@ -113,4 +113,4 @@ async def end_suspended(client: PrefectClient, flow_run_id: UUID, message: str) 
         state: State = Cancelled(message=printable(message, MESSAGE_CHARACTERS))
         await client.set_flow_run_state(flow_run_id, state, force=True)
     except ObjectNotFound:
-        return  # somebody has removed it
+        return  # deleted in Prefect

@@ -1,4 +1,4 @@
-"""Whether the threads of the engine take work: a pool that is full delays every run."""
+"""Checks whether the engine's thread pools accept work: a full pool delays every run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FULL = "all threads of the run engine are busy; runs wait until one is free"
 
 
 class ThreadWatch:
-    """A pool that is None is the event loop's own."""
+    """None stands for the event loop's default pool."""
 
     def __init__(self, *pools: Executor | None, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self._pools = pools
@@ -23,11 +23,11 @@ class ThreadWatch:
 
     @property
     def reason(self) -> str | None:
-        """None while each pool takes up a piece of work in time, else one sentence."""
+        """None while each pool starts a piece of work in time, otherwise a sentence."""
         return _FULL if self._full else None
 
     async def watch(self) -> None:
-        """Keep `reason` true until cancelled."""
+        """Keep `reason` up to date until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             for pool in self._pools:
                 tasks.create_task(self._watch_pool(pool))
@@ -52,4 +52,4 @@ class ThreadWatch:
 
 
 def _no_work() -> None:
-    """It is done as soon as a thread takes it up."""
+    """Done as soon as a thread starts it."""

@@ -13,7 +13,7 @@ from promptops_flows.engine.deployments import Deployments
 from promptops_flows.engine.prefect_api import PrefectApi
 from promptops_flows.protocol.deployment_messages import Deployment, Owner, Timer
 
-# The deployment's own place, which belongs to the engine.
+# The key of the deployment, which the engine owns itself.
 TIMERS = Deployment(
     owner=Owner("timers", "timers"),
     name="timers",
@@ -24,7 +24,7 @@ TIMERS = Deployment(
 
 
 class Timers:
-    """At most one for an owner."""
+    """At most one timer per owner."""
 
     def __init__(self, api: PrefectApi, deployments: Deployments) -> None:
         self._api = api
@@ -32,17 +32,18 @@ class Timers:
         deployments.own.add(TIMERS.owner)
 
     async def put(self, work_pool: str, timer: Timer) -> None:
-        """Have a flow run of its owner become due at its time, and no other."""
+        """Schedule the owner's flow run for the timer's time, and delete its other ones."""
         name = name_of(timer.owner)
         await self._settle(work_pool, timer, await self._scheduled(work_pool, name))
 
     async def delete(self, work_pool: str, owner: Owner) -> None:
-        """Have none become due."""
+        """Delete the owner's timer."""
         for flow_run in await self._scheduled(work_pool, name_of(owner)):
             await self._api.delete(f"/flow_runs/{flow_run['id']}")
 
     async def reconcile(self, work_pool: str, timers: Sequence[Timer]) -> tuple[int, int]:
-        """These and no others; how many were created or moved, and how many removed."""
+        """Schedule exactly these timers; returns how many were created or moved, and how many were
+        deleted."""
         by_name: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
         for flow_run in await self._scheduled(work_pool, None):
             by_name[flow_run["name"]].append(flow_run)
@@ -98,7 +99,7 @@ class Timers:
 
 
 def name_of(owner: Owner) -> str:
-    """What the flow run of a timer is called."""
+    """The name of a timer's flow run."""
     return f"{owner.kind} {owner.ref}"
 
 

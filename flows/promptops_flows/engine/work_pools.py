@@ -1,4 +1,4 @@
-"""The work pools of which this engine takes flow runs, as Prefect shows them: there, and alive."""
+"""The work pools that this engine takes flow runs from; Prefect shows them as online."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import httpx
 
 from promptops_flows.engine.prefect_api import PrefectApi, is_conflict, is_missing
 
-# Prefect's own workers take no runs from pools of a type that they don't know.
+# A type that Prefect's own workers don't know, so that they take no runs from the pool.
 POOL_TYPE = "promptops"
 HEARTBEAT_SECONDS = 20
 _DESCRIPTION = "Runs of PromptOps; its run engine or its workers take them"
 
 
 class WorkPools:
-    """Somebody may remove a pool at any time, and with it all of its deployments."""
+    """A pool may be deleted in Prefect at any time, and with it all of its deployments."""
 
     def __init__(self, api: PrefectApi) -> None:
         self._api = api
 
     async def ensure(self, name: str) -> None:
-        """Create the pool where Prefect does not have it."""
+        """Create the pool if it doesn't exist."""
         try:
             await self._api.get(pool_path(name))
         except httpx.HTTPStatusError as error:
@@ -35,22 +35,22 @@ class WorkPools:
         try:
             await self._api.post("/work_pools/", pool)
         except httpx.HTTPStatusError as error:
-            # Another engine was faster.
+            # Another engine created it first.
             if not is_conflict(error):
                 raise
 
-    async def beat(self, name: str, worker: str) -> None:
-        """Show that somebody takes the pool's flow runs."""
+    async def send_heartbeat(self, name: str, worker: str) -> None:
+        """Send a heartbeat, so that Prefect shows the pool as online."""
         beat = {"name": worker, "heartbeat_interval_seconds": HEARTBEAT_SECONDS}
         await self._api.post(f"{pool_path(name)}/workers/heartbeat", beat)
 
     async def due(self, name: str, now: str, most: int) -> list[dict[str, Any]]:
-        """Flow runs whose time has come, as far as pauses and limits in Prefect allow."""
+        """Flow runs whose time has come, within the pauses and limits that are set in Prefect."""
         body = {"scheduled_before": now, "limit": most}
         rows = await self._api.post(f"{pool_path(name)}/get_scheduled_flow_runs", body)
         return [row["flow_run"] for row in rows]
 
 
 def pool_path(name: str) -> str:
-    """Where the API has the pool."""
+    """The pool's path in the API."""
     return f"/work_pools/{quote(name, safe='')}"

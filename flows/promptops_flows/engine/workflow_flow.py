@@ -1,4 +1,5 @@
-"""A workflow becomes a Prefect flow, whose steps run as soon as what they need has ended."""
+"""Compiles a workflow to a Prefect flow, whose steps start as soon as the steps that they need have
+ended."""
 
 from __future__ import annotations
 
@@ -40,7 +41,7 @@ BETWEEN_INPUTS = "\n\n"
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """How a step ended: its output, `skipped` where it did not run, and its state in Prefect."""
+    """How a step ended: its output, `skipped` if it did not run, and its state in Prefect."""
 
     output: StepOutput
     state: State[Any]
@@ -48,8 +49,8 @@ class _End:
 
 
 class WorkflowRun(CompiledRun):
-    """One run of a workflow. After a failed step no other one is begun; those that run then end.
-    Where approvals are asked for, all that does not depend on them ends first."""
+    """One run of a workflow. After a failed step no other step starts; running steps continue to
+    their end. If approvals are requested, all steps that don't depend on them run first."""
 
     def __init__(
         self,
@@ -106,7 +107,7 @@ class WorkflowRun(CompiledRun):
         return RunFinished("ok", output=await self._result())
 
     async def _run_step(self, place: int) -> _End | ApprovalAsked:
-        """Raises `StepFailedError` where the run can't go on."""
+        """Raises `StepFailedError` if the run can't continue."""
         step = self._plan.steps[place]
         why = self._why_skipped(step)
         scope = self._scope(step)
@@ -117,7 +118,7 @@ class WorkflowRun(CompiledRun):
         async with self._slot(step, why):
             run, state = await self.step(step_plan, after)
         if why is not None:
-            # In a list, the step after a skipped one takes what that one would have taken.
+            # In a list, the step after a skipped one gets the skipped step's input.
             output = StepOutput(scope.input if self._plan.is_list else "", value=scope.value)
             return _End(output, state, skipped=True)
         if run.output is not None:
@@ -129,8 +130,8 @@ class WorkflowRun(CompiledRun):
         return _End(StepOutput(value_text(default), value=value), state)
 
     async def _ask(self, place: int, step: Step, scope: Scope) -> ApprovalAsked | None:
-        """None for a step that is executed, also for an approval that can't be asked for, which
-        then fails."""
+        """The approval to wait for; None for a step that is executed, including an approval whose
+        request fails."""
         if self.control.is_inner or not isinstance(step.action, Approval):
             return None
         index, name = place + 1, self.redact(step.name)
@@ -189,7 +190,7 @@ class WorkflowRun(CompiledRun):
             return replace(cached, cached=True, usage=None, spent=())
         output = await step.action.run(scope, context)
         if step.action.providers:
-            # Without a key that the provider has repeated: callers may use it, and not read it.
+            # Redact a key that the provider has repeated: callers may use the key but not read it.
             output = self.without_secrets(output)
         if seconds:
             cache.put(key, output, seconds)
@@ -209,7 +210,7 @@ class WorkflowRun(CompiledRun):
         inner = FlowSubRuns(self._request, place + 1, name, self._compile, self._reporter)
         gateway = services.gateway
         if isinstance(step.action, CallModel):
-            # Of a map's many models nobody could tell the texts apart.
+            # The texts of a map's many model calls could not be distinguished.
             gateway = self.gateway(gateway, place + 1)
         http = services.http.of_run(self._request.run_id)
         receiver = self._request.receiver
@@ -230,14 +231,14 @@ class WorkflowRun(CompiledRun):
             input=scope.input,
             policy=step.policy,
             skipped=skipped,
-            # The run has gone on without its output.
+            # The run continued without the step's output.
             keeps_failures=step.policy.continue_on_error,
             prompts=step.action.prompts,
         )
 
 
 async def _end_all(tasks: Iterable[asyncio.Task[Any]]) -> None:
-    """Where the run itself is cancelled, its steps are, too."""
+    """If the run itself is cancelled, its steps are cancelled, too."""
     pending = [task for task in tasks if not task.done()]
     for task in pending:
         task.cancel()

@@ -167,7 +167,7 @@ class CallModel(Action):
             try:
                 value = await turns.compare(parse_structured, schema, answer.text)
             except UnfitAnswerError as error:
-                summary = "the answer does not fit output_schema, also after one repair"
+                summary = "the answer does not match output_schema, even after one repair"
                 raise StepError(f"{summary}: {error}", summary, retryable=True) from error
         return replace(_output(answer), value=value)
 

@@ -35,7 +35,7 @@ class WorkPool:
     async def announce(self) -> None:
         """Be online in Prefect; creates the pool where it does not exist."""
         await self._pools.ensure(self._name)
-        await self._pools.beat(self._name, self._worker)
+        await self._pools.send_heartbeat(self._name, self._worker)
 
     async def due(self, most: int) -> list[DueFlowRun]:
         """Flow runs whose time has come, the oldest first, within the pool's limit."""

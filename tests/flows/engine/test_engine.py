@@ -259,4 +259,4 @@ async def test_a_run_removed_in_prefect_before_go_did_not_execute(
     assert isinstance(event, RunFinished)
     assert event.state == "crashed"
     assert event.error is not None
-    assert event.error.startswith("Prefect failed before the run came to its end")
+    assert event.error.startswith("Prefect failed before the run ended")

@@ -180,7 +180,7 @@ async def test_a_stop_while_prefect_is_frozen_answers_a_run_that_is_cut_off(
         assert isinstance(step, StepFinished)
         assert step.state == "Cancelled"
         assert isinstance(result, RunFinished)
-        assert result.error == "the run engine was stopped before the run came to its end"
+        assert result.error == "the run engine was stopped before the run ended"
         assert result.state == "crashed"
 
 
@@ -222,7 +222,7 @@ async def test_a_run_that_outlasts_the_drain_is_cut_off_and_says_so(
             engine.process.send_signal(signal.SIGTERM)
             result = [event async for event in events][-1]
         assert isinstance(result, RunFinished)
-        assert result.error == "the run engine was stopped before the run came to its end"
+        assert result.error == "the run engine was stopped before the run ended"
         assert result.state == "crashed"
         assert await asyncio.to_thread(engine.exit_code) == 0
     await until_state(prefect_server, "Crashed", flow_run_id)

@@ -117,7 +117,7 @@ async def test_an_answer_that_does_not_fit_after_a_repair_fails(engine: EnginePr
     record = await with_answers(engine, "none")
     assert record.result.error is not None
     assert record.result.error.startswith(
-        "step 1 (call): the answer does not fit output_schema, also after one repair: "
+        "step 1 (call): the answer does not match output_schema, even after one repair: "
     )
 
 

@@ -28,7 +28,7 @@ async def test_a_pool_that_takes_up_no_work_makes_the_engine_unready_until_it_do
         assert isinstance(status, Unavailable)
         assert (status.part, status.reason) == ("threads", threads.reason)
         gate.reason = "the Prefect server can't be reached"
-        assert server._why_not() == gate.reason
+        assert server._unavailable_reason() == gate.reason
         gate.reason = None
         release.set()
         await until(lambda: threads.reason is None)

@@ -220,7 +220,7 @@ async def test_a_structured_answer_is_repaired_once(
     answer = await run_agent(running, agent, **place.run())
     assert answer.status_code == 502
     assert answer.json()["error"].startswith(
-        "step 3 (model): the answer does not fit output_schema, also after one repair: it is not "
+        "step 3 (model): the answer does not match output_schema, even after one repair: it is not "
         "JSON"
     )
 
